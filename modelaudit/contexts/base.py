@@ -1,0 +1,102 @@
+"""What a context is given and what it gives back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..language import registry
+from ..language.spec import Context
+
+Family = Literal["change", "perturbation", "no_information", "control"]
+DonorRule = Literal["same_class", "other_class", "random"]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A batch after the model's geometry and before its normalisation.
+
+    Args:
+        pixels: [B, 3, H, W] float32 in [0, 1].
+        mask: [B, H, W] uint8 (1 object, 0 background, 255 ignore); None when the data have none.
+        ids: the samples' ids; with `seed` they decide every random draw.
+        seed: the run's seed.
+        donors: the images that lend their backgrounds, one a sample, where the context asks for them.
+    """
+
+    pixels: Tensor
+    mask: Tensor | None
+    ids: tuple[str, ...]
+    seed: int
+    donors: Scene | None = None
+
+    def generator(self, index: int, name: str, slot: int = 0) -> torch.Generator:
+        """The CPU generator of one sample, seeded by (seed, id, context name, slot) and by nothing else."""
+        text = f"{self.seed}\0{self.ids[index]}\0{name}\0{slot}".encode()
+        state = int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
+        return torch.Generator().manual_seed(state)
+
+    def kept(self) -> Tensor:
+        """[B, 1, H, W] bool: the object and its ignore ring, which move together in compositing."""
+        assert self.mask is not None
+        return (self.mask != 0).unsqueeze(1)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A batch under a context.
+
+    Args:
+        pixels: [B, 3, H, W] float32 in [0, 1].
+        mask: as in :class:`Scene`; another one only where the context moves the object.
+        impossible: [B] bool, True where the context has no meaning for a sample (a mask that fills the image,
+            say); its pixels are ignored and its values are undefined.
+    """
+
+    pixels: Tensor
+    mask: Tensor | None
+    impossible: Tensor
+
+
+@dataclass(frozen=True)
+class Declares:
+    """The needs of a context, as data.
+
+    ``exempt``: the context may change no pixel at all (original, identity, controls). Any other one that changes
+    none in a whole run is an error, and in a single image an undefined value.
+    """
+
+    family: Family
+    needs_mask: Callable[[Any], bool] = lambda spec: True
+    donors: Callable[[Any], DonorRule | None] = lambda spec: None
+    exempt: Callable[[Any], bool] = lambda spec: False
+
+
+def context(
+    name: str, spec: type[Context], declares: Declares, *, version: int = 1
+) -> Callable[[_Function], _Function]:
+    """Register a pure function ``(spec, scene) -> Rendered`` under the name users write."""
+
+    def decorate(function: _Function) -> _Function:
+        registry.register(registry.Entry("context", name, spec, function, declares, version))
+        return function
+
+    return decorate
+
+
+def rendered(scene: Scene, pixels: Tensor, impossible: Tensor | None = None) -> Rendered:
+    """`pixels` with the scene's own mask, possible everywhere unless said otherwise."""
+    if impossible is None:
+        impossible = torch.zeros(len(pixels), dtype=torch.bool, device=pixels.device)
+    return Rendered(pixels, scene.mask, impossible)
+
+
+def with_pixels(scene: Scene, done: Rendered) -> Scene:
+    """The scene that the next context of a composition sees."""
+    return replace(scene, pixels=done.pixels, mask=done.mask)

@@ -1,0 +1,208 @@
+"""Audits and their cases: what a user states, before anything is loaded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import ExpressionError, nearest
+from .expression import Expectation
+from .sample import Preprocessing, Sample
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    ModelRef = str | nn.Module | Callable[[], nn.Module]
+About = Literal["process", "this_set"]
+DEFAULT_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class AuditCase:
+    """A named expectation on an audit: one pytest item (one for each model, where it names none of several)."""
+
+    audit: Audit
+    expectation: Expectation
+    clause: str | None
+    says: str | None
+    confidence: float
+    must_fail: bool
+    marks: tuple[Any, ...]
+    origin: str | None
+    line: int | None
+
+    def variants(self) -> tuple[tuple[str | None, Expectation], ...]:
+        """The (model name, expectation) pairs that this case becomes.
+
+        With one model, or with every measure's model said, that is the expectation itself, under None.
+        """
+        names = tuple(self.audit.models)
+        if len(names) == 1 or all(measure.model is not None for measure in self.expectation.expression.measures()):
+            return ((None, self.expectation),)
+        return tuple((name, of_model(self.expectation, name)) for name in names)
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """A model (or several, by name) and a data set, on which expectations are stated.
+
+    Args:
+        model: a reference (``"torchvision:resnet50@IMAGENET1K_V2"``, ``"models/net.py:build"``), an ``nn.Module``, a
+            callable that returns one (called when needed), or a dict of these by name.
+        data: a reference (``"folder:data/line_a"``) or an iterable of :class:`Sample`.
+        classes: the model's class names by index; a dict by model name where models differ.
+        preprocessing: the model's geometry and photometry, where the reference does not bring them; likewise.
+        labels: the data's labels to the model's classes (name or index), where names do not meet by themselves.
+        confidence: of each one-sided bound, in (0.5, 1).
+        about: "process" (the images are a sample of what the model will meet) or "this_set" (they are the acceptance).
+        seed: of every random draw; None takes the run's ``--audit-seed``.
+
+    Nothing is loaded here; references are resolved against pytest's rootdir when the first item runs.
+    """
+
+    model: Any
+    data: Any
+    classes: Any = field(default=None, kw_only=True)
+    preprocessing: Preprocessing | Mapping[str, Preprocessing] | None = field(default=None, kw_only=True)
+    labels: Mapping[str | int, str | int] | None = field(default=None, kw_only=True)
+    confidence: float = field(default=DEFAULT_CONFIDENCE, kw_only=True)
+    about: About = field(default="process", kw_only=True)
+    seed: int | None = field(default=None, kw_only=True)
+    allow_code: bool = field(default=True, kw_only=True, repr=False)
+    cases: list[AuditCase] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _check_confidence(self.confidence)
+        if self.about not in ("process", "this_set"):
+            raise ExpressionError(f"about={self.about!r}{nearest(str(self.about), ('process', 'this_set'))}")
+        if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
+            raise ExpressionError(f"seed={self.seed!r} is no whole number")
+        if isinstance(self.model, Mapping) and not self.model:
+            raise ExpressionError("model={} names no model; give at least one")
+        if not isinstance(self.data, str) and isinstance(self.data, Iterable):
+            object.__setattr__(self, "data", _Replayed(self.data))
+
+    @property
+    def models(self) -> Mapping[str, Any]:
+        """The models by name; a single one is called ``model``."""
+        return dict(self.model) if isinstance(self.model, Mapping) else {"model": self.model}
+
+    def option_of(self, option: Literal["classes", "preprocessing"], model: str) -> Any:
+        """The class names or the preprocessing that this audit gives for one of its models."""
+        value = getattr(self, option)
+        if isinstance(value, Mapping) and model in value:
+            return value[model]
+        return None if isinstance(value, Mapping) and isinstance(self.model, Mapping) else value
+
+    def expect(
+        self,
+        expectation: Expectation,
+        *,
+        clause: str | None = None,
+        says: str | None = None,
+        confidence: float | None = None,
+        must_fail: bool = False,
+        marks: Iterable[Any] | Any = (),
+    ) -> AuditCase:
+        """State what must hold. Bind the result to a module-level name: that is the name of the pytest item.
+
+        Args:
+            clause: the contract clause it stands for.
+            says: the sentence that the report prints instead of its own.
+            confidence: instead of the audit's.
+            must_fail: a negative control: passes when, and only when, the verdict is FAIL.
+            marks: pytest marks.
+
+        Raises:
+            ExpressionError: not an expectation, or one that cannot mean anything on this audit.
+        """
+        if not isinstance(expectation, Expectation):
+            raise ExpressionError(
+                f"expect() got {expectation!r} of type {type(expectation).__name__}; compare a measure with a number, "
+                "e.g. accuracy > 0.9"
+            )
+        _check_models(expectation, self.models)
+        _check_refinements(expectation)
+        if confidence is not None:
+            _check_confidence(confidence)
+        origin = _module_frame(sys._getframe(1))
+        case = AuditCase(
+            self,
+            expectation,
+            clause,
+            says,
+            self.confidence if confidence is None else confidence,
+            must_fail,
+            tuple(marks) if isinstance(marks, list | tuple) else (marks,),
+            None if origin is None else str(Path(origin.f_code.co_filename).resolve()),
+            None if origin is None else origin.f_lineno,
+        )
+        self.cases.append(case)
+        if origin is not None:
+            _created.setdefault(str(case.origin), []).append(case)
+        return case
+
+
+class _Replayed:
+    """An iterable of samples, read once when first needed and kept (a generator can be read only once)."""
+
+    def __init__(self, source: Iterable[Sample]) -> None:
+        self._source: Iterable[Sample] | None = source
+        self._samples: tuple[Sample, ...] = ()
+
+    def __iter__(self) -> Any:
+        if self._source is not None:
+            self._samples, self._source = tuple(self._source), None
+        return iter(self._samples)
+
+
+#: every case by the file at whose top level it was stated, so that a collector can see which ones have lost their name
+_created: dict[str, list[AuditCase]] = {}
+
+
+def created_in(path: Path) -> list[AuditCase]:
+    """The cases stated while the module at `path` was executed, in order."""
+    return list(_created.get(str(path.resolve()), ()))
+
+
+def forget(path: Path) -> None:
+    """Drop the cases of a module that is about to be executed anew."""
+    _created.pop(str(path.resolve()), None)
+
+
+def of_model(expectation: Expectation, name: str) -> Expectation:
+    """The expectation with `name` for every measure that names no model."""
+    changed = expectation.expression._refined(
+        lambda measure: measure if measure.model is not None else measure._of(name)
+    )
+    return Expectation(changed, expectation.op, expectation.threshold)
+
+
+def _module_frame(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    return frame
+
+
+def _check_confidence(confidence: float) -> None:
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0.5 < confidence < 1:
+        raise ExpressionError(f"confidence={confidence!r} is no number between 0.5 and 1; 0.95 is usual")
+
+
+def _check_models(expectation: Expectation, models: Mapping[str, Any]) -> None:
+    for measure in expectation.expression.measures():
+        if measure.model is not None and measure.model not in models:
+            raise ExpressionError(f"'{measure}': no model {measure.model!r}{nearest(measure.model, models)}")
+
+
+def _check_refinements(expectation: Expectation) -> None:
+    from . import registry
+
+    for measure in expectation.expression.measures():
+        declares = registry.entry_of(measure.spec).declares
+        if getattr(declares, "needs_context", False) and measure.context is None:
+            raise ExpressionError(f"'{measure}' compares with the original image; add .under(context)")

@@ -1,0 +1,59 @@
+"""What goes wrong at the boundary, as types a caller can catch.
+
+Every message names the value, where it stands, and the way out.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AuditError(Exception):
+    """Base of all errors that modelaudit raises on purpose."""
+
+
+class ExpressionError(AuditError, ValueError):
+    """An expression, context, method or stratum that cannot mean anything."""
+
+
+class UnknownNameError(ExpressionError):
+    """A name that no registry entry, class or key carries."""
+
+
+class AuditFileError(AuditError):
+    """An audit file (Python or YAML) that cannot be read as one."""
+
+
+class DataError(AuditError):
+    """Images, masks or labels that cannot be read or do not fit together."""
+
+
+class ModelError(AuditError):
+    """A model that cannot be built, loaded or run."""
+
+
+class ContextError(AuditError):
+    """A context that cannot be applied to these images."""
+
+
+class AttributionError(AuditError):
+    """A method that cannot give honest numbers on this architecture."""
+
+
+class ResultsError(AuditError):
+    """A results folder or a run record that cannot be read or written."""
+
+
+def nearest(wrong: str, known: Iterable[str], *, limit: int = 3) -> str:
+    """`; did you mean 'a' or 'b'?`, or the whole list when nothing is near and it is short."""
+    names = sorted(set(known))
+    lowered: dict[str, str] = {}
+    for name in names:
+        lowered.setdefault(name.lower(), name)
+    close = difflib.get_close_matches(wrong.lower(), lowered, n=limit, cutoff=0.5)
+    if close:
+        return "; did you mean " + " or ".join(repr(lowered[name]) for name in close) + "?"
+    if names and len(names) <= 12:
+        return "; known: " + ", ".join(names)
+    return ""

@@ -1,0 +1,185 @@
+"""Canonical text back to expectations: Python's own grammar, and of it only what the language has.
+
+Nothing is evaluated: the text is parsed by :mod:`ast` and walked over a closed list of node types.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, cast
+
+from . import registry, strata
+from .errors import AuditError, ExpressionError, nearest
+from .expression import Arithmetic, Expectation, Expression, Measure, Number, Operator
+from .spec import Context, MeasureSpec, Spec, as_context
+from .strata import Comparison, Stratum
+
+_ARITHMETIC: dict[type[ast.operator], Operator] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_COMPARISON: dict[type[ast.cmpop], Comparison] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+_FLIPPED: dict[Comparison, Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_LONGEST = 20_000
+
+
+def parse(text: str) -> Expectation:
+    """The expectation whose canonical text is `text` (also any longer wording of it).
+
+    ``parse(str(e)) == e`` for every expectation.
+
+    Raises:
+        ExpressionError: with the column where the text stops making sense.
+        UnknownNameError: with the nearest known names.
+    """
+    return _guarded(text, _expectation)
+
+
+def parse_expression(text: str) -> Expression:
+    """The left side whose canonical text is `text`."""
+    return _guarded(text, _expression)
+
+
+def parse_context(text: str) -> Context:
+    """The context whose canonical text is `text`."""
+    return _guarded(text, _context)
+
+
+def _guarded(text: str, read: Any) -> Any:
+    if len(text) > _LONGEST:
+        raise ExpressionError(f"the text has {len(text)} characters; at most {_LONGEST} are read")
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        return read(node)
+    except SyntaxError as error:
+        raise ExpressionError(f"cannot read {text!r}: {error.msg} at column {error.offset}") from error
+    except (RecursionError, MemoryError) as error:
+        raise ExpressionError("the expression is nested too deeply to be read; split it") from error
+    except ValueError as error:
+        if isinstance(error, AuditError):
+            raise type(error)(f"in {_shortened(text)!r}: {error}") from error
+        raise ExpressionError(f"cannot read {text!r}: {error}") from error
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def _expectation(node: ast.expr) -> Expectation:
+    if not isinstance(node, ast.Compare):
+        raise ExpressionError(f"no comparison at column {_column(node)}; write e.g. accuracy > 0.9")
+    if len(node.ops) != 1:
+        raise ExpressionError("a chained comparison is two expectations; write them one by one")
+    op = _COMPARISON.get(type(node.ops[0]))
+    if op is None:
+        raise ExpressionError(f"only < <= > >= compare, not {type(node.ops[0]).__name__}")
+    left, right = _expression(node.left), _expression(node.comparators[0])
+    if isinstance(left, Number) and not isinstance(right, Number):
+        left, right, op = right, left, _FLIPPED[op]
+    return Expectation(left, op, right.value if isinstance(right, Number) else cast(float, right))
+
+
+def _expression(node: ast.expr) -> Expression:
+    number = _number(node)
+    if number is not None:
+        return Number(number)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_expression(node.operand)
+    if isinstance(node, ast.BinOp):
+        op = _ARITHMETIC.get(type(node.op))
+        if op is None:
+            raise ExpressionError(f"{type(node.op).__name__} at column {_column(node)}: expressions know + - * /")
+        return Arithmetic(op, _expression(node.left), _expression(node.right))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return _refined(node, node.func)
+    if isinstance(node, ast.Name | ast.Call):
+        return Measure(cast(MeasureSpec, _spec(node, ("measure",))))
+    raise ExpressionError(f"cannot read {ast.unparse(node)!r} as an expression")
+
+
+def _refined(node: ast.Call, function: ast.Attribute) -> Expression:
+    base = _expression(function.value)
+    if len(node.args) != 1 or node.keywords:
+        raise ExpressionError(f".{function.attr}(...) takes exactly one argument")
+    argument = node.args[0]
+    if function.attr == "under":
+        return base.under(_context(argument))
+    if function.attr == "of":
+        name = _value(argument)
+        return base.of(name if isinstance(name, str) else cast(str, name))
+    if function.attr == "where":
+        return base.where(_stratum(argument))
+    raise ExpressionError(f"unknown refinement .{function.attr}{nearest(function.attr, ('under', 'of', 'where'))}")
+
+
+def _context(node: ast.expr) -> Context:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _context(node.left) | _context(node.right)
+    if isinstance(node, ast.Name | ast.Call):
+        return as_context(cast(Context, _spec(node, ("context",))))
+    raise ExpressionError(f"cannot read {ast.unparse(node)!r} as a context")
+
+
+def _stratum(node: ast.expr) -> Stratum:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd):
+        return _stratum(node.left) & _stratum(node.right)
+    if isinstance(node, ast.Name) and node.id in ("correct", "misclassified"):
+        return strata.correct if node.id == "correct" else strata.misclassified
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "label":
+        if len(node.args) == 1 and not node.keywords:
+            return strata.Label(_value(node.args[0]))
+        raise ExpressionError("label(...) takes exactly one class, by name or by index")
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and _is_area(node.left):
+        op, limit = _COMPARISON.get(type(node.ops[0])), _number(node.comparators[0])
+        if op is not None and limit is not None:
+            return strata.ObjectArea(op, limit)
+    known = ("correct", "misclassified", "label", "object_area")
+    raise ExpressionError(
+        f"cannot read {ast.unparse(node)!r} as a stratum{nearest(ast.unparse(node), known)} "
+        "(correct, misclassified, label(name), object_area < 0.1, joined by &)"
+    )
+
+
+def _is_area(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "object_area"
+
+
+def _spec(node: ast.Name | ast.Call, kinds: tuple[str, ...]) -> Spec:
+    if isinstance(node, ast.Name):
+        name, args, keywords = node.id, [], []
+    elif isinstance(node.func, ast.Name):
+        name, args, keywords = node.func.id, node.args, node.keywords
+    else:
+        raise ExpressionError(f"cannot read {ast.unparse(node)!r} as a {' or '.join(kinds)}")
+    spec = registry.find_any(kinds, name).spec
+    if spec is None or not issubclass(spec, Spec):
+        raise ExpressionError(f"{name!r} cannot be written in an expression")
+    if any(keyword.arg is None for keyword in keywords):
+        raise ExpressionError(f"{name}(**...) is not possible in an expression; write the arguments out")
+    named = {cast(str, keyword.arg): _value(keyword.value) for keyword in keywords}
+    return spec.from_arguments(*[_value(arg) for arg in args], **named)
+
+
+def _value(node: ast.expr) -> Any:
+    number = _number(node, whole=True)
+    if number is not None:
+        return number
+    if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, str | bool)):
+        return node.value
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.List | ast.Tuple):
+        return tuple(_value(item) for item in node.elts)
+    if isinstance(node, ast.Call):
+        return _spec(node, ("attribution", "context"))
+    raise ExpressionError(f"cannot read {ast.unparse(node)!r} as an argument")
+
+
+def _number(node: ast.expr, *, whole: bool = False) -> Any:
+    sign = 1
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+        sign, node = -1, node.operand
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        return sign * node.value if whole else float(sign * node.value)
+    return None
+
+
+def _column(node: ast.expr) -> int:
+    return node.col_offset + 1

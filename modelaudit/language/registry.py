@@ -1,0 +1,115 @@
+"""Names users write, and what stands behind them.
+
+The registry imports no room. It loads the room that owns a kind of name when such a name is first used, and the
+entry points of third parties (group ``modelaudit``) after it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+from .errors import UnknownNameError, nearest
+
+_ROOMS: Mapping[str, tuple[str, ...]] = {
+    "context": ("modelaudit.contexts",),
+    "attribution": ("modelaudit.attribution",),
+    "measure": ("modelaudit.measures",),
+    "data": ("modelaudit.data", "modelaudit.demo"),
+    "model": ("modelaudit.models", "modelaudit.demo"),
+}
+ENTRY_POINT_GROUP = "modelaudit"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered name.
+
+    ``spec`` is the frozen dataclass that users construct (None for data and model sources), ``function`` the pure
+    function that does the work, ``declares`` its needs and costs as data, ``version`` the number of its definition:
+    it changes whenever the numbers would.
+    """
+
+    kind: str
+    name: str
+    spec: type[Any] | None
+    function: Callable[..., Any]
+    declares: Any = None
+    version: int = 1
+
+
+@dataclass
+class _Registry:
+    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    by_spec: dict[type[Any], Entry] = field(default_factory=dict)
+    loaded: set[str] = field(default_factory=set)
+
+
+_registry = _Registry()
+
+
+def register(entry: Entry) -> None:
+    """Add an entry; a name taken by another definition is an error, a module imported again is not."""
+    key = (entry.kind, entry.name)
+    taken = _registry.entries.get(key)
+    if taken is not None and taken.function.__module__ != entry.function.__module__:
+        raise UnknownNameError(
+            f"{entry.kind} {entry.name!r} of {entry.function.__module__} is already registered by "
+            f"{taken.function.__module__}; register it under another name"
+        )
+    _registry.entries[key] = entry
+    if entry.spec is not None:
+        _registry.by_spec[entry.spec] = entry
+
+
+def find(kind: str, name: str) -> Entry:
+    """The entry of that kind and name.
+
+    Raises:
+        UnknownNameError: names the nearest registered names.
+    """
+    entry = _registry.entries.get((kind, name))
+    if entry is None:
+        _load(kind)
+        entry = _registry.entries.get((kind, name))
+    if entry is None:
+        raise UnknownNameError(f"unknown {kind} {name!r}{nearest(name, names(kind))}")
+    return entry
+
+
+def find_any(kinds: tuple[str, ...], name: str) -> Entry:
+    """The entry of that name in the first of `kinds` that has it."""
+    for kind in kinds:
+        if name in names(kind):
+            return find(kind, name)
+    known = [known for kind in kinds for known in names(kind)]
+    raise UnknownNameError(f"unknown {' or '.join(kinds)} {name!r}{nearest(name, known)}")
+
+
+def entry_of(spec: object) -> Entry:
+    """The entry whose dataclass `spec` is an instance of."""
+    try:
+        return _registry.by_spec[type(spec)]
+    except KeyError:
+        raise UnknownNameError(
+            f"{type(spec).__qualname__} is not registered; decorate its function with the registry of its room"
+        ) from None
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """All names of one kind, sorted; loads the owning rooms."""
+    _load(kind)
+    return tuple(sorted(name for owner, name in _registry.entries if owner == kind))
+
+
+def _load(kind: str) -> None:
+    if kind in _registry.loaded:
+        return
+    for room in _ROOMS[kind]:
+        importlib.import_module(room)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        point.load()
+    _registry.loaded.add(kind)

@@ -1,0 +1,104 @@
+"""What travels between the rooms: samples, preprocessing, and models as their sources hand them over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+    Pixels = NDArray[np.uint8]
+
+ImageSource = "Path | bytes | Pixels | Callable[[], Pixels]"
+MaskKind = Literal["mask", "polygon", "rle", "box", "none"]
+OBJECT, BACKGROUND, IGNORE = 1, 0, 255
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image of a data set, not yet decoded.
+
+    Args:
+        id: stable name, unique in the data set: a relative path in NFC with ``/`` where there is one.
+        image: a path, the bytes of an image file, an RGB array [H, W, 3] of uint8, or a callable that returns one.
+        label: the class as the data names it (text) or as the model indexes it (int).
+        mask: the object mask: a path, an array [H, W] (1 object, 0 background, 255 ignore; bool is accepted), or a
+            callable that returns one; None when there is none. It has the image's size *before* any geometry.
+        group: scene, camera or lot, when known.
+        mask_kind: what the mask was made from; a box is a coarse mask, and the record says so.
+    """
+
+    id: str
+    image: Path | bytes | Pixels | Callable[[], Pixels]
+    label: str | int
+    mask: Path | Pixels | Callable[[], Pixels] | None = None
+    group: str | None = None
+    mask_kind: MaskKind = "mask"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a data source hands over: the samples, and remarks that belong into the record."""
+
+    samples: tuple[Sample, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The geometry (image and mask alike) and the photometry (image only) of a model's input.
+
+    Args:
+        resize: shorter side in pixels (int), exact (height, width), or None to leave the size.
+        crop: side of the centre crop (int), (height, width), or None.
+        mean, std: per channel, in pixel values [0, 1].
+        interpolation: "bilinear" or "bicubic" or "nearest", for the image; masks are always nearest.
+        antialias: as torchvision's.
+    """
+
+    resize: int | tuple[int, int] | None = None
+    crop: int | tuple[int, int] | None = None
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("resize", "crop"):
+            value = getattr(self, name)
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
+        for name in ("mean", "std"):
+            value = tuple(float(part) for part in getattr(self, name))
+            if len(value) != 3:
+                raise ModelError(f"preprocessing: {name}={value} has {len(value)} values; give three, one a channel")
+            object.__setattr__(self, name, value)
+        if min(self.std) <= 0:
+            raise ModelError(f"preprocessing: std={self.std} must be positive")
+        if self.interpolation not in ("bilinear", "bicubic", "nearest"):
+            raise ModelError(f"preprocessing: interpolation={self.interpolation!r}; use bilinear, bicubic or nearest")
+
+    def geometry(self) -> tuple[Any, ...]:
+        """What decides where a pixel goes: equal geometries share decoded and transformed images."""
+        return (self.resize, self.crop, self.interpolation, self.antialias)
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """What a model source hands over.
+
+    ``classes`` are the names by index, None when unknown. ``notes`` are assumptions that belong into the record
+    ("preprocessing taken from the torchvision default weights").
+    """
+
+    module: nn.Module
+    preprocessing: Preprocessing | None = None
+    classes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()

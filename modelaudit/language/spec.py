@@ -1,0 +1,204 @@
+"""The dataclasses behind the names users write, and their two texts.
+
+The *canonical* text leaves defaults out and stands in reports and contracts. The *long* form states every field and
+the version of every definition; it is what is hashed and locked, so a changed default cannot change a contract.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import keyword
+import math
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self, TypeVar
+
+from . import registry
+from .errors import ExpressionError, nearest
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_T = TypeVar("_T")
+
+
+class Spec:
+    """Base of every frozen dataclass that users construct by a registered name."""
+
+    #: the name of the field that takes any number of positional arguments, if there is one
+    variadic: ClassVar[str | None] = None
+
+    @classmethod
+    def from_arguments(cls, *args: Any, **kwargs: Any) -> Self:
+        """Construct from parsed arguments; a wrong argument says which ones exist."""
+        known = [part.name for part in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        for key in kwargs:
+            if key not in known:
+                raise ExpressionError(f"{_name(cls)}: unknown argument {key!r}{nearest(key, known)}")
+        if cls.variadic is not None and args:
+            return cls(**{cls.variadic: tuple(args)}, **kwargs)
+        try:
+            return cls(*args, **kwargs)
+        except TypeError as error:
+            wanted = ", ".join(known) or "no arguments"
+            raise ExpressionError(f"{_name(cls)} takes {wanted}: {error}") from error
+
+    def __str__(self) -> str:
+        return spec_text(self)
+
+
+class Method(Spec):
+    """An attribution method: ``integrated_gradients(steps=64)``."""
+
+
+class Context(Spec):
+    """What is done to the surroundings of the object before the model sees the image."""
+
+    def __or__(self, other: Context | type[Context] | str) -> Context:
+        """``a | b``: first a, then b."""
+        return Composed(_parts(self) + _parts(other))
+
+    def __ror__(self, other: Context | type[Context] | str) -> Context:
+        return Composed(_parts(other) + _parts(self))
+
+
+@dataclasses.dataclass(frozen=True)
+class Composed(Context):
+    """Contexts applied one after the other."""
+
+    parts: tuple[Context, ...]
+
+    def __str__(self) -> str:
+        return " | ".join(str(part) for part in self.parts)
+
+
+class MeasureSpec(Spec):
+    """What one number per image is: ``accuracy``, ``background_dependence(gradcam)``."""
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The attribution methods it reads; empty for measures of behaviour."""
+        return ()
+
+
+def as_context(value: Context | type[Context] | str) -> Context:
+    """A context from a context, its class (``paste_back`` without arguments) or its name.
+
+    Raises:
+        ExpressionError: for anything else.
+    """
+    if isinstance(value, Context):
+        return value
+    if isinstance(value, type) and issubclass(value, Context):
+        return value.from_arguments()
+    if isinstance(value, str):
+        if _IDENTIFIER.match(value):
+            return as_context(registry.find("context", value).spec or value)
+        from .parser import parse_context
+
+        return parse_context(value)
+    raise ExpressionError(f"{value!r} is no context; write e.g. swap_background('other_class') or lighting(3)")
+
+
+def as_method(value: Method | type[Method] | str) -> Method:
+    """A method from a method, its class or its name."""
+    if isinstance(value, Method):
+        return value
+    if isinstance(value, type) and issubclass(value, Method):
+        return value.from_arguments()
+    if isinstance(value, str):
+        spec = registry.find("attribution", value).spec
+        if spec is not None and issubclass(spec, Method):
+            return spec.from_arguments()
+    raise ExpressionError(f"{value!r} is no attribution method; write a name such as 'integrated_gradients'")
+
+
+def spec_text(spec: Spec) -> str:
+    """Canonical text: required fields by position, others by keyword where they differ from their default."""
+    entry = registry.entry_of(spec)
+    parts: list[str] = []
+    for part in dataclasses.fields(spec):  # type: ignore[arg-type]
+        value = getattr(spec, part.name)
+        required = part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING
+        if part.name == spec.variadic:
+            parts.extend(value_text(item) for item in value)
+        elif required:
+            parts.append(value_text(value))
+        elif value != part.default:
+            parts.append(f"{part.name}={value_text(value)}")
+    return f"{entry.name}({', '.join(parts)})" if parts else entry.name
+
+
+def long_text(spec: Spec) -> str:
+    """Every field, the defaults too, and the version of the definition: ``noise@1(severity=3, region=background)``."""
+    if isinstance(spec, Composed):
+        return " | ".join(long_text(part) for part in spec.parts)
+    entry = registry.entry_of(spec)
+    fields = dataclasses.fields(spec)  # type: ignore[arg-type]
+    parts = ", ".join(f"{part.name}={_long_value(getattr(spec, part.name))}" for part in fields)
+    return f"{entry.name}@{entry.version}({parts})"
+
+
+def value_text(value: Any) -> str:
+    """An argument as the parser reads it back."""
+    if isinstance(value, Spec):
+        return str(value)
+    if isinstance(value, str):
+        return name_text(value)
+    if isinstance(value, bool) or value is None:
+        return repr(value)
+    if isinstance(value, int | float):
+        return number_text(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(value_text(item) for item in value) + "]"
+    raise ExpressionError(f"{value!r} of type {type(value).__name__} has no canonical text")
+
+
+def _long_value(value: Any) -> str:
+    if isinstance(value, Spec):
+        return long_text(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_long_value(item) for item in value) + "]"
+    return value_text(value)
+
+
+def name_text(name: str) -> str:
+    """A name bare where it is an ASCII identifier and no keyword, else quoted with its escapes."""
+    if _IDENTIFIER.match(name) and not keyword.iskeyword(name):
+        return name
+    return repr(name)
+
+
+def number_text(value: float) -> str:
+    """The shortest text that gives the number back: 0.40 as ``0.4``, 2.0 as ``2``."""
+    if not math.isfinite(value):
+        raise ExpressionError(f"{value!r} is not a finite number; thresholds and arguments must be finite")
+    if isinstance(value, int):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e15:
+        return "-0.0" if value == 0 and math.copysign(1, value) < 0 else str(int(value))
+    return repr(value)
+
+
+def one_of(value: _T, allowed: Iterable[_T], what: str) -> _T:
+    """`value` if it is among `allowed`; otherwise an ExpressionError that names the nearest."""
+    known = tuple(allowed)
+    if value not in known:
+        hint = nearest(str(value), [str(item) for item in known])
+        raise ExpressionError(f"{what}: {value!r} is not possible{hint}")
+    return value
+
+
+def within(value: float, low: float, high: float, what: str) -> float:
+    """`value` if it is a number in [low, high]; otherwise an ExpressionError that states the range."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ExpressionError(f"{what}: {value!r} is not a number from {number_text(low)} to {number_text(high)}")
+    return value
+
+
+def _name(cls: type[Spec]) -> str:
+    entry = registry._registry.by_spec.get(cls)
+    return entry.name if entry else cls.__name__
+
+
+def _parts(value: Context | type[Context] | str) -> tuple[Context, ...]:
+    context = as_context(value)
+    return context.parts if isinstance(context, Composed) else (context,)

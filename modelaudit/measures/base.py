@@ -1,0 +1,72 @@
+"""What a measure is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from torch import Tensor
+
+from ..language import registry
+from ..language.reasons import Missing
+from ..language.spec import MeasureSpec
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One batch under one context, as a measure sees it.
+
+    Args:
+        logits: [B, C] under the context.
+        labels: [B] long, indices into the model's classes.
+        original_logits: [B, C] on the original images, where declared as needed.
+        attribution: [B, H, W] signed map of one method, where declared as needed.
+        mask: [B, H, W] uint8 (1 object, 0 background, 255 ignore), where declared as needed.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    original_logits: Tensor | None = None
+    attribution: Tensor | None = None
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One value an image, [B] float64, and where it is undefined, [B] bool by reason (values there are ignored)."""
+
+    values: Tensor
+    undefined: Mapping[Missing, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Declares:
+    """What the statistics and the engine must know of a measure.
+
+    ``scale``: "proportion" (0 or 1 an image) or "mean". ``low``/``high``: its range, None where it has no bound.
+    ``better``: "low" or "high". ``needs_context``: without ``.under`` it says nothing.
+    """
+
+    scale: Literal["proportion", "mean"]
+    better: Literal["low", "high"]
+    low: float | None = 0.0
+    high: float | None = 1.0
+    needs_mask: bool = False
+    needs_attribution: bool = False
+    needs_original: bool = False
+    needs_context: bool = False
+
+
+def measure(
+    name: str, spec: type[MeasureSpec], declares: Declares, *, version: int = 1
+) -> Callable[[_Function], _Function]:
+    """Register a pure function ``(spec, seen) -> Reading`` under the name users write."""
+
+    def decorate(function: _Function) -> _Function:
+        registry.register(registry.Entry("measure", name, spec, function, declares, version))
+        return function
+
+    return decorate

@@ -1,0 +1,52 @@
+"""Per-image values, as the decision reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..language.expression import Measure
+from ..language.reasons import Missing
+from ..language.strata import Stratum
+
+
+@dataclass(frozen=True)
+class Column:
+    """One measure of one model under one context by one method, over all samples asked for.
+
+    Args:
+        values: [n] float64; NaN exactly where `missing` names a reason.
+        missing: the reason by position.
+        scale: "proportion" (every value 0 or 1) or "mean".
+        low, high: the measure's range; None where it has no bound.
+    """
+
+    values: NDArray[np.float64]
+    missing: Mapping[int, Missing]
+    scale: Literal["proportion", "mean"]
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Which samples a stratum holds: [n] bool each. `unknown` where it cannot be told (an unreadable image, say)."""
+
+    inside: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
+
+
+class Table(Protocol):
+    """Where the decision finds its values. Every column and membership has one entry a sample, in one order."""
+
+    def column(self, measure: Measure) -> Column:
+        """The column of a measure with exactly one method (or none); its stratum is not applied yet."""
+        ...
+
+    def members(self, stratum: Stratum, model: str | None) -> Membership:
+        """The samples of a stratum, judged by that model."""
+        ...

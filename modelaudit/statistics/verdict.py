@@ -1,0 +1,81 @@
+"""Verdicts and their reasons, typed from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What an audit case ends in."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    ERROR = "ERROR"
+    SKIPPED = "SKIPPED"
+
+
+_PRECEDENCE = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.SKIPPED)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The first of ERROR > FAIL > INCONCLUSIVE > PASS > SKIPPED; SKIPPED for none."""
+    return min(verdicts, key=_PRECEDENCE.index, default=Verdict.SKIPPED)
+
+
+class Reason(StrEnum):
+    """Why a verdict is INCONCLUSIVE (or a case was not run)."""
+
+    TOO_FEW_IMAGES = "too_few_images"
+    UNDEFINED_VALUES = "undefined_values"
+    MASK_UNCERTAIN = "mask_uncertain"
+    ATTRIBUTION_INVALID = "attribution_invalid"
+    INSTRUMENT_INSENSITIVE = "instrument_insensitive"
+    BELOW_NOISE_FLOOR = "below_noise_floor"
+    MISSING_DATA = "missing_data"
+    NOT_RUN = "not_run"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """asked = measured + undefined + errored, over images (an image counts once, at its worst leaf)."""
+
+    asked: int
+    measured: int
+    undefined: int
+    errored: int
+    by_reason: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A left side decided against its threshold.
+
+    Args:
+        estimate: plug-in value over the measured images; None when there is none.
+        lower, upper: the two one-sided bounds at `confidence`, undefined values at their ends; together the central
+            ``2 * confidence - 1`` interval, which is what is drawn. None when there is none (``about="this_set"``
+            without missing values has lower = upper = estimate).
+        rule: the name of the rule that decided ("clopper_pearson", "betting", "bca", "tango", ...).
+        guaranteed: False where the rule is approximate; reports mark it.
+        more_images: about how many further images would probably settle an INCONCLUSIVE; None where no number would.
+        parts: one decision a method, where the expression names several; else empty.
+        method: the method(s) of this part, where it is one.
+        note: one sentence for the reader where the rule has something to say; else ''.
+    """
+
+    verdict: Verdict
+    reason: Reason | None
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    confidence: float
+    rule: str
+    guaranteed: bool
+    counts: Counts
+    more_images: int | None = None
+    method: str | None = None
+    parts: tuple[Decision, ...] = ()
+    note: str = ""
