@@ -1,0 +1,308 @@
+"""The run record: the versioned JSON that holds everything a run measured. Every report is a pure function of it.
+
+Pictures lie beside it (``images/<sha256>.<ext>``) and are named by it. A field may be added within one
+``schema_version``; one that is renamed, removed or changes its meaning raises it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..language.errors import ResultsError
+
+SCHEMA_VERSION = 1
+RECORD_NAME = "run.json"
+
+VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "SKIPPED", "NOT_RUN"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ContextNode(_Part):
+    """One context of a composition: its name, its family and every argument, the defaults too."""
+
+    name: str
+    family: str
+    arguments: dict[str, str | float | int | bool | None]
+    text: str
+
+
+class NumberNode(_Part):
+    kind: Literal["number"] = "number"
+    value: float
+
+
+class MeasureNode(_Part):
+    """A measure with its refinements; ``contexts`` is empty on original images."""
+
+    kind: Literal["measure"] = "measure"
+    measure: str
+    methods: list[str]
+    target: str | None = None
+    scale: Literal["proportion", "mean"]
+    better: Literal["low", "high"]
+    contexts: list[ContextNode]
+    model: str | None
+    stratum: str | None
+    text: str
+
+
+class ArithmeticNode(_Part):
+    kind: Literal["arithmetic"] = "arithmetic"
+    op: Literal["+", "-", "*", "/"]
+    left: Node
+    right: Node
+
+
+Node = Annotated[NumberNode | MeasureNode | ArithmeticNode, Field(discriminator="kind")]
+
+
+class CountsRecord(_Part):
+    """asked = measured + undefined + errored, in images."""
+
+    asked: int
+    measured: int
+    undefined: int
+    errored: int
+    by_reason: dict[str, int] = {}
+
+
+class DecisionRecord(_Part):
+    """See :class:`modelaudit.statistics.verdict.Decision`; lower and upper are one-sided bounds at `confidence`."""
+
+    verdict: VerdictName
+    reason: str | None
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    confidence: float
+    rule: str
+    guaranteed: bool
+    counts: CountsRecord
+    more_images: int | None = None
+    method: str | None = None
+    parts: list[DecisionRecord] = []
+    note: str = ""
+
+
+class Panel(_Part):
+    """One picture of a gallery row.
+
+    ``original`` and ``context`` show the image as the model saw it, ``attribution`` the heat map over it.
+    ``file`` is relative to the record and has square pixels; its side is at most 224.
+    """
+
+    kind: Literal["original", "context", "attribution"]
+    context: str | None = None
+    method: str | None = None
+    model: str
+    prediction: str
+    probability: float | None
+    file: str
+
+
+class GalleryRow(_Part):
+    """One image of a case: the worst for the expectation, a typical one, or the best."""
+
+    rank: Literal["worst", "typical", "best"]
+    sample: str
+    label: str
+    value: float
+    panels: list[Panel]
+
+
+class ImageValue(_Part):
+    sample: str
+    value: float | None
+    missing: str | None = None
+
+
+class CaseRecord(_Part):
+    """One audit case and how it ended.
+
+    ``outcome`` is what pytest made of it (a negative control that is caught has verdict FAIL and outcome passed).
+    """
+
+    id: str
+    name: str
+    file: str
+    line: int | None
+    clause: str | None
+    says: str | None
+    expectation: str
+    long_form: str
+    fingerprint: str
+    left: Node
+    op: Literal["<", "<=", ">", ">="]
+    threshold: float
+    confidence: float
+    about: Literal["process", "this_set"]
+    must_fail: bool
+    verdict: VerdictName
+    reason: str | None = None
+    outcome: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "warned", "not_run"]
+    message: str = ""
+    decision: DecisionRecord | None = None
+    models: list[str] = []
+    data: str | None = None
+    worst: list[ImageValue] = []
+    gallery: list[GalleryRow] = []
+    reproduce: str = ""
+    duration_s: float | None = None
+
+
+class LayerRecord(_Part):
+    name: str
+    channels: int
+    height: int
+    width: int
+
+
+class ModelRecord(_Part):
+    """A model as it was run. ``key`` is what cases and columns refer to."""
+
+    key: str
+    names: list[str]
+    reference: str
+    architecture: str
+    parameters: int
+    outputs: int
+    classes: list[str] | None
+    preprocessing: dict[str, object]
+    fingerprint: str
+    probe_digest: str
+    spatial_layer: LayerRecord | None = None
+    notes: list[str] = []
+
+
+class Unusable(_Part):
+    sample: str
+    reason: str
+    message: str
+
+
+class DataRecord(_Part):
+    """A data set as it was read; ``images`` were asked for, of ``available``."""
+
+    key: str
+    reference: str
+    available: int
+    images: int
+    labels: dict[str, int]
+    groups: dict[str, int] = {}
+    mask_kinds: dict[str, int]
+    fingerprint: str | None
+    notes: list[str] = []
+    unusable: list[Unusable] = []
+
+
+class SampleRecord(_Part):
+    id: str
+    label: str
+    group: str | None = None
+    object_area: float | None = None
+
+
+class ColumnRecord(_Part):
+    """Per-image values in the order of the table's samples; null where `missing` gives the reason by position."""
+
+    measure: str
+    model: str
+    scale: Literal["proportion", "mean"]
+    values: list[float | None]
+    missing: dict[int, str] = {}
+
+
+class TableRecord(_Part):
+    data: str
+    samples: list[SampleRecord]
+    columns: list[ColumnRecord]
+
+
+class PassesRecord(_Part):
+    """What the run cost, in images through the model (padding of the last micro-batch left out)."""
+
+    decoded: int
+    forward: int
+    backward: int
+
+
+class Provenance(_Part):
+    versions: dict[str, str]
+    platform: str
+    device: str
+    device_name: str
+    precision: str
+    threads: int
+    micro_batch: int
+    seed: int
+    git_commit: str | None
+    git_dirty: bool | None
+
+
+class RunRecord(_Part):
+    """Everything a run measured.
+
+    ``partial`` (why in ``partial_because``): something that the files declare was not run, so the whole never passed.
+    ``quick_look``: only that many images were asked for; such a run decides nothing.
+    """
+
+    schema_version: Literal[1] = 1
+    id: str
+    started: str
+    finished: str
+    command: str
+    overall: Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "PARTIAL", "QUICK_LOOK"]
+    partial: bool
+    partial_because: str | None = None
+    quick_look: int | None = None
+    inconclusive: Literal["fail", "warn"] = "fail"
+    provenance: Provenance
+    cases: list[CaseRecord]
+    models: list[ModelRecord] = []
+    data: list[DataRecord] = []
+    tables: list[TableRecord] = []
+    passes: PassesRecord
+    notes: list[str] = []
+
+
+def read_record(path: Path) -> RunRecord:
+    """The record of a run, from its ``run.json`` or the folder that holds it.
+
+    Raises:
+        ResultsError: missing, no JSON, of another schema version, or not a run record.
+    """
+    file = path / RECORD_NAME if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ResultsError(f"{file}: cannot be read ({error.strerror}); give a results folder or its run.json") from error
+    try:
+        found = json.loads(text).get("schema_version")
+    except (ValueError, AttributeError) as error:
+        raise ResultsError(f"{file}: is no run record ({error})") from error
+    if found != SCHEMA_VERSION:
+        raise ResultsError(
+            f"{file}: has schema version {found!r}, this modelaudit reads {SCHEMA_VERSION}; use the version that wrote it"
+        )
+    try:
+        return RunRecord.model_validate_json(text)
+    except ValidationError as error:
+        raise ResultsError(f"{file}: is no run record: {error}") from error
+
+
+def write_record(record: RunRecord, folder: Path) -> Path:
+    """Write ``run.json`` whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / RECORD_NAME
+    draft = folder / f".{RECORD_NAME}.{os.getpid()}"
+    draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    draft.replace(target)
+    return target
