@@ -1,0 +1,82 @@
+"""modelaudit: decide with pytest whether an image classifier may be deployed.
+
+The names that users import stand here and are loaded when first used: ``import modelaudit`` imports no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .language import (
+        AttributionError,
+        Audit,
+        AuditCase,
+        AuditError,
+        AuditFileError,
+        BuiltModel,
+        ContextError,
+        DataError,
+        DataSet,
+        Expectation,
+        Expression,
+        ExpressionError,
+        Measure,
+        Missing,
+        ModelError,
+        Preprocessing,
+        ResultsError,
+        Sample,
+        UnknownNameError,
+        correct,
+        label,
+        misclassified,
+        object_area,
+        parse,
+        parse_context,
+        parse_expression,
+    )
+
+__all__ = [
+    "AttributionError",
+    "Audit",
+    "AuditCase",
+    "AuditError",
+    "AuditFileError",
+    "BuiltModel",
+    "ContextError",
+    "DataError",
+    "DataSet",
+    "Expectation",
+    "Expression",
+    "ExpressionError",
+    "Measure",
+    "Missing",
+    "ModelError",
+    "Preprocessing",
+    "ResultsError",
+    "Sample",
+    "UnknownNameError",
+    "__version__",
+    "correct",
+    "label",
+    "misclassified",
+    "object_area",
+    "parse",
+    "parse_context",
+    "parse_expression",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from . import language
+
+        return getattr(language, name)
+    raise AttributeError(f"module 'modelaudit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

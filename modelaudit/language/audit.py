@@ -151,12 +151,12 @@ class _Replayed:
     """An iterable of samples, read once when first needed and kept (a generator can be read only once)."""
 
     def __init__(self, source: Iterable[Sample]) -> None:
-        self._source: Iterable[Sample] | None = source
-        self._samples: tuple[Sample, ...] = ()
+        self.origin = source
+        self._samples: tuple[Sample, ...] | None = None
 
     def __iter__(self) -> Any:
-        if self._source is not None:
-            self._samples, self._source = tuple(self._source), None
+        if self._samples is None:
+            self._samples = tuple(self.origin)
         return iter(self._samples)
 
 

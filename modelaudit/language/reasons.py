@@ -29,7 +29,26 @@ class Missing(StrEnum):
         """True when nothing could be computed, False when the formula has no answer."""
         return self in _ERRORED
 
+    @property
+    def advice(self) -> str:
+        """What to do about it, in half a sentence."""
+        return _ADVICE[self]
+
 
 _ERRORED = frozenset(
     {Missing.NO_MASK, Missing.UNREADABLE_IMAGE, Missing.UNREADABLE_MASK, Missing.MASK_SIZE, Missing.NON_FINITE_LOGITS}
 )
+
+_ADVICE = {
+    Missing.ZERO_ATTRIBUTION: "the map has no positive part: look at the image, or ask with another method or target",
+    Missing.EMPTY_MASK: "the mask holds no object after the model's crop: mend the mask, or crop less",
+    Missing.FULL_MASK: "the mask leaves no background: mend the mask, or leave the image out",
+    Missing.CONTEXT_UNCHANGED: "the context changed no pixel: check the mask, or raise the severity",
+    Missing.CONTEXT_IMPOSSIBLE: "the context has no meaning here (no background to change or to lend): check the mask",
+    Missing.ATTRIBUTION_INVALID: "the method gave no honest map: raise its steps, or use another method",
+    Missing.NO_MASK: "add a mask for the image, or use measures and contexts that need none",
+    Missing.UNREADABLE_IMAGE: "replace the image file, or take it out of the data set",
+    Missing.UNREADABLE_MASK: "replace the mask file",
+    Missing.MASK_SIZE: "give the mask the size of its image",
+    Missing.NON_FINITE_LOGITS: "the model returns NaN or infinity: check its weights and its preprocessing",
+}

@@ -73,10 +73,8 @@ class Composed(Context):
 class MeasureSpec(Spec):
     """What one number per image is: ``accuracy``, ``background_dependence(gradcam)``."""
 
-    @property
-    def methods(self) -> tuple[Method, ...]:
-        """The attribution methods it reads; empty for measures of behaviour."""
-        return ()
+    #: the attribution methods it reads; empty for measures of behaviour, a field of those that read maps
+    methods: tuple[Method, ...] = ()
 
 
 def as_context(value: Context | type[Context] | str) -> Context:

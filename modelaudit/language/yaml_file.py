@@ -1,0 +1,235 @@
+"""Audits as data: ``*.audit.yaml``, validated against the JSON schema that ``modelaudit schema`` prints.
+
+A YAML audit is data, never code: aliases, tags, duplicate keys and keys that are no text are errors, with the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .audit import DEFAULT_CONFIDENCE, Audit, AuditCase
+from .errors import AuditError, AuditFileError, nearest
+from .parser import parse
+from .sample import Preprocessing
+
+Side = int | tuple[int, int] | None
+Channels = tuple[float, float, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PreprocessingFields(_Strict):
+    """The geometry and photometry of a model's input; sizes in pixels, mean and std in pixel values [0, 1]."""
+
+    resize: Side = Field(None, description="shorter side, [height, width], or null to leave the size")
+    crop: Side = Field(None, description="side of the centre crop, [height, width], or null")
+    mean: Channels = (0.0, 0.0, 0.0)
+    std: Channels = (1.0, 1.0, 1.0)
+    interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+    antialias: bool = True
+
+
+class ExpectationFields(_Strict):
+    """One expectation: a comparison in canonical text, and what goes with it."""
+
+    that: str = Field(description="e.g. accuracy.under(lighting(3)) > 0.9")
+    clause: str | None = Field(None, description="the contract clause it stands for")
+    says: str | None = Field(None, description="the sentence that the report prints instead of its own")
+    confidence: float | None = Field(None, gt=0.5, lt=1)
+    must_fail: bool = Field(False, description="a negative control: passes when, and only when, the verdict is FAIL")
+    marks: list[str | dict[str, str]] = Field([], description="pytest marks: a name, or {name: reason}")
+
+
+class AuditFields(_Strict):
+    """One audit: a model (or several by name), a data set, and what must hold."""
+
+    model: str | dict[str, str]
+    data: str
+    classes: list[str] | dict[str, list[str]] | None = None
+    preprocessing: PreprocessingFields | None = None
+    labels: dict[str, str | int] | None = None
+    confidence: float = Field(DEFAULT_CONFIDENCE, gt=0.5, lt=1)
+    about: Literal["process", "this_set"] = "process"
+    seed: int | None = None
+    expect: dict[str, ExpectationFields | str] = Field(min_length=1, description="expectations by name")
+
+
+@dataclass(frozen=True)
+class NamedCase:
+    """A case of a YAML file with its name and line."""
+
+    name: str
+    case: AuditCase
+    line: int
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of ``*.audit.yaml``."""
+    schema = AuditFields.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "modelaudit audit file"}
+
+
+def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
+    """The cases of a YAML audit, in the file's order.
+
+    Args:
+        allow_code: whether the file may name a Python factory.
+
+    Raises:
+        AuditFileError: with file and line, for anything that cannot be read as an audit.
+    """
+    fields, lines = _validated(path)
+    given = fields.preprocessing
+    try:
+        audit = Audit(
+            fields.model,
+            fields.data,
+            classes=fields.classes,
+            preprocessing=None if given is None else Preprocessing(**given.model_dump()),
+            labels=dict(fields.labels) if fields.labels else None,
+            confidence=fields.confidence,
+            about=fields.about,
+            seed=fields.seed,
+            allow_code=allow_code,
+        )
+    except AuditError as error:
+        raise AuditFileError(f"{path}:1: {error}") from error
+    return [_case(path, audit, name, body, lines) for name, body in fields.expect.items()]
+
+
+def _case(
+    path: Path, audit: Audit, name: str, body: ExpectationFields | str, lines: Mapping[tuple[str, ...], int]
+) -> NamedCase:
+    fields = ExpectationFields(that=body) if isinstance(body, str) else body
+    here = lines[("expect", name)]
+    line = lines.get(("expect", name, "that"), here)
+    if not name.strip() or "::" in name or any(mark in name for mark in "[]\n"):
+        raise AuditFileError(f"{path}:{here}: {name!r} cannot name an expectation; leave out '::' and brackets")
+    try:
+        case = audit.expect(
+            parse(fields.that),
+            clause=fields.clause,
+            says=fields.says,
+            confidence=fields.confidence,
+            must_fail=fields.must_fail,
+            marks=_marks(fields.marks),
+        )
+    except AuditError as error:
+        raise AuditFileError(f"{path}:{line}: {name}: {error}") from error
+    return NamedCase(name, case, here)
+
+
+def _marks(marks: list[str | dict[str, str]]) -> list[Any]:
+    import pytest
+
+    found: list[Any] = []
+    for mark in marks:
+        if isinstance(mark, str):
+            found.append(getattr(pytest.mark, mark))
+        else:
+            found.extend(getattr(pytest.mark, name)(reason=reason) for name, reason in mark.items())
+    return found
+
+
+def _validated(path: Path) -> tuple[AuditFields, Mapping[tuple[str, ...], int]]:
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise AuditFileError(f"{path}:{line}: is no YAML: {error.problem or error.context}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise AuditFileError(f"{path}:1: is no YAML: {error}") from error
+    except OSError as error:
+        raise AuditFileError(f"{path}: cannot be read ({error.strerror})") from error
+    if root is None:
+        raise AuditFileError(f"{path}:1: is empty; give model, data and expect")
+    lines: dict[tuple[str, ...], int] = {}
+    data = _plain(path, root, (), lines, set())
+    if not isinstance(data, dict):
+        raise AuditFileError(f"{path}:1: is no mapping; give model, data and expect")
+    try:
+        return AuditFields.model_validate(data), lines
+    except ValidationError as error:
+        raise AuditFileError("\n".join(_complaints(path, error, lines))) from error
+
+
+def _complaints(path: Path, error: ValidationError, lines: Mapping[tuple[str, ...], int]) -> Iterator[str]:
+    """One line for each thing wrong; of a union's branches only the one that the value comes closest to."""
+    found = {tuple(str(part) for part in problem["loc"] if not _branch(part)): problem for problem in error.errors()}
+    for where, problem in found.items():
+        if any(len(other) > len(where) and other[: len(where)] == where for other in found):
+            continue
+        known = where
+        while known and known not in lines:
+            known = known[:-1]
+        hint = nearest(where[-1], _siblings(where)) if problem["type"] == "extra_forbidden" else ""
+        text = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].lower()
+        yield f"{path}:{lines.get(known, 1)}: {'.'.join(where) or 'the file'}: {text}{hint}"
+
+
+def _branch(part: int | str) -> bool:
+    """Pydantic's names of union branches, which are no keys of the file."""
+    return isinstance(part, str) and (
+        part in ("ExpectationFields", "str", "int") or part.startswith(("dict[", "list[", "tuple[", "constrained"))
+    )
+
+
+def _siblings(where: tuple[str, ...]) -> tuple[str, ...]:
+    if len(where) == 1:
+        return tuple(AuditFields.model_fields)
+    if where[0] == "preprocessing":
+        return tuple(PreprocessingFields.model_fields)
+    return tuple(ExpectationFields.model_fields)
+
+
+def _plain(
+    path: Path, node: yaml.Node, where: tuple[str, ...], lines: dict[tuple[str, ...], int], seen: set[int]
+) -> Any:
+    """Nodes to plain values, remembering the line of each; refuses what is not plain data."""
+    line = node.start_mark.line + 1
+    lines.setdefault(where, line)
+    if id(node) in seen:
+        raise AuditFileError(f"{path}:{line}: aliases (&name, *name) are not read; write the value out")
+    seen.add(id(node))
+    if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
+        raise AuditFileError(f"{path}:{line}: the tag {node.tag} is not read; an audit file is plain data")
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(path, node, where, lines, seen)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(path, part, (*where, str(at)), lines, seen) for at, part in enumerate(node.value)]
+    return _scalar(path, node, line)
+
+
+def _mapping(
+    path: Path, node: yaml.MappingNode, where: tuple[str, ...], lines: dict[tuple[str, ...], int], seen: set[int]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        key = _scalar(path, key_node, line) if isinstance(key_node, yaml.ScalarNode) else None
+        if not isinstance(key, str):
+            text = getattr(key_node, "value", "?")
+            raise AuditFileError(f"{path}:{line}: the key {text!r} is no text; quote it")
+        if key in found:
+            raise AuditFileError(f"{path}:{line}: the key {key!r} stands twice; the first is on line {lines[(*where, key)]}")
+        lines[(*where, key)] = line
+        found[key] = _plain(path, value_node, (*where, key), lines, seen)
+    return found
+
+
+def _scalar(path: Path, node: yaml.Node, line: int) -> Any:
+    constructor = yaml.SafeLoader("")
+    try:
+        return constructor.construct_object(node)
+    except (yaml.YAMLError, ValueError) as error:
+        raise AuditFileError(f"{path}:{line}: cannot read {node.value!r}: {error}") from error
+    finally:
+        constructor.dispose()
