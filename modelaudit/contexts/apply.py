@@ -1,0 +1,66 @@
+"""Contexts as the engine uses them: single ones and compositions alike."""
+
+from __future__ import annotations
+
+from ..language import registry
+from ..language.errors import ContextError
+from ..language.spec import Composed, Context
+from .base import Declares, DonorRule, Family, Rendered, Scene, rendered, with_pixels
+
+#: the family of a composition is the first of these that a part belongs to
+_STRONGEST_FIRST: tuple[Family, ...] = ("no_information", "change", "perturbation", "control")
+
+
+def apply(context: Context, scene: Scene) -> Rendered:
+    """The scene under the context; the parts of a composition one after the other, impossible where one of them is.
+
+    Every part draws from the same generators, so a part that stands twice in a composition repeats its draw.
+
+    Raises:
+        ContextError: masks or donors that a part needs are missing, or two parts ask for different donors.
+    """
+    donor_rule(context)
+    done = rendered(scene, scene.pixels)
+    for part in _parts(context):
+        before = done
+        done = registry.entry_of(part).function(part, with_pixels(scene, before))
+        done = Rendered(done.pixels, done.mask, before.impossible | done.impossible)
+    return done
+
+
+def donor_rule(context: Context) -> DonorRule | None:
+    """Which images may lend their background; None where the context asks for no donor.
+
+    Raises:
+        ContextError: two parts of a composition ask for different donors.
+    """
+    rules = {part: rule for part in _parts(context) if (rule := _declares(part).donors(part)) is not None}
+    if len(set(rules.values())) > 1:
+        asked = " and ".join(f"{part} ({rule})" for part, rule in rules.items())
+        raise ContextError(f"'{context}' asks for different donors: {asked}; a composition has one donor an image")
+    return next(iter(rules.values()), None)
+
+
+def needs_mask(context: Context) -> bool:
+    """Whether any part needs object masks."""
+    return any(_declares(part).needs_mask(part) for part in _parts(context))
+
+
+def exempt(context: Context) -> bool:
+    """Whether it may change no pixel in a whole run: only where every part may."""
+    return all(_declares(part).exempt(part) for part in _parts(context))
+
+
+def family(context: Context) -> Family:
+    """The family; of a composition the strongest: no information, change, perturbation, control."""
+    families = {_declares(part).family for part in _parts(context)}
+    return next(one for one in _STRONGEST_FIRST if one in families)
+
+
+def _parts(context: Context) -> tuple[Context, ...]:
+    return context.parts if isinstance(context, Composed) else (context,)
+
+
+def _declares(part: Context) -> Declares:
+    declares: Declares = registry.entry_of(part).declares
+    return declares

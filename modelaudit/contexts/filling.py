@@ -1,0 +1,92 @@
+"""Taking an object away: its place is filled from the background of the same image."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..language.sample import BACKGROUND
+from .base import Scene
+
+Fill = Literal["tile", "mean"]
+FILLS: tuple[Fill, ...] = ("tile", "mean")
+
+
+def fill_of(pixels: Tensor, mask: Tensor, fill: Fill) -> tuple[Tensor, Tensor]:
+    """A background without the object, for every pixel: [B, 3, H, W], and [B] bool where there is none to take.
+
+    ``tile``: the largest of the four strips above, below, left and right of the bounding box of object and ring
+    (full width or height of the frame; the first on equal area), tiled from its corner over the whole frame, as in
+    ImageNet-9's only_bg_t. ``mean``: the mean of the background pixels.
+    """
+    return _tiled(pixels, mask) if fill == "tile" else _mean(pixels, mask)
+
+
+def without_object(scene: Scene, fill: Fill) -> tuple[Tensor, Tensor]:
+    """The scene with the bounding box of object and ring filled: [B, 3, H, W], and [B] bool where that is impossible.
+
+    An image without an object is returned as it is.
+    """
+    assert scene.mask is not None
+    filled, impossible = fill_of(scene.pixels, scene.mask, fill)
+    top, bottom, left, right = _box(scene.mask)
+    rows, columns = _grid(scene.mask)
+    in_box = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+    return torch.where(in_box.unsqueeze(1), filled, scene.pixels), impossible
+
+
+def _tiled(pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    height, width = mask.shape[1:]
+    top, bottom, left, right = (edge.flatten() for edge in _box(mask))
+    zero, rows, columns = torch.zeros_like(top), torch.full_like(top, height), torch.full_like(top, width)
+    # each strip as (first row, first column, rows, columns): above, below, left, right
+    strips = torch.stack(
+        [
+            torch.stack([zero, zero, top, columns]),
+            torch.stack([bottom, zero, height - bottom, columns]),
+            torch.stack([zero, zero, rows, left]),
+            torch.stack([zero, right, rows, width - right]),
+        ]
+    )
+    area = strips[:, 2] * strips[:, 3]
+    largest = (area == area.amax(dim=0)).to(torch.uint8).argmax(dim=0)
+    chosen = strips[largest, :, torch.arange(len(mask), device=mask.device)]
+    row, column, high, wide = (part[:, None, None] for part in chosen.unbind(dim=1))
+    at_rows, at_columns = _grid(mask)
+    source_rows = row + (at_rows - row) % high.clamp_min(1)
+    source_columns = column + (at_columns - column) % wide.clamp_min(1)
+    source = (source_rows * width + source_columns).clamp_max(height * width - 1)
+    tiled = pixels.flatten(2).gather(2, source.flatten(1).unsqueeze(1).expand(-1, pixels.shape[1], -1))
+    return tiled.view_as(pixels), area.amax(dim=0) == 0
+
+
+def _mean(pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    background = (mask == BACKGROUND).unsqueeze(1)
+    count = background.flatten(1).sum(dim=1)
+    # one sample at a time: the order of a batched sum depends on the batch
+    sums = [(image.double() * part).flatten(1).sum(dim=1) for image, part in zip(pixels, background, strict=True)]
+    total = torch.stack(sums)
+    mean = (total / count.clamp_min(1)[:, None]).to(pixels.dtype)
+    return mean[:, :, None, None].expand_as(pixels), count == 0
+
+
+def _box(mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """[B, 1, 1] each: first and one-past-last row and column of object and ring; all 0 where there is no object."""
+    kept = mask != BACKGROUND
+    edges = [_extent(kept.any(dim=2)), _extent(kept.any(dim=1))]
+    return tuple(edge[:, None, None] for pair in edges for edge in pair)  # type: ignore[return-value]
+
+
+def _extent(occupied: Tensor) -> tuple[Tensor, Tensor]:
+    found = occupied.any(dim=1)
+    bits = occupied.to(torch.uint8)
+    first, last = bits.argmax(dim=1), occupied.shape[1] - bits.flip(1).argmax(dim=1)
+    return torch.where(found, first, 0), torch.where(found, last, 0)
+
+
+def _grid(mask: Tensor) -> tuple[Tensor, Tensor]:
+    rows = torch.arange(mask.shape[1], device=mask.device)[None, :, None]
+    columns = torch.arange(mask.shape[2], device=mask.device)[None, None, :]
+    return rows, columns
