@@ -1,0 +1,1 @@
+"""The evidence: the run record, its provenance, and the folder it lies in."""

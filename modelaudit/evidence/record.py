@@ -103,7 +103,7 @@ class Panel(_Part):
     context: str | None = None
     method: str | None = None
     model: str
-    prediction: str
+    prediction: str | None
     probability: float | None
     file: str
 

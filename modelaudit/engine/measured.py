@@ -1,0 +1,114 @@
+"""What a group's measurement leaves behind: plain data, which goes between processes as JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from ..language.reasons import Missing
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Picture(_Plain):
+    """One kept picture; `file` is relative to the run's folder."""
+
+    kind: Literal["original", "context", "attribution"]
+    context: str | None
+    method: str | None
+    model: str
+    prediction: str | None
+    probability: float | None
+    file: str
+
+
+class Row(_Plain):
+    """One kept image of a case."""
+
+    rank: Literal["worst", "typical", "best"]
+    sample: str
+    label: str
+    value: float
+    pictures: list[Picture]
+
+
+class SampleFacts(_Plain):
+    """A sample that was asked for."""
+
+    id: str
+    label: str
+    group: str | None
+
+
+class LayerFacts(_Plain):
+    name: str
+    channels: int
+    height: int
+    width: int
+
+
+class ModelFacts(_Plain):
+    """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share."""
+
+    key: str
+    reference: str
+    architecture: str
+    parameters: int
+    outputs: int
+    classes: list[str] | None
+    preprocessing: dict[str, object]
+    fingerprint: str
+    probe_digest: str
+    layer: LayerFacts | None = None
+    notes: list[str] = []
+    indices: list[int] = []
+    areas: list[float | None] = []
+
+
+class ColumnData(_Plain):
+    """Per-image values, None where `missing` has the reason by position."""
+
+    model: str
+    key: str
+    scale: Literal["proportion", "mean"]
+    values: list[float | None]
+    missing: dict[int, Missing]
+
+
+class DataFacts(_Plain):
+    """A data set as it was read."""
+
+    key: str
+    reference: str
+    available: int
+    mask_kinds: dict[str, int]
+    fingerprint: str | None
+    notes: list[str]
+    unusable: dict[str, tuple[Missing, str]] = {}
+
+
+class Passes(_Plain):
+    """Images through the model, the padding of the last micro-batch left out."""
+
+    decoded: int = 0
+    forward: int = 0
+    backward: int = 0
+
+
+class Measured(_Plain):
+    """Everything that one group's measurement found out.
+
+    ``failures`` holds what could not be measured at all, by "data", "model:<key>" or "<model key>|<column key>".
+    """
+
+    group: str
+    data: DataFacts | None
+    samples: list[SampleFacts]
+    models: list[ModelFacts]
+    columns: list[ColumnData]
+    galleries: dict[str, list[Row]]
+    failures: dict[str, str]
+    passes: Passes

@@ -1,0 +1,74 @@
+"""The few pictures a run keeps: images as the model saw them, and heat maps over them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from ..language.errors import ResultsError
+from ..language.sample import OBJECT
+
+LARGEST_SIDE = 224
+FOLDER = "images"
+_STOPS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+#: dark blue, teal, green, yellow, red: rising in lightness to the fourth, so that it also reads in grey
+_COLOURS = np.array([[24, 20, 96], [22, 120, 160], [64, 180, 90], [250, 220, 40], [220, 30, 30]], dtype=np.float64)
+
+
+def image_bytes(pixels: Tensor) -> bytes:
+    """A [3, H, W] image in [0, 1] as WebP, its larger side at most 224."""
+    return _encoded(_array(pixels))
+
+
+def overlay_bytes(pixels: Tensor, attribution: Tensor, mask: Tensor | None) -> bytes:
+    """The positive part of a [H, W] map, scaled to its maximum, over the greyed image, with the object's outline."""
+    positive = attribution.float().clamp_min(0)
+    positive = (positive / positive.max().clamp_min(torch.finfo(torch.float32).tiny)).cpu().numpy()
+    grey = _array(pixels).mean(axis=2, keepdims=True).repeat(3, axis=2)
+    colour = np.stack([np.interp(positive, _STOPS, _COLOURS[:, channel]) for channel in range(3)], axis=2)
+    weight = (0.15 + 0.75 * np.sqrt(positive))[:, :, None]
+    blended = (1 - weight) * (96 + 0.6 * grey) + weight * colour
+    if mask is not None:
+        blended[_outline(mask)] = 255
+    return _encoded(blended.clip(0, 255).astype(np.uint8))
+
+
+def store(folder: Path, picture: bytes) -> str:
+    """Write a picture under the hash of its content; its path relative to `folder`."""
+    name = f"{FOLDER}/{hashlib.sha256(picture).hexdigest()[:24]}.webp"
+    target = folder / name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            target.write_bytes(picture)
+    except OSError as error:
+        raise ResultsError(f"{target}: cannot be written ({error.strerror}); choose another --audit-results") from error
+    return name
+
+
+def _array(pixels: Tensor) -> NDArray[np.uint8]:
+    return (pixels.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+def _outline(mask: Tensor) -> NDArray[np.bool_]:
+    """Background pixels that touch the object: a line of one pixel."""
+    kept = (mask == OBJECT).float()[None, None].cpu()
+    grown = functional.max_pool2d(kept, 3, stride=1, padding=1)
+    return ((grown > 0) & (kept == 0))[0, 0].numpy()
+
+
+def _encoded(array: NDArray[np.uint8]) -> bytes:
+    image = Image.fromarray(array)
+    if max(image.size) > LARGEST_SIDE:
+        image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=88, method=4)
+    return buffer.getvalue()

@@ -1,0 +1,71 @@
+"""Progress of long work: a bar in a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from tqdm import tqdm
+
+Advance = Callable[[int], None]
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+class Progress(Protocol):
+    """Something that shows how far a task is."""
+
+    def task(self, title: str, total: int) -> _Task:
+        """A context manager that yields ``advance(n)``."""
+        ...
+
+
+class _Task(Protocol):
+    def __enter__(self) -> Advance: ...
+
+    def __exit__(self, *details: object) -> bool | None: ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    @contextmanager
+    def _task(self) -> Iterator[Advance]:
+        yield lambda count: None
+
+    def task(self, title: str, total: int) -> _Task:
+        return self._task()
+
+
+class Shown:
+    """A bar on a terminal; on anything else a line at the start, then one every 15 seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def task(self, title: str, total: int) -> _Task:
+        return self._bar(title, total) if self._stream.isatty() else self._lines(title, total)
+
+    @contextmanager
+    def _bar(self, title: str, total: int) -> Iterator[Advance]:
+        with tqdm(total=total, desc=f"auditing {title}", unit="img", file=self._stream, leave=False) as bar:
+            yield lambda count: (bar.update(count), None)[1]
+
+    @contextmanager
+    def _lines(self, title: str, total: int) -> Iterator[Advance]:
+        done, last = 0, time.monotonic()
+
+        def advance(count: int) -> None:
+            nonlocal done, last
+            done += count
+            if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+                last = time.monotonic()
+                self._say(f"auditing {title}: {done} of {total} images")
+
+        self._say(f"auditing {title}: {total} images")
+        yield advance
+
+    def _say(self, text: str) -> None:
+        self._stream.write(f"\n{text}")
+        self._stream.flush()

@@ -1,0 +1,170 @@
+"""A run: cases are selected once, each group is measured once, and every case is decided from stored values."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from ..language.errors import AuditError, ResultsError
+from ..language.expression import Measure
+from ..language.reasons import Missing
+from ..statistics import Decision, Reason, Verdict, decide
+from .execute import measure
+from .galleries import per_image
+from .measured import Measured, Row
+from .plan import Asked, Group, PlannedCase, plan, single_method
+from .progress import Progress
+from .settings import Settings
+from .table import CaseTable
+
+MEASURED_FOLDER = "measured"
+_WORST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class RankedImage:
+    """An image and its value of the left side; None with the reason where it has none."""
+
+    sample: str
+    value: float | None
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one case ended. ``message`` is set for ERROR, and says what to do."""
+
+    id: str
+    verdict: Verdict
+    reason: Reason | None
+    decision: Decision | None
+    message: str
+    models: tuple[str, ...]
+    data: str
+    worst: tuple[RankedImage, ...]
+    gallery: tuple[Row, ...]
+
+
+class Run:
+    """Measures and decides the selected cases of one process.
+
+    Several processes of one run (pytest-xdist) share its folder: whoever needs a group first measures it, under a
+    lock; the others wait and read what was measured.
+    """
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self.settings = settings
+        self._progress = progress
+        self._groups: dict[str, tuple[Group, PlannedCase]] = {}
+        self._measured: dict[str, Measured] = {}
+
+    def select(self, asked: Iterable[Asked]) -> Sequence[Group]:
+        """Plan all selected cases together."""
+        groups = plan(asked)
+        self._groups = {case.asked.id: (group, case) for group in groups for case in group.cases}
+        return groups
+
+    def result(self, case_id: str) -> Result:
+        """The result of one selected case, measuring its group if nobody has."""
+        group, case = self._groups[case_id]
+        if group.key not in self._measured:
+            self._measured[group.key] = self._shared(group)
+        return decide_case(case, group, self._measured[group.key], limited=self.settings.limit is not None)
+
+    def _shared(self, group: Group) -> Measured:
+        folder = self.settings.folder / MEASURED_FOLDER
+        file = folder / f"{group.digest}.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / f"{group.digest}.lock"):
+                if file.exists():
+                    return Measured.model_validate_json(file.read_text(encoding="utf-8"))
+                measured = measure(group, self.settings, self._progress)
+                draft = file.with_suffix(".part")
+                draft.write_text(measured.model_dump_json(), encoding="utf-8")
+                draft.replace(file)
+                return measured
+        except OSError as error:
+            raise ResultsError(f"{folder}: cannot be written ({error}); choose another --audit-results") from error
+
+
+def read_measured(folder: Path) -> list[Measured]:
+    """Everything that a run's processes measured, by group."""
+    files = sorted((folder / MEASURED_FOLDER).glob("*.json"))
+    return [Measured.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
+
+
+def discard_measured(folder: Path) -> None:
+    """Remove the exchange files once the record holds what they hold."""
+    exchange = folder / MEASURED_FOLDER
+    if exchange.exists():
+        for file in exchange.iterdir():
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a lock that another process still holds keeps its folder
+            exchange.rmdir()
+
+
+def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited: bool) -> Result:
+    """The verdict of one case from stored values alone.
+
+    A quick look is a sample even where the whole set would have been the acceptance (``about="this_set"``).
+    """
+    asked = case.asked
+    blank = Result(asked.id, Verdict.ERROR, None, None, "", tuple(dict.fromkeys(case.models.values())), group.key, (), ())
+    table = CaseTable(case, measured)
+    try:
+        table.check()
+        about = "process" if limited else asked.case.audit.about
+        decision = decide(asked.expectation, table, confidence=asked.case.confidence, about=about)
+    except AuditError as error:
+        return replace(blank, message=str(error))
+    if decision.counts.asked > 0 and decision.counts.measured == 0 and decision.counts.errored == decision.counts.asked:
+        return replace(blank, decision=decision, message=_nothing(decision.counts.by_reason, measured))
+    return replace(
+        blank,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        decision=decision,
+        worst=_worst(case, table, measured),
+        gallery=tuple(measured.galleries.get(asked.id, ())),
+    )
+
+
+def _nothing(by_reason: Mapping[str, int], measured: Measured) -> str:
+    """Why not one image could be measured, and what to do."""
+    parts = [f"{count} x {reason} ({Missing(reason).advice})" for reason, count in by_reason.items()]
+    text = f"not one of {len(measured.samples)} images could be measured: {'; '.join(parts)}"
+    unusable = measured.data.unusable if measured.data else {}
+    return text + (f". First: {next(iter(unusable.values()))[1]}" if unusable else "")
+
+
+def _worst(case: PlannedCase, table: CaseTable, measured: Measured) -> tuple[RankedImage, ...]:
+    """The images that speak most against the expectation; those without a value first, since they count so."""
+    expectation = case.asked.expectation
+    missing: dict[int, Missing] = {}
+    inside = np.ones(len(measured.samples), dtype=bool)
+
+    def leaf(one: Measure) -> NDArray[np.float64]:
+        if one.stratum is not None:
+            members = table.members(one.stratum, one.model)
+            inside[:] &= members.inside | members.unknown
+        columns = [table.column(replace(one, spec=spec)) for spec, _ in single_method(one.spec)]
+        for column in columns:
+            missing.update(column.missing)
+        stacked = np.stack([column.values for column in columns])
+        worse = np.fmax if expectation.wants_low else np.fmin
+        return np.asarray(worse.reduce(stacked, axis=0))
+
+    values = np.broadcast_to(per_image(expectation.expression, leaf), inside.shape)
+    ids = [sample.id for sample in measured.samples]
+    absent = [RankedImage(ids[at], None, missing[at].value) for at in sorted(missing) if inside[at]]
+    badness = np.where(inside, values if expectation.wants_low else -values, np.nan)
+    order = [at for at in np.argsort(-badness, kind="stable").tolist() if not np.isnan(badness[at])]
+    ranked = [RankedImage(ids[at], float(values[at])) for at in order if at not in missing]
+    return tuple([*absent[:_WORST_NAMED], *ranked[:_WORST_NAMED]])

@@ -1,0 +1,80 @@
+"""Measured columns as the decision reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..language import registry
+from ..language.errors import AuditError
+from ..language.expression import Measure
+from ..language.strata import Stratum
+from ..statistics import Column, Membership
+from .facts import Facts, membership
+from .measured import ColumnData, Measured, ModelFacts
+from .plan import PlannedCase, column_key, single_method
+
+
+class NotMeasured(AuditError):
+    """A column that a case needs could not be measured; the message is the failure's own."""
+
+
+class CaseTable:
+    """The columns and strata of one case."""
+
+    def __init__(self, case: PlannedCase, measured: Measured) -> None:
+        self._case = case
+        self._measured = measured
+        self._columns = {(column.model, column.key): column for column in measured.columns}
+        self._models = {model.key: model for model in measured.models}
+
+    def column(self, measure: Measure) -> Column:
+        """The column of a measure with one method.
+
+        Raises:
+            NotMeasured: with the message of what went wrong.
+        """
+        model = self._case.models[measure.model]
+        data = self._data(model, column_key(measure.spec, measure.context))
+        declares = registry.entry_of(measure.spec).declares
+        return Column(_array(data), data.missing, declares.scale, declares.low, declares.high)
+
+    def members(self, stratum: Stratum, model: str | None) -> Membership:
+        """The samples of a stratum, judged by that model of the case."""
+        key = self._case.models[model]
+        facts = self._model(key)
+        correct = self._columns.get((key, "accuracy"))
+        labels = [sample.label for sample in self._measured.samples]
+        known = Facts(
+            labels,
+            np.array(facts.indices, dtype=np.int64),
+            None if correct is None else _array(correct),
+            np.array([np.nan if area is None else area for area in facts.areas], dtype=np.float64),
+            facts.classes,
+            frozenset(labels),
+        )
+        return Membership(*membership(stratum, known))
+
+    def check(self) -> None:
+        """Raise NotMeasured for the first failure that this case meets."""
+        failures = self._measured.failures
+        if "data" in failures:
+            raise NotMeasured(failures["data"])
+        for leaf in self._case.asked.expectation.expression.measures():
+            model = self._case.models[leaf.model]
+            for spec, _ in single_method(leaf.spec):
+                for key in (f"model:{model}", f"{model}|{column_key(spec, leaf.context)}", f"{model}|accuracy"):
+                    if key in failures and (key != f"{model}|accuracy" or leaf.stratum is not None):
+                        raise NotMeasured(failures[key])
+
+    def _data(self, model: str, key: str) -> ColumnData:
+        try:
+            return self._columns[model, key]
+        except KeyError:
+            raise NotMeasured(f"'{key}' of {model.removeprefix('model:')} was not measured") from None
+
+    def _model(self, key: str) -> ModelFacts:
+        return self._models[key]
+
+
+def _array(data: ColumnData) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([np.nan if value is None else value for value in data.values], dtype=np.float64)

@@ -1,0 +1,262 @@
+"""From what the engine found to the run record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..contexts import family
+from ..engine.measured import Measured, ModelFacts, Row
+from ..engine.plan import Asked
+from ..engine.run import RankedImage, Result
+from ..language import registry
+from ..language.expression import Arithmetic, Expression, Measure, Number
+from ..language.spec import Composed, Context, Spec
+from ..statistics import Decision
+from .record import (
+    ArithmeticNode,
+    CaseRecord,
+    ColumnRecord,
+    ContextNode,
+    CountsRecord,
+    DataRecord,
+    DecisionRecord,
+    GalleryRow,
+    ImageValue,
+    LayerRecord,
+    MeasureNode,
+    ModelRecord,
+    Node,
+    NumberNode,
+    Panel,
+    PassesRecord,
+    SampleRecord,
+    TableRecord,
+    Unusable,
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a case is stated."""
+
+    name: str
+    file: str
+    line: int | None
+
+
+def declared_case(asked: Asked, place: Place) -> CaseRecord:
+    """A case before anything ran: what stands in the record if nothing ever does."""
+    expectation, case = asked.expectation, asked.case
+    return CaseRecord(
+        id=asked.id,
+        name=place.name,
+        file=place.file,
+        line=place.line,
+        clause=case.clause,
+        says=case.says,
+        expectation=str(expectation),
+        long_form=expectation.long_form(),
+        fingerprint=expectation.fingerprint(),
+        left=node_of(expectation.expression),
+        op=expectation.op,
+        threshold=expectation.threshold,
+        confidence=case.confidence,
+        about=case.audit.about,
+        must_fail=case.must_fail,
+        verdict="NOT_RUN",
+        reason="not_run",
+        outcome="not_run",
+    )
+
+
+def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseRecord:
+    """The case with what was found."""
+    return case.model_copy(
+        update={
+            "verdict": result.verdict.value,
+            "reason": None if result.reason is None else result.reason.value,
+            "message": result.message,
+            "decision": None if result.decision is None else decision_record(result.decision),
+            "models": list(result.models),
+            "data": result.data,
+            "worst": [_image_value(one) for one in result.worst],
+            "gallery": [_gallery_row(row) for row in result.gallery],
+            "reproduce": reproduce,
+        }
+    )
+
+
+def decision_record(decision: Decision) -> DecisionRecord:
+    """A decision as the record keeps it."""
+    counts = decision.counts
+    return DecisionRecord(
+        verdict=decision.verdict.value,
+        reason=None if decision.reason is None else decision.reason.value,
+        estimate=decision.estimate,
+        lower=decision.lower,
+        upper=decision.upper,
+        confidence=decision.confidence,
+        rule=decision.rule,
+        guaranteed=decision.guaranteed,
+        counts=CountsRecord(
+            asked=counts.asked,
+            measured=counts.measured,
+            undefined=counts.undefined,
+            errored=counts.errored,
+            by_reason=dict(counts.by_reason),
+        ),
+        more_images=decision.more_images,
+        method=decision.method,
+        parts=[decision_record(part) for part in decision.parts],
+        note=decision.note,
+    )
+
+
+def node_of(expression: Expression) -> Node:
+    """The structure of a left side, so that a report can put it into words."""
+    if isinstance(expression, Number):
+        return NumberNode(value=expression.value)
+    if isinstance(expression, Arithmetic):
+        return ArithmeticNode(op=expression.op, left=node_of(expression.left), right=node_of(expression.right))
+    assert isinstance(expression, Measure)
+    entry = registry.entry_of(expression.spec)
+    target = getattr(expression.spec, "target", None)
+    return MeasureNode(
+        measure=entry.name,
+        methods=[str(method) for method in expression.spec.methods],
+        target=None if target is None else str(target),
+        scale=entry.declares.scale,
+        better=entry.declares.better,
+        contexts=[_context_node(part) for part in _parts(expression.context)],
+        model=expression.model,
+        stratum=None if expression.stratum is None else str(expression.stratum),
+        text=str(expression),
+    )
+
+
+def model_records(measured: Sequence[Measured]) -> list[ModelRecord]:
+    """Every model that was run, once."""
+    found: dict[str, ModelRecord] = {}
+    for part in measured:
+        for facts in part.models:
+            found.setdefault(facts.key, _model_record(facts))
+    return list(found.values())
+
+
+def data_records(measured: Sequence[Measured]) -> list[DataRecord]:
+    """Every data set that was read."""
+    records: list[DataRecord] = []
+    for part in measured:
+        if part.data is None:
+            continue
+        records.append(
+            DataRecord(
+                key=part.data.key,
+                reference=part.data.reference,
+                available=part.data.available,
+                images=len(part.samples),
+                labels=dict(sorted(Counter(sample.label for sample in part.samples).items())),
+                groups=dict(sorted(Counter(one.group for one in part.samples if one.group is not None).items())),
+                mask_kinds=part.data.mask_kinds,
+                fingerprint=part.data.fingerprint,
+                notes=part.data.notes,
+                unusable=[
+                    Unusable(sample=name, reason=reason.value, message=message)
+                    for name, (reason, message) in part.data.unusable.items()
+                ],
+            )
+        )
+    return records
+
+
+def table_records(measured: Sequence[Measured]) -> list[TableRecord]:
+    """The per-image values of every group."""
+    return [_table_record(part) for part in measured if part.data is not None]
+
+
+def passes_record(measured: Sequence[Measured]) -> PassesRecord:
+    """What the run cost."""
+    return PassesRecord(
+        decoded=sum(part.passes.decoded for part in measured),
+        forward=sum(part.passes.forward for part in measured),
+        backward=sum(part.passes.backward for part in measured),
+    )
+
+
+def _table_record(part: Measured) -> TableRecord:
+    areas = part.models[0].areas if part.models else [None] * len(part.samples)
+    return TableRecord(
+        data=part.group,
+        samples=[
+            SampleRecord(id=sample.id, label=sample.label, group=sample.group, object_area=area)
+            for sample, area in zip(part.samples, areas, strict=True)
+        ],
+        columns=[
+            ColumnRecord(
+                measure=column.key,
+                model=column.model,
+                scale=column.scale,
+                values=column.values,
+                missing={at: reason.value for at, reason in column.missing.items()},
+            )
+            for column in part.columns
+            if f"{column.model}|{column.key}" not in part.failures
+        ],
+    )
+
+
+def _model_record(facts: ModelFacts) -> ModelRecord:
+    layer = facts.layer
+    return ModelRecord(
+        key=facts.key,
+        names=[facts.key.removeprefix("model:")],
+        reference=facts.reference,
+        architecture=facts.architecture,
+        parameters=facts.parameters,
+        outputs=facts.outputs,
+        classes=facts.classes,
+        preprocessing=facts.preprocessing,
+        fingerprint=facts.fingerprint,
+        probe_digest=facts.probe_digest,
+        spatial_layer=None if layer is None else LayerRecord.model_validate(layer.model_dump()),
+        notes=facts.notes,
+    )
+
+
+def _parts(context: Context | None) -> tuple[Context, ...]:
+    if context is None or registry_name(context) == "original":
+        return ()
+    return context.parts if isinstance(context, Composed) else (context,)
+
+
+def registry_name(context: Context) -> str | None:
+    """The name of a single context; None for a composition."""
+    return None if isinstance(context, Composed) else registry.entry_of(context).name
+
+
+def _context_node(context: Context) -> ContextNode:
+    arguments: dict[str, Any] = {}
+    for part in dataclasses.fields(context):  # type: ignore[arg-type]
+        value = getattr(context, part.name)
+        arguments[part.name] = str(value) if isinstance(value, Spec | tuple) else value
+    return ContextNode(
+        name=registry.entry_of(context).name, family=family(context), arguments=arguments, text=str(context)
+    )
+
+
+def _image_value(image: RankedImage) -> ImageValue:
+    return ImageValue(sample=image.sample, value=image.value, missing=image.missing)
+
+
+def _gallery_row(row: Row) -> GalleryRow:
+    return GalleryRow(
+        rank=row.rank,
+        sample=row.sample,
+        label=row.label,
+        value=row.value,
+        panels=[Panel.model_validate(picture.model_dump()) for picture in row.pictures],
+    )

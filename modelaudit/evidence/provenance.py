@@ -1,0 +1,53 @@
+"""Where a run's numbers come from: versions, device, seed, commit."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from .record import Provenance
+
+_PACKAGES = ("pytest-modelaudit", "torch", "torchvision", "captum", "numpy", "scipy", "pillow", "pytest")
+
+
+def provenance(*, root: Path, device: str, seed: int, micro_batch: int) -> Provenance:
+    """The provenance of a run of this process on this machine; it names no host and no user."""
+    import torch
+
+    commit = _git(root, "rev-parse", "HEAD")
+    changes = None if commit is None else _git(root, "status", "--porcelain", "--untracked-files=no")
+    return Provenance(
+        versions={"python": platform.python_version(), **_versions()},
+        platform=f"{platform.system()} {platform.machine()}",
+        device=device,
+        device_name=torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine(),
+        precision="float32",
+        threads=torch.get_num_threads(),
+        micro_batch=micro_batch,
+        seed=seed,
+        git_commit=commit,
+        git_dirty=None if changes is None else bool(changes),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """The output of a git command; None outside a repository, without git, or before the first commit."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
