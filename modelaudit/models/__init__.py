@@ -1,0 +1,20 @@
+"""Models: where they come from, who they are, and how they are run without being changed."""
+
+from .base import model_source
+from .borrow import borrowed
+from .layers import SpatialLayer, layer_named, spatial_layer
+from .loaded import LoadedModel, PixelModel
+from .opening import open_model
+from .torchvision_source import torchvision_model
+
+__all__ = [
+    "LoadedModel",
+    "PixelModel",
+    "SpatialLayer",
+    "borrowed",
+    "layer_named",
+    "model_source",
+    "open_model",
+    "spatial_layer",
+    "torchvision_model",
+]

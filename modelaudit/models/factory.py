@@ -1,0 +1,90 @@
+"""``path/file.py:factory``: a model built by the user's own code."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..language.errors import ModelError, nearest
+from ..language.sample import BuiltModel
+
+
+def run_factory(text: str, root: Path) -> BuiltModel:
+    """Import the file (relative to `root`) anew under a name of its own, and call the factory in it.
+
+    The file may import its neighbours; neither its folder nor their names stay behind, so two audits with a
+    ``nets.py`` each do not get each other's.
+
+    Raises:
+        ModelError: no such file or factory, or what it raised, or no model returned.
+    """
+    file, _, name = text.rpartition(":")
+    path = (root / file).resolve()
+    if not path.is_file():
+        raise ModelError(f"{text!r}: no file {path}; relative paths start at pytest's rootdir")
+    with _importable(path.parent):
+        factory = _attribute(text, path, name)
+        return call_factory(factory, text)
+
+
+def call_factory(factory: Callable[[], Any], text: str) -> BuiltModel:
+    """The model that a callable without arguments returns.
+
+    Raises:
+        ModelError: it raised, or returned neither an ``nn.Module`` nor a ``BuiltModel``.
+    """
+    try:
+        built = factory()
+    except Exception as error:
+        raise ModelError(f"{text!r}: the factory raised {type(error).__name__}: {error}") from error
+    if isinstance(built, nn.Module):
+        return BuiltModel(built)
+    if isinstance(built, BuiltModel):
+        return built
+    raise ModelError(f"{text!r}: the factory returned {type(built).__name__}; return an nn.Module or a BuiltModel")
+
+
+def _attribute(text: str, path: Path, name: str) -> Callable[[], Any]:
+    unique = f"_modelaudit_factory_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(unique, path)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"{text!r}: {path} cannot be imported; a factory stands in a .py file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[unique] = module  # dataclasses and pickle look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[unique]
+        raise ModelError(f"{text!r}: importing {path} raised {type(error).__name__}: {error}") from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise ModelError(f"{text!r}: {path} has no callable {name!r}{nearest(name, known)}")
+    return found  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    before, entry = set(sys.modules), str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
+        for name in [name for name in set(sys.modules) - before if _neighbour(name, folder)]:
+            del sys.modules[name]
+
+
+def _neighbour(name: str, folder: Path) -> bool:
+    top = name.partition(".")[0]
+    file = getattr(sys.modules[name], "__file__", None)
+    if file is None:
+        return False
+    return Path(file) == folder / f"{top}.py" or Path(file).is_relative_to(folder / top)

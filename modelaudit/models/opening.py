@@ -1,0 +1,179 @@
+"""From what users write for a model to a model that is ready to be audited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..language import registry
+from ..language.errors import ModelError
+from ..language.reference import Reference, parse_reference
+from ..language.sample import BuiltModel, Preprocessing
+from .borrow import borrowed_module
+from .checkpoint import SUFFIXES
+from .factory import call_factory, run_factory
+from .fingerprint import architecture, fingerprint, output_digest, probe_pixels
+from .loaded import LoadedModel, PixelModel
+
+_WAY_OUT = (
+    "Audit(preprocessing=Preprocessing(resize=256, crop=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)))"
+)
+#: tried in this order where the preprocessing leaves the size open; most models take the first
+_OPEN_SIZES = (224, 64, 32, 28, 96, 128, 256, 299, 384, 512)
+
+
+def open_model(
+    ref: Any,
+    *,
+    root: Path,
+    preprocessing: Preprocessing | None = None,
+    classes: Sequence[str] | None = None,
+    allow_code: bool = False,
+) -> LoadedModel:
+    """The model behind a reference, an ``nn.Module``, a callable that returns one, or a ``BuiltModel``.
+
+    Args:
+        root: relative paths start here.
+        preprocessing: instead of what the source brings.
+        classes: the class names by index, instead of what the source brings.
+        allow_code: whether a text may name a Python factory.
+
+    One forward pass of one fixed image tells the number of logits. A module that was given is left as it was.
+
+    Raises:
+        ModelError: it cannot be built, or is none that can be audited; the message names the way out.
+    """
+    text, built = _built(ref, root, allow_code)
+    if preprocessing is None and built.preprocessing is None:
+        raise ModelError(f"{text}: nothing says how its input is prepared; give {_WAY_OUT} with its own numbers")
+    module, compiled = _eager(built.module)
+    wanted = preprocessing or built.preprocessing
+    assert wanted is not None
+    size, logits = _probed(text, module, wanted)
+    names = classes if classes is not None else built.classes
+    return LoadedModel(
+        ref=text,
+        module=module,
+        preprocessing=wanted,
+        classes=_checked_classes(text, names, logits.shape[1]),
+        outputs=logits.shape[1],
+        input_size=size,
+        architecture=architecture(module),
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        fingerprint=fingerprint(module, wanted),
+        probe_digest=output_digest(logits),
+        notes=(
+            *_remaining(built.notes, preprocessing is not None, classes is not None),
+            *compiled,
+            *_looks_like_probabilities(logits),
+        ),
+    )
+
+
+def _built(ref: Any, root: Path, allow_code: bool) -> tuple[str, BuiltModel]:
+    if isinstance(ref, str | Path):
+        return str(ref), _from_text(parse_reference(str(ref)), root, allow_code)
+    if isinstance(ref, nn.Module):
+        return architecture(ref), BuiltModel(ref)
+    if isinstance(ref, BuiltModel):
+        return architecture(ref.module), ref
+    if callable(ref):
+        text = f"{getattr(ref, '__module__', '')}.{getattr(ref, '__qualname__', type(ref).__qualname__)}"
+        return text, call_factory(ref, text)
+    raise ModelError(
+        f"{ref!r} of type {type(ref).__name__} is no model; give a reference such as "
+        "'torchvision:resnet50@IMAGENET1K_V2' or 'models/net.py:build', an nn.Module, or a callable that returns one"
+    )
+
+
+def _from_text(reference: Reference, root: Path, allow_code: bool) -> BuiltModel:
+    if reference.scheme:
+        built: BuiltModel = registry.find("model", reference.scheme).function(reference, root)
+        return built
+    file, colon, factory = reference.body.rpartition(":")
+    if colon and file.endswith(".py") and factory:
+        if not allow_code:
+            raise ModelError(f"{reference.text!r} runs code; allow it with --audit-allow-code, or name it in Python")
+        return run_factory(reference.text, root)
+    if reference.body.endswith(".py"):
+        raise ModelError(f"{reference.text!r}: name the factory in it, {reference.text}:build")
+    if reference.body.endswith(SUFFIXES):
+        raise ModelError(
+            f"{reference.text!r}: a checkpoint holds weights and no architecture; write "
+            f"torchvision:<name>?checkpoint={reference.text}, or a factory that loads it: models/net.py:build"
+        )
+    schemes = ", ".join(f"{name}:…" for name in registry.names("model"))
+    raise ModelError(f"{reference.text!r} is no model reference; write {schemes} or path/file.py:factory")
+
+
+def _eager(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
+    """A compiled model's own module: hooks and gradients are not seen through compiled code."""
+    original = getattr(module, "_orig_mod", None)
+    if isinstance(original, nn.Module):
+        return original, ("module: torch.compile was taken off, attribution needs the module itself",)
+    return module, ()
+
+
+def _probed(text: str, module: nn.Module, preprocessing: Preprocessing) -> tuple[tuple[int, int], Tensor]:
+    """The size of the probe and the logits [1, C] on it, computed on the CPU."""
+    sizes = [fixed] if (fixed := _fixed_size(preprocessing)) else [(side, side) for side in _OPEN_SIZES]
+    failures: list[Exception] = []
+    with borrowed_module(module, "cpu"), torch.inference_mode(False), torch.no_grad():
+        model = PixelModel(module, preprocessing)
+        for size in sizes:
+            try:
+                return size, _checked_logits(text, model(probe_pixels(size)))
+            except ModelError:
+                raise
+            except Exception as error:  # whatever the user's forward raises
+                failures.append(error)
+    tried = ", ".join(f"{height} x {width}" for height, width in sizes)
+    raise ModelError(
+        f"{text}: the forward pass of one RGB image of {tried} raised {type(failures[0]).__name__}: {failures[0]}; "
+        "say the size it takes with Preprocessing(resize=..., crop=...)"
+    ) from failures[0]
+
+
+def _fixed_size(preprocessing: Preprocessing) -> tuple[int, int] | None:
+    """(height, width) after geometry; a shorter side without a crop is probed as a square."""
+    size = preprocessing.crop if preprocessing.crop is not None else preprocessing.resize
+    return (size, size) if isinstance(size, int) else size
+
+
+def _checked_logits(text: str, logits: Tensor) -> Tensor:
+    if logits.ndim != 2 or logits.shape[0] != 1:
+        raise ModelError(f"{text}: one image gave an output of shape {list(logits.shape)}; logits are [1, classes]")
+    if logits.shape[1] < 2:
+        raise ModelError(f"{text}: it has one output; an audited classifier has one logit a class, for yes/no two")
+    if not bool(logits.isfinite().all()):
+        raise ModelError(
+            f"{text}: its output on an image of noise is not finite; its weights or preprocessing are broken"
+        )
+    return logits
+
+
+def _checked_classes(text: str, classes: Any, outputs: int) -> tuple[str, ...] | None:
+    if classes is None:
+        return None
+    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
+        raise ModelError(f"{text}: classes={classes!r} must be the names by index, e.g. ['good', 'broken']")
+    if len(classes) != outputs:
+        raise ModelError(f"{text}: {len(classes)} class names for {outputs} outputs; give one a logit, in their order")
+    return tuple(classes)
+
+
+def _remaining(notes: tuple[str, ...], preprocessing: bool, classes: bool) -> tuple[str, ...]:
+    """Notes begin with what they are about; an assumption is no assumption any more where the user gave the answer."""
+    said = tuple(subject for subject, given in (("preprocessing:", preprocessing), ("classes:", classes)) if given)
+    return tuple(note for note in notes if not note.startswith(said)) if said else notes
+
+
+def _looks_like_probabilities(logits: Tensor) -> tuple[str, ...]:
+    row = logits[0].double()
+    if bool((row >= 0).all()) and abs(float(row.sum()) - 1) < 1e-4:
+        return ("outputs: they look like probabilities; attributions explain what stands before the softmax",)
+    return ()
