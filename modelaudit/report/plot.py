@@ -1,0 +1,131 @@
+"""The drawing of intervals against a threshold: positions in per cent of its width, so that text keeps its size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..evidence.record import CaseRecord, DecisionRecord
+from .sentences import digits_of, unit_of
+from .vocabulary import method_text
+from .words import Unit, Words
+
+_PADDING = 0.12
+_MOST_TICKS = 6
+
+
+@dataclass(frozen=True)
+class Tick:
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One interval; a bound is None where there is none. ``kind`` is its verdict, in lower case."""
+
+    label: str
+    kind: str
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """All positions are in [0, 100]; the allowed side is [allowed_from, allowed_to]."""
+
+    rows: tuple[Row, ...]
+    ticks: tuple[Tick, ...]
+    threshold: float
+    threshold_label: str
+    allowed_from: float
+    allowed_to: float
+    described: str
+
+
+@dataclass(frozen=True)
+class _Axis:
+    low: float
+    high: float
+
+    def at(self, value: float) -> float:
+        return round(100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 3)
+
+
+def plot_of(case: CaseRecord, words: Words) -> Plot | None:
+    """The drawing of a case; None where nothing was measured or the numbers cannot be drawn on one axis."""
+    decisions = (case.decision.parts or [case.decision]) if case.decision else []
+    values = [v for d in decisions for v in (d.estimate, d.lower, d.upper) if v is not None]
+    axis = _axis([*values, case.threshold]) if values else None
+    if axis is None:
+        return None
+    unit = unit_of(case.left)
+    threshold = axis.at(case.threshold)
+    low_allowed = case.op in ("<", "<=")
+    rows = tuple(_row(decision, axis, case, unit, words) for decision in decisions)
+    limit = words.limit(case.threshold, unit)
+    return Plot(
+        rows,
+        _ticks(axis, unit, words),
+        threshold,
+        words._("threshold {limit}", limit=limit),
+        0.0 if low_allowed else threshold,
+        threshold if low_allowed else 100.0,
+        "; ".join(" ".join(filter(None, (row.label, row.value, row.interval))) for row in rows),
+    )
+
+
+def interval_text(decision: DecisionRecord, unit: Unit, digits: int, words: Words) -> str:
+    """*90% interval 8.1% to 17.9%*; empty where there is none."""
+    if decision.lower is None or decision.upper is None or decision.lower == decision.upper == decision.estimate:
+        return ""
+    return words._(
+        "{level} interval {lower} to {upper}",
+        level=words.limit(round(2 * decision.confidence - 1, 6), "percent"),
+        lower=words.tick(decision.lower, unit, digits),
+        upper=words.tick(decision.upper, unit, digits),
+    )
+
+
+def value_text(decision: DecisionRecord, unit: Unit, digits: int, words: Words) -> str:
+    """The estimate with its unit, or a dash."""
+    return "–" if decision.estimate is None else words.quantity(decision.estimate, unit, digits)
+
+
+def _row(decision: DecisionRecord, axis: _Axis, case: CaseRecord, unit: Unit, words: Words) -> Row:
+    digits = digits_of(case)
+    place = {name: None if (v := getattr(decision, name)) is None else axis.at(v) for name in ("estimate", "lower", "upper")}
+    return Row(
+        method_text(decision.method) if decision.method else "",
+        decision.verdict.lower(),
+        place["estimate"],
+        place["lower"],
+        place["upper"],
+        value_text(decision, unit, digits, words),
+        interval_text(decision, unit, digits, words),
+    )
+
+
+def _axis(values: list[float]) -> _Axis | None:
+    low, high = min(values), max(values)
+    span = high - low
+    if span == 0:
+        span = abs(low) * 0.2 or 0.1
+    start, end = low - _PADDING * span, high + _PADDING * span
+    if low >= 0 and high <= 1:
+        start, end = max(start, 0.0), min(end, 1.0)
+    if not (math.isfinite(start) and math.isfinite(end) and end - start > 1e-9 * max(abs(start), abs(end), 1e-9)):
+        return None
+    return _Axis(start, end)
+
+
+def _ticks(axis: _Axis, unit: Unit, words: Words) -> tuple[Tick, ...]:
+    rough = (axis.high - axis.low) / _MOST_TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    digits = min(6, max(0, -math.floor(math.log10(step) + 1e-9) - (0 if unit == "number" else 2)))
+    first, last = math.ceil(axis.low / step - 1e-9), math.floor(axis.high / step + 1e-9)
+    return tuple(Tick(axis.at(n * step), words.tick(n * step, unit, digits)) for n in range(first, last + 1))

@@ -1,0 +1,174 @@
+"""From a run record to report.html and summary.md, by way of the templates."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError
+from markupsafe import Markup
+
+from ..evidence.record import RunRecord, read_record
+from ..language.errors import ResultsError
+from .gallery import Pictures, choose
+from .page import page_of
+from .words import LANGUAGES, words_of
+
+REPORT_NAME, SUMMARY_NAME = "report.html", "summary.md"
+DEFAULT_BUDGET = 10_000_000
+_PACKAGED = Path(__file__).parent / "templates"
+_CHECKOUT = Path(__file__).parents[2] / "templates"
+#: controls and marks that reorder or hide text: a file name must look like what it is
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_MARKDOWN = re.compile(r"([\\`*_\[\]#|~!])")
+
+
+def render_html(
+    record: RunRecord,
+    folder: Path,
+    *,
+    language: str = "en",
+    budget_bytes: int = DEFAULT_BUDGET,
+    templates_dir: Path | None = None,
+) -> str:
+    """The report: one HTML file in English and Japanese that needs nothing beside it.
+
+    Args:
+        folder: where the pictures lie that the record names.
+        language: the one that is shown first.
+        budget_bytes: the size that gallery rows must keep to; text is never left out.
+        templates_dir: templates that are taken instead of the package's own, by file name.
+
+    Raises:
+        ResultsError: an unknown language, or a template that cannot be rendered.
+    """
+    words_of(language)
+    environment = _environment(templates_dir, escape=True)
+    bare = _document(record, Pictures(frozenset(), {}, frozenset(), 0), language, environment)
+    room = budget_bytes - len(bare.encode())
+    while True:
+        pictures = choose(record, folder, room)
+        text = _document(record, pictures, language, environment)
+        over = len(text.encode()) - budget_bytes
+        if over <= 0 or not pictures.shown:
+            return text
+        room -= over
+
+
+def render_summary(record: RunRecord, *, language: str = "en", templates_dir: Path | None = None) -> str:
+    """The verdicts as short Markdown, for the summary of a CI job."""
+    words = words_of(language)
+    page = page_of(record, words, Pictures(frozenset(), {}, frozenset(), 0))
+    environment = _environment(templates_dir, escape=False)
+    return _render(environment, "summary.md.j2", page=page, record=record, **_spoken(language))
+
+
+def write_reports(
+    folder: Path,
+    *,
+    language: str = "en",
+    budget_bytes: int = DEFAULT_BUDGET,
+    templates_dir: Path | None = None,
+) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``summary.md`` beside the ``run.json`` in `folder`, each whole or not at all."""
+    record = read_record(folder)
+    page = render_html(record, folder, language=language, budget_bytes=budget_bytes, templates_dir=templates_dir)
+    summary = render_summary(record, language=language, templates_dir=templates_dir)
+    return _write(folder / REPORT_NAME, page), _write(folder / SUMMARY_NAME, summary)
+
+
+def visible(value: Any) -> Any:
+    """Text with its hidden and reordering characters spelled out, as ``\\u202e``; anything else as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+
+
+def css_string(value: str) -> Markup:
+    """A string token of CSS that holds `value` and can end neither the string nor the style element."""
+    return Markup('"' + "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in visible(value)) + '"')
+
+
+def markdown_text(value: str) -> str:
+    """Text that Markdown takes for text: no markup, no HTML, no link, no new line."""
+    flat = " ".join(html.escape(visible(value), quote=False).split())
+    return _MARKDOWN.sub(r"\\\1", flat).replace("://", "&#58;//").replace("www.", "www&#46;")
+
+
+def markdown_code(value: str) -> str:
+    """A code span that holds `value` whole, also in a table."""
+    flat = " ".join(visible(value).split())
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", flat)), default=0))
+    gap = " " if len(fence) > 1 else ""
+    return f"{fence}{gap}{flat}{gap}{fence}".replace("|", "\\|")
+
+
+def _document(record: RunRecord, pictures: Pictures, language: str, environment: Environment) -> str:
+    bodies = {}
+    for each in LANGUAGES:
+        page = page_of(record, words_of(each), pictures)
+        bodies[each] = Markup(_render(environment, "page.html.j2", page=page, record=record, **_spoken(each)))
+    styles = Markup(_render(environment, "report.css", record=record))
+    script = Markup(_render(environment, "report.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    titles = {each: page_of(record, words_of(each), pictures).overall.label for each in LANGUAGES}
+    return _render(
+        environment,
+        "report.html.j2",
+        record=record,
+        bodies=bodies,
+        titles=titles,
+        language=language,
+        styles=styles,
+        script=script,
+        script_digest=digest,
+        pictures=pictures.embedded(record),
+        **_spoken(language),
+    )
+
+
+def _spoken(language: str) -> dict[str, Any]:
+    words = words_of(language)
+    return {"_": words._, "ngettext": words.ngettext, "words": words}
+
+
+def _environment(templates_dir: Path | None, *, escape: bool) -> Environment:
+    own = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+    folders = [templates_dir, own] if templates_dir is not None else [own]
+    for folder in folders:
+        if not folder.is_dir():
+            raise ResultsError(f"{folder}: is no folder of templates; give one that exists")
+    environment = Environment(
+        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
+        autoescape=escape,
+        undefined=StrictUndefined,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(css_string=css_string, md=markdown_text, code=markdown_code)
+    return environment
+
+
+def _render(environment: Environment, name: str, **values: Any) -> str:
+    try:
+        return environment.get_template(name).render(**values)
+    except TemplateError as error:
+        where = getattr(error, "name", None) or name
+        raise ResultsError(f"template {where}: {error}; correct it, or leave it out to take the package's own") from error
+
+
+def _write(target: Path, text: str) -> Path:
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ResultsError(f"{target}: cannot be written ({error.strerror}); give a folder that can be") from error
+    return target

@@ -1,0 +1,186 @@
+"""An expectation and what was found, as one sentence a manager reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..evidence.record import ArithmeticNode, CaseRecord, MeasureNode, Node, NumberNode
+from .vocabulary import claim_of, comparison, context_clause, context_label, is_share, noun_of, stratum_text
+from .words import N_, Unit, Words, digits_for
+
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A left side in words: what goes before the claim, the claim with its value, and what the limit speaks of."""
+
+    leads: tuple[str, ...]
+    claim: str
+    limited: str = "{limit}"
+
+
+def sentence(case: CaseRecord, words: Words) -> str:
+    """What was found and what is required; the user's own words where there are any.
+
+    >>> # "When the background is replaced by ..., 82.1% of the images are classified correctly;
+    >>> #  more than 90% is required."
+    """
+    if case.says:
+        return case.says
+    unit = unit_of(case.left)
+    estimate = case.decision.estimate if case.decision else None
+    reading = _reading(case.left, estimate, unit, digits_of(case), words)
+    limit = comparison(case.op, words.limit(case.threshold, unit), words)
+    if reading.limited != "{limit}":
+        limit = words._(reading.limited, limit=limit)
+    if case.op in ("<", "<="):
+        whole = words._("{claim}; {limit} is allowed.", claim=_joined(reading, words), limit=limit)
+    else:
+        whole = words._("{claim}; {limit} is required.", claim=_joined(reading, words), limit=limit)
+    return whole[:1].upper() + whole[1:] if words.language == "en" else whole
+
+
+def unit_of(node: Node) -> Unit:
+    """Shares read in per cent, their differences in points, everything else as a number."""
+    match node:
+        case MeasureNode():
+            return "percent" if is_share(node) else "number"
+        case ArithmeticNode(op="+" | "-"):
+            units = {unit_of(side) for side in (node.left, node.right) if not isinstance(side, NumberNode)}
+            return "points" if units and units <= {"percent", "points"} else "number"
+    return "number"
+
+
+def digits_of(case: CaseRecord) -> int:
+    """Digits after the point for every value of this case."""
+    decisions = [case.decision, *case.decision.parts] if case.decision else []
+    values = [v for d in decisions for v in (d.estimate, d.lower, d.upper) if v is not None]
+    return digits_for(values, case.threshold, unit_of(case.left))
+
+
+def text_of(node: Node) -> str:
+    """The canonical text of a left side, from its tree."""
+    if isinstance(node, NumberNode):
+        return repr(int(node.value)) if node.value.is_integer() and abs(node.value) < 1e15 else repr(node.value)
+    if isinstance(node, MeasureNode):
+        return node.text
+    return f"{_operand(node.left, node.op, right=False)} {node.op} {_operand(node.right, node.op, right=True)}"
+
+
+def _operand(node: Node, op: str, *, right: bool) -> str:
+    text = text_of(node)
+    if not isinstance(node, ArithmeticNode):
+        return text
+    here, there = _PRECEDENCE[op], _PRECEDENCE[node.op]
+    return f"({text})" if there < here or (right and there == here) else text
+
+
+def _joined(reading: Reading, words: Words) -> str:
+    return words._(", ").join([*reading.leads, reading.claim])
+
+
+def _reading(node: Node, value: float | None, unit: Unit, digits: int, words: Words) -> Reading:
+    if isinstance(node, MeasureNode):
+        return _single(node, value, unit, digits, words)
+    if isinstance(node, ArithmeticNode) and node.op in ("-", "/") and _comparable(node.left, node.right):
+        assert isinstance(node.left, MeasureNode) and isinstance(node.right, MeasureNode)
+        if node.op == "-" and (moved := _change(node.left, node.right, value, unit, digits, words)):
+            return moved
+        return _contrast(node.op, node.left, node.right, value, unit, digits, words)
+    return Reading((), _is("“" + text_of(node) + "”", value, unit, digits, words))
+
+
+def _single(node: MeasureNode, value: float | None, unit: Unit, digits: int, words: Words) -> Reading:
+    claim = claim_of(node)
+    if value is None or claim is None or node.methods:
+        said = _is(words._("the {noun}", noun=noun_of(node, words)), value, unit, digits, words)
+    else:
+        said = words._(claim, value=words.quantity(value, unit, digits))
+    return Reading(_leads(node, words), said)
+
+
+def _is(subject: str, value: float | None, unit: Unit, digits: int, words: Words) -> str:
+    if value is None:
+        return words._("{subject} has no value", subject=subject)
+    return words._("{subject} is {value}", subject=subject, value=words.quantity(value, unit, digits))
+
+
+def _leads(node: MeasureNode, words: Words, *, context: bool = True, model: bool = True, stratum: bool = True) -> tuple[str, ...]:
+    leads = []
+    if context and (clause := context_clause(node.contexts, words)):
+        leads.append(words._("when {clause}", clause=clause))
+    if model and node.model is not None:
+        leads.append(words._("with model “{model}”", model=node.model))
+    if stratum and node.stratum is not None:
+        leads.append(words._("among the images {stratum}", stratum=stratum_text(node.stratum, words)))
+    return tuple(leads)
+
+
+def _comparable(left: Node, right: Node) -> bool:
+    """Two readings of one measure that differ in context, model or stratum."""
+    if not isinstance(left, MeasureNode) or not isinstance(right, MeasureNode):
+        return False
+    same = (left.measure, left.methods, left.target) == (right.measure, right.methods, right.target)
+    return same and bool(_differences(left, right))
+
+
+def _differences(left: MeasureNode, right: MeasureNode) -> list[str]:
+    return [name for name in ("contexts", "model", "stratum") if getattr(left, name) != getattr(right, name)]
+
+
+def _change(
+    left: MeasureNode, right: MeasureNode, value: float | None, unit: Unit, digits: int, words: Words
+) -> Reading | None:
+    """``a - a.under(c)`` as a fall, ``a.under(c) - a`` as a change; None for other differences."""
+    if _differences(left, right) != ["contexts"]:
+        return None
+    falls = not context_clause(left.contexts, words)
+    changed, still = (right, left) if falls else (left, right)
+    if context_clause(still.contexts, words) or not context_clause(changed.contexts, words):
+        return None
+    noun = noun_of(changed, words)
+    if value is None:
+        said = words._("the change in {noun} has no value", noun=noun)
+    elif not falls:
+        said = words._("the {noun} changes by {amount}", noun=noun, amount=words.quantity(value, unit, digits))
+    elif value == 0:
+        said = words._("the {noun} does not fall", noun=noun)
+    else:
+        amount = words.quantity(abs(value), unit, digits)
+        message = N_("the {noun} falls by {amount}") if value > 0 else N_("the {noun} rises by {amount}")
+        said = words._(message, noun=noun, amount=amount)
+    return Reading(_leads(changed, words), said, N_("a fall of {limit}") if falls else N_("a change of {limit}"))
+
+
+def _contrast(
+    op: str, left: MeasureNode, right: MeasureNode, value: float | None, unit: Unit, digits: int, words: Words
+) -> Reading:
+    """A difference or a ratio of one measure between two contexts, models or strata."""
+    differing = _differences(left, right)
+    first, second = (_named(side, differing, words) for side in (left, right))
+    noun = noun_of(left, words)
+    if op == "-":
+        subject = words._("the difference in {noun}, {first} minus {second},", noun=noun, first=first, second=second)
+    else:
+        subject = words._("the ratio of {noun}, {first} to {second},", noun=noun, first=first, second=second)
+    shared = _leads(
+        left,
+        words,
+        context="contexts" not in differing,
+        model="model" not in differing,
+        stratum="stratum" not in differing,
+    )
+    return Reading(shared, _is(subject, value, unit, digits, words))
+
+
+def _named(node: MeasureNode, differing: list[str], words: Words) -> str:
+    names = []
+    if "contexts" in differing:
+        names.append(context_label(node.contexts, words))
+    if "model" in differing:
+        names.append(words._("model “{model}”", model=node.model) if node.model else words._("the model"))
+    if "stratum" in differing:
+        told = stratum_text(node.stratum, words) if node.stratum else None
+        names.append(words._("images {stratum}", stratum=told) if told else words._("all images"))
+    return " / ".join(names)

@@ -1,0 +1,308 @@
+"""Names of the record in words: measures, methods, contexts, strata, reasons, rules, verdicts.
+
+A context is said twice: as a *label* ("background of another class") and as a *clause* that follows "when"
+("the background is replaced by ..."). In Japanese a clause ends in a verb stem, and た場合 follows.
+A name that is not known here is printed as the record writes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..evidence.record import ContextNode, MeasureNode
+from .words import N_, Words
+
+
+@dataclass(frozen=True)
+class MeasureWords:
+    """A measure: its noun, a sentence of its own where it has one, and whether its mean reads as a share."""
+
+    noun: str
+    claim: str | None = None
+    share: bool = False
+
+
+MEASURES: dict[str, MeasureWords] = {
+    "accuracy": MeasureWords(N_("accuracy"), N_("{value} of the images are classified correctly"), True),
+    "top_k_accuracy": MeasureWords(N_("top-k accuracy"), None, True),
+    "confidence": MeasureWords(N_("probability of the labelled class"), None, True),
+    "margin": MeasureWords(N_("margin to the runner-up")),
+    "flip_rate": MeasureWords(
+        N_("share of changed predictions"), N_("the prediction changes on {value} of the images"), True
+    ),
+    "background_dependence": MeasureWords(N_("background dependence")),
+    "background_share": MeasureWords(
+        N_("share of the attribution on the background"), N_("{value} of the attribution lies on the background"), True
+    ),
+    "background_enrichment": MeasureWords(N_("background enrichment")),
+    "density_difference": MeasureWords(N_("difference of attribution density, object minus background")),
+    "relevance_rank_accuracy": MeasureWords(N_("relevance rank accuracy"), None, True),
+    "top_k_intersection": MeasureWords(N_("top-k intersection with the object"), None, True),
+    "pointing_game": MeasureWords(
+        N_("pointing game"), N_("the strongest point of the heat map lies on the object in {value} of the images"), True
+    ),
+    "energy_pointing_game": MeasureWords(N_("share of the attribution in the bounding box"), None, True),
+    "attribution_auc": MeasureWords(N_("AUC of the attribution against the object")),
+    "mask_iou": MeasureWords(N_("overlap (IoU) of attribution and object")),
+    "adversarial_background_rate": MeasureWords(N_("share of right answers that some background flips"), None, True),
+    "worst_group_accuracy": MeasureWords(N_("accuracy of the worst group"), None, True),
+    "relative_foreground_sensitivity": MeasureWords(N_("relative foreground sensitivity")),
+    "mean_corruption_error": MeasureWords(N_("mean corruption error")),
+}
+
+METHODS: dict[str, str] = {
+    "gradcam": "Grad-CAM",
+    "gradcam_plus_plus": "Grad-CAM++",
+    "scorecam": "Score-CAM",
+    "integrated_gradients": "Integrated Gradients",
+    "input_x_gradient": "Input × Gradient",
+    "saliency": "Saliency",
+    "smoothgrad": "SmoothGrad",
+    "guided_backprop": "Guided Backpropagation",
+    "guided_gradcam": "Guided Grad-CAM",
+    "deeplift": "DeepLIFT",
+    "occlusion": "Occlusion",
+    "lrp": "LRP",
+}
+
+REGIONS: dict[str, str] = {
+    "background": N_("the background"),
+    "object": N_("the object"),
+    "whole": N_("the whole image"),
+}
+
+VERDICTS: dict[str, str] = {
+    "PASS": N_("Pass"),
+    "FAIL": N_("Fail"),
+    "INCONCLUSIVE": N_("Inconclusive"),
+    "ERROR": N_("Error"),
+    "SKIPPED": N_("Skipped"),
+    "NOT_RUN": N_("Not run"),
+    "PARTIAL": N_("Partial run: no overall verdict"),
+    "QUICK_LOOK": N_("Quick look: no verdict"),
+    "CAUGHT": N_("Caught"),
+    "MISSED": N_("Not caught"),
+}
+
+REASONS: dict[str, str] = {
+    "too_few_images": N_("Too few images to decide: the interval still contains the threshold."),
+    "undefined_values": N_("Some values could not be computed, and the verdict depends on what they would have been."),
+    "mask_uncertain": N_("The verdict changes with small, plausible changes of the object masks."),
+    "attribution_invalid": N_("The attribution method gave no valid heat map on this model."),
+    "instrument_insensitive": N_("The audit did not see a planted dependence of this size, so it cannot rule one out."),
+    "below_noise_floor": N_("The distance to the threshold is smaller than the noise of the measurement."),
+    "missing_data": N_("Data needed for this expectation are missing."),
+    "not_run": N_("This expectation was not run."),
+}
+
+MISSING: dict[str, str] = {
+    "zero_attribution": N_("heat map without any positive value"),
+    "empty_mask": N_("object mask is empty"),
+    "full_mask": N_("object mask fills the image"),
+    "context_unchanged": N_("the change of the surroundings altered no pixel"),
+    "context_impossible": N_("the surroundings could not be changed on this image"),
+    "attribution_invalid": N_("heat map is not valid"),
+    "no_mask": N_("no object mask"),
+    "unreadable_image": N_("image cannot be read"),
+    "unreadable_mask": N_("object mask cannot be read"),
+    "mask_size": N_("object mask and image differ in size"),
+    "non_finite_logits": N_("the model's output is not finite"),
+}
+
+RULES: dict[str, str] = {
+    "clopper_pearson": N_("Clopper-Pearson interval of a proportion"),
+    "betting": N_("betting bound of a bounded mean (Waudby-Smith and Ramdas 2023)"),
+    "bca": N_("BCa bootstrap"),
+    "tango": N_("Tango's score interval of a paired difference"),
+    "bonferroni": N_("Clopper-Pearson on the discordant images with Bonferroni correction"),
+    "cluster_t": N_("t interval on cluster means"),
+    "exact": N_("exact value of the agreed set of images, without an interval"),
+    "this_set": N_("exact value of the agreed set of images, without an interval"),
+}
+
+MASK_KINDS: dict[str, str] = {
+    "mask": N_("pixel masks"),
+    "polygon": N_("polygons"),
+    "rle": N_("run-length masks"),
+    "box": N_("bounding boxes (coarse)"),
+    "none": N_("no mask"),
+}
+
+RANKS: dict[str, str] = {"worst": N_("Worst"), "typical": N_("Typical"), "best": N_("Best")}
+
+OUTCOMES: dict[str, str] = {
+    "xfailed": N_("Marked as expected to fail (xfail): it does not fail the run."),
+    "xpassed": N_("Marked as expected to fail (xfail), but it passed."),
+    "warned": N_("Reported as a warning: it does not fail the run."),
+    "skipped": N_("Skipped on request."),
+}
+
+
+def known(table: dict[str, str], name: str, words: Words) -> str:
+    """The name in words, or itself."""
+    return words._(table[name]) if name in table else name
+
+
+def method_text(text: str) -> str:
+    """``integrated_gradients(steps=64)`` as *Integrated Gradients (steps=64)*: proper names, alike in all languages."""
+    name, bracket, rest = text.partition("(")
+    return METHODS.get(name, name) + (f" ({rest}" if bracket else "")
+
+
+def noun_of(node: MeasureNode, words: Words) -> str:
+    """The measure's noun, with its methods: *background dependence (Grad-CAM, Integrated Gradients)*."""
+    name = node.measure.partition("(")[0]
+    noun = words._(MEASURES[name].noun) if name in MEASURES else node.measure
+    if not node.methods:
+        return noun
+    return words._("{noun} ({methods})", noun=noun, methods=", ".join(method_text(text) for text in node.methods))
+
+
+def claim_of(node: MeasureNode) -> str | None:
+    """The untranslated sentence of a measure that has one of its own."""
+    found = MEASURES.get(node.measure.partition("(")[0])
+    return found.claim if found else None
+
+
+def is_share(node: MeasureNode) -> bool:
+    """Whether the mean of this measure is a share of the images, or of a map, and reads in per cent."""
+    found = MEASURES.get(node.measure.partition("(")[0])
+    return node.scale == "proportion" or (found is not None and found.share)
+
+
+_Said = tuple[str, str]
+
+
+def context_label(contexts: list[ContextNode], words: Words) -> str:
+    """A composition as a noun: *original images*, *background of another class + noise, severity 3*."""
+    said = [_said(node, words)[0] for node in contexts if node.name != "original"]
+    return " + ".join(said) if said else words._("original images")
+
+
+def context_clause(contexts: list[ContextNode], words: Words) -> str:
+    """A composition as a clause: *the background is replaced by ... and then ...*; empty on original images."""
+    said = [_said(node, words)[1] for node in contexts if node.name != "original"]
+    return words._(" and then ").join(said)
+
+
+def _said(node: ContextNode, words: Words) -> _Said:
+    say = _CONTEXTS.get(node.name)
+    found = say(node, words) if say else None
+    return found or (node.text, words._("“{context}” is applied to the images", context=node.text))
+
+
+def _swap_background(node: ContextNode, words: Words) -> _Said | None:
+    match node.arguments.get("donors"):
+        case "same_class":
+            return (
+                words._("background of another image of the same class"),
+                words._("the background is replaced by that of another image of the same class"),
+            )
+        case "other_class":
+            return (
+                words._("background of another class"),
+                words._("the background is replaced by that of an image of another class"),
+            )
+        case "random":
+            return (
+                words._("background of a random image"),
+                words._("the background is replaced by that of a random image"),
+            )
+    return None
+
+
+def _noise(node: ContextNode, words: Words) -> _Said | None:
+    where = _region(node, words, "background")
+    if where is None or "severity" not in node.arguments:
+        return None
+    severity = node.arguments["severity"]
+    return (
+        words._("noise on {where} (severity {severity} of 5)", where=where, severity=severity),
+        words._("noise is added to {where} (severity {severity} of 5)", where=where, severity=severity),
+    )
+
+
+def _lighting(node: ContextNode, words: Words) -> _Said | None:
+    if "severity" not in node.arguments:
+        return None
+    severity = node.arguments["severity"]
+    return (
+        words._("other lighting (severity {severity} of 5)", severity=severity),
+        words._("the lighting is changed (severity {severity} of 5)", severity=severity),
+    )
+
+
+def _mean_fill(node: ContextNode, words: Words) -> _Said | None:
+    where = _region(node, words, "background")
+    if where is None:
+        return None
+    return (
+        words._("{where} in one mean colour", where=where),
+        words._("{where} is filled with one mean colour", where=where),
+    )
+
+
+def _paste_back(node: ContextNode, words: Words) -> _Said | None:
+    return (
+        words._("own background pasted back (control)"),
+        words._("the image's own background is pasted back (control)"),
+    )
+
+
+def _region(node: ContextNode, words: Words, default: str) -> str | None:
+    region = node.arguments.get("region", default)
+    return words._(REGIONS[region]) if isinstance(region, str) and region in REGIONS else None
+
+
+_CONTEXTS: dict[str, Callable[[ContextNode, Words], _Said | None]] = {
+    "swap_background": _swap_background,
+    "noise": _noise,
+    "lighting": _lighting,
+    "mean_fill": _mean_fill,
+    "paste_back": _paste_back,
+}
+
+_LABEL = re.compile(r"label\((?P<name>.+)\)\Z", re.DOTALL)
+_AREA = re.compile(r"\(?object_area (?P<op><=|>=|<|>) (?P<limit>[0-9.e+-]+)\)?\Z")
+
+
+def stratum_text(stratum: str, words: Words) -> str:
+    """A stratum in words: *that the model classifies correctly on the original*."""
+    parts = [_one_stratum(part, words) for part in re.split(r" & (?![^']*'(?:[^']*'[^']*')*[^']*\Z)", stratum)]
+    return words._(" and ").join(parts)
+
+
+def _one_stratum(text: str, words: Words) -> str:
+    if text == "correct":
+        return words._("classified correctly on the original")
+    if text == "misclassified":
+        return words._("misclassified on the original")
+    if found := _LABEL.match(text):
+        return words._("of class “{label}”", label=found["name"].strip("'\""))
+    if (found := _AREA.match(text)) and _is_number(found["limit"]):
+        limit = words.limit(float(found["limit"]), "percent")
+        return words._("whose object takes {limit} of the image", limit=comparison(found["op"], limit, words))
+    return words._("in “{stratum}”", stratum=text)
+
+
+def comparison(op: str, limit: str, words: Words) -> str:
+    """*less than 40%*, *at most 40%*, *more than 90%*, *at least 90%*."""
+    match op:
+        case "<":
+            return words._("less than {limit}", limit=limit)
+        case "<=":
+            return words._("at most {limit}", limit=limit)
+        case ">":
+            return words._("more than {limit}", limit=limit)
+        case _:
+            return words._("at least {limit}", limit=limit)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,129 @@
+"""One language of the report: its catalogue, its numbers, its dates."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_scientific
+from babel.support import NullTranslations, Translations
+
+from ..language.errors import ResultsError, nearest
+
+LANGUAGES = ("en", "ja")
+LOCALE_FOLDER = Path(__file__).parent / "locale"
+DOMAIN = "modelaudit"
+
+#: what a number counts: a share of the images, a difference of two shares, or neither
+Unit = Literal["percent", "points", "number"]
+_LEAST_DIGITS: dict[Unit, int] = {"percent": 1, "points": 1, "number": 3}
+_MOST_DIGITS = 6
+
+
+def N_(message: str) -> str:
+    """Mark a message for extraction; it is translated where it is used."""
+    return message
+
+
+@dataclass(frozen=True)
+class Words:
+    """Texts, numbers and dates of one language. Placeholders of messages are filled, never read as messages."""
+
+    language: str
+    locale: Locale
+    catalogue: NullTranslations
+
+    def _(self, message: str, **values: object) -> str:
+        """The message in this language, its ``{placeholders}`` filled."""
+        return str(self.catalogue.gettext(message)).format(**values)
+
+    def ngettext(self, one: str, many: str, n: int, **values: object) -> str:
+        """The message in the number that `n` asks for; ``{n}`` is filled with the formatted count."""
+        return str(self.catalogue.ngettext(one, many, n)).format(n=self.count(n), **values)
+
+    def count(self, value: int) -> str:
+        """A whole number with its thousands grouped."""
+        return str(format_decimal(value, locale=self.locale))
+
+    def quantity(self, value: float, unit: Unit, digits: int) -> str:
+        """A measured value with its unit: ``12.3%``, ``3.1 percentage points``, ``0.312``."""
+        return self._with_unit(self._fixed(value, unit, digits, digits), unit)
+
+    def limit(self, value: float, unit: Unit) -> str:
+        """A threshold as it was written: no digits that nobody stated."""
+        return self._with_unit(self._fixed(value, unit, 2 if unit == "number" else 0, _MOST_DIGITS), unit)
+
+    def tick(self, value: float, unit: Unit, digits: int) -> str:
+        """A label on an axis or a bound: as `quantity`, but bare for points, whose unit stands beside the value."""
+        return self._with_unit(self._fixed(value, unit, digits, digits), "number" if unit == "points" else unit)
+
+    def moment(self, text: str) -> str:
+        """An ISO 8601 date and time in the words of this language; any other text as it stands."""
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            return text
+        zone = when.tzname() or ""
+        return f"{format_datetime(when, self._('MMMM d, y, HH:mm'), locale=self.locale)} {zone}".rstrip()
+
+    def _fixed(self, value: float, unit: Unit, least: int, most: int) -> str:
+        number = Decimal(repr(value)) * (1 if unit == "number" else 100)
+        if abs(number) >= 10**9:
+            text = format_scientific(number, format="0.###E0", locale=self.locale)
+        else:
+            number = round(number, most)
+            zeros, spare = "0" * least, "#" * (most - least)
+            pattern = "#,##0" + ("." + zeros + spare if most else "")
+            text = format_decimal(number + 0 if number else Decimal(0), format=pattern, locale=self.locale)
+        return str(text).replace("-", "−", 1)
+
+    def _with_unit(self, text: str, unit: Unit) -> str:
+        if unit == "points":
+            return self._("{value} percentage points", value=text)
+        return f"{text}%" if unit == "percent" else text
+
+
+def digits_for(values: list[float], threshold: float, unit: Unit) -> int:
+    """The fewest digits after the point at which no value seems to lie on another side of the threshold than it does."""
+    scale = 1 if unit == "number" else 100
+    digits = _LEAST_DIGITS[unit]
+    limit = round(threshold * scale, _MOST_DIGITS)
+    while digits < _MOST_DIGITS and any(_side(round(v * scale, digits), limit) != _side(v * scale, limit) for v in values):
+        digits += 1
+    return digits
+
+
+def _side(value: float, limit: float) -> int:
+    return (value > limit) - (value < limit)
+
+
+@lru_cache(maxsize=None)
+def words_of(language: str) -> Words:
+    """The words of ``"en"`` or ``"ja"``.
+
+    Raises:
+        ResultsError: another language.
+    """
+    if language not in LANGUAGES:
+        raise ResultsError(f"language {language!r} is not in the report{nearest(language, LANGUAGES)}")
+    return Words(language, Locale.parse(language), _catalogue(language))
+
+
+def _catalogue(language: str) -> NullTranslations:
+    if language == "en":
+        return NullTranslations()
+    with (LOCALE_FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
+        catalogue = read_po(file, locale=language, domain=DOMAIN)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled, domain=DOMAIN)

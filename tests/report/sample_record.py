@@ -1,0 +1,210 @@
+"""A run record as a real run writes it, with every ending a case can have, and pictures drawn for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFilter
+
+from modelaudit.evidence.record import (
+    ArithmeticNode,
+    CaseRecord,
+    ContextNode,
+    CountsRecord,
+    DataRecord,
+    DecisionRecord,
+    GalleryRow,
+    ImageValue,
+    LayerRecord,
+    MeasureNode,
+    ModelRecord,
+    Node,
+    Panel,
+    PassesRecord,
+    Provenance,
+    RunRecord,
+    Unusable,
+)
+
+OTHER_CLASS = ContextNode(
+    name="swap_background",
+    family="change",
+    arguments={"donors": "other_class", "feather": 0.0, "fill": "tile"},
+    text="swap_background(other_class)",
+)
+LIGHTING = ContextNode(name="lighting", family="perturbation", arguments={"severity": 3}, text="lighting(3)")
+ORIGINAL = ContextNode(name="original", family="control", arguments={}, text="original")
+
+
+def measure(name: str = "accuracy", *contexts: ContextNode, **changed: Any) -> MeasureNode:
+    methods = changed.pop("methods", [])
+    text = name + (f"({', '.join(methods)})" if methods else "")
+    text += f".under({' | '.join(c.text for c in contexts)})" if contexts else ""
+    fields: dict[str, Any] = {
+        "measure": name,
+        "methods": methods,
+        "target": "prediction" if methods else None,
+        "scale": "mean" if methods else "proportion",
+        "better": "low" if methods else "high",
+        "contexts": list(contexts),
+        "model": None,
+        "stratum": None,
+        "text": text,
+    }
+    return MeasureNode(**{**fields, **changed})
+
+
+def decision(verdict: str, estimate: float | None, lower: float | None, upper: float | None, **changed: Any) -> DecisionRecord:
+    fields: dict[str, Any] = {
+        "reason": None,
+        "confidence": 0.95,
+        "rule": "clopper_pearson",
+        "guaranteed": True,
+        "counts": CountsRecord(asked=240, measured=240, undefined=0, errored=0),
+    }
+    return DecisionRecord(verdict=verdict, estimate=estimate, lower=lower, upper=upper, **{**fields, **changed})  # type: ignore[arg-type]
+
+
+def case(name: str, left: Node, op: str, threshold: float, verdict: str, **changed: Any) -> CaseRecord:
+    outcome = {"PASS": "passed", "FAIL": "failed", "INCONCLUSIVE": "failed", "ERROR": "error"}
+    fields: dict[str, Any] = {
+        "id": f"audits/audit_line_a.py::{name}",
+        "name": name,
+        "file": "audits/audit_line_a.py",
+        "line": 12,
+        "clause": None,
+        "says": None,
+        "expectation": f"{getattr(left, 'text', 'accuracy - accuracy.under(swap_background(other_class))')} {op} {threshold}",
+        "long_form": "",
+        "fingerprint": "0f" * 32,
+        "confidence": 0.95,
+        "about": "process",
+        "must_fail": False,
+        "outcome": outcome.get(verdict, "not_run"),
+        "models": ["m0"],
+        "data": "d0",
+        "reproduce": f"pytest 'audits/audit_line_a.py::{name}'",
+    }
+    return CaseRecord(
+        left=left, op=op, threshold=threshold, verdict=verdict, **{**fields, **changed}  # type: ignore[arg-type]
+    )
+
+
+def cases(gallery: list[GalleryRow]) -> list[CaseRecord]:
+    """A pass by two methods, a fail, an inconclusive one, an error, a control that is caught, one not run."""
+    maps = measure("background_dependence", OTHER_CLASS, methods=["gradcam", "integrated_gradients"])
+    incomplete = CountsRecord(
+        asked=240, measured=231, undefined=7, errored=2, by_reason={"zero_attribution": 7, "unreadable_mask": 2}
+    )
+    parts = [
+        decision("PASS", 0.312, 0.291, 0.334, method="gradcam", rule="bca", guaranteed=False, counts=incomplete),
+        decision("PASS", 0.243, 0.228, 0.262, method="integrated_gradients", rule="bca", guaranteed=False),
+    ]
+    drop = ArithmeticNode(op="-", left=measure(), right=measure("accuracy", OTHER_CLASS))
+    worst = [ImageValue(sample=f"gear/IMG_{n:04}.jpg", value=0.71 - n / 50) for n in range(4)]
+    worst.append(ImageValue(sample="gear/IMG_0112.jpg", value=None, missing="zero_attribution"))
+    return [
+        case(
+            "decides_on_the_part", maps, "<", 0.4, "PASS", clause="PoC agreement 4.2", gallery=gallery, worst=worst,
+            decision=decision("PASS", 0.312, 0.291, 0.334, parts=parts, rule="bca", guaranteed=False, counts=incomplete),
+        ),
+        case(
+            "survives_layout_change", drop, "<", 0.05, "FAIL", clause="PoC agreement 4.3", gallery=gallery[:1],
+            decision=decision("FAIL", 0.121, 0.087, 0.161, rule="tango"),
+        ),
+        case(
+            "survives_lighting", measure("accuracy", LIGHTING), ">", 0.9, "INCONCLUSIVE",
+            reason="too_few_images",
+            decision=decision("INCONCLUSIVE", 0.917, 0.881, 0.944, reason="too_few_images", more_images=310),
+        ),
+        case(
+            "robust_to_dust", measure("accuracy", ContextNode(
+                name="dust", family="perturbation", arguments={"density": 0.2}, text="dust(0.2)")),
+            ">", 0.9, "ERROR",
+            message="ContextError: dust(0.2) changed no pixel in any of 240 images; raise its density, or take it out",
+        ),
+        case("recognises_small_parts", measure("accuracy", stratum="object_area < 0.1"), ">", 0.85, "NOT_RUN"),
+        case(
+            "shortcut_is_caught", measure("accuracy", OTHER_CLASS, model="planted shortcut"), ">", 0.9, "FAIL",
+            must_fail=True, outcome="passed", decision=decision("FAIL", 0.058, 0.036, 0.09),
+        ),
+    ]
+
+
+def record(folder: Path | None = None, **changed: Any) -> RunRecord:
+    """The run; with a folder, its pictures are drawn there."""
+    gallery = draw_gallery(folder) if folder else []
+    fields: dict[str, Any] = {
+        "id": "20261123-091402-7f3a",
+        "started": "2026-11-23T09:14:02+09:00",
+        "finished": "2026-11-23T09:21:47+09:00",
+        "command": "pytest audits/",
+        "overall": "ERROR",
+        "partial": True,
+        "partial_because": "-k selected 5 of 6 expectations",
+        "provenance": Provenance(
+            versions={"modelaudit": "0.1.0", "torch": "2.8.0", "captum": "0.8.0", "python": "3.12.4"},
+            platform="Linux-6.8-x86_64", device="cuda:0", device_name="NVIDIA L4", precision="float32",
+            threads=4, micro_batch=32, seed=0, git_commit="3c9d1e7", git_dirty=False,
+        ),
+        "cases": cases(gallery),
+        "models": [ModelRecord(
+            key="m0", names=["model"], reference="torchvision:resnet50@IMAGENET1K_V2", architecture="ResNet",
+            parameters=25557032, outputs=4, classes=["gear", "bolt", "nut", "plate"],
+            preprocessing={"resize": 232, "crop": 224, "interpolation": "bilinear"},
+            fingerprint="b7e1" * 16, probe_digest="aa" * 8,
+            spatial_layer=LayerRecord(name="layer4.2", channels=2048, height=7, width=7),
+            notes=["preprocessing taken from the torchvision default weights"],
+        )],
+        "data": [DataRecord(
+            key="d0", reference="folder:data/line_a", available=240, images=240,
+            labels={"gear": 60, "bolt": 60, "nut": 60, "plate": 60}, mask_kinds={"mask": 236, "box": 4},
+            fingerprint="c1" * 32,
+            unusable=[Unusable(sample="nut/IMG_0203.jpg", reason="unreadable_mask", message="PNG is truncated")],
+        )],
+        "passes": PassesRecord(decoded=240, forward=8640, backward=15840),
+    }
+    return RunRecord(**{**fields, **changed})
+
+
+def draw_gallery(folder: Path) -> list[GalleryRow]:
+    """Worst, typical and best: a part on a surface, on another one, and two heat maps over it."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for n, rank in enumerate(("worst", "typical", "best")):
+        panels = []
+        for m, (kind, method) in enumerate(
+            (("original", None), ("context", None), ("attribution", "gradcam"), ("attribution", "integrated_gradients"))
+        ):
+            file = f"images/{rank}_{m}.jpg"
+            part = _part((176, 160, 138) if m == 0 else (96, 116, 128), n)
+            _heat(part, 3 * (2 - n), m).save(folder / file, quality=88) if method else part.save(folder / file, quality=88)
+            wrong = m > 0 and rank == "worst"
+            panels.append(Panel(
+                kind=kind, context=None if m == 0 else "swap_background(other_class)", method=method, model="m0",  # type: ignore[arg-type]
+                prediction="bolt" if wrong else "gear", probability=0.55 + n * 0.2 - m * 0.03, file=file,
+            ))
+        rows.append(GalleryRow(
+            rank=rank, sample=f"gear/IMG_{n * 37:04}.jpg", label="gear", value=0.71 - 0.3 * n, panels=panels  # type: ignore[arg-type]
+        ))
+    return rows
+
+
+def _part(surface: tuple[int, int, int], turn: int) -> Image.Image:
+    image = Image.new("RGB", (224, 224), surface)
+    draw = ImageDraw.Draw(image)
+    for y in range(0, 224, 12):
+        draw.line((0, y, 224, y + 9 * turn), fill=tuple(c - 12 for c in surface), width=3)
+    draw.regular_polygon((112, 116, 62), 8, rotation=11 * turn, fill=(198, 202, 208), outline=(90, 94, 100), width=4)
+    draw.ellipse((88, 92, 136, 140), fill=surface, outline=(90, 94, 100), width=4)
+    return image
+
+
+def _heat(image: Image.Image, away: int, method: int) -> Image.Image:
+    glow = Image.new("L", image.size, 0)
+    x = 112 - 16 * away
+    ImageDraw.Draw(glow).ellipse((x - 50, 70, x + 50, 160), fill=230)
+    glow = glow.filter(ImageFilter.GaussianBlur(26 - 6 * method))
+    warm = Image.new("RGB", image.size, (214, 40, 24))
+    return Image.composite(warm, image, glow.point(lambda v: int(v * 0.72)))
