@@ -39,21 +39,26 @@ class Silent:
 
 
 class Shown:
-    """A bar on a terminal; on anything else a line at the start, then one every 15 seconds."""
+    """A bar on a terminal; on anything else a line at the start, then one every 15 seconds.
 
-    def __init__(self, stream: TextIO) -> None:
+    Args:
+        stream: gives the stream when a task begins (a captured one is replaced by then).
+    """
+
+    def __init__(self, stream: Callable[[], TextIO]) -> None:
         self._stream = stream
 
     def task(self, title: str, total: int) -> _Task:
-        return self._bar(title, total) if self._stream.isatty() else self._lines(title, total)
+        stream = self._stream()
+        return self._bar(stream, title, total) if stream.isatty() else self._lines(stream, title, total)
 
     @contextmanager
-    def _bar(self, title: str, total: int) -> Iterator[Advance]:
-        with tqdm(total=total, desc=f"auditing {title}", unit="img", file=self._stream, leave=False) as bar:
+    def _bar(self, stream: TextIO, title: str, total: int) -> Iterator[Advance]:
+        with tqdm(total=total, desc=f"auditing {title}", unit="img", file=stream, leave=False) as bar:
             yield lambda count: (bar.update(count), None)[1]
 
     @contextmanager
-    def _lines(self, title: str, total: int) -> Iterator[Advance]:
+    def _lines(self, stream: TextIO, title: str, total: int) -> Iterator[Advance]:
         done, last = 0, time.monotonic()
 
         def advance(count: int) -> None:
@@ -61,11 +66,12 @@ class Shown:
             done += count
             if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
                 last = time.monotonic()
-                self._say(f"auditing {title}: {done} of {total} images")
+                _say(stream, f"auditing {title}: {done} of {total} images")
 
-        self._say(f"auditing {title}: {total} images")
+        _say(stream, f"auditing {title}: {total} images")
         yield advance
 
-    def _say(self, text: str) -> None:
-        self._stream.write(f"\n{text}")
-        self._stream.flush()
+
+def _say(stream: TextIO, text: str) -> None:
+    stream.write(f"\n{text}")
+    stream.flush()

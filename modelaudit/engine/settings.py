@@ -49,8 +49,15 @@ class Settings:
             raise AuditError(f"--audit-device {self.device}: {reason}; use cpu, cuda or auto") from error
         return self.device
 
+    def device_or_asked(self) -> str:
+        """The resolved device, or what was asked for where there is no such device."""
+        try:
+            return self.resolved_device()
+        except AuditError:
+            return self.device
+
     def resolved_micro_batch(self) -> int:
         """Images in one pass."""
         if self.micro_batch is not None:
             return self.micro_batch
-        return MICRO_BATCH_CPU if self.resolved_device() == "cpu" else MICRO_BATCH_GPU
+        return MICRO_BATCH_CPU if self.device_or_asked() == "cpu" else MICRO_BATCH_GPU

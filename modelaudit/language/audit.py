@@ -23,7 +23,10 @@ DEFAULT_CONFIDENCE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class AuditCase:
-    """A named expectation on an audit: one pytest item (one for each model, where it names none of several)."""
+    """A named expectation on an audit: one pytest item (one for each model, where it names none of several).
+
+    ``origin``, ``line`` and ``namespace`` say at the top level of which module it was stated.
+    """
 
     audit: Audit
     expectation: Expectation
@@ -34,6 +37,7 @@ class AuditCase:
     marks: tuple[Any, ...]
     origin: str | None
     line: int | None
+    namespace: int | None
 
     def variants(self) -> tuple[tuple[str | None, Expectation], ...]:
         """The (model name, expectation) pairs that this case becomes.
@@ -140,10 +144,11 @@ class Audit:
             tuple(marks) if isinstance(marks, list | tuple) else (marks,),
             None if origin is None else str(Path(origin.f_code.co_filename).resolve()),
             None if origin is None else origin.f_lineno,
+            None if origin is None else id(origin.f_globals),
         )
         self.cases.append(case)
         if origin is not None:
-            _created.setdefault(str(case.origin), []).append(case)
+            _created.setdefault(id(origin.f_globals), []).append(case)
         return case
 
 
@@ -160,18 +165,14 @@ class _Replayed:
         return iter(self._samples)
 
 
-#: every case by the file at whose top level it was stated, so that a collector can see which ones have lost their name
-_created: dict[str, list[AuditCase]] = {}
+#: every case by the namespace of the module at whose top level it was stated, so that a collector can see which ones
+#: have lost their name
+_created: dict[int, list[AuditCase]] = {}
 
 
-def created_in(path: Path) -> list[AuditCase]:
-    """The cases stated while the module at `path` was executed, in order."""
-    return list(_created.get(str(path.resolve()), ()))
-
-
-def forget(path: Path) -> None:
-    """Drop the cases of a module that is about to be executed anew."""
-    _created.pop(str(path.resolve()), None)
+def created_in(namespace: Mapping[str, Any]) -> list[AuditCase]:
+    """The cases stated while the module with that namespace was executed, in order."""
+    return list(_created.get(id(namespace), ()))
 
 
 def of_model(expectation: Expectation, name: str) -> Expectation:

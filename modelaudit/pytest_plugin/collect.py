@@ -1,0 +1,157 @@
+"""Collecting audit files: every expectation is one item under the name its user gave it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest._code.code import ReprFileLocation, TerminalRepr
+from _pytest._io import TerminalWriter
+
+from ..language.audit import AuditCase, created_in
+from ..language.errors import AuditFileError
+from ..language.expression import Expectation
+from . import AuditWarning, audit_session
+
+OTHER_DISTRIBUTION = "modelaudit"
+
+
+class AuditFailed(Exception):
+    """An audit case did not end as it must; the text is the paragraph that its item prints."""
+
+
+class AuditErrored(Exception):
+    """An audit case could not be measured or decided."""
+
+
+class AuditItem(pytest.Item):
+    """One expectation on one audit, with its model resolved."""
+
+    def __init__(self, *, case: AuditCase, expectation: Expectation, label: str, line: int | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.case = case
+        self.expectation = expectation
+        self.label = label
+        self.line = line
+        for mark in case.marks:
+            self.add_marker(mark)
+
+    def setup(self) -> None:
+        """Measure and decide: what cannot be is an error of the item, not a failure."""
+        state = audit_session(self.config)
+        record = state.decide(self)
+        if record.verdict == "ERROR":
+            raise AuditErrored(state.paragraph(record))
+
+    def runtest(self) -> None:
+        state = audit_session(self.config)
+        record = state.decide(self)
+        if record.must_fail and record.verdict != "FAIL":
+            raise AuditFailed(state.paragraph(record))
+        if record.must_fail or record.verdict == "PASS":
+            return
+        if record.verdict == "INCONCLUSIVE" and state.options.inconclusive == "warn":
+            warnings.warn(AuditWarning(state.paragraph(record)), stacklevel=1)
+            return
+        raise AuditFailed(state.paragraph(record))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
+        """The paragraph of an audit that did not end well; pytest's own form for anything else."""
+        if isinstance(excinfo.value, AuditFailed | AuditErrored):
+            return _Paragraph(str(excinfo.value), str(self.path), self.line or 0)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None if self.line is None else self.line - 1, self.name
+
+
+class _Paragraph(TerminalRepr):
+    """A failure's text, with the one-line message that pytest's summary and JUnit show."""
+
+    def __init__(self, text: str, path: str, line: int) -> None:
+        self.text = text
+        self.reprcrash = ReprFileLocation(path, line, text.splitlines()[0])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        tw.line(self.text)
+
+
+class AuditModule(pytest.Module):
+    """An ``audit_*.py`` file: a test module in which expectations are items too."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        refuse_other_distribution()
+        found = list(super().collect())
+        namespace = self.obj.__dict__
+        complaints = list(_lost(namespace))
+        if complaints:
+            raise self.CollectError("\n".join(f"{self.path}:{complaint}" for complaint in complaints))
+        audit_session(self.config).declare(one for one in found if isinstance(one, AuditItem))
+        return found
+
+
+class AuditYamlFile(pytest.File):
+    """An ``*.audit.yaml`` file."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        refuse_other_distribution()
+        from ..language.yaml_file import load_audit_file
+
+        state = audit_session(self.config)
+        try:
+            named = load_audit_file(self.path, allow_code=state.options.allow_code)
+        except AuditFileError as error:
+            raise self.CollectError(str(error)) from error
+        items = [item for one in named for item in _variants(self, one.name, one.case, one.line)]
+        state.declare(items)
+        yield from items
+
+
+def items_of(collector: AuditModule, name: str, case: AuditCase) -> list[pytest.Item]:
+    """The items of a module-level name; none for a case that another module stated."""
+    if case.namespace != id(collector.obj.__dict__):
+        return []
+    return list(_variants(collector, name, case, case.line))
+
+
+def refuse_other_distribution() -> None:
+    """Another project's distribution is named like our import package; the two overwrite each other's files.
+
+    Raises:
+        AuditFileError: it is installed too.
+    """
+    try:
+        found = distribution(OTHER_DISTRIBUTION)
+    except PackageNotFoundError:
+        return
+    raise pytest.Collector.CollectError(
+        f"the distribution 'modelaudit' {found.version} is installed beside 'pytest-modelaudit': it is another project, and "
+        "both write into the package folder 'modelaudit'. Run: pip uninstall modelaudit && pip install --force-reinstall "
+        "pytest-modelaudit"
+    )
+
+
+def _variants(parent: pytest.Collector, name: str, case: AuditCase, line: int | None) -> Iterator[AuditItem]:
+    for model, expectation in case.variants():
+        label = name if model is None else f"{name}[{model}]"
+        yield AuditItem.from_parent(parent, name=label, case=case, expectation=expectation, label=name, line=line)
+
+
+def _lost(namespace: dict[str, Any]) -> Iterator[str]:
+    """Every case that is not bound to exactly one module-level name."""
+    for case in created_in(namespace):
+        names = [name for name, value in namespace.items() if value is case]
+        if not names:
+            yield (
+                f"{case.line}: the expectation '{case.expectation}' has no name of its own (rebound, or kept only in a "
+                "list): bind it to a module-level name, which becomes the name of its item"
+            )
+        elif len(names) > 1:
+            yield f"{case.line}: the expectation '{case.expectation}' has {len(names)} names ({', '.join(names)}); keep one"

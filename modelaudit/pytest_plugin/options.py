@@ -1,0 +1,90 @@
+"""The plugin's options, each with an ini twin (``--audit-seed`` is ``audit_seed``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register the options and their ini twins."""
+    group = parser.getgroup("audit", "model audits (modelaudit)")
+
+    def add(name: str, default: str, description: str, **how: Any) -> None:
+        group.addoption(f"--{name}", default=None, help=f"{description} (ini: {_ini(name)}; default: {default})", **how)
+        parser.addini(_ini(name), description, default=None)
+
+    add("audit-results", "audit-results", "folder for the results of audits, one folder a run", metavar="DIR")
+    add("audit-device", "auto", "device that audits run on: auto, cpu, cuda, cuda:1, mps", metavar="DEVICE")
+    add("audit-seed", "0", "seed of every random draw of audits that give none themselves", metavar="SEED")
+    add("audit-limit", "all", "quick look at N images of each data set; it decides nothing", metavar="N")
+    add(
+        "audit-inconclusive",
+        "fail",
+        "what an inconclusive audit case does to its item",
+        metavar="fail|warn",
+    )
+    group.addoption(
+        "--audit-allow-code",
+        action="store_true",
+        default=None,
+        help="let *.audit.yaml files name Python factories, which are run (ini: audit_allow_code; default: no)",
+    )
+    parser.addini("audit_allow_code", "let *.audit.yaml files name Python factories", type="bool", default=False)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a session, resolved: command line, then ini, then default."""
+
+    results: Path
+    device: str
+    seed: int
+    limit: int | None
+    inconclusive: Literal["fail", "warn"]
+    allow_code: bool
+
+
+def read_options(config: pytest.Config) -> Options:
+    """The options of this session.
+
+    Raises:
+        pytest.UsageError: a value that the option cannot take.
+    """
+    inconclusive = _text(config, "audit-inconclusive", "fail")
+    if inconclusive not in ("fail", "warn"):
+        raise pytest.UsageError(f"--audit-inconclusive={inconclusive}: use fail or warn")
+    limit = _text(config, "audit-limit", "")
+    allow = config.getoption("--audit-allow-code")
+    return Options(
+        results=config.rootpath / _text(config, "audit-results", "audit-results"),
+        device=_text(config, "audit-device", "auto"),
+        seed=_whole("--audit-seed", _text(config, "audit-seed", "0"), least=None),
+        limit=None if limit in ("", "all") else _whole("--audit-limit", limit, least=1),
+        inconclusive="warn" if inconclusive == "warn" else "fail",
+        allow_code=bool(config.getini("audit_allow_code") if allow is None else allow),
+    )
+
+
+def _ini(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _text(config: pytest.Config, name: str, default: str) -> str:
+    given = config.getoption(f"--{name}")
+    if given is None:
+        given = config.getini(_ini(name))
+    return default if given in (None, "") else str(given)
+
+
+def _whole(option: str, text: str, *, least: int | None) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise pytest.UsageError(f"{option}={text}: is no whole number") from None
+    if least is not None and value < least:
+        raise pytest.UsageError(f"{option}={text}: must be at least {least}")
+    return value

@@ -1,0 +1,197 @@
+"""The state of a session's audits: what is declared, what is selected, how each case ended, and the record of it all."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..evidence.folder import new_run_id
+from .options import read_options
+
+if TYPE_CHECKING:
+    from ..engine.run import Run
+    from ..evidence.record import CaseRecord, RunRecord
+    from .collect import AuditItem
+
+_NOTHING_MEASURED = "audit cases were selected and none was measured"
+
+
+class AuditSession:
+    """One process's view of a run. The main process (or the xdist controller) writes the record."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.options = read_options(config)
+        worker = getattr(config, "workerinput", None)
+        self.is_worker = worker is not None
+        self.run_id: str = worker["modelaudit_run"] if worker else new_run_id()
+        self.folder = self.options.results / self.run_id
+        self.start = datetime.now(UTC)
+        self.started = False
+        self.declared: dict[str, CaseRecord] = {}
+        self.selected: set[str] = set()
+        self.decided: dict[str, CaseRecord] = {}
+        self.record: RunRecord | None = None
+        self.complaint = ""
+        self._run: Run | None = None
+
+    def declare(self, items: Iterable[AuditItem]) -> None:
+        """Cases that the collected files state, whether or not they are selected."""
+        from ..engine.plan import Asked
+        from ..evidence.build import Place, declared_case
+
+        for item in items:
+            asked = Asked(item.nodeid, item.case, item.expectation)
+            file = item.nodeid.split("::")[0]
+            self.declared[item.nodeid] = declared_case(asked, Place(item.name, file, item.line))
+
+    def select(self, items: Sequence[pytest.Item]) -> None:
+        """Plan all selected cases together."""
+        from ..engine.plan import Asked
+        from .collect import AuditItem
+
+        chosen = [item for item in items if isinstance(item, AuditItem)]
+        self.selected = {item.nodeid for item in chosen}
+        if chosen and not self.config.option.collectonly:
+            self._engine().select(Asked(item.nodeid, item.case, item.expectation) for item in chosen)
+
+    def decide(self, item: AuditItem) -> CaseRecord:
+        """The case's record with its verdict; measured when first asked for."""
+        if item.nodeid not in self.decided:
+            from ..evidence.build import with_result
+
+            with self._uncaptured():
+                result = self._engine().result(item.nodeid)
+            record = with_result(self.declared[item.nodeid], result, reproduce=self._reproduce(item))
+            self.decided[item.nodeid] = record
+            item.user_properties.extend(_properties(record))
+        return self.decided[item.nodeid]
+
+    def annotate(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Let the report carry the case, so that it reaches the process that writes the record."""
+        if item.nodeid not in self.declared or report.when == "teardown":
+            return
+        record = self.decided.get(item.nodeid, self.declared[item.nodeid])
+        report.modelaudit = record.model_dump_json()  # type: ignore[attr-defined]
+        report.modelaudit_verdict = record.verdict  # type: ignore[attr-defined]
+
+    def note(self, report: pytest.TestReport) -> None:
+        """A case's report: from this process, or from a worker."""
+        from ..evidence.record import CaseRecord
+        from .outcome import outcome_of
+
+        record = CaseRecord.model_validate_json(report.modelaudit)  # type: ignore[attr-defined]
+        outcome = outcome_of(report, record)
+        if outcome is None:
+            return
+        changes: dict[str, Any] = {"outcome": outcome, "duration_s": round(report.duration, 3)}
+        if outcome == "skipped" and record.verdict == "NOT_RUN":
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
+            changes |= {"verdict": "SKIPPED", "reason": None, "message": reason}
+        elif outcome == "error" and record.verdict != "ERROR":
+            changes |= {"verdict": "ERROR", "reason": None, "message": str(report.longrepr)}
+        self.decided[record.id] = record.model_copy(update=changes)
+
+    def adopt(self, found: dict[str, Any]) -> None:
+        """What a worker collected."""
+        from ..evidence.record import CaseRecord
+
+        for text in found["declared"]:
+            record = CaseRecord.model_validate_json(text)
+            self.declared.setdefault(record.id, record)
+        self.selected |= set(found["selected"])
+        self.started = self.started or found["started"]
+
+    def finish(self, session: pytest.Session) -> None:
+        """Hand over to the controller, or write the record; a run that measured nothing did not succeed."""
+        if self.is_worker:
+            self.config.workeroutput["modelaudit"] = {  # type: ignore[attr-defined]
+                "declared": [record.model_dump_json() for record in self.declared.values()],
+                "selected": sorted(self.selected),
+                "started": self.started,
+            }
+            return
+        if not self.selected or not self.started:
+            return
+        measured = any(record.verdict in ("PASS", "FAIL", "INCONCLUSIVE") for record in self.decided.values())
+        if not measured and int(session.exitstatus) == pytest.ExitCode.OK:
+            self.complaint = _NOTHING_MEASURED
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        from .writing import write_run
+
+        self.record = write_run(self, int(session.exitstatus))
+
+    def paragraph(self, record: CaseRecord) -> str:
+        """What a failed item prints."""
+        from .terminal import paragraph
+
+        return paragraph(record, self.report_path, limit=self.options.limit)
+
+    @property
+    def report_path(self) -> str:
+        """The report of this run, relative to the current folder where that is shorter."""
+        path = self.folder / "report.html"
+        try:
+            return str(path.relative_to(Path.cwd()))
+        except ValueError:
+            return str(path)
+
+    def _engine(self) -> Run:
+        if self._run is None:
+            from ..engine.progress import Shown, Silent
+            from ..engine.run import Run
+            from ..engine.settings import Settings
+
+            quiet = self.is_worker or self.config.option.verbose < 0
+            settings = Settings(
+                root=self.config.rootpath,
+                folder=self.folder,
+                device=self.options.device,
+                seed=self.options.seed,
+                limit=self.options.limit,
+            )
+            self._run = Run(settings, Silent() if quiet else Shown(lambda: sys.stderr))
+        return self._run
+
+    def _uncaptured(self) -> Any:
+        """Progress goes to the terminal, past pytest's capture."""
+        from contextlib import nullcontext
+
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
+
+    def _reproduce(self, item: AuditItem) -> str:
+        words = ["pytest", item.nodeid, "--audit-seed", str(self.options.seed), "--audit-device", self.options.device]
+        if self.options.limit is not None:
+            words += ["--audit-limit", str(self.options.limit)]
+        if self.options.allow_code:
+            words.append("--audit-allow-code")
+        return shlex.join(words)
+
+
+def _properties(record: CaseRecord) -> list[tuple[str, object]]:
+    """What JUnit XML keeps of a case."""
+    decision = record.decision
+    found: list[tuple[str, object]] = [
+        ("audit_verdict", record.verdict),
+        ("audit_expectation", record.expectation),
+        ("audit_fingerprint", record.fingerprint),
+        ("audit_threshold", record.threshold),
+    ]
+    if record.reason is not None:
+        found.append(("audit_reason", record.reason))
+    if record.clause is not None:
+        found.append(("audit_clause", record.clause))
+    if decision is not None:
+        for name in ("estimate", "lower", "upper", "confidence", "rule"):
+            value = getattr(decision, name)
+            found.append((f"audit_{'value' if name == 'estimate' else name}", "" if value is None else value))
+        for name in ("asked", "measured", "undefined", "errored"):
+            found.append((f"audit_images_{name}", getattr(decision.counts, name)))
+    return found

@@ -1,0 +1,94 @@
+"""What the terminal says of audits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord
+
+if TYPE_CHECKING:
+    from .session import AuditSession
+
+_NAMED = 5
+
+
+def paragraph(record: CaseRecord, report: str, *, limit: int | None = None) -> str:
+    """One readable paragraph: what was asked, what was found, where to look, and how to see it again."""
+    from ..language.spec import number_text
+
+    lines = [_headline(record), f"  {record.expectation}"]
+    if record.message:
+        lines += [f"  {line}" for line in record.message.splitlines()]
+    if record.decision is not None:
+        lines += _found(record, record.decision, number_text(record.threshold))
+    if record.worst:
+        shown = [f"{one.sample} ({one.missing or _number(one.value)})" for one in record.worst[:_NAMED]]
+        lines.append(f"  worst images: {', '.join(shown)}")
+    if limit is not None:
+        lines.append(f"  quick look (--audit-limit {limit}): decides nothing")
+    lines += [f"  report: {report}", f"  reproduce: {record.reproduce}"]
+    return "\n".join(lines)
+
+
+def summarise(terminal: Any, state: AuditSession) -> None:
+    """The closing section: inconclusive cases in full, a line of counts, and where the report is."""
+    for report in terminal.stats.get("inconclusive", ()):
+        if report.failed:
+            terminal.write_sep("_", report.head_line or report.nodeid)
+            terminal.write_line(str(report.longrepr))
+    record = state.record
+    if record is None:
+        return
+    terminal.write_sep("=", "audit")
+    counts = Counter(case.verdict for case in record.cases)
+    text = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+    caught = sum(case.must_fail and case.verdict == "FAIL" for case in record.cases)
+    terminal.write_line(f"{record.overall}: {text}" + (f" ({caught} of them controls that were caught)" if caught else ""))
+    if record.quick_look is not None:
+        terminal.write_line(f"quick look at {record.quick_look} images: decides nothing")
+    if record.partial:
+        terminal.write_line(f"partial: {record.partial_because}")
+    if state.complaint:
+        terminal.write_line(f"error: {state.complaint}; the run did not succeed", red=True)
+    terminal.write_line(f"report: {state.report_path}")
+
+
+def _headline(record: CaseRecord) -> str:
+    verdict = record.verdict + (f"({record.reason})" if record.reason else "")
+    control = ""
+    if record.must_fail:
+        control = " [negative control: caught]" if record.verdict == "FAIL" else " [negative control: NOT caught]"
+    clause = f" (clause {record.clause})" if record.clause else ""
+    return f"{verdict}: {record.name}{clause}{control}"
+
+
+def _found(record: CaseRecord, decision: DecisionRecord, threshold: str) -> list[str]:
+    wanted = f"must be {record.op} {threshold}"
+    lines = [f"  measured {_interval(decision)}; {wanted}"]
+    for part in decision.parts:
+        lines.append(f"    by {part.method}: {part.verdict}, {_interval(part)}")
+    lines.append(f"  {_counts(decision.counts)}")
+    if decision.more_images is not None:
+        lines.append(f"  about {decision.more_images} more images would probably settle it (a fresh set, not this one twice)")
+    if decision.note:
+        lines.append(f"  {decision.note}")
+    return lines
+
+
+def _interval(decision: DecisionRecord) -> str:
+    if decision.estimate is None and decision.lower is None:
+        return "nothing"
+    bounds = f"[{_number(decision.lower)}, {_number(decision.upper)}]"
+    kind = "" if decision.guaranteed else ", approximate"
+    return f"{_number(decision.estimate)} {bounds} (one-sided {decision.confidence:.0%} bounds, {decision.rule}{kind})"
+
+
+def _counts(counts: CountsRecord) -> str:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts.by_reason.items())
+    text = f"{counts.asked} images: {counts.measured} measured, {counts.undefined} undefined, {counts.errored} errored"
+    return f"{text} ({reasons})" if reasons else text
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

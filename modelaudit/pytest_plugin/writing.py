@@ -1,0 +1,71 @@
+"""Writing a run: the record first, then the reports, which are functions of it."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..engine.run import discard_measured, read_measured
+from ..engine.settings import Settings
+from ..evidence.build import data_records, model_records, passes_record, table_records
+from ..evidence.folder import point_latest
+from ..evidence.provenance import provenance
+from ..evidence.record import RunRecord, write_record
+from ..report import write_reports
+from .outcome import overall
+
+if TYPE_CHECKING:
+    from .session import AuditSession
+
+
+def write_run(state: AuditSession, exit_status: int) -> RunRecord:
+    """Write ``run.json``, ``report.html`` and ``summary.md``, and let ``latest`` point at them."""
+    record = _record(state, exit_status)
+    write_record(record, state.folder)
+    discard_measured(state.folder)
+    write_reports(state.folder)
+    point_latest(state.options.results, state.run_id)
+    return record
+
+
+def _record(state: AuditSession, exit_status: int) -> RunRecord:
+    measured = read_measured(state.folder)
+    cases = [state.decided.get(name, record) for name, record in state.declared.items()]
+    cases += [record for name, record in state.decided.items() if name not in state.declared]
+    not_run = [case for case in cases if case.verdict == "NOT_RUN"]
+    interrupted = exit_status == pytest.ExitCode.INTERRUPTED
+    because = _because(len(not_run), len(cases), interrupted=interrupted)
+    settings = Settings(state.config.rootpath, state.folder, state.options.device, state.options.seed)
+    return RunRecord(
+        id=state.run_id,
+        started=state.start.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=shlex.join(["pytest", *map(str, state.config.invocation_params.args)]),
+        overall=overall(cases, partial=because is not None, quick_look=state.options.limit is not None),
+        partial=because is not None,
+        partial_because=because,
+        quick_look=state.options.limit,
+        inconclusive=state.options.inconclusive,
+        provenance=provenance(
+            root=state.config.rootpath,
+            device=settings.device_or_asked(),
+            seed=state.options.seed,
+            micro_batch=settings.resolved_micro_batch(),
+        ),
+        cases=cases,
+        models=model_records(measured),
+        data=data_records(measured),
+        tables=table_records(measured),
+        passes=passes_record(measured),
+    )
+
+
+def _because(not_run: int, declared: int, *, interrupted: bool) -> str | None:
+    if interrupted:
+        return f"the run was interrupted; {not_run} of {declared} declared expectations were not run"
+    if not_run:
+        return f"{not_run} of {declared} declared expectations were not run (selected out, or stopped before)"
+    return None
