@@ -1,0 +1,27 @@
+"""Verdicts from per-image values: bounds, missing values, methods, planning."""
+
+from .betting import betting
+from .decide import decide
+from .intervals import bca, clopper_pearson, gaffke, wilson
+from .paired import discordant_clopper_pearson, tango
+from .values import Column, Membership, Table
+from .verdict import Counts, Decision, Reason, Verdict, worst
+
+__all__ = [
+    "Column",
+    "Counts",
+    "Decision",
+    "Membership",
+    "Reason",
+    "Table",
+    "Verdict",
+    "bca",
+    "betting",
+    "clopper_pearson",
+    "decide",
+    "discordant_clopper_pearson",
+    "gaffke",
+    "tango",
+    "wilson",
+    "worst",
+]

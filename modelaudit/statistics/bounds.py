@@ -1,0 +1,167 @@
+"""Which rule bounds which left side: linear forms and ratios of them, over one stratum."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .betting import betting
+from .intervals import bca, clopper_pearson, gaffke
+from .leaves import Completed, Leaves, estimate, lowest
+from .linear import Linear, Ratio
+from .paired import tango
+from .roots import root
+
+#: from this many images on, a mean is decided by the approximate bound, which is narrower
+IMAGES_FOR_APPROXIMATION = 200
+_FARTHEST_RATIO = 1e9
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One one-sided bound: infinite where there is none."""
+
+    value: float
+    rule: str
+    guaranteed: bool
+    note: str = ""
+
+    def mirrored(self) -> Bound:
+        """The bound of the negated left side."""
+        return replace(self, value=0.0 - self.value)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a bound is computed: at which confidence, exactly (``about="this_set"``), or for other numbers of images.
+
+    With `images` the observed images stand for that many, in the same shares (planning). With `inverting` the
+    difference of two proportions is bounded as a mean: a ratio's bound is searched over t in ``A - t B``, and a rule
+    that holds at t = 1 alone would tear a hole into the search.
+    """
+
+    confidence: float
+    exact: bool = False
+    images: int | None = None
+    inverting: bool = False
+
+
+def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
+    """The lower bound of a linear form over one stratum."""
+    if not form.terms:
+        return Bound(form.constant, "exact", True, "the measures cancel: the left side is a constant")
+    completed = lowest(form, leaves)
+    if completed.n == 0:
+        return Bound(-math.inf, "none", True)
+    if completed.values is None:
+        return Bound(-math.inf, "none", True, "a missing value of an unbounded measure has no worst end")
+    if plan.exact:
+        return Bound(math.fsum(completed.values) / completed.n, "exact", True)
+    images = completed.n if plan.images is None else plan.images
+    coefficients = list(form.terms.values())
+    if all(leaves[measure].column.scale == "proportion" for measure in form.terms):
+        if len(coefficients) == 1:
+            return _proportion(form.constant, coefficients[0], completed, images, plan.confidence)
+        if len(coefficients) == 2 and coefficients[0] == -coefficients[1] and not plan.inverting:
+            return _difference(form.constant, abs(coefficients[0]), completed, images, plan.confidence)
+    return _mean(completed, images, plan.confidence)
+
+
+def upper_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
+    """The upper bound of a linear form over one stratum."""
+    return lower_bound(form.times(-1.0), leaves, plan).mirrored()
+
+
+def _proportion(constant: float, coefficient: float, completed: Completed, images: int, confidence: float) -> Bound:
+    assert completed.values is not None
+    ones = _share(completed, constant + coefficient) * images
+    low, high = clopper_pearson(ones, images, confidence)
+    return Bound(constant + coefficient * (low if coefficient > 0 else high), "clopper_pearson", True)
+
+
+def _difference(constant: float, size: float, completed: Completed, images: int, confidence: float) -> Bound:
+    gains, losses = _share(completed, constant + size) * images, _share(completed, constant - size) * images
+    return Bound(constant + size * tango(gains, losses, images, confidence)[0], "tango", False)
+
+
+def _share(completed: Completed, value: float) -> float:
+    assert completed.values is not None
+    return float(np.mean(np.isclose(completed.values, value, rtol=1e-9, atol=1e-12)))
+
+
+def _mean(completed: Completed, images: int, confidence: float) -> Bound:
+    assert completed.values is not None
+    spread = completed.high - completed.low
+    if not math.isfinite(spread):
+        return _unbounded(completed, images, confidence)
+    unit = (completed.values - completed.low) / spread
+    if images < IMAGES_FOR_APPROXIMATION:
+        repeated = unit if images == unit.size else np.resize(unit, images)
+        return Bound(completed.low + spread * betting(repeated, confidence)[0], "betting", True)
+    low = gaffke(unit, confidence, repeat=images / unit.size)[0]
+    return Bound(completed.low + spread * low, "gaffke", False)
+
+
+def _unbounded(completed: Completed, images: int, confidence: float) -> Bound:
+    assert completed.values is not None
+    if images < IMAGES_FOR_APPROXIMATION:
+        note = f"a measure without a range is decided from {IMAGES_FOR_APPROXIMATION} images on"
+        return Bound(-math.inf, "none", False, note)
+    interval = bca(completed.values, confidence)
+    if interval is None:
+        return Bound(-math.inf, "none", False, "a measure without a range, with equal or spiked values, has no bound")
+    mean = float(np.mean(completed.values))
+    low = mean + (interval[0] - mean) * math.sqrt(completed.n / images)
+    return Bound(low, "bca", False, "a measure without a range: the bound is approximate and blind to rare extremes")
+
+
+def ratio_estimate(ratio: Ratio, leaves: Leaves) -> float | None:
+    """The ratio of the means over complete images; None where there is none, or the denominator is 0."""
+    measures = list(ratio.measures())
+    above, below = (estimate(form, leaves, measures) for form in (ratio.numerator, ratio.denominator))
+    return None if above is None or below is None or below == 0 else above / below
+
+
+def ratio_bound(ratio: Ratio, side: str, leaves: Leaves, plan: Plan) -> Bound:
+    """The bound of A / B on one side ("lower" or "upper").
+
+    Where a bound of B shows its sign, ``A / B > t`` is ``A - t B > 0`` (B positive), paired; the bound of the ratio is
+    the t at which the bound of ``A - t B`` crosses 0 (Fieller's way, with the rules of this module).
+    """
+    if ratio.plain:
+        return (lower_bound if side == "lower" else upper_bound)(ratio.numerator, leaves, plan)
+    above, below = ratio.numerator, ratio.denominator
+    if upper_bound(below, leaves, plan).value < 0:
+        above, below = above.times(-1.0), below.times(-1.0)
+    elif not lower_bound(below, leaves, plan).value > 0:
+        return Bound(-math.inf if side == "lower" else math.inf, "none", True, "the denominator cannot be told from 0")
+    if side == "upper":
+        return _inverted(above.times(-1.0), below, leaves, plan).mirrored()
+    return _inverted(above, below, leaves, plan)
+
+
+def _inverted(above: Linear, below: Linear, leaves: Leaves, plan: Plan) -> Bound:
+    """The largest t with a positive lower bound of ``above - t * below``, for a positive `below`."""
+
+    def at(t: float) -> Bound:
+        return lower_bound(above.plus(below, -t), leaves, replace(plan, inverting=True))
+
+    middle = ratio_estimate(Ratio(above, below), leaves) or 0.0
+    low = high = middle
+    step = max(abs(middle), 0.1)
+    while at(high).value > 0:
+        if step > _FARTHEST_RATIO:
+            return replace(at(high), value=high)
+        low, high = high, high + step
+        step *= 2
+    step = max(abs(middle), 0.1)
+    while not at(low).value > 0:
+        if step > _FARTHEST_RATIO:
+            return Bound(-math.inf, "none", True)
+        low -= step
+        step *= 2
+    crossing = root(lambda t: at(t).value, low, high)
+    inside = at(crossing - 1e-6 * max(1.0, abs(crossing)))
+    return replace(inside, value=crossing, note="a ratio, decided as numerator - threshold * denominator")

@@ -1,0 +1,216 @@
+"""From per-image values to a verdict.
+
+The rules are those for one sample of fixed size, one look and independent images. Clusters and early stopping would
+replace the rules of :mod:`bounds`; Holm across the items of a run reads the decisions made here; the noise floor and
+the mask variants compare several of them. None of these is decided in this module.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from typing import Any, Literal
+
+from ..language.errors import ExpressionError, nearest
+from ..language.expression import Expectation, Expression, Measure
+from ..language.spec import Method
+from .bounds import Bound, Plan
+from .compound import Tree, blocks, tree_bound, tree_estimate, tree_of
+from .leaves import Leaves, counts, mostly_invalid
+from .planning import further_images
+from .values import Table
+from .verdict import Counts, Decision, Reason, Verdict, worst
+
+
+def decide(
+    expectation: Expectation, table: Table, *, confidence: float, about: Literal["process", "this_set"]
+) -> Decision:
+    """Decide an expectation on per-image values.
+
+    PASS if and only if the one-sided bound at `confidence` lies on the right side of the threshold with every missing
+    value at its worst end; FAIL if and only if the other bound lies on the wrong side with every one at its best;
+    otherwise INCONCLUSIVE. With ``about="this_set"`` the images are all there is, and the value itself decides.
+
+    Several attribution methods in one measure give one part each (each combination, where measures differ in them):
+    PASS when every part passes, FAIL when one fails after Holm over the parts.
+
+    Raises:
+        DataError: values that contradict their own declaration.
+        ExpressionError: a confidence outside (0.5, 1), an unknown `about`, a division by a constant 0.
+    """
+    if not 0.5 < confidence < 1:
+        raise ExpressionError(f"confidence={confidence!r} is no number between 0.5 and 1; 0.95 is usual")
+    if about not in ("process", "this_set"):
+        raise ExpressionError(f"about={about!r}{nearest(str(about), ('process', 'this_set'))}")
+    plan, leaves = Plan(confidence, exact=about == "this_set"), Leaves(table)
+    variants = list(_single_methods(expectation))
+    if len(variants) == 1:
+        method, single = variants[0]
+        return replace(_decided(single, leaves, plan), method=method)
+    parts = tuple(replace(_decided(single, leaves, plan), method=method) for method, single in variants)
+    return _joined([single for _, single in variants], parts, leaves, plan)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    verdict: Verdict
+    estimate: float | None
+    lower: Bound
+    upper: Bound
+
+
+def _decided(expectation: Expectation, leaves: Leaves, plan: Plan) -> Decision:
+    measures = list(dict.fromkeys(expectation.expression.measures()))
+    found = counts(measures, leaves)
+    tree = tree_of(expectation.expression, leaves)
+    if not all(leaves[measure].known.any() for measure in measures) or not _complete(tree, leaves):
+        note = "no image has every value that the expression needs"
+        return Decision(
+            Verdict.INCONCLUSIVE, Reason.MISSING_DATA, None, None, None, plan.confidence, "none", True, found, note=note
+        )
+    outcome = _outcome(expectation, tree, leaves, plan)
+    reason, more, notes = None, None, [outcome.lower.note, outcome.upper.note]
+    if outcome.verdict is Verdict.INCONCLUSIVE:
+        reason = _reason(expectation, tree, outcome, found, leaves, plan)
+        more = _more(expectation, tree, outcome, leaves, plan)
+        notes.append(_why_no_number(expectation, outcome, more, found, plan))
+    deciding = outcome.upper if _reads_upper(expectation, outcome.verdict) else outcome.lower
+    other = outcome.lower if deciding is outcome.upper else outcome.upper
+    return Decision(
+        outcome.verdict,
+        reason,
+        outcome.estimate,
+        _finite(outcome.lower.value),
+        _finite(outcome.upper.value),
+        plan.confidence,
+        other.rule if deciding.rule == "none" else deciding.rule,
+        outcome.lower.guaranteed and outcome.upper.guaranteed,
+        found,
+        more_images=more,
+        note="; ".join(dict.fromkeys(note for note in notes if note)),
+    )
+
+
+def _outcome(expectation: Expectation, tree: Tree, leaves: Leaves, plan: Plan) -> _Outcome:
+    lower, upper = (tree_bound(tree, side, leaves, plan) for side in ("lower", "upper"))
+    worse, better = (upper, lower) if expectation.wants_low else (lower, upper)
+    if _holds(expectation, worse.value):
+        verdict = Verdict.PASS
+    elif not _holds(expectation, better.value):
+        verdict = Verdict.FAIL
+    else:
+        verdict = Verdict.INCONCLUSIVE
+    return _Outcome(verdict, tree_estimate(tree, leaves), lower, upper)
+
+
+def _holds(expectation: Expectation, value: float) -> bool:
+    """The comparison, in which a value that rounding alone separates from the threshold lies on it."""
+    threshold = expectation.threshold
+    at_threshold = abs(value - threshold) <= 1e-12 * max(1.0, abs(threshold))
+    return expectation.holds(threshold if at_threshold else value)
+
+
+def _complete(tree: Tree, leaves: Leaves) -> bool:
+    groups = [list(block.measures()) for block in blocks(tree)]
+    return all(bool(leaves.known(group).any()) for group in groups if group)
+
+
+def _reason(
+    expectation: Expectation, tree: Tree, outcome: _Outcome, found: Counts, leaves: Leaves, plan: Plan
+) -> Reason:
+    if found.measured < found.asked:
+        settled = _outcome(expectation, tree, leaves.without_missing(), plan).verdict is not Verdict.INCONCLUSIVE
+        if settled or _unbounded(expectation, leaves):
+            return Reason.ATTRIBUTION_INVALID if mostly_invalid(found) else Reason.UNDEFINED_VALUES
+    return Reason.UNDEFINED_VALUES if outcome.estimate is None else Reason.TOO_FEW_IMAGES
+
+
+def _unbounded(expectation: Expectation, leaves: Leaves) -> bool:
+    columns = [leaves[measure].column for measure in expectation.expression.measures()]
+    return any(column.low is None or column.high is None for column in columns)
+
+
+def _more(expectation: Expectation, tree: Tree, outcome: _Outcome, leaves: Leaves, plan: Plan) -> int | None:
+    if plan.exact or outcome.estimate is None:
+        return None
+    return further_images(expectation, tree, outcome.estimate, (outcome.lower, outcome.upper), leaves, plan)
+
+
+def _why_no_number(expectation: Expectation, outcome: _Outcome, more: int | None, found: Counts, plan: Plan) -> str:
+    if more is not None or outcome.estimate is None:
+        return ""
+    missing = found.asked - found.measured
+    if missing:
+        return f"{missing} of {found.asked} images have no value; that share alone keeps the verdict open"
+    bounded = all(math.isfinite(bound.value) for bound in (outcome.lower, outcome.upper))
+    return "" if plan.exact or not bounded else "the estimate is too near the threshold for any number of images"
+
+
+def _reads_upper(expectation: Expectation, verdict: Verdict) -> bool:
+    return expectation.wants_low != (verdict is Verdict.FAIL)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _single_methods(expectation: Expectation) -> Iterator[tuple[str | None, Expectation]]:
+    """The expectation with one method a measure, for every combination; measures that name the same move together."""
+    measures = expectation.expression.measures()
+    several = list(dict.fromkeys(measure.spec.methods for measure in measures if len(measure.spec.methods) > 1))
+    for chosen in product(*several):
+        choice = dict(zip(several, chosen, strict=True))
+        expression = expectation.expression._refined(partial(_with_method, choice))
+        text = ", ".join(str(method) for method in chosen) or _the_method(expectation.expression)
+        yield text, Expectation(expression, expectation.op, expectation.threshold)
+
+
+def _the_method(expression: Expression) -> str | None:
+    named = dict.fromkeys(str(method) for measure in expression.measures() for method in measure.spec.methods)
+    return ", ".join(named) or None
+
+
+def _with_method(choice: dict[tuple[Method, ...], Method], measure: Measure) -> Measure:
+    method = choice.get(measure.spec.methods)
+    if method is None:
+        return measure
+    spec: Any = measure.spec
+    return replace(measure, spec=replace(spec, methods=(method,)))
+
+
+def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Leaves, plan: Plan) -> Decision:
+    """One verdict over the methods: no correction for PASS, Holm for FAIL."""
+    corrected = replace(plan, confidence=1 - (1 - plan.confidence) / len(parts))
+    again = {
+        index: _decided(singles[index], leaves, plan if plan.exact else corrected)
+        for index, part in enumerate(parts)
+        if part.verdict is Verdict.FAIL
+    }
+    verdict = worst(part.verdict for part in parts)
+    if verdict is Verdict.FAIL and all(part.verdict is not Verdict.FAIL for part in again.values()):
+        verdict = Verdict.INCONCLUSIVE
+    chosen = max(range(len(parts)), key=lambda index: _badness(singles[index], parts[index]))
+    shown = parts[chosen]
+    reason, more, note = shown.reason, shown.more_images, shown.note
+    if verdict is Verdict.INCONCLUSIVE:
+        waiting = [again.get(index, part) for index, part in enumerate(parts) if part.verdict is not Verdict.PASS]
+        numbers = [part.more_images for part in waiting]
+        more = None if None in numbers else max(number for number in numbers if number is not None)
+        if shown.verdict is Verdict.FAIL:
+            reason = again[chosen].reason
+            note = f"fails by {shown.method} alone, but not after Holm over {len(parts)} methods"
+    measures = [measure for single in singles for measure in single.expression.measures()]
+    return replace(
+        shown, verdict=verdict, reason=reason, counts=counts(measures, leaves), more_images=more, parts=parts, note=note
+    )
+
+
+def _badness(expectation: Expectation, part: Decision) -> tuple[int, float]:
+    """Orders parts: FAIL, INCONCLUSIVE, PASS, and within them by the estimate (none is worst)."""
+    rank = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL).index(part.verdict)
+    if part.estimate is None:
+        return rank, math.inf
+    return rank, part.estimate if expectation.wants_low else -part.estimate

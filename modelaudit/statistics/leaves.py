@@ -1,0 +1,196 @@
+"""The values behind a left side: read from the table, checked, cut to their stratum, completed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..language.errors import DataError
+from ..language.expression import Measure
+from ..language.reasons import Missing
+from ..language.strata import Both, Correct, Misclassified, Stratum
+from .linear import Linear
+from .values import Column, Membership, Table
+from .verdict import Counts
+
+#: by_reason key of images of which nobody can tell whether they belong to the stratum
+UNKNOWN_STRATUM = "unknown_stratum"
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One measure over all samples, with its stratum."""
+
+    column: Column
+    inside: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
+    group: Hashable
+
+    @property
+    def asked(self) -> NDArray[np.bool_]:
+        """[n] bool: in the stratum, or perhaps in it."""
+        return self.inside | self.unknown
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """[n] bool: surely in the stratum, and measured."""
+        return self.inside & ~self.unknown & ~np.isnan(self.column.values)
+
+
+@dataclass
+class Leaves:
+    """The leaves of an expression, each read once.
+
+    With `complete_only` the images with a missing value are left out: what would be decided without them.
+    """
+
+    table: Table
+    complete_only: bool = False
+    _read: dict[Measure, Leaf] = field(default_factory=dict)
+
+    def __getitem__(self, measure: Measure) -> Leaf:
+        if measure not in self._read:
+            self._read[measure] = _leaf(self.table, measure)
+        return self._read[measure]
+
+    def without_missing(self) -> Leaves:
+        """The same leaves, over complete images only."""
+        return Leaves(self.table, True, self._read)
+
+    def one_group(self, measures: Iterable[Measure]) -> bool:
+        """True where all stand over the same stratum, so that their values pair up image by image."""
+        return len({self[measure].group for measure in measures}) <= 1
+
+    def known(self, measures: Iterable[Measure]) -> NDArray[np.bool_]:
+        """[n] bool: the images on which every one of the measures (of one group) has its value."""
+        known: NDArray[np.bool_] = np.logical_and.reduce([self[measure].known for measure in measures])
+        return known
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A linear form, image by image, with missing values at the end that makes it lowest.
+
+    ``values`` is None where that end has no bound. ``low``, ``high`` are the range of the form.
+    """
+
+    values: NDArray[np.float64] | None
+    low: float
+    high: float
+    n: int
+
+
+def lowest(form: Linear, leaves: Leaves) -> Completed:
+    """The form over the images of its stratum, every missing value at its worst end for a lower bound."""
+    measures = list(form.terms)
+    asked = leaves.known(measures) if leaves.complete_only else leaves[measures[0]].asked
+    low, high = form.constant, form.constant
+    total: NDArray[np.float64] | None = np.full(int(asked.sum()), form.constant)
+    for measure, coefficient in form.terms.items():
+        ends = _ends(leaves[measure].column, coefficient)
+        low, high = low + ends[0], high + ends[1]
+        column = np.where(leaves[measure].unknown, np.nan, leaves[measure].column.values)[asked]
+        missing = np.isnan(column)
+        if total is None or (missing.any() and not np.isfinite(ends[0])):
+            total = None
+        else:
+            total = total + np.where(missing, ends[0], coefficient * column)
+    return Completed(total, low, high, int(asked.sum()))
+
+
+def estimate(form: Linear, leaves: Leaves, measures: Iterable[Measure]) -> float | None:
+    """The form's mean over the images on which all of `measures` are known; None where there is none."""
+    if not form.terms:
+        return form.constant
+    known = leaves.known(measures)
+    if not known.any():
+        return None
+    total = np.full(int(known.sum()), form.constant)
+    for measure, coefficient in form.terms.items():
+        total += coefficient * leaves[measure].column.values[known]
+    return float(np.mean(total))
+
+
+def counts(measures: Iterable[Measure], leaves: Leaves) -> Counts:
+    """asked = measured + undefined + errored; an image counts once, at its worst leaf."""
+    worst: dict[int, tuple[int, str]] = {}
+    asked: set[int] = set()
+    for measure in dict.fromkeys(measures):
+        leaf = leaves[measure]
+        asked.update(np.flatnonzero(leaf.asked).tolist())
+        for index in np.flatnonzero(leaf.asked & ~leaf.known).tolist():
+            reason = leaf.column.missing.get(index)
+            found = (2, UNKNOWN_STRATUM) if reason is None else (2 if reason.errored else 1, reason.value)
+            if found[0] > worst.get(index, (0, ""))[0]:
+                worst[index] = found
+    errored = sum(rank == 2 for rank, _ in worst.values())
+    by_reason = Counter(reason for _, reason in worst.values())
+    return Counts(len(asked), len(asked) - len(worst), len(worst) - errored, errored, dict(sorted(by_reason.items())))
+
+
+def mostly_invalid(found: Counts) -> bool:
+    """True where most missing images are `attribution_invalid`."""
+    return 2 * found.by_reason.get(Missing.ATTRIBUTION_INVALID.value, 0) > found.asked - found.measured
+
+
+def _ends(column: Column, coefficient: float) -> tuple[float, float]:
+    low = -np.inf if column.low is None else column.low
+    high = np.inf if column.high is None else column.high
+    return (coefficient * low, coefficient * high) if coefficient > 0 else (coefficient * high, coefficient * low)
+
+
+def _leaf(table: Table, measure: Measure) -> Leaf:
+    column = _checked(table.column(measure), measure)
+    n = column.values.size
+    if measure.stratum is None:
+        return Leaf(column, np.ones(n, bool), np.zeros(n, bool), None)
+    members: Membership = table.members(measure.stratum, measure.model)
+    if members.inside.shape != (n,) or members.unknown.shape != (n,):
+        raise DataError(f"'{measure}': {n} values, but a stratum of {members.inside.size} samples")
+    by_model = measure.model if _follows_model(measure.stratum) else None
+    group = (str(measure.stratum), by_model, members.inside.tobytes(), members.unknown.tobytes())
+    return Leaf(column, members.inside, members.unknown, group)
+
+
+def _follows_model(stratum: Stratum) -> bool:
+    if isinstance(stratum, Both):
+        return any(_follows_model(part) for part in stratum.parts)
+    return isinstance(stratum, Correct | Misclassified)
+
+
+def _checked(column: Column, measure: Measure) -> Column:
+    """The column, clipped to its range by rounding errors only.
+
+    Raises:
+        DataError: a value that its own declaration excludes; it would make every bound meaningless.
+    """
+    values, low, high = column.values, column.low, column.high
+    nan = np.isnan(values)
+    named = np.zeros(values.shape, bool)
+    named[list(column.missing)] = True
+    if (nan != named).any():
+        index = int(np.flatnonzero(nan != named)[0])
+        raise DataError(
+            f"'{measure}': sample {index} is {values[index]}, but its missing reason is "
+            f"{column.missing.get(index)}; a value is NaN exactly where a reason is given"
+        )
+    there = values[~nan]
+    if column.scale == "proportion" and not np.isin(there, (0.0, 1.0)).all():
+        raise DataError(
+            f"'{measure}' is declared a proportion, but has the value "
+            f"{there[~np.isin(there, (0.0, 1.0))][0]}; declare it with scale='mean'"
+        )
+    slack = _ROUNDING * max(1.0, abs(low or 0.0), abs(high or 0.0))
+    below, above = -np.inf if low is None else low, np.inf if high is None else high
+    outside = ~np.isfinite(there) | (there < below - slack) | (there > above + slack)
+    if outside.any():
+        raise DataError(
+            f"'{measure}' has the value {there[outside][0]} outside its declared range "
+            f"[{below}, {above}]; correct the range or mark the value as missing"
+        )
+    return Column(np.clip(values, below, above), column.missing, column.scale, low, high)
