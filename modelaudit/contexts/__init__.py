@@ -1,6 +1,6 @@
 """Contexts: what is done to the surroundings of the object before the model sees the image."""
 
-from .apply import apply, donor_rule, exempt, family, needs_mask
+from .apply import apply, can_lend, donor_rule, exempt, family, needs_mask
 from .base import Rendered, Scene
 from .change import SwapBackground
 from .change import SwapBackground as swap_background
@@ -23,6 +23,8 @@ __all__ = [
     "Scene",
     "SwapBackground",
     "apply",
+    "can_lend",
+    "can_lend",
     "donor_rule",
     "exempt",
     "family",

@@ -69,13 +69,17 @@ class Declares:
     """The needs of a context, as data.
 
     ``exempt``: the context may change no pixel at all (original, identity, controls). Any other one that changes
-    none in a whole run is an error, and in a single image an undefined value.
+    none in a whole run is an error, and in a single image an undefined value. ``lends``: [B] bool, which images of a
+    scene can be donors.
     """
 
     family: Family
     needs_mask: Callable[[Any], bool] = lambda spec: True
     donors: Callable[[Any], DonorRule | None] = lambda spec: None
     exempt: Callable[[Any], bool] = lambda spec: False
+    lends: Callable[[Any, Scene], Tensor] = lambda spec, scene: torch.ones(
+        len(scene.ids), dtype=torch.bool, device=scene.pixels.device
+    )
 
 
 def context(

@@ -34,7 +34,15 @@ class SwapBackground(Context):
         object.__setattr__(self, "feather", checked_feather(self.feather, "swap_background"))
 
 
-@context("swap_background", SwapBackground, Declares(family="change", donors=lambda spec: spec.donors))
+@context(
+    "swap_background",
+    SwapBackground,
+    Declares(
+        family="change",
+        donors=lambda spec: spec.donors,
+        lends=lambda spec, scene: ~without_object(scene, spec.fill)[1],
+    ),
+)
 def swap(spec: SwapBackground, scene: Scene) -> Rendered:
     """The object composited onto the donor's background.
 

@@ -88,8 +88,6 @@ def _ramp(angle: float, height: int, width: int) -> Tensor:
 
 def _stacked(parts: list[Tensor], scene: Scene) -> Tensor:
     """The samples' draws as one batch; made on the CPU, so that they are the same on every device."""
-    if not parts:
-        return scene.pixels.new_zeros((0, *scene.pixels.shape[2:]))
     return torch.stack(parts).to(scene.pixels.device)
 
 

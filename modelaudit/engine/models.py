@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..attribution import Cost, Question, check
 from ..language import registry
-from ..language.errors import ModelError, nearest
+from ..language.errors import ModelError
 from ..language.reasons import Missing
 from ..measures import Reading, Seen
 from ..models import LoadedModel, SpatialLayer, layer_named, spatial_layer
@@ -43,6 +43,11 @@ class RunningModel:
     passes: Passes
     layer: SpatialLayer | None = None
     original: Tensor | None = field(default=None, repr=False)
+    named: dict[str, nn.Module] = field(default_factory=dict, repr=False)
+    pixel_model: nn.Module = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.pixel_model = self.loaded.pixel_model
 
     def logits(self, pixels: Tensor) -> Tensor:
         """[n, C] for [n, 3, H, W], in one padded pass.
@@ -53,7 +58,7 @@ class RunningModel:
         self.passes.forward += len(pixels)
         try:
             with torch.no_grad():
-                output: Tensor = self.loaded.pixel_model(self._padded(pixels))
+                output: Tensor = self.pixel_model(self._padded(pixels))
         except Exception as error:
             raise ModelError(
                 f"{self.loaded.ref}: the forward pass on {tuple(pixels.shape)} failed with {type(error).__name__}: "
@@ -74,7 +79,7 @@ class RunningModel:
         selector = self._selector(ask.target, logits, labels)
         explained = (logits * selector).sum(1)
         question = Question(
-            self.loaded.pixel_model,
+            self.pixel_model,
             self._padded(pixels),
             self._padded(selector),
             self._padded(explained),
@@ -97,12 +102,15 @@ class RunningModel:
         return torch.cat([batch, batch[-1:].expand(short, *batch.shape[1:])]) if short > 0 else batch
 
     def _layer(self, ask: MapAsk, pixels: Tensor) -> Any:
+        size = (pixels.shape[2], pixels.shape[3])
         named = getattr(ask.method, "layer", None)
         if named is not None:
-            return layer_named(self.loaded.pixel_model, named)
+            if named not in self.named:
+                self.named[named] = layer_named(self.pixel_model, named, size)
+            return self.named[named]
         if self.layer is None:
-            self.layer = spatial_layer(self.loaded.pixel_model, (pixels.shape[2], pixels.shape[3]))
-        return layer_named(self.loaded.pixel_model, self.layer.name)
+            self.layer = spatial_layer(self.pixel_model, size)
+        return layer_named(self.pixel_model, self.layer.name)
 
     def _selector(self, target: str | int, logits: Tensor, labels: Tensor) -> Tensor:
         """[n, C]: what of the logits is explained."""
@@ -116,19 +124,8 @@ class RunningModel:
             if logits.shape[1] < 2:
                 raise ModelError(f"{self.loaded.ref}: has one output, so no runner-up; use target='prediction'")
             return selector.scatter(1, ranked[:, :1], 1.0).scatter(1, ranked[:, 1:2], -1.0)
-        selector[:, self.class_index(target)] = 1.0
+        selector[:, self.loaded.index_of(target)] = 1.0
         return selector
-
-    def class_index(self, name: str | int) -> int:
-        """A class by name or index."""
-        classes = self.loaded.classes or ()
-        if isinstance(name, int):
-            if not 0 <= name < self.loaded.outputs:
-                raise ModelError(f"{self.loaded.ref}: has {self.loaded.outputs} outputs; class {name} is none of them")
-            return name
-        if name not in classes:
-            raise ModelError(f"{self.loaded.ref}: no class {name!r}{nearest(name, classes)}")
-        return classes.index(name)
 
     def class_name(self, index: int) -> str:
         """The name of a class, its index where the names are unknown."""
