@@ -24,7 +24,6 @@ __all__ = [
     "SwapBackground",
     "apply",
     "can_lend",
-    "can_lend",
     "donor_rule",
     "exempt",
     "family",

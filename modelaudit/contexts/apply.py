@@ -5,9 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-import torch
-from torch import Tensor
-
 from ..language import registry
 from ..language.errors import ContextError
 from ..language.spec import Composed, Context
@@ -54,16 +51,6 @@ def can_lend(context: Context, donors: Scene) -> Tensor:
         declares = _declares(part)
         if declares.donors(part) is not None:
             able = able & declares.lends(part, donors)
-    return able
-
-
-def can_lend(context: Context, donors: Scene) -> Tensor:
-    """[B] bool: which of these images have a background to lend to every part that asks for donors."""
-    able = torch.ones(len(donors.pixels), dtype=torch.bool, device=donors.pixels.device)
-    for part in _parts(context):
-        lends = _declares(part).lends
-        if _declares(part).donors(part) is not None and lends is not None:
-            able &= lends(part, donors)
     return able
 
 

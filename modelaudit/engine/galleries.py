@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -39,24 +40,18 @@ class Galleries:
             wanted = {(model, str(context)) for model, context in _passes_of(case)}
             if not wanted <= read.keys():
                 continue
-            values = np.broadcast_to(
-                per_image(case.asked.expectation.expression, lambda leaf, case=case: self._leaf(leaf, case, chunk, read)),
-                (len(chunk.samples),),
-            )
+            found = per_image(case.asked.expectation.expression, partial(self._leaf, case, chunk, read))
+            values = np.broadcast_to(found, (len(chunk.samples),))
             for row in np.flatnonzero(~np.isnan(values)).tolist():
                 sample = chunk.samples[row]
-                gallery.offer(
-                    sample.id,
-                    str(sample.label),
-                    float(values[row]),
-                    lambda row=row, case=case: self._draw(case, row, chunk, read, stage),
-                )
+                draw = partial(self._draw, case, row, chunk, read, stage)
+                gallery.offer(sample.id, str(sample.label), float(values[row]), draw)
 
     def rows(self, store: Callable[[bytes], str]) -> dict[str, list[Row]]:
         """The kept rows by case id."""
         return {gallery.case.asked.id: gallery.rows(store) for gallery in self._galleries}
 
-    def _leaf(self, leaf: Measure, case: PlannedCase, chunk: Chunk, read: Read) -> NDArray[np.float64]:
+    def _leaf(self, case: PlannedCase, chunk: Chunk, read: Read, leaf: Measure) -> NDArray[np.float64]:
         """Values of a leaf on a chunk, NaN where missing or outside its stratum; of several methods the worst."""
         model = case.models[leaf.model]
         found = read[model, str(leaf.context or original_context())]

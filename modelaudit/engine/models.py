@@ -13,7 +13,7 @@ from ..attribution import Cost, Question, check
 from ..language import registry
 from ..language.errors import ModelError
 from ..language.reasons import Missing
-from ..measures import Reading, Seen
+from ..measures.base import Reading, Seen
 from ..models import LoadedModel, SpatialLayer, layer_named, spatial_layer
 from .measured import Passes
 from .plan import ColumnAsk, MapAsk

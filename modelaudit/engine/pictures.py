@@ -30,8 +30,8 @@ def image_bytes(pixels: Tensor) -> bytes:
 
 def overlay_bytes(pixels: Tensor, attribution: Tensor, mask: Tensor | None) -> bytes:
     """The positive part of a [H, W] map, scaled to its maximum, over the greyed image, with the object's outline."""
-    positive = attribution.float().clamp_min(0)
-    positive = (positive / positive.max().clamp_min(torch.finfo(torch.float32).tiny)).cpu().numpy()
+    relevant = attribution.detach().float().clamp_min(0)
+    positive = (relevant / relevant.max().clamp_min(torch.finfo(torch.float32).tiny)).cpu().numpy()
     grey = _array(pixels).mean(axis=2, keepdims=True).repeat(3, axis=2)
     colour = np.stack([np.interp(positive, _STOPS, _COLOURS[:, channel]) for channel in range(3)], axis=2)
     weight = (0.15 + 0.75 * np.sqrt(positive))[:, :, None]
@@ -55,14 +55,16 @@ def store(folder: Path, picture: bytes) -> str:
 
 
 def _array(pixels: Tensor) -> NDArray[np.uint8]:
-    return (pixels.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    array: NDArray[np.uint8] = (pixels.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    return array
 
 
 def _outline(mask: Tensor) -> NDArray[np.bool_]:
     """Background pixels that touch the object: a line of one pixel."""
     kept = (mask == OBJECT).float()[None, None].cpu()
     grown = functional.max_pool2d(kept, 3, stride=1, padding=1)
-    return ((grown > 0) & (kept == 0))[0, 0].numpy()
+    outline: NDArray[np.bool_] = ((grown > 0) & (kept == 0))[0, 0].numpy()
+    return outline
 
 
 def _encoded(array: NDArray[np.uint8]) -> bytes:

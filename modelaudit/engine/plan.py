@@ -120,7 +120,8 @@ def single_method(spec: MeasureSpec) -> tuple[tuple[MeasureSpec, Method | None],
     """The spec once for each of its methods; once, with None, for a measure of behaviour."""
     if not spec.methods:
         return ((spec, None),)
-    return tuple((replace(spec, methods=(method,)), method) for method in spec.methods)  # type: ignore[call-arg]
+    several: Any = spec
+    return tuple((replace(several, methods=(method,)), method) for method in spec.methods)
 
 
 def original_context() -> Context:

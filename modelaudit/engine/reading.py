@@ -14,7 +14,7 @@ from ..contexts import exempt
 from ..language import registry
 from ..language.reasons import Missing
 from ..language.sample import IGNORE, OBJECT
-from ..measures import Seen
+from ..measures.base import Seen
 from .models import Explained, RunningModel
 from .plan import ColumnAsk, MapAsk, PassAsk, original_context
 from .scenes import Chunk, Shown

@@ -29,8 +29,8 @@ class _Strict(BaseModel):
 class PreprocessingFields(_Strict):
     """The geometry and photometry of a model's input; sizes in pixels, mean and std in pixel values [0, 1]."""
 
-    resize: Side = Field(None, description="shorter side, [height, width], or null to leave the size")
-    crop: Side = Field(None, description="side of the centre crop, [height, width], or null")
+    resize: Side = Field(default=None, description="shorter side, [height, width], or null to leave the size")
+    crop: Side = Field(default=None, description="side of the centre crop, [height, width], or null")
     mean: Channels = (0.0, 0.0, 0.0)
     std: Channels = (1.0, 1.0, 1.0)
     interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
@@ -41,11 +41,11 @@ class ExpectationFields(_Strict):
     """One expectation: a comparison in canonical text, and what goes with it."""
 
     that: str = Field(description="e.g. accuracy.under(lighting(3)) > 0.9")
-    clause: str | None = Field(None, description="the contract clause it stands for")
-    says: str | None = Field(None, description="the sentence that the report prints instead of its own")
-    confidence: float | None = Field(None, gt=0.5, lt=1)
-    must_fail: bool = Field(False, description="a negative control: passes when, and only when, the verdict is FAIL")
-    marks: list[str | dict[str, str]] = Field([], description="pytest marks: a name, or {name: reason}")
+    clause: str | None = Field(default=None, description="the contract clause it stands for")
+    says: str | None = Field(default=None, description="the sentence that the report prints instead of its own")
+    confidence: float | None = Field(default=None, gt=0.5, lt=1)
+    must_fail: bool = Field(default=False, description="a negative control: passes when, and only when, the verdict is FAIL")
+    marks: list[str | dict[str, str]] = Field(default=[], description="pytest marks: a name, or {name: reason}")
 
 
 class AuditFields(_Strict):
@@ -56,7 +56,7 @@ class AuditFields(_Strict):
     classes: list[str] | dict[str, list[str]] | None = None
     preprocessing: PreprocessingFields | None = None
     labels: dict[str, str | int] | None = None
-    confidence: float = Field(DEFAULT_CONFIDENCE, gt=0.5, lt=1)
+    confidence: float = Field(default=DEFAULT_CONFIDENCE, gt=0.5, lt=1)
     about: Literal["process", "this_set"] = "process"
     seed: int | None = None
     expect: dict[str, ExpectationFields | str] = Field(min_length=1, description="expectations by name")
@@ -94,7 +94,7 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             fields.data,
             classes=fields.classes,
             preprocessing=None if given is None else Preprocessing(**given.model_dump()),
-            labels=dict(fields.labels) if fields.labels else None,
+            labels={**fields.labels} if fields.labels else None,
             confidence=fields.confidence,
             about=fields.about,
             seed=fields.seed,

@@ -76,7 +76,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return AuditYamlFile.from_parent(parent, path=file_path)
 
 
-def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> list[pytest.Item] | None:
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) -> list[pytest.Item] | None:
     if type(obj).__name__ != "AuditCase":
         return None
     from .collect import AuditModule, items_of
@@ -110,10 +110,8 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    if getattr(report, "modelaudit_verdict", None) == "INCONCLUSIVE" and report.when == "call":
-        if not hasattr(report, "wasxfail"):
-            return "inconclusive", "I", "INCONCLUSIVE"
-    return None
+    inconclusive = getattr(report, "modelaudit_verdict", None) == "INCONCLUSIVE" and report.when == "call"
+    return ("inconclusive", "I", "INCONCLUSIVE") if inconclusive and not hasattr(report, "wasxfail") else None
 
 
 @pytest.hookimpl(tryfirst=True)

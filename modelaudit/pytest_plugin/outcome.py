@@ -38,7 +38,7 @@ def overall(cases: Iterable[CaseRecord], *, partial: bool, quick_look: bool) -> 
     found = {_effective(case) for case in cases}
     for verdict in ("ERROR", "FAIL", "INCONCLUSIVE"):
         if verdict in found:
-            return verdict  # type: ignore[return-value]
+            return verdict
     if partial:
         return "PARTIAL"
     return "PASS" if "PASS" in found else "ERROR"
