@@ -33,13 +33,13 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write report.html and summary.md anew from a run's record")
     report.add_argument("run_folder", type=Path, nargs="?", default=Path("audit-results/latest"), metavar="RUN")
-    report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates replace the built-in ones")
+    report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
     report.set_defaults(run=_report)
 
     demo = commands.add_parser("demo", help="the built-in inspection line")
     steps = demo.add_subparsers(required=True, metavar="STEP")
     train = steps.add_parser("train", help="train the demo's two models again and write their weights")
-    train.add_argument("--into", type=Path, metavar="DIR", help="folder for the weights (default: where they are loaded from)")
+    train.add_argument("--into", type=Path, metavar="DIR", help="folder for the weights (default: the package's own)")
     train.set_defaults(run=_train)
     return parser
 

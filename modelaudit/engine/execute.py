@@ -140,8 +140,8 @@ class _Run:
             tried, changed = self._changed.get((ask.model, str(ask.context)), (0, 0))
             if tried and not changed and not exempt(ask.context):
                 message = (
-                    f"'{ask.context}' changed no pixel of any of {tried} images; check the masks (is there a background?) "
-                    "and the context's arguments"
+                    f"'{ask.context}' changed no pixel of any of {tried} images; check the masks"
+                    " (is there a background?) and the context's arguments"
                 )
                 self._fail(ask, str(ContextError(message)))
 

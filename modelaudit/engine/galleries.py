@@ -85,9 +85,7 @@ class Galleries:
             self._known_labels,
         )
 
-    def _draw(
-        self, case: PlannedCase, row: int, chunk: Chunk, read: Read, stage: Stage
-    ) -> list[tuple[Picture, bytes]]:
+    def _draw(self, case: PlannedCase, row: int, chunk: Chunk, read: Read, stage: Stage) -> list[tuple[Picture, bytes]]:
         """Original, then each context with its heat maps."""
         drawn: list[tuple[Picture, bytes]] = []
         for model in dict.fromkeys(case.models.values()):

@@ -90,7 +90,9 @@ class RunningModel:
         self.passes.backward += cost.backward * len(pixels)
         maps = entry.function(ask.method, question)
         invalid = check(maps, question.pixels, question.explained)
-        return Explained(maps.values[: len(pixels)], {reason: flags[: len(pixels)] for reason, flags in invalid.items()})
+        return Explained(
+            maps.values[: len(pixels)], {reason: flags[: len(pixels)] for reason, flags in invalid.items()}
+        )
 
     def read(self, column: ColumnAsk, seen: Seen) -> Reading:
         """The values of one measure on one batch."""

@@ -55,7 +55,9 @@ def store(folder: Path, picture: bytes) -> str:
 
 
 def _array(pixels: Tensor) -> NDArray[np.uint8]:
-    array: NDArray[np.uint8] = (pixels.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    array: NDArray[np.uint8] = (
+        (pixels.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    )
     return array
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 from tqdm import tqdm
@@ -16,15 +16,9 @@ _SECONDS_BETWEEN_LINES = 15.0
 class Progress(Protocol):
     """Something that shows how far a task is."""
 
-    def task(self, title: str, total: int) -> _Task:
+    def task(self, title: str, total: int) -> AbstractContextManager[Advance]:
         """A context manager that yields ``advance(n)``."""
         ...
-
-
-class _Task(Protocol):
-    def __enter__(self) -> Advance: ...
-
-    def __exit__(self, *details: object) -> bool | None: ...
 
 
 class Silent:
@@ -34,7 +28,7 @@ class Silent:
     def _task(self) -> Iterator[Advance]:
         yield lambda count: None
 
-    def task(self, title: str, total: int) -> _Task:
+    def task(self, title: str, total: int) -> AbstractContextManager[Advance]:
         return self._task()
 
 
@@ -48,7 +42,7 @@ class Shown:
     def __init__(self, stream: Callable[[], TextIO]) -> None:
         self._stream = stream
 
-    def task(self, title: str, total: int) -> _Task:
+    def task(self, title: str, total: int) -> AbstractContextManager[Advance]:
         stream = self._stream()
         return self._bar(stream, title, total) if stream.isatty() else self._lines(stream, title, total)
 

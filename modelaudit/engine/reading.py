@@ -58,9 +58,7 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
     return ChunkValues(shown, logits, maps, columns, _areas(shown.mask, bare))
 
 
-def _read(
-    column: ColumnAsk, model: RunningModel, seen: Seen, before: Iterable[tuple[Missing, Tensor]]
-) -> Values:
+def _read(column: ColumnAsk, model: RunningModel, seen: Seen, before: Iterable[tuple[Missing, Tensor]]) -> Values:
     """A measure's values; a row is missing for the first reason that holds."""
     reading = model.read(column, seen)
     values = reading.values.double().cpu().numpy()

@@ -116,7 +116,9 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
     A quick look is a sample even where the whole set would have been the acceptance (``about="this_set"``).
     """
     asked = case.asked
-    blank = Result(asked.id, Verdict.ERROR, None, None, "", tuple(dict.fromkeys(case.models.values())), group.key, (), ())
+    blank = Result(
+        asked.id, Verdict.ERROR, None, None, "", tuple(dict.fromkeys(case.models.values())), group.key, (), ()
+    )
     table = CaseTable(case, measured)
     try:
         table.check()
@@ -167,4 +169,4 @@ def _worst(case: PlannedCase, table: CaseTable, measured: Measured) -> tuple[Ran
     badness = np.where(inside, values if expectation.wants_low else -values, np.nan)
     order = [at for at in np.argsort(-badness, kind="stable").tolist() if not np.isnan(badness[at])]
     ranked = [RankedImage(ids[at], float(values[at])) for at in order if at not in missing]
-    return tuple([*absent[:_WORST_NAMED], *ranked[:_WORST_NAMED]])
+    return (*absent[:_WORST_NAMED], *ranked[:_WORST_NAMED])

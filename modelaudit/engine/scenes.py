@@ -29,7 +29,8 @@ _DECODERS = 2
 class Shown:
     """A chunk under one context, in one geometry.
 
-    ``changed`` [n] bool: whether any pixel differs from the original. ``without_mask`` [n] bool: samples that have none.
+    ``changed`` [n] bool: whether any pixel differs from the original. ``without_mask`` [n] bool: it needs
+    a mask and there is none.
     """
 
     pixels: Tensor
@@ -123,9 +124,7 @@ class Stage:
         without = bare if needs_mask(context) else torch.zeros_like(bare)
         return Shown(done.pixels, mask, without, (done.impossible | ~lent) & ~without, changed)
 
-    def _scene(
-        self, samples: Sequence[Sample], decoded: Sequence[Decoded], preprocessing: Preprocessing
-    ) -> Scene:
+    def _scene(self, samples: Sequence[Sample], decoded: Sequence[Decoded], preprocessing: Preprocessing) -> Scene:
         pixels, masks = [], []
         for found in decoded:
             image, mask = apply_geometry(found, preprocessing)
@@ -134,7 +133,9 @@ class Stage:
         sizes = {tuple(image.shape[1:]): sample.id for image, sample in zip(pixels, samples, strict=True)}
         if len(sizes) > 1:
             some = ", ".join(f"{name} is {height} x {width}" for (height, width), name in list(sizes.items())[:2])
-            raise DataError(f"images differ in size after the model's geometry ({some}); give Preprocessing(resize=...)")
+            raise DataError(
+                f"images differ in size after the model's geometry ({some}); give Preprocessing(resize=...)"
+            )
         ids = tuple(sample.id for sample in samples)
         return Scene(torch.stack(pixels).to(self._device), torch.stack(masks).to(self._device), ids, self._seed)
 
@@ -187,7 +188,7 @@ class Stage:
         return self._pools[name]
 
     def _explain_no_donor(self, context: Context, rule: str) -> None:
-        """A data set that can lend nothing at all is an error of the question; a single sample is an undefined value."""
+        """Data that can lend nothing at all are an error of the question; a single sample is an undefined value."""
         labels = {str(sample.label) for sample in self._samples}
         if rule == "other_class" and len(labels) < 2:
             raise ContextError(f"'{context}' takes backgrounds from other classes, and the data have one: {labels}")

@@ -19,7 +19,7 @@ def new_run_id(now: datetime | None = None) -> str:
 
 
 def point_latest(results: Path, run_id: str) -> None:
-    """Let ``latest`` point at a run: a relative symbolic link, or a file with the run's id where links are not to be had.
+    """Let ``latest`` point at a run: a relative symbolic link, or a file with the run's id where there are no links.
 
     Raises:
         ResultsError: something that is neither link nor file stands there.

@@ -45,9 +45,7 @@ def _versions() -> dict[str, str]:
 def _git(root: Path, *arguments: str) -> str | None:
     """The output of a git command; None outside a repository, without git, or before the first commit."""
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=False
-        )
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -283,14 +283,17 @@ def read_record(path: Path) -> RunRecord:
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
-        raise ResultsError(f"{file}: cannot be read ({error.strerror}); give a results folder or its run.json") from error
+        raise ResultsError(
+            f"{file}: cannot be read ({error.strerror}); give a results folder or its run.json"
+        ) from error
     try:
         found = json.loads(text).get("schema_version")
     except (ValueError, AttributeError) as error:
         raise ResultsError(f"{file}: is no run record ({error})") from error
     if found != SCHEMA_VERSION:
         raise ResultsError(
-            f"{file}: has schema version {found!r}, this modelaudit reads {SCHEMA_VERSION}; use the version that wrote it"
+            f"{file}: has schema version {found!r}, this modelaudit reads {SCHEMA_VERSION}; "
+            "use the version that wrote it"
         )
     try:
         return RunRecord.model_validate_json(text)

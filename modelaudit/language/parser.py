@@ -6,7 +6,8 @@ Nothing is evaluated: the text is parsed by :mod:`ast` and walked over a closed 
 from __future__ import annotations
 
 import ast
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from . import registry, strata
 from .errors import AuditError, ExpressionError, nearest
@@ -18,6 +19,7 @@ _ARITHMETIC: dict[type[ast.operator], Operator] = {ast.Add: "+", ast.Sub: "-", a
 _COMPARISON: dict[type[ast.cmpop], Comparison] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _FLIPPED: dict[Comparison, Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _LONGEST = 20_000
+_T = TypeVar("_T")
 
 
 def parse(text: str) -> Expectation:
@@ -42,7 +44,7 @@ def parse_context(text: str) -> Context:
     return _guarded(text, _context)
 
 
-def _guarded(text: str, read: Any) -> Any:
+def _guarded(text: str, read: Callable[[ast.expr], _T]) -> _T:
     if len(text) > _LONGEST:
         raise ExpressionError(f"the text has {len(text)} characters; at most {_LONGEST} are read")
     try:

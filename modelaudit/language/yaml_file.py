@@ -44,7 +44,9 @@ class ExpectationFields(_Strict):
     clause: str | None = Field(default=None, description="the contract clause it stands for")
     says: str | None = Field(default=None, description="the sentence that the report prints instead of its own")
     confidence: float | None = Field(default=None, gt=0.5, lt=1)
-    must_fail: bool = Field(default=False, description="a negative control: passes when, and only when, the verdict is FAIL")
+    must_fail: bool = Field(
+        default=False, description="a negative control: passes when, and only when, the verdict is FAIL"
+    )
     marks: list[str | dict[str, str]] = Field(default=[], description="pytest marks: a name, or {name: reason}")
 
 
@@ -94,7 +96,7 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             fields.data,
             classes=fields.classes,
             preprocessing=None if given is None else Preprocessing(**given.model_dump()),
-            labels={**fields.labels} if fields.labels else None,
+            labels=None if fields.labels is None else dict(fields.labels.items()),
             confidence=fields.confidence,
             about=fields.about,
             seed=fields.seed,
@@ -219,7 +221,9 @@ def _mapping(
             text = getattr(key_node, "value", "?")
             raise AuditFileError(f"{path}:{line}: the key {text!r} is no text; quote it")
         if key in found:
-            raise AuditFileError(f"{path}:{line}: the key {key!r} stands twice; the first is on line {lines[(*where, key)]}")
+            raise AuditFileError(
+                f"{path}:{line}: the key {key!r} stands twice; the first is on line {lines[(*where, key)]}"
+            )
         lines[(*where, key)] = line
         found[key] = _plain(path, value_node, (*where, key), lines, seen)
     return found

@@ -31,7 +31,9 @@ class AuditErrored(Exception):
 class AuditItem(pytest.Item):
     """One expectation on one audit, with its model resolved."""
 
-    def __init__(self, *, case: AuditCase, expectation: Expectation, label: str, line: int | None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, case: AuditCase, expectation: Expectation, label: str, line: int | None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.case = case
         self.expectation = expectation
@@ -132,9 +134,9 @@ def refuse_other_distribution() -> None:
     except PackageNotFoundError:
         return
     raise pytest.Collector.CollectError(
-        f"the distribution 'modelaudit' {found.version} is installed beside 'pytest-modelaudit': it is another project, and "
-        "both write into the package folder 'modelaudit'. Run: pip uninstall modelaudit && pip install --force-reinstall "
-        "pytest-modelaudit"
+        f"the distribution 'modelaudit' {found.version} is installed beside 'pytest-modelaudit': it is another project, "
+        "and both write into the package folder 'modelaudit'. Run: pip uninstall modelaudit && "
+        "pip install --force-reinstall pytest-modelaudit"
     )
 
 
@@ -154,4 +156,7 @@ def _lost(namespace: dict[str, Any]) -> Iterator[str]:
                 "list): bind it to a module-level name, which becomes the name of its item"
             )
         elif len(names) > 1:
-            yield f"{case.line}: the expectation '{case.expectation}' has {len(names)} names ({', '.join(names)}); keep one"
+            yield (
+                f"{case.line}: the expectation '{case.expectation}' has {len(names)} names "
+                f"({', '.join(names)}); keep one"
+            )

@@ -1,4 +1,4 @@
-"""The state of a session's audits: what is declared, what is selected, how each case ended, and the record of it all."""
+"""The state of a session's audits: what is declared, what is selected, how each case ended, and the record of it."""
 
 from __future__ import annotations
 
@@ -78,15 +78,14 @@ class AuditSession:
         if item.nodeid not in self.declared or report.when == "teardown":
             return
         record = self.decided.get(item.nodeid, self.declared[item.nodeid])
-        report.modelaudit = record.model_dump_json()  # type: ignore[attr-defined]
-        report.modelaudit_verdict = record.verdict  # type: ignore[attr-defined]
+        report.__dict__ |= {"modelaudit": record.model_dump_json(), "modelaudit_verdict": record.verdict}
 
     def note(self, report: pytest.TestReport) -> None:
         """A case's report: from this process, or from a worker."""
         from ..evidence.record import CaseRecord
         from .outcome import outcome_of
 
-        record = CaseRecord.model_validate_json(report.modelaudit)  # type: ignore[attr-defined]
+        record = CaseRecord.model_validate_json(report.__dict__["modelaudit"])
         outcome = outcome_of(report, record)
         if outcome is None:
             return

@@ -44,7 +44,9 @@ def summarise(terminal: Any, state: AuditSession) -> None:
     counts = Counter(case.verdict for case in record.cases)
     text = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     caught = sum(case.must_fail and case.verdict == "FAIL" for case in record.cases)
-    terminal.write_line(f"{record.overall}: {text}" + (f" ({caught} of them controls that were caught)" if caught else ""))
+    terminal.write_line(
+        f"{record.overall}: {text}" + (f" ({caught} of them controls that were caught)" if caught else "")
+    )
     if record.quick_look is not None:
         terminal.write_line(f"quick look at {record.quick_look} images: decides nothing")
     if record.partial:
@@ -70,7 +72,9 @@ def _found(record: CaseRecord, decision: DecisionRecord, threshold: str) -> list
         lines.append(f"    by {part.method}: {part.verdict}, {_interval(part)}")
     lines.append(f"  {_counts(decision.counts)}")
     if decision.more_images is not None:
-        lines.append(f"  about {decision.more_images} more images would probably settle it (a fresh set, not this one twice)")
+        lines.append(
+            f"  about {decision.more_images} more images would probably settle it (a fresh set, not this one twice)"
+        )
     if decision.note:
         lines.append(f"  {decision.note}")
     return lines
