@@ -1,0 +1,27 @@
+"""Data: samples from folders, annotation files and iterables; decoding, geometry, labels, fingerprint."""
+
+from ..language.sample import DataSet, Preprocessing, Sample
+from .base import Decoded, UnusableSample, data_source
+from .coco import coco
+from .decode import decode
+from .fingerprint import fingerprint
+from .folder import folder
+from .geometry import apply_geometry
+from .labels import class_indices
+from .open import open_data
+
+__all__ = [
+    "DataSet",
+    "Decoded",
+    "Preprocessing",
+    "Sample",
+    "UnusableSample",
+    "apply_geometry",
+    "class_indices",
+    "coco",
+    "data_source",
+    "decode",
+    "fingerprint",
+    "folder",
+    "open_data",
+]

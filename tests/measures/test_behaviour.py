@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modelaudit.language import registry
 from modelaudit.language.errors import ExpressionError
 from modelaudit.language.expression import Measure

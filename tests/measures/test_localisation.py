@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
+
 from modelaudit.attribution.base import Cost, Declares, Maps, Question, attribution
 from modelaudit.language import registry
 from modelaudit.language.errors import ExpressionError, UnknownNameError
@@ -18,7 +20,6 @@ from modelaudit.language.reasons import Missing
 from modelaudit.language.spec import Method
 from modelaudit.measures import background_dependence, background_share
 from modelaudit.measures.base import Reading, Seen
-from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -193,8 +194,10 @@ def test_methods_are_given_by_name_class_or_instance() -> None:
     [
         ("background_dependence(twin_map) < 0.40", "background_dependence(twin_map) < 0.4"),
         ("background_dependence(twin_map(factor=1)) < 0.4", "background_dependence(twin_map) < 0.4"),
-        ("background_share(twin_map, twin_map(factor=2), target=label) < 1",
-         "background_share(twin_map, twin_map(factor=2), target=label) < 1"),
+        (
+            "background_share(twin_map, twin_map(factor=2), target=label) < 1",
+            "background_share(twin_map, twin_map(factor=2), target=label) < 1",
+        ),
         ("background_share(twin_map, target=7) < 1", "background_share(twin_map, target=7) < 1"),
         ("background_share(twin_map, target='tabby cat') < 1", "background_share(twin_map, target='tabby cat') < 1"),
     ],

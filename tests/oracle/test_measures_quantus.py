@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from modelaudit.language import registry
 from modelaudit.measures.base import Seen
 from modelaudit.measures.localisation import BackgroundShare

@@ -1,0 +1,52 @@
+"""What a data source is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..language import registry
+from ..language.errors import DataError
+from ..language.reasons import Missing
+from ..language.reference import Reference
+from ..language.sample import DataSet
+
+Pixels = NDArray[np.uint8]
+Source = Callable[[Reference, Path], DataSet]
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A sample in memory, upright and before any geometry.
+
+    Args:
+        image: [H, W, 3] uint8, RGB.
+        mask: [H, W] uint8 (1 object, 0 background, 255 ignore); None when the sample has none.
+        digest: sha256 of the image (the bytes of its file where there is one), the mask's values and the label.
+    """
+
+    image: Pixels
+    mask: Pixels | None
+    digest: str
+
+
+class UnusableSample(DataError):
+    """One sample that cannot be used; the others can. `reason` is what it is counted under."""
+
+    def __init__(self, reason: Missing, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def data_source(name: str, *, version: int = 1) -> Callable[[Source], Source]:
+    """Register ``(reference, root) -> DataSet`` under the scheme users write; paths are relative to `root`."""
+
+    def decorate(function: Source) -> Source:
+        registry.register(registry.Entry("data", name, None, function, None, version))
+        return function
+
+    return decorate

@@ -1,0 +1,96 @@
+"""A sample into memory: its image, its mask, and the digest of both."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..language.reasons import Missing
+from ..language.sample import Sample
+from .base import Decoded, Pixels, UnusableSample
+from .images import bytes_of, opened, rgb_of, upright
+from .masks import checked_mask, read_mask
+
+
+def decode(sample: Sample) -> Decoded:
+    """Image and mask of a sample, upright, with the mask's values checked.
+
+    The digest covers the bytes of the image file (the array where there is no file), the mask's values and the label:
+    it is the same on every system.
+
+    Raises:
+        UnusableSample: its `reason` is UNREADABLE_IMAGE, UNREADABLE_MASK or MASK_SIZE.
+    """
+    image, stored_size, content = _image(sample)
+    mask = _mask(sample)
+    if mask is not None and mask.shape != image.shape[:2]:
+        raise UnusableSample(Missing.MASK_SIZE, _size_message(sample, image, mask, stored_size))
+    digest = hashlib.sha256(content)
+    for part in (b"" if mask is None else _bytes_of_array(mask), repr(sample.label).encode()):
+        digest.update(hashlib.sha256(part).digest())
+    return Decoded(image, mask, digest.hexdigest())
+
+
+def _image(sample: Sample) -> tuple[Pixels, tuple[int, int], bytes]:
+    """The pixels, the (height, width) before they were turned upright, and what stands for them in the digest."""
+    source: Any = sample.image
+    if callable(source):
+        source = _called(source, sample, Missing.UNREADABLE_IMAGE)
+    if isinstance(source, Path | bytes):
+        name = str(source) if isinstance(source, Path) else f"the image of {sample.id!r}"
+        content = bytes_of(source, Missing.UNREADABLE_IMAGE) if isinstance(source, Path) else source
+        with opened(content, name, Missing.UNREADABLE_IMAGE) as image:
+            return rgb_of(upright(image), name), (image.height, image.width), hashlib.sha256(content).digest()
+    if not isinstance(source, np.ndarray):
+        raise UnusableSample(
+            Missing.UNREADABLE_IMAGE,
+            f"the image of {sample.id!r} is a {type(source).__name__}; give a path, bytes, an array or a callable",
+        )
+    if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
+        raise UnusableSample(
+            Missing.UNREADABLE_IMAGE,
+            f"the image of {sample.id!r} is {source.dtype} {source.shape}; give RGB as uint8 [height, width, 3]",
+        )
+    return source, (source.shape[0], source.shape[1]), hashlib.sha256(_bytes_of_array(source)).digest()
+
+
+def _mask(sample: Sample) -> Pixels | None:
+    source: Any = sample.mask
+    if source is None:
+        return None
+    if isinstance(source, Path):
+        return read_mask(source)
+    name = f"the mask of {sample.id!r}"
+    if callable(source):
+        # whoever makes masks by a function knows that 255 is ignore
+        return checked_mask(np.asarray(_called(source, sample, Missing.UNREADABLE_MASK)), name, "ignore")
+    return checked_mask(np.asarray(source), name, None)
+
+
+def _called(source: Any, sample: Sample, reason: Missing) -> Any:
+    try:
+        return source()
+    except UnusableSample:
+        raise
+    except Exception as error:
+        raise UnusableSample(reason, f"{sample.id!r}: {type(error).__name__}: {error}") from error
+
+
+def _bytes_of_array(array: NDArray[np.uint8]) -> bytes:
+    return repr(array.shape).encode() + np.ascontiguousarray(array).tobytes()
+
+
+def _size_message(sample: Sample, image: Pixels, mask: Pixels, stored: tuple[int, int]) -> str:
+    height, width = image.shape[:2]
+    named = sample.mask if isinstance(sample.mask, Path) else f"the mask of {sample.id!r}"
+    message = f"{named} is {mask.shape[1]} x {mask.shape[0]}, the image {width} x {height} (width x height)"
+    if mask.shape == stored:
+        return message + (
+            ": the image is turned by its EXIF orientation and the mask is not; "
+            "turn the mask too, or save the image upright"
+        )
+    return message + "; a mask has the size of its image"

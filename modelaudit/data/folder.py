@@ -1,0 +1,162 @@
+"""``folder:DIR``: images in folders named after their labels, with a parallel tree of masks."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from ..language.errors import DataError, nearest
+from ..language.reference import Reference
+from ..language.sample import DataSet, Sample
+from .base import Pixels, UnusableSample, data_source
+from .files import existing_folder, files_below, is_image, relative_id
+from .masks import MEANINGS, Meaning, read_mask
+
+_PROBED = 8
+
+
+@data_source("folder")
+def folder(reference: Reference, root: Path) -> DataSet:
+    """``DIR/images/<label>/...`` with ``DIR/masks/<label>/...``, or ``DIR/<label>/...?masks=OTHER``.
+
+    A mask has its image's path with any image ending. ``?masks=`` is looked for below DIR, then below `root`;
+    ``?mask_255=object`` says that 255 is the object (else it is ignored), ``?mask_255=ignore`` that a mask without a 1
+    really has no object. Ids are the paths of the images below their folder.
+
+    Raises:
+        DataError: no folder, no image, an image without a label, masks that meet no image or several, unclear masks,
+            a link that leads out of the data.
+    """
+    reference.only(("masks", "mask_255"), DataError)
+    base = existing_folder(reference.body, root, what=reference.text)
+    images_folder = base / "images" if (base / "images").is_dir() else base
+    masks_folder = _masks_folder(reference, base, images_folder, root)
+    images, notes = _images(reference, images_folder, masks_folder)
+    masks = {} if masks_folder is None else _masks(masks_folder)
+    matched = _matched(reference, images, masks, masks_folder)
+    meaning = _meaning(reference)
+    _check_meaning(reference, sorted(set(matched.values())), meaning)
+    samples = [
+        Sample(
+            name, path, _label(name), _mask(matched.get(name), meaning), mask_kind="mask" if name in matched else "none"
+        )
+        for name, path in images.items()
+    ]
+    notes += _mask_notes(len(images), matched, masks, masks_folder)
+    return DataSet(tuple(samples), tuple(notes))
+
+
+def _masks_folder(reference: Reference, base: Path, images_folder: Path, root: Path) -> Path | None:
+    given = reference.options.get("masks")
+    if given is not None:
+        return existing_folder(given, base, root, what=f"{reference.text}: masks={given}")
+    beside = base / "masks"
+    return beside if images_folder != base and beside.is_dir() else None
+
+
+def _images(reference: Reference, folder: Path, masks: Path | None) -> tuple[dict[str, Path], list[str]]:
+    """The images by id, and what was passed over."""
+    images: dict[str, Path] = {}
+    others: Counter[str] = Counter()
+    for path in files_below(folder):
+        if masks is not None and masks != folder and path.is_relative_to(masks):
+            continue
+        if not is_image(path):
+            others[path.suffix.lower() or path.name] += 1
+            continue
+        name = relative_id(path, folder)
+        if "/" not in name:
+            raise DataError(f"{path} lies in no folder that names its label; put it in {folder / '<label>'}")
+        if name in images:
+            raise DataError(f"{path} and {images[name]} have the same name in Unicode's NFC; rename one")
+        images[name] = path
+    if not images:
+        raise DataError(
+            f"{reference.text!r}: no image in {folder}; looked for <label>/<name> ending in png, jpg, webp, bmp or tif"
+            + (f" and found {_counted(others)}" if others else "")
+        )
+    return images, [f"files that are no images by their ending were passed over: {_counted(others)}"] if others else []
+
+
+def _masks(folder: Path) -> dict[str, list[Path]]:
+    """The mask files by their path without ending."""
+    masks: dict[str, list[Path]] = defaultdict(list)
+    for path in files_below(folder):
+        if is_image(path):
+            masks[_stem(relative_id(path, folder))].append(path)
+    return dict(masks)
+
+
+def _matched(
+    reference: Reference, images: dict[str, Path], masks: dict[str, list[Path]], folder: Path | None
+) -> dict[str, Path]:
+    matched: dict[str, Path] = {}
+    owner: dict[str, str] = {}
+    for name, path in images.items():
+        stem = _stem(name)
+        found = masks.get(stem, [])
+        if len(found) > 1:
+            raise DataError(f"{path} has several masks: {', '.join(map(str, found))}; keep one")
+        if found and stem in owner:
+            raise DataError(f"{images[owner[stem]]} and {path} would share the mask {found[0]}; rename one of them")
+        if found:
+            matched[name], owner[stem] = found[0], name
+    if folder is not None and not matched:
+        stem = _stem(next(iter(images)))
+        raise DataError(
+            f"{reference.text!r}: no mask in {folder} belongs to an image; looked e.g. for {stem}.png"
+            f"{nearest(stem, masks)}"
+        )
+    return matched
+
+
+def _meaning(reference: Reference) -> Meaning | None:
+    meaning = reference.options.get("mask_255")
+    if meaning is not None and meaning not in MEANINGS:
+        raise DataError(f"{reference.text!r}: mask_255={meaning}{nearest(meaning, MEANINGS)}")
+    return meaning
+
+
+def _check_meaning(reference: Reference, masks: list[Path], meaning: Meaning | None) -> None:
+    """One error before the run, instead of one an image, where every mask that is tried leaves 255 unclear."""
+    if meaning is not None or not masks:
+        return
+    step = max(1, len(masks) // _PROBED)
+    messages = []
+    for path in masks[::step][:_PROBED]:
+        try:
+            read_mask(path)
+            return
+        except UnusableSample as error:
+            messages.append(str(error))
+    if all("mask_255" in message for message in messages):
+        raise DataError(f"{reference.text!r}: {messages[0]}; so it is in all {len(messages)} masks that were tried")
+
+
+def _mask(path: Path | None, meaning: Meaning | None) -> Path | Callable[[], Pixels] | None:
+    return path if path is None or meaning is None else partial(read_mask, path, meaning)
+
+
+def _mask_notes(images: int, matched: dict[str, Path], masks: dict[str, list[Path]], folder: Path | None) -> list[str]:
+    if folder is None:
+        return ["no masks: no folder beside the images, and none named by ?masks="]
+    notes = []
+    if len(matched) < images:
+        notes.append(f"{images - len(matched)} of {images} images have no mask")
+    if len(masks) > len(matched):
+        notes.append(f"{len(masks) - len(matched)} masks belong to no image")
+    return notes
+
+
+def _label(name: str) -> str:
+    return name.split("/", 1)[0]
+
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0]
+
+
+def _counted(others: Counter[str]) -> str:
+    return ", ".join(f"{count} x {ending}" for ending, count in sorted(others.items()))

@@ -1,0 +1,90 @@
+"""Image files to upright RGB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..language.reasons import Missing
+from .base import Pixels, UnusableSample
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+_SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+
+
+def bytes_of(path: Path, reason: Missing) -> bytes:
+    """The content of a file.
+
+    Raises:
+        UnusableSample: there is none, or it is empty.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnusableSample(reason, f"{path}: {error.strerror or error}") from error
+    if not content:
+        raise UnusableSample(reason, f"{path} is empty (0 bytes)")
+    return content
+
+
+@contextmanager
+def opened(content: bytes, name: str, reason: Missing) -> Iterator[Image.Image]:
+    """An image file in memory, completely loaded.
+
+    Raises:
+        UnusableSample: broken, cut off, of another format, of several pages, or larger than Pillow's limit against
+            decompression bombs (``PIL.Image.MAX_IMAGE_PIXELS``). A broken file may raise anything inside Pillow.
+    """
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
+            _check_size(image, name, reason)
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1 and image.format != "MPO":
+                raise UnusableSample(reason, f"{name} holds {frames} images; save the one that is meant")
+            image.load()
+            yield image
+    except UnusableSample:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnusableSample(reason, f"{name} is no {', '.join(FORMATS)} file") from error
+    except Exception as error:
+        raise UnusableSample(reason, f"{name} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF orientation says."""
+    return ImageOps.exif_transpose(image)
+
+
+def rgb_of(image: Image.Image, name: str) -> Pixels:
+    """[H, W, 3] uint8. Transparency is laid over white, 16-bit grey is scaled to 8 bits.
+
+    Raises:
+        UnusableSample: values that have no place in 8 bits (floats, more than 16 bits).
+    """
+    if image.mode in _SIXTEEN_BITS:
+        grey = np.asarray(image).astype(np.int64)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise UnusableSample(
+                Missing.UNREADABLE_IMAGE, f"{name} has values from {grey.min()} to {grey.max()}; save it with 8 bits"
+            )
+        return np.repeat(((grey + 128) // 257).astype(np.uint8)[:, :, None], 3, axis=2)
+    if image.mode == "F":
+        raise UnusableSample(Missing.UNREADABLE_IMAGE, f"{name} has floating-point values; save it with 8 bits")
+    if image.has_transparency_data:
+        solid = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", solid.size, "white"), solid)
+    return np.array(image.convert("RGB"))
+
+
+def _check_size(image: Image.Image, name: str, reason: Missing) -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and image.width * image.height > limit:
+        raise UnusableSample(
+            reason, f"{name} has {image.width} x {image.height} pixels, more than Pillow's limit of {limit}"
+        )

@@ -1,0 +1,70 @@
+"""References and iterables to data sets."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+from ..language import registry
+from ..language.errors import DataError
+from ..language.reference import Reference, parse_reference
+from ..language.sample import DataSet, Sample
+
+
+def open_data(reference: str | DataSet | Iterable[Sample], *, root: Path) -> DataSet:
+    """The samples behind a reference, sorted by id; nothing is decoded yet.
+
+    Args:
+        reference: ``scheme:body?option=value`` (or the bare name of a source that needs no body), or the samples.
+        root: what relative paths are relative to.
+
+    Raises:
+        DataError: no such data, no sample in it, two samples with one id.
+        UnknownNameError: no such source.
+    """
+    if isinstance(reference, str):
+        data, named = _from_text(reference, root), f"{reference!r}"
+    elif isinstance(reference, DataSet):
+        data, named = reference, "the data set"
+    elif isinstance(reference, Iterable) and not isinstance(reference, bytes):
+        data, named = DataSet(tuple(reference)), "the iterable of samples"
+    else:
+        raise DataError(
+            f"data={reference!r} is a {type(reference).__name__}; give a reference such as 'folder:data/line_a', "
+            "or an iterable of Sample"
+        )
+    samples = tuple(sorted((_checked(sample, named, root) for sample in data.samples), key=lambda one: one.id))
+    if not samples:
+        raise DataError(f"{named} holds no sample; give Sample(id, image, label, mask)")
+    for one, other in pairwise(samples):
+        if one.id == other.id:
+            raise DataError(f"{named}: two samples have the id {one.id!r}; ids are unique (compared in Unicode's NFC)")
+    return DataSet(samples, tuple(data.notes))
+
+
+def _from_text(text: str, root: Path) -> DataSet:
+    reference = parse_reference(text)
+    scheme = reference.scheme
+    if not scheme:
+        scheme = reference.body
+        if scheme not in registry.names("data"):
+            known = ", ".join(f"{name}:" for name in registry.names("data"))
+            raise DataError(f"data={text!r} has no scheme; write e.g. 'folder:{text}' (known: {known})")
+        reference = Reference(scheme, "", reference.options, text)
+    data: DataSet = registry.find("data", scheme).function(reference, root)
+    return data
+
+
+def _checked(sample: object, named: str, root: Path) -> Sample:
+    if not isinstance(sample, Sample):
+        raise DataError(f"{named} holds {sample!r}, a {type(sample).__name__}; give Sample(id, image, label, mask)")
+    if not isinstance(sample.id, str) or not sample.id:
+        raise DataError(f"{named} holds a sample with the id {sample.id!r}; give each a text of its own")
+    if isinstance(sample.label, bool) or not isinstance(sample.label, str | int):
+        raise DataError(f"{sample.id!r} has the label {sample.label!r}; give the class as a text or an index")
+    image = root / sample.image if isinstance(sample.image, Path | str) else sample.image
+    mask = root / sample.mask if isinstance(sample.mask, Path | str) else sample.mask
+    return replace(sample, id=unicodedata.normalize("NFC", sample.id), image=image, mask=mask)

@@ -1,0 +1,82 @@
+"""Compositions: parts in order, donors for whoever asks, and what a composition declares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from contexts.scenes import scene
+
+from modelaudit.contexts import (
+    apply,
+    donor_rule,
+    exempt,
+    family,
+    lighting,
+    mean_fill,
+    needs_mask,
+    noise,
+    original,
+    paste_back,
+    swap_background,
+)
+from modelaudit.contexts.base import with_pixels
+from modelaudit.language.errors import ContextError
+from modelaudit.language.parser import parse_context
+from modelaudit.language.spec import Context
+
+
+def test_parts_act_one_after_the_other() -> None:
+    own = scene()
+    swap, light = swap_background("random"), lighting(4)
+    by_hand = apply(light, with_pixels(own, apply(swap, own))).pixels
+    assert torch.equal(apply(swap | light, own).pixels, by_hand)
+    assert not torch.equal(apply(light | swap, own).pixels, by_hand)
+
+
+def test_a_composition_is_impossible_where_one_part_is() -> None:
+    own = scene(3)
+    assert own.mask is not None and own.donors is not None and own.donors.mask is not None
+    mask, donor_mask = own.mask.clone(), own.donors.mask.clone()
+    mask[0], donor_mask[2] = 1, 1
+    own = replace(own, mask=mask, donors=replace(own.donors, mask=donor_mask))
+    assert apply(swap_background("random") | lighting(1), own).impossible.tolist() == [True, False, True]
+    assert apply(lighting(1) | noise(1), own).impossible.tolist() == [True, False, False]
+
+
+def test_two_different_donor_rules_are_an_error() -> None:
+    both = swap_background("random") | swap_background("same_class")
+    with pytest.raises(ContextError, match="different donors"):
+        donor_rule(both)
+    with pytest.raises(ContextError, match="different donors"):
+        apply(both, scene())
+
+
+@pytest.mark.parametrize(
+    ("context", "rule", "mask", "free", "of_family"),
+    [
+        (original(), None, False, True, "control"),
+        (paste_back(2), None, True, True, "control"),
+        (swap_background("same_class"), "same_class", True, False, "change"),
+        (noise(1, region="whole"), None, False, False, "perturbation"),
+        (mean_fill("object"), None, True, False, "no_information"),
+        (lighting(1) | swap_background("random"), "random", True, False, "change"),
+        (original() | lighting(1), None, False, False, "perturbation"),
+        (original() | paste_back(), None, True, True, "control"),
+        (mean_fill("object") | noise(1), None, True, False, "no_information"),
+    ],
+    ids=str,
+)
+def test_what_a_context_declares(context: Context, rule: str | None, mask: bool, free: bool, of_family: str) -> None:
+    assert (donor_rule(context), needs_mask(context), exempt(context), family(context)) == (
+        rule,
+        mask,
+        free,
+        of_family,
+    )
+
+
+def test_compositions_have_a_text_that_comes_back() -> None:
+    context = swap_background("other_class") | lighting(3)
+    assert parse_context(str(context)) == context

@@ -1,0 +1,204 @@
+"""The swapped background: the object to the bit, the donor's background to the bit, and a seam that ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from contexts.scenes import boxed_mask, part, scene
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from modelaudit.contexts import apply, can_lend, lighting, swap_background
+from modelaudit.contexts.base import Scene
+from modelaudit.contexts.filling import without_object
+from modelaudit.language.errors import ContextError, ExpressionError
+from modelaudit.language.parser import parse_context
+
+seeds = st.integers(0, 1000)
+few = settings(max_examples=25, deadline=None)
+
+
+def distance_to_edge(kept: Tensor) -> Tensor:
+    """[H, W]: the distance of each pixel to the nearest pixel of the other side, by brute force."""
+    points = torch.stack(torch.meshgrid(*(torch.arange(side) for side in kept.shape), indexing="ij"), -1).flatten(0, 1)
+    distances = torch.cdist(points.double(), points.double())
+    other = kept.flatten()[:, None] != kept.flatten()[None, :]
+    return distances.masked_fill(~other, torch.inf).amin(dim=1).view_as(kept)
+
+
+@few
+@given(seed=seeds)
+def test_a_hard_edge_keeps_object_and_ring_to_the_bit_and_takes_the_rest_from_the_donor(seed: int) -> None:
+    own = scene(seed=seed)
+    assert own.donors is not None
+    done = apply(swap_background("other_class"), own)
+    donor_background, _ = without_object(own.donors, "tile")
+    kept = own.kept().expand_as(own.pixels)
+    assert torch.equal(done.pixels[kept], own.pixels[kept])
+    assert torch.equal(done.pixels[~kept], donor_background[~kept])
+    assert done.mask is own.mask
+    assert not done.impossible.any()
+
+
+@few
+@given(seed=seeds)
+def test_of_the_donor_nothing_of_its_object_is_left(seed: int) -> None:
+    own = scene(seed=seed)
+    assert own.donors is not None and own.donors.mask is not None
+    marked = own.donors.pixels.masked_fill((own.donors.mask != 0).unsqueeze(1), 0.123456)
+    own = replace(own, pixels=torch.full_like(own.pixels, 0.5), donors=replace(own.donors, pixels=marked))
+    assert not (apply(swap_background("random"), own).pixels == 0.123456).any()
+
+
+@few
+@given(seed=seeds, feather=st.floats(1, 6))
+def test_a_feathered_seam_ends_at_its_radius(seed: int, feather: float) -> None:
+    own = scene(1, seed=seed)
+    hard = apply(swap_background("random"), own).pixels
+    soft = apply(swap_background("random", feather=feather), own).pixels
+    far = distance_to_edge(own.kept()[0, 0]) > feather
+    assert torch.equal(soft[0][:, far], hard[0][:, far])
+    assert not torch.equal(soft, hard)
+    assert soft.min() >= 0 and soft.max() <= 1
+
+
+@few
+@given(seed=seeds, feather=st.sampled_from([0.0, 2.5]), fill=st.sampled_from(["tile", "mean"]))
+def test_a_value_does_not_depend_on_the_batch_or_the_order(seed: int, feather: float, fill: str) -> None:
+    own = scene(4, seed=seed)
+    context = swap_background("random", feather=feather, fill=fill)  # type: ignore[arg-type]
+    together = apply(context, own).pixels
+    reversed_order = apply(context, part(own, 3, 2, 1, 0)).pixels
+    assert torch.equal(together, reversed_order.flip(0))
+    for index in range(4):
+        assert torch.equal(together[index], apply(context, part(own, index)).pixels[0])
+
+
+def one(pixels: Tensor, mask: Tensor, donors: Scene | None = None) -> Scene:
+    return Scene(pixels[None], mask[None], ("one",), 0, donors)
+
+
+def test_the_largest_strip_is_tiled_over_the_box_from_its_corner() -> None:
+    pixels = torch.arange(8 * 6, dtype=torch.float32).view(1, 8, 6).expand(3, -1, -1) / 48
+    mask = boxed_mask(8, 6, 3, 2, 4, 2, ring=0)
+    filled, impossible = without_object(one(pixels, mask), "tile")
+    expected = pixels.clone()
+    expected[:, 3:6, 2:4] = pixels[:, 0:3, 2:4]
+    expected[:, 6:7, 2:4] = pixels[:, 0:1, 2:4]
+    assert torch.equal(filled[0], expected)
+    assert not impossible.any()
+
+
+@pytest.mark.parametrize(
+    ("top", "left", "rows", "columns", "source"),
+    [
+        (0, 1, 4, 3, lambda row, column: (4 + (row - 4) % 4, column)),
+        (1, 0, 6, 2, lambda row, column: (row, 2 + (column - 2) % 4)),
+        (1, 4, 6, 2, lambda row, column: (row, column % 4)),
+    ],
+    ids=["below", "right", "left"],
+)
+def test_every_side_can_lend_its_strip(top: int, left: int, rows: int, columns: int, source: object) -> None:
+    pixels = torch.arange(48, dtype=torch.float32).view(1, 8, 6).expand(3, -1, -1) / 48
+    filled, _ = without_object(one(pixels, boxed_mask(8, 6, top, left, rows, columns, ring=0)), "tile")
+    for row in range(top, top + rows):
+        for column in range(left, left + columns):
+            from_row, from_column = source(row, column)  # type: ignore[operator]
+            assert filled[0, 0, row, column] == pixels[0, from_row, from_column]
+
+
+def test_the_mean_fill_takes_the_mean_of_the_background_only() -> None:
+    mask = boxed_mask(6, 6, 2, 2, 2, 2)
+    pixels = torch.rand(3, 6, 6, generator=torch.Generator().manual_seed(1))
+    filled, _ = without_object(one(pixels, mask), "mean")
+    assert torch.allclose(filled[0, :, 3, 3], pixels[:, mask == 0].mean(dim=1))
+
+
+def test_a_donor_without_an_object_lends_all_of_its_image() -> None:
+    own = scene(1)
+    assert own.donors is not None and own.donors.mask is not None
+    own = replace(own, donors=replace(own.donors, mask=torch.zeros_like(own.donors.mask)))
+    done = apply(swap_background("random"), own)
+    assert own.donors is not None
+    kept = own.kept().expand_as(own.pixels)
+    assert torch.equal(done.pixels[~kept], own.donors.pixels[~kept])
+    assert not done.impossible.any()
+
+
+@pytest.mark.parametrize("value", [0, 1, 255], ids=["no object", "all object", "all ring"])
+def test_an_image_without_object_or_without_background_cannot_be_swapped(value: int) -> None:
+    own = scene(2)
+    assert own.mask is not None
+    mask = own.mask.clone()
+    mask[1] = value
+    assert apply(swap_background("random"), replace(own, mask=mask)).impossible.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("fill", ["tile", "mean"])
+def test_a_donor_with_nothing_beside_its_object_cannot_lend(fill: str) -> None:
+    own = scene(2)
+    assert own.donors is not None and own.donors.mask is not None
+    mask = own.donors.mask.clone()
+    mask[0] = 1
+    context = swap_background("random", fill=fill)  # type: ignore[arg-type]
+    assert apply(context, replace(own, donors=replace(own.donors, mask=mask))).impossible.tolist() == [True, False]
+
+
+def test_a_donor_whose_box_fills_the_frame_has_no_strip_but_a_mean() -> None:
+    own = scene(1, 9, 9)
+    assert own.donors is not None
+    donors = replace(own.donors, mask=torch.eye(9, dtype=torch.uint8)[None])
+    assert apply(swap_background("random"), replace(own, donors=donors)).impossible.tolist() == [True]
+    assert apply(swap_background("random", fill="mean"), replace(own, donors=donors)).impossible.tolist() == [False]
+
+
+def test_it_is_known_beforehand_who_can_lend() -> None:
+    own = scene(3, 12, 12)
+    assert own.mask is not None
+    mask = own.mask.clone()
+    mask[0], mask[1] = 0, torch.eye(12, dtype=torch.uint8)
+    donors = replace(own, mask=mask)
+    assert can_lend(swap_background("random"), donors).tolist() == [True, False, True]
+    assert can_lend(swap_background("random", fill="mean") | lighting(1), donors).tolist() == [True, True, True]
+    assert can_lend(lighting(1), donors).tolist() == [True, True, True]
+
+
+def test_missing_masks_donors_or_sizes_are_errors() -> None:
+    own = scene(2)
+    context = swap_background("random")
+    with pytest.raises(ContextError, match="masks"):
+        apply(context, replace(own, mask=None))
+    with pytest.raises(ContextError, match="donors"):
+        apply(context, replace(own, donors=None))
+    with pytest.raises(ContextError, match="same size"):
+        apply(context, replace(own, donors=scene(2, 10, 10)))
+    assert own.donors is not None
+    with pytest.raises(ContextError, match="donor"):
+        apply(context, replace(own, donors=replace(own.donors, mask=None)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["swap_background(other_class)", "swap_background(random, feather=2)", "swap_background(same_class, fill=mean)"],
+)
+def test_texts_come_back(text: str) -> None:
+    assert str(parse_context(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"donors": "other_clas"}, "other_class"),
+        ({"donors": "random", "fill": "blur"}, "fill"),
+        ({"donors": "random", "feather": -1}, "feather"),
+        ({"donors": "random", "feather": 0.5}, "feather"),
+        ({"donors": "random", "feather": float("nan")}, "feather"),
+        ({"donors": "random", "feather": True}, "feather"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ExpressionError, match=message):
+        swap_background(**arguments)  # type: ignore[arg-type]
