@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..evidence.record import CaseRecord, CountsRecord, DataRecord, GalleryRow, Panel, RunRecord
 from .gallery import Picture, Pictures
 from .plot import Plot, interval_text, plot_of, value_text
-from .sentences import digits_of, sentence, unit_of
+from .sentences import contexts_of, digits_of, sentence, unit_of
 from .vocabulary import (
     MASK_KINDS,
     MISSING,
@@ -52,6 +52,15 @@ class RowView:
 
 
 @dataclass(frozen=True)
+class ValueView:
+    """One measured value; ``method`` is empty where there is only one."""
+
+    method: str
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
 class CountsView:
     """What was measured of what was asked for, and why the rest has no value."""
 
@@ -69,12 +78,12 @@ class CaseView:
     badge: Badge
     sentence: str
     requirement: str
-    value: str
-    interval: str
+    values: tuple[ValueView, ...]
     plot: Plot | None
     counts: CountsView | None
     reason: str
     rule: str
+    confidence: str
     more_images: str
     notes: tuple[str, ...]
     worst: tuple[tuple[str, str], ...]
@@ -104,6 +113,9 @@ class Page:
     controls: tuple[CaseView, ...]
     data: tuple[DataView, ...]
     totals: str
+    confidence: str
+    error: str
+    level: str
     left_out: str
     missing_pictures: str
 
@@ -131,6 +143,8 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
     """Everything that one language of the report says."""
     views = [_case(record, index, words, pictures) for index in range(len(record.cases))]
     overall = overall_of(record)
+    stated = [case.confidence for case in record.cases] or [0.95]
+    usual = max(stated, key=stated.count)
     return Page(
         words.language,
         record,
@@ -141,6 +155,9 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         tuple(view for view in views if view.case.must_fail),
         tuple(_data(data, words) for data in record.data),
         totals(record, words),
+        words.limit(usual, "percent"),
+        words.limit(round(1 - usual, 6), "percent"),
+        words.limit(round(2 * usual - 1, 6), "percent"),
         _left_out(record, words, pictures),
         _missing(words, pictures),
     )
@@ -158,12 +175,7 @@ def headline(record: RunRecord, words: Words) -> str:
     """The run in one reading: how many expectations hold, what became of the others, and of the controls."""
     cases = [case for case in record.cases if not case.must_fail]
     controls = [case for case in record.cases if case.must_fail]
-    said = [_holding(cases, overall_of(record), words)]
-    said += [
-        words.ngettext(one, many, n)
-        for name, (one, many) in _ENDINGS.items()
-        if (n := sum(case.verdict == name for case in cases))
-    ]
+    said = [_holding(cases, overall_of(record), words), *_endings(cases, words)]
     text = words._("; ").join(said) + words._(".")
     return words._("{first} {second}", first=text, second=_caught(controls, words)) if controls else text
 
@@ -172,24 +184,22 @@ def _holding(cases: list[CaseRecord], overall: str, words: Words) -> str:
     hold = sum(case.verdict == "PASS" for case in cases)
     if overall == "PASS" and cases and hold == len(cases):
         return words.ngettext("The expectation holds", "All {n} expectations hold", len(cases))
-    return words._("{hold} of {all} expectations hold", hold=words.count(hold), all=words.count(len(cases)))
+    return words.ngettext(
+        "{n} of {all} expectations holds", "{n} of {all} expectations hold", hold, all=words.count(len(cases))
+    )
 
 
-_ENDINGS = {
-    "FAIL": ("{n} does not hold", "{n} do not hold"),
-    "INCONCLUSIVE": ("{n} cannot be decided from these data", "{n} cannot be decided from these data"),
-    "ERROR": ("{n} could not be measured", "{n} could not be measured"),
-    "SKIPPED": ("{n} was skipped", "{n} were skipped"),
-    "NOT_RUN": ("{n} was not run", "{n} were not run"),
-}
-
-
-def _endings_for_extraction(words: Words, n: int) -> None:
-    words.ngettext("{n} does not hold", "{n} do not hold", n)
-    words.ngettext("{n} cannot be decided from these data", "{n} cannot be decided from these data", n)
-    words.ngettext("{n} could not be measured", "{n} could not be measured", n)
-    words.ngettext("{n} was skipped", "{n} were skipped", n)
-    words.ngettext("{n} was not run", "{n} were not run", n)
+def _endings(cases: list[CaseRecord], words: Words) -> list[str]:
+    """What became of the expectations that do not hold."""
+    n = {name: sum(case.verdict == name for case in cases) for name in VERDICTS}
+    said = {
+        "FAIL": words.ngettext("{n} does not hold", "{n} do not hold", n["FAIL"]),
+        "INCONCLUSIVE": words._("{n} cannot be decided from these data", n=words.count(n["INCONCLUSIVE"])),
+        "ERROR": words._("{n} could not be measured", n=words.count(n["ERROR"])),
+        "SKIPPED": words.ngettext("{n} was skipped", "{n} were skipped", n["SKIPPED"]),
+        "NOT_RUN": words.ngettext("{n} was not run", "{n} were not run", n["NOT_RUN"]),
+    }
+    return [text for name, text in said.items() if n[name]]
 
 
 def _caught(controls: list[CaseRecord], words: Words) -> str:
@@ -243,27 +253,41 @@ def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
 
 def _case(record: RunRecord, index: int, words: Words, pictures: Pictures) -> CaseView:
     case = record.cases[index]
-    unit, digits, decision = unit_of(case.left), digits_of(case), case.decision
+    decision = case.decision
     rows = tuple(
-        _row(case, row, words, pictures) for n, row in enumerate(case.gallery) if (index, n) in pictures.shown
+        _row(record, case, row, words, pictures) for n, row in enumerate(case.gallery) if (index, n) in pictures.shown
     )
     return CaseView(
         case,
         f"{words.language}-{index + 1}",
         badge_of(case, words),
         sentence(case, words),
-        comparison(case.op, words.limit(case.threshold, unit), words),
-        value_text(decision, unit, digits, words) if decision else "–",
-        interval_text(decision, unit, digits, words) if decision else "",
+        comparison(case.op, words.limit(case.threshold, unit_of(case.left)), words),
+        _values(case, words),
         plot_of(case, words),
         _counts(decision.counts, words) if decision else None,
         known(REASONS, case.reason, words) if case.reason else "",
         _rule(case, words),
+        words.limit(case.confidence, "percent"),
         _more(case, words),
         _notes(case, words),
         _worst(case, words),
         rows,
         len(case.gallery) - len(rows),
+    )
+
+
+def _values(case: CaseRecord, words: Words) -> tuple[ValueView, ...]:
+    if case.decision is None:
+        return ()
+    unit, digits = unit_of(case.left), digits_of(case)
+    return tuple(
+        ValueView(
+            method_text(each.method or "") if case.decision.parts else "",
+            value_text(each, unit, digits, words),
+            interval_text(each, unit, digits, words),
+        )
+        for each in case.decision.parts or [case.decision]
     )
 
 
@@ -318,33 +342,52 @@ def _worst(case: CaseRecord, words: Words) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _row(case: CaseRecord, row: GalleryRow, words: Words, pictures: Pictures) -> RowView:
+def _row(record: RunRecord, case: CaseRecord, row: GalleryRow, words: Words, pictures: Pictures) -> RowView:
     value = words.tick(row.value, unit_of(case.left), digits_of(case))
     several = len({panel.model for panel in row.panels}) > 1
-    panels = tuple(_panel(panel, row, several, words, pictures) for panel in row.panels)
-    return RowView(words._(RANKS[row.rank]), row, value, panels)
+    panels = []
+    for panel in row.panels:
+        heading = _panel_heading(panel, case, words)
+        prediction = panel.prediction
+        if panel.probability is not None:
+            share = words.quantity(panel.probability, "percent", 0)
+            prediction = words._("{prediction} ({probability})", prediction=prediction, probability=share)
+        alternative = words._(
+            "{heading}: {sample}, predicted as {prediction}", heading=heading, sample=row.sample, prediction=prediction
+        )
+        panels.append(
+            PanelView(
+                f"{heading} · {_model_name(record, panel.model)}" if several else heading,
+                prediction,
+                alternative,
+                pictures.by_file.get(panel.file),
+                _is_right(record, panel, row.label),
+            )
+        )
+    return RowView(words._(RANKS[row.rank]), row, value, tuple(panels))
 
 
-def _panel(panel: Panel, row: GalleryRow, several: bool, words: Words, pictures: Pictures) -> PanelView:
+def _panel_heading(panel: Panel, case: CaseRecord, words: Words) -> str:
     match panel.kind:
         case "original":
-            heading = words._("Original")
+            return words._("Original")
         case "context":
-            heading = panel.context or words._("Changed surroundings")
-        case _:
-            heading = words._("Heat map")
-            if panel.method:
-                heading = words._("Heat map, {method}", method=method_text(panel.method))
-    if several:
-        heading = f"{heading} · {panel.model}"
-    prediction = panel.prediction
-    if panel.probability is not None:
-        share = words.quantity(panel.probability, "percent", 0)
-        prediction = words._("{prediction} ({probability})", prediction=panel.prediction, probability=share)
-    alternative = words._(
-        "{heading}: {sample}, predicted as {prediction}", heading=heading, sample=row.sample, prediction=prediction
-    )
-    return PanelView(heading, prediction, alternative, pictures.by_file.get(panel.file), panel.prediction == row.label)
+            named = {" | ".join(node.text for node in nodes): nodes for nodes in contexts_of(case.left)}
+            if panel.context in named:
+                label = context_label(named[panel.context], words)
+                return label[:1].upper() + label[1:]
+            return panel.context or words._("Changed surroundings")
+    return words._("Heat map, {method}", method=method_text(panel.method)) if panel.method else words._("Heat map")
+
+
+def _is_right(record: RunRecord, panel: Panel, label: str) -> bool | None:
+    """None where the data's label is no class of the model: then its name alone tells nothing."""
+    classes = next((model.classes for model in record.models if model.key == panel.model), None)
+    return panel.prediction == label if classes and label in classes else None
+
+
+def _model_name(record: RunRecord, key: str) -> str:
+    return next((model.names[0] for model in record.models if model.key == key and model.names), key)
 
 
 def _data(data: DataRecord, words: Words) -> DataView:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..evidence.record import ArithmeticNode, CaseRecord, MeasureNode, Node, NumberNode
-from .vocabulary import claim_of, comparison, context_clause, context_label, is_share, noun_of, stratum_text
+from ..evidence.record import ArithmeticNode, CaseRecord, ContextNode, MeasureNode, Node, NumberNode
+from .vocabulary import claim_of, comparison, context_clause, context_label, is_share, method_text, noun_of, stratum_text
 from .words import N_, Unit, Words, digits_for
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
@@ -20,6 +20,22 @@ class Reading:
     limited: str = "{limit}"
 
 
+@dataclass(frozen=True)
+class Found:
+    """The values that were found, by method where there are several, and how they are written."""
+
+    values: tuple[tuple[str, float], ...]
+    unit: Unit
+    digits: int
+
+    def text(self, words: Words) -> str:
+        """*0.312*, or *0.312 (Grad-CAM), 0.243 (Integrated Gradients)*."""
+        said = [(method, words.quantity(value, self.unit, self.digits)) for method, value in self.values]
+        if len(said) == 1:
+            return said[0][1]
+        return words._(", ").join(words._("{value} ({method})", value=text, method=method) for method, text in said)
+
+
 def sentence(case: CaseRecord, words: Words) -> str:
     """What was found and what is required; the user's own words where there are any.
 
@@ -29,8 +45,7 @@ def sentence(case: CaseRecord, words: Words) -> str:
     if case.says:
         return case.says
     unit = unit_of(case.left)
-    estimate = case.decision.estimate if case.decision else None
-    reading = _reading(case.left, estimate, unit, digits_of(case), words)
+    reading = _reading(case.left, Found(_values(case), unit, digits_of(case)), words)
     limit = comparison(case.op, words.limit(case.threshold, unit), words)
     if reading.limited != "{limit}":
         limit = words._(reading.limited, limit=limit)
@@ -39,6 +54,13 @@ def sentence(case: CaseRecord, words: Words) -> str:
     else:
         whole = words._("{claim}; {limit} is required.", claim=_joined(reading, words), limit=limit)
     return whole[:1].upper() + whole[1:] if words.language == "en" else whole
+
+
+def _values(case: CaseRecord) -> tuple[tuple[str, float], ...]:
+    if case.decision is None:
+        return ()
+    decisions = case.decision.parts or [case.decision]
+    return tuple((method_text(d.method or ""), d.estimate) for d in decisions if d.estimate is not None)
 
 
 def unit_of(node: Node) -> Unit:
@@ -68,6 +90,13 @@ def text_of(node: Node) -> str:
     return f"{_operand(node.left, node.op, right=False)} {node.op} {_operand(node.right, node.op, right=True)}"
 
 
+def contexts_of(node: Node) -> list[list[ContextNode]]:
+    """The contexts of every measure in a left side, left to right."""
+    if isinstance(node, ArithmeticNode):
+        return contexts_of(node.left) + contexts_of(node.right)
+    return [node.contexts] if isinstance(node, MeasureNode) else []
+
+
 def _operand(node: Node, op: str, *, right: bool) -> str:
     text = text_of(node)
     if not isinstance(node, ArithmeticNode):
@@ -80,33 +109,37 @@ def _joined(reading: Reading, words: Words) -> str:
     return words._(", ").join([*reading.leads, reading.claim])
 
 
-def _reading(node: Node, value: float | None, unit: Unit, digits: int, words: Words) -> Reading:
+def _reading(node: Node, found: Found, words: Words) -> Reading:
     if isinstance(node, MeasureNode):
-        return _single(node, value, unit, digits, words)
+        return _single(node, found, words)
     if isinstance(node, ArithmeticNode) and node.op in ("-", "/") and _comparable(node.left, node.right):
         assert isinstance(node.left, MeasureNode) and isinstance(node.right, MeasureNode)
-        if node.op == "-" and (moved := _change(node.left, node.right, value, unit, digits, words)):
-            return moved
-        return _contrast(node.op, node.left, node.right, value, unit, digits, words)
-    return Reading((), _is("“" + text_of(node) + "”", value, unit, digits, words))
+        moved = _change(node.left, node.right, found, words) if node.op == "-" else None
+        return moved or _contrast(node.op, node.left, node.right, found, words)
+    return Reading((), _is("“" + text_of(node) + "”", found, words))
 
 
-def _single(node: MeasureNode, value: float | None, unit: Unit, digits: int, words: Words) -> Reading:
+def _single(node: MeasureNode, found: Found, words: Words) -> Reading:
     claim = claim_of(node)
-    if value is None or claim is None or node.methods:
-        said = _is(words._("the {noun}", noun=noun_of(node, words)), value, unit, digits, words)
-    else:
-        said = words._(claim, value=words.quantity(value, unit, digits))
-    return Reading(_leads(node, words), said)
+    if claim is not None and not node.methods and found.values:
+        return Reading(_leads(node, words), words._(claim, value=found.text(words)))
+    return Reading(_leads(node, words), _is(words._("the {noun}", noun=_noun(node, found, words)), found, words))
 
 
-def _is(subject: str, value: float | None, unit: Unit, digits: int, words: Words) -> str:
-    if value is None:
+def _noun(node: MeasureNode, found: Found, words: Words) -> str:
+    """With its methods, unless they stand beside the values."""
+    return noun_of(node if len(found.values) < 2 else node.model_copy(update={"methods": []}), words)
+
+
+def _is(subject: str, found: Found, words: Words) -> str:
+    if not found.values:
         return words._("{subject} has no value", subject=subject)
-    return words._("{subject} is {value}", subject=subject, value=words.quantity(value, unit, digits))
+    return words._("{subject} is {value}", subject=subject, value=found.text(words))
 
 
-def _leads(node: MeasureNode, words: Words, *, context: bool = True, model: bool = True, stratum: bool = True) -> tuple[str, ...]:
+def _leads(
+    node: MeasureNode, words: Words, *, context: bool = True, model: bool = True, stratum: bool = True
+) -> tuple[str, ...]:
     leads = []
     if context and (clause := context_clause(node.contexts, words)):
         leads.append(words._("when {clause}", clause=clause))
@@ -129,37 +162,40 @@ def _differences(left: MeasureNode, right: MeasureNode) -> list[str]:
     return [name for name in ("contexts", "model", "stratum") if getattr(left, name) != getattr(right, name)]
 
 
-def _change(
-    left: MeasureNode, right: MeasureNode, value: float | None, unit: Unit, digits: int, words: Words
-) -> Reading | None:
+def _change(left: MeasureNode, right: MeasureNode, found: Found, words: Words) -> Reading | None:
     """``a - a.under(c)`` as a fall, ``a.under(c) - a`` as a change; None for other differences."""
-    if _differences(left, right) != ["contexts"]:
+    if _differences(left, right) != ["contexts"] or len(found.values) > 1:
         return None
     falls = not context_clause(left.contexts, words)
     changed, still = (right, left) if falls else (left, right)
     if context_clause(still.contexts, words) or not context_clause(changed.contexts, words):
         return None
-    noun = noun_of(changed, words)
-    if value is None:
-        said = words._("the change in {noun} has no value", noun=noun)
-    elif not falls:
-        said = words._("the {noun} changes by {amount}", noun=noun, amount=words.quantity(value, unit, digits))
-    elif value == 0:
-        said = words._("the {noun} does not fall", noun=noun)
-    else:
-        amount = words.quantity(abs(value), unit, digits)
-        message = N_("the {noun} falls by {amount}") if value > 0 else N_("the {noun} rises by {amount}")
-        said = words._(message, noun=noun, amount=amount)
-    return Reading(_leads(changed, words), said, N_("a fall of {limit}") if falls else N_("a change of {limit}"))
+    return Reading(
+        _leads(changed, words),
+        _moved(noun_of(changed, words), found, falls, words),
+        N_("a fall of {limit}") if falls else N_("a change of {limit}"),
+    )
 
 
-def _contrast(
-    op: str, left: MeasureNode, right: MeasureNode, value: float | None, unit: Unit, digits: int, words: Words
-) -> Reading:
+def _moved(noun: str, found: Found, falls: bool, words: Words) -> str:
+    if not found.values:
+        return words._("the change in {noun} has no value", noun=noun)
+    if not falls:
+        return words._("the {noun} changes by {amount}", noun=noun, amount=found.text(words))
+    ((_, value),) = found.values
+    amount = words.quantity(abs(value), found.unit, found.digits)
+    if value > 0:
+        return words._("the {noun} falls by {amount}", noun=noun, amount=amount)
+    if value < 0:
+        return words._("the {noun} rises by {amount}", noun=noun, amount=amount)
+    return words._("the {noun} does not fall", noun=noun)
+
+
+def _contrast(op: str, left: MeasureNode, right: MeasureNode, found: Found, words: Words) -> Reading:
     """A difference or a ratio of one measure between two contexts, models or strata."""
     differing = _differences(left, right)
     first, second = (_named(side, differing, words) for side in (left, right))
-    noun = noun_of(left, words)
+    noun = _noun(left, found, words)
     if op == "-":
         subject = words._("the difference in {noun}, {first} minus {second},", noun=noun, first=first, second=second)
     else:
@@ -171,7 +207,7 @@ def _contrast(
         model="model" not in differing,
         stratum="stratum" not in differing,
     )
-    return Reading(shared, _is(subject, value, unit, digits, words))
+    return Reading(shared, _is(subject, found, words))
 
 
 def _named(node: MeasureNode, differing: list[str], words: Words) -> str:

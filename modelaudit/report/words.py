@@ -73,7 +73,8 @@ class Words:
         except ValueError:
             return text
         zone = when.tzname() or ""
-        return f"{format_datetime(when, self._('MMMM d, y, HH:mm'), locale=self.locale)} {zone}".rstrip()
+        pattern = self._("MMMM d, y, HH:mm")
+        return f"{format_datetime(when, pattern, locale=self.locale)} {zone}".rstrip()
 
     def _fixed(self, value: float, unit: Unit, least: int, most: int) -> str:
         number = Decimal(repr(value)) * (1 if unit == "number" else 100)
@@ -88,7 +89,8 @@ class Words:
 
     def _with_unit(self, text: str, unit: Unit) -> str:
         if unit == "points":
-            return self._("{value} percentage points", value=text)
+            one = text in ("1", "−1")
+            return self.ngettext("{value} percentage point", "{value} percentage points", 1 if one else 2, value=text)
         return f"{text}%" if unit == "percent" else text
 
 
