@@ -11,6 +11,7 @@ from captum.attr import InputXGradient
 from captum.attr import Saliency as CaptumSaliency
 from torch import Tensor, nn
 
+from ..language.errors import AttributionError
 from ..language.spec import Method
 from .base import Cost, Declares, Maps, Question, attribution
 
@@ -46,11 +47,21 @@ def input_x_gradient_maps(spec: InputTimesGradient, question: Question) -> Maps:
 
 
 def explained_by(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
-    """(pixels, selector) -> [B], the explained quantity sum_c selector * logits, as captum differentiates it."""
+    """(pixels, selector) -> [B], the explained quantity sum_c selector * logits, as captum differentiates it.
+
+    Raises:
+        AttributionError: (when called) gradients are wanted and none leads back from the logits.
+    """
 
     def explained(pixels: Tensor, selector: Tensor) -> Tensor:
         logits: Tensor = model(pixels)
-        return (logits * selector).sum(1)
+        value = (logits * selector).sum(1)
+        if torch.is_grad_enabled() and not value.requires_grad:
+            raise AttributionError(
+                f"{type(model).__name__}: no gradient leads back from its logits; its forward must not switch gradients "
+                "off (torch.no_grad, detach), and its logits must depend on the image"
+            )
+        return value
 
     return explained
 

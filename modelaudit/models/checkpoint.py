@@ -64,10 +64,8 @@ def load(module: nn.Module, state: State) -> list[str]:
     ]
     if shapes:
         wanted = module.state_dict().keys()
-        missing, unexpected = (
-            [name for name in wanted if name not in state],
-            [name for name in state if name not in wanted],
-        )
+        missing = [name for name in wanted if name not in state]
+        unexpected = [name for name in state if name not in wanted]
     else:
         result = module.load_state_dict(state, strict=False)
         missing, unexpected = list(result.missing_keys), list(result.unexpected_keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -29,14 +30,19 @@ class PixelModel(nn.Module):
         super().__init__()
         self.module = module
         self.training = module.training
-        with torch.inference_mode(False):
-            device = device_of(module)
-            for name in ("mean", "std"):
-                channels = torch.tensor(getattr(preprocessing, name), device=device).view(1, 3, 1, 1)
-                self.register_buffer(name, channels, persistent=False)
+        self.preprocessing = preprocessing
+        self._follow(device_of(module))
         self._dtype = next((part.dtype for part in module.parameters() if part.is_floating_point()), torch.float32)
 
+    def _follow(self, device: torch.device) -> None:
+        with torch.inference_mode(False):
+            for name in ("mean", "std"):
+                channels = torch.tensor(getattr(self.preprocessing, name), device=device).view(1, 3, 1, 1)
+                self.register_buffer(name, channels, persistent=False)
+
     def forward(self, pixels: Tensor) -> Tensor:
+        if self.mean.device != pixels.device:
+            self._follow(pixels.device)
         logits = unwrapped(self.module(((pixels - self.mean) / self.std).to(self._dtype)))
         return logits if logits.dtype == torch.float64 else logits.float()
 
@@ -70,9 +76,9 @@ class LoadedModel:
     probe_digest: str
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def pixel_model(self) -> PixelModel:
-        """The model on pixel values, on the device where the module now is."""
+        """The model on pixel values; it goes along with the module to another device."""
         return PixelModel(self.module, self.preprocessing)
 
     def index_of(self, label: str | int) -> int:

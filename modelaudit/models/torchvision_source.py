@@ -55,12 +55,13 @@ def preprocessing_of(weights: Any) -> Preprocessing:
     Raises:
         ModelError: its transforms are not torchvision's ``ImageClassification``.
     """
-    preset: Any = weights.transforms()
-    if type(preset) is not ImageClassification:
+    transforms = weights.transforms()
+    if not isinstance(transforms, ImageClassification):
         raise ModelError(
-            f"{weights}: its transforms are {type(preset).__name__}, which are no image classification preset; give "
+            f"{weights}: its transforms are {type(transforms).__name__}, no image classification preset; give "
             "Audit(preprocessing=Preprocessing(...))"
         )
+    preset: Any = transforms
     return Preprocessing(
         resize=_side(preset.resize_size),
         crop=_side(preset.crop_size),

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional
+
+from modelaudit.language.errors import AttributionError
+from modelaudit.models import SpatialLayer, layer_named, spatial_layer
+from modelaudit.models.layers import lies_over
+
+
+def classifier(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    return torchvision.models.get_model(name, weights=None, num_classes=7, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "expected"),
+    [
+        ("resnet18", (64, 96), SpatialLayer("layer4", 512, 2, 3)),
+        ("alexnet", (160, 192), SpatialLayer("features", 256, 4, 5)),
+        ("vgg11", (64, 64), SpatialLayer("features", 512, 2, 2)),
+        ("densenet121", (64, 96), SpatialLayer("features", 1024, 2, 3)),
+        ("mobilenet_v3_small", (64, 96), SpatialLayer("features", 576, 2, 3)),
+        ("mnasnet0_5", (64, 64), SpatialLayer("layers", 1280, 2, 2)),
+        ("efficientnet_b0", (64, 96), SpatialLayer("features", 1280, 2, 3)),
+        ("convnext_tiny", (64, 64), SpatialLayer("features", 768, 2, 2)),
+        ("squeezenet1_0", (96, 96), SpatialLayer("features", 512, 5, 5)),
+        ("squeezenet1_1", (96, 96), SpatialLayer("features", 512, 5, 5)),
+        ("shufflenet_v2_x0_5", (64, 96), SpatialLayer("conv5", 1024, 2, 3)),
+        ("googlenet", (64, 96), SpatialLayer("inception5b", 1024, 2, 3)),
+        ("inception_v3", (139, 139), SpatialLayer("Mixed_7c", 2048, 3, 3)),
+        ("regnet_y_400mf", (64, 96), SpatialLayer("trunk_output", 440, 2, 3)),
+        ("swin_t", (64, 64), SpatialLayer("permute", 768, 2, 2)),
+    ],
+)
+def test_the_last_spatial_layer_is_found_by_itself(name: str, size: tuple[int, int], expected: SpatialLayer) -> None:
+    model = classifier(name).train()
+    assert spatial_layer(model, size) == expected
+    assert layer_named(model, expected.name, size) is dict(model.named_modules())[expected.name]
+    assert all(part.training and not part._forward_hooks for part in model.modules())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_tokens_are_no_space() -> None:
+    model = torchvision.models.VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=7)
+    with pytest.raises(AttributionError, match=r"'encoder.* is tokens.*gradcam\(layer="):
+        spatial_layer(model, (32, 32))
+    with pytest.raises(AttributionError, match="which is no"):
+        layer_named(model, "encoder.ln", (32, 32))
+    assert spatial_layer_of_a_transformer_can_be_named(model)
+
+
+def spatial_layer_of_a_transformer_can_be_named(model: nn.Module) -> bool:
+    nn.init.normal_(model.heads.head.weight)  # torchvision starts it at zero, and then nothing depends on anything
+    return layer_named(model, "conv_proj", (32, 32)) is model.conv_proj
+
+
+class Net(nn.Module):
+    """conv, then what is given, then global pooling and, where wanted, a linear head."""
+
+    def __init__(self, *middle: nn.Module, channels: int = 4, head: bool = True) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, channels, 3, padding=1)
+        self.middle = nn.Sequential(*middle)
+        self.head = nn.Linear(channels, 4) if head else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.middle(self.conv(x)).mean((2, 3)))
+
+
+def test_as_many_channels_as_logits_are_no_class_maps_while_a_head_mixes_them() -> None:
+    assert spatial_layer(Net(nn.ReLU()), (8, 8)).name == "middle"
+
+
+def test_class_maps_are_passed_over_while_there_are_features() -> None:
+    assert spatial_layer(Net(nn.ReLU(), nn.Conv2d(8, 4, 1), channels=8, head=False), (8, 8)).name == "middle.0"
+    assert spatial_layer(Net(head=False), (8, 8)).name == "middle"
+
+
+def test_an_empty_container_is_not_taken_for_a_layer_of_its_own() -> None:
+    net = Net()
+    assert spatial_layer(net, (8, 8)).channels == 4
+
+
+def test_adaptive_pooling_makes_no_map() -> None:
+    assert spatial_layer(Net(nn.ReLU(), nn.AdaptiveAvgPool2d(7)), (8, 8)).name == "middle.0"
+
+
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.act, self.head = nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.act(self.act(self.conv(x)) - 0.1).mean((2, 3)))
+
+
+def test_a_module_called_twice_is_no_layer() -> None:
+    assert spatial_layer(Twice(), (8, 8)).name == "conv"
+    with pytest.raises(AttributionError, match="called 2 times"):
+        layer_named(Twice(), "act", (8, 8))
+
+
+class ChannelsLast(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.mix, self.head = nn.Conv2d(3, 6, 4, stride=4), nn.Linear(6, 6), nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.mix(self.conv(x).permute(0, 2, 3, 1)).mean((1, 2)))
+
+
+def test_channels_last_is_not_taken_for_space() -> None:
+    with pytest.raises(AttributionError, match="channels last"):
+        spatial_layer(ChannelsLast(), (16, 16))
+    with pytest.raises(AttributionError, match="which is no"):
+        layer_named(ChannelsLast(), "mix", (16, 16))
+
+
+class Dead(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.conv(x)
+        return self.head(x.mean((2, 3)))
+
+
+def test_a_layer_that_the_logits_do_not_depend_on_is_refused() -> None:
+    with pytest.raises(AttributionError, match="no gradient"):
+        spatial_layer(Dead(), (8, 8))
+    with pytest.raises(AttributionError, match="no gradient"):
+        layer_named(Dead(), "conv", (8, 8))
+
+
+def test_a_head_whose_rows_add_up_to_zero_still_has_a_gradient() -> None:
+    net = Net(nn.ReLU(), channels=5)
+    net.head = nn.Linear(5, 2)
+    with torch.no_grad():
+        net.head.weight[1] = -net.head.weight[0]
+    assert spatial_layer(net, (8, 8)).name == "middle"
+
+
+def test_a_model_without_space_says_what_to_do() -> None:
+    with pytest.raises(AttributionError, match=r"no spatial layer .* integrated_gradients"):
+        spatial_layer(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), (8, 8))
+
+
+def test_a_wrong_name_suggests_the_nearest() -> None:
+    with pytest.raises(AttributionError, match="did you mean 'layer4'"):
+        layer_named(classifier("resnet18"), "layer44")
+
+
+def test_the_callers_inference_mode_does_not_matter() -> None:
+    with torch.inference_mode():
+        assert spatial_layer(Net(nn.ReLU()), (8, 8)).name == "middle"
+
+
+class InPlace(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(functional.relu(self.conv(x), inplace=True).mean((2, 3)))
+
+
+def test_an_activation_in_place_behind_the_layer_does_no_harm() -> None:
+    assert spatial_layer(InPlace(), (8, 8)).name == "conv"
+
+
+@pytest.mark.parametrize(
+    ("grid", "image", "expected"),
+    [
+        ((7, 7), (224, 224), True),
+        ((7, 10), (224, 320), True),
+        ((8, 10), (225, 320), True),
+        ((1, 1), (32, 32), False),
+        ((7, 768), (224, 224), False),
+        ((768, 7), (224, 224), False),
+        ((3, 2), (64, 96), False),
+        ((448, 448), (224, 224), False),
+    ],
+)
+def test_a_grid_lies_over_an_image_by_its_proportion(grid: tuple[int, int], image: tuple[int, int], expected: bool) -> None:
+    assert lies_over(grid, image) is expected
