@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -23,9 +23,9 @@ from .galleries import Galleries
 from .measured import ColumnData, DataFacts, LayerFacts, Measured, ModelFacts, Passes, SampleFacts
 from .models import RunningModel
 from .pictures import store
-from .plan import ColumnAsk, Group, PassAsk, original_context
+from .plan import ColumnAsk, Group, MapAsk, PassAsk, original_context
 from .progress import Progress
-from .reading import ChunkValues, read_pass
+from .reading import ChunkValues, read_pass, what_went_wrong
 from .scenes import Chunk, Stage
 from .settings import Settings
 
@@ -130,8 +130,8 @@ class _Run:
                 continue
             try:
                 seen[ask.model, str(ask.context)] = self._pass(ask, chunk)
-            except AuditError as error:
-                self._fail(ask, str(error))
+            except Exception as error:  # recorded in full: the cases that need this pass are errors, others go on
+                self._fail(ask, what_went_wrong(error))
         self.galleries.offer(chunk, seen, self.stage)
 
     def finish(self) -> None:
@@ -150,6 +150,7 @@ class _Run:
         preprocessing = model.loaded.preprocessing
         shown = self.stage.show(chunk, ask.context, preprocessing)
         found = read_pass(ask, model, chunk, shown)
+        self._give_up(ask, found.failed)
         if not np.isfinite(self.areas[ask.model][list(chunk.positions)]).any():
             self.areas[ask.model][list(chunk.positions)] = found.areas
         if not exempt(ask.context):
@@ -172,10 +173,20 @@ class _Run:
         for column in self.columns.values():
             column.missing[at] = reason
 
+    def _give_up(self, ask: PassAsk, failed: Mapping[MapAsk, str]) -> None:
+        """Ask no more for attributions that cannot be computed; the rest of the pass goes on."""
+        if failed:
+            lost = [column for column in ask.columns if column.map in failed]
+            self.failures.update({f"{ask.model}|{one.key}": failed[one.map] for one in lost if one.map is not None})
+            kept = tuple(column for column in ask.columns if column not in lost)
+            self.passes[self.passes.index(ask)] = replace(ask, columns=kept)
+
     def _fail(self, ask: PassAsk, message: str) -> None:
         """Give a pass up; without its originals a model's flips and strata mean nothing, so all of it goes."""
         whole_model = ask.context == original_context()
-        for one in [one for one in self.passes if one is ask or (whole_model and one.model == ask.model)]:
+        for one in [
+            one for one in self.passes if one.model == ask.model and (whole_model or one.context == ask.context)
+        ]:
             self.passes.remove(one)
             self.failures.update({f"{one.model}|{column.key}": message for column in one.columns})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from ..contexts import exempt
 from ..language import registry
+from ..language.errors import AuditError
 from ..language.reasons import Missing
 from ..language.sample import IGNORE, OBJECT
 from ..measures.base import Seen
@@ -26,7 +28,8 @@ Values = tuple[NDArray[np.float64], Mapping[int, Missing]]
 class ChunkValues:
     """What one pass found on one chunk: values by column with their missing rows, and what galleries draw from.
 
-    ``areas`` [n] is the object's share of the valid pixels, NaN without a mask.
+    ``areas`` [n] is the object's share of the valid pixels, NaN without a mask. ``failed``: attributions that could not
+    be computed at all, with what went wrong; their columns are left out.
     """
 
     shown: Shown
@@ -34,6 +37,7 @@ class ChunkValues:
     maps: Mapping[MapAsk, Explained]
     columns: Mapping[str, Values]
     areas: NDArray[np.float64]
+    failed: Mapping[MapAsk, str]
 
 
 def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> ChunkValues:
@@ -42,11 +46,11 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
     logits = model.logits(shown.pixels)
     if ask.context == original_context():
         model.original = logits
-    maps = {one: model.explain(one, shown.pixels, logits, labels) for one in ask.maps}
+    maps, failed = _explained(ask, model, shown, logits, labels)
     bare = torch.tensor([found.mask is None for found in chunk.decoded], device=shown.pixels.device)
     pass_wide = _pass_wide(ask, shown)
     columns: dict[str, Values] = {}
-    for column in ask.columns:
+    for column in [column for column in ask.columns if column.map not in failed]:
         seen = Seen(
             logits,
             labels,
@@ -55,7 +59,28 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
             shown.mask,
         )
         columns[column.key] = _read(column, model, seen, [*pass_wide, *_own(column, bare, logits, maps)])
-    return ChunkValues(shown, logits, maps, columns, _areas(shown.mask, bare))
+    return ChunkValues(shown, logits, maps, columns, _areas(shown.mask, bare), failed)
+
+
+def what_went_wrong(error: Exception) -> str:
+    """Our own errors say what to do; of any other, from a model or a third party's method, the whole traceback."""
+    if isinstance(error, AuditError):
+        return str(error)
+    return f"{type(error).__name__}: {error}\n{''.join(traceback.format_exception(error))}"
+
+
+def _explained(
+    ask: PassAsk, model: RunningModel, shown: Shown, logits: Tensor, labels: Tensor
+) -> tuple[dict[MapAsk, Explained], dict[MapAsk, str]]:
+    """The attributions of a pass, and those that failed: one method's failure is not the others'."""
+    maps: dict[MapAsk, Explained] = {}
+    failed: dict[MapAsk, str] = {}
+    for one in ask.maps:
+        try:
+            maps[one] = model.explain(one, shown.pixels, logits, labels)
+        except Exception as error:
+            failed[one] = what_went_wrong(error)
+    return maps, failed
 
 
 def _read(column: ColumnAsk, model: RunningModel, seen: Seen, before: Iterable[tuple[Missing, Tensor]]) -> Values:

@@ -24,8 +24,11 @@ class AuditFailed(Exception):
     """An audit case did not end as it must; the text is the paragraph that its item prints."""
 
 
-class AuditErrored(Exception):
-    """An audit case could not be measured or decided."""
+class AuditErrored(pytest.fail.Exception):
+    """An audit case could not be measured or decided; raised in setup, so that pytest counts an error."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, pytrace=False)
 
 
 class AuditItem(pytest.Item):
@@ -63,7 +66,7 @@ class AuditItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
         """The paragraph of an audit that did not end well; pytest's own form for anything else."""
-        if isinstance(excinfo.value, AuditFailed | AuditErrored):
+        if isinstance(excinfo.value, AuditFailed):
             return _Paragraph(str(excinfo.value), str(self.path), self.line or 0)
         return super().repr_failure(excinfo, style)
 
@@ -134,7 +137,7 @@ def refuse_other_distribution() -> None:
     except PackageNotFoundError:
         return
     raise pytest.Collector.CollectError(
-        f"the distribution 'modelaudit' {found.version} is installed beside 'pytest-modelaudit': it is another project, "
+        f"the distribution 'modelaudit' {found.version} is installed beside 'pytest-modelaudit': another project, "
         "and both write into the package folder 'modelaudit'. Run: pip uninstall modelaudit && "
         "pip install --force-reinstall pytest-modelaudit"
     )
