@@ -337,13 +337,13 @@ def _notes(case: CaseRecord, words: Words) -> tuple[str, ...]:
 def _worst(case: CaseRecord, words: Words) -> tuple[tuple[str, str], ...]:
     unit, digits = unit_of(case.left), digits_of(case)
     return tuple(
-        (item.sample, known(MISSING, item.missing or "", words) if item.value is None else words.tick(item.value, unit, digits))
+        (item.sample, known(MISSING, item.missing or "", words) if item.value is None else words.quantity(item.value, unit, digits))
         for item in case.worst[:_MOST_WORST]
     )
 
 
 def _row(record: RunRecord, case: CaseRecord, row: GalleryRow, words: Words, pictures: Pictures) -> RowView:
-    value = words.tick(row.value, unit_of(case.left), digits_of(case))
+    value = words.quantity(row.value, unit_of(case.left), digits_of(case))
     several = len({panel.model for panel in row.panels}) > 1
     panels = []
     for panel in row.panels:
