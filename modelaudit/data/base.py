@@ -41,6 +41,9 @@ class UnusableSample(DataError):
         super().__init__(message)
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[UnusableSample], tuple[Missing, str]]:
+        return type(self), (self.reason, str(self))
+
 
 def data_source(name: str, *, version: int = 1) -> Callable[[Source], Source]:
     """Register ``(reference, root) -> DataSet`` under the scheme users write; paths are relative to `root`."""

@@ -29,12 +29,12 @@ _LABELS = ("name", "imagenet_index")
 
 @dataclass(frozen=True)
 class Region:
-    """One annotation of an image: its outline, as the file states it, and its area in pixels."""
+    """One annotation of an image: its outline, as the file states it, and its area in pixels where that is known."""
 
     label: str | int
     shape: Shape
     outline: Any
-    area: float
+    area: float | None
     named: str
 
 
@@ -141,7 +141,7 @@ def _images_folder(reference: Reference, path: Path, root: Path) -> Path:
     if given is not None:
         return existing_folder(given, path.parent, root, what=f"{reference.text}: images={given}")
     beside = path.parent / "images"
-    return beside if beside.is_dir() else path.parent
+    return confined(beside, path.parent, beside) if beside.is_dir() else path.parent
 
 
 def _labels(document: Mapping[str, Any], asked: str | None, path: Path) -> tuple[dict[Any, str | int], list[str]]:
@@ -212,8 +212,8 @@ def _region(annotation: Mapping[str, Any], label: str | int, named: str) -> Regi
     outline: Any = annotation.get("segmentation")
     box: Any = annotation.get("bbox")
     has_box = isinstance(box, list) and len(box) == 4 and all(map(_is_number, box)) and min(box[2:]) > 0
-    stated = annotation.get("area")
-    area = float(stated if _is_number(stated) else box[2] * box[3] if has_box else 0.0)
+    stated: Any = annotation.get("area")
+    area = float(stated) if _is_number(stated) else float(box[2] * box[3]) if has_box else None
     if isinstance(outline, dict) and outline:
         return Region(label, "rle", outline, area, named)
     if isinstance(outline, list) and outline:
@@ -222,17 +222,31 @@ def _region(annotation: Mapping[str, Any], label: str | int, named: str) -> Regi
 
 
 def _sample(image: Mapping[str, Any], regions: list[Region], folder: Path) -> Sample:
-    areas: dict[str | int, float] = defaultdict(float)
-    for region in regions:
-        areas[region.label] += region.area
-    label = max(areas, key=lambda one: (areas[one], str(one)))
+    label = _largest(regions)
     own = tuple(region for region in regions if region.label == label)
     shapes = {region.shape for region in own}
     kind: MaskKind = next(shape for shape in ("box", "rle", "polygon") if shape in shapes)
     name = image["file_name"].replace("\\", "/")
+    if ".." in name.split("/"):
+        raise DataError(f"{name!r} leads upwards; file names in annotations are paths below {folder}")
     path = confined(folder / name, folder, repr(name))
     mask = partial(rasterise, own, image["height"], image["width"])
     return Sample(unicodedata.normalize("NFC", name), path, label, mask, mask_kind=kind)
+
+
+def _largest(regions: list[Region]) -> str | int:
+    """The label with the largest area in sum; on equal areas the first by name."""
+    areas: dict[str | int, float] = {region.label: 0.0 for region in regions}
+    if len(areas) == 1:
+        return regions[0].label
+    for region in regions:
+        if region.area is None:
+            raise DataError(
+                f"{region.named} has neither area nor bbox, and its image has several categories; "
+                "give the area, so that the largest can be told"
+            )
+        areas[region.label] += region.area
+    return min(areas, key=lambda label: (-areas[label], str(label)))
 
 
 def _key(value: Any) -> Any:

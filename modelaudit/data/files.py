@@ -44,13 +44,11 @@ def files_below(folder: Path) -> Iterator[Path]:
     inside = folder.resolve()
     for parent, folders, names in os.walk(folder, onerror=_unreadable, followlinks=False):
         folders[:] = sorted(name for name in folders if not _hidden(name))
-        for name in [*folders, *sorted(names)]:
-            path = Path(parent, name)
+        files = sorted(name for name in names if not _hidden(name))
+        for path in (Path(parent, name) for name in [*folders, *files]):
             if path.is_symlink():
                 confined(path, inside, path)
-        for name in sorted(names):
-            if not _hidden(name):
-                yield Path(parent, name)
+        yield from (Path(parent, name) for name in files)
 
 
 def confined(path: Path, folder: Path, named: object) -> Path:
@@ -61,9 +59,12 @@ def confined(path: Path, folder: Path, named: object) -> Path:
     """
     resolved = path.resolve()
     if not resolved.is_relative_to(folder.resolve()):
-        raise DataError(f"{named} leads to {resolved}, outside of the data in {folder}; put the file itself there")
+        raise DataError(
+            f"{named} leads to {resolved}, outside of the data in {folder}; put the files themselves there, or name "
+            "the folder they are in by the reference (its path, ?masks= or ?images=)"
+        )
     if path.is_symlink() and path.is_dir():
-        raise DataError(f"{named} is a link to the folder {resolved}; its files would count twice: remove the link")
+        raise DataError(f"{named} is a link to the folder {resolved}, whose files would count twice; remove the link")
     return path
 
 

@@ -11,7 +11,7 @@ from ..language.errors import DataError, nearest
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
-from .files import existing_folder, files_below, is_image, relative_id
+from .files import confined, existing_folder, files_below, is_image, relative_id
 from .masks import MEANINGS, Meaning, read_mask
 
 _PROBED = 8
@@ -31,7 +31,7 @@ def folder(reference: Reference, root: Path) -> DataSet:
     """
     reference.only(("masks", "mask_255"), DataError)
     base = existing_folder(reference.body, root, what=reference.text)
-    images_folder = base / "images" if (base / "images").is_dir() else base
+    images_folder = confined(base / "images", base, base / "images") if (base / "images").is_dir() else base
     masks_folder = _masks_folder(reference, base, images_folder, root)
     images, notes = _images(reference, images_folder, masks_folder)
     masks = {} if masks_folder is None else _masks(masks_folder)
@@ -53,7 +53,7 @@ def _masks_folder(reference: Reference, base: Path, images_folder: Path, root: P
     if given is not None:
         return existing_folder(given, base, root, what=f"{reference.text}: masks={given}")
     beside = base / "masks"
-    return beside if images_folder != base and beside.is_dir() else None
+    return confined(beside, base, beside) if images_folder != base and beside.is_dir() else None
 
 
 def _images(reference: Reference, folder: Path, masks: Path | None) -> tuple[dict[str, Path], list[str]]:

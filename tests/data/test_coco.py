@@ -1,0 +1,239 @@
+"""The COCO source: outlines of every kind, labels, and files that contradict themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from data.pictures import image_array, mask_array, save
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from modelaudit.data import UnusableSample, decode, open_data
+from modelaudit.language.errors import DataError
+from modelaudit.language.reasons import Missing
+from modelaudit.language.sample import DataSet
+
+HEIGHT, WIDTH = 24, 32
+TOP, LEFT, BOTTOM, RIGHT = 3, 4, 11, 16
+OBJECT = (mask_array(HEIGHT, WIDTH) == 1).astype(np.uint8)
+POLYGON = [[LEFT, TOP, RIGHT, TOP, RIGHT, BOTTOM, LEFT, BOTTOM]]
+BOX = [LEFT, TOP, RIGHT - LEFT, BOTTOM - TOP]
+
+
+def run_lengths(mask: NDArray[np.uint8]) -> dict[str, Any]:
+    flat = np.concatenate([[0], mask.flatten(order="F"), [2]])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    return {"size": list(mask.shape), "counts": np.diff(np.concatenate([[0], edges])).tolist()}
+
+
+def compressed(mask: NDArray[np.uint8]) -> dict[str, Any]:
+    encoded = coco_mask.encode(np.asfortranarray(mask))
+    return {"size": encoded["size"], "counts": encoded["counts"].decode()}
+
+
+def annotation(**parts: Any) -> dict[str, Any]:
+    base = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": POLYGON, "bbox": BOX, "area": 96, "iscrowd": 0}
+    return {key: value for key, value in {**base, **parts}.items() if value is not None}
+
+
+def document(*annotations: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    return {
+        "images": [{"id": 1, "file_name": "a.png", "height": HEIGHT, "width": WIDTH}],
+        "categories": [{"id": 1, "name": "bolt"}, {"id": 2, "name": "nut"}],
+        "annotations": list(annotations),
+        **parts,
+    }
+
+
+def opened(tmp_path: Path, content: Any, options: str = "") -> DataSet:
+    save(tmp_path / "line" / "images" / "a.png", image_array(OBJECT))
+    (tmp_path / "line" / "boxes.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    return open_data(f"coco:line/boxes.json{options}", root=tmp_path)
+
+
+def mask_of(data: DataSet) -> NDArray[np.uint8]:
+    mask = decode(data.samples[0]).mask
+    assert mask is not None
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "kind"),
+    [(POLYGON, "polygon"), (run_lengths(OBJECT), "rle"), (compressed(OBJECT), "rle"), (None, "box"), ([], "box")],
+    ids=["polygon", "run lengths", "compressed", "box", "empty segmentation"],
+)
+@pytest.mark.parametrize("crowd", [0, 1])
+def test_every_kind_of_outline_gives_the_object(tmp_path: Path, segmentation: Any, kind: str, crowd: int) -> None:
+    data = opened(tmp_path, document(annotation(segmentation=segmentation, iscrowd=crowd)))
+    (sample,) = data.samples
+    assert (sample.id, sample.label, sample.mask_kind) == ("a.png", "bolt", kind)
+    assert np.array_equal(mask_of(data), OBJECT)
+    assert any("box for a mask" in note for note in data.notes) == (kind == "box")
+
+
+def test_several_objects_of_the_label_are_united(tmp_path: Path) -> None:
+    second = np.zeros_like(OBJECT)
+    second[15:20, 20:30] = 1
+    data = opened(tmp_path, document(annotation(), annotation(id=2, segmentation=compressed(second), area=50)))
+    assert np.array_equal(mask_of(data), OBJECT | second)
+    assert data.samples[0].mask_kind == "rle"
+
+
+def test_the_largest_category_gives_the_label_and_the_others_are_background(tmp_path: Path) -> None:
+    second = np.zeros_like(OBJECT)
+    second[15:20, 20:30] = 1
+    nuts = [annotation(id=i, category_id=2, segmentation=run_lengths(second), area=50) for i in (2, 3)]
+    data = opened(tmp_path, document(annotation(), *nuts))
+    assert data.samples[0].label == "nut"
+    assert np.array_equal(mask_of(data), second)
+    assert any(note.startswith("1 images have objects of several categories") for note in data.notes)
+
+
+def test_several_categories_without_areas_are_not_guessed(tmp_path: Path) -> None:
+    parts = {"area": None, "bbox": None}
+    with pytest.raises(DataError, match="area"):
+        opened(tmp_path, document(annotation(**parts), annotation(id=2, category_id=2, **parts)))
+    assert opened(tmp_path, document(annotation(**parts))).samples[0].label == "bolt"
+
+
+INDEXED = [{"id": 1, "name": "bolt", "imagenet_index": 7}, {"id": 2, "name": "nut", "imagenet_index": 0}]
+
+
+@pytest.mark.parametrize(
+    ("categories", "options", "label"),
+    [
+        (INDEXED, "", 7),
+        (INDEXED, "?labels=name", "bolt"),
+        (INDEXED, "?labels=imagenet_index", 7),
+        ([INDEXED[0], {"id": 2, "name": "nut"}], "", "bolt"),
+    ],
+)
+def test_labels_are_indices_where_every_category_has_one(
+    tmp_path: Path, categories: list[Any], options: str, label: str | int
+) -> None:
+    data = opened(tmp_path, document(annotation(), categories=categories), options)
+    assert data.samples[0].label == label
+    assert any("imagenet_index" in note for note in data.notes) == (label == 7 and not options)
+
+
+def test_images_are_found_beside_the_file_or_where_the_reference_says(tmp_path: Path) -> None:
+    save(tmp_path / "photos" / "a.png", image_array(OBJECT))
+    content = document(annotation())
+    data = opened(tmp_path, content, "?images=photos")
+    assert data.samples[0].image == tmp_path / "photos" / "a.png"
+    (tmp_path / "flat.json").write_text(json.dumps(content))
+    assert open_data("coco:flat.json", root=tmp_path).samples[0].image == tmp_path / "a.png"
+
+
+def test_an_image_that_is_not_there_stays_a_sample_and_is_unreadable(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "gone.png", "height": HEIGHT, "width": WIDTH}]
+    data = opened(tmp_path, document(annotation(), images=images))
+    with pytest.raises(UnusableSample, match=r"gone\.png") as caught:
+        decode(data.samples[0])
+    assert caught.value.reason is Missing.UNREADABLE_IMAGE
+
+
+def test_an_image_of_another_size_than_annotated_is_refused(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a.png", "height": HEIGHT + 2, "width": WIDTH}]
+    data = opened(tmp_path, document(annotation(), images=images))
+    with pytest.raises(UnusableSample) as caught:
+        decode(data.samples[0])
+    assert caught.value.reason is Missing.MASK_SIZE
+
+
+def test_images_without_annotation_are_counted(tmp_path: Path) -> None:
+    images = [{"id": i, "file_name": f"{i}.png", "height": HEIGHT, "width": WIDTH} for i in (1, 2)]
+    nothing = annotation(id=2, image_id=2, segmentation=None, bbox=None)
+    data = opened(tmp_path, document(annotation(), nothing, images=images))
+    assert len(data.samples) == 1
+    assert any(note.startswith("1 images have no usable annotation") for note in data.notes)
+    assert any(note.startswith("1 annotations have neither") for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [[1, 2, 3, 4]],
+        [[1, 2, 3, 4, 5]],
+        [[1, 2, 3, 4, 5, 6, 7]],
+        [[0, 0, 5, 0, "x", 5]],
+        [[0, 0, 1e9, 0, 5, 5]],
+        [[0, 0, 5, 0, float("nan"), 5]],
+        [1, 2, 3, 4, 5, 6],
+        {"size": [HEIGHT, WIDTH], "counts": [1, 2, 3]},
+        {"size": [HEIGHT, WIDTH], "counts": [-1, HEIGHT * WIDTH + 1]},
+        {"size": [WIDTH, HEIGHT], "counts": [HEIGHT * WIDTH]},
+        {"size": [HEIGHT, WIDTH], "counts": "zzzzzzzzzzzzzzz"},
+        {"size": [HEIGHT, WIDTH], "counts": "é"},
+        {"counts": [HEIGHT * WIDTH]},
+    ],
+    ids=str,
+)
+def test_outlines_that_cannot_be_drawn_are_refused(tmp_path: Path, segmentation: Any) -> None:
+    data = opened(tmp_path, document(annotation(segmentation=segmentation)))
+    with pytest.raises(UnusableSample) as caught:
+        decode(data.samples[0])
+    assert caught.value.reason is Missing.UNREADABLE_MASK
+
+
+def test_a_box_that_reaches_out_of_the_image_is_cut(tmp_path: Path) -> None:
+    expected = np.zeros_like(OBJECT)
+    expected[:5, :6] = 1
+    assert np.array_equal(
+        mask_of(opened(tmp_path, document(annotation(segmentation=None, bbox=[-3, -3, 9, 8])))), expected
+    )
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "x/../../secret.png", "..\\secret.png", "x/../a.png"])
+def test_file_names_that_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
+    images = [{"id": 1, "file_name": name, "height": HEIGHT, "width": WIDTH}]
+    with pytest.raises(DataError, match=r"outside|upwards"):
+        opened(tmp_path, document(annotation(), images=images))
+
+
+IMAGE = {"id": 1, "file_name": "a.png", "height": HEIGHT, "width": WIDTH}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ("[]", "images"),
+        ('{"images": [1], "annotations": [], "categories": []}', "images"),
+        (document(), "annotates no image"),
+        (document(annotation(image_id=9)), "image 9"),
+        (document(annotation(category_id=9)), "category 9"),
+        (document(annotation(image_id=[1])), "image"),
+        (document(annotation(), images=[IMAGE, {**IMAGE, "file_name": "b.png"}]), "another image"),
+        (document(annotation(), images=[{**IMAGE, "height": None}]), "height and width"),
+        (document(annotation(), images=[{**IMAGE, "height": 10**6, "width": 10**6}]), "limit"),
+        (document(annotation(), images=[{**IMAGE, "file_name": ""}]), "file_name"),
+        (document(annotation(), categories=[{"id": 1}]), "no name"),
+        (document(annotation(), categories=[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]), "two categories"),
+    ],
+    ids=range(14),
+)
+def test_files_that_make_no_sense_are_refused(tmp_path: Path, content: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        opened(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("coco:nowhere.json", "nowhere"),
+        ("coco:line/boxes.json?image=x", "did you mean 'images'"),
+        ("coco:line/boxes.json?images=nowhere", "no folder"),
+        ("coco:line/boxes.json?labels=names", "name"),
+        ("coco:line/boxes.json?labels=imagenet_index", "2 categories"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_says_so(tmp_path: Path, reference: str, message: str) -> None:
+    opened(tmp_path, document(annotation()))
+    with pytest.raises(DataError, match=message):
+        open_data(reference, root=tmp_path)

@@ -1,0 +1,214 @@
+"""The folder source: what is an image, which mask is its own, and what is refused."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data.pictures import encoded, image_array, line, mask_array, save
+from PIL import Image
+
+from modelaudit.data import decode, open_data
+from modelaudit.language.errors import DataError
+
+
+def test_labels_ids_and_masks_come_from_the_folders(tmp_path: Path) -> None:
+    line(tmp_path / "line_a")
+    data = open_data("folder:line_a", root=tmp_path)
+    assert [(one.id, one.label) for one in data.samples] == [
+        ("bolt/0.png", "bolt"),
+        ("bolt/1.png", "bolt"),
+        ("nut/0.png", "nut"),
+        ("nut/1.png", "nut"),
+    ]
+    assert data.notes == ()
+    for sample in data.samples:
+        decoded = decode(sample)
+        assert decoded.mask is not None
+        assert np.array_equal(decoded.mask, mask_array())
+
+
+def test_labels_directly_below_with_masks_elsewhere(tmp_path: Path) -> None:
+    line(tmp_path / "raw")
+    (tmp_path / "line").mkdir()
+    (tmp_path / "raw" / "images" / "bolt").rename(tmp_path / "line" / "bolt")
+    (tmp_path / "raw" / "masks").rename(tmp_path / "elsewhere")
+    data = open_data("folder:line?masks=elsewhere", root=tmp_path)
+    assert [one.id for one in data.samples] == ["bolt/0.png", "bolt/1.png"]
+    assert all(one.mask is not None for one in data.samples)
+    assert "2 masks belong to no image" in data.notes
+
+
+def test_a_mask_folder_inside_is_no_label(tmp_path: Path) -> None:
+    line(tmp_path / "raw", labels=("bolt",))
+    (tmp_path / "raw" / "images" / "bolt").rename(tmp_path / "raw" / "bolt")
+    (tmp_path / "raw" / "images").rmdir()
+    data = open_data("folder:raw?masks=masks", root=tmp_path)
+    assert {one.label for one in data.samples} == {"bolt"}
+    assert all(one.mask is not None for one in data.samples)
+
+
+def test_folders_below_the_label_and_other_endings(tmp_path: Path) -> None:
+    mask = mask_array()
+    formats = {"a.JPG": "m.PNG", "b.webp": "b.tiff", "c.bmp": "c.bmp", "d.TIF": "d.webp", "e.jpeg": "e.tif"}
+    for image in formats:
+        save(tmp_path / "images" / "bolt" / "cam 1" / image, image_array(mask))
+    for image, ending in zip(formats, (".PNG", ".tiff", ".bmp", ".webp", ".tif"), strict=True):
+        options = {"lossless": True, "exact": True} if ending == ".webp" else {}
+        save(tmp_path / "masks" / "bolt" / "cam 1" / (image.split(".")[0] + ending), mask, **options)
+    data = open_data(f"folder:{tmp_path}", root=Path("/nowhere"))
+    assert [one.id for one in data.samples] == [f"bolt/cam 1/{name}" for name in sorted(formats)]
+    for sample in data.samples:
+        assert sample.label == "bolt"
+        decoded = decode(sample)
+        assert decoded.mask is not None
+        assert np.array_equal(decoded.mask, mask)
+
+
+def test_ids_are_in_nfc_and_masks_are_found_in_either_form(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Träger") for form in ("NFC", "NFD"))
+    save(tmp_path / "images" / decomposed / "1.png", image_array(mask_array()))
+    save(tmp_path / "masks" / composed / "1.png", mask_array())
+    (sample,) = open_data(f"folder:{tmp_path}", root=tmp_path).samples
+    assert sample.id == f"{composed}/1.png" and sample.label == composed
+    assert sample.mask is not None
+
+
+def test_two_names_that_are_one_in_nfc_are_refused(tmp_path: Path) -> None:
+    for form in ("NFC", "NFD"):
+        save(tmp_path / "images" / "bolt" / f"{unicodedata.normalize(form, 'ü')}.png", image_array(mask_array()))
+    if len(list((tmp_path / "images" / "bolt").iterdir())) == 1:
+        pytest.skip("this file system does not tell the two forms apart")
+    with pytest.raises(DataError, match="NFC"):
+        open_data(f"folder:{tmp_path}", root=tmp_path)
+
+
+def test_images_without_masks_and_files_passed_over_are_counted(tmp_path: Path) -> None:
+    line(tmp_path)
+    (tmp_path / "masks" / "nut" / "1.png").unlink()
+    (tmp_path / "images" / "nut" / "notes.txt").write_text("hello")
+    (tmp_path / "images" / "nut" / ".DS_Store").write_text("hidden")
+    data = open_data(f"folder:{tmp_path}", root=tmp_path)
+    assert [one.mask_kind for one in data.samples] == ["mask", "mask", "mask", "none"]
+    assert decode(data.samples[3]).mask is None
+    assert data.notes == (
+        "files that are no images by their ending were passed over: 1 x .txt",
+        "1 of 4 images have no mask",
+    )
+
+
+def test_without_masks_a_note_says_so(tmp_path: Path) -> None:
+    save(tmp_path / "bolt" / "1.png", image_array(mask_array()))
+    data = open_data(f"folder:{tmp_path}", root=tmp_path)
+    assert data.samples[0].mask is None
+    assert "no masks" in data.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("folder:nowhere", "no folder at .*nowhere"),
+        ("folder:line?masks=nowhere", "masks=nowhere"),
+        ("folder:line?mask=masks", "did you mean 'masks'"),
+        ("folder:line?mask_255=objekt", "object"),
+        ("folder:empty", "no image in"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_says_where_it_looked(tmp_path: Path, reference: str, message: str) -> None:
+    line(tmp_path / "line")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=message):
+        open_data(reference, root=tmp_path)
+
+
+def test_an_image_without_a_label_folder_is_refused(tmp_path: Path) -> None:
+    line(tmp_path)
+    save(tmp_path / "images" / "stray.png", image_array(mask_array()))
+    with pytest.raises(DataError, match=r"stray\.png.*label"):
+        open_data(f"folder:{tmp_path}", root=tmp_path)
+
+
+def test_two_masks_for_one_image_and_two_images_for_one_mask_are_refused(tmp_path: Path) -> None:
+    line(tmp_path / "a")
+    save(tmp_path / "a" / "masks" / "nut" / "1.bmp", mask_array())
+    with pytest.raises(DataError, match="several masks"):
+        open_data("folder:a", root=tmp_path)
+    line(tmp_path / "b")
+    save(tmp_path / "b" / "images" / "nut" / "1.jpg", image_array(mask_array()))
+    with pytest.raises(DataError, match="share the mask"):
+        open_data("folder:b", root=tmp_path)
+
+
+def test_masks_that_belong_to_no_image_at_all_are_an_error(tmp_path: Path) -> None:
+    line(tmp_path)
+    (tmp_path / "masks" / "nut").rename(tmp_path / "masks" / "nuts")
+    (tmp_path / "masks" / "bolt").rename(tmp_path / "masks" / "bolts")
+    with pytest.raises(DataError, match=r"no mask.*bolt/0\.png.*bolts/0"):
+        open_data(f"folder:{tmp_path}", root=tmp_path)
+
+
+def binary_line(root: Path) -> Path:
+    line(root)
+    for path in (root / "masks").rglob("*.png"):
+        save(path, ((mask_array() == 1) * 255).astype(np.uint8))
+    return root
+
+
+def test_masks_of_0_and_255_are_never_guessed(tmp_path: Path) -> None:
+    binary_line(tmp_path)
+    with pytest.raises(DataError, match=r"mask_255=object.*all 4 masks"):
+        open_data(f"folder:{tmp_path}", root=tmp_path)
+
+
+def test_masks_of_0_and_255_are_read_as_the_reference_says(tmp_path: Path) -> None:
+    binary_line(tmp_path)
+    objects = decode(open_data(f"folder:{tmp_path}?mask_255=object", root=tmp_path).samples[0])
+    ignored = decode(open_data(f"folder:{tmp_path}?mask_255=ignore", root=tmp_path).samples[0])
+    assert objects.mask is not None and ignored.mask is not None
+    assert np.array_equal(objects.mask, (mask_array() == 1).astype(np.uint8))
+    assert set(np.unique(ignored.mask)) == {0, 255}
+    assert objects.digest != ignored.digest
+
+
+def link(at: Path, to: Path) -> None:
+    at.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        at.symlink_to(to)
+    except OSError as error:
+        pytest.skip(f"links cannot be made here: {error}")
+
+
+@pytest.mark.parametrize("what", ["file", "label folder", "images folder", "mask"])
+def test_a_link_that_leaves_the_data_is_refused(tmp_path: Path, what: str) -> None:
+    outside = line(tmp_path / "outside")
+    root = line(tmp_path / "line")
+    if what == "file":
+        link(root / "images" / "nut" / "9.png", outside / "images" / "nut" / "0.png")
+    elif what == "label folder":
+        link(root / "images" / "screw", outside / "images" / "nut")
+    elif what == "mask":
+        (root / "masks" / "nut" / "0.png").unlink()
+        link(root / "masks" / "nut" / "0.png", outside / "masks" / "nut" / "0.png")
+    else:
+        (root / "images").rename(tmp_path / "moved")
+        link(root / "images", tmp_path / "moved")
+    with pytest.raises(DataError, match="outside"):
+        open_data("folder:line", root=tmp_path)
+
+
+def test_a_link_inside_the_data_is_followed_for_files_and_refused_for_folders(tmp_path: Path) -> None:
+    root = line(tmp_path / "line")
+    link(root / "images" / "nut" / "9.png", root / "images" / "nut" / "0.png")
+    assert len(open_data("folder:line", root=tmp_path).samples) == 5
+    link(root / "images" / "again", root / "images" / "nut")
+    with pytest.raises(DataError, match="twice"):
+        open_data("folder:line", root=tmp_path)
+
+
+def test_broken_images_stay_samples(tmp_path: Path) -> None:
+    line(tmp_path)
+    content = encoded(Image.fromarray(image_array(mask_array())))
+    (tmp_path / "images" / "nut" / "0.png").write_bytes(content[: len(content) // 2])
+    assert len(open_data(f"folder:{tmp_path}", root=tmp_path).samples) == 4
