@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -37,8 +37,7 @@ class Galleries:
         """Offer the images of a chunk to every case whose passes all ran."""
         for gallery in self._galleries:
             case = gallery.case
-            wanted = {(model, str(context)) for model, context in _passes_of(case)}
-            if not wanted <= read.keys():
+            if not all(at in read and columns <= read[at].columns.keys() for at, columns in _needs_of(case)):
                 continue
             found = per_image(case.asked.expectation.expression, partial(self._leaf, case, chunk, read))
             values = np.broadcast_to(found, (len(chunk.samples),))
@@ -162,6 +161,13 @@ def per_image(expression: Expression, leaf: Callable[[Measure], NDArray[np.float
             "/": np.divide,
         }[expression.op](left, right)
     return np.where(np.isfinite(result), result, np.nan)
+
+
+def _needs_of(case: PlannedCase) -> Iterator[tuple[tuple[str, str], set[str]]]:
+    """For every leaf of a case the pass and the columns that it reads."""
+    for leaf in case.asked.expectation.expression.measures():
+        at = (case.models[leaf.model], str(leaf.context or original_context()))
+        yield at, {column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)}
 
 
 def _passes_of(case: PlannedCase) -> tuple[tuple[str, Context], ...]:

@@ -63,6 +63,7 @@ class Run:
         self._progress = progress
         self._groups: dict[str, tuple[Group, PlannedCase]] = {}
         self._measured: dict[str, Measured] = {}
+        self._broken: dict[str, Exception] = {}
 
     def select(self, asked: Iterable[Asked]) -> Sequence[Group]:
         """Plan all selected cases together."""
@@ -73,8 +74,14 @@ class Run:
     def result(self, case_id: str) -> Result:
         """The result of one selected case, measuring its group if nobody has."""
         group, case = self._groups[case_id]
+        if group.key in self._broken:
+            raise self._broken[group.key]
         if group.key not in self._measured:
-            self._measured[group.key] = self._shared(group)
+            try:
+                self._measured[group.key] = self._shared(group)
+            except Exception as error:  # raised for each of the group's cases, without measuring it again
+                self._broken[group.key] = error
+                raise
         return decide_case(case, group, self._measured[group.key], limited=self.settings.limit is not None)
 
     def _shared(self, group: Group) -> Measured:
