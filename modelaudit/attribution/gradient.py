@@ -32,8 +32,9 @@ class InputTimesGradient(Method):
 def saliency_maps(spec: Saliency, question: Question) -> Maps:
     """[B, H, W] of values >= 0."""
     with gradients_wanted():
+        pixels, selector = leaf(question)
         method = CaptumSaliency(explained_by(question.model))
-        shares = method.attribute(*leaf(question), abs=True)
+        shares = method.attribute(pixels, abs=True, additional_forward_args=(selector,))
     return Maps(shares.detach().sum(1))
 
 
@@ -58,7 +59,7 @@ def explained_by(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
         value = (logits * selector).sum(1)
         if torch.is_grad_enabled() and not value.requires_grad:
             raise AttributionError(
-                f"{type(model).__name__}: no gradient leads back from its logits; its forward must not switch gradients "
+                f"{type(model).__name__}: no gradients lead back from its logits; its forward must not switch them "
                 "off (torch.no_grad, detach), and its logits must depend on the image"
             )
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,10 @@ def load(module: nn.Module, state: State) -> list[str]:
         missing = [name for name in wanted if name not in state]
         unexpected = [name for name in state if name not in wanted]
     else:
-        result = module.load_state_dict(state, strict=False)
+        # MNASNet refuses a state dict that does not say its version, and safetensors cannot
+        versioned = OrderedDict(state)
+        versioned._metadata = OrderedDict({"": {"version": module._version}})  # type: ignore[attr-defined]
+        result = module.load_state_dict(versioned, strict=False)
         missing, unexpected = list(result.missing_keys), list(result.unexpected_keys)
     found = (("other shape", shapes), ("missing", missing), ("unexpected", unexpected))
     return [f"{title}: {_listed(names)}" for title, names in found if names]

@@ -47,10 +47,15 @@ def open_model(
     Raises:
         ModelError: it cannot be built, or is none that can be audited; the message names the way out.
     """
-    text, built = _built(ref, root, allow_code)
+    with torch.inference_mode(False):
+        text, built = _built(ref, root, allow_code)
     if preprocessing is None and built.preprocessing is None:
         raise ModelError(f"{text}: nothing says how its input is prepared; give {_WAY_OUT} with its own numbers")
     module, compiled = _eager(built.module)
+    if any(parameter.is_inference() for parameter in module.parameters()):
+        raise ModelError(
+            f"{text}: it was built under torch.inference_mode, so nothing can be attributed; build it outside"
+        )
     wanted = preprocessing or built.preprocessing
     assert wanted is not None
     size, logits = _probed(text, module, wanted)

@@ -94,7 +94,7 @@ def _pretrained(reference: Reference, name: str, tag: str) -> BuiltModel:
     weights = known[tag]
     try:
         module = _zoo.get_model(name, weights=weights, progress=False)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # no network, a broken download, another torchvision's names
         file = weights.url.rpartition("/")[2]
         raise ModelError(
             f"{reference.text!r}: {weights.url} could not be fetched or read ({error}); put {file} into "
@@ -120,15 +120,15 @@ def _untrained(reference: Reference, name: str) -> BuiltModel:
 def _from_checkpoint(reference: Reference, name: str, path: Path) -> BuiltModel:
     state = read_checkpoint(path)
     options = _renormalising(reference, name, state)
-    with torch.device("meta"):
-        plan = _build(name, **options)
+    plan = _build(name, **options)
     state = fitted({_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}, plan.state_dict())
+    default = _default_weights(name)
     outputs = _outputs(plan, state)
-    module = _build(name, **options, num_classes=outputs)
+    usual = outputs == len(default.meta["categories"])
+    module = plan if usual else _build(name, **options, num_classes=outputs)
     found = load(module, state)
     if found:
         raise ModelError(f"{reference.text!r}: {path} does not fit {name}: {'; '.join(found)}")
-    default = _default_weights(name)
     classes, notes = _classes(default, outputs)
     return BuiltModel(module, preprocessing_of(default), classes, (_assumed(default), *notes))
 

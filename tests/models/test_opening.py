@@ -87,7 +87,9 @@ def test_only_one_image_goes_through_the_model(tmp_path: Path) -> None:
         (Preprocessing(), (224, 224)),
     ],
 )
-def test_the_probe_has_the_preprocessed_size(tmp_path: Path, preprocessing: Preprocessing, size: tuple[int, int]) -> None:
+def test_the_probe_has_the_preprocessed_size(
+    tmp_path: Path, preprocessing: Preprocessing, size: tuple[int, int]
+) -> None:
     assert open_model(build(), root=tmp_path, preprocessing=preprocessing).input_size == size
 
 
@@ -136,6 +138,13 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path, change: object, messag
     assert module.net.training
 
 
+def test_a_module_built_under_inference_mode_is_refused_a_factory_is_called_outside_of_it(tmp_path: Path) -> None:
+    with torch.inference_mode():
+        assert open_model(build, root=tmp_path, preprocessing=SMALL).outputs == 3
+        with pytest.raises(ModelError, match="build it outside"):
+            open_model(build(), root=tmp_path, preprocessing=SMALL)
+
+
 def test_probabilities_are_noted(tmp_path: Path) -> None:
     loaded = open_model(Returning(lambda x: x.softmax(1)), root=tmp_path, preprocessing=SMALL)
     assert any("probabilities" in note for note in loaded.notes)
@@ -163,7 +172,7 @@ def test_a_label_is_found_by_index_or_name(tmp_path: Path) -> None:
 
 def test_a_compiled_model_is_audited_without_the_compiler(tmp_path: Path) -> None:
     module = build()
-    loaded = open_model(torch.compile(module), root=tmp_path, preprocessing=SMALL)
+    loaded = open_model(torch.compile(module, backend="eager"), root=tmp_path, preprocessing=SMALL)
     assert loaded.module is module and "torch.compile" in loaded.notes[0]
 
 
