@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+
 from modelaudit.language import registry
 from modelaudit.language.expression import Measure
 from modelaudit.language.reasons import Missing

@@ -25,13 +25,15 @@ def betting(values: ArrayLike, confidence: float) -> tuple[float, float]:
     breaks an ordering by class or by time, and the bound stays exact. (Sorting first, so that the order of the images
     would not matter, is wrong: a fixed permutation of sorted values is no sample, and its error reaches .6.)
     """
+    x = np.asarray(values, dtype=np.float64)
+    return betting_lower(x, confidence), 1.0 - betting_lower(1.0 - x, confidence)
+
+
+def betting_lower(values: ArrayLike, confidence: float) -> float:
+    """The lower one of :func:`betting`'s bounds."""
     x = np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
     x = x[np.random.Generator(np.random.PCG64(x.size)).permutation(x.size)]
     needed = math.log(1 / (1 - confidence))
-    return _lower(x, needed), 1.0 - _lower(1.0 - x, needed)
-
-
-def _lower(x: NDArray[np.float64], needed: float) -> float:
     bets = _plug_in_bets(x, needed)
 
     def surplus(m: float) -> float:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .betting import betting
-from .intervals import bca, clopper_pearson, gaffke
+from .betting import betting_lower
+from .intervals import bca, clopper_pearson, gaffke_lower
 from .leaves import Completed, Leaves, estimate, lowest
 from .linear import Linear, Ratio
 from .paired import tango
@@ -99,8 +99,8 @@ def _mean(completed: Completed, images: int, confidence: float) -> Bound:
     unit = (completed.values - completed.low) / spread
     if images < IMAGES_FOR_APPROXIMATION:
         repeated = unit if images == unit.size else np.resize(unit, images)
-        return Bound(completed.low + spread * betting(repeated, confidence)[0], "betting", True)
-    low = gaffke(unit, confidence, repeat=images / unit.size)[0]
+        return Bound(completed.low + spread * betting_lower(repeated, confidence), "betting", True)
+    low = gaffke_lower(unit, confidence, repeat=images / unit.size)
     return Bound(completed.low + spread * low, "gaffke", False)
 
 

@@ -116,7 +116,8 @@ def _indexed(tree: Tree) -> dict[tuple[object, ...], int]:
 def _needs(tree: Tree, side: str, leaves: Leaves, index: dict[tuple[object, ...], int]) -> Iterator[_Need]:
     """Which bounds of which blocks a bound of the tree on `side` rests on."""
     if isinstance(tree, Ratio):
-        yield index[_key(tree)], side
+        if tree.numerator.terms or not tree.plain:
+            yield index[_key(tree)], side
         return
     both = {"lower", "upper"}
     left, right = {side}, {side if tree.op in "+*" else _OPPOSITE[side]}
@@ -126,6 +127,10 @@ def _needs(tree: Tree, side: str, leaves: Leaves, index: dict[tuple[object, ...]
         ranges = [_evaluated(part, lambda block: _range(block, leaves), _divided) for part in (tree.left, tree.right)]
         if min(ranges[0][0], ranges[1][0]) < 0:
             left = right = both
+        if tree.op == "*" and ranges[0][0] == ranges[0][1]:
+            right = {side if ranges[0][0] >= 0 else _OPPOSITE[side]}
+        if ranges[1][0] == ranges[1][1]:
+            left = {side if ranges[1][0] >= 0 else _OPPOSITE[side]}
     for end in sorted(left):
         yield from _needs(tree.left, end, leaves, index)
     for end in sorted(right):

@@ -17,6 +17,7 @@ from .roots import root
 Interval = tuple[float, float]
 #: at this skewness of the mean (sample skewness / sqrt(n)) the second-order correction of BCa no longer suffices
 LARGEST_SKEWNESS_OF_MEAN = 0.2
+_NOTHING = 1e-12
 
 
 def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
@@ -90,14 +91,16 @@ def gaffke(values: ArrayLike, confidence: float, *, repeat: float = 1.0) -> Inte
     That it holds at every n for every distribution on [0, 1] is a conjecture that no simulation has contradicted; it
     is treated as approximate here. `repeat` weights every value, for planning.
     """
+    x = np.asarray(values, dtype=np.float64)
+    return gaffke_lower(x, confidence, repeat=repeat), 1.0 - gaffke_lower(1.0 - x, confidence, repeat=repeat)
+
+
+def gaffke_lower(values: ArrayLike, confidence: float, *, repeat: float = 1.0) -> float:
+    """The lower one of :func:`gaffke`'s bounds."""
     x = np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
-    return _gaffke_lower(x, 1 - confidence, repeat), 1.0 - _gaffke_lower(1.0 - x, 1 - confidence, repeat)
-
-
-def _gaffke_lower(x: NDArray[np.float64], alpha: float, repeat: float) -> float:
-    if not np.any(x > 0):
+    if np.max(x) <= _NOTHING:
         return 0.0
-    z = np.append(x, 0.0)
+    alpha, z = 1 - confidence, np.append(x, 0.0)
     weights = np.append(np.full(x.size, repeat), 1.0)
 
     def distance(log_tilt: float) -> float:

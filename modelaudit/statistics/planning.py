@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import bdtrik, ndtri
 
 from ..language.expression import Expectation
 from .bounds import Bound, Plan, lower_bound, upper_bound
 from .compound import Tree, blocks
+from .intervals import clopper_pearson
 from .leaves import Leaves, lowest
 from .linear import Linear, Ratio
 
@@ -50,8 +51,11 @@ def _until_positive(form: Linear, leaves: Leaves, plan: Plan) -> int | None:
     if mean <= 0:
         return None
     scaled = now.rule in ("gaffke", "bca")
+    single = next(iter(form.terms.values()))
 
     def settled(images: int) -> bool:
+        if now.rule == "clopper_pearson":
+            return _proportion_bound(form.constant, single, mean, images, plan.confidence) > 0
         if scaled:
             bound = mean - (mean - now.value) * math.sqrt(n / images)
         else:
@@ -60,6 +64,14 @@ def _until_positive(form: Linear, leaves: Leaves, plan: Plan) -> int | None:
 
     needed = _smallest(settled, n + 1)
     return None if needed is None else needed - n
+
+
+def _proportion_bound(constant: float, coefficient: float, mean: float, images: int, confidence: float) -> float:
+    """The bound of ``constant + coefficient * p`` that the count to come clears with probability `POWER`."""
+    p = min(1.0, max(0.0, (mean - constant) / coefficient))
+    quantile = 1 - POWER if coefficient > 0 else POWER
+    successes = images * p if p in (0.0, 1.0) else min(images, max(0, math.ceil(bdtrik(quantile, images, p))))
+    return constant + coefficient * clopper_pearson(successes, images, confidence)[0 if coefficient > 0 else 1]
 
 
 def _by_width(
