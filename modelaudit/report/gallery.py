@@ -1,4 +1,4 @@
-"""The pictures of the galleries: read once, embedded once, and left out in a stated order where the report grows too big."""
+"""The pictures of the galleries: read once, embedded once, left out in a stated order where there is no room."""
 
 from __future__ import annotations
 

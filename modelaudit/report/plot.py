@@ -22,13 +22,13 @@ class Tick:
 
 @dataclass(frozen=True)
 class Row:
-    """One interval; a bound is None where there is none. ``kind`` is its verdict, in lower case."""
+    """One interval; without a bound on a side it runs to the edge. ``kind`` is its verdict, in lower case."""
 
     label: str
     kind: str
     estimate: float | None
-    lower: float | None
-    upper: float | None
+    bar: tuple[float, float] | None
+    ends: tuple[float, ...]
     value: str
     interval: str
 
@@ -79,15 +79,20 @@ def plot_of(case: CaseRecord, words: Words) -> Plot | None:
 
 
 def interval_text(decision: DecisionRecord, unit: Unit, digits: int, words: Words) -> str:
-    """*90% interval 8.1% to 17.9%*; empty where there is none."""
-    if decision.lower is None or decision.upper is None or decision.lower == decision.upper == decision.estimate:
-        return ""
-    return words._(
-        "{level} interval {lower} to {upper}",
-        level=words.limit(round(2 * decision.confidence - 1, 6), "percent"),
-        lower=words.tick(decision.lower, unit, digits),
-        upper=words.tick(decision.upper, unit, digits),
-    )
+    """*90% interval 8.1% to 17.9%*, the one bound that there is, or nothing."""
+    low, high = decision.lower, decision.upper
+    if low is not None and high is not None:
+        if low == high == decision.estimate:
+            return ""
+        level = words.limit(round(2 * decision.confidence - 1, 6), "percent")
+        lower, upper = (words.tick(bound, unit, digits) for bound in (low, high))
+        return words._("{level} interval {lower} to {upper}", level=level, lower=lower, upper=upper)
+    level = words.limit(decision.confidence, "percent")
+    if high is not None:
+        return words._("{level} upper bound {bound}", level=level, bound=words.tick(high, unit, digits))
+    if low is not None:
+        return words._("{level} lower bound {bound}", level=level, bound=words.tick(low, unit, digits))
+    return ""
 
 
 def value_text(decision: DecisionRecord, unit: Unit, digits: int, words: Words) -> str:
@@ -97,13 +102,15 @@ def value_text(decision: DecisionRecord, unit: Unit, digits: int, words: Words) 
 
 def _row(decision: DecisionRecord, axis: _Axis, case: CaseRecord, unit: Unit, words: Words) -> Row:
     digits = digits_of(case)
-    place = {name: None if (v := getattr(decision, name)) is None else axis.at(v) for name in ("estimate", "lower", "upper")}
+    bounded = decision.lower is not None or decision.upper is not None
+    lower = axis.at(decision.lower) if decision.lower is not None else 0.0
+    upper = axis.at(decision.upper) if decision.upper is not None else 100.0
     return Row(
         method_text(decision.method) if decision.method else "",
         decision.verdict.lower(),
-        place["estimate"],
-        place["lower"],
-        place["upper"],
+        None if decision.estimate is None else axis.at(decision.estimate),
+        (lower, upper) if bounded else None,
+        tuple(at for at, bound in ((lower, decision.lower), (upper, decision.upper)) if bound is not None),
         value_text(decision, unit, digits, words),
         interval_text(decision, unit, digits, words),
     )

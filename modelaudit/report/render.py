@@ -7,6 +7,7 @@ import hashlib
 import html
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,7 @@ def _spoken(language: str) -> dict[str, Any]:
     return {"_": words._, "ngettext": words.ngettext, "words": words}
 
 
+@lru_cache(maxsize=8)
 def _environment(templates_dir: Path | None, *, escape: bool) -> Environment:
     own = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
     folders = [templates_dir, own] if templates_dir is not None else [own]
@@ -160,7 +162,8 @@ def _render(environment: Environment, name: str, **values: Any) -> str:
         return environment.get_template(name).render(**values)
     except TemplateError as error:
         where = getattr(error, "name", None) or name
-        raise ResultsError(f"template {where}: {error}; correct it, or leave it out to take the package's own") from error
+        way_out = "correct it, or leave it out to take the package's own"
+        raise ResultsError(f"template {where}: {error}; {way_out}") from error
 
 
 def _write(target: Path, text: str) -> Path:

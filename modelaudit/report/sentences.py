@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import ArithmeticNode, CaseRecord, ContextNode, MeasureNode, Node, NumberNode
-from .vocabulary import claim_of, comparison, context_clause, context_label, is_share, method_text, noun_of, stratum_text
+from .vocabulary import (
+    claim_of,
+    comparison,
+    context_clause,
+    context_label,
+    is_share,
+    method_text,
+    noun_of,
+    stratum_text,
+)
 from .words import N_, Unit, Words, digits_for
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}

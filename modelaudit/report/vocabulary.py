@@ -114,12 +114,13 @@ MISSING: dict[str, str] = {
 RULES: dict[str, str] = {
     "clopper_pearson": N_("Clopper-Pearson interval of a proportion"),
     "betting": N_("betting bound of a bounded mean (Waudby-Smith and Ramdas 2023)"),
+    "gaffke": N_("Gaffke's bound of a bounded mean"),
     "bca": N_("BCa bootstrap"),
     "tango": N_("Tango's score interval of a paired difference"),
     "bonferroni": N_("Clopper-Pearson on the discordant images with Bonferroni correction"),
     "cluster_t": N_("t interval on cluster means"),
     "exact": N_("exact value of the agreed set of images, without an interval"),
-    "this_set": N_("exact value of the agreed set of images, without an interval"),
+    "none": N_("no rule gives a bound here"),
 }
 
 MASK_KINDS: dict[str, str] = {

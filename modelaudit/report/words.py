@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -95,11 +95,12 @@ class Words:
 
 
 def digits_for(values: list[float], threshold: float, unit: Unit) -> int:
-    """The fewest digits after the point at which no value seems to lie on another side of the threshold than it does."""
+    """The fewest digits at which no value seems to lie on another side of the threshold than it does."""
     scale = 1 if unit == "number" else 100
     digits = _LEAST_DIGITS[unit]
     limit = round(threshold * scale, _MOST_DIGITS)
-    while digits < _MOST_DIGITS and any(_side(round(v * scale, digits), limit) != _side(v * scale, limit) for v in values):
+    scaled = [value * scale for value in values]
+    while digits < _MOST_DIGITS and any(_side(round(v, digits), limit) != _side(v, limit) for v in scaled):
         digits += 1
     return digits
 
@@ -108,7 +109,7 @@ def _side(value: float, limit: float) -> int:
     return (value > limit) - (value < limit)
 
 
-@lru_cache(maxsize=None)
+@cache
 def words_of(language: str) -> Words:
     """The words of ``"en"`` or ``"ja"``.
 

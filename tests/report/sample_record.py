@@ -26,6 +26,7 @@ from modelaudit.evidence.record import (
     RunRecord,
     Unusable,
 )
+from modelaudit.report.sentences import text_of
 
 OTHER_CLASS = ContextNode(
     name="swap_background",
@@ -55,7 +56,9 @@ def measure(name: str = "accuracy", *contexts: ContextNode, **changed: Any) -> M
     return MeasureNode(**{**fields, **changed})
 
 
-def decision(verdict: str, estimate: float | None, lower: float | None, upper: float | None, **changed: Any) -> DecisionRecord:
+def decision(
+    verdict: str, estimate: float | None, lower: float | None, upper: float | None, **changed: Any
+) -> DecisionRecord:
     fields: dict[str, Any] = {
         "reason": None,
         "confidence": 0.95,
@@ -75,7 +78,7 @@ def case(name: str, left: Node, op: str, threshold: float, verdict: str, **chang
         "line": 12,
         "clause": None,
         "says": None,
-        "expectation": f"{getattr(left, 'text', 'accuracy - accuracy.under(swap_background(other_class))')} {op} {threshold}",
+        "expectation": f"{text_of(left)} {op} {threshold}",
         "long_form": "",
         "fingerprint": "0f" * 32,
         "confidence": 0.95,
@@ -87,7 +90,11 @@ def case(name: str, left: Node, op: str, threshold: float, verdict: str, **chang
         "reproduce": f"pytest 'audits/audit_line_a.py::{name}'",
     }
     return CaseRecord(
-        left=left, op=op, threshold=threshold, verdict=verdict, **{**fields, **changed}  # type: ignore[arg-type]
+        left=left,
+        op=op,
+        threshold=threshold,
+        verdict=verdict,
+        **{**fields, **changed},  # type: ignore[arg-type]
     )
 
 
@@ -106,28 +113,58 @@ def cases(gallery: list[GalleryRow]) -> list[CaseRecord]:
     worst.append(ImageValue(sample="gear/IMG_0112.jpg", value=None, missing="zero_attribution"))
     return [
         case(
-            "decides_on_the_part", maps, "<", 0.4, "PASS", clause="PoC agreement 4.2", gallery=gallery, worst=worst,
-            decision=decision("PASS", 0.312, 0.291, 0.334, parts=parts, rule="bca", guaranteed=False, counts=incomplete),
+            "decides_on_the_part",
+            maps,
+            "<",
+            0.4,
+            "PASS",
+            clause="PoC agreement 4.2",
+            gallery=gallery,
+            worst=worst,
+            decision=decision(
+                "PASS", 0.312, 0.291, 0.334, parts=parts, rule="bca", guaranteed=False, counts=incomplete
+            ),
         ),
         case(
-            "survives_layout_change", drop, "<", 0.05, "FAIL", clause="PoC agreement 4.3", gallery=gallery[:1],
+            "survives_layout_change",
+            drop,
+            "<",
+            0.05,
+            "FAIL",
+            clause="PoC agreement 4.3",
+            gallery=gallery[:1],
             decision=decision("FAIL", 0.121, 0.087, 0.161, rule="tango"),
         ),
         case(
-            "survives_lighting", measure("accuracy", LIGHTING), ">", 0.9, "INCONCLUSIVE",
+            "survives_lighting",
+            measure("accuracy", LIGHTING),
+            ">",
+            0.9,
+            "INCONCLUSIVE",
             reason="too_few_images",
             decision=decision("INCONCLUSIVE", 0.917, 0.881, 0.944, reason="too_few_images", more_images=310),
         ),
         case(
-            "robust_to_dust", measure("accuracy", ContextNode(
-                name="dust", family="perturbation", arguments={"density": 0.2}, text="dust(0.2)")),
-            ">", 0.9, "ERROR",
+            "robust_to_dust",
+            measure(
+                "accuracy",
+                ContextNode(name="dust", family="perturbation", arguments={"density": 0.2}, text="dust(0.2)"),
+            ),
+            ">",
+            0.9,
+            "ERROR",
             message="ContextError: dust(0.2) changed no pixel in any of 240 images; raise its density, or take it out",
         ),
         case("recognises_small_parts", measure("accuracy", stratum="object_area < 0.1"), ">", 0.85, "NOT_RUN"),
         case(
-            "shortcut_is_caught", measure("accuracy", OTHER_CLASS, model="planted shortcut"), ">", 0.9, "FAIL",
-            must_fail=True, outcome="passed", decision=decision("FAIL", 0.058, 0.036, 0.09),
+            "shortcut_is_caught",
+            measure("accuracy", OTHER_CLASS, model="planted shortcut"),
+            ">",
+            0.9,
+            "FAIL",
+            must_fail=True,
+            outcome="passed",
+            decision=decision("FAIL", 0.058, 0.036, 0.09),
         ),
     ]
 
@@ -145,24 +182,45 @@ def record(folder: Path | None = None, **changed: Any) -> RunRecord:
         "partial_because": "-k selected 5 of 6 expectations",
         "provenance": Provenance(
             versions={"modelaudit": "0.1.0", "torch": "2.8.0", "captum": "0.8.0", "python": "3.12.4"},
-            platform="Linux-6.8-x86_64", device="cuda:0", device_name="NVIDIA L4", precision="float32",
-            threads=4, micro_batch=32, seed=0, git_commit="3c9d1e7", git_dirty=False,
+            platform="Linux-6.8-x86_64",
+            device="cuda:0",
+            device_name="NVIDIA L4",
+            precision="float32",
+            threads=4,
+            micro_batch=32,
+            seed=0,
+            git_commit="3c9d1e7",
+            git_dirty=False,
         ),
         "cases": cases(gallery),
-        "models": [ModelRecord(
-            key="m0", names=["model"], reference="torchvision:resnet50@IMAGENET1K_V2", architecture="ResNet",
-            parameters=25557032, outputs=4, classes=["gear", "bolt", "nut", "plate"],
-            preprocessing={"resize": 232, "crop": 224, "interpolation": "bilinear"},
-            fingerprint="b7e1" * 16, probe_digest="aa" * 8,
-            spatial_layer=LayerRecord(name="layer4.2", channels=2048, height=7, width=7),
-            notes=["preprocessing taken from the torchvision default weights"],
-        )],
-        "data": [DataRecord(
-            key="d0", reference="folder:data/line_a", available=240, images=240,
-            labels={"gear": 60, "bolt": 60, "nut": 60, "plate": 60}, mask_kinds={"mask": 236, "box": 4},
-            fingerprint="c1" * 32,
-            unusable=[Unusable(sample="nut/IMG_0203.jpg", reason="unreadable_mask", message="PNG is truncated")],
-        )],
+        "models": [
+            ModelRecord(
+                key="m0",
+                names=["model"],
+                reference="torchvision:resnet50@IMAGENET1K_V2",
+                architecture="ResNet",
+                parameters=25557032,
+                outputs=4,
+                classes=["gear", "bolt", "nut", "plate"],
+                preprocessing={"resize": 232, "crop": 224, "interpolation": "bilinear"},
+                fingerprint="b7e1" * 16,
+                probe_digest="aa" * 8,
+                spatial_layer=LayerRecord(name="layer4.2", channels=2048, height=7, width=7),
+                notes=["preprocessing taken from the torchvision default weights"],
+            )
+        ],
+        "data": [
+            DataRecord(
+                key="d0",
+                reference="folder:data/line_a",
+                available=240,
+                images=240,
+                labels={"gear": 60, "bolt": 60, "nut": 60, "plate": 60},
+                mask_kinds={"mask": 236, "box": 4},
+                fingerprint="c1" * 32,
+                unusable=[Unusable(sample="nut/IMG_0203.jpg", reason="unreadable_mask", message="PNG is truncated")],
+            )
+        ],
         "passes": PassesRecord(decoded=240, forward=8640, backward=15840),
     }
     return RunRecord(**{**fields, **changed})
@@ -179,15 +237,29 @@ def draw_gallery(folder: Path) -> list[GalleryRow]:
         ):
             file = f"images/{rank}_{m}.jpg"
             part = _part((176, 160, 138) if m == 0 else (96, 116, 128), n)
-            _heat(part, 3 * (2 - n), m).save(folder / file, quality=88) if method else part.save(folder / file, quality=88)
+            shown = _heat(part, 3 * (2 - n), m) if method else part
+            shown.save(folder / file, quality=88)
             wrong = m > 0 and rank == "worst"
-            panels.append(Panel(
-                kind=kind, context=None if m == 0 else "swap_background(other_class)", method=method, model="m0",  # type: ignore[arg-type]
-                prediction="bolt" if wrong else "gear", probability=0.55 + n * 0.2 - m * 0.03, file=file,
-            ))
-        rows.append(GalleryRow(
-            rank=rank, sample=f"gear/IMG_{n * 37:04}.jpg", label="gear", value=0.71 - 0.3 * n, panels=panels  # type: ignore[arg-type]
-        ))
+            panels.append(
+                Panel(
+                    kind=kind,
+                    context=None if m == 0 else "swap_background(other_class)",
+                    method=method,
+                    model="m0",  # type: ignore[arg-type]
+                    prediction="bolt" if wrong else "gear",
+                    probability=0.55 + n * 0.2 - m * 0.03,
+                    file=file,
+                )
+            )
+        rows.append(
+            GalleryRow(
+                rank=rank,
+                sample=f"gear/IMG_{n * 37:04}.jpg",
+                label="gear",
+                value=0.71 - 0.3 * n,
+                panels=panels,  # type: ignore[arg-type]
+            )
+        )
     return rows
 
 

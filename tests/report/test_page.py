@@ -1,0 +1,134 @@
+"""What the report says of a run as a whole: it never says more than was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report.sample_record import OTHER_CLASS, case, decision, measure, record
+
+from modelaudit.evidence.record import CaseRecord, CountsRecord, RunRecord
+from modelaudit.report import render_html, render_summary
+from modelaudit.report.gallery import Pictures
+from modelaudit.report.page import Page, headline, overall_of, page_of, totals
+from modelaudit.report.words import words_of
+
+EN, JA = words_of("en"), words_of("ja")
+NONE_SHOWN = Pictures(frozenset(), {}, frozenset(), 0)
+
+
+def passing(name: str = "a", **changed: Any) -> CaseRecord:
+    return case(name, measure(), ">", 0.9, "PASS", **{"decision": decision("PASS", 0.96, 0.93, 0.98), **changed})
+
+
+def control(verdict: str, outcome: str) -> CaseRecord:
+    node = measure("accuracy", OTHER_CLASS, model="planted")
+    return case("control", node, ">", 0.9, verdict, must_fail=True, outcome=outcome)
+
+
+def whole(cases: list[CaseRecord], overall: str = "PASS", **changed: Any) -> RunRecord:
+    return record(cases=cases, overall=overall, partial=False, partial_because=None, **changed)
+
+
+def page(run: RunRecord) -> Page:
+    return page_of(run, EN, NONE_SHOWN)
+
+
+def test_a_whole_run_that_holds_says_so() -> None:
+    run = whole([passing("a"), passing("b"), control("FAIL", "passed")])
+    assert overall_of(run) == "PASS"
+    assert headline(run, EN) == "All 2 expectations hold. The negative control was caught."
+    assert headline(run, JA) == "2件の期待事項はすべて合格。陰性対照は1件すべて検出されました。"
+    assert "No part" not in render_html(run, Path("nowhere"))
+    assert page(run).banners == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"partial": True, "partial_because": "-x stopped the run"}, "PARTIAL"),
+        ({"quick_look": 20}, "QUICK_LOOK"),
+        ({"cases": [passing(), case("b", measure(), ">", 0.9, "NOT_RUN")]}, "PARTIAL"),
+        ({"cases": []}, "PARTIAL"),
+        ({"cases": [passing(), case("b", measure(), ">", 0.9, "FAIL")]}, "FAIL"),
+        ({"cases": [passing(), control("PASS", "failed")]}, "FAIL"),
+        ({"cases": [passing(), case("b", measure(), ">", 0.9, "ERROR")]}, "ERROR"),
+        ({"cases": [passing(), control("INCONCLUSIVE", "failed")]}, "INCONCLUSIVE"),
+    ],
+)
+def test_no_run_passes_of_which_a_part_is_missing_or_did_not_pass(changed: dict[str, Any], said: str) -> None:
+    run = whole([passing()]).model_copy(update=changed)
+    assert overall_of(run) == said
+    shown = page(run)
+    assert shown.overall.kind == said.lower()
+    assert not shown.headline.startswith(("All", "The expectation holds"))
+    assert 'class="verdict is-pass"' not in render_html(run, Path("nowhere"))
+    assert "## modelaudit: Pass" not in render_summary(run)
+
+
+def test_a_partial_run_says_why_and_lists_the_rest() -> None:
+    run = record()
+    assert [title for title, _ in page(run).banners] == ["Partial run"]
+    assert "Reason: -k selected 5 of 6 expectations" in page(run).banners[0][1]
+    html = render_html(run, Path("nowhere"))
+    assert html.count('class="case is-not_run"') == 2
+    assert "一部実施" in html
+
+
+def test_a_quick_look_is_marked_at_every_verdict() -> None:
+    run = whole([passing("a"), passing("b"), control("FAIL", "passed")], quick_look=20)
+    html = render_html(run, Path("nowhere"))
+    assert html.count('class="provisional"') == html.count('class="badge ') == 2 * 6
+    assert "Quick look: no verdict" in html and "簡易確認：判定なし" in html
+    assert "QUICK LOOK" in html
+    assert render_summary(run).count("(quick look)") == 3
+
+
+def test_values_that_could_not_be_computed_stand_beside_the_headline() -> None:
+    counts = CountsRecord(asked=100, measured=90, undefined=7, errored=3, by_reason={"zero_attribution": 7, "odd": 3})
+    run = whole([passing(decision=decision("PASS", 0.96, 0.93, 0.98, counts=counts))])
+    assert totals(run, EN).startswith("10 of 100 values asked for could not be computed (7 undefined, 3 with errors)")
+    (view,) = page(run).expectations
+    assert view.counts is not None and not view.counts.complete
+    assert view.counts.reasons == ("heat map without any positive value: 7", "odd: 3")
+
+
+def test_controls_stand_apart_and_are_caught_or_not() -> None:
+    caught = page(whole([passing(), control("FAIL", "passed")]))
+    assert [view.badge.kind for view in caught.controls] == ["caught"]
+    assert len(caught.expectations) == 1
+    missed = whole([passing(), control("PASS", "failed")], overall="FAIL")
+    assert page(missed).controls[0].badge.kind == "missed"
+    assert headline(missed, EN) == "1 of 1 expectations holds. 0 of 1 negative controls were caught."
+    html = render_html(missed, Path("nowhere"))
+    assert "The audit did NOT catch it" in html
+    assert "監査はこれを検出できませんでした" in html
+    assert "did NOT catch" in render_html(whole([control("INCONCLUSIVE", "failed")], "FAIL"), Path("nowhere"))
+
+
+def test_a_run_without_a_control_says_what_it_could_have_missed() -> None:
+    assert "This run had no negative control" in render_html(whole([passing()]), Path("nowhere"))
+
+
+def test_a_run_in_which_no_control_was_run_does_not_count_it_as_caught() -> None:
+    run = record(cases=[passing(), control("NOT_RUN", "not_run")])
+    assert headline(run, EN).endswith("No negative control was run.")
+
+
+def test_an_error_shows_its_message_and_an_inconclusive_one_what_would_settle_it() -> None:
+    html = render_html(record(), Path("nowhere"))
+    assert "changed no pixel in any of 240 images; raise its density" in html
+    assert "About 310 more images would probably settle it" in html
+    assert "あと約310枚" in html
+
+
+def test_an_approximate_rule_is_marked() -> None:
+    view = page(record()).expectations[0]
+    assert view.rule == "BCa bootstrap (approximate)"
+
+
+def test_an_xfail_is_told_as_one() -> None:
+    view = page(whole([case("a", measure(), ">", 0.9, "FAIL", outcome="xfailed")])).expectations[0]
+    assert view.badge.kind == "fail"
+    assert any("xfail" in note for note in view.notes)
