@@ -52,7 +52,7 @@ def gradcam_maps(spec: GradCam, question: Question) -> Maps:
     layer = _layer(spec, question)
     with gradients_wanted():
         pixels, selector = question.pixels.detach().clone(), question.selector.detach().clone()
-        method = LayerGradCam(explained_by(question.model), layer)
+        method = LayerGradCam(explained_by(question.model, "the layer"), layer)
         try:
             cams = method.attribute(pixels, additional_forward_args=(selector,), relu_attributions=True)
         except AssertionError as error:  # captum's word for a hook that found nothing

@@ -47,11 +47,11 @@ def input_x_gradient_maps(spec: InputTimesGradient, question: Question) -> Maps:
     return Maps(shares.detach().sum(1))
 
 
-def explained_by(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+def explained_by(model: nn.Module, seen: str = "the image") -> Callable[[Tensor, Tensor], Tensor]:
     """(pixels, selector) -> [B], the explained quantity sum_c selector * logits, as captum differentiates it.
 
     Raises:
-        AttributionError: (when called) gradients are wanted and none leads back from the logits.
+        AttributionError: (when called) gradients are wanted, and none leads from the logits back to what is `seen`.
     """
 
     def explained(pixels: Tensor, selector: Tensor) -> Tensor:
@@ -59,8 +59,8 @@ def explained_by(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
         value = (logits * selector).sum(1)
         if torch.is_grad_enabled() and not value.requires_grad:
             raise AttributionError(
-                f"{type(model).__name__}: no gradients lead back from its logits; its forward must not switch them "
-                "off (torch.no_grad, detach), and its logits must depend on the image"
+                f"{type(model).__name__}: no gradient leads from its logits back to {seen}; the forward pass must use "
+                "it, and must not switch gradients off (torch.no_grad, detach)"
             )
         return value
 

@@ -1,0 +1,116 @@
+"""Our methods against plain captum on ``Sequential(Normalize, model)`` with integer targets, as its manual has it.
+
+In float64: in float32 the kinks of ReLU and max pooling turn the noise of another batch size into other gradients.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import captum.attr
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.transforms import Normalize
+
+from modelaudit.attribution import Maps, Question, check, gradcam, input_x_gradient, integrated_gradients, saliency
+from modelaudit.language import registry
+from modelaudit.language.reasons import Missing
+from modelaudit.language.sample import Preprocessing
+from modelaudit.language.spec import Method
+from modelaudit.models import borrowed, layer_named, open_model, spatial_layer
+
+ASSETS = Path(os.environ.get("MODELAUDIT_ASSETS", Path(__file__).resolve().parents[2].parent / "shared" / "assets"))
+SQUEEZENET = ASSETS / "models" / "squeezenet1_0-imagenet1k.safetensors"
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+STEPS = 10
+
+
+class Case:
+    """One model, as we run it and as captum's manual runs it, and the images on which they are compared."""
+
+    def __init__(self, module: nn.Module, pixels: Tensor, layer: str) -> None:
+        side, self.name, self.pixels = pixels.shape[2], layer, pixels.double()
+        module.double()
+        self.loaded = open_model(module, root=Path(), preprocessing=Preprocessing(side, side, MEAN, STD))
+        self.plain = nn.Sequential(Normalize(MEAN, STD), module)
+        self.layer = dict(module.named_modules())[layer]
+        with torch.no_grad():
+            self.target = self.plain.eval()(self.pixels).argmax(1)
+
+    def ours(self, method: Method) -> Maps:
+        with borrowed(self.loaded, "cpu") as model:
+            with torch.no_grad():
+                logits = model(self.pixels)
+            selector = nn.functional.one_hot(self.target, logits.shape[1]).double()
+            found = spatial_layer(self.loaded, self.loaded.input_size).name
+            assert found == self.name
+            question = Question(model, self.pixels, selector, (logits * selector).sum(1), layer_named(model, found))
+            return registry.entry_of(method).function(method, question)  # type: ignore[no-any-return]
+
+
+def photos(*names: str) -> Tensor:
+    images = [Image.open(ASSETS / "pets" / "images" / name).convert("RGB").resize((128, 128)) for name in names]
+    return torch.stack([torchvision.transforms.functional.pil_to_tensor(image) for image in images]) / 255
+
+
+@pytest.fixture(scope="module", params=["resnet18", "squeezenet1_0"])
+def case(request: pytest.FixtureRequest) -> Case:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    if request.param == "resnet18":
+        noise = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+        return Case(torchvision.models.resnet18(num_classes=10), noise, "layer4")
+    if not SQUEEZENET.is_file():
+        pytest.skip(f"{SQUEEZENET} is not there; MODELAUDIT_ASSETS says where it is")
+    module = open_model(f"torchvision:squeezenet1_0?checkpoint={SQUEEZENET}", root=Path()).module
+    return Case(module, photos("258_samoyed/samoyed_14.jpg", "283_Persian/Persian_134.jpg"), "features")
+
+
+def close(ours: Tensor, captums: Tensor) -> None:
+    """To a millionth of the map's own size: our mean and std are float32."""
+    largest = float(captums.detach().abs().max())
+    assert largest > 0
+    torch.testing.assert_close(ours, captums.detach(), rtol=0, atol=1e-6 * largest)
+
+
+def test_saliency(case: Case) -> None:
+    pixels = case.pixels.clone().requires_grad_()
+    close(case.ours(saliency()).values, captum.attr.Saliency(case.plain).attribute(pixels, case.target).sum(1))
+
+
+def test_input_x_gradient(case: Case) -> None:
+    pixels = case.pixels.clone().requires_grad_()
+    expected = captum.attr.InputXGradient(case.plain).attribute(pixels, case.target).sum(1)
+    close(case.ours(input_x_gradient()).values, expected)
+
+
+def test_integrated_gradients_and_their_completeness(case: Case) -> None:
+    method = captum.attr.IntegratedGradients(case.plain)
+    expected, delta = method.attribute(case.pixels, 0.0, case.target, n_steps=STEPS, return_convergence_delta=True)
+    maps = case.ours(integrated_gradients(steps=STEPS))
+    close(maps.values, expected.sum(1))
+    with torch.no_grad():
+        change = (case.plain(case.pixels) - case.plain(torch.zeros_like(case.pixels)))[[0, 1], case.target].double()
+    scale = torch.maximum(change.abs(), 0.01 * expected.double().abs().flatten(1).sum(1))
+    assert maps.completeness is not None
+    torch.testing.assert_close(maps.completeness, delta.double().abs() / scale, rtol=1e-2, atol=1e-5)
+
+
+def test_gradcam(case: Case) -> None:
+    method = captum.attr.LayerGradCam(case.plain, case.layer)
+    cam = method.attribute(case.pixels, case.target, relu_attributions=True)
+    size = tuple(case.pixels.shape[2:])
+    expected = nn.functional.interpolate(cam, size, mode="bilinear", align_corners=False)[:, 0]
+    close(case.ours(gradcam()).values, expected)
+
+
+def test_the_default_steps_are_complete_on_real_photos(case: Case) -> None:
+    if case.name != "features":
+        pytest.skip("for the model that has learned something")
+    maps = case.ours(integrated_gradients())
+    found = check(maps, case.pixels, torch.ones(2))
+    assert not bool(found[Missing.ATTRIBUTION_INVALID].any())
