@@ -29,9 +29,14 @@ def image_bytes(pixels: Tensor) -> bytes:
 
 
 def overlay_bytes(pixels: Tensor, attribution: Tensor, mask: Tensor | None) -> bytes:
-    """The positive part of a [H, W] map, scaled to its maximum, over the greyed image, with the object's outline."""
-    relevant = attribution.detach().float().clamp_min(0)
-    positive = (relevant / relevant.max().clamp_min(torch.finfo(torch.float32).tiny)).cpu().numpy()
+    """The positive part of a [H, W] map over the greyed image, with the object's outline.
+
+    Scaled to its 99.5th percentile, for the eye only: one hot pixel of a gradient map would leave the rest dark.
+    """
+    relevant = attribution.detach().float().clamp_min(0).cpu()
+    scale = torch.quantile(relevant.flatten(), 0.995)
+    scale = scale if scale > 0 else relevant.max().clamp_min(torch.finfo(torch.float32).tiny)
+    positive = (relevant / scale).clamp_max(1).numpy()
     grey = _array(pixels).mean(axis=2, keepdims=True).repeat(3, axis=2)
     colour = np.stack([np.interp(positive, _STOPS, _COLOURS[:, channel]) for channel in range(3)], axis=2)
     weight = (0.15 + 0.75 * np.sqrt(positive))[:, :, None]

@@ -51,13 +51,13 @@ def _guarded(text: str, read: Callable[[ast.expr], _T]) -> _T:
         node = ast.parse(text.strip(), mode="eval").body
         return read(node)
     except SyntaxError as error:
-        raise ExpressionError(f"cannot read {text!r}: {error.msg} at column {error.offset}") from error
+        raise ExpressionError(f"cannot read {_shortened(text)!r}: {error.msg} at column {error.offset}") from error
     except (RecursionError, MemoryError) as error:
         raise ExpressionError("the expression is nested too deeply to be read; split it") from error
     except ValueError as error:
         if isinstance(error, AuditError):
             raise type(error)(f"in {_shortened(text)!r}: {error}") from error
-        raise ExpressionError(f"cannot read {text!r}: {error}") from error
+        raise ExpressionError(f"cannot read {_shortened(text)!r}: {error}") from error
 
 
 def _shortened(text: str) -> str:

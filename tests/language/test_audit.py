@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit import Audit, Preprocessing, Sample
+from modelaudit.contexts import lighting
+from modelaudit.language import ExpressionError
+from modelaudit.measures import accuracy, background_dependence, flip_rate
+
+
+def test_an_audit_loads_nothing_when_it_is_stated() -> None:
+    Audit("torchvision:no_such_model@NOWHERE", "folder:no/such/folder").expect(accuracy > 0.9)
+
+
+def test_expect_takes_expectations_only() -> None:
+    audit = Audit("m", "d")
+    for wrong in (accuracy, accuracy == 1.0, 0.9, None):
+        with pytest.raises(ExpressionError, match="compare a measure with a number"):
+            audit.expect(wrong)  # type: ignore[arg-type]
+
+
+def test_an_unknown_model_name_suggests_the_nearest() -> None:
+    audit = Audit({"candidate": "a", "current": "b"}, "d")
+    with pytest.raises(ExpressionError, match="did you mean 'candidate'"):
+        audit.expect(accuracy.of("candidat") > 0.9)
+
+
+def test_flip_rate_without_a_context_says_what_is_missing() -> None:
+    with pytest.raises(ExpressionError, match=r"add \.under"):
+        Audit("m", "d").expect(flip_rate < 0.1)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 1.0, 95, -1, True, "0.95"])
+def test_confidence_is_between_a_half_and_one(confidence: object) -> None:
+    with pytest.raises(ExpressionError, match="confidence"):
+        Audit("m", "d", confidence=confidence)  # type: ignore[arg-type]
+    with pytest.raises(ExpressionError, match="confidence"):
+        Audit("m", "d").expect(accuracy > 0.9, confidence=confidence)  # type: ignore[arg-type]
+
+
+def test_about_suggests_the_nearest() -> None:
+    with pytest.raises(ExpressionError, match="did you mean 'this_set'"):
+        Audit("m", "d", about="thisset")  # type: ignore[arg-type]
+
+
+def test_with_several_models_an_expectation_becomes_one_a_model() -> None:
+    case = Audit({"candidate": "a", "current": "b"}, "d").expect(accuracy - accuracy.under(lighting(2)) < 0.1)
+    assert [(name, str(expectation)) for name, expectation in case.variants()] == [
+        ("candidate", "accuracy.of(candidate) - accuracy.under(lighting(2)).of(candidate) < 0.1"),
+        ("current", "accuracy.of(current) - accuracy.under(lighting(2)).of(current) < 0.1"),
+    ]
+
+
+def test_a_comparison_of_models_is_one_case() -> None:
+    case = Audit({"a": "x", "b": "y"}, "d").expect(accuracy.of("a") - accuracy.of("b") > -0.02)
+    assert [name for name, _ in case.variants()] == [None]
+
+
+def test_a_generator_of_samples_is_read_once_and_kept() -> None:
+    picture = np.zeros((4, 4, 3), dtype=np.uint8)
+    audit = Audit("m", (Sample(str(at), picture, 0) for at in range(3)))
+    assert [sample.id for sample in audit.data] == [sample.id for sample in audit.data] == ["0", "1", "2"]
+
+
+def test_options_may_differ_between_models() -> None:
+    small, large = Preprocessing(resize=64), Preprocessing(resize=224)
+    audit = Audit({"a": "x", "b": "y"}, "d", preprocessing={"a": small, "b": large})
+    assert audit.option_of("preprocessing", "a") is small
+    assert audit.option_of("preprocessing", "b") is large
+    assert Audit("x", "d", preprocessing=small).option_of("preprocessing", "model") is small
+
+
+def test_a_case_knows_the_clause_and_the_confidence_it_was_given() -> None:
+    audit = Audit("m", "d", confidence=0.9)
+    assert audit.expect(background_dependence("gradcam") < 0.4, clause="4.2").clause == "4.2"
+    assert audit.expect(accuracy > 0.9).confidence == 0.9
+    assert audit.expect(accuracy > 0.9, confidence=0.99).confidence == 0.99

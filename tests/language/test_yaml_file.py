@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modelaudit.language import AuditFileError, Preprocessing, parse
+from modelaudit.language.yaml_file import json_schema, load_audit_file
+
+GOOD = """\
+model: torchvision:resnet50@IMAGENET1K_V2
+data: folder:data/line_a
+preprocessing: {resize: 256, crop: [224, 224], mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2]}
+expect:
+  decides_on_the_part:
+    that: background_dependence(integrated_gradients).under(swap_background(other_class)) < 0.40
+    clause: PoC agreement 4.2
+    marks: [browser, {skip: no data yet}]
+  "明るさ": accuracy.under(lighting(severity=3)) > 0.90
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "line_a.audit.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_file_says_the_same_as_python(tmp_path: Path) -> None:
+    first, second = load_audit_file(written(tmp_path, GOOD), allow_code=False)
+    assert (first.name, first.line, first.case.clause) == ("decides_on_the_part", 5, "PoC agreement 4.2")
+    assert first.case.expectation == parse(
+        "background_dependence(integrated_gradients).under(swap_background(other_class)) < 0.4"
+    )
+    assert [mark.name for mark in first.case.marks] == ["browser", "skip"]
+    assert second.name == "明るさ"
+    assert first.case.audit is second.case.audit
+    assert first.case.audit.preprocessing == Preprocessing(256, (224, 224), (0.5,) * 3, (0.2,) * 3)
+    assert first.case.audit.allow_code is False
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "message"),
+    [
+        (("clause:", "clausee:"), 7, "did you mean 'clause'"),
+        (("data:", "dta:"), 2, "did you mean 'data'"),
+        (("< 0.40", "< 0.4 <"), 6, "cannot read"),
+        (("integrated_gradients)", "integrated_gradient)"), 6, "did you mean 'integrated_gradients'"),
+        (("lighting(", "lightning("), 9, "did you mean 'lighting'"),
+        (('"明るさ"', "decides_on_the_part"), 9, "stands twice; the first is on line 5"),
+        (('"明るさ"', "3"), 9, "is no text"),
+        (('"明るさ"', "on"), 9, "is no text"),
+        (("clause: PoC agreement 4.2", "clause: !!python/object:os.system x"), 7, "tag"),
+        (("clause: PoC agreement 4.2", "clause: &a x"), None, None),
+        (("clause: PoC", "confidence: 95 #"), 7, "less than 1"),
+        (("[224, 224]", "[224, 224, 3]"), 3, "crop"),
+        (("expect:", "expect: ["), 6, "is no YAML"),
+        (("decides_on_the_part", "a::b"), 5, "cannot name"),
+        (("std: [0.2", "std: [0.0"), 1, "must be positive"),
+        (("model: torchvision:resnet50@IMAGENET1K_V2", "model: {}"), 1, "names no model"),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_and_line(
+    tmp_path: Path, change: tuple[str, str], line: int | None, message: str | None
+) -> None:
+    file = written(tmp_path, GOOD.replace(*change))
+    if line is None:
+        load_audit_file(file, allow_code=False)
+        return
+    with pytest.raises(AuditFileError) as caught:
+        load_audit_file(file, allow_code=False)
+    assert f"{file}:{line}: " in str(caught.value)
+    assert message is not None and message in str(caught.value)
+
+
+def test_aliases_are_refused(tmp_path: Path) -> None:
+    bomb = "a: &a [x, x]\nb: &b [*a, *a]\nmodel: *b\n"
+    with pytest.raises(AuditFileError, match=r":2: the alias"):
+        load_audit_file(written(tmp_path, bomb), allow_code=False)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "text\n"])
+def test_a_file_that_is_no_audit_says_what_it_needs(tmp_path: Path, text: str) -> None:
+    with pytest.raises(AuditFileError, match="give model, data and expect"):
+        load_audit_file(written(tmp_path, text), allow_code=False)
+
+
+def test_missing_parts_are_all_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(AuditFileError) as caught:
+        load_audit_file(written(tmp_path, "model: x\n"), allow_code=False)
+    assert "data: field required" in str(caught.value) and "expect: field required" in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_an_error_of_ours(tmp_path: Path) -> None:
+    file = tmp_path / "x.audit.yaml"
+    file.write_bytes(b"\xff\xfe\x00bad")
+    with pytest.raises(AuditFileError, match="is no YAML"):
+        load_audit_file(file, allow_code=False)
+
+
+def test_the_published_schema_knows_every_key_and_forbids_others() -> None:
+    schema = json_schema()
+    assert set(schema["properties"]) >= {"model", "data", "expect", "classes", "labels", "preprocessing", "seed"}
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["model", "data", "expect"]
