@@ -76,7 +76,7 @@ class Leaves:
 class Completed:
     """A linear form, image by image, with missing values at the end that makes it lowest.
 
-    ``values`` is None where that end has no bound. ``low``, ``high`` are the range of the form.
+    ``values`` is None where a value of a measure without a range is missing. ``low``, ``high`` are the range of the form.
     """
 
     values: NDArray[np.float64] | None
@@ -96,7 +96,7 @@ def lowest(form: Linear, leaves: Leaves) -> Completed:
         low, high = low + ends[0], high + ends[1]
         column = np.where(leaves[measure].unknown, np.nan, leaves[measure].column.values)[asked]
         missing = np.isnan(column)
-        if total is None or (missing.any() and not np.isfinite(ends[0])):
+        if total is None or (missing.any() and not np.isfinite(ends).all()):
             total = None
         else:
             total = total + np.where(missing, ends[0], coefficient * column)

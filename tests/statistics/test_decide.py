@@ -159,9 +159,11 @@ class TestMissing:
         assert result.reason is Reason.TOO_FEW_IMAGES
 
     @pytest.mark.parametrize("n", [30, 300])
-    def test_an_unbounded_measure_with_a_missing_value_decides_nothing(self, n):
-        values = np.append(np.random.default_rng(0).normal(0, 1, n), NAN)
-        result = decided(u < 1, {"u": column(values, low=None, high=None)})
+    @pytest.mark.parametrize(("low", "limit"), [(None, 9), (0.0, 9), (0.0, 0.1)])
+    @pytest.mark.parametrize("about", ["process", "this_set"])
+    def test_an_unbounded_measure_with_a_missing_value_decides_nothing(self, n, low, limit, about):
+        values = np.append(np.abs(np.random.default_rng(0).normal(0, 1, n)), NAN)
+        result = decided(u < limit, {"u": column(values, low=low, high=None)}, about=about)
         assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, Reason.UNDEFINED_VALUES)
 
     @pytest.mark.parametrize("expectation", [a > 0, a <= 1, a - a < 1, m / a > 0])
