@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import pytest
 import torch
@@ -11,30 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from modelaudit.attribution.base import Cost, Declares, Maps, Question, attribution
+from modelaudit.attribution import saliency
+from modelaudit.contexts import swap_background
 from modelaudit.language import registry
 from modelaudit.language.errors import ExpressionError, UnknownNameError
 from modelaudit.language.expression import Measure
 from modelaudit.language.parser import parse
 from modelaudit.language.reasons import Missing
-from modelaudit.language.spec import Method
 from modelaudit.measures import background_dependence, background_share
 from modelaudit.measures.base import Reading, Seen
+from modelaudit.measures.localisation import BackgroundShare
 
-
-@dataclass(frozen=True)
-class TwinMap(Method):
-    """A method of this test: the red channel, times a factor."""
-
-    factor: float = 1.0
-
-
-@attribution("twin_map", TwinMap, Declares(cost=lambda spec: Cost(0, 0), tensors=()))
-def twin_map(spec: TwinMap, question: Question) -> Maps:
-    return Maps(question.pixels[:, 0] * spec.factor)
-
-
-SHARE, DEPENDENCE = background_share("twin_map"), background_dependence("twin_map")
+SHARE, DEPENDENCE = background_share("saliency"), background_dependence("saliency")
 BOTH = pytest.mark.parametrize("measure", [SHARE, DEPENDENCE])
 
 
@@ -184,22 +171,26 @@ def test_a_batch_reads_as_its_images_one_by_one(measure: Measure) -> None:
 
 
 def test_methods_are_given_by_name_class_or_instance() -> None:
-    by_name, by_class, by_instance = (background_share(m) for m in ("twin_map", TwinMap, TwinMap()))
+    by_name, by_class, by_instance = (background_share(m) for m in ("saliency", saliency, saliency()))
     assert by_name == by_class == by_instance
-    assert by_name.spec.methods == (TwinMap(),)
+    assert isinstance(by_name.spec, BackgroundShare)
+    assert by_name.spec.methods == (saliency(),)
 
 
 @pytest.mark.parametrize(
     ("text", "canonical"),
     [
-        ("background_dependence(twin_map) < 0.40", "background_dependence(twin_map) < 0.4"),
-        ("background_dependence(twin_map(factor=1)) < 0.4", "background_dependence(twin_map) < 0.4"),
+        ("background_dependence(saliency) < 0.40", "background_dependence(saliency) < 0.4"),
         (
-            "background_share(twin_map, twin_map(factor=2), target=label) < 1",
-            "background_share(twin_map, twin_map(factor=2), target=label) < 1",
+            "background_dependence(integrated_gradients(steps=64)) < 0.4",
+            "background_dependence(integrated_gradients) < 0.4",
         ),
-        ("background_share(twin_map, target=7) < 1", "background_share(twin_map, target=7) < 1"),
-        ("background_share(twin_map, target='tabby cat') < 1", "background_share(twin_map, target='tabby cat') < 1"),
+        (
+            "background_share(gradcam, gradcam(layer='features'), target=label) < 1",
+            "background_share(gradcam, gradcam(layer=features), target=label) < 1",
+        ),
+        ("background_share(saliency, target=7) < 1", "background_share(saliency, target=7) < 1"),
+        ("background_share(saliency, target='tabby cat') < 1", "background_share(saliency, target='tabby cat') < 1"),
     ],
 )
 def test_texts_come_back(text: str, canonical: str) -> None:
@@ -207,20 +198,22 @@ def test_texts_come_back(text: str, canonical: str) -> None:
     assert parse(canonical) == parse(text)
 
 
-def test_the_headline_of_the_readme_parses() -> None:
-    text = "background_dependence(twin_map).under(swap_background(other_class)) < 0.4"
-    assert str(parse(text)) == text
+def test_the_headline_parses_to_what_python_says() -> None:
+    parsed = parse("background_dependence(integrated_gradients).under(swap_background(other_class)) < 0.40")
+    written = background_dependence("integrated_gradients").under(swap_background("other_class")) < 0.40
+    assert parsed == written
+    assert str(parsed) == "background_dependence(integrated_gradients).under(swap_background(other_class)) < 0.4"
 
 
 def test_the_long_form_states_target_and_method_with_versions() -> None:
-    assert SHARE.long_form() == "background_share@1(methods=[twin_map@1(factor=1)], target=prediction)"
+    assert SHARE.long_form() == "background_share@1(methods=[saliency@1()], target=prediction)"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "at least one"),
-        (("twin_map", TwinMap()), "twice"),
+        (("saliency", saliency()), "twice"),
         ((3,), "no attribution method"),
     ],
 )
@@ -230,14 +223,14 @@ def test_bad_methods_are_refused(arguments: tuple[object, ...], message: str) ->
 
 
 def test_an_unknown_method_names_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="twin_map"):
-        background_dependence("twin_mop")
+    with pytest.raises(UnknownNameError, match="saliency"):
+        background_dependence("salliency")
 
 
 @pytest.mark.parametrize("target", ["", -1, True, None, 0.5])
 def test_bad_targets_are_refused(target: object) -> None:
     with pytest.raises(ExpressionError, match="target"):
-        background_dependence("twin_map", target=target)  # type: ignore[arg-type]
+        background_dependence("saliency", target=target)  # type: ignore[arg-type]
 
 
 def test_a_mask_or_map_that_was_not_handed_over_is_an_error() -> None:

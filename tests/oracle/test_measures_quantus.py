@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelaudit.attribution import saliency
 from modelaudit.language import registry
 from modelaudit.measures.base import Seen
 from modelaudit.measures.localisation import BackgroundShare
@@ -55,6 +56,6 @@ def test_background_share_is_one_minus_the_mass_inside(metric: str, seed: int) -
         attribution=torch.from_numpy(maps[:, 0]).abs(),
         mask=torch.from_numpy(masks[:, 0].astype(np.uint8)),
     )
-    entry = registry.find("measure", "background_share")
-    ours = entry.function(BackgroundShare.__new__(BackgroundShare), seen).values.numpy()
+    spec = BackgroundShare((saliency(),))
+    ours = registry.entry_of(spec).function(spec, seen).values.numpy()
     assert ours == pytest.approx(1 - theirs(score, maps, masks), abs=1e-5)
