@@ -76,7 +76,7 @@ class Leaves:
 class Completed:
     """A linear form, image by image, with missing values at the end that makes it lowest.
 
-    ``values`` is None where a value of a measure without a range is missing. ``low``, ``high`` are the range of the form.
+    ``values`` is None where a value of a measure without a range is missing. ``low``, ``high`` are the form's range.
     """
 
     values: NDArray[np.float64] | None
