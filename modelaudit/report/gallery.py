@@ -65,13 +65,12 @@ def read_pictures(record: RunRecord, folder: Path) -> tuple[dict[str, Picture], 
     return found, frozenset(missing)
 
 
-def choose(record: RunRecord, folder: Path, room: int) -> Pictures:
+def choose(record: RunRecord, by_file: dict[str, Picture], missing: frozenset[str], room: int) -> Pictures:
     """The rows whose pictures fit into `room` bytes, each picture counted once.
 
     Left out first: typical and best rows of cases that ended as they should, then those of the others, then worst
     rows of the former, and the worst rows of what failed last.
     """
-    by_file, missing = read_pictures(record, folder)
     ordered = sorted(_rows(record), key=lambda item: _importance(record.cases[item[0][0]], item[1]))
     shown: set[RowKey] = set()
     embedded: set[str] = set()

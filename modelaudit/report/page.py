@@ -89,6 +89,8 @@ def headline(record: RunRecord, words: Words) -> str:
     controls = [case for case in record.cases if case.must_fail]
     said = [_holding(cases, overall_of(record), words), *_endings(cases, words)]
     text = words._("; ").join(said) + words._(".")
+    if record.quick_look is not None:
+        text = words.ngettext("On {n} image only: {text}", "On {n} images only: {text}", record.quick_look, text=text)
     return words._("{first} {second}", first=text, second=_caught(controls, words)) if controls else text
 
 
@@ -111,7 +113,18 @@ def _endings(cases: list[CaseRecord], words: Words) -> list[str]:
         "SKIPPED": words.ngettext("{n} was skipped", "{n} were skipped", n["SKIPPED"]),
         "NOT_RUN": words.ngettext("{n} was not run", "{n} were not run", n["NOT_RUN"]),
     }
-    return [text for name, text in said.items() if n[name]]
+    found = [text for name, text in said.items() if n[name]]
+    if expected := sum(case.outcome == "xfailed" for case in cases):
+        found.append(
+            words.ngettext(
+                "{n} of these is marked as expected to fail (xfail)",
+                "{n} of these are marked as expected to fail (xfail)",
+                expected,
+            )
+        )
+    if warned := sum(case.outcome == "warned" for case in cases):
+        found.append(words.ngettext("{n} of these only warns", "{n} of these only warn", warned))
+    return found
 
 
 def _caught(controls: list[CaseRecord], words: Words) -> str:

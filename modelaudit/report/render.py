@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from ..evidence.record import RunRecord, read_record
 from ..language.errors import ResultsError
-from .gallery import Pictures, choose
+from .gallery import Pictures, choose, read_pictures
 from .page import page_of
 from .words import LANGUAGES, words_of
 
@@ -52,8 +52,9 @@ def render_html(
     environment = _environment(templates_dir, escape=True)
     bare = _document(record, Pictures(frozenset(), {}, frozenset(), 0), language, environment)
     room = budget_bytes - len(bare.encode())
+    by_file, missing = read_pictures(record, folder)
     while True:
-        pictures = choose(record, folder, room)
+        pictures = choose(record, by_file, missing, room)
         text = _document(record, pictures, language, environment)
         over = len(text.encode()) - budget_bytes
         if over <= 0 or not pictures.shown:
@@ -76,8 +77,14 @@ def write_reports(
     budget_bytes: int = DEFAULT_BUDGET,
     templates_dir: Path | None = None,
 ) -> tuple[Path, Path]:
-    """Write ``report.html`` and ``summary.md`` beside the ``run.json`` in `folder`, each whole or not at all."""
+    """Write ``report.html`` and ``summary.md`` beside the ``run.json`` in `folder`, each whole or not at all.
+
+    Raises:
+        ResultsError: no run record there, a template that cannot be rendered, or a folder that cannot be written to.
+    """
     record = read_record(folder)
+    if folder.is_file():
+        folder = folder.parent
     page = render_html(record, folder, language=language, budget_bytes=budget_bytes, templates_dir=templates_dir)
     summary = render_summary(record, language=language, templates_dir=templates_dir)
     return _write(folder / REPORT_NAME, page), _write(folder / SUMMARY_NAME, summary)
@@ -110,20 +117,20 @@ def markdown_code(value: str) -> str:
 
 
 def _document(record: RunRecord, pictures: Pictures, language: str, environment: Environment) -> str:
-    bodies = {}
-    for each in LANGUAGES:
-        page = page_of(record, words_of(each), pictures)
-        bodies[each] = Markup(_render(environment, "page.html.j2", page=page, record=record, **_spoken(each)))
+    pages = {each: page_of(record, words_of(each), pictures) for each in LANGUAGES}
+    bodies = {
+        each: Markup(_render(environment, "page.html.j2", page=page, record=record, **_spoken(each)))
+        for each, page in pages.items()
+    }
     styles = Markup(_render(environment, "report.css", record=record))
     script = Markup(_render(environment, "report.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    titles = {each: page_of(record, words_of(each), pictures).overall.label for each in LANGUAGES}
     return _render(
         environment,
         "report.html.j2",
         record=record,
         bodies=bodies,
-        titles=titles,
+        titles={each: page.overall.label for each, page in pages.items()},
         language=language,
         styles=styles,
         script=script,

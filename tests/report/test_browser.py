@@ -38,7 +38,14 @@ addEventListener("load", function () {{
 
 
 def browse(folder: Path, *arguments: str) -> str:
-    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
+    command = [
+        str(BROWSER),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        f"--user-data-dir={folder / 'profile'}",
+    ]
     found = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120, check=True)
     return found.stdout
 

@@ -82,6 +82,8 @@ def test_a_quick_look_is_marked_at_every_verdict() -> None:
     assert html.count('class="provisional"') == html.count('class="badge ') == 2 * 6
     assert "Quick look: no verdict" in html and "簡易確認：判定なし" in html
     assert "QUICK LOOK" in html
+    assert html.count("is-provisional") == 2 * 6 + 2 * 3 + 2
+    assert headline(run, EN).startswith("On 20 images only: 2 of 2 expectations hold")
     assert render_summary(run).count("(quick look)") == 3
 
 
@@ -129,6 +131,10 @@ def test_an_approximate_rule_is_marked() -> None:
 
 
 def test_an_xfail_is_told_as_one() -> None:
-    view = page(whole([case("a", measure(), ">", 0.9, "FAIL", outcome="xfailed")])).expectations[0]
+    run = whole([passing(), case("a", measure(), ">", 0.9, "FAIL", outcome="xfailed")])
+    assert headline(run, EN).startswith(
+        "1 of 2 expectations holds; 1 does not hold; 1 of these is marked as expected to fail (xfail)."
+    )
+    view = page(run).expectations[1]
     assert view.badge.kind == "fail"
     assert any("xfail" in note for note in view.notes)

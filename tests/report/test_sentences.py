@@ -118,8 +118,8 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         0.1,
         0.25,
         "When the background is replaced by that of an image of another class and then noise is added to the "
-        "background (severity 4 of 5), among the images classified correctly on the original, the prediction changes on 25.0% of "
-        "the images; less than 10% is allowed.",
+        "background (severity 4 of 5), among the images classified correctly on the original, the prediction "
+        "changes on 25.0% of the images; less than 10% is allowed.",
         "背景を別クラスの画像の背景に置き換え、さらに背景にノイズ（5段階中の強度4）を加えた場合、"
         "元画像で正しく分類された画像では、画像の25.0%で予測が変わりました（要求：10%未満）。",
     ),
