@@ -26,7 +26,7 @@ from modelaudit.models import borrowed, layer_named, open_model, spatial_layer
 ASSETS = Path(os.environ.get("MODELAUDIT_ASSETS", Path(__file__).resolve().parents[2].parent / "shared" / "assets"))
 SQUEEZENET = ASSETS / "models" / "squeezenet1_0-imagenet1k.safetensors"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-STEPS = 10
+STEPS = 5
 
 
 class Case:
@@ -110,7 +110,7 @@ def test_gradcam(case: Case) -> None:
 @pytest.mark.skipif(not SQUEEZENET.is_file(), reason=f"{SQUEEZENET} is not there")
 def test_the_default_steps_are_complete_on_a_real_photo() -> None:
     loaded = open_model(f"torchvision:squeezenet1_0?checkpoint={SQUEEZENET}", root=Path())
-    photo = Image.open(ASSETS / "pets" / "images" / "258_samoyed" / "samoyed_14.jpg").convert("RGB").resize((160, 160))
+    photo = Image.open(ASSETS / "pets" / "images" / "258_samoyed" / "samoyed_14.jpg").convert("RGB").resize((112, 112))
     pixels = torchvision.transforms.functional.pil_to_tensor(photo)[None] / 255
     with borrowed(loaded, "cpu") as model, torch.no_grad():
         logits = model(pixels)
