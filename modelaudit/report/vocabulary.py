@@ -67,6 +67,11 @@ METHODS: dict[str, str] = {
     "lrp": "LRP",
 }
 
+TARGETS: dict[str, str] = {
+    "label": N_("the labelled class"),
+    "margin": N_("the margin to the runner-up"),
+}
+
 REGIONS: dict[str, str] = {
     "background": N_("the background"),
     "object": N_("the object"),
@@ -148,17 +153,20 @@ def known(table: dict[str, str], name: str, words: Words) -> str:
 
 def method_text(text: str) -> str:
     """``integrated_gradients(steps=64)`` as *Integrated Gradients (steps=64)*: proper names, alike in all languages."""
-    name, bracket, rest = text.partition("(")
-    return METHODS.get(name, name) + (f" ({rest}" if bracket else "")
+    name = re.match(r"\w*", text)[0]  # type: ignore[index]
+    rest = text[len(name) :]
+    return METHODS.get(name, name) + (f" {rest}" if rest.startswith("(") else rest)
 
 
 def noun_of(node: MeasureNode, words: Words) -> str:
-    """The measure's noun, with its methods: *background dependence (Grad-CAM, Integrated Gradients)*."""
+    """The measure's noun, with its methods and what they explain: *background dependence (Grad-CAM)*."""
     name = node.measure.partition("(")[0]
     noun = words._(MEASURES[name].noun) if name in MEASURES else node.measure
-    if not node.methods:
-        return noun
-    return words._("{noun} ({methods})", noun=noun, methods=", ".join(method_text(text) for text in node.methods))
+    told = [method_text(text) for text in node.methods]
+    if node.target is not None and node.target != "prediction":
+        target = words._(TARGETS[node.target]) if node.target in TARGETS else f"“{node.target}”"
+        told.append(words._("explaining {target}", target=target))
+    return words._("{noun} ({methods})", noun=noun, methods=", ".join(told)) if told else noun
 
 
 def claim_of(node: MeasureNode) -> str | None:

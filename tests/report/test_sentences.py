@@ -10,6 +10,7 @@ from report.sample_record import LIGHTING, ORIGINAL, OTHER_CLASS, case, decision
 from modelaudit.evidence.record import ArithmeticNode, ContextNode, MeasureNode, Node, NumberNode
 from modelaudit.report.plot import plot_of
 from modelaudit.report.sentences import digits_of, sentence, text_of, unit_of
+from modelaudit.report.vocabulary import method_text
 from modelaudit.report.words import digits_for, words_of
 
 EN, JA = words_of("en"), words_of("ja")
@@ -189,6 +190,16 @@ def test_several_methods_are_told_by_their_values() -> None:
     assert sentence(stated, EN) == (
         "The background dependence is 0.310 (Grad-CAM), 0.600 (odd (k=2)); less than 0.40 is allowed."
     )
+
+
+def test_what_a_heat_map_explains_is_told_where_it_is_not_the_prediction() -> None:
+    node = measure("background_dependence", methods=["gradcam(layer='a b')"], target="label")
+    stated = case("a", node, "<", 0.4, "PASS", decision=decision("PASS", 0.3, 0.2, 0.35))
+    assert sentence(stated, EN).startswith(
+        "The background dependence (Grad-CAM (layer='a b'), explaining the labelled class) is 0.300"
+    )
+    assert "説明対象：正解クラス" in sentence(stated, JA)
+    assert method_text("saliency of label") == "Saliency of label"
 
 
 def test_a_value_beside_its_threshold_is_not_rounded_onto_it() -> None:
