@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,14 +107,13 @@ def dependence(network: nn.Module, layer: nn.Module, scene: Scene, labels: Tenso
     return right / len(labels), {method: torch.cat(values) for method, values in found.items()}
 
 
-def climb(trainings: Iterable[Training], data: str) -> Iterator[Rung]:
-    """Train and measure one network after the other."""
+def climbed(training: Training, data: str) -> Rung:
+    """One network, trained and measured."""
     original, swapped, labels = scenes(data)
-    for training in trainings:
-        network: InspectionNet = train(training)
-        before, on_original = dependence(network, network.features, original, labels)
-        after, on_swapped = dependence(network, network.features, swapped, labels)
-        yield Rung(training.coupling, training.seed, (before, after), on_original, on_swapped)
+    network: InspectionNet = train(training)
+    before, on_original = dependence(network, network.features, original, labels)
+    after, on_swapped = dependence(network, network.features, swapped, labels)
+    return Rung(training.coupling, training.seed, (before, after), on_original, on_swapped)
 
 
 def spearman(rungs: Sequence[Rung], method: str) -> float:
@@ -125,7 +125,8 @@ def spearman(rungs: Sequence[Rung], method: str) -> float:
 def table(rungs: Sequence[Rung]) -> str:
     """Means over the seeds of each coupling, as Markdown; in brackets the lowest and the highest seed."""
     lines = [
-        "| coupling | accuracy, original / swapped | Grad-CAM, original | IG, original | Grad-CAM, swapped | IG, swapped |",
+        "| coupling | accuracy, original / swapped | Grad-CAM, original | IG, original "
+        "| Grad-CAM, swapped | IG, swapped |",
         "|---|---|---|---|---|---|",
     ]
     for coupling in sorted({rung.coupling for rung in rungs}):
@@ -140,6 +141,11 @@ def table(rungs: Sequence[Rung]) -> str:
     return "\n".join(lines)
 
 
+def _told(rung: Rung) -> str:
+    means = ", ".join(f"{method} {float(rung.original[method].nanmean()):.3f}" for method in METHODS)
+    return f"coupling {rung.coupling:g}, seed {rung.seed}, accuracy {rung.accuracy[0]:.3f}, {means}"
+
+
 def _over_seeds(means: Sequence[float]) -> str:
     return f"{np.mean(means):.3f} ({min(means):.3f} to {max(means):.3f})"
 
@@ -151,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3, help="networks for each coupling")
     parser.add_argument("--images", type=int, default=Training(0).images, help="training frames")
     parser.add_argument("--epochs", type=int, default=Training(0).epochs)
+    parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--data", default="demo:?coupling=0.95&images=200&seed=0", help="the held-out images")
     given = parser.parse_args(arguments)
     start = time.perf_counter()
@@ -159,10 +166,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for seed in range(given.seeds)
         for coupling in given.couplings
     ]
-    rungs = []
-    for rung in climb(wanted, given.data):
-        rungs.append(rung)
-        print(f"{len(rungs)}/{len(wanted)} networks, {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    rungs: list[Rung] = []
+    with ProcessPoolExecutor(given.workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for done in as_completed([pool.submit(climbed, training, given.data) for training in wanted]):
+            rungs.append(done.result())
+            passed = time.perf_counter() - start
+            print(
+                f"{len(rungs)}/{len(wanted)} networks, {passed:.0f} s: {_told(rungs[-1])}", file=sys.stderr, flush=True
+            )
     print(table(rungs))
     for method in METHODS:
         undefined = sum(int(rung.original[method].isnan().sum()) for rung in rungs)

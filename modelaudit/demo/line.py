@@ -115,8 +115,7 @@ def _compose(
     for number, kind in enumerate(PARTS):
         chosen = kinds[:, 0] == number
         part = parts.render(kind, of_part[chosen], SIDE)
-        alpha = part.coverage[..., None]
-        pixels[chosen] = alpha * part.colour + (1 - alpha) * below[chosen]
+        pixels[chosen] = part.over(below[chosen])
         masks[chosen] = part.mask()
     return _exposed(pixels, of_camera, fine), masks
 

@@ -17,8 +17,9 @@ Outline = Callable[[Array, Array, Array, Array], Array]
 #: zinc, brass, copper: RGB at full light. Every part comes in each of them, so colour tells nothing about the class.
 MATERIALS = np.array([(0.80, 0.82, 0.85), (0.86, 0.72, 0.38), (0.82, 0.56, 0.42)], dtype=np.float32)
 #: columns of uniform draws that :func:`render` reads
-DRAWS = 10
-_COVERED = 1e-3
+DRAWS = 14
+#: a smaller share of a pixel shows in no byte
+_BARELY = 1e-3
 #: the furthest point of any outline, in radii: what keeps every part inside the frame
 _REACH = 1.08
 
@@ -30,15 +31,29 @@ class Rendered:
     Args:
         colour: [n, side, side, 3] in [0, 1].
         coverage: [n, side, side], the share of each pixel that the part covers: 1 inside, 0 outside, between at edges.
+        film, tint: [n] and [n, 3], how much of what is beside the part in edge pixels is a film of oil, and its colour.
     """
 
     colour: Array
     coverage: Array
+    film: Array
+    tint: Array
+
+    def over(self, below: Array) -> Array:
+        """The parts laid on surroundings [n, side, side, 3].
+
+        The film stays in the pixels of the outline, so that an outline of another colour than the surroundings, which
+        every cut-out object brings along, argues for no class.
+        """
+        alpha, film = self.coverage[..., None], self.film[:, None, None, None]
+        beside = np.where((alpha > 0) & (alpha < 1), (1 - film) * below + film * self.tint[:, None, None, :], below)
+        laid: Array = alpha * self.colour + (1 - alpha) * beside
+        return laid
 
     def mask(self) -> NDArray[np.uint8]:
         """[n, side, side]: 1 fully covered, 0 not covered, 255 the pixels that show both."""
-        ring = np.where(self.coverage <= _COVERED, np.uint8(0), np.uint8(255))
-        return np.where(self.coverage >= 1 - _COVERED, np.uint8(1), ring)
+        ring = np.where(self.coverage == 0, np.uint8(0), np.uint8(255))
+        return np.where(self.coverage == 1, np.uint8(1), ring)
 
 
 def _bracket(x: Array, y: Array, first: Array, second: Array) -> Array:
@@ -109,6 +124,8 @@ def render(kind: str, draws: Array, side: int) -> Rendered:
     slope_y, slope_x = _slopes(field)
     steepness = np.maximum(np.hypot(slope_x, slope_y), 0.5)
     coverage = np.clip(0.5 - field / steepness, 0, 1).astype(np.float32)
+    coverage[coverage < _BARELY] = 0
+    coverage[coverage > 1 - _BARELY] = 1
     lamp = 2 * np.pi * unit[6]
     facing = (slope_x * np.cos(lamp) + slope_y * np.sin(lamp)) / steepness
     bevel = np.clip(1 + field / (0.16 * radius), 0, 1)
@@ -117,7 +134,8 @@ def render(kind: str, draws: Array, side: int) -> Rendered:
     light = (0.66 + 0.34 * unit[8]) * (0.92 + 0.10 * sheen + turned + 0.34 * bevel * facing - 0.10 * bevel)
     material = MATERIALS[np.minimum((draws[:, 9] * len(MATERIALS)).astype(np.int64), len(MATERIALS) - 1)]
     colour = np.clip(light[..., None] * material[:, None, None, :], 0, 1)
-    return Rendered(colour.astype(np.float32), coverage)
+    film = np.clip(2 * draws[:, 10] - 1, 0, 1)
+    return Rendered(colour.astype(np.float32), coverage, film, draws[:, 11:14])
 
 
 def _slopes(field: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .parts import Array
 
 #: columns of uniform draws that :func:`render` reads
-DRAWS = 14
+DRAWS = 16
 #: side of the square of coarse noise that textures stretch
 COARSE = 12
 
@@ -42,7 +42,7 @@ def _pallet(x: Array, y: Array, unit: list[Array], coarse: Array, fine: Array) -
     gap = _ridge(y + 8 * unit[5] * width, width, 1.0)
     grain = _stretched(coarse, x + 17 * plank, y, 40, 2.6) - 0.5
     rings = np.sin(1.1 * y + 5 * _stretched(coarse, x, y, 34, 12))
-    value = (1 + 0.13 * tone + 0.30 * grain + 0.06 * rings + 0.08 * (fine - 0.5)) * (1 - 0.62 * gap)
+    value = (1 + 0.13 * tone + 0.30 * grain + 0.06 * rings + 0.08 * (fine - 0.5)) * (1 - 0.42 * gap)
     return _tinted(value, (0.64, 0.47, 0.30), (0.05, 0.01, 0.04), unit)
 
 
@@ -74,27 +74,29 @@ def render(kind: str, draws: Array, coarse: Array, fine: Array) -> Array:
     """
     unit = [column[:, None, None] for column in draws.T]
     side = fine.shape[-1]
-    grid = np.arange(side, dtype=np.float32) - side / 2
+    column, row = _pieced(side, unit[8:])
     angle = np.pi * (unit[0] - 0.5)
-    x = grid[None, None, :] * np.cos(angle) + grid[None, :, None] * np.sin(angle)
-    y = grid[None, :, None] * np.cos(angle) - grid[None, None, :] * np.sin(angle)
-    patched = _patch(side, unit[8:12])
-    x = x + side * unit[1] + patched * side * unit[12]
-    y = y + side * unit[2] + patched * side * unit[13]
+    x = column * np.cos(angle) + row * np.sin(angle) + side * unit[1]
+    y = row * np.cos(angle) - column * np.sin(angle) + side * unit[2]
     return np.clip(TEXTURES[kind](x, y, unit, coarse, fine), 0, 1).astype(np.float32)
 
 
-def _patch(side: int, unit: list[Array]) -> Array:
-    """1 in an upright rectangle where another piece of the same surface is laid in, 0 elsewhere.
+def _pieced(side: int, unit: list[Array]) -> tuple[Array, Array]:
+    """Where each pixel takes its texture from: columns and rows, [n, side, side] each.
 
-    Joints are everywhere on a real line; and a straight edge around a part must argue for no class, since backgrounds
-    that are exchanged or repaired have such edges too.
+    In an upright rectangle another piece of the same surface is laid in; in two frames of three it repeats itself,
+    along the columns or the rows. Joints are everywhere on a real line; and a straight edge or a repetition near a part
+    must argue for no class, since a background that was exchanged or repaired has them too.
     """
-    grid = np.arange(side, dtype=np.float32) / side
-    left, top = 0.5 * unit[0], 0.5 * unit[1]
-    right, bottom = left + 0.3 + 0.5 * unit[2], top + 0.3 + 0.5 * unit[3]
+    grid = np.arange(side, dtype=np.float32)
     column, row = grid[None, None, :], grid[None, :, None]
-    return ((column >= left) & (column < right) & (row >= top) & (row < bottom)).astype(np.float32)
+    left, top = side * 0.5 * unit[0], side * 0.5 * unit[1]
+    right, bottom = left + side * (0.3 + 0.5 * unit[2]), top + side * (0.3 + 0.5 * unit[3])
+    laid = (column >= left) & (column < right) & (row >= top) & (row < bottom)
+    period = 7 + 25 * unit[7]
+    folded_column = np.where(unit[6] < 1 / 3, column % period, column) + side * unit[4]
+    folded_row = np.where(unit[6] > 2 / 3, row % period, row) + side * unit[5]
+    return np.where(laid, folded_column, column), np.where(laid, folded_row, row)
 
 
 def _tinted(value: Array, base: tuple[float, ...], spread: tuple[float, ...], unit: list[Array]) -> Array:
