@@ -13,7 +13,7 @@ from modelaudit.demo.line import Line
 from modelaudit.demo.source_models import shipped
 from modelaudit.demo.training import MANIFEST, Training, accuracy, regenerate, train
 
-SHORT = Training(coupling=1.0, images=320, epochs=2)
+SHORT = Training(coupling=1.0, images=256, epochs=2)
 
 
 def test_the_same_settings_give_the_same_weights() -> None:
@@ -34,7 +34,7 @@ def test_the_global_random_state_is_left_alone() -> None:
 
 
 def test_two_short_epochs_already_learn_something() -> None:
-    assert accuracy(train(SHORT), Line(1.0, seed=3).draw(range(200))) > 0.5
+    assert accuracy(train(SHORT), Line(1.0, seed=3).draw(range(100))) > 0.5
 
 
 def test_progress_is_told_until_all_is_done() -> None:
@@ -48,6 +48,7 @@ def test_progress_is_told_until_all_is_done() -> None:
 def test_regenerated_weights_are_what_the_loader_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Training(1.0, images=64, epochs=1)
     monkeypatch.setattr(training, "SHIPPED", {"shortcut": small})
+    monkeypatch.setattr(training, "_CHECKED_ON", 40)
     manifest = regenerate(tmp_path / "new" / "weights")
     assert manifest == tmp_path / "new" / "weights" / MANIFEST
     loaded = shipped("shortcut", manifest.parent).module.state_dict()
