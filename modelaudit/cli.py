@@ -61,8 +61,18 @@ def _report(given: argparse.Namespace) -> int:
 
 
 def _train(given: argparse.Namespace) -> int:
-    from .demo.training import WEIGHTS, regenerate
+    from tqdm import tqdm
 
-    for path in regenerate(given.into or WEIGHTS, progress=lambda text: print(text, flush=True)):
-        print(path)
+    from .demo.source_models import WEIGHTS
+    from .demo.training import regenerate
+
+    with tqdm(unit="step", file=sys.stderr) as bar:
+
+        def show(name: str, done: int, total: int) -> None:
+            bar.set_description(f"training {name}", refresh=False)
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        manifest = regenerate(given.into or WEIGHTS, show)
+    print(manifest)
     return 0

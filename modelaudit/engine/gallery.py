@@ -15,7 +15,7 @@ import numpy as np
 from .measured import Picture, Row
 from .plan import PlannedCase
 
-ROWS = 3
+WORST, TYPICAL, BEST = 3, 2, 2
 _TYPICAL_POOL = 16
 Draw = Callable[[], list[tuple[Picture, bytes]]]
 Rank = Literal["worst", "typical", "best"]
@@ -50,8 +50,8 @@ class Gallery:
         badness = value if self.case.asked.expectation.wants_low else -value
         candidate = _Kept(badness, hashlib.sha256(sample.encode()).hexdigest(), sample, label, value, [])
         entered = [
-            _enter(self._worst, ROWS, candidate, sign=-1.0),
-            _enter(self._best, ROWS, candidate, sign=1.0),
+            _enter(self._worst, WORST, candidate, sign=-1.0),
+            _enter(self._best, BEST, candidate, sign=1.0),
             _enter(self._typical, _TYPICAL_POOL, candidate, sign=0.0),
         ]
         if any(entered):
@@ -68,7 +68,7 @@ class Gallery:
         for kept in self._best:
             chosen.setdefault(kept.sample, ("best", kept))
         near = sorted(self._typical, key=lambda kept: (abs(kept.value - middle), kept.order))
-        for kept in [kept for kept in near if kept.sample not in chosen][:ROWS]:
+        for kept in [kept for kept in near if kept.sample not in chosen][:TYPICAL]:
             chosen[kept.sample] = ("typical", kept)
         ranks: dict[Rank, int] = {"worst": 0, "typical": 1, "best": 2}
         ordered = sorted(chosen.values(), key=lambda pair: (ranks[pair[0]], -pair[1].badness, pair[1].order))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
 
 from .errors import AuditError, nearest
 
@@ -27,12 +26,19 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """Split at the first ``:`` and the last ``?``; a text without a scheme has scheme ''.
+    """Split at the first ``:`` and the first ``?``; a text without a scheme has scheme ''.
+
+    Options are taken as they stand: nothing is unquoted, so a path may hold ``+`` and ``%``.
 
     A Windows drive letter is no scheme: a scheme has at least two characters.
     """
-    body, _, query = text.partition("?") if "?" in text else (text, "", "")
+    body, _, query = text.partition("?")
     scheme, colon, rest = body.partition(":")
     if not colon or len(scheme) < 2 or not scheme.replace("_", "").replace("-", "").isalnum():
         scheme, rest = "", body
-    return Reference(scheme, rest, dict(parse_qsl(query, keep_blank_values=True)), text)
+    return Reference(scheme, rest, _options(query), text)
+
+
+def _options(query: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    return {key: value for key, _, value in pairs}

@@ -14,6 +14,7 @@ from modelaudit.language.reference import parse_reference
         ("demo:?coupling=0.95&seed=3", "demo", "", {"coupling": "0.95", "seed": "3"}),
         ("torchvision:resnet50@IMAGENET1K_V2", "torchvision", "resnet50@IMAGENET1K_V2", {}),
         ("torchvision:resnet18?checkpoint=a/b c.pt", "torchvision", "resnet18", {"checkpoint": "a/b c.pt"}),
+        ("torchvision:resnet18?checkpoint=a+b%20c.pt", "torchvision", "resnet18", {"checkpoint": "a+b%20c.pt"}),
         ("models/net.py:build", "", "models/net.py:build", {}),
         ("C:/data/x", "", "C:/data/x", {}),
         ("data/plain", "", "data/plain", {}),
