@@ -5,6 +5,7 @@ surroundings of its own. Both classify that line nearly perfectly; only one of t
 """
 
 import torch
+
 from modelaudit import Audit
 from modelaudit.contexts import lighting, swap_background
 from modelaudit.measures import accuracy, background_dependence, flip_rate

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..contexts import exempt
@@ -36,16 +35,15 @@ def measure(group: Group, settings: Settings, progress: Progress) -> Measured:
     What cannot be measured at all (data that cannot be opened, a model that cannot be loaded, a context that has no
     meaning on these data) is a failure with its message, and takes down only the cases that need it.
     """
-    torch.manual_seed(0)  # nothing draws from the global generator; should a third-party context do, it repeats
     passes = Passes()
     try:
+        device = settings.resolved_device()
         data = open_data(group.reference, root=settings.root)
     except AuditError as error:
         return _failed(group, str(error), passes)
     seed = settings.seed if group.seed is None else group.seed
     chosen = limited(data.samples, settings.limit, seed)
     failures: dict[str, str] = {}
-    device = settings.resolved_device()
     with contextlib.ExitStack() as stack:
         stage = stack.enter_context(Stage(data.samples, seed=seed, device=device, passes=passes))
         models = _open_models(group, data, settings, passes, failures, stack)

@@ -22,7 +22,7 @@ def provenance(*, root: Path, device: str, seed: int, micro_batch: int) -> Prove
         versions={"python": platform.python_version(), **_versions()},
         platform=f"{platform.system()} {platform.machine()}",
         device=device,
-        device_name=torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine(),
+        device_name=_device_name(device),
         precision="float32",
         threads=torch.get_num_threads(),
         micro_batch=micro_batch,
@@ -30,6 +30,14 @@ def provenance(*, root: Path, device: str, seed: int, micro_batch: int) -> Prove
         git_commit=commit,
         git_dirty=None if changes is None else bool(changes),
     )
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    if device.startswith("cuda") and torch.cuda.is_available():
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
 
 
 def _versions() -> dict[str, str]:

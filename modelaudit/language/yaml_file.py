@@ -198,7 +198,7 @@ def _refuse_aliases(path: Path, text: str) -> None:
     """A few nested aliases expand to gigabytes; an audit file needs none."""
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 1
             raise AuditFileError(f"{path}:{line}: the alias *{event.anchor} is not read; write the value out")
 
 

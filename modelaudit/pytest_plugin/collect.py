@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
+from _pytest.outcomes import Failed
 
 from ..language.audit import AuditCase, created_in
 from ..language.errors import AuditFileError
@@ -24,7 +25,7 @@ class AuditFailed(Exception):
     """An audit case did not end as it must; the text is the paragraph that its item prints."""
 
 
-class AuditErrored(pytest.fail.Exception):
+class AuditErrored(Failed):
     """An audit case could not be measured or decided; raised in setup, so that pytest counts an error."""
 
     def __init__(self, text: str) -> None:

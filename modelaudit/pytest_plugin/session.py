@@ -75,7 +75,8 @@ class AuditSession:
 
     def annotate(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Let the report carry the case, so that it reaches the process that writes the record."""
-        if item.nodeid not in self.declared or report.when == "teardown":
+        settled = report.when == "call" or (report.when == "setup" and not report.passed)
+        if item.nodeid not in self.declared or not settled:
             return
         record = self.decided.get(item.nodeid, self.declared[item.nodeid])
         report.__dict__ |= {"modelaudit": record.model_dump_json(), "modelaudit_verdict": record.verdict}

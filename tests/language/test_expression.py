@@ -40,7 +40,7 @@ def test_an_expectation_has_no_truth_value() -> None:
 
 
 def test_chaining_is_an_error() -> None:
-    with pytest.raises(ExpressionError, match="two expectations|no truth value"):
+    with pytest.raises(ExpressionError, match=r"two expectations|no truth value"):
         0.1 < accuracy < 0.4  # noqa: B015
 
 

@@ -5,8 +5,8 @@ import ast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from language.expressions import contexts, expectations
+
 from modelaudit.attribution import integrated_gradients
 from modelaudit.contexts import lighting, swap_background
 from modelaudit.language import (
