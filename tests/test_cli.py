@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from report.sample_record import record
 
 from modelaudit.cli import main
 from modelaudit.demo.source_models import WEIGHTS
-from report.sample_record import sample_run
+from modelaudit.evidence.record import write_record
 
 
 def test_schema_prints_the_json_schema_of_yaml_audits(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,9 +18,9 @@ def test_schema_prints_the_json_schema_of_yaml_audits(capsys: pytest.CaptureFixt
 
 
 def test_report_writes_the_reports_of_a_run_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = sample_run(tmp_path / "run")
-    for name in ("report.html", "summary.md"):
-        (folder / name).unlink(missing_ok=True)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_record(record(folder), folder)
     assert main(["report", str(folder)]) == 0
     assert (folder / "report.html").stat().st_size > 1000
     assert "report.html" in capsys.readouterr().out
