@@ -62,7 +62,7 @@ class Lending:
         """The first donor in rank that can be decoded and has a background to lend."""
         for donor in pool.ranked(sample, rule):
             asked = (donor.id, preprocessing.geometry(), context)
-            if donor.id in self._unusable or asked in self._refused:
+            if donor.mask is None or donor.id in self._unusable or asked in self._refused:
                 continue
             scene = self._scene(donor, preprocessing)
             if scene is not None and bool(can_lend(context, scene).all()):
