@@ -150,7 +150,7 @@ class Audit:
         )
         self.cases.append(case)
         if origin is not None:
-            _created.setdefault(id(origin.f_globals), []).append(case)
+            _created.setdefault(id(origin.f_globals), (origin.f_globals, []))[1].append(case)
         return case
 
 
@@ -168,13 +168,13 @@ class _Replayed:
 
 
 #: every case by the namespace of the module at whose top level it was stated, so that a collector can see which ones
-#: have lost their name
-_created: dict[int, list[AuditCase]] = {}
+#: have lost their name; the namespace is kept too, or another one could come to have its id
+_created: dict[int, tuple[dict[str, Any], list[AuditCase]]] = {}
 
 
 def created_in(namespace: Mapping[str, Any]) -> list[AuditCase]:
     """The cases stated while the module with that namespace was executed, in order."""
-    return list(_created.get(id(namespace), ()))
+    return list(_created[id(namespace)][1]) if id(namespace) in _created else []
 
 
 def of_model(expectation: Expectation, name: str) -> Expectation:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .options import add_options
+from .options import add_options, read_options
 
 if TYPE_CHECKING:
     from .session import AuditSession
@@ -40,14 +40,21 @@ def _existing(config: pytest.Config) -> AuditSession | None:
 
 
 class _Reports:
-    """Listens to reports, also those that come from the workers of pytest-xdist; that hook is not given the config."""
+    """Listens to reports, also those that come from the workers of pytest-xdist; that hook is not given the config.
+
+    It comes last, when pytest's JUnit log has made its entry of the report.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
+    @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if hasattr(report, "modelaudit"):
-            audit_session(self._config).note(report)
+            from .junit import type_failure
+
+            record = audit_session(self._config).note(report)
+            type_failure(self._config, report, record)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    read_options(config)  # a wrong value is a usage error, before anything is collected
     # a hook of our own that collected these files beside pytest's would make an explicit node id run twice
     config.addinivalue_line("python_files", PYTHON_PATTERN)
     config.pluginmanager.register(_Reports(config), "modelaudit-reports")

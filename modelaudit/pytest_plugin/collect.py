@@ -32,6 +32,9 @@ class AuditErrored(Failed):
         super().__init__(text, pytrace=False)
 
 
+AuditErrored.__module__ = "builtins"  # as pytest does with its own outcomes: the summary prints no module
+
+
 class AuditItem(pytest.Item):
     """One expectation on one audit, with its model resolved."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..evidence.folder import new_run_id
+from ..language.errors import ResultsError
 from .options import read_options
 
 if TYPE_CHECKING:
@@ -81,15 +82,15 @@ class AuditSession:
         record = self.decided.get(item.nodeid, self.declared[item.nodeid])
         report.__dict__ |= {"modelaudit": record.model_dump_json(), "modelaudit_verdict": record.verdict}
 
-    def note(self, report: pytest.TestReport) -> None:
-        """A case's report: from this process, or from a worker."""
+    def note(self, report: pytest.TestReport) -> CaseRecord:
+        """The case that a report carries, from this process or from a worker, with its outcome."""
         from ..evidence.record import CaseRecord
         from .outcome import outcome_of
 
         record = CaseRecord.model_validate_json(report.__dict__["modelaudit"])
         outcome = outcome_of(report, record)
         if outcome is None:
-            return
+            return record
         changes: dict[str, Any] = {"outcome": outcome, "duration_s": round(report.duration, 3)}
         if outcome == "skipped" and record.verdict == "NOT_RUN":
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
@@ -97,6 +98,7 @@ class AuditSession:
         elif outcome == "error" and record.verdict != "ERROR":
             changes |= {"verdict": "ERROR", "reason": None, "message": str(report.longrepr)}
         self.decided[record.id] = record.model_copy(update=changes)
+        return self.decided[record.id]
 
     def adopt(self, found: dict[str, Any]) -> None:
         """What a worker collected."""
@@ -119,13 +121,21 @@ class AuditSession:
             return
         if not self.selected or not self.started:
             return
-        measured = any(record.verdict in ("PASS", "FAIL", "INCONCLUSIVE") for record in self.decided.values())
-        if not measured and int(session.exitstatus) == pytest.ExitCode.OK:
-            self.complaint = _NOTHING_MEASURED
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         from .writing import write_run
 
-        self.record = write_run(self, int(session.exitstatus))
+        measured = any(record.verdict in ("PASS", "FAIL", "INCONCLUSIVE") for record in self.decided.values())
+        if not measured:
+            self._complain(session, _NOTHING_MEASURED)
+        try:
+            self.record = write_run(self, int(session.exitstatus))
+        except (OSError, ResultsError) as error:
+            self._complain(session, f"the record could not be written ({error}); choose another --audit-results")
+
+    def _complain(self, session: pytest.Session, complaint: str) -> None:
+        """Say what is wrong with the whole run, which then does not exit 0."""
+        self.complaint = f"{self.complaint}; {complaint}" if self.complaint else complaint
+        if int(session.exitstatus) == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def paragraph(self, record: CaseRecord) -> str:
         """What a failed item prints."""
@@ -148,7 +158,7 @@ class AuditSession:
             from ..engine.run import Run
             from ..engine.settings import Settings
 
-            quiet = self.is_worker or self.config.option.verbose < 0
+            quiet = self.is_worker or self.config.getoption("verbose", 0) < 0
             settings = Settings(
                 root=self.config.rootpath,
                 folder=self.folder,

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord
+from ..language.reasons import Missing
 
 if TYPE_CHECKING:
     from .session import AuditSession
@@ -37,6 +38,8 @@ def summarise(terminal: Any, state: AuditSession) -> None:
         if report.failed:
             terminal.write_sep("_", report.head_line or report.nodeid)
             terminal.write_line(str(report.longrepr))
+    if state.complaint:
+        terminal.write_line(f"error: {state.complaint}; the run did not succeed", red=True)
     record = state.record
     if record is None:
         return
@@ -51,8 +54,6 @@ def summarise(terminal: Any, state: AuditSession) -> None:
         terminal.write_line(f"quick look at {record.quick_look} images: decides nothing")
     if record.partial:
         terminal.write_line(f"partial: {record.partial_because}")
-    if state.complaint:
-        terminal.write_line(f"error: {state.complaint}; the run did not succeed", red=True)
     terminal.write_line(f"report: {state.report_path}")
 
 
@@ -71,6 +72,7 @@ def _found(record: CaseRecord, decision: DecisionRecord, threshold: str) -> list
     for part in decision.parts:
         lines.append(f"    by {part.method}: {part.verdict}, {_interval(part)}")
     lines.append(f"  {_counts(decision.counts)}")
+    lines += [f"    {reason}: {Missing(reason).advice}" for reason in decision.counts.by_reason]
     if decision.more_images is not None:
         lines.append(
             f"  about {decision.more_images} more images would probably settle it (a fresh set, not this one twice)"

@@ -37,7 +37,9 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
     cases += [record for name, record in state.decided.items() if name not in state.declared]
     not_run = [case for case in cases if case.verdict == "NOT_RUN"]
     interrupted = exit_status == pytest.ExitCode.INTERRUPTED
-    because = _because(len(not_run), len(cases), interrupted=interrupted)
+    # --lf does not even collect the files in which nothing failed, so what they declare is not known
+    last_failed = bool(state.config.getoption("lf", False))
+    because = _because(len(not_run), len(cases), interrupted=interrupted, last_failed=last_failed)
     settings = Settings(state.config.rootpath, state.folder, state.options.device, state.options.seed)
     return RunRecord(
         id=state.run_id,
@@ -63,9 +65,11 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
     )
 
 
-def _because(not_run: int, declared: int, *, interrupted: bool) -> str | None:
+def _because(not_run: int, declared: int, *, interrupted: bool, last_failed: bool) -> str | None:
     if interrupted:
         return f"the run was interrupted; {not_run} of {declared} declared expectations were not run"
     if not_run:
         return f"{not_run} of {declared} declared expectations were not run (selected out, or stopped before)"
+    if last_failed:
+        return "--lf runs what failed last, and passes over the files in which nothing did"
     return None

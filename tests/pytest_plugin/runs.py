@@ -1,0 +1,73 @@
+"""Sessions of pytest on audits that a test writes."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import shutil
+import textwrap
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import torch
+
+import modelaudit
+from modelaudit.evidence.record import CaseRecord, RunRecord, read_record
+
+HEADER = """
+from line import *
+from modelaudit import Audit
+from modelaudit.attribution import *
+from modelaudit.contexts import *
+from modelaudit.measures import *
+"""
+
+torch.set_num_threads(1)
+# a session inside this process gives back what it imported; what is loaded before stays, and is loaded once
+for room in pkgutil.walk_packages(modelaudit.__path__, "modelaudit."):
+    if not room.name.endswith("__main__"):
+        importlib.import_module(room.name)
+
+
+class Line:
+    """A folder with audits, and the sessions that are run in it."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        self.path = pytester.path
+        shutil.copy(Path(__file__).with_name("line.py"), self.path / "line.py")
+        pytester.syspathinsert(self.path)
+
+    def write(self, name: str, text: str) -> Path:
+        """A file of any kind."""
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text), encoding="utf-8")
+        return file
+
+    def audit(self, body: str, name: str = "audit_line.py") -> Path:
+        """An audit file: the imports, and `body`."""
+        return self.write(name, HEADER + textwrap.dedent(body))
+
+    def run(self, *args: str) -> pytest.RunResult:
+        """A session inside this process."""
+        return self.pytester.runpytest_inprocess(*args)
+
+    def apart(self, *args: str) -> pytest.RunResult:
+        """A session in a process of its own."""
+        return self.pytester.runpytest_subprocess(*args, timeout=120)
+
+    def record(self, results: str = "audit-results") -> RunRecord:
+        """The record of the latest run."""
+        return read_record(self.path / results / "latest")
+
+    def cases(self) -> dict[str, CaseRecord]:
+        """The cases of the latest run by name."""
+        return {case.name: case for case in self.record().cases}
+
+    def junit(self, *args: str) -> dict[str, ElementTree.Element]:
+        """The test cases of a session's JUnit file by name."""
+        self.run("--junitxml=junit.xml", *args)
+        tree = ElementTree.parse(self.path / "junit.xml")
+        return {case.attrib["name"]: case for case in tree.iter("testcase")}
