@@ -22,7 +22,7 @@ from .galleries import Galleries
 from .measured import ColumnData, DataFacts, LayerFacts, Measured, ModelFacts, Passes, SampleFacts
 from .models import RunningModel
 from .pictures import store
-from .plan import ColumnAsk, Group, MapAsk, PassAsk, original_context
+from .plan import ColumnAsk, Group, PassAsk, original_context
 from .progress import Progress
 from .reading import ChunkValues, read_pass, what_went_wrong
 from .scenes import Chunk, Stage
@@ -47,7 +47,8 @@ def measure(group: Group, settings: Settings, progress: Progress) -> Measured:
     with contextlib.ExitStack() as stack:
         stage = stack.enter_context(Stage(data.samples, seed=seed, device=device, passes=passes))
         models = _open_models(group, data, settings, passes, failures, stack)
-        run = _Run(group, chosen, stage, models, failures)
+        labels = frozenset(str(sample.label) for sample in data.samples)
+        run = _Run(group, chosen, labels, stage, models, failures)
         with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
             for first in range(0, len(chosen), settings.resolved_micro_batch()):
                 part = chosen[first : first + settings.resolved_micro_batch()]
@@ -93,6 +94,7 @@ class _Run:
         self,
         group: Group,
         samples: Sequence[Sample],
+        labels: frozenset[str],
         stage: Stage,
         models: Mapping[str, RunningModel],
         failures: dict[str, str],
@@ -108,7 +110,7 @@ class _Run:
             for column in ask.columns
         }
         self.areas = {key: np.full(len(samples), np.nan) for key in models}
-        self.galleries = Galleries(group, models, frozenset(str(sample.label) for sample in samples))
+        self.galleries = Galleries(group, models, labels)
         self._changed: dict[tuple[str, str], tuple[int, int]] = {}
 
     def step(self, samples: Sequence[Sample], first: int) -> None:
@@ -153,10 +155,10 @@ class _Run:
             self.areas[ask.model][list(chunk.positions)] = found.areas
         if not exempt(ask.context):
             tried, changed = self._changed.get((ask.model, str(ask.context)), (0, 0))
-            possible = ~shown.impossible & ~shown.without_mask
+            asked = ~shown.without_mask  # what is impossible on every image changes none of them either
             self._changed[ask.model, str(ask.context)] = (
-                tried + int(possible.sum()),
-                changed + int((shown.changed & possible).sum()),
+                tried + int(asked.sum()),
+                changed + int((shown.changed & asked & ~shown.impossible).sum()),
             )
         for key, (values, missing) in found.columns.items():
             column = self.columns[ask.model, key]
@@ -171,12 +173,11 @@ class _Run:
         for column in self.columns.values():
             column.missing[at] = reason
 
-    def _give_up(self, ask: PassAsk, failed: Mapping[MapAsk, str]) -> None:
-        """Ask no more for attributions that cannot be computed; the rest of the pass goes on."""
+    def _give_up(self, ask: PassAsk, failed: Mapping[str, str]) -> None:
+        """Ask no more for columns that cannot be computed; the rest of the pass goes on."""
         if failed:
-            lost = [column for column in ask.columns if column.map in failed]
-            self.failures.update({f"{ask.model}|{one.key}": failed[one.map] for one in lost if one.map is not None})
-            kept = tuple(column for column in ask.columns if column not in lost)
+            self.failures.update({f"{ask.model}|{key}": message for key, message in failed.items()})
+            kept = tuple(column for column in ask.columns if column.key not in failed)
             self.passes[self.passes.index(ask)] = replace(ask, columns=kept)
 
     def _fail(self, ask: PassAsk, message: str) -> None:
@@ -215,8 +216,8 @@ def _open_models(
                 mapping=group.labels,
             )
             stack.enter_context(borrowed(loaded, device))
-        except AuditError as error:
-            failures[f"model:{key}"] = str(error)
+        except Exception as error:  # whatever a third party's source raises: the other models go on
+            failures[f"model:{key}"] = what_went_wrong(error)
             continue
         models[key] = RunningModel(loaded, device, indices, batch, passes)
     return models
@@ -241,6 +242,7 @@ def _data_facts(group: Group, data: DataSet, stage: Stage) -> DataFacts:
         key=group.key,
         reference=reference,
         available=len(data.samples),
+        labels=sorted({str(sample.label) for sample in data.samples}),
         mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
         fingerprint=fingerprint(stage.digests),
         notes=list(data.notes),

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..language.errors import AuditError
 from ..language.expression import Arithmetic, Expression, Measure, Number
 from ..language.spec import Context
 from .facts import Facts, membership
@@ -39,7 +40,10 @@ class Galleries:
             case = gallery.case
             if not all(at in read and columns <= read[at].columns.keys() for at, columns in _needs_of(case)):
                 continue
-            found = per_image(case.asked.expectation.expression, partial(self._leaf, case, chunk, read))
+            try:
+                found = per_image(case.asked.expectation.expression, partial(self._leaf, case, chunk, read))
+            except AuditError:  # a stratum of no known class, say: the decision says so, of this case alone
+                continue
             values = np.broadcast_to(found, (len(chunk.samples),))
             for row in np.flatnonzero(~np.isnan(values)).tolist():
                 sample = chunk.samples[row]

@@ -48,7 +48,7 @@ class Gallery:
         """Consider one image with a defined value."""
         self._values.append(value)
         badness = value if self.case.asked.expectation.wants_low else -value
-        candidate = _Kept(badness, hashlib.sha256(sample.encode()).hexdigest(), sample, label, value, [])
+        candidate = _Kept(badness, tie_break(sample), sample, label, value, [])
         entered = [
             _enter(self._worst, WORST, candidate, sign=-1.0),
             _enter(self._best, BEST, candidate, sign=1.0),
@@ -73,6 +73,11 @@ class Gallery:
         ranks: dict[Rank, int] = {"worst": 0, "typical": 1, "best": 2}
         ordered = sorted(chosen.values(), key=lambda pair: (ranks[pair[0]], -pair[1].badness, pair[1].order))
         return [_row(rank, kept, store) for rank, kept in ordered]
+
+
+def tie_break(sample: str) -> str:
+    """What orders images of equal value: nothing that has to do with their place in the data."""
+    return hashlib.sha256(sample.encode()).hexdigest()
 
 
 def _row(rank: Rank, kept: _Kept, store: Callable[[bytes], str]) -> Row:

@@ -79,11 +79,12 @@ class ColumnData(_Plain):
 
 
 class DataFacts(_Plain):
-    """A data set as it was read."""
+    """A data set as it was read; `labels` are those of all its samples, whatever the run's limit is."""
 
     key: str
     reference: str
     available: int
+    labels: list[str]
     mask_kinds: dict[str, int]
     fingerprint: str | None
     notes: list[str]

@@ -19,6 +19,7 @@ from ..language.expression import Expectation, Measure
 from ..language.sample import Preprocessing
 from ..language.spec import Context, MeasureSpec, Method, as_context
 from ..language.strata import Both, Correct, Misclassified, Stratum
+from ..models import runs_code
 
 
 @dataclass(frozen=True)
@@ -182,10 +183,11 @@ class _Planner:
         preprocessing = audit.option_of("preprocessing", chosen)
         classes = audit.option_of("classes", chosen)
         classes = None if classes is None else tuple(str(part) for part in classes)
-        identity = ("model", _identity(reference), preprocessing, classes, audit.allow_code)
+        allow_code = audit.allow_code and runs_code(reference)
+        identity = ("model", _identity(reference), preprocessing, classes, allow_code)
         text = reference if isinstance(reference, str) else chosen if name is not None else type(reference).__name__
         key = self._key(identity, text)
-        group["models"].setdefault(key, ModelAsk(key, reference, preprocessing, classes, audit.allow_code))
+        group["models"].setdefault(key, ModelAsk(key, reference, preprocessing, classes, allow_code))
         return key
 
     def _measure(self, measure: Measure, model: str, group: dict[str, Any]) -> None:

@@ -28,8 +28,8 @@ Values = tuple[NDArray[np.float64], Mapping[int, Missing]]
 class ChunkValues:
     """What one pass found on one chunk: values by column with their missing rows, and what galleries draw from.
 
-    ``areas`` [n] is the object's share of the valid pixels, NaN without a mask. ``failed``: attributions that could not
-    be computed at all, with what went wrong; their columns are left out.
+    ``areas`` [n] is the object's share of the valid pixels, NaN without a mask. ``failed``: columns that could not be
+    computed at all, by key, with what went wrong; they are left out of `columns`.
     """
 
     shown: Shown
@@ -37,7 +37,7 @@ class ChunkValues:
     maps: Mapping[MapAsk, Explained]
     columns: Mapping[str, Values]
     areas: NDArray[np.float64]
-    failed: Mapping[MapAsk, str]
+    failed: Mapping[str, str]
 
 
 def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> ChunkValues:
@@ -46,11 +46,12 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
     logits = model.logits(shown.pixels)
     if ask.context == original_context():
         model.original = logits
-    maps, failed = _explained(ask, model, shown, logits, labels)
+    maps, lost = _explained(ask, model, shown, logits, labels)
+    failed = {column.key: lost[column.map] for column in ask.columns if column.map in lost}
     bare = torch.tensor([found.mask is None for found in chunk.decoded], device=shown.pixels.device)
     pass_wide = _pass_wide(ask, shown)
     columns: dict[str, Values] = {}
-    for column in [column for column in ask.columns if column.map not in failed]:
+    for column in [column for column in ask.columns if column.key not in failed]:
         seen = Seen(
             logits,
             labels,
@@ -58,7 +59,10 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
             maps[column.map].values if column.map is not None else None,
             shown.mask,
         )
-        columns[column.key] = _read(column, model, seen, [*pass_wide, *_own(column, bare, logits, maps)])
+        try:
+            columns[column.key] = _read(column, model, seen, [*pass_wide, *_own(column, bare, logits, maps)])
+        except Exception as error:  # one measure's failure is not the others'
+            failed[column.key] = what_went_wrong(error)
     return ChunkValues(shown, logits, maps, columns, _areas(shown.mask, bare), failed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ..language.reasons import Missing
 from ..statistics import Decision, Reason, Verdict, decide
 from .execute import measure
 from .galleries import per_image
+from .gallery import tie_break
 from .measured import Measured, Row
 from .plan import Asked, Group, PlannedCase, plan, single_method
 from .progress import Progress
@@ -86,19 +87,28 @@ class Run:
 
     def _shared(self, group: Group) -> Measured:
         folder = self.settings.folder / MEASURED_FOLDER
-        file = folder / f"{group.digest}.json"
-        try:
+        file, lock = folder / f"{group.digest}.json", FileLock(folder / f"{group.digest}.lock")
+        with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / f"{group.digest}.lock"):
-                if file.exists():
-                    return Measured.model_validate_json(file.read_text(encoding="utf-8"))
+            lock.acquire()
+        try:
+            if not file.exists():
                 measured = measure(group, self.settings, self._progress)
-                draft = file.with_suffix(".part")
-                draft.write_text(measured.model_dump_json(), encoding="utf-8")
-                draft.replace(file)
-                return measured
-        except OSError as error:
-            raise ResultsError(f"{folder}: cannot be written ({error}); choose another --audit-results") from error
+                with _writing(folder):
+                    draft = file.with_suffix(".part")
+                    draft.write_text(measured.model_dump_json(), encoding="utf-8")
+                    draft.replace(file)
+            return Measured.model_validate_json(file.read_text(encoding="utf-8"))
+        finally:
+            lock.release()
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ResultsError(f"{folder}: cannot be written ({error}); choose another --audit-results") from error
 
 
 def read_measured(folder: Path) -> list[Measured]:
@@ -173,7 +183,8 @@ def _worst(case: PlannedCase, table: CaseTable, measured: Measured) -> tuple[Ran
     values = np.broadcast_to(per_image(expectation.expression, leaf), inside.shape)
     ids = [sample.id for sample in measured.samples]
     absent = [RankedImage(ids[at], None, missing[at].value) for at in sorted(missing) if inside[at]]
-    badness = np.where(inside, values if expectation.wants_low else -values, np.nan)
-    order = [at for at in np.argsort(-badness, kind="stable").tolist() if not np.isnan(badness[at])]
-    ranked = [RankedImage(ids[at], float(values[at])) for at in order if at not in missing]
-    return (*absent[:_WORST_NAMED], *ranked[:_WORST_NAMED])
+    known = [at for at in np.flatnonzero(inside & ~np.isnan(values)).tolist() if at not in missing]
+    sign = -1.0 if expectation.wants_low else 1.0
+    known.sort(key=lambda at: (sign * values[at], tie_break(ids[at])))
+    ranked = [RankedImage(ids[at], float(values[at])) for at in known[:_WORST_NAMED]]
+    return (*absent[:_WORST_NAMED], *ranked)

@@ -43,14 +43,14 @@ class CaseTable:
         key = self._case.models[model]
         facts = self._model(key)
         correct = self._columns.get((key, "accuracy"))
-        labels = [sample.label for sample in self._measured.samples]
+        labels, data = [sample.label for sample in self._measured.samples], self._measured.data
         known = Facts(
             labels,
             np.array(facts.indices, dtype=np.int64),
             None if correct is None else _array(correct),
             np.array([np.nan if area is None else area for area in facts.areas], dtype=np.float64),
             facts.classes,
-            frozenset(labels),
+            frozenset(labels if data is None else data.labels),
         )
         return Membership(*membership(stratum, known))
 
@@ -61,10 +61,12 @@ class CaseTable:
             raise NotMeasured(failures["data"])
         for leaf in self._case.asked.expectation.expression.measures():
             model = self._case.models[leaf.model]
-            for spec, _ in single_method(leaf.spec):
-                for key in (f"model:{model}", f"{model}|{column_key(spec, leaf.context)}", f"{model}|accuracy"):
-                    if key in failures and (key != f"{model}|accuracy" or leaf.stratum is not None):
-                        raise NotMeasured(failures[key])
+            columns = [column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)]
+            if leaf.stratum is not None:
+                columns.append("accuracy")
+            for key in (f"model:{model}", *(f"{model}|{column}" for column in columns)):
+                if key in failures:
+                    raise NotMeasured(failures[key])
 
     def _data(self, model: str, key: str) -> ColumnData:
         try:

@@ -4,7 +4,7 @@ from .base import model_source
 from .borrow import borrowed
 from .layers import SpatialLayer, layer_named, spatial_layer
 from .loaded import LoadedModel, PixelModel
-from .opening import open_model
+from .opening import open_model, runs_code
 from .torchvision_source import torchvision_model
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "layer_named",
     "model_source",
     "open_model",
+    "runs_code",
     "spatial_layer",
     "torchvision_model",
 ]

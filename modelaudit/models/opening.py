@@ -79,6 +79,11 @@ def open_model(
     )
 
 
+def runs_code(ref: Any) -> bool:
+    """Whether a reference is a text that names a Python factory: what `allow_code` is about."""
+    return isinstance(ref, str | Path) and not parse_reference(str(ref)).scheme
+
+
 def _built(ref: Any, root: Path, allow_code: bool) -> tuple[str, BuiltModel]:
     if isinstance(ref, str | Path):
         return str(ref), _from_text(parse_reference(str(ref)), root, allow_code)
