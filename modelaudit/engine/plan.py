@@ -185,7 +185,7 @@ class _Planner:
         classes = None if classes is None else tuple(str(part) for part in classes)
         allow_code = audit.allow_code and runs_code(reference)
         identity = ("model", _identity(reference), preprocessing, classes, allow_code)
-        text = reference if isinstance(reference, str) else chosen if name is not None else type(reference).__name__
+        text = reference if isinstance(reference, str) else chosen if name is not None else _name_of(reference)
         key = self._key(identity, text)
         group["models"].setdefault(key, ModelAsk(key, reference, preprocessing, classes, allow_code))
         return key
@@ -219,6 +219,11 @@ class _Planner:
                 key, number = f"{kind}:{text}#{number}", number + 1
             self._keys[identity] = key
         return self._keys[identity]
+
+
+def _name_of(reference: Any) -> str:
+    """A factory by its own name, an object by its class's."""
+    return str(getattr(reference, "__name__", type(reference).__name__))
 
 
 def _identity(reference: Any) -> Any:

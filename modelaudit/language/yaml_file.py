@@ -96,7 +96,7 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             fields.data,
             classes=fields.classes,
             preprocessing=None if given is None else Preprocessing(**given.model_dump()),
-            labels=None if fields.labels is None else dict(fields.labels.items()),
+            labels=fields.labels,
             confidence=fields.confidence,
             about=fields.about,
             seed=fields.seed,
