@@ -51,7 +51,7 @@ class Gallery:
         candidate = _Kept(badness, tie_break(sample), sample, label, value, [])
         entered = [
             _enter(self._worst, WORST, candidate, sign=-1.0),
-            _enter(self._best, BEST, candidate, sign=1.0),
+            _enter(self._best, WORST + BEST, candidate, sign=1.0),  # where all are equal, the worst are among them
             _enter(self._typical, _TYPICAL_POOL, candidate, sign=0.0),
         ]
         if any(entered):
@@ -64,9 +64,9 @@ class Gallery:
         middle = float(np.median(self._values))
         chosen: dict[str, tuple[Rank, _Kept]] = {}
         for kept in self._worst:
-            chosen.setdefault(kept.sample, ("worst", kept))
-        for kept in self._best:
-            chosen.setdefault(kept.sample, ("best", kept))
+            chosen[kept.sample] = ("worst", kept)
+        for kept in [kept for kept in self._best if kept.sample not in chosen][:BEST]:
+            chosen[kept.sample] = ("best", kept)
         near = sorted(self._typical, key=lambda kept: (abs(kept.value - middle), kept.order))
         for kept in [kept for kept in near if kept.sample not in chosen][:TYPICAL]:
             chosen[kept.sample] = ("typical", kept)
