@@ -50,9 +50,9 @@ class Line:
         """An audit file: the imports, and `body`."""
         return self.write(name, HEADER + textwrap.dedent(body))
 
-    def run(self, *args: str) -> pytest.RunResult:
+    def run(self, *args: str, **how: bool) -> pytest.RunResult:
         """A session inside this process."""
-        return self.pytester.runpytest_inprocess(*args)
+        return self.pytester.runpytest_inprocess(*args, **how)
 
     def apart(self, *args: str) -> pytest.RunResult:
         """A session in a process of its own."""

@@ -123,7 +123,10 @@ def test_selection_is_that_of_pytest(two: Line, args: tuple[str, ...], expected:
 def test_marks_of_yaml_and_of_a_module_select_too(two: Line) -> None:
     two.write("line.audit.yaml", YAML)
     two.audit("import pytest\npytestmark = pytest.mark.nightly\n" + TWO)
-    assert collected(two, "-m", "slow") == ["audit_line.py::stays_right_in_noise", "line.audit.yaml::stays_right_in_noise"]
+    assert collected(two, "-m", "slow") == [
+        "audit_line.py::stays_right_in_noise",
+        "line.audit.yaml::stays_right_in_noise",
+    ]
     assert len(collected(two, "-m", "nightly")) == 2
     assert collected(two, "-m", "skip") == ["line.audit.yaml::stays_right_in_noise"]
 
@@ -212,7 +215,9 @@ def test_the_other_distribution_of_our_name_is_told_where_audits_are_collected(
     two: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = two.path / "elsewhere"
-    two.write("elsewhere/modelaudit-9.8.7.dist-info/METADATA", "Metadata-Version: 2.1\nName: modelaudit\nVersion: 9.8.7\n")
+    two.write(
+        "elsewhere/modelaudit-9.8.7.dist-info/METADATA", "Metadata-Version: 2.1\nName: modelaudit\nVersion: 9.8.7\n"
+    )
     two.write("test_usual.py", "def test_usual(): pass")
     monkeypatch.syspath_prepend(other)
     assert passed(two, "test_usual.py") == ["test_usual.py::test_usual"]

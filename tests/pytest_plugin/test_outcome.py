@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from xml.etree.ElementTree import Element
 
 import pytest
 from pytest_plugin.runs import Line
@@ -21,6 +22,14 @@ errs = Audit(**told("missing.py:build")).expect(accuracy > 0.5)
 def letters(result: pytest.RunResult) -> str:
     """The status letters of the audits' file."""
     return next(text.split()[1] for text in result.outlines if text.startswith("audit_line.py "))
+
+
+def ends(cases: dict[str, Element]) -> dict[str, list[tuple[str, str | None]]]:
+    """How each case of a JUnit file ended: the elements beside its properties, with their types."""
+    return {
+        name: [(part.tag, part.get("type")) for part in case if part.tag != "properties"]
+        for name, case in cases.items()
+    }
 
 
 def test_each_verdict_has_its_letter_and_its_category(line: Line) -> None:
@@ -43,8 +52,7 @@ def test_each_verdict_has_its_letter_and_its_category(line: Line) -> None:
 def test_junit_tells_the_verdicts_apart_and_keeps_the_numbers(line: Line) -> None:
     line.audit(FOUR)
     cases = line.junit()
-    ends = {name: [(part.tag, part.get("type")) for part in case if part.tag != "properties"] for name, case in cases.items()}
-    assert ends == {
+    assert ends(cases) == {
         "passes": [],
         "fails": [("failure", "FAIL")],
         "too_few": [("failure", "INCONCLUSIVE")],
@@ -131,8 +139,7 @@ def test_the_command_line_overrules_the_ini(line: Line) -> None:
 def test_a_negative_control_passes_on_fail_and_on_nothing_else(line: Line) -> None:
     line.audit(FOUR.replace(")\n", ", must_fail=True)\n").replace("Audit(**told(), must_fail=True)", "Audit(**told())"))
     cases = line.junit("--audit-inconclusive=warn")
-    ends = {name: [(part.tag, part.get("type")) for part in case if part.tag != "properties"] for name, case in cases.items()}
-    assert ends == {
+    assert ends(cases) == {
         "passes": [("failure", "NOT_CAUGHT")],
         "fails": [],
         "too_few": [("failure", "INCONCLUSIVE")],
@@ -196,7 +203,7 @@ def test_skip_xfail_and_marks_of_ones_own_mean_what_they_mean_in_pytest(line: Li
     assert "not today" in line.cases()["skipped"].message
     assert "no camera here" in line.cases()["own"].message
     assert cases["strictly"].find("failure").get("type") == "XPASS"  # type: ignore[union-attr]
-    assert {part.tag for name in ("skipped", "own", "known") for part in cases[name] if part.tag != "properties"} == {"skipped"}
+    assert [ends(cases)[name][0][0] for name in ("skipped", "own", "known")] == ["skipped"] * 3
 
 
 def test_the_terminal_tells_the_verdicts_and_where_the_report_is(line: Line) -> None:

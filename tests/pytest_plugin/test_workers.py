@@ -1,0 +1,58 @@
+"""Under pytest-xdist a run is one run: one id, one record, the same values, and nothing is measured twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytest_plugin.runs import Line
+
+pytest.importorskip("xdist")
+
+AUDIT = """
+import pytest
+right = Audit(**told(Counting(Path(__file__).with_name("counted"))))
+passes = right.expect(accuracy > 0.5)
+in_noise = right.expect(confidence.under(noise(3)) > 0.5)
+on_the_part = right.expect(background_dependence("saliency", "input_x_gradient").under(noise(3)) < 0.5)
+swapped = right.expect(flip_rate.under(swap_background("random")) < 0.9)
+too_few = right.expect(accuracy > 0.99)
+fails = Audit(**told(wrong())).expect(accuracy > 0.5)
+control = Audit(**told(wrong())).expect(accuracy > 0.4, must_fail=True)
+skipped = right.expect(accuracy > 0.3, marks=pytest.mark.skip(reason="not today"))
+errs = Audit(**told("missing.py:build")).expect(accuracy > 0.5)
+"""
+
+
+def images(counted: Path) -> int:
+    """How many images the model has seen; the file is removed."""
+    seen = sum(int(text.split()[1]) for text in counted.read_text().splitlines())
+    counted.unlink()
+    return seen
+
+
+def test_two_workers_make_one_run_with_the_same_values(line: Line) -> None:
+    line.audit(AUDIT)
+    line.run("--junitxml=alone.xml")
+    alone, seen_alone = line.record(), images(line.path / "counted")
+    result = line.apart("-n", "2", "--dist=load", "--junitxml=together.xml")
+    together, seen_together = line.record(), images(line.path / "counted")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.parseoutcomes() == {"passed": 5, "failed": 1, "inconclusive": 1, "skipped": 1, "errors": 1}
+    results = [path.name for path in (line.path / "audit-results").iterdir() if path.name != "latest"]
+    assert sorted(results) == sorted([alone.id, together.id])
+    assert (line.path / "audit-results" / together.id / "report.html").is_file()
+
+    def stable(case: object) -> object:
+        return {key: value for key, value in case.model_dump().items() if key != "duration_s"}  # type: ignore[attr-defined]
+
+    assert [stable(case) for case in together.cases] == [stable(case) for case in alone.cases]
+    assert together.tables == alone.tables
+    assert together.models == alone.models
+    assert together.passes == alone.passes
+    assert seen_together == seen_alone
+    assert (together.overall, together.partial) == (alone.overall, alone.partial) == ("ERROR", False)
+    failures = (line.path / "together.xml").read_text()
+    assert 'type="FAIL"' in failures
+    assert 'type="INCONCLUSIVE"' in failures
