@@ -17,7 +17,7 @@ sound = Audit(model="demo:sound", data=LINE)
 shortcut = Audit(model="demo:shortcut", data=LINE)
 
 decides_on_the_part = sound.expect(
-    background_dependence("gradcam", "integrated_gradients").under(another_line) < 0.45,
+    background_dependence("gradcam", "integrated_gradients").under(another_line) < 0.40,
     clause="demo agreement 1",
 )
 survives_another_line = sound.expect(accuracy - accuracy.under(another_line) < 0.05, clause="demo agreement 2")
@@ -26,7 +26,7 @@ survives_lighting = sound.expect(accuracy.under(lighting(severity=3)) > 0.90)
 
 # negative controls: a model that takes the shortcut must be caught, or the audit proves nothing
 shortcut_decides_on_the_background = shortcut.expect(
-    background_dependence("gradcam", "integrated_gradients").under(another_line) < 0.45, must_fail=True
+    background_dependence("gradcam", "integrated_gradients").under(another_line) < 0.40, must_fail=True
 )
 shortcut_fails_on_another_line = shortcut.expect(accuracy - accuracy.under(another_line) < 0.05, must_fail=True)
 

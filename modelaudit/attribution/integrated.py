@@ -17,6 +17,7 @@ from .gradient import explained_by, gradients_wanted
 #: RGB in pixel values; "mean" is the mean colour of ImageNet
 BASELINES = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0), "mean": (123 / 255, 116 / 255, 103 / 255)}
 _MOST_STEPS = 1000
+_PIXELS_IN_A_PASS = 16 * 224 * 224
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ _DECLARES = Declares(cost=lambda spec: Cost(forward=spec.steps + 1, backward=spe
 
 @attribution("integrated_gradients", IntegratedGradients, _DECLARES)
 def integrated_gradients_maps(spec: IntegratedGradients, question: Question) -> Maps:
-    """[B, H, W], signed, and the completeness error [B]. One batch at a time is in memory, whatever the steps."""
+    """[B, H, W], signed, and the completeness error [B].
+
+    Several nodes of small images go through the model together, up to the pixels of 16 images of 224 x 224; of larger
+    ones one node of the batch at a time, so that memory does not grow with the steps.
+    """
     explained = explained_by(question.model)
     with gradients_wanted():
         pixels, selector = question.pixels.detach().clone(), question.selector.detach().clone()
@@ -61,11 +66,18 @@ def integrated_gradients_maps(spec: IntegratedGradients, question: Question) -> 
             additional_forward_args=(selector,),
             n_steps=spec.steps,
             method="gausslegendre",
-            internal_batch_size=len(pixels),
+            internal_batch_size=_images_in_a_pass(pixels, spec.steps),
         ).detach()
     with torch.inference_mode(False), torch.no_grad():
         at_baseline = explained(baseline, selector)
     return Maps(shares.sum(1), completeness_error(shares, question.explained.detach(), at_baseline))
+
+
+def _images_in_a_pass(pixels: Tensor, steps: int) -> int:
+    """A whole number of nodes of the batch; it depends on shapes alone, so the values do not depend on the machine."""
+    count, _, height, width = pixels.shape
+    nodes = _PIXELS_IN_A_PASS // (count * height * width)
+    return count * max(1, min(nodes, steps))
 
 
 def completeness_error(shares: Tensor, explained: Tensor, at_baseline: Tensor) -> Tensor:

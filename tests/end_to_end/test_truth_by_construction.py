@@ -15,8 +15,8 @@ from modelaudit.engine.settings import Settings
 from modelaudit.measures import accuracy, background_dependence
 from modelaudit.statistics import Verdict
 
-THRESHOLD = 0.45
-LARGEST_DROP = 0.05
+THRESHOLD = 0.40
+LARGEST_DROP = 0.10
 another_line = swap_background("other_class")
 EXPECTATIONS: dict[str, Expectation] = {
     "gradcam": background_dependence("gradcam").under(another_line) < THRESHOLD,
