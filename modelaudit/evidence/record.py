@@ -281,7 +281,7 @@ def read_record(path: Path) -> RunRecord:
     """
     file = path / RECORD_NAME if path.is_dir() else path
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes()
     except OSError as error:
         raise ResultsError(
             f"{file}: cannot be read ({error.strerror}); give a results folder or its run.json"
