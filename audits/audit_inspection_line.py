@@ -21,7 +21,7 @@ decides_on_the_part = sound.expect(
     clause="demo agreement 1",
 )
 survives_another_line = sound.expect(accuracy - accuracy.under(another_line) < 0.05, clause="demo agreement 2")
-keeps_its_answer = sound.expect(flip_rate.under(another_line) < 0.05)
+keeps_its_answer = sound.expect(flip_rate.under(another_line) < 0.10)
 survives_lighting = sound.expect(accuracy.under(lighting(severity=3)) > 0.90)
 
 # negative controls: a model that takes the shortcut must be caught, or the audit proves nothing
