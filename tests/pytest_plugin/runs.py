@@ -54,10 +54,6 @@ class Line:
         """A session inside this process."""
         return self.pytester.runpytest_inprocess(*args, **how)
 
-    def apart(self, *args: str) -> pytest.RunResult:
-        """A session in a process of its own."""
-        return self.pytester.runpytest_subprocess(*args, timeout=120)
-
     def record(self, results: str = "audit-results") -> RunRecord:
         """The record of the latest run."""
         return read_record(self.path / results / "latest")
@@ -71,3 +67,8 @@ class Line:
         self.run("--junitxml=junit.xml", *args)
         tree = ElementTree.parse(self.path / "junit.xml")
         return {case.attrib["name"]: case for case in tree.iter("testcase")}
+
+
+def counts(result: pytest.RunResult) -> dict[str, int]:
+    """The outcomes in the last line of a session, without the warnings: other packages have theirs."""
+    return {category: count for category, count in result.parseoutcomes().items() if category != "warnings"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 from pytest_plugin.line import mask, pixels
-from pytest_plugin.runs import Line
+from pytest_plugin.runs import Line, counts
 
 from modelaudit.evidence.record import CaseRecord
 
@@ -247,7 +247,7 @@ def test_a_data_source_that_raises_is_an_error_of_every_case_of_it(line: Line) -
     )
     result = line.run()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert result.parseoutcomes() == {"errors": 2}
+    assert counts(result) == {"errors": 2}
     assert {case.verdict for case in line.record().cases} == {"ERROR"}
     assert all("of the user's own" in case.message for case in line.record().cases)
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pytest_plugin.runs import Line
+from pytest_plugin.runs import Line, counts
 
 HEAVY = {"torch", "torchvision", "captum", "numpy", "scipy", "pydantic", "jinja2", "babel", "yaml", "PIL", "tqdm"}
 
@@ -76,5 +76,5 @@ def test_collecting_loads_no_model_and_no_image(line: Line) -> None:
     assert names == ["one", "two", "three", "four", "five"]
     assert not (line.path / "audit-results").exists()
     # they do run when they are asked for their verdicts
-    assert line.run().parseoutcomes() == {"errors": 5}
+    assert counts(line.run()) == {"errors": 5}
     assert "loaded while collecting" in line.cases()["one"].message

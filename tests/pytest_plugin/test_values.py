@@ -21,7 +21,7 @@ explained = audit.expect(background_dependence("input_x_gradient").under(another
 """
 
 
-def run(line: Line, *args: str, data: str = "samples(40)", then: str = "pass") -> dict[str, dict[str, float | None]]:
+def run(line: Line, *args: str, data: str = "samples(24)", then: str = "pass") -> dict[str, dict[str, float | None]]:
     """The values of a run, by column and by image."""
     line.audit(AUDIT.format(data=data, then=then))
     line.run(*args)
@@ -35,8 +35,9 @@ def run(line: Line, *args: str, data: str = "samples(40)", then: str = "pass") -
 
 
 def test_the_order_of_the_samples_does_not_matter(line: Line) -> None:
-    assert run(line) == run(line, then="random.Random(1).shuffle(found)")
-    assert run(line) == run(line, then="found.reverse(); found = iter(found)")
+    sorted_by_id = run(line)
+    assert run(line, then="random.Random(1).shuffle(found)") == sorted_by_id
+    assert run(line, then="found.reverse(); found = iter(found)") == sorted_by_id
 
 
 def test_a_quick_look_gives_the_values_of_the_whole_run(line: Line) -> None:
@@ -54,10 +55,10 @@ def test_the_selection_of_cases_does_not_matter(line: Line) -> None:
 
 
 def test_one_more_image_changes_what_few_images_borrow(line: Line) -> None:
-    fewer, more = run(line), run(line, data="samples(41)")
+    fewer, more = run(line), run(line, data="samples(25)")
     for column, values in fewer.items():
         changed = [name for name, value in values.items() if more[column][name] != value]
         if "swap_background" in column:
-            assert len(changed) <= 6  # about one in forty is expected to borrow from the new one
+            assert len(changed) <= 5  # about one is expected to borrow from the new one
         else:
             assert not changed

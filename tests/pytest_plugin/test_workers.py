@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pytest_plugin.runs import Line
+from pytest_plugin.runs import Line, counts
 
 pytest.importorskip("xdist")
 
@@ -35,11 +35,11 @@ def test_two_workers_make_one_run_with_the_same_values(line: Line) -> None:
     line.audit(AUDIT)
     line.run("--junitxml=alone.xml")
     alone, seen_alone = line.record(), images(line.path / "counted")
-    result = line.apart("-n", "2", "--dist=load", "--junitxml=together.xml")
+    result = line.run("-n", "2", "--dist=load", "--junitxml=together.xml")
     together, seen_together = line.record(), images(line.path / "counted")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert result.parseoutcomes() == {"passed": 5, "failed": 1, "inconclusive": 1, "skipped": 1, "errors": 1}
+    assert counts(result) == {"passed": 5, "failed": 1, "inconclusive": 1, "skipped": 1, "errors": 1}
     results = [path.name for path in (line.path / "audit-results").iterdir() if path.name != "latest"]
     assert sorted(results) == sorted([alone.id, together.id])
     assert (line.path / "audit-results" / together.id / "report.html").is_file()
