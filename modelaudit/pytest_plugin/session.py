@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -67,9 +68,12 @@ class AuditSession:
         if item.nodeid not in self.decided:
             from ..evidence.build import with_result
 
+            began = time.perf_counter()
             with self._uncaptured():
                 result = self._engine().result(item.nodeid)
             record = with_result(self.declared[item.nodeid], result, reproduce=self._reproduce(item))
+            # of the cases that share what is measured, the first bears its time
+            record = record.model_copy(update={"duration_s": round(time.perf_counter() - began, 3)})
             self.decided[item.nodeid] = record
             item.user_properties.extend(_properties(record))
         return self.decided[item.nodeid]
@@ -91,7 +95,7 @@ class AuditSession:
         outcome = outcome_of(report, record)
         if outcome is None:
             return record
-        changes: dict[str, Any] = {"outcome": outcome, "duration_s": round(report.duration, 3)}
+        changes: dict[str, Any] = {"outcome": outcome}
         if outcome == "skipped" and record.verdict == "NOT_RUN":
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
             changes |= {"verdict": "SKIPPED", "reason": None, "message": reason}
