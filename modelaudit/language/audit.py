@@ -72,9 +72,7 @@ class Audit:
     data: Any
     classes: Any = field(default=None, kw_only=True)
     preprocessing: Preprocessing | Mapping[str, Preprocessing] | None = field(default=None, kw_only=True)
-    labels: Mapping[Any, str | int] | None = field(
-        default=None, kw_only=True
-    )
+    labels: Mapping[Any, str | int] | None = field(default=None, kw_only=True)
     confidence: float = field(default=DEFAULT_CONFIDENCE, kw_only=True)
     about: About = field(default="process", kw_only=True)
     seed: int | None = field(default=None, kw_only=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import time
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
