@@ -120,7 +120,7 @@ def test_a_signal_in_the_middle_leaves_a_partial_record(line: Line) -> None:
         second = Audit(**told(Slow())).expect(accuracy > 0.4)
         """
     )
-    environment = os.environ | {"PYTHONPATH": str(line.path)}
+    environment = os.environ | {"PYTHONPATH": str(line.path), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
         cwd=line.path,

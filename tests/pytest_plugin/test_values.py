@@ -28,6 +28,7 @@ def run(line: Line, *args: str, data: str = "samples(24)", then: str = "pass") -
     assert {case.verdict for case in line.record().cases} <= {"PASS", "FAIL", "INCONCLUSIVE"}
     (table,) = line.record().tables
     names = [sample.id for sample in table.samples]
+    assert names == sorted(names)
     columns = {column.measure: dict(zip(names, column.values, strict=True)) for column in table.columns}
     assert len(columns) == 3
     assert all(len(set(values.values())) > len(names) // 2 for values in columns.values())  # they do differ by image
