@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord
@@ -44,17 +45,23 @@ def summarise(terminal: Any, state: AuditSession) -> None:
     if record is None:
         return
     terminal.write_sep("=", "audit")
-    counts = Counter(case.verdict for case in record.cases)
-    text = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-    caught = sum(case.must_fail and case.verdict == "FAIL" for case in record.cases)
-    terminal.write_line(
-        f"{record.overall}: {text}" + (f" ({caught} of them controls that were caught)" if caught else "")
-    )
+    terminal.write_line(f"{record.overall}: {_tally(record.cases)}")
     if record.quick_look is not None:
         terminal.write_line(f"quick look at {record.quick_look} images: decides nothing")
     if record.partial:
         terminal.write_line(f"partial: {record.partial_because}")
     terminal.write_line(f"report: {state.report_path}")
+
+
+def _tally(cases: Sequence[CaseRecord]) -> str:
+    """Expectations by verdict, and apart from them the negative controls, whose FAIL is no bad news."""
+    counts = Counter(case.verdict for case in cases if not case.must_fail)
+    parts = [f"{count} {verdict}" for verdict, count in sorted(counts.items())]
+    controls = [case for case in cases if case.must_fail]
+    if controls:
+        caught = sum(case.verdict == "FAIL" for case in controls)
+        parts.append(f"{caught} of {len(controls)} negative controls caught")
+    return ", ".join(parts)
 
 
 def _headline(record: CaseRecord) -> str:
