@@ -45,10 +45,12 @@ class Galleries:
             except AuditError:  # a stratum of no known class, say: the decision says so, of this case alone
                 continue
             values = np.broadcast_to(found, (len(chunk.samples),))
+            areas = _areas_of(case, read)
             for row in np.flatnonzero(~np.isnan(values)).tolist():
                 sample = chunk.samples[row]
                 draw = partial(self._draw, case, row, chunk, read, stage)
-                gallery.offer(sample.id, str(sample.label), float(values[row]), draw)
+                area = None if np.isnan(areas[row]) else float(areas[row])
+                gallery.offer(sample.id, str(sample.label), float(values[row]), draw, area=area)
 
     def rows(self, store: Callable[[bytes], str]) -> dict[str, list[Row]]:
         """The kept rows by case id."""
@@ -172,6 +174,13 @@ def _needs_of(case: PlannedCase) -> Iterator[tuple[tuple[str, str], set[str]]]:
     for leaf in case.asked.expectation.expression.measures():
         at = (case.models[leaf.model], str(leaf.context or original_context()))
         yield at, {column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)}
+
+
+def _areas_of(case: PlannedCase, read: Read) -> NDArray[np.float64]:
+    """The object's share as the case's first model sees it: on original images where it ran on them."""
+    first, context = _passes_of(case)[0]
+    original = read.get((first, str(original_context())))
+    return (original or read[first, str(context)]).areas
 
 
 def _passes_of(case: PlannedCase) -> tuple[tuple[str, Context], ...]:

@@ -28,6 +28,7 @@ class _Kept:
     sample: str
     label: str
     value: float
+    area: float | None
     pictures: list[tuple[Picture, bytes]]
 
 
@@ -44,11 +45,11 @@ class Gallery:
     _typical: list[_Kept] = field(default_factory=list)
     _values: list[float] = field(default_factory=list)
 
-    def offer(self, sample: str, label: str, value: float, draw: Draw) -> None:
-        """Consider one image with a defined value."""
+    def offer(self, sample: str, label: str, value: float, draw: Draw, *, area: float | None = None) -> None:
+        """Consider one image with a defined value; `area` is its object's share, where there is a mask."""
         self._values.append(value)
         badness = value if self.case.asked.expectation.wants_low else -value
-        candidate = _Kept(badness, tie_break(sample), sample, label, value, [])
+        candidate = _Kept(badness, tie_break(sample), sample, label, value, area, [])
         entered = [
             _enter(self._worst, WORST, candidate, sign=-1.0),
             _enter(self._best, WORST + BEST, candidate, sign=1.0),  # where all are equal, the worst are among them
@@ -82,7 +83,14 @@ def tie_break(sample: str) -> str:
 
 def _row(rank: Rank, kept: _Kept, store: Callable[[bytes], str]) -> Row:
     pictures = [picture.model_copy(update={"file": store(content)}) for picture, content in kept.pictures]
-    return Row(rank=rank, sample=kept.sample, label=kept.label, value=kept.value, pictures=pictures)
+    return Row(
+        rank=rank,
+        sample=kept.sample,
+        label=kept.label,
+        value=kept.value,
+        object_area=kept.area,
+        pictures=pictures,
+    )
 
 
 def _enter(rows: list[_Kept], size: int, candidate: _Kept, *, sign: float) -> bool:

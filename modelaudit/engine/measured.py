@@ -26,12 +26,13 @@ class Picture(_Plain):
 
 
 class Row(_Plain):
-    """One kept image of a case."""
+    """One kept image of a case; `object_area` is the object's share of the valid pixels, None without a mask."""
 
     rank: Literal["worst", "typical", "best"]
     sample: str
     label: str
     value: float
+    object_area: float | None
     pictures: list[Picture]
 
 

@@ -258,5 +258,6 @@ def _gallery_row(row: Row) -> GalleryRow:
         sample=row.sample,
         label=row.label,
         value=row.value,
+        object_area=row.object_area,
         panels=[Panel.model_validate(picture.model_dump()) for picture in row.pictures],
     )

@@ -109,12 +109,16 @@ class Panel(_Part):
 
 
 class GalleryRow(_Part):
-    """One image of a case: the worst for the expectation, a typical one, or the best."""
+    """One image of a case: the worst for the expectation, a typical one, or the best.
+
+    ``object_area`` is the object's share of the valid pixels as the model saw it; none without a mask.
+    """
 
     rank: Literal["worst", "typical", "best"]
     sample: str
     label: str
     value: float
+    object_area: float | None = None
     panels: list[Panel]
 
 

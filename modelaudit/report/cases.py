@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, CountsRecord, GalleryRow, Panel, RunRecord
 from .gallery import Picture, Pictures
+from .image_values import area_text, image_caption, image_value, over_methods
 from .plot import Plot, interval_text, plot_of, value_text
 from .sentences import contexts_of, digits_of, sentence, unit_of
 from .vocabulary import (
@@ -44,8 +45,11 @@ class PanelView:
 
 @dataclass(frozen=True)
 class RowView:
+    """One row of a gallery; ``area`` is empty where there is no mask."""
+
     heading: str
     row: GalleryRow
+    area: str
     value: str
     panels: tuple[PanelView, ...]
 
@@ -86,6 +90,7 @@ class CaseView:
     more_images: str
     notes: tuple[str, ...]
     worst: tuple[tuple[str, str], ...]
+    worst_of: str
     rows: tuple[RowView, ...]
     rows_left_out: int
 
@@ -119,6 +124,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         _more(case, words),
         _notes(case, words),
         _worst(case, words),
+        over_methods(case, words),
         rows,
         len(case.gallery) - len(rows),
     )
@@ -182,20 +188,16 @@ def _notes(case: CaseRecord, words: Words) -> tuple[str, ...]:
 
 
 def _worst(case: CaseRecord, words: Words) -> tuple[tuple[str, str], ...]:
-    unit, digits = unit_of(case.left), digits_of(case)
     return tuple(
         (
             item.sample,
-            known(MISSING, item.missing or "", words)
-            if item.value is None
-            else words.quantity(item.value, unit, digits),
+            known(MISSING, item.missing or "", words) if item.value is None else image_value(case, item.value, words),
         )
         for item in case.worst[:_MOST_WORST]
     )
 
 
 def _row(record: RunRecord, case: CaseRecord, row: GalleryRow, words: Words, pictures: Pictures) -> RowView:
-    value = words.quantity(row.value, unit_of(case.left), digits_of(case))
     several_models = len({panel.model for panel in row.panels}) > 1
     several_contexts = len({panel.context for panel in row.panels if panel.kind == "attribution"}) > 1
     panels = []
@@ -206,7 +208,8 @@ def _row(record: RunRecord, case: CaseRecord, row: GalleryRow, words: Words, pic
         if several_models:
             parts.append(_model_name(record, panel.model))
         panels.append(_panel(record, panel, row, " · ".join(parts), words, pictures))
-    return RowView(words._(RANKS[row.rank]), row, value, tuple(panels))
+    area, value = area_text(row.object_area, words), image_caption(case, row.value, words)
+    return RowView(words._(RANKS[row.rank]), row, area, value, tuple(panels))
 
 
 def _panel(

@@ -382,6 +382,21 @@ def test_rows_show_the_original_the_contexts_and_the_maps_asked_for(tmp_path: Pa
                     assert part.prediction in CLASSES and 0 <= float(part.probability or 0) <= 1
 
 
+def test_rows_tell_the_area_of_the_object_as_the_table_does(tmp_path: Path) -> None:
+    data = samples(6)
+    data[1] = sample(1, mask=None)
+    one = audit(Net(), data)
+    cases = {"plain": one.expect(accuracy > 0.5), "noise": one.expect(accuracy.under(lighting(3)) > 0.5)}
+    found = results(tmp_path / "results", **cases)
+    for name, case in cases.items():
+        table = measured(tmp_path / name, a=case)
+        areas = dict(zip((each.id for each in table.samples), table.models[0].areas, strict=True))
+        rows = {row.sample: row.object_area for row in found[name].gallery}
+        assert rows == {name: areas[name] for name in rows} and len(rows) == 6
+        assert [area for area in rows.values() if area is None] == [None]
+        assert all(area is None or 0 < area < 1 for area in rows.values())
+
+
 def test_two_models_of_different_sizes_are_compared_image_by_image(tmp_path: Path) -> None:
     data = [sample(at, side=24) for at in range(9)]
     sizes = {"small": Preprocessing(resize=8), "large": Preprocessing(resize=24, crop=20)}

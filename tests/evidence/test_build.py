@@ -145,8 +145,8 @@ def test_nothing_of_a_result_is_lost(tmp_path: Path) -> None:
         assert [(image.sample, image.value) for image in record.worst] == [
             (image.sample, image.value) for image in result.worst
         ]
-        assert [(row.rank, row.sample, len(row.panels)) for row in record.gallery] == [
-            (row.rank, row.sample, len(row.pictures)) for row in result.gallery
+        assert [(row.rank, row.sample, row.object_area, len(row.panels)) for row in record.gallery] == [
+            (row.rank, row.sample, row.object_area, len(row.pictures)) for row in result.gallery
         ]
         assert CaseRecord.model_validate_json(record.model_dump_json()) == record
     assert [part.method for part in records["both"].decision.parts] == ["gradcam", "saliency"]  # type: ignore[union-attr]

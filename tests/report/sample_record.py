@@ -257,6 +257,7 @@ def draw_gallery(folder: Path) -> list[GalleryRow]:
                 sample=f"gear/IMG_{n * 37:04}.jpg",
                 label="gear",
                 value=0.71 - 0.3 * n,
+                object_area=0.21,
                 panels=panels,  # type: ignore[arg-type]
             )
         )

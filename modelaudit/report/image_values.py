@@ -1,0 +1,91 @@
+"""The value of a single image in words: a share of one image is a yes or a no, and reads as one."""
+
+from __future__ import annotations
+
+from ..evidence.record import ArithmeticNode, CaseRecord, MeasureNode, Node
+from .sentences import digits_of, unit_of
+from .words import N_, Words
+
+#: what 1 and 0 say of one image, by measure
+_SINGLE: dict[str, tuple[str, str]] = {
+    "accuracy": (N_("right"), N_("wrong")),
+    "flip_rate": (N_("answer changed"), N_("answer kept")),
+}
+_LOST = N_("right before, wrong under the change")
+_GAINED = N_("wrong before, right under the change")
+_SAME = N_("no difference")
+_AREA_DIGITS_BELOW = 0.0995
+
+
+def image_value(case: CaseRecord, value: float, words: Words) -> str:
+    """*wrong*, *answer kept*, *right before, wrong under the change*; the number where no word says it."""
+    told = _word(case.left, value)
+    return words.quantity(value, unit_of(case.left), digits_of(case)) if told is None else words._(told)
+
+
+def image_caption(case: CaseRecord, value: float, words: Words) -> str:
+    """As `image_value`, a number announced as one: *value 0.648 (largest over the methods)*."""
+    if _word(case.left, value) is not None:
+        return image_value(case, value, words)
+    text, methods = words._("value {value}", value=image_value(case, value, words)), over_methods(case, words)
+    return words._("{value} ({method})", value=text, method=methods) if methods else text
+
+
+def over_methods(case: CaseRecord, words: Words) -> str:
+    """Which of several methods the value of one image is that of; empty where there are not several.
+
+    It is the one that speaks most against the expectation, taken for each measure of the left side by itself.
+    """
+    if not _several_methods(case.left):
+        return ""
+    largest = case.op in ("<", "<=")
+    if isinstance(case.left, MeasureNode):
+        return words._("largest over the methods") if largest else words._("smallest over the methods")
+    if largest:
+        return words._("from the largest of each measure over the methods")
+    return words._("from the smallest of each measure over the methods")
+
+
+def area_text(area: float | None, words: Words) -> str:
+    """*object 83% of the image*; empty where the area is not known."""
+    if area is None:
+        return ""
+    digits = 1 if area < _AREA_DIGITS_BELOW else 0
+    return words._("object {area} of the image", area=words.quantity(area, "percent", digits))
+
+
+def _several_methods(node: Node) -> bool:
+    if isinstance(node, ArithmeticNode):
+        return _several_methods(node.left) or _several_methods(node.right)
+    return isinstance(node, MeasureNode) and len(node.methods) > 1
+
+
+def _word(node: Node, value: float) -> str | None:
+    """The untranslated word of a value; None for what is no proportion of one image, or another shape."""
+    if isinstance(node, MeasureNode):
+        if node.measure not in _SINGLE or value not in (0.0, 1.0):
+            return None
+        return _SINGLE[node.measure][value == 0.0]
+    sign = _direction(node)
+    if not sign or value not in (-1.0, 0.0, 1.0):
+        return None
+    return {1.0: _LOST, 0.0: _SAME, -1.0: _GAINED}[sign * value]
+
+
+def _direction(node: Node) -> int:
+    """1 for ``accuracy - accuracy.under(c)``, -1 for ``accuracy.under(c) - accuracy``, 0 for anything else."""
+    if not isinstance(node, ArithmeticNode) or node.op != "-":
+        return 0
+    left, right = node.left, node.right
+    if not isinstance(left, MeasureNode) or not isinstance(right, MeasureNode):
+        return 0
+    if not left.measure == right.measure == "accuracy":
+        return 0
+    if (left.model, left.stratum) != (right.model, right.stratum):
+        return 0
+    before, after = _on_originals(left), _on_originals(right)
+    return 0 if before == after else 1 if before else -1
+
+
+def _on_originals(node: MeasureNode) -> bool:
+    return all(context.name == "original" for context in node.contexts)
