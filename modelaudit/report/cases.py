@@ -82,6 +82,7 @@ class CaseView:
     sentence: str
     requirement: str
     values: tuple[ValueView, ...]
+    made_of: str
     plot: Plot | None
     counts: CountsView | None
     reason: str
@@ -116,6 +117,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         sentence(case, words),
         comparison(case.op, words.limit(case.threshold, unit_of(case.left)), words),
         _values(case, words),
+        _made_of(case, words),
         plot_of(case, words),
         _counts(decision.counts, words) if decision else None,
         known(REASONS, case.reason, words) if case.reason else "",
@@ -142,6 +144,26 @@ def _values(case: CaseRecord, words: Words) -> tuple[ValueView, ...]:
         )
         for each in case.decision.parts or [case.decision]
     )
+
+
+def _made_of(case: CaseRecord, words: Words) -> str:
+    """Why the interval and the confidence differ in level; empty where no interval of two bounds is shown."""
+    decisions = (case.decision.parts or [case.decision]) if case.decision else []
+    unit, digits = unit_of(case.left), digits_of(case)
+    levels = dict.fromkeys(
+        each.confidence
+        for each in decisions
+        if each.lower is not None and each.upper is not None and interval_text(each, unit, digits, words)
+    )
+    said = [
+        words._(
+            "{level} interval: the range between the two one-sided {confidence} bounds that decide",
+            level=words.limit(round(2 * confidence - 1, 6), "percent"),
+            confidence=words.limit(confidence, "percent"),
+        )
+        for confidence in levels
+    ]
+    return words._("; ").join(said)
 
 
 def _counts(counts: CountsRecord, words: Words) -> CountsView:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..evidence.record import CaseRecord, DataRecord, RunRecord
 from .cases import Badge, CaseView, case_view
 from .gallery import Pictures
+from .references import titles_of
 from .vocabulary import MASK_KINDS, MISSING, VERDICTS, known
 from .words import Words
 
@@ -26,6 +27,7 @@ class Page:
 
     language: str
     record: RunRecord
+    models: tuple[str, ...]
     overall: Badge
     headline: str
     banners: tuple[tuple[str, str], ...]
@@ -68,6 +70,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
     return Page(
         words.language,
         record,
+        titles_of((model.reference for model in record.models), words),
         Badge(overall.lower(), words._(VERDICTS[overall])),
         headline(record, words),
         _banners(record, words),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from report.sample_record import OTHER_CLASS, case, decision, measure, record
 
-from modelaudit.evidence.record import CaseRecord, CountsRecord, RunRecord
+from modelaudit.evidence.record import CaseRecord, CountsRecord, DecisionRecord, RunRecord
 from modelaudit.report import render_html, render_summary
 from modelaudit.report.gallery import Pictures
 from modelaudit.report.page import Page, headline, overall_of, page_of, totals
@@ -138,3 +138,19 @@ def test_an_xfail_is_told_as_one() -> None:
     view = page(run).expectations[1]
     assert view.badge.kind == "fail"
     assert any("xfail" in note for note in view.notes)
+
+
+def test_the_interval_says_that_it_is_made_of_the_bounds_that_decide() -> None:
+    (view,) = page(whole([passing()])).expectations
+    assert view.made_of == ("90% interval: the range between the two one-sided 95% bounds that decide")
+    html = render_html(whole([passing()]), Path("nowhere"))
+    assert "90%区間：判定に用いる2つの片側95%限界（信頼下限と信頼上限）の間" in html
+
+
+@pytest.mark.parametrize(
+    "decided",
+    [decision("PASS", 0.96, 0.93, None), decision("PASS", 0.96, 0.96, 0.96), decision("ERROR", None, None, None), None],
+)
+def test_without_an_interval_of_two_bounds_none_is_explained(decided: DecisionRecord | None) -> None:
+    (view,) = page(whole([passing(decision=decided)])).expectations
+    assert view.made_of == ""

@@ -1,0 +1,58 @@
+"""What a title shows of a model: the model and the file of its weights, and none of the folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report.sample_record import record
+
+from modelaudit.report import render_html
+from modelaudit.report.references import short_reference, titles_of
+from modelaudit.report.words import words_of
+
+EN, JA = words_of("en"), words_of("ja")
+SQUEEZENET = "torchvision:squeezenet1_0?checkpoint=/srv/cache/squeezenet1_0-imagenet1k.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("reference", "title"),
+    [
+        (SQUEEZENET, "squeezenet1_0 (torchvision), checkpoint squeezenet1_0-imagenet1k.safetensors"),
+        ("torchvision:resnet50@IMAGENET1K_V2", "resnet50 (torchvision), weights IMAGENET1K_V2"),
+        ("torchvision:resnet50?checkpoint=C:\\models\\a.pt", "resnet50 (torchvision), checkpoint a.pt"),
+        ("torchvision:resnet50", "resnet50 (torchvision)"),
+        ("demo:sound", "demo:sound"),
+        ("onnx:models/a.onnx", "onnx:models/a.onnx"),
+        ("/srv/models/net.py:build", "net.py:build"),
+        ("C:\\models\\net.py:build", "net.py:build"),
+        ("audits.line_a.build", "audits.line_a.build"),
+        ("/", "/"),
+        ("", ""),
+    ],
+)
+def test_a_title_names_the_model_and_no_folder(reference: str, title: str) -> None:
+    assert short_reference(reference, EN) == title
+
+
+def test_the_title_is_in_the_language() -> None:
+    assert short_reference(SQUEEZENET, JA) == (
+        "squeezenet1_0（torchvision）、チェックポイント squeezenet1_0-imagenet1k.safetensors"
+    )
+
+
+def test_models_that_would_read_alike_stand_as_written() -> None:
+    assert titles_of(["a/net.py:build", "b/net.py:build", "demo:sound"], EN) == (
+        "a/net.py:build",
+        "b/net.py:build",
+        "demo:sound",
+    )
+
+
+def test_the_page_is_headed_by_every_model_and_keeps_the_whole_reference_below() -> None:
+    run = record()
+    models = [run.models[0].model_copy(update={"reference": each}) for each in (SQUEEZENET, "demo:sound")]
+    html = render_html(run.model_copy(update={"models": models}), Path("nowhere"))
+    head = html[html.index("<h1") : html.index("</h1>")]
+    assert head.count("<bdi>") == 2 and "/srv/cache" not in head
+    assert html.count(f"<code>{SQUEEZENET}</code>") == 2
