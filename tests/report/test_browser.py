@@ -84,7 +84,8 @@ def test_a_page_that_does_ask_or_overflow_would_be_noticed(tmp_path: Path) -> No
         "<main>", '<main><img src="http://127.0.0.1:9/leak.png"><p style="width:900px">.</p>'
     )
     seen = seen_on_a_phone(tmp_path, leaking)
-    assert seen["requests"] == ["http://127.0.0.1:9/leak.png"] * 2
+    # the pictures of both pages are one address: whether the browser fetches it once or twice is a matter of timing
+    assert set(seen["requests"]) == {"http://127.0.0.1:9/leak.png"}
     assert int(str(seen["en"]["width"])) >= 900
 
 
