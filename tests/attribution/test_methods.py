@@ -8,7 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modelaudit.attribution import Cost, Maps, Question, gradcam, input_x_gradient, integrated_gradients, saliency
+from modelaudit.attribution import (
+    Cost,
+    Maps,
+    Question,
+    gradcam,
+    input_x_gradient,
+    integrated,
+    integrated_gradients,
+    saliency,
+)
+from modelaudit.attribution.integrated import IntegratedGradients
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError
 from modelaudit.language.parser import parse_expression
@@ -72,12 +82,26 @@ def test_the_declared_cost_is_what_runs(method: Method) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-def test_no_pass_is_larger_than_the_batch(method: Method) -> None:
+def test_no_pass_of_large_images_is_larger_than_the_batch(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integrated, "_PIXELS_IN_A_PASS", 1)  # now any image is a large one
     model, sizes = Net(), set()
     asked = question(model, pixels(3), [0, 1, 2])
     model.register_forward_hook(lambda _, args, __: sizes.add(len(args[0])))
     explain(method, asked)
     assert sizes == {3}
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 100])
+def test_nodes_of_small_images_that_share_a_pass_change_no_map(nodes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, sizes, images = Net(), [], pixels(3)
+    method = IntegratedGradients(steps=7)
+    monkeypatch.setattr(integrated, "_PIXELS_IN_A_PASS", 1)
+    one_by_one = explain(method, question(model, images, [0, 1, 2]))
+    monkeypatch.setattr(integrated, "_PIXELS_IN_A_PASS", nodes * 3 * images.shape[2] * images.shape[3])
+    model.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
+    together = explain(method, question(model, images, [0, 1, 2]))
+    assert max(sizes) == 3 * min(nodes, 7)
+    torch.testing.assert_close(together.values, one_by_one.values, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
