@@ -15,7 +15,6 @@ from .strata import Comparison, Stratum
 Operator = Literal["+", "-", "*", "/"]
 _OPERATORS = ("+", "-", "*", "/")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
-_NEGATED: dict[Comparison, Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 class Expression:
