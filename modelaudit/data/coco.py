@@ -116,7 +116,31 @@ def _run_lengths(region: Region, height: int, width: int) -> Any:
         return coco_mask.frPyObjects(region.outline, height, width)
     if not isinstance(counts, str) or not counts.isascii():
         raise _unusable(f"{region.named}: run lengths are a list of counts or their compressed text")
+    runs = run_lengths(counts)
+    # pycocotools leaves what the runs do not cover as it finds it in memory
+    if runs is None or min(runs, default=-1) < 0 or sum(runs) != height * width:
+        raise _unusable(f"{region.named}: its compressed run lengths do not cover {width} x {height} pixels")
     return {"size": size, "counts": counts.encode()}
+
+
+def run_lengths(text: str) -> list[int] | None:
+    """The runs in COCO's compressed text (five bits a character, from the third run on as differences); None where it
+    is none."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64:
+            return None
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        value = shift = 0
+    return None if shift else runs
 
 
 def _document(path: Path) -> dict[str, Any]:

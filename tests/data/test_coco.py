@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from data.pictures import image_array, mask_array, save
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from modelaudit.data import UnusableSample, decode, open_data
+from modelaudit.data.coco import run_lengths
 from modelaudit.language.errors import DataError
 from modelaudit.language.reasons import Missing
 from modelaudit.language.sample import DataSet
@@ -168,6 +171,9 @@ def test_images_without_annotation_are_counted(tmp_path: Path) -> None:
         {"size": [HEIGHT, WIDTH], "counts": [-1, HEIGHT * WIDTH + 1]},
         {"size": [WIDTH, HEIGHT], "counts": [HEIGHT * WIDTH]},
         {"size": [HEIGHT, WIDTH], "counts": "zzzzzzzzzzzzzzz"},
+        {"size": [HEIGHT, WIDTH], "counts": "::::"},
+        {"size": [HEIGHT, WIDTH], "counts": "P"},
+        {"size": [HEIGHT, WIDTH], "counts": ""},
         {"size": [HEIGHT, WIDTH], "counts": "é"},
         {"counts": [HEIGHT * WIDTH]},
     ],
@@ -237,3 +243,12 @@ def test_a_reference_that_leads_nowhere_says_so(tmp_path: Path, reference: str, 
     opened(tmp_path, document(annotation()))
     with pytest.raises(DataError, match=message):
         open_data(reference, root=tmp_path)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.99))
+def test_compressed_run_lengths_are_read_as_pycocotools_writes_them(seed: int, share: float) -> None:
+    mask = np.asfortranarray(np.random.default_rng(seed).random((HEIGHT, WIDTH)) < share, dtype=np.uint8)
+    runs = run_lengths(coco_mask.encode(mask)["counts"].decode())
+    assert runs is not None and sum(runs) == HEIGHT * WIDTH
+    drawn = np.repeat(np.arange(len(runs)) % 2, runs).reshape((HEIGHT, WIDTH), order="F")
+    assert np.array_equal(drawn, mask)
