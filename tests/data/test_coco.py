@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from modelaudit.data import UnusableSample, decode, open_data
-from modelaudit.data.coco import run_lengths
+from modelaudit.data.coco import run_lengths as runs_in
 from modelaudit.language.errors import DataError
 from modelaudit.language.reasons import Missing
 from modelaudit.language.sample import DataSet
@@ -248,7 +248,7 @@ def test_a_reference_that_leads_nowhere_says_so(tmp_path: Path, reference: str, 
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.99))
 def test_compressed_run_lengths_are_read_as_pycocotools_writes_them(seed: int, share: float) -> None:
     mask = np.asfortranarray(np.random.default_rng(seed).random((HEIGHT, WIDTH)) < share, dtype=np.uint8)
-    runs = run_lengths(coco_mask.encode(mask)["counts"].decode())
+    runs = runs_in(coco_mask.encode(mask)["counts"].decode())
     assert runs is not None and sum(runs) == HEIGHT * WIDTH
     drawn = np.repeat(np.arange(len(runs)) % 2, runs).reshape((HEIGHT, WIDTH), order="F")
     assert np.array_equal(drawn, mask)
