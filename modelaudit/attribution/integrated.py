@@ -66,18 +66,18 @@ def integrated_gradients_maps(spec: IntegratedGradients, question: Question) -> 
             additional_forward_args=(selector,),
             n_steps=spec.steps,
             method="gausslegendre",
-            internal_batch_size=_images_in_a_pass(pixels, spec.steps),
+            internal_batch_size=_images_in_a_pass(pixels),
         ).detach()
     with torch.inference_mode(False), torch.no_grad():
         at_baseline = explained(baseline, selector)
     return Maps(shares.sum(1), completeness_error(shares, question.explained.detach(), at_baseline))
 
 
-def _images_in_a_pass(pixels: Tensor, steps: int) -> int:
+def _images_in_a_pass(pixels: Tensor) -> int:
     """A whole number of nodes of the batch; it depends on shapes alone, so the values do not depend on the machine."""
     count, _, height, width = pixels.shape
     nodes = _PIXELS_IN_A_PASS // (count * height * width)
-    return count * max(1, min(nodes, steps))
+    return count * max(1, nodes)
 
 
 def completeness_error(shares: Tensor, explained: Tensor, at_baseline: Tensor) -> Tensor:

@@ -252,3 +252,10 @@ def test_compressed_run_lengths_are_read_as_pycocotools_writes_them(seed: int, s
     assert runs is not None and sum(runs) == HEIGHT * WIDTH
     drawn = np.repeat(np.arange(len(runs)) % 2, runs).reshape((HEIGHT, WIDTH), order="F")
     assert np.array_equal(drawn, mask)
+
+
+@pytest.mark.parametrize("counts", ["::::", "P", "zzzz", "0" * 5])
+def test_compressed_run_lengths_that_do_not_cover_the_image_are_named_so(tmp_path: Path, counts: str) -> None:
+    data = opened(tmp_path, document(annotation(segmentation={"size": [HEIGHT, WIDTH], "counts": counts})))
+    with pytest.raises(UnusableSample, match="do not cover"):
+        decode(data.samples[0])
