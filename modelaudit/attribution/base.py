@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
 
+import torch
 from torch import Tensor, nn
 
-from ..language import registry
+from ..language import draws, registry
+from ..language.spatial import SpatialLayer
 from ..language.spec import Method
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+#: what one forward and one backward pass give to every method that asks for it
+Shared = Literal["input_gradient", "layer_activation", "layer_gradient"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,12 @@ class Question:
             a class and a 1 with a -1 the margin between two.
         explained: [B], that quantity on `pixels`, from the pass that gave the logits.
         layer: the spatial layer, where the method needs one.
+        spatial: which of its values are meant, and how they lie; None for an output [B, K, h, w].
+        ids: the samples' ids; with `seed` they decide every random draw. Empty: the rows' numbers.
+        seed: the run's seed.
+        rows: images in one pass of a method that runs its own, the last pass padded; None for the batch's own size.
+        tensors: what the engine's pass has already computed, by the names of :data:`Shared`; what a method misses
+            there it computes itself (:func:`~modelaudit.attribution.passes.shared`).
     """
 
     model: nn.Module
@@ -33,6 +43,15 @@ class Question:
     selector: Tensor
     explained: Tensor
     layer: nn.Module | None = None
+    spatial: SpatialLayer | None = None
+    ids: tuple[str, ...] = ()
+    seed: int = 0
+    rows: int | None = None
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def generator(self, index: int, name: str, slot: int = 0) -> torch.Generator:
+        """The CPU generator of one sample, seeded by (seed, id, method's name, slot) and by nothing else."""
+        return draws.generator(self.seed, self.ids[index] if self.ids else str(index), name, slot)
 
 
 @dataclass(frozen=True)
@@ -43,10 +62,12 @@ class Maps:
         values: [B, H, W], signed, channels already reduced by the method's own rule.
         completeness: [B], |sum A - (f(x) - f(b))| / max(|f(x) - f(b)|, 0.01 sum |A|) over the unreduced map, for
             methods that promise completeness; else None.
+        steps: [B] long, for methods that choose how much work an image gets; else None. It goes into the record.
     """
 
     values: Tensor
     completeness: Tensor | None = None
+    steps: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -59,12 +80,24 @@ class Cost:
 
 @dataclass(frozen=True)
 class Declares:
-    """The needs and the cost of a method, as data. ``tensors`` names what the engine may share between methods."""
+    """The needs and the cost of a method, as data.
+
+    Args:
+        cost: a method's dataclass to its passes an image when it is asked alone; the shared passes of several methods
+            are run once. Where the work varies from image to image: at most.
+        tensors: which of :data:`Shared` it reads. The engine computes them once for all methods of a pass.
+        spatial_layer: it needs one.
+        own_passes: it runs the model itself, in passes of ``question.rows`` images.
+        gradients: it needs a model that gradients go through; False for methods that only see scores.
+        completeness: its shares must sum to f(x) - f(baseline), and `Maps.completeness` says by how much they do not.
+    """
 
     cost: Callable[[Any], Cost]
-    tensors: tuple[str, ...]
+    tensors: tuple[Shared, ...] = ()
     spatial_layer: bool = False
     own_passes: bool = True
+    gradients: bool = True
+    completeness: bool = False
 
 
 def attribution(

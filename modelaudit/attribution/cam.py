@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from captum.attr import LayerGradCam
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ..language.errors import AttributionError, ExpressionError
 from ..language.spec import Method
 from .base import Cost, Declares, Maps, Question, attribution
-from .gradient import explained_by, gradients_wanted
+from .passes import shared
 
 _WAY_OUT = 'name one with gradcam(layer="..."), or take another method, e.g. integrated_gradients'
 
@@ -37,7 +36,10 @@ class GradCam(Method):
 
 
 _DECLARES = Declares(
-    cost=lambda spec: Cost(forward=1, backward=1), tensors=("layer_activation", "layer_gradient"), spatial_layer=True
+    cost=lambda spec: Cost(forward=1, backward=1),
+    tensors=("layer_activation", "layer_gradient"),
+    spatial_layer=True,
+    own_passes=False,
 )
 
 
@@ -49,41 +51,37 @@ def gradcam_maps(spec: GradCam, question: Question) -> Maps:
         AttributionError: no layer, another one than named, one that never runs, or one whose output is not
             [B, channels, height, width] over the image.
     """
-    layer = _layer(spec, question)
-    with gradients_wanted():
-        pixels, selector = question.pixels.detach().clone(), question.selector.detach().clone()
-        method = LayerGradCam(explained_by(question.model, "the layer"), layer)
-        try:
-            cams = method.attribute(pixels, additional_forward_args=(selector,), relu_attributions=True)
-        except AssertionError as error:  # captum's word for a hook that found nothing
-            raise AttributionError(f"{spec}: {error}; {_WAY_OUT}") from error
-    size = (pixels.shape[2], pixels.shape[3])
-    _require_grid(spec, cams, len(pixels), size)
-    full = functional.interpolate(cams.detach(), size, mode="bilinear", align_corners=False)
+    _check_layer(spec, question)
+    tensors = shared(question, "layer_activation", "layer_gradient")
+    activation, gradient = tensors["layer_activation"], tensors["layer_gradient"]
+    size = (question.pixels.shape[2], question.pixels.shape[3])
+    _require_grid(spec, activation, len(question.pixels), size)
+    weights = gradient.mean((2, 3), keepdim=True)
+    cams = (weights * activation).sum(1, keepdim=True).relu()
+    full = functional.interpolate(cams, size, mode="bilinear", align_corners=False)
     return Maps(full.squeeze(1))
 
 
-def _layer(spec: GradCam, question: Question) -> nn.Module:
+def _check_layer(spec: GradCam, question: Question) -> None:
     if question.layer is None:
         raise AttributionError(f"{spec}: the model has no spatial layer; {_WAY_OUT}")
     if spec.layer is not None:
         names = [name for name, part in question.model.named_modules() if part is question.layer]
         if not any(name == spec.layer or name.endswith(f".{spec.layer}") for name in names):
             raise AttributionError(f"{spec}: got the layer {' = '.join(names) or 'of another model'} instead")
-    return question.layer
 
 
-def _require_grid(spec: GradCam, cams: object, count: int, image: tuple[int, int]) -> None:
-    """A map of [B, 1, h, w] over the image; captum sums over any axis without a word.
+def _require_grid(spec: GradCam, values: Tensor, count: int, image: tuple[int, int]) -> None:
+    """Values [B, K, h, w] over the image; a sum over any other axes would be a map too, without a word.
 
     ``|hW - wH| < max(H, W)``: the proportion of the image up to the rounding of strides.
     """
-    shape = tuple(cams.shape) if isinstance(cams, Tensor) else None
-    if shape is not None and len(shape) == 4 and shape[:2] == (count, 1):
+    shape = tuple(values.shape)
+    if len(shape) == 4 and shape[0] == count:
         (rows, columns), (height, width) = shape[2:], image
         if 1 < rows <= height and 1 < columns <= width and abs(rows * width - columns * height) < max(height, width):
             return
     raise AttributionError(
-        f"{spec}: the layer's map has shape {shape} for {count} images of {image[0]} x {image[1]}, not [images, 1, "
-        f"height, width] over the image (tokens or channels last?); {_WAY_OUT}"
+        f"{spec}: the layer's values have shape {shape} for {count} images of {image[0]} x {image[1]}, not [images, "
+        f"channels, height, width] over the image (tokens or channels last?); {_WAY_OUT}"
     )

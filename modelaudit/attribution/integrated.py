@@ -12,7 +12,7 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.spec import Method, one_of, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .gradient import explained_by, gradients_wanted
+from .passes import explained_by, gradients_wanted
 
 #: RGB in pixel values; "mean" is the mean colour of ImageNet
 BASELINES = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0), "mean": (123 / 255, 116 / 255, 103 / 255)}
@@ -45,7 +45,7 @@ class IntegratedGradients(Method):
         one_of(self.baseline, BASELINES, "integrated_gradients: baseline")
 
 
-_DECLARES = Declares(cost=lambda spec: Cost(forward=spec.steps + 1, backward=spec.steps), tensors=("path_gradient",))
+_DECLARES = Declares(cost=lambda spec: Cost(forward=spec.steps + 1, backward=spec.steps), completeness=True)
 
 
 @attribution("integrated_gradients", IntegratedGradients, _DECLARES)

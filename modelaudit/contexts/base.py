@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..language import registry
+from ..language.draws import generator
 from ..language.spec import Context
 
 Family = Literal["change", "perturbation", "no_information", "control"]
@@ -38,9 +38,7 @@ class Scene:
 
     def generator(self, index: int, name: str, slot: int = 0) -> torch.Generator:
         """The CPU generator of one sample, seeded by (seed, id, context name, slot) and by nothing else."""
-        text = f"{self.seed}\0{self.ids[index]}\0{name}\0{slot}".encode()
-        state = int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
-        return torch.Generator().manual_seed(state)
+        return generator(self.seed, self.ids[index], name, slot)
 
     def kept(self) -> Tensor:
         """[B, 1, H, W] bool: the object and its ignore ring, which move together in compositing."""

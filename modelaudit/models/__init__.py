@@ -1,8 +1,9 @@
 """Models: where they come from, who they are, and how they are run without being changed."""
 
+from ..language.spatial import SpatialLayer
 from .base import model_source
 from .borrow import borrowed
-from .layers import SpatialLayer, layer_named, spatial_layer
+from .layers import layer_named, spatial_layer
 from .loaded import LoadedModel, PixelModel
 from .opening import open_model, runs_code
 from .torchvision_source import torchvision_model

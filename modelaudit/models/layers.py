@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..language.errors import AttributionError, nearest
+from ..language.spatial import SpatialLayer
 from .borrow import borrowed_module
 from .fingerprint import probe_pixels
 from .loaded import LoadedModel, PixelModel, device_of, unwrapped
@@ -21,16 +22,6 @@ _ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 _PROBES = 2
 _WAY_OUT = 'name one with gradcam(layer="..."), or take another method, e.g. integrated_gradients'
 Run = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class SpatialLayer:
-    """A module whose output is [B, channels, height, width] and lies over the image; `name` is the user's own."""
-
-    name: str
-    channels: int
-    height: int
-    width: int
 
 
 @dataclass(frozen=True)

@@ -74,9 +74,9 @@ def test_no_layer_is_an_error_with_the_way_out() -> None:
 
 def test_a_layer_that_never_runs_is_an_error() -> None:
     net = Net()
-    with pytest.raises(AttributionError, match="no gradient leads from its logits back to the layer"):
+    with pytest.raises(AttributionError, match="ran 0 times in a pass"):
         gradcam_maps(gradcam(), asked(net, net.idle))
-    with pytest.raises(AttributionError, match="did not obtain any outputs"):
+    with pytest.raises(AttributionError, match="ran 0 times in a pass"):
         gradcam_maps(gradcam(), asked(net.requires_grad_(True), net.idle))
 
 

@@ -1,0 +1,229 @@
+"""Passes of the model: the one that many methods share, and those of fixed size for methods that run their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..language.errors import AttributionError
+from ..language.spatial import SpatialLayer
+from .base import Question, Shared
+
+_WAY_OUT = 'name one with gradcam(layer="..."), or take another method, e.g. integrated_gradients'
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A layer whose values and gradients a pass keeps."""
+
+    module: nn.Module
+    spatial: SpatialLayer | None = None
+
+    @property
+    def name(self) -> str:
+        """The user's name of the layer, its type where nobody named it."""
+        return self.spatial.name if self.spatial is not None else type(self.module).__name__
+
+
+class SharedPass:
+    """One forward pass, from whose logits any number of quantities can be explained, one backward pass each.
+
+    Nothing is kept that nobody asks for: without `input_gradient` the graph begins at the first watched layer, so the
+    backward pass of Grad-CAM is that of the head alone.
+
+    Args:
+        model: frozen; maps pixel values to logits.
+        pixels: [B, 3, H, W].
+        input_gradient: whether gradients at the pixels will be asked for.
+        layers: the layers whose values will be.
+
+    Raises:
+        AttributionError: a layer does not run, runs twice, or gives no tensor.
+    """
+
+    def __init__(
+        self, model: nn.Module, pixels: Tensor, *, input_gradient: bool, layers: Sequence[Watched] = ()
+    ) -> None:
+        self._seen: dict[int, list[Tensor]] = {id(watched.module): [] for watched in layers}
+        self._model = type(model).__name__
+        with gradients_wanted(), ExitStack() as stack:
+            self._pixels = pixels.detach().clone().requires_grad_() if input_gradient else pixels.detach()
+            for watched in layers:
+                handle = self._hooked(watched, keep_graph=input_gradient)
+                stack.callback(handle.remove)
+            self._logits: Tensor = model(self._pixels)
+        for watched in layers:
+            count = len(self._seen[id(watched.module)])
+            if count != 1:
+                raise AttributionError(f"layer {watched.name!r} ran {count} times in a pass, not once; {_WAY_OUT}")
+
+    @property
+    def logits(self) -> Tensor:
+        """[B, C], without a graph."""
+        return self._logits.detach()
+
+    def tensors(
+        self, selector: Tensor, wanted: Sequence[Shared], layer: Watched | None = None, *, last: bool = True
+    ) -> dict[str, Tensor]:
+        """The `wanted` tensors for one explained quantity: one backward pass.
+
+        ``input_gradient`` [B, 3, H, W]; ``layer_activation`` and ``layer_gradient`` [B, K, h, w] of `layer`. Keep the
+        graph with ``last=False`` while other quantities follow.
+
+        Raises:
+            AttributionError: no gradient leads from the logits back to what is asked for.
+        """
+        inputs: dict[str, Tensor] = {}
+        found: dict[str, Tensor] = {}
+        if "input_gradient" in wanted:
+            inputs["input_gradient"] = self._pixels
+        if layer is not None:
+            values = self._seen[id(layer.module)][0]
+            if "layer_activation" in wanted:
+                found["layer_activation"] = _grid(layer, values.detach())
+            if "layer_gradient" in wanted:
+                inputs["layer_gradient"] = values
+        if inputs:
+            self._differentiate(selector, inputs, layer, found, last)
+        return found
+
+    def _differentiate(
+        self, selector: Tensor, inputs: dict[str, Tensor], layer: Watched | None, found: dict[str, Tensor], last: bool
+    ) -> None:
+        with gradients_wanted():
+            value = (self._logits * selector.detach().clone()).sum()
+            if not value.requires_grad:
+                raise AttributionError(no_gradient(self._model, _seen_by(inputs, layer)))
+            gradients = torch.autograd.grad(value, list(inputs.values()), retain_graph=not last, allow_unused=True)
+        for name, gradient in zip(inputs, gradients, strict=True):
+            if gradient is None:
+                raise AttributionError(no_gradient(self._model, _seen_by({name: inputs[name]}, layer)))
+            layered = name == "layer_gradient" and layer is not None
+            found[name] = _grid(layer, gradient) if layered and layer is not None else gradient
+
+    def _hooked(self, watched: Watched, *, keep_graph: bool) -> Any:
+        """The model goes on with a copy, so that an activation in place does not write into what is kept."""
+        kept = self._seen[id(watched.module)]
+
+        def keep(values: object) -> Tensor:
+            if not isinstance(values, Tensor):
+                raise AttributionError(f"layer {watched.name!r} gives {type(values).__name__}, no tensor; {_WAY_OUT}")
+            value = values if keep_graph and values.requires_grad else values.detach().requires_grad_()
+            kept.append(value)
+            return value.clone()
+
+        def before(_: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+            return (keep(given[0] if given else None), *given[1:])
+
+        def after(_: nn.Module, __: Any, output: Any) -> Tensor:
+            return keep(output)
+
+        if watched.spatial is not None and watched.spatial.side == "input":
+            return watched.module.register_forward_pre_hook(before)
+        return watched.module.register_forward_hook(after)
+
+
+def shared(question: Question, *wanted: Shared) -> dict[str, Tensor]:
+    """The tensors that a method declared: those that the engine handed over, else from one pass of its own."""
+    if set(wanted) <= question.tensors.keys():
+        return {name: question.tensors[name] for name in wanted}
+    layer = None
+    if question.layer is not None and set(wanted) & {"layer_activation", "layer_gradient"}:
+        layer = Watched(question.layer, question.spatial)
+    own = SharedPass(
+        question.model,
+        question.pixels,
+        input_gradient="input_gradient" in wanted,
+        layers=() if layer is None else (layer,),
+    )
+    return own.tensors(question.selector, wanted, layer)
+
+
+def scores(question: Question, images: Tensor, selector: Tensor) -> Tensor:
+    """[N], the explained quantity of images [N, 3, H, W] under selectors [N, C], in passes of ``question.rows``.
+
+    No gradient is kept. The last pass is padded, so that every pass has one size and no value depends on how many
+    images are asked for.
+    """
+    found = []
+    with torch.inference_mode(False), torch.no_grad():
+        for part, chosen, count in _parts(question, images, selector):
+            found.append((question.model(part) * chosen).sum(1)[:count])
+    return torch.cat(found)
+
+
+def gradients(question: Question, images: Tensor, selector: Tensor) -> tuple[Tensor, Tensor]:
+    """[N] the explained quantity and [N, 3, H, W] its gradient at the images, in passes of ``question.rows``.
+
+    Raises:
+        AttributionError: no gradient leads back to the images.
+    """
+    values, slopes = [], []
+    for part, chosen, count in _parts(question, images, selector):
+        with gradients_wanted():
+            leaf = part.detach().clone().requires_grad_()
+            value = (question.model(leaf) * chosen.detach().clone()).sum(1)
+            if not value.requires_grad:
+                raise AttributionError(no_gradient(type(question.model).__name__, "the image"))
+            (slope,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
+        if slope is None:
+            raise AttributionError(no_gradient(type(question.model).__name__, "the image"))
+        values.append(value.detach()[:count])
+        slopes.append(slope[:count])
+    return torch.cat(values), torch.cat(slopes)
+
+
+def explained_by(model: nn.Module, seen: str = "the image") -> Callable[[Tensor, Tensor], Tensor]:
+    """(pixels, selector) -> [B], the explained quantity sum_c selector * logits, as captum differentiates it.
+
+    Raises:
+        AttributionError: (when called) gradients are wanted, and none leads from the logits back to what is `seen`.
+    """
+
+    def explained(pixels: Tensor, selector: Tensor) -> Tensor:
+        logits: Tensor = model(pixels)
+        value = (logits * selector).sum(1)
+        if torch.is_grad_enabled() and not value.requires_grad:
+            raise AttributionError(no_gradient(type(model).__name__, seen))
+        return value
+
+    return explained
+
+
+def no_gradient(model: str, seen: str) -> str:
+    """What to say where autograd finds no way from the logits back to what is `seen`."""
+    return (
+        f"{model}: no gradient leads from its logits back to {seen}; the forward pass must use it, and must not switch "
+        "gradients off (torch.no_grad, detach)"
+    )
+
+
+@contextmanager
+def gradients_wanted() -> Iterator[None]:
+    """Gradients are recorded inside, whatever the caller has switched off."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def _parts(question: Question, images: Tensor, selector: Tensor) -> Iterator[tuple[Tensor, Tensor, int]]:
+    rows = question.rows or len(question.pixels)
+    for first in range(0, len(images), rows):
+        part, chosen = images[first : first + rows], selector[first : first + rows]
+        count = len(part)
+        if count < rows:
+            part = torch.cat([part, part[-1:].expand(rows - count, *part.shape[1:])])
+            chosen = torch.cat([chosen, chosen[-1:].expand(rows - count, -1)])
+        yield part, chosen, count
+
+
+def _grid(layer: Watched, values: Tensor) -> Tensor:
+    return values if layer.spatial is None else layer.spatial.grid(values)
+
+
+def _seen_by(inputs: dict[str, Tensor], layer: Watched | None) -> str:
+    return "the image" if "input_gradient" in inputs or layer is None else f"the layer {layer.name!r}"

@@ -1,0 +1,57 @@
+"""The layer whose values lie over the image: what `models` finds, the engine hands over and `attribution` reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .errors import AttributionError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Layout = Literal["NCHW", "NHWC", "tokens"]
+
+
+@dataclass(frozen=True)
+class SpatialLayer:
+    """Where a model's last values over the image are, and how they lie in memory.
+
+    Args:
+        name: the module's name in the user's model.
+        channels, height, width: of the grid.
+        layout: "NCHW" for [B, channels, height, width], "NHWC" for channels last, "tokens" for
+            [B, prefix + height * width, channels], rows first.
+        prefix: tokens before the spatial ones (class, distillation, registers).
+        side: whether the values are the module's output or its first input.
+    """
+
+    name: str
+    channels: int
+    height: int
+    width: int
+    layout: Layout = "NCHW"
+    prefix: int = 0
+    side: Literal["output", "input"] = "output"
+
+    def grid(self, values: Tensor) -> Tensor:
+        """The module's values as [B, channels, height, width], a view where that is possible.
+
+        Raises:
+            AttributionError: they have another shape than was found when the layer was looked for.
+        """
+        wanted = {
+            "NCHW": (self.channels, self.height, self.width),
+            "NHWC": (self.height, self.width, self.channels),
+            "tokens": (self.prefix + self.height * self.width, self.channels),
+        }[self.layout]
+        if tuple(values.shape[1:]) != wanted:
+            raise AttributionError(
+                f"layer {self.name!r}: its {self.side} is {list(values.shape)}, not [images, "
+                f"{', '.join(map(str, wanted))}]: the model must give every image of a size the same grid"
+            )
+        if self.layout == "NCHW":
+            return values
+        if self.layout == "tokens":
+            values = values[:, self.prefix :].reshape(len(values), self.height, self.width, self.channels)
+        return values.permute(0, 3, 1, 2)
