@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -67,44 +67,44 @@ class SharedPass:
         """[B, C], without a graph."""
         return self._logits.detach()
 
-    def tensors(
-        self, selector: Tensor, wanted: Sequence[Shared], layer: Watched | None = None, *, last: bool = True
-    ) -> dict[str, Tensor]:
-        """The `wanted` tensors for one explained quantity: one backward pass.
+    def explain(
+        self,
+        selector: Tensor,
+        *,
+        input_gradient: bool = False,
+        layers: Sequence[Watched] = (),
+        last: bool = True,
+    ) -> Explanation:
+        """One backward pass for one explained quantity: the gradients at the pixels and at the `layers`.
 
-        ``input_gradient`` [B, 3, H, W]; ``layer_activation`` and ``layer_gradient`` [B, K, h, w] of `layer`. Keep the
-        graph with ``last=False`` while other quantities follow.
+        Keep the graph with ``last=False`` while other quantities follow.
 
         Raises:
             AttributionError: no gradient leads from the logits back to what is asked for.
         """
-        inputs: dict[str, Tensor] = {}
-        found: dict[str, Tensor] = {}
-        if "input_gradient" in wanted:
-            inputs["input_gradient"] = self._pixels
-        if layer is not None:
-            values = self._seen[id(layer.module)][0]
-            if "layer_activation" in wanted:
-                found["layer_activation"] = _grid(layer, values.detach())
-            if "layer_gradient" in wanted:
-                inputs["layer_gradient"] = values
-        if inputs:
-            self._differentiate(selector, inputs, layer, found, last)
-        return found
-
-    def _differentiate(
-        self, selector: Tensor, inputs: dict[str, Tensor], layer: Watched | None, found: dict[str, Tensor], last: bool
-    ) -> None:
+        inputs: list[Tensor] = [self._pixels] if input_gradient else []
+        inputs.extend(self._seen[id(layer.module)][0] for layer in layers)
+        names = ["the image"] if input_gradient else []
+        names.extend(f"the layer {layer.name!r}" for layer in layers)
+        if not inputs:
+            return Explanation({}, self.activations)
         with gradients_wanted():
             value = (self._logits * selector.detach().clone()).sum()
             if not value.requires_grad:
-                raise AttributionError(no_gradient(self._model, _seen_by(inputs, layer)))
-            gradients = torch.autograd.grad(value, list(inputs.values()), retain_graph=not last, allow_unused=True)
-        for name, gradient in zip(inputs, gradients, strict=True):
+                raise AttributionError(no_gradient(self._model, names[0]))
+            found = torch.autograd.grad(value, inputs, retain_graph=not last, allow_unused=True)
+        gradients: dict[int | None, Tensor] = {}
+        for name, key, gradient in zip(
+            names, [*([None] if input_gradient else []), *(id(layer.module) for layer in layers)], found, strict=True
+        ):
             if gradient is None:
-                raise AttributionError(no_gradient(self._model, _seen_by({name: inputs[name]}, layer)))
-            layered = name == "layer_gradient" and layer is not None
-            found[name] = _grid(layer, gradient) if layered and layer is not None else gradient
+                raise AttributionError(no_gradient(self._model, name))
+            gradients[key] = gradient
+        return Explanation(gradients, self.activations)
+
+    def activations(self, layer: Watched) -> Tensor:
+        """[B, K, h, w], the values of a watched layer, without a graph."""
+        return _grid(layer, self._seen[id(layer.module)][0].detach())
 
     def _hooked(self, watched: Watched, *, keep_graph: bool) -> Any:
         """The model goes on with a copy, so that an activation in place does not write into what is kept."""
@@ -128,20 +128,37 @@ class SharedPass:
         return watched.module.register_forward_hook(after)
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """What one backward pass found; ask for it by the names of :data:`Shared`."""
+
+    _gradients: Mapping[int | None, Tensor]
+    _activations: Callable[[Watched], Tensor]
+
+    def tensors(self, wanted: Sequence[Shared], layer: Watched | None) -> dict[str, Tensor]:
+        """``input_gradient`` [B, 3, H, W]; ``layer_activation`` and ``layer_gradient`` [B, K, h, w] of `layer`."""
+        found: dict[str, Tensor] = {}
+        if "input_gradient" in wanted:
+            found["input_gradient"] = self._gradients[None]
+        if layer is not None and "layer_activation" in wanted:
+            found["layer_activation"] = self._activations(layer)
+        if layer is not None and "layer_gradient" in wanted:
+            found["layer_gradient"] = _grid(layer, self._gradients[id(layer.module)])
+        return found
+
+
 def shared(question: Question, *wanted: Shared) -> dict[str, Tensor]:
     """The tensors that a method declared: those that the engine handed over, else from one pass of its own."""
     if set(wanted) <= question.tensors.keys():
         return {name: question.tensors[name] for name in wanted}
+    at_input = "input_gradient" in wanted
     layer = None
     if question.layer is not None and set(wanted) & {"layer_activation", "layer_gradient"}:
         layer = Watched(question.layer, question.spatial)
-    own = SharedPass(
-        question.model,
-        question.pixels,
-        input_gradient="input_gradient" in wanted,
-        layers=() if layer is None else (layer,),
-    )
-    return own.tensors(question.selector, wanted, layer)
+    own = SharedPass(question.model, question.pixels, input_gradient=at_input, layers=() if layer is None else (layer,))
+    differentiated = (layer,) if layer is not None and "layer_gradient" in wanted else ()
+    found = own.explain(question.selector, input_gradient=at_input, layers=differentiated)
+    return found.tensors(wanted, layer)
 
 
 def scores(question: Question, images: Tensor, selector: Tensor) -> Tensor:
@@ -223,7 +240,3 @@ def _parts(question: Question, images: Tensor, selector: Tensor) -> Iterator[tup
 
 def _grid(layer: Watched, values: Tensor) -> Tensor:
     return values if layer.spatial is None else layer.spatial.grid(values)
-
-
-def _seen_by(inputs: dict[str, Tensor], layer: Watched | None) -> str:
-    return "the image" if "input_gradient" in inputs or layer is None else f"the layer {layer.name!r}"
