@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..language import draws, registry
 from ..language.spatial import SpatialLayer
 from ..language.spec import Method
+from ..language.upsampling import upsampled
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 #: what one forward and one backward pass give to every method that asks for it
@@ -54,7 +55,6 @@ class Question:
         return draws.generator(self.seed, self.ids[index] if self.ids else str(index), name, slot)
 
 
-@dataclass(frozen=True)
 class Maps:
     """Attributions of one batch.
 
@@ -63,11 +63,60 @@ class Maps:
         completeness: [B], |sum A - (f(x) - f(b))| / max(|f(x) - f(b)|, 0.01 sum |A|) over the unreduced map, for
             methods that promise completeness; else None.
         steps: [B] long, for methods that choose how much work an image gets; else None. It goes into the record.
+
+    A method whose map is a coarse one brought to the image's size gives :meth:`on_grid` instead. Then `coarse` is
+    [B, h, w], and `values` is upsampled when somebody looks at it; shares are read off the cells through
+    :func:`~modelaudit.language.upsampling.adjoint_of_upsampling`. Otherwise `coarse` is None.
     """
 
-    values: Tensor
-    completeness: Tensor | None = None
-    steps: Tensor | None = None
+    def __init__(self, values: Tensor, completeness: Tensor | None = None, steps: Tensor | None = None) -> None:
+        self.completeness = completeness
+        self.steps = steps
+        self.coarse: Tensor | None = None
+        self._values: Tensor | None = values
+        self._size: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def on_grid(
+        cls,
+        coarse: Tensor,
+        size: tuple[int, int],
+        completeness: Tensor | None = None,
+        steps: Tensor | None = None,
+    ) -> Maps:
+        """Maps that are `coarse` [B, h, w], values >= 0, brought to `size` (H, W) bilinearly, align_corners=False.
+
+        Not finer than the image, and not negative: a positive part would not pass through the upsampling.
+        """
+        maps = cls(coarse, completeness, steps)
+        maps.coarse, maps._size, maps._values = coarse, size, None
+        return maps
+
+    @property
+    def values(self) -> Tensor:
+        """[B, H, W]; computed at the first look and kept."""
+        if self._values is None:
+            assert self.coarse is not None
+            self._values = upsampled(self.coarse, self._size)
+        return self._values
+
+    @property
+    def cells(self) -> Tensor:
+        """What is there without any work: the coarse maps, else the values. Zero and finite where the values are."""
+        return self.values if self.coarse is None else self.coarse
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of `values`, without computing them."""
+        return tuple(self.values.shape) if self.coarse is None else (len(self.coarse), *self._size)
+
+    def first(self, count: int) -> Maps:
+        """The maps of the first images: what remains of a padded batch."""
+        completeness = None if self.completeness is None else self.completeness[:count]
+        steps = None if self.steps is None else self.steps[:count]
+        if self.coarse is not None:
+            return Maps.on_grid(self.coarse[:count], self._size, completeness, steps)
+        return Maps(self.values[:count], completeness, steps)
 
 
 @dataclass(frozen=True)

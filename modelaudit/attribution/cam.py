@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn import functional
 
 from ..language.errors import AttributionError, ExpressionError
 from ..language.spec import Method
@@ -57,9 +56,7 @@ def gradcam_maps(spec: GradCam, question: Question) -> Maps:
     size = (question.pixels.shape[2], question.pixels.shape[3])
     _require_grid(spec, activation, len(question.pixels), size)
     weights = gradient.mean((2, 3), keepdim=True)
-    cams = (weights * activation).sum(1, keepdim=True).relu()
-    full = functional.interpolate(cams, size, mode="bilinear", align_corners=False)
-    return Maps(full.squeeze(1))
+    return Maps.on_grid((weights * activation).sum(1).relu(), size)
 
 
 def _check_layer(spec: GradCam, question: Question) -> None:

@@ -22,12 +22,14 @@ def check(maps: Maps, pixels: Tensor, explained: Tensor) -> dict[Missing, Tensor
         AttributionError: the map lies over other axes than the image: an error in a method, not a value.
     """
     wanted = (len(pixels), *pixels.shape[2:])
-    if tuple(maps.values.shape) != wanted:
-        raise AttributionError(f"a method gave maps of shape {tuple(maps.values.shape)} for images {wanted}")
+    if maps.shape != wanted:
+        raise AttributionError(f"a method gave maps of shape {maps.shape} for images {wanted}")
     if tuple(explained.shape) != wanted[:1]:
         raise AttributionError(f"{tuple(explained.shape)} explained values for {wanted[0]} images")
-    flat = maps.values.flatten(1)
+    flat = maps.cells.flatten(1)
     invalid = ~(flat.isfinite().all(1) & explained.to(flat.device).isfinite())
+    if maps.coarse is not None:
+        invalid |= (flat < 0).any(1)  # cells are read as positive parts
     if maps.completeness is not None:
         if tuple(maps.completeness.shape) != wanted[:1]:
             raise AttributionError(f"{tuple(maps.completeness.shape)} completeness errors for {wanted[0]} images")
