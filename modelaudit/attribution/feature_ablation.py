@@ -1,0 +1,57 @@
+"""Feature ablation: one superpixel at a time is taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..language.spec import Method, one_of
+from .base import Cost, Declares, Maps, Question, attribution
+from .perturbed import FILLS, Fill
+from .superpixels import Segmentation, Superpixels, check_segments, most_segments
+
+
+@dataclass(frozen=True)
+class FeatureAblation(Method):
+    """f(x) - f(x with a superpixel filled), for each superpixel, spread evenly over its pixels; signed.
+
+    Args:
+        segments: superpixels, 4 to 1024; slic may give fewer, a grid has the largest square number in it.
+        segmentation: "grid" for rectangles, or "slic" for regions of like colour (scikit-image; the extra
+            ``superpixels``), which follow the object's outline.
+        fill: "mean" (the mean colour of ImageNet), "black" or "white".
+
+    Raises:
+        ExpressionError: an argument out of range.
+    """
+
+    segments: int = 64
+    segmentation: Segmentation = "grid"
+    fill: Fill = "mean"
+
+    def __post_init__(self) -> None:
+        check_segments("feature_ablation", self.segmentation, self.segments)
+        one_of(self.fill, FILLS, "feature_ablation: fill")
+
+
+def _cost(spec: FeatureAblation) -> Cost:
+    return Cost(forward=1 + most_segments(spec.segmentation, spec.segments), backward=0)
+
+
+@attribution("feature_ablation", FeatureAblation, Declares(cost=_cost, gradients=False))
+def feature_ablation_maps(spec: FeatureAblation, question: Question) -> Maps:
+    """[B, H, W], signed; over a superpixel it sums to the drop of the score.
+
+    Raises:
+        AttributionError: slic is asked for, and scikit-image is not installed.
+    """
+    parts = Superpixels.of(question, spec.segmentation, spec.segments, spec.fill)
+    numbers = torch.arange(parts.most, device=question.pixels.device).expand(len(question.pixels), -1)
+
+    def kept(index: int) -> Tensor:
+        return numbers != index - 1  # the first is the whole image
+
+    found = parts.values(1 + parts.most, kept)
+    return Maps(parts.spread(found[:, :1] - found[:, 1:]))
