@@ -18,13 +18,14 @@ from ..language.reasons import Missing
 from ..language.sample import DataSet, Sample
 from ..models import borrowed, open_model
 from .donors import limited
+from .explaining import what_went_wrong
 from .galleries import Galleries
 from .measured import ColumnData, DataFacts, LayerFacts, Measured, ModelFacts, Passes, SampleFacts
 from .models import RunningModel
 from .pictures import store
 from .plan import ColumnAsk, Group, PassAsk, original_context
 from .progress import Progress
-from .reading import ChunkValues, read_pass, what_went_wrong
+from .reading import ChunkValues, read_pass
 from .scenes import Chunk, Stage
 from .settings import Settings
 

@@ -93,7 +93,7 @@ class DataFacts(_Plain):
 
 
 class Passes(_Plain):
-    """Images through the model, the padding of the last micro-batch left out."""
+    """Images decoded, and images through the models: padding included, the models' own probes not."""
 
     decoded: int = 0
     forward: int = 0

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..attribution import Cost, Question, check
+from ..attribution import Maps, check
+from ..attribution.passes import Watched
 from ..language import registry
-from ..language.errors import ModelError
+from ..language.errors import AttributionError, ModelError
 from ..language.reasons import Missing
+from ..language.spatial import SpatialLayer
 from ..measures.base import Reading, Seen
-from ..models import LoadedModel, SpatialLayer, layer_named, spatial_layer
+from ..models import LoadedModel, layer_named, spatial_layer
+from .explaining import Batch, Found, Work, explain, joined, padded, what_went_wrong
 from .measured import Passes
 from .plan import ColumnAsk, MapAsk
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A map of one batch and where it is no honest number."""
+    """The maps of some images and where they are no honest numbers."""
 
-    values: Tensor
+    maps: Maps
     invalid: Mapping[Missing, Tensor]
+
+    @property
+    def values(self) -> Tensor:
+        """[n, H, W]."""
+        return self.maps.values
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a model answered on some images: logits [n, C], maps, and methods that failed with what went wrong."""
+
+    logits: Tensor
+    maps: Mapping[MapAsk, Explained]
+    failed: Mapping[MapAsk, str]
 
 
 @dataclass
@@ -34,6 +50,8 @@ class RunningModel:
     Args:
         indices: the model's class index of every label of the data.
         batch: the micro-batch size; every pass has exactly this many images, the last padded with its last image.
+            Where memory does not suffice it is halved for the rest of the run.
+        seed: of the random draws of methods that need some.
     """
 
     loaded: LoadedModel
@@ -41,78 +59,132 @@ class RunningModel:
     indices: Mapping[str | int, int]
     batch: int
     passes: Passes
+    seed: int = 0
     layer: SpatialLayer | None = None
     original: Tensor | None = field(default=None, repr=False)
-    named: dict[str, nn.Module] = field(default_factory=dict, repr=False)
+    notes: list[str] = field(default_factory=list)
     pixel_model: nn.Module = field(init=False, repr=False)
+    _layers: dict[tuple[str | None, tuple[int, int]], Watched | str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.pixel_model = self.loaded.pixel_model
 
-    def logits(self, pixels: Tensor) -> Tensor:
-        """[n, C] for [n, 3, H, W], in one padded pass.
+    def look(self, pixels: Tensor, labels: Tensor, asks: Sequence[MapAsk], ids: Sequence[str]) -> Look:
+        """Logits and attributions of images [n, 3, H, W], in padded passes of `batch` images.
 
         Raises:
             ModelError: the forward pass failed.
         """
-        self.passes.forward += len(pixels)
-        try:
-            with torch.no_grad():
-                output: Tensor = self.pixel_model(self._padded(pixels))
-        except Exception as error:
-            raise ModelError(
-                f"{self.loaded.ref}: the forward pass on {tuple(pixels.shape)} failed with {type(error).__name__}: "
-                f"{error}; check the model and its preprocessing"
-            ) from error
-        if output.ndim != 2 or output.shape[1] != self.loaded.outputs:
-            raise ModelError(f"{self.loaded.ref}: logits have shape {tuple(output.shape)}, not [images, classes]")
-        return output[: len(pixels)].float()
-
-    def explain(self, ask: MapAsk, pixels: Tensor, logits: Tensor, labels: Tensor) -> Explained:
-        """The attribution of one batch, with its validity checks.
-
-        Raises:
-            AttributionError: the method refuses this architecture.
-            ModelError: the target names no class of the model.
-        """
-        entry = registry.entry_of(ask.method)
-        selector = self._selector(ask.target, logits, labels)
-        explained = (logits * selector).sum(1)
-        question = Question(
-            self.pixel_model,
-            self._padded(pixels),
-            self._padded(selector),
-            self._padded(explained),
-            self._layer(ask, pixels) if entry.declares.spatial_layer else None,
-        )
-        cost: Cost = entry.declares.cost(ask.method)
-        self.passes.forward += cost.forward * len(pixels)
-        self.passes.backward += cost.backward * len(pixels)
-        maps = entry.function(ask.method, question)
-        invalid = check(maps, question.pixels, question.explained)
-        return Explained(
-            maps.values[: len(pixels)], {reason: flags[: len(pixels)] for reason, flags in invalid.items()}
-        )
+        size = (pixels.shape[2], pixels.shape[3])
+        works, failed = self._works(asks, size)
+        found: list[Found] = []
+        counts: list[int] = []
+        first = 0
+        while first < len(pixels):
+            rows = slice(first, first + self.batch)
+            part = self._micro_batch(pixels[rows], labels[rows], works, tuple(ids[rows]))
+            if part is None:  # out of memory: the same images again, fewer at a time
+                continue
+            found.append(part)
+            counts.append(len(pixels[rows]))
+            first += len(pixels[rows])
+            failed.update(part.failed)
+            works = [work for work in works if work.ask not in part.failed]
+        logits = torch.cat([part.logits[:count] for part, count in zip(found, counts, strict=True)]).float()
+        for part in found:
+            self.passes.forward += part.forward
+            self.passes.backward += part.backward
+        maps = {work.ask: self._checked(work.ask, found, counts, pixels) for work in works}
+        return Look(logits, maps, failed)
 
     def read(self, column: ColumnAsk, seen: Seen) -> Reading:
         """The values of one measure on one batch."""
         reading: Reading = registry.entry_of(column.spec).function(column.spec, seen)
         return reading
 
-    def _padded(self, batch: Tensor) -> Tensor:
-        short = self.batch - len(batch)
-        return torch.cat([batch, batch[-1:].expand(short, *batch.shape[1:])]) if short > 0 else batch
+    def class_name(self, index: int) -> str:
+        """The name of a class, its index where the names are unknown."""
+        return self.loaded.classes[index] if self.loaded.classes else str(index)
 
-    def _layer(self, ask: MapAsk, pixels: Tensor) -> Any:
-        size = (pixels.shape[2], pixels.shape[3])
-        named = getattr(ask.method, "layer", None)
-        if named is not None:
-            if named not in self.named:
-                self.named[named] = layer_named(self.pixel_model, named, size)
-            return self.named[named]
+    def _micro_batch(self, pixels: Tensor, labels: Tensor, works: Sequence[Work], ids: tuple[str, ...]) -> Found | None:
+        """None where memory did not suffice; the next micro-batches are smaller then."""
+        rows = self.batch
+        ids = (*ids, *ids[-1:] * (rows - len(ids)))
+        known = padded(labels, rows)
+        batch = Batch(padded(pixels, rows), ids, self.seed, lambda logits, to: self._selector(to, logits, known))
+        try:
+            found = explain(self.pixel_model, batch, works)
+        except torch.cuda.OutOfMemoryError as error:
+            if rows == 1:
+                raise ModelError(
+                    f"{self.loaded.ref}: not even one image of {pixels.shape[3]} x {pixels.shape[2]} fits into the "
+                    f"memory of {self.device} ({error}); use another device or a cheaper method"
+                ) from error
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"{self.loaded.ref}: the forward pass on {tuple(batch.pixels.shape)} failed with "
+                f"{type(error).__name__}: {error}; check the model and its preprocessing"
+            ) from error
+        else:
+            self._require_logits(found.logits)
+            return found
+        # outside of the handler, whose traceback keeps the tensors of the failed pass alive
+        self.batch = rows // 2
+        self.notes.append(f"micro-batch: {rows} images did not fit into memory, {self.batch} from then on")
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
+
+    def _require_logits(self, logits: Tensor) -> None:
+        if logits.ndim != 2 or logits.shape[1] != self.loaded.outputs:
+            raise ModelError(f"{self.loaded.ref}: logits have shape {tuple(logits.shape)}, not [images, classes]")
+
+    def _checked(self, ask: MapAsk, found: Sequence[Found], counts: Sequence[int], pixels: Tensor) -> Explained:
+        maps = joined([part.maps[ask] for part in found], counts)
+        explained = torch.cat([part.explained[ask][:count] for part, count in zip(found, counts, strict=True)])
+        return Explained(maps, check(maps, pixels, explained))
+
+    def _works(self, asks: Sequence[MapAsk], size: tuple[int, int]) -> tuple[list[Work], dict[MapAsk, str]]:
+        """The attributions with their layers, and those that this architecture or this target refuses."""
+        works: list[Work] = []
+        failed: dict[MapAsk, str] = {}
+        for ask in asks:
+            try:
+                self._check_target(ask.target)
+                works.append(Work(ask, self._layer(ask, size)))
+            except Exception as error:
+                failed[ask] = what_went_wrong(error)
+        return works, failed
+
+    def _layer(self, ask: MapAsk, size: tuple[int, int]) -> Watched | None:
+        """The layer that a method reads; a layer that cannot be had is looked for once."""
+        if not registry.entry_of(ask.method).declares.spatial_layer:
+            return None
+        key = (getattr(ask.method, "layer", None), size)
+        if key not in self._layers:
+            try:
+                self._layers[key] = self._found_layer(*key)
+            except AttributionError as error:
+                self._layers[key] = str(error)
+        found = self._layers[key]
+        if isinstance(found, str):
+            raise AttributionError(found)
+        return found
+
+    def _found_layer(self, name: str | None, size: tuple[int, int]) -> Watched:
+        if name is not None:
+            return Watched(layer_named(self.pixel_model, name, size))
         if self.layer is None:
             self.layer = spatial_layer(self.pixel_model, size)
-        return layer_named(self.pixel_model, self.layer.name)
+        return Watched(layer_named(self.pixel_model, self.layer.name), self.layer)
+
+    def _check_target(self, target: str | int) -> None:
+        if target == "margin" and self.loaded.outputs < 2:
+            raise ModelError(f"{self.loaded.ref}: has one output, so no runner-up; use target='prediction'")
+        if target not in ("prediction", "label", "margin"):
+            self.loaded.index_of(target)
 
     def _selector(self, target: str | int, logits: Tensor, labels: Tensor) -> Tensor:
         """[n, C]: what of the logits is explained."""
@@ -123,12 +195,6 @@ class RunningModel:
         if target == "label":
             return selector.scatter(1, labels[:, None], 1.0)
         if target == "margin":
-            if logits.shape[1] < 2:
-                raise ModelError(f"{self.loaded.ref}: has one output, so no runner-up; use target='prediction'")
             return selector.scatter(1, ranked[:, :1], 1.0).scatter(1, ranked[:, 1:2], -1.0)
         selector[:, self.loaded.index_of(target)] = 1.0
         return selector
-
-    def class_name(self, index: int) -> str:
-        """The name of a class, its index where the names are unknown."""
-        return self.loaded.classes[index] if self.loaded.classes else str(index)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -13,11 +12,11 @@ from torch import Tensor
 
 from ..contexts import exempt
 from ..language import registry
-from ..language.errors import AuditError
 from ..language.reasons import Missing
-from ..language.sample import IGNORE, OBJECT
 from ..measures.base import Seen
-from .models import Explained, RunningModel
+from ..measures.regions import Regions
+from .explaining import what_went_wrong
+from .models import Explained, Look, RunningModel
 from .plan import ColumnAsk, MapAsk, PassAsk, original_context
 from .scenes import Chunk, Shown
 
@@ -29,7 +28,8 @@ class ChunkValues:
     """What one pass found on one chunk: values by column with their missing rows, and what galleries draw from.
 
     ``areas`` [n] is the object's share of the valid pixels, NaN without a mask. ``failed``: columns that could not be
-    computed at all, by key, with what went wrong; they are left out of `columns`.
+    computed at all, by key, with what went wrong; they are left out of `columns`. ``steps`` [n]: the work that a method
+    chose for each image, by column, where it chooses.
     """
 
     shown: Shown
@@ -38,53 +38,47 @@ class ChunkValues:
     columns: Mapping[str, Values]
     areas: NDArray[np.float64]
     failed: Mapping[str, str]
+    steps: Mapping[str, NDArray[np.int64]]
 
 
 def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> ChunkValues:
     """Run one pass and read its columns."""
     labels = torch.tensor([model.indices[sample.label] for sample in chunk.samples], device=shown.pixels.device)
-    logits = model.logits(shown.pixels)
+    look = model.look(shown.pixels, labels, ask.maps, [sample.id for sample in chunk.samples])
     if ask.context == original_context():
-        model.original = logits
-    maps, lost = _explained(ask, model, shown, logits, labels)
-    failed = {column.key: lost[column.map] for column in ask.columns if column.map in lost}
+        model.original = look.logits
+    failed = {column.key: look.failed[column.map] for column in ask.columns if column.map and column.map in look.failed}
     bare = torch.tensor([found.mask is None for found in chunk.decoded], device=shown.pixels.device)
-    pass_wide = _pass_wide(ask, shown)
+    pass_wide, regions = _pass_wide(ask, shown), Regions(shown.mask)
     columns: dict[str, Values] = {}
+    steps: dict[str, NDArray[np.int64]] = {}
     for column in [column for column in ask.columns if column.key not in failed]:
-        seen = Seen(
-            logits,
-            labels,
-            model.original if registry.entry_of(column.spec).declares.needs_original else None,
-            maps[column.map].values if column.map is not None else None,
-            shown.mask,
-        )
+        before = [*pass_wide, *_own(column, bare, look.logits, look.maps)]
         try:
-            columns[column.key] = _read(column, model, seen, [*pass_wide, *_own(column, bare, logits, maps)])
+            columns[column.key] = _read(column, model, _seen(column, model, look, labels, shown, regions), before)
         except Exception as error:  # one measure's failure is not the others'
             failed[column.key] = what_went_wrong(error)
-    return ChunkValues(shown, logits, maps, columns, _areas(shown.mask, bare), failed)
+            continue
+        taken = None if column.map is None else look.maps[column.map].maps.steps
+        if taken is not None:
+            steps[column.key] = taken.cpu().numpy().astype(np.int64)
+    return ChunkValues(shown, look.logits, look.maps, columns, _areas(regions, bare), failed, steps)
 
 
-def what_went_wrong(error: Exception) -> str:
-    """Our own errors say what to do; of any other, from a model or a third party's method, the whole traceback."""
-    if isinstance(error, AuditError):
-        return str(error)
-    return f"{type(error).__name__}: {error}\n{''.join(traceback.format_exception(error))}"
-
-
-def _explained(
-    ask: PassAsk, model: RunningModel, shown: Shown, logits: Tensor, labels: Tensor
-) -> tuple[dict[MapAsk, Explained], dict[MapAsk, str]]:
-    """The attributions of a pass, and those that failed: one method's failure is not the others'."""
-    maps: dict[MapAsk, Explained] = {}
-    failed: dict[MapAsk, str] = {}
-    for one in ask.maps:
-        try:
-            maps[one] = model.explain(one, shown.pixels, logits, labels)
-        except Exception as error:
-            failed[one] = what_went_wrong(error)
-    return maps, failed
+def _seen(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, shown: Shown, regions: Regions) -> Seen:
+    """What a measure is handed: a coarse map as it is where the measure reads cells, else the full map."""
+    declares = registry.entry_of(column.spec).declares
+    found = None if column.map is None else look.maps[column.map].maps
+    cells = found.coarse if found is not None and declares.reads_cells else None
+    return Seen(
+        look.logits,
+        labels,
+        model.original if declares.needs_original else None,
+        found.values if found is not None and cells is None else None,
+        shown.mask,
+        cells,
+        regions,
+    )
 
 
 def _read(column: ColumnAsk, model: RunningModel, seen: Seen, before: Iterable[tuple[Missing, Tensor]]) -> Values:
@@ -117,8 +111,7 @@ def _own(
     return found
 
 
-def _areas(mask: Tensor, bare: Tensor) -> NDArray[np.float64]:
-    inside, valid = (mask == OBJECT).flatten(1).sum(1), (mask != IGNORE).flatten(1).sum(1)
-    areas = inside.double() / valid.clamp_min(1)
+def _areas(regions: Regions, bare: Tensor) -> NDArray[np.float64]:
+    areas = regions.object_area / (regions.object_area + regions.background_area).clamp_min(1)
     areas[bare] = torch.nan
     return areas.cpu().numpy()

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..language import registry
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec
+from .regions import Regions
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -25,6 +26,9 @@ class Seen:
         original_logits: [B, C] on the original images, where declared as needed.
         attribution: [B, H, W] signed map of one method, where declared as needed.
         mask: [B, H, W] uint8 (1 object, 0 background, 255 ignore), where declared as needed.
+        cells: [B, h, w], values >= 0, where the map is these upsampled (bilinear, align_corners=False) and the measure
+            reads cells; `attribution` is then None.
+        regions: the mask, prepared once for all measures of a pass; None: prepared when asked for.
     """
 
     logits: Tensor
@@ -32,6 +36,8 @@ class Seen:
     original_logits: Tensor | None = None
     attribution: Tensor | None = None
     mask: Tensor | None = None
+    cells: Tensor | None = None
+    regions: Regions | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class Declares:
     """What the statistics and the engine must know of a measure.
 
     ``scale``: "proportion" (0 or 1 an image) or "mean". ``low``/``high``: its range, None where it has no bound.
-    ``better``: "low" or "high". ``needs_context``: without ``.under`` it says nothing.
+    ``better``: "low" or "high". ``needs_context``: without ``.under`` it says nothing. ``reads_cells``: a coarse map
+    need not be upsampled for it.
     """
 
     scale: Literal["proportion", "mean"]
@@ -58,6 +65,7 @@ class Declares:
     needs_attribution: bool = False
     needs_original: bool = False
     needs_context: bool = False
+    reads_cells: bool = False
 
 
 def measure(

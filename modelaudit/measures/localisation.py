@@ -14,10 +14,10 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.reasons import Missing
-from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import MeasureSpec, Method, as_method
 from .base import Declares, Reading, Seen, measure
 from .behaviour import non_finite
+from .regions import Regions
 
 AnyMethod = Method | type[Method] | str
 
@@ -62,23 +62,23 @@ class BackgroundDependence(AttributionMeasure):
     """The background's share of the densities of positive attribution: the share, freed of the areas."""
 
 
-_READS_MAPS = Declares(scale="mean", better="low", needs_mask=True, needs_attribution=True)
+_READS_MAPS = Declares(scale="mean", better="low", needs_mask=True, needs_attribution=True, reads_cells=True)
 
 
 @measure("background_share", BackgroundShare, _READS_MAPS)
 def read_background_share(spec: BackgroundShare, seen: Seen) -> Reading:
     """``sum(P (1 - M)) / sum(P)`` over valid pixels (Adhikari et al. 2024; 1 - relevance mass accuracy, Arras 2022)."""
-    regions = _regions(seen)
-    return _reading(regions, regions.background / (regions.background + regions.object))
+    sums = _sums(seen)
+    return _reading(sums, sums.background / (sums.background + sums.object))
 
 
 @measure("background_dependence", BackgroundDependence, _READS_MAPS)
 def read_background_dependence(spec: BackgroundDependence, seen: Seen) -> Reading:
     """``d_b / (d_b + d_o)``, d_b = sum(P (1 - M)) / ((1 - a) N), d_o = sum(P M) / (a N); 0.5 for a uniform map."""
-    regions = _regions(seen)
-    on_background = regions.background / regions.background_area
-    on_object = regions.object / regions.object_area
-    return _reading(regions, on_background / (on_background + on_object))
+    sums = _sums(seen)
+    on_background = sums.background / sums.background_area
+    on_object = sums.object / sums.object_area
+    return _reading(sums, on_background / (on_background + on_object))
 
 
 def background_share(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
@@ -100,7 +100,7 @@ def background_dependence(*methods: AnyMethod, target: str | int = "prediction")
 
 
 @dataclass(frozen=True)
-class _Regions:
+class _Sums:
     """[B] float64 sums of P, scaled by its maximum, and areas in pixels; [B] bool by reason."""
 
     object: Tensor
@@ -110,31 +110,20 @@ class _Regions:
     undefined: dict[Missing, Tensor]
 
 
-def _regions(seen: Seen) -> _Regions:
-    if seen.attribution is None or seen.mask is None:
+def _sums(seen: Seen) -> _Sums:
+    maps = seen.attribution if seen.cells is None else seen.cells
+    if maps is None or seen.mask is None:
         raise ValueError("a measure of a map needs the map and the mask, and one of them was not handed over")
-    on_object, on_background = seen.mask == OBJECT, seen.mask == BACKGROUND
-    values = seen.attribution.double()
-    invalid = ~torch.isfinite(values).flatten(1).all(dim=1)
-    positive = values.nan_to_num(0.0, 0.0, 0.0).clamp_min(0) * (on_object | on_background)
-    largest = positive.flatten(1).amax(dim=1)
-    # a share does not depend on the scale of the map; without this a map of 1e-320 or 1e308 would lose its sum
-    positive = positive / torch.where(largest > 0, largest, 1.0)[:, None, None]
-    area, rest = on_object.flatten(1).sum(dim=1), on_background.flatten(1).sum(dim=1)
+    regions = Regions(seen.mask) if seen.regions is None else seen.regions
+    on_object, on_background, largest = regions.sums(maps) if seen.cells is None else regions.sums_of_cells(maps)
     reasons = {
         Missing.NON_FINITE_LOGITS: non_finite(seen.logits),
-        Missing.EMPTY_MASK: area == 0,
-        Missing.FULL_MASK: rest == 0,
-        Missing.ATTRIBUTION_INVALID: invalid,
+        Missing.EMPTY_MASK: regions.object_area == 0,
+        Missing.FULL_MASK: regions.background_area == 0,
+        Missing.ATTRIBUTION_INVALID: ~torch.isfinite(maps).flatten(1).all(dim=1),
         Missing.ZERO_ATTRIBUTION: largest == 0,
     }
-    return _Regions(
-        (positive * on_object).flatten(1).sum(dim=1),
-        (positive * on_background).flatten(1).sum(dim=1),
-        area.double(),
-        rest.double(),
-        _first(reasons),
-    )
+    return _Sums(on_object, on_background, regions.object_area, regions.background_area, _first(reasons))
 
 
 def _first(reasons: dict[Missing, Tensor]) -> dict[Missing, Tensor]:
@@ -147,9 +136,9 @@ def _first(reasons: dict[Missing, Tensor]) -> dict[Missing, Tensor]:
     return first
 
 
-def _reading(regions: _Regions, values: Tensor) -> Reading:
-    undefined = torch.stack(list(regions.undefined.values())).any(dim=0)
-    return Reading(values.masked_fill(undefined, torch.nan), regions.undefined)
+def _reading(sums: _Sums, values: Tensor) -> Reading:
+    undefined = torch.stack(list(sums.undefined.values())).any(dim=0)
+    return Reading(values.masked_fill(undefined, torch.nan), sums.undefined)
 
 
 def _check_target(target: object) -> None:
