@@ -2,6 +2,9 @@
 
 from .base import Cost, Maps, Question, attribution
 from .cam import GradCam as gradcam
+from .cam import GradCamPlusPlus as gradcam_plus_plus
+from .cam import LayerCam as layercam
+from .eigencam import EigenCam as eigencam
 from .feature_ablation import FeatureAblation as feature_ablation
 from .gradient import InputTimesGradient as input_x_gradient
 from .gradient import Saliency as saliency
@@ -9,6 +12,7 @@ from .integrated import IntegratedGradients as integrated_gradients
 from .kernel_shap import KernelShap as kernel_shap
 from .occlusion import Occlusion as occlusion
 from .rise import Rise as rise
+from .scorecam import ScoreCam as scorecam
 from .shapley import ShapleySampling as shapley_sampling
 from .validity import check
 
@@ -18,13 +22,17 @@ __all__ = [
     "Question",
     "attribution",
     "check",
+    "eigencam",
     "feature_ablation",
     "gradcam",
+    "gradcam_plus_plus",
     "input_x_gradient",
     "integrated_gradients",
     "kernel_shap",
+    "layercam",
     "occlusion",
     "rise",
     "saliency",
+    "scorecam",
     "shapley_sampling",
 ]

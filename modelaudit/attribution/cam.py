@@ -1,38 +1,17 @@
-"""Grad-CAM."""
+"""Class activation maps that weigh a layer's channels by gradients: Grad-CAM, Grad-CAM++, LayerCAM.
+
+A [B, K, h, w] are the layer's values, g = d f / d A, f the explained quantity. The maps are >= 0 on the layer's grid and
+brought to the image's size bilinearly with align_corners=False.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
 
-from ..language.errors import AttributionError, ExpressionError
-from ..language.spec import Method
 from .base import Cost, Declares, Maps, Question, attribution
-from .passes import shared
-
-_WAY_OUT = 'name one with gradcam(layer="..."), or take another method, e.g. integrated_gradients'
-
-
-@dataclass(frozen=True)
-class GradCam(Method):
-    """relu of sum_k w_k A_k, w_k the mean over the layer's grid of d f / d A_k, A [B, K, h, w] the layer's output.
-
-    Brought to the image's size bilinearly with align_corners=False (Selvaraju et al. 2017).
-
-    Args:
-        layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
-
-    Raises:
-        ExpressionError: the layer is no name.
-    """
-
-    layer: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.layer is not None and (not isinstance(self.layer, str) or not self.layer):
-            raise ExpressionError(f"gradcam: layer={self.layer!r} is no name of a module; write e.g. layer='layer4'")
-
+from .layer_grid import OnLayer, cells
 
 _DECLARES = Declares(
     cost=lambda spec: Cost(forward=1, backward=1),
@@ -42,43 +21,85 @@ _DECLARES = Declares(
 )
 
 
-@attribution("gradcam", GradCam, _DECLARES)
-def gradcam_maps(spec: GradCam, question: Question) -> Maps:
-    """[B, H, W] of values >= 0. `question.layer` is the layer that ``spec.layer`` names, or the last spatial one.
+@dataclass(frozen=True)
+class GradCam(OnLayer):
+    """relu of sum_k w_k A_k, w_k the mean of g_k over the grid (Selvaraju et al. 2017).
+
+    Args:
+        layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
 
     Raises:
-        AttributionError: no layer, another one than named, one that never runs, or one whose output is not
-            [B, channels, height, width] over the image.
+        ExpressionError: the layer is no name.
     """
-    _check_layer(spec, question)
-    tensors = shared(question, "layer_activation", "layer_gradient")
-    activation, gradient = tensors["layer_activation"], tensors["layer_gradient"]
-    size = (question.pixels.shape[2], question.pixels.shape[3])
-    _require_grid(spec, activation, len(question.pixels), size)
+
+
+@dataclass(frozen=True)
+class GradCamPlusPlus(OnLayer):
+    """relu of sum_k w_k A_k, w_k = sum over the grid of a_k relu(g_k), a_k = 1 / (2 + g_k sum A_k).
+
+    Equation 19 of Chattopadhay et al. 2018 for the score exp(f), with g^2 cancelled: a = g^2 / (2 g^2 + g^3 sum A). The
+    a_k are weights as long as 2 + g_k sum A_k > 0 where g_k > 0, as behind a ReLU always; an image where that fails
+    gets no finite map and is counted as ``attribution_invalid``.
+
+    Args:
+        layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
+
+    Raises:
+        ExpressionError: the layer is no name.
+    """
+
+
+@dataclass(frozen=True)
+class LayerCam(OnLayer):
+    """relu of sum_k relu(g_k) A_k, a weight for each channel and cell (Jiang et al. 2021).
+
+    Args:
+        layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
+
+    Raises:
+        ExpressionError: the layer is no name.
+    """
+
+
+@attribution("gradcam", GradCam, _DECLARES)
+def gradcam_maps(spec: GradCam, question: Question) -> Maps:
+    """Maps on the layer's grid. `question.layer` is the layer that ``spec.layer`` names, or the last spatial one.
+
+    Raises:
+        AttributionError: no layer, another one than named, one that does not run once in a pass, or one whose values
+            are not [B, channels, height, width] over the image.
+    """
+    activation, gradient = cells(spec, question, "layer_activation", "layer_gradient")
     weights = gradient.mean((2, 3), keepdim=True)
-    return Maps.on_grid((weights * activation).sum(1).relu(), size)
+    return Maps.on_grid((weights * activation).sum(1).relu(), _size(question))
 
 
-def _check_layer(spec: GradCam, question: Question) -> None:
-    if question.layer is None:
-        raise AttributionError(f"{spec}: the model has no spatial layer; {_WAY_OUT}")
-    if spec.layer is not None:
-        names = [name for name, part in question.model.named_modules() if part is question.layer]
-        if not any(name == spec.layer or name.endswith(f".{spec.layer}") for name in names):
-            raise AttributionError(f"{spec}: got the layer {' = '.join(names) or 'of another model'} instead")
+@attribution("gradcam_plus_plus", GradCamPlusPlus, _DECLARES)
+def gradcam_plus_plus_maps(spec: GradCamPlusPlus, question: Question) -> Maps:
+    """Maps on the layer's grid, NaN where the weights are none.
 
-
-def _require_grid(spec: GradCam, values: Tensor, count: int, image: tuple[int, int]) -> None:
-    """Values [B, K, h, w] over the image; a sum over any other axes would be a map too, without a word.
-
-    ``|hW - wH| < max(H, W)``: the proportion of the image up to the rounding of strides.
+    Raises:
+        AttributionError: as :func:`gradcam_maps`.
     """
-    shape = tuple(values.shape)
-    if len(shape) == 4 and shape[0] == count:
-        (rows, columns), (height, width) = shape[2:], image
-        if 1 < rows <= height and 1 < columns <= width and abs(rows * width - columns * height) < max(height, width):
-            return
-    raise AttributionError(
-        f"{spec}: the layer's values have shape {shape} for {count} images of {image[0]} x {image[1]}, not [images, "
-        f"channels, height, width] over the image (tokens or channels last?); {_WAY_OUT}"
-    )
+    activation, gradient = cells(spec, question, "layer_activation", "layer_gradient")
+    below = 2 + gradient * activation.sum((2, 3), keepdim=True)
+    rising = gradient > 0
+    weights = torch.where(rising, gradient / below, 0).sum((2, 3), keepdim=True)
+    broken = (rising & (below <= 0)).flatten(1).any(1)
+    maps = (weights * activation).sum(1).relu()
+    return Maps.on_grid(torch.where(broken[:, None, None], torch.nan, maps), _size(question))
+
+
+@attribution("layercam", LayerCam, _DECLARES)
+def layercam_maps(spec: LayerCam, question: Question) -> Maps:
+    """Maps on the layer's grid.
+
+    Raises:
+        AttributionError: as :func:`gradcam_maps`.
+    """
+    activation, gradient = cells(spec, question, "layer_activation", "layer_gradient")
+    return Maps.on_grid((gradient.relu() * activation).sum(1).relu(), _size(question))
+
+
+def _size(question: Question) -> tuple[int, int]:
+    return question.pixels.shape[2], question.pixels.shape[3]

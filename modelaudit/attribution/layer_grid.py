@@ -1,0 +1,83 @@
+"""What the methods over a spatial layer have in common: the option that names it, and the proof that it lies over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..language import registry
+from ..language.errors import AttributionError, ExpressionError
+from ..language.spec import Method
+from .base import Question, Shared
+from .passes import shared
+
+
+@dataclass(frozen=True)
+class OnLayer(Method):
+    """A method that reads a spatial layer.
+
+    Args:
+        layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
+
+    Raises:
+        ExpressionError: the layer is no name.
+    """
+
+    layer: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.layer is not None and (not isinstance(self.layer, str) or not self.layer):
+            name = registry.entry_of(self).name
+            raise ExpressionError(f"{name}: layer={self.layer!r} is no name of a module; write e.g. layer='layer4'")
+
+
+def cells(spec: OnLayer, question: Question, *wanted: Shared) -> tuple[Tensor, ...]:
+    """The `wanted` tensors of the layer, each [B, K, h, w] over the image.
+
+    Raises:
+        AttributionError: no layer, another one than named, one that does not run once in a pass, or one whose values
+            are not [B, channels, height, width] over the image.
+    """
+    _check_layer(spec, question)
+    found = shared(question, *wanted)
+    size = (question.pixels.shape[2], question.pixels.shape[3])
+    for name in wanted:
+        _require_grid(spec, found[name], len(question.pixels), size)
+    return tuple(found[name] for name in wanted)
+
+
+def precise(values: Tensor) -> Tensor:
+    """In float64, where the device has it."""
+    return values if values.device.type == "mps" else values.double()
+
+
+def way_out(spec: Method) -> str:
+    """What to do where there is no such layer."""
+    name = registry.entry_of(spec).name
+    return f'name one with {name}(layer="..."), or take another method, e.g. integrated_gradients'
+
+
+def _check_layer(spec: OnLayer, question: Question) -> None:
+    if question.layer is None:
+        raise AttributionError(f"{spec}: the model has no spatial layer; {way_out(spec)}")
+    if spec.layer is not None:
+        names = [name for name, part in question.model.named_modules() if part is question.layer]
+        if not any(name == spec.layer or name.endswith(f".{spec.layer}") for name in names):
+            raise AttributionError(f"{spec}: got the layer {' = '.join(names) or 'of another model'} instead")
+
+
+def _require_grid(spec: OnLayer, values: Tensor, count: int, image: tuple[int, int]) -> None:
+    """Values [B, K, h, w] over the image; a sum over any other axes would be a map too, without a word.
+
+    ``|hW - wH| < max(H, W)``: the proportion of the image up to the rounding of strides.
+    """
+    shape = tuple(values.shape)
+    if len(shape) == 4 and shape[0] == count:
+        (rows, columns), (height, width) = shape[2:], image
+        if 1 < rows <= height and 1 < columns <= width and abs(rows * width - columns * height) < max(height, width):
+            return
+    raise AttributionError(
+        f"{spec}: the layer's values have shape {shape} for {count} images of {image[0]} x {image[1]}, not [images, "
+        f"channels, height, width] over the image (tokens or channels last?); {way_out(spec)}"
+    )
