@@ -2,9 +2,11 @@
 
 from ..language.spatial import SpatialLayer
 from .base import model_source
+from .black_box import black_box
 from .borrow import borrowed
 from .layers import layer_named, spatial_layer
 from .loaded import LoadedModel, PixelModel
+from .onnx_source import onnx_model
 from .opening import open_model, runs_code
 from .torchvision_source import torchvision_model
 
@@ -12,9 +14,11 @@ __all__ = [
     "LoadedModel",
     "PixelModel",
     "SpatialLayer",
+    "black_box",
     "borrowed",
     "layer_named",
     "model_source",
+    "onnx_model",
     "open_model",
     "runs_code",
     "spatial_layer",

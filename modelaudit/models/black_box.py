@@ -1,0 +1,221 @@
+"""Models of which only the scores are seen: a function from images to numbers."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import inspect
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..language.errors import ModelError, nearest
+from ..language.sample import BuiltModel, Preprocessing
+
+Layout = Literal["NCHW", "NHWC"]
+LAYOUTS: tuple[Layout, ...] = ("NCHW", "NHWC")
+DTYPES = ("float32", "uint8")
+LIBRARIES = ("numpy", "torch")
+#: what the record says of a model without gradients
+SCORES_ONLY = "gradients: none lead through it, so only methods that see scores alone can explain it"
+
+
+class ScoresOnly(nn.Module):
+    """A module whose scores come from outside torch: no gradient, no parameters, nothing that moves to a device.
+
+    Args:
+        batch: how many images go through at once; the last are filled up with copies of the last image. None for any
+            number.
+    """
+
+    #: no gradient leads through it; methods that need one are refused
+    differentiable = False
+
+    def __init__(self, batch: int | None = None) -> None:
+        super().__init__()
+        self.batch = batch
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """[B, C] of what `scores` gives, on the pixels' device.
+
+        Raises:
+            ModelError: the scores are not [B, C] numbers.
+        """
+        with torch.inference_mode(False), torch.no_grad():
+            given = pixels.detach()
+            size = self.batch or len(given)
+            parts = [self._part(given[first : first + size], size) for first in range(0, len(given), size)]
+            return torch.cat(parts).to(pixels.device)
+
+    @abstractmethod
+    def scores(self, images: Tensor) -> Any:
+        """The scores [B, C], numpy or torch, of images [B, 3, H, W] as preprocessing leaves them."""
+
+    def _part(self, images: Tensor, size: int) -> Tensor:
+        count = len(images)
+        if self.batch is not None and count < size:
+            images = torch.cat([images, images[-1:].expand(size - count, *images.shape[1:])])
+        found = self.scores(images)
+        try:
+            values = found.detach().cpu() if isinstance(found, Tensor) else torch.tensor(np.asarray(found))
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                f"{self._name()}: returned {type(found).__name__}, no array of scores ({error})"
+            ) from error
+        if values.ndim != 2 or len(values) != len(images) or values.is_complex():
+            raise ModelError(
+                f"{self._name()}: {len(images)} images gave scores of shape {list(values.shape)} and "
+                f"{values.dtype}; return numbers [images, classes]"
+            )
+        return (values if values.dtype == torch.float64 else values.float())[:count]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """What stands behind it (a session, a connection) is shared: it has no state that a copy could change."""
+        return copy.copy(self)
+
+    def _name(self) -> str:
+        return type(self).__name__
+
+
+class BlackBox(ScoresOnly):
+    """A user's function as a module."""
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        *,
+        outputs: int | None,
+        layout: Layout,
+        dtype: str,
+        library: str,
+        batch: int | None,
+        version: str,
+    ) -> None:
+        super().__init__(batch)
+        self.function = function
+        self.outputs, self.layout, self.dtype, self.library, self.version = outputs, layout, dtype, library, version
+
+    def scores(self, images: Tensor) -> Any:
+        given = laid_out(images, self.layout, self.dtype, self._name()).cpu()
+        found = self.function(given if self.library == "torch" else given.numpy())
+        shape = tuple(np.shape(found))
+        if self.outputs is not None and shape[1:] != (self.outputs,):
+            raise ModelError(
+                f"{self._name()}: returned scores of shape {list(shape)} for {len(images)} images and outputs="
+                f"{self.outputs}; return [images, {self.outputs}]"
+            )
+        return found
+
+    def extra_repr(self) -> str:
+        """All that the fingerprint can know of it."""
+        text = f"{self._name()}, source={source_digest(self.function)}, layout={self.layout}, dtype={self.dtype}"
+        return f"{text}, library={self.library}, batch={self.batch}, version={self.version!r}"
+
+    def _name(self) -> str:
+        function = inner(self.function)
+        of = function if hasattr(function, "__qualname__") else type(function)
+        return f"{of.__module__}.{of.__qualname__}"
+
+
+def black_box(
+    function: Callable[[Any], Any],
+    *,
+    preprocessing: Preprocessing | None = None,
+    classes: Sequence[str] | None = None,
+    outputs: int | None = None,
+    layout: Layout = "NCHW",
+    dtype: Literal["float32", "uint8"] = "float32",
+    library: Literal["numpy", "torch"] = "numpy",
+    batch: int | None = None,
+    version: str = "",
+) -> BuiltModel:
+    """A model of which only a function from images to scores is known: ``Audit(model=black_box(predict, ...))``.
+
+    Args:
+        function: images to scores [B, C], an array or a tensor; logits where there is a choice. A score must depend
+            on its image alone, and on no chance: each image is scored many times, in other company.
+        preprocessing: size and normalisation, as for any model; Audit(preprocessing=...) may say it too. Without mean
+            and std the function gets pixel values in [0, 1].
+        classes: names by index.
+        outputs: the number of scores, checked on every call.
+        layout: "NCHW" for images [B, 3, H, W], "NHWC" for [B, H, W, 3]; RGB.
+        dtype: "float32", or "uint8" for round(255 x) of pixel values (then no mean and std).
+        library: what the images are: a "numpy" array, or a "torch" tensor on the CPU.
+        batch: how many images the function takes at once; None for any number.
+        version: of what stands behind the function. Name, source text and this are all that the fingerprint knows:
+            change it whenever the answers change.
+
+    Raises:
+        ModelError: an argument that cannot mean anything.
+    """
+    if not callable(function) or isinstance(function, nn.Module):
+        raise ModelError(
+            f"black_box: {type(function).__name__} is no function from images to scores; an nn.Module is given to "
+            "Audit(model=...) as it is"
+        )
+    for name, value, known in (("layout", layout, LAYOUTS), ("dtype", dtype, DTYPES), ("library", library, LIBRARIES)):
+        if value not in known:
+            raise ModelError(f"black_box: {name}={value!r} is not possible{nearest(str(value), known)}")
+    for name, number, least in (("outputs", outputs, 2), ("batch", batch, 1)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
+            raise ModelError(f"black_box: {name}={number!r} is no whole number of at least {least}")
+    if dtype == "uint8" and preprocessing is not None:
+        check_unnormalised(preprocessing, "black_box")
+    module = BlackBox(
+        function, outputs=outputs, layout=layout, dtype=dtype, library=library, batch=batch, version=version
+    )
+    names = None if classes is None else tuple(classes)
+    return BuiltModel(module, preprocessing, names, (SCORES_ONLY,))
+
+
+def check_unnormalised(preprocessing: Preprocessing, name: str) -> None:
+    """Whether pixel values stay what they are, as uint8 needs.
+
+    Raises:
+        ModelError: they are normalised.
+    """
+    if preprocessing.mean != (0.0, 0.0, 0.0) or preprocessing.std != (1.0, 1.0, 1.0):
+        raise ModelError(
+            f"{name}: uint8 images are pixel values, so mean={preprocessing.mean} and std={preprocessing.std} cannot "
+            "be applied; leave them out of Preprocessing(...), or take float32"
+        )
+
+
+def laid_out(images: Tensor, layout: Layout, dtype: str, name: str) -> Tensor:
+    """Images [B, 3, H, W] in another layout and dtype (a name of torch's), contiguous.
+
+    Raises:
+        ModelError: uint8 is wanted of values that are no pixel values in [0, 1].
+    """
+    if dtype == "uint8":
+        low, high = (float(bound) for bound in images.aminmax())
+        if low < -1e-3 or high > 1 + 1e-3:
+            raise ModelError(
+                f"{name}: takes uint8 images, but preprocessing leaves values from {low:.3g} to {high:.3g}; leave mean "
+                "and std out of Preprocessing(...)"
+            )
+        images = (images * 255).round().clamp(0, 255)
+    values = images.to(getattr(torch, dtype))
+    return (values if layout == "NCHW" else values.permute(0, 2, 3, 1)).contiguous()
+
+
+def inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself, where some of its arguments have been fixed."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def source_digest(function: Callable[..., Any]) -> str:
+    """sha256 over the source text of a function, or of its class; empty where there is none to read."""
+    of: Any = inner(function)
+    of = of if inspect.isroutine(of) else type(of)
+    try:
+        return hashlib.sha256(inspect.getsource(of).encode()).hexdigest()
+    except (OSError, TypeError):
+        return ""

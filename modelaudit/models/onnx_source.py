@@ -1,0 +1,257 @@
+"""``onnx:<file>``: a graph that onnxruntime computes. It is data; nothing in it runs as code of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..language.errors import ModelError, nearest
+from ..language.reference import Reference
+from ..language.sample import BuiltModel, Preprocessing
+from .base import model_source
+from .black_box import LAYOUTS, SCORES_ONLY, Layout, ScoresOnly, check_unnormalised, laid_out
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+}
+_PREPROCESSING = ("resize", "crop", "mean", "std", "interpolation")
+_EXTERNAL = 1  # onnx.TensorProto.EXTERNAL
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a graph takes and gives.
+
+    Args:
+        layout, dtype: of its one input, the images.
+        batch, height, width: of the input; None where any number will do.
+        output: the name of the scores.
+    """
+
+    input: str
+    layout: Layout
+    dtype: str
+    batch: int | None
+    height: int | None
+    width: int | None
+    output: str
+
+
+class OnnxModel(ScoresOnly):
+    """An ONNX graph as a module: on the CPU, or by CUDA where the pixels are on a GPU and onnxruntime has it."""
+
+    def __init__(self, path: Path, reference: Reference) -> None:
+        super().__init__()
+        self.path, self.digest = path, _digest(path)
+        self._sessions = {torch.device("cpu"): _session(path, torch.device("cpu"))}
+        self.graph = _graph(self._sessions[torch.device("cpu")], reference)
+        self.batch = self.graph.batch
+
+    def scores(self, images: Tensor) -> Any:
+        """What the graph's output holds.
+
+        Raises:
+            ValueError: the graph takes images of another size.
+        """
+        graph, size = self.graph, tuple(images.shape[2:])
+        if any(side not in (None, own) for side, own in zip((graph.height, graph.width), size, strict=True)):
+            raise ValueError(
+                f"{self.path}: takes images of {graph.height or 'any'} x {graph.width or 'any'}, not {size[0]} x "
+                f"{size[1]}; say so with Preprocessing(resize=..., crop=...)"
+            )
+        given = laid_out(images, graph.layout, graph.dtype, str(self.path)).cpu().numpy()
+        return self._session(images.device).run([graph.output], {graph.input: given})[0]
+
+    def extra_repr(self) -> str:
+        """The digest of the file and its weights, so that the fingerprint covers them."""
+        return f"sha256={self.digest}, graph={self.graph}"
+
+    def _session(self, device: torch.device) -> Any:
+        if device not in self._sessions:
+            if _digest(self.path) != self.digest:
+                raise ModelError(f"{self.path}: the file changed while it was in use; run the audit again")
+            self._sessions[device] = _session(self.path, device)
+        return self._sessions[device]
+
+    def _name(self) -> str:
+        return f"{self.path}: output {self.graph.output!r}"
+
+
+@model_source("onnx")
+def onnx_model(reference: Reference, root: Path) -> BuiltModel:
+    """The classifier in an ONNX file: ``onnx:net.onnx?output=logits&layout=NCHW&resize=256&crop=224&mean=…&std=…``.
+
+    ``output`` names the scores (by default the first output of rank 2), ``layout`` the order of the input's axes where
+    the graph leaves it open. The graph may take float32, float16, float64 or uint8 images (uint8: pixel values, so no
+    mean and std), any number of them or a fixed one. Without any of resize, crop (``224`` or ``224x320``), mean, std
+    (three numbers with commas, or one) and interpolation, the audit must say how its input is prepared.
+
+    Raises:
+        ModelError: no such file, no classifier of RGB images, operators of other libraries, or no onnxruntime.
+    """
+    reference.only(("output", "layout", *_PREPROCESSING), ModelError)
+    path = (root / reference.body).resolve()
+    if not path.is_file():
+        raise ModelError(f"{reference.text!r}: no file {path}; relative paths start at pytest's rootdir")
+    preprocessing = _preprocessing(reference)
+    module = OnnxModel(path, reference)
+    if module.graph.dtype == "uint8" and preprocessing is not None:
+        check_unnormalised(preprocessing, repr(reference.text))
+    return BuiltModel(module, preprocessing, None, (SCORES_ONLY,))
+
+
+def _session(path: Path, device: torch.device) -> Any:
+    runtime = _library("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3  # errors; they are raised as well
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if device.type == "cuda" and "CUDAExecutionProvider" in runtime.get_available_providers():
+        # no algorithm is chosen by timing, and float32 is float32
+        exact = {"device_id": device.index or 0, "cudnn_conv_algo_search": "DEFAULT", "use_tf32": 0}
+        providers.insert(0, ("CUDAExecutionProvider", exact))
+    try:
+        return runtime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime has an exception type for each of its status codes
+        raise ModelError(
+            f"{path}: onnxruntime cannot load it ({_first_line(error)}); export it again, with standard operators only"
+        ) from error
+
+
+def _library(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ModelError(f"onnx models need {name}: pip install 'pytest-modelaudit[onnx]' ({error})") from error
+
+
+def _graph(session: Any, reference: Reference) -> Graph:
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        names = ", ".join(one.name for one in inputs)
+        raise ModelError(f"{reference.text!r}: takes {len(inputs)} inputs ({names}), and an audited model one: images")
+    given = inputs[0]
+    if given.type not in _DTYPES:
+        raise ModelError(f"{reference.text!r}: its input {given.name!r} is {given.type}, not {', '.join(_DTYPES)}")
+    shape = [part if isinstance(part, int) else None for part in given.shape]
+    if len(shape) != 4:
+        raise ModelError(f"{reference.text!r}: its input {given.name!r} has shape {given.shape}; images have four axes")
+    layout = _layout(reference, given.name, shape)
+    height, width = (shape[2], shape[3]) if layout == "NCHW" else (shape[1], shape[2])
+    output = _output(reference, session.get_outputs())
+    return Graph(given.name, layout, _DTYPES[given.type], shape[0], height, width, output)
+
+
+def _layout(reference: Reference, name: str, shape: list[int | None]) -> Layout:
+    fitting = [layout for layout, axis in (("NCHW", 1), ("NHWC", 3)) if shape[axis] in (3, None)]
+    certain = [layout for layout, axis in (("NCHW", 1), ("NHWC", 3)) if shape[axis] == 3]
+    said = reference.options.get("layout")
+    if said is not None and said not in LAYOUTS:
+        raise ModelError(f"{reference.text!r}: layout={said!r} is not possible{nearest(said, LAYOUTS)}")
+    if not fitting or (said is not None and said not in fitting):
+        raise ModelError(
+            f"{reference.text!r}: its input {name!r} has shape {shape}, which is no RGB image {said or 'in any layout'}"
+        )
+    chosen = [said] if said is not None else certain if len(certain) == 1 else fitting
+    if len(chosen) != 1:
+        raise ModelError(
+            f"{reference.text!r}: its input {name!r} has shape {shape}, which does not tell where the channels are; "
+            "add ?layout=NCHW or ?layout=NHWC"
+        )
+    return "NCHW" if chosen[0] == "NCHW" else "NHWC"
+
+
+def _output(reference: Reference, outputs: Iterable[Any]) -> str:
+    ranks: dict[str, int] = {one.name: len(one.shape) for one in outputs if one.type.startswith("tensor(")}
+    said = reference.options.get("output")
+    if said is not None:
+        if said not in ranks:
+            raise ModelError(f"{reference.text!r}: the graph has no output {said!r}{nearest(said, ranks)}")
+        return said
+    found = next((name for name, rank in ranks.items() if rank == 2), None)
+    if found is None:
+        listed = ", ".join(f"{name} of rank {rank}" for name, rank in ranks.items()) or "none"
+        raise ModelError(
+            f"{reference.text!r}: no output is [images, classes] (tensors: {listed}); name it with ?output="
+        )
+    return found
+
+
+def _preprocessing(reference: Reference) -> Preprocessing | None:
+    said = {name: text for name, text in reference.options.items() if name in _PREPROCESSING}
+    if not said:
+        return None
+    values: dict[str, Any] = {}
+    for name, text in said.items():
+        try:
+            if name in ("resize", "crop"):
+                sides = tuple(int(part) for part in text.split("x"))
+                values[name] = sides[0] if len(sides) == 1 else sides
+                if len(sides) > 2 or min(sides) < 1:
+                    raise ValueError("one or two sides")
+            elif name in ("mean", "std"):
+                numbers = tuple(float(part) for part in text.split(","))
+                values[name] = numbers * 3 if len(numbers) == 1 else numbers
+            else:
+                values[name] = text
+        except ValueError as error:
+            wanted = "224 or 224x320" if name in ("resize", "crop") else "0.485,0.456,0.406"
+            raise ModelError(f"{reference.text!r}: {name}={text!r}; write e.g. {name}={wanted}") from error
+    return Preprocessing(**values)
+
+
+def _digest(path: Path) -> str:
+    """sha256 over the file and, in the order of their names, the files beside it that hold its weights."""
+    digest = hashlib.sha256()
+    for file in (path, *sorted(_weights_beside(path))):
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _weights_beside(path: Path) -> set[Path]:
+    onnx = _library("onnx")
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception as error:  # protobuf's own types
+        raise ModelError(f"{path}: cannot be read as an ONNX file ({_first_line(error)})") from error
+    found = set()
+    for tensor in _tensors(model.graph):
+        if tensor.data_location == _EXTERNAL:
+            location = next(entry.value for entry in tensor.external_data if entry.key == "location")
+            file = (path.parent / location).resolve()
+            if not file.is_relative_to(path.parent):
+                raise ModelError(f"{path}: its weights lie outside its folder, in {location!r}; keep them beside it")
+            if not file.is_file():
+                raise ModelError(f"{path}: its weights {location!r} are not beside it; copy {file.name} along with it")
+            found.add(file)
+    return found
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """All tensors that a graph stores, those of branches and loops included."""
+    yield from graph.initializer
+    for part in graph.sparse_initializer:
+        yield from (part.values, part.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+            for inner in (attribute.g, *attribute.graphs):
+                if inner.node:
+                    yield from _tensors(inner)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
