@@ -29,6 +29,11 @@ class Watched:
         """The user's name of the layer, its type where nobody named it."""
         return self.spatial.name if self.spatial is not None else type(self.module).__name__
 
+    @property
+    def key(self) -> tuple[int, str]:
+        """Equal for two that mean the same values."""
+        return id(self.module), "output" if self.spatial is None else self.spatial.side
+
 
 class SharedPass:
     """One forward pass, from whose logits any number of quantities can be explained, one backward pass each.
@@ -49,16 +54,17 @@ class SharedPass:
     def __init__(
         self, model: nn.Module, pixels: Tensor, *, input_gradient: bool, layers: Sequence[Watched] = ()
     ) -> None:
-        self._seen: dict[int, list[Tensor]] = {id(watched.module): [] for watched in layers}
+        distinct = {watched.key: watched for watched in layers}
+        self._seen: dict[tuple[int, str], list[Tensor]] = {key: [] for key in distinct}
         self._model = type(model).__name__
         with gradients_wanted(), ExitStack() as stack:
             self._pixels = pixels.detach().clone().requires_grad_() if input_gradient else pixels.detach()
-            for watched in layers:
-                handle = self._hooked(watched, keep_graph=input_gradient)
+            for watched in distinct.values():
+                handle = self._hooked(watched)
                 stack.callback(handle.remove)
             self._logits: Tensor = model(self._pixels)
-        for watched in layers:
-            count = len(self._seen[id(watched.module)])
+        for key, watched in distinct.items():
+            count = len(self._seen[key])
             if count != 1:
                 raise AttributionError(f"layer {watched.name!r} ran {count} times in a pass, not once; {_WAY_OUT}")
 
@@ -82,21 +88,21 @@ class SharedPass:
         Raises:
             AttributionError: no gradient leads from the logits back to what is asked for.
         """
-        inputs: list[Tensor] = [self._pixels] if input_gradient else []
-        inputs.extend(self._seen[id(layer.module)][0] for layer in layers)
-        names = ["the image"] if input_gradient else []
-        names.extend(f"the layer {layer.name!r}" for layer in layers)
-        if not inputs:
+        asked: dict[tuple[int, str] | None, tuple[str, Tensor]] = {}
+        if input_gradient:
+            asked[None] = ("the image", self._pixels)
+        for layer in layers:
+            asked[layer.key] = (f"the layer {layer.name!r}", self._values(layer))
+        if not asked:
             return Explanation({}, self.activations)
+        names, inputs = zip(*asked.values(), strict=True)
         with gradients_wanted():
             value = (self._logits * selector.detach().clone()).sum()
             if not value.requires_grad:
                 raise AttributionError(no_gradient(self._model, names[0]))
             found = torch.autograd.grad(value, inputs, retain_graph=not last, allow_unused=True)
-        gradients: dict[int | None, Tensor] = {}
-        for name, key, gradient in zip(
-            names, [*([None] if input_gradient else []), *(id(layer.module) for layer in layers)], found, strict=True
-        ):
+        gradients: dict[tuple[int, str] | None, Tensor] = {}
+        for key, name, gradient in zip(asked, names, found, strict=True):
             if gradient is None:
                 raise AttributionError(no_gradient(self._model, name))
             gradients[key] = gradient
@@ -104,16 +110,20 @@ class SharedPass:
 
     def activations(self, layer: Watched) -> Tensor:
         """[B, K, h, w], the values of a watched layer, without a graph."""
-        return _grid(layer, self._seen[id(layer.module)][0].detach())
+        return _grid(layer, self._values(layer).detach())
 
-    def _hooked(self, watched: Watched, *, keep_graph: bool) -> Any:
+    def _values(self, layer: Watched) -> Tensor:
+        return self._seen[layer.key][0]
+
+    def _hooked(self, watched: Watched) -> Any:
         """The model goes on with a copy, so that an activation in place does not write into what is kept."""
-        kept = self._seen[id(watched.module)]
+        kept = self._seen[watched.key]
 
         def keep(values: object) -> Tensor:
             if not isinstance(values, Tensor):
                 raise AttributionError(f"layer {watched.name!r} gives {type(values).__name__}, no tensor; {_WAY_OUT}")
-            value = values if keep_graph and values.requires_grad else values.detach().requires_grad_()
+            # frozen and without the pixels nothing leads here: the graph begins at this layer
+            value = values if values.requires_grad else values.detach().requires_grad_()
             kept.append(value)
             return value.clone()
 
@@ -132,7 +142,7 @@ class SharedPass:
 class Explanation:
     """What one backward pass found; ask for it by the names of :data:`Shared`."""
 
-    _gradients: Mapping[int | None, Tensor]
+    _gradients: Mapping[tuple[int, str] | None, Tensor]
     _activations: Callable[[Watched], Tensor]
 
     def tensors(self, wanted: Sequence[Shared], layer: Watched | None) -> dict[str, Tensor]:
@@ -143,7 +153,7 @@ class Explanation:
         if layer is not None and "layer_activation" in wanted:
             found["layer_activation"] = self._activations(layer)
         if layer is not None and "layer_gradient" in wanted:
-            found["layer_gradient"] = _grid(layer, self._gradients[id(layer.module)])
+            found["layer_gradient"] = _grid(layer, self._gradients[layer.key])
         return found
 
 

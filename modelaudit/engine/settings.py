@@ -9,7 +9,7 @@ from ..language.errors import AuditError
 
 DEFAULT_SEED = 0
 MICRO_BATCH_CPU = 16
-MICRO_BATCH_GPU = 64
+MICRO_BATCH_GPU = 256
 
 
 @dataclass(frozen=True)
