@@ -53,18 +53,30 @@ MEASURES: dict[str, MeasureWords] = {
 }
 
 METHODS: dict[str, str] = {
+    "attention_rollout": "Attention Rollout",
+    "deconvolution": "Deconvolution",
+    "deeplift": "DeepLIFT",
+    "eigencam": "Eigen-CAM",
+    "feature_ablation": "Feature Ablation",
+    "fullgrad": "FullGrad",
     "gradcam": "Grad-CAM",
     "gradcam_plus_plus": "Grad-CAM++",
-    "scorecam": "Score-CAM",
-    "integrated_gradients": "Integrated Gradients",
-    "input_x_gradient": "Input × Gradient",
-    "saliency": "Saliency",
-    "smoothgrad": "SmoothGrad",
+    "gradient_shap": "GradientSHAP",
     "guided_backprop": "Guided Backpropagation",
     "guided_gradcam": "Guided Grad-CAM",
-    "deeplift": "DeepLIFT",
-    "occlusion": "Occlusion",
+    "input_x_gradient": "Input × Gradient",
+    "integrated_gradients": "Integrated Gradients",
+    "kernel_shap": "KernelSHAP",
+    "layercam": "LayerCAM",
     "lrp": "LRP",
+    "occlusion": "Occlusion",
+    "rise": "RISE",
+    "saliency": "Saliency",
+    "scorecam": "Score-CAM",
+    "shapley_sampling": "Shapley Value Sampling",
+    "smoothgrad": "SmoothGrad",
+    "smoothgrad_squared": "SmoothGrad²",
+    "vargrad": "VarGrad",
 }
 
 TARGETS: dict[str, str] = {
