@@ -1,7 +1,7 @@
 """Class activation maps that weigh a layer's channels by gradients: Grad-CAM, Grad-CAM++, LayerCAM.
 
-A [B, K, h, w] are the layer's values, g = d f / d A, f the explained quantity. The maps are >= 0 on the layer's grid and
-brought to the image's size bilinearly with align_corners=False.
+A [B, K, h, w] are the layer's values, g = d f / d A, f the explained quantity. The maps are >= 0 on the layer's grid
+and brought to the image's size bilinearly with align_corners=False.
 """
 
 from __future__ import annotations

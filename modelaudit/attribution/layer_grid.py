@@ -1,4 +1,4 @@
-"""What the methods over a spatial layer have in common: the option that names it, and the proof that it lies over it."""
+"""What methods over a spatial layer have in common: the option that names it, the proof that its values lie over it."""
 
 from __future__ import annotations
 
