@@ -3,6 +3,7 @@
 from ..language.sample import DataSet, Preprocessing, Sample
 from .base import Decoded, UnusableSample, data_source
 from .coco import coco
+from .content import content_of, files_of
 from .decode import decode
 from .fingerprint import fingerprint
 from .folder import folder
@@ -19,8 +20,10 @@ __all__ = [
     "apply_geometry",
     "class_indices",
     "coco",
+    "content_of",
     "data_source",
     "decode",
+    "files_of",
     "fingerprint",
     "folder",
     "open_data",

@@ -27,19 +27,26 @@ class Decoded:
         image: [H, W, 3] uint8, RGB.
         mask: [H, W] uint8 (1 object, 0 background, 255 ignore); None when the sample has none.
         digest: sha256 of the image (the bytes of its file where there is one), the mask's values and the label.
+        content: sha256 of what it was decoded from (:func:`~modelaudit.data.content.content_of`), as it was read;
+            where that is not known before decoding, of `digest`.
     """
 
     image: Pixels
     mask: Pixels | None
     digest: str
+    content: str = ""
 
 
 class UnusableSample(DataError):
-    """One sample that cannot be used; the others can. `reason` is what it is counted under."""
+    """One sample that cannot be used; the others can. `reason` is what it is counted under.
+
+    `content` is that of :class:`Decoded`, None where it is not known.
+    """
 
     def __init__(self, reason: Missing, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+        self.content: str | None = None
 
     def __reduce__(self) -> tuple[type[UnusableSample], tuple[Missing, str]]:
         return type(self), (self.reason, str(self))

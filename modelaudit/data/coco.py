@@ -8,7 +8,6 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +35,24 @@ class Region:
     outline: Any
     area: float | None
     named: str
+
+
+@dataclass(frozen=True)
+class RegionsMask:
+    """The mask of an image, drawn from its regions when called: [height, width] uint8; 1 object, 0 background."""
+
+    regions: tuple[Region, ...]
+    height: int
+    width: int
+
+    def __call__(self) -> Pixels:
+        return rasterise(self.regions, self.height, self.width)
+
+    @property
+    def content(self) -> str:
+        """What it is drawn from."""
+        outlines = [(region.shape, region.outline) for region in self.regions]
+        return f"coco {self.height} {self.width} {json.dumps(outlines)}"
 
 
 @data_source("coco")
@@ -254,7 +271,7 @@ def _sample(image: Mapping[str, Any], regions: list[Region], folder: Path) -> Sa
     if ".." in name.split("/"):
         raise DataError(f"{name!r} leads upwards; file names in annotations are paths below {folder}")
     path = confined(folder / name, folder, repr(name))
-    mask = partial(rasterise, own, image["height"], image["width"])
+    mask = RegionsMask(own, image["height"], image["width"])
     return Sample(unicodedata.normalize("NFC", name), path, label, mask, mask_kind=kind)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 from ..language.reasons import Missing
 from ..language.sample import Sample
 from .base import Decoded, Pixels, UnusableSample
+from .content import content_of, files_of
 from .images import bytes_of, opened, rgb_of, upright
-from .masks import checked_mask, read_mask
+from .masks import MaskFile, checked_mask, mask_of
 
 
 def decode(sample: Sample) -> Decoded:
@@ -25,24 +28,48 @@ def decode(sample: Sample) -> Decoded:
     Raises:
         UnusableSample: its `reason` is UNREADABLE_IMAGE, UNREADABLE_MASK or MASK_SIZE.
     """
-    image, stored_size, content = _image(sample)
-    mask = _mask(sample)
+    files: dict[Path, bytes] = {}
+    try:
+        return _decoded(sample, files)
+    except UnusableSample as error:
+        with contextlib.suppress(UnusableSample):  # what cannot be read has no content
+            for path in files_of(sample):
+                _read(path, Missing.UNREADABLE_IMAGE, files)
+            error.content = content_of(sample, _digests(files))
+        raise
+
+
+def _decoded(sample: Sample, files: dict[Path, bytes]) -> Decoded:
+    image, stored_size, content = _image(sample, files)
+    mask = _mask(sample, files)
     if mask is not None and mask.shape != image.shape[:2]:
         raise UnusableSample(Missing.MASK_SIZE, _size_message(sample, image, mask, stored_size))
     digest = hashlib.sha256(content)
     for part in (b"" if mask is None else _bytes_of_array(mask), repr(sample.label).encode()):
         digest.update(hashlib.sha256(part).digest())
-    return Decoded(image, mask, digest.hexdigest())
+    found = digest.hexdigest()
+    return Decoded(image, mask, found, content_of(sample, _digests(files)) or f"decoded {found}")
 
 
-def _image(sample: Sample) -> tuple[Pixels, tuple[int, int], bytes]:
+def _read(path: Path, reason: Missing, files: dict[Path, bytes]) -> bytes:
+    """A file's bytes, read once: what is decoded is what is hashed."""
+    if path not in files:
+        files[path] = bytes_of(path, reason)
+    return files[path]
+
+
+def _digests(files: Mapping[Path, bytes]) -> dict[Path, str | None]:
+    return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+
+
+def _image(sample: Sample, files: dict[Path, bytes]) -> tuple[Pixels, tuple[int, int], bytes]:
     """The pixels, the (height, width) before they were turned upright, and what stands for them in the digest."""
     source: Any = sample.image
     if callable(source):
         source = _called(source, sample, Missing.UNREADABLE_IMAGE)
     if isinstance(source, Path | bytes):
         name = str(source) if isinstance(source, Path) else f"the image of {sample.id!r}"
-        content = bytes_of(source, Missing.UNREADABLE_IMAGE) if isinstance(source, Path) else source
+        content = source if isinstance(source, bytes) else _read(source, Missing.UNREADABLE_IMAGE, files)
         with opened(content, name, Missing.UNREADABLE_IMAGE) as image:
             return rgb_of(upright(image), name), (image.height, image.width), hashlib.sha256(content).digest()
     if not isinstance(source, np.ndarray):
@@ -58,12 +85,14 @@ def _image(sample: Sample) -> tuple[Pixels, tuple[int, int], bytes]:
     return source, (source.shape[0], source.shape[1]), hashlib.sha256(_bytes_of_array(source)).digest()
 
 
-def _mask(sample: Sample) -> Pixels | None:
+def _mask(sample: Sample, files: dict[Path, bytes]) -> Pixels | None:
     source: Any = sample.mask
     if source is None:
         return None
     if isinstance(source, Path):
-        return read_mask(source)
+        return mask_of(_read(source, Missing.UNREADABLE_MASK, files), source, None)
+    if isinstance(source, MaskFile):
+        return mask_of(_read(source.path, Missing.UNREADABLE_MASK, files), source.path, source.mask_255)
     name = f"the mask of {sample.id!r}"
     if callable(source):
         # whoever makes masks by a function knows that 255 is ignore

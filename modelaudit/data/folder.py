@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from ..language.errors import DataError, nearest
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
-from .base import Pixels, UnusableSample, data_source
+from .base import UnusableSample, data_source
 from .files import confined, existing_folder, files_below, is_image, relative_id
-from .masks import MEANINGS, Meaning, read_mask
+from .masks import MEANINGS, MaskFile, Meaning, read_mask
 
 _PROBED = 8
 
@@ -135,8 +133,8 @@ def _check_meaning(reference: Reference, masks: list[Path], meaning: Meaning | N
         raise DataError(f"{reference.text!r}: {messages[0]}; so it is in all {len(messages)} masks that were tried")
 
 
-def _mask(path: Path | None, meaning: Meaning | None) -> Path | Callable[[], Pixels] | None:
-    return path if path is None or meaning is None else partial(read_mask, path, meaning)
+def _mask(path: Path | None, meaning: Meaning | None) -> Path | MaskFile | None:
+    return path if path is None or meaning is None else MaskFile(path, meaning)
 
 
 def _mask_notes(images: int, matched: dict[str, Path], masks: dict[str, list[Path]], folder: Path | None) -> list[str]:

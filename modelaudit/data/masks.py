@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,17 @@ MEANINGS: tuple[Meaning, ...] = ("ignore", "object")
 _LOSSY = ("JPEG", "MPO", "WEBP")
 
 
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask file for which it is said what 255 means."""
+
+    path: Path
+    mask_255: Meaning
+
+    def __call__(self) -> Pixels:
+        return read_mask(self.path, self.mask_255)
+
+
 def read_mask(path: Path, mask_255: Meaning | None = None) -> Pixels:
     """[H, W] uint8 of 1 object, 0 background, 255 ignore, turned as the file's own EXIF orientation says.
 
@@ -32,7 +44,12 @@ def read_mask(path: Path, mask_255: Meaning | None = None) -> Pixels:
     Raises:
         UnusableSample: not readable, other values, or not clear what is object.
     """
-    with opened(bytes_of(path, Missing.UNREADABLE_MASK), str(path), Missing.UNREADABLE_MASK) as image:
+    return mask_of(bytes_of(path, Missing.UNREADABLE_MASK), path, mask_255)
+
+
+def mask_of(content: bytes, path: Path, mask_255: Meaning | None) -> Pixels:
+    """:func:`read_mask` of a file that has been read already."""
+    with opened(content, str(path), Missing.UNREADABLE_MASK) as image:
         if mask_255 == "object" and image.format in _LOSSY:
             return (_values(upright(image), str(path)) >= 128).astype(np.uint8)
         return checked_mask(_values(upright(image), str(path)), str(path), mask_255)

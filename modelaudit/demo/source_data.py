@@ -32,6 +32,11 @@ class FrameImage:
         pixels: NDArray[np.uint8] = _frame(self.line, self.index).pixels[0].copy()
         return pixels
 
+    @property
+    def content(self) -> str:
+        """What it is drawn from; drawing it anew gives the same pixels."""
+        return repr(self)
+
 
 @dataclass(frozen=True)
 class FrameMask:
@@ -43,6 +48,11 @@ class FrameMask:
     def __call__(self) -> NDArray[np.uint8]:
         mask: NDArray[np.uint8] = _frame(self.line, self.index).masks[0].copy()
         return mask
+
+    @property
+    def content(self) -> str:
+        """What it is drawn from; drawing it anew gives the same pixels."""
+        return repr(self)
 
 
 def demo_data(reference: Reference, root: Path) -> DataSet:

@@ -1,0 +1,179 @@
+"""Under which keys values lie: digests of everything that a value came from, in two levels.
+
+The key of a column, one a (model, context, measure): the model's fingerprint and its answer on the probe, context and
+measure in long form with the versions of their definitions, target, seed, precision, device, and the versions of the
+libraries and of this package. The key of a sample: its id, the content of image, mask and label, the class that its
+label means to the model, and the donor of its background.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...language import registry
+from ...language.sample import Preprocessing
+from ...language.spec import Composed, Context, MeasureSpec, Spec, long_text
+from .store import SAMPLE_BYTES, Key
+
+_LIBRARIES = ("torch", "torchvision", "captum", "numpy", "scipy", "pillow", "pycocotools", "timm", "transformers")
+_PACKAGE = Path(__file__).resolve().parents[2]
+#: the rooms whose code has a part in a value
+_ROOMS = ("language", "data", "demo", "models", "contexts", "attribution", "measures", "engine")
+
+
+class Model(Protocol):
+    """What the keys must know of a loaded model."""
+
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def probe_digest(self) -> str: ...
+    def index_of(self, label: str | int) -> int:
+        """The index of a class by name or index."""
+        ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all columns of a model in one run have in common; `model` and `data` are names for people."""
+
+    seed: int
+    device: str
+    precision: str
+    model: str
+    data: str
+
+
+@dataclass(frozen=True)
+class PassKeys:
+    """The keys of one (model, context): facts of the shown image, logits, pictures and drafts of them, columns."""
+
+    shown: Key
+    logits: Key
+    pictures: Key
+    drafts: Key
+    columns: Mapping[str, Key]
+
+
+def pass_keys(
+    context: Context, columns: Mapping[str, MeasureSpec], model: Model, setting: Setting, *, draws: bool
+) -> PassKeys:
+    """The keys of a pass and of those of its columns that have one (not where the target names no class).
+
+    Args:
+        columns: the measures by the names of their columns.
+        draws: whether the context may draw; without it only attributions depend on the seed.
+    """
+    who = (model.fingerprint, model.probe_digest, setting.device.split(":")[0], setting.precision, made_with())
+    shown = long_text(context)
+    seed = str(setting.seed)
+    base = (*who, shown, origin(context), seed if draws else "")
+
+    def key(kind: str, measure: str, *more: str) -> Key:
+        return Key(digest(kind, *base, *more), kind, setting.model, str(context), measure, setting.data)
+
+    found: dict[str, Key] = {}
+    for name, spec in columns.items():
+        target = _target(spec, model)
+        if target is not None:
+            drawn = seed if spec.methods else ""
+            found[name] = key("values", str(spec), long_text(spec), origin(spec), target, drawn)
+    return PassKeys(key("shown", ""), key("logits", ""), key("pictures", ""), key("drafts", ""), found)
+
+
+def sample_key(name: str, content: str, index: int, donor: tuple[str, str] | None) -> bytes:
+    """The key of one sample; `donor` is the id and the content of the image that lends its background."""
+    return digest(name, content, str(index), *(donor or ()))
+
+
+def decoding_key() -> Key:
+    """Where it lies what became of files when they were decoded."""
+    return Key(digest("decoded", made_with()), "decoded")
+
+
+def lending_key(context: Context, preprocessing: Preprocessing) -> Key:
+    """Where it lies which images can lend their backgrounds."""
+    parts = (long_text(context), origin(context), repr(preprocessing.geometry()), made_with())
+    return Key(digest("lending", *parts), "lending", context=str(context))
+
+
+def choice_key() -> Key:
+    """Where it lies who lends to whom."""
+    return Key(digest("choice", made_with()), "choice")
+
+
+def content_key(content: str) -> bytes:
+    """The key of a content apart from its name."""
+    return digest("content", content)
+
+
+def digest(*parts: str) -> bytes:
+    """A digest of texts that no other texts have."""
+    total = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        total.update(b"%d:" % len(encoded))
+        total.update(encoded)
+    return total.digest()[:SAMPLE_BYTES]
+
+
+@cache
+def made_with() -> str:
+    """The versions of everything that computes values, and a digest of this package's own code."""
+    code = hashlib.sha256()
+    for file in sorted(file for room in _ROOMS for file in (_PACKAGE / room).glob("**/*.py")):
+        if "store" not in file.relative_to(_PACKAGE).parts:
+            code.update(file.relative_to(_PACKAGE).as_posix().encode())
+            code.update(hashlib.sha256(file.read_bytes()).digest())
+    return "\n".join([*(f"{name} {_version(name)}" for name in _LIBRARIES), code.hexdigest()])
+
+
+def origin(spec: Spec) -> str:
+    """Digests of the modules of third parties that define a context, a measure or its methods; "" for our own."""
+    names = {registry.entry_of(part).function.__module__ for part in _parts(spec)}
+    return " ".join(_module(name) for name in sorted(names) if not name.startswith("modelaudit."))
+
+
+def _parts(spec: Any) -> Iterator[Spec]:
+    if isinstance(spec, Composed):
+        for part in spec.parts:
+            yield from _parts(part)
+        return
+    yield spec
+    for method in getattr(spec, "methods", ()):
+        yield from _parts(method)
+
+
+def _module(name: str) -> str:
+    """A module by its name and the digest of its file, where it has one."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    try:
+        content = b"" if file is None else Path(file).read_bytes()
+    except OSError:
+        content = b""
+    return f"{name}:{hashlib.sha256(content).hexdigest()}"
+
+
+def _target(spec: MeasureSpec, model: Model) -> str | None:
+    """What is explained: the index of a class that is named; None where there is no such class."""
+    target = getattr(spec, "target", "prediction")
+    if target in ("prediction", "label", "margin"):
+        return str(target)
+    try:
+        return str(model.index_of(target))
+    except Exception:  # the pass itself says what is wrong
+        return None
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,359 @@
+"""What the store keeps: numbers by (key, sample), contents by (key, sample), and digests of files.
+
+A number or a content that does not bear its own seal was not written so: the file is damaged, and is replaced.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...language.reasons import Missing
+from ..mixing import Words, mixed
+from .database import Damaged, Database
+
+SAMPLE_BYTES = 16
+_SECONDS_A_DAY = 86_400
+_NO_STEPS = -1
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a number is of, apart from the sample; the texts are for people (``modelaudit store info``)."""
+
+    digest: bytes
+    kind: str
+    model: str = field(default="", compare=False)
+    context: str = field(default="", compare=False)
+    measure: str = field(default="", compare=False)
+    data: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Numbers of some samples, in their order.
+
+    ``found`` [n] bool; ``values`` [n] float64, NaN where there is none; ``reasons`` by position, where the value is
+    missing for one; ``steps`` [n] int64, -1 where nothing was counted.
+    """
+
+    found: NDArray[np.bool_]
+    values: NDArray[np.float64]
+    reasons: Mapping[int, Missing]
+    steps: NDArray[np.int64]
+
+
+class FileRow(NamedTuple):
+    """A file as it was when its content was hashed."""
+
+    path: bytes
+    size: int
+    modified: int
+    changed: int
+    inode: int
+    digest: bytes
+
+
+@dataclass
+class Batch:
+    """What is written in one transaction."""
+
+    cells: list[tuple[Key, list[tuple[bytes, float | None, str | None, int | None]]]] = field(default_factory=list)
+    blobs: list[tuple[Key, bytes, bytes]] = field(default_factory=list)
+    gone: list[tuple[Key, bytes]] = field(default_factory=list)
+
+    def number(
+        self, key: Key, sample: bytes, value: float, reason: Missing | None = None, steps: int | None = None
+    ) -> None:
+        """One number; NaN where there is none."""
+        row = (sample, None if np.isnan(value) else float(value), None if reason is None else reason.value, steps)
+        if not self.cells or self.cells[-1][0] != key:
+            self.cells.append((key, []))
+        self.cells[-1][1].append(row)
+
+    def content(self, key: Key, sample: bytes, content: bytes) -> None:
+        """One content; what is already there stays."""
+        self.blobs.append((key, sample, content))
+
+    def forget(self, key: Key, sample: bytes) -> None:
+        """Remove one content."""
+        self.gone.append((key, sample))
+
+    def __bool__(self) -> bool:
+        return bool(self.cells or self.blobs or self.gone)
+
+
+class Store:
+    """Numbers and contents that outlive a run.
+
+    Args:
+        folder: where the file lies; None: nothing is found and nothing kept.
+    """
+
+    def __init__(self, folder: Path | None, *, notes: Iterable[str] = ()) -> None:
+        self.notes = list(notes)
+        self.folder = folder
+        self._database = None if folder is None else Database(folder, self._say)
+        self._used: dict[bytes, None] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether anything can be found or kept."""
+        return self._database is not None and self._database.usable
+
+    def close(self) -> None:
+        """Note what was used today, and let go of the file."""
+        if self._database is not None:
+            if self._used:
+                self._database.write(self._touch)
+            self._database.close()
+
+    def cells(self, keys: Sequence[Key], samples: Sequence[bytes | None]) -> list[Cells]:
+        """The numbers of `samples` under each of the keys; None stands for a sample that cannot be known."""
+        missing = [_no_cells(len(samples)) for _ in keys]
+        if self._database is None or not keys:
+            return missing
+
+        def question(connection: sqlite3.Connection) -> list[Cells]:
+            _ask(connection, samples)
+            return [self._cells(connection, key, samples) for key in keys]
+
+        return self._database.ask(question, missing)
+
+    def contents(self, key: Key, samples: Sequence[bytes | None]) -> list[bytes | None]:
+        """The contents of `samples` under a key."""
+        missing: list[bytes | None] = [None] * len(samples)
+        if self._database is None:
+            return missing
+
+        def question(connection: sqlite3.Connection) -> list[bytes | None]:
+            number = self._number(connection, key)
+            found: list[bytes | None] = [None] * len(samples)
+            if number is None:
+                return found
+            _ask(connection, samples)
+            query = (
+                "SELECT asked.at, blobs.seal, blobs.content FROM asked JOIN blobs ON blobs.key = ? AND blobs.sample = "
+                "asked.sample"
+            )
+            for at, seal, content in connection.execute(query, (number,)):
+                if seal != _seal_of(content, key, samples[at]):
+                    raise Damaged("a stored content is not what was written")
+                found[at] = content
+            return found
+
+        return self._database.ask(question, missing)
+
+    def all_cells(self, key: Key) -> dict[bytes, float]:
+        """Every number under a key, by sample."""
+        if self._database is None:
+            return {}
+
+        def question(connection: sqlite3.Connection) -> dict[bytes, float]:
+            number = self._number(connection, key)
+            if number is None:
+                return {}
+            query = "SELECT sample, value, reason, steps, seal FROM cells WHERE key = ?"
+            rows = connection.execute(query, (number,)).fetchall()
+            samples, values, _, _ = _unsealed(key, [row[0] for row in rows], rows)
+            return dict(zip(samples, values.tolist(), strict=True))
+
+        return self._database.ask(question, {})
+
+    def commit(self, batch: Batch) -> bool:
+        """Write all of a batch, or nothing of it; whether it is written."""
+        if self._database is None or not batch:
+            return False
+        return self._database.write(lambda connection: _write(connection, batch))
+
+    def drop(self, keys: Iterable[Key]) -> None:
+        """Forget the contents under these keys, and give their pages back."""
+        chosen = [key.digest for key in keys]
+        if self._database is None or not chosen:
+            return
+
+        def change(connection: sqlite3.Connection) -> None:
+            for digest in chosen:
+                found = connection.execute("SELECT id FROM keys WHERE digest = ?", (digest,)).fetchone()
+                if found is not None:
+                    connection.execute("DELETE FROM blobs WHERE key = ?", found)
+                    connection.execute("DELETE FROM keys WHERE id = ?", found)
+
+        if self._database.write(change):
+            self._database.ask(lambda connection: list(connection.execute("PRAGMA incremental_vacuum")), [])
+
+    def files(self, paths: Sequence[bytes]) -> dict[bytes, FileRow]:
+        """What is known of files, by path."""
+        if self._database is None:
+            return {}
+
+        def question(connection: sqlite3.Connection) -> dict[bytes, FileRow]:
+            _ask(connection, paths)
+            query = (
+                "SELECT path, size, modified, changed, inode, digest FROM asked JOIN files ON files.path = asked.sample"
+            )
+            return {row[0]: FileRow(*row) for row in connection.execute(query)}
+
+        return self._database.ask(question, {})
+
+    def note_files(self, rows: Sequence[FileRow], used: Sequence[bytes]) -> None:
+        """Keep the digests of files; `used` are those that were looked up."""
+        if self._database is None or not (rows or used):
+            return
+        day = today()
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", [(*row, day) for row in rows]
+            )
+            if used:
+                _ask(connection, used)
+                connection.execute(
+                    "UPDATE files SET used = ? WHERE used <> ? AND path IN (SELECT sample FROM asked)", (day, day)
+                )
+
+        self._database.write(change)
+
+    def _cells(self, connection: sqlite3.Connection, key: Key, samples: Sequence[bytes | None]) -> Cells:
+        found = _no_cells(len(samples))
+        number = self._number(connection, key)
+        if number is None:
+            return found
+        query = (
+            "SELECT asked.at, cells.value, cells.reason, cells.steps, cells.seal FROM asked JOIN cells ON cells.key = ?"
+            " AND cells.sample = asked.sample"
+        )
+        rows = connection.execute(query, (number,)).fetchall()
+        if not rows:
+            return found
+        at = np.array([row[0] for row in rows], dtype=np.intp)
+        _, values, reasons, steps = _unsealed(key, [samples[one] or b"" for one in at.tolist()], rows)
+        found.found[at], found.values[at], found.steps[at] = True, values, steps
+        given = {int(at[row]): _reason(reason) for row, reason in enumerate(reasons) if reason is not None}
+        return Cells(found.found, found.values, given, found.steps)
+
+    def _number(self, connection: sqlite3.Connection, key: Key) -> int | None:
+        found = connection.execute("SELECT id, used FROM keys WHERE digest = ?", (key.digest,)).fetchone()
+        if found is None:
+            return None
+        if found[1] != today():
+            self._used[key.digest] = None
+        return int(found[0])
+
+    def _touch(self, connection: sqlite3.Connection) -> None:
+        connection.executemany(
+            "UPDATE keys SET used = ? WHERE digest = ?", [(today(), digest) for digest in self._used]
+        )
+
+    def _say(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+def today() -> int:
+    """Days since 1970, UTC."""
+    return int(time.time()) // _SECONDS_A_DAY
+
+
+def _ask(connection: sqlite3.Connection, samples: Sequence[bytes | None]) -> None:
+    connection.execute("DELETE FROM asked")
+    asked = [(at, sample) for at, sample in enumerate(samples) if sample is not None]
+    connection.executemany("INSERT INTO asked VALUES (?, ?)", asked)
+
+
+def _write(connection: sqlite3.Connection, batch: Batch) -> None:
+    numbers: dict[bytes, int] = {}
+
+    def number(key: Key) -> int:
+        if key.digest not in numbers:
+            day = today()
+            row = (key.digest, key.kind, key.model, key.context, key.measure, key.data, day, day)
+            connection.execute(
+                "INSERT OR IGNORE INTO keys(digest, kind, model, context, measure, data, created, used) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+            found = connection.execute("SELECT id FROM keys WHERE digest = ?", (key.digest,)).fetchone()
+            numbers[key.digest] = int(found[0])
+        return numbers[key.digest]
+
+    for key, rows in batch.cells:
+        seals = _seals(key, [row[0] for row in rows], rows)
+        connection.executemany(
+            "INSERT OR IGNORE INTO cells VALUES (?, ?, ?, ?, ?, ?)",
+            [(number(key), *row, seal) for row, seal in zip(rows, seals.tolist(), strict=True)],
+        )
+    for key, sample, content in batch.blobs:
+        connection.execute(
+            "INSERT OR IGNORE INTO blobs(key, sample, seal, content) VALUES (?, ?, ?, ?)",
+            (number(key), sample, _seal_of(content, key, sample), content),
+        )
+    for key, sample in batch.gone:
+        connection.execute("DELETE FROM blobs WHERE key = ? AND sample = ?", (number(key), sample))
+
+
+def _no_cells(count: int) -> Cells:
+    return Cells(
+        np.zeros(count, dtype=bool),
+        np.full(count, np.nan),
+        {},
+        np.full(count, _NO_STEPS, dtype=np.int64),
+    )
+
+
+def _unsealed(
+    key: Key, samples: list[bytes], rows: Sequence[tuple[Any, ...]]
+) -> tuple[list[bytes], NDArray[np.float64], list[str | None], NDArray[np.int64]]:
+    """Rows (…, value, reason, steps, seal) as columns.
+
+    Raises:
+        Damaged: a row is not what was written.
+    """
+    try:
+        plain = [(sample, *row[-4:-1]) for sample, row in zip(samples, rows, strict=True)]
+        whole = bool((_seals(key, samples, plain) == np.array([row[-1] for row in rows], dtype=np.int64)).all())
+    except (TypeError, ValueError, OverflowError) as error:  # a value of another type than any that was written
+        raise Damaged(f"a stored number is not what was written ({error})") from error
+    if not whole:
+        raise Damaged("a stored number is not what was written")
+    return samples, _values(plain), [row[2] for row in plain], _steps(plain)
+
+
+def _seals(key: Key, samples: Sequence[bytes], rows: Sequence[tuple[Any, ...]]) -> NDArray[np.int64]:
+    """[n]: a hash over key, sample, value, reason and steps of rows (sample, value, reason, steps)."""
+    if any(len(sample) != SAMPLE_BYTES for sample in samples):
+        raise ValueError(f"a sample's key has {SAMPLE_BYTES} bytes")
+    names: Words = np.frombuffer(b"".join(samples), dtype="<u8").reshape(-1, 2).astype(np.uint64)
+    reasons = np.array([0 if row[2] is None else 1 + zlib.crc32(row[2].encode()) for row in rows], dtype=np.uint64)
+    total = mixed(_values(rows).view(np.uint64) ^ mixed(_steps(rows).view(np.uint64) ^ mixed(reasons)))
+    total = mixed(total ^ mixed(names[:, 0] ^ mixed(names[:, 1])))
+    total = mixed(total ^ np.uint64(int.from_bytes(key.digest[:8], "little")))
+    return (total >> np.uint64(1)).astype(np.int64)
+
+
+def _values(rows: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
+    """A missing value is the one NaN that numpy writes, whatever NaN it was."""
+    return np.array([np.nan if row[1] is None else row[1] for row in rows], dtype=np.float64)
+
+
+def _steps(rows: Sequence[tuple[Any, ...]]) -> NDArray[np.int64]:
+    return np.array([_NO_STEPS if row[3] is None else row[3] for row in rows], dtype=np.int64)
+
+
+def _seal_of(content: bytes, key: Key, sample: bytes | None) -> int:
+    return zlib.crc32(content, zlib.crc32(sample or b"", zlib.crc32(key.digest)))
+
+
+def _reason(text: str) -> Missing:
+    try:
+        return Missing(text)
+    except ValueError as error:
+        raise Damaged(f"a stored reason is {text!r}") from error
