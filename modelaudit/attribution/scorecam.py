@@ -12,7 +12,7 @@ from ..language.spec import one_of
 from ..language.upsampling import upsampled
 from .base import Cost, Declares, Maps, Question, attribution
 from .layer_grid import OnLayer, cells, precise
-from .perturbed import FILLS, Fill, filled, perturbed_scores
+from .perturbed import FILLS, Fill, filled, for_each_image, perturbed_scores
 
 #: of ResNet's and Inception's last layers; few layers have more
 _USUAL_MOST_CHANNELS = 2048
@@ -26,7 +26,7 @@ class ScoreCam(OnLayer):
     size bilinearly with align_corners=False before it is scaled; H_k = 0 for a channel that is constant. x are pixel
     values. The authors' code has another weight, the class's probability without a softmax over channels; this is
     pytorch-grad-cam's and torch-cam's, up to how they upsample (pytorch-grad-cam: align_corners=True for H).
-    One pass for each channel that is not constant: no gradient is needed.
+    An image for each channel that is not constant goes through the model; no gradient is needed.
 
     Args:
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
@@ -65,39 +65,32 @@ def scorecam_maps(spec: ScoreCam, question: Question) -> Maps:
             are not [B, channels, height, width] over the image.
     """
     (activation,) = cells(spec, question, "layer_activation")
-    chosen = _liveliest(activation, spec.channels)
-    weights = _scores(spec, question, chosen).softmax(1)
-    maps = (weights[:, :, None, None] * precise(chosen)).sum(1).relu()
-    return Maps.on_grid(maps.to(activation.dtype), (question.pixels.shape[2], question.pixels.shape[3]))
+    maps = for_each_image(question, lambda image: _map(spec, question, image, activation[image]))
+    return Maps.on_grid(torch.stack(maps), (question.pixels.shape[2], question.pixels.shape[3]))
 
 
-def _liveliest(activation: Tensor, count: int | None) -> Tensor:
-    """[B, k, h, w], each image's own channels in the order of their variance, constant ones last; ties by number."""
-    spread = precise(activation).flatten(2).var(2, unbiased=False)
-    order = torch.where(_varies(activation), spread, -1).argsort(dim=1, descending=True, stable=True)[:, :count]
-    return activation.gather(1, order[:, :, None, None].expand(-1, -1, *activation.shape[2:]))
-
-
-def _varies(activation: Tensor) -> Tensor:
-    return activation.amax((2, 3)) > activation.amin((2, 3))
-
-
-def _scores(spec: ScoreCam, question: Question, chosen: Tensor) -> Tensor:
-    """[B, k] float64, f of the image behind each channel. Constant channels share one pass: H = 0."""
-    pixels = question.pixels
-    size = (pixels.shape[2], pixels.shape[3])
+def _map(spec: ScoreCam, question: Question, image: int, activation: Tensor) -> Tensor:
+    """[h, w] of one image whose layer's values are [K, h, w]."""
+    chosen, live = _liveliest(activation, spec.channels)
+    pixels = question.pixels[image]
     behind = filled(pixels, spec.fill)
-    live = _varies(chosen).sum(1)
-    most = int(live.max())
 
-    def seen_through(channel: int) -> Tensor:
-        if channel == most:
-            return behind
-        mask = upsampled(chosen[:, channel], size)
+    def seen_through(channels: range) -> Tensor:
+        mask = upsampled(chosen[channels.start : channels.stop], (pixels.shape[1], pixels.shape[2]))
         low, high = mask.amin((1, 2), keepdim=True), mask.amax((1, 2), keepdim=True)
         mask = torch.where(high > low, (mask - low) / (high - low), 0).unsqueeze(1).to(pixels.dtype)
+        mask[live - channels.start :] = 0  # a constant map is one up to rounding after upsampling
         return behind + mask * (pixels - behind)
 
-    found = precise(perturbed_scores(question, most + 1, seen_through))
-    rank = torch.arange(chosen.shape[1], device=found.device).expand(len(found), -1)
-    return found.gather(1, torch.where(rank < live[:, None], rank, most))
+    found = precise(perturbed_scores(question, image, min(live + 1, len(chosen)), seen_through))
+    scores = torch.cat([found[:live], found[live:].expand(len(chosen) - live)])
+    weights = scores.softmax(0)
+    return (weights[:, None, None] * precise(chosen)).sum(0).relu().to(activation.dtype)
+
+
+def _liveliest(activation: Tensor, count: int | None) -> tuple[Tensor, int]:
+    """[k, h, w] of [K, h, w] in the order of their variance, ties by number, and how many of them are not constant."""
+    varies = activation.amax((1, 2)) > activation.amin((1, 2))
+    spread = torch.where(varies, precise(activation).flatten(1).var(1, unbiased=False), -1)
+    order = spread.argsort(dim=0, descending=True, stable=True)[:count]
+    return activation[order], int(varies[order].sum())
