@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..language.spec import Method, one_of
 from .base import Cost, Declares, Maps, Question, attribution
-from .perturbed import FILLS, Fill
+from .perturbed import FILLS, Fill, for_each_image
 from .superpixels import Segmentation, Superpixels, check_segments, most_segments
 
 
@@ -47,11 +47,15 @@ def feature_ablation_maps(spec: FeatureAblation, question: Question) -> Maps:
     Raises:
         AttributionError: slic is asked for, and scikit-image is not installed.
     """
-    parts = Superpixels.of(question, spec.segmentation, spec.segments, spec.fill)
-    numbers = torch.arange(parts.most, device=question.pixels.device).expand(len(question.pixels), -1)
+    return Maps(torch.stack(for_each_image(question, lambda image: _ablated(spec, question, image))))
 
-    def kept(index: int) -> Tensor:
-        return numbers != index - 1  # the first is the whole image
 
-    found = parts.values(1 + parts.most, kept)
-    return Maps(parts.spread(found[:, :1] - found[:, 1:]))
+def _ablated(spec: FeatureAblation, question: Question, image: int) -> Tensor:
+    parts = Superpixels.of(question, image, spec.segmentation, spec.segments, spec.fill)
+
+    def kept(numbers: range) -> Tensor:
+        taken = torch.tensor(numbers) - 1  # the first is the whole image
+        return torch.arange(parts.count) != taken[:, None]
+
+    found = parts.values(1 + parts.count, kept)
+    return parts.spread(found[0] - found[1:])

@@ -11,9 +11,8 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.spec import Method, one_of, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .integrated import completeness_error
-from .perturbed import FILLS, Fill
-from .superpixels import Segmentation, Superpixels, check_segments, most_segments
+from .perturbed import FILLS, Fill, for_each_image
+from .superpixels import Segmentation, Superpixels, check_segments, explained_by_shares, joined, most_segments
 
 _MOST_SAMPLES = 100_000
 #: coalitions for each superpixel, so that the fit is all but sure to have one solution
@@ -66,19 +65,16 @@ def kernel_shap_maps(spec: KernelShap, question: Question) -> Maps:
     Raises:
         AttributionError: slic is asked for, and scikit-image is not installed.
     """
-    parts = Superpixels.of(question, spec.segmentation, spec.segments, spec.fill)
-    drawn = [_coalitions(spec, question, index, count) for index, count in enumerate(parts.counts)]
-    table = torch.zeros(len(drawn), 2 + max(len(own) for own, _ in drawn), parts.most, dtype=torch.bool)
-    table[:, 1] = True
-    for image, (own, _) in zip(table, drawn, strict=True):
-        image[2 : 2 + len(own), : own.shape[1]] = own
-    table = table.to(question.pixels.device)
-    found = parts.values(table.shape[1], lambda index: table[:, index])
-    shares = torch.zeros(len(drawn), parts.most, dtype=torch.float64)
-    for row, values, (own, weights) in zip(shares, found.cpu(), drawn, strict=True):
-        row[: own.shape[1]] = _fitted(own, weights, values[: 2 + len(own)])
-    shares = shares.to(question.pixels.device)
-    return Maps(parts.spread(shares), completeness_error(shares, question.explained, found[:, 0]))
+    return joined(for_each_image(question, lambda image: _fit(spec, question, image)))
+
+
+def _fit(spec: KernelShap, question: Question, image: int) -> Maps:
+    parts = Superpixels.of(question, image, spec.segmentation, spec.segments, spec.fill)
+    coalitions, weights = _coalitions(spec, question, image, parts.count)
+    ends = torch.tensor([[False], [True]]).expand(2, parts.count)
+    table = torch.cat([ends, coalitions])
+    found = parts.values(len(table), lambda numbers: table[numbers.start : numbers.stop])
+    return explained_by_shares(parts, _fitted(coalitions, weights, found), found[0])
 
 
 def _coalition_count(spec: KernelShap, players: int) -> int:
@@ -87,7 +83,7 @@ def _coalition_count(spec: KernelShap, players: int) -> int:
     return everything if everything <= spec.samples else spec.samples // 2 * 2
 
 
-def _coalitions(spec: KernelShap, question: Question, index: int, players: int) -> tuple[Tensor, Tensor]:
+def _coalitions(spec: KernelShap, question: Question, image: int, players: int) -> tuple[Tensor, Tensor]:
     """[n, K] bool coalitions, neither empty nor whole, and their weights [n]."""
     count = _coalition_count(spec, players)
     sizes = torch.arange(1, players, dtype=torch.float64)
@@ -97,7 +93,7 @@ def _coalitions(spec: KernelShap, question: Question, index: int, players: int) 
         everyone = (numbers[:, None] >> torch.arange(players)) & 1 == 1
         subsets = torch.tensor([math.comb(players, size) for size in range(1, players)], dtype=torch.float64)
         return everyone, (of_size / subsets)[everyone.sum(1) - 1]
-    generator = question.generator(index, "kernel_shap")
+    generator = question.generator(image, "kernel_shap")
     size = 1 + torch.multinomial(of_size, count // 2, replacement=True, generator=generator)
     ranks = torch.rand((count // 2, players), generator=generator, dtype=torch.float64).argsort(1).argsort(1)
     drawn = ranks < size[:, None]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..language.spec import Method, one_of, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .perturbed import FILLS, Fill, filled, perturbed_scores
+from .perturbed import FILLS, Fill, filled, for_each_image, perturbed_scores
 
 _SMALLEST = 1 / 64
 _ROUNDING = 1e-9
@@ -52,28 +52,32 @@ def _cost(spec: Occlusion) -> Cost:
 @attribution("occlusion", Occlusion, Declares(cost=_cost, gradients=False))
 def occlusion_maps(spec: Occlusion, question: Question) -> Maps:
     """[B, H, W], signed, in units of the explained quantity."""
-    pixels = question.pixels
-    fill = filled(pixels, spec.fill)
-    windows = _windows(spec, pixels.shape[2], pixels.shape[3])
+    windows = _windows(spec, question.pixels.shape[2], question.pixels.shape[3])
+    return Maps(torch.stack(for_each_image(question, lambda image: _occluded(spec, question, image, windows))))
 
-    def perturb(index: int) -> Tensor:
-        if index == 0:
-            return pixels
-        rows, columns = windows[index - 1]
-        occluded = pixels.clone()
-        occluded[:, :, rows, columns] = fill[:, :, rows, columns]
+
+def _occluded(spec: Occlusion, question: Question, image: int, windows: list[Window]) -> Tensor:
+    pixels = question.pixels[image]
+    fill = filled(pixels, spec.fill)
+
+    def perturb(numbers: range) -> Tensor:
+        occluded = pixels.repeat(len(numbers), 1, 1, 1)
+        for row, number in enumerate(numbers):
+            if number:  # the first is the image itself
+                rows, columns = windows[number - 1]
+                occluded[row, :, rows, columns] = fill[:, rows, columns]
         return occluded
 
-    found = perturbed_scores(question, 1 + len(windows), perturb)
-    return Maps(_averaged(found[:, :1] - found[:, 1:], windows, pixels))
+    found = perturbed_scores(question, image, 1 + len(windows), perturb)
+    return _averaged(found[0] - found[1:], windows, pixels)
 
 
 def _averaged(drops: Tensor, windows: list[Window], pixels: Tensor) -> Tensor:
-    """[B, H, W]: the mean drop [B, windows] of the windows that cover a pixel."""
-    total = torch.zeros_like(pixels[:, 0], dtype=drops.dtype)
-    covered = torch.zeros_like(total[0])
-    for index, (rows, columns) in enumerate(windows):
-        total[:, rows, columns] += drops[:, index, None, None]
+    """[H, W]: the mean drop [windows] of the windows that cover a pixel."""
+    total = torch.zeros_like(pixels[0], dtype=drops.dtype)
+    covered = torch.zeros_like(total)
+    for drop, (rows, columns) in zip(drops, windows, strict=True):
+        total[rows, columns] += drop
         covered[rows, columns] += 1
     return (total / covered).to(pixels.dtype)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,34 +17,50 @@ from .passes import scores
 Fill = Literal["black", "white", "mean"]
 #: what takes the place of pixels that are taken away: the colours that Integrated Gradients can start from
 FILLS: tuple[Fill, ...] = ("mean", "black", "white")
-Perturb = Callable[[int], Tensor]
+#: numbers of n perturbations of an image to [n, 3, H, W]
+Perturb = Callable[[range], Tensor]
+_Result = TypeVar("_Result")
 
 
-def perturbed_scores(question: Question, count: int, perturb: Perturb) -> Tensor:
-    """[B, count], the explained quantity of ``perturb(0)`` to ``perturb(count - 1)``, each [B, 3, H, W].
+def for_each_image(question: Question, explain: Callable[[int], _Result]) -> list[_Result]:
+    """``explain(image)`` for every row of the batch; one that repeats the row before it, as padding does, only once."""
+    found: list[_Result] = []
+    for image in range(len(question.pixels)):
+        found.append(found[-1] if _repeats(question, image) else explain(image))
+    return found
 
-    One perturbation of all images follows the other, so a pass is full at any size of the batch, an image stands at
-    the same place of every pass when the batch is one pass, and no more than a pass and a batch of images is kept.
+
+def perturbed_scores(question: Question, image: int, count: int, perturb: Perturb) -> Tensor:
+    """[count], the explained quantity of the perturbations 0 to count - 1 of one image.
+
+    An image shares no pass with another: kernels give other last bits at another place in a pass, and so neither the
+    order of the images nor their company can change a value. Its perturbations are cut into passes of one size, the
+    largest up to ``question.rows`` that leaves no more than one place empty in each. One pass of images is in memory.
     """
-    images = len(question.pixels)
-    rows = question.rows or images
-    found: list[Tensor] = []
-    pending: list[Tensor] = []
-    done = 0
-    for index in range(count):
-        pending.append(perturb(index))
-        waiting = sum(len(part) for part in pending)
-        ready = waiting if index == count - 1 else waiting // rows * rows
-        if ready:
-            stack = torch.cat(pending)
-            owner = torch.arange(done, done + ready, device=stack.device) % images
-            found.append(scores(question, stack[:ready], question.selector[owner]))
-            pending = [stack[ready:]] if ready < waiting else []
-            done += ready
-    return torch.cat(found).view(count, images).T
+    rows = question.rows or len(question.pixels)
+    size = math.ceil(count / math.ceil(count / rows))
+    equal = replace(question, rows=size)
+    found = []
+    for numbers in parts_of(count, size):
+        selector = question.selector[image].expand(len(numbers), -1)
+        found.append(scores(equal, perturb(numbers), selector))
+    return torch.cat(found)
+
+
+def parts_of(count: int, size: int) -> Iterator[range]:
+    """0 to count - 1 in parts of `size`, the last with what is left."""
+    for first in range(0, count, size):
+        yield range(first, min(first + size, count))
+
+
+def _repeats(question: Question, image: int) -> bool:
+    """Whether all that decides an image's values, its id too, is as in the row before."""
+    if image == 0 or not question.ids or question.ids[image] != question.ids[image - 1]:
+        return False
+    return all(torch.equal(part[image], part[image - 1]) for part in (question.pixels, question.selector))
 
 
 def filled(pixels: Tensor, fill: Fill) -> Tensor:
-    """An image of the colour `fill` for each of pixels [B, 3, H, W], as a view."""
+    """The colour `fill` in the shape of an image [3, H, W], as a view."""
     colour = torch.tensor(BASELINES[fill], dtype=pixels.dtype, device=pixels.device)
-    return colour.view(1, 3, 1, 1).expand_as(pixels)
+    return colour.view(3, 1, 1).expand_as(pixels)

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from ..language.errors import ExpressionError
 from ..language.spec import Method, one_of, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .perturbed import FILLS, Fill, filled, perturbed_scores
+from .perturbed import FILLS, Fill, filled, for_each_image, parts_of, perturbed_scores
 
 _QUANTITIES = ("logit", "probability")
+_MASKS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -64,54 +65,52 @@ class Rise(Method):
 @attribution("rise", Rise, Declares(cost=lambda spec: Cost(forward=spec.masks, backward=0), gradients=False))
 def rise_maps(spec: Rise, question: Question) -> Maps:
     """[B, H, W], signed when centred, in units of the explained quantity."""
-    pixels = question.pixels
-    fill, masks = filled(pixels, spec.fill), _Masks(spec, question)
     if spec.quantity == "probability":
         question = replace(question, model=nn.Sequential(question.model, nn.Softmax(dim=1)))
+    return Maps(torch.stack(for_each_image(question, lambda image: _map(spec, question, image))))
 
-    def perturb(index: int) -> Tensor:
-        mask = masks.of(index).unsqueeze(1)
+
+def _map(spec: Rise, question: Question, image: int) -> Tensor:
+    pixels = question.pixels[image]
+    fill, masks = filled(pixels, spec.fill), _Masks(spec, question, image)
+
+    def perturb(numbers: range) -> Tensor:
+        mask = masks.of(numbers).unsqueeze(1)
         return pixels * mask + fill * (1 - mask)
 
-    found = perturbed_scores(question, spec.masks, perturb)
-    if spec.centred:
-        found = found - found.mean(1, keepdim=True)
-    total = torch.zeros_like(pixels[:, 0], dtype=found.dtype)
-    for index in range(spec.masks):  # made a second time: a thousand masks an image are not kept
-        total += found[:, index, None, None] * masks.of(index)
-    return Maps((total / (spec.probability * spec.masks)).to(pixels.dtype))
+    found = perturbed_scores(question, image, spec.masks, perturb)
+    weights = found - found.mean() if spec.centred else found
+    total = torch.zeros_like(pixels[0], dtype=found.dtype)
+    for part in parts_of(spec.masks, _MASKS_AT_ONCE):  # made a second time: a thousand masks are too much to keep
+        total += (weights[part.start : part.stop, None, None] * masks.of(part)).sum(0)
+    return (total / (spec.probability * spec.masks)).to(pixels.dtype)
 
 
 class _Masks:
-    """The masks of a batch: random grids [B, masks, grid, grid] and shifts [B, masks, 2] in pixels, drawn by id."""
+    """The masks of one image, drawn by its id: a random grid and a shift in pixels for each."""
 
-    def __init__(self, spec: Rise, question: Question) -> None:
-        self._pixels = question.pixels
-        size = question.pixels.shape[2:]
-        self._cells = tuple(math.ceil(side / spec.grid) for side in size)
-        grids, shifts = [], []
-        for index in range(len(question.pixels)):
-            generator = question.generator(index, "rise")
-            kept = torch.rand((spec.masks, spec.grid, spec.grid), generator=generator) < spec.probability
-            drawn = [torch.randint(cell, (spec.masks,), generator=generator) for cell in self._cells]
-            grids.append(kept)
-            shifts.append(torch.stack(drawn, dim=1))
-        self._grids, self._shifts = torch.stack(grids), torch.stack(shifts)
+    def __init__(self, spec: Rise, question: Question, image: int) -> None:
+        self._pixels = question.pixels[image]
+        height, width = self._pixels.shape[1:]
+        self._cells = (math.ceil(height / spec.grid), math.ceil(width / spec.grid))
+        generator = question.generator(image, "rise")
+        self._grids = torch.rand((spec.masks, spec.grid, spec.grid), generator=generator) < spec.probability
+        shifts = [torch.randint(cell, (spec.masks,), generator=generator) for cell in self._cells]
+        self._shifts = torch.stack(shifts, dim=1)
 
-    def of(self, index: int) -> Tensor:
-        """[B, H, W], the mask of that number for every image."""
-        pixels = self._pixels
-        grid = self._grids[:, index].to(pixels)
-        shifts = self._shifts[:, index].to(pixels)
-        rows = self._weights(pixels.shape[2], self._cells[0], shifts[:, 0])
-        columns = self._weights(pixels.shape[3], self._cells[1], shifts[:, 1])
-        return rows @ grid @ columns.transpose(1, 2)
+    def of(self, numbers: range) -> Tensor:
+        """[n, H, W], the masks of those numbers."""
+        height, width = self._pixels.shape[1:]
+        grids, shifts = (part[numbers.start : numbers.stop].to(self._pixels) for part in (self._grids, self._shifts))
+        rows = _weights_of_cells(height, self._cells[0], grids.shape[1], shifts[:, 0])
+        columns = _weights_of_cells(width, self._cells[1], grids.shape[2], shifts[:, 1])
+        return rows @ grids @ columns.transpose(1, 2)
 
-    def _weights(self, side: int, cell: int, shifts: Tensor) -> Tensor:
-        """[B, side, grid]: the part that each cell has in each pixel, bilinear with align_corners=False."""
-        count = self._grids.shape[2]
-        scale = count / ((count + 1) * cell)
-        place = torch.arange(side, device=shifts.device, dtype=shifts.dtype) + shifts[:, None]
-        centre = ((place + 0.5) * scale - 0.5).clamp(0, count - 1)
-        cells = torch.arange(count, device=shifts.device, dtype=shifts.dtype)
-        return (1 - (centre[:, :, None] - cells).abs()).clamp_min(0)
+
+def _weights_of_cells(side: int, cell: int, count: int, shifts: Tensor) -> Tensor:
+    """[n, side, count]: the part of each cell in each pixel of a side, bilinear with align_corners=False."""
+    scale = count / ((count + 1) * cell)
+    place = torch.arange(side, device=shifts.device, dtype=shifts.dtype) + shifts[:, None]
+    centre = ((place + 0.5) * scale - 0.5).clamp(0, count - 1)
+    cells = torch.arange(count, device=shifts.device, dtype=shifts.dtype)
+    return (1 - (centre[:, :, None] - cells).abs()).clamp_min(0)

@@ -10,9 +10,8 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.spec import Method, one_of, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .integrated import completeness_error
-from .perturbed import FILLS, Fill
-from .superpixels import Segmentation, Superpixels, check_segments, most_segments
+from .perturbed import FILLS, Fill, for_each_image
+from .superpixels import Segmentation, Superpixels, check_segments, explained_by_shares, joined, most_segments
 
 _MOST_SAMPLES = 10_000
 
@@ -60,38 +59,41 @@ def shapley_sampling_maps(spec: ShapleySampling, question: Question) -> Maps:
     Raises:
         AttributionError: slic is asked for, and scikit-image is not installed.
     """
-    parts = Superpixels.of(question, spec.segmentation, spec.segments, spec.fill)
-    orders = torch.stack(
-        [_orders(question, index, spec.samples, count, parts.most) for index, count in enumerate(parts.counts)]
-    ).to(question.pixels.device)
-    ranks = orders.argsort(2)
-    steps = parts.most - 1
+    return joined(for_each_image(question, lambda image: _sampled(spec, question, image)))
 
-    def kept(index: int) -> Tensor:
-        if index < 2:  # nothing, then the whole image
-            return torch.full_like(ranks[:, 0], bool(index), dtype=torch.bool)
-        sample, step = divmod(index - 2, steps)
-        return ranks[:, sample] <= step
+
+def _sampled(spec: ShapleySampling, question: Question, image: int) -> Maps:
+    parts = Superpixels.of(question, image, spec.segmentation, spec.segments, spec.fill)
+    orders = _orders(question, image, spec.samples, parts.count)
+    ranks, steps = orders.argsort(1), parts.count - 1
+
+    def kept(numbers: range) -> Tensor:
+        return torch.stack([_coalition(ranks, number, steps) for number in numbers])
 
     found = parts.values(2 + spec.samples * steps, kept)
-    shares = _contributions(found, orders)
-    return Maps(parts.spread(shares), completeness_error(shares, question.explained, found[:, 0]))
+    return explained_by_shares(parts, _gains(found, orders), found[0])
 
 
-def _orders(question: Question, index: int, samples: int, count: int, most: int) -> Tensor:
-    """[samples, most]: permutations of an image's superpixels, its empty ones behind; every second one reversed."""
-    generator = question.generator(index, "shapley_sampling")
-    empty = torch.arange(count, most)
+def _coalition(ranks: Tensor, number: int, steps: int) -> Tensor:
+    """[K] bool: nothing, the whole image, then each permutation's beginnings; from ranks [samples, K]."""
+    if number < 2:
+        return torch.full_like(ranks[0], bool(number), dtype=torch.bool)
+    sample, step = divmod(number - 2, steps)
+    return ranks[sample] <= step
+
+
+def _orders(question: Question, image: int, samples: int, count: int) -> Tensor:
+    """[samples, K]: permutations of an image's superpixels; every second one is the one before it reversed."""
+    generator = question.generator(image, "shapley_sampling")
     orders: list[Tensor] = []
     for sample in range(samples):
         orders.append(orders[-1].flip(0) if sample % 2 else torch.randperm(count, generator=generator))
-    return torch.stack([torch.cat([order, empty]) for order in orders])
+    return torch.stack(orders)
 
 
-def _contributions(found: Tensor, orders: Tensor) -> Tensor:
-    """[B, K]: mean gain of each superpixel, from v [B, 2 + samples (K - 1)] and permutations [B, samples, K]."""
-    images, samples, most = orders.shape
-    nothing, whole = found[:, :1, None].expand(-1, samples, 1), found[:, 1:2, None].expand(-1, samples, 1)
-    values = torch.cat([nothing, found[:, 2:].view(images, samples, most - 1), whole], dim=2)
-    gains = values.diff(dim=2)
-    return torch.zeros_like(gains).scatter_(2, orders, gains).mean(1)
+def _gains(values: Tensor, orders: Tensor) -> Tensor:
+    """[K]: each superpixel's mean gain, from one image's v [2 + samples (K - 1)] and permutations [samples, K]."""
+    samples, most = orders.shape
+    nothing, whole = values[0].expand(samples, 1), values[1].expand(samples, 1)
+    gains = torch.cat([nothing, values[2:].view(samples, most - 1), whole], dim=1).diff(dim=1)
+    return torch.zeros_like(gains).scatter_(1, orders, gains).mean(0)
