@@ -1,6 +1,7 @@
 """Models: where they come from, who they are, and how they are run without being changed."""
 
 from ..language.spatial import SpatialLayer
+from .acceleration import Fidelity, Prepared, fidelity, precision_context, precisions, prepare
 from .base import model_source
 from .black_box import black_box
 from .borrow import borrowed
@@ -11,15 +12,21 @@ from .opening import open_model, runs_code
 from .torchvision_source import torchvision_model
 
 __all__ = [
+    "Fidelity",
     "LoadedModel",
     "PixelModel",
+    "Prepared",
     "SpatialLayer",
     "black_box",
     "borrowed",
+    "fidelity",
     "layer_named",
     "model_source",
     "onnx_model",
     "open_model",
+    "precision_context",
+    "precisions",
+    "prepare",
     "runs_code",
     "spatial_layer",
     "torchvision_model",
