@@ -8,12 +8,19 @@ from .eigencam import EigenCam as eigencam
 from .feature_ablation import FeatureAblation as feature_ablation
 from .gradient import InputTimesGradient as input_x_gradient
 from .gradient import Saliency as saliency
+from .gradient_shap import GradientShap as gradient_shap
+from .guided import Deconvolution as deconvolution
+from .guided import GuidedBackprop as guided_backprop
+from .guided import GuidedGradCam as guided_gradcam
 from .integrated import IntegratedGradients as integrated_gradients
 from .kernel_shap import KernelShap as kernel_shap
 from .occlusion import Occlusion as occlusion
 from .rise import Rise as rise
 from .scorecam import ScoreCam as scorecam
 from .shapley import ShapleySampling as shapley_sampling
+from .smoothing import SmoothGrad as smoothgrad
+from .smoothing import SmoothGradSquared as smoothgrad_squared
+from .smoothing import VarGrad as vargrad
 from .validity import check
 
 __all__ = [
@@ -22,10 +29,14 @@ __all__ = [
     "Question",
     "attribution",
     "check",
+    "deconvolution",
     "eigencam",
     "feature_ablation",
     "gradcam",
     "gradcam_plus_plus",
+    "gradient_shap",
+    "guided_backprop",
+    "guided_gradcam",
     "input_x_gradient",
     "integrated_gradients",
     "kernel_shap",
@@ -35,4 +46,7 @@ __all__ = [
     "saliency",
     "scorecam",
     "shapley_sampling",
+    "smoothgrad",
+    "smoothgrad_squared",
+    "vargrad",
 ]

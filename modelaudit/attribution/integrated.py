@@ -2,82 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from captum.attr import IntegratedGradients as CaptumIntegratedGradients
 from torch import Tensor
 
 from ..language.errors import ExpressionError
-from ..language.spec import Method, one_of, within
+from ..language.spec import Method, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .passes import explained_by, gradients_wanted
+from .baselines import BASELINES as BASELINES
+from .baselines import baseline_images, named
+from .passes import scores, shared
+from .points import gradients_at, rows_of
+from .quadrature import PANELS, gauss_legendre, new_nodes, simpson
+from .validity import COMPLETENESS_LIMIT
 
-#: RGB in pixel values; "mean" is the mean colour of ImageNet
-BASELINES = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0), "mean": (123 / 255, 116 / 255, 103 / 255)}
+_NAME = "integrated_gradients"
 _MOST_STEPS = 1000
-_PIXELS_IN_A_PASS = 16 * 224 * 224
+_TIGHTEST = 0.0001
 
 
 @dataclass(frozen=True)
 class IntegratedGradients(Method):
     """Sum over channels of (x - b) * integral over a in [0, 1] of d f / d x at b + a (x - b), signed.
 
-    Gauss-Legendre quadrature with `steps` nodes, in pixel values, from the colour `baseline` (Sundararajan, Taly and
-    Yan 2017). The sum over the image is f(x) - f(b); by how much it is not is each map's completeness error.
+    In pixel values, from the baseline b (Sundararajan, Taly and Yan 2017). The sum over the image is f(x) - f(b); by
+    how much it is not is each map's completeness error. With several baselines the map is the mean of theirs, and the
+    sum f(x) - mean f(b).
 
     Args:
-        steps: nodes of the quadrature, 1 to 1000; each costs a forward and a backward pass.
-        baseline: "black" (0), "white" (1) or "mean" (the mean colour of ImageNet, (123, 116, 103) / 255).
+        steps: "auto": each image gets 8, 16, 32, ... up to 256 panels of the nested rule of
+            :mod:`~modelaudit.attribution.quadrature`, until its completeness error is within `tolerance`; if it
+            never is, the best of its maps stands, with its error. Or the nodes of a Gauss-Legendre quadrature, 1 to
+            1000, as captum has them. A node costs a forward and a backward pass for each baseline.
+        baseline: "black" (0), "white" (1), "mean" (the mean colour of ImageNet, (123, 116, 103) / 255), "blur" (the
+            image under a Gaussian with sigma a tenth of its shorter side), "noise" (uniform in [0, 1], drawn once
+            for each sample), or several of these.
+        tolerance: of "auto", 0.0001 to 0.05, the error beyond which a map does not count.
 
     Raises:
-        ExpressionError: another baseline, or steps out of range.
+        ExpressionError: another baseline, steps or tolerance out of range, or a tolerance beside a number of steps.
     """
 
-    steps: int = 64
-    baseline: Literal["black", "white", "mean"] = "black"
+    steps: int | Literal["auto"] = "auto"
+    baseline: str | tuple[str, ...] = "black"
+    tolerance: float = COMPLETENESS_LIMIT
 
     def __post_init__(self) -> None:
-        within(self.steps, 1, _MOST_STEPS, "integrated_gradients: steps")
-        if not isinstance(self.steps, int):
-            raise ExpressionError(f"integrated_gradients: steps={self.steps!r} is no whole number")
-        one_of(self.baseline, BASELINES, "integrated_gradients: baseline")
+        if self.steps != "auto":
+            if isinstance(self.steps, str):
+                raise ExpressionError(f"{_NAME}: steps={self.steps!r} is neither auto nor a number")
+            within(self.steps, 1, _MOST_STEPS, f"{_NAME}: steps")
+            if not isinstance(self.steps, int):
+                raise ExpressionError(f"{_NAME}: steps={self.steps!r} is no whole number")
+            if self.tolerance != COMPLETENESS_LIMIT:
+                raise ExpressionError(f"{_NAME}: a tolerance is only for steps='auto'; leave it out, or the steps")
+        named(self.baseline, f"{_NAME}: baseline")
+        within(self.tolerance, _TIGHTEST, COMPLETENESS_LIMIT, f"{_NAME}: tolerance")
 
 
-_DECLARES = Declares(cost=lambda spec: Cost(forward=spec.steps + 1, backward=spec.steps), completeness=True)
+def _cost(spec: Any) -> Cost:
+    count = len(named(spec.baseline, _NAME))
+    if spec.steps == "auto":
+        return Cost(forward=count * PANELS[-1] + 1, backward=count * PANELS[-1] + 1)
+    return Cost(forward=count * (spec.steps + 1), backward=count * spec.steps)
 
 
-@attribution("integrated_gradients", IntegratedGradients, _DECLARES)
+_DECLARES = Declares(cost=_cost, tensors=("input_gradient",), completeness=True)
+
+
+@attribution(_NAME, IntegratedGradients, _DECLARES, version=2)
 def integrated_gradients_maps(spec: IntegratedGradients, question: Question) -> Maps:
-    """[B, H, W], signed, and the completeness error [B].
+    """[B, H, W], signed, the completeness error [B], and with "auto" the gradients [B] that each image took.
 
-    Several nodes of small images go through the model together, up to the pixels of 16 images of 224 x 224; of larger
-    ones one node of the batch at a time, so that memory does not grow with the steps.
+    What is kept does not grow with the steps.
+
+    Raises:
+        AttributionError: no gradient leads back to the image.
     """
-    explained = explained_by(question.model)
-    with gradients_wanted():
-        pixels, selector = question.pixels.detach().clone(), question.selector.detach().clone()
-        baseline = _baseline(spec, pixels)
-        method: Any = CaptumIntegratedGradients(explained)
-        shares = method.attribute(
-            pixels,
-            baselines=baseline,
-            additional_forward_args=(selector,),
-            n_steps=spec.steps,
-            method="gausslegendre",
-            internal_batch_size=_images_in_a_pass(pixels),
-        ).detach()
-    with torch.inference_mode(False), torch.no_grad():
-        at_baseline = explained(baseline, selector)
-    return Maps(shares.sum(1), completeness_error(shares, question.explained.detach(), at_baseline))
-
-
-def _images_in_a_pass(pixels: Tensor) -> int:
-    """A whole number of nodes of the batch; it depends on shapes alone, so the values do not depend on the machine."""
-    count, _, height, width = pixels.shape
-    nodes = _PIXELS_IN_A_PASS // (count * height * width)
-    return count * max(1, nodes)
+    starts = [baseline_images(name, question, _NAME) for name in named(spec.baseline, _NAME)]
+    if spec.steps == "auto":
+        return _Refined(question, starts, spec.tolerance).maps()
+    return _fixed(question, starts, spec.steps)
 
 
 def completeness_error(shares: Tensor, explained: Tensor, at_baseline: Tensor) -> Tensor:
@@ -89,6 +97,84 @@ def completeness_error(shares: Tensor, explained: Tensor, at_baseline: Tensor) -
     return torch.where(scale == 0, error, error / scale)
 
 
-def _baseline(spec: IntegratedGradients, pixels: Tensor) -> Tensor:
-    colour = torch.tensor(BASELINES[spec.baseline], dtype=pixels.dtype, device=pixels.device)
-    return colour.view(1, 3, 1, 1).expand_as(pixels).contiguous()
+def _fixed(question: Question, starts: list[Tensor], steps: int) -> Maps:
+    pixels = question.pixels.detach()
+    nodes, weights = gauss_legendre(steps)
+    shares = torch.zeros_like(pixels)
+
+    def point(index: int, images: Sequence[int]) -> Tensor:
+        path, node = divmod(index, steps)
+        return _between(starts[path], pixels, nodes[node], rows_of(images))
+
+    for index, images, _, gradient in gradients_at(question, steps * len(starts), point):
+        path, node = divmod(index, steps)
+        rows = rows_of(images)
+        shares[rows] += gradient.mul_(pixels[rows] - starts[path][rows]).mul_(weights[node] / len(starts))
+    at_baseline = torch.stack([scores(question, start, question.selector) for start in starts]).double().mean(0)
+    return Maps(shares.sum(1), completeness_error(shares, question.explained.detach(), at_baseline))
+
+
+def _between(start: Tensor, end: Tensor, part: float, rows: slice | list[int]) -> Tensor:
+    return start[rows] + part * (end[rows] - start[rows])
+
+
+class _Refined:
+    """The nested rule, level by level, for the images that still need it.
+
+    ``older`` and ``newer`` [B, 3, H, W] are the sums over the nodes of the levels before and over those of the level
+    itself, of weight * gradient * (x - b), the mean over baselines.
+    """
+
+    def __init__(self, question: Question, starts: list[Tensor], tolerance: float) -> None:
+        self.question, self.starts, self.tolerance = question, starts, tolerance
+        self.pixels = question.pixels.detach()
+        count = len(self.pixels)
+        self.older, self.newer = torch.zeros_like(self.pixels), torch.zeros_like(self.pixels)
+        self.at_baseline = torch.zeros(count, dtype=torch.float64, device=self.pixels.device)
+        away = self.pixels - sum(starts[1:], starts[0]) / len(starts)
+        self.end = shared(question, "input_gradient")["input_gradient"].detach() * away
+        self.values = torch.zeros_like(self.pixels[:, 0])
+        self.error = torch.full_like(self.at_baseline, torch.inf)
+        self.steps = torch.zeros(count, dtype=torch.long, device=self.pixels.device)
+
+    def maps(self) -> Maps:
+        active = list(range(len(self.pixels)))
+        for level in range(len(PANELS)):
+            self._add(level, active)
+            active = self._settled(level, active)
+            if not active:
+                break
+        return Maps(self.values, self.error, self.steps)
+
+    def _add(self, level: int, active: list[int]) -> None:
+        """The gradients of the level's new nodes."""
+        nodes = new_nodes(level)
+        paths = len(self.starts)
+
+        def point(index: int, images: Sequence[int]) -> Tensor:
+            path, node = divmod(index, len(nodes))
+            return _between(self.starts[path], self.pixels, nodes[node].at, rows_of(images))
+
+        self.older += self.newer
+        self.newer.zero_()
+        for index, images, values, gradient in gradients_at(self.question, paths * len(nodes), point, active):
+            path, number = divmod(index, len(nodes))
+            rows, node = rows_of(images), nodes[number]
+            if node.at == 0:
+                self.at_baseline[rows] += values.double() / paths
+                continue
+            sums = self.older if node.old else self.newer
+            sums[rows] += gradient.mul_(self.pixels[rows] - self.starts[path][rows]).mul_(node.weight / paths)
+
+    def _settled(self, level: int, active: list[int]) -> list[int]:
+        """Keep the level's maps where they are better than what there was; the images that need another level."""
+        rows = rows_of(active)
+        newer, older, end = simpson(level)
+        shares = newer * self.newer[rows] + older * self.older[rows] + end * self.end[rows]
+        error = completeness_error(shares, self.question.explained.detach()[rows], self.at_baseline[rows])
+        better = ~(error >= self.error[rows])  # an error that is no number stands, so that the map does not count
+        self.values[rows] = torch.where(better[:, None, None], shares.sum(1), self.values[rows])
+        self.error[rows] = torch.where(better, error, self.error[rows])
+        self.steps[rows] = PANELS[level] * len(self.starts)
+        again = (error > self.tolerance).tolist()
+        return [image for image, more in zip(active, again, strict=True) if more]
