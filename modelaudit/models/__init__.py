@@ -5,7 +5,7 @@ from .acceleration import Fidelity, Prepared, fidelity, precision_context, preci
 from .base import model_source
 from .black_box import black_box
 from .borrow import borrowed
-from .layers import layer_named, spatial_layer
+from .layers import layer_named, module_named, resolve_layer, spatial_layer
 from .loaded import LoadedModel, PixelModel
 from .onnx_source import onnx_model
 from .opening import open_model, runs_code
@@ -22,11 +22,13 @@ __all__ = [
     "fidelity",
     "layer_named",
     "model_source",
+    "module_named",
     "onnx_model",
     "open_model",
     "precision_context",
     "precisions",
     "prepare",
+    "resolve_layer",
     "runs_code",
     "spatial_layer",
     "torchvision_model",

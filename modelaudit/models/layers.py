@@ -1,97 +1,88 @@
-"""The last spatial layer of a model, found by watching one forward pass and proven by a gradient."""
+"""The last spatial layer of a model, found by watching one forward pass and proven by gradients."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from ..language.errors import AttributionError, nearest
 from ..language.spatial import SpatialLayer
 from .borrow import borrowed_module
-from .fingerprint import probe_pixels
+from .layouts import Arrangement, arrangements, many_tokens
 from .loaded import LoadedModel, PixelModel, device_of, unwrapped
+from .locality import lies_where_it_says
+from .watching import PROBES, Run, Trace, Use, Value
 
 _ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-_PROBES = 2
-_WAY_OUT = 'name one with gradcam(layer="..."), or take another method, e.g. integrated_gradients'
-Run = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class _Call:
-    """One call of one module. Calls of equal `identity` returned the very same values in the same memory.
-
-    ``single``: it returned one tensor; otherwise `output` is the first one that it returned.
-    """
-
-    name: str
-    module: nn.Module
-    output: Tensor
-    identity: tuple[Any, ...]
-    single: bool
+_WAY_OUT = (
+    'name one with the method\'s option layer="...", e.g. gradcam(layer="..."), or take a method that needs none, '
+    "e.g. integrated_gradients"
+)
 
 
 def spatial_layer(model: LoadedModel | nn.Module, input_size: tuple[int, int]) -> SpatialLayer:
-    """The layer that Grad-CAM reads: the outermost module with the last map of features over the image.
+    """The layer that the methods of the CAM family read: the last values over the image that decide.
 
-    Every module call of one forward pass on images of `input_size` (height, width) is looked at. A map is the single
-    output [B, C, h, w] of a module called once, with h and w over 1 and in the proportion of the image; adaptive
-    pooling makes none. Maps of which each channel feeds one logit alone (class maps, as behind SqueezeNet's last
-    convolution) are passed over while there is one of features. A gradient must reach the layer.
+    One forward pass on images of `input_size` (height, width) is watched. What is found, from the logits backwards,
+    is the first value which
+
+    - can be read as a grid over the image: [B, C, h, w], [B, h, w, C] or [B, prefix + h w, C], h and w over 1 and in
+      the image's proportion; adaptive pooling makes none;
+    - carries all that the logits know of the image: no way in the graph leads past it (so neither a branch nor the
+      inside of a residual block will do);
+    - has a gradient at cells of the grid, not at class tokens alone: of a ViT whose head reads the class token that is
+      the input of the last block;
+    - lies where it says (:func:`~modelaudit.models.locality.lies_where_it_says`).
+
+    Maps of which each channel feeds one logit alone (class maps, as behind SqueezeNet's last convolution) are passed
+    over while there is one of features. The layer is the outermost module, run once, that returns or is given it.
 
     Raises:
-        AttributionError: there is none, or tokens or [B, h, w, C] maps come after it; names the option to set.
+        AttributionError: there is none, or what comes first in this order cannot be proven; names the option to set.
     """
     module, run = _parts(model)
     with _probing(module):
-        calls = _watched(module, run, input_size)
-        layers = _outermost(_maps(calls, input_size))
-        if not layers:
-            raise AttributionError(
-                f"{type(module).__name__} has no spatial layer on images of {input_size[0]} x {input_size[1]}: no "
-                f"module that is called once returns [B, channels, height, width] over the image; {_WAY_OUT}"
-            )
-        found = _last_of_features(run, layers, input_size)
-        _refuse_later_tokens(module, calls, found, input_size)
-        _require_gradient(found, *_response(run, found.module, input_size))
-    return _described(found)
+        return _Search(module, run, input_size).last()
 
 
-def layer_named(model: LoadedModel | nn.Module, name: str, input_size: tuple[int, int] | None = None) -> nn.Module:
-    """The user's module of that name; with `input_size`, only if it is a spatial layer on such images.
+def resolve_layer(model: LoadedModel | nn.Module, name: str, input_size: tuple[int, int]) -> SpatialLayer:
+    """The user's module of that name and how its values lie over images of `input_size`, proven as in `spatial_layer`.
+
+    It need not carry everything. Of a block behind which only the class token is read, it is the block's input.
 
     Raises:
-        AttributionError: no such module, or its output is no map over the image that the logits depend on.
+        AttributionError: no such module, or its output is no grid over the image that the logits depend on.
     """
+    part = module_named(model, name)
     module, run = _parts(model)
+    with _probing(module):
+        return _named(name, part, Trace(module, run, input_size), run, input_size)
+
+
+def module_named(model: LoadedModel | nn.Module, name: str) -> nn.Module:
+    """The user's module of that name.
+
+    Raises:
+        AttributionError: no such module.
+    """
+    module, _ = _parts(model)
     known = dict(module.named_modules())
     known.pop("")
     if name not in known:
         raise AttributionError(f"{type(module).__name__} has no layer {name!r}{nearest(name, known)}")
+    found: nn.Module = known[name]
+    return found
+
+
+def layer_named(model: LoadedModel | nn.Module, name: str, input_size: tuple[int, int] | None = None) -> nn.Module:
+    """As :func:`module_named`; with `input_size`, only if it is a spatial layer on such images."""
     if input_size is not None:
-        with _probing(module):
-            calls = [call for call in _watched(module, run, input_size) if call.module is known[name]]
-            _require_map(name, calls, input_size)
-            _require_gradient(calls[0], *_response(run, known[name], input_size))
-    layer: nn.Module = known[name]
-    return layer
-
-
-def lies_over(grid: tuple[int, int], image: tuple[int, int]) -> bool:
-    """Whether a grid (h, w) has the proportion of an image (H, W) up to the rounding of strides: |hW - wH| < max(H, W).
-
-    A grid of one row or column, and one finer than the image, lies over nothing.
-    """
-    (rows, columns), (height, width) = grid, image
-    in_range = 1 < rows <= height and 1 < columns <= width
-    return in_range and abs(rows * width - columns * height) < max(height, width)
+        resolve_layer(model, name, input_size)
+    return module_named(model, name)
 
 
 def _parts(model: LoadedModel | nn.Module) -> tuple[nn.Module, Run]:
@@ -108,137 +99,161 @@ def _probing(module: nn.Module) -> Iterator[None]:
         yield
 
 
-def _watched(module: nn.Module, run: Run, size: tuple[int, int]) -> list[_Call]:
-    """Every module call in the order in which they end. The tensors are kept, so that no two share memory by chance;
-    their version tells an activation in place from what it was applied to."""
-    calls: list[_Call] = []
+@dataclass
+class _Search:
+    """From the logits backwards, and why nothing was found."""
 
-    def watch(name: str, part: nn.Module) -> RemovableHandle:
-        def hook(_: nn.Module, __: Any, output: Any) -> None:
-            tensors = (output,) if isinstance(output, Tensor) else _tensors(output)
-            if tensors:
-                first = tensors[0]
-                identity = (first.data_ptr(), first._version, tuple(first.shape), first.stride())
-                calls.append(_Call(name, part, first, identity, isinstance(output, Tensor)))
+    module: nn.Module
+    run: Run
+    size: tuple[int, int]
 
-        return part.register_forward_hook(hook)
+    def __post_init__(self) -> None:
+        self.trace = Trace(self.module, self.run, self.size)
+        self.unread: list[Use] = []  # of values whose class token alone is read
+        self.class_maps: list[tuple[Value, Use]] = []
+        self.problems: list[str] = []
+        self.nothing = (
+            f"{type(self.module).__name__} has no spatial layer on images of {self.size[0]} x {self.size[1]}: no "
+            "module that is run once returns [B, C, h, w], [B, h, w, C] or [B, prefix + h w, C] over the image"
+        )
+        if not self.trace.logits.requires_grad:
+            self.nothing = f"{type(self.module).__name__}: no gradient leads from its logits back to the image"
 
-    handles = [watch(name, part) for name, part in module.named_modules() if name]
-    try:
-        with torch.no_grad():
-            run(probe_pixels(size, _PROBES).to(device_of(module)))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return calls
+    def last(self) -> SpatialLayer:
+        for value in reversed(self.trace.values):
+            if not _pooled(value) and (found := self._read(value)) is not None:
+                return found[0].spatial(found[1].name, found[1].side)
+        for value, use in self.class_maps:
+            if (found := self._proven(value, use, arrangements(value.shape, self.size, PROBES))) is not None:
+                return found[0].spatial(use.name, use.side)
+        raise AttributionError(f"{(self.problems or [self.nothing])[0]}; {_WAY_OUT}")
+
+    def _read(self, value: Value) -> tuple[Arrangement, Use] | None:
+        readings = arrangements(value.shape, self.size, PROBES)
+        use = self._place(value)
+        if use is None or not (readings or many_tokens(value.shape, PROBES)):
+            return None
+        if self.trace.reaches(value) and not self.trace.carries_all(value):
+            self.problems.append(
+                f"{type(self.module).__name__}: its logits see the image on ways past {use.name!r} as well"
+            )
+            return None
+        gradient = self.trace.gradient(value)
+        if gradient is None or not bool(gradient.any()):
+            self.problems.append(f"no gradient of the logits reaches the layer {use.name!r}")
+            return None
+        if _class_token_alone(value.shape, readings, gradient):
+            self.unread.extend(value.uses)
+            return None
+        if any(_is_class_map(self.trace, value, reading) for reading in readings):
+            self.class_maps.append((value, use))
+            return None
+        return self._proven(value, use, [one for one in readings if bool(one.cells(gradient).any())])
+
+    def _proven(self, value: Value, use: Use, readings: list[Arrangement]) -> tuple[Arrangement, Use] | None:
+        for reading in readings:
+            if lies_where_it_says(self.run, use, reading, self.size):
+                return reading, use
+        if len(value.shape) == 3 and self._channels_first(value, use):
+            return None
+        raise AttributionError(
+            f"{type(self.module).__name__}: the last values that all of its decision goes through are the {use.side} "
+            f"of {use.name!r}, {list(value.shape)} for {PROBES} images of {self.size[0]} x {self.size[1]}, and it "
+            f"cannot be proven that they lie over the image; {_WAY_OUT}"
+        )
+
+    def _channels_first(self, value: Value, use: Use) -> bool:
+        """Whether [B, C, h w]: the grid of a value that comes earlier, turned."""
+        batch, channels, tokens = value.shape
+        turned = arrangements((batch, tokens, channels), self.size, PROBES)
+        return any(lies_where_it_says(self.run, use, one, self.size, turned=True) for one in turned)
+
+    def _place(self, value: Value) -> Use | None:
+        """Where to hook it: at a block whose output is not read any more, else at the outermost module."""
+        hookable = [use for use in value.uses if use.single and self.trace.times[use.name] == 1]
+        last_block = {use.name for use in self.unread if use.side == "output"}
+        blocks = [use for use in hookable if use.side == "input" and use.name in last_block]
+        outputs = [use for use in hookable if use.side == "output"]
+        inputs = [use for use in hookable if use.side == "input" and value.shape[1:] != (3, *self.size)]
+        for uses in (blocks, outputs, inputs):
+            for use in uses:
+                if not any(use.within(other) for other in uses):
+                    return use
+        return None
 
 
-def _tensors(output: Any) -> tuple[Tensor, ...]:
-    values = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
-    return tuple(value for value in values if isinstance(value, Tensor))
+def _pooled(value: Value) -> bool:
+    return any(use.side == "output" and isinstance(use.module, _ADAPTIVE) for use in value.uses)
 
 
-def _maps(calls: list[_Call], size: tuple[int, int]) -> list[_Call]:
-    times = Counter(call.name for call in calls)
-    pooled = {call.identity for call in calls if isinstance(call.module, _ADAPTIVE)}
-    return [
-        call
-        for call in calls
-        if times[call.name] == 1 and call.single and call.identity not in pooled and _is_map(call.output, size)
-    ]
+def _class_token_alone(shape: tuple[int, ...], readings: list[Arrangement], gradient: Tensor) -> bool:
+    """Whether the gradient of tokens [B, T, C] is zero at all that could be cells."""
+    if len(shape) != 3:
+        return False
+    if readings and not bool(readings[0].cells(gradient).any()):
+        return True
+    return int(gradient.flatten(2).any(2).any(0).sum()) == 1
 
 
-def _is_map(output: Tensor, size: tuple[int, int]) -> bool:
-    return output.ndim == 4 and len(output) == _PROBES and lies_over((output.shape[2], output.shape[3]), size)
-
-
-def _outermost(maps: list[_Call]) -> list[_Call]:
-    """One call for each distinct map, in order: the first that lies in no other module with the same map."""
-    groups: dict[tuple[Any, ...], list[_Call]] = {}
-    for call in maps:
-        groups.setdefault(call.identity, []).append(call)
-    return [
-        next(call for call in group if not any(call.name.startswith(f"{other.name}.") for other in group))
-        for group in groups.values()
-    ]
-
-
-def _last_of_features(run: Run, layers: list[_Call], size: tuple[int, int]) -> _Call:
-    for call in reversed(layers):
-        logits, output = _response(run, call.module, size)
-        if logits.shape[1] != call.output.shape[1] or not _is_class_map(logits, output):
-            return call
-    return layers[-1]
-
-
-def _is_class_map(logits: Tensor, output: Tensor) -> bool:
+def _is_class_map(trace: Trace, value: Value, reading: Arrangement) -> bool:
     """Whether the first and the last logit each depend on no channel but their own."""
-    for index in (0, logits.shape[1] - 1):
-        (gradient,) = torch.autograd.grad(logits[:, index].sum(), output, retain_graph=True, allow_unused=True)
+    outputs = trace.logits.shape[1]
+    if reading.channels != outputs:
+        return False
+    for index in (0, outputs - 1):
+        weights = torch.zeros(outputs)
+        weights[index] = 1
+        gradient = trace.gradient(value, weights)
         if gradient is not None:
-            others = torch.arange(output.shape[1], device=gradient.device) != index
-            if bool(gradient[:, others].any()):
+            others = torch.arange(outputs, device=gradient.device) != index
+            if bool(reading.cells(gradient)[:, others].any()):
                 return False
     return True
 
 
-def _response(run: Run, layer: nn.Module, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Logits of the probes, and the layer's output that they are a differentiable function of.
-
-    The model goes on with a copy, so that an activation in place after the layer does not write into the output.
-    """
-    outputs: list[Tensor] = []
-
-    def hook(_: nn.Module, __: Any, output: Tensor) -> Tensor:
-        outputs.append(output.detach().requires_grad_())
-        return outputs[-1].clone()
-
-    handle = layer.register_forward_hook(hook)
-    try:
-        with torch.enable_grad():
-            logits = run(probe_pixels(size, _PROBES).to(device_of(layer)))
-    finally:
-        handle.remove()
-    return logits, outputs[-1]
-
-
-def _require_gradient(call: _Call, logits: Tensor, output: Tensor) -> None:
-    # weights that differ from logit to logit: a plain sum cancels where the rows of a head add up to zero
-    weights = torch.cos(torch.arange(logits.shape[1], device=logits.device, dtype=logits.dtype))
-    gradient = None
-    if logits.requires_grad:
-        (gradient,) = torch.autograd.grad((logits * weights).sum(), output, allow_unused=True)
+def _named(name: str, part: nn.Module, trace: Trace, run: Run, size: tuple[int, int]) -> SpatialLayer:
+    if trace.times[name] != 1:
+        raise AttributionError(f"layer {name!r} is called {trace.times[name]} times in a pass, not once; {_WAY_OUT}")
+    values = trace.of(part, "output")
+    if not values:
+        raise AttributionError(f"no gradient of the logits reaches the layer {name!r}; {_WAY_OUT}")
+    value, use = values[0]
+    readings = _required(name, value, use, size)
+    gradient = trace.gradient(value)
     if gradient is None or not bool(gradient.any()):
-        raise AttributionError(f"no gradient of the logits reaches the layer {call.name!r}; {_WAY_OUT}")
+        raise AttributionError(f"no gradient of the logits reaches the layer {name!r}; {_WAY_OUT}")
+    if _class_token_alone(value.shape, readings, gradient):
+        value, use, gradient = _before(name, part, trace, size)
+        readings = _required(name, value, use, size)
+    for reading in readings:
+        if bool(reading.cells(gradient).any()) and lies_where_it_says(run, use, reading, size):
+            return reading.spatial(name, use.side)
+    raise AttributionError(
+        f"layer {name!r}: it cannot be proven that its {use.side}, {list(value.shape)} for {PROBES} images of "
+        f"{size[0]} x {size[1]}, lies over the image; {_WAY_OUT}"
+    )
 
 
-def _refuse_later_tokens(module: nn.Module, calls: list[_Call], found: _Call, size: tuple[int, int]) -> None:
-    after = next(index for index, call in enumerate(calls) if call is found) + 1
-    for call in calls[after:]:
-        shape = call.output.shape
-        tokens = call.output.ndim == 3 and min(shape[1:]) > 1
-        channels_last = (
-            call.output.ndim == 4 and not _is_map(call.output, size) and lies_over((shape[1], shape[2]), size)
-        )
-        if tokens or channels_last:
-            raise AttributionError(
-                f"{type(module).__name__}: after its last map, {found.name!r} with {list(found.output.shape)}, comes "
-                f"{call.name!r} with {list(shape)}, which is {'tokens' if tokens else 'a map with channels last'}, so "
-                f"that map is not what it decides on; {_WAY_OUT}"
-            )
+def _before(name: str, part: nn.Module, trace: Trace, size: tuple[int, int]) -> tuple[Value, Use, Tensor]:
+    """What a block is given of whose output the class token alone is read."""
+    for value, use in trace.of(part, "input"):
+        gradient = trace.gradient(value)
+        if use.single and gradient is not None:
+            readings = arrangements(value.shape, size, PROBES)
+            if not _class_token_alone(value.shape, readings, gradient):
+                return value, use, gradient
+    raise AttributionError(
+        f"layer {name!r}: no gradient of the logits reaches its spatial tokens, only the class token behind it is "
+        f"read; {_WAY_OUT}"
+    )
 
 
-def _require_map(name: str, calls: list[_Call], size: tuple[int, int]) -> None:
-    if len(calls) != 1:
-        raise AttributionError(f"layer {name!r} is called {len(calls)} times in a pass, not once; {_WAY_OUT}")
-    if not calls[0].single or not _is_map(calls[0].output, size):
-        kind = "shape" if calls[0].single else "several parts, the first of shape"
+def _required(name: str, value: Value, use: Use, size: tuple[int, int]) -> list[Arrangement]:
+    readings = arrangements(value.shape, size, PROBES) if use.single else []
+    if not readings:
+        kind = "shape" if use.single else "several parts, the first of shape"
         raise AttributionError(
-            f"layer {name!r}: its output has {kind} {list(calls[0].output.shape)} for {_PROBES} images of "
-            f"{size[0]} x {size[1]}, which is no [B, channels, height, width] over the image; {_WAY_OUT}"
+            f"layer {name!r}: its {use.side} has {kind} {list(value.shape)} for {PROBES} images of {size[0]} x "
+            f"{size[1]}, which is no [B, C, h, w], [B, h, w, C] or [B, prefix + h w, C] over the image; {_WAY_OUT}"
         )
-
-
-def _described(call: _Call) -> SpatialLayer:
-    _, channels, height, width = call.output.shape
-    return SpatialLayer(call.name, channels, height, width)
+    return readings

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torchvision
@@ -7,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modelaudit.language.errors import AttributionError
-from modelaudit.models import SpatialLayer, layer_named, spatial_layer
-from modelaudit.models.layers import lies_over
+from modelaudit.models import SpatialLayer, layer_named, module_named, resolve_layer, spatial_layer
+from modelaudit.models.layouts import lies_over
 
 
 def classifier(name: str) -> nn.Module:
@@ -57,18 +59,34 @@ def test_the_last_spatial_layer_is_found_by_itself(name: str, size: tuple[int, i
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-def test_tokens_are_no_space() -> None:
+def vision_transformer(side: int | tuple[int, int] = 32) -> nn.Module:
+    """Small, with a head that does not start at zero as torchvision's does."""
+    torch.manual_seed(0)
     model = torchvision.models.VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=7)
-    with pytest.raises(AttributionError, match=r"'encoder.* is tokens.*gradcam\(layer="):
-        spatial_layer(model, (32, 32))
-    with pytest.raises(AttributionError, match="which is no"):
+    nn.init.normal_(model.heads.head.weight)
+    return model
+
+
+def test_of_a_transformer_that_reads_its_class_token_it_is_the_input_of_the_last_block() -> None:
+    model = vision_transformer()
+    found = spatial_layer(model, (32, 32))
+    assert found == SpatialLayer("encoder.layers.encoder_layer_1", 16, 4, 4, "tokens", 1, "input")
+    assert resolve_layer(model, "encoder.layers.encoder_layer_1", (32, 32)) == found
+    assert module_named(model, found.name) is model.encoder.layers.encoder_layer_1
+
+
+def test_the_output_of_the_last_block_has_no_gradient_at_spatial_tokens() -> None:
+    """What a naive Grad-CAM reads: class token aside, its gradient is zero."""
+    model = vision_transformer()
+    with pytest.raises(AttributionError, match=r"only the class token .* layer="):
         layer_named(model, "encoder.ln", (32, 32))
-    assert spatial_layer_of_a_transformer_can_be_named(model)
 
 
-def spatial_layer_of_a_transformer_can_be_named(model: nn.Module) -> bool:
-    nn.init.normal_(model.heads.head.weight)  # torchvision starts it at zero, and then nothing depends on anything
-    return layer_named(model, "conv_proj", (32, 32)) is model.conv_proj
+def test_a_head_that_is_zero_has_no_layer() -> None:
+    model = vision_transformer()
+    nn.init.zeros_(model.heads.head.weight)
+    with pytest.raises(AttributionError, match=r'no gradient .* layer="\.\.\."'):
+        spatial_layer(model, (32, 32))
 
 
 class Net(nn.Module):
@@ -114,19 +132,133 @@ def test_a_module_called_twice_is_no_layer() -> None:
 
 
 class ChannelsLast(nn.Module):
-    def __init__(self) -> None:
+    """As many channels as rows and columns, so that shapes alone cannot tell which axes lie over the image."""
+
+    def __init__(self, channels: int = 6) -> None:
         super().__init__()
-        self.conv, self.mix, self.head = nn.Conv2d(3, 6, 4, stride=4), nn.Linear(6, 6), nn.Linear(6, 2)
+        torch.manual_seed(0)
+        self.conv, self.mix = nn.Conv2d(3, channels, 4, stride=4), nn.Linear(channels, channels)
+        self.head = nn.Linear(channels, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.mix(self.conv(x).permute(0, 2, 3, 1)).mean((1, 2)))
+        return self.head(self.mix(self.conv(x).permute(0, 2, 3, 1)).relu().mean((1, 2)))
 
 
-def test_channels_last_is_not_taken_for_space() -> None:
-    with pytest.raises(AttributionError, match="channels last"):
-        spatial_layer(ChannelsLast(), (16, 16))
-    with pytest.raises(AttributionError, match="which is no"):
-        layer_named(ChannelsLast(), "mix", (16, 16))
+@pytest.mark.parametrize("channels", [5, 6, 16])
+@pytest.mark.parametrize("size", [(20, 20), (24, 24), (24, 36), (16, 12)])
+def test_channels_last_is_read_as_such(channels: int, size: tuple[int, int]) -> None:
+    expected = SpatialLayer("mix", channels, size[0] // 4, size[1] // 4, "NHWC")
+    assert spatial_layer(ChannelsLast(channels), size) == expected
+    assert resolve_layer(ChannelsLast(channels), "mix", size) == expected
+
+
+class Tokens(nn.Module):
+    """Patches as tokens among others, mixed a little; `arrange` puts them into the model's own order."""
+
+    def __init__(self, arrange: Callable[[Tensor, Tensor], Tensor], extra: int = 1) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.patches, self.extra = nn.Conv2d(3, 8, 4, stride=4), nn.Parameter(torch.randn(1, extra, 8))
+        self.order, self.mix, self.head = nn.Identity(), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.arrange = arrange
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.mix(self.arrange(self.patches(x), self.extra.expand(len(x), -1, -1)))
+        tokens = tokens + 0.3 * tokens.mean(1, keepdim=True)
+        return self.head(self.order(tokens).relu().mean(1))
+
+
+def rows_first(patches: Tensor, extra: Tensor) -> Tensor:
+    return torch.cat([extra, patches.flatten(2).mT], 1)
+
+
+def columns_first(patches: Tensor, extra: Tensor) -> Tensor:
+    return torch.cat([extra, patches.mT.flatten(2).mT], 1)
+
+
+def class_token_last(patches: Tensor, extra: Tensor) -> Tensor:
+    return torch.cat([patches.flatten(2).mT, extra], 1)
+
+
+def shifted(patches: Tensor, extra: Tensor) -> Tensor:
+    return torch.cat([extra, patches.roll((-1, -1), (2, 3)).flatten(2).mT], 1)
+
+
+def by_windows(patches: Tensor, extra: Tensor) -> Tensor:
+    windows = patches.unfold(2, 4, 4).unfold(3, 4, 4)
+    return torch.cat([extra, windows.flatten(4).flatten(2).mT], 1)
+
+
+@pytest.mark.parametrize("prefix", [0, 1, 2, 4, 5, 9])
+@pytest.mark.parametrize("size", [(32, 32), (24, 36), (16, 16)])
+def test_any_number_of_tokens_may_stand_before_the_grid(prefix: int, size: tuple[int, int]) -> None:
+    expected = SpatialLayer("order", 8, size[0] // 4, size[1] // 4, "tokens", prefix)
+    assert spatial_layer(Tokens(rows_first, prefix), size) == expected
+
+
+@pytest.mark.parametrize("arrange", [columns_first, class_token_last, shifted, by_windows])
+@pytest.mark.parametrize("size", [(32, 32), (48, 48)])
+def test_tokens_in_another_order_are_refused(
+    arrange: Callable[[Tensor, Tensor], Tensor], size: tuple[int, int]
+) -> None:
+    """The arithmetic is the same for all of them; a map over the wrong places would be the result."""
+    model = Tokens(arrange)
+    with pytest.raises(AttributionError, match=r"cannot be proven .* layer=\"\.\.\.\""):
+        spatial_layer(model, size)
+    with pytest.raises(AttributionError, match="cannot be proven"):
+        resolve_layer(model, "order", size)
+    assert resolve_layer(model, "patches", size).layout == "NCHW"
+
+
+class Turned(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.middle(self.conv(x).mT).mean((2, 3)))
+
+
+def test_rows_that_are_columns_are_refused() -> None:
+    with pytest.raises(AttributionError, match="cannot be proven"):
+        spatial_layer(Turned(nn.ReLU()), (8, 8))
+
+
+class Latents(nn.Module):
+    """Tokens that stand for no place: 16 of them look at all of the image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.patches, self.latents = nn.Conv2d(3, 8, 4, stride=4), nn.Parameter(torch.randn(1, 16, 8))
+        self.attend, self.head = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 3)
+        self.norm = nn.LayerNorm(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.patches(x).flatten(2).mT
+        return self.head(self.norm(self.attend(self.latents.expand(len(x), -1, -1), tokens, tokens)[0]).mean(1))
+
+
+def test_tokens_that_stand_for_no_place_are_refused() -> None:
+    with pytest.raises(AttributionError, match=r"'norm'.* cannot be proven"):
+        spatial_layer(Latents(), (32, 32))
+
+
+class Past(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.middle(self.conv(x)).mean((2, 3)) + x.mean((1, 2, 3))[:, None])
+
+
+def test_a_layer_that_the_logits_see_past_is_not_taken_for_all_that_decides() -> None:
+    with pytest.raises(AttributionError, match="ways past 'middle'"):
+        spatial_layer(Past(nn.ReLU()), (8, 8))
+    assert resolve_layer(Past(nn.ReLU()), "middle", (8, 8)).name == "middle"
+
+
+class Residual(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.conv(x)
+        return self.head((first + self.middle(first)).mean((2, 3)))
+
+
+def test_the_inside_of_a_residual_block_is_not_what_decides() -> None:
+    assert spatial_layer(Residual(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()), (8, 8)).name == "conv"
 
 
 class Dead(nn.Module):
