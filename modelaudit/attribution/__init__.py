@@ -6,6 +6,7 @@ from .cam import GradCamPlusPlus as gradcam_plus_plus
 from .cam import LayerCam as layercam
 from .eigencam import EigenCam as eigencam
 from .feature_ablation import FeatureAblation as feature_ablation
+from .fullgrad import FullGrad as fullgrad
 from .gradient import InputTimesGradient as input_x_gradient
 from .gradient import Saliency as saliency
 from .gradient_shap import GradientShap as gradient_shap
@@ -32,6 +33,7 @@ __all__ = [
     "deconvolution",
     "eigencam",
     "feature_ablation",
+    "fullgrad",
     "gradcam",
     "gradcam_plus_plus",
     "gradient_shap",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..language import registry
@@ -49,7 +50,12 @@ def cells(spec: OnLayer, question: Question, *wanted: Shared) -> tuple[Tensor, .
 
 def precise(values: Tensor) -> Tensor:
     """In float64, where the device has it."""
-    return values if values.device.type == "mps" else values.double()
+    return values.to(precision(values))
+
+
+def precision(values: Tensor) -> torch.dtype:
+    """float64, where the device has it."""
+    return torch.float32 if values.device.type == "mps" else torch.float64
 
 
 def way_out(spec: Method) -> str:
@@ -67,16 +73,21 @@ def _check_layer(spec: OnLayer, question: Question) -> None:
             raise AttributionError(f"{spec}: got the layer {' = '.join(names) or 'of another model'} instead")
 
 
-def _require_grid(spec: OnLayer, values: Tensor, count: int, image: tuple[int, int]) -> None:
-    """Values [B, K, h, w] over the image; a sum over any other axes would be a map too, without a word.
+def lies_over(grid: tuple[int, int], image: tuple[int, int]) -> bool:
+    """Whether a grid (h, w) has the proportion of an image (H, W) up to the rounding of strides: |hW - wH| < max(H, W).
 
-    ``|hW - wH| < max(H, W)``: the proportion of the image up to the rounding of strides.
+    A grid of one row or column, and one finer than the image, lies over nothing.
     """
+    (rows, columns), (height, width) = grid, image
+    in_range = 1 < rows <= height and 1 < columns <= width
+    return in_range and abs(rows * width - columns * height) < max(height, width)
+
+
+def _require_grid(spec: OnLayer, values: Tensor, count: int, image: tuple[int, int]) -> None:
+    """Values [B, K, h, w] over the image; a sum over any other axes would be a map too, without a word."""
     shape = tuple(values.shape)
-    if len(shape) == 4 and shape[0] == count:
-        (rows, columns), (height, width) = shape[2:], image
-        if 1 < rows <= height and 1 < columns <= width and abs(rows * width - columns * height) < max(height, width):
-            return
+    if len(shape) == 4 and shape[0] == count and lies_over((shape[2], shape[3]), image):
+        return
     raise AttributionError(
         f"{spec}: the layer's values have shape {shape} for {count} images of {image[0]} x {image[1]}, not [images, "
         f"channels, height, width] over the image (tokens or channels last?); {way_out(spec)}"
