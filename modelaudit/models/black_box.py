@@ -31,14 +31,15 @@ class ScoresOnly(nn.Module):
     Args:
         batch: how many images go through at once; the last are filled up with copies of the last image. None for any
             number.
+        outputs: how many scores an image has; None where nobody said.
     """
 
     #: no gradient leads through it; methods that need one are refused
     differentiable = False
 
-    def __init__(self, batch: int | None = None) -> None:
+    def __init__(self, batch: int | None = None, outputs: int | None = None) -> None:
         super().__init__()
-        self.batch = batch
+        self.batch, self.outputs = batch, outputs
 
     def forward(self, pixels: Tensor) -> Tensor:
         """[B, C] of what `scores` gives, on the pixels' device.
@@ -64,13 +65,12 @@ class ScoresOnly(nn.Module):
         try:
             values = found.detach().cpu() if isinstance(found, Tensor) else torch.tensor(np.asarray(found))
         except (TypeError, ValueError) as error:
+            raise ModelError(f"{self._name()}: returned {type(found).__name__}, no scores ({error})") from error
+        wanted = (len(images), values.shape[-1] if values.ndim and self.outputs is None else self.outputs)
+        if tuple(values.shape) != wanted or values.is_complex():
             raise ModelError(
-                f"{self._name()}: returned {type(found).__name__}, no array of scores ({error})"
-            ) from error
-        if values.ndim != 2 or len(values) != len(images) or values.is_complex():
-            raise ModelError(
-                f"{self._name()}: {len(images)} images gave scores of shape {list(values.shape)} and "
-                f"{values.dtype}; return numbers [images, classes]"
+                f"{self._name()}: {len(images)} images gave scores of shape {list(values.shape)} and {values.dtype}; "
+                f"return numbers [images, {self.outputs or 'classes'}]"
             )
         return (values if values.dtype == torch.float64 else values.float())[:count]
 
@@ -96,20 +96,13 @@ class BlackBox(ScoresOnly):
         batch: int | None,
         version: str,
     ) -> None:
-        super().__init__(batch)
+        super().__init__(batch, outputs)
         self.function = function
-        self.outputs, self.layout, self.dtype, self.library, self.version = outputs, layout, dtype, library, version
+        self.layout, self.dtype, self.library, self.version = layout, dtype, library, version
 
     def scores(self, images: Tensor) -> Any:
         given = laid_out(images, self.layout, self.dtype, self._name()).cpu()
-        found = self.function(given if self.library == "torch" else given.numpy())
-        shape = tuple(np.shape(found))
-        if self.outputs is not None and shape[1:] != (self.outputs,):
-            raise ModelError(
-                f"{self._name()}: returned scores of shape {list(shape)} for {len(images)} images and outputs="
-                f"{self.outputs}; return [images, {self.outputs}]"
-            )
-        return found
+        return self.function(given if self.library == "torch" else given.numpy())
 
     def extra_repr(self) -> str:
         """All that the fingerprint can know of it."""
