@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isqrt
+from typing import Literal
 
 from torch import Tensor
 
@@ -28,17 +28,9 @@ class Arrangement:
         """[B, channels, height, width]"""
         return self.spatial("", "output").grid(values)
 
-    def spatial(self, name: str, side: str) -> SpatialLayer:
+    def spatial(self, name: str, side: Literal["output", "input"]) -> SpatialLayer:
         """The layer of that name, read so."""
-        return SpatialLayer(
-            name,
-            self.channels,
-            self.height,
-            self.width,
-            self.layout,
-            self.prefix,
-            "input" if side == "input" else "output",
-        )
+        return SpatialLayer(name, self.channels, self.height, self.width, self.layout, self.prefix, side)
 
 
 def lies_over(grid: tuple[int, int], image: tuple[int, int]) -> bool:
@@ -89,4 +81,4 @@ def _rows(cells: int, image: tuple[int, int]) -> list[int]:
     rows = [
         count for count in range(2, cells // 2 + 1) if cells % count == 0 and lies_over((count, cells // count), image)
     ]
-    return sorted(rows, key=lambda count: abs(count * width - cells // count * height)) if isqrt(cells) > 1 else []
+    return sorted(rows, key=lambda count: abs(count * width - cells // count * height))

@@ -31,8 +31,8 @@ def lies_where_it_says(
     borders take from all, cancels in N. Tokens behind a prefix must have their own place first in most cases, since a
     grid that is off by one token is wrong by one patch only.
 
-    On grids of under 4 cells a side every cell of a deep network listens to all of the image; where such a one cannot be
-    told at the image's size, images 2 and 4 times as large are tried, if the model takes them.
+    On grids of under 4 cells a side every cell of a deep network listens to all of the image; where such a one
+    cannot be told at the image's size, images 2 and 4 times as large are tried, if the model takes them.
 
     Args:
         turned: the values are [B, channels, tokens].
@@ -64,7 +64,7 @@ def _values(run: Run, use: Use, pixels: Tensor) -> Tensor | None:
         kept.append(output)
 
     register = use.module.register_forward_pre_hook if use.side == "input" else use.module.register_forward_hook
-    handle = register(before if use.side == "input" else after)  # type: ignore[arg-type, operator]
+    handle = register(before if use.side == "input" else after)  # type: ignore[arg-type]
     try:
         with torch.enable_grad(), suppress(Exception):  # other sizes may fail behind the layer, or before it
             run(pixels.clone())
