@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..language.spec import Method, one_of
+from ..language.spec import Method
 from .base import Cost, Declares, Maps, Question, attribution
-from .perturbed import FILLS, Fill, for_each_image
-from .superpixels import Segmentation, Superpixels, check_segments, most_segments
+from .perturbed import Fill, for_each_image
+from .superpixels import Segmentation, Superpixels, check_cut, most_segments
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class FeatureAblation(Method):
         segments: superpixels, 4 to 1024; slic may give fewer, a grid has the largest square number in it.
         segmentation: "grid" for rectangles, or "slic" for regions of like colour (scikit-image; the extra
             ``superpixels``), which follow the object's outline.
-        fill: "mean" (the mean colour of ImageNet), "black" or "white".
+        fill: "mean" (the mean colour of ImageNet), "black", "white", "blur" or "noise", as baselines are.
 
     Raises:
         ExpressionError: an argument out of range.
@@ -32,12 +32,11 @@ class FeatureAblation(Method):
     fill: Fill = "mean"
 
     def __post_init__(self) -> None:
-        check_segments("feature_ablation", self.segmentation, self.segments)
-        one_of(self.fill, FILLS, "feature_ablation: fill")
+        check_cut("feature_ablation", self)
 
 
 def _cost(spec: FeatureAblation) -> Cost:
-    return Cost(forward=1 + most_segments(spec.segmentation, spec.segments), backward=0)
+    return Cost(forward=1 + most_segments(spec), backward=0)
 
 
 @attribution("feature_ablation", FeatureAblation, Declares(cost=_cost, gradients=False))
@@ -51,7 +50,7 @@ def feature_ablation_maps(spec: FeatureAblation, question: Question) -> Maps:
 
 
 def _ablated(spec: FeatureAblation, question: Question, image: int) -> Tensor:
-    parts = Superpixels.of(question, image, spec.segmentation, spec.segments, spec.fill)
+    parts = Superpixels.of(question, image, spec)
 
     def kept(numbers: range) -> Tensor:
         taken = torch.tensor(numbers) - 1  # the first is the whole image

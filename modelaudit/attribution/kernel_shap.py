@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..language.errors import ExpressionError
-from ..language.spec import Method, one_of, within
+from ..language.spec import Method, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .perturbed import FILLS, Fill, for_each_image
-from .superpixels import Segmentation, Superpixels, check_segments, explained_by_shares, joined, most_segments
+from .perturbed import Fill, for_each_image
+from .superpixels import Segmentation, Superpixels, check_cut, explained_by_shares, joined, most_segments
 
 _MOST_SAMPLES = 100_000
 #: coalitions for each superpixel, so that the fit is all but sure to have one solution
@@ -33,7 +33,7 @@ class KernelShap(Method):
         segments: superpixels, 4 to 1024; slic may give fewer, a grid has the largest square number in it.
         segmentation: "grid" for rectangles, or "slic" for regions of like colour (scikit-image; the extra
             ``superpixels``), which follow the object's outline.
-        fill: "mean" (the mean colour of ImageNet), "black" or "white".
+        fill: "mean" (the mean colour of ImageNet), "black", "white", "blur" or "noise", as baselines are.
 
     Raises:
         ExpressionError: an argument out of range, or too few samples.
@@ -45,9 +45,8 @@ class KernelShap(Method):
     fill: Fill = "mean"
 
     def __post_init__(self) -> None:
-        check_segments("kernel_shap", self.segmentation, self.segments)
-        one_of(self.fill, FILLS, "kernel_shap: fill")
-        players = most_segments(self.segmentation, self.segments)
+        check_cut("kernel_shap", self)
+        players = most_segments(self)
         least = min(_LEAST_SAMPLES * players, 2**players - 2)
         within(self.samples, least, _MOST_SAMPLES, f"kernel_shap: samples, for {players} superpixels")
         if not isinstance(self.samples, int):
@@ -55,7 +54,7 @@ class KernelShap(Method):
 
 
 def _cost(spec: KernelShap) -> Cost:
-    return Cost(forward=2 + _coalition_count(spec, most_segments(spec.segmentation, spec.segments)), backward=0)
+    return Cost(forward=2 + _coalition_count(spec, most_segments(spec)), backward=0)
 
 
 @attribution("kernel_shap", KernelShap, Declares(cost=_cost, gradients=False, completeness=True))
@@ -69,7 +68,7 @@ def kernel_shap_maps(spec: KernelShap, question: Question) -> Maps:
 
 
 def _fit(spec: KernelShap, question: Question, image: int) -> Maps:
-    parts = Superpixels.of(question, image, spec.segmentation, spec.segments, spec.fill)
+    parts = Superpixels.of(question, image, spec)
     coalitions, weights = _coalitions(spec, question, image, parts.count)
     ends = torch.tensor([[False], [True]]).expand(2, parts.count)
     table = torch.cat([ends, coalitions])

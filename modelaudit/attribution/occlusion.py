@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..language.spec import Method, one_of, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .perturbed import FILLS, Fill, filled, for_each_image, perturbed_scores
+from .baselines import NAMES
+from .perturbed import Fill, filled, for_each_image, perturbed_scores
 
 _SMALLEST = 1 / 64
 _ROUNDING = 1e-9
@@ -28,7 +29,7 @@ class Occlusion(Method):
     Args:
         window: side of the window, as a share of the image's, 1/64 to 1.
         stride: how far it moves, 1/64 to `window`.
-        fill: "mean" (the mean colour of ImageNet), "black" or "white".
+        fill: "mean" (the mean colour of ImageNet), "black", "white", "blur" or "noise", as baselines are.
 
     Raises:
         ExpressionError: a share out of range, or another fill.
@@ -41,7 +42,7 @@ class Occlusion(Method):
     def __post_init__(self) -> None:
         within(self.window, _SMALLEST, 1, "occlusion: window, a share of the side")
         within(self.stride, _SMALLEST, self.window, "occlusion: stride, a share of the side no larger than the window")
-        one_of(self.fill, FILLS, "occlusion: fill")
+        one_of(self.fill, NAMES, "occlusion: fill")
 
 
 def _cost(spec: Occlusion) -> Cost:
@@ -58,7 +59,7 @@ def occlusion_maps(spec: Occlusion, question: Question) -> Maps:
 
 def _occluded(spec: Occlusion, question: Question, image: int, windows: list[Window]) -> Tensor:
     pixels = question.pixels[image]
-    fill = filled(pixels, spec.fill)
+    fill = filled(question, image, spec.fill, "occlusion")
 
     def perturb(numbers: range) -> Tensor:
         occluded = pixels.repeat(len(numbers), 1, 1, 1)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from .base import Question
-from .integrated import BASELINES
+from .baselines import baseline_images
 from .passes import scores
 
-Fill = Literal["black", "white", "mean"]
-#: what takes the place of pixels that are taken away: the colours that Integrated Gradients can start from
-FILLS: tuple[Fill, ...] = ("mean", "black", "white")
+Fill = Literal["black", "white", "mean", "blur", "noise"]
+#: of a method's draws, behind those that it makes for its own perturbations
+_FILL_SLOT = 1
 #: numbers of n perturbations of an image to [n, 3, H, W]
 Perturb = Callable[[range], Tensor]
 _Result = TypeVar("_Result")
@@ -60,7 +60,8 @@ def _repeats(question: Question, image: int) -> bool:
     return all(torch.equal(part[image], part[image - 1]) for part in (question.pixels, question.selector))
 
 
-def filled(pixels: Tensor, fill: Fill) -> Tensor:
-    """The colour `fill` in the shape of an image [3, H, W], as a view."""
-    colour = torch.tensor(BASELINES[fill], dtype=pixels.dtype, device=pixels.device)
-    return colour.view(3, 1, 1).expand_as(pixels)
+def filled(question: Question, image: int, fill: Fill, method: str) -> Tensor:
+    """[3, H, W], what takes the place of pixels that are taken away: the baseline of that name, "noise" by the id."""
+    name = question.ids[image] if question.ids else str(image)
+    alone = replace(question, pixels=question.pixels[image : image + 1], ids=(name,))
+    return baseline_images(fill, alone, method, _FILL_SLOT)[0]

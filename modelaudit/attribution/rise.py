@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..language.errors import ExpressionError
 from ..language.spec import Method, one_of, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .perturbed import FILLS, Fill, filled, for_each_image, parts_of, perturbed_scores
+from .baselines import NAMES
+from .perturbed import Fill, filled, for_each_image, parts_of, perturbed_scores
 
 _QUANTITIES = ("logit", "probability")
 _MASKS_AT_ONCE = 32
@@ -35,7 +36,7 @@ class Rise(Method):
         masks: how many, 2 to 100,000; each costs a forward pass.
         grid: cells along a side, 2 to 64.
         probability: p, of a cell to be kept, 0.01 to 0.99.
-        fill: "mean" (the mean colour of ImageNet, where the paper's zero lies), "black" or "white".
+        fill: "mean" (the mean colour of ImageNet, where the paper's zero lies), "black", "white", "blur" or "noise".
         quantity: "logit", as all methods here explain, or "probability" (softmax), as the paper does.
         centred: whether the mean score is subtracted.
 
@@ -56,7 +57,7 @@ class Rise(Method):
             if not isinstance(value, int):
                 raise ExpressionError(f"rise: {name}={value!r} is no whole number")
         within(self.probability, 0.01, 0.99, "rise: probability")
-        one_of(self.fill, FILLS, "rise: fill")
+        one_of(self.fill, NAMES, "rise: fill")
         one_of(self.quantity, _QUANTITIES, "rise: quantity")
         if not isinstance(self.centred, bool):
             raise ExpressionError(f"rise: centred={self.centred!r} is neither True nor False")
@@ -72,7 +73,7 @@ def rise_maps(spec: Rise, question: Question) -> Maps:
 
 def _map(spec: Rise, question: Question, image: int) -> Tensor:
     pixels = question.pixels[image]
-    fill, masks = filled(pixels, spec.fill), _Masks(spec, question, image)
+    fill, masks = filled(question, image, spec.fill, "rise"), _Masks(spec, question, image)
 
     def perturb(numbers: range) -> Tensor:
         mask = masks.of(numbers).unsqueeze(1)

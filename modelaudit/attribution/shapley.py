@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ..language.errors import ExpressionError
-from ..language.spec import Method, one_of, within
+from ..language.spec import Method, within
 from .base import Cost, Declares, Maps, Question, attribution
-from .perturbed import FILLS, Fill, for_each_image
-from .superpixels import Segmentation, Superpixels, check_segments, explained_by_shares, joined, most_segments
+from .perturbed import Fill, for_each_image
+from .superpixels import Segmentation, Superpixels, check_cut, explained_by_shares, joined, most_segments
 
 _MOST_SAMPLES = 10_000
 
@@ -29,7 +29,7 @@ class ShapleySampling(Method):
         segments: superpixels, 4 to 1024; slic may give fewer, a grid has the largest square number in it.
         segmentation: "grid" for rectangles, or "slic" for regions of like colour (scikit-image; the extra
             ``superpixels``), which follow the object's outline.
-        fill: "mean" (the mean colour of ImageNet), "black" or "white".
+        fill: "mean" (the mean colour of ImageNet), "black", "white", "blur" or "noise", as baselines are.
 
     Raises:
         ExpressionError: an argument out of range.
@@ -44,12 +44,11 @@ class ShapleySampling(Method):
         within(self.samples, 1, _MOST_SAMPLES, "shapley_sampling: samples")
         if not isinstance(self.samples, int):
             raise ExpressionError(f"shapley_sampling: samples={self.samples!r} is no whole number")
-        check_segments("shapley_sampling", self.segmentation, self.segments)
-        one_of(self.fill, FILLS, "shapley_sampling: fill")
+        check_cut("shapley_sampling", self)
 
 
 def _cost(spec: ShapleySampling) -> Cost:
-    return Cost(forward=2 + spec.samples * (most_segments(spec.segmentation, spec.segments) - 1), backward=0)
+    return Cost(forward=2 + spec.samples * (most_segments(spec) - 1), backward=0)
 
 
 @attribution("shapley_sampling", ShapleySampling, Declares(cost=_cost, gradients=False, completeness=True))
@@ -63,7 +62,7 @@ def shapley_sampling_maps(spec: ShapleySampling, question: Question) -> Maps:
 
 
 def _sampled(spec: ShapleySampling, question: Question, image: int) -> Maps:
-    parts = Superpixels.of(question, image, spec.segmentation, spec.segments, spec.fill)
+    parts = Superpixels.of(question, image, spec)
     orders = _orders(question, image, spec.samples, parts.count)
     ranks, steps = orders.argsort(1), parts.count - 1
 

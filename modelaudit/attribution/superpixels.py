@@ -6,15 +6,17 @@ import importlib.util
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..language import registry
 from ..language.errors import AttributionError, ExpressionError
 from ..language.spec import one_of, within
 from .base import Maps, Question
+from .baselines import NAMES
 from .integrated import completeness_error
 from .perturbed import Fill, filled, perturbed_scores
 
@@ -23,6 +25,35 @@ SEGMENTATIONS: tuple[Segmentation, ...] = ("grid", "slic")
 MOST_SEGMENTS = 1024
 #: numbers of n coalitions to [n, K] bool, the superpixels that are kept
 Kept = Callable[[range], Tensor]
+
+
+class Cut(Protocol):
+    """What every method over superpixels says about them."""
+
+    @property
+    def segments(self) -> int:
+        """How many, 4 to 1024; slic may give fewer, a grid has the largest square number in it."""
+
+    @property
+    def segmentation(self) -> Segmentation:
+        """ "grid" for rectangles, or "slic" for regions of like colour."""
+
+    @property
+    def fill(self) -> Fill:
+        """What takes the place of superpixels that are taken away."""
+
+
+def check_cut(method: str, cut: Cut) -> None:
+    """Whether it can mean something.
+
+    Raises:
+        ExpressionError: it cannot.
+    """
+    within(cut.segments, 4, MOST_SEGMENTS, f"{method}: segments")
+    if not isinstance(cut.segments, int):
+        raise ExpressionError(f"{method}: segments={cut.segments!r} is no whole number")
+    one_of(cut.segmentation, SEGMENTATIONS, f"{method}: segmentation")
+    one_of(cut.fill, NAMES, f"{method}: fill")
 
 
 @dataclass(frozen=True)
@@ -43,15 +74,16 @@ class Superpixels:
     fill: Tensor
 
     @classmethod
-    def of(cls, question: Question, image: int, segmentation: Segmentation, segments: int, fill: Fill) -> Superpixels:
-        """Cut one image of the question.
+    def of(cls, question: Question, image: int, cut: Cut) -> Superpixels:
+        """Cut one image of the question as a method over superpixels says.
 
         Raises:
             AttributionError: slic is asked for, and scikit-image is not installed.
         """
         pixels = question.pixels[image]
-        labels = grid(pixels, segments) if segmentation == "grid" else slic(pixels, segments)
-        return cls(question, image, labels, int(labels.max()) + 1, filled(pixels, fill))
+        labels = grid(pixels, cut.segments) if cut.segmentation == "grid" else slic(pixels, cut.segments)
+        fill = filled(question, image, cut.fill, registry.entry_of(cut).name)
+        return cls(question, image, labels, int(labels.max()) + 1, fill)
 
     def values(self, count: int, kept: Kept) -> Tensor:
         """[count] float64 on the CPU: v of the coalitions 0 to count - 1."""
@@ -82,21 +114,9 @@ def joined(maps: Sequence[Maps]) -> Maps:
     return Maps(torch.cat([one.values for one in maps]), torch.cat(errors))
 
 
-def check_segments(method: str, segmentation: str, segments: int) -> None:
-    """Whether the arguments that all methods over superpixels have can mean something.
-
-    Raises:
-        ExpressionError: they cannot.
-    """
-    one_of(segmentation, SEGMENTATIONS, f"{method}: segmentation")
-    within(segments, 4, MOST_SEGMENTS, f"{method}: segments")
-    if not isinstance(segments, int):
-        raise ExpressionError(f"{method}: segments={segments!r} is no whole number")
-
-
-def most_segments(segmentation: Segmentation, segments: int) -> int:
+def most_segments(cut: Cut) -> int:
     """The largest number of superpixels that an image can get: a grid has as many rows as columns."""
-    return math.isqrt(segments) ** 2 if segmentation == "grid" else segments
+    return math.isqrt(cut.segments) ** 2 if cut.segmentation == "grid" else cut.segments
 
 
 def grid(pixels: Tensor, segments: int) -> Tensor:

@@ -24,7 +24,7 @@ def sums(method: feature_ablation, model: nn.Module, pixels: Tensor) -> tuple[Te
     selector = torch.tensor([[1.0, 0.0]]).double().expand(len(pixels), -1)
     asked = Question(model, pixels, selector, model(pixels)[:, 0])
     values = registry.entry_of(method).function(method, asked).values[0]
-    parts = Superpixels.of(asked, 0, method.segmentation, method.segments, method.fill)
+    parts = Superpixels.of(asked, 0, method)
     return torch.zeros(parts.count).double().index_add_(0, parts.labels.flatten(), values.flatten()), parts
 
 

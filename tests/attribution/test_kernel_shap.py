@@ -40,7 +40,7 @@ def explain(method: kernel_shap, asked: Question) -> Maps:
 
 
 def sums(method: kernel_shap, asked: Question, image: int) -> Tensor:
-    parts = Superpixels.of(asked, image, method.segmentation, method.segments, method.fill)
+    parts = Superpixels.of(asked, image, method)
     values = explain(method, asked).values[image]
     return torch.zeros(parts.count).double().index_add_(0, parts.labels.flatten(), values.flatten())
 
@@ -67,7 +67,7 @@ def test_with_every_coalition_they_are_the_shapley_values(segmentation: Segmenta
     asked = ask()
     method = kernel_shap(samples=510, segments=segments, segmentation=segmentation)
     for image in range(2):
-        exact = shapley_values(Superpixels.of(asked, image, segmentation, segments, "mean"))
+        exact = shapley_values(Superpixels.of(asked, image, method))
         torch.testing.assert_close(sums(method, asked, image), exact, rtol=1e-9, atol=1e-9)
 
 
@@ -85,7 +85,7 @@ def test_a_linear_model_is_exact_with_few_coalitions() -> None:
 
     asked = ask(1, 12, Linear(12))
     method = kernel_shap(samples=4 * 36, segments=36, fill="black")
-    parts = Superpixels.of(asked, 0, "grid", 36, "black")
+    parts = Superpixels.of(asked, 0, method)
     weights = (asked.model.first[0] - asked.model.first[1]).view(3, 12, 12)
     expected = torch.zeros(36).double()
     expected.index_add_(0, parts.labels.flatten(), (asked.pixels[0] * weights).sum(0).flatten())

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from modelaudit.attribution import Question
-from modelaudit.attribution.integrated import BASELINES
-from modelaudit.attribution.perturbed import FILLS, filled, for_each_image, perturbed_scores
+from modelaudit.attribution.baselines import NAMES, baseline_images
+from modelaudit.attribution.perturbed import filled, for_each_image, perturbed_scores
 
 
 class Sums(nn.Module):
@@ -88,9 +88,12 @@ def test_without_ids_every_row_draws_for_itself() -> None:
     assert for_each_image(asked, lambda image: image) == [0, 1]
 
 
-def test_fills_are_the_colours_of_integrated_gradients() -> None:
-    pixels = torch.rand(3, 4, 5)
-    for fill in FILLS:
-        image = filled(pixels, fill)
-        assert image.shape == pixels.shape and image.dtype == pixels.dtype
-        assert torch.equal(image[:, 3, 4], torch.tensor(BASELINES[fill]))
+def test_fills_are_the_baselines_and_noise_is_drawn_by_the_id() -> None:
+    asked = question(Sums(), 3, 3, ids=("a", "b", "a"))
+    for fill in NAMES:
+        image = filled(asked, 1, fill, "rise")
+        assert image.shape == asked.pixels.shape[1:] and image.dtype == asked.pixels.dtype
+        if fill != "noise":
+            assert torch.equal(image, baseline_images(fill, asked, "rise")[1])
+    assert torch.equal(filled(asked, 0, "noise", "rise"), filled(asked, 2, "noise", "rise"))
+    assert not torch.equal(filled(asked, 0, "noise", "rise"), filled(asked, 1, "noise", "rise"))

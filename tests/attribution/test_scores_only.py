@@ -30,10 +30,10 @@ from modelaudit.language.spec import Method, as_method, long_text
 
 METHODS = [
     occlusion(window=0.25, stride=0.25),
-    occlusion(window=0.3, stride=0.2, fill="black"),
+    occlusion(window=0.3, stride=0.2, fill="blur"),
     rise(masks=20, grid=3),
-    rise(masks=20, grid=3, quantity="probability", centred=False),
-    feature_ablation(segments=9),
+    rise(masks=20, grid=3, fill="noise", quantity="probability", centred=False),
+    feature_ablation(segments=9, fill="noise"),
     feature_ablation(segments=8, segmentation="slic"),
     shapley_sampling(samples=3, segments=9, fill="white"),
     shapley_sampling(samples=2, segments=8, segmentation="slic"),

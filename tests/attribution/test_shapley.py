@@ -30,7 +30,7 @@ def explain(method: shapley_sampling, asked: Question) -> Maps:
 
 
 def sums(method: shapley_sampling, asked: Question, image: int = 0) -> Tensor:
-    parts = Superpixels.of(asked, image, method.segmentation, method.segments, method.fill)
+    parts = Superpixels.of(asked, image, method)
     values = explain(method, asked).values[image]
     return torch.zeros(parts.count).double().index_add_(0, parts.labels.flatten(), values.flatten())
 
@@ -50,7 +50,7 @@ def test_a_linear_model_is_exact_with_any_permutation(segmentation: Segmentation
     weights, pixels = noise(3, 12, 10) - 0.5, noise(2, 3, 12, 10)
     asked = ask(Scores(lambda x: (x * weights).sum((1, 2, 3))), pixels)
     method = shapley_sampling(samples=samples, segments=9, segmentation=segmentation, fill="black")
-    parts = Superpixels.of(asked, 1, segmentation, 9, "black")
+    parts = Superpixels.of(asked, 1, method)
     expected = torch.zeros(parts.count).double()
     expected.index_add_(0, parts.labels.flatten(), (pixels[1] * weights).sum(0).flatten())
     torch.testing.assert_close(sums(method, asked, 1), expected, rtol=0, atol=1e-12)

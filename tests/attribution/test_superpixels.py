@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question
+from modelaudit.attribution import Question, feature_ablation
 from modelaudit.attribution.superpixels import SEGMENTATIONS, Segmentation, Superpixels, grid, most_segments, slic
 from modelaudit.language.errors import AttributionError
 
@@ -38,9 +38,9 @@ def test_a_grid_has_no_empty_cell_and_sides_that_differ_by_a_pixel(height: int, 
     labels = grid(torch.zeros(3, height, width), segments)
     sizes = labels.flatten().bincount()
     assert labels.shape == (height, width) and bool((sizes > 0).all())
-    assert len(sizes) <= most_segments("grid", segments) <= segments
+    assert len(sizes) <= most_segments(feature_ablation(segments)) <= segments
     if min(height, width) ** 2 >= segments:
-        assert len(sizes) == most_segments("grid", segments)
+        assert len(sizes) == most_segments(feature_ablation(segments))
     for lines in (labels, labels.T):
         counts = torch.unique_consecutive(lines[0], return_counts=True)[1]
         assert int(counts.max() - counts.min()) <= 1
@@ -78,7 +78,7 @@ def test_slic_without_scikit_image_is_an_error_that_says_what_to_install(monkeyp
 @pytest.mark.parametrize("segmentation", SEGMENTATIONS)
 def test_what_is_kept_is_the_image_and_what_is_not_is_the_fill(segmentation: Segmentation) -> None:
     pixels = picture()[None]
-    parts = Superpixels.of(question(pixels), 0, segmentation, 9, "white")
+    parts = Superpixels.of(question(pixels), 0, feature_ablation(9, segmentation, "white"))
     table = torch.rand(7, parts.count, generator=torch.Generator().manual_seed(1)) < 0.5
     found = parts.values(7, lambda numbers: table[numbers.start : numbers.stop])
     for kept, value in zip(table, found, strict=True):
@@ -91,7 +91,7 @@ def test_what_is_kept_is_the_image_and_what_is_not_is_the_fill(segmentation: Seg
 
 @pytest.mark.parametrize("segmentation", SEGMENTATIONS)
 def test_shares_are_spread_evenly_and_a_map_sums_to_them(segmentation: Segmentation) -> None:
-    parts = Superpixels.of(question(picture()[None]), 0, segmentation, 16, "mean")
+    parts = Superpixels.of(question(picture()[None]), 0, feature_ablation(16, segmentation))
     shares = torch.arange(parts.count, dtype=torch.float64) - 3
     spread = parts.spread(shares)
     for label, share in enumerate(shares):

@@ -54,10 +54,6 @@ def close(found: Tensor, captums: Tensor) -> None:
     torch.testing.assert_close(found, captums.double(), rtol=0, atol=1e-6 * largest)
 
 
-def labels_of(asked: Question, image: int, segmentation: Segmentation, segments: int, fill: str) -> Superpixels:
-    return Superpixels.of(asked, image, segmentation, segments, fill)  # type: ignore[arg-type]
-
-
 def spread(parts: Superpixels, captums: Tensor) -> Tensor:
     """captum gives a superpixel's value to each of its pixels and channels; a map of ours sums to it."""
     assert torch.equal(captums[0, 0], captums[0, 1])
@@ -95,9 +91,10 @@ def test_occlusion(method: occlusion, height: int, width: int) -> None:
 @pytest.mark.parametrize("fill", ["mean", "white"])
 def test_feature_ablation(segmentation: Segmentation, fill: str) -> None:
     asked = question()
-    found = ours(feature_ablation(segments=16, segmentation=segmentation, fill=fill), asked)
+    method = feature_ablation(segments=16, segmentation=segmentation, fill=fill)
+    found = ours(method, asked)
     for image in range(2):
-        parts = labels_of(asked, image, segmentation, 16, fill)
+        parts = Superpixels.of(asked, image, method)
         expected = captum.attr.FeatureAblation(asked.model).attribute(
             asked.pixels[image, None],
             baselines=colour(fill).expand(1, 3, 24, 24),
@@ -111,13 +108,14 @@ def test_feature_ablation(segmentation: Segmentation, fill: str) -> None:
 @pytest.mark.parametrize("samples", [1, 5])
 def test_shapley_sampling_on_the_same_permutations(segmentation: Segmentation, samples: int) -> None:
     asked = question()
-    found = ours(shapley_sampling(samples=samples, segments=9, segmentation=segmentation), asked)
+    method = shapley_sampling(samples=samples, segments=9, segmentation=segmentation)
+    found = ours(method, asked)
     for image in range(2):
-        parts = labels_of(asked, image, segmentation, 9, "mean")
-        method = captum.attr.ShapleyValueSampling(asked.model)
+        parts = Superpixels.of(asked, image, method)
+        captums = captum.attr.ShapleyValueSampling(asked.model)
         orders = _orders(asked, image, samples, parts.count).tolist()
-        method.permutation_generator = lambda features, count, orders=orders: iter(orders[:count])
-        expected = method.attribute(
+        captums.permutation_generator = lambda features, count, orders=orders: iter(orders[:count])
+        expected = captums.attribute(
             asked.pixels[image, None],
             baselines=colour("mean").expand(1, 3, 24, 24),
             target=int(CLASSES[image]),
@@ -129,9 +127,10 @@ def test_shapley_sampling_on_the_same_permutations(segmentation: Segmentation, s
 
 def test_kernel_shap_with_every_coalition_gives_captums_exact_shapley_values() -> None:
     asked = question()
-    found = ours(kernel_shap(samples=14, segments=4), asked)
+    method = kernel_shap(samples=14, segments=4)
+    found = ours(method, asked)
     for image in range(2):
-        parts = labels_of(asked, image, "grid", 4, "mean")
+        parts = Superpixels.of(asked, image, method)
         expected = captum.attr.ShapleyValues(asked.model).attribute(
             asked.pixels[image, None],
             baselines=colour("mean").expand(1, 3, 24, 24),
@@ -143,8 +142,9 @@ def test_kernel_shap_with_every_coalition_gives_captums_exact_shapley_values() -
 
 def test_kernel_shap_of_captum_tends_to_ours() -> None:
     asked = question()
-    found = ours(kernel_shap(samples=14, segments=4), asked)[0]
-    parts = labels_of(asked, 0, "grid", 4, "mean")
+    method = kernel_shap(samples=14, segments=4)
+    found = ours(method, asked)[0]
+    parts = Superpixels.of(asked, 0, method)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # captum draws from the global generator
         expected = captum.attr.KernelShap(asked.model).attribute(
