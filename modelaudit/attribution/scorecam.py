@@ -11,8 +11,9 @@ from ..language.errors import ExpressionError
 from ..language.spec import one_of
 from ..language.upsampling import upsampled
 from .base import Cost, Declares, Maps, Question, attribution
+from .baselines import NAMES
 from .layer_grid import OnLayer, cells, precise
-from .perturbed import FILLS, Fill, filled, for_each_image, perturbed_scores
+from .perturbed import Fill, filled, for_each_image, perturbed_scores
 
 #: of ResNet's and Inception's last layers; few layers have more
 _USUAL_MOST_CHANNELS = 2048
@@ -31,10 +32,10 @@ class ScoreCam(OnLayer):
     Args:
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
         channels: None for all, as in the paper, or how many, those that vary most over the image (the variance of A_k).
-        fill: the colour that shows where H_k is 0; "black" is x H_k. "mean" is what peers do to a normalised x.
+        fill: what shows where H_k is 0, as baselines are; "black" is x H_k, "mean" what peers do to a normalised x.
 
     Raises:
-        ExpressionError: the layer is no name, `channels` no number from 1, or another colour.
+        ExpressionError: the layer is no name, `channels` no number from 1, or another fill.
     """
 
     channels: int | None = None
@@ -45,7 +46,7 @@ class ScoreCam(OnLayer):
         whole = isinstance(self.channels, int) and not isinstance(self.channels, bool)
         if self.channels is not None and not (whole and self.channels > 0):
             raise ExpressionError(f"scorecam: channels={self.channels!r} is no number of channels; None takes all")
-        one_of(self.fill, FILLS, "scorecam: fill")
+        one_of(self.fill, NAMES, "scorecam: fill")
 
 
 _DECLARES = Declares(
@@ -73,7 +74,7 @@ def _map(spec: ScoreCam, question: Question, image: int, activation: Tensor) -> 
     """[h, w] of one image whose layer's values are [K, h, w]."""
     chosen, live = _liveliest(activation, spec.channels)
     pixels = question.pixels[image]
-    behind = filled(pixels, spec.fill)
+    behind = filled(question, image, spec.fill, "scorecam")
 
     def seen_through(channels: range) -> Tensor:
         mask = upsampled(chosen[channels.start : channels.stop], (pixels.shape[1], pixels.shape[2]))
