@@ -77,7 +77,7 @@ def _map(spec: Rise, question: Question, image: int) -> Tensor:
 
     def perturb(numbers: range) -> Tensor:
         mask = masks.of(numbers).unsqueeze(1)
-        return pixels * mask + fill * (1 - mask)
+        return torch.lerp(fill, pixels, mask)
 
     found = perturbed_scores(question, image, spec.masks, perturb)
     weights = found - found.mean() if spec.centred else found

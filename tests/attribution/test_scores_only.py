@@ -178,6 +178,23 @@ def test_a_float64_model_is_explained_in_float64(method: Method) -> None:
         torch.testing.assert_close(found.float(), explain(method, single).values, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_maps_are_the_same_on_a_gpu(method: Method) -> None:
+    single, model = question([0, 1], rows=5), Net().double()
+    asked = Question(
+        model, single.pixels.double(), single.selector.double(), single.explained.double(), ids=single.ids, rows=5
+    )
+    expected = explain(method, asked)
+    on_gpu = Question(
+        model.cuda(), asked.pixels.cuda(), asked.selector.cuda(), asked.explained.cuda(), ids=asked.ids, rows=5
+    )
+    found = explain(method, on_gpu)
+    assert found.values.is_cuda and (found.completeness is None or found.completeness.is_cuda)
+    torch.testing.assert_close(found.values.cpu(), expected.values, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_an_image_whose_scores_are_not_finite_is_invalid_and_the_others_are_not(method: Method) -> None:
     class Broken(Net):
