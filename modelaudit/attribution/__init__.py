@@ -17,6 +17,7 @@ from .integrated import IntegratedGradients as integrated_gradients
 from .kernel_shap import KernelShap as kernel_shap
 from .occlusion import Occlusion as occlusion
 from .rise import Rise as rise
+from .rollout import AttentionRollout as attention_rollout
 from .scorecam import ScoreCam as scorecam
 from .shapley import ShapleySampling as shapley_sampling
 from .smoothing import SmoothGrad as smoothgrad
@@ -28,6 +29,7 @@ __all__ = [
     "Cost",
     "Maps",
     "Question",
+    "attention_rollout",
     "attribution",
     "check",
     "deconvolution",
