@@ -25,6 +25,7 @@ from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection, get_2d_
 from modelaudit.attribution import (
     Question,
     eigencam,
+    fullgrad,
     gradcam,
     gradcam_plus_plus,
     layercam,
@@ -179,3 +180,22 @@ class Narrow(nn.Module):
             return self.module(x) * 100  # type: ignore[no-any-return]
         finally:
             handle.remove()
+
+
+def test_fullgrad_by_channel() -> None:
+    """Where the peer is right: plain layers with biases, no constants elsewhere. It works in float32, with OpenCV."""
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(6)
+    for values in (norm.running_mean, norm.bias.data):
+        values.uniform_(-1, 1)
+    layers = [nn.Conv2d(3, 6, 3, padding=1), norm, nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 5, 3, padding=1), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 3)).eval().double()
+    images = torch.rand(3, 3, 24, 24).double()
+    targets = [ClassifierOutputTarget(index) for index in range(3)]
+    with pytorch_grad_cam.FullGrad(model, []) as cam:
+        expected = torch.from_numpy(cam(images.clone(), targets)).double()
+    selector = torch.eye(3).double()
+    question = Question(model.requires_grad_(False), images, selector, model(images).diag())
+    found = registry.entry_of(fullgrad()).function(fullgrad(rescale="channel"), question).values
+    low, high = found.amin((1, 2), keepdim=True), found.amax((1, 2), keepdim=True)
+    torch.testing.assert_close((found - low) / (high - low), expected, rtol=0, atol=1e-5)
