@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..language.sample import Sample
+from .mixing import mix_in_place, mixed
 
 
 class DonorPool:
@@ -25,9 +26,31 @@ class DonorPool:
 
     def __init__(self, samples: Sequence[Sample], *, seed: int, name: str) -> None:
         self._samples = samples
-        self._labels = np.array([str(sample.label) for sample in samples], dtype=object)
+        self._labels = np.unique([str(sample.label) for sample in samples], return_inverse=True)[1]
         self._hashes = np.array([_hash(f"{seed}\0{name}\0{sample.id}") for sample in samples], dtype=np.uint64)
+        self._mixed = mixed(self._hashes)
         self._position = {sample.id: at for at, sample in enumerate(samples)}
+        self._classes: dict[int, NDArray[np.intp]] = {}
+        everybody = np.empty(len(samples), dtype=np.uint64)
+        self._weights, self._scratch = everybody, everybody.copy()
+
+    def first(self, sample: Sample, rule: str) -> Sample | None:
+        """The donor to take first, None where there is none; the beginning of :meth:`ranked`, and much faster."""
+        here = self._position[sample.id]
+        if rule == "same_class":
+            candidates = self._class(here)
+            if len(candidates) < 2:
+                return None
+            weights = mixed(self._hashes[candidates] ^ self._mixed[here])
+            weights[np.searchsorted(candidates, here)] = 0
+            return self._samples[int(candidates[int(weights.argmax())])]
+        weights = np.bitwise_xor(self._hashes, self._mixed[here], out=self._weights)
+        mix_in_place(weights, self._scratch)
+        if rule == "other_class":
+            weights[self._class(here)] = 0
+        weights[here] = 0
+        best = int(weights.argmax())
+        return self._samples[best] if weights[best] else None
 
     def ranked(self, sample: Sample, rule: str) -> Iterator[Sample]:
         """Eligible donors, the one to take first.
@@ -36,13 +59,19 @@ class DonorPool:
             rule: "same_class" (never the sample itself), "other_class" or "random" (any but itself).
         """
         here = self._position[sample.id]
-        same = self._labels == str(sample.label)
+        same = self._labels == self._labels[here]
         eligible = {"same_class": same, "other_class": ~same, "random": np.ones_like(same)}[rule].astype(bool)
         eligible[here] = False
         candidates = np.flatnonzero(eligible)
-        weights = _mix(self._hashes[candidates] ^ _mix(self._hashes[here : here + 1]))
+        weights = mixed(self._hashes[candidates] ^ self._mixed[here])
         for at in candidates[np.argsort(weights, kind="stable")[::-1]]:
             yield self._samples[at]
+
+    def _class(self, here: int) -> NDArray[np.intp]:
+        label = int(self._labels[here])
+        if label not in self._classes:
+            self._classes[label] = np.flatnonzero(self._labels == label)
+        return self._classes[label]
 
 
 def limited(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sample, ...]:
@@ -55,11 +84,3 @@ def limited(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sa
 
 def _hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
-
-
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64 (Steele, Lea & Flood 2014): every input bit moves every output bit."""
-    with np.errstate(over="ignore"):
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))

@@ -1,154 +1,137 @@
-"""The galleries of a group's cases: which images are offered, and how they are drawn."""
+"""The galleries of a group's cases: which images are offered, and which pictures of them are wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..language.errors import AuditError
 from ..language.expression import Arithmetic, Expression, Measure, Number
-from ..language.spec import Context
+from ..language.sample import Sample
+from ..language.spec import Context, Method, long_text
 from .facts import Facts, membership
-from .gallery import Gallery
-from .measured import Picture, Row
+from .gallery import Chosen, Gallery, orders_of
 from .models import RunningModel
-from .pictures import image_bytes, overlay_bytes
-from .plan import Group, MapAsk, PlannedCase, column_key, original_context, single_method
-from .reading import ChunkValues
-from .scenes import Chunk, Stage
+from .plan import Group, MapAsk, PassAsk, PlannedCase, column_key, original_context, single_method
+from .rows import Rows
 
 _CONTEXTS_SHOWN = 3
 _METHODS_SHOWN = 2
-Read = Mapping[tuple[str, str], ChunkValues]
+
+
+@dataclass(frozen=True)
+class PictureAsk:
+    """One picture of one image; `map` is set for an attribution."""
+
+    kind: Literal["original", "context", "attribution"]
+    model: str
+    context: Context
+    map: MapAsk | None = None
+
+    @property
+    def text(self) -> str:
+        """What tells it apart from the other pictures of the same (model, context, sample)."""
+        return self.kind if self.map is None else f"{self.kind} {long_text(self.map.method)} of {self.map.target}"
 
 
 class Galleries:
-    """One gallery a case, offered every chunk."""
+    """One gallery a case, offered images whose values are complete."""
 
-    def __init__(self, group: Group, models: Mapping[str, RunningModel], known_labels: frozenset[str]) -> None:
+    def __init__(
+        self, group: Group, models: Mapping[str, RunningModel], samples: Sequence[Sample], labels: frozenset[str]
+    ) -> None:
         self._models = models
-        self._known_labels = known_labels
+        self._known_labels = labels
         self._galleries = [Gallery(case) for case in group.cases]
+        self._labels = np.array([str(sample.label) for sample in samples], dtype=object)
+        self._orders = orders_of(sample.id for sample in samples)
+        self._indices = {
+            key: np.array([model.indices[sample.label] for sample in samples], dtype=np.int64)
+            for key, model in models.items()
+        }
 
-    def offer(self, chunk: Chunk, read: Read, stage: Stage) -> None:
-        """Offer the images of a chunk to every case whose passes all ran."""
+    def offer(self, rows: Rows, positions: Sequence[int], failures: Mapping[str, str]) -> None:
+        """Offer images to every case of which nothing failed."""
+        at = np.asarray(positions, dtype=np.intp)
         for gallery in self._galleries:
-            case = gallery.case
-            if not all(at in read and columns <= read[at].columns.keys() for at, columns in _needs_of(case)):
+            if _failed(gallery.case, rows, failures) or not len(at):
                 continue
             try:
-                found = per_image(case.asked.expectation.expression, partial(self._leaf, case, chunk, read))
+                found = per_image(
+                    gallery.case.asked.expectation.expression, partial(self._leaf, gallery.case, rows, at)
+                )
             except AuditError:  # a stratum of no known class, say: the decision says so, of this case alone
                 continue
-            values = np.broadcast_to(found, (len(chunk.samples),))
-            areas = _areas_of(case, read)
-            for row in np.flatnonzero(~np.isnan(values)).tolist():
-                sample = chunk.samples[row]
-                draw = partial(self._draw, case, row, chunk, read, stage)
-                area = None if np.isnan(areas[row]) else float(areas[row])
-                gallery.offer(sample.id, str(sample.label), float(values[row]), draw, area=area)
+            values = np.broadcast_to(found, at.shape)
+            defined = ~np.isnan(values)
+            if defined.any():
+                gallery.offer(at[defined], values[defined], self._orders[at[defined]])
 
-    def rows(self, store: Callable[[bytes], str]) -> dict[str, list[Row]]:
-        """The kept rows by case id."""
-        return {gallery.case.asked.id: gallery.rows(store) for gallery in self._galleries}
+    @property
+    def kept(self) -> dict[int, list[PlannedCase]]:
+        """The images that may be shown, with the cases that may show them."""
+        found: dict[int, list[PlannedCase]] = {}
+        for gallery in self._galleries:
+            for at in gallery.kept:
+                found.setdefault(at, []).append(gallery.case)
+        return found
 
-    def _leaf(self, case: PlannedCase, chunk: Chunk, read: Read, leaf: Measure) -> NDArray[np.float64]:
-        """Values of a leaf on a chunk, NaN where missing or outside its stratum; of several methods the worst."""
+    def chosen(self, rows: Rows, failures: Mapping[str, str]) -> Iterator[tuple[PlannedCase, list[Chosen]]]:
+        """The images that every case shows; none where something of it failed."""
+        for gallery in self._galleries:
+            yield gallery.case, [] if _failed(gallery.case, rows, failures) else gallery.chosen()
+
+    def _leaf(self, case: PlannedCase, rows: Rows, at: NDArray[np.intp], leaf: Measure) -> NDArray[np.float64]:
+        """Values of a leaf on some images, NaN where missing or outside its stratum; of several methods the worst."""
         model = case.models[leaf.model]
-        found = read[model, str(leaf.context or original_context())]
         combined: NDArray[np.float64] | None = None
         for spec, _ in single_method(leaf.spec):
-            values, missing = found.columns[column_key(spec, leaf.context)]
-            values = values.copy()
-            values[list(missing)] = np.nan
+            values = rows.columns[model, column_key(spec, leaf.context)].values[at]
             worse = np.fmax if case.asked.expectation.wants_low else np.fmin
             combined = values if combined is None else worse(combined, values)
         assert combined is not None
         if leaf.stratum is not None:
-            inside, _ = membership(leaf.stratum, self._facts(model, chunk, read, found))
+            inside, _ = membership(leaf.stratum, self._facts(model, rows, at))
             combined[~inside] = np.nan
         return combined
 
-    def _facts(self, model: str, chunk: Chunk, read: Read, found: ChunkValues) -> Facts:
-        running = self._models[model]
-        original = read.get((model, str(original_context())))
-        correct = None
-        if original is not None and "accuracy" in original.columns:
-            values, missing = original.columns["accuracy"]
-            correct = values.copy()
-            correct[list(missing)] = np.nan
+    def _facts(self, model: str, rows: Rows, at: NDArray[np.intp]) -> Facts:
+        correct = rows.columns.get((model, "accuracy"))
         return Facts(
-            [str(sample.label) for sample in chunk.samples],
-            np.array([running.indices[sample.label] for sample in chunk.samples], dtype=np.int64),
-            correct,
-            found.areas if original is None else original.areas,
-            running.loaded.classes,
+            list(self._labels[at]),
+            self._indices[model][at],
+            None if correct is None else correct.values[at],
+            rows.areas(model, at),
+            self._models[model].loaded.classes,
             self._known_labels,
         )
 
-    def _draw(self, case: PlannedCase, row: int, chunk: Chunk, read: Read, stage: Stage) -> list[tuple[Picture, bytes]]:
-        """Original, then each context with its heat maps."""
-        drawn: list[tuple[Picture, bytes]] = []
-        for model in dict.fromkeys(case.models.values()):
-            original = read.get((model, str(original_context())))
-            scene = stage.scene(chunk, self._models[model].loaded.preprocessing)
-            picture = self._picture("original", model, None, None, original, row)
-            drawn.append((picture, image_bytes(scene.pixels[row])))
-            contexts = [context for owner, context in _passes_of(case) if owner == model]
-            if original is not None:
-                drawn.extend(self._overlays(case, model, original_context(), original, row))
-            for context in [one for one in contexts if one != original_context()][:_CONTEXTS_SHOWN]:
-                found = read[model, str(context)]
-                picture = self._picture("context", model, context, None, found, row)
-                drawn.append((picture, image_bytes(found.shown.pixels[row])))
-                drawn.extend(self._overlays(case, model, context, found, row))
-        return drawn
 
-    def _overlays(
-        self, case: PlannedCase, model: str, context: Context, found: ChunkValues, row: int
-    ) -> list[tuple[Picture, bytes]]:
-        """The case's own methods; where it names none, those that the pass computed for others."""
-        asked = {method for leaf in case.asked.expectation.expression.measures() for method in leaf.spec.methods}
-        maps = [ask for ask in found.maps if ask.method in asked] or list(found.maps)
-        return [
-            (
-                self._picture("attribution", model, context, ask, found, row),
-                overlay_bytes(found.shown.pixels[row], found.maps[ask].values[row], found.shown.mask[row]),
-            )
-            for ask in maps[:_METHODS_SHOWN]
-        ]
+def pictures_of(case: PlannedCase, passes: Sequence[PassAsk]) -> list[PictureAsk]:
+    """What a case shows of an image: for every model the original, then each context, each with its heat maps."""
+    asked = {method for leaf in case.asked.expectation.expression.measures() for method in leaf.spec.methods}
+    known = {(one.model, one.context): one for one in passes}
+    own = passes_of(case)
+    pictures: list[PictureAsk] = []
+    for model in dict.fromkeys(case.models.values()):
+        contexts = [context for owner, context in own if owner == model and context != original_context()]
+        pictures.append(PictureAsk("original", model, original_context()))
+        pictures.extend(_overlays(model, original_context(), known, asked))
+        for context in contexts[:_CONTEXTS_SHOWN]:
+            pictures.append(PictureAsk("context", model, context))
+            pictures.extend(_overlays(model, context, known, asked))
+    return pictures
 
-    def _picture(
-        self,
-        kind: str,
-        model: str,
-        context: Context | None,
-        ask: MapAsk | None,
-        found: ChunkValues | None,
-        row: int,
-    ) -> Picture:
-        prediction, probability = None, None
-        if found is not None and bool(torch.isfinite(found.logits[row]).all()):
-            probabilities = found.logits[row].softmax(0)
-            best = int(probabilities.argmax())
-            prediction, probability = self._models[model].class_name(best), float(probabilities[best])
-        shown = None if context is None or context == original_context() else str(context)
-        method = None if ask is None else ask.text
-        return Picture.model_validate(
-            {
-                "kind": kind,
-                "context": shown,
-                "method": method,
-                "model": model,
-                "prediction": prediction,
-                "probability": probability,
-                "file": "",
-            }
-        )
+
+def passes_of(case: PlannedCase) -> tuple[tuple[str, Context], ...]:
+    """The (model, context) pairs that a case reads, each once, in the order of its text."""
+    leaves = case.asked.expectation.expression.measures()
+    return tuple(dict.fromkeys((case.models[leaf.model], leaf.context or original_context()) for leaf in leaves))
 
 
 def per_image(expression: Expression, leaf: Callable[[Measure], NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -169,21 +152,21 @@ def per_image(expression: Expression, leaf: Callable[[Measure], NDArray[np.float
     return np.where(np.isfinite(result), result, np.nan)
 
 
-def _needs_of(case: PlannedCase) -> Iterator[tuple[tuple[str, str], set[str]]]:
-    """For every leaf of a case the pass and the columns that it reads."""
+def _overlays(
+    model: str, context: Context, known: Mapping[tuple[str, Context], PassAsk], asked: set[Method]
+) -> list[PictureAsk]:
+    """The case's own methods; where it names none, those that the pass computes for others."""
+    ran = known.get((model, context))
+    maps = () if ran is None else ran.maps
+    shown = [ask for ask in maps if ask.method in asked] or list(maps)
+    return [PictureAsk("attribution", model, context, ask) for ask in shown[:_METHODS_SHOWN]]
+
+
+def _failed(case: PlannedCase, rows: Rows, failures: Mapping[str, str]) -> bool:
+    """Whether anything that a case reads could not be measured."""
     for leaf in case.asked.expectation.expression.measures():
-        at = (case.models[leaf.model], str(leaf.context or original_context()))
-        yield at, {column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)}
-
-
-def _areas_of(case: PlannedCase, read: Read) -> NDArray[np.float64]:
-    """The object's share as the case's first model sees it: on original images where it ran on them."""
-    first, context = _passes_of(case)[0]
-    original = read.get((first, str(original_context())))
-    return (original or read[first, str(context)]).areas
-
-
-def _passes_of(case: PlannedCase) -> tuple[tuple[str, Context], ...]:
-    """The (model, context) pairs that a case reads, each once, in the order of its text."""
-    leaves = case.asked.expectation.expression.measures()
-    return tuple(dict.fromkeys((case.models[leaf.model], leaf.context or original_context()) for leaf in leaves))
+        model = case.models[leaf.model]
+        keys = [column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)]
+        if any((model, key) not in rows.columns or f"{model}|{key}" in failures for key in keys):
+            return True
+    return False

@@ -1,79 +1,95 @@
 """The few images that a case keeps for people to look at: worst, typical and best for its expectation.
 
-They are chosen while the samples stream, so they cost no further pass and memory does not grow with the data.
+They are chosen while the values come in, so that only they need to be drawn and memory does not grow with the data.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .measured import Picture, Row
 from .plan import PlannedCase
 
 WORST, TYPICAL, BEST = 3, 2, 2
 _TYPICAL_POOL = 16
-Draw = Callable[[], list[tuple[Picture, bytes]]]
 Rank = Literal["worst", "typical", "best"]
 
 
-@dataclass
-class _Kept:
-    badness: float
-    order: str
-    sample: str
-    label: str
+class Chosen(NamedTuple):
+    """An image to show: its position in the group, and its value."""
+
+    rank: Rank
+    position: int
     value: float
-    area: float | None
-    pictures: list[tuple[Picture, bytes]]
 
 
-@dataclass
+@dataclass(frozen=True)
+class _Kept:
+    """The first `size` of all offered images by (sign * badness, order)."""
+
+    size: int
+    sign: float
+    positions: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    badness: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    orders: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+
+    def with_(self, positions: NDArray[np.intp], badness: NDArray[np.float64], orders: NDArray[np.uint64]) -> _Kept:
+        positions = np.concatenate([self.positions, positions])
+        badness, orders = np.concatenate([self.badness, badness]), np.concatenate([self.orders, orders])
+        first = np.lexsort((orders, self.sign * badness))[: self.size]
+        return _Kept(self.size, self.sign, positions[first], badness[first], orders[first])
+
+
 class Gallery:
-    """Keeps the rows of one case.
+    """Keeps the images of one case; ties are broken by a hash of the id, not by the place in the data."""
 
-    An offered image is drawn only if it is kept; ties are broken by a hash of its id, not by its place in the data.
-    """
+    def __init__(self, case: PlannedCase) -> None:
+        self.case = case
+        self._sign = 1.0 if case.asked.expectation.wants_low else -1.0
+        self._worst = _Kept(WORST, -1.0)
+        self._best = _Kept(WORST + BEST, 1.0)  # where all are equal, the worst are among them
+        self._typical = _Kept(_TYPICAL_POOL, 0.0)
+        self._values: list[NDArray[np.float64]] = []
 
-    case: PlannedCase
-    _worst: list[_Kept] = field(default_factory=list)
-    _best: list[_Kept] = field(default_factory=list)
-    _typical: list[_Kept] = field(default_factory=list)
-    _values: list[float] = field(default_factory=list)
+    def offer(self, positions: NDArray[np.intp], values: NDArray[np.float64], orders: NDArray[np.uint64]) -> None:
+        """Consider images with defined values; `orders` as :func:`orders_of` gives them."""
+        if not len(values):
+            return
+        badness = self._sign * values
+        self._values.append(values)
+        self._worst = self._worst.with_(positions, badness, orders)
+        self._best = self._best.with_(positions, badness, orders)
+        self._typical = self._typical.with_(positions, badness, orders)
 
-    def offer(self, sample: str, label: str, value: float, draw: Draw, *, area: float | None = None) -> None:
-        """Consider one image with a defined value; `area` is its object's share, where there is a mask."""
-        self._values.append(value)
-        badness = value if self.case.asked.expectation.wants_low else -value
-        candidate = _Kept(badness, tie_break(sample), sample, label, value, area, [])
-        entered = [
-            _enter(self._worst, WORST, candidate, sign=-1.0),
-            _enter(self._best, WORST + BEST, candidate, sign=1.0),  # where all are equal, the worst are among them
-            _enter(self._typical, _TYPICAL_POOL, candidate, sign=0.0),
-        ]
-        if any(entered):
-            candidate.pictures.extend(draw())
+    @property
+    def kept(self) -> set[int]:
+        """The images that may still be shown."""
+        return {int(at) for one in (self._worst, self._best, self._typical) for at in one.positions}
 
-    def rows(self, store: Callable[[bytes], str]) -> list[Row]:
-        """The kept rows, worst first; no image twice."""
+    def chosen(self) -> list[Chosen]:
+        """The images to show, worst first; none twice."""
         if not self._values:
             return []
-        middle = float(np.median(self._values))
-        chosen: dict[str, tuple[Rank, _Kept]] = {}
-        for kept in self._worst:
-            chosen[kept.sample] = ("worst", kept)
-        for kept in [kept for kept in self._best if kept.sample not in chosen][:BEST]:
-            chosen[kept.sample] = ("best", kept)
-        near = sorted(self._typical, key=lambda kept: (abs(kept.value - middle), kept.order))
-        for kept in [kept for kept in near if kept.sample not in chosen][:TYPICAL]:
-            chosen[kept.sample] = ("typical", kept)
+        chosen: dict[int, tuple[Rank, float, int]] = {}
+
+        def take(rank: Rank, kept: _Kept, order: Iterable[int], count: int) -> None:
+            new = [row for row in order if int(kept.positions[row]) not in chosen][:count]
+            for row in new:
+                chosen[int(kept.positions[row])] = (rank, float(kept.badness[row]), int(kept.orders[row]))
+
+        take("worst", self._worst, range(len(self._worst.positions)), WORST)
+        take("best", self._best, range(len(self._best.positions)), BEST)
+        middle = self._sign * float(np.median(np.concatenate(self._values)))
+        near = np.lexsort((self._typical.orders, np.abs(self._typical.badness - middle)))
+        take("typical", self._typical, near.tolist(), TYPICAL)
         ranks: dict[Rank, int] = {"worst": 0, "typical": 1, "best": 2}
-        ordered = sorted(chosen.values(), key=lambda pair: (ranks[pair[0]], -pair[1].badness, pair[1].order))
-        return [_row(rank, kept, store) for rank, kept in ordered]
+        ordered = sorted(chosen.items(), key=lambda one: (ranks[one[1][0]], -one[1][1], one[1][2]))
+        return [Chosen(rank, at, self._sign * badness) for at, (rank, badness, _) in ordered]
 
 
 def tie_break(sample: str) -> str:
@@ -81,27 +97,7 @@ def tie_break(sample: str) -> str:
     return hashlib.sha256(sample.encode()).hexdigest()
 
 
-def _row(rank: Rank, kept: _Kept, store: Callable[[bytes], str]) -> Row:
-    pictures = [picture.model_copy(update={"file": store(content)}) for picture, content in kept.pictures]
-    return Row(
-        rank=rank,
-        sample=kept.sample,
-        label=kept.label,
-        value=kept.value,
-        object_area=kept.area,
-        pictures=pictures,
-    )
-
-
-def _enter(rows: list[_Kept], size: int, candidate: _Kept, *, sign: float) -> bool:
-    """Insert where (sign * badness, order) is among the `size` smallest."""
-
-    def key(kept: _Kept) -> tuple[float, str]:
-        return (sign * kept.badness, kept.order)
-
-    if len(rows) >= size and key(candidate) >= key(rows[-1]):
-        return False
-    rows.append(candidate)
-    rows.sort(key=key)
-    del rows[size:]
-    return True
+def orders_of(samples: Iterable[str]) -> NDArray[np.uint64]:
+    """The beginning of :func:`tie_break` as numbers of the same order."""
+    starts = [int.from_bytes(hashlib.sha256(sample.encode()).digest()[:8], "big") for sample in samples]
+    return np.array(starts, dtype=np.uint64)

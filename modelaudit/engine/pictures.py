@@ -25,11 +25,21 @@ _COLOURS = np.array([[24, 20, 96], [22, 120, 160], [64, 180, 90], [250, 220, 40]
 
 def image_bytes(pixels: Tensor) -> bytes:
     """A [3, H, W] image in [0, 1] as WebP, its larger side at most 224."""
-    return _encoded(_array(pixels))
+    return encoded(image_array(pixels))
 
 
 def overlay_bytes(pixels: Tensor, attribution: Tensor, mask: Tensor | None) -> bytes:
-    """The positive part of a [H, W] map over the greyed image, with the object's outline.
+    """:func:`overlay_array` as WebP."""
+    return encoded(overlay_array(pixels, attribution, mask))
+
+
+def image_array(pixels: Tensor) -> NDArray[np.uint8]:
+    """A [3, H, W] image in [0, 1] as [h, w, 3], its larger side at most 224."""
+    return _small(_array(pixels))
+
+
+def overlay_array(pixels: Tensor, attribution: Tensor, mask: Tensor | None) -> NDArray[np.uint8]:
+    """The positive part of a [H, W] map over the greyed image, with the object's outline, as [h, w, 3].
 
     Scaled to its 99.5th percentile, for the eye only: one hot pixel of a gradient map would leave the rest dark.
     """
@@ -43,7 +53,14 @@ def overlay_bytes(pixels: Tensor, attribution: Tensor, mask: Tensor | None) -> b
     blended = (1 - weight) * (96 + 0.6 * grey) + weight * colour
     if mask is not None:
         blended[_outline(mask)] = 255
-    return _encoded(blended.clip(0, 255).astype(np.uint8))
+    return _small(blended.clip(0, 255).astype(np.uint8))
+
+
+def encoded(array: NDArray[np.uint8]) -> bytes:
+    """An image [h, w, 3] as WebP."""
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "WEBP", quality=88, method=4)
+    return buffer.getvalue()
 
 
 def store(folder: Path, picture: bytes) -> str:
@@ -74,10 +91,9 @@ def _outline(mask: Tensor) -> NDArray[np.bool_]:
     return outline
 
 
-def _encoded(array: NDArray[np.uint8]) -> bytes:
+def _small(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if max(array.shape[:2]) <= LARGEST_SIDE:
+        return array
     image = Image.fromarray(array)
-    if max(image.size) > LARGEST_SIDE:
-        image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=88, method=4)
-    return buffer.getvalue()
+    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(image)

@@ -22,6 +22,7 @@ from .measured import Measured, Row
 from .plan import Asked, Group, PlannedCase, plan, single_method
 from .progress import Progress
 from .settings import Settings
+from .store.store import Store
 from .table import CaseTable
 
 MEASURED_FOLDER = "measured"
@@ -56,12 +57,13 @@ class Run:
     """Measures and decides the selected cases of one process.
 
     Several processes of one run (pytest-xdist) share its folder: whoever needs a group first measures it, under a
-    lock; the others wait and read what was measured.
+    lock; the others wait and read what was measured. What outlives the run is in the store.
     """
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(self, settings: Settings, progress: Progress, store: Store | None = None) -> None:
         self.settings = settings
         self._progress = progress
+        self._store = store or Store(None)
         self._groups: dict[str, tuple[Group, PlannedCase]] = {}
         self._measured: dict[str, Measured] = {}
         self._broken: dict[str, Exception] = {}
@@ -93,11 +95,13 @@ class Run:
             lock.acquire()
         try:
             if not file.exists():
-                measured = measure(group, self.settings, self._progress)
+                measured = measure(group, self.settings, self._progress, self._store)
+                self._store.close()
                 with _writing(folder):
                     draft = file.with_suffix(".part")
                     draft.write_text(measured.model_dump_json(), encoding="utf-8")
                     draft.replace(file)
+                return measured
             return Measured.model_validate_json(file.read_text(encoding="utf-8"))
         finally:
             lock.release()

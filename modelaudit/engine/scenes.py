@@ -1,23 +1,30 @@
-"""Chunks of samples: decoded once, put through each geometry once, under each context once."""
+"""Chunks of samples: decoded once, put through each geometry once, under each context once.
+
+Worker threads decode ahead while a model works on what they decoded before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..contexts import Rendered, Scene, apply, donor_rule, needs_mask
-from ..data import Decoded, UnusableSample, apply_geometry, decode
+from ..data import Decoded, UnusableSample
 from ..language.errors import DataError
 from ..language.reasons import Missing
 from ..language.sample import Preprocessing, Sample
 from ..language.spec import Context
+from .contents import Contents
 from .lending import Lending
 from .measured import Passes
+from .prepared import Prepared, prepare
+from .store.store import Store
 
 _DECODERS = 2
 
@@ -27,7 +34,7 @@ class Shown:
     """A chunk under one context, in one geometry.
 
     ``changed`` [n] bool: whether any pixel differs from the original. ``without_mask`` [n] bool: it needs
-    a mask and there is none.
+    a mask and there is none. ``donors``: id and content of the image that lent each its background, where one did.
     """
 
     pixels: Tensor
@@ -35,6 +42,7 @@ class Shown:
     without_mask: Tensor
     impossible: Tensor
     changed: Tensor
+    donors: tuple[tuple[str, str] | None, ...] = ()
 
 
 @dataclass
@@ -43,9 +51,37 @@ class Chunk:
 
     samples: tuple[Sample, ...]
     positions: tuple[int, ...]
-    decoded: tuple[Decoded, ...]
+    prepared: tuple[Prepared, ...]
     scenes: dict[Any, Scene] = field(default_factory=dict)
     shown: dict[Any, Shown] = field(default_factory=dict)
+    _parts: dict[tuple[int, ...], Chunk] = field(default_factory=dict)
+
+    @property
+    def decoded(self) -> tuple[Decoded, ...]:
+        """The samples in memory."""
+        return tuple(one.decoded for one in self.prepared)
+
+    def part(self, rows: Sequence[int]) -> Chunk:
+        """Some of the samples as a chunk of their own; all of them are the chunk itself."""
+        chosen = tuple(rows)
+        if chosen == tuple(range(len(self.samples))):
+            return self
+        if chosen not in self._parts:
+            self._parts[chosen] = Chunk(
+                tuple(self.samples[row] for row in chosen),
+                tuple(self.positions[row] for row in chosen),
+                tuple(self.prepared[row] for row in chosen),
+            )
+        return self._parts[chosen]
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A chunk whose samples are being decoded."""
+
+    samples: tuple[Sample, ...]
+    positions: tuple[int, ...]
+    futures: tuple[Future[Prepared | UnusableSample], ...]
 
 
 class Stage:
@@ -56,11 +92,22 @@ class Stage:
         unusable: filled with the samples that cannot be decoded, with reason and message.
     """
 
-    def __init__(self, samples: Sequence[Sample], *, seed: int, device: str, passes: Passes) -> None:
-        self._seed = seed
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        *,
+        seed: int,
+        device: str,
+        passes: Passes,
+        store: Store | None = None,
+        contents: Contents | None = None,
+    ) -> None:
+        self.seed = seed
         self._device = device
         self._passes = passes
-        self._lending = Lending(samples, seed, self._scene)
+        self.contents = contents or Contents(None)
+        self.lending = Lending(samples, seed, self._begin, self._scene, store or Store(None), self.contents)
+        self._geometries: tuple[Preprocessing, ...] = ()
         self._sizes: dict[Any, tuple[tuple[int, int], str]] = {}
         self._workers = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode")
         self.unusable: dict[str, tuple[Missing, str]] = {}
@@ -72,20 +119,38 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._workers.shutdown(cancel_futures=True)
 
-    def chunk(self, samples: Sequence[Sample], first: int) -> Chunk:
-        """Decode; samples that cannot be are noted in `unusable` and left out."""
-        kept: list[tuple[Sample, int, Decoded]] = []
-        for at, (sample, found) in enumerate(zip(samples, self._workers.map(_decoded, samples), strict=True)):
+    def prepare_for(self, preprocessings: Iterable[Preprocessing]) -> None:
+        """The geometries that workers apply ahead; any other is applied when it is asked for."""
+        self._geometries = tuple({one.geometry(): one for one in preprocessings}.values())
+
+    def begin(self, samples: Sequence[Sample], positions: Sequence[int]) -> Begun:
+        """Start decoding a chunk."""
+        work = partial(prepare, preprocessings=self._geometries)
+        return Begun(tuple(samples), tuple(positions), tuple(self._workers.submit(work, sample) for sample in samples))
+
+    def finish(self, begun: Begun) -> Chunk:
+        """Samples that cannot be decoded are noted in `unusable` and left out."""
+        kept: list[tuple[Sample, int, Prepared]] = []
+        for sample, at, future in zip(begun.samples, begun.positions, begun.futures, strict=True):
+            found = future.result()
             self._passes.decoded += 1
             if isinstance(found, UnusableSample):
-                self.unusable[sample.id] = (found.reason, str(found))
-                self.digests[sample.id] = f"unusable:{found.reason}"
+                self.note_unusable(sample, found.reason, str(found))
             else:
-                self.digests[sample.id] = found.digest
-                kept.append((sample, first + at, found))
+                self.digests[sample.id] = found.decoded.digest
+                kept.append((sample, at, found))
         return Chunk(
             tuple(sample for sample, _, _ in kept), tuple(at for _, at, _ in kept), tuple(found for _, _, found in kept)
         )
+
+    def chunk(self, samples: Sequence[Sample], first: int) -> Chunk:
+        """A chunk of the samples that begin at the position `first`."""
+        return self.finish(self.begin(samples, range(first, first + len(samples))))
+
+    def note_unusable(self, sample: Sample, reason: Missing, message: str) -> None:
+        """A sample that cannot be decoded."""
+        self.unusable[sample.id] = (reason, message)
+        self.digests[sample.id] = f"unusable:{reason}"
 
     def show(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> Shown:
         """The chunk under a context, computed once a geometry.
@@ -102,47 +167,54 @@ class Stage:
         """The chunk on original images; the mask is all background where a sample has none."""
         key = preprocessing.geometry()
         if key not in chunk.scenes:
-            chunk.scenes[key] = self._scene(chunk.samples, chunk.decoded, preprocessing)
+            chunk.scenes[key] = self._scene(chunk.samples, chunk.prepared, preprocessing)
         return chunk.scenes[key]
+
+    def require_size(self, name: str, size: tuple[int, int], preprocessing: Preprocessing) -> None:
+        """All images of a geometry have one size, whatever chunk they are in, or were stored from.
+
+        Raises:
+            DataError: this one has another than those before.
+        """
+        first, other = self._sizes.setdefault(preprocessing.geometry(), (size, name))
+        if size != first:
+            raise DataError(
+                f"images differ in size after the model's geometry ({other} is {first[0]} x {first[1]}, {name} is "
+                f"{size[0]} x {size[1]}); give Preprocessing(resize=...)"
+            )
 
     def _shown(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> Shown:
         scene = self.scene(chunk, preprocessing)
-        bare = torch.tensor([found.mask is None for found in chunk.decoded], device=self._device)
+        bare = torch.tensor([found.decoded.mask is None for found in chunk.prepared], device=self._device)
         lent = torch.ones(len(chunk.samples), dtype=torch.bool, device=self._device)
+        donors: tuple[tuple[str, str] | None, ...] = (None,) * len(chunk.samples)
         if donor_rule(context) is not None:
-            donors, lent = self._lending.donors(chunk.samples, scene, context, preprocessing)
-            scene = replace(scene, donors=donors)
+            found = self.lending.donors(chunk.samples, chunk.prepared, context, preprocessing)
+            scene, donors = replace(scene, donors=found.scene), found.donors
+            lent = torch.tensor([one is not None for one in donors], device=self._device)
         done: Rendered = apply(context, scene)
         assert scene.mask is not None
         changed = (done.pixels != scene.pixels).flatten(1).any(1)
         mask = scene.mask if done.mask is None else done.mask
         without = bare if needs_mask(context) else torch.zeros_like(bare)
-        return Shown(done.pixels, mask, without, (done.impossible | ~lent) & ~without, changed)
+        return Shown(done.pixels, mask, without, (done.impossible | ~lent) & ~without, changed, donors)
 
-    def _scene(self, samples: Sequence[Sample], decoded: Sequence[Decoded], preprocessing: Preprocessing) -> Scene:
+    def _begin(self, sample: Sample, preprocessing: Preprocessing) -> Future[Prepared | UnusableSample]:
+        return self._workers.submit(prepare, sample, (preprocessing,))
+
+    def _scene(self, samples: Sequence[Sample], prepared: Sequence[Prepared], preprocessing: Preprocessing) -> Scene:
         pixels: list[Tensor] = []
         masks: list[Tensor] = []
-        for sample, found in zip(samples, decoded, strict=True):
-            image, mask = apply_geometry(found, preprocessing)
+        for sample, found in zip(samples, prepared, strict=True):
+            image, mask = found.view(preprocessing)
             pixels.append(image)
             masks.append(torch.zeros(image.shape[1:], dtype=torch.uint8) if mask is None else mask)
-            self._require_size(sample, image, preprocessing)
+            self.require_size(sample.id, (image.shape[1], image.shape[2]), preprocessing)
         ids = tuple(sample.id for sample in samples)
-        return Scene(torch.stack(pixels).to(self._device), torch.stack(masks).to(self._device), ids, self._seed)
+        return Scene(self._on_device(torch.stack(pixels)), self._on_device(torch.stack(masks)), ids, self.seed)
 
-    def _require_size(self, sample: Sample, image: Tensor, preprocessing: Preprocessing) -> None:
-        """All images of a geometry have one size, whatever chunk they are in."""
-        size = (image.shape[1], image.shape[2])
-        first, name = self._sizes.setdefault(preprocessing.geometry(), (size, sample.id))
-        if size != first:
-            raise DataError(
-                f"images differ in size after the model's geometry ({name} is {first[0]} x {first[1]}, {sample.id} is "
-                f"{size[0]} x {size[1]}); give Preprocessing(resize=...)"
-            )
-
-
-def _decoded(sample: Sample) -> Decoded | UnusableSample:
-    try:
-        return decode(sample)
-    except UnusableSample as error:
-        return error
+    def _on_device(self, batch: Tensor) -> Tensor:
+        """From pinned memory the copy to a GPU goes on beside what the GPU does."""
+        if self._device.startswith("cuda"):
+            return batch.pin_memory().to(self._device, non_blocking=True)
+        return batch.to(self._device)

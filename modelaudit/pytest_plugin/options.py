@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import pytest
 
+from ..language.errors import ResultsError
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Register the options and their ini twins."""
@@ -18,6 +20,12 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(_ini(name), description, default=None)
 
     add("audit-results", "audit-results", "folder for the results of audits, one folder a run", metavar="DIR")
+    add(
+        "audit-store",
+        ".modelaudit",
+        "folder of the store of per-image values, so that later runs compute only what is new; off keeps nothing",
+        metavar="DIR|off",
+    )
     add("audit-device", "auto", "device that audits run on: auto, cpu, cuda, cuda:1, mps", metavar="DEVICE")
     add("audit-seed", "0", "seed of every random draw of audits that give none themselves", metavar="SEED")
     add("audit-limit", "all", "quick look at N images of each data set; it decides nothing", metavar="N")
@@ -38,9 +46,13 @@ def add_options(parser: pytest.Parser) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a session, resolved: command line, then ini, then default."""
+    """The options of a session, resolved: command line, then ini, then default.
+
+    ``store``: "off", the folder that was asked for, or None for the default place.
+    """
 
     results: Path
+    store: Path | Literal["off"] | None
     device: str
     seed: int
     limit: int | None
@@ -61,6 +73,7 @@ def read_options(config: pytest.Config) -> Options:
     allow = config.getoption("--audit-allow-code")
     return Options(
         results=config.rootpath / _text(config, "audit-results", "audit-results"),
+        store=_store(config),
         device=_text(config, "audit-device", "auto"),
         seed=_whole("--audit-seed", _text(config, "audit-seed", "0"), least=None),
         limit=None if limit in ("", "all") else _whole("--audit-limit", limit, least=1),
@@ -78,6 +91,21 @@ def _text(config: pytest.Config, name: str, default: str) -> str:
     if given is None:
         given = config.getini(_ini(name))
     return default if given in (None, "") else str(given)
+
+
+def _store(config: pytest.Config) -> Path | Literal["off"] | None:
+    """The store's place; one that was asked for is refused on a network drive."""
+    text = _text(config, "audit-store", "")
+    if text in ("", "off"):
+        return "off" if text else None
+    from ..engine.store.location import refuse_network
+
+    folder = config.rootpath / Path(text).expanduser()
+    try:
+        refuse_network(folder)
+    except ResultsError as error:
+        raise pytest.UsageError(str(error)) from error
+    return folder
 
 
 def _whole(option: str, text: str, *, least: int | None) -> int:

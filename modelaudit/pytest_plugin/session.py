@@ -161,6 +161,7 @@ class AuditSession:
             from ..engine.progress import Shown, Silent
             from ..engine.run import Run
             from ..engine.settings import Settings
+            from ..engine.store.opening import open_store
 
             quiet = self.is_worker or self.config.getoption("verbose", 0) < 0
             settings = Settings(
@@ -170,7 +171,10 @@ class AuditSession:
                 seed=self.options.seed,
                 limit=self.options.limit,
             )
-            self._run = Run(settings, Silent() if quiet else Shown(lambda: sys.stderr))
+            asked = self.options.store
+            root = self.config.rootpath
+            store = open_store(None if asked == "off" else asked, root=root, off=asked == "off")
+            self._run = Run(settings, Silent() if quiet else Shown(lambda: sys.stderr), store)
         return self._run
 
     def _uncaptured(self) -> Any:

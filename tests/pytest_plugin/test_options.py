@@ -38,7 +38,7 @@ def test_a_wrong_value_is_a_usage_error(line: Line, option: str, says: str, how:
 
 def test_every_option_has_a_twin_in_the_ini_and_a_help(line: Line) -> None:
     text = line.run("--help").stdout.str()
-    for name in ("results", "device", "seed", "limit", "inconclusive", "allow-code"):
+    for name in ("results", "store", "device", "seed", "limit", "inconclusive", "allow-code"):
         assert f"--audit-{name}" in text
         assert f"audit_{name.replace('-', '_')} (" in text
 
@@ -153,6 +153,7 @@ def test_pytest_without_one_of_its_parts_audits_all_the_same(line: Line, args: t
 
 
 def test_the_plugin_can_be_switched_off(line: Line) -> None:
+    line.store = None  # nobody knows the option
     line.audit("wrongly = Audit(**told(wrong())).expect(accuracy > 0.5)")
     assert line.run("-p", "no:modelaudit").ret == pytest.ExitCode.NO_TESTS_COLLECTED
     assert not (line.path / "audit-results").exists()

@@ -109,6 +109,11 @@ def choice_key() -> Key:
     return Key(digest("choice", made_with()), "choice")
 
 
+def layer_key() -> Key:
+    """Where it lies which spatial layers models have."""
+    return Key(digest("layer", made_with()), "layer")
+
+
 def content_key(content: str) -> bytes:
     """The key of a content apart from its name."""
     return digest("content", content)

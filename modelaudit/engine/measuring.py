@@ -1,0 +1,322 @@
+"""Measuring a group chunk by chunk: what is stored is read, what is missing is computed, and committed as it comes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..language import registry
+from ..language.errors import AuditError, ContextError
+from ..language.sample import Sample
+from .album import Album, Frame, Print, frame_of, overlay_of
+from .explaining import what_went_wrong
+from .galleries import Galleries, PictureAsk, pictures_of
+from .models import RunningModel
+from .plan import ColumnAsk, Group, PassAsk, original_context
+from .reading import ChunkValues, read_pass
+from .recall import Recall, flags_of
+from .rows import Place, Rows, never_changed, place_of
+from .scenes import Begun, Chunk, Stage
+from .store.store import Batch, Store
+from .stored_logits import read_from_logits
+
+#: samples that are looked up in the store at once
+_BLOCK = 1024
+#: chunks that are decoded ahead
+_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a pass found on some rows of a chunk."""
+
+    rows: tuple[int, ...]
+    values: ChunkValues
+
+
+class Measuring:
+    """The state of one group's measurement.
+
+    Args:
+        samples: those that were chosen.
+        size: samples in a chunk.
+        failures: filled with what could not be measured at all.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        samples: Sequence[Sample],
+        labels: frozenset[str],
+        stage: Stage,
+        models: Mapping[str, RunningModel],
+        store: Store,
+        failures: dict[str, str],
+        *,
+        size: int,
+    ) -> None:
+        self.samples = samples
+        self.stage = stage
+        self.models = models
+        self.failures = failures
+        self.passes = [ask for ask in group.passes if ask.model in models]
+        self.rows = Rows(self.passes, len(samples))
+        self.galleries = Galleries(group, models, samples, labels)
+        self.recall = Recall(store, stage, models, tuple(self.passes), group.key)
+        self.album = Album(self.recall, samples, self.passes)
+        self._store = store
+        self._size = size
+        self._originals: dict[tuple[str, int], Tensor] = {}
+
+    def run(self, advance: Callable[[int], None]) -> None:
+        """Measure everything; `advance` is told how many samples are done."""
+        self.stage.prepare_for(model.loaded.preprocessing for model in self.models.values())
+        ahead: deque[Begun] = deque()
+        for begun in self._work(advance):
+            ahead.append(begun)
+            if len(ahead) > _AHEAD:
+                self._step(ahead.popleft(), advance)
+        while ahead:
+            self._step(ahead.popleft(), advance)
+        for ask in list(self.passes):
+            message = never_changed(ask, self.rows)
+            if message is not None:
+                self._fail(ask, str(ContextError(message)))
+        batch = Batch()
+        self.stage.lending.write(batch)
+        for model in self.models.values():
+            self.recall.keep_layer(batch, model)
+        self._store.commit(batch)
+
+    def prints(self, wanted: Sequence[tuple[int, PictureAsk]]) -> dict[tuple[int, PictureAsk], Print]:
+        """Pictures to show: those at hand, the stored ones, and the rest drawn anew."""
+        found = self.album.prints(wanted)
+        missing = [key for key in wanted if key not in found]
+        positions = sorted({at for at, _ in missing})
+        for first in range(0, len(positions), self._size):
+            part = positions[first : first + self._size]
+            chunk = self.stage.finish(self.stage.begin([self.samples[at] for at in part], part))
+            self._redraw(chunk, missing)
+        if missing:
+            found |= self.album.prints(missing)
+        self.album.drop_drafts()
+        return found
+
+    def _work(self, advance: Callable[[int], None]) -> Iterator[Begun]:
+        """The chunks in which something is left to do, their decoding begun."""
+        for first in range(0, len(self.samples), _BLOCK):
+            positions = range(first, min(first + _BLOCK, len(self.samples)))
+            left = self._look_up(positions) if self._store.active else list(positions)
+            done = sorted(set(positions) - set(left))
+            if done:
+                self.galleries.offer(self.rows, [at for at in done if not self.rows.unreadable[at]], self.failures)
+                advance(len(done))
+            for start in range(0, len(left), self._size):
+                part = left[start : start + self._size]
+                chosen = [self.samples[at] for at in part]
+                self._prefetch_donors(chosen)
+                yield self.stage.begin(chosen, part)
+
+    def _look_up(self, positions: Sequence[int]) -> list[int]:
+        """Read what is stored of some samples; those of which something is missing."""
+        samples = [self.samples[at] for at in positions]
+        known = self.recall.outcomes(samples)
+        for at, sample in zip(positions, samples, strict=True):
+            if sample.id in self.stage.unusable:
+                self.rows.miss(at, self.stage.unusable[sample.id][0])
+        readable = [at for at in positions if not self.rows.unreadable[at]]
+        chosen = [self.samples[at] for at in readable]
+        for ask in list(self.passes):
+            if ask in self.passes:
+                try:
+                    self.recall.fill(ask, self.rows, chosen, readable)
+                except AuditError as error:
+                    self._fail(ask, str(error))
+        read_from_logits(self.passes, self.rows, self.recall, self.models, readable, self.samples)
+        needed = {at for at, found in zip(positions, known, strict=True) if not found}
+        places = np.asarray(readable, dtype=np.intp)
+        for ask in self.passes:
+            needed |= set(places[self.rows.needed(ask, places)].tolist())
+        return sorted(needed)
+
+    def _prefetch_donors(self, samples: Sequence[Sample]) -> None:
+        for ask in self.passes:
+            if self.recall.takes_donors(ask):
+                try:
+                    self.stage.lending.prefetch(samples, ask.context, self.models[ask.model].loaded.preprocessing)
+                except AuditError:  # the pass itself raises it, and takes down what needs it
+                    continue
+
+    def _step(self, begun: Begun, advance: Callable[[int], None]) -> None:
+        """One chunk through every pass that has something left to do."""
+        batch = Batch()
+        chunk = self.stage.finish(begun)
+        self._note(begun, chunk, batch)
+        seen: dict[Place, list[_Found]] = {}
+        self._originals.clear()
+        for ask in list(self.passes):
+            if ask in self.passes:
+                try:
+                    self._pass(ask, chunk, seen, batch)
+                except Exception as error:  # recorded in full: the cases that need this pass are errors, others go on
+                    self._fail(ask, what_went_wrong(error))
+        self.galleries.offer(self.rows, chunk.positions, self.failures)
+        self._draw(chunk, seen)
+        if self._store.active:
+            self.album.keep_drafts(batch)
+            self.stage.lending.write(batch)
+            self._store.commit(batch)
+        advance(len(begun.samples))
+
+    def _note(self, begun: Begun, chunk: Chunk, batch: Batch) -> None:
+        """What decoding found: samples that cannot be used, and files that changed since they were looked up."""
+        readable = set(chunk.positions)
+        for at, sample in zip(begun.positions, begun.samples, strict=True):
+            if at not in readable:
+                self.rows.miss(at, self.stage.unusable[sample.id][0])
+        for at, sample, found in zip(chunk.positions, chunk.samples, chunk.decoded, strict=True):
+            if not self.stage.contents.note(sample, found.content):
+                self.rows.forget(at)
+        if self._store.active:
+            for sample in begun.samples:
+                self.recall.keep_outcome(batch, sample)
+
+    def _pass(self, ask: PassAsk, chunk: Chunk, seen: dict[Place, list[_Found]], batch: Batch) -> None:
+        """Compute what a pass lacks on a chunk: rows that lack the same columns together."""
+        positions = np.asarray(chunk.positions, dtype=np.intp)
+        groups: dict[tuple[ColumnAsk, ...], list[int]] = {}
+        for row in np.flatnonzero(self.rows.needed(ask, positions)).tolist():
+            groups.setdefault(self.rows.lacking(ask, chunk.positions[row]), []).append(row)
+        for columns, rows in groups.items():
+            found = self._read(replace(ask, columns=columns), chunk, tuple(rows))
+            seen.setdefault(place_of(ask), []).append(found)
+            self._take(ask, chunk.part(rows), found.values, batch)
+
+    def _read(self, ask: PassAsk, chunk: Chunk, rows: tuple[int, ...]) -> _Found:
+        model, part = self.models[ask.model], chunk.part(rows)
+        model.original = None
+        if any(registry.entry_of(column.spec).declares.needs_original for column in ask.columns):
+            model.original = self._original_logits(ask.model, part)
+        shown = self.stage.show(part, ask.context, model.loaded.preprocessing)
+        found = read_pass(ask, model, part, shown)
+        if ask.context == original_context():
+            self._remember(ask.model, part, found.logits)
+        return _Found(rows, found)
+
+    def _take(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
+        """Put values into the rows and into what is stored."""
+        self._give_up(ask, found.failed)
+        place = self.rows.passes[place_of(ask)]
+        for at, flags, area in zip(part.positions, flags_of(found.shown), found.areas.tolist(), strict=True):
+            place.put(at, flags, area)
+        keep = self._store.active
+        names = self.recall.names_of(ask, part.samples, found.shown) if keep else []
+        if keep:
+            self.recall.keep_pass(batch, ask, names, found.shown, found.areas, found.logits)
+        keys = self.recall.keys(ask).columns if keep else {}
+        steps = getattr(found, "steps", None) or {}
+        for key, (values, missing) in found.columns.items():
+            column, worked = self.rows.columns[ask.model, key], steps.get(key)
+            for row, at in enumerate(part.positions):
+                value, reason = float(values[row]), missing.get(row)
+                count = None if worked is None else int(worked[row])
+                column.put(at, value, reason, count)
+                if key in keys:
+                    batch.number(keys[key], names[row], np.nan if reason else value, reason, count)
+
+    def _original_logits(self, model: str, part: Chunk) -> Tensor:
+        """[n, C] the logits of the originals: of this chunk's pass, else stored, else computed now."""
+        ask = next(one for one in self.passes if one.model == model and one.context == original_context())
+        missing = [row for row, at in enumerate(part.positions) if (model, at) not in self._originals]
+        if missing and self._store.active:
+            stored = self.recall.logits(ask, [part.samples[row] for row in missing])
+            for row, logits in zip(missing, stored, strict=True):
+                if logits is not None:
+                    self._originals[model, part.positions[row]] = logits.to(self.models[model].device)
+        missing = [row for row in missing if (model, part.positions[row]) not in self._originals]
+        if missing:
+            self._read(replace(ask, columns=()), part, tuple(missing))
+        return torch.stack([self._originals[model, at] for at in part.positions])
+
+    def _remember(self, model: str, part: Chunk, logits: Tensor) -> None:
+        self._originals.update({(model, at): row for at, row in zip(part.positions, logits, strict=True)})
+
+    def _draw(self, chunk: Chunk, seen: Mapping[Place, Sequence[_Found]]) -> None:
+        """Frames of the images of this chunk that galleries may show."""
+        kept = self.galleries.kept
+        self.album.keep_only(kept)
+        for row, at in enumerate(chunk.positions):
+            for picture in {one: None for case in kept.get(at, ()) for one in pictures_of(case, self.passes)}:
+                if (at, picture) not in self.album:
+                    frame = self._frame(picture, chunk, row, seen)
+                    if frame is not None:
+                        self.album.add(at, picture, frame)
+
+    def _frame(
+        self, picture: PictureAsk, chunk: Chunk, row: int, seen: Mapping[Place, Sequence[_Found]]
+    ) -> Frame | None:
+        """A picture from what was computed on this chunk; None where the pass was not run on that image."""
+        place = (picture.model, str(picture.context))
+        found = next((one for one in seen.get(place, ()) if row in one.rows), None)
+        if picture.kind == "original":
+            asked = any(place_of(ask) == place for ask in self.passes)
+            if asked and found is None:
+                return None
+            scene = self.stage.scene(chunk, self.models[picture.model].loaded.preprocessing)
+            return frame_of(scene.pixels[row], None if found is None else found.values.logits[found.rows.index(row)])
+        if found is None:
+            return None
+        at, values = found.rows.index(row), found.values
+        if picture.map is None:
+            return frame_of(values.shown.pixels[at], values.logits[at])
+        if picture.map not in values.maps:
+            return None
+        mask = values.shown.mask[at]
+        return overlay_of(values.shown.pixels[at], values.maps[picture.map].values[at], mask, values.logits[at])
+
+    def _redraw(self, chunk: Chunk, missing: Sequence[tuple[int, PictureAsk]]) -> None:
+        """Run again what pictures need of images whose values were stored and whose pictures were not."""
+        wanted: dict[Place, set[PictureAsk]] = {}
+        rows: dict[Place, set[int]] = {}
+        here = {at: row for row, at in enumerate(chunk.positions)}
+        for at, picture in missing:
+            if at in here:
+                place = (picture.model, str(picture.context))
+                wanted.setdefault(place, set()).add(picture)
+                rows.setdefault(place, set()).add(here[at])
+        seen: dict[Place, list[_Found]] = {}
+        self._originals.clear()
+        for ask in self.passes:
+            pictures = wanted.get(place_of(ask), set())
+            maps = {picture.map for picture in pictures if picture.map is not None}
+            columns = {column.map: column for column in ask.columns if column.map in maps}
+            if pictures:
+                chosen = replace(ask, columns=tuple(columns.values()))
+                seen[place_of(ask)] = [self._read(chosen, chunk, tuple(sorted(rows[place_of(ask)])))]
+        for at, picture in missing:
+            if at in here and (at, picture) not in self.album:
+                frame = self._frame(picture, chunk, here[at], seen)
+                if frame is not None:
+                    self.album.add(at, picture, frame)
+
+    def _give_up(self, ask: PassAsk, failed: Mapping[str, str]) -> None:
+        """Ask no more for columns that cannot be computed; the rest of the pass goes on."""
+        if failed:
+            self.failures.update({f"{ask.model}|{key}": message for key, message in failed.items()})
+            at = next(at for at, one in enumerate(self.passes) if place_of(one) == place_of(ask))
+            kept = tuple(column for column in self.passes[at].columns if column.key not in failed)
+            self.passes[at] = replace(self.passes[at], columns=kept)
+
+    def _fail(self, ask: PassAsk, message: str) -> None:
+        """Give a pass up; without its originals a model's flips and strata mean nothing, so all of it goes."""
+        whole_model = ask.context == original_context()
+        for one in [
+            one for one in self.passes if one.model == ask.model and (whole_model or one.context == ask.context)
+        ]:
+            self.passes.remove(one)
+            self.failures.update({f"{one.model}|{column.key}": message for column in one.columns})

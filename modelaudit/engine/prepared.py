@@ -1,0 +1,59 @@
+"""A sample made ready by a worker thread: decoded, and put through the geometries of the models that will see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..data import Decoded, UnusableSample, apply_geometry, decode
+from ..language.errors import DataError
+from ..language.sample import Preprocessing, Sample
+
+View = tuple[Tensor, Tensor | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A decoded sample; `views` by geometry: pixels [3, H, W] and mask [H, W], or why there is none."""
+
+    decoded: Decoded
+    views: Mapping[Any, View | DataError]
+
+    def view(self, preprocessing: Preprocessing) -> View:
+        """The sample in a model's geometry.
+
+        Raises:
+            DataError: a size that cannot be made.
+        """
+        found = self.views.get(preprocessing.geometry())
+        if found is None:
+            return apply_geometry(self.decoded, preprocessing)
+        if isinstance(found, DataError):
+            raise found
+        return found
+
+    def light(self) -> Prepared:
+        """The same without the decoded pixels, for those of which only the views are wanted."""
+        return Prepared(replace(self.decoded, image=_NO_PIXELS, mask=None), self.views)
+
+
+_NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
+
+
+def prepare(sample: Sample, preprocessings: Sequence[Preprocessing]) -> Prepared | UnusableSample:
+    """Decode a sample and apply every geometry; a sample that cannot be used comes back as its reason."""
+    try:
+        decoded = decode(sample)
+    except UnusableSample as error:
+        return error
+    views: dict[Any, View | DataError] = {}
+    for preprocessing in preprocessings:
+        try:
+            views[preprocessing.geometry()] = apply_geometry(decoded, preprocessing)
+        except DataError as error:  # raised where a pass asks for this view
+            views[preprocessing.geometry()] = error
+    return Prepared(decoded, views)

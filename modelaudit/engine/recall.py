@@ -1,0 +1,222 @@
+"""What the store knows of a group's samples, and what it is given to keep."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..contexts import donor_rule
+from ..data import files_of
+from ..language.errors import AuditError
+from ..language.reasons import Missing
+from ..language.sample import Sample
+from ..language.spatial import SpatialLayer
+from .lending import UNKNOWN
+from .models import RunningModel
+from .plan import PassAsk, original_context
+from .rows import CHANGED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, place_of
+from .scenes import Shown, Stage
+from .store.keys import PassKeys, Setting, decoding_key, digest, layer_key, pass_keys, sample_key
+from .store.store import Batch, Key, Store
+
+_SIDE = 1 << 20
+_FLAGS = 8
+
+
+class Recall:
+    """The store, as a group's measurement asks it.
+
+    Args:
+        group: the group's name, for people.
+    """
+
+    def __init__(
+        self, store: Store, stage: Stage, models: Mapping[str, RunningModel], passes: Sequence[PassAsk], group: str
+    ) -> None:
+        self.store = store
+        self._stage = stage
+        self._models = models
+        self._group = group
+        self._keys: dict[tuple[Place, str], PassKeys] = {}
+        self._passes = passes
+
+    def outcomes(self, samples: Sequence[Sample]) -> list[bool]:
+        """What became of samples when they were decoded: told to the stage; which of them are known."""
+        names = [self._outcome(sample) for sample in samples]
+        found = self.store.contents(decoding_key(), names)
+        for sample, content in zip(samples, found, strict=True):
+            if content is not None and content[:1] == b"D":
+                self._stage.digests[sample.id] = content[1:].decode()
+            elif content is not None:
+                reason, message = json.loads(content[1:])
+                self._stage.note_unusable(sample, Missing(reason), message)
+        return [content is not None for content in found]
+
+    def fill(self, ask: PassAsk, rows: Rows, samples: Sequence[Sample], positions: Sequence[int]) -> None:
+        """Put the stored values of one pass into `rows`.
+
+        Raises:
+            AuditError: what the pass itself would raise (no donors in the data, images of different sizes).
+        """
+        keys, names = self.keys(ask), self.names(ask, samples)
+        known = [column for column in ask.columns if column.key in keys.columns]
+        shown, *columns = self.store.cells([keys.shown, *(keys.columns[column.key] for column in known)], names)
+        preprocessing = self._models[ask.model].loaded.preprocessing
+        rows_of = rows.passes[place_of(ask)]
+        sizes: dict[int, int] = {}
+        for row in np.flatnonzero(shown.found).tolist():
+            packed = int(shown.steps[row])
+            sizes.setdefault(packed // _FLAGS, row)
+            rows_of.put(positions[row], packed % _FLAGS, float(shown.values[row]))
+        for size, row in sizes.items():
+            self._stage.require_size(samples[row].id, divmod(size, _SIDE), preprocessing)
+        at = np.asarray(positions, dtype=np.intp)
+        for column, cells in zip(known, columns, strict=True):
+            # numbers without the facts of the pass were left behind by half a prune
+            found = cells.found & shown.found
+            target = rows.columns[ask.model, column.key]
+            target.values[at[found]], target.done[at[found]] = cells.values[found], True
+            target.missing.update({positions[row]: reason for row, reason in cells.reasons.items() if found[row]})
+            worked = np.flatnonzero(found & (cells.steps >= 0)).tolist()
+            target.steps.update({positions[row]: int(cells.steps[row]) for row in worked})
+
+    def logits(self, ask: PassAsk, samples: Sequence[Sample]) -> list[Tensor | None]:
+        """The stored logits [C] of each sample, None where there are none."""
+        found = self.store.contents(self.keys(ask).logits, self.names(ask, samples))
+        return [None if content is None else _tensor(content) for content in found]
+
+    def contents(self, key: Key, ask: PassAsk, samples: Sequence[Sample], what: str) -> list[bytes | None]:
+        """Stored pictures of samples under a pass, told apart by `what`."""
+        names = self.names(ask, samples)
+        return self.store.contents(key, [None if name is None else _picture_name(name, what) for name in names])
+
+    def keep_content(self, batch: Batch, key: Key, ask: PassAsk, sample: Sample, what: str, content: bytes) -> None:
+        """Keep a picture."""
+        (name,) = self.names(ask, [sample])
+        if name is not None:
+            batch.content(key, _picture_name(name, what), content)
+
+    def forget_content(self, batch: Batch, key: Key, ask: PassAsk, sample: Sample, what: str) -> None:
+        """Let go of a picture."""
+        (name,) = self.names(ask, [sample])
+        if name is not None:
+            batch.forget(key, _picture_name(name, what))
+
+    def keep_outcome(self, batch: Batch, sample: Sample) -> None:
+        """What became of a sample when it was decoded."""
+        name = self._outcome(sample)
+        if name is None:
+            return
+        if sample.id in self._stage.unusable:
+            reason, message = self._stage.unusable[sample.id]
+            batch.content(decoding_key(), name, b"U" + json.dumps([reason.value, message]).encode())
+        else:
+            batch.content(decoding_key(), name, b"D" + self._stage.digests[sample.id].encode())
+
+    def names_of(self, ask: PassAsk, samples: Sequence[Sample], shown: Shown) -> list[bytes]:
+        """The keys of samples that were just shown."""
+        contents = self._stage.contents.of(samples)
+        indices = self._models[ask.model].indices
+        return [
+            sample_key(sample.id, content or "", indices[sample.label], donor)
+            for sample, content, donor in zip(samples, contents, shown.donors, strict=True)
+        ]
+
+    def keep_pass(
+        self, batch: Batch, ask: PassAsk, names: Sequence[bytes], shown: Shown, areas: Any, logits: Tensor
+    ) -> None:
+        """The facts of a pass on some samples."""
+        keys = self.keys(ask)
+        size = shown.pixels.shape[2] * _SIDE + shown.pixels.shape[3]
+        for name, area, flags in zip(names, areas.tolist(), flags_of(shown), strict=True):
+            batch.number(keys.shown, name, area, None, size * _FLAGS + flags)
+        for name, row in zip(names, logits.detach().cpu(), strict=True):
+            batch.content(keys.logits, name, _bytes(row))
+
+    def keep_layer(self, batch: Batch, model: RunningModel) -> None:
+        """The spatial layer that was found."""
+        if model.layer is not None:
+            content = json.dumps(dataclasses.asdict(model.layer)).encode()
+            batch.content(layer_key(), self._layer_name(model), content)
+
+    def layer(self, model: RunningModel) -> SpatialLayer | None:
+        """The spatial layer that was found before."""
+        (content,) = self.store.contents(layer_key(), [self._layer_name(model)])
+        return None if content is None else SpatialLayer(**json.loads(content))
+
+    def takes_donors(self, ask: PassAsk) -> bool:
+        """Whether a pass shows backgrounds of other images."""
+        try:
+            return donor_rule(ask.context) is not None
+        except AuditError:  # the pass itself raises it
+            return False
+
+    def keys(self, ask: PassAsk) -> PassKeys:
+        """The keys of a pass and of its columns."""
+        model = self._models[ask.model]
+        precision = str(getattr(model, "precision", "float32"))  # may be settled by the first images
+        place = place_of(ask)
+        if (place, precision) not in self._keys:
+            whole = next((one for one in self._passes if place_of(one) == place), ask)
+            setting = Setting(
+                seed=self._stage.seed,
+                device=model.device,
+                precision=precision,
+                model=ask.model.removeprefix("model:"),
+                data=self._group.removeprefix("data:"),
+            )
+            columns = {column.key: column.spec for column in whole.columns}
+            draws = ask.context != original_context()
+            self._keys[place, precision] = pass_keys(ask.context, columns, model.loaded, setting, draws=draws)
+        return self._keys[place, precision]
+
+    def names(self, ask: PassAsk, samples: Sequence[Sample]) -> list[bytes | None]:
+        """The keys of samples; None where content or donor are not known without decoding."""
+        contents = self._stage.contents.of(samples)
+        model = self._models[ask.model]
+        donors: Sequence[Any] = [None] * len(samples)
+        if donor_rule(ask.context) is not None:
+            donors = self._stage.lending.recall(samples, ask.context, model.loaded.preprocessing)
+        indices = model.indices
+        return [
+            None
+            if content is None or donor == UNKNOWN
+            else sample_key(sample.id, content, indices[sample.label], donor)
+            for sample, content, donor in zip(samples, contents, donors, strict=True)
+        ]
+
+    def _outcome(self, sample: Sample) -> bytes | None:
+        """Messages name files, so these have a part in where the outcome lies."""
+        (content,) = self._stage.contents.of([sample])
+        return None if content is None else digest(content, sample.id, *(str(path) for path in files_of(sample)))
+
+    def _layer_name(self, model: RunningModel) -> bytes:
+        loaded = model.loaded
+        return digest(loaded.fingerprint, loaded.probe_digest, repr(loaded.preprocessing.geometry()))
+
+
+def flags_of(shown: Shown) -> list[int]:
+    """[n] what became of each image, as bits."""
+    total = shown.changed * CHANGED + shown.impossible * IMPOSSIBLE + shown.without_mask * WITHOUT_MASK
+    found: list[int] = total.tolist()
+    return found
+
+
+def _picture_name(name: bytes, what: str) -> bytes:
+    return digest(name.hex(), what)
+
+
+def _bytes(row: Tensor) -> bytes:
+    kind = b"d" if row.dtype == torch.float64 else b"f"
+    return kind + row.numpy().astype("<f8" if kind == b"d" else "<f4").tobytes()
+
+
+def _tensor(content: bytes) -> Tensor:
+    kind = "<f8" if content[:1] == b"d" else "<f4"
+    return torch.from_numpy(np.frombuffer(content[1:], dtype=kind).astype(kind[1:]))

@@ -1,0 +1,156 @@
+"""The values of a group while they fill, sample by sample, from passes or from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contexts import exempt
+from ..language import registry
+from ..language.reasons import Missing
+from .measured import ColumnData
+from .plan import ColumnAsk, PassAsk
+
+#: the bits of ``PassRows.flags``: what became of an image under a context
+CHANGED, IMPOSSIBLE, WITHOUT_MASK = 1, 2, 4
+Place = tuple[str, str]
+
+
+def place_of(ask: PassAsk) -> Place:
+    """The name of a pass: its model and its context."""
+    return (ask.model, str(ask.context))
+
+
+@dataclass
+class ColumnRows:
+    """One column: [n] values, NaN where there is none, and which rows are done."""
+
+    model: str
+    ask: ColumnAsk
+    values: NDArray[np.float64]
+    done: NDArray[np.bool_]
+    missing: dict[int, Missing] = field(default_factory=dict)
+    steps: dict[int, int] = field(default_factory=dict)
+
+    def put(self, at: int, value: float, reason: Missing | None, steps: int | None = None) -> None:
+        """One row's value, or why it has none."""
+        self.done[at] = True
+        if reason is None:
+            self.values[at] = value
+        else:
+            self.values[at], self.missing[at] = np.nan, reason
+        if steps is not None:
+            self.steps[at] = steps
+
+    def forget(self, at: int) -> None:
+        """As if the row had never been asked for."""
+        self.done[at], self.values[at] = False, np.nan
+        self.missing.pop(at, None)
+        self.steps.pop(at, None)
+
+    def data(self) -> ColumnData:
+        """The column as it leaves the measurement."""
+        values: list[float | None] = self.values.tolist()
+        for at in self.missing:
+            values[at] = None
+        return ColumnData(
+            model=self.model,
+            key=self.ask.key,
+            scale=registry.entry_of(self.ask.spec).declares.scale,
+            values=values,
+            missing=dict(sorted(self.missing.items())),
+        )
+
+
+@dataclass
+class PassRows:
+    """One (model, context): [n] which images were shown, what became of them, and the object's share of each."""
+
+    done: NDArray[np.bool_]
+    flags: NDArray[np.uint8]
+    areas: NDArray[np.float64]
+
+    def put(self, at: int, flags: int, area: float) -> None:
+        """One row."""
+        self.done[at], self.flags[at], self.areas[at] = True, flags, area
+
+    def forget(self, at: int) -> None:
+        """As if the row had never been shown."""
+        self.done[at], self.flags[at], self.areas[at] = False, 0, np.nan
+
+
+class Rows:
+    """All columns and passes of a group, [n] rows each.
+
+    ``unreadable`` [n]: samples that cannot be decoded; every column has their reason.
+    """
+
+    def __init__(self, passes: Sequence[PassAsk], count: int) -> None:
+        self.count = count
+        self.unreadable = np.zeros(count, dtype=bool)
+        self.passes: dict[Place, PassRows] = {place_of(ask): _pass_rows(count) for ask in passes}
+        self.columns: dict[tuple[str, str], ColumnRows] = {
+            (ask.model, column.key): ColumnRows(ask.model, column, np.full(count, np.nan), np.zeros(count, dtype=bool))
+            for ask in passes
+            for column in ask.columns
+        }
+
+    def miss(self, at: int, reason: Missing) -> None:
+        """A sample that cannot be decoded."""
+        self.unreadable[at] = True
+        for column in self.columns.values():
+            column.put(at, np.nan, reason)
+
+    def forget(self, at: int) -> None:
+        """As if nothing were known of a sample."""
+        for column in self.columns.values():
+            column.forget(at)
+        for rows in self.passes.values():
+            rows.forget(at)
+
+    def needed(self, ask: PassAsk, positions: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which of the samples have something left to do in a pass."""
+        left = ~self.passes[place_of(ask)].done[positions]
+        for column in ask.columns:
+            left |= ~self.columns[ask.model, column.key].done[positions]
+        return np.asarray(left & ~self.unreadable[positions])
+
+    def lacking(self, ask: PassAsk, at: int) -> tuple[ColumnAsk, ...]:
+        """The columns of a pass that have no value on a sample yet."""
+        return tuple(column for column in ask.columns if not self.columns[ask.model, column.key].done[at])
+
+    def changed(self, ask: PassAsk) -> tuple[int, int]:
+        """On how many images a context was tried that could have changed them, and how many it changed."""
+        rows = self.passes[place_of(ask)]
+        asked = rows.done & (
+            rows.flags & WITHOUT_MASK == 0
+        )  # what is impossible everywhere changes none of them either
+        changed = asked & (rows.flags & CHANGED != 0) & (rows.flags & IMPOSSIBLE == 0)
+        return int(asked.sum()), int(changed.sum())
+
+    def areas(self, model: str, positions: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+        """The object's share of the valid pixels of each image, by the first pass of the model that saw it."""
+        at = np.arange(self.count) if positions is None else positions
+        areas = np.full(len(at), np.nan)
+        for (owner, _), rows in self.passes.items():
+            if owner == model:
+                areas = np.where(np.isnan(areas), rows.areas[at], areas)
+        return areas
+
+
+def never_changed(ask: PassAsk, rows: Rows) -> str | None:
+    """What to say of a context that should change pixels and changed none in the whole run."""
+    tried, changed = (0, 0) if exempt(ask.context) else rows.changed(ask)
+    if not tried or changed:
+        return None
+    return (
+        f"'{ask.context}' changed no pixel of any of {tried} images; check the masks"
+        " (is there a background?) and the context's arguments"
+    )
+
+
+def _pass_rows(count: int) -> PassRows:
+    return PassRows(np.zeros(count, dtype=bool), np.zeros(count, dtype=np.uint8), np.full(count, np.nan))

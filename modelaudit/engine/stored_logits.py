@@ -1,0 +1,93 @@
+"""Measures of behaviour from stored logits: a new question about an old pass needs no pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..contexts import exempt
+from ..language import registry
+from ..language.reasons import Missing
+from ..language.sample import Sample
+from ..measures.base import Reading, Seen
+from .models import RunningModel
+from .plan import ColumnAsk, PassAsk, original_context
+from .recall import Recall
+from .rows import CHANGED, IMPOSSIBLE, WITHOUT_MASK, Rows, place_of
+from .store.store import Batch
+
+
+def read_from_logits(
+    passes: Sequence[PassAsk],
+    rows: Rows,
+    recall: Recall,
+    models: Mapping[str, RunningModel],
+    positions: Sequence[int],
+    samples: Sequence[Sample],
+) -> None:
+    """Fill in the columns that need nothing but logits, where these are stored; what is found is stored too."""
+    batch = Batch()
+    for ask in passes:
+        for column in ask.columns:
+            declares = registry.entry_of(column.spec).declares
+            if column.map is not None or declares.needs_mask or declares.needs_attribution:
+                continue
+            at = np.asarray(positions, dtype=np.intp)
+            shown = rows.passes[place_of(ask)].done[at] & ~rows.columns[ask.model, column.key].done[at]
+            if shown.any():
+                _fill(ask, column, rows, recall, models[ask.model], at[shown].tolist(), samples, batch)
+    recall.store.commit(batch)
+
+
+def _fill(
+    ask: PassAsk,
+    column: ColumnAsk,
+    rows: Rows,
+    recall: Recall,
+    model: RunningModel,
+    positions: Sequence[int],
+    samples: Sequence[Sample],
+    batch: Batch,
+) -> None:
+    chosen = [samples[at] for at in positions]
+    needed = [recall.logits(ask, chosen)]
+    if registry.entry_of(column.spec).declares.needs_original:
+        needed.append(recall.logits(PassAsk(ask.model, original_context(), ()), chosen))
+    there = [row for row in range(len(positions)) if all(one[row] is not None for one in needed)]
+    if not there:
+        return
+    logits = [torch.stack([_known(one[row]) for row in there]) for one in needed]
+    labels = torch.tensor([model.indices[chosen[row].label] for row in there])
+    try:
+        reading = model.read(column, Seen(logits[0], labels, logits[1] if len(logits) > 1 else None))
+    except Exception:  # the pass itself is run then, and says what is wrong
+        return
+    key = recall.keys(ask).columns.get(column.key)
+    names = recall.names(ask, [chosen[row] for row in there])
+    target, flags = rows.columns[ask.model, column.key], rows.passes[place_of(ask)].flags
+    values = reading.values.double().tolist()
+    for number, row in enumerate(there):
+        reason = _reason(ask, int(flags[positions[row]]), reading, number)
+        target.put(positions[row], values[number], reason)
+        name = names[number]
+        if key is not None and name is not None:
+            batch.number(key, name, np.nan if reason else values[number], reason)
+
+
+def _reason(ask: PassAsk, flags: int, reading: Reading, row: int) -> Missing | None:
+    """Why a row has no value: first what became of the image, then what the measure says."""
+    if flags & WITHOUT_MASK:
+        return Missing.NO_MASK
+    if flags & IMPOSSIBLE:
+        return Missing.CONTEXT_IMPOSSIBLE
+    if not flags & CHANGED and not exempt(ask.context):
+        return Missing.CONTEXT_UNCHANGED
+    return next((reason for reason, where in reading.undefined.items() if bool(where[row])), None)
+
+
+def _known(logits: Tensor | None) -> Tensor:
+    assert logits is not None
+    return logits
