@@ -16,6 +16,8 @@ from .guided import GuidedGradCam as guided_gradcam
 from .integrated import IntegratedGradients as integrated_gradients
 from .kernel_shap import KernelShap as kernel_shap
 from .occlusion import Occlusion as occlusion
+from .relevance import DeepLift as deeplift
+from .relevance import Lrp as lrp
 from .rise import Rise as rise
 from .rollout import AttentionRollout as attention_rollout
 from .scorecam import ScoreCam as scorecam
@@ -33,6 +35,7 @@ __all__ = [
     "attribution",
     "check",
     "deconvolution",
+    "deeplift",
     "eigencam",
     "feature_ablation",
     "fullgrad",
@@ -45,6 +48,7 @@ __all__ = [
     "integrated_gradients",
     "kernel_shap",
     "layercam",
+    "lrp",
     "occlusion",
     "rise",
     "saliency",

@@ -60,8 +60,8 @@ def multi_head_attention(
     unusual = [bias_k, bias_v, options.get("key_padding_mask"), options.get("attn_mask"), options.get("static_k")]
     if in_proj_weight is None or add_zero_attn or query.dim() != 3 or any(part is not None for part in unusual):
         raise AttributionError(
-            "nn.MultiheadAttention with masks, added tokens, unbatched input or keys of another size than queries has no "
-            "rule here; take integrated_gradients"
+            "nn.MultiheadAttention with masks, added tokens, unbatched input or keys of another size has no rule here; "
+            "take integrated_gradients"
         )
     weights = in_proj_weight.chunk(3)
     biases = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
@@ -70,8 +70,8 @@ def multi_head_attention(
         projected = functional.linear(tensor.transpose(0, 1), weight, bias)
         return projected.reshape(*projected.shape[:2], num_heads, -1).transpose(1, 2)
 
-    parts = [heads(*given) for given in zip((query, key, value), weights, biases, strict=True)]
-    mixed = attention(*parts).transpose(1, 2).flatten(2)
+    queries, keys, values = (heads(*given) for given in zip((query, key, value), weights, biases, strict=True))
+    mixed = attention(queries, keys, values).transpose(1, 2).flatten(2)
     return functional.linear(mixed, out_proj_weight, out_proj_bias).transpose(0, 1), None
 
 
@@ -111,9 +111,8 @@ def group_norm(
     grouped = input.reshape(len(input), num_groups, -1)
     normal = _standardised(grouped, (2,), eps).reshape(input.shape)
     shape = (-1, *[1] * (input.dim() - 2))
-    return _scaled(
-        normal, None if weight is None else weight.view(shape), None if bias is None else bias.view(shape)
-    )
+    parts = (None if part is None else part.view(shape) for part in (weight, bias))
+    return _scaled(normal, *parts)
 
 
 def rms_norm(

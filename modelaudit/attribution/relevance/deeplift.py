@@ -13,12 +13,13 @@ from torch.overrides import TorchFunctionMode
 from ...language.errors import AttributionError
 from ...language.spec import Method, one_of
 from ..base import Cost, Declares, Maps, Question, attribution
-from ..integrated import BASELINES, completeness_error
+from ..baselines import NAMES, baseline_images
+from ..integrated import completeness_error
 from ..passes import gradients_wanted, no_gradient
 from .linear import FRESH
-from .operations import Operation, Unchanged, differentiable, refusal, refuse_what_cannot_be_seen
+from .operations import Operation, Pull, Unchanged, differentiable, refuse_what_cannot_be_seen, ruled
 from .passing import in_passes
-from .rescale import DECOMPOSED, RULED, Pull, Rule, rule_for
+from .rescale import DECOMPOSED, RULED, Rule, rule_for
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,25 @@ class DeepLift(Method):
     Multipliers go backwards through the model as gradients do. A function of one value is passed by the rescale rule,
     change(out) / change(in) between image and baseline (its derivative where nothing changes); max pooling hands a
     window's change to the place of the larger of its two maxima; products, attention, softmax and norms have rules of
-    their own that are exact as well, so that the sum over the image is f(x) - f(b) up to rounding on every architecture.
-    Each map's completeness error says how far it is off. Operations without such a rule are refused by name.
+    their own that are exact as well, so that the sum over the image is f(x) - f(b) up to rounding. Each map's
+    completeness error says how far it is off. Operations without such a rule are refused by name.
 
-    On networks of convolutions, dense layers, functions of one value and max pooling with windows that do not overlap this
-    is captum's DeepLift.
+    On networks of convolutions, dense layers, functions of one value and max pooling whose windows do not overlap,
+    this is captum's DeepLift.
 
     Args:
-        baseline: "black" (0), "white" (1) or "mean" (the mean colour of ImageNet, (123, 116, 103) / 255).
+        baseline: "black" (0), "white" (1), "mean" (the mean colour of ImageNet, (123, 116, 103) / 255), "blur" (the
+            image under a Gaussian with sigma a tenth of its shorter side) or "noise" (uniform in [0, 1], drawn once for
+            each sample).
 
     Raises:
         ExpressionError: another baseline.
     """
 
-    baseline: Literal["black", "white", "mean"] = "black"
+    baseline: Literal["black", "white", "mean", "blur", "noise"] = "black"
 
     def __post_init__(self) -> None:
-        one_of(self.baseline, BASELINES, "deeplift: baseline")
+        one_of(self.baseline, NAMES, "deeplift: baseline")
 
 
 @attribution("deeplift", DeepLift, Declares(cost=lambda spec: Cost(forward=2, backward=1), completeness=True))
@@ -55,15 +58,12 @@ def deeplift_maps(spec: DeepLift, question: Question) -> Maps:
         AttributionError: an operation of the model has no exact rule, or the model goes another way on the baseline.
     """
     refuse_what_cannot_be_seen(question.model, "deeplift")
-    colour = torch.tensor(BASELINES[spec.baseline], dtype=question.pixels.dtype, device=question.pixels.device)
-    baseline = colour.view(1, 3, 1, 1)
 
-    def explain(pixels: Tensor, selector: Tensor) -> tuple[Tensor, Tensor]:
-        reference = baseline.expand_as(pixels).contiguous()
+    def explain(pixels: Tensor, selector: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         multipliers, at_baseline = _multipliers(question, pixels, reference, selector)
         return (pixels - reference) * multipliers, at_baseline
 
-    shares, at_baseline = in_passes(question, explain)
+    shares, at_baseline = in_passes(question, explain, baseline_images(spec.baseline, question, "deeplift"))
     return Maps(shares.sum(1), completeness_error(shares, question.explained.detach(), at_baseline))
 
 
@@ -106,23 +106,10 @@ class _Slot:
             raise _another_way(self._name)
         self._pull, self._images = self._rule(self.call, images, references), ()
 
-    def pull(self, multipliers: Tensor) -> tuple[Tensor, ...]:
+    def pull(self, multipliers: Tensor) -> tuple[Tensor | None, ...]:
         if self._pull is None:
             raise _another_way(self._name)
         return self._pull(multipliers)
-
-
-class _Ruled(torch.autograd.Function):
-    """An operation whose gradient is replaced by its rule."""
-
-    @staticmethod
-    def forward(ctx: Any, slot: _Slot, *inputs: Tensor) -> Any:
-        ctx.slot = slot
-        return slot.forward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, *ctx.slot.pull(gradients[0]))
 
 
 @dataclass
@@ -170,10 +157,8 @@ class _Recording(TorchFunctionMode):
         target = operation.tensors[0]
         if operation.in_place:
             inputs = [tensor.clone() if tensor is target else tensor for tensor in inputs]
-        output = _Ruled.apply(call.slot, *inputs)  # type: ignore[no-untyped-call]
-        if not isinstance(output, Tensor):
-            raise refusal("deeplift", operation, "of which only the values, not the places, have a rule")
-        return target.copy_(output) if operation.in_place else output
+        output = ruled(call.slot.forward, call.slot.pull, *inputs)
+        return operation.written(output)
 
 
 class _Replaying(TorchFunctionMode):
@@ -209,6 +194,6 @@ class _Replaying(TorchFunctionMode):
 
 def _another_way(name: str) -> AttributionError:
     return AttributionError(
-        f"deeplift: the model takes another way on the baseline than on the image (at {name}), so their values cannot be "
-        "compared; take integrated_gradients"
+        f"deeplift: the model takes another way on the baseline than on the image (at {name}), with "
+        "nothing to compare; take integrated_gradients"
     )

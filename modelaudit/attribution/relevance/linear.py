@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from .operations import Operation, refusal
 
+
+def names(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 #: linear or affine in all their tensors together; the gradient hands a change, or a relevance, on exactly
-AFFINE = frozenset(
-    "add sub rsub neg sum mean cat stack hstack vstack pad where masked_fill batch_norm conv_transpose1d conv_transpose2d "
-    "conv_transpose3d native_channel_shuffle avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
-    "adaptive_avg_pool3d interpolate upsample pixel_shuffle pixel_unshuffle channel_shuffle unfold fold lerp "
-    "positive cumsum".split()
+AFFINE = names(
+    "add sub rsub neg positive sum mean cumsum cat stack hstack vstack pad where masked_fill lerp batch_norm "
+    "conv_transpose1d conv_transpose2d conv_transpose3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
+    "adaptive_avg_pool2d adaptive_avg_pool3d interpolate upsample pixel_shuffle pixel_unshuffle channel_shuffle "
+    "native_channel_shuffle unfold fold"
 )
 #: the same values in another shape or place
-STRUCTURAL = frozenset(
-    "view view_as reshape reshape_as flatten unflatten ravel permute transpose swapaxes swapdims movedim moveaxis t T mT "
-    "H mH contiguous squeeze unsqueeze expand expand_as broadcast_to repeat repeat_interleave tile split chunk unbind iter "
-    "tensor_split narrow select index_select getitem gather take_along_dim roll flip rot90 diagonal to float double type "
-    "type_as clone real split_with_sizes unsafe_chunk unsafe_split requires_grad".split()
+STRUCTURAL = names(
+    "view view_as reshape reshape_as flatten unflatten ravel permute transpose swapaxes swapdims movedim moveaxis t T "
+    "mT H mH contiguous squeeze unsqueeze expand expand_as broadcast_to repeat repeat_interleave tile split chunk "
+    "split_with_sizes unsafe_chunk unsafe_split unbind iter tensor_split narrow select index_select getitem gather "
+    "take_along_dim roll flip rot90 diagonal to float double type type_as clone real requires_grad"
 )
 #: linear in each of their tensors for itself
-MULTILINEAR = frozenset("mul matmul mm bmm einsum linear conv1d conv2d conv3d addmm baddbmm addcmul bilinear".split())
-DROPOUT = frozenset("dropout dropout1d dropout2d dropout3d feature_dropout alpha_dropout feature_alpha_dropout".split())
+MULTILINEAR = names("mul matmul mm bmm einsum linear conv1d conv2d conv3d addmm baddbmm addcmul bilinear")
+DROPOUT = names("dropout dropout1d dropout2d dropout3d feature_dropout alpha_dropout feature_alpha_dropout")
 #: give new tensors that hold nothing of those they are given
-FRESH = frozenset(
+FRESH = names(
     "zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full new_empty new_tensor "
-    "finfo".split()
+    "finfo"
 )
 
 

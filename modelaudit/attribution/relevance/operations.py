@@ -14,6 +14,8 @@ from torch.overrides import resolve_name
 
 from ...language.errors import AttributionError
 
+#: what a rule makes of the gradient at an operation's output: the gradients at its inputs
+Pull = Callable[[Tensor], tuple[Tensor | None, ...]]
 _DUNDERS = {"rsub": "rsub", "truediv": "div", "rdiv": "rdiv", "rtruediv": "rdiv", "rpow": "rpow", "radd": "add"}
 _ALIASES = {
     "concat": "cat",
@@ -39,7 +41,7 @@ class Operation:
     """One call of a function of torch, a method of a tensor or an operator.
 
     Args:
-        name: of the function, without underscores and operators' prefixes: ``relu`` for ``F.relu(x)`` and ``x.relu_()``.
+        name: of the function, without what marks operators and work in place: ``relu`` for ``x.relu_()``.
         function, args, kwargs: the call, with ``inplace=False``.
         in_place: whether it writes into its first argument.
     """
@@ -82,7 +84,7 @@ class Operation:
         return self.kwargs.get(name, self.args[place] if len(self.args) > place else default)
 
     def of_inputs(self, places: Sequence[int]) -> Callable[..., Any]:
-        """The operation, out of place, as a function of the tensors at `places`; it does not keep those it was given."""
+        """The operation, out of place, as a function of the tensors at `places`; it keeps none of those."""
         chosen = set(places)
         args, kwargs = _without((self.args, self.kwargs), chosen, iter(range(len(self.tensors))))
         function, writes = self.function, self.in_place and _writes(str(getattr(self.function, "__name__", "")))
@@ -93,6 +95,10 @@ class Operation:
             return function(*filled, **named)
 
         return call
+
+    def written(self, output: Tensor) -> Tensor:
+        """The output; where the operation works in place, its first argument, which now holds it."""
+        return self.tensors[0].copy_(output) if self.in_place else output
 
     def __str__(self) -> str:
         found = resolve_name(self.function)
@@ -119,6 +125,28 @@ class Unchanged:
         return self._tensor
 
 
+class _Ruled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, call: Callable[..., Any], pull: Pull, *inputs: Tensor) -> Any:
+        ctx.pull = pull
+        ctx.set_materialize_grads(False)
+        return call(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        if gradients[0] is None:
+            return (None,) * len(ctx.needs_input_grad)
+        return (None, None, *ctx.pull(gradients[0]))
+
+
+def ruled(call: Callable[..., Any], pull: Pull, *inputs: Tensor) -> Tensor:
+    """``call(*inputs)``, a tensor, whose gradient is ``pull(gradient of the output)``."""
+    output = _Ruled.apply(call, pull, *inputs)
+    if not isinstance(output, Tensor):
+        raise AttributionError("an operation that gives several tensors has no rule here; take integrated_gradients")
+    return output
+
+
 def refuse_what_cannot_be_seen(model: nn.Module, method: str) -> None:
     """Compiled parts run outside Python, where no operation of theirs can be seen.
 
@@ -128,15 +156,15 @@ def refuse_what_cannot_be_seen(model: nn.Module, method: str) -> None:
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule) or type(module).__name__ == "OptimizedModule":
             raise AttributionError(
-                f"{method}: {name or 'the model'} is a compiled module ({type(module).__name__}), whose operations cannot "
-                "be seen; give the nn.Module it was made from, or take integrated_gradients"
+                f"{method}: {name or 'the model'} is compiled ({type(module).__name__}): its operations cannot be "
+                "seen; give the nn.Module it was made from, or take integrated_gradients"
             )
 
 
 def refusal(method: str, operation: Operation, why: str = "for which it has no rule") -> AttributionError:
     """What to say of an operation that a method has no honest rule for."""
     return AttributionError(
-        f"{method}: the model uses {operation}, {why}; take integrated_gradients, which asks nothing of the architecture"
+        f"{method}: the model uses {operation}, {why}; take integrated_gradients, which has no need of one"
     )
 
 

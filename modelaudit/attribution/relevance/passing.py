@@ -11,20 +11,19 @@ from ..base import Question
 
 
 def in_passes(
-    question: Question, explain: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    question: Question, explain: Callable[..., tuple[Tensor, Tensor]], *more: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What ``explain(pixels, selector)`` gives, over all images, in passes of ``question.rows``, the last one padded."""
+    """What ``explain(pixels, selector, *more)`` gives, in passes of ``question.rows`` images, the last padded."""
     with torch.inference_mode(False):
-        pixels, selector = question.pixels.detach().clone(), question.selector.detach().clone()
-    rows, first = question.rows or len(pixels), []
-    second = []
-    for start in range(0, len(pixels), rows):
-        part, chosen = pixels[start : start + rows], selector[start : start + rows]
-        count, missing = len(part), rows - len(part)
-        if missing:
-            part = torch.cat([part, part[-1:].expand(missing, *part.shape[1:])])
-            chosen = torch.cat([chosen, chosen[-1:].expand(missing, -1)])
-        shares, rest = explain(part, chosen)
-        first.append(shares[:count].detach())
-        second.append(rest[:count].detach())
-    return torch.cat(first), torch.cat(second)
+        given = [part.detach().clone() for part in (question.pixels, question.selector, *more)]
+    rows = question.rows or len(question.pixels)
+    found: list[tuple[Tensor, Tensor]] = []
+    for first in range(0, len(question.pixels), rows):
+        parts = [part[first : first + rows] for part in given]
+        count = len(parts[0])
+        if count < rows:
+            parts = [torch.cat([part, part[-1:].expand(rows - count, *part.shape[1:])]) for part in parts]
+        shares, rest = explain(*parts)
+        found.append((shares[:count].detach(), rest[:count].detach()))
+    shares, rest = (torch.cat(column) for column in zip(*found, strict=True))
+    return shares, rest

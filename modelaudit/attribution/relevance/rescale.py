@@ -14,22 +14,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from . import decomposition
-from .linear import AFFINE, DROPOUT, MULTILINEAR, STRUCTURAL, refuse_training
-from .operations import Operation, refusal, vector_jacobian
+from .linear import AFFINE, DROPOUT, MULTILINEAR, STRUCTURAL, names, refuse_training
+from .operations import Operation, Pull, refusal, vector_jacobian
 
-Pull = Callable[[Tensor], tuple[Tensor, ...]]
 Rule = Callable[[Callable[..., Any], tuple[Tensor, ...], tuple[Tensor, ...]], Pull]
 
-_PIECEWISE = frozenset(
+_PIECEWISE = names(
     "relu relu6 leaky_relu prelu hardtanh hardsigmoid hardswish threshold clamp clamp_min clamp_max abs hardshrink "
-    "softshrink selu elu celu".split()
+    "softshrink selu elu celu"
 )
-_SMOOTH = frozenset(
-    "gelu silu mish sigmoid logsigmoid tanh softplus softsign tanhshrink erf exp expm1 log log1p sin cos".split()
-)
-_MAX_POOL = frozenset(
-    "max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d".split()
-)
+_SMOOTH = names("gelu silu mish sigmoid logsigmoid tanh softplus softsign tanhshrink erf exp expm1 log log1p sin cos")
+_MAX_POOL = names("max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d")
 #: rewritten in operations that have rules
 DECOMPOSED: dict[str, Callable[..., Any]] = {
     "scaled_dot_product_attention": decomposition.attention,
@@ -85,7 +80,7 @@ def _power(operation: Operation, tracked: int) -> Rule | None:
 
 
 def midpoint(call: Callable[..., Any], images: tuple[Tensor, ...], references: tuple[Tensor, ...]) -> Pull:
-    """Products and squares: the derivative half-way is exact, since change(a b) = change(a) mean(b) + mean(a) change(b)."""
+    """Products and squares: the derivative half-way is exact: change(a b) = change(a) mean(b) + mean(a) change(b)."""
     half_way = [(image + reference) / 2 for image, reference in zip(images, references, strict=True)]
     return lambda multipliers: vector_jacobian(call, half_way, multipliers)
 
@@ -96,7 +91,7 @@ def rescale_piecewise(call: Callable[..., Any], images: tuple[Tensor, ...], refe
 
 
 def rescale_smooth(call: Callable[..., Any], images: tuple[Tensor, ...], references: tuple[Tensor, ...]) -> Pull:
-    """The same; half-way's derivative for changes below eps^(1/3), where rounding spoils the quotient more than that."""
+    """The same; half-way's derivative for changes below eps^(1/3), where rounding would spoil the quotient more."""
     return _rescale(call, images[0], references[0], torch.finfo(images[0].dtype).eps ** (1 / 3))
 
 
@@ -149,9 +144,10 @@ def _division(operation: Operation) -> Rule:
 
 
 def _softmax(operation: Operation) -> Rule:
-    """y_i = exp(x_i - L), L = log sum exp x: change(y_i) = w_i (change(x_i) - change(L)) with w_i the logarithmic mean of
+    """Softmax as y_i = exp(x_i - L), L = log sum exp x.
 
-    y_i and y'_i; as the y sum to one on both sides, change(L) = sum_i w_i change(x_i) / sum_i w_i.
+    The rescale rule of exp gives change(y_i) = w_i (change(x_i) - change(L)), w_i the logarithmic mean of y_i and
+    y'_i; as the y sum to one on both sides, change(L) = sum_i w_i change(x_i) / sum_i w_i.
     """
     dim = operation.argument("dim", 1)
 
@@ -172,7 +168,7 @@ def _softmax(operation: Operation) -> Rule:
 def _max_pool(operation: Operation) -> Rule:
     """The change of a window's maximum goes to the place of the larger of its two maxima.
 
-    That place changed by at least as much and in the same direction, so its multiplier is in [0, 1]; windows may overlap.
+    That place changed at least as much and in the same direction, so its multiplier is in [0, 1]. Windows may overlap.
     """
     axes = int(operation.name[-2])
     pool = getattr(functional, f"{operation.name}_with_indices")
@@ -194,5 +190,3 @@ def _max_pool(operation: Operation) -> Rule:
         return pull
 
     return rule
-
-
