@@ -46,7 +46,8 @@ def lies_over(grid: tuple[int, int], image: tuple[int, int]) -> bool:
 def arrangements(shape: Sequence[int], image: tuple[int, int], batch: int) -> list[Arrangement]:
     """All readings that the arithmetic allows, the likelier first: [B, C, h, w], [B, h, w, C], [B, prefix + h w, C].
 
-    Of tokens, those with the fewest before the grid come first, and at most 16 may be. One channel is no feature.
+    Of tokens, those with the fewest before the grid come first; there may be 16, and no more than cells. One channel is
+    no feature.
     """
     if not shape or shape[0] != batch:
         return []
@@ -69,7 +70,7 @@ def many_tokens(shape: Sequence[int], batch: int) -> bool:
 
 def _of_tokens(tokens: int, channels: int, image: tuple[int, int]) -> list[Arrangement]:
     found = []
-    for prefix in range(min(MOST_PREFIX_TOKENS, tokens - 4) + 1):
+    for prefix in range(min(MOST_PREFIX_TOKENS, tokens // 2) + 1):
         for rows in _rows(tokens - prefix, image):
             found.append(Arrangement("tokens", channels, rows, (tokens - prefix) // rows, prefix))
     return found

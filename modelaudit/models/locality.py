@@ -17,6 +17,7 @@ from .watching import Run, Use
 #: the mean rank of a cell's own place among all places, 0 the first and 1 the last; a wrong order is at about 0.5
 _RANK = 0.15
 _TINY = 4
+_SMALL = 16
 _LARGER = (2, 4)
 
 
@@ -28,8 +29,8 @@ def lies_where_it_says(
     With S[k, u] the norm of the gradient of cell k (one random combination of its channels) at the place u of the
     image, and N[k, u] = S[k, u] / mean over k, each with S[k] of sum 1: for the four corners, and for tokens two cells
     more, the cell's own place must come among the first in N[k]. What global mixing adds to all cells alike, and what
-    borders take from all, cancels in N. Tokens behind a prefix must have their own place first in most cases, since a
-    grid that is off by one token is wrong by one patch only.
+    borders take from all, cancels in N. Tokens behind a prefix must have their own place first in most cases (of 2 x 2
+    in all), since a grid that is off by one token is wrong by one patch only.
 
     On grids of under 4 cells a side every cell of a deep network listens to all of the image; where such a one
     cannot be told at the image's size, images 2 and 4 times as large are tried, if the model takes them.
@@ -92,13 +93,18 @@ def _listens(arrangement: Arrangement, grid: Tensor, pixels: Tensor) -> bool:
     heard = heard / heard.mean(0).clamp_min(1e-300)
     mine = heard[torch.arange(len(own)), own]
     ahead = (heard > mine[:, None]).sum(1) + (mine == 0) * heard.shape[1]
-    rank = float((ahead / (heard.shape[1] - 1)).mean())
-    return rank <= _RANK and (not arrangement.prefix or 2 * int((ahead == 0).sum()) > len(own))
+    first = int((ahead == 0).sum())
+    if arrangement.prefix and (first < len(own) if len(own) <= 4 else 2 * first <= len(own)):
+        return False
+    return float((ahead / (heard.shape[1] - 1)).mean()) <= _RANK
 
 
 def _places(arrangement: Arrangement) -> list[tuple[int, int]]:
-    """The corners; tokens may stand in any order, so two cells more that lie symmetric to nothing."""
+    """The corners; tokens may stand in any order, so two cells more that lie symmetric to nothing; behind a prefix all
+    cells of a small grid, on which a wrong count of tokens may look right at the corners."""
     height, width = arrangement.height, arrangement.width
+    if arrangement.prefix and height * width <= _SMALL:
+        return [(row, column) for row in range(height) for column in range(width)]
     corners = [(0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1)]
     if arrangement.layout != "tokens" or min(height, width) < _TINY:
         return corners
