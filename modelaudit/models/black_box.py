@@ -34,9 +34,6 @@ class ScoresOnly(nn.Module):
         outputs: how many scores an image has; None where nobody said.
     """
 
-    #: no gradient leads through it; methods that need one are refused
-    differentiable = False
-
     def __init__(self, batch: int | None = None, outputs: int | None = None) -> None:
         super().__init__()
         self.batch, self.outputs = batch, outputs

@@ -46,6 +46,7 @@ def test_a_function_is_a_model_whose_maps_are_those_of_the_network_behind_it() -
     boxed = open_model(black_box(numpy_scores, preprocessing=SMALL, classes=["a", "b", "c"]), root=Path())
     plain = open_model(NET, root=Path(), preprocessing=SMALL)
     assert boxed.outputs == 3 and boxed.classes == ("a", "b", "c") and boxed.parameters == 0
+    assert plain.differentiable and not boxed.differentiable
     assert boxed.probe_digest == plain.probe_digest and boxed.fingerprint != plain.fingerprint
     assert any("no" in note and "gradients" in note for note in boxed.notes)
     maps = []

@@ -93,6 +93,7 @@ def opened(path: Path, options: str = "", **given: object):  # type: ignore[no-u
 def test_an_exported_network_gives_the_logits_of_the_network(exported: Path) -> None:
     loaded = opened(exported, f"&{IMAGENET}")
     assert loaded.outputs == 4 and loaded.input_size == (SIZE, SIZE) and loaded.parameters == 0
+    assert not loaded.differentiable
     assert loaded.preprocessing == Preprocessing(SIZE, SIZE, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     plain = open_model(Net(), root=Path(), preprocessing=loaded.preprocessing)
     for count in (1, 5):
