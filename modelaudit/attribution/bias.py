@@ -113,7 +113,8 @@ class Biases(TorchFunctionMode):
             return None
         sign = named.get("alpha", 1) * (-1 if name.startswith("sub") else 1)
         constant, factor = (second, sign) if self._from_image(first) else (first, 1)
-        return torch.as_tensor(constant, device=self._pixels.device) * factor
+        # a number as a tensor without dimensions takes on the type and the device of what it is multiplied by
+        return factor * (constant if isinstance(constant, Tensor) else torch.tensor(constant, dtype=torch.float64))
 
 
 def _convolution(input: Tensor, weight: Tensor, bias: Tensor | None = None, *args: Any, **named: Any) -> Tensor | None:

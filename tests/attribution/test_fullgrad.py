@@ -62,7 +62,7 @@ def test_constants_that_the_forward_pass_adds_are_seen() -> None:
             x = torch.cat([1 - x[:, :1] * 0.5, x[:, 1:] - 0.25], 1)
             x = x.clone()
             x += torch.tensor([0.1, 0.2, 0.3], dtype=x.dtype)[:, None, None]
-            return torch.add(self.conv(x).relu_(), 3, alpha=2).clamp(max=6.3).mean((2, 3)).sub(other=0.75)
+            return torch.add(self.conv(x).relu_(), 0.1, alpha=30).clamp(max=3.3).mean((2, 3)).sub(other=0.75)
 
     maps = fullgrad_maps(fullgrad(), asked(frozen(Shifted()), 16))
     assert maps.completeness is not None and float(maps.completeness.max()) < 1e-12
