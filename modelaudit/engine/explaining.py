@@ -14,6 +14,7 @@ from ..attribution import Maps, Question
 from ..attribution.passes import Explanation, SharedPass, Watched
 from ..language import registry
 from ..language.errors import AttributionError, AuditError
+from ..language.spatial import SpatialLayer
 from .plan import MapAsk
 
 Selectors = Callable[[Tensor, str | int], Tensor]
@@ -22,9 +23,10 @@ _AT_LAYER = frozenset({"layer_activation", "layer_gradient"})
 
 @dataclass(frozen=True)
 class Work:
-    """An attribution that is asked for, with the layer that it reads."""
+    """An attribution that is asked for, with the layer that it reads, and the module where that is."""
 
     ask: MapAsk
+    spatial: SpatialLayer | None = None
     layer: Watched | None = None
 
     @property

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..attribution import Maps, check
 from ..attribution.passes import Watched
@@ -15,7 +15,17 @@ from ..language.errors import AttributionError, ModelError
 from ..language.reasons import Missing
 from ..language.spatial import SpatialLayer
 from ..measures.base import Reading, Seen
-from ..models import LoadedModel, layer_named, spatial_layer
+from ..models import (
+    LoadedModel,
+    Prepared,
+    module_named,
+    precision_context,
+    precisions,
+    prepare,
+    resolve_layer,
+    spatial_layer,
+)
+from ..models.acceleration import Precision
 from .explaining import Batch, Found, Work, explain, joined, padded, what_went_wrong
 from .measured import Passes
 from .plan import ColumnAsk, MapAsk
@@ -52,6 +62,9 @@ class RunningModel:
         batch: the micro-batch size; every pass has exactly this many images, the last padded with its last image.
             Where memory does not suffice it is halved for the rest of the run.
         seed: of the random draws of methods that need some.
+        layer: the last spatial layer, once something asked for it.
+        precision: what passes run in; reduced ones are settled on the user's own images
+            (:func:`~modelaudit.engine.fidelity.settle`).
     """
 
     loaded: LoadedModel
@@ -61,13 +74,25 @@ class RunningModel:
     passes: Passes
     seed: int = 0
     layer: SpatialLayer | None = None
+    precision: Precision = "float32"
     original: Tensor | None = field(default=None, repr=False)
     notes: list[str] = field(default_factory=list)
-    pixel_model: nn.Module = field(init=False, repr=False)
-    _layers: dict[tuple[str | None, tuple[int, int]], Watched | str] = field(default_factory=dict, repr=False)
+    _prepared: Prepared | None = field(default=None, repr=False)
+    _kept: set[str] = field(default_factory=set, repr=False)
+    _layers: dict[tuple[str | None, tuple[int, int]], SpatialLayer | str] = field(default_factory=dict, repr=False)
 
-    def __post_init__(self) -> None:
-        self.pixel_model = self.loaded.pixel_model
+    @property
+    def candidates(self) -> tuple[Precision, ...]:
+        """The precisions that may be tried on this device, fastest first; the last one needs no check."""
+        return precisions(self.device, self.loaded.module)
+
+    def prepared(self, size: tuple[int, int]) -> Prepared:
+        """The model as it is run on images of `size`: made when it first runs, since a stored run needs none."""
+        if self._prepared is None:
+            self._prepared = prepare(self.loaded.pixel_model, size, keep=self._kept)
+        if self._prepared.precision != self.precision:
+            self._prepared = self._prepared.at(self.precision)
+        return self._prepared
 
     def look(self, pixels: Tensor, labels: Tensor, asks: Sequence[MapAsk], ids: Sequence[str]) -> Look:
         """Logits and attributions of images [n, 3, H, W], in padded passes of `batch` images.
@@ -112,8 +137,10 @@ class RunningModel:
         ids = (*ids, *ids[-1:] * (rows - len(ids)))
         known = padded(labels, rows)
         batch = Batch(padded(pixels, rows), ids, self.seed, lambda logits, to: self._selector(to, logits, known))
+        size = (pixels.shape[2], pixels.shape[3])
         try:
-            found = explain(self.pixel_model, batch, works)
+            with precision_context(self.precision):
+                found = explain(self.prepared(size).model, batch, self._watching(works, size))
         except torch.cuda.OutOfMemoryError as error:
             if rows == 1:
                 raise ModelError(
@@ -158,7 +185,7 @@ class RunningModel:
                 failed[ask] = what_went_wrong(error)
         return works, failed
 
-    def _layer(self, ask: MapAsk, size: tuple[int, int]) -> Watched | None:
+    def _layer(self, ask: MapAsk, size: tuple[int, int]) -> SpatialLayer | None:
         """The layer that a method reads; a layer that cannot be had is looked for once."""
         if not registry.entry_of(ask.method).declares.spatial_layer:
             return None
@@ -173,12 +200,28 @@ class RunningModel:
             raise AttributionError(found)
         return found
 
-    def _found_layer(self, name: str | None, size: tuple[int, int]) -> Watched:
+    def _found_layer(self, name: str | None, size: tuple[int, int]) -> SpatialLayer:
+        """Found and proven on the user's own model, before anything is folded."""
         if name is not None:
-            return Watched(layer_named(self.pixel_model, name, size))
-        if self.layer is None:
-            self.layer = spatial_layer(self.pixel_model, size)
-        return Watched(layer_named(self.pixel_model, self.layer.name), self.layer)
+            found = resolve_layer(self.loaded.pixel_model, name, size)
+        elif self.layer is not None:
+            found = self.layer
+        else:
+            found = self.layer = spatial_layer(self.loaded.pixel_model, size)
+        if self._prepared is not None and found.name in self._prepared.changed:
+            self._prepared = None  # made again, with this layer's own values
+        self._kept.add(found.name)
+        return found
+
+    def _watching(self, works: Sequence[Work], size: tuple[int, int]) -> list[Work]:
+        """The works with the modules of the prepared model that they read."""
+        model = self.prepared(size).model
+        return [
+            work
+            if work.spatial is None
+            else replace(work, layer=Watched(module_named(model, work.spatial.name), work.spatial))
+            for work in works
+        ]
 
     def _check_target(self, target: str | int) -> None:
         if target == "margin" and self.loaded.outputs < 2:
