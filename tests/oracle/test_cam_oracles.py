@@ -154,7 +154,7 @@ class HalfPixel(nn.Module):
 
 
 def test_scorecam(question: Question, coarse: list[np.ndarray[Any, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The score is a hundred times the logit, so that the weights differ; of 16 channels, for time."""
+    """The score is a hundred times the logit, so that the weights differ; of 6 channels, for time."""
     assert question.layer is not None
     narrow = Narrow(question.model, question.layer)
     asked = Question(narrow, question.pixels, question.selector, question.explained, narrow.few)
@@ -164,7 +164,7 @@ def test_scorecam(question: Question, coarse: list[np.ndarray[Any, Any]], monkey
 
 
 class Narrow(nn.Module):
-    """The first 16 channels of the layer as a layer of its own, behind which the model goes on as before."""
+    """The first 6 channels of the layer as a layer of its own, behind which the model goes on as before."""
 
     def __init__(self, module: nn.Module, layer: nn.Module) -> None:
         super().__init__()
@@ -174,7 +174,7 @@ class Narrow(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         handle = self.layer[0].register_forward_hook(
-            lambda _, __, output: torch.cat([self.few(output[:, :16]), output[:, 16:]], 1)
+            lambda _, __, output: torch.cat([self.few(output[:, :6]), output[:, 6:]], 1)
         )
         try:
             return self.module(x) * 100  # type: ignore[no-any-return]
