@@ -30,6 +30,7 @@ from .scenes import Stage
 from .settings import Settings
 from .store.file_digests import FileDigests
 from .store.store import Store
+from .tuning import micro_batch
 
 
 def measure(group: Group, settings: Settings, progress: Progress, store: Store | None = None) -> Measured:
@@ -133,7 +134,7 @@ def _open_models(
     stack: contextlib.ExitStack,
 ) -> dict[str, RunningModel]:
     models: dict[str, RunningModel] = {}
-    device, batch = settings.resolved_device(), settings.resolved_micro_batch()
+    device = settings.resolved_device()
     for key, ask in group.models.items():
         try:
             loaded = open_model(
@@ -149,7 +150,8 @@ def _open_models(
                 outputs=loaded.outputs,
                 mapping=group.labels,
             )
-            stack.enter_context(borrowed(loaded, device))
+            model = stack.enter_context(borrowed(loaded, device))
+            batch = micro_batch(model, loaded.input_size, device, settings.micro_batch)
         except Exception as error:  # whatever a third party's source raises: the other models go on
             failures[f"model:{key}"] = what_went_wrong(error)
             continue
