@@ -14,7 +14,7 @@ from ..language.spec import Method, within
 from .base import Cost, Declares, Maps, Question, attribution
 from .baselines import BASELINES as BASELINES
 from .baselines import baseline_images, named
-from .passes import scores, shared
+from .passes import gradients, scores
 from .points import gradients_at, rows_of
 from .quadrature import PANELS, gauss_legendre, new_nodes, simpson
 from .validity import COMPLETENESS_LIMIT
@@ -118,6 +118,13 @@ def _between(start: Tensor, end: Tensor, part: float, rows: slice | list[int]) -
     return start[rows] + part * (end[rows] - start[rows])
 
 
+def _at_image(question: Question) -> Tensor:
+    """[B, 3, H, W], the gradient at the image: the engine's, else from own passes of the usual size."""
+    if "input_gradient" in question.tensors:
+        return question.tensors["input_gradient"].detach()
+    return gradients(question, question.pixels.detach(), question.selector)[1]
+
+
 class _Refined:
     """The nested rule, level by level, for the images that still need it.
 
@@ -132,7 +139,7 @@ class _Refined:
         self.older, self.newer = torch.zeros_like(self.pixels), torch.zeros_like(self.pixels)
         self.at_baseline = torch.zeros(count, dtype=torch.float64, device=self.pixels.device)
         away = self.pixels - sum(starts[1:], starts[0]) / len(starts)
-        self.end = shared(question, "input_gradient")["input_gradient"].detach() * away
+        self.end = _at_image(question) * away
         self.values = torch.zeros_like(self.pixels[:, 0])
         self.error = torch.full_like(self.at_baseline, torch.inf)
         self.steps = torch.zeros(count, dtype=torch.long, device=self.pixels.device)
