@@ -188,7 +188,7 @@ def _writes(name: str) -> bool:
 def _place_of_inplace(function: Callable[..., Any]) -> int | None:
     if not inspect.isfunction(function):
         return None
-    names = list(inspect.signature(function).parameters)
+    names = list(inspect.signature(function, follow_wrapped=False).parameters)
     return names.index("inplace") if "inplace" in names else None
 
 
