@@ -5,10 +5,13 @@ from .acceleration import Fidelity, Prepared, fidelity, precision_context, preci
 from .base import model_source
 from .black_box import black_box
 from .borrow import borrowed
+from .exported_source import exported_model, torchscript_model
+from .hugging_face_source import hugging_face_model
 from .layers import layer_named, module_named, resolve_layer, spatial_layer
 from .loaded import LoadedModel, PixelModel
 from .onnx_source import onnx_model
 from .opening import open_model, runs_code
+from .timm_source import timm_model
 from .torchvision_source import torchvision_model
 
 __all__ = [
@@ -19,7 +22,9 @@ __all__ = [
     "SpatialLayer",
     "black_box",
     "borrowed",
+    "exported_model",
     "fidelity",
+    "hugging_face_model",
     "layer_named",
     "model_source",
     "module_named",
@@ -31,5 +36,7 @@ __all__ = [
     "resolve_layer",
     "runs_code",
     "spatial_layer",
+    "timm_model",
+    "torchscript_model",
     "torchvision_model",
 ]

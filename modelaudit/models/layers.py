@@ -88,9 +88,20 @@ def layer_named(model: LoadedModel | nn.Module, name: str, input_size: tuple[int
 def _parts(model: LoadedModel | nn.Module) -> tuple[nn.Module, Run]:
     """The user's module, whose names are meant, and what maps pixel values to logits."""
     pixel_model = model.pixel_model if isinstance(model, LoadedModel) else model
+    _require_visible(pixel_model)
     if isinstance(pixel_model, PixelModel):
         return pixel_model.module, pixel_model
     return pixel_model, lambda pixels: unwrapped(pixel_model(pixels.to(device_of(pixel_model))))
+
+
+def _require_visible(model: nn.Module) -> None:
+    module = model.module if isinstance(model, PixelModel) else model
+    scripted = "a TorchScript module" if isinstance(module, torch.jit.ScriptModule) else ""
+    if hidden := getattr(module, "hidden_layers", scripted):
+        raise AttributionError(
+            f"{type(module).__name__} is {hidden}: nothing says what its layers give; take a method that needs none, "
+            "e.g. integrated_gradients or occlusion, or audit the module that it was made from"
+        )
 
 
 @contextmanager

@@ -62,6 +62,8 @@ class LoadedModel:
         fingerprint: sha256 over parameters, buffers, architecture and preprocessing.
         probe_digest: sha256 over the output on a fixed probe, coarse enough to survive another thread count.
         notes: assumptions that belong into the record.
+        differentiable: whether a gradient leads from its logits back to the pixels; where it does not, only methods
+            that see scores alone can explain it.
     """
 
     ref: str
@@ -75,6 +77,7 @@ class LoadedModel:
     fingerprint: str
     probe_digest: str
     notes: tuple[str, ...] = ()
+    differentiable: bool = True
 
     @cached_property
     def pixel_model(self) -> PixelModel:

@@ -22,6 +22,8 @@ from .loaded import LoadedModel, PixelModel
 _WAY_OUT = (
     "Audit(preprocessing=Preprocessing(resize=256, crop=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)))"
 )
+#: a file's ending, and the scheme that reads it
+_PROGRAMS = {".onnx": "onnx", ".ts": "torchscript", ".torchscript": "torchscript", ".pt2": "export"}
 #: tried in this order where the preprocessing leaves the size open; most models take the first
 _OPEN_SIZES = (224, 64, 32, 28, 96, 128, 256, 299, 384, 512)
 
@@ -40,9 +42,10 @@ def open_model(
         root: relative paths start here.
         preprocessing: instead of what the source brings.
         classes: the class names by index, instead of what the source brings.
-        allow_code: whether a text may name a Python factory.
+        allow_code: whether a text may name a Python factory, or a saved program.
 
-    One forward pass of one fixed image tells the number of logits. A module that was given is left as it was.
+    One forward pass of one fixed image tells the number of logits, and a backward pass whether gradients lead through.
+    A module that was given is left as it was.
 
     Raises:
         ModelError: it cannot be built, or is none that can be audited; the message names the way out.
@@ -50,7 +53,10 @@ def open_model(
     with torch.inference_mode(False):
         text, built = _built(ref, root, allow_code)
     if preprocessing is None and built.preprocessing is None:
-        raise ModelError(f"{text}: nothing says how its input is prepared; give {_WAY_OUT} with its own numbers")
+        known = [note.partition(": ")[2] for note in built.notes if note.startswith("preprocessing:")]
+        raise ModelError(
+            f"{text}: {(known or ['nothing says how its input is prepared'])[0]}; give {_WAY_OUT} with its own numbers"
+        )
     module, compiled = _eager(built.module)
     if any(parameter.is_inference() for parameter in module.parameters()):
         raise ModelError(
@@ -58,7 +64,7 @@ def open_model(
         )
     wanted = preprocessing or built.preprocessing
     assert wanted is not None
-    size, logits = _probed(text, module, wanted)
+    size, logits, differentiable = _probed(text, module, wanted)
     names = classes if classes is not None else built.classes
     return LoadedModel(
         ref=text,
@@ -76,12 +82,16 @@ def open_model(
             *compiled,
             *_looks_like_probabilities(logits),
         ),
+        differentiable=differentiable,
     )
 
 
 def runs_code(ref: Any) -> bool:
-    """Whether a reference is a text that names a Python factory: what `allow_code` is about."""
-    return isinstance(ref, str | Path) and not parse_reference(str(ref)).scheme
+    """Whether a reference is a text that names a Python factory or a saved program: what `allow_code` is about."""
+    if not isinstance(ref, str | Path):
+        return False
+    scheme = parse_reference(str(ref)).scheme
+    return not scheme or (scheme in registry.names("model") and registry.find("model", scheme).declares is True)
 
 
 def _built(ref: Any, root: Path, allow_code: bool) -> tuple[str, BuiltModel]:
@@ -102,7 +112,13 @@ def _built(ref: Any, root: Path, allow_code: bool) -> tuple[str, BuiltModel]:
 
 def _from_text(reference: Reference, root: Path, allow_code: bool) -> BuiltModel:
     if reference.scheme:
-        built: BuiltModel = registry.find("model", reference.scheme).function(reference, root)
+        entry = registry.find("model", reference.scheme)
+        if entry.declares is True and not allow_code:
+            raise ModelError(
+                f"{reference.text!r}: loading such a file can run code in it; allow it with --audit-allow-code, or "
+                "name it in Python"
+            )
+        built: BuiltModel = entry.function(reference, root)
         return built
     file, colon, factory = reference.body.rpartition(":")
     if colon and file.endswith(".py") and factory:
@@ -111,10 +127,14 @@ def _from_text(reference: Reference, root: Path, allow_code: bool) -> BuiltModel
         return run_factory(reference.text, root)
     if reference.body.endswith(".py"):
         raise ModelError(f"{reference.text!r}: name the factory in it, {reference.text}:build")
+    program = next((scheme for suffix, scheme in _PROGRAMS.items() if reference.body.endswith(suffix)), None)
+    if program is not None:
+        raise ModelError(f"{reference.text!r}: say what the file is; write {program}:{reference.text}")
     if reference.body.endswith(SUFFIXES):
         raise ModelError(
             f"{reference.text!r}: a checkpoint holds weights and no architecture; write "
-            f"torchvision:<name>?checkpoint={reference.text}, or a factory that loads it: models/net.py:build"
+            f"torchvision:<name>?checkpoint={reference.text} (or timm:), or a factory that loads it: "
+            "models/net.py:build"
         )
     schemes = ", ".join(f"{name}:…" for name in registry.names("model"))
     raise ModelError(f"{reference.text!r} is no model reference; write {schemes} or path/file.py:factory")
@@ -128,15 +148,16 @@ def _eager(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
     return module, ()
 
 
-def _probed(text: str, module: nn.Module, preprocessing: Preprocessing) -> tuple[tuple[int, int], Tensor]:
-    """The size of the probe and the logits [1, C] on it, computed on the CPU."""
+def _probed(text: str, module: nn.Module, preprocessing: Preprocessing) -> tuple[tuple[int, int], Tensor, bool]:
+    """The size of the probe, the logits [1, C] on it, and whether they have a gradient there, computed on the CPU."""
     sizes = [fixed] if (fixed := _fixed_size(preprocessing)) else [(side, side) for side in _OPEN_SIZES]
     failures: list[Exception] = []
-    with borrowed_module(module, "cpu"), torch.inference_mode(False), torch.no_grad():
+    with borrowed_module(module, "cpu"), torch.inference_mode(False):
         model = PixelModel(module, preprocessing)
         for size in sizes:
             try:
-                return size, _checked_logits(text, model(probe_pixels(size)))
+                logits, differentiable = _answer(model, probe_pixels(size))
+                return size, _checked_logits(text, logits), differentiable
             except ModelError:
                 raise
             except Exception as error:  # whatever the user's forward raises
@@ -146,6 +167,22 @@ def _probed(text: str, module: nn.Module, preprocessing: Preprocessing) -> tuple
         f"{text}: the forward pass of one RGB image of {tried} raised {type(failures[0]).__name__}: {failures[0]}; "
         "say the size it takes with Preprocessing(resize=..., crop=...)"
     ) from failures[0]
+
+
+def _answer(model: nn.Module, pixels: Tensor) -> tuple[Tensor, bool]:
+    """The logits, and whether a gradient leads from them to the pixels. What runs outside torch refuses tensors that
+    want one, and is asked again without."""
+    pixels = pixels.requires_grad_()
+    try:
+        with torch.enable_grad():
+            logits = model(pixels)
+            found = None
+            if logits.requires_grad:
+                (found,) = torch.autograd.grad(logits.sum(), pixels, allow_unused=True)
+    except RuntimeError:
+        with torch.no_grad():
+            return model(pixels.detach()), False
+    return logits.detach(), found is not None
 
 
 def _fixed_size(preprocessing: Preprocessing) -> tuple[int, int] | None:

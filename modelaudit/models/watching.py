@@ -65,7 +65,7 @@ class Trace:
         self._known: dict[tuple[Any, ...], Value] = {}
         with torch.enable_grad(), ExitStack() as stack:
             for name, part in module.named_modules():
-                if name:
+                if name and not isinstance(part, torch.jit.ScriptModule):  # it takes no hooks
                     stack.enter_context(_hooked(part, self._before(name, part), self._after(name, part)))
             pixels = probe_pixels(size, PROBES).to(device_of(module)).requires_grad_()
             self.logits = run(pixels.clone())

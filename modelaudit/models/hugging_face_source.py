@@ -1,0 +1,184 @@
+"""``hf:<folder>`` and ``hf:<hub id>@<revision>``: Hugging Face image classifiers, the optional extra ``hf``."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as transforms
+
+from ..language.errors import ModelError
+from ..language.reference import Reference
+from ..language.sample import BuiltModel, Preprocessing
+from .base import model_source
+
+_INTERPOLATIONS = {0: "nearest", 2: "bilinear", 3: "bicubic"}
+_UNNAMED = re.compile(r"LABEL_\d+")
+#: a processor resizes to whole numbers of 0 to 255 by another backend; in these units two such images differ by this
+_LEVELS = 2.0
+_CONFIGURATIONS = ("preprocessor_config.json", "processor_config.json")
+
+
+@model_source("hf")
+def hugging_face_model(reference: Reference, root: Path) -> BuiltModel:
+    """An image classifier as ``save_pretrained`` writes it: safetensors alone, and no code from the folder.
+
+    Its image processor becomes a `Preprocessing`, if both do the same to two pictures; else the user must give one.
+
+    Raises:
+        ModelError: transformers is not installed, nothing of that name, or weights that do not fill the model or are
+            no safetensors.
+    """
+    reference.only((), ModelError)
+    library = _transformers(reference)
+    name, _, revision = reference.body.partition("@")
+    folder = root / name
+    options: dict[str, Any] = {"trust_remote_code": False}
+    if folder.is_dir():
+        place = str(folder)
+        options["local_files_only"] = True
+    elif name.count("/") <= 1 and not Path(name).is_absolute() and not name.startswith("."):
+        place = name
+        options.update({"revision": revision} if revision else {})
+    else:
+        raise ModelError(f"{reference.text!r}: no folder {folder}; relative paths start at pytest's rootdir")
+    module = _module(library, reference, place, options)
+    preprocessing, notes = _preprocessing(library, reference, place, options)
+    return BuiltModel(module, preprocessing, _classes(module.config), notes)
+
+
+def _transformers(reference: Reference) -> Any:
+    try:
+        return importlib.import_module("transformers")
+    except ImportError as error:
+        raise ModelError(
+            f"{reference.text!r}: transformers cannot be imported ({error}); pip install 'pytest-modelaudit[hf]'"
+        ) from error
+
+
+def _module(library: Any, reference: Reference, place: str, options: Mapping[str, Any]) -> Any:
+    try:
+        module, loading = library.AutoModelForImageClassification.from_pretrained(
+            place, use_safetensors=True, output_loading_info=True, **options
+        )
+    except Exception as error:  # no network, no such name, no safetensors, another task, a configuration of other code
+        raise ModelError(
+            f"{reference.text!r}: {place} cannot be loaded as an image classifier from safetensors "
+            f"({type(error).__name__}: {_first(error)}); write hf:<folder> with what model.save_pretrained(folder) and "
+            "processor.save_pretrained(folder) wrote, or where there is a network hf:<owner>/<name>"
+        ) from error
+    lacking = sorted({*map(str, loading["missing_keys"]), *map(str, loading["mismatched_keys"])})
+    if lacking:
+        raise ModelError(
+            f"{reference.text!r}: its weights do not fill the model: {', '.join(lacking[:5])} would be random; take a "
+            "checkpoint that was trained as an image classifier"
+        )
+    return module
+
+
+def _preprocessing(
+    library: Any, reference: Reference, place: str, options: Mapping[str, Any]
+) -> tuple[Preprocessing | None, tuple[str, ...]]:
+    """What the processor does; None, and why, where that cannot be said, so that the user is asked."""
+    if Path(place).is_dir() and not any((Path(place) / name).is_file() for name in _CONFIGURATIONS):
+        return None, ("preprocessing: the folder has no image processor",)
+    try:
+        processor = library.AutoImageProcessor.from_pretrained(place, **options)
+    except Exception as error:  # another library's processor, a broken file
+        raise ModelError(
+            f"{reference.text!r}: its image processor cannot be loaded ({type(error).__name__}: {_first(error)})"
+        ) from error
+    found = preprocessing_of(processor)
+    if found is None:
+        kind = type(processor).__name__
+        return None, (f"preprocessing: its {kind} does what resize, centre crop and normalisation do not",)
+    return found, ()
+
+
+def preprocessing_of(processor: Any) -> Preprocessing | None:
+    """The resize, centre crop and normalisation that do to two pictures what the processor does to them, if any."""
+    pictures = [_picture(96, 128), _picture(150, 110)]
+    wanted = [processor(images=picture, return_tensors="pt")["pixel_values"] for picture in pictures]
+    for candidate in _candidates(processor.to_dict()):
+        made = [_prepared(picture, candidate) for picture in pictures]
+        if all(_same(one, other, candidate) for one, other in zip(made, wanted, strict=True)):
+            return candidate
+    return None
+
+
+def _candidates(settings: Mapping[str, Any]) -> Iterator[Preprocessing]:
+    """The ways in which processors read their settings."""
+    normalised = settings.get("do_normalize", "image_mean" in settings)
+    mean = tuple(settings["image_mean"]) if normalised else (0.0, 0.0, 0.0)
+    std = tuple(settings["image_std"]) if normalised else (1.0, 1.0, 1.0)
+    interpolation: Any = _INTERPOLATIONS.get(int(settings.get("resample", 2)), "bilinear")
+    crop = _side(settings.get("crop_size")) if settings.get("do_center_crop") else None
+    size = _side(settings.get("size")) if settings.get("do_resize", True) else None
+    sizes: list[tuple[int | tuple[int, int] | None, int | tuple[int, int] | None]] = [(size, crop)]
+    if isinstance(size, int):
+        share = settings.get("crop_pct")
+        sizes += [(int(size / share), crop or size), (int(size / share), (size, size))] if share else []
+        sizes += [((size, size), crop), (int(256 / 224 * size), crop)]
+    for resize, cut in sizes:
+        yield Preprocessing(resize=resize, crop=cut, mean=mean, std=std, interpolation=interpolation)
+
+
+def _side(size: Any) -> int | tuple[int, int] | None:
+    if isinstance(size, Mapping):
+        if size.get("height") and size.get("width"):
+            return int(size["height"]), int(size["width"])
+        size = size.get("shortest_edge")
+    return int(size) if size else None
+
+
+def _picture(height: int, width: int) -> Image.Image:
+    """Colours that change from place to place, coarse and fine."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
+    waves = [np.sin(rows / scale + shift) * np.cos(columns / (scale + 2)) for scale, shift in ((5, 0), (9, 1), (3, 2))]
+    return Image.fromarray(np.uint8(127.5 + 127 * np.stack(waves, -1)))
+
+
+def _prepared(picture: Any, preprocessing: Preprocessing) -> Tensor:
+    if preprocessing.resize is not None:
+        size = [preprocessing.resize] if isinstance(preprocessing.resize, int) else list(preprocessing.resize)
+        picture = transforms.resize(picture, size, InterpolationMode(preprocessing.interpolation))
+    if preprocessing.crop is not None:
+        size = [preprocessing.crop] * 2 if isinstance(preprocessing.crop, int) else list(preprocessing.crop)
+        picture = transforms.center_crop(picture, size)
+    pixels = transforms.convert_image_dtype(transforms.pil_to_tensor(picture), torch.float32)
+    return transforms.normalize(pixels, list(preprocessing.mean), list(preprocessing.std))[None]
+
+
+def _same(made: Tensor, wanted: Tensor, preprocessing: Preprocessing) -> bool:
+    """Up to one pixel: where a crop cannot be in the middle, processors and torchvision round to other sides."""
+    if made.shape != wanted.shape:
+        return False
+    scale = torch.tensor(preprocessing.std).view(1, 3, 1, 1) * 255
+    height, width = made.shape[2:]
+    inside = made[:, :, 1 : height - 1, 1 : width - 1]
+    for down, right in product((1, 0, 2), repeat=2):
+        levels = (inside - wanted[:, :, down : height - 2 + down, right : width - 2 + right].float()).abs() * scale
+        if float(levels.mean()) < _LEVELS / 4 and float(levels.quantile(0.99)) < _LEVELS:
+            return True
+    return False
+
+
+def _classes(config: Any) -> tuple[str, ...] | None:
+    """Names by index; None where they are the ones that transformers makes up."""
+    names = {int(index): str(name) for index, name in (config.id2label or {}).items()}
+    if sorted(names) != list(range(len(names))) or all(_UNNAMED.fullmatch(name) for name in names.values()):
+        return None
+    return tuple(names[index] for index in range(len(names)))
+
+
+def _first(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
