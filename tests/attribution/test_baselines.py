@@ -53,7 +53,9 @@ def test_noise_is_uniform_and_belongs_to_the_sample_the_method_and_the_slot() ->
     images = pixels(2, (64, 64))
     found = baseline_images("noise", asked(images, "a", "b"), "method")
     assert float(found.min()) >= 0 and float(found.max()) <= 1
-    assert float(found.mean()) == pytest.approx(0.5, abs=0.01) and float(found.var()) == pytest.approx(1 / 12, abs=0.003)
+    assert float(found.mean()) == pytest.approx(0.5, abs=0.01) and float(found.var()) == pytest.approx(
+        1 / 12, abs=0.003
+    )
     swapped = baseline_images("noise", asked(images, "b", "a"), "method")
     assert torch.equal(swapped[[1, 0]], found) and not torch.equal(found[0], found[1])
     for other in (

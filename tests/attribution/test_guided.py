@@ -208,7 +208,9 @@ def test_nothing_is_left_behind(method: Method) -> None:
     before = explain(saliency(), question)
     explain(method, question)
     assert torch.equal(explain(saliency(), question), before)
-    assert not any(part._forward_hooks or part._backward_hooks or part._forward_pre_hooks for part in question.model.modules())
+    assert not any(
+        part._forward_hooks or part._backward_hooks or part._forward_pre_hooks for part in question.model.modules()
+    )
     assert not any(parameter.requires_grad for parameter in question.model.parameters())
     with pytest.raises(RuntimeError, match="half-way"):
         explain(method, Question(Failing(), **tensors(question), layer=question.layer))

@@ -274,9 +274,7 @@ def test_the_size_of_a_pass_changes_nothing_beyond_rounding(method: integrated_g
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-def test_the_callers_gradient_mode_does_not_matter(
-    method: integrated_gradients, context: type[torch.no_grad]
-) -> None:
+def test_the_callers_gradient_mode_does_not_matter(method: integrated_gradients, context: type[torch.no_grad]) -> None:
     question = asked(relu_net(), 3)
     expected = integrated_gradients_maps(method, question)
     with context():
@@ -292,7 +290,9 @@ def test_what_was_asked_is_left_as_it_was(method: integrated_gradients) -> None:
     question = replace(question, tensors=tensors)
     copies = [tensor.clone() for tensor in (question.pixels, question.selector, question.explained, *tensors.values())]
     integrated_gradients_maps(method, question)
-    for tensor, copy in zip((question.pixels, question.selector, question.explained, *tensors.values()), copies, strict=True):
+    for tensor, copy in zip(
+        (question.pixels, question.selector, question.explained, *tensors.values()), copies, strict=True
+    ):
         assert torch.equal(tensor, copy) and not tensor.requires_grad
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -48,7 +49,9 @@ def test_every_level_keeps_all_nodes_of_the_one_before_and_meets_none_twice(leve
 
 def test_every_level_doubles_the_work() -> None:
     assert [len(new_nodes(level)) for level in LEVELS] == [8, *PANELS[:-1]]
-    assert all(node.old == (level == 0 and index % 2 == 0) for level in LEVELS for index, node in enumerate(new_nodes(level)))
+    assert all(
+        node.old == (level == 0 and index % 2 == 0) for level in LEVELS for index, node in enumerate(new_nodes(level))
+    )
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -65,7 +68,7 @@ def test_smooth_integrands_converge() -> None:
     truth = scipy.integrate.quad(wave, 0, 1, epsabs=1e-13)[0]
     errors = [abs(nested(level, wave) - truth) for level in LEVELS]
     assert errors[0] < 0.01 and errors[-1] < 1e-7
-    assert all(later < earlier / 3 for earlier, later in zip(errors, errors[1:], strict=False))
+    assert all(later < earlier / 3 for earlier, later in itertools.pairwise(errors))
 
 
 def test_what_varies_near_the_start_is_seen_with_fewer_nodes_than_evenly_spaced_ones_need() -> None:
