@@ -32,8 +32,7 @@ class DeepLift(Method):
     their own that are exact as well, so that the sum over the image is f(x) - f(b) up to rounding. Each map's
     completeness error says how far it is off. Operations without such a rule are refused by name.
 
-    On networks of convolutions, dense layers, functions of one value and max pooling whose windows do not overlap,
-    this is captum's DeepLift.
+    On networks of convolutions, dense layers, mean pooling and functions of one value this is captum's DeepLift.
 
     Args:
         baseline: "black" (0), "white" (1), "mean" (the mean colour of ImageNet, (123, 116, 103) / 255), "blur" (the
