@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "evidence": {"engine", "contexts", "statistics", "language"},
     "report": {"evidence", "language"},
     "pytest_plugin": {"report", "evidence", "engine", "language"},
-    "cli": {"report", "evidence", "demo", "language"},
+    "cli": {"report", "evidence", "engine", "demo", "language"},
 }
 
 

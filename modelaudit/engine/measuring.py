@@ -292,17 +292,33 @@ class Measuring:
         seen: dict[Place, list[_Found]] = {}
         self._originals.clear()
         for ask in self.passes:
-            pictures = wanted.get(place_of(ask), set())
+            pictures, chosen = wanted.get(place_of(ask), set()), tuple(sorted(rows.get(place_of(ask), ())))
             maps = {picture.map for picture in pictures if picture.map is not None}
             columns = {column.map: column for column in ask.columns if column.map in maps}
-            if pictures:
-                chosen = replace(ask, columns=tuple(columns.values()))
-                seen[place_of(ask)] = [self._read(chosen, chunk, tuple(sorted(rows[place_of(ask)])))]
+            if maps or (pictures and not self._draw_plain(ask, pictures, chunk, chosen)):
+                seen[place_of(ask)] = [self._read(replace(ask, columns=tuple(columns.values())), chunk, chosen)]
         for at, picture in missing:
             if at in here and (at, picture) not in self.album:
                 frame = self._frame(picture, chunk, here[at], seen)
                 if frame is not None:
                     self.album.add(at, picture, frame)
+
+    def _draw_plain(self, ask: PassAsk, pictures: set[PictureAsk], chunk: Chunk, rows: tuple[int, ...]) -> bool:
+        """Draw pictures without maps from stored logits; whether that was possible."""
+        part, preprocessing = chunk.part(rows), self.models[ask.model].loaded.preprocessing
+        stored = self.recall.logits(ask, part.samples)
+        if any(logits is None for logits in stored):
+            return False
+        for picture in pictures:
+            original = picture.kind == "original"
+            pixels = (
+                self.stage.scene(part, preprocessing).pixels
+                if original
+                else self.stage.show(part, ask.context, preprocessing).pixels
+            )
+            for row, at in enumerate(part.positions):
+                self.album.add(at, picture, frame_of(pixels[row], stored[row]))
+        return True
 
     def _give_up(self, ask: PassAsk, failed: Mapping[str, str]) -> None:
         """Ask no more for columns that cannot be computed; the rest of the pass goes on."""

@@ -22,7 +22,19 @@ from ...language.sample import Preprocessing
 from ...language.spec import Composed, Context, MeasureSpec, Spec, long_text
 from .store import SAMPLE_BYTES, Key
 
-_LIBRARIES = ("torch", "torchvision", "captum", "numpy", "scipy", "pillow", "pycocotools", "timm", "transformers")
+_LIBRARIES = (
+    "torch",
+    "torchvision",
+    "captum",
+    "numpy",
+    "scipy",
+    "pillow",
+    "pycocotools",
+    "scikit-image",
+    "timm",
+    "transformers",
+    "onnxruntime",
+)
 _PACKAGE = Path(__file__).resolve().parents[2]
 #: the rooms whose code has a part in a value
 _ROOMS = ("language", "data", "demo", "models", "contexts", "attribution", "measures", "engine")

@@ -1,0 +1,184 @@
+"""Looking after a store: what is in it, and what may go."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...language.errors import ResultsError
+from .database import connect, sound
+from .location import FILE, FOLDER
+from .store import today
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_BUSY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Values of one (model, context, data) and when they were used; days since 1970."""
+
+    model: str
+    context: str
+    data: str
+    images: int
+    values: int
+    created: int
+    used: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a store holds: its size in bytes, and holdings in the order of their last use."""
+
+    file: Path
+    size: int
+    holdings: tuple[Holding, ...]
+    values: int
+    pictures: int
+    files: int
+
+
+def contents_of(folder: Path) -> Contents:
+    """What the store in `folder` holds.
+
+    Raises:
+        ResultsError: there is none, or it cannot be read.
+    """
+    with _opened(folder) as connection:
+        holdings = connection.execute(
+            "SELECT model, context, data, "
+            "SUM(CASE kind WHEN 'shown' THEN (SELECT COUNT(*) FROM cells WHERE cells.key = keys.id) ELSE 0 END), "
+            "SUM(CASE kind WHEN 'values' THEN (SELECT COUNT(*) FROM cells WHERE cells.key = keys.id) ELSE 0 END), "
+            "MIN(created), MAX(used) FROM keys WHERE model <> '' GROUP BY model, context, data "
+            "ORDER BY MAX(used) DESC, model, context, data"
+        )
+        return Contents(
+            folder / FILE,
+            _size(folder),
+            tuple(Holding(*row) for row in holdings.fetchall()),
+            _count(connection, "cells JOIN keys ON keys.id = cells.key WHERE kind = 'values'"),
+            _count(connection, "blobs JOIN keys ON keys.id = blobs.key WHERE kind = 'pictures'"),
+            _count(connection, "files"),
+        )
+
+
+def prune(folder: Path, *, older_than: int | None = None, keep_size: int | None = None) -> tuple[int, int]:
+    """Remove what was not used for more than `older_than` days, then what was used longest ago until the file has at
+    most `keep_size` bytes; its size before and after.
+
+    Raises:
+        ResultsError: there is no store, or another process is using it.
+    """
+    before = _size(folder)
+    with _opened(folder) as connection:
+        if older_than is not None:
+            _remove(connection, today() - older_than)
+        days = [day for (day,) in connection.execute("SELECT DISTINCT used FROM keys UNION SELECT used FROM files")]
+        for day in sorted(days):
+            if keep_size is None or _live(connection) <= keep_size:
+                break
+            _remove(connection, day + 1)
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return before, _size(folder)
+
+
+def clear(folder: Path) -> int:
+    """Remove the store and what damaged ones left behind; the bytes that were freed.
+
+    Raises:
+        ResultsError: there is none, or it cannot be removed.
+    """
+    files = [path for path in folder.glob("store.*sqlite*") if path.is_file()]
+    if not files:
+        raise ResultsError(f"{folder} holds no store; name its folder by --store")
+    freed = sum(path.stat().st_size for path in files)
+    try:
+        for path in files:
+            path.unlink()
+        (folder / ".gitignore").unlink(missing_ok=True)
+    except OSError as error:
+        raise ResultsError(f"{error.filename}: cannot be removed ({error.strerror}); is an audit running?") from error
+    with contextlib.suppress(OSError):  # something of the user's own may lie there
+        folder.rmdir()
+    return freed
+
+
+def located(folder: Path | None) -> Path:
+    """The store's folder: the one given, or the nearest ``.modelaudit`` from here upwards."""
+    if folder is not None:
+        return folder
+    here = Path.cwd()
+    found = (parent / FOLDER for parent in (here, *here.parents))
+    return next((one for one in found if (one / FILE).exists()), here / FOLDER)
+
+
+def bytes_of(text: str) -> int:
+    """``500M`` or ``1.5G`` (powers of 1024) as bytes.
+
+    Raises:
+        ResultsError: it is no size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise ResultsError(f"--keep-size {text}: is no size; write e.g. 500M or 1G")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def days_of(text: str) -> int:
+    """``30d``, ``4w`` or a plain number of days.
+
+    Raises:
+        ResultsError: it is no time.
+    """
+    match = re.fullmatch(r"(\d+)\s*([dw]?)", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise ResultsError(f"--older-than {text}: is no time; write e.g. 30d or 4w")
+    return int(match[1]) * (7 if match[2].lower() == "w" else 1)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
+    file = folder / FILE
+    if not file.exists():
+        raise ResultsError(f"{folder} holds no store; name its folder by --store (pytest keeps it in {FOLDER})")
+    try:
+        with contextlib.closing(connect(file, timeout=_BUSY_SECONDS)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        way_out = "is an audit running?" if sound(file) else "it is damaged: modelaudit store clear"
+        raise ResultsError(f"{file}: {error}; {way_out}") from error
+
+
+def _remove(connection: sqlite3.Connection, before: int) -> None:
+    """Everything whose last use lies before a day."""
+    connection.execute("BEGIN IMMEDIATE")
+    old = "(SELECT id FROM keys WHERE used < ?)"
+    connection.execute(f"DELETE FROM cells WHERE key IN {old}", (before,))
+    connection.execute(f"DELETE FROM blobs WHERE key IN {old}", (before,))
+    connection.execute("DELETE FROM keys WHERE used < ?", (before,))
+    connection.execute("DELETE FROM files WHERE used < ?", (before,))
+    connection.execute("COMMIT")
+
+
+def _live(connection: sqlite3.Connection) -> int:
+    """The bytes that a vacuum would leave."""
+    pages, free, size = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size
+
+
+def _count(connection: sqlite3.Connection, of: str) -> int:
+    return int(connection.execute(f"SELECT COUNT(*) FROM {of}").fetchone()[0])
+
+
+def _size(folder: Path) -> int:
+    parts = (Path(f"{folder / FILE}{ending}") for ending in ("", "-wal"))
+    return sum(part.stat().st_size for part in parts if part.exists())
