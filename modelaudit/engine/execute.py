@@ -200,9 +200,7 @@ def _model_facts(key: str, model: RunningModel, run: Measuring) -> ModelFacts:
         preprocessing=asdict(loaded.preprocessing),
         fingerprint=loaded.fingerprint,
         probe_digest=loaded.probe_digest,
-        layer=None
-        if layer is None
-        else LayerFacts(name=layer.name, channels=layer.channels, height=layer.height, width=layer.width),
+        layer=None if layer is None else LayerFacts.model_validate(asdict(layer)),
         notes=[*loaded.notes, *model.notes],
         indices=[model.indices[sample.label] for sample in run.samples],
         areas=[None if np.isnan(area) else area for area in run.rows.areas(key).tolist()],

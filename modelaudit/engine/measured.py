@@ -45,10 +45,15 @@ class SampleFacts(_Plain):
 
 
 class LayerFacts(_Plain):
+    """The spatial layer that maps were read off, as :class:`~modelaudit.language.spatial.SpatialLayer`."""
+
     name: str
     channels: int
     height: int
     width: int
+    layout: Literal["NCHW", "NHWC", "tokens"] = "NCHW"
+    prefix: int = 0
+    side: Literal["output", "input"] = "output"
 
 
 class ModelFacts(_Plain):
@@ -70,13 +75,17 @@ class ModelFacts(_Plain):
 
 
 class ColumnData(_Plain):
-    """Per-image values, None where `missing` has the reason by position."""
+    """Per-image values, None where `missing` has the reason by position.
+
+    ``steps``: how much work each image got, by position, where the method chooses that itself.
+    """
 
     model: str
     key: str
     scale: Literal["proportion", "mean"]
     values: list[float | None]
     missing: dict[int, Missing]
+    steps: dict[int, int] = {}
 
 
 class DataFacts(_Plain):

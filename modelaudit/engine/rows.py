@@ -62,6 +62,7 @@ class ColumnRows:
             scale=registry.entry_of(self.ask.spec).declares.scale,
             values=values,
             missing=dict(sorted(self.missing.items())),
+            steps=dict(sorted(self.steps.items())),
         )
 
 

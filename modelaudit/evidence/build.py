@@ -202,6 +202,7 @@ def _table_record(part: Measured) -> TableRecord:
                 scale=column.scale,
                 values=column.values,
                 missing={at: reason.value for at, reason in column.missing.items()},
+                steps=column.steps,
             )
             for column in part.columns
             if f"{column.model}|{column.key}" not in part.failures

@@ -163,10 +163,19 @@ class CaseRecord(_Part):
 
 
 class LayerRecord(_Part):
+    """The spatial layer that maps were read off.
+
+    ``layout`` is how its values lie in memory, ``prefix`` the tokens before the spatial ones, and ``side`` whether they
+    are the module's output or its input.
+    """
+
     name: str
     channels: int
     height: int
     width: int
+    layout: Literal["NCHW", "NHWC", "tokens"] = "NCHW"
+    prefix: int = 0
+    side: Literal["output", "input"] = "output"
 
 
 class ModelRecord(_Part):
@@ -215,13 +224,18 @@ class SampleRecord(_Part):
 
 
 class ColumnRecord(_Part):
-    """Per-image values in the order of the table's samples; null where `missing` gives the reason by position."""
+    """Per-image values in the order of the table's samples; null where `missing` gives the reason by position.
+
+    ``steps``: how much work each image got, by position, where the method chooses that itself (the steps of
+    ``integrated_gradients(steps="auto")``).
+    """
 
     measure: str
     model: str
     scale: Literal["proportion", "mean"]
     values: list[float | None]
     missing: dict[int, str] = {}
+    steps: dict[int, int] = {}
 
 
 class TableRecord(_Part):
@@ -231,7 +245,7 @@ class TableRecord(_Part):
 
 
 class PassesRecord(_Part):
-    """What the run cost, in images through the model (padding of the last micro-batch left out)."""
+    """What the run cost, in images decoded and images through the models (padding of micro-batches included)."""
 
     decoded: int
     forward: int
