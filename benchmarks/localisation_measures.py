@@ -1,6 +1,7 @@
 """Grad-CAM against pytorch-grad-cam, and the localisation measures against Quantus, on the same images and maps.
 
-Quantus's relevance mass accuracy on |A| is 1 - background share.
+pytorch-grad-cam goes backwards through all parameters, and fails on a frozen model. Quantus's relevance mass accuracy
+on |A| is 1 - background share.
 
     python benchmarks/localisation_measures.py --quick
 """
@@ -16,7 +17,7 @@ import pytorch_grad_cam
 import quantus
 import torch
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from side_by_side import MEAN, STD, Options, Rendered, built, drawn, machine, options, rendered, table
+from side_by_side import MEAN, STD, Options, Rendered, built, drawn, frozen, machine, options, rendered, table
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
@@ -71,18 +72,19 @@ def scaled(maps: Tensor) -> Tensor:
 def cams(name: str, given: Options) -> list[str]:
     """A row for Grad-CAM of one model."""
     clock, size = given.clock(), (given.side, given.side)
-    module = built(name).to(given.device).requires_grad_(False)
+    module = built(name).to(given.device)
     (scene,) = rendered(drawn(given.images, given.side), (original(),), given.side, given.device)
     plain = nn.Sequential(Normalize(MEAN, STD), module)
     pixel_model = PixelModel(module, Preprocessing(*size, MEAN, STD))
     layer = spatial_layer(pixel_model, size).name
-    prepared = prepare(pixel_model, size, keep=(layer,))
+    with frozen(module):
+        prepared = prepare(pixel_model, size)
     with pytorch_grad_cam.GradCAM(plain, [dict(module.named_modules())[layer]]) as cam:
         cam.batch_size = given.batch
         for _ in range(given.rounds):
             with clock.timed("theirs", given.images):
                 theirs = theirs_cam(cam, plain, scene.pixels, given.batch)
-            with clock.timed("ours", given.images), precision_context(prepared.precision):
+            with clock.timed("ours", given.images), frozen(module), precision_context(prepared.precision):
                 mine = our_cam(prepared, dict(prepared.model.module.named_modules())[layer], scene.pixels, given.batch)
     difference = float((scaled(mine).cpu() - theirs).abs().max())
     return [

@@ -165,6 +165,16 @@ def bare_pass(model: nn.Module, pixels: Tensor) -> None:
         torch.autograd.grad(model(leaf).amax(1).sum(), leaf)
 
 
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """No parameter wants a gradient inside, as the engine borrows a module."""
+    before = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    module.requires_grad_(False)
+    yield
+    for parameter, wanted in before:
+        parameter.requires_grad_(wanted)
+
+
 # ------------------------------------------------------------------------------------------------------------ the clock
 
 

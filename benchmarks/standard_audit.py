@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from side_by_side import (
     bare_pass,
     built,
     drawn,
+    frozen,
     machine,
     options,
     rendered,
@@ -144,16 +144,6 @@ def compared(name: str, given: Options) -> list[str]:
         f"{min(starts):.1f} s",
         f"{worst[key]:.1e} ({key})",
     ]
-
-
-@contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """No parameter wants a gradient inside, as the engine borrows a module."""
-    before = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
-    module.requires_grad_(False)
-    yield
-    for parameter, wanted in before:
-        parameter.requires_grad_(wanted)
 
 
 def bare(standard: Standard, scenes: list[Rendered], clock: Clock, given: Options) -> None:
