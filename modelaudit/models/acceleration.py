@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..language.sample import Preprocessing
 from .fingerprint import probe_pixels
-from .folding import Folded, folded
+from .folding import folded
 from .loaded import PixelModel, device_of
 
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -67,7 +67,7 @@ def prepare(
         size: (height, width) of the images.
         keep: names of modules in the user's model whose own output will be read.
     """
-    found = _folded(model, size, keep)
+    found = folded(model.module, _probe(model, size), keep=keep)
     notes = (found.note,) if found.note else ()
     if found.pairs:
         notes = (f"{len(found.pairs)} batch norms are folded into the layers before them (proven in float64)",)
@@ -206,25 +206,30 @@ class _FastModel(PixelModel):
         return torch.autocast(device, dtype=torch.bfloat16, cache_enabled=False)
 
 
-def _folded(model: PixelModel, size: tuple[int, int], keep: Collection[str]) -> Folded:
-    """Proven on small images where the model runs on them, else on its own size."""
+def _probe(model: PixelModel, size: tuple[int, int]) -> Tensor:
+    """Small images where the model takes them, else of its own size; normalised."""
     device = device_of(model.module)
-    found = Folded(model.module)
-    for height, width in _probe_sizes(size):
+    for height, width in _smaller(size):
         pixels = probe_pixels((height, width), 1).to(device)
-        probe = ((pixels - model.mean) / model.std).to(model._dtype)
-        found = folded(model.module, probe, keep=keep)
-        if not found.note:
-            break
-    return found
+        try:
+            with torch.inference_mode(False), torch.no_grad():
+                model(pixels)
+        except Exception:  # a model of one size; on that it is proven, and there every failure is told
+            continue
+        return _normalised(model, pixels)
+    return _normalised(model, probe_pixels(size, 1).to(device))
 
 
-def _probe_sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
+def _normalised(model: PixelModel, pixels: Tensor) -> Tensor:
+    mean, std = model.mean.to(pixels.device), model.std.to(pixels.device)
+    return ((pixels - mean) / std).to(model._dtype)
+
+
+def _smaller(size: tuple[int, int]) -> list[tuple[int, int]]:
     shorter = min(size)
-    smaller = [
+    return [
         (round(size[0] * side / shorter), round(size[1] * side / shorter)) for side in _PROBE_SIDES if side < shorter
     ]
-    return [*smaller, size]
 
 
 def _convolutional(module: nn.Module) -> bool:
