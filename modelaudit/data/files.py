@@ -19,7 +19,9 @@ def is_image(path: Path) -> bool:
 
 def relative_id(path: Path, base: Path) -> str:
     """The path below `base`, in NFC and with ``/``: the same on every system."""
-    return unicodedata.normalize("NFC", path.relative_to(base).as_posix())
+    text, start = os.fspath(path), f"{base}{os.sep}"
+    below = text[len(start) :] if text.startswith(start) else os.fspath(path.relative_to(base))
+    return unicodedata.normalize("NFC", below.replace(os.sep, "/"))
 
 
 def existing_folder(text: str, *bases: Path, what: str) -> Path:
@@ -41,14 +43,23 @@ def files_below(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: a link that leads out of the folder, or a part of it that cannot be read.
     """
-    inside = folder.resolve()
-    for parent, folders, names in os.walk(folder, onerror=_unreadable, followlinks=False):
-        folders[:] = sorted(name for name in folders if not _hidden(name))
-        files = sorted(name for name in names if not _hidden(name))
-        for path in (Path(parent, name) for name in [*folders, *files]):
-            if path.is_symlink():
-                confined(path, inside, path)
-        yield from (Path(parent, name) for name in files)
+    yield from _below(folder, folder.resolve())
+
+
+def _below(folder: Path, inside: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted((entry for entry in found if not _hidden(entry.name)), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"cannot list {error.filename}: {error.strerror}") from error
+    folders = [entry for entry in entries if entry.is_dir()]
+    files = [entry for entry in entries if not entry.is_dir()]
+    for entry in [*folders, *files]:
+        if entry.is_symlink():
+            confined(Path(entry.path), inside, entry.path)
+    yield from (Path(entry.path) for entry in files)
+    for entry in folders:
+        yield from _below(Path(entry.path), inside)
 
 
 def confined(path: Path, folder: Path, named: object) -> Path:
@@ -70,7 +81,3 @@ def confined(path: Path, folder: Path, named: object) -> Path:
 
 def _hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
-
-
-def _unreadable(error: OSError) -> None:
-    raise DataError(f"cannot list {error.filename}: {error.strerror}") from error

@@ -58,8 +58,9 @@ def _images(reference: Reference, folder: Path, masks: Path | None) -> tuple[dic
     """The images by id, and what was passed over."""
     images: dict[str, Path] = {}
     others: Counter[str] = Counter()
+    below = masks if masks is not None and masks != folder and masks.is_relative_to(folder) else None
     for path in files_below(folder):
-        if masks is not None and masks != folder and path.is_relative_to(masks):
+        if below is not None and path.is_relative_to(below):
             continue
         if not is_image(path):
             others[path.suffix.lower() or path.name] += 1

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from ..language import registry
 from ..language.errors import DataError
@@ -65,6 +66,15 @@ def _checked(sample: object, named: str, root: Path) -> Sample:
         raise DataError(f"{named} holds a sample with the id {sample.id!r}; give each a text of its own")
     if isinstance(sample.label, bool) or not isinstance(sample.label, str | int):
         raise DataError(f"{sample.id!r} has the label {sample.label!r}; give the class as a text or an index")
-    image = root / sample.image if isinstance(sample.image, Path | str) else sample.image
-    mask = root / sample.mask if isinstance(sample.mask, Path | str) else sample.mask
-    return replace(sample, id=unicodedata.normalize("NFC", sample.id), image=image, mask=mask)
+    image, mask = _rooted(sample.image, root), _rooted(sample.mask, root)
+    name = unicodedata.normalize("NFC", sample.id)
+    if name == sample.id and image is sample.image and mask is sample.mask:
+        return sample
+    return replace(sample, id=name, image=image, mask=mask)
+
+
+def _rooted(source: Any, root: Path) -> Any:
+    """A path, relative to `root` where it is not absolute; anything else as it is."""
+    if isinstance(source, Path):
+        return source if source.is_absolute() else root / source
+    return root / source if isinstance(source, str) else source

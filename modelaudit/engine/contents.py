@@ -30,6 +30,10 @@ class Contents:
             self._known.update({sample.id: content_of(sample, files) for sample in new})
         return [self._known[sample.id] for sample in samples]
 
+    def known(self, sample: Sample) -> str | None:
+        """The content of one sample that was looked up before."""
+        return self._known.get(sample.id)
+
     def note(self, sample: Sample, content: str) -> bool:
         """What decoding found; whether that is what was believed, or nothing was."""
         before = self._known.get(sample.id)

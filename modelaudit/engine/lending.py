@@ -128,10 +128,18 @@ class Lending:
             ContextError: no sample of the data set could ever have a donor.
         """
         rule = self.rule(context)
-        first = [self._first(sample, rule, context) for sample in samples]
+        pool, name = self._pool(context), _lending_name(context)
+        first = [self._choices.first(pool, name, sample, rule) for sample in samples]
         self._contents.of([donor for donor in first if donor is not None and donor.mask is not None])
         able = self._known(context, preprocessing)
-        return [self._recalled(sample, rule, context, able) for sample in samples]
+        found: list[tuple[str, str] | Literal["unknown"] | None] = []
+        for sample, donor in zip(samples, first, strict=True):
+            content = None if donor is None or donor.mask is None else self._contents.known(donor)
+            if donor is not None and content is not None and able.get(content_key(content)):
+                found.append((donor.id, content))
+            else:  # the first in rank is not the one, or nothing is known of it
+                found.append(self._recalled(sample, rule, context, able))
+        return found
 
     def rule(self, context: Context) -> str:
         """Who may lend.

@@ -48,6 +48,7 @@ class Recall:
 
     def outcomes(self, samples: Sequence[Sample]) -> list[bool]:
         """What became of samples when they were decoded: told to the stage; which of them are known."""
+        self._stage.contents.of(samples)
         names = [self._outcome(sample) for sample in samples]
         found = self.store.contents(decoding_key(), names)
         for sample, content in zip(samples, found, strict=True):
@@ -193,7 +194,7 @@ class Recall:
 
     def _outcome(self, sample: Sample) -> bytes | None:
         """Messages name files, so these have a part in where the outcome lies."""
-        (content,) = self._stage.contents.of([sample])
+        content = self._stage.contents.known(sample)
         return None if content is None else digest(content, sample.id, *(str(path) for path in files_of(sample)))
 
     def _layer_name(self, model: RunningModel) -> bytes:

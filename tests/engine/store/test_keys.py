@@ -1,0 +1,165 @@
+"""A key holds everything that a value came from: what changes the value changes the key, and nothing else does."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from engine.small_audits import registered
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.contexts import lighting, mean_fill, noise, swap_background
+from modelaudit.engine.plan import original_context
+from modelaudit.engine.store import keys
+from modelaudit.engine.store.keys import PassKeys, Setting, digest, origin, pass_keys, sample_key
+from modelaudit.language import ModelError
+from modelaudit.language.spec import Context, MeasureSpec
+from modelaudit.measures import accuracy, background_dependence
+from modelaudit.measures.base import Declares, Reading, Seen, measure
+
+SETTING = Setting(seed=0, device="cpu", precision="float32", model="net", data="photos")
+DEPENDENCE = background_dependence("saliency", target="nut").spec
+COLUMNS = {"accuracy": accuracy.spec, "dependence": DEPENDENCE}
+
+
+@dataclass(frozen=True)
+class Model:
+    fingerprint: str = "f"
+    probe_digest: str = "p"
+    classes: tuple[str, ...] = ("bolt", "nut")
+
+    def index_of(self, label: str | int) -> int:
+        if label not in self.classes:
+            raise ModelError("no such class")
+        return self.classes.index(str(label))
+
+
+def made(
+    context: Context | None = None, columns: dict[str, MeasureSpec] | None = None, model: Any = None, **setting: Any
+) -> PassKeys:
+    context = noise(3) if context is None else context
+    draws = context != original_context()
+    return pass_keys(context, columns or COLUMNS, model or Model(), replace(SETTING, **setting), draws=draws)
+
+
+def all_of(found: PassKeys) -> list[bytes]:
+    return [one.digest for one in (found.shown, found.logits, found.pictures, found.drafts, *found.columns.values())]
+
+
+def test_no_two_keys_of_a_pass_are_alike() -> None:
+    found = all_of(made())
+    assert len(set(found)) == len(found) == 6
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"context": noise(4)},
+        {"context": noise(3, region="whole")},
+        {"context": mean_fill("background")},
+        {"context": swap_background("random") | noise(3)},
+        {"model": Model(fingerprint="g")},
+        {"model": Model(probe_digest="q")},
+        {"seed": 1},
+        {"device": "cuda:0"},
+        {"precision": "bfloat16"},
+    ],
+    ids=str,
+)
+def test_what_the_whole_pass_came_from_changes_all_of_its_keys(changed: dict[str, Any]) -> None:
+    assert not set(all_of(made())) & set(all_of(made(**changed)))
+
+
+def test_another_version_of_a_library_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = all_of(made())
+    for name in keys._LIBRARIES:
+        keys.made_with.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(keys, "_version", lambda asked, name=name: "0.0.1" if asked == name else "1")
+            one = all_of(made())
+        keys.made_with.cache_clear()
+        assert not set(before) & set(one)
+    assert all_of(made()) == before
+
+
+def test_another_version_of_a_definition_is_another_key() -> None:
+    from modelaudit.language import registry
+
+    before = made()
+    entry = registry.find("context", "noise")
+
+    def newer() -> None:
+        registry.register(replace(entry, version=entry.version + 1))
+
+    with registered(newer):
+        assert not set(all_of(before)) & set(all_of(made()))
+    assert all_of(made()) == all_of(before)
+
+
+def test_what_only_names_things_for_people_changes_no_key() -> None:
+    assert all_of(made()) == all_of(made(model=Model(), data="others")) == all_of(made(device="cpu:0"))
+    assert all_of(made(context=lighting(3))) == all_of(made(context=lighting(severity=3)))
+
+
+def test_on_originals_the_seed_concerns_attributions_only() -> None:
+    one, other = made(original_context()), made(original_context(), seed=1)
+    assert one.columns["dependence"] != other.columns["dependence"]
+    assert one.columns["accuracy"] == other.columns["accuracy"]
+    assert (one.shown, one.logits) == (other.shown, other.logits)
+
+
+def test_a_class_that_is_named_is_known_by_its_index() -> None:
+    one, other = made(), made(model=Model(classes=("nut", "bolt")))
+    assert one.columns["dependence"] != other.columns["dependence"]
+    assert one.columns["accuracy"] == other.columns["accuracy"]
+
+
+def test_a_class_that_is_not_there_has_no_key() -> None:
+    assert set(made(model=Model(classes=("bolt",))).columns) == {"accuracy"}
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "gradcam"])
+def test_another_method_or_measure_is_another_column_of_the_same_pass(method: str) -> None:
+    one, other = made(), made(columns={"dependence": background_dependence(method, target="nut").spec})
+    assert one.columns["dependence"] != other.columns["dependence"] and one.shown == other.shown
+
+
+@given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
+def test_digests_of_different_texts_differ_wherever_they_are_cut(one: list[str], other: list[str]) -> None:
+    assert (digest(*one) == digest(*other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"name": "b"}, {"content": "d"}, {"index": 2}, {"donor": None}, {"donor": ("x", "z")}]
+)
+def test_a_sample_is_its_id_its_content_its_class_and_its_donor(changed: dict[str, Any]) -> None:
+    given_: dict[str, Any] = {"name": "a", "content": "c", "index": 1, "donor": ("x", "y")}
+    assert sample_key(**given_) != sample_key(**{**given_, **changed})
+
+
+@dataclass(frozen=True)
+class Homemade(MeasureSpec):
+    """A measure of somebody else."""
+
+
+def test_the_code_of_a_third_party_has_a_part_in_its_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("homemade")
+    module.__file__ = str(tmp_path / "homemade.py")
+    monkeypatch.setitem(sys.modules, "homemade", module)
+
+    def read(spec: Homemade, seen: Seen) -> Reading:
+        raise NotImplementedError
+
+    read.__module__ = "homemade"
+    with registered(lambda: measure("homemade", Homemade, Declares(scale="mean", better="high"))(read)):
+        found = []
+        for code in ("one", "other"):
+            (tmp_path / "homemade.py").write_text(code)
+            found.append(origin(Homemade()))
+        assert found[0] != found[1] and all(text.startswith("homemade:") for text in found)
+    assert origin(accuracy.spec) == ""

@@ -1,0 +1,127 @@
+"""``modelaudit store``: what is there, and what goes."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from modelaudit.cli import main
+from modelaudit.engine.store.location import FILE
+from modelaudit.engine.store.store import Batch, Key, Store, today
+
+
+def key(name: str, kind: str = "values") -> Key:
+    return Key(name.encode().ljust(16), kind, "net", f"context {name}", "accuracy", "photos")
+
+
+def sample(at: int) -> bytes:
+    return b"%016d" % at
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store with values that were used 0, 10 and 40 days ago, half a megabyte each."""
+    place = tmp_path / "project" / ".modelaudit"
+    for name, age in (("new", 0), ("older", 10), ("oldest", 40)):
+        store, batch = Store(place), Batch()
+        for at in range(500):
+            batch.number(key(name), sample(at), at / 3)
+            batch.number(key(f"{name} shown", "shown"), sample(at), 0.5)
+            batch.content(key(f"{name} logits", "logits"), sample(at), bytes(1000))
+        assert store.commit(batch)
+        store.close()
+        with sqlite3.connect(place / FILE) as connection:
+            connection.execute(
+                "UPDATE keys SET used = ?, created = ? WHERE measure = 'accuracy' AND context LIKE ?",
+                (today() - age, today() - 60, f"context {name}%"),
+            )
+        connection.close()
+    monkeypatch.chdir(place.parent)
+    return place
+
+
+def left(folder: Path) -> list[str]:
+    store = Store(folder)
+    return [name for name in ("new", "older", "oldest") if store.all_cells(key(name))]
+
+
+def test_info_tells_where_how_much_and_of_what(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "info"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{folder / FILE}: ") and lines[0].endswith("MiB")
+    assert lines[1] == "1500 values, 0 pictures, digests of 0 files"
+    assert lines[2].startswith("net under context new on photos: 0 images, 500 values (since ")
+    assert "context oldest" in lines[-1] + lines[-2]
+
+
+def test_info_finds_the_store_from_folders_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder.parent / "deep" / "down").mkdir(parents=True)
+    monkeypatch.chdir(folder.parent / "deep" / "down")
+    assert main(["store", "info"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [("30d", ["new", "older"]), ("1w", ["new"]), ("10", ["new", "older"]), ("90d", ["new", "older", "oldest"])],
+)
+def test_prune_removes_what_was_not_used_for_so_long(folder: Path, age: str, expected: list[str]) -> None:
+    before = (folder / FILE).stat().st_size
+    assert main(["store", "prune", "--older-than", age]) == 0
+    assert left(folder) == expected
+    assert ((folder / FILE).stat().st_size < 0.9 * before) == (len(expected) < 3)
+
+
+def test_prune_to_a_size_removes_the_oldest_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    size = (folder / FILE).stat().st_size
+    assert main(["store", "prune", "--keep-size", f"{size * 3 // 4 // 1024}K"]) == 0
+    assert left(folder) == ["new", "older"]
+    assert (folder / FILE).stat().st_size <= size * 3 // 4
+    assert "before" in capsys.readouterr().out
+    assert main(["store", "prune", "--keep-size", "0"]) == 0
+    assert left(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["prune"], "--older-than 30d, --keep-size 1G"),
+        (["prune", "--keep-size", "much"], "write e.g. 500M or 1G"),
+        (["prune", "--older-than", "long"], "write e.g. 30d or 4w"),
+        (["info", "--store", "nowhere"], "nowhere holds no store"),
+        (["clear", "--store", "nowhere", "--yes"], "nowhere holds no store"),
+        (["clear"], "say --yes"),
+    ],
+)
+def test_a_wrong_call_says_what_to_do(
+    folder: Path,
+    arguments: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # no terminal
+    assert main(["store", *arguments]) == 2
+    assert says in capsys.readouterr().err
+    assert left(folder) == ["new", "older", "oldest"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "gone"), [("y", True), ("yes", True), ("n", False), ("", False)])
+def test_clear_asks_first(folder: Path, monkeypatch: pytest.MonkeyPatch, answer: str, gone: bool) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+    assert main(["store", "clear"]) == 0
+    assert folder.exists() != gone
+
+
+def test_clear_removes_nothing_but_the_store(folder: Path) -> None:
+    (folder / "store.damaged-20260101-000000.sqlite").write_bytes(b"old")
+    (folder / "notes.txt").write_text("mine")
+    assert main(["store", "clear", "--yes"]) == 0
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
