@@ -134,7 +134,8 @@ class Declares:
     Args:
         cost: a method's dataclass to its passes an image when it is asked alone; the shared passes of several methods
             are run once. Where the work varies from image to image: at most.
-        tensors: which of :data:`Shared` it reads. The engine computes them once for all methods of a pass.
+        tensors: which of :data:`Shared` it reads, or a function of the dataclass to these. The engine computes them
+            once for all methods of a pass.
         spatial_layer: it needs one.
         own_passes: it runs the model itself, in passes of ``question.rows`` images.
         gradients: it needs a model that gradients go through; False for methods that only see scores.
@@ -142,11 +143,15 @@ class Declares:
     """
 
     cost: Callable[[Any], Cost]
-    tensors: tuple[Shared, ...] = ()
+    tensors: tuple[Shared, ...] | Callable[[Any], tuple[Shared, ...]] = ()
     spatial_layer: bool = False
     own_passes: bool = True
     gradients: bool = True
     completeness: bool = False
+
+    def reads(self, spec: Method) -> tuple[Shared, ...]:
+        """The shared tensors that `spec` reads."""
+        return self.tensors(spec) if callable(self.tensors) else self.tensors
 
 
 def attribution(

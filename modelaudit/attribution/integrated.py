@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Method, within
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import Cost, Declares, Maps, Question, Shared, attribution
 from .baselines import BASELINES as BASELINES
 from .baselines import baseline_images, named
 from .passes import gradients, scores
@@ -70,7 +70,12 @@ def _cost(spec: Any) -> Cost:
     return Cost(forward=count * (spec.steps + 1), backward=count * spec.steps)
 
 
-_DECLARES = Declares(cost=_cost, tensors=("input_gradient",), completeness=True)
+def _tensors(spec: Any) -> tuple[Shared, ...]:
+    """The last node of the nested rule is the image itself."""
+    return ("input_gradient",) if spec.steps == "auto" else ()
+
+
+_DECLARES = Declares(cost=_cost, tensors=_tensors, completeness=True)
 
 
 @attribution(_NAME, IntegratedGradients, _DECLARES, version=2)
@@ -89,12 +94,18 @@ def integrated_gradients_maps(spec: IntegratedGradients, question: Question) -> 
 
 
 def completeness_error(shares: Tensor, explained: Tensor, at_baseline: Tensor) -> Tensor:
-    """[B] float64: |sum A - (f(x) - f(b))| / max(|f(x) - f(b)|, 0.01 sum |A|) over A [B, ...]; 0 where all is 0."""
+    """[B] float64: |sum A - (f(x) - f(b))| / max(|f(x) - f(b)|, 0.01 sum |A|) over A [B, ...]; 0 where all is 0.
+
+    Infinite where the shares are so much larger than what they sum to that their own rounding decides the sum:
+    where sum |A| times the precision of A exceeds 5 % of |f(x) - f(b)|.
+    """
     total = shares.double().flatten(1)
     change = explained.double() - at_baseline.double()
-    scale = torch.maximum(change.abs(), 0.01 * total.abs().sum(1))
+    size = total.abs().sum(1)
+    scale = torch.maximum(change.abs(), 0.01 * size)
     error = (total.sum(1) - change).abs()
-    return torch.where(scale == 0, error, error / scale)
+    lost = size * torch.finfo(shares.dtype).eps > COMPLETENESS_LIMIT * change.abs()
+    return torch.where(scale == 0, error, torch.where(lost, torch.inf, error / scale))
 
 
 def _fixed(question: Question, starts: list[Tensor], steps: int) -> Maps:

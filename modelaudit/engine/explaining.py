@@ -32,7 +32,7 @@ class Work:
     @property
     def tensors(self) -> frozenset[str]:
         """The shared tensors that its method reads."""
-        return frozenset(registry.entry_of(self.ask.method).declares.tensors)
+        return frozenset(registry.entry_of(self.ask.method).declares.reads(self.ask.method))
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _explain_one(
             ids=batch.ids,
             seed=batch.seed,
             rows=len(batch.pixels),
-            tensors={} if explanation is None else explanation.tensors(entry.declares.tensors, work.layer),
+            tensors={} if explanation is None else explanation.tensors(entry.declares.reads(ask.method), work.layer),
         )
         with _counted(model, found):
             maps: Maps = entry.function(ask.method, question)

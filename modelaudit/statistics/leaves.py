@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
@@ -113,7 +114,7 @@ def estimate(form: Linear, leaves: Leaves, measures: Iterable[Measure]) -> float
     total = np.full(int(known.sum()), form.constant)
     for measure, coefficient in form.terms.items():
         total += coefficient * leaves[measure].column.values[known]
-    return float(np.mean(total))
+    return math.fsum(total) / total.size  # as the exact bounds are summed, so that they equal it
 
 
 def counts(measures: Iterable[Measure], leaves: Leaves) -> Counts:

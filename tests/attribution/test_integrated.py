@@ -298,7 +298,8 @@ def test_what_was_asked_is_left_as_it_was(method: integrated_gradients) -> None:
 
 def test_the_gradient_at_the_image_is_the_shared_one() -> None:
     """It is the quadrature's last node: the engine has it already, and nobody pays for it twice."""
-    assert _DECLARES.tensors == ("input_gradient",)
+    assert _DECLARES.reads(IntegratedGradients()) == ("input_gradient",)
+    assert _DECLARES.reads(IntegratedGradients(steps=8)) == ()
     question = asked(relu_net(), 2)
     plain = integrated_gradients_maps(integrated_gradients(), question)
     handed = replace(question, tensors={"input_gradient": torch.full_like(question.pixels, 12)})

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import (
-    Cost,
-    Maps,
-    Question,
-    gradcam,
-    input_x_gradient,
-    integrated,
-    integrated_gradients,
-    saliency,
-)
-from modelaudit.attribution.integrated import IntegratedGradients
+from modelaudit.attribution import Cost, Maps, Question, input_x_gradient, integrated_gradients
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError
 from modelaudit.language.parser import parse_expression
 from modelaudit.language.spec import Method, as_method, long_text
 
+SMALL: dict[str, Any] = {"samples": 4, "masks": 6, "segments": 9}
+
+
+def small(name: str) -> Method:
+    """A method by its name, with little work to do."""
+    spec = registry.find("attribution", name).spec
+    assert spec is not None
+    if name == "kernel_shap":
+        return spec(samples=36, segments=9)  # type: ignore[no-any-return]
+    fields = {field.name for field in dataclasses.fields(spec)}
+    method: Method = spec(**{key: value for key, value in SMALL.items() if key in fields})
+    return method
+
+
+#: attention rollout wants attention, and is tested where it has some
+NAMES = [name for name in registry.names("attribution") if name != "attention_rollout"]
 METHODS = [
-    saliency(),
-    input_x_gradient(),
+    *(small(name) for name in NAMES),
     integrated_gradients(steps=8),
     integrated_gradients(steps=5, baseline="mean"),
-    gradcam(),
 ]
+#: what they cost is known before the model is
+EXACT = [method for method in METHODS if not isinstance(method, integrated_gradients) or method.steps != "auto"]
+GRADIENTS = [method for method in METHODS if registry.entry_of(method).declares.gradients]
+EXACT = [method for method in EXACT if method in GRADIENTS]
+#: Eigen-CAM reads the layer alone, and on this network Score-CAM has no positive part
+TARGETED = [method for method in METHODS if registry.entry_of(method).name not in ("eigencam", "scorecam")]
 
 
 class Net(nn.Module):
@@ -66,7 +81,7 @@ def pixels(count: int, side: int = 12) -> Tensor:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-def test_the_declared_cost_is_what_runs(method: Method) -> None:
+def test_the_declared_cost_is_what_runs_at_most(method: Method) -> None:
     model, passes = Net(), Counter[str]()
     asked = question(model, pixels(3), [0, 1, 2])
 
@@ -78,42 +93,54 @@ def test_the_declared_cost_is_what_runs(method: Method) -> None:
     model.register_forward_hook(forward)
     explain(method, asked)
     cost: Cost = registry.entry_of(method).declares.cost(method)
-    assert (passes["forward"], passes["backward"]) == (3 * cost.forward, 3 * cost.backward)
+    padding = 0 if method in GRADIENTS else cost.forward  # at most one empty place in a pass of three
+    assert 0 < passes["forward"] <= 3 * cost.forward + padding
+    assert passes["backward"] <= 3 * cost.backward
+    if method in EXACT:
+        assert passes["backward"] == 3 * cost.backward
+        assert passes["forward"] > 3 * (cost.forward - 1)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-def test_no_pass_of_large_images_is_larger_than_the_batch(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(integrated, "_PIXELS_IN_A_PASS", 1)  # now any image is a large one
+def test_no_pass_is_larger_than_was_asked_for(method: Method) -> None:
     model, sizes = Net(), set()
-    asked = question(model, pixels(3), [0, 1, 2])
+    asked = replace(question(model, pixels(3), [0, 1, 2]), rows=3)
     model.register_forward_hook(lambda _, args, __: sizes.add(len(args[0])))
     explain(method, asked)
-    assert sizes == {3}
+    assert max(sizes) <= 3
 
 
-@pytest.mark.parametrize("nodes", [2, 3, 100])
-def test_nodes_of_small_images_that_share_a_pass_change_no_map(nodes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, sizes, images = Net(), [], pixels(3)
-    method = IntegratedGradients(steps=7)
-    monkeypatch.setattr(integrated, "_PIXELS_IN_A_PASS", 1)
-    one_by_one = explain(method, question(model, images, [0, 1, 2]))
-    monkeypatch.setattr(integrated, "_PIXELS_IN_A_PASS", nodes * 3 * images.shape[2] * images.shape[3])
-    model.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
-    together = explain(method, question(model, images, [0, 1, 2]))
-    assert max(sizes) == 3 * min(nodes, 7)
-    torch.testing.assert_close(together.values, one_by_one.values, rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("method", METHODS, ids=str)
+@settings(max_examples=8, deadline=None)
+@given(order=st.permutations(range(6)), seed=st.integers(0, 99))
+def test_order_and_chunks_change_nothing_to_the_bit(method: Method, order: list[int], seed: int) -> None:
+    """Passes of one size: all six images at once, in another order, and three by three."""
+    model, images, classes = Net(), pixels(6), [0, 1, 2, 3, 1, 0]
+    ids = tuple(f"{at}.png" for at in range(6))
+
+    def asked(chosen: list[int]) -> Question:
+        found = question(model, images[chosen], [classes[at] for at in chosen])
+        return replace(found, rows=3, ids=tuple(ids[at] for at in chosen), seed=seed)
+
+    together = explain(method, asked(list(range(6)))).values
+    assert torch.equal(explain(method, asked(order)).values, together[order])
+    parts = [explain(method, asked(order[first : first + 3])).values for first in (0, 3)]
+    if registry.entry_of(method).declares.own_passes:
+        assert torch.equal(torch.cat(parts), together[order])
+    else:  # the shared pass has the size of the batch, which is the micro-batch
+        torch.testing.assert_close(torch.cat(parts), together[order], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_an_image_has_the_same_map_alone_and_in_any_company(method: Method) -> None:
     model, images, classes = Net(), pixels(5), [0, 1, 2, 3, 1]
-    together = explain(method, question(model, images, classes))
-    order = [3, 0, 4, 2, 1]
-    shuffled = explain(method, question(model, images[order], [classes[index] for index in order]))
-    torch.testing.assert_close(shuffled.values, together.values[order], rtol=1e-5, atol=1e-6)
+    ids = tuple("abcde")
+    together = explain(method, replace(question(model, images, classes), ids=ids))
+    size = float(together.values.abs().max())
     for index in range(5):
-        alone = explain(method, question(model, images[index : index + 1], classes[index : index + 1]))
-        torch.testing.assert_close(alone.values[0], together.values[index], rtol=1e-5, atol=1e-6)
+        asked = question(model, images[index : index + 1], classes[index : index + 1])
+        alone = explain(method, replace(asked, ids=ids[index : index + 1]))
+        torch.testing.assert_close(alone.values[0], together.values[index], rtol=1e-4, atol=1e-5 * size + 1e-7)
         if together.completeness is not None and alone.completeness is not None:
             torch.testing.assert_close(alone.completeness[0], together.completeness[index], rtol=0, atol=1e-4)
 
@@ -142,7 +169,7 @@ def test_the_callers_gradient_mode_does_not_matter(method: Method, context: type
     assert torch.equal(found.values, expected.values)
 
 
-@pytest.mark.parametrize("method", METHODS, ids=str)
+@pytest.mark.parametrize("method", TARGETED, ids=str)
 def test_a_margin_is_the_difference_of_two_logits(method: Method) -> None:
     """By linearity, for the signed methods; for the others, that both logits enter."""
     model, image = Net(), pixels(1)
@@ -150,10 +177,11 @@ def test_a_margin_is_the_difference_of_two_logits(method: Method) -> None:
     margin = torch.tensor([[1.0, 0.0, -1.0, 0.0]])
     both = Question(model, image, margin, (model(image) * margin).sum(1), asked.layer)
     first, second = (explain(method, question(model, image, [index])).values for index in (0, 2))
-    if isinstance(method, input_x_gradient | integrated_gradients):
+    if isinstance(method, input_x_gradient) or (isinstance(method, integrated_gradients) and method.steps != "auto"):
         torch.testing.assert_close(explain(method, both).values, first - second, rtol=1e-4, atol=1e-6)
     else:
-        assert not torch.equal(explain(method, both).values, first)
+        found = explain(method, both).values
+        assert not (torch.equal(found, first) and torch.equal(found, second))
 
 
 class Blocked(Net):
@@ -162,7 +190,7 @@ class Blocked(Net):
             return super().forward(x)
 
 
-@pytest.mark.parametrize("method", METHODS, ids=str)
+@pytest.mark.parametrize("method", GRADIENTS, ids=str)
 def test_a_model_that_switches_gradients_off_is_an_error_not_a_zero_map(method: Method) -> None:
     with pytest.raises(AttributionError, match="no gradient leads"):
         explain(method, question(Blocked(), pixels(1), [0]))
@@ -173,5 +201,5 @@ def test_a_method_can_be_written_as_text(method: Method) -> None:
     name = registry.entry_of(method).name
     measure = f"background_dependence({method})"
     assert str(parse_expression(measure)) == measure
-    assert long_text(method).startswith(f"{name}@1(")
+    assert long_text(method).startswith(f"{name}@{registry.entry_of(method).version}(")
     assert isinstance(as_method(name), type(method))

@@ -97,7 +97,7 @@ def test_a_method_reads_the_tensors_it_is_handed_and_runs_the_model_only_without
     entry = registry.entry_of(method)
     asked = Question(net, images, selector, torch.zeros(3), net.second)
     alone = entry.function(method, asked).values
-    handed = shared(asked, *entry.declares.tensors)
+    handed = shared(asked, *entry.declares.reads(method))
     passes: list[int] = []
     net.register_forward_hook(lambda *_: passes.append(1))
     asked = Question(net, images, selector, torch.zeros(3), net.second, tensors=handed)

@@ -195,6 +195,6 @@ def test_models_data_and_cost_are_recorded_once(tmp_path: Path) -> None:
     )
     ((name, reason),) = [(one.sample, one.reason) for one in first.unusable]
     assert (name, reason) == ("004.png", "unreadable_image")
-    # 8 readable images: one pass each for the logits, twice, and one forward and backward each for saliency
+    # 8 readable images in three chunks, padded to 4: forward passes for both audits, backward ones for saliency
     passes = passes_record(measured)
-    assert (passes.decoded, passes.forward, passes.backward) == (18, 8 + 8 + 8, 8)
+    assert (passes.decoded, passes.forward, passes.backward) == (18, 12 + 12, 12)

@@ -85,7 +85,8 @@ def test_foreign_operands_are_errors() -> None:
 def test_long_form_states_defaults_and_versions() -> None:
     text = (background_dependence("integrated_gradients").under(swap_background("other_class")) < 0.4).long_form()
     assert text == (
-        "background_dependence@1(methods=[integrated_gradients@1(steps=64, baseline=black)], target=prediction)"
+        "background_dependence@1(methods=[integrated_gradients@2(steps=auto, baseline=black, tolerance=0.05)], "
+        "target=prediction)"
         ".under(swap_background@1(donors=other_class, feather=0, fill=tile)) < 0.4"
     )
 
