@@ -51,7 +51,7 @@ def test_each_image_passes_once_a_context_and_once_a_method_whoever_asks(line: L
     assert plain == PADDED
     of_saliency, of_integrated = with_saliency - plain, with_integrated - plain
     assert of_saliency == 0  # its gradient is that of the pass which gives the logits
-    assert of_integrated > 10 * PADDED
+    assert of_integrated >= 8 * PADDED  # its first level, and more for images that need more
 
     line.audit(HEAD + TEN)
     line.run()
