@@ -19,6 +19,7 @@ class Contents:
     def __init__(self, digests: FileDigests | None) -> None:
         self._digests = digests
         self._known: dict[str, str | None] = {}
+        self._lost: set[str] = set()
 
     def of(self, samples: Sequence[Sample]) -> list[str | None]:
         """The content of each sample; None where only decoding tells."""
@@ -28,14 +29,18 @@ class Contents:
         if new and self._digests is not None:
             files = self._digests.of(path for sample in new for path in files_of(sample))
             self._known.update({sample.id: content_of(sample, files) for sample in new})
+            self._lost |= {sample.id for sample in new if any(files[path] is None for path in files_of(sample))}
         return [self._known[sample.id] for sample in samples]
 
     def known(self, sample: Sample) -> str | None:
         """The content of one sample that was looked up before."""
         return self._known.get(sample.id)
 
-    def note(self, sample: Sample, content: str) -> bool:
-        """What decoding found; whether that is what was believed, or nothing was."""
-        before = self._known.get(sample.id)
+    def lost(self, sample: Sample) -> bool:
+        """Whether a file of a sample that was looked up cannot be read."""
+        return sample.id in self._lost
+
+    def note(self, sample: Sample, content: str) -> None:
+        """What decoding found."""
         self._known[sample.id] = content
-        return before in (None, content)
+        self._lost.discard(sample.id)

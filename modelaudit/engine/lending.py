@@ -120,9 +120,12 @@ class Lending:
                     _trim(self._begun)
 
     def recall(
-        self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing
+        self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing, *, decode: bool = False
     ) -> list[tuple[str, str] | Literal["unknown"] | None]:
-        """For each sample the id and the content of its donor, as far as that is known without decoding any.
+        """For each sample the id and the content of its donor, as far as that is known.
+
+        Args:
+            decode: decode a donor of which only that tells the content.
 
         Raises:
             ContextError: no sample of the data set could ever have a donor.
@@ -134,6 +137,8 @@ class Lending:
         able = self._known(context, preprocessing)
         found: list[tuple[str, str] | Literal["unknown"] | None] = []
         for sample, donor in zip(samples, first, strict=True):
+            if decode and donor is not None and donor.mask is not None and not self._contents.known(donor):
+                self._prepared(donor, context, preprocessing)
             content = None if donor is None or donor.mask is None else self._contents.known(donor)
             if donor is not None and content is not None and able.get(content_key(content)):
                 found.append((donor.id, content))
@@ -197,6 +202,8 @@ class Lending:
             if donor.mask is None:
                 continue
             (content,) = self._contents.of([donor])
+            if self._contents.lost(donor):
+                continue
             lends = None if content is None else able.get(content_key(content))
             if content is None or lends is None:
                 return UNKNOWN

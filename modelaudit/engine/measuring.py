@@ -15,13 +15,14 @@ from ..language.errors import AuditError, ContextError
 from ..language.sample import Sample
 from .album import Album, Frame, Print, frame_of, overlay_of
 from .explaining import what_went_wrong
+from .fidelity import settle
 from .galleries import Galleries, PictureAsk, pictures_of
 from .models import RunningModel
 from .plan import ColumnAsk, Group, PassAsk, original_context
 from .reading import ChunkValues, read_pass
 from .recall import Recall, flags_of
 from .rows import Place, Rows, never_changed, place_of
-from .scenes import Begun, Chunk, Stage
+from .scenes import Begun, Chunk, Shown, Stage
 from .store.store import Batch, Store
 from .stored_logits import read_from_logits
 
@@ -72,10 +73,12 @@ class Measuring:
         self._store = store
         self._size = size
         self._originals: dict[tuple[str, int], Tensor] = {}
+        self._looked_up: dict[int, str | None] = {}
 
     def run(self, advance: Callable[[int], None]) -> None:
         """Measure everything; `advance` is told how many samples are done."""
         self.stage.prepare_for(model.loaded.preprocessing for model in self.models.values())
+        self._settle_precisions()
         ahead: deque[Begun] = deque()
         for begun in self._work(advance):
             ahead.append(begun)
@@ -104,8 +107,28 @@ class Measuring:
             self._redraw(chunk, missing)
         if missing:
             found |= self.album.prints(missing)
-        self.album.drop_drafts()
+        if not self.failures:  # else a later run may get further, and need them
+            self.album.drop_drafts()
         return found
+
+    def _settle_precisions(self) -> None:
+        """Where something faster than float32 may be tried: as an earlier run found, else on the first chunk."""
+        for key, model in self.models.items():
+            asks = [ask for ask in self.passes if ask.model == key]
+            if len(model.candidates) < 2 or self.recall.settled(model, asks):
+                continue
+            first = range(min(self._size, len(self.samples)))
+            chunk = self.stage.finish(self.stage.begin([self.samples[at] for at in first], first))
+            shown: list[tuple[PassAsk, Shown]] = []
+            for ask in asks if chunk.samples else ():
+                try:
+                    shown.append((ask, self.stage.show(chunk, ask.context, model.loaded.preprocessing)))
+                except AuditError:  # the pass itself raises it, and takes down what needs it
+                    continue
+            settle(model, shown, chunk)
+            batch = Batch()
+            self.recall.keep_precision(batch, model, asks)
+            self._store.commit(batch)
 
     def _work(self, advance: Callable[[int], None]) -> Iterator[Begun]:
         """The chunks in which something is left to do, their decoding begun."""
@@ -130,19 +153,24 @@ class Measuring:
             if sample.id in self.stage.unusable:
                 self.rows.miss(at, self.stage.unusable[sample.id][0])
         readable = [at for at in positions if not self.rows.unreadable[at]]
-        chosen = [self.samples[at] for at in readable]
-        for ask in list(self.passes):
-            if ask in self.passes:
-                try:
-                    self.recall.fill(ask, self.rows, chosen, readable)
-                except AuditError as error:
-                    self._fail(ask, str(error))
-        read_from_logits(self.passes, self.rows, self.recall, self.models, readable, self.samples)
+        self._fill(readable)
         needed = {at for at, found in zip(positions, known, strict=True) if not found}
         places = np.asarray(readable, dtype=np.intp)
         for ask in self.passes:
             needed |= set(places[self.rows.needed(ask, places)].tolist())
         return sorted(needed)
+
+    def _fill(self, positions: Sequence[int], *, decode: bool = False) -> None:
+        """Put what is stored of some samples into the rows; donors may be decoded to know them."""
+        chosen = [self.samples[at] for at in positions]
+        self._looked_up.update(zip(positions, self.stage.contents.of(chosen), strict=True))
+        for ask in list(self.passes):
+            if ask in self.passes:
+                try:
+                    self.recall.fill(ask, self.rows, chosen, positions, decode=decode)
+                except AuditError as error:
+                    self._fail(ask, str(error))
+        read_from_logits(self.passes, self.rows, self.recall, self.models, positions, self.samples)
 
     def _prefetch_donors(self, samples: Sequence[Sample]) -> None:
         for ask in self.passes:
@@ -179,9 +207,15 @@ class Measuring:
         for at, sample in zip(begun.positions, begun.samples, strict=True):
             if at not in readable:
                 self.rows.miss(at, self.stage.unusable[sample.id][0])
-        for at, sample, found in zip(chunk.positions, chunk.samples, chunk.decoded, strict=True):
-            if not self.stage.contents.note(sample, found.content):
+        surprises: list[int] = []
+        for at, sample, found in zip(chunk.positions, chunk.samples, chunk.prepared, strict=True):
+            content = found.decoded.content
+            self.stage.contents.note(sample, content)
+            if self._store.active and self._looked_up.get(at) != content:
                 self.rows.forget(at)
+                surprises.append(at)
+        if surprises:
+            self._fill(surprises, decode=True)
         if self._store.active:
             for sample in begun.samples:
                 self.recall.keep_outcome(batch, sample)

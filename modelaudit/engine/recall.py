@@ -17,12 +17,13 @@ from ..language.errors import AuditError
 from ..language.reasons import Missing
 from ..language.sample import Sample
 from ..language.spatial import SpatialLayer
+from ..language.spec import long_text
 from .lending import UNKNOWN
 from .models import RunningModel
 from .plan import PassAsk, original_context
 from .rows import CHANGED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, place_of
 from .scenes import Shown, Stage
-from .store.keys import PassKeys, Setting, decoding_key, digest, layer_key, pass_keys, sample_key
+from .store.keys import PassKeys, Setting, decoding_key, digest, layer_key, pass_keys, precision_key, sample_key
 from .store.store import Batch, Key, Store
 
 _SIDE = 1 << 20
@@ -59,13 +60,21 @@ class Recall:
                 self._stage.note_unusable(sample, Missing(reason), message)
         return [content is not None for content in found]
 
-    def fill(self, ask: PassAsk, rows: Rows, samples: Sequence[Sample], positions: Sequence[int]) -> None:
+    def fill(
+        self,
+        ask: PassAsk,
+        rows: Rows,
+        samples: Sequence[Sample],
+        positions: Sequence[int],
+        *,
+        decode: bool = False,
+    ) -> None:
         """Put the stored values of one pass into `rows`.
 
         Raises:
             AuditError: what the pass itself would raise (no donors in the data, images of different sizes).
         """
-        keys, names = self.keys(ask), self.names(ask, samples)
+        keys, names = self.keys(ask), self.names(ask, samples, decode=decode)
         known = [column for column in ask.columns if column.key in keys.columns]
         shown, *columns = self.store.cells([keys.shown, *(keys.columns[column.key] for column in known)], names)
         preprocessing = self._models[ask.model].loaded.preprocessing
@@ -151,6 +160,20 @@ class Recall:
         (content,) = self.store.contents(layer_key(), [self._layer_name(model)])
         return None if content is None else SpatialLayer(**json.loads(content))
 
+    def keep_precision(self, batch: Batch, model: RunningModel, asks: Sequence[PassAsk]) -> None:
+        """What the model's passes run in, and how that was found out."""
+        content = json.dumps([model.precision, model.notes]).encode()
+        batch.content(precision_key(), self._precision_name(model, asks), content)
+
+    def settled(self, model: RunningModel, asks: Sequence[PassAsk]) -> bool:
+        """Set the precision that an earlier run found for these passes; whether there was one."""
+        (content,) = self.store.contents(precision_key(), [self._precision_name(model, asks)])
+        if content is None:
+            return False
+        model.precision, notes = json.loads(content)
+        model.notes.extend(notes)
+        return True
+
     def takes_donors(self, ask: PassAsk) -> bool:
         """Whether a pass shows backgrounds of other images."""
         try:
@@ -177,13 +200,13 @@ class Recall:
             self._keys[place, precision] = pass_keys(ask.context, columns, model.loaded, setting, draws=draws)
         return self._keys[place, precision]
 
-    def names(self, ask: PassAsk, samples: Sequence[Sample]) -> list[bytes | None]:
-        """The keys of samples; None where content or donor are not known without decoding."""
+    def names(self, ask: PassAsk, samples: Sequence[Sample], *, decode: bool = False) -> list[bytes | None]:
+        """The keys of samples; None where content or donor are not known, unless donors may be decoded for it."""
         contents = self._stage.contents.of(samples)
         model = self._models[ask.model]
         donors: Sequence[Any] = [None] * len(samples)
         if donor_rule(ask.context) is not None:
-            donors = self._stage.lending.recall(samples, ask.context, model.loaded.preprocessing)
+            donors = self._stage.lending.recall(samples, ask.context, model.loaded.preprocessing, decode=decode)
         indices = model.indices
         return [
             None
@@ -196,6 +219,13 @@ class Recall:
         """Messages name files, so these have a part in where the outcome lies."""
         content = self._stage.contents.known(sample)
         return None if content is None else digest(content, sample.id, *(str(path) for path in files_of(sample)))
+
+    def _precision_name(self, model: RunningModel, asks: Sequence[PassAsk]) -> bytes:
+        """The first images decide too, but not whether a value is stored under the precision that it has."""
+        name = torch.cuda.get_device_name(model.device) if model.device.startswith("cuda") else model.device
+        loaded = model.loaded
+        asked = [f"{long_text(ask.context)} {long_text(column.spec)}" for ask in asks for column in ask.columns]
+        return digest(loaded.fingerprint, loaded.probe_digest, name, self._group, *sorted(asked))
 
     def _layer_name(self, model: RunningModel) -> bytes:
         loaded = model.loaded

@@ -126,6 +126,11 @@ def layer_key() -> Key:
     return Key(digest("layer", made_with()), "layer")
 
 
+def precision_key() -> Key:
+    """Where it lies which precisions were settled on."""
+    return Key(digest("precision", made_with()), "precision")
+
+
 def content_key(content: str) -> bytes:
     """The key of a content apart from its name."""
     return digest("content", content)
