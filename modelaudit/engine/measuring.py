@@ -74,6 +74,7 @@ class Measuring:
         self._size = size
         self._originals: dict[tuple[str, int], Tensor] = {}
         self._looked_up: dict[int, str | None] = {}
+        self._layers_kept: set[str] = set()
 
     def run(self, advance: Callable[[int], None]) -> None:
         """Measure everything; `advance` is told how many samples are done."""
@@ -91,10 +92,16 @@ class Measuring:
             if message is not None:
                 self._fail(ask, str(ContextError(message)))
         batch = Batch()
-        self.stage.lending.write(batch)
-        for model in self.models.values():
-            self.recall.keep_layer(batch, model)
+        self._keep_facts(batch)
         self._store.commit(batch)
+
+    def _keep_facts(self, batch: Batch) -> None:
+        """What is known of donors and models by now."""
+        self.stage.lending.write(batch)
+        for key, model in self.models.items():
+            if model.layer is not None and key not in self._layers_kept:
+                self.recall.keep_layer(batch, model)
+                self._layers_kept.add(key)
 
     def prints(self, wanted: Sequence[tuple[int, PictureAsk]]) -> dict[tuple[int, PictureAsk], Print]:
         """Pictures to show: those at hand, the stored ones, and the rest drawn anew."""
@@ -197,7 +204,7 @@ class Measuring:
         self._draw(chunk, seen)
         if self._store.active:
             self.album.keep_drafts(batch)
-            self.stage.lending.write(batch)
+            self._keep_facts(batch)
             self._store.commit(batch)
         advance(len(begun.samples))
 

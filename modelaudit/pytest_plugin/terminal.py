@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..engine.store.location import NOTE
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord
 from ..language.reasons import Missing
 
@@ -50,6 +51,8 @@ def summarise(terminal: Any, state: AuditSession) -> None:
         terminal.write_line(f"quick look at {record.quick_look} images: decides nothing")
     if record.partial:
         terminal.write_line(f"partial: {record.partial_because}")
+    for note in dict.fromkeys(note for data in record.data for note in data.notes if note.startswith(NOTE)):
+        terminal.write_line(note)
     terminal.write_line(f"report: {state.report_path}")
 
 
