@@ -105,13 +105,66 @@ def test_a_borrowed_module_comes_back_as_it_was(tmp_path: Path) -> None:
     assert module.training and all(parameter.requires_grad for parameter in module.parameters())
 
 
-def test_a_transformer_is_left_as_it_is() -> None:
+def transformer() -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = torchvision.models.VisionTransformer(32, 16, 2, 2, 16, 32, num_classes=5)
+        nn.init.normal_(module.heads.head.weight)
+    return module
+
+
+def test_a_transformer_keeps_its_format_and_its_weights() -> None:
+    module = transformer()
     found = prepare(pixel_model(module), SIZE)
     assert (found.memory_format, found.folded, found.notes) == (torch.contiguous_format, 0, ())
-    assert found.model.module is module
+    shared = zip(module.parameters(), found.model.module.parameters(), strict=True)
+    assert all(given is used for given, used in shared)
+    assert not any(part._forward_pre_hooks for part in module.modules())
+
+
+def products(model: nn.Module) -> set[str]:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        explained(model)
+    return {event.key for event in profile.key_averages() if event.key in ("aten::bmm", "aten::addmm")}
+
+
+def test_attention_multiplies_all_tokens_at_once() -> None:
+    model = pixel_model(transformer())
+    found = prepare(model, SIZE)
+    assert products(model) == {"aten::bmm", "aten::addmm"}  # torch's own way with frozen weights, and slow
+    assert products(found.model) == {"aten::addmm"}
+    for mine, reference in zip(explained(found.model), explained(model), strict=True):
+        torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-6)
+    with torch.no_grad():
+        torch.testing.assert_close(found.model(PIXELS), model(PIXELS), rtol=1e-5, atol=1e-6)
+
+
+class Mixer(nn.Module):
+    """Linear layers over tokens, which are not next to each other in memory, and attention of one thing to another."""
+
+    def __init__(self, batch_first: bool) -> None:
+        super().__init__()
+        self.mix, self.widen, self.head = nn.Linear(32, 8), nn.Linear(96, 96), nn.Linear(96, 5)
+        self.attention = nn.MultiheadAttention(96, 2, batch_first=batch_first)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.widen(self.mix(x.flatten(1, 2)).transpose(1, 2))
+        queries = tokens[:, :2]
+        given = [queries, tokens, tokens]
+        if not self.attention.batch_first:
+            given = [part.transpose(0, 1) for part in given]
+        found, _ = self.attention(*given, need_weights=False)
+        return self.head(found.mean(1 if self.attention.batch_first else 0))
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_other_products_give_the_same_too(batch_first: bool) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = pixel_model(Mixer(batch_first))
+    found = prepare(model, SIZE)
+    for mine, reference in zip(explained(found.model), explained(model), strict=True):
+        torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-6)
 
 
 def test_layers_whose_own_output_will_be_read_keep_it() -> None:
