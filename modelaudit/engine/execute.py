@@ -201,6 +201,8 @@ def _model_facts(key: str, model: RunningModel, run: Measuring) -> ModelFacts:
         fingerprint=loaded.fingerprint,
         probe_digest=loaded.probe_digest,
         layer=None if layer is None else LayerFacts.model_validate(asdict(layer)),
+        precision=model.precision,
+        micro_batch=model.batch,
         notes=[*loaded.notes, *model.notes],
         indices=[model.indices[sample.label] for sample in run.samples],
         areas=[None if np.isnan(area) else area for area in run.rows.areas(key).tolist()],

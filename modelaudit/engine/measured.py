@@ -69,6 +69,8 @@ class ModelFacts(_Plain):
     fingerprint: str
     probe_digest: str
     layer: LayerFacts | None = None
+    precision: str = "float32"
+    micro_batch: int = 1
     notes: list[str] = []
     indices: list[int] = []
     areas: list[float | None] = []

@@ -179,6 +179,7 @@ class RunningModel:
         failed: dict[MapAsk, str] = {}
         for ask in asks:
             try:
+                self._check_gradients(ask)
                 self._check_target(ask.target)
                 works.append(Work(ask, self._layer(ask, size)))
             except Exception as error:
@@ -223,6 +224,14 @@ class RunningModel:
             for work in works
         ]
 
+    def _check_gradients(self, ask: MapAsk) -> None:
+        if registry.entry_of(ask.method).declares.gradients and not self.loaded.differentiable:
+            names = [name for name in registry.names("attribution") if _only_scores(name)]
+            raise AttributionError(
+                f"{self.loaded.ref}: no gradient leads from its logits back to the image, and {ask.method} needs one; "
+                f"take a method that sees only scores: {', '.join(names)}"
+            )
+
     def _check_target(self, target: str | int) -> None:
         if target == "margin" and self.loaded.outputs < 2:
             raise ModelError(f"{self.loaded.ref}: has one output, so no runner-up; use target='prediction'")
@@ -241,3 +250,8 @@ class RunningModel:
             return selector.scatter(1, ranked[:, :1], 1.0).scatter(1, ranked[:, 1:2], -1.0)
         selector[:, self.loaded.index_of(target)] = 1.0
         return selector
+
+
+def _only_scores(name: str) -> bool:
+    declares = registry.find("attribution", name).declares
+    return not declares.gradients and not declares.spatial_layer

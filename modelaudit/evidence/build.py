@@ -224,6 +224,8 @@ def _model_record(facts: ModelFacts) -> ModelRecord:
         fingerprint=facts.fingerprint,
         probe_digest=facts.probe_digest,
         spatial_layer=None if layer is None else LayerRecord.model_validate(layer.model_dump()),
+        precision=facts.precision,
+        micro_batch=facts.micro_batch,
         notes=facts.notes,
     )
 

@@ -179,7 +179,10 @@ class LayerRecord(_Part):
 
 
 class ModelRecord(_Part):
-    """A model as it was run. ``key`` is what cases and columns refer to."""
+    """A model as it was run. ``key`` is what cases and columns refer to.
+
+    ``precision`` is what its passes ran in, ``micro_batch`` how many images a pass had.
+    """
 
     key: str
     names: list[str]
@@ -192,6 +195,8 @@ class ModelRecord(_Part):
     fingerprint: str
     probe_digest: str
     spatial_layer: LayerRecord | None = None
+    precision: str = "float32"
+    micro_batch: int | None = None
     notes: list[str] = []
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from modelaudit.attribution import gradcam, input_x_gradient, integrated_gradients, saliency
+from modelaudit.attribution import gradcam, input_x_gradient, integrated_gradients, occlusion, saliency
 from modelaudit.engine.measured import Passes
 from modelaudit.engine.models import Look, RunningModel
 from modelaudit.engine.plan import MapAsk
@@ -21,7 +21,7 @@ from modelaudit.engine.tuning import micro_batch
 from modelaudit.language import BuiltModel
 from modelaudit.language.errors import ModelError
 from modelaudit.measures import accuracy, background_dependence
-from modelaudit.models import open_model
+from modelaudit.models import black_box, open_model
 
 ASKS = [
     MapAsk(saliency(), "prediction"),
@@ -167,3 +167,15 @@ def test_on_a_gpu_as_many_as_fit() -> None:
     found = micro_batch(Net().cuda().requires_grad_(False), (224, 224), "cuda")
     assert found == 1 << found.bit_length() - 1
     assert 1 <= found <= 256
+
+
+def test_a_model_without_gradients_names_the_methods_that_need_none() -> None:
+    def scored(images: Any) -> Any:
+        return np.stack([images.mean((1, 2, 3)), images[:, 0].mean((1, 2))], axis=1)
+
+    loaded = open_model(black_box(scored, preprocessing=AS_IT_IS), root=Path())
+    model = RunningModel(loaded, "cpu", {}, 4, Passes())
+    asks = [MapAsk(saliency(), "prediction"), MapAsk(occlusion(), "prediction")]
+    look = model.look(torch.rand(2, 3, 16, 16), torch.tensor([0, 1]), asks, ["a", "b"])
+    assert set(look.maps) == {asks[1]}
+    assert "take a method that sees only scores: feature_ablation, kernel_shap, occlusion, rise" in look.failed[asks[0]]
