@@ -29,6 +29,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("audit-device", "auto", "device that audits run on: auto, cpu, cuda, cuda:1, mps", metavar="DEVICE")
     add("audit-seed", "0", "seed of every random draw of audits that give none themselves", metavar="SEED")
     add("audit-limit", "all", "quick look at N images of each data set; it decides nothing", metavar="N")
+    add("audit-micro-batch", "what fits", "images that go through a model at a time", metavar="N")
     add(
         "audit-inconclusive",
         "fail",
@@ -56,6 +57,7 @@ class Options:
     device: str
     seed: int
     limit: int | None
+    micro_batch: int | None
     inconclusive: Literal["fail", "warn"]
     allow_code: bool
 
@@ -70,6 +72,7 @@ def read_options(config: pytest.Config) -> Options:
     if inconclusive not in ("fail", "warn"):
         raise pytest.UsageError(f"--audit-inconclusive={inconclusive}: use fail or warn")
     limit = _text(config, "audit-limit", "")
+    batch = _text(config, "audit-micro-batch", "")
     allow = config.getoption("--audit-allow-code")
     return Options(
         results=config.rootpath / _text(config, "audit-results", "audit-results"),
@@ -77,6 +80,7 @@ def read_options(config: pytest.Config) -> Options:
         device=_text(config, "audit-device", "auto"),
         seed=_whole("--audit-seed", _text(config, "audit-seed", "0"), least=None),
         limit=None if limit in ("", "all") else _whole("--audit-limit", limit, least=1),
+        micro_batch=None if batch in ("", "auto") else _whole("--audit-micro-batch", batch, least=1),
         inconclusive="warn" if inconclusive == "warn" else "fail",
         allow_code=bool(config.getini("audit_allow_code") if allow is None else allow),
     )

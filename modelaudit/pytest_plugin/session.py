@@ -170,6 +170,7 @@ class AuditSession:
                 device=self.options.device,
                 seed=self.options.seed,
                 limit=self.options.limit,
+                micro_batch=self.options.micro_batch,
             )
             asked = self.options.store
             root = self.config.rootpath

@@ -40,7 +40,10 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
     # --lf does not even collect the files in which nothing failed, so what they declare is not known
     last_failed = bool(state.config.getoption("lf", False))
     because = _because(len(not_run), len(cases), interrupted=interrupted, last_failed=last_failed)
-    settings = Settings(state.config.rootpath, state.folder, state.options.device, state.options.seed)
+    options = state.options
+    settings = Settings(
+        state.config.rootpath, state.folder, options.device, options.seed, micro_batch=options.micro_batch
+    )
     return RunRecord(
         id=state.run_id,
         started=state.start.isoformat(timespec="seconds"),

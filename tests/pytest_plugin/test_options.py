@@ -22,6 +22,7 @@ def values(line: Line) -> list[float | None]:
         ("--audit-limit=0", "--audit-limit=0: must be at least 1"),
         ("--audit-limit=few", "--audit-limit=few: is no whole number"),
         ("--audit-seed=x", "--audit-seed=x: is no whole number"),
+        ("--audit-micro-batch=0", "--audit-micro-batch=0: must be at least 1"),
         ("--audit-inconclusive=pass", "--audit-inconclusive=pass: use fail or warn"),
     ],
 )
@@ -38,9 +39,16 @@ def test_a_wrong_value_is_a_usage_error(line: Line, option: str, says: str, how:
 
 def test_every_option_has_a_twin_in_the_ini_and_a_help(line: Line) -> None:
     text = line.run("--help").stdout.str()
-    for name in ("results", "store", "device", "seed", "limit", "inconclusive", "allow-code"):
+    for name in ("results", "store", "device", "seed", "limit", "micro-batch", "inconclusive", "allow-code"):
         assert f"--audit-{name}" in text
         assert f"audit_{name.replace('-', '_')} (" in text
+
+
+def test_the_micro_batch_can_be_said(line: Line) -> None:
+    line.audit(AUDIT)
+    line.run("--audit-micro-batch=5")
+    record = line.record()
+    assert (record.provenance.micro_batch, record.models[0].micro_batch) == (5, 5)
 
 
 @pytest.mark.parametrize("how", ["option", "ini"])
