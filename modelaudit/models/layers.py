@@ -99,8 +99,8 @@ def _require_visible(model: nn.Module) -> None:
     scripted = "a TorchScript module" if isinstance(module, torch.jit.ScriptModule) else ""
     if hidden := getattr(module, "hidden_layers", scripted):
         raise AttributionError(
-            f"{type(module).__name__} is {hidden}: nothing says what its layers give; take a method that needs none, "
-            "e.g. integrated_gradients or occlusion, or audit the module that it was made from"
+            f"the model is {hidden}: nothing says what its layers give; take a method that needs none, e.g. "
+            "integrated_gradients or occlusion, or audit the module that it was made from"
         )
 
 
