@@ -22,7 +22,7 @@ from modelaudit.engine.progress import Silent
 from modelaudit.engine.store.location import FILE
 from modelaudit.engine.store.store import Store
 
-IMAGES, KILLS = 400, 20
+IMAGES, KILLS = 240, 20
 #: one process works on command after command, and each is killed; forking spares the imports
 SERVER = """
 import os, sys

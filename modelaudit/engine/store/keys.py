@@ -146,15 +146,24 @@ def digest(*parts: str) -> bytes:
     return total.digest()[:SAMPLE_BYTES]
 
 
-@cache
-def made_with() -> str:
-    """The versions of everything that computes values, and a digest of this package's own code."""
+def _own_code() -> str:
+    """A digest of this package's code: whoever changes it need not remember to raise a version."""
     code = hashlib.sha256()
     for file in sorted(file for room in _ROOMS for file in (_PACKAGE / room).glob("**/*.py")):
         if "store" not in file.relative_to(_PACKAGE).parts:
             code.update(file.relative_to(_PACKAGE).as_posix().encode())
             code.update(hashlib.sha256(file.read_bytes()).digest())
-    return "\n".join([*(f"{name} {_version(name)}" for name in _LIBRARIES), code.hexdigest()])
+    return code.hexdigest()
+
+
+#: read when the code itself is loaded, so that it is the code that runs
+_CODE = _own_code()
+
+
+@cache
+def made_with() -> str:
+    """The versions of everything that computes values, and a digest of this package's own code."""
+    return "\n".join([*(f"{name} {_version(name)}" for name in _LIBRARIES), _CODE])
 
 
 def origin(spec: Spec) -> str:
