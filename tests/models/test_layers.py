@@ -328,3 +328,29 @@ def test_a_grid_lies_over_an_image_by_its_proportion(
     grid: tuple[int, int], image: tuple[int, int], expected: bool
 ) -> None:
     assert lies_over(grid, image) is expected
+
+
+def test_windows_of_a_swin_are_no_grid_over_the_image() -> None:
+    timm = pytest.importorskip("timm", reason="the optional extra 'timm' is not installed")
+    torch.manual_seed(0)
+    model = timm.models.swin_transformer.SwinTransformer(
+        64, 4, num_classes=3, embed_dim=16, depths=(2, 2), num_heads=(2, 2), window_size=4
+    )
+    assert spatial_layer(model, (64, 64)) == SpatialLayer("norm", 32, 8, 8, "NHWC")
+    for name in ("layers.1.blocks.1.attn", "layers.1.blocks.1.attn.proj", "layers.0.blocks.1.attn.qkv"):
+        with pytest.raises(AttributionError, match="which is no"):
+            resolve_layer(model, name, (64, 64))
+    assert resolve_layer(model, "layers.1.blocks.0", (64, 64)) == SpatialLayer("layers.1.blocks.0", 32, 8, 8, "NHWC")
+
+
+@pytest.mark.parametrize(("registers", "pool"), [(0, "token"), (4, "token"), (3, "avg")])
+def test_registers_of_a_rectangular_transformer_are_no_cells(registers: int, pool: str) -> None:
+    timm = pytest.importorskip("timm", reason="the optional extra 'timm' is not installed")
+    torch.manual_seed(0)
+    model = timm.models.vision_transformer.VisionTransformer(
+        (32, 48), 8, num_classes=3, embed_dim=16, depth=2, num_heads=2, global_pool=pool, reg_tokens=registers
+    )
+    found = spatial_layer(model, (32, 48))
+    assert (found.height, found.width, found.prefix) == (4, 6, 1 + registers)
+    assert found.prefix == model.num_prefix_tokens
+    assert (found.name, found.side) == (("blocks.1", "input") if pool == "token" else ("blocks", "output"))
