@@ -10,7 +10,7 @@ import pytest
 
 from modelaudit.cli import main
 from modelaudit.engine.store.location import FILE
-from modelaudit.engine.store.store import Batch, Key, Store, today
+from modelaudit.engine.store.store import Batch, FileRow, Key, Store, today
 
 
 def key(name: str, kind: str = "values") -> Key:
@@ -82,6 +82,23 @@ def test_prune_to_a_size_removes_the_oldest_first(folder: Path, capsys: pytest.C
     assert "before" in capsys.readouterr().out
     assert main(["store", "prune", "--keep-size", "0"]) == 0
     assert left(folder) == []
+
+
+def test_what_is_read_counts_as_used(folder: Path) -> None:
+    row = FileRow(b"photo.png", 5, 0, 0, 0, b"d" * 32)
+    store = Store(folder)
+    store.note_files([row])
+    store.close()
+    with sqlite3.connect(folder / FILE) as connection:
+        connection.execute("UPDATE files SET used = used - 40")
+    connection.close()
+    store = Store(folder)
+    assert store.files([b"photo.png"]) == {b"photo.png": row}
+    assert store.cells([key("oldest")], [sample(0)])[0].found.all()
+    store.close()
+    assert main(["store", "prune", "--older-than", "5d"]) == 0
+    assert left(folder) == ["new", "oldest"]
+    assert Store(folder).files([b"photo.png"]) == {b"photo.png": row}
 
 
 @pytest.mark.parametrize(

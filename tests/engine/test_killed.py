@@ -22,7 +22,7 @@ from modelaudit.engine.progress import Silent
 from modelaudit.engine.store.location import FILE
 from modelaudit.engine.store.store import Store
 
-IMAGES, KILLS = 240, 20
+IMAGES, KILLS = 400, 20
 #: one process works on command after command, and each is killed; forking spares the imports
 SERVER = """
 import os, sys
@@ -104,7 +104,7 @@ def test_twenty_kills_change_no_value_and_cost_no_committed_pass_twice(tmp_path:
             print(out, file=server.stdin, flush=True)
             child = int(server.stdout.readline())
             if number < KILLS:
-                time.sleep(draw.uniform(0, 2 * lasts / KILLS))
+                time.sleep(draw.uniform(0, lasts / 4))
                 os.kill(child, 9)
             status = int(server.stdout.readline())
             stopped += status == -9
@@ -118,7 +118,7 @@ def test_twenty_kills_change_no_value_and_cost_no_committed_pass_twice(tmp_path:
     text, notes = json.loads((tmp_path / f"{KILLS}.json").read_text())
     last = Measured.model_validate_json(text)
     assert stopped >= KILLS // 2 and notes == []
-    assert 0 < sum(before.values()) < 3 * IMAGES or stopped < KILLS
+    assert sum(before.values()) > 0  # kills met runs that had something to lose
     whole = Measured.model_validate_json(whole.model_dump_json())
     assert last.model_dump(exclude={"passes"}) == whole.model_dump(exclude={"passes"})
     left = {context: IMAGES - count for context, count in before.items()}

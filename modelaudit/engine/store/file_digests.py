@@ -53,9 +53,7 @@ class FileDigests:
                 found[path] = row.digest.hex()
             else:
                 changed.append(path)
-        rows = self._hash(changed, found)
-        kept = set(changed)
-        self._store.note_files(rows, [os.fsencode(path) for path in there if path not in kept])
+        self._store.note_files(self._hash(changed, found))
         return found
 
     def _hash(self, paths: Sequence[Path], found: dict[Path, str | None]) -> list[FileRow]:

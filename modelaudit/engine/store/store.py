@@ -103,6 +103,7 @@ class Store:
         self.folder = folder
         self._database = None if folder is None else Database(folder, self._say)
         self._used: dict[bytes, None] = {}
+        self._files_used: dict[bytes, None] = {}
 
     @property
     def active(self) -> bool:
@@ -112,7 +113,7 @@ class Store:
     def close(self) -> None:
         """Note what was used today, and let go of the file."""
         if self._database is not None:
-            if self._used:
+            if self._used or self._files_used:
                 self._database.write(self._touch)
             self._database.close()
 
@@ -198,29 +199,22 @@ class Store:
         def question(connection: sqlite3.Connection) -> dict[bytes, FileRow]:
             _ask(connection, paths)
             query = (
-                "SELECT path, size, modified, changed, inode, digest FROM asked JOIN files ON files.path = asked.sample"
+                "SELECT path, size, modified, changed, inode, digest, used FROM asked JOIN files "
+                "ON files.path = asked.sample"
             )
-            return {row[0]: FileRow(*row) for row in connection.execute(query)}
+            rows, day = connection.execute(query).fetchall(), today()
+            self._files_used.update((row[0], None) for row in rows if row[6] != day)
+            return {row[0]: FileRow(*row[:6]) for row in rows}
 
         return self._database.ask(question, {})
 
-    def note_files(self, rows: Sequence[FileRow], used: Sequence[bytes]) -> None:
-        """Keep the digests of files; `used` are those that were looked up."""
-        if self._database is None or not (rows or used):
+    def note_files(self, rows: Sequence[FileRow]) -> None:
+        """Keep the digests of files."""
+        if self._database is None or not rows:
             return
-        day = today()
-
-        def change(connection: sqlite3.Connection) -> None:
-            connection.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", [(*row, day) for row in rows]
-            )
-            if used:
-                _ask(connection, used)
-                connection.execute(
-                    "UPDATE files SET used = ? WHERE used <> ? AND path IN (SELECT sample FROM asked)", (day, day)
-                )
-
-        self._database.write(change)
+        noted = [(*row, today()) for row in rows]
+        query = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)"
+        self._database.write(lambda connection: (connection.executemany(query, noted), None)[1])
 
     def _cells(self, connection: sqlite3.Connection, key: Key, samples: Sequence[bytes | None]) -> Cells:
         found = _no_cells(len(samples))
@@ -249,9 +243,9 @@ class Store:
         return int(found[0])
 
     def _touch(self, connection: sqlite3.Connection) -> None:
-        connection.executemany(
-            "UPDATE keys SET used = ? WHERE digest = ?", [(today(), digest) for digest in self._used]
-        )
+        day = today()
+        connection.executemany("UPDATE keys SET used = ? WHERE digest = ?", [(day, digest) for digest in self._used])
+        connection.executemany("UPDATE files SET used = ? WHERE path = ?", [(day, path) for path in self._files_used])
 
     def _say(self, note: str) -> None:
         if note not in self.notes:
