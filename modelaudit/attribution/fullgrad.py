@@ -15,7 +15,7 @@ from .base import Cost, Declares, Maps, Question, attribution
 from .bias import BiasedOutput, Biases
 from .integrated import completeness_error
 from .layer_grid import lies_over, precision
-from .passes import gradients_wanted, no_gradient
+from .passes import gradients_wanted, name_of, no_gradient
 from .validity import COMPLETENESS_LIMIT
 
 _RESCALES = ("layer", "channel", "none")
@@ -74,7 +74,7 @@ def fullgrad_maps(spec: FullGrad, question: Question) -> Maps:
 
 
 def _explained(spec: FullGrad, question: Question, pixels: Tensor, selector: Tensor) -> tuple[Tensor, Tensor]:
-    name = type(question.model).__name__
+    name = name_of(question.model)
     with gradients_wanted(), torch.autocast(pixels.device.type, enabled=False):
         leaf = pixels.detach().clone().requires_grad_()
         shares = _Shares(spec, leaf)
@@ -167,7 +167,7 @@ def _require_some_complete(question: Question, errors: Tensor) -> None:
     finite = errors[errors.isfinite()]
     if len(finite) and bool((finite > COMPLETENESS_LIMIT).all()):
         raise AttributionError(
-            f"fullgrad: the shares of the biases of {type(question.model).__name__} miss its logits by "
+            f"fullgrad: the shares of the biases of {name_of(question.model)} miss its logits by "
             f"{float(finite.median()):.0%}, so it is not piecewise linear, or runs code whose biases cannot be seen "
             f"(scripted, exported or compiled); {_INSTEAD}"
         )

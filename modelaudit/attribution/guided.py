@@ -17,7 +17,7 @@ from ..language.spec import Method
 from .base import Cost, Declares, Maps, Question, attribution
 from .cam import GradCam, gradcam_maps
 from .layer_grid import OnLayer
-from .passes import gradients_wanted, no_gradient
+from .passes import gradients_wanted, name_of, no_gradient
 
 #: nodes of autograd's graph that are a ReLU if the bound that the attribute holds is 0
 _RELUS = {
@@ -128,7 +128,7 @@ def _through_relus(name: str, question: Question, rule: _Rule) -> Tensor:
             f"{name}: TorchScript merges its ReLUs into blocks that no rule can reach; export the model with "
             f"torch.export instead, or {_WAY_OUT}"
         )
-    model = type(question.model).__name__
+    model = name_of(question.model)
     with gradients_wanted(), ExitStack() as stack:
         pixels = question.pixels.detach().clone().requires_grad_()
         value = (question.model(pixels) * question.selector.detach().clone()).sum()

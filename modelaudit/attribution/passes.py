@@ -56,7 +56,7 @@ class SharedPass:
     ) -> None:
         distinct = {watched.key: watched for watched in layers}
         self._seen: dict[tuple[int, str], list[Tensor]] = {key: [] for key in distinct}
-        self._model = type(model).__name__
+        self._model = name_of(model)
         with gradients_wanted(), ExitStack() as stack:
             self._pixels = pixels.detach().clone().requires_grad_() if input_gradient else pixels.detach()
             for watched in distinct.values():
@@ -196,10 +196,10 @@ def gradients(question: Question, images: Tensor, selector: Tensor) -> tuple[Ten
             leaf = part.detach().clone().requires_grad_()
             value = (question.model(leaf) * chosen.detach().clone()).sum(1)
             if not value.requires_grad:
-                raise AttributionError(no_gradient(type(question.model).__name__, "the image"))
+                raise AttributionError(no_gradient(name_of(question.model), "the image"))
             (slope,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
         if slope is None:
-            raise AttributionError(no_gradient(type(question.model).__name__, "the image"))
+            raise AttributionError(no_gradient(name_of(question.model), "the image"))
         values.append(value.detach()[:count])
         slopes.append(slope[:count])
     return torch.cat(values), torch.cat(slopes)
@@ -216,10 +216,15 @@ def explained_by(model: nn.Module, seen: str = "the image") -> Callable[[Tensor,
         logits: Tensor = model(pixels)
         value = (logits * selector).sum(1)
         if torch.is_grad_enabled() and not value.requires_grad:
-            raise AttributionError(no_gradient(type(model).__name__, seen))
+            raise AttributionError(no_gradient(name_of(model), seen))
         return value
 
     return explained
+
+
+def name_of(model: nn.Module) -> str:
+    """What people call a model: the type of the user's own module, not of what the engine puts round it."""
+    return type(getattr(model, "module", model)).__name__
 
 
 def no_gradient(model: str, seen: str) -> str:
@@ -249,4 +254,6 @@ def _parts(question: Question, images: Tensor, selector: Tensor) -> Iterator[tup
 
 
 def _grid(layer: Watched, values: Tensor) -> Tensor:
+    """On the grid, and in single precision at least: under autocast a layer's values are of half of it."""
+    values = values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
     return values if layer.spatial is None else layer.spatial.grid(values)

@@ -12,7 +12,7 @@ from ..language.spatial import SpatialLayer
 from ..language.spec import Method
 from .attention import Attention, Attentions
 from .base import Cost, Declares, Maps, Question, attribution
-from .passes import gradients_wanted, no_gradient
+from .passes import gradients_wanted, name_of, no_gradient
 
 _INSTEAD = "take another method, e.g. gradcam or integrated_gradients"
 _ROUNDING = 1e-3
@@ -57,7 +57,7 @@ def attention_rollout_maps(spec: AttentionRollout, question: Question) -> Maps:
 
 
 def _rolled_out(question: Question, spatial: SpatialLayer, pixels: Tensor, selector: Tensor) -> Tensor:
-    name = type(question.model).__name__
+    name = name_of(question.model)
     attentions = Attentions()
     with gradients_wanted(), torch.autocast(pixels.device.type, enabled=False):
         with attentions.watching(question.model):

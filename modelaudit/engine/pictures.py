@@ -21,6 +21,13 @@ FOLDER = "images"
 _STOPS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 #: dark blue, teal, green, yellow, red: rising in lightness to the fourth, so that it also reads in grey
 _COLOURS = np.array([[24, 20, 96], [22, 120, 160], [64, 180, 90], [250, 220, 40], [220, 30, 30]], dtype=np.float64)
+#: by the level of the map: how much of the grey image shows through, and the colour over it, already weighted
+_LEVELS = 1024
+_LEVEL = np.linspace(0, 1, _LEVELS)
+_WEIGHT = 0.15 + 0.75 * np.sqrt(_LEVEL)
+_SHOWS_THROUGH = (1 - _WEIGHT).astype(np.float32)
+_LIT = np.stack([_WEIGHT * np.interp(_LEVEL, _STOPS, _COLOURS[:, channel]) for channel in range(3)], axis=1)
+_LIT = _LIT.astype(np.float32)
 
 
 def image_bytes(pixels: Tensor) -> bytes:
@@ -43,14 +50,12 @@ def overlay_array(pixels: Tensor, attribution: Tensor, mask: Tensor | None) -> N
 
     Scaled to its 99.5th percentile, for the eye only: one hot pixel of a gradient map would leave the rest dark.
     """
-    relevant = attribution.detach().float().clamp_min(0).cpu()
-    scale = torch.quantile(relevant.flatten(), 0.995)
-    scale = scale if scale > 0 else relevant.max().clamp_min(torch.finfo(torch.float32).tiny)
-    positive = (relevant / scale).clamp_max(1).numpy()
-    grey = _array(pixels).mean(axis=2, keepdims=True).repeat(3, axis=2)
-    colour = np.stack([np.interp(positive, _STOPS, _COLOURS[:, channel]) for channel in range(3)], axis=2)
-    weight = (0.15 + 0.75 * np.sqrt(positive))[:, :, None]
-    blended = (1 - weight) * (96 + 0.6 * grey) + weight * colour
+    relevant = attribution.detach().float().clamp_min(0).cpu().numpy()
+    scale = np.partition(relevant, int(0.995 * (relevant.size - 1)), axis=None)[int(0.995 * (relevant.size - 1))]
+    scale = scale if scale > 0 else max(float(relevant.max()), float(np.finfo(np.float32).tiny))
+    level = (np.minimum(relevant / scale, 1) * (_LEVELS - 1)).round().astype(np.intp)
+    grey = (96 + 0.6 * pixels.detach().float().mean(0).clamp(0, 1).cpu().numpy() * 255).astype(np.float32)
+    blended = (_SHOWS_THROUGH[level] * grey)[:, :, None] + _LIT[level]
     if mask is not None:
         blended[_outline(mask)] = 255
     return _small(blended.clip(0, 255).astype(np.uint8))

@@ -15,7 +15,7 @@ from ...language.spec import Method, one_of
 from ..base import Cost, Declares, Maps, Question, attribution
 from ..baselines import NAMES, baseline_images
 from ..integrated import completeness_error
-from ..passes import gradients_wanted, no_gradient
+from ..passes import gradients_wanted, name_of, no_gradient
 from .linear import FRESH
 from .operations import Operation, Pull, Unchanged, differentiable, refuse_what_cannot_be_seen, ruled
 from .passing import in_passes
@@ -74,7 +74,7 @@ def _multipliers(question: Question, pixels: Tensor, reference: Tensor, selector
         with _Recording(tape):
             value = (question.model(leaf.clone()) * selector).sum()
     if not value.requires_grad:
-        raise AttributionError(no_gradient(type(question.model).__name__, "the image"))
+        raise AttributionError(no_gradient(name_of(question.model), "the image"))
     with torch.inference_mode(False), torch.no_grad():
         with _Replaying(tape) as replaying:
             at_baseline = (question.model(reference.clone()) * selector).sum(1)
@@ -82,7 +82,7 @@ def _multipliers(question: Question, pixels: Tensor, reference: Tensor, selector
     with gradients_wanted():
         (found,) = torch.autograd.grad(value, leaf, allow_unused=True)
     if found is None:
-        raise AttributionError(no_gradient(type(question.model).__name__, "the image"))
+        raise AttributionError(no_gradient(name_of(question.model), "the image"))
     return found, at_baseline
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...language.errors import AttributionError
 from ...language.spec import Method, one_of, within
 from ..base import Cost, Declares, Maps, Question, attribution
-from ..passes import gradients_wanted, no_gradient
+from ..passes import gradients_wanted, name_of, no_gradient
 from .operations import refuse_what_cannot_be_seen
 from .passing import in_passes
 from .propagation import Propagation
@@ -97,7 +97,7 @@ def _relevance(question: Question, composite: Composite, pixels: Tensor, selecto
         with propagation:
             value = (question.model(given) * selector).sum()
         if not value.requires_grad:
-            raise AttributionError(no_gradient(type(question.model).__name__, "the image"))
+            raise AttributionError(no_gradient(name_of(question.model), "the image"))
         if composite.box and not propagation.boxes:
             raise AttributionError(
                 'lrp(rule="epsilon_gamma_box"): no layer of the model sees the pixels themselves, only what other '
@@ -106,7 +106,7 @@ def _relevance(question: Question, composite: Composite, pixels: Tensor, selecto
         ends = [leaf, propagation.ones] if composite.box else [leaf]
         slopes = torch.autograd.grad(value, ends, allow_unused=True)
     if slopes[0] is None:
-        raise AttributionError(no_gradient(type(question.model).__name__, "the image"))
+        raise AttributionError(no_gradient(name_of(question.model), "the image"))
     relevance = pixels * slopes[0]
     return relevance if not composite.box else relevance + slopes[1], propagation.absorbed.total
 
