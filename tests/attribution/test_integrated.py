@@ -11,7 +11,12 @@ from torch import Tensor, nn
 
 from modelaudit.attribution import Maps, Question, check, integrated_gradients
 from modelaudit.attribution.baselines import NAMES, baseline_images
-from modelaudit.attribution.integrated import _DECLARES, completeness_error, integrated_gradients_maps
+from modelaudit.attribution.integrated import (
+    _DECLARES,
+    IntegratedGradients,
+    completeness_error,
+    integrated_gradients_maps,
+)
 from modelaudit.attribution.passes import gradients
 from modelaudit.attribution.quadrature import PANELS
 from modelaudit.language.errors import AttributionError, ExpressionError

@@ -23,6 +23,8 @@ from modelaudit.engine.store.location import FILE
 from modelaudit.engine.store.store import Store
 
 IMAGES, KILLS = 400, 20
+#: how far into a run kills reach at most: most of them early, some when there is something to lose on any machine
+REACH = (0.1, 0.2, 0.4, 0.1, 0.8)
 #: one process works on command after command, and each is killed; forking spares the imports
 SERVER = """
 import os, sys
@@ -104,7 +106,7 @@ def test_twenty_kills_change_no_value_and_cost_no_committed_pass_twice(tmp_path:
             print(out, file=server.stdin, flush=True)
             child = int(server.stdout.readline())
             if number < KILLS:
-                time.sleep(draw.uniform(0, lasts / 8))
+                time.sleep(draw.uniform(0, lasts * REACH[number % len(REACH)]))
                 with suppress(ProcessLookupError):  # it was done before
                     os.kill(child, 9)
             status = int(server.stdout.readline())
@@ -118,7 +120,7 @@ def test_twenty_kills_change_no_value_and_cost_no_committed_pass_twice(tmp_path:
         server.wait()
     text, notes = json.loads((tmp_path / f"{KILLS}.json").read_text())
     last = Measured.model_validate_json(text)
-    assert stopped >= KILLS // 2 and notes == []
+    assert stopped >= KILLS // 4 and notes == []
     assert sum(before.values()) > 0  # kills met runs that had something to lose
     whole = Measured.model_validate_json(whole.model_dump_json())
     assert last.model_dump(exclude={"passes"}) == whole.model_dump(exclude={"passes"})

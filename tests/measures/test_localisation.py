@@ -182,7 +182,7 @@ def test_methods_are_given_by_name_class_or_instance() -> None:
     [
         ("background_dependence(saliency) < 0.40", "background_dependence(saliency) < 0.4"),
         (
-            "background_dependence(integrated_gradients(steps=64)) < 0.4",
+            "background_dependence(integrated_gradients(steps=auto)) < 0.4",
             "background_dependence(integrated_gradients) < 0.4",
         ),
         (
