@@ -23,6 +23,7 @@ import torchvision
 from torch import Tensor, nn
 
 from modelaudit.attribution import Maps, Question, check
+from modelaudit.attribution.passes import name_of
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError
 from modelaudit.language.reasons import Missing
@@ -342,7 +343,9 @@ def _cell(method: Method, model: nn.Module, pixels: Tensor, layer: SpatialLayer 
     try:
         wrong = _explained(method, model, pixels, layer)
     except AttributionError as error:
-        return Cell(refused=str(error), seconds=time.perf_counter() - start)
+        # the type of the user's module; "a TorchScript archive" is no type
+        refused = re.sub(rf"(?<!\ba )\b{re.escape(name_of(model))}\b", "the model", str(error))
+        return Cell(refused=refused, seconds=time.perf_counter() - start)
     except Exception as error:
         wrong = f"{type(error).__name__}: {error}"
     return Cell(wrong=wrong, seconds=time.perf_counter() - start)
