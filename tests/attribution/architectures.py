@@ -343,8 +343,8 @@ def _cell(method: Method, model: nn.Module, pixels: Tensor, layer: SpatialLayer 
     try:
         wrong = _explained(method, model, pixels, layer)
     except AttributionError as error:
-        # the type of the user's module; "a TorchScript archive" is no type
-        refused = re.sub(rf"(?<!\ba )\b{re.escape(name_of(model))}\b", "the model", str(error))
+        # the type of the user's module; what is said of TorchScript itself is not of a type
+        refused = re.sub(rf"\b{re.escape(name_of(model))}\b(?! archive| merges)", "the model", str(error))
         return Cell(refused=refused, seconds=time.perf_counter() - start)
     except Exception as error:
         wrong = f"{type(error).__name__}: {error}"
