@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from engine.small_audits import AS_IT_IS, Net, audit, measured, samples, values
+from engine.small_audits import AS_IT_IS, Net, audit, measured, results, samples, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -18,7 +18,7 @@ from modelaudit.engine.measured import Passes
 from modelaudit.engine.models import Look, RunningModel
 from modelaudit.engine.plan import MapAsk
 from modelaudit.engine.tuning import micro_batch
-from modelaudit.language import BuiltModel
+from modelaudit.language import AuditCase, BuiltModel
 from modelaudit.language.errors import ModelError
 from modelaudit.measures import accuracy, background_dependence
 from modelaudit.models import black_box, open_model
@@ -115,21 +115,26 @@ def test_out_of_memory_halves_the_micro_batch_and_goes_on() -> None:
         assert torch.allclose(look.maps[ask].values, plain.maps[ask].values, atol=1e-4)
 
 
-def test_out_of_memory_in_the_middle_of_an_audit_ends_with_the_same_values(tmp_path: Path) -> None:
-    def run(net: Net, folder: str) -> Any:
+def test_out_of_memory_in_the_middle_of_an_audit_ends_with_the_same_values_and_verdicts(tmp_path: Path) -> None:
+    def cases(net: Net) -> dict[str, AuditCase]:
         asked = audit(net, samples(20))
-        return measured(
-            tmp_path / folder,
-            {"micro_batch": 8},
-            accurate=asked.expect(accuracy > 0.1),
-            explained=asked.expect(background_dependence("saliency", "gradcam", "integrated_gradients") < 0.9),
-        )
+        explained = background_dependence("saliency", "gradcam", "integrated_gradients")
+        return {
+            "right": asked.expect(accuracy > 0.1),
+            "looks": asked.expect(explained < 0.9),
+            "looks_away": asked.expect(explained < 0.1),
+        }
 
-    plain, interrupted = run(Net(), "plain"), run(Hungry(most=8, fails_at=3), "interrupted")
+    plain = measured(tmp_path / "plain", {"micro_batch": 8}, **cases(Net()))
+    interrupted = measured(tmp_path / "interrupted", {"micro_batch": 8}, **cases(Hungry(most=8, fails_at=3)))
     assert min(Hungry.sizes) == 4
     assert not interrupted.failures
     for column in plain.columns:
         assert np.allclose(values(interrupted, column.key), values(plain, column.key), atol=1e-5, equal_nan=True)
+    decided = results(tmp_path / "a", {"micro_batch": 8}, **cases(Net()))
+    again = results(tmp_path / "b", {"micro_batch": 8}, **cases(Hungry(most=8, fails_at=3)))
+    assert {name: one.verdict for name, one in again.items()} == {name: one.verdict for name, one in decided.items()}
+    assert len({one.verdict for one in decided.values()}) > 1
 
 
 def test_one_image_that_does_not_fit_is_an_error_that_says_so() -> None:
