@@ -109,7 +109,7 @@ class Stage:
         self.lending = Lending(samples, seed, self._begin, self._scene, store or Store(None), self.contents)
         self._geometries: tuple[Preprocessing, ...] = ()
         self._sizes: dict[Any, tuple[tuple[int, int], str]] = {}
-        self._workers = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode")
+        self._workers = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode", initializer=_alone)
         self.unusable: dict[str, tuple[Missing, str]] = {}
         self.digests: dict[str, str] = {}
 
@@ -218,3 +218,8 @@ class Stage:
         if self._device.startswith("cuda"):
             return batch.pin_memory().to(self._device, non_blocking=True)
         return batch.to(self._device)
+
+
+def _alone() -> None:
+    """A worker computes in its own thread: a team of its own would take the cores from the model's."""
+    torch.set_num_threads(1)
