@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from ..language.errors import AttributionError
+from ..language.spatial import lies_over
 from ..language.spec import Method, one_of
 from ..language.upsampling import upsampled
 from .base import Cost, Declares, Maps, Question, attribution
 from .bias import BiasedOutput, Biases
 from .integrated import completeness_error
-from .layer_grid import lies_over, precision
+from .layer_grid import precision
 from .passes import gradients_wanted, name_of, no_gradient
 from .validity import COMPLETENESS_LIMIT
 

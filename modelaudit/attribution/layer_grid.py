@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..language import registry
 from ..language.errors import AttributionError, ExpressionError
+from ..language.spatial import lies_over
 from ..language.spec import Method
 from .base import Question, Shared
 from .passes import shared
@@ -71,16 +72,6 @@ def _check_layer(spec: OnLayer, question: Question) -> None:
         names = [name for name, part in question.model.named_modules() if part is question.layer]
         if not any(name == spec.layer or name.endswith(f".{spec.layer}") for name in names):
             raise AttributionError(f"{spec}: got the layer {' = '.join(names) or 'of another model'} instead")
-
-
-def lies_over(grid: tuple[int, int], image: tuple[int, int]) -> bool:
-    """Whether a grid (h, w) has the proportion of an image (H, W) up to the rounding of strides: |hW - wH| < max(H, W).
-
-    A grid of one row or column, and one finer than the image, lies over nothing.
-    """
-    (rows, columns), (height, width) = grid, image
-    in_range = 1 < rows <= height and 1 < columns <= width
-    return in_range and abs(rows * width - columns * height) < max(height, width)
 
 
 def _require_grid(spec: OnLayer, values: Tensor, count: int, image: tuple[int, int]) -> None:

@@ -55,3 +55,13 @@ class SpatialLayer:
         if self.layout == "tokens":
             values = values[:, self.prefix :].reshape(len(values), self.height, self.width, self.channels)
         return values.permute(0, 3, 1, 2)
+
+
+def lies_over(grid: tuple[int, int], image: tuple[int, int]) -> bool:
+    """Whether a grid (h, w) has the proportion of an image (H, W) up to the rounding of strides: |hW - wH| < max(H, W).
+
+    A grid of one row or column, and one finer than the image, lies over nothing.
+    """
+    (rows, columns), (height, width) = grid, image
+    in_range = 1 < rows <= height and 1 < columns <= width
+    return in_range and abs(rows * width - columns * height) < max(height, width)

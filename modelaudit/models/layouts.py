@@ -8,7 +8,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..language.spatial import Layout, SpatialLayer
+from ..language.spatial import Layout, SpatialLayer, lies_over
 
 #: class, distillation and register tokens; no published classifier has more in front of its patches
 MOST_PREFIX_TOKENS = 16
@@ -31,16 +31,6 @@ class Arrangement:
     def spatial(self, name: str, side: Literal["output", "input"]) -> SpatialLayer:
         """The layer of that name, read so."""
         return SpatialLayer(name, self.channels, self.height, self.width, self.layout, self.prefix, side)
-
-
-def lies_over(grid: tuple[int, int], image: tuple[int, int]) -> bool:
-    """Whether a grid (h, w) has the proportion of an image (H, W) up to the rounding of strides: |hW - wH| < max(H, W).
-
-    A grid of one row or column, and one finer than the image, lies over nothing.
-    """
-    (rows, columns), (height, width) = grid, image
-    in_range = 1 < rows <= height and 1 < columns <= width
-    return in_range and abs(rows * width - columns * height) < max(height, width)
 
 
 def arrangements(shape: Sequence[int], image: tuple[int, int], batch: int) -> list[Arrangement]:

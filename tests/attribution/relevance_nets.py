@@ -15,6 +15,23 @@ from modelaudit.models.loaded import PixelModel
 CLASSES = 5
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
+#: the sides of the images that the small networks of :func:`architecture` are tested on
+ARCHITECTURES = {
+    "resnet18": 48,
+    "densenet": 48,
+    "mobilenet_v2": 48,
+    "mobilenet_v3_small": 48,
+    "efficientnet_b0": 48,
+    "squeezenet1_0": 48,
+    "inception_v3": 75,
+    "shufflenet_v2_x0_5": 48,
+    "convnext": 32,
+    "vit": 32,
+    "swin": 32,
+    "swin_v2": 32,
+    "maxvit": 64,
+}
+
 
 def explain(method: Method, model: nn.Module, images: Tensor, classes: list[int] | None = None, **more: object) -> Maps:
     """The maps of a class each, by default the predicted one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import captum.attr
 import pytest
 import torch
-from attribution.relevance_nets import Residual, architecture, explain, frozen, on_pixels, pixels
+from attribution.relevance_nets import ARCHITECTURES, Residual, architecture, explain, frozen, on_pixels, pixels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -14,22 +14,6 @@ from torch.nn import functional
 from modelaudit.attribution import deeplift
 from modelaudit.language.errors import AttributionError, ExpressionError
 from modelaudit.language.parser import parse_expression
-
-ARCHITECTURES = {
-    "resnet18": 48,
-    "densenet": 48,
-    "mobilenet_v2": 48,
-    "mobilenet_v3_small": 48,
-    "efficientnet_b0": 48,
-    "squeezenet1_0": 48,
-    "inception_v3": 75,
-    "shufflenet_v2_x0_5": 48,
-    "convnext": 32,
-    "vit": 32,
-    "swin": 32,
-    "swin_v2": 32,
-    "maxvit": 64,
-}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

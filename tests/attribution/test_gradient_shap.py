@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from attribution.small_questions import asked, part, relu_net
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, gradient_shap, integrated_gradients
+from modelaudit.attribution import gradient_shap, integrated_gradients
 from modelaudit.attribution.baselines import NAMES
 from modelaudit.attribution.gradient_shap import _DECLARES, gradient_shap_maps
 from modelaudit.attribution.integrated import integrated_gradients_maps
@@ -16,25 +17,6 @@ from modelaudit.language.errors import AttributionError, ExpressionError
 from modelaudit.language.parser import parse_expression
 
 METHODS = [gradient_shap(samples=5), gradient_shap(samples=4, baseline=NAMES, noise=0.1)]
-
-
-def relu_net() -> nn.Module:
-    torch.manual_seed(4)
-    layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    return nn.Sequential(*layers, nn.Linear(8, 3)).eval().requires_grad_(False)
-
-
-def asked(model: nn.Module, count: int = 4, side: int = 8) -> Question:
-    images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1))
-    selector = torch.eye(3)[torch.arange(count) % 3]
-    ids = tuple(f"image {index}" for index in range(count))
-    return Question(model, images, selector, (model(images) * selector).sum(1), ids=ids)
-
-
-def part(question: Question, chosen: list[int]) -> Question:
-    ids = tuple(question.ids[index] for index in chosen)
-    tensors = [getattr(question, name)[chosen] for name in ("pixels", "selector", "explained")]
-    return Question(question.model, *tensors, ids=ids, rows=question.rows)
 
 
 @pytest.mark.parametrize("baseline", ["black", "white", "mean", "blur"])

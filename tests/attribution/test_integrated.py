@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from attribution import small_questions
+from attribution.small_questions import part, relu_net
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -34,23 +36,8 @@ METHODS = [
 ]
 
 
-def relu_net() -> nn.Module:
-    torch.manual_seed(4)
-    layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    return nn.Sequential(*layers, nn.Linear(8, 3)).eval().requires_grad_(False)
-
-
 def asked(model: nn.Module, count: int = 4, side: int = 10) -> Question:
-    images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1))
-    selector = torch.eye(3)[torch.arange(count) % 3]
-    ids = tuple(f"image {index}" for index in range(count))
-    return Question(model, images, selector, (model(images) * selector).sum(1), ids=ids)
-
-
-def part(question: Question, chosen: list[int]) -> Question:
-    ids = tuple(question.ids[index] for index in chosen)
-    tensors = [getattr(question, name)[chosen] for name in ("pixels", "selector", "explained")]
-    return Question(question.model, *tensors, ids=ids, rows=question.rows)
+    return small_questions.asked(model, count, side)
 
 
 def equal(found: Maps, expected: Maps, chosen: list[int]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from attribution.small_questions import asked, part, relu_net
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -24,25 +25,6 @@ class Bowl(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([factor * 0.5 * (x**2).sum((1, 2, 3)) for factor in (1.0, -2.0, 0.5)], 1)
-
-
-def relu_net() -> nn.Module:
-    torch.manual_seed(4)
-    layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    return nn.Sequential(*layers, nn.Linear(8, 3)).eval().requires_grad_(False)
-
-
-def asked(model: nn.Module, count: int = 4, side: int = 8) -> Question:
-    images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1))
-    selector = torch.eye(3)[torch.arange(count) % 3]
-    ids = tuple(f"image {index}" for index in range(count))
-    return Question(model, images, selector, (model(images) * selector).sum(1), ids=ids)
-
-
-def part(question: Question, chosen: list[int]) -> Question:
-    ids = tuple(question.ids[index] for index in chosen)
-    tensors = [getattr(question, name)[chosen] for name in ("pixels", "selector", "explained")]
-    return Question(question.model, *tensors, ids=ids, rows=question.rows)
 
 
 def explain(method: Method, question: Question) -> Tensor:

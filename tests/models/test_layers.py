@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modelaudit.language.errors import AttributionError
+from modelaudit.language.spatial import lies_over
 from modelaudit.models import SpatialLayer, layer_named, module_named, resolve_layer, spatial_layer
-from modelaudit.models.layouts import lies_over
 
 
 def classifier(name: str) -> nn.Module:
