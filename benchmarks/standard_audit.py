@@ -45,7 +45,7 @@ from side_by_side import (
 from torch import Tensor, nn
 
 from modelaudit import Audit, AuditCase
-from modelaudit.contexts import noise, original, swap_background
+from modelaudit.contexts import gaussian_noise, original, swap_background
 from modelaudit.engine.execute import measure
 from modelaudit.engine.measured import Measured
 from modelaudit.engine.plan import Asked, plan
@@ -54,7 +54,7 @@ from modelaudit.language.sample import Preprocessing, Sample
 from modelaudit.measures import accuracy, background_dependence
 from modelaudit.models import PixelModel, precision_context, prepare
 
-CONTEXTS = (original(), swap_background("other_class"), noise(3))
+CONTEXTS = (original(), swap_background("other_class"), gaussian_noise(3))
 
 
 @dataclass(frozen=True)

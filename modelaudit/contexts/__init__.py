@@ -9,14 +9,14 @@ from .control import Original as original
 from .control import PasteBack as paste_back
 from .no_information import MeanFill
 from .no_information import MeanFill as mean_fill
-from .perturbation import Lighting, Noise
+from .perturbation import GaussianNoise, Lighting
+from .perturbation import GaussianNoise as gaussian_noise
 from .perturbation import Lighting as lighting
-from .perturbation import Noise as noise
 
 __all__ = [
+    "GaussianNoise",
     "Lighting",
     "MeanFill",
-    "Noise",
     "Original",
     "PasteBack",
     "Rendered",
@@ -27,10 +27,10 @@ __all__ = [
     "donor_rule",
     "exempt",
     "family",
+    "gaussian_noise",
     "lighting",
     "mean_fill",
     "needs_mask",
-    "noise",
     "original",
     "paste_back",
     "swap_background",

@@ -68,7 +68,8 @@ class Declares:
 
     ``exempt``: the context may change no pixel at all (original, identity, controls). Any other one that changes
     none in a whole run is an error, and in a single image an undefined value. ``lends``: [B] bool, which images of a
-    scene can be donors.
+    scene can be donors. ``examples``: canonical texts of it at strengths that people should see (contact sheets, and
+    the tests that hold for every context).
     """
 
     family: Family
@@ -78,6 +79,7 @@ class Declares:
     lends: Callable[[Any, Scene], Tensor] = lambda spec, scene: torch.ones(
         len(scene.ids), dtype=torch.bool, device=scene.pixels.device
     )
+    examples: tuple[str, ...] = ()
 
 
 def context(
@@ -90,6 +92,32 @@ def context(
         return function
 
     return decorate
+
+
+def drawn(scene: Scene, name: str, draw: Callable[[torch.Generator], Tensor], slot: int = 0) -> Tensor:
+    """[B, ...] one draw a sample, made on the CPU, so that it is the same on every device.
+
+    Args:
+        name: of the context; variants and severities of one name share their draws.
+        slot: numbers the draws of one context.
+    """
+    draws = [draw(scene.generator(index, name, slot)) for index in range(len(scene.ids))]
+    return torch.stack(draws).to(scene.pixels.device)
+
+
+def alone(function: Callable[..., Tensor], *batches: Tensor) -> Tensor:
+    """``function(*batches)``, on the CPU image by image.
+
+    Convolutions, transforms and sums of a library may take another algorithm, and so give other bits, for another
+    batch size; on the CPU an image must not depend on its company. On a GPU, where that is 1/255 at most, the batch
+    stays whole.
+
+    Args:
+        function: batches of [B, ...] to one of [B, ...].
+    """
+    if batches[0].device.type != "cpu" or len(batches[0]) == 1:
+        return function(*batches)
+    return torch.cat([function(*(batch[row : row + 1] for batch in batches)) for row in range(len(batches[0]))])
 
 
 def rendered(scene: Scene, pixels: Tensor, impossible: Tensor | None = None) -> Rendered:

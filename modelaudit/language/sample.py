@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 ImageSource = "Path | bytes | Pixels | Callable[[], Pixels]"
-MaskKind = Literal["mask", "polygon", "rle", "box", "none"]
+MaskKind = Literal["mask", "polygon", "rle", "box", "machine", "none"]
 OBJECT, BACKGROUND, IGNORE = 1, 0, 255
 
 
@@ -32,7 +32,10 @@ class Sample:
         mask: the object mask: a path, an array [H, W] (1 object, 0 background, 255 ignore; bool is accepted), or a
             callable that returns one; None when there is none. It has the image's size *before* any geometry.
         group: scene, camera or lot, when known.
-        mask_kind: what the mask was made from; a box is a coarse mask, and the record says so.
+        mask_kind: what the mask was made from; a box is a coarse mask, one that a program guessed is "machine", and the
+            record says so.
+        stored: pictures of the same sample that the data keep beside it, by name (the variants of ImageNet-9, the same
+            part photographed on another line); sources as `image` has them.
     """
 
     id: str
@@ -41,14 +44,23 @@ class Sample:
     mask: Path | Pixels | Callable[[], Pixels] | None = None
     group: str | None = None
     mask_kind: MaskKind = "mask"
+    stored: Mapping[str, Path | bytes | Pixels | Callable[[], Pixels]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a data source hands over: the samples, and remarks that belong into the record."""
+    """What a data source hands over: the samples, and remarks that belong into the record.
+
+    Args:
+        label_map: the model's class indices that mean each label, where the data set defines them (ImageNet-9); an audit's
+            own ``labels`` come before it. Indices that no label has are "none of these".
+        outputs: how many outputs a model must have for `label_map` to be about it.
+    """
 
     samples: tuple[Sample, ...]
     notes: tuple[str, ...] = ()
+    label_map: Mapping[str | int, tuple[int, ...]] | None = None
+    outputs: int | None = None
 
 
 @dataclass(frozen=True)

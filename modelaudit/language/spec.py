@@ -10,13 +10,15 @@ import dataclasses
 import keyword
 import math
 import re
-from collections.abc import Iterable
-from typing import Any, ClassVar, Self, TypeVar
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from . import registry
 from .errors import ExpressionError, nearest
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_DOSE = "dose"
 _T = TypeVar("_T")
 
 
@@ -32,14 +34,14 @@ class Spec:
         known = [part.name for part in dataclasses.fields(cls)]  # type: ignore[arg-type]
         for key in kwargs:
             if key not in known:
-                raise ExpressionError(f"{_name(cls)}: unknown argument {key!r}{nearest(key, known)}")
+                raise ExpressionError(f"{spec_name(cls)}: unknown argument {key!r}{nearest(key, known)}")
         if cls.variadic is not None and args:
             return cls(**{cls.variadic: tuple(args)}, **kwargs)
         try:
             return cls(*args, **kwargs)
         except TypeError as error:
             wanted = ", ".join(known) or "no arguments"
-            raise ExpressionError(f"{_name(cls)} takes {wanted}: {error}") from error
+            raise ExpressionError(f"{spec_name(cls)} takes {wanted}: {error}") from error
 
     def __str__(self) -> str:
         return spec_text(self)
@@ -49,8 +51,56 @@ class Method(Spec):
     """An attribution method: ``integrated_gradients(steps=64)``."""
 
 
+def dose() -> Any:
+    """The field of a context that says how strong it is; ``each=[...]`` in its place makes a series of it.
+
+    It is written by position: ``fade(0.5)``, ``fade(each=[0, 0.5, 1])``.
+    """
+    return dataclasses.field(default=None, metadata={_DOSE: True})
+
+
 class Context(Spec):
-    """What is done to the surroundings of the object before the model sees the image."""
+    """What is done to the surroundings of the object before the model sees the image.
+
+    A context whose strength is a :func:`dose` has a second field ``each: tuple[float, ...] = ()`` beside it. Given by
+    ``each`` it is a *series*: no context to be applied, but one context a dose.
+    """
+
+    @property
+    def doses(self) -> tuple[float, ...]:
+        """The doses of a series; empty for a single context."""
+        return tuple(getattr(self, "each", ()))
+
+    def at_dose(self, value: float) -> Context:
+        """The single context of a series at one of its doses."""
+        name = _dose_field(type(self))
+        assert name is not None
+        changed: Any = self
+        return cast(Context, dataclasses.replace(changed, **{name: value, "each": ()}))
+
+    def _check_doses(self, check: Callable[[Any], Any]) -> None:
+        """For ``__post_init__``: exactly one of the dose and ``each``, every value through `check`, which returns it.
+
+        Raises:
+            ExpressionError: none or both of them, fewer than two doses, or doses that do not rise.
+        """
+        name = _dose_field(type(self))
+        assert name is not None
+        single, series = getattr(self, name), getattr(self, "each")  # noqa: B009
+        if isinstance(series, list | tuple) and not series:
+            if single is None:
+                raise ExpressionError(f"{spec_name(type(self))}: say {name}=... or, for a series, each=[..., ...]")
+            object.__setattr__(self, name, check(single))
+            object.__setattr__(self, "each", ())
+            return
+        if single is not None:
+            raise ExpressionError(f"{spec_name(type(self))}: give {name} or each, not both")
+        if not isinstance(series, list | tuple):
+            raise ExpressionError(f"{spec_name(type(self))}: each={series!r}; give a list, e.g. each=[1, 2, 3]")
+        checked = tuple(check(value) for value in series)
+        if len(checked) < 2 or any(late <= early for early, late in pairwise(checked)):
+            raise ExpressionError(f"{spec_name(type(self))}: each={list(series)}; give at least two doses that rise")
+        object.__setattr__(self, "each", checked)
 
     def __or__(self, other: Context | type[Context] | str) -> Context:
         """``a | b``: first a, then b."""
@@ -65,6 +115,20 @@ class Composed(Context):
     """Contexts applied one after the other."""
 
     parts: tuple[Context, ...]
+
+    def __post_init__(self) -> None:
+        series = [part for part in self.parts if part.doses]
+        if len(series) > 1:
+            raise ExpressionError(f"'{self}' has {len(series)} series; one part may be given by each=[...]")
+
+    @property
+    def doses(self) -> tuple[float, ...]:
+        """The doses of the part that is a series."""
+        return next((part.doses for part in self.parts if part.doses), ())
+
+    def at_dose(self, value: float) -> Context:
+        """The composition at one dose of its series."""
+        return Composed(tuple(part.at_dose(value) if part.doses else part for part in self.parts))
 
     def __str__(self) -> str:
         return " | ".join(str(part) for part in self.parts)
@@ -116,6 +180,7 @@ def spec_text(spec: Spec) -> str:
     for part in dataclasses.fields(spec):  # type: ignore[arg-type]
         value = getattr(spec, part.name)
         required = part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING
+        required |= _DOSE in part.metadata and value is not None
         if part.name == spec.variadic:
             parts.extend(value_text(item) for item in value)
         elif required:
@@ -192,9 +257,14 @@ def within(value: float, low: float, high: float, what: str) -> float:
     return value
 
 
-def _name(cls: type[Spec]) -> str:
+def spec_name(cls: type[Spec]) -> str:
+    """The name that users write, the class's own before it is registered."""
     entry = registry._registry.by_spec.get(cls)
     return entry.name if entry else cls.__name__
+
+
+def _dose_field(cls: type[Spec]) -> str | None:
+    return next((part.name for part in dataclasses.fields(cls) if _DOSE in part.metadata), None)  # type: ignore[arg-type]
 
 
 def _parts(value: Context | type[Context] | str) -> tuple[Context, ...]:

@@ -145,6 +145,7 @@ MASK_KINDS: dict[str, str] = {
     "polygon": N_("polygons"),
     "rle": N_("run-length masks"),
     "box": N_("bounding boxes (coarse)"),
+    "machine": N_("masks guessed by a program"),
     "none": N_("no mask"),
 }
 
@@ -279,7 +280,7 @@ def _region(node: ContextNode, words: Words, default: str) -> str | None:
 
 _CONTEXTS: dict[str, Callable[[ContextNode, Words], _Said | None]] = {
     "swap_background": _swap_background,
-    "noise": _noise,
+    "gaussian_noise": _noise,
     "lighting": _lighting,
     "mean_fill": _mean_fill,
     "paste_back": _paste_back,

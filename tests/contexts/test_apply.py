@@ -13,10 +13,10 @@ from modelaudit.contexts import (
     donor_rule,
     exempt,
     family,
+    gaussian_noise,
     lighting,
     mean_fill,
     needs_mask,
-    noise,
     original,
     paste_back,
     swap_background,
@@ -42,7 +42,7 @@ def test_a_composition_is_impossible_where_one_part_is() -> None:
     mask[0], donor_mask[2] = 1, 1
     own = replace(own, mask=mask, donors=replace(own.donors, mask=donor_mask))
     assert apply(swap_background("random") | lighting(1), own).impossible.tolist() == [True, False, True]
-    assert apply(lighting(1) | noise(1), own).impossible.tolist() == [True, False, False]
+    assert apply(lighting(1) | gaussian_noise(1), own).impossible.tolist() == [True, False, False]
 
 
 def test_two_different_donor_rules_are_an_error() -> None:
@@ -59,12 +59,12 @@ def test_two_different_donor_rules_are_an_error() -> None:
         (original(), None, False, True, "control"),
         (paste_back(2), None, True, True, "control"),
         (swap_background("same_class"), "same_class", True, False, "change"),
-        (noise(1, region="whole"), None, False, False, "perturbation"),
+        (gaussian_noise(1, region="whole"), None, False, False, "perturbation"),
         (mean_fill("object"), None, True, False, "no_information"),
         (lighting(1) | swap_background("random"), "random", True, False, "change"),
         (original() | lighting(1), None, False, False, "perturbation"),
         (original() | paste_back(), None, True, True, "control"),
-        (mean_fill("object") | noise(1), None, True, False, "no_information"),
+        (mean_fill("object") | gaussian_noise(1), None, True, False, "no_information"),
     ],
     ids=str,
 )

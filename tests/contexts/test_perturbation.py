@@ -10,7 +10,7 @@ from contexts.scenes import part, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelaudit.contexts import apply, lighting, needs_mask, noise
+from modelaudit.contexts import apply, gaussian_noise, lighting, needs_mask
 from modelaudit.contexts.perturbation import LIGHTING_STRENGTH, NOISE_SIGMA
 from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
@@ -28,7 +28,7 @@ def grey(count: int = 1, side: int = 64, value: float = 0.5, seed: int = 0):  # 
 def test_noise_has_the_deviation_of_imagenet_c(severity: int) -> None:
     sigma = NOISE_SIGMA[severity - 1]
     own = grey(side=160)
-    change = apply(noise(severity, region="whole"), own).pixels - own.pixels
+    change = apply(gaussian_noise(severity, region="whole"), own).pixels - own.pixels
     inner = change[(change.abs() < 0.5)]
     # half of the values lie within 0.6745 sigma, clipped or not
     assert float(change.abs().median()) == pytest.approx(0.67449 * sigma, rel=0.02)
@@ -37,7 +37,7 @@ def test_noise_has_the_deviation_of_imagenet_c(severity: int) -> None:
 
 def test_all_severities_of_one_sample_share_one_draw() -> None:
     own = grey()
-    changes = [apply(noise(severity, region="whole"), own).pixels - 0.5 for severity in (1, 2)]
+    changes = [apply(gaussian_noise(severity, region="whole"), own).pixels - 0.5 for severity in (1, 2)]
     inside = (changes[0].abs() < 0.4) & (changes[1].abs() < 0.4)
     assert torch.allclose(changes[0][inside] / 0.08, changes[1][inside] / 0.12, atol=1e-5)
 
@@ -46,7 +46,7 @@ def test_all_severities_of_one_sample_share_one_draw() -> None:
 @given(seed=st.integers(0, 1000), region=st.sampled_from(["background", "object", "whole"]))
 def test_noise_stays_in_its_region_to_the_bit(seed: int, region: str) -> None:
     own = scene(seed=seed)
-    done = apply(noise(5, region=region), own).pixels  # type: ignore[arg-type]
+    done = apply(gaussian_noise(5, region=region), own).pixels  # type: ignore[arg-type]
     changed, kept = (done != own.pixels).any(dim=1), own.kept()[:, 0]
     allowed = {"background": ~kept, "object": kept, "whole": kept | ~kept}[region]
     assert not (changed & ~allowed).any()
@@ -57,7 +57,7 @@ def test_noise_stays_in_its_region_to_the_bit(seed: int, region: str) -> None:
 @few
 @given(
     seed=st.integers(0, 1000),
-    context=st.sampled_from([noise(3), noise(1, region="whole"), lighting(2)]),
+    context=st.sampled_from([gaussian_noise(3), gaussian_noise(1, region="whole"), lighting(2)]),
 )
 def test_a_draw_depends_on_seed_and_id_and_not_on_batch_or_order(seed: int, context: Context) -> None:
     own = scene(3, seed=seed)
@@ -71,7 +71,7 @@ def test_a_draw_depends_on_seed_and_id_and_not_on_batch_or_order(seed: int, cont
 
 
 def test_two_samples_of_one_batch_get_different_draws() -> None:
-    done = apply(noise(3, region="whole"), grey(2)).pixels
+    done = apply(gaussian_noise(3, region="whole"), grey(2)).pixels
     assert not torch.equal(done[0], done[1])
 
 
@@ -101,7 +101,11 @@ def test_light_is_clipped_acts_on_the_whole_frame_and_needs_no_mask() -> None:
     done = apply(lighting(5), own)
     assert done.pixels.max() == 1.0 and done.pixels.min() >= 0.0
     assert float((done.pixels < 1).float().mean()) > 0.4
-    assert not needs_mask(lighting(5)) and not needs_mask(noise(1, region="whole")) and needs_mask(noise(1))
+    assert (
+        not needs_mask(lighting(5))
+        and not needs_mask(gaussian_noise(1, region="whole"))
+        and needs_mask(gaussian_noise(1))
+    )
 
 
 def test_a_one_pixel_image_survives_the_light() -> None:
@@ -115,19 +119,19 @@ def test_an_empty_region_is_impossible() -> None:
     assert own.mask is not None
     mask = own.mask.clone()
     mask[0] = 1
-    assert apply(noise(1), replace(own, mask=mask)).impossible.tolist() == [True, False]
+    assert apply(gaussian_noise(1), replace(own, mask=mask)).impossible.tolist() == [True, False]
     mask[0] = 0
-    assert apply(noise(1, region="object"), replace(own, mask=mask)).impossible.tolist() == [True, False]
-    assert apply(noise(1), replace(own, mask=mask)).impossible.tolist() == [False, False]
+    assert apply(gaussian_noise(1, region="object"), replace(own, mask=mask)).impossible.tolist() == [True, False]
+    assert apply(gaussian_noise(1), replace(own, mask=mask)).impossible.tolist() == [False, False]
 
 
 def test_noise_on_a_region_without_masks_is_an_error() -> None:
     with pytest.raises(ContextError, match="masks"):
-        apply(noise(1), replace(scene(), mask=None))
+        apply(gaussian_noise(1), replace(scene(), mask=None))
 
 
 @pytest.mark.parametrize("severity", [0, 6, 2.0, True, "3", None])
-@pytest.mark.parametrize("context", [noise, lighting])
+@pytest.mark.parametrize("context", [gaussian_noise, lighting])
 def test_bad_severities_are_refused(context: type[Context], severity: object) -> None:
     with pytest.raises(ExpressionError, match="severity"):
         context(severity)  # type: ignore[call-arg]
@@ -135,9 +139,9 @@ def test_bad_severities_are_refused(context: type[Context], severity: object) ->
 
 def test_a_bad_region_names_the_nearest() -> None:
     with pytest.raises(ExpressionError, match="background"):
-        noise(1, region="backgruond")  # type: ignore[arg-type]
+        gaussian_noise(1, region="backgruond")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["noise(3)", "noise(1, region=whole)", "lighting(5)"])
+@pytest.mark.parametrize("text", ["gaussian_noise(3)", "gaussian_noise(1, region=whole)", "lighting(5)"])
 def test_texts_come_back(text: str) -> None:
     assert str(parse_context(text)) == text

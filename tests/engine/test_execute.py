@@ -29,7 +29,7 @@ from torch import Tensor
 
 from modelaudit.attribution.base import Cost, Maps, attribution
 from modelaudit.attribution.base import Declares as MethodDeclares
-from modelaudit.contexts import lighting, mean_fill, noise, paste_back, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, mean_fill, paste_back, swap_background
 from modelaudit.engine.execute import measure
 from modelaudit.engine.measured import Measured
 from modelaudit.engine.plan import plan
@@ -99,7 +99,7 @@ def everything(one: Audit) -> dict[str, Any]:
     return {
         "accuracy": one.expect(accuracy > 0.5),
         "maps": one.expect(background_dependence("gradcam", "saliency", "integrated_gradients").under(SWAP) < 0.5),
-        "noise": one.expect(confidence.under(noise(3)) > 0.1),
+        "noise": one.expect(confidence.under(gaussian_noise(3)) > 0.1),
         "light": one.expect(flip_rate.under(lighting(5)) < 0.5),
     }
 
@@ -144,12 +144,14 @@ def test_another_seed_gives_other_draws_and_the_same_originals(tmp_path: Path) -
     net, data = Net(), samples(8)
     one, other = (measured(tmp_path, {"seed": seed}, **everything(audit(net, data))) for seed in (0, 1))
     assert np.array_equal(values(one, "accuracy"), values(other, "accuracy"))
-    assert not np.array_equal(values(one, "confidence.under(noise(3))"), values(other, "confidence.under(noise(3))"))
+    assert not np.array_equal(
+        values(one, "confidence.under(gaussian_noise(3))"), values(other, "confidence.under(gaussian_noise(3))")
+    )
 
 
 def test_the_seed_of_the_audit_wins_over_the_run_s(tmp_path: Path) -> None:
     net, data = Net(), samples(8)
-    noisy = "confidence.under(noise(3))"
+    noisy = "confidence.under(gaussian_noise(3))"
     said = measured(tmp_path, {"seed": 0}, **everything(audit(net, data, seed=1)))
     run = measured(tmp_path, {"seed": 1}, **everything(audit(net, data)))
     assert np.array_equal(values(said, noisy), values(run, noisy))

@@ -10,7 +10,7 @@ import torch
 from engine.small_audits import AS_IT_IS, CLASSES, Net, audit, groups_of, samples
 from torch import Tensor
 
-from modelaudit.contexts import noise
+from modelaudit.contexts import gaussian_noise
 from modelaudit.engine.fidelity import settle
 from modelaudit.engine.measured import Passes
 from modelaudit.engine.models import RunningModel
@@ -53,7 +53,7 @@ class Forgiving(Net):
 def asked(net: Net, offered: tuple[Precision, ...]) -> tuple[Offering, list[tuple[PassAsk, Shown]], Chunk]:
     data = samples(8)
     (group,) = groups_of(
-        one=audit(net, data).expect(accuracy.under(noise(3)) > 0.1),
+        one=audit(net, data).expect(accuracy.under(gaussian_noise(3)) > 0.1),
         two=audit(net, data).expect(background_dependence("saliency", "gradcam") < 0.9),
     )
     loaded = open_model(BuiltModel(net.eval().requires_grad_(False), AS_IT_IS, CLASSES), root=Path())

@@ -49,7 +49,7 @@ def asked() -> Any:
     """Three contexts, maps, flips and borrowed backgrounds, on small images and a small model."""
     from engine.small_audits import Net, audit, samples
 
-    from modelaudit.contexts import noise, swap_background
+    from modelaudit.contexts import gaussian_noise, swap_background
     from modelaudit.measures import accuracy, background_dependence, flip_rate
 
     one = audit(Net(), samples(IMAGES))
@@ -57,7 +57,7 @@ def asked() -> Any:
     return {
         "right": one.expect(accuracy > 0.5),
         "swapped": one.expect(background_dependence("saliency", "gradcam").under(swap) < 0.5),
-        "flips": one.expect(flip_rate.under(noise(3)) < 0.9),
+        "flips": one.expect(flip_rate.under(gaussian_noise(3)) < 0.9),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from engine.small_audits import CLASSES, Net, asked, audit, groups_of, samples
 
-from modelaudit.contexts import lighting, noise, original, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, original, swap_background
 from modelaudit.engine.plan import MapAsk, original_context, plan
 from modelaudit.language import Audit, Preprocessing, correct, label, object_area
 from modelaudit.measures import accuracy, background_dependence, background_share, confidence, flip_rate
@@ -52,16 +52,16 @@ def test_the_original_comes_first_whatever_the_order_of_the_questions() -> None:
     one = audit({"a": Net(), "b": Net(1)})
     (group,) = groups_of(
         dark=one.expect(accuracy.under(lighting(3)) > 0.5),
-        noisy=one.expect(confidence.under(noise(2)) > 0.5),
+        noisy=one.expect(confidence.under(gaussian_noise(2)) > 0.5),
         plain=one.expect(accuracy > 0.5),
     )
     assert [(ask.model, str(ask.context)) for ask in group.passes] == [
         ("model:a", "original"),
         ("model:a", "lighting(3)"),
-        ("model:a", "noise(2)"),
+        ("model:a", "gaussian_noise(2)"),
         ("model:b", "original"),
         ("model:b", "lighting(3)"),
-        ("model:b", "noise(2)"),
+        ("model:b", "gaussian_noise(2)"),
     ]
 
 

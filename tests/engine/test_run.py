@@ -29,7 +29,7 @@ from engine.small_audits import (
     values,
 )
 
-from modelaudit.contexts import lighting, mean_fill, noise, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
 from modelaudit.engine.gallery import tie_break
 from modelaudit.engine.measured import Measured
 from modelaudit.engine.progress import Silent
@@ -125,7 +125,7 @@ def test_another_interpreter_reads_what_this_one_measured(tmp_path: Path) -> Non
 
 def test_what_was_measured_is_read_back_whole_and_then_discarded(tmp_path: Path) -> None:
     one, other = audit(), audit(seed=7)
-    results(tmp_path, a=one.expect(accuracy > 0.1), b=other.expect(confidence.under(noise(3)) > 0.1))
+    results(tmp_path, a=one.expect(accuracy > 0.1), b=other.expect(confidence.under(gaussian_noise(3)) > 0.1))
     folder = settings(tmp_path).folder
     found = read_measured(folder)
     assert {part.group for part in found} == {"data:samples", "data:samples#2"}

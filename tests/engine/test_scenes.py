@@ -12,7 +12,7 @@ from engine.small_audits import AS_IT_IS, SIDE, sample
 from numpy.typing import NDArray
 from PIL import Image
 
-from modelaudit.contexts import lighting, noise, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, swap_background
 from modelaudit.engine.donors import DonorPool
 from modelaudit.engine.measured import Passes
 from modelaudit.engine.scenes import Shown, Stage
@@ -114,7 +114,7 @@ def test_an_image_without_a_mask_is_marked_where_the_context_needs_one() -> None
 def test_a_composition_lends_to_the_part_that_asks() -> None:
     data = [flat(at) for at in range(8)]
     _, swapped = shown(data, SWAP)
-    _, noisy = shown(data, SWAP | noise(1))
+    _, noisy = shown(data, SWAP | gaussian_noise(1))
     difference = (noisy.pixels - swapped.pixels).abs().flatten(1).amax(1)
     assert ((difference > 0) & (difference < 0.6)).all()
     corners = noisy.pixels[:, :, :3].mean((1, 2, 3)) - swapped.pixels[:, :, :3].mean((1, 2, 3))

@@ -29,7 +29,7 @@ from engine.small_audits import (
 )
 from PIL import Image
 
-from modelaudit.contexts import lighting, mean_fill, noise, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
 from modelaudit.engine.execute import measure
 from modelaudit.engine.measured import Measured
 from modelaudit.engine.progress import Silent
@@ -49,8 +49,8 @@ def cases(one: Audit) -> Cases:
     return {
         "right": one.expect(accuracy > 0.5),
         "swapped": one.expect(background_dependence("gradcam", "saliency").under(SWAP) < 0.5),
-        "noisy": one.expect(confidence.under(noise(3)).where(correct) > 0.1),
-        "flips": one.expect(flip_rate.under(noise(3)) < 0.5),
+        "noisy": one.expect(confidence.under(gaussian_noise(3)).where(correct) > 0.1),
+        "flips": one.expect(flip_rate.under(gaussian_noise(3)) < 0.5),
     }
 
 
@@ -168,19 +168,22 @@ def test_another_threshold_recomputes_nothing(bench: Bench) -> None:
 
 def test_another_context_is_computed_alone(bench: Bench) -> None:
     one = audit(Net(), samples(COUNT))
-    bench.run({"a": one.expect(accuracy - accuracy.under(noise(3)) < 0.5)})
-    again = bench.again({"a": one.expect(accuracy - accuracy.under(noise(4)) < 0.5)})
+    bench.run({"a": one.expect(accuracy - accuracy.under(gaussian_noise(3)) < 0.5)})
+    again = bench.again({"a": one.expect(accuracy - accuracy.under(gaussian_noise(4)) < 0.5)})
     assert cost(again)[1] == 3
 
 
 def test_a_new_measure_of_behaviour_is_read_off_stored_logits(bench: Bench) -> None:
     one = audit(Net(), samples(COUNT))
-    bench.run({"a": one.expect(accuracy.under(noise(3)) > 0.5), "b": one.expect(accuracy > 0.5)})
+    bench.run({"a": one.expect(accuracy.under(gaussian_noise(3)) > 0.5), "b": one.expect(accuracy > 0.5)})
     again = bench.again(
-        {"a": one.expect(confidence.under(noise(3)) > 0.5), "b": one.expect(flip_rate.under(noise(3)) < 1)}
+        {
+            "a": one.expect(confidence.under(gaussian_noise(3)) > 0.5),
+            "b": one.expect(flip_rate.under(gaussian_noise(3)) < 1),
+        }
     )
     assert cost(again)[1] == 0
-    assert cost(bench.run({"a": one.expect(confidence.under(noise(3)) > 0.5)}))[1] == 0
+    assert cost(bench.run({"a": one.expect(confidence.under(gaussian_noise(3)) > 0.5)}))[1] == 0
 
 
 def test_a_new_map_is_computed_and_the_old_one_is_not(bench: Bench) -> None:
@@ -193,7 +196,7 @@ def test_a_new_map_is_computed_and_the_old_one_is_not(bench: Bench) -> None:
 
 def test_another_seed_recomputes_what_draws(bench: Bench) -> None:
     one = audit(Net(), samples(COUNT))
-    asked = {"a": one.expect(accuracy > 0.5), "b": one.expect(accuracy.under(noise(3)) > 0.5)}
+    asked = {"a": one.expect(accuracy > 0.5), "b": one.expect(accuracy.under(gaussian_noise(3)) > 0.5)}
     bench.run(asked)
     assert cost(bench.again(asked, seed=1))[1] == 3
 
@@ -447,9 +450,9 @@ def test_pictures_that_were_lost_are_drawn_again(bench: Bench) -> None:
 def test_several_models_share_the_images_and_keep_their_values_apart(bench: Bench) -> None:
     data = samples(COUNT)
     one, other = Net(), Net(1)
-    bench.run({"a": audit(one, data).expect(accuracy.under(noise(3)) > 0.5)})
+    bench.run({"a": audit(one, data).expect(accuracy.under(gaussian_noise(3)) > 0.5)})
     both = audit({"one": one, "other": other}, data)
-    asked = {"a": both.expect(accuracy.under(noise(3)) > 0.5)}
+    asked = {"a": both.expect(accuracy.under(gaussian_noise(3)) > 0.5)}
     again = bench.again(asked)
     assert cost(again) == (COUNT, 3)
     assert cost(bench.run(asked)) == (0, 0)

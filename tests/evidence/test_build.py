@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from language import expressions
 
-from modelaudit.contexts import lighting, noise, original, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, original, swap_background
 from modelaudit.engine.run import read_measured
 from modelaudit.evidence.build import (
     Place,
@@ -66,13 +66,13 @@ def test_a_measure_of_behaviour_on_the_original() -> None:
 
 
 def test_a_measure_with_every_refinement() -> None:
-    left = background_dependence("gradcam", "saliency", target="label").under(noise(2) | SWAP | lighting(3))
+    left = background_dependence("gradcam", "saliency", target="label").under(gaussian_noise(2) | SWAP | lighting(3))
     node = node_of(left.of("new").where(correct & (object_area < 0.1)))
     assert isinstance(node, MeasureNode)
     assert (node.methods, node.target, node.scale, node.better) == (["gradcam", "saliency"], "label", "mean", "low")
     assert (node.model, node.stratum) == ("new", "correct & (object_area < 0.1)")
     assert [(part.name, part.family) for part in node.contexts] == [
-        ("noise", "perturbation"),
+        ("gaussian_noise", "perturbation"),
         ("swap_background", "change"),
         ("lighting", "perturbation"),
     ]

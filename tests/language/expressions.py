@@ -6,7 +6,7 @@ import string
 
 from hypothesis import strategies as st
 
-from modelaudit.contexts import lighting, mean_fill, noise, original, paste_back, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, mean_fill, original, paste_back, swap_background
 from modelaudit.language import Expectation, Measure, correct, label, misclassified, object_area
 from modelaudit.language.expression import Arithmetic, Expression, Number
 from modelaudit.measures import accuracy, background_dependence, background_share, confidence, flip_rate
@@ -25,7 +25,7 @@ single_contexts = st.one_of(
         feather=st.sampled_from([0.0, 1.5, 3]),
         fill=st.sampled_from(["tile", "mean"]),
     ),
-    st.builds(noise, severities, region=st.sampled_from(["background", "object", "whole"])),
+    st.builds(gaussian_noise, severities, region=st.sampled_from(["background", "object", "whole"])),
     st.builds(lighting, severities),
     st.builds(mean_fill, st.sampled_from(["background", "object"])),
     st.builds(paste_back, feather=st.sampled_from([0.0, 2.0])),

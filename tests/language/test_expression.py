@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from modelaudit.contexts import lighting, noise, paste_back, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, paste_back, swap_background
 from modelaudit.language import Expectation, ExpressionError, correct, label, misclassified, object_area
 from modelaudit.language.expression import Arithmetic, Measure
 from modelaudit.measures import accuracy, background_dependence, confidence
@@ -21,8 +21,8 @@ def test_numbers_stay_as_they_are_when_refined() -> None:
 
 
 def test_a_second_context_is_an_error_that_shows_the_composition() -> None:
-    with pytest.raises(ExpressionError, match=r"lighting\(2\) \| noise\(1\)"):
-        accuracy.under(lighting(2)).under(noise(1))
+    with pytest.raises(ExpressionError, match=r"lighting\(2\) \| gaussian_noise\(1\)"):
+        accuracy.under(lighting(2)).under(gaussian_noise(1))
 
 
 def test_strata_said_twice_are_joined() -> None:

@@ -110,7 +110,7 @@ def test_wrong_names_suggest_the_nearest(text: str, hint: str) -> None:
         ("1 < 2", "measures nothing"),
         ("accuracy / 0 > 1", "divided by zero"),
         ("accuracy > 1e999", "finite"),
-        ("accuracy.under(lighting(2)).under(noise(1)) > 0", "compose them"),
+        ("accuracy.under(lighting(2)).under(gaussian_noise(1)) > 0", "compose them"),
         ("accuracy.of(a).of(b) > 0", "say .of once"),
         ("accuracy.under(lighting(9)) > 0", "1"),
         ("accuracy.where(object_area < 2) > 0", "from 0 to 1"),

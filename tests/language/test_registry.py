@@ -12,7 +12,9 @@ from modelaudit.language.spec import Spec
 
 
 def test_names_of_the_first_issue_are_registered() -> None:
-    assert {"original", "swap_background", "noise", "lighting", "mean_fill", "paste_back"} <= set(names("context"))
+    assert {"original", "swap_background", "gaussian_noise", "lighting", "mean_fill", "paste_back"} <= set(
+        names("context")
+    )
     assert {"saliency", "input_x_gradient", "integrated_gradients", "gradcam"} <= set(names("attribution"))
     assert {"accuracy", "confidence", "flip_rate", "background_share", "background_dependence"} <= set(names("measure"))
     assert {"folder", "coco", "demo"} <= set(names("data"))

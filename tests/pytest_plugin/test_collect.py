@@ -8,7 +8,7 @@ from pytest_plugin.runs import Line
 TWO = """
 audit = Audit(**told())
 right_on_the_line = audit.expect(accuracy > 0.5)
-stays_right_in_noise = audit.expect(accuracy.under(noise(3)) > 0.5, marks=[pytest.mark.slow])
+stays_right_in_noise = audit.expect(accuracy.under(gaussian_noise(3)) > 0.5, marks=[pytest.mark.slow])
 """
 
 YAML = """
@@ -18,7 +18,7 @@ classes: [red, green]
 expect:
   right_on_the_line: accuracy > 0.5
   stays_right_in_noise:
-    that: accuracy.under(noise(3)) > 0.5
+    that: accuracy.under(gaussian_noise(3)) > 0.5
     marks: [slow, {skip: no noise today}]
 """
 

@@ -61,7 +61,7 @@ ERRORS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "no sample": ("data=iter([])", "accuracy > 0.5", ("holds no sample; give Sample(",)),
     "no masks": (
         "data=samples(masks=False)",
-        "accuracy.under(noise(1)) > 0.5",
+        "accuracy.under(gaussian_noise(1)) > 0.5",
         ("not one of 20 images could be measured", "20 x no_mask (add a mask"),
     ),
     "masks of another size": (
@@ -71,8 +71,8 @@ ERRORS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "masks without background": (
         "data=[Sample(s.id, s.image, s.label, mask(whole=True)) for s in samples()]",
-        "accuracy.under(noise(5)) > 0.5",
-        ("'noise(5)' changed no pixel of any of 20 images; check the masks (is there a background?)",),
+        "accuracy.under(gaussian_noise(5)) > 0.5",
+        ("'gaussian_noise(5)' changed no pixel of any of 20 images; check the masks (is there a background?)",),
     ),
     "a context that changes nothing": (
         "data=[Sample(s.id, np.zeros_like(s.image), s.label, s.mask) for s in samples()]",
@@ -182,7 +182,7 @@ def test_a_folder_of_unreadable_images_is_an_error(line: Line) -> None:
 @pytest.mark.parametrize(
     ("change", "expectation"),
     [
-        ("mask=mask(whole=True)", "accuracy.under(noise(1)) > 0.75"),
+        ("mask=mask(whole=True)", "accuracy.under(gaussian_noise(1)) > 0.75"),
         ("image=np.zeros_like(s.image)", "accuracy.under(lighting(1)) > 0.75"),
     ],
     ids=["no background to change", "no light to change"],

@@ -7,7 +7,7 @@ from pytest_plugin.runs import Line
 
 AUDIT = """
 audit = Audit(**told(Corner()))
-right = audit.expect(confidence.under(noise(5)) > 0.1)
+right = audit.expect(confidence.under(gaussian_noise(5)) > 0.1)
 """
 
 

@@ -78,7 +78,7 @@ def test_a_failure_is_one_paragraph_that_can_be_acted_on(line: Line) -> None:
         """
         data = samples(20)
         data[4] = Sample("broken.png", b"no image", "red", mask())
-        fails = Audit(**told(wrong(), data)).expect(accuracy.under(noise(2)) > 0.5, clause="4.2")
+        fails = Audit(**told(wrong(), data)).expect(accuracy.under(gaussian_noise(2)) > 0.5, clause="4.2")
         """
     )
     result = line.run()
@@ -86,7 +86,7 @@ def test_a_failure_is_one_paragraph_that_can_be_acted_on(line: Line) -> None:
     paragraph = text[text.index("FAIL: fails") : text.index("= audit =")]
     decision = line.cases()["fails"].decision
     assert decision is not None and decision.lower is not None and decision.upper is not None
-    assert "FAIL: fails (clause 4.2)\n  accuracy.under(noise(2)) > 0.5\n" in paragraph
+    assert "FAIL: fails (clause 4.2)\n  accuracy.under(gaussian_noise(2)) > 0.5\n" in paragraph
     assert f"measured 0 [{decision.lower:.4g}, {decision.upper:.4g}] (one-sided 95% bounds, " in paragraph
     assert "; must be > 0.5\n" in paragraph
     assert "20 images: 19 measured, 0 undefined, 1 errored (1 unreadable_image)\n" in paragraph
@@ -101,7 +101,8 @@ def test_the_command_of_a_failure_reproduces_it(line: Line, options: tuple[str, 
     line.audit(
         """
         audit = Audit(**told(Corner(), samples(20, coupled=True)))
-        follows_the_surroundings = audit.expect(confidence.under(noise(5) | swap_background("other_class")) > 0.9)
+        another = gaussian_noise(5) | swap_background("other_class")
+        follows_the_surroundings = audit.expect(confidence.under(another) > 0.9)
         another = audit.expect(accuracy > 0.1)
         """
     )

@@ -6,7 +6,7 @@ from pytest_plugin.runs import Line
 
 #: ten expectations on the originals and two contexts, by two methods, with strata, flips and differences
 TEN = """
-noisy, dark = noise(3), lighting(2)
+noisy, dark = gaussian_noise(3), lighting(2)
 one = audit.expect(accuracy > 0.5)
 two = audit.expect(accuracy - accuracy.under(noisy) < 0.5)
 three = audit.expect(confidence.under(noisy) > 0.1)
@@ -43,10 +43,10 @@ def cost(line: Line, *expectations: str) -> int:
 
 
 def test_each_image_passes_once_a_context_and_once_a_method_whoever_asks(line: Line) -> None:
-    saliency = 'background_dependence("saliency").under(noise(3)) < 0.9'
-    integrated = 'background_dependence("integrated_gradients").under(noise(3)) < 0.9'
+    saliency = 'background_dependence("saliency").under(gaussian_noise(3)) < 0.9'
+    integrated = 'background_dependence("integrated_gradients").under(gaussian_noise(3)) < 0.9'
     plain, with_saliency, with_integrated = (
-        cost(line, "accuracy.under(noise(3)) > 0.1", *more) for more in ((), (saliency,), (integrated,))
+        cost(line, "accuracy.under(gaussian_noise(3)) > 0.1", *more) for more in ((), (saliency,), (integrated,))
     )
     assert plain == PADDED
     of_saliency, of_integrated = with_saliency - plain, with_integrated - plain
@@ -76,7 +76,7 @@ def test_the_record_tells_what_the_run_cost(line: Line) -> None:
 
 
 def test_every_plain_pass_has_the_micro_batchs_size(line: Line) -> None:
-    line.audit(HEAD + "one = audit.expect(accuracy > 0.5)\ntwo = audit.expect(accuracy.under(noise(1)) > 0.5)")
+    line.audit(HEAD + "one = audit.expect(accuracy > 0.5)\ntwo = audit.expect(accuracy.under(gaussian_noise(1)) > 0.5)")
     line.run()
     assert seen(line) == [MICRO_BATCH] * 4
     assert line.record().provenance.micro_batch == MICRO_BATCH

@@ -11,7 +11,7 @@ from pytest_plugin.runs import Line, counts
 AUDIT = """
 from modelaudit import correct
 audit = Audit(**told(Counting("counted"), samples(20)))
-noisy, other = noise(3), swap_background("other_class")
+noisy, other = gaussian_noise(3), swap_background("other_class")
 one = audit.expect(accuracy > 0.5)
 two = audit.expect(accuracy - accuracy.under(noisy) < 0.5)
 three = audit.expect(background_dependence("saliency", "input_x_gradient").under(other) < 0.9)
@@ -70,7 +70,7 @@ def test_another_threshold_asks_the_model_nothing(stored: Line) -> None:
 def test_another_context_costs_its_own_passes(stored: Line) -> None:
     stored.run()
     seen(stored)
-    stored.audit(AUDIT.replace("noise(3)", "noise(4)"))
+    stored.audit(AUDIT.replace("gaussian_noise(3)", "gaussian_noise(4)"))
     stored.run()
     assert seen(stored) == BATCH
 

@@ -14,9 +14,9 @@ def data():
     return found
 
 audit = Audit(**told(Colour(middle=False), data()))
-drawn = audit.expect(confidence.under(noise(4)) > 0.1)
+drawn = audit.expect(confidence.under(gaussian_noise(4)) > 0.1)
 swapped = audit.expect(confidence.under(swap_background("random")) > 0.1)
-another = swap_background("other_class") | noise(2)
+another = swap_background("other_class") | gaussian_noise(2)
 explained = audit.expect(background_dependence("input_x_gradient").under(another) < 0.9)
 """
 

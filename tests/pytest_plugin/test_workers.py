@@ -13,8 +13,8 @@ AUDIT = """
 import pytest
 right = Audit(**told(Counting(Path(__file__).with_name("counted"))))
 passes = right.expect(accuracy > 0.5)
-in_noise = right.expect(confidence.under(noise(3)) > 0.5)
-on_the_part = right.expect(background_dependence("saliency", "input_x_gradient").under(noise(3)) < 0.5)
+in_noise = right.expect(confidence.under(gaussian_noise(3)) > 0.5)
+on_the_part = right.expect(background_dependence("saliency", "input_x_gradient").under(gaussian_noise(3)) < 0.5)
 swapped = right.expect(flip_rate.under(swap_background("random")) < 0.9)
 too_few = right.expect(accuracy > 0.99)
 fails = Audit(**told(wrong())).expect(accuracy > 0.5)

@@ -114,7 +114,9 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "正解率の比（別クラスの背景÷元画像）は0.900です（要求：0.95超）。",
     ),
     (
-        measure("flip_rate", OTHER_CLASS, context("noise", severity=4, region="background"), stratum="correct"),
+        measure(
+            "flip_rate", OTHER_CLASS, context("gaussian_noise", severity=4, region="background"), stratum="correct"
+        ),
         "<",
         0.1,
         0.25,
@@ -223,7 +225,9 @@ _texts = st.one_of(st.none(), st.text(max_size=8), st.sampled_from(["correct", "
 _contexts = st.lists(
     st.builds(
         ContextNode,
-        name=st.sampled_from(["swap_background", "noise", "lighting", "mean_fill", "original", "paste_back", "fog"]),
+        name=st.sampled_from(
+            ["swap_background", "gaussian_noise", "lighting", "mean_fill", "original", "paste_back", "fog"]
+        ),
         family=st.just("change"),
         arguments=st.dictionaries(
             st.sampled_from(["donors", "severity", "region", "feather"]),

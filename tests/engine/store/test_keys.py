@@ -13,7 +13,7 @@ from engine.small_audits import registered
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.contexts import lighting, mean_fill, noise, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
 from modelaudit.engine.plan import original_context
 from modelaudit.engine.store import keys
 from modelaudit.engine.store.keys import PassKeys, Setting, digest, origin, pass_keys, sample_key
@@ -42,7 +42,7 @@ class Model:
 def made(
     context: Context | None = None, columns: dict[str, MeasureSpec] | None = None, model: Any = None, **setting: Any
 ) -> PassKeys:
-    context = noise(3) if context is None else context
+    context = gaussian_noise(3) if context is None else context
     draws = context != original_context()
     return pass_keys(context, columns or COLUMNS, model or Model(), replace(SETTING, **setting), draws=draws)
 
@@ -59,10 +59,10 @@ def test_no_two_keys_of_a_pass_are_alike() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"context": noise(4)},
-        {"context": noise(3, region="whole")},
+        {"context": gaussian_noise(4)},
+        {"context": gaussian_noise(3, region="whole")},
         {"context": mean_fill("background")},
-        {"context": swap_background("random") | noise(3)},
+        {"context": swap_background("random") | gaussian_noise(3)},
         {"model": Model(fingerprint="g")},
         {"model": Model(probe_digest="q")},
         {"seed": 1},
@@ -91,7 +91,7 @@ def test_another_version_of_a_definition_is_another_key() -> None:
     from modelaudit.language import registry
 
     before = made()
-    entry = registry.find("context", "noise")
+    entry = registry.find("context", "gaussian_noise")
 
     def newer() -> None:
         registry.register(replace(entry, version=entry.version + 1))
