@@ -1,0 +1,81 @@
+"""The command line: ``modelaudit schema``, ``modelaudit report``, ``modelaudit store``, ``modelaudit demo``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import __version__
+from ..language.errors import AuditError
+from . import store
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 on success, 2 on a wrong call or an error that says what to do."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        return int(given.run(given))
+    except AuditError as error:
+        print(f"modelaudit: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("modelaudit", description="Audits of image classifiers; run them with pytest.")
+    parser.add_argument("--version", action="version", version=f"modelaudit {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    schema = commands.add_parser("schema", help="print the JSON schema of *.audit.yaml files")
+    schema.set_defaults(run=_schema)
+
+    report = commands.add_parser("report", help="write report.html and summary.md anew from a run's record")
+    report.add_argument("run_folder", type=Path, nargs="?", default=Path("audit-results/latest"), metavar="RUN")
+    report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
+    report.set_defaults(run=_report)
+
+    store.add(commands)
+
+    demo = commands.add_parser("demo", help="the built-in inspection line")
+    steps = demo.add_subparsers(required=True, metavar="STEP")
+    train = steps.add_parser("train", help="train the demo's two models again and write their weights")
+    train.add_argument("--into", type=Path, metavar="DIR", help="folder for the weights (default: the package's own)")
+    train.set_defaults(run=_train)
+    return parser
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from ..language.yaml_file import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def _report(given: argparse.Namespace) -> int:
+    from ..evidence.folder import resolve_run
+    from ..report import write_reports
+
+    for path in write_reports(resolve_run(given.run_folder), templates_dir=given.templates):
+        print(path)
+    return 0
+
+
+def _train(given: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from ..demo.source_models import WEIGHTS
+    from ..demo.training import regenerate
+
+    with tqdm(unit="step", file=sys.stderr) as bar:
+
+        def show(name: str, done: int, total: int) -> None:
+            bar.set_description(f"training {name}", refresh=False)
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        manifest = regenerate(given.into or WEIGHTS, show)
+    print(manifest)
+    return 0
