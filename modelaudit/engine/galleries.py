@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..language.curve import at_dose, doses_of, expanded
 from ..language.errors import AuditError
-from ..language.expression import Arithmetic, Expression, Measure, Number
+from ..language.expression import Arithmetic, Expectation, Expression, Measure, Number
 from ..language.sample import Sample
 from ..language.spec import Context, Method, long_text
 from .facts import Facts, membership
@@ -62,9 +63,7 @@ class Galleries:
             if _failed(gallery.case, rows, failures) or not len(at):
                 continue
             try:
-                found = per_image(
-                    gallery.case.asked.expectation.expression, partial(self._leaf, gallery.case, rows, at)
-                )
+                found = worst_per_image(gallery.case.asked.expectation, partial(self._leaf, gallery.case, rows, at))
             except AuditError:  # a stratum of no known class, say: the decision says so, of this case alone
                 continue
             values = np.broadcast_to(found, at.shape)
@@ -132,6 +131,14 @@ def passes_of(case: PlannedCase) -> tuple[tuple[str, Context], ...]:
     """The (model, context) pairs that a case reads, each once, in the order of its text."""
     leaves = case.asked.expectation.expression.measures()
     return tuple(dict.fromkeys((case.models[leaf.model], leaf.context or original_context()) for leaf in leaves))
+
+
+def worst_per_image(expectation: Expectation, leaf: Callable[[Measure], NDArray[np.float64]]) -> NDArray[np.float64]:
+    """:func:`per_image`; of a curve that must hold at every dose the dose at which the image is worst."""
+    expression = expanded(expectation.expression)
+    singles = [at_dose(expression, dose) for dose in doses_of(expression)] or [expression]
+    worse = np.fmax if expectation.wants_low else np.fmin
+    return reduce(worse, [per_image(single, leaf) for single in singles])
 
 
 def per_image(expression: Expression, leaf: Callable[[Measure], NDArray[np.float64]]) -> NDArray[np.float64]:

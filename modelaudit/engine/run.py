@@ -16,7 +16,7 @@ from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..statistics import Decision, Reason, Verdict, decide
 from .execute import measure
-from .galleries import per_image
+from .galleries import worst_per_image
 from .gallery import tie_break
 from .measured import Measured, Row
 from .plan import Asked, Group, PlannedCase, plan, single_method
@@ -184,7 +184,7 @@ def _worst(case: PlannedCase, table: CaseTable, measured: Measured) -> tuple[Ran
         worse = np.fmax if expectation.wants_low else np.fmin
         return np.asarray(worse.reduce(stacked, axis=0))
 
-    values = np.broadcast_to(per_image(expectation.expression, leaf), inside.shape)
+    values = np.broadcast_to(worst_per_image(expectation, leaf), inside.shape)
     ids = [sample.id for sample in measured.samples]
     absent = [RankedImage(ids[at], None, missing[at].value) for at in sorted(missing) if inside[at]]
     known = [at for at in np.flatnonzero(inside & ~np.isnan(values)).tolist() if at not in missing]

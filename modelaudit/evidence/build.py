@@ -13,6 +13,7 @@ from ..engine.measured import Measured, ModelFacts, Row
 from ..engine.plan import Asked
 from ..engine.run import RankedImage, Result
 from ..language import registry
+from ..language.curve import OfCurve
 from ..language.expression import Arithmetic, Expression, Measure, Number
 from ..language.spec import Composed, Context, Spec
 from ..statistics import Decision
@@ -22,8 +23,10 @@ from .record import (
     ColumnRecord,
     ContextNode,
     CountsRecord,
+    CurveNode,
     DataRecord,
     DecisionRecord,
+    DoseNode,
     GalleryRow,
     ImageValue,
     LayerRecord,
@@ -111,6 +114,7 @@ def decision_record(decision: Decision) -> DecisionRecord:
         ),
         more_images=decision.more_images,
         method=decision.method,
+        dose=decision.dose,
         parts=[decision_record(part) for part in decision.parts],
         note=decision.note,
     )
@@ -122,6 +126,8 @@ def node_of(expression: Expression) -> Node:
         return NumberNode(value=expression.value)
     if isinstance(expression, Arithmetic):
         return ArithmeticNode(op=expression.op, left=node_of(expression.left), right=node_of(expression.right))
+    if isinstance(expression, OfCurve):
+        return CurveNode(functional=expression.functional, of=node_of(expression.curve), text=str(expression))
     assert isinstance(expression, Measure)
     entry = registry.entry_of(expression.spec)
     target = getattr(expression.spec, "target", None)
@@ -131,7 +137,8 @@ def node_of(expression: Expression) -> Node:
         target=None if target is None else str(target),
         scale=entry.declares.scale,
         better=entry.declares.better,
-        contexts=[_context_node(part) for part in _parts(expression.context)],
+        contexts=_context_nodes(expression.context),
+        doses=_dose_nodes(expression.context),
         model=expression.model,
         stratum=None if expression.stratum is None else str(expression.stratum),
         text=str(expression),
@@ -241,10 +248,22 @@ def registry_name(context: Context) -> str | None:
     return None if isinstance(context, Composed) else registry.entry_of(context).name
 
 
+def _dose_nodes(context: Context | None) -> list[DoseNode]:
+    if context is None:
+        return []
+    return [DoseNode(dose=dose, contexts=_context_nodes(context.at_dose(dose))) for dose in context.doses]
+
+
+def _context_nodes(context: Context | None) -> list[ContextNode]:
+    return [_context_node(part) for part in _parts(context)]
+
+
 def _context_node(context: Context) -> ContextNode:
     arguments: dict[str, Any] = {}
     for part in dataclasses.fields(context):  # type: ignore[arg-type]
         value = getattr(context, part.name)
+        if part.name == "each" and not value:  # not a series
+            continue
         arguments[part.name] = str(value) if isinstance(value, Spec | tuple) else value
     return ContextNode(
         name=registry.entry_of(context).name, family=family(context), arguments=arguments, text=str(context)

@@ -34,13 +34,23 @@ class ContextNode(_Part):
     text: str
 
 
+class DoseNode(_Part):
+    """One dose of a series and the contexts that it makes."""
+
+    dose: float
+    contexts: list[ContextNode]
+
+
 class NumberNode(_Part):
     kind: Literal["number"] = "number"
     value: float
 
 
 class MeasureNode(_Part):
-    """A measure with its refinements; ``contexts`` is empty on original images."""
+    """A measure with its refinements; ``contexts`` is empty on original images.
+
+    ``doses``: the measure is a curve; its contexts at each dose, of which one has no single strength in ``contexts``.
+    """
 
     kind: Literal["measure"] = "measure"
     measure: str
@@ -49,6 +59,7 @@ class MeasureNode(_Part):
     scale: Literal["proportion", "mean"]
     better: Literal["low", "high"]
     contexts: list[ContextNode]
+    doses: list[DoseNode] = []
     model: str | None
     stratum: str | None
     text: str
@@ -61,7 +72,16 @@ class ArithmeticNode(_Part):
     right: Node
 
 
-Node = Annotated[NumberNode | MeasureNode | ArithmeticNode, Field(discriminator="kind")]
+class CurveNode(_Part):
+    """The slope of a curve over doses, or its mean height (``area``)."""
+
+    kind: Literal["curve"] = "curve"
+    functional: Literal["slope", "area"]
+    of: Node
+    text: str
+
+
+Node = Annotated[NumberNode | MeasureNode | ArithmeticNode | CurveNode, Field(discriminator="kind")]
 
 
 class CountsRecord(_Part):
@@ -88,6 +108,7 @@ class DecisionRecord(_Part):
     counts: CountsRecord
     more_images: int | None = None
     method: str | None = None
+    dose: float | None = None
     parts: list[DecisionRecord] = []
     note: str = ""
 

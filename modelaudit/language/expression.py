@@ -37,8 +37,20 @@ class Expression:
             raise ExpressionError(f".where({stratum!r}): give a stratum, e.g. correct or object_area < 0.1")
         return self._refined(lambda measure: measure._where(stratum))
 
+    def slope(self) -> Expression:
+        """The slope of a curve over the doses of its series, in units of the measure a unit of dose."""
+        from .curve import OfCurve
+
+        return OfCurve("slope", self)
+
+    def area(self) -> Expression:
+        """The mean height of a curve over the doses of its series (area under it, divided by the range of doses)."""
+        from .curve import OfCurve
+
+        return OfCurve("area", self)
+
     def measures(self) -> Iterator[Measure]:
-        """Every measure in it, left to right."""
+        """Every measure in it, left to right; of a series one a dose."""
         raise NotImplementedError
 
     def _refined(self, change: Callable[[Measure], Measure]) -> Expression:
@@ -117,7 +129,11 @@ class Measure(Expression):
     stratum: Stratum | None = None
 
     def measures(self) -> Iterator[Measure]:
-        yield self
+        context = self.context
+        if context is None or not context.doses:
+            yield self
+        else:
+            yield from (replace(self, context=context.at_dose(dose)) for dose in context.doses)
 
     def _refined(self, change: Callable[[Measure], Measure]) -> Expression:
         return change(self)
@@ -201,6 +217,8 @@ class Expectation:
     threshold: float
 
     def __post_init__(self) -> None:
+        from .curve import open_doses
+
         threshold = self.threshold
         if isinstance(threshold, Expression):
             raise ExpressionError(
@@ -214,6 +232,7 @@ class Expectation:
         if next(self.expression.measures(), None) is None:
             raise ExpressionError(f"'{self.expression} {self.op} {threshold}' measures nothing; name a measure")
         object.__setattr__(self, "threshold", float(threshold))
+        open_doses(self.expression)
 
     @property
     def wants_low(self) -> bool:
@@ -250,7 +269,9 @@ class Expectation:
 
 def long_form(expression: Expression) -> str:
     """The long form of a left side."""
-    if isinstance(expression, Arithmetic):
+    from .curve import OfCurve
+
+    if isinstance(expression, Arithmetic | OfCurve):
         return expression.text(long_form)
     return expression.long_form() if isinstance(expression, Measure) else str(expression)
 

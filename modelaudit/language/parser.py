@@ -19,6 +19,7 @@ _ARITHMETIC: dict[type[ast.operator], Operator] = {ast.Add: "+", ast.Sub: "-", a
 _COMPARISON: dict[type[ast.cmpop], Comparison] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _FLIPPED: dict[Comparison, Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _LONGEST = 20_000
+_REFINEMENTS = ("under", "of", "where", "slope", "area")
 _T = TypeVar("_T")
 
 
@@ -98,6 +99,12 @@ def _expression(node: ast.expr) -> Expression:
 
 def _refined(node: ast.Call, function: ast.Attribute) -> Expression:
     base = _expression(function.value)
+    if function.attr not in _REFINEMENTS:
+        raise ExpressionError(f"unknown refinement .{function.attr}{nearest(function.attr, _REFINEMENTS)}")
+    if function.attr in ("slope", "area"):
+        if node.args or node.keywords:
+            raise ExpressionError(f".{function.attr}() takes no argument")
+        return base.slope() if function.attr == "slope" else base.area()
     if len(node.args) != 1 or node.keywords:
         raise ExpressionError(f".{function.attr}(...) takes exactly one argument")
     argument = node.args[0]
@@ -106,9 +113,7 @@ def _refined(node: ast.Call, function: ast.Attribute) -> Expression:
     if function.attr == "of":
         name = _value(argument)
         return base.of(name if isinstance(name, str) else cast(str, name))
-    if function.attr == "where":
-        return base.where(_stratum(argument))
-    raise ExpressionError(f"unknown refinement .{function.attr}{nearest(function.attr, ('under', 'of', 'where'))}")
+    return base.where(_stratum(argument))
 
 
 def _context(node: ast.expr) -> Context:

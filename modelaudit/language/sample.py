@@ -52,8 +52,8 @@ class DataSet:
     """What a data source hands over: the samples, and remarks that belong into the record.
 
     Args:
-        label_map: the model's class indices that mean each label, where the data set defines them (ImageNet-9); an audit's
-            own ``labels`` come before it. Indices that no label has are "none of these".
+        label_map: the model's class indices that mean each label, where the data set defines them (ImageNet-9); an
+            audit's own ``labels`` come before it. Indices that no label has are "none of these".
         outputs: how many outputs a model must have for `label_map` to be about it.
     """
 

@@ -80,7 +80,7 @@ def _found(record: CaseRecord, decision: DecisionRecord, threshold: str) -> list
     wanted = f"must be {record.op} {threshold}"
     lines = [f"  measured {_interval(decision)}; {wanted}"]
     for part in decision.parts:
-        lines.append(f"    by {part.method}: {part.verdict}, {_interval(part)}")
+        lines.append(f"    by {_part(part)}: {part.verdict}, {_interval(part)}")
     lines.append(f"  {_counts(decision.counts)}")
     lines += [f"    {reason}: {Missing(reason).advice}" for reason in decision.counts.by_reason]
     if decision.more_images is not None:
@@ -90,6 +90,11 @@ def _found(record: CaseRecord, decision: DecisionRecord, threshold: str) -> list
     if decision.note:
         lines.append(f"  {decision.note}")
     return lines
+
+
+def _part(decision: DecisionRecord) -> str:
+    dose = None if decision.dose is None else f"dose {decision.dose:g}"
+    return ", ".join(text for text in (decision.method, dose) if text)
 
 
 def _interval(decision: DecisionRecord) -> str:

@@ -20,6 +20,7 @@ from .vocabulary import (
     context_label,
     known,
     method_text,
+    part_text,
 )
 from .words import Words
 
@@ -138,7 +139,7 @@ def _values(case: CaseRecord, words: Words) -> tuple[ValueView, ...]:
     unit, digits = unit_of(case.left), digits_of(case)
     return tuple(
         ValueView(
-            method_text(each.method or "") if case.decision.parts else "",
+            part_text(each.method, each.dose, words) if case.decision.parts else "",
             value_text(each, unit, digits, words),
             interval_text(each, unit, digits, words),
         )

@@ -36,9 +36,11 @@ def over_methods(case: CaseRecord, words: Words) -> str:
 
     It is the one that speaks most against the expectation, taken for each measure of the left side by itself.
     """
+    largest = case.op in ("<", "<=")
+    if _open_curve(case.left):
+        return words._("at its worst dose")
     if not _several_methods(case.left):
         return ""
-    largest = case.op in ("<", "<=")
     if isinstance(case.left, MeasureNode):
         return words._("largest over the methods") if largest else words._("smallest over the methods")
     if largest:
@@ -52,6 +54,13 @@ def area_text(area: float | None, words: Words) -> str:
         return ""
     digits = 1 if area < _AREA_DIGITS_BELOW else 0
     return words._("object {area} of the image", area=words.quantity(area, "percent", digits))
+
+
+def _open_curve(node: Node) -> bool:
+    """Whether a curve is compared as it is, and so must hold at every dose."""
+    if isinstance(node, ArithmeticNode):
+        return _open_curve(node.left) or _open_curve(node.right)
+    return isinstance(node, MeasureNode) and bool(node.doses)
 
 
 def _several_methods(node: Node) -> bool:

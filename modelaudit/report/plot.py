@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, DecisionRecord
 from .sentences import digits_of, unit_of
-from .vocabulary import method_text
+from .vocabulary import part_text
 from .words import Unit, Words
 
 _PADDING = 0.12
@@ -106,7 +106,7 @@ def _row(decision: DecisionRecord, axis: _Axis, case: CaseRecord, unit: Unit, wo
     lower = axis.at(decision.lower) if decision.lower is not None else 0.0
     upper = axis.at(decision.upper) if decision.upper is not None else 100.0
     return Row(
-        method_text(decision.method) if decision.method else "",
+        part_text(decision.method, decision.dose, words),
         decision.verdict.lower(),
         None if decision.estimate is None else axis.at(decision.estimate),
         (lower, upper) if bounded else None,

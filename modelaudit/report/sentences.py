@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..evidence.record import ArithmeticNode, CaseRecord, ContextNode, MeasureNode, Node, NumberNode
+from ..evidence.record import ArithmeticNode, CaseRecord, ContextNode, CurveNode, MeasureNode, Node, NumberNode
 from .vocabulary import (
     claim_of,
     comparison,
     context_clause,
     context_label,
     is_share,
-    method_text,
     noun_of,
+    part_text,
     stratum_text,
 )
 from .words import N_, Unit, Words, digits_for
@@ -54,7 +54,7 @@ def sentence(case: CaseRecord, words: Words) -> str:
     if case.says:
         return case.says
     unit = unit_of(case.left)
-    reading = _reading(case.left, Found(_values(case), unit, digits_of(case)), words)
+    reading = _reading(case.left, Found(_values(case, words), unit, digits_of(case)), words)
     limit = comparison(case.op, words.limit(case.threshold, unit), words)
     if reading.limited != "{limit}":
         limit = words._(reading.limited, limit=limit)
@@ -65,11 +65,11 @@ def sentence(case: CaseRecord, words: Words) -> str:
     return whole[:1].upper() + whole[1:] if words.language == "en" else whole
 
 
-def _values(case: CaseRecord) -> tuple[tuple[str, float], ...]:
+def _values(case: CaseRecord, words: Words) -> tuple[tuple[str, float], ...]:
     if case.decision is None:
         return ()
     decisions = case.decision.parts or [case.decision]
-    return tuple((method_text(d.method or ""), d.estimate) for d in decisions if d.estimate is not None)
+    return tuple((part_text(d.method, d.dose, words), d.estimate) for d in decisions if d.estimate is not None)
 
 
 def unit_of(node: Node) -> Unit:
@@ -80,6 +80,10 @@ def unit_of(node: Node) -> Unit:
         case ArithmeticNode(op="+" | "-"):
             units = {unit_of(side) for side in (node.left, node.right) if not isinstance(side, NumberNode)}
             return "points" if units and units <= {"percent", "points"} else "number"
+        case CurveNode(functional="area"):
+            return unit_of(node.of)
+        case CurveNode():
+            return "points" if unit_of(node.of) in ("percent", "points") else "number"
     return "number"
 
 
@@ -94,7 +98,7 @@ def text_of(node: Node) -> str:
     """The canonical text of a left side, from its tree."""
     if isinstance(node, NumberNode):
         return repr(int(node.value)) if node.value.is_integer() and abs(node.value) < 1e15 else repr(node.value)
-    if isinstance(node, MeasureNode):
+    if isinstance(node, MeasureNode | CurveNode):
         return node.text
     return f"{_operand(node.left, node.op, right=False)} {node.op} {_operand(node.right, node.op, right=True)}"
 
@@ -103,7 +107,11 @@ def contexts_of(node: Node) -> list[list[ContextNode]]:
     """The contexts of every measure in a left side, left to right."""
     if isinstance(node, ArithmeticNode):
         return contexts_of(node.left) + contexts_of(node.right)
-    return [node.contexts] if isinstance(node, MeasureNode) else []
+    if isinstance(node, CurveNode):
+        return contexts_of(node.of)
+    if isinstance(node, MeasureNode):
+        return [node.contexts, *(one.contexts for one in node.doses)]
+    return []
 
 
 def _operand(node: Node, op: str, *, right: bool) -> str:
@@ -125,7 +133,20 @@ def _reading(node: Node, found: Found, words: Words) -> Reading:
         assert isinstance(node.left, MeasureNode) and isinstance(node.right, MeasureNode)
         moved = _change(node.left, node.right, found, words) if node.op == "-" else None
         return moved or _contrast(node.op, node.left, node.right, found, words)
+    if isinstance(node, CurveNode) and isinstance(node.of, MeasureNode):
+        return _of_curve(node.functional, node.of, found, words)
     return Reading((), _is("“" + text_of(node) + "”", found, words))
+
+
+def _of_curve(functional: str, node: MeasureNode, found: Found, words: Words) -> Reading:
+    """The slope of a curve over its doses, or its mean height."""
+    noun, low, high = _noun(node, found, words), node.doses[0].dose, node.doses[-1].dose
+    between = {"noun": noun, "low": f"{low:g}", "high": f"{high:g}"}
+    if functional == "slope":
+        subject = words._("the slope of the {noun} over doses from {low} to {high}, for each unit of dose,", **between)
+    else:
+        subject = words._("the mean of the {noun} over doses from {low} to {high}", **between)
+    return Reading(_leads(node, words), _is(subject, found, words))
 
 
 def _single(node: MeasureNode, found: Found, words: Words) -> Reading:

@@ -171,6 +171,14 @@ def method_text(text: str) -> str:
     return METHODS.get(name, name) + (f" {rest}" if rest.startswith("(") else rest)
 
 
+def part_text(method: str | None, dose: float | None, words: Words) -> str:
+    """What tells a part of a decision from the others: *Grad-CAM*, *dose 0.5*, *Grad-CAM, dose 0.5*; or nothing."""
+    told = [method_text(method)] if method else []
+    if dose is not None:
+        told.append(words._("dose {dose}", dose=f"{dose:g}"))
+    return words._(", ").join(told)
+
+
 def noun_of(node: MeasureNode, words: Words) -> str:
     """The measure's noun, with its methods and what they explain: *background dependence (Grad-CAM)*."""
     name = node.measure.partition("(")[0]

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import product
 from typing import Any, Literal
 
+from ..language.curve import at_dose, doses_of, expanded
 from ..language.errors import ExpressionError, nearest
 from ..language.expression import Expectation, Expression, Measure
 from ..language.spec import Method
@@ -34,8 +35,8 @@ def decide(
     value at its worst end; FAIL if and only if the other bound lies on the wrong side with every one at its best;
     otherwise INCONCLUSIVE. With ``about="this_set"`` the images are all there is, and the value itself decides.
 
-    Several attribution methods in one measure give one part each (each combination, where measures differ in them):
-    PASS when every part passes, FAIL when one fails after Holm over the parts.
+    Several attribution methods in one measure give one part each (each combination, where measures differ in them), and
+    so does each dose of a curve: PASS when every part passes, FAIL when one fails after Holm over the parts.
 
     Raises:
         DataError: values that contradict their own declaration.
@@ -46,12 +47,14 @@ def decide(
     if about not in ("process", "this_set"):
         raise ExpressionError(f"about={about!r}{nearest(str(about), ('process', 'this_set'))}")
     plan, leaves = Plan(confidence, exact=about == "this_set"), Leaves(table)
-    variants = list(_single_methods(expectation))
+    variants = list(_single(expectation))
     if len(variants) == 1:
-        method, single = variants[0]
-        return replace(_decided(single, leaves, plan), method=method)
-    parts = tuple(replace(_decided(single, leaves, plan), method=method) for method, single in variants)
-    return _joined([single for _, single in variants], parts, leaves, plan)
+        method, dose, single = variants[0]
+        return replace(_decided(single, leaves, plan), method=method, dose=dose)
+    parts = tuple(
+        replace(_decided(single, leaves, plan), method=method, dose=dose) for method, dose, single in variants
+    )
+    return _joined([single for _, _, single in variants], parts, leaves, plan)
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,16 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def _single(expectation: Expectation) -> Iterator[tuple[str | None, float | None, Expectation]]:
+    """The expectation with one method a measure and one dose a curve, for every combination, slopes and areas written
+    out."""
+    for method, single in _single_methods(expectation):
+        expression = expanded(single.expression)
+        for dose in doses_of(expression) or (None,):
+            at = expression if dose is None else at_dose(expression, dose)
+            yield method, dose, Expectation(at, expectation.op, expectation.threshold)
+
+
 def _single_methods(expectation: Expectation) -> Iterator[tuple[str | None, Expectation]]:
     """The expectation with one method a measure, for every combination; measures that name the same move together."""
     measures = expectation.expression.measures()
@@ -182,7 +195,7 @@ def _with_method(choice: dict[tuple[Method, ...], Method], measure: Measure) -> 
 
 
 def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Leaves, plan: Plan) -> Decision:
-    """One verdict over the methods: no correction for PASS, Holm for FAIL."""
+    """One verdict over methods and doses: no correction for PASS, Holm for FAIL."""
     corrected = replace(plan, confidence=1 - (1 - plan.confidence) / len(parts))
     again = {
         index: _decided(singles[index], leaves, plan if plan.exact else corrected)
@@ -201,7 +214,7 @@ def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Lea
         more = None if None in numbers else max(number for number in numbers if number is not None)
         if shown.verdict is Verdict.FAIL:
             reason = again[chosen].reason
-            note = f"fails by {shown.method} alone, but not after Holm over {len(parts)} methods"
+            note = f"fails by {shown.part} alone, but not after Holm over {len(parts)} of them"
     measures = [measure for single in singles for measure in single.expression.measures()]
     return replace(
         shown, verdict=verdict, reason=reason, counts=counts(measures, leaves), more_images=more, parts=parts, note=note

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ..language.spec import number_text
+
 
 class Verdict(StrEnum):
     """What an audit case ends in."""
@@ -61,8 +63,9 @@ class Decision:
         rule: the name of the rule that decided ("clopper_pearson", "betting", "bca", "tango", ...).
         guaranteed: False where the rule is approximate; reports mark it.
         more_images: about how many further images would probably settle an INCONCLUSIVE; None where no number would.
-        parts: one decision a method, where the expression names several; else empty.
+        parts: one decision a method and dose, where the expression names several; else empty.
         method: the method(s) of this part, where it is one.
+        dose: of a curve, where this is the part at one of its doses.
         note: one sentence for the reader where the rule has something to say; else ''.
     """
 
@@ -79,3 +82,10 @@ class Decision:
     method: str | None = None
     parts: tuple[Decision, ...] = ()
     note: str = ""
+    dose: float | None = None
+
+    @property
+    def part(self) -> str:
+        """What tells this part from the others: its methods, its dose, or both."""
+        dose = "" if self.dose is None else f"dose {number_text(self.dose)}"
+        return ", ".join(text for text in (self.method, dose) if text)
