@@ -8,12 +8,17 @@ from .decode import decode
 from .fingerprint import fingerprint
 from .folder import folder
 from .geometry import apply_geometry
+from .label_map import LabelMap, label_map, labels_of
 from .labels import class_indices
 from .open import open_data
+from .parts import FilePart, Place
 
 __all__ = [
     "DataSet",
     "Decoded",
+    "FilePart",
+    "LabelMap",
+    "Place",
     "Preprocessing",
     "Sample",
     "UnusableSample",
@@ -26,5 +31,7 @@ __all__ = [
     "files_of",
     "fingerprint",
     "folder",
+    "label_map",
+    "labels_of",
     "open_data",
 ]

@@ -11,26 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..language.sample import Sample
-from .masks import MaskFile
+from .masks import ReadMask
+from .parts import FilePart, Place
 
 
-def files_of(sample: Sample) -> Iterator[Path]:
-    """The files that a sample is decoded from."""
+def files_of(sample: Sample) -> Iterator[Place]:
+    """The files, or parts of files, that a sample is decoded from."""
     for source in (sample.image, sample.mask):
-        if isinstance(source, MaskFile):
+        if isinstance(source, ReadMask):
             yield source.path
-        elif isinstance(source, Path):
+        elif isinstance(source, Path | FilePart):
             yield source
 
 
-def content_of(sample: Sample, digests: Mapping[Path, str | None]) -> str | None:
+def content_of(sample: Sample, digests: Mapping[Place, str | None]) -> str | None:
     """sha256 of image, mask and label as 64 hexadecimal digits; None where only decoding tells.
 
     Files enter by the digests of their bytes, arrays by shape and values, callables by the text ``content`` that they
     carry where what they return is a function of it (a frame of the demo, a mask of COCO).
 
     Args:
-        digests: sha256 of the sample's files, None where one cannot be read.
+        digests: sha256 of the sample's files and parts, None where one cannot be read.
     """
     parts = [_part(source, digests) for source in (sample.image, sample.mask)]
     if None in parts:
@@ -45,14 +46,14 @@ def array_digest(array: NDArray[Any]) -> bytes:
     return hashlib.sha256(shape + np.ascontiguousarray(array).tobytes()).digest()
 
 
-def _part(source: Any, digests: Mapping[Path, str | None]) -> str | None:
+def _part(source: Any, digests: Mapping[Place, str | None]) -> str | None:
     """One of the two sources; None where it is not known."""
     if source is None:
         return "none"
-    if isinstance(source, MaskFile):
+    if isinstance(source, ReadMask):
         found = digests.get(source.path)
-        return None if found is None else f"file {found} 255 {source.mask_255}"
-    if isinstance(source, Path):
+        return None if found is None else f"file {found} {source.rule}"
+    if isinstance(source, Path | FilePart):
         found = digests.get(source)
         return None if found is None else f"file {found}"
     if isinstance(source, bytes):

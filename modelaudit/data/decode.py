@@ -16,7 +16,8 @@ from ..language.sample import Sample
 from .base import Decoded, Pixels, UnusableSample
 from .content import content_of, files_of
 from .images import bytes_of, opened, rgb_of, upright
-from .masks import MaskFile, checked_mask, mask_of
+from .masks import ReadMask, checked_mask, mask_of
+from .parts import FilePart, Place
 
 
 def decode(sample: Sample) -> Decoded:
@@ -28,7 +29,7 @@ def decode(sample: Sample) -> Decoded:
     Raises:
         UnusableSample: its `reason` is UNREADABLE_IMAGE, UNREADABLE_MASK or MASK_SIZE.
     """
-    files: dict[Path, bytes] = {}
+    files: dict[Place, bytes] = {}
     try:
         return _decoded(sample, files)
     except UnusableSample as error:
@@ -39,7 +40,7 @@ def decode(sample: Sample) -> Decoded:
         raise
 
 
-def _decoded(sample: Sample, files: dict[Path, bytes]) -> Decoded:
+def _decoded(sample: Sample, files: dict[Place, bytes]) -> Decoded:
     image, stored_size, content = _image(sample, files)
     mask = _mask(sample, files)
     if mask is not None and mask.shape != image.shape[:2]:
@@ -51,24 +52,24 @@ def _decoded(sample: Sample, files: dict[Path, bytes]) -> Decoded:
     return Decoded(image, mask, found, content_of(sample, _digests(files)) or f"decoded {found}")
 
 
-def _read(path: Path, reason: Missing, files: dict[Path, bytes]) -> bytes:
+def _read(path: Place, reason: Missing, files: dict[Place, bytes]) -> bytes:
     """A file's bytes, read once: what is decoded is what is hashed."""
     if path not in files:
         files[path] = bytes_of(path, reason)
     return files[path]
 
 
-def _digests(files: Mapping[Path, bytes]) -> dict[Path, str | None]:
+def _digests(files: Mapping[Place, bytes]) -> dict[Place, str | None]:
     return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
 
-def _image(sample: Sample, files: dict[Path, bytes]) -> tuple[Pixels, tuple[int, int], bytes]:
+def _image(sample: Sample, files: dict[Place, bytes]) -> tuple[Pixels, tuple[int, int], bytes]:
     """The pixels, the (height, width) before they were turned upright, and what stands for them in the digest."""
     source: Any = sample.image
-    if callable(source):
+    if callable(source) and not isinstance(source, FilePart):
         source = _called(source, sample, Missing.UNREADABLE_IMAGE)
-    if isinstance(source, Path | bytes):
-        name = str(source) if isinstance(source, Path) else f"the image of {sample.id!r}"
+    if isinstance(source, Path | FilePart | bytes):
+        name = f"the image of {sample.id!r}" if isinstance(source, bytes) else str(source)
         content = source if isinstance(source, bytes) else _read(source, Missing.UNREADABLE_IMAGE, files)
         with opened(content, name, Missing.UNREADABLE_IMAGE) as image:
             return rgb_of(upright(image), name), (image.height, image.width), hashlib.sha256(content).digest()
@@ -85,14 +86,14 @@ def _image(sample: Sample, files: dict[Path, bytes]) -> tuple[Pixels, tuple[int,
     return source, (source.shape[0], source.shape[1]), hashlib.sha256(_bytes_of_array(source)).digest()
 
 
-def _mask(sample: Sample, files: dict[Path, bytes]) -> Pixels | None:
+def _mask(sample: Sample, files: dict[Place, bytes]) -> Pixels | None:
     source: Any = sample.mask
     if source is None:
         return None
-    if isinstance(source, Path):
+    if isinstance(source, Path | FilePart):
         return mask_of(_read(source, Missing.UNREADABLE_MASK, files), source, None)
-    if isinstance(source, MaskFile):
-        return mask_of(_read(source.path, Missing.UNREADABLE_MASK, files), source.path, source.mask_255)
+    if isinstance(source, ReadMask):
+        return source.of(_read(source.path, Missing.UNREADABLE_MASK, files))
     name = f"the mask of {sample.id!r}"
     if callable(source):
         # whoever makes masks by a function knows that 255 is ignore
@@ -115,7 +116,7 @@ def _bytes_of_array(array: NDArray[np.uint8]) -> bytes:
 
 def _size_message(sample: Sample, image: Pixels, mask: Pixels, stored: tuple[int, int]) -> str:
     height, width = image.shape[:2]
-    named = sample.mask if isinstance(sample.mask, Path) else f"the mask of {sample.id!r}"
+    named = sample.mask if isinstance(sample.mask, Path | FilePart) else f"the mask of {sample.id!r}"
     message = f"{named} is {mask.shape[1]} x {mask.shape[0]}, the image {width} x {height} (width x height)"
     if mask.shape == stored:
         return message + (

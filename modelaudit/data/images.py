@@ -8,16 +8,17 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..language.reasons import Missing
 from .base import Pixels, UnusableSample
+from .parts import Place
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
-def bytes_of(path: Path, reason: Missing) -> bytes:
+def bytes_of(path: Place, reason: Missing) -> bytes:
     """The content of a file.
 
     Raises:
@@ -54,6 +55,38 @@ def opened(content: bytes, name: str, reason: Missing) -> Iterator[Image.Image]:
         raise UnusableSample(reason, f"{name} is no {', '.join(FORMATS)} file") from error
     except Exception as error:
         raise UnusableSample(reason, f"{name} cannot be read: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def header(source: Path | bytes, name: str, reason: Missing) -> Iterator[Image.Image]:
+    """An image file of which no more is read than its header: size, mode, EXIF.
+
+    Raises:
+        UnusableSample: as `opened`; what is broken behind the header shows when the pixels are read.
+    """
+    try:
+        with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            yield image
+    except UnusableSample:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnusableSample(reason, f"{name} is no {', '.join(FORMATS)} file") from error
+    except Exception as error:
+        raise UnusableSample(reason, f"{name} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def exif_of(image: Image.Image) -> Image.Exif:
+    """The EXIF in the header of an image that has not been loaded."""
+    # PngImageFile.getexif decodes the whole picture where the header has none
+    return Image.Image.getexif(image)
+
+
+def upright_size(source: Path | bytes, name: str) -> tuple[int, int]:
+    """(height, width) of an image file once it is turned as its EXIF orientation says; only the header is read."""
+    with header(source, name, Missing.UNREADABLE_IMAGE) as image:
+        _check_size(image, name, Missing.UNREADABLE_IMAGE)
+        turned = exif_of(image).get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+        return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..language.reasons import Missing
 from ..language.sample import BACKGROUND, IGNORE, OBJECT
 from .base import Pixels, UnusableSample
 from .images import bytes_of, opened, upright
+from .parts import Place
 
 Meaning = Literal["ignore", "object"]
 #: what 255 may mean in a mask file (``folder:DIR?mask_255=object``)
@@ -21,18 +22,47 @@ MEANINGS: tuple[Meaning, ...] = ("ignore", "object")
 _LOSSY = ("JPEG", "MPO", "WEBP")
 
 
-@dataclass(frozen=True)
-class MaskFile:
-    """A mask file for which it is said what 255 means."""
+class ReadMask(ABC):
+    """A mask that is read off a file by a rule of its own; sources that need one derive a frozen dataclass.
 
-    path: Path
-    mask_255: Meaning
+    The file's bytes and the rule decide the mask, so that the store knows it without reading it.
+    """
+
+    path: Place
+
+    @property
+    @abstractmethod
+    def rule(self) -> str:
+        """How the bytes are read, with everything beside them that decides the mask."""
+
+    @abstractmethod
+    def of(self, content: bytes) -> Pixels:
+        """[H, W] uint8 of 1 object, 0 background, 255 ignore, from the bytes of the file.
+
+        Raises:
+            UnusableSample: they are no such mask.
+        """
 
     def __call__(self) -> Pixels:
-        return read_mask(self.path, self.mask_255)
+        return self.of(bytes_of(self.path, Missing.UNREADABLE_MASK))
 
 
-def read_mask(path: Path, mask_255: Meaning | None = None) -> Pixels:
+@dataclass(frozen=True)
+class MaskFile(ReadMask):
+    """A mask file for which it is said what 255 means; None as in :func:`read_mask`."""
+
+    path: Place
+    mask_255: Meaning | None
+
+    @property
+    def rule(self) -> str:
+        return f"255 {self.mask_255}"
+
+    def of(self, content: bytes) -> Pixels:
+        return mask_of(content, self.path, self.mask_255)
+
+
+def read_mask(path: Place, mask_255: Meaning | None = None) -> Pixels:
     """[H, W] uint8 of 1 object, 0 background, 255 ignore, turned as the file's own EXIF orientation says.
 
     Palette images are read by index, 16-bit ones by value (65535 stands for 255), colours where all channels agree.
@@ -47,7 +77,7 @@ def read_mask(path: Path, mask_255: Meaning | None = None) -> Pixels:
     return mask_of(bytes_of(path, Missing.UNREADABLE_MASK), path, mask_255)
 
 
-def mask_of(content: bytes, path: Path, mask_255: Meaning | None) -> Pixels:
+def mask_of(content: bytes, path: Place, mask_255: Meaning | None) -> Pixels:
     """:func:`read_mask` of a file that has been read already."""
     with opened(content, str(path), Missing.UNREADABLE_MASK) as image:
         if mask_255 == "object" and image.format in _LOSSY:
