@@ -52,11 +52,22 @@ class UnusableSample(DataError):
         return type(self), (self.reason, str(self))
 
 
-def data_source(name: str, *, version: int = 1) -> Callable[[Source], Source]:
-    """Register ``(reference, root) -> DataSet`` under the scheme users write; paths are relative to `root`."""
+@dataclass(frozen=True)
+class Reads:
+    """What a source takes on itself: ``columns`` says that ``?group=column:NAME`` is left to it."""
+
+    columns: bool = False
+
+
+def data_source(name: str, *, version: int = 1, columns: bool = False) -> Callable[[Source], Source]:
+    """Register ``(reference, root) -> DataSet`` under the scheme users write; paths are relative to `root`.
+
+    The option ``group`` is taken from the reference and applied to what the source returns, for all sources alike
+    (:mod:`~modelaudit.data.groups`). Only ``column:NAME`` reaches a source, one that says it has `columns`.
+    """
 
     def decorate(function: Source) -> Source:
-        registry.register(registry.Entry("data", name, None, function, None, version))
+        registry.register(registry.Entry("data", name, None, function, Reads(columns), version))
         return function
 
     return decorate

@@ -13,6 +13,7 @@ from ..language import registry
 from ..language.errors import DataError
 from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
+from .groups import ColumnGroup, Finder, grouped, grouping
 
 
 def open_data(reference: str | DataSet | Iterable[Sample], *, root: Path) -> DataSet:
@@ -26,8 +27,9 @@ def open_data(reference: str | DataSet | Iterable[Sample], *, root: Path) -> Dat
         DataError: no such data, no sample in it, two samples with one id.
         UnknownNameError: no such source.
     """
+    by: Finder | None = None
     if isinstance(reference, str):
-        data, named = _from_text(reference, root), f"{reference!r}"
+        (data, by), named = _from_text(reference, root), f"{reference!r}"
     elif isinstance(reference, DataSet):
         data, named = reference, "the data set"
     elif isinstance(reference, Iterable) and not isinstance(reference, bytes):
@@ -43,10 +45,15 @@ def open_data(reference: str | DataSet | Iterable[Sample], *, root: Path) -> Dat
     for one, other in pairwise(samples):
         if one.id == other.id:
             raise DataError(f"{named}: two samples have the id {one.id!r}; ids are unique (compared in Unicode's NFC)")
-    return DataSet(samples, tuple(data.notes))
+    notes = tuple(data.notes)
+    if by is not None:
+        samples, on_groups = grouped(samples, by, named)
+        notes += on_groups
+    return replace(data, samples=samples, notes=notes)
 
 
-def _from_text(text: str, root: Path) -> DataSet:
+def _from_text(text: str, root: Path) -> tuple[DataSet, Finder | None]:
+    """The data, and the groups that its source has not read itself."""
     reference = parse_reference(text)
     scheme = reference.scheme
     if not scheme:
@@ -55,8 +62,17 @@ def _from_text(text: str, root: Path) -> DataSet:
             known = ", ".join(f"{name}:" for name in registry.names("data"))
             raise DataError(f"data={text!r} has no scheme; write e.g. 'folder:{text}' (known: {known})")
         reference = Reference(scheme, "", reference.options, text)
-    data: DataSet = registry.find("data", scheme).function(reference, root)
-    return data
+    entry = registry.find("data", scheme)
+    by = grouping(reference)
+    if isinstance(by, ColumnGroup):
+        if not getattr(entry.declares, "columns", False):
+            raise DataError(f"{text!r}: {scheme} has no columns; write group=path:REGEX, folder:N or exif:TAG")
+        by = None
+    elif by is not None:
+        others = {key: value for key, value in reference.options.items() if key != "group"}
+        reference = replace(reference, options=others)
+    data: DataSet = entry.function(reference, root)
+    return data, by
 
 
 def _checked(sample: object, named: str, root: Path) -> Sample:

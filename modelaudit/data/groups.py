@@ -1,0 +1,168 @@
+r"""Groups (scene, camera, lot) by one option of every source: ``?group=path:REGEX``, ``folder:N``, ``exif:TAG`` or
+``column:NAME``.
+
+Options are taken as they stand and end at ``&``: a pattern with an ampersand is written with ``\x26``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import ExifTags, Image
+
+from ..language.errors import DataError, nearest
+from ..language.reasons import Missing
+from ..language.reference import Reference
+from ..language.sample import Sample
+from .base import UnusableSample
+from .images import exif_of, header
+
+_FORMS = "column:NAME, path:REGEX, folder:N or exif:TAG"
+_TAG = re.compile(r"(?P<tag>\w+)(?:\[:(?P<length>[1-9]\d*)\])?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class PathGroup:
+    """The first capture group of a pattern that takes part, or the whole match, searched in the sample's id."""
+
+    pattern: re.Pattern[str]
+
+    def __call__(self, sample: Sample) -> str | None:
+        found = self.pattern.search(sample.id)
+        if found is None:
+            return None
+        return next((part for part in found.groups() if part is not None), None if found.groups() else found[0])
+
+
+@dataclass(frozen=True)
+class FolderGroup:
+    """A folder of the sample's id: 1 is the outermost, -1 the one that holds the file."""
+
+    number: int
+
+    def __call__(self, sample: Sample) -> str | None:
+        folders = sample.id.split("/")[:-1]
+        place = self.number - 1 if self.number > 0 else len(folders) + self.number
+        return folders[place] if 0 <= place < len(folders) else None
+
+
+@dataclass(frozen=True)
+class ExifGroup:
+    """A field of the image's EXIF, cut to its first `length` characters; only the header of the file is read."""
+
+    tag: ExifTags.Base
+    length: int | None = None
+
+    def __call__(self, sample: Sample) -> str | None:
+        source = sample.image
+        if not isinstance(source, Path | bytes):
+            return None
+        with header(source, str(source) if isinstance(source, Path) else sample.id, Missing.UNREADABLE_IMAGE) as image:
+            return _field(exif_of(image), self.tag)[: self.length]
+
+
+@dataclass(frozen=True)
+class ColumnGroup:
+    """A column of the data's own; the source reads it."""
+
+    name: str
+
+
+Finder = PathGroup | FolderGroup | ExifGroup
+Grouping = Finder | ColumnGroup
+
+
+def grouping(reference: Reference) -> Grouping | None:
+    """What ``?group=`` of a reference says; None where there is no such option.
+
+    Raises:
+        DataError: another form, a pattern that is none, a folder 0, an unknown EXIF field.
+    """
+    text = reference.options.get("group")
+    if text is None:
+        return None
+    kind, colon, value = text.partition(":")
+    named = f"{reference.text!r}: group={text}"
+    if kind not in _MAKERS or not colon or not value:
+        raise DataError(f"{named}; write {_FORMS}{nearest(kind, _MAKERS)}")
+    return _MAKERS[kind](value, named)
+
+
+def grouped(samples: Iterable[Sample], by: Finder, named: str) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    """The samples with their groups, and a note on those that have none.
+
+    Raises:
+        DataError: no sample at all has a group: whoever asks for groups wants intervals that know of them.
+    """
+    changed, without, unread = [], [], []
+    for sample in samples:
+        group = None
+        try:
+            group = by(sample) or None
+        except UnusableSample as error:
+            unread.append((sample.id, str(error)))
+        else:
+            if group is None:
+                without.append(sample.id)
+        changed.append(replace(sample, group=group))
+    if changed and len(without) + len(unread) == len(changed):
+        reason = unread[0][1] if unread else f"e.g. {without[0]!r}"
+        raise DataError(f"{named} finds a group for none of the {len(changed)} samples; {reason}")
+    total, notes = len(changed), []
+    if without:
+        notes.append(f"{len(without)} of {total} samples have no group, e.g. {without[0]!r}")
+    if unread:
+        notes.append(
+            f"{len(unread)} of {total} samples have no group: their files cannot be read, e.g. {unread[0][0]!r}"
+        )
+    return tuple(changed), tuple(notes)
+
+
+def _path(value: str, named: str) -> PathGroup:
+    try:
+        return PathGroup(re.compile(value))
+    except re.error as error:
+        raise DataError(f"{named}: no pattern: {error} (an option ends at '&'; a pattern writes it \\x26)") from error
+
+
+def _folder(value: str, named: str) -> FolderGroup:
+    try:
+        number = int(value)
+    except ValueError:
+        number = 0
+    if number == 0:
+        raise DataError(f"{named}; the outermost folder of an id is folder:1, the one that holds the file folder:-1")
+    return FolderGroup(number)
+
+
+def _exif(value: str, named: str) -> ExifGroup:
+    found = _TAG.fullmatch(value)
+    tag = found["tag"] if found else value
+    if found is None or tag not in ExifTags.Base.__members__:
+        raise DataError(
+            f"{named}; write the name of an EXIF field, as exif:Model, exif:BodySerialNumber or "
+            f"exif:DateTimeOriginal[:10]{nearest(tag, ExifTags.Base.__members__)}"
+        )
+    return ExifGroup(ExifTags.Base[tag], int(found["length"]) if found["length"] else None)
+
+
+def _field(exif: Image.Exif, tag: ExifTags.Base) -> str:
+    """The text of a field, of the image's own directory or of the camera's; '' where it has none."""
+    value = exif.get(tag)
+    if value is None:
+        value = exif.get_ifd(ExifTags.IFD.Exif).get(tag)
+    if value is None:
+        return ""
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    return text.split("\0", 1)[0].strip()
+
+
+_MAKERS: dict[str, Callable[[str, str], Grouping]] = {
+    "column": lambda value, named: ColumnGroup(value),
+    "path": _path,
+    "folder": _folder,
+    "exif": _exif,
+}
