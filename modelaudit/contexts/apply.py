@@ -8,7 +8,8 @@ from torch import Tensor
 from ..language import registry
 from ..language.errors import ContextError
 from ..language.spec import Composed, Context
-from .base import Declares, DonorRule, Family, Rendered, Scene, rendered, with_pixels
+from .base import Declares, Family, Rendered, Scene, rendered, with_pixels
+from .donor_rules import DonorRule, as_rule
 
 #: the family of a composition is the first of these that a part belongs to
 _STRONGEST_FIRST: tuple[Family, ...] = ("no_information", "change", "perturbation", "control")
@@ -37,10 +38,11 @@ def donor_rule(context: Context) -> DonorRule | None:
     Raises:
         ContextError: two parts of a composition ask for different donors.
     """
-    rules = {part: rule for part in _parts(context) if (rule := _declares(part).donors(part)) is not None}
+    asked = {part: _declares(part).donors(part) for part in _parts(context)}
+    rules = {part: as_rule(rule) for part, rule in asked.items() if rule is not None}
     if len(set(rules.values())) > 1:
-        asked = " and ".join(f"{part} ({rule})" for part, rule in rules.items())
-        raise ContextError(f"'{context}' asks for different donors: {asked}; a composition has one donor an image")
+        listed = " and ".join(f"{part} ({rule})" for part, rule in rules.items())
+        raise ContextError(f"'{context}' asks for different donors: {listed}; a composition has one donor an image")
     return next(iter(rules.values()), None)
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from ..language import registry
 from ..language.draws import generator
 from ..language.spec import Context
+from .donor_rules import DonorRule
 
 Family = Literal["change", "perturbation", "no_information", "control"]
-DonorRule = Literal["same_class", "other_class", "random"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -66,6 +66,7 @@ class Rendered:
 class Declares:
     """The needs of a context, as data.
 
+    ``donors``: who lends a background, as a rule or as its text; None where nobody is asked to.
     ``exempt``: the context may change no pixel at all (original, identity, controls). Any other one that changes
     none in a whole run is an error, and in a single image an undefined value. ``lends``: [B] bool, which images of a
     scene can be donors. ``examples``: canonical texts of it at strengths that people should see (contact sheets, and
@@ -74,7 +75,7 @@ class Declares:
 
     family: Family
     needs_mask: Callable[[Any], bool] = lambda spec: True
-    donors: Callable[[Any], DonorRule | None] = lambda spec: None
+    donors: Callable[[Any], DonorRule | str | None] = lambda spec: None
     exempt: Callable[[Any], bool] = lambda spec: False
     lends: Callable[[Any, Scene], Tensor] = lambda spec, scene: torch.ones(
         len(scene.ids), dtype=torch.bool, device=scene.pixels.device

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 from ..language.errors import ContextError
 from ..language.spec import Context, one_of
-from .base import Declares, DonorRule, Rendered, Scene, context, rendered
+from .base import Declares, Rendered, Scene, context, rendered
+from .donor_rules import DonorRule
 from .filling import FILLS, Fill, without_object
 from .regions import mask_of, without_object_or_background
 from .seam import checked_feather, composite
@@ -15,21 +15,26 @@ from .seam import checked_feather, composite
 
 @dataclass(frozen=True)
 class SwapBackground(Context):
-    """The background of a donor, another image of the data set; object and ignore ring stay where they are.
+    """The background of a donor, another image; object and ignore ring stay where they are.
 
     Args:
-        donors: who lends: an image of the "same_class", of an "other_class", or a "random" one.
+        donors: who lends, of the same data: an image of the "same_class", of an "other_class", of the "next_class" (the
+            next label in sorted order, as in ImageNet-9's Mixed-Next), a "random" one, one of "class:NAME" or of
+            "group:NAME", or one of an "other_group"; from outside: "photos:DIR" (a folder of photos) or "pool:NAME"
+            (``Audit(pools={NAME: ...})``), whose images need no masks.
         feather: radius of the seam in pixels; 0 is a hard edge.
         fill: what takes the place of the donor's own object: "tile" (the largest background strip beside its bounding
             box, tiled, as in ImageNet-9) or "mean" (the mean of its background).
+        rank: which of those who can lend, in the order of their weights: 0 the first, 1 another one, ...
     """
 
-    donors: DonorRule
+    donors: str
     feather: float = 0.0
     fill: Fill = "tile"
+    rank: int = 0
 
     def __post_init__(self) -> None:
-        one_of(self.donors, get_args(DonorRule), "swap_background: donors")
+        DonorRule.of(self.donors, "swap_background: donors", self.rank)
         one_of(self.fill, FILLS, "swap_background: fill")
         object.__setattr__(self, "feather", checked_feather(self.feather, "swap_background"))
 
@@ -39,7 +44,7 @@ class SwapBackground(Context):
     SwapBackground,
     Declares(
         family="change",
-        donors=lambda spec: spec.donors,
+        donors=lambda spec: DonorRule.of(spec.donors, "donors", spec.rank),
         lends=lambda spec, scene: ~without_object(scene, spec.fill)[1],
     ),
 )

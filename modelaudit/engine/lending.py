@@ -156,8 +156,8 @@ class Lending:
             rule = donor_rule(context)
             assert rule is not None
             able = [sample for sample in self._samples if sample.mask is not None]
-            _refuse_hopeless(context, rule, able)
-            self._rules[context] = rule
+            _refuse_hopeless(context, rule.text, able)
+            self._rules[context] = rule.text
         return self._rules[context]
 
     def write(self, batch: Batch) -> None:

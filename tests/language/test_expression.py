@@ -87,7 +87,7 @@ def test_long_form_states_defaults_and_versions() -> None:
     assert text == (
         "background_dependence@1(methods=[integrated_gradients@2(steps=auto, baseline=black, tolerance=0.05)], "
         "target=prediction)"
-        ".under(swap_background@1(donors=other_class, feather=0, fill=tile)) < 0.4"
+        ".under(swap_background@1(donors=other_class, feather=0, fill=tile, rank=0)) < 0.4"
     )
 
 

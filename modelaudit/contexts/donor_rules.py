@@ -1,0 +1,87 @@
+"""Who lends a background, as users write it and as the engine reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ..language.errors import ExpressionError, nearest
+
+#: said without a name
+Plain = Literal["same_class", "other_class", "next_class", "random", "other_group"]
+#: said with a name behind a colon: a class or a group of the data, a folder of photos, a pool of the audit
+Named = Literal["class", "group", "photos", "pool"]
+_PLAIN: tuple[str, ...] = get_args(Plain)
+_NAMED = {"class": "class:NAME", "group": "group:NAME", "photos": "photos:DIR", "pool": "pool:NAME"}
+
+
+@dataclass(frozen=True)
+class DonorRule:
+    """Who may lend a background to an image, and the place in rank of the one who does.
+
+    Args:
+        kind: "same_class", "other_class", "next_class" (the next label in sorted order, the first after the last),
+            "random", "class", "group", "other_group": images of the data set; "photos", "pool": images from outside.
+        name: of the class, the group, the folder or the pool; "" for the kinds that need none.
+        rank: 0 for the first in rank among those who can lend, 1 for the next one, ...
+    """
+
+    kind: Plain | Named
+    name: str = ""
+    rank: int = 0
+
+    @classmethod
+    def of(cls, text: object, what: str, rank: int = 0) -> DonorRule:
+        """The rule that `text` says.
+
+        Raises:
+            ExpressionError: it says none; names the nearest that does.
+        """
+        if not isinstance(text, str):
+            raise ExpressionError(f"{what}: {text!r} is no text; write e.g. 'other_class' or 'pool:NAME'")
+        kind, colon, name = text.partition(":")
+        if not colon and kind in _PLAIN:
+            return cls(kind, "", _checked_rank(rank, what))  # type: ignore[arg-type]
+        if colon and kind in _NAMED and name.strip():
+            return cls(kind, name, _checked_rank(rank, what))  # type: ignore[arg-type]
+        if kind in _NAMED:
+            raise ExpressionError(f"{what}: {text!r} names nothing; write {_NAMED[kind]!r}")
+        if colon and kind in _PLAIN:
+            raise ExpressionError(f"{what}: {text!r} is not possible; {kind!r} takes no name")
+        raise ExpressionError(f"{what}: {text!r} is not possible{_hint(kind, named=bool(colon))}")
+
+    @property
+    def outside(self) -> bool:
+        """Whether the donors are no images of the data set that is audited."""
+        return self.kind in ("photos", "pool")
+
+    @property
+    def text(self) -> str:
+        """As users write it, without the rank."""
+        return f"{self.kind}:{self.name}" if self.name else self.kind
+
+    def __str__(self) -> str:
+        return f"{self.text}, rank {self.rank}" if self.rank else self.text
+
+
+def as_rule(value: DonorRule | str) -> DonorRule:
+    """A rule from a rule or its text."""
+    return value if isinstance(value, DonorRule) else DonorRule.of(value, "donors")
+
+
+def _checked_rank(rank: object, what: str) -> int:
+    what = what.partition(":")[0]
+    if isinstance(rank, bool) or not isinstance(rank, int) or rank < 0:
+        raise ExpressionError(f"{what}: rank={rank!r}; give a whole number from 0, the first in rank")
+    return rank
+
+
+def _hint(kind: str, *, named: bool) -> str:
+    """The nearest rules; what has a colon can only be meant for one that takes a name."""
+    known = _NAMED if named else {**{plain: plain for plain in _PLAIN}, **_NAMED}
+    hint = nearest(kind, known)
+    if not hint.startswith("; did"):
+        return f"; known: {', '.join([*_PLAIN, *_NAMED.values()])}"
+    for head, text in _NAMED.items():
+        hint = hint.replace(repr(head), repr(text))
+    return hint
