@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ..data import class_indices, fingerprint, open_data
+from ..data import fingerprint, label_map, labels_of, open_data
 from ..language import registry
 from ..language.errors import AuditError
 from ..language.sample import DataSet
@@ -144,18 +144,14 @@ def _open_models(
                 classes=ask.classes,
                 allow_code=ask.allow_code,
             )
-            indices = class_indices(
-                (sample.label for sample in data.samples),
-                classes=loaded.classes,
-                outputs=loaded.outputs,
-                mapping=group.labels,
-            )
+            given = labels_of(group.labels, settings.root)
+            labels = label_map(data, classes=loaded.classes, outputs=loaded.outputs, given=given)
             model = stack.enter_context(borrowed(loaded, device))
             batch = micro_batch(model, loaded.input_size, device, settings.micro_batch)
         except Exception as error:  # whatever a third party's source raises: the other models go on
             failures[f"model:{key}"] = what_went_wrong(error)
             continue
-        models[key] = RunningModel(loaded, device, indices, batch, passes, seed)
+        models[key] = RunningModel(loaded, device, labels, batch, passes, seed)
     return models
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ..attribution import Maps, check
 from ..attribution.passes import Watched
+from ..data import LabelMap
 from ..language import registry
 from ..language.errors import AttributionError, ModelError
 from ..language.reasons import Missing
@@ -58,7 +60,7 @@ class RunningModel:
     """A borrowed model on its device.
 
     Args:
-        indices: the model's class index of every label of the data.
+        labels: which outputs mean which label of the data.
         batch: the micro-batch size; every pass has exactly this many images, the last padded with its last image.
             Where memory does not suffice it is halved for the rest of the run.
         seed: of the random draws of methods that need some.
@@ -69,7 +71,7 @@ class RunningModel:
 
     loaded: LoadedModel
     device: str
-    indices: Mapping[str | int, int]
+    labels: LabelMap
     batch: int
     passes: Passes
     seed: int = 0
@@ -80,6 +82,16 @@ class RunningModel:
     _prepared: Prepared | None = field(default=None, repr=False)
     _kept: set[str] = field(default_factory=set, repr=False)
     _layers: dict[tuple[str | None, tuple[int, int]], SpatialLayer | str] = field(default_factory=dict, repr=False)
+
+    @property
+    def indices(self) -> Mapping[str | int, int]:
+        """The class of every label of the data."""
+        return self.labels.indices
+
+    @cached_property
+    def merged(self) -> Tensor | None:
+        """[C] the class of every output on the model's device; None where each is one of its own."""
+        return None if self.labels.merged is None else torch.tensor(self.labels.merged, device=self.device)
 
     @property
     def candidates(self) -> tuple[Precision, ...]:
@@ -240,16 +252,31 @@ class RunningModel:
 
     def _selector(self, target: str | int, logits: Tensor, labels: Tensor) -> Tensor:
         """[n, C]: what of the logits is explained."""
-        ranked = logits.nan_to_num(nan=-torch.inf).topk(min(2, logits.shape[1]), dim=1).indices
+        known = logits.nan_to_num(nan=-torch.inf)
         selector = torch.zeros_like(logits)
-        if target == "prediction":
-            return selector.scatter(1, ranked[:, :1], 1.0)
         if target == "label":
-            return selector.scatter(1, labels[:, None], 1.0)
-        if target == "margin":
-            return selector.scatter(1, ranked[:, :1], 1.0).scatter(1, ranked[:, 1:2], -1.0)
+            return selector.scatter(1, self._strongest(known, labels)[:, None], 1.0)
+        if target in ("prediction", "margin"):
+            top = known.argmax(dim=1, keepdim=True)
+            selector = selector.scatter(1, top, 1.0)
+            return selector if target == "prediction" else selector.scatter(1, self._runner_up(known, top), -1.0)
         selector[:, self.loaded.index_of(target)] = 1.0
         return selector
+
+    def _strongest(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """[n] the output of each label; of several that mean it the one with the largest logit."""
+        if self.merged is None:
+            return labels
+        own = self.merged[None, :] == labels[:, None]
+        # two fills: a logit of -inf among the label's own stays above those of other labels
+        return logits.clamp_min(torch.finfo(logits.dtype).min).masked_fill(~own, -torch.inf).argmax(dim=1)
+
+    def _runner_up(self, logits: Tensor, top: Tensor) -> Tensor:
+        """[n, 1] the strongest output that means something else than the strongest of all."""
+        same = torch.zeros_like(logits, dtype=torch.bool).scatter(1, top, True)
+        if self.merged is not None:
+            same |= self.merged[None, :] == self.merged[top]
+        return logits.clamp_min(torch.finfo(logits.dtype).min).masked_fill(same, -torch.inf).argmax(dim=1, keepdim=True)
 
 
 def _only_scores(name: str) -> bool:

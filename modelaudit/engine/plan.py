@@ -88,12 +88,13 @@ class PlannedCase:
 
 @dataclass(frozen=True)
 class Group:
-    """All that is asked of one data set."""
+    """All that is asked of one data set; `pools` lend backgrounds from outside of it."""
 
     key: str
     reference: Any
-    labels: Mapping[str | int, str | int] | None
+    labels: Mapping[str | int, Any] | str | None
     seed: int | None
+    pools: Mapping[str, Any]
     models: Mapping[str, ModelAsk]
     passes: tuple[PassAsk, ...]
     cases: tuple[PlannedCase, ...]
@@ -162,6 +163,7 @@ class _Planner:
                 found["reference"],
                 found["labels"],
                 found["seed"],
+                found["pools"],
                 found["models"],
                 tuple(_passes(found["passes"])),
                 tuple(found["cases"]),
@@ -170,12 +172,15 @@ class _Planner:
         )
 
     def _group(self, audit: Audit) -> dict[str, Any]:
-        labels = None if audit.labels is None else tuple(sorted(audit.labels.items(), key=str))
-        identity = ("data", _identity(audit.data), labels, audit.seed)
+        labels = audit.labels if isinstance(audit.labels, str | None) else repr(sorted(audit.labels.items(), key=str))
+        pools = tuple(sorted((name, _identity(pool)) for name, pool in audit.pools.items()))
+        identity = ("data", _identity(audit.data), labels, audit.seed, pools)
         text = audit.data if isinstance(audit.data, str) else "samples"
         key = self._key(identity, text)
         empty: dict[str, Any] = {"reference": audit.data, "labels": audit.labels, "seed": audit.seed}
-        return self._groups.setdefault(key, {**empty, "models": {}, "passes": {}, "cases": []})
+        return self._groups.setdefault(
+            key, {**empty, "pools": audit.pools, "models": {}, "passes": {}, "cases": []}
+        )
 
     def _model(self, audit: Audit, name: str | None, group: dict[str, Any]) -> str:
         chosen = name if name is not None else next(iter(audit.models))

@@ -78,6 +78,7 @@ def _seen(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, sh
         shown.mask,
         cells,
         regions,
+        model.merged,
     )
 
 

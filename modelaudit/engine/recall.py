@@ -132,9 +132,9 @@ class Recall:
     def names_of(self, ask: PassAsk, samples: Sequence[Sample], shown: Shown) -> list[bytes]:
         """The keys of samples that were just shown."""
         contents = self._stage.contents.of(samples)
-        indices = self._models[ask.model].indices
+        labels = self._models[ask.model].labels
         return [
-            sample_key(sample.id, content or "", indices[sample.label], donor)
+            sample_key(sample.id, content or "", labels.code(sample.label), donor)
             for sample, content, donor in zip(samples, contents, shown.donors, strict=True)
         ]
 
@@ -207,11 +207,10 @@ class Recall:
         donors: Sequence[Any] = [None] * len(samples)
         if donor_rule(ask.context) is not None:
             donors = self._stage.lending.recall(samples, ask.context, model.loaded.preprocessing, decode=decode)
-        indices = model.indices
         return [
             None
             if content is None or donor == UNKNOWN
-            else sample_key(sample.id, content, indices[sample.label], donor)
+            else sample_key(sample.id, content, model.labels.code(sample.label), donor)
             for sample, content, donor in zip(samples, contents, donors, strict=True)
         ]
 

@@ -61,8 +61,10 @@ def _fill(
         return
     logits = [torch.stack([_known(one[row]) for row in there]) for one in needed]
     labels = torch.tensor([model.indices[chosen[row].label] for row in there])
+    merged = None if model.merged is None else model.merged.to(labels.device)
+    seen = Seen(logits[0], labels, logits[1] if len(logits) > 1 else None, merged=merged)
     try:
-        reading = model.read(column, Seen(logits[0], labels, logits[1] if len(logits) > 1 else None))
+        reading = model.read(column, seen)
     except Exception:  # the pass itself is run then, and says what is wrong
         return
     key = recall.keys(ask).columns.get(column.key)

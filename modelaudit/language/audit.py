@@ -60,10 +60,13 @@ class Audit:
         data: a reference (``"folder:data/line_a"``) or an iterable of :class:`Sample`.
         classes: the model's class names by index; a dict by model name where models differ.
         preprocessing: the model's geometry and photometry, where the reference does not bring them; likewise.
-        labels: the data's labels to the model's classes (name or index), where names do not meet by themselves.
+        labels: the data's labels to the model's classes (name or index, or a list of them), where names do not meet by
+            themselves; or a CSV or JSON file of them. With lists, an output that no label has means "none of these".
         confidence: of each one-sided bound, in (0.5, 1).
         about: "process" (the images are a sample of what the model will meet) or "this_set" (they are the acceptance).
         seed: of every random draw; None takes the run's ``--audit-seed``.
+        pools: data from outside whose backgrounds contexts may lend, by the name in
+            ``swap_background("pool:NAME")``: references (``"photos:data/new_line"``) or iterables of :class:`Sample`.
 
     Nothing is loaded here; references are resolved against pytest's rootdir when the first item runs.
     """
@@ -72,10 +75,11 @@ class Audit:
     data: Any
     classes: Any = field(default=None, kw_only=True)
     preprocessing: Preprocessing | Mapping[str, Preprocessing] | None = field(default=None, kw_only=True)
-    labels: Mapping[Any, str | int] | None = field(default=None, kw_only=True)
+    labels: Mapping[Any, Any] | str | None = field(default=None, kw_only=True)
     confidence: float = field(default=DEFAULT_CONFIDENCE, kw_only=True)
     about: About = field(default="process", kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
+    pools: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     allow_code: bool = field(default=True, kw_only=True, repr=False)
     cases: list[AuditCase] = field(default_factory=list, init=False, repr=False)
 
@@ -87,8 +91,8 @@ class Audit:
             raise ExpressionError(f"seed={self.seed!r} is no whole number")
         if isinstance(self.model, Mapping) and not self.model:
             raise ExpressionError("model={} names no model; give at least one")
-        if not isinstance(self.data, str) and isinstance(self.data, Iterable):
-            object.__setattr__(self, "data", _Replayed(self.data))
+        object.__setattr__(self, "data", _replayed(self.data))
+        object.__setattr__(self, "pools", _checked_pools(self.pools))
 
     @property
     def models(self) -> Mapping[str, Any]:
@@ -165,6 +169,11 @@ class _Replayed:
         return iter(self._samples)
 
 
+def _replayed(data: Any) -> Any:
+    """Samples that can be read more than once; a reference as it is."""
+    return _Replayed(data) if not isinstance(data, str) and isinstance(data, Iterable) else data
+
+
 #: every case by the namespace of the module at whose top level it was stated, so that a collector can see which ones
 #: have lost their name; the namespace is kept too, or another one could come to have its id
 _created: dict[int, tuple[dict[str, Any], list[AuditCase]]] = {}
@@ -192,6 +201,17 @@ def _module_frame(frame: FrameType | None) -> FrameType | None:
 def _check_confidence(confidence: float) -> None:
     if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0.5 < confidence < 1:
         raise ExpressionError(f"confidence={confidence!r} is no number between 0.5 and 1; 0.95 is usual")
+
+
+def _checked_pools(pools: Any) -> dict[str, Any]:
+    if not isinstance(pools, Mapping):
+        raise ExpressionError(f"pools={pools!r}; give a dict of data by name, e.g. {{'night': 'folder:data/night'}}")
+    for name, data in pools.items():
+        if not isinstance(name, str) or not name.strip():
+            raise ExpressionError(f"pools={{{name!r}: ...}}: give the pool a name, a text")
+        if data is None or (isinstance(data, str) and not data.strip()):
+            raise ExpressionError(f"pools={{{name!r}: {data!r}}} is no data; write e.g. 'photos:data/new_line'")
+    return {name: _replayed(data) for name, data in pools.items()}
 
 
 def _check_models(expectation: Expectation, models: Mapping[str, Any]) -> None:

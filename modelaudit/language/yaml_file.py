@@ -57,10 +57,15 @@ class AuditFields(_Strict):
     data: str
     classes: list[str] | dict[str, list[str]] | None = None
     preprocessing: PreprocessingFields | None = None
-    labels: dict[str, str | int] | None = None
+    labels: dict[str, str | int | list[str | int]] | str | None = Field(
+        default=None, description="labels of the data to classes of the model (one or several), or a CSV or JSON file"
+    )
     confidence: float = Field(default=DEFAULT_CONFIDENCE, gt=0.5, lt=1)
     about: Literal["process", "this_set"] = "process"
     seed: int | None = None
+    pools: dict[str, str] = Field(
+        default={}, description="data whose backgrounds swap_background('pool:NAME') takes, by name"
+    )
     expect: dict[str, ExpectationFields | str] = Field(min_length=1, description="expectations by name")
 
 
@@ -100,6 +105,7 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             confidence=fields.confidence,
             about=fields.about,
             seed=fields.seed,
+            pools=fields.pools,
             allow_code=allow_code,
         )
     except AuditError as error:

@@ -22,12 +22,14 @@ class Seen:
 
     Args:
         logits: [B, C] under the context.
-        labels: [B] long, indices into the model's classes.
+        labels: [B] long, the class of each label: the index of the model's output that means it.
         original_logits: [B, C] on the original images, where declared as needed.
         attribution: [B, H, W] signed map of one method, where declared as needed.
         mask: [B, H, W] uint8 (1 object, 0 background, 255 ignore), where declared as needed.
         cells: [B, h, w], values >= 0, where the map is these upsampled (bilinear, align_corners=False) and the measure
             reads cells; `attribution` is then None.
+        merged: [C] long, the class of every output where several mean one label: the lowest index of those, -1 where it
+            means none of the labels; None: every output is a class of its own.
         regions: the mask, prepared once for all measures of a pass; None: prepared when asked for.
     """
 
@@ -38,6 +40,12 @@ class Seen:
     mask: Tensor | None = None
     cells: Tensor | None = None
     regions: Regions | None = None
+    merged: Tensor | None = None
+
+    def classes_of(self, logits: Tensor) -> Tensor:
+        """[B] long: the class that logits [B, C] predict: the largest's, merged. Equal logits count for the lowest."""
+        largest = logits.argmax(dim=1)
+        return largest if self.merged is None else self.merged.to(logits.device)[largest]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from modelaudit.engine.measured import Passes
 from modelaudit.engine.models import RunningModel
 from modelaudit.engine.plan import PassAsk
 from modelaudit.engine.scenes import Chunk, Shown, Stage
+from modelaudit.data import LabelMap
 from modelaudit.language import BuiltModel
 from modelaudit.measures import accuracy, background_dependence
 from modelaudit.models import open_model
@@ -57,7 +58,7 @@ def asked(net: Net, offered: tuple[Precision, ...]) -> tuple[Offering, list[tupl
         two=audit(net, data).expect(background_dependence("saliency", "gradcam") < 0.9),
     )
     loaded = open_model(BuiltModel(net.eval().requires_grad_(False), AS_IT_IS, CLASSES), root=Path())
-    model = Offering(loaded, "cpu", {name: at for at, name in enumerate(CLASSES)}, 4, Passes(), offered=offered)
+    model = Offering(loaded, "cpu", LabelMap({name: at for at, name in enumerate(CLASSES)}), 4, Passes(), offered=offered)
     with Stage(data, seed=0, device="cpu", passes=Passes()) as stage:
         chunk = stage.finish(stage.begin(data, range(8)))
         return model, [(ask, stage.show(chunk, ask.context, AS_IT_IS)) for ask in group.passes], chunk
@@ -105,7 +106,7 @@ def test_on_a_gpu_the_first_images_decide() -> None:
     net = Net().cuda()
     loaded = open_model(BuiltModel(net.eval().requires_grad_(False), AS_IT_IS, CLASSES), root=Path())
     net.cuda()
-    model = RunningModel(loaded, "cuda", {name: at for at, name in enumerate(CLASSES)}, 4, Passes())
+    model = RunningModel(loaded, "cuda", LabelMap({name: at for at, name in enumerate(CLASSES)}), 4, Passes())
     data = samples(8)
     (group,) = groups_of(one=audit(net, data).expect(background_dependence("saliency", "gradcam") < 0.9))
     with Stage(data, seed=0, device="cuda", passes=Passes()) as stage:

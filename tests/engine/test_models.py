@@ -18,6 +18,7 @@ from modelaudit.engine.measured import Passes
 from modelaudit.engine.models import Look, RunningModel
 from modelaudit.engine.plan import MapAsk
 from modelaudit.engine.tuning import micro_batch
+from modelaudit.data import LabelMap
 from modelaudit.language import AuditCase, BuiltModel
 from modelaudit.language.errors import ModelError
 from modelaudit.measures import accuracy, background_dependence
@@ -57,7 +58,7 @@ class Hungry(Net):
 
 def running(net: Net, batch: int) -> RunningModel:
     loaded = open_model(BuiltModel(net.eval().requires_grad_(False), AS_IT_IS), root=Path())
-    return RunningModel(loaded, "cpu", {}, batch, Passes())
+    return RunningModel(loaded, "cpu", LabelMap({}), batch, Passes())
 
 
 def looked(net: Net, batch: int, count: int = 10, asks: list[MapAsk] | None = None, order: Any = None) -> Look:
@@ -179,8 +180,28 @@ def test_a_model_without_gradients_names_the_methods_that_need_none() -> None:
         return np.stack([images.mean((1, 2, 3)), images[:, 0].mean((1, 2))], axis=1)
 
     loaded = open_model(black_box(scored, preprocessing=AS_IT_IS), root=Path())
-    model = RunningModel(loaded, "cpu", {}, 4, Passes())
+    model = RunningModel(loaded, "cpu", LabelMap({}), 4, Passes())
     asks = [MapAsk(saliency(), "prediction"), MapAsk(occlusion(), "prediction")]
     look = model.look(torch.rand(2, 3, 16, 16), torch.tensor([0, 1]), asks, ["a", "b"])
     assert set(look.maps) == {asks[1]}
     assert "take a method that sees only scores: feature_ablation, kernel_shap, occlusion, rise" in look.failed[asks[0]]
+
+
+@pytest.mark.parametrize(
+    ("target", "explained"),
+    [
+        ("prediction", [[0, 0, 0, 1, 0], [1, 0, 0, 0, 0]]),
+        # label 0 is meant by outputs 0 and 1: the stronger of them
+        ("label", [[0, 1, 0, 0, 0], [1, 0, 0, 0, 0]]),
+        # the runner-up means something else than the first: not 4, which means none as 3 does; not 1
+        ("margin", [[0, 0, -1, 1, 0], [1, 0, -1, 0, 0]]),
+        (2, [[0, 0, 1, 0, 0], [0, 0, 1, 0, 0]]),
+    ],
+)
+def test_where_several_outputs_mean_a_label_targets_keep_to_what_they_mean(
+    target: str | int, explained: list[list[float]]
+) -> None:
+    loaded = open_model(BuiltModel(Net(), AS_IT_IS), root=Path())
+    model = RunningModel(loaded, "cpu", LabelMap({"dog": 0}, (0, 0, 2, -1, -1)), 2, Passes())
+    logits = torch.tensor([[1.0, 2.0, 3.0, 9.0, 8.0], [9.0, 8.0, 7.0, 1.0, float("-inf")]])
+    assert model._selector(target, logits, torch.tensor([0, 0])).tolist() == explained

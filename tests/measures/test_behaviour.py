@@ -94,3 +94,29 @@ def test_behaviour_measures_have_canonical_texts(text: str) -> None:
 def test_behaviour_measures_take_no_arguments() -> None:
     with pytest.raises(ExpressionError, match="accuracy"):
         parse("accuracy(gradcam) > 0.9")
+
+
+class TestManyOutputsOneLabel:
+    """Outputs 0 and 1 mean the label of class 0, output 2 that of class 2, 3 and 4 none."""
+
+    merged = torch.tensor([0, 0, 2, -1, -1])
+
+    def seen(self, logits: list[list[float]], labels: list[int], original: list[list[float]] | None = None) -> Seen:
+        before = None if original is None else torch.tensor(original)
+        return Seen(torch.tensor(logits), torch.tensor(labels), before, merged=self.merged)
+
+    def test_any_of_the_labels_outputs_is_right_and_none_of_these_is_wrong(self) -> None:
+        rows = [[0.0, 9, 1, 1, 1], [9.0, 0, 1, 1, 1], [0.0, 0, 9, 1, 1], [0.0, 0, 1, 9, 1], [0.0, 0, 1, 1, 9]]
+        assert read(accuracy, self.seen(rows, [0] * 5)).values.tolist() == [1, 1, 0, 0, 0]
+        assert read(accuracy, self.seen(rows, [2] * 5)).values.tolist() == [0, 0, 1, 0, 0]
+
+    def test_the_confidence_is_the_sum_over_the_labels_outputs(self) -> None:
+        logits = [[1.0, 2.0, 3.0, 4.0, 5.0]]
+        share = torch.tensor(logits).double().softmax(1)[0]
+        found = read(confidence, self.seen(logits, [0])).values
+        assert float(found) == pytest.approx(float(share[0] + share[1]))
+
+    def test_another_output_of_the_same_label_is_no_flip_and_neither_is_another_of_none(self) -> None:
+        one = [[9.0, 0, 0, 0, 0], [0.0, 0, 0, 9, 0], [0.0, 9, 0, 0, 0], [0.0, 0, 9, 0, 0]]
+        two = [[0.0, 9, 0, 0, 0], [0.0, 0, 0, 0, 9], [0.0, 0, 9, 0, 0], [0.0, 0, 0, 9, 0]]
+        assert read(flip_rate, self.seen(two, [0] * 4, one)).values.tolist() == [0, 0, 1, 1]

@@ -100,9 +100,10 @@ def pass_keys(
     return PassKeys(key("shown", ""), key("logits", ""), key("pictures", ""), key("drafts", ""), found)
 
 
-def sample_key(name: str, content: str, index: int, donor: tuple[str, str] | None) -> bytes:
-    """The key of one sample; `donor` is the id and the content of the image that lends its background."""
-    return digest(name, content, str(index), *(donor or ()))
+def sample_key(name: str, content: str, meaning: str, donor: tuple[str, str] | None) -> bytes:
+    """The key of one sample; `meaning` is what its label means to the model (:meth:`~modelaudit.data.LabelMap.code`),
+    `donor` the id and the content of the image that lends its background."""
+    return digest(name, content, meaning, *(donor or ()))
 
 
 def decoding_key() -> Key:

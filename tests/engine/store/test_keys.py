@@ -135,10 +135,10 @@ def test_digests_of_different_texts_differ_wherever_they_are_cut(one: list[str],
 
 
 @pytest.mark.parametrize(
-    "changed", [{"name": "b"}, {"content": "d"}, {"index": 2}, {"donor": None}, {"donor": ("x", "z")}]
+    "changed", [{"name": "b"}, {"content": "d"}, {"meaning": "2"}, {"donor": None}, {"donor": ("x", "z")}]
 )
 def test_a_sample_is_its_id_its_content_its_class_and_its_donor(changed: dict[str, Any]) -> None:
-    given_: dict[str, Any] = {"name": "a", "content": "c", "index": 1, "donor": ("x", "y")}
+    given_: dict[str, Any] = {"name": "a", "content": "c", "meaning": "1", "donor": ("x", "y")}
     assert sample_key(**given_) != sample_key(**{**given_, **changed})
 
 
