@@ -1,0 +1,127 @@
+"""From facts of samples to what is found: problems first, then remarks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ...language.findings import Finding, Item, Kind, LabelsMet, SampleFacts
+from ...language.reasons import Missing
+from .alike import alike, differing_bits
+
+#: an object of which the crop keeps less than this is called cut
+CUT = 0.5
+_BY_REASON = {
+    Missing.UNREADABLE_IMAGE.value: Kind.UNREADABLE_IMAGE,
+    Missing.UNREADABLE_MASK.value: Kind.UNREADABLE_MASK,
+    Missing.MASK_SIZE.value: Kind.MASK_SIZE,
+}
+
+
+def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelsMet | None) -> tuple[Finding, ...]:
+    """Everything found, in the order of :class:`Kind`.
+
+    Args:
+        near: pictures are alike where at most so many bits of their hashes differ.
+    """
+    found: dict[Kind, list[Item]] = defaultdict(list)
+    any_mask = any(one.mask_kind != "none" for one in samples)
+    for sample in samples:
+        for kind, detail in _of_one(sample, any_mask):
+            found[kind].append(Item((sample.id,), detail))
+    if not any_mask:
+        found[Kind.NO_MASKS].append(Item(()))
+    for kind, item in _twins(samples, near):
+        found[kind].append(item)
+    for kind, item in _classes(classes, samples):
+        found[kind].append(item)
+    counts = {Kind.NO_MASKS: len(samples), Kind.LABEL_WITHOUT_CLASS: len(found[Kind.LABEL_WITHOUT_CLASS])}
+    counts |= {} if classes is None else {Kind.CLASS_WITHOUT_LABEL: classes.without_label}
+    return tuple(
+        Finding(kind, counts.get(kind) or len({name for item in found[kind] for name in item.ids}), tuple(found[kind]))
+        for kind in Kind
+        if found[kind]
+    )
+
+
+def _of_one(sample: SampleFacts, any_mask: bool) -> Iterator[tuple[Kind, str]]:
+    if sample.reason is not None:
+        yield _BY_REASON[sample.reason], sample.message
+    elif sample.mask is None and any_mask:
+        yield Kind.NO_MASK, ""
+    mask = sample.mask
+    if mask is None:
+        return
+    if mask.empty:
+        yield Kind.EMPTY_MASK, "all of it is ignored" if mask.share is None else ""
+    elif mask.full:
+        yield Kind.FULL_MASK, ""
+    elif mask.tiny:
+        yield Kind.TINY_OBJECT, f"{mask.share:.2%} of the image"
+    if mask.many_pieces:
+        yield Kind.MANY_PIECES, f"{mask.pieces} pieces"
+    if sample.kept is not None and sample.kept < CUT:
+        yield (Kind.OBJECT_CUT if sample.kept else Kind.OBJECT_LOST), f"{sample.kept:.0%} of the object is left"
+    if sample.mask_kind == "box":
+        yield Kind.COARSE_MASK, ""
+    if sample.mask_kind == "machine":
+        yield Kind.MACHINE_MASK, ""
+
+
+def _twins(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, Item]]:
+    """Equal pictures, then pictures that are alike without being equal."""
+    by_digest: dict[str, list[SampleFacts]] = defaultdict(list)
+    for sample in samples:
+        if sample.digest:
+            by_digest[sample.digest].append(sample)
+    for equal in by_digest.values():
+        if len(equal) > 1:
+            across = _differs(equal, lambda one: one.label)
+            yield (Kind.SAME_ACROSS_CLASSES if across else Kind.SAME), Item(_ids(equal), "equal pixels")
+            yield from _across_groups(equal, "equal pixels")
+    # one stands for its equals: these are told already
+    first = [equal[0] for equal in by_digest.values() if equal[0].look is not None]
+    for positions in alike([one.look for one in first if one.look is not None], near):
+        similar = [first[at] for at in positions]
+        detail = f"{_closest(similar)} bits differ"
+        if _differs(similar, lambda one: one.label):
+            yield Kind.ALIKE_ACROSS_CLASSES, Item(_ids(similar), detail)
+        else:
+            yield Kind.ALIKE, Item(_ids(similar), detail)
+        yield from _across_groups(similar, detail)
+
+
+def _across_groups(samples: Sequence[SampleFacts], detail: str) -> Iterator[tuple[Kind, Item]]:
+    if _differs(samples, lambda one: one.group):
+        yield Kind.ALIKE_ACROSS_GROUPS, Item(_ids(samples), detail)
+
+
+def _closest(samples: Sequence[SampleFacts]) -> str:
+    """The smallest and the largest distance of a picture to the one that is nearest to it."""
+    looks = [one.look for one in samples if one.look is not None][:50]
+    nearest = [
+        min(differing_bits(one, other) for at, other in enumerate(looks) if at != here)
+        for here, one in enumerate(looks)
+    ]
+    low, high = min(nearest), max(nearest)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _classes(met: LabelsMet | None, samples: Sequence[SampleFacts]) -> Iterator[tuple[Kind, Item]]:
+    if met is None:
+        return
+    by_label: Mapping[str, list[str]] = defaultdict(list)
+    for sample in samples:
+        by_label[sample.label].append(sample.id)
+    for label, why in met.unmet.items():
+        yield Kind.LABEL_WITHOUT_CLASS, Item(tuple(by_label[label]), why)
+    if met.without_label:
+        yield Kind.CLASS_WITHOUT_LABEL, Item((), f"of {met.outputs} classes of {met.source}")
+
+
+def _differs(samples: Sequence[SampleFacts], of: Callable[[SampleFacts], str | None]) -> bool:
+    return len({of(one) for one in samples}) > 1
+
+
+def _ids(samples: Sequence[SampleFacts]) -> tuple[str, ...]:
+    return tuple(one.id for one in samples)
