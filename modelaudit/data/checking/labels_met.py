@@ -2,54 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from ...language.errors import DataError
 from ...language.findings import LabelsMet
-from ...language.sample import DataSet
-from ..labels import Label, class_indices
+from ...language.sample import DataSet, Sample
+from ..label_map import LabelMap, label_map
+from ..labels import Label
+
+_Meant = dict[Label, tuple[int, ...]]
 
 
-def labels_met(data: DataSet, *, source: str, classes: Sequence[str] | None, outputs: int) -> LabelsMet:
+def labels_met(
+    data: DataSet,
+    *,
+    source: str,
+    classes: Sequence[str] | None,
+    outputs: int,
+    given: Mapping[Label, Any] | None = None,
+) -> LabelsMet:
     """The classes that each label of the data meets, by the rules of an audit.
 
     Args:
         source: what the classes are of, for the reader.
         classes: names by index, None where they are not known.
+        given: an audit's own label map.
     """
-    labels = list(dict.fromkeys(sample.label for sample in data.samples))
-    fits = data.label_map is not None and data.outputs in (None, outputs)
-    met: dict[Label, tuple[int, ...]] = {
-        label: tuple(data.label_map[label]) for label in labels if fits and data.label_map and label in data.label_map
-    }
-    found, unmet = _found(
-        [label for label in labels if label not in met], partial(class_indices, classes=classes, outputs=outputs)
-    )
-    met |= {label: (index,) for label, index in found.items()}
+
+    def meant(samples: Sequence[Sample]) -> _Meant:
+        chosen = replace(data, samples=tuple(samples))
+        return _outputs_of(label_map(chosen, classes=classes, outputs=outputs, given=given))
+
+    met, unmet = _each(list({sample.label: sample for sample in data.samples}.values()), meant)
     known = sorted({index for indices in met.values() for index in indices})
-    names = {index: classes[index] for index in known if classes is not None and index < len(classes)}
-    ordered = {str(label): met[label] for label in labels if label in met}
-    return LabelsMet(source, ordered, names, {str(label): why for label, why in unmet.items()}, outputs)
+    names = {} if classes is None else {index: classes[index] for index in known if index < len(classes)}
+    return LabelsMet(source, {str(label): met[label] for label in met}, names, unmet, outputs)
 
 
-def _found(labels: Sequence[Label], indices: partial[dict[Label, int]]) -> tuple[dict[Label, int], dict[Label, str]]:
-    """The index of each label, or why there is none; all at once where nothing is wrong."""
+def _each(samples: Sequence[Sample], meant: Callable[[Sequence[Sample]], _Meant]) -> tuple[_Meant, dict[str, str]]:
+    """What each label means, or why it means nothing; all at once where nothing is wrong."""
     try:
-        return indices(labels, mapping=None), {}
+        return meant(samples), {}
     except DataError:
-        found: dict[Label, int] = {}
-        doubtful: list[Label] = []
-        unmet: dict[Label, str] = {}
-        for label in labels:
+        met: _Meant = {}
+        unmet: dict[str, str] = {}
+        fine: list[Sample] = []
+        for sample in samples:
             try:
-                found |= indices([label], mapping=None)
-            except DataError:
-                doubtful.append(label)
-        fine = list(found)
-        for label in doubtful:
-            try:  # a leading index may be doubted alone, and vouched for by the others
-                found[label] = indices([label, *fine], mapping=None)[label]
+                met[sample.label] = meant([sample])[sample.label]
+                fine.append(sample)
             except DataError as error:
-                unmet[label] = str(error)
-        return found, unmet
+                unmet[str(sample.label)] = str(error)
+        for sample in samples:
+            if sample.label not in met:
+                # a leading index may be doubted alone, and vouched for by the others
+                with contextlib.suppress(DataError):
+                    met[sample.label] = meant([*fine, sample])[sample.label]
+                    del unmet[str(sample.label)]
+        return met, unmet
+
+
+def _outputs_of(found: LabelMap) -> _Meant:
+    if found.merged is None:
+        return {label: (index,) for label, index in found.indices.items()}
+    return {
+        label: tuple(at for at, one in enumerate(found.merged) if one == index)
+        for label, index in found.indices.items()
+    }
