@@ -1,4 +1,4 @@
-"""Perturbation: the same surroundings, degraded."""
+"""Perturbation: the same surroundings in another light. The corruptions of ImageNet-C have a package of their own."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ from .base import Scene, drawn
 from .degradation import Severe, degradation, level
 from .regions import Region
 
-#: standard deviations of ImageNet-C (Hendrycks and Dietterich 2019), in pixel values [0, 1]
-NOISE_SIGMA = (0.08, 0.12, 0.18, 0.26, 0.38)
 LIGHTING_STRENGTH = (0.1, 0.2, 0.3, 0.4, 0.5)
-
-
-@dataclass(frozen=True)
-class GaussianNoise(Severe):
-    """Gaussian noise with ImageNet-C's deviations: .08 .12 .18 .26 .38."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +23,6 @@ class Lighting(Severe):
     """
 
     region: Region = "whole"
-
-
-@degradation("gaussian_noise", GaussianNoise, examples=("gaussian_noise(3)",))
-def gaussian_noise(spec: GaussianNoise, scene: Scene) -> Tensor:
-    """``x + sigma z``, z standard normal [3, H, W] a sample."""
-    shape = scene.pixels.shape[1:]
-    noise = drawn(scene, "gaussian_noise", lambda generator: torch.randn(shape, generator=generator))
-    return scene.pixels + float(level(spec, NOISE_SIGMA)) * noise
 
 
 @degradation("lighting", Lighting, examples=("lighting(3)",))

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelaudit.contexts import apply, gaussian_noise, lighting, needs_mask
-from modelaudit.contexts.perturbation import LIGHTING_STRENGTH, NOISE_SIGMA
+from modelaudit.contexts.corruptions.noise import GAUSSIAN_SIGMA
+from modelaudit.contexts.perturbation import LIGHTING_STRENGTH
 from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
 from modelaudit.language.spec import Context
@@ -26,7 +27,7 @@ def grey(count: int = 1, side: int = 64, value: float = 0.5, seed: int = 0):  # 
 
 @pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
 def test_noise_has_the_deviation_of_imagenet_c(severity: int) -> None:
-    sigma = NOISE_SIGMA[severity - 1]
+    sigma = GAUSSIAN_SIGMA[severity - 1]
     own = grey(side=160)
     change = apply(gaussian_noise(severity, region="whole"), own).pixels - own.pixels
     inner = change[(change.abs() < 0.5)]
