@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..language.errors import DataError
+
+_DRIVE = re.compile(r"[A-Za-z]:/")
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff"})
 
@@ -35,6 +38,48 @@ def existing_folder(text: str, *bases: Path, what: str) -> Path:
         if folder.is_dir():
             return folder
     raise DataError(f"{what}: no folder at " + " or ".join(str(folder) for folder in dict.fromkeys(tried)))
+
+
+def file_named(text: object, folder: Path, base: Path, named: str) -> tuple[str, Path]:
+    """The id and the path of a file that an annotation names: below `folder` (``\\`` counts as ``/``), or absolute.
+
+    The id is the path below `base`. Whether the file is there shows when it is read.
+
+    Raises:
+        DataError: no file name, or one that leads out of `base`.
+    """
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise DataError(f"{named}: {text!r} is no file name; write a path relative to {folder}")
+    name = text.strip().replace("\\", "/")
+    if _DRIVE.match(name) and os.sep == "/":
+        raise DataError(f"{named}: {text!r} is a path of another computer; write it relative to {folder}")
+    top, path = Path(os.path.normpath(base)), Path(os.path.normpath(folder / name))
+    try:
+        confined(path, top, f"{named}: {text!r}")
+    except OSError as error:
+        raise DataError(f"{named}: {text!r} is no file name: {error.strerror}") from error
+    if path.is_relative_to(top):
+        return relative_id(path, top), path
+    return relative_id(path.resolve(), top.resolve()), path
+
+
+def text_of(path: Path) -> str:
+    """A text file in UTF-8, with or without a byte order mark; line ends as they stand.
+
+    Raises:
+        DataError: it cannot be read, or is no UTF-8; with the line.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path}:1: is UTF-16; save it as UTF-8")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}:{line}: is no UTF-8 ({error.reason}); save it as UTF-8") from error
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -19,6 +19,7 @@ from ..language.reference import Reference
 from ..language.sample import Sample
 from .base import UnusableSample
 from .images import exif_of, header
+from .parts import FilePart
 
 _FORMS = "column:NAME, path:REGEX, folder:N or exif:TAG"
 _TAG = re.compile(r"(?P<tag>\w+)(?:\[:(?P<length>[1-9]\d*)\])?", re.ASCII)
@@ -58,9 +59,10 @@ class ExifGroup:
 
     def __call__(self, sample: Sample) -> str | None:
         source = sample.image
-        if not isinstance(source, Path | bytes):
+        if not isinstance(source, Path | FilePart | bytes):
             return None
-        with header(source, str(source) if isinstance(source, Path) else sample.id, Missing.UNREADABLE_IMAGE) as image:
+        name = sample.id if isinstance(source, bytes) else str(source)
+        with header(source, name, Missing.UNREADABLE_IMAGE) as image:
             return _field(exif_of(image), self.tag)[: self.length]
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..language.reasons import Missing
 from .base import Pixels, UnusableSample
-from .parts import Place
+from .parts import FilePart, Place
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
@@ -41,32 +40,33 @@ def opened(content: bytes, name: str, reason: Missing) -> Iterator[Image.Image]:
         UnusableSample: broken, cut off, of another format, of several pages, or larger than Pillow's limit against
             decompression bombs (``PIL.Image.MAX_IMAGE_PIXELS``). A broken file may raise anything inside Pillow.
     """
-    try:
-        with Image.open(BytesIO(content), formats=FORMATS) as image:
-            _check_size(image, name, reason)
-            frames = getattr(image, "n_frames", 1)
-            if frames > 1 and image.format != "MPO":
-                raise UnusableSample(reason, f"{name} holds {frames} images; save the one that is meant")
-            image.load()
-            yield image
-    except UnusableSample:
-        raise
-    except UnidentifiedImageError as error:
-        raise UnusableSample(reason, f"{name} is no {', '.join(FORMATS)} file") from error
-    except Exception as error:
-        raise UnusableSample(reason, f"{name} cannot be read: {type(error).__name__}: {error}") from error
+    with _telling(name, reason), Image.open(BytesIO(content), formats=FORMATS) as image:
+        _check_size(image, name, reason)
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":
+            raise UnusableSample(reason, f"{name} holds {frames} images; save the one that is meant")
+        image.load()
+        yield image
 
 
 @contextmanager
-def header(source: Path | bytes, name: str, reason: Missing) -> Iterator[Image.Image]:
+def header(source: Place | bytes, name: str, reason: Missing) -> Iterator[Image.Image]:
     """An image file of which no more is read than its header: size, mode, EXIF.
 
     Raises:
         UnusableSample: as `opened`; what is broken behind the header shows when the pixels are read.
     """
-    try:
-        with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+    with _telling(name, reason):
+        content = source.read_bytes() if isinstance(source, FilePart) else source
+        with Image.open(BytesIO(content) if isinstance(content, bytes) else content, formats=FORMATS) as image:
             yield image
+
+
+@contextmanager
+def _telling(name: str, reason: Missing) -> Iterator[None]:
+    """Whatever goes wrong inside Pillow, as an error of this sample."""
+    try:
+        yield
     except UnusableSample:
         raise
     except UnidentifiedImageError as error:
@@ -81,7 +81,7 @@ def exif_of(image: Image.Image) -> Image.Exif:
     return Image.Image.getexif(image)
 
 
-def upright_size(source: Path | bytes, name: str) -> tuple[int, int]:
+def upright_size(source: Place | bytes, name: str) -> tuple[int, int]:
     """(height, width) of an image file once it is turned as its EXIF orientation says; only the header is read."""
     with header(source, name, Missing.UNREADABLE_IMAGE) as image:
         _check_size(image, name, Missing.UNREADABLE_IMAGE)

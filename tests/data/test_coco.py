@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from modelaudit.data import UnusableSample, decode, open_data
-from modelaudit.data.coco import run_lengths as runs_in
+from modelaudit.data.outlines import run_lengths as runs_in
 from modelaudit.language.errors import DataError
 from modelaudit.language.reasons import Missing
 from modelaudit.language.sample import DataSet
@@ -96,6 +96,76 @@ def test_the_largest_category_gives_the_label_and_the_others_are_background(tmp_
     assert any(note.startswith("1 images have objects of several categories") for note in data.notes)
 
 
+SECOND = np.zeros_like(OBJECT)
+SECOND[14:24, 18:32] = 1
+THIRD = np.zeros_like(OBJECT)
+THIRD[0:4, 26:31] = 1
+SCENE = (
+    annotation(),
+    annotation(id=2, segmentation=run_lengths(SECOND), area=140),
+    annotation(id=3, category_id=2, segmentation=compressed(THIRD), area=20),
+)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("", OBJECT | SECOND),
+        ("?objects=label", OBJECT | SECOND),
+        ("?objects=largest", SECOND + OBJECT * np.uint8(255)),
+        ("?objects=all", OBJECT | SECOND | THIRD),
+    ],
+    ids=["", "label", "largest", "all"],
+)
+def test_which_objects_are_the_object_is_an_option(tmp_path: Path, option: str, expected: NDArray[np.uint8]) -> None:
+    data = opened(tmp_path, document(*SCENE), option)
+    assert data.samples[0].label == "bolt"
+    assert np.array_equal(mask_of(data), expected)
+    fate = "all of them are object" if option.endswith("all") else "the others are background"
+    assert any(fate in note and "'a.png'" in note for note in data.notes)
+
+
+def test_the_largest_object_may_be_of_a_category_that_is_smaller_in_sum(tmp_path: Path) -> None:
+    nut = annotation(id=3, category_id=2, segmentation=run_lengths(SECOND), area=140)
+    bolts = [annotation(), annotation(id=2, segmentation=run_lengths(THIRD), area=60)]
+    assert opened(tmp_path, document(*bolts, nut)).samples[0].label == "bolt"
+    data = opened(tmp_path, document(*bolts, nut), "?objects=largest")
+    assert data.samples[0].label == "nut"
+    assert np.array_equal(mask_of(data), SECOND)
+
+
+def test_the_largest_object_is_not_guessed_without_areas(tmp_path: Path) -> None:
+    unknown = {"area": None, "bbox": None}
+    with pytest.raises(DataError, match=r"annotation 2.*objects=largest"):
+        opened(tmp_path, document(annotation(), annotation(id=2, **unknown)), "?objects=largest")
+    assert opened(tmp_path, document(annotation(**unknown)), "?objects=largest").samples[0].label == "bolt"
+
+
+def crowd(mask: NDArray[np.uint8], **parts: Any) -> dict[str, Any]:
+    """As COCO writes crowds: uncompressed run lengths."""
+    return annotation(id=9, iscrowd=1, segmentation=run_lengths(mask), area=int(mask.sum()), **parts)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [("", OBJECT | SECOND), ("?crowd=object", OBJECT | SECOND), ("?crowd=ignore", OBJECT + SECOND * np.uint8(255))],
+    ids=["", "object", "ignore"],
+)
+def test_crowds_are_objects_or_ignored(tmp_path: Path, option: str, expected: NDArray[np.uint8]) -> None:
+    data = opened(tmp_path, document(annotation(), crowd(SECOND)), option)
+    assert np.array_equal(mask_of(data), expected)
+    assert any("1 crowds are ignored" in note for note in data.notes) == option.endswith("ignore")
+
+
+def test_an_ignored_crowd_covers_no_object_and_gives_no_label(tmp_path: Path) -> None:
+    data = opened(tmp_path, document(annotation(), crowd(np.ones_like(OBJECT))), "?crowd=ignore")
+    assert np.array_equal(mask_of(data) == 1, OBJECT == 1) and (mask_of(data)[OBJECT == 0] == 255).all()
+    other = opened(tmp_path, document(annotation(), crowd(SECOND, category_id=2)), "?crowd=ignore")
+    assert other.samples[0].label == "bolt" and np.array_equal(mask_of(other), OBJECT)
+    with pytest.raises(DataError, match="annotates no image"):
+        opened(tmp_path, document(crowd(SECOND)), "?crowd=ignore")
+
+
 def test_several_categories_without_areas_are_not_guessed(tmp_path: Path) -> None:
     parts = {"area": None, "bbox": None}
     with pytest.raises(DataError, match="area"):
@@ -153,7 +223,7 @@ def test_images_without_annotation_are_counted(tmp_path: Path) -> None:
     nothing = annotation(id=2, image_id=2, segmentation=None, bbox=None)
     data = opened(tmp_path, document(annotation(), nothing, images=images))
     assert len(data.samples) == 1
-    assert any(note.startswith("1 images have no usable annotation") for note in data.notes)
+    assert any(note.startswith("1 images have no usable annotation") and "'2.png'" in note for note in data.notes)
     assert any(note.startswith("1 annotations have neither") for note in data.notes)
 
 
@@ -216,13 +286,14 @@ IMAGE = {"id": 1, "file_name": "a.png", "height": HEIGHT, "width": WIDTH}
         (document(annotation(category_id=9)), "category 9"),
         (document(annotation(image_id=[1])), "image"),
         (document(annotation(), images=[IMAGE, {**IMAGE, "file_name": "b.png"}]), "another image"),
+        (document(annotation(iscrowd=2)), "iscrowd=2"),
         (document(annotation(), images=[{**IMAGE, "height": None}]), "height and width"),
         (document(annotation(), images=[{**IMAGE, "height": 10**6, "width": 10**6}]), "limit"),
         (document(annotation(), images=[{**IMAGE, "file_name": ""}]), "file_name"),
         (document(annotation(), categories=[{"id": 1}]), "no name"),
         (document(annotation(), categories=[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]), "two categories"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_files_that_make_no_sense_are_refused(tmp_path: Path, content: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
@@ -236,6 +307,8 @@ def test_files_that_make_no_sense_are_refused(tmp_path: Path, content: Any, mess
         ("coco:line/boxes.json?image=x", "did you mean 'images'"),
         ("coco:line/boxes.json?images=nowhere", "no folder"),
         ("coco:line/boxes.json?labels=names", "name"),
+        ("coco:line/boxes.json?objects=bigest", "did you mean 'largest'"),
+        ("coco:line/boxes.json?crowd=ignored", "did you mean 'ignore'"),
         ("coco:line/boxes.json?labels=imagenet_index", "2 categories"),
     ],
 )
