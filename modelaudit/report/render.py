@@ -49,7 +49,7 @@ def render_html(
         ResultsError: an unknown language, or a template that cannot be rendered.
     """
     words_of(language)
-    environment = _environment(templates_dir, escape=True)
+    environment = templates(templates_dir, escape=True)
     bare = _document(record, Pictures(frozenset(), {}, frozenset(), 0), language, environment)
     room = budget_bytes - len(bare.encode())
     by_file, missing = read_pictures(record, folder)
@@ -66,8 +66,8 @@ def render_summary(record: RunRecord, *, language: str = "en", templates_dir: Pa
     """The verdicts as short Markdown, for the summary of a CI job."""
     words = words_of(language)
     page = page_of(record, words, Pictures(frozenset(), {}, frozenset(), 0))
-    environment = _environment(templates_dir, escape=False)
-    return _render(environment, "summary.md.j2", page=page, record=record, **_spoken(language))
+    environment = templates(templates_dir, escape=False)
+    return filled(environment, "summary.md.j2", page=page, record=record, **spoken(language))
 
 
 def write_reports(
@@ -87,7 +87,7 @@ def write_reports(
         folder = folder.parent
     page = render_html(record, folder, language=language, budget_bytes=budget_bytes, templates_dir=templates_dir)
     summary = render_summary(record, language=language, templates_dir=templates_dir)
-    return _write(folder / REPORT_NAME, page), _write(folder / SUMMARY_NAME, summary)
+    return write_whole(folder / REPORT_NAME, page), write_whole(folder / SUMMARY_NAME, summary)
 
 
 def visible(value: Any) -> Any:
@@ -119,13 +119,13 @@ def markdown_code(value: str) -> str:
 def _document(record: RunRecord, pictures: Pictures, language: str, environment: Environment) -> str:
     pages = {each: page_of(record, words_of(each), pictures) for each in LANGUAGES}
     bodies = {
-        each: Markup(_render(environment, "page.html.j2", page=page, record=record, **_spoken(each)))
+        each: Markup(filled(environment, "page.html.j2", page=page, record=record, **spoken(each)))
         for each, page in pages.items()
     }
-    styles = Markup(_render(environment, "report.css", record=record))
-    script = Markup(_render(environment, "report.js"))
+    styles = Markup(filled(environment, "report.css", record=record))
+    script = Markup(filled(environment, "report.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return _render(
+    return filled(
         environment,
         "report.html.j2",
         record=record,
@@ -136,17 +136,23 @@ def _document(record: RunRecord, pictures: Pictures, language: str, environment:
         script=script,
         script_digest=digest,
         pictures=pictures.embedded(record),
-        **_spoken(language),
+        **spoken(language),
     )
 
 
-def _spoken(language: str) -> dict[str, Any]:
+def spoken(language: str) -> dict[str, Any]:
+    """What a template needs to speak a language."""
     words = words_of(language)
     return {"_": words._, "ngettext": words.ngettext, "words": words}
 
 
 @lru_cache(maxsize=8)
-def _environment(templates_dir: Path | None, *, escape: bool) -> Environment:
+def templates(templates_dir: Path | None, *, escape: bool) -> Environment:
+    """The package's own templates, after those of `templates_dir`.
+
+    Raises:
+        ResultsError: no such folder.
+    """
     own = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
     folders = [templates_dir, own] if templates_dir is not None else [own]
     for folder in folders:
@@ -164,7 +170,12 @@ def _environment(templates_dir: Path | None, *, escape: bool) -> Environment:
     return environment
 
 
-def _render(environment: Environment, name: str, **values: Any) -> str:
+def filled(environment: Environment, name: str, **values: Any) -> str:
+    """A template with its values.
+
+    Raises:
+        ResultsError: a template that cannot be rendered.
+    """
     try:
         return environment.get_template(name).render(**values)
     except TemplateError as error:
@@ -173,7 +184,12 @@ def _render(environment: Environment, name: str, **values: Any) -> str:
         raise ResultsError(f"template {where}: {error}; {way_out}") from error
 
 
-def _write(target: Path, text: str) -> Path:
+def write_whole(target: Path, text: str) -> Path:
+    """Write a file whole or not at all.
+
+    Raises:
+        ResultsError: it cannot be written.
+    """
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         draft.write_text(text, encoding="utf-8", newline="\n")
