@@ -7,7 +7,7 @@ from .content import content_of, files_of
 from .decode import decode
 from .fingerprint import fingerprint
 from .folder import folder
-from .geometry import apply_geometry
+from .geometry import apply_geometry, object_kept
 from .label_map import LabelMap, label_map, labels_of
 from .labels import class_indices
 from .open import open_data
@@ -33,5 +33,6 @@ __all__ = [
     "folder",
     "label_map",
     "labels_of",
+    "object_kept",
     "open_data",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
 from ..language.errors import DataError
-from ..language.sample import Preprocessing
+from ..language.sample import OBJECT, Preprocessing
 from .base import Decoded, Pixels
 
 #: a strip of 1 x 10,000 resized to a shorter side of 256 would have 655 million pixels
@@ -37,6 +39,20 @@ def apply_geometry(decoded: Decoded, preprocessing: Preprocessing) -> tuple[Tens
         )
     pixels = _image(decoded.image, size, preprocessing)
     return pixels, None if decoded.mask is None else _mask(decoded.mask, size, preprocessing)
+
+
+def object_kept(mask: Pixels | None, preprocessing: Preprocessing) -> float:
+    """The share of the object's pixels, after the resize, that the crop leaves; NaN without a mask or an object."""
+    if mask is None or not (mask == OBJECT).any():
+        return math.nan
+    if preprocessing.crop is None:
+        return 1.0
+    whole = (
+        _mask(mask, resized(mask.shape[0], mask.shape[1], preprocessing.resize), replace(preprocessing, crop=None))
+        == OBJECT
+    )
+    left = _mask(mask, (whole.shape[0], whole.shape[1]), preprocessing) == OBJECT
+    return float(left.sum()) / float(whole.sum()) if whole.any() else 0.0
 
 
 def resized(height: int, width: int, resize: int | tuple[int, int] | None) -> tuple[int, int]:

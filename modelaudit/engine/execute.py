@@ -20,7 +20,7 @@ from .donors import limited
 from .explaining import what_went_wrong
 from .galleries import PictureAsk, pictures_of
 from .gallery import Chosen
-from .measured import DataFacts, LayerFacts, Measured, ModelFacts, Passes, Picture, Row, SampleFacts
+from .measured import CropFacts, DataFacts, LayerFacts, Measured, ModelFacts, Passes, Picture, Row, SampleFacts
 from .measuring import Measuring
 from .models import RunningModel
 from .pictures import store as write_picture
@@ -50,7 +50,15 @@ def measure(group: Group, settings: Settings, progress: Progress, store: Store |
     failures: dict[str, str] = {}
     contents = Contents(FileDigests(store) if store.active else None)
     with contextlib.ExitStack() as stack:
-        stage = Stage(data.samples, seed=seed, device=device, passes=passes, store=store, contents=contents)
+        stage = Stage(
+            data.samples,
+            seed=seed,
+            device=device,
+            passes=passes,
+            store=store,
+            contents=contents,
+            object_kept=group.object_kept,
+        )
         stack.enter_context(stage)
         models = _open_models(group, data, settings, seed, passes, failures, stack)
         labels = frozenset(str(sample.label) for sample in data.samples)
@@ -202,6 +210,24 @@ def _model_facts(key: str, model: RunningModel, run: Measuring) -> ModelFacts:
         notes=[*loaded.notes, *model.notes],
         indices=[model.indices[sample.label] for sample in run.samples],
         areas=[None if np.isnan(area) else area for area in run.rows.areas(key).tolist()],
+        crop=_crop_facts(key, run),
+    )
+
+
+def _crop_facts(key: str, run: Measuring) -> CropFacts | None:
+    """What the model's crop cut off the objects; None where no object was cut, or none is known."""
+    kept = run.rows.kept(key)
+    known = np.flatnonzero(~np.isnan(kept))
+    if not len(known) or bool((kept[known] >= 1).all()):
+        return None
+    worst = known[int(kept[known].argmin())]
+    limit = run.stage.object_kept
+    return CropFacts(
+        mean_lost=float(1 - kept[known].mean()),
+        worst_lost=float(1 - kept[worst]),
+        worst=run.samples[int(worst)].id,
+        limit=limit,
+        below=int((kept[known] < limit).sum()),
     )
 
 

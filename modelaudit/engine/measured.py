@@ -56,6 +56,19 @@ class LayerFacts(_Plain):
     side: Literal["output", "input"] = "output"
 
 
+class CropFacts(_Plain):
+    """The share of the objects that a model's crop cuts off: on average, and at worst on the sample `worst`.
+
+    ``below``: images that keep less than `limit` of their object.
+    """
+
+    mean_lost: float
+    worst_lost: float
+    worst: str
+    limit: float
+    below: int
+
+
 class ModelFacts(_Plain):
     """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share."""
 
@@ -74,6 +87,7 @@ class ModelFacts(_Plain):
     notes: list[str] = []
     indices: list[int] = []
     areas: list[float | None] = []
+    crop: CropFacts | None = None
 
 
 class ColumnData(_Plain):

@@ -253,8 +253,9 @@ class Measuring:
         """Put values into the rows and into what is stored."""
         self._give_up(ask, found.failed)
         place = self.rows.passes[place_of(ask)]
-        for at, flags, area in zip(part.positions, flags_of(found.shown), found.areas.tolist(), strict=True):
-            place.put(at, flags, area)
+        facts = zip(part.positions, flags_of(found.shown), found.areas.tolist(), found.shown.kept, strict=True)
+        for at, flags, area, kept in facts:
+            place.put(at, flags, area, kept)
         keep = self._store.active
         names = self.recall.names_of(ask, part.samples, found.shown) if keep else []
         if keep:

@@ -94,6 +94,7 @@ class Group:
     reference: Any
     labels: Mapping[str | int, Any] | str | None
     seed: int | None
+    object_kept: float
     pools: Mapping[str, Any]
     models: Mapping[str, ModelAsk]
     passes: tuple[PassAsk, ...]
@@ -163,6 +164,7 @@ class _Planner:
                 found["reference"],
                 found["labels"],
                 found["seed"],
+                found["object_kept"],
                 found["pools"],
                 found["models"],
                 tuple(_passes(found["passes"])),
@@ -174,10 +176,11 @@ class _Planner:
     def _group(self, audit: Audit) -> dict[str, Any]:
         labels = audit.labels if isinstance(audit.labels, str | None) else repr(sorted(audit.labels.items(), key=str))
         pools = tuple(sorted((name, _identity(pool)) for name, pool in audit.pools.items()))
-        identity = ("data", _identity(audit.data), labels, audit.seed, pools)
+        identity = ("data", _identity(audit.data), labels, audit.seed, audit.object_kept, pools)
         text = audit.data if isinstance(audit.data, str) else "samples"
         key = self._key(identity, text)
         empty: dict[str, Any] = {"reference": audit.data, "labels": audit.labels, "seed": audit.seed}
+        empty["object_kept"] = audit.object_kept
         return self._groups.setdefault(
             key, {**empty, "pools": audit.pools, "models": {}, "passes": {}, "cases": []}
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from ..data import Decoded, UnusableSample, apply_geometry, decode
+from ..data import Decoded, UnusableSample, apply_geometry, decode, object_kept
 from ..language.errors import DataError
 from ..language.sample import Preprocessing, Sample
 
@@ -18,10 +18,15 @@ View = tuple[Tensor, Tensor | None]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A decoded sample; `views` by geometry: pixels [3, H, W] and mask [H, W], or why there is none."""
+    """A decoded sample.
+
+    ``views`` by geometry: pixels [3, H, W] and mask [H, W], or why there is none. ``kept`` by geometry: the share of the
+    object that its crop leaves, NaN without a mask.
+    """
 
     decoded: Decoded
     views: Mapping[Any, View | DataError]
+    kept: Mapping[Any, float] = field(default_factory=dict)
 
     def view(self, preprocessing: Preprocessing) -> View:
         """The sample in a model's geometry.
@@ -36,9 +41,14 @@ class Prepared:
             raise found
         return found
 
+    def object_kept(self, preprocessing: Preprocessing) -> float:
+        """The share of the object that a model's crop leaves."""
+        found = self.kept.get(preprocessing.geometry())
+        return object_kept(self.decoded.mask, preprocessing) if found is None else found
+
     def light(self) -> Prepared:
         """The same without the decoded pixels, for those of which only the views are wanted."""
-        return Prepared(replace(self.decoded, image=_NO_PIXELS, mask=None), self.views)
+        return Prepared(replace(self.decoded, image=_NO_PIXELS, mask=None), self.views, self.kept)
 
 
 _NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
@@ -51,9 +61,11 @@ def prepare(sample: Sample, preprocessings: Sequence[Preprocessing]) -> Prepared
     except UnusableSample as error:
         return error
     views: dict[Any, View | DataError] = {}
+    kept: dict[Any, float] = {}
     for preprocessing in preprocessings:
         try:
             views[preprocessing.geometry()] = apply_geometry(decoded, preprocessing)
+            kept[preprocessing.geometry()] = object_kept(decoded.mask, preprocessing)
         except DataError as error:  # raised where a pass asks for this view
             views[preprocessing.geometry()] = error
-    return Prepared(decoded, views)
+    return Prepared(decoded, views, kept)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..contexts import exempt
+from ..contexts import exempt, needs_mask
 from ..language import registry
 from ..language.reasons import Missing
 from ..measures.base import Seen
@@ -53,7 +53,7 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
     columns: dict[str, Values] = {}
     steps: dict[str, NDArray[np.int64]] = {}
     for column in [column for column in ask.columns if column.key not in failed]:
-        before = [*pass_wide, *_own(column, bare, look.logits, look.maps)]
+        before = [*pass_wide, *_own(column, bare, shown, look)]
         try:
             columns[column.key] = _read(column, model, _seen(column, model, look, labels, shown, regions), before)
         except Exception as error:  # one measure's failure is not the others'
@@ -94,21 +94,24 @@ def _read(column: ColumnAsk, model: RunningModel, seen: Seen, before: Iterable[t
 
 
 def _pass_wide(ask: PassAsk, shown: Shown) -> list[tuple[Missing, Tensor]]:
-    found = [(Missing.NO_MASK, shown.without_mask), (Missing.CONTEXT_IMPOSSIBLE, shown.impossible)]
+    cropped = shown.cropped if needs_mask(ask.context) else torch.zeros_like(shown.cropped)
+    found = [
+        (Missing.NO_MASK, shown.without_mask),
+        (Missing.OBJECT_CROPPED, cropped),
+        (Missing.CONTEXT_IMPOSSIBLE, shown.impossible),
+    ]
     if not exempt(ask.context):
         found.append((Missing.CONTEXT_UNCHANGED, ~shown.changed))
     return found
 
 
-def _own(
-    column: ColumnAsk, bare: Tensor, logits: Tensor, maps: Mapping[MapAsk, Explained]
-) -> list[tuple[Missing, Tensor]]:
+def _own(column: ColumnAsk, bare: Tensor, shown: Shown, look: Look) -> list[tuple[Missing, Tensor]]:
     found: list[tuple[Missing, Tensor]] = []
     if registry.entry_of(column.spec).declares.needs_mask:
-        found.append((Missing.NO_MASK, bare))
+        found += [(Missing.NO_MASK, bare), (Missing.OBJECT_CROPPED, shown.cropped)]
     if column.map is not None:
-        found.append((Missing.NON_FINITE_LOGITS, ~torch.isfinite(logits).all(1)))
-        found.extend(maps[column.map].invalid.items())
+        found.append((Missing.NON_FINITE_LOGITS, ~torch.isfinite(look.logits).all(1)))
+        found.extend(look.maps[column.map].invalid.items())
     return found
 
 

@@ -21,13 +21,15 @@ from ..language.spec import long_text
 from .lending import UNKNOWN
 from .models import RunningModel
 from .plan import PassAsk, original_context
-from .rows import CHANGED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, place_of
+from .rows import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, place_of
 from .scenes import Shown, Stage
 from .store.keys import PassKeys, Setting, decoding_key, digest, layer_key, pass_keys, precision_key, sample_key
 from .store.store import Batch, Key, Store
 
 _SIDE = 1 << 20
-_FLAGS = 8
+_FLAGS = 16
+#: the share of an object that a crop leaves, in 16 bits; the last value stands for none
+_NO_SHARE = 0xFFFF
 
 
 class Recall:
@@ -81,9 +83,9 @@ class Recall:
         rows_of = rows.passes[place_of(ask)]
         sizes: dict[int, int] = {}
         for row in np.flatnonzero(shown.found).tolist():
-            packed = int(shown.steps[row])
-            sizes.setdefault(packed // _FLAGS, row)
-            rows_of.put(positions[row], packed % _FLAGS, float(shown.values[row]))
+            size, flags, kept = _unpacked(int(shown.steps[row]))
+            sizes.setdefault(size, row)
+            rows_of.put(positions[row], flags, float(shown.values[row]), kept)
         for size, row in sizes.items():
             self._stage.require_size(samples[row].id, divmod(size, _SIDE), preprocessing)
         at = np.asarray(positions, dtype=np.intp)
@@ -144,8 +146,8 @@ class Recall:
         """The facts of a pass on some samples."""
         keys = self.keys(ask)
         size = shown.pixels.shape[2] * _SIDE + shown.pixels.shape[3]
-        for name, area, flags in zip(names, areas.tolist(), flags_of(shown), strict=True):
-            batch.number(keys.shown, name, area, None, size * _FLAGS + flags)
+        for name, area, flags, kept in zip(names, areas.tolist(), flags_of(shown), shown.kept, strict=True):
+            batch.number(keys.shown, name, area, None, _packed(size, flags, kept))
         for name, row in zip(names, logits.detach().cpu(), strict=True):
             batch.content(keys.logits, name, _bytes(row))
 
@@ -194,6 +196,7 @@ class Recall:
                 precision=precision,
                 model=ask.model.removeprefix("model:"),
                 data=self._group.removeprefix("data:"),
+                object_kept=self._stage.object_kept,
             )
             columns = {column.key: column.spec for column in whole.columns}
             draws = ask.context != original_context()
@@ -233,9 +236,26 @@ class Recall:
 
 def flags_of(shown: Shown) -> list[int]:
     """[n] what became of each image, as bits."""
-    total = shown.changed * CHANGED + shown.impossible * IMPOSSIBLE + shown.without_mask * WITHOUT_MASK
-    found: list[int] = total.tolist()
+    bits = (
+        (shown.changed, CHANGED),
+        (shown.impossible, IMPOSSIBLE),
+        (shown.without_mask, WITHOUT_MASK),
+        (shown.cropped, CROPPED),
+    )
+    found: list[int] = sum(flags * bit for flags, bit in bits).tolist()  # type: ignore[union-attr]
     return found
+
+
+def _packed(size: int, flags: int, kept: float) -> int:
+    """The facts of a shown image in one number of 61 bits."""
+    share = _NO_SHARE if np.isnan(kept) else round(kept * (_NO_SHARE - 1))
+    return (size * _FLAGS + flags) * (_NO_SHARE + 1) + share
+
+
+def _unpacked(packed: int) -> tuple[int, int, float]:
+    """Size, flags, and the share of the object that was left."""
+    rest, share = divmod(packed, _NO_SHARE + 1)
+    return rest // _FLAGS, rest % _FLAGS, np.nan if share == _NO_SHARE else share / (_NO_SHARE - 1)
 
 
 def _picture_name(name: bytes, what: str) -> bytes:

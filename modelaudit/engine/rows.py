@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from .measured import ColumnData
 from .plan import ColumnAsk, PassAsk
 
 #: the bits of ``PassRows.flags``: what became of an image under a context
-CHANGED, IMPOSSIBLE, WITHOUT_MASK = 1, 2, 4
+CHANGED, IMPOSSIBLE, WITHOUT_MASK, CROPPED = 1, 2, 4, 8
 Place = tuple[str, str]
 
 
@@ -68,19 +69,21 @@ class ColumnRows:
 
 @dataclass
 class PassRows:
-    """One (model, context): [n] which images were shown, what became of them, and the object's share of each."""
+    """One (model, context), [n] each: which images were shown, what became of them, the object's share of the image, and
+    the share of the object that the model's crop left."""
 
     done: NDArray[np.bool_]
     flags: NDArray[np.uint8]
     areas: NDArray[np.float64]
+    kept: NDArray[np.float64]
 
-    def put(self, at: int, flags: int, area: float) -> None:
+    def put(self, at: int, flags: int, area: float, kept: float) -> None:
         """One row."""
-        self.done[at], self.flags[at], self.areas[at] = True, flags, area
+        self.done[at], self.flags[at], self.areas[at], self.kept[at] = True, flags, area, kept
 
     def forget(self, at: int) -> None:
         """As if the row had never been shown."""
-        self.done[at], self.flags[at], self.areas[at] = False, 0, np.nan
+        self.done[at], self.flags[at], self.areas[at], self.kept[at] = False, 0, np.nan, np.nan
 
 
 class Rows:
@@ -135,11 +138,16 @@ class Rows:
     def areas(self, model: str, positions: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
         """The object's share of the valid pixels of each image, by the first pass of the model that saw it."""
         at = np.arange(self.count) if positions is None else positions
-        areas = np.full(len(at), np.nan)
-        for (owner, _), rows in self.passes.items():
-            if owner == model:
-                areas = np.where(np.isnan(areas), rows.areas[at], areas)
-        return areas
+        return self._first(model, lambda rows: rows.areas[at])
+
+    def kept(self, model: str) -> NDArray[np.float64]:
+        """The share of each image's object that the model's crop left."""
+        return self._first(model, lambda rows: rows.kept)
+
+    def _first(self, model: str, values: Callable[[PassRows], NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Values of the first pass of a model that has them."""
+        columns = [values(rows) for (owner, _), rows in self.passes.items() if owner == model]
+        return reduce(lambda found, more: np.where(np.isnan(found), more, found), columns)
 
 
 def never_changed(ask: PassAsk, rows: Rows) -> str | None:
@@ -154,4 +162,5 @@ def never_changed(ask: PassAsk, rows: Rows) -> str | None:
 
 
 def _pass_rows(count: int) -> PassRows:
-    return PassRows(np.zeros(count, dtype=bool), np.zeros(count, dtype=np.uint8), np.full(count, np.nan))
+    unknown = np.full(count, np.nan)
+    return PassRows(np.zeros(count, dtype=bool), np.zeros(count, dtype=np.uint8), unknown, unknown.copy())

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..contexts import Rendered, Scene, apply, donor_rule, needs_mask
 from ..data import Decoded, UnusableSample
+from ..language.audit import DEFAULT_OBJECT_KEPT
 from ..language.errors import DataError
 from ..language.reasons import Missing
 from ..language.sample import Preprocessing, Sample
@@ -35,6 +36,8 @@ class Shown:
 
     ``changed`` [n] bool: whether any pixel differs from the original. ``without_mask`` [n] bool: it needs
     a mask and there is none. ``donors``: id and content of the image that lent each its background, where one did.
+    ``kept`` [n]: the share of each object that the model's crop left, NaN where there is none; ``cropped`` [n] bool:
+    that is less than an audit allows.
     """
 
     pixels: Tensor
@@ -42,7 +45,9 @@ class Shown:
     without_mask: Tensor
     impossible: Tensor
     changed: Tensor
-    donors: tuple[tuple[str, str] | None, ...] = ()
+    donors: tuple[tuple[str, str] | None, ...]
+    kept: tuple[float, ...]
+    cropped: Tensor
 
 
 @dataclass
@@ -89,6 +94,7 @@ class Stage:
 
     Args:
         samples: the whole data set: the donors of backgrounds come from all of it.
+        object_kept: the least share of an object that the model's crop must leave.
         unusable: filled with the samples that cannot be decoded, with reason and message.
     """
 
@@ -101,8 +107,10 @@ class Stage:
         passes: Passes,
         store: Store | None = None,
         contents: Contents | None = None,
+        object_kept: float = DEFAULT_OBJECT_KEPT,
     ) -> None:
         self.seed = seed
+        self.object_kept = object_kept
         self._device = device
         self._passes = passes
         self.contents = contents or Contents(None)
@@ -197,7 +205,10 @@ class Stage:
         changed = (done.pixels != scene.pixels).flatten(1).any(1)
         mask = scene.mask if done.mask is None else done.mask
         without = bare if needs_mask(context) else torch.zeros_like(bare)
-        return Shown(done.pixels, mask, without, (done.impossible | ~lent) & ~without, changed, donors)
+        impossible = (done.impossible | ~lent) & ~without
+        kept = tuple(found.object_kept(preprocessing) for found in chunk.prepared)
+        cropped = torch.tensor([share < self.object_kept for share in kept], device=self._device)
+        return Shown(done.pixels, mask, without, impossible, changed, donors, kept, cropped)
 
     def _begin(self, sample: Sample, preprocessing: Preprocessing) -> Future[Prepared | UnusableSample]:
         return self._workers.submit(prepare, sample, (preprocessing,))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..contexts import exempt
+from ..contexts import exempt, needs_mask
 from ..language import registry
 from ..language.reasons import Missing
 from ..language.sample import Sample
@@ -16,7 +16,7 @@ from ..measures.base import Reading, Seen
 from .models import RunningModel
 from .plan import ColumnAsk, PassAsk, original_context
 from .recall import Recall
-from .rows import CHANGED, IMPOSSIBLE, WITHOUT_MASK, Rows, place_of
+from .rows import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Rows, place_of
 from .store.store import Batch
 
 
@@ -83,6 +83,8 @@ def _reason(ask: PassAsk, flags: int, reading: Reading, row: int) -> Missing | N
     """Why a row has no value: first what became of the image, then what the measure says."""
     if flags & WITHOUT_MASK:
         return Missing.NO_MASK
+    if flags & CROPPED and needs_mask(ask.context):
+        return Missing.OBJECT_CROPPED
     if flags & IMPOSSIBLE:
         return Missing.CONTEXT_IMPOSSIBLE
     if not flags & CHANGED and not exempt(ask.context):

@@ -23,6 +23,7 @@ from .record import (
     ColumnRecord,
     ContextNode,
     CountsRecord,
+    CropRecord,
     CurveNode,
     DataRecord,
     DecisionRecord,
@@ -233,6 +234,7 @@ def _model_record(facts: ModelFacts) -> ModelRecord:
         spatial_layer=None if layer is None else LayerRecord.model_validate(layer.model_dump()),
         precision=facts.precision,
         micro_batch=facts.micro_batch,
+        crop=None if facts.crop is None else CropRecord.model_validate(facts.crop.model_dump()),
         notes=facts.notes,
     )
 

@@ -199,6 +199,19 @@ class LayerRecord(_Part):
     side: Literal["output", "input"] = "output"
 
 
+class CropRecord(_Part):
+    """The share of the objects that a model's crop cuts off: on average, and at worst on the sample `worst`.
+
+    ``below``: images that keep less than `limit` of their object; where masks are needed they have no value.
+    """
+
+    mean_lost: float
+    worst_lost: float
+    worst: str
+    limit: float
+    below: int
+
+
 class ModelRecord(_Part):
     """A model as it was run. ``key`` is what cases and columns refer to.
 
@@ -218,6 +231,7 @@ class ModelRecord(_Part):
     spatial_layer: LayerRecord | None = None
     precision: str = "float32"
     micro_batch: int | None = None
+    crop: CropRecord | None = None
     notes: list[str] = []
 
 

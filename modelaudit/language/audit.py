@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .errors import ExpressionError, nearest
 from .expression import Expectation
 from .sample import Preprocessing, Sample
+from .spec import within
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     ModelRef = str | nn.Module | Callable[[], nn.Module]
 About = Literal["process", "this_set"]
 DEFAULT_CONFIDENCE = 0.95
+DEFAULT_OBJECT_KEPT = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,8 @@ class Audit:
             themselves; or a CSV or JSON file of them. With lists, an output that no label has means "none of these".
         confidence: of each one-sided bound, in (0.5, 1).
         about: "process" (the images are a sample of what the model will meet) or "this_set" (they are the acceptance).
+        object_kept: the least share of its object that the model's crop must leave of an image; below it the image has no
+            value where masks are needed (``object_cropped``), and counts as undefined.
         seed: of every random draw; None takes the run's ``--audit-seed``.
         pools: data from outside whose backgrounds contexts may lend, by the name in
             ``swap_background("pool:NAME")``: references (``"photos:data/new_line"``) or iterables of :class:`Sample`.
@@ -78,6 +82,7 @@ class Audit:
     labels: Mapping[Any, Any] | str | None = field(default=None, kw_only=True)
     confidence: float = field(default=DEFAULT_CONFIDENCE, kw_only=True)
     about: About = field(default="process", kw_only=True)
+    object_kept: float = field(default=DEFAULT_OBJECT_KEPT, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
     pools: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     allow_code: bool = field(default=True, kw_only=True, repr=False)
@@ -89,6 +94,7 @@ class Audit:
             raise ExpressionError(f"about={self.about!r}{nearest(str(self.about), ('process', 'this_set'))}")
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
             raise ExpressionError(f"seed={self.seed!r} is no whole number")
+        object.__setattr__(self, "object_kept", float(within(self.object_kept, 0.0, 1.0, "object_kept")))
         if isinstance(self.model, Mapping) and not self.model:
             raise ExpressionError("model={} names no model; give at least one")
         object.__setattr__(self, "data", _replayed(self.data))

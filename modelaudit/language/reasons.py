@@ -18,6 +18,7 @@ class Missing(StrEnum):
     CONTEXT_UNCHANGED = "context_unchanged"
     CONTEXT_IMPOSSIBLE = "context_impossible"
     ATTRIBUTION_INVALID = "attribution_invalid"
+    OBJECT_CROPPED = "object_cropped"
     NO_MASK = "no_mask"
     UNREADABLE_IMAGE = "unreadable_image"
     UNREADABLE_MASK = "unreadable_mask"
@@ -45,6 +46,7 @@ _ADVICE = {
     Missing.FULL_MASK: "the mask leaves no background: mend the mask, or leave the image out",
     Missing.CONTEXT_UNCHANGED: "the context changed no pixel: check the mask, or raise the severity",
     Missing.CONTEXT_IMPOSSIBLE: "the context has no meaning here (no background to change or to lend): check the mask",
+    Missing.OBJECT_CROPPED: "the model's crop cuts off most of the object: crop less, or frame the object anew",
     Missing.ATTRIBUTION_INVALID: "the method gave no honest map: raise its steps, or use another method",
     Missing.NO_MASK: "add a mask for the image, or use measures and contexts that need none",
     Missing.UNREADABLE_IMAGE: "replace the image file, or take it out of the data set",

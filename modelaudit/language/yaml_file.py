@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .audit import DEFAULT_CONFIDENCE, Audit, AuditCase
+from .audit import DEFAULT_CONFIDENCE, DEFAULT_OBJECT_KEPT, Audit, AuditCase
 from .errors import AuditError, AuditFileError, nearest
 from .parser import parse
 from .sample import Preprocessing
@@ -62,6 +62,9 @@ class AuditFields(_Strict):
     )
     confidence: float = Field(default=DEFAULT_CONFIDENCE, gt=0.5, lt=1)
     about: Literal["process", "this_set"] = "process"
+    object_kept: float = Field(
+        default=DEFAULT_OBJECT_KEPT, ge=0, le=1, description="least share of its object that the model's crop must leave"
+    )
     seed: int | None = None
     pools: dict[str, str] = Field(
         default={}, description="data whose backgrounds swap_background('pool:NAME') takes, by name"
@@ -104,6 +107,7 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             labels=fields.labels,
             confidence=fields.confidence,
             about=fields.about,
+            object_kept=fields.object_kept,
             seed=fields.seed,
             pools=fields.pools,
             allow_code=allow_code,

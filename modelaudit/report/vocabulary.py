@@ -121,6 +121,7 @@ MISSING: dict[str, str] = {
     "context_unchanged": N_("the change of the surroundings altered no pixel"),
     "context_impossible": N_("the surroundings could not be changed on this image"),
     "attribution_invalid": N_("heat map is not valid"),
+    "object_cropped": N_("the model's crop cuts off too much of the object"),
     "no_mask": N_("no object mask"),
     "unreadable_image": N_("image cannot be read"),
     "unreadable_mask": N_("object mask cannot be read"),

@@ -54,13 +54,17 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Setting:
-    """What all columns of a model in one run have in common; `model` and `data` are names for people."""
+    """What all columns of a model in one run have in common; `model` and `data` are names for people.
+
+    ``object_kept``: the least share of an object that the model's crop must leave.
+    """
 
     seed: int
     device: str
     precision: str
     model: str
     data: str
+    object_kept: float
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def pass_keys(
     who = (model.fingerprint, model.probe_digest, setting.device.split(":")[0], setting.precision, made_with())
     shown = long_text(context)
     seed = str(setting.seed)
-    base = (*who, shown, origin(context), seed if draws else "")
+    base = (*who, shown, origin(context), seed if draws else "", repr(setting.object_kept))
 
     def key(kind: str, measure: str, *more: str) -> Key:
         return Key(digest(kind, *base, *more), kind, setting.model, str(context), measure, setting.data)
