@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..language.errors import ContextError
 from ..language.spec import Context, one_of
-from .base import Declares, Rendered, Scene, context, rendered
+from .base import Declares, Rendered, Scene, context
 from .donor_rules import DonorRule
-from .filling import FILLS, Fill, without_object
-from .regions import mask_of, without_object_or_background
-from .seam import checked_feather, composite
+from .filling import FILLS, Fill, can_fill
+from .pasting import pasted
+from .seam import checked_feather
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,8 @@ class SwapBackground(Context):
             (``Audit(pools={NAME: ...})``), whose images need no masks.
         feather: radius of the seam in pixels; 0 is a hard edge.
         fill: what takes the place of the donor's own object: "tile" (the largest background strip beside its bounding
-            box, tiled, as in ImageNet-9) or "mean" (the mean of its background).
+            box, tiled, as in ImageNet-9), "mean" (the mean of its background), "inpaint" (object and ring alone, grown
+            in from their rim) or "keep" (the donor's object stays).
         rank: which of those who can lend, in the order of their weights: 0 the first, 1 another one, ...
     """
 
@@ -45,7 +45,8 @@ class SwapBackground(Context):
     Declares(
         family="change",
         donors=lambda spec: DonorRule.of(spec.donors, "donors", spec.rank),
-        lends=lambda spec, scene: ~without_object(scene, spec.fill)[1],
+        lends=lambda spec, scene: can_fill(scene, spec.fill),
+        examples=("swap_background(other_class)", "swap_background(random, feather=3, fill=inpaint)"),
     ),
 )
 def swap(spec: SwapBackground, scene: Scene) -> Rendered:
@@ -56,16 +57,4 @@ def swap(spec: SwapBackground, scene: Scene) -> Rendered:
     Raises:
         ContextError: no masks, no donors, or donors of another shape.
     """
-    mask_of(scene, str(spec))
-    donors = scene.donors
-    if donors is None:
-        raise ContextError(f"{spec} needs donors, and the scene brings none")
-    mask_of(donors, f"the donor of {spec}")
-    if donors.pixels.shape != scene.pixels.shape:
-        raise ContextError(
-            f"{spec}: donors have shape {tuple(donors.pixels.shape)}, images {tuple(scene.pixels.shape)}; one donor an "
-            "image, of the same size"
-        )
-    background, unfilled = without_object(donors, spec.fill)
-    pixels = composite(scene.pixels, background, scene.kept(), spec.feather)
-    return rendered(scene, pixels, unfilled | without_object_or_background(scene, str(spec)))
+    return pasted(scene, scene.donors, str(spec), fill=spec.fill, feather=spec.feather)

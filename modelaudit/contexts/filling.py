@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from ..language.sample import BACKGROUND
-from .base import Scene
+from .base import Scene, alone
+from .inpainting import inpainted
 
-Fill = Literal["tile", "mean"]
-FILLS: tuple[Fill, ...] = ("tile", "mean")
+Fill = Literal["tile", "mean", "inpaint", "keep"]
+FILLS: tuple[Fill, ...] = ("tile", "mean", "inpaint", "keep")
 
 
 def fill_of(pixels: Tensor, mask: Tensor, fill: Fill) -> tuple[Tensor, Tensor]:
@@ -19,29 +20,74 @@ def fill_of(pixels: Tensor, mask: Tensor, fill: Fill) -> tuple[Tensor, Tensor]:
 
     ``tile``: the largest of the four strips above, below, left and right of the bounding box of object and ring
     (full width or height of the frame; the first on equal area), tiled from its corner over the whole frame, as in
-    ImageNet-9's only_bg_t. ``mean``: the mean of the background pixels.
+    ImageNet-9's only_bg_t. ``mean``: the mean of the background pixels. ``inpaint``: object and ring grown in from
+    their rim (:func:`~.inpainting.inpainted`), the other pixels as they are. ``keep``: the image as it is.
     """
-    return _tiled(pixels, mask) if fill == "tile" else _mean(pixels, mask)
+    unfilled = ~fillable(mask, fill)
+    if fill == "tile":
+        return _tiled(pixels, mask), unfilled
+    if fill == "mean":
+        return _mean(pixels, mask), unfilled
+    if fill == "inpaint":
+        return alone(inpainted, pixels, (mask != BACKGROUND).unsqueeze(1)), unfilled
+    return pixels, unfilled
+
+
+def fillable(mask: Tensor, fill: Fill) -> Tensor:
+    """[B] bool: a strip to tile; for "mean" and "inpaint" any background; for "keep" every image."""
+    if fill == "keep":
+        return torch.ones(len(mask), dtype=torch.bool, device=mask.device)
+    if fill == "tile":
+        _, area = _strips(mask)
+        return area.amax(dim=0) > 0
+    return (mask == BACKGROUND).flatten(1).any(dim=1)
+
+
+def can_fill(scene: Scene, fill: Fill) -> Tensor:
+    """[B] bool: what :func:`fillable` says of the scene's masks."""
+    assert scene.mask is not None
+    return fillable(scene.mask, fill)
 
 
 def without_object(scene: Scene, fill: Fill) -> tuple[Tensor, Tensor]:
-    """The scene with the bounding box of object and ring filled: [B, 3, H, W], and [B] bool where that is impossible.
+    """The scene with the place of its object filled: [B, 3, H, W], and [B] bool where that is impossible.
 
-    An image without an object is returned as it is.
+    The place is the bounding box of object and ring, and with ``inpaint`` object and ring alone. An image without an
+    object is returned as it is.
     """
     assert scene.mask is not None
     filled, impossible = fill_of(scene.pixels, scene.mask, fill)
-    top, bottom, left, right = _box(scene.mask)
-    rows, columns = _grid(scene.mask)
-    in_box = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
-    return torch.where(in_box.unsqueeze(1), filled, scene.pixels), impossible
+    if fill in ("inpaint", "keep"):
+        return filled, impossible
+    return torch.where(in_box(scene.mask), filled, scene.pixels), impossible
 
 
-def _tiled(pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def in_box(mask: Tensor) -> Tensor:
+    """[B, 1, H, W] bool: the bounding box of object and ring; nowhere where there is neither."""
+    top, bottom, left, right = box(mask)
+    rows, columns = grid(mask)
+    return ((rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)).unsqueeze(1)
+
+
+def _tiled(pixels: Tensor, mask: Tensor) -> Tensor:
     height, width = mask.shape[1:]
-    top, bottom, left, right = (edge.flatten() for edge in _box(mask))
+    strips, area = _strips(mask)
+    largest = (area == area.amax(dim=0)).to(torch.uint8).argmax(dim=0)
+    chosen = strips[largest, :, torch.arange(len(mask), device=mask.device)]
+    row, column, high, wide = (part[:, None, None] for part in chosen.unbind(dim=1))
+    at_rows, at_columns = grid(mask)
+    source_rows = row + (at_rows - row) % high.clamp_min(1)
+    source_columns = column + (at_columns - column) % wide.clamp_min(1)
+    source = (source_rows * width + source_columns).clamp_max(height * width - 1)
+    tiled = pixels.flatten(2).gather(2, source.flatten(1).unsqueeze(1).expand(-1, pixels.shape[1], -1))
+    return tiled.view_as(pixels)
+
+
+def _strips(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """[4, 4, B] the strips above, below, left and right as (first row, first column, rows, columns), [4, B] areas."""
+    height, width = mask.shape[1:]
+    top, bottom, left, right = (edge.flatten() for edge in box(mask))
     zero, rows, columns = torch.zeros_like(top), torch.full_like(top, height), torch.full_like(top, width)
-    # each strip as (first row, first column, rows, columns): above, below, left, right
     strips = torch.stack(
         [
             torch.stack([zero, zero, top, columns]),
@@ -50,29 +96,20 @@ def _tiled(pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
             torch.stack([zero, right, rows, width - right]),
         ]
     )
-    area = strips[:, 2] * strips[:, 3]
-    largest = (area == area.amax(dim=0)).to(torch.uint8).argmax(dim=0)
-    chosen = strips[largest, :, torch.arange(len(mask), device=mask.device)]
-    row, column, high, wide = (part[:, None, None] for part in chosen.unbind(dim=1))
-    at_rows, at_columns = _grid(mask)
-    source_rows = row + (at_rows - row) % high.clamp_min(1)
-    source_columns = column + (at_columns - column) % wide.clamp_min(1)
-    source = (source_rows * width + source_columns).clamp_max(height * width - 1)
-    tiled = pixels.flatten(2).gather(2, source.flatten(1).unsqueeze(1).expand(-1, pixels.shape[1], -1))
-    return tiled.view_as(pixels), area.amax(dim=0) == 0
+    return strips, strips[:, 2] * strips[:, 3]
 
 
-def _mean(pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def _mean(pixels: Tensor, mask: Tensor) -> Tensor:
     background = (mask == BACKGROUND).unsqueeze(1)
     count = background.flatten(1).sum(dim=1)
     # one sample at a time: the order of a batched sum depends on the batch
     sums = [(image.double() * part).flatten(1).sum(dim=1) for image, part in zip(pixels, background, strict=True)]
     total = torch.stack(sums)
     mean = (total / count.clamp_min(1)[:, None]).to(pixels.dtype)
-    return mean[:, :, None, None].expand_as(pixels), count == 0
+    return mean[:, :, None, None].expand_as(pixels)
 
 
-def _box(mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def box(mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """[B, 1, 1] each: first and one-past-last row and column of object and ring; all 0 where there is no object."""
     kept = mask != BACKGROUND
     edges = [_extent(kept.any(dim=2)), _extent(kept.any(dim=1))]
@@ -86,7 +123,8 @@ def _extent(occupied: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(found, first, 0), torch.where(found, last, 0)
 
 
-def _grid(mask: Tensor) -> tuple[Tensor, Tensor]:
+def grid(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """[1, H, 1] the rows and [1, 1, W] the columns of the frame."""
     rows = torch.arange(mask.shape[1], device=mask.device)[None, :, None]
     columns = torch.arange(mask.shape[2], device=mask.device)[None, None, :]
     return rows, columns
