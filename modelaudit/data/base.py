@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from ..language.sample import DataSet
 
 Pixels = NDArray[np.uint8]
 Source = Callable[[Reference, Path], DataSet]
+WhereFrom = Literal["tree", "file", "files"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,20 +56,28 @@ class UnusableSample(DataError):
 
 @dataclass(frozen=True)
 class Reads:
-    """What a source takes on itself: ``columns`` says that ``?group=column:NAME`` is left to it."""
+    """What a source takes on itself: ``columns`` says that ``?group=column:NAME`` is left to it, ``remote`` what it
+    is copied of a URL before it reads (None: it is given the URL as it stands)."""
 
     columns: bool = False
+    remote: WhereFrom | None = None
 
 
-def data_source(name: str, *, version: int = 1, columns: bool = False) -> Callable[[Source], Source]:
+def data_source(
+    name: str, *, version: int = 1, columns: bool = False, remote: WhereFrom | None = None
+) -> Callable[[Source], Source]:
     """Register ``(reference, root) -> DataSet`` under the scheme users write; paths are relative to `root`.
 
     The option ``group`` is taken from the reference and applied to what the source returns, for all sources alike
     (:mod:`~modelaudit.data.groups`). Only ``column:NAME`` reaches a source, one that says it has `columns`.
+
+    A source that says what it needs of a `remote` place never sees a URL: the "tree" below it, the "file" and those
+    that its samples name (:func:`~modelaudit.data.remote.read` calls the source twice then), or the "files" that a
+    body with braces means.
     """
 
     def decorate(function: Source) -> Source:
-        registry.register(registry.Entry("data", name, None, function, Reads(columns), version))
+        registry.register(registry.Entry("data", name, None, function, Reads(columns, remote), version))
         return function
 
     return decorate

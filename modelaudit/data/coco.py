@@ -30,7 +30,7 @@ class _Annotated:
     without: list[str] = field(default_factory=list)
 
 
-@data_source("coco")
+@data_source("coco", remote="file")
 def coco(reference: Reference, root: Path) -> DataSet:
     """One sample an annotated image, its mask the union of the objects of one category.
 

@@ -15,7 +15,7 @@ from .masks import MEANINGS, MaskFile, Meaning, read_mask
 _PROBED = 8
 
 
-@data_source("folder")
+@data_source("folder", remote="tree")
 def folder(reference: Reference, root: Path) -> DataSet:
     """``DIR/images/<label>/...`` with ``DIR/masks/<label>/...``, or ``DIR/<label>/...?masks=OTHER``.
 

@@ -14,14 +14,19 @@ from ..language.errors import DataError
 from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
 from .groups import ColumnGroup, Finder, grouped, grouping
+from .remote import is_url, read
 
 
-def open_data(reference: str | DataSet | Iterable[Sample], *, root: Path) -> DataSet:
+def open_data(
+    reference: str | DataSet | Iterable[Sample], *, root: Path, cache: Path | None = None, quiet: bool = False
+) -> DataSet:
     """The samples behind a reference, sorted by id; nothing is decoded yet.
 
     Args:
         reference: ``scheme:body?option=value`` (or the bare name of a source that needs no body), or the samples.
         root: what relative paths are relative to.
+        cache: where copies of what lies on URLs go; by default ``.modelaudit/remote`` below `root`.
+        quiet: no progress is shown while they are made.
 
     Raises:
         DataError: no such data, no sample in it, two samples with one id.
@@ -29,7 +34,7 @@ def open_data(reference: str | DataSet | Iterable[Sample], *, root: Path) -> Dat
     """
     by: Finder | None = None
     if isinstance(reference, str):
-        (data, by), named = _from_text(reference, root), f"{reference!r}"
+        (data, by), named = _from_text(reference, root, cache, quiet), f"{reference!r}"
     elif isinstance(reference, DataSet):
         data, named = reference, "the data set"
     elif isinstance(reference, Iterable) and not isinstance(reference, bytes):
@@ -52,7 +57,7 @@ def open_data(reference: str | DataSet | Iterable[Sample], *, root: Path) -> Dat
     return replace(data, samples=samples, notes=notes)
 
 
-def _from_text(text: str, root: Path) -> tuple[DataSet, Finder | None]:
+def _from_text(text: str, root: Path, cache: Path | None, quiet: bool) -> tuple[DataSet, Finder | None]:
     """The data, and the groups that its source has not read itself."""
     reference = parse_reference(text)
     scheme = reference.scheme
@@ -71,6 +76,9 @@ def _from_text(text: str, root: Path) -> tuple[DataSet, Finder | None]:
     elif by is not None:
         others = {key: value for key, value in reference.options.items() if key != "group"}
         reference = replace(reference, options=others)
+    kind = getattr(entry.declares, "remote", None)
+    if kind is not None and any(map(is_url, (reference.body, *reference.options.values()))):
+        return read(entry.function, reference, root, kind, cache=cache, quiet=quiet), by
     data: DataSet = entry.function(reference, root)
     return data, by
 

@@ -1,0 +1,181 @@
+"""A copy of remote files on this machine's disk, kept up to date file by file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ...language.errors import DataError
+from .journal import Journal
+from .listing import Entry, side_by_side
+from .progress import Advance, fetching, say
+from .urls import RemoteFolder, is_gone, plain
+
+ATTEMPTS = 3
+_PAUSE = 0.5
+_BLOCK = 8 * 2**20
+
+
+class Mirror:
+    """The copy of one remote folder, or of some files in it.
+
+    ``tree`` holds the files under their names; one gets its name when all of it has come, so that a run that is killed
+    leaves no half file there. What has come stays: the next run goes on with the rest.
+
+    Args:
+        folder: of this copy alone.
+        quiet: no progress is shown.
+    """
+
+    def __init__(self, remote: RemoteFolder, folder: Path, *, quiet: bool) -> None:
+        self.remote = remote
+        self.tree = folder / "tree"
+        self.fetched = 0
+        self._folder = folder
+        self._partial = folder / "partial"
+        self._quiet = quiet
+
+    def sync(self, entries: Sequence[Entry], *, prune: bool = True) -> None:
+        """Fetch what is new or changed, and with `prune` remove whatever else is there.
+
+        Raises:
+            DataError: a file did not come whole in three attempts, or the copy cannot be written.
+        """
+        try:
+            with self._locked():
+                self._sync(entries, prune)
+        except OSError as error:
+            raise DataError(f"{self.remote.url} cannot be copied to {self._folder}: {plain(error)}") from error
+
+    def _sync(self, entries: Sequence[Entry], prune: bool) -> None:
+        self._partial.mkdir(exist_ok=True)
+        self.tree.mkdir(exist_ok=True)
+        journal = Journal(self._folder / "journal.jsonl")
+        if prune:
+            self._remove_others({entry.name for entry in entries})
+        missing = [entry for entry in entries if not journal.holds(entry, self.tree / entry.name)]
+        if missing:
+            self._fetch(missing, journal)
+        if prune:
+            journal.keep(entry.name for entry in entries)
+            for left in self._partial.iterdir():
+                left.unlink()
+
+    def _fetch(self, missing: Sequence[Entry], journal: Journal) -> None:
+        size = sum(entry.size or 0 for entry in missing)
+        with fetching(self.remote.url, len(missing), size, quiet=self._quiet) as advance:
+
+            def one(entry: Entry) -> None:
+                part = self._download(entry, advance)
+                target = self.tree / entry.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                part.replace(target)
+                journal.note(entry, target)
+
+            side_by_side(self.remote, one, missing)
+        self.fetched += len(missing)
+
+    def _download(self, entry: Entry, advance: Advance) -> Path:
+        """The whole file under a name of its own; one that was begun before goes on where it broke off.
+
+        Raises:
+            DataError: it did not come.
+        """
+        part = self._partial / hashlib.sha256(f"{entry.name}\0{entry.token}".encode()).hexdigest()[:32]
+        problem: Exception = EOFError()
+        for attempt in range(ATTEMPTS):
+            try:
+                self._bytes(entry, part, advance)
+                return part
+            except OSError as error:
+                if error.filename == str(part):
+                    raise
+                problem = error
+            except Exception as error:  # every protocol raises its own
+                problem = error
+            if is_gone(problem):
+                raise DataError(f"{self._named(entry)} vanished while the data were read; run again") from problem
+            if attempt + 1 < ATTEMPTS:
+                time.sleep(_PAUSE * 2**attempt)
+        raise DataError(
+            f"{self._named(entry)} could not be fetched ({plain(problem)}), in {ATTEMPTS} attempts; what has come is "
+            "kept: run again to go on"
+        ) from problem
+
+    def _bytes(self, entry: Entry, part: Path, advance: Advance) -> None:
+        if not self._resume(entry, part, advance):
+            self.remote.fs.get_file(self.remote.path_of(entry.name), str(part), callback=_callback(advance))
+        found = part.stat().st_size
+        if entry.size is not None and found != entry.size:
+            if found > entry.size or entry.token is None:
+                part.unlink()
+            raise EOFError(f"{found} bytes came of {entry.size}")
+
+    def _resume(self, entry: Entry, part: Path, advance: Advance) -> bool:
+        """Whether the rest of a file that was begun could be read; only where it is sure to be the same file."""
+        begun = part.stat().st_size if part.exists() else 0
+        if not begun or entry.token is None or entry.size is None:
+            return False
+        if begun < entry.size:
+            try:
+                with self.remote.fs.open(self.remote.path_of(entry.name), "rb") as source, part.open("ab") as target:
+                    source.seek(begun)
+                    while block := source.read(_BLOCK):
+                        target.write(block)
+                        advance(len(block))
+            except Exception:  # a server that reads from the beginning only, or another break: from the beginning then
+                part.unlink()
+                return False
+        return True
+
+    def _remove_others(self, names: set[str]) -> None:
+        for folder, _, files in os.walk(self.tree, topdown=False):
+            for file in files:
+                path = Path(folder, file)
+                if path.relative_to(self.tree).as_posix() not in names:
+                    path.unlink()
+            if Path(folder) != self.tree:
+                with contextlib.suppress(OSError):  # not empty
+                    Path(folder).rmdir()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process writes a copy; the others wait, and find it whole."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        ignore = self._folder.parent / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        (self._folder / "url.txt").write_text(self.remote.url + "\n", encoding="utf-8")
+        lock = FileLock(self._folder / "lock")
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            if not self._quiet:
+                say(f"{self.remote.url} is being fetched by another process")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _named(self, entry: Entry) -> str:
+        return f"{self.remote.url}: {entry.name!r}"
+
+
+def _callback(advance: Advance) -> object:
+    from fsspec.callbacks import Callback
+
+    class _Counting(Callback):  # type: ignore[misc]
+        def relative_update(self, inc: int = 1) -> None:
+            advance(inc)
+
+        def absolute_update(self, value: int) -> None:
+            """Not counted: some file systems report a file's end in both ways."""
+
+    return _Counting()
