@@ -21,7 +21,7 @@ from .models import RunningModel
 from .plan import ColumnAsk, Group, PassAsk, original_context
 from .reading import ChunkValues, read_pass
 from .recall import Recall, flags_of
-from .rows import Place, Rows, never_changed, place_of
+from .rows import Place, Rows, coded_share, never_changed, place_of, share_of
 from .scenes import Begun, Chunk, Shown, Stage
 from .store.store import Batch, Store
 from .stored_logits import read_from_logits
@@ -255,7 +255,7 @@ class Measuring:
         place = self.rows.passes[place_of(ask)]
         facts = zip(part.positions, flags_of(found.shown), found.areas.tolist(), found.shown.kept, strict=True)
         for at, flags, area, kept in facts:
-            place.put(at, flags, area, kept)
+            place.put(at, flags, area, share_of(coded_share(kept)))
         keep = self._store.active
         names = self.recall.names_of(ask, part.samples, found.shown) if keep else []
         if keep:

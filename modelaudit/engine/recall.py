@@ -21,15 +21,14 @@ from ..language.spec import long_text
 from .lending import UNKNOWN
 from .models import RunningModel
 from .plan import PassAsk, original_context
-from .rows import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, place_of
+from .rows import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, coded_share, place_of, share_of
 from .scenes import Shown, Stage
 from .store.keys import PassKeys, Setting, decoding_key, digest, layer_key, pass_keys, precision_key, sample_key
 from .store.store import Batch, Key, Store
 
 _SIDE = 1 << 20
 _FLAGS = 16
-#: the share of an object that a crop leaves, in 16 bits; the last value stands for none
-_NO_SHARE = 0xFFFF
+_SHARES = 1 << 16
 
 
 class Recall:
@@ -248,14 +247,13 @@ def flags_of(shown: Shown) -> list[int]:
 
 def _packed(size: int, flags: int, kept: float) -> int:
     """The facts of a shown image in one number of 61 bits."""
-    share = _NO_SHARE if np.isnan(kept) else round(kept * (_NO_SHARE - 1))
-    return (size * _FLAGS + flags) * (_NO_SHARE + 1) + share
+    return (size * _FLAGS + flags) * _SHARES + coded_share(kept)
 
 
 def _unpacked(packed: int) -> tuple[int, int, float]:
     """Size, flags, and the share of the object that was left."""
-    rest, share = divmod(packed, _NO_SHARE + 1)
-    return rest // _FLAGS, rest % _FLAGS, np.nan if share == _NO_SHARE else share / (_NO_SHARE - 1)
+    rest, share = divmod(packed, _SHARES)
+    return rest // _FLAGS, rest % _FLAGS, share_of(share)
 
 
 def _picture_name(name: bytes, what: str) -> bytes:

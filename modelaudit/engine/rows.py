@@ -18,6 +18,8 @@ from .plan import ColumnAsk, PassAsk
 #: the bits of ``PassRows.flags``: what became of an image under a context
 CHANGED, IMPOSSIBLE, WITHOUT_MASK, CROPPED = 1, 2, 4, 8
 Place = tuple[str, str]
+#: a share is stored in 16 bits, and known no better where it has just been measured; the last value stands for none
+_NO_SHARE = 0xFFFF
 
 
 def place_of(ask: PassAsk) -> Place:
@@ -148,6 +150,16 @@ class Rows:
         """Values of the first pass of a model that has them."""
         columns = [values(rows) for (owner, _), rows in self.passes.items() if owner == model]
         return reduce(lambda found, more: np.where(np.isnan(found), more, found), columns)
+
+
+def coded_share(share: float) -> int:
+    """A share in [0, 1], or NaN, in 16 bits."""
+    return _NO_SHARE if np.isnan(share) else round(share * (_NO_SHARE - 1))
+
+
+def share_of(code: int) -> float:
+    """The share of :func:`coded_share`."""
+    return np.nan if code == _NO_SHARE else code / (_NO_SHARE - 1)
 
 
 def never_changed(ask: PassAsk, rows: Rows) -> str | None:

@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification
 
-from modelaudit.data import Decoded, apply_geometry
+from modelaudit.data import Decoded, apply_geometry, object_kept
 from modelaudit.language.errors import DataError
 from modelaudit.language.sample import Preprocessing
 
@@ -114,3 +114,19 @@ def test_what_comes_back_shares_no_memory_with_the_decoded_image() -> None:
 def test_a_strip_that_would_fill_the_memory_is_refused() -> None:
     with pytest.raises(DataError, match="10000 x 1"):
         apply_geometry(decoded(np.zeros((1, 10_000, 3), dtype=np.uint8)), Preprocessing(256, 224))
+
+
+def test_the_share_of_the_object_that_a_crop_leaves_is_counted() -> None:
+    mask = np.zeros((40, 80), dtype=np.uint8)
+    mask[10:30, 0:40] = 1  # a crop of 40 x 40 takes columns 20 to 59
+    assert object_kept(mask, Preprocessing(crop=40)) == pytest.approx(0.5)
+    assert object_kept(mask, Preprocessing(resize=20, crop=20)) == pytest.approx(0.5)
+    assert object_kept(mask, Preprocessing(resize=20)) == 1.0
+    mask[:, 20:60] = 0
+    assert object_kept(mask, Preprocessing(crop=40)) == 0.0
+    assert object_kept(np.pad(mask, 100), Preprocessing(crop=400)) == 1.0
+
+
+@pytest.mark.parametrize("mask", [None, np.zeros((9, 9), np.uint8), np.full((9, 9), 255, np.uint8)], ids=str)
+def test_where_there_is_no_object_no_share_of_it_is_left(mask: np.ndarray | None) -> None:
+    assert np.isnan(object_kept(mask, Preprocessing(crop=4)))

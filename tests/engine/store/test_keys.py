@@ -22,7 +22,7 @@ from modelaudit.language.spec import Context, MeasureSpec
 from modelaudit.measures import accuracy, background_dependence
 from modelaudit.measures.base import Declares, Reading, Seen, measure
 
-SETTING = Setting(seed=0, device="cpu", precision="float32", model="net", data="photos")
+SETTING = Setting(seed=0, device="cpu", precision="float32", model="net", data="photos", object_kept=0.5)
 DEPENDENCE = background_dependence("saliency", target="nut").spec
 COLUMNS = {"accuracy": accuracy.spec, "dependence": DEPENDENCE}
 
@@ -66,6 +66,7 @@ def test_no_two_keys_of_a_pass_are_alike() -> None:
         {"model": Model(fingerprint="g")},
         {"model": Model(probe_digest="q")},
         {"seed": 1},
+        {"object_kept": 0.8},
         {"device": "cuda:0"},
         {"precision": "bfloat16"},
     ],
