@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -44,6 +47,13 @@ def donor_rule(context: Context) -> DonorRule | None:
         listed = " and ".join(f"{part} ({rule})" for part, rule in rules.items())
         raise ContextError(f"'{context}' asks for different donors: {listed}; a composition has one donor an image")
     return next(iter(rules.values()), None)
+
+
+def lending_context(context: Context) -> Context:
+    """What decides who has a background to lend: the parts that ask for donors, whatever the rank that they take."""
+    asking: list[Any] = [part for part in _parts(context) if _declares(part).donors(part) is not None]
+    ranked = [replace(part, rank=0) if hasattr(part, "rank") else part for part in asking]
+    return ranked[0] if len(ranked) == 1 else Composed(tuple(ranked))
 
 
 def can_lend(context: Context, donors: Scene) -> Tensor:

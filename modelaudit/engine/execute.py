@@ -57,6 +57,8 @@ def measure(group: Group, settings: Settings, progress: Progress, store: Store |
             passes=passes,
             store=store,
             contents=contents,
+            pools=group.pools,
+            root=settings.root,
             object_kept=group.object_kept,
         )
         stack.enter_context(stage)
@@ -185,7 +187,7 @@ def _data_facts(group: Group, data: DataSet, stage: Stage, store: Store) -> Data
         labels=sorted({str(sample.label) for sample in data.samples}),
         mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
         fingerprint=fingerprint(stage.digests),
-        notes=[*data.notes, *store.notes],
+        notes=[*data.notes, *stage.lending.notes, *store.notes],
         unusable=dict(sorted(stage.unusable.items())),
     )
 

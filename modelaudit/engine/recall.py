@@ -18,7 +18,7 @@ from ..language.reasons import Missing
 from ..language.sample import Sample
 from ..language.spatial import SpatialLayer
 from ..language.spec import long_text
-from .lending import UNKNOWN
+from .borrowing import UNKNOWN
 from .models import RunningModel
 from .plan import PassAsk, original_context
 from .rows import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, coded_share, place_of, share_of

@@ -5,10 +5,11 @@ Worker threads decode ahead while a model works on what they decoded before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -94,6 +95,7 @@ class Stage:
 
     Args:
         samples: the whole data set: the donors of backgrounds come from all of it.
+        pools, root: data from outside that may lend backgrounds, and what relative paths to it are relative to.
         object_kept: the least share of an object that the model's crop must leave.
         unusable: filled with the samples that cannot be decoded, with reason and message.
     """
@@ -107,6 +109,8 @@ class Stage:
         passes: Passes,
         store: Store | None = None,
         contents: Contents | None = None,
+        pools: Mapping[str, Any] | None = None,
+        root: Path = Path(),
         object_kept: float = DEFAULT_OBJECT_KEPT,
     ) -> None:
         self.seed = seed
@@ -114,7 +118,9 @@ class Stage:
         self._device = device
         self._passes = passes
         self.contents = contents or Contents(None)
-        self.lending = Lending(samples, seed, self._begin, self._scene, store or Store(None), self.contents)
+        self.lending = Lending(
+            samples, seed, self._begin, self._scene, store or Store(None), self.contents, pools or {}, root
+        )
         self._geometries: tuple[Preprocessing, ...] = ()
         self._sizes: dict[Any, tuple[tuple[int, int], str]] = {}
         self._workers = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode", initializer=_alone)

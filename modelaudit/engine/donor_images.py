@@ -1,0 +1,84 @@
+"""Donors in memory: decoded ahead, kept for the next image that borrows from them, within a bound."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from ..data import UnusableSample
+from ..language.errors import DataError
+from ..language.sample import Preprocessing, Sample
+from .contents import Contents
+from .prepared import Prepared
+
+Begin = Callable[[Sample, Preprocessing], "Future[Prepared | UnusableSample]"]
+#: donors that are being decoded at a time
+_BEGUN = 256
+#: what the kept donors may take, in bytes: some 800 images of 224 x 224
+_KEPT = 512 << 20
+
+
+class DonorImages:
+    """The last donors that were prepared, by id and geometry.
+
+    Args:
+        begin: starts decoding a sample into a geometry.
+        contents: is told what was decoded.
+    """
+
+    def __init__(self, begin: Begin, contents: Contents) -> None:
+        self._begin = begin
+        self._contents = contents
+        self._begun: OrderedDict[Any, Future[Prepared | UnusableSample]] = OrderedDict()
+        self._ready: OrderedDict[Any, Prepared] = OrderedDict()
+        self._bytes = 0
+        self.unusable: dict[str, UnusableSample] = {}
+
+    def start(self, donor: Sample, preprocessing: Preprocessing) -> None:
+        """Begin to decode one that is likely to be asked for."""
+        key = (donor.id, preprocessing.geometry())
+        if donor.id not in self.unusable and key not in self._ready and key not in self._begun:
+            self._begun[key] = self._begin(donor, preprocessing)
+            while len(self._begun) > _BEGUN:
+                self._begun.popitem(last=False)
+
+    def find(self, donor: Sample, preprocessing: Preprocessing) -> Prepared | None:
+        """One donor, None where it cannot be decoded; that is found out once."""
+        if donor.id in self.unusable:
+            return None
+        key = (donor.id, preprocessing.geometry())
+        if key in self._ready:
+            self._ready.move_to_end(key)
+            return self._ready[key]
+        found = (self._begun.pop(key, None) or self._begin(donor, preprocessing)).result()
+        if isinstance(found, UnusableSample):
+            self.unusable[donor.id] = found
+            return None
+        self._contents.note(donor, found.decoded.content)
+        return self._keep(key, found.light())
+
+    def get(self, donor: Sample, preprocessing: Preprocessing) -> Prepared:
+        """One donor that could be decoded before.
+
+        Raises:
+            DataError: it cannot be any more.
+        """
+        found = self.find(donor, preprocessing)
+        if found is None:
+            raise DataError(f"{donor.id!r} was there a moment ago, and is not now: {self.unusable[donor.id]}")
+        return found
+
+    def _keep(self, key: Any, found: Prepared) -> Prepared:
+        self._ready[key] = found
+        self._bytes += _size(found)
+        while self._bytes > _KEPT and len(self._ready) > 1:
+            self._bytes -= _size(self._ready.popitem(last=False)[1])
+        return found
+
+
+def _size(found: Prepared) -> int:
+    """What the views of one take, in bytes."""
+    tensors = [tensor for view in found.views.values() if not isinstance(view, DataError) for tensor in view]
+    return sum(tensor.nbytes for tensor in tensors if tensor is not None)
