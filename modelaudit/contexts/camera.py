@@ -1,0 +1,258 @@
+"""Perturbation by small motions of the camera, the scene or the object; the mask moves with the pixels."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ..language.sample import OBJECT
+from ..language.spec import dose, one_of, spec_name
+from .base import Declares, Rendered, Scene, context, drawn, rendered
+from .dosed import Dosed, checked_direction, singles
+from .filling import fill_of
+from .regions import Region, inside, mask_of
+from .warp import warp
+
+Turn = Literal["drawn", "clockwise", "counterclockwise"]
+#: what takes the place of an object that is taken out of the picture
+HoleFill = Literal["inpaint", "tile", "mean"]
+_Homography = Callable[[Any, Scene], Tensor]
+
+
+class _Moved(Dosed):
+    """What the motions share: the fill of the place that an object leaves, or that it hid."""
+
+    fill: HoleFill
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.fill, get_args(HoleFill), f"{spec_name(type(self))}: fill")
+
+
+class _Directed(_Moved):
+    """A motion in a direction, drawn or given."""
+
+    direction: float | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "direction", checked_direction(self.direction, spec_name(type(self))))
+
+
+@dataclass(frozen=True)
+class Shift(_Directed):
+    """The picture shifted within its frame.
+
+    Args:
+        pixels: of the model's input, 0 to 1024; 0 is the image itself.
+        direction: where to, degrees counterclockwise from "to the right" (90 is up); drawn for each image unless given.
+        region: "whole", "background" (it moves behind the object) or "object" (with its ring).
+        fill: with a region that is not the whole: what takes the object's place in the background: "inpaint", "tile" or
+            "mean", as in ``swap_background``.
+        each: several distances, as a series.
+    """
+
+    pixels: float | None = dose()
+    direction: float | None = None
+    region: Region = "whole"
+    fill: HoleFill = "inpaint"
+    each: tuple[float, ...] = ()
+    bounds = (0.0, 1024.0)
+    neutral = 0.0
+
+
+@dataclass(frozen=True)
+class Rotation(_Moved):
+    """The picture turned about the middle of the frame; with region "object" the object about its own.
+
+    Args:
+        degrees: 0 to 180; 0 is the image itself.
+        turn: "clockwise", "counterclockwise", or "drawn" for each image.
+        region: "whole", "background" (it turns behind the object) or "object" (with its ring).
+        fill: as in ``shift``.
+        each: several angles, as a series.
+    """
+
+    degrees: float | None = dose()
+    turn: Turn = "drawn"
+    region: Region = "whole"
+    fill: HoleFill = "inpaint"
+    each: tuple[float, ...] = ()
+    bounds = (0.0, 180.0)
+    neutral = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.turn, get_args(Turn), f"{spec_name(type(self))}: turn")
+
+
+@dataclass(frozen=True)
+class Zoom(_Moved):
+    """The picture magnified about the middle of the frame; with region "object" the object about its own.
+
+    Args:
+        factor: 0.25 to 4; above 1 nearer, below 1 farther, 1 is the image itself.
+        region: "whole", "background" (it grows behind the object) or "object" (with its ring).
+        fill: as in ``shift``.
+        each: several factors, as a series.
+    """
+
+    factor: float | None = dose()
+    region: Region = "whole"
+    fill: HoleFill = "inpaint"
+    each: tuple[float, ...] = ()
+    bounds = (0.25, 4.0)
+    neutral = 1.0
+
+
+@dataclass(frozen=True)
+class Perspective(_Directed):
+    """The camera tilted: one side of the picture comes nearer, the other goes back.
+
+    Args:
+        strength: s, 0 to 0.5: on the nearer side what is at the distance of the corner moves out to 1 / (1 - s) times
+            its distance from the middle, on the farther side in to 1 / (1 + s) times; 0 is the image itself.
+        direction: of the nearer side, degrees counterclockwise from "to the right"; drawn for each image unless given.
+        region: "whole", "background" (it tilts behind the object) or "object" (with its ring).
+        fill: as in ``shift``.
+        each: several strengths, as a series.
+    """
+
+    strength: float | None = dose()
+    direction: float | None = None
+    region: Region = "whole"
+    fill: HoleFill = "inpaint"
+    each: tuple[float, ...] = ()
+    bounds = (0.0, 0.5)
+    neutral = 0.0
+
+
+def _motion(name: str, spec: type[_Moved], *, examples: tuple[str, ...]) -> Callable[[_Homography], _Homography]:
+    """Register a function ``(spec, scene) -> [B, 3, 3]``: the homography that :func:`~.warp.warp` takes."""
+
+    def decorate(function: _Homography) -> _Homography:
+        declares = Declares(
+            family="perturbation",
+            needs_mask=lambda spec: spec.region != "whole",
+            exempt=lambda spec: bool(spec.is_neutral),
+            examples=examples,
+        )
+
+        @context(name, spec, declares)
+        @functools.wraps(function)
+        def moved(spec: _Moved, scene: Scene) -> Rendered:
+            return _joined([_move(spec, one, function(spec, one)) for one in singles(scene)], scene)
+
+        return function
+
+    return decorate
+
+
+@_motion("shift", Shift, examples=("shift(20)", "shift(30, region=background)", "shift(30, region=object)"))
+def shift(spec: Shift, scene: Scene) -> Tensor:
+    """``source = p - pixels (cos a, -sin a)``, a the direction; a is uniform unless given."""
+    matrix = _unmoved(scene)
+    matrix[:, :2, 2] = -spec.amount * _towards(spec.direction, scene, "shift")
+    return matrix
+
+
+@_motion(
+    "rotation", Rotation, examples=("rotation(10)", "rotation(30, region=background)", "rotation(30, region=object)")
+)
+def rotation(spec: Rotation, scene: Scene) -> Tensor:
+    """``source = [[cos t, -sin t], [sin t, cos t]] p``, counterclockwise for t > 0 (rows point down)."""
+    sign = drawn(scene, "rotation", lambda generator: torch.randint(2, (), generator=generator)).double() * 2 - 1
+    if spec.turn != "drawn":
+        sign = torch.full_like(sign, -1.0 if spec.turn == "clockwise" else 1.0)
+    angle = math.radians(spec.amount)
+    matrix = _unmoved(scene)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = math.cos(angle)
+    matrix[:, 0, 1], matrix[:, 1, 0] = -sign * math.sin(angle), sign * math.sin(angle)
+    return matrix
+
+
+@_motion("zoom", Zoom, examples=("zoom(1.3)", "zoom(0.8)", "zoom(1.5, region=background)", "zoom(0.6, region=object)"))
+def zoom(spec: Zoom, scene: Scene) -> Tensor:
+    """``source = p / factor``."""
+    matrix = _unmoved(scene)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = 1.0 / spec.amount
+    return matrix
+
+
+@_motion("perspective", Perspective, examples=("perspective(0.3)", "perspective(0.3, region=background)"))
+def perspective(spec: Perspective, scene: Scene) -> Tensor:
+    """``source = p / (1 + strength (p . u) / R)``, u = (cos a, -sin a), R the distance of the corner; a as in shift."""
+    matrix = _unmoved(scene)
+    matrix[:, 2, :2] = spec.amount * _towards(spec.direction, scene, "perspective")
+    return matrix
+
+
+def _move(spec: _Moved, scene: Scene, homography: Tensor) -> Rendered:
+    """The region moved, the rest in its place.
+
+    The whole frame: pixels and mask by the same homography. The background: taken without its object, moved, and the
+    object laid over it where it was. The object: its old place filled, and object and ring laid over at their new one.
+    Impossible where the region is empty, where the object leaves the frame (with the whole or the object), and where a
+    hole cannot be filled.
+    """
+    region = inside(scene, spec.region, str(spec))[:, 0]
+    impossible = ~region.flatten(1).any(dim=1)
+    if spec.region == "whole":
+        return _whole(spec, scene, homography, region, impossible)
+    mask = mask_of(scene, str(spec))
+    fill, unfilled = fill_of(scene.pixels, mask, spec.fill)
+    impossible = impossible | (unfilled & (mask != 0).flatten(1).any(dim=1))
+    if spec.is_neutral:
+        return rendered(scene, scene.pixels, impossible)
+    filled = torch.where(scene.kept(), fill, scene.pixels)
+    if spec.region == "background":
+        behind = warp(homography, torch.ones_like(region)).pixels(filled).clamp(0.0, 1.0)
+        return rendered(scene, torch.where(scene.kept(), scene.pixels, behind), impossible)
+    step = warp(homography, region)
+    new = torch.where(step.inside(), step.mask(mask), 0)
+    gone = ~(new == OBJECT).flatten(1).any(dim=1)
+    pixels = torch.where((new != 0).unsqueeze(1), step.pixels(scene.pixels).clamp(0.0, 1.0), filled)
+    return Rendered(pixels, new, impossible | gone)
+
+
+def _whole(spec: _Moved, scene: Scene, homography: Tensor, region: Tensor, impossible: Tensor) -> Rendered:
+    if spec.is_neutral:
+        return rendered(scene, scene.pixels, impossible)
+    step = warp(homography, region)
+    pixels = step.pixels(scene.pixels).clamp(0.0, 1.0)
+    if scene.mask is None:
+        return Rendered(pixels, None, impossible)
+    new = step.mask(scene.mask)
+    had = (scene.mask == OBJECT).flatten(1).any(dim=1)
+    # a mirror image of the object is no object: what left the frame is gone
+    gone = ~((new == OBJECT) & step.inside()).flatten(1).any(dim=1)
+    return Rendered(pixels, new, impossible | (had & gone))
+
+
+def _joined(parts: list[Rendered], scene: Scene) -> Rendered:
+    if not parts:
+        return rendered(scene, scene.pixels)
+    masks = [part.mask for part in parts if part.mask is not None]
+    pixels = torch.cat([part.pixels for part in parts])
+    return Rendered(pixels, torch.cat(masks) if masks else None, torch.cat([part.impossible for part in parts]))
+
+
+def _unmoved(scene: Scene) -> Tensor:
+    return torch.eye(3, dtype=torch.float64, device=scene.pixels.device).repeat(len(scene.ids), 1, 1)
+
+
+def _towards(direction: float | None, scene: Scene, name: str) -> Tensor:
+    """[B, 2]: (column, row) of the direction, of length 1; computed on the CPU, so that no device rounds otherwise."""
+
+    def unit(generator: torch.Generator) -> Tensor:
+        degrees = 360 * torch.rand((), generator=generator, dtype=torch.float64) if direction is None else direction
+        angle = math.radians(float(degrees))
+        return torch.tensor([math.cos(angle), -math.sin(angle)], dtype=torch.float64)
+
+    return drawn(scene, name, unit)

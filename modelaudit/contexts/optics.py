@@ -1,0 +1,169 @@
+"""Perturbation by optics: blur, focus, camera shake, dirt on the lens, vignetting."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..language.spec import dose, spec_name
+from .base import Scene, drawn
+from .corruptions.filters import convolved, gaussian
+from .dosed import Dosed, checked_direction, dosed
+from .light import centred, smoothstep
+from .point_spread import disc, streak
+from .regions import Region
+from .srgb import relit, to_linear, to_srgb
+
+#: specks on the lens, and the range of their radii as shares of the frame's shorter side
+SPECKS = 10
+SPECK_RADIUS = (0.03, 0.10)
+
+
+@dataclass(frozen=True)
+class Blur(Dosed):
+    """Gaussian blur of the pixel values: less and less detail of the surroundings.
+
+    Args:
+        sigma: in pixels of the model's input, 0 to 100; 0 is the image itself.
+        region: "background" (object and ring stay as they are), "object" or "whole".
+        each: several sigmas, as a series.
+    """
+
+    sigma: float | None = dose()
+    region: Region = "background"
+    each: tuple[float, ...] = ()
+    bounds = (0.0, 100.0)
+    neutral = 0.0
+
+
+@dataclass(frozen=True)
+class Defocus(Dosed):
+    """Out of focus: every point becomes a disc, in linear light.
+
+    Args:
+        radius: of the disc in pixels of the model's input, 0 to 50; 0 is the image itself.
+        region: "whole", "background" (a shallow depth of field) or "object".
+        each: several radii, as a series.
+    """
+
+    radius: float | None = dose()
+    region: Region = "whole"
+    each: tuple[float, ...] = ()
+    bounds = (0.0, 50.0)
+    neutral = 0.0
+
+
+@dataclass(frozen=True)
+class Motion(Dosed):
+    """Camera shake in a straight line while the shutter is open, in linear light.
+
+    Args:
+        length: of the streak in pixels of the model's input, 0 to 100; 0 is the image itself.
+        direction: degrees counterclockwise from horizontal; drawn for each image unless given.
+        region: "whole", "background" (a camera that follows the object) or "object" (an object that moves).
+        each: several lengths, as a series.
+    """
+
+    length: float | None = dose()
+    direction: float | None = None
+    region: Region = "whole"
+    each: tuple[float, ...] = ()
+    bounds = (0.0, 100.0)
+    neutral = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "direction", checked_direction(self.direction, spec_name(type(self))))
+
+
+@dataclass(frozen=True)
+class LensDirt(Dosed):
+    """Specks on the lens, out of focus: soft dark blots; their places and sizes are drawn for each image.
+
+    Args:
+        strength: share of the light that the densest speck may take, 0 to 1.
+        region: "whole", "background" or "object".
+        each: several strengths, as a series.
+    """
+
+    strength: float | None = dose()
+    region: Region = "whole"
+    each: tuple[float, ...] = ()
+    bounds = (0.0, 1.0)
+    neutral = 0.0
+
+
+@dataclass(frozen=True)
+class Vignette(Dosed):
+    """Darker corners, by the cos^4 law of lenses.
+
+    Args:
+        strength: share of the light that is lost in the corners, 0 to 0.95.
+        region: "whole", "background" or "object".
+        each: several strengths, as a series.
+    """
+
+    strength: float | None = dose()
+    region: Region = "whole"
+    each: tuple[float, ...] = ()
+    bounds = (0.0, 0.95)
+    neutral = 0.0
+
+
+@dosed("blur", Blur, examples=("blur(2)", "blur(8)"))
+def blur(spec: Blur, scene: Scene) -> Tensor:
+    """The Gaussian cut at 4 sigma, the frame mirrored at its border: ``scipy.ndimage.gaussian_filter`` as it stands."""
+    return gaussian(scene.pixels, spec.amount, "reflect")
+
+
+@dosed("defocus", Defocus, examples=("defocus(2)", "defocus(6)"))
+def defocus(spec: Defocus, scene: Scene) -> Tensor:
+    """``srgb(disc * linear(x))``, * the convolution."""
+    return to_srgb(convolved(to_linear(scene.pixels), disc(spec.amount).to(scene.pixels), "reflect"))
+
+
+@dosed("motion", Motion, examples=("motion(12)", "motion(24, direction=0)"))
+def motion(spec: Motion, scene: Scene) -> Tensor:
+    """``srgb(streak * linear(x))``, * the convolution; the direction is uniform unless given."""
+    degrees = drawn(scene, "motion", lambda generator: 180 * torch.rand((), generator=generator, dtype=torch.float64))
+    if spec.direction is not None:
+        degrees = torch.full_like(degrees, spec.direction)
+    kernels = streak(spec.amount, torch.deg2rad(degrees))
+    return to_srgb(convolved(to_linear(scene.pixels), kernels.to(scene.pixels), "reflect"))
+
+
+@dosed("lens_dirt", LensDirt, examples=("lens_dirt(0.7)",))
+def lens_dirt(spec: LensDirt, scene: Scene) -> Tensor:
+    """``srgb(linear(x) product over specks of (1 - strength o m))``: linear light through soft discs.
+
+    A speck has its centre uniform in the frame, a radius uniform in SPECK_RADIUS, a density o uniform in [0.4, 1], and
+    ``m = smoothstep(2 (1 - r / radius))``, 1 within half of the radius.
+    """
+    height, width = scene.pixels.shape[2:]
+    draws = drawn(scene, "lens_dirt", lambda generator: torch.rand(SPECKS, 4, generator=generator))
+    rows, columns = centred(scene.pixels)
+    through = torch.ones_like(scene.pixels[:, 0])
+    least, most = (share * min(height, width) for share in SPECK_RADIUS)
+    # [B, 1, 1] each: one speck of every image at a time
+    for speck in draws.unbind(dim=1):
+        down, right, size, density = speck[:, :, None, None].unbind(dim=1)
+        distance = torch.sqrt((rows - height * (down - 0.5)) ** 2 + (columns - width * (right - 0.5)) ** 2)
+        covered = smoothstep(2.0 * (1.0 - distance / (least + (most - least) * size)))
+        through = through * (1.0 - spec.amount * (0.4 + 0.6 * density) * covered)
+    return relit(scene.pixels, through.unsqueeze(1))
+
+
+@dosed("vignette", Vignette, examples=("vignette(0.8)",))
+def vignette(spec: Vignette, scene: Scene) -> Tensor:
+    """``srgb((1 + k^2 rho^2)^-2 linear(x))``, rho the distance from the centre in units of that of the frame's corner.
+
+    That is cos^4 of the angle to the axis, tan = k rho; ``k^2 = (1 - strength)^(-1/2) - 1``.
+    """
+    height, width = scene.pixels.shape[2:]
+    rows, columns = centred(scene.pixels)
+    squared = (rows**2 + columns**2) / ((height / 2) ** 2 + (width / 2) ** 2)
+    gain = (1.0 + (1.0 / math.sqrt(1.0 - spec.amount) - 1.0) * squared) ** -2.0
+    return relit(scene.pixels, gain.unsqueeze(1))
