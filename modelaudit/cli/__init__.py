@@ -1,4 +1,4 @@
-"""The command line: ``modelaudit schema``, ``modelaudit report``, ``modelaudit store``, ``modelaudit demo``."""
+"""The command line: ``modelaudit data``, ``report``, ``store``, ``schema``, ``demo``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import store
+from . import data, store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
     report.set_defaults(run=_report)
 
+    data.add(commands)
     store.add(commands)
 
     demo = commands.add_parser("demo", help="the built-in inspection line")

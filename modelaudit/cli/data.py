@@ -1,0 +1,150 @@
+"""``modelaudit data check``: what an audit would read, before any model is judged."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..language.errors import DataError
+from .arguments import at_least, preprocessing_of, reference_of
+
+if TYPE_CHECKING:
+    from ..language.findings import DataFacts, LabelsMet
+    from ..language.sample import DataSet, Preprocessing
+
+_PROBLEMS = """exit status: 0 nothing wrong (remarks there may be), 1 problems, 2 a wrong call
+
+problems: images or masks that cannot be read; masks of another size than their image; images without a mask where
+others have one; masks without an object or without a background; objects that the crop takes away; labels that meet
+no class; the same picture twice; nearly the same picture in different classes. Everything else is a remark."""
+
+
+def add(commands: Any) -> None:
+    """The command and its steps."""
+    data = commands.add_parser("data", help="look at data before an audit")
+    steps = data.add_subparsers(required=True, metavar="STEP")
+    check = steps.add_parser(
+        "check",
+        help="what an audit would read: counts, sizes, masks, duplicates, what is broken",
+        epilog=_PROBLEMS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("reference", metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR (a folder:)")
+    check.add_argument(
+        "--model", metavar="REF", help="tell which of its classes the labels meet, and what its crop cuts"
+    )
+    check.add_argument("--classes", type=Path, metavar="FILE", help="class names by index: one a line, or a JSON list")
+    check.add_argument("--labels", metavar="FILE", help="label map of the audit: JSON or CSV (label, class)")
+    check.add_argument(
+        "--preprocessing", metavar="RESIZE,CROP", help="tell what a crop takes of the objects, e.g. 256,224"
+    )
+    check.add_argument(
+        "--near",
+        type=at_least(0, "bits"),
+        metavar="BITS",
+        help="pictures are alike where at most so many of the 255 bits of their hashes differ (default 32)",
+    )
+    check.add_argument("--html", type=Path, metavar="FILE", help="write a contact sheet, problems first")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write everything that was found as data")
+    check.add_argument(
+        "--pictures",
+        type=at_least(0, "pictures"),
+        default=200,
+        metavar="N",
+        help="most pictures in --html (default 200)",
+    )
+    check.add_argument("--lang", choices=("en", "ja"), default="en", help="language of --html")
+    check.set_defaults(run=_check)
+
+
+def _check(given: argparse.Namespace) -> int:
+    from ..data import open_data
+    from ..data.checking import NEAR, check
+    from .data_text import told
+    from .progress import counting
+    from .text import say
+
+    reference = reference_of(given.reference)
+    data = open_data(reference, root=Path.cwd())
+    classes, preprocessing = _classes(given, data)
+    if given.preprocessing is not None:
+        preprocessing = preprocessing_of(given.preprocessing)
+    near = NEAR if given.near is None else given.near
+    with counting("looking", len(data.samples)) as step:
+        facts = check(data, reference, preprocessing=preprocessing, near=near, classes=classes, progress=step)
+    say(*told(facts))
+    if given.json is not None:
+        _write_json(given.json, facts)
+    if given.html is not None:
+        _write_html(given, data, facts)
+    return 1 if facts.problems else 0
+
+
+def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelsMet | None, Preprocessing | None]:
+    """Which labels meet classes, and the geometry of the model, where one was named."""
+    from ..data.checking.labels_met import labels_met
+    from ..data.label_map import labels_of
+
+    if given.model is not None and given.classes is not None:
+        raise DataError("--model and --classes both name classes; give one of them")
+    mapping = labels_of(given.labels, Path.cwd())
+    if given.classes is not None:
+        names = read_classes(given.classes)
+        return labels_met(data, source=str(given.classes), classes=names, outputs=len(names), given=mapping), None
+    if given.model is None:
+        if mapping is not None:
+            raise DataError("--labels maps labels to classes; say of what: --model REF or --classes FILE")
+        return None, None
+    from ..models import open_model
+
+    # named on the command line by the person who runs it, as a Python audit would
+    model = open_model(given.model, root=Path.cwd(), allow_code=True)
+    met = labels_met(data, source=given.model, classes=model.classes, outputs=model.outputs, given=mapping)
+    return met, model.preprocessing
+
+
+def read_classes(path: Path) -> Sequence[str]:
+    """Class names by index from a text file (one a line) or a JSON list.
+
+    Raises:
+        DataError: it cannot be read, or holds no names.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        names = json.loads(text) if path.suffix.lower() == ".json" else text.splitlines()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}; give class names, one a line, or a JSON list") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names) or not names:
+        raise DataError(
+            f"{path} holds no list of class names; give one a line (no empty ones), or a JSON list of texts"
+        )
+    return [name.strip() for name in names]
+
+
+def _write_json(path: Path, facts: DataFacts) -> None:
+    from ..report.render import write_whole
+    from .data_json import document
+
+    write_whole(path, json.dumps(document(facts), indent=1, ensure_ascii=False) + "\n")
+    print(path, file=sys.stderr)
+
+
+def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> None:
+    from ..engine.thumbnails import thumbnails
+    from ..report.data_sheet import choose, data_sheet
+    from ..report.render import write_whole
+    from ..report.sheet import render_sheet
+    from ..report.words import words_of
+    from .progress import counting
+
+    choice = choose(facts, given.pictures)
+    wanted = [sample for sample in data.samples if sample.id in choice.ids]
+    with counting("pictures", len(wanted)) as step:
+        pictures = thumbnails(wanted, step)
+    sheet = data_sheet(facts, choice, pictures, words_of(given.lang))
+    write_whole(given.html, render_sheet(sheet, language=given.lang))
+    print(given.html, file=sys.stderr)

@@ -1,0 +1,83 @@
+"""Plain text for a terminal and for a log of 80 columns."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+WIDTH = 80
+#: what moves the cursor, reorders or hides text: a file name must look like what it is
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_GAP = 2
+
+
+def say(*lines: str) -> None:
+    """Print lines; what the terminal's encoding has no character for is written as an escape."""
+    encoding = sys.stdout.encoding or "utf-8"
+    for line in lines:
+        print(line.rstrip().encode(encoding, "backslashreplace").decode(encoding))
+
+
+def plain(text: str) -> str:
+    """Text without control and reordering characters."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def columns_of(text: str) -> int:
+    """How many columns a text takes: East Asian wide characters take two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text
+    )
+
+
+def cut(text: str, width: int) -> str:
+    """The text, its middle left out where it takes more than `width` columns."""
+    if columns_of(text) <= width:
+        return text
+    head, tail = list(text[: len(text) // 2]), list(text[len(text) // 2 :])
+    while columns_of("".join((*head, "...", *tail))) > width and (head or tail):
+        (head.pop if len(head) > len(tail) else lambda: tail.pop(0))()
+    return "".join((*head, "...", *tail))
+
+
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True, indent: int = 2) -> list[str]:
+    """Aligned lines, a heading over them; the first column is cut where the lines would be too long.
+
+    Args:
+        numbers: columns from the second on are set to the right.
+    """
+    cells = [[plain(cell) for cell in row] for row in (heading, *rows)]
+    widths = [max(columns_of(row[at]) for row in cells) for at in range(len(heading))]
+    rest = sum(widths[1:]) + _GAP * (len(widths) - 1) + indent
+    widths[0] = max(8, min(widths[0], WIDTH - rest))
+    if not numbers:  # the last column takes what is left, and no more
+        widths[-1] = max(8, min(widths[-1], WIDTH - indent - sum(widths[:-1]) - _GAP * (len(widths) - 1)))
+    lines = []
+    for row in cells:
+        fitted = [cut(cell, width) for cell, width in zip(row, widths, strict=True)]
+        padded = [
+            _padded(cell, width, right=numbers and at > 0)
+            for at, (cell, width) in enumerate(zip(fitted, widths, strict=True))
+        ]
+        lines.append((" " * indent + (" " * _GAP).join(padded)).rstrip())
+    return lines
+
+
+def wrapped(text: str, *, indent: int = 4, first: int | None = None) -> list[str]:
+    """A text in lines of 80 columns; paths are not broken, so that they can be copied."""
+    return textwrap.wrap(
+        plain(text),
+        WIDTH,
+        initial_indent=" " * (indent if first is None else first),
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _padded(text: str, width: int, *, right: bool) -> str:
+    space = " " * max(0, width - columns_of(text))
+    return space + text if right else text + space

@@ -1,0 +1,251 @@
+"""The page of ``modelaudit data check``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+
+from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
+from .found_words import FOUND
+from .sheet import Picture, Section, Sheet, Strip, Table
+from .vocabulary import MASK_KINDS
+from .words import Words
+
+#: of a set of pictures that are alike, so many are shown; of a remark, so many pictures; of a table, so many rows
+_OF_A_SET, _OF_A_REMARK, _OF_A_TABLE = 6, 24, 25
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which pictures the page shows.
+
+    Args:
+        items: of every finding the items that are shown.
+        samples: ordinary samples, spread over the labels.
+        left_out: how many pictures of findings there was no room for.
+    """
+
+    items: Mapping[Kind, tuple[Item, ...]]
+    samples: tuple[str, ...]
+    left_out: int
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every sample of which a picture is needed."""
+        shown = (item.ids[:_OF_A_SET] for items in self.items.values() for item in items)
+        return frozenset(chain(*shown, self.samples))
+
+
+def choose(facts: DataFacts, most: int) -> Choice:
+    """At most `most` pictures: problems first, then remarks, then samples of every label in turn."""
+    items: dict[Kind, tuple[Item, ...]] = {}
+    room, left_out = most, 0
+    for finding in facts.findings:
+        shown: list[Item] = []
+        share = room if finding.kind.problem else min(room, _OF_A_REMARK)
+        for item in finding.items:
+            wanted = min(len(item.ids), _OF_A_SET)
+            if wanted > share:
+                left_out += sum(len(one.ids) for one in finding.items[len(shown) :])
+                break
+            shown.append(item)
+            share, room = share - wanted, room - wanted
+        items[finding.kind] = tuple(shown)
+    return Choice(items, tuple(_spread(facts, items, room)), left_out)
+
+
+def data_sheet(facts: DataFacts, choice: Choice, pictures: Mapping[str, bytes], words: Words) -> Sheet:
+    """The page, with the pictures of the samples that were chosen, by id."""
+    _ = words._
+    known = {one.id: one for one in facts.samples}
+    problems, remarks = facts.problems, [one for one in facts.findings if not one.kind.problem]
+    sections = [_section(finding, choice, known, pictures, words) for finding in facts.findings]
+    return Sheet(
+        kind=_("Check of data before an audit"),
+        title=facts.reference,
+        facts=tuple(_facts(facts, words)),
+        headline=_headline(len(problems), len(remarks), words),
+        tone="problem" if problems else "remark" if remarks else "fine",
+        sections=(*sections, _counts(facts, words), *_classes(facts, words), *_samples(choice, known, pictures, words)),
+        notes=facts.notes,
+        legend=_("The line round an object is the outline of its mask."),
+    )
+
+
+def _headline(problems: int, remarks: int, words: Words) -> str:
+    first = words.ngettext("{n} kind of problem", "{n} kinds of problems", problems) if problems else ""
+    second = words.ngettext("{n} remark", "{n} remarks", remarks) if remarks else ""
+    if first and second:
+        return words._("{first}, {second}.", first=first, second=second)
+    return words._("{text}.", text=first or second) if first or second else words._("Nothing to mend was found.")
+
+
+def _facts(facts: DataFacts, words: Words) -> Iterator[tuple[str, str]]:
+    _ = words._
+    yield _("Images"), words.count(len(facts.samples))
+    yield _("Labels"), words.count(len(facts.labels))
+    if facts.groups:
+        yield _("Groups"), words.count(len(facts.groups))
+    yield _("Masks"), words.count(sum(one.mask is not None for one in facts.samples))
+    if facts.geometry:
+        yield _("Geometry of the model"), facts.geometry
+
+
+def _section(
+    finding: Finding, choice: Choice, known: Mapping[str, SampleFacts], pictures: Mapping[str, bytes], words: Words
+) -> Section:
+    title, advice = FOUND[finding.kind]
+    shown = choice.items[finding.kind]
+    missing = len(finding.items) - len(shown)
+    lines = tuple((_named(item, words), item.detail) for item in finding.items[:_OF_A_TABLE] if _told(finding, item))
+    return Section(
+        heading=words._(title),
+        tone="problem" if finding.kind.problem else "remark",
+        count=words.count(finding.count),
+        text=words._(advice),
+        strips=tuple(_strip(finding, item, known, pictures, words) for item in shown if item.ids),
+        lines=lines,
+        left_out=words.ngettext("{n} more is not shown here.", "{n} more are not shown here.", missing)
+        if missing
+        else "",
+    )
+
+
+def _told(finding: Finding, item: Item) -> bool:
+    """Whether an item needs a line of text: a message does not fit below a picture."""
+    return bool(item.detail) and (finding.kind in _SPOKEN or not item.ids)
+
+
+_SPOKEN = (Kind.UNREADABLE_IMAGE, Kind.UNREADABLE_MASK, Kind.MASK_SIZE, Kind.LABEL_WITHOUT_CLASS)
+
+
+def _named(item: Item, words: Words) -> str:
+    if not item.ids:
+        return ""
+    more = len(item.ids) - 1
+    return words._("{first} and {n} more", first=item.ids[0], n=words.count(more)) if more else item.ids[0]
+
+
+def _strip(
+    finding: Finding, item: Item, known: Mapping[str, SampleFacts], pictures: Mapping[str, bytes], words: Words
+) -> Strip:
+    detail = "" if finding.kind in _SPOKEN else item.detail
+    several = len(item.ids) > 1
+    more = len(item.ids) - _OF_A_SET
+    return Strip(
+        tuple(_picture(known[name], pictures, words, "" if several else detail) for name in item.ids[:_OF_A_SET]),
+        text=detail if several else "",
+        note=words.ngettext("and {n} more", "and {n} more", more) if more > 0 else "",
+    )
+
+
+def _picture(sample: SampleFacts, pictures: Mapping[str, bytes], words: Words, detail: str = "") -> Picture:
+    lines = [words._("label {label}", label=sample.label)]
+    if sample.group is not None:
+        lines.append(words._("group {group}", group=sample.group))
+    if detail:
+        lines.append(detail)
+    content = pictures.get(sample.id, b"")
+    return Picture(content, sample.id, tuple(lines), "" if content else words._("cannot be read"))
+
+
+def _counts(facts: DataFacts, words: Words) -> Section:
+    _ = words._
+    tables = [
+        _tallies(_("Labels"), facts.labels, words),
+        *([_tallies(_("Groups"), facts.groups, words)] if facts.groups else []),
+        *([_quantiles(facts, words)] if facts.shares or facts.kept else []),
+        _plain(_("Masks"), {_(MASK_KINDS.get(name, name)): n for name, n in facts.mask_kinds.items()}, words),
+        _plain(_("Values in masks"), facts.mask_values, words),
+        _plain(_("Size (width x height)"), facts.sizes, words),
+        _plain(_("Format"), facts.formats, words),
+        _plain(_("Colour mode"), facts.modes, words),
+    ]
+    return Section(heading=_("What is there"), tables=tuple(table for table in tables if table.rows))
+
+
+def _plain(heading: str, counts: Mapping[str, int], words: Words) -> Table:
+    rows = tuple((name, words.count(count)) for name, count in list(counts.items())[:_OF_A_TABLE])
+    return Table("", (heading, words._("Images")), rows, _more(len(counts), words))
+
+
+def _tallies(heading: str, tallies: Mapping[str, Tally], words: Words) -> Table:
+    _ = words._
+    rows = tuple(
+        (
+            name,
+            words.count(tally.images),
+            words.count(tally.masks),
+            "–" if tally.share is None else words.quantity(tally.share, "percent", 1),
+        )
+        for name, tally in list(tallies.items())[:_OF_A_TABLE]
+    )
+    return Table("", (heading, _("Images"), _("Masks"), _("Object")), rows, _more(len(tallies), words))
+
+
+def _quantiles(facts: DataFacts, words: Words) -> Table:
+    _ = words._
+    columns: list[tuple[str, Quantiles]] = []
+    if facts.shares:
+        columns.append((_("Share of the object"), facts.shares))
+    if facts.kept:
+        columns.append((_("Left by the crop"), facts.kept))
+    names = (
+        (_("smallest"), "least"),
+        ("5%", "q05"),
+        ("25%", "q25"),
+        (_("median"), "median"),
+        ("75%", "q75"),
+        ("95%", "q95"),
+        (_("largest"), "most"),
+    )
+    rows = tuple(
+        (title, *(words.quantity(getattr(found, field), "percent", 1) for _heading, found in columns))
+        for title, field in names
+    )
+    return Table("", (_("Over the images"), *(heading for heading, _found in columns)), rows)
+
+
+def _more(count: int, words: Words) -> str:
+    more = count - _OF_A_TABLE
+    return words.ngettext("and {n} more", "and {n} more", more) if more > 0 else ""
+
+
+def _classes(facts: DataFacts, words: Words) -> Iterator[Section]:
+    met = facts.classes
+    if met is None or not met.met:
+        return
+    lines = [
+        (label, ", ".join(f"{index} {met.names.get(index, '')}".strip() for index in indices[:5]))
+        for label, indices in list(met.met.items())[:_OF_A_TABLE]
+    ]
+    yield Section(
+        heading=words._("Labels and the classes they meet"),
+        text=met.source,
+        lines=tuple(lines),
+        left_out=_more(len(met.met), words),
+    )
+
+
+def _samples(
+    choice: Choice, known: Mapping[str, SampleFacts], pictures: Mapping[str, bytes], words: Words
+) -> Iterator[Section]:
+    if choice.samples:
+        yield Section(
+            heading=words._("Samples of every label"),
+            strips=tuple(Strip((_picture(known[name], pictures, words),)) for name in choice.samples),
+            left_out=words._("{shown} of {all} images.", shown=len(choice.samples), all=words.count(len(known))),
+        )
+
+
+def _spread(facts: DataFacts, items: Mapping[Kind, tuple[Item, ...]], room: int) -> Iterator[str]:
+    """Samples that no finding shows, of every label in turn; at the end those of one label stand together."""
+    shown = {name for kind in items for item in items[kind] for name in item.ids}
+    by_label: dict[str, list[str]] = {label: [] for label in facts.labels}
+    for sample in facts.samples:
+        if sample.id not in shown and sample.format:
+            by_label[sample.label].append(sample.id)
+    turns = [name for turn in zip_longest(*by_label.values()) for name in turn if name is not None]
+    taken = set(turns[:room])
+    yield from (name for names in by_label.values() for name in names if name in taken)
