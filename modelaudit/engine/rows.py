@@ -71,8 +71,8 @@ class ColumnRows:
 
 @dataclass
 class PassRows:
-    """One (model, context), [n] each: which images were shown, what became of them, the object's share of the image, and
-    the share of the object that the model's crop left."""
+    """One (model, context), [n] each: which images were shown, what became of them, the object's share of the image,
+    and the share of the object that the model's crop left."""
 
     done: NDArray[np.bool_]
     flags: NDArray[np.uint8]

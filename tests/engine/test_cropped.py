@@ -17,7 +17,7 @@ from modelaudit.language import Audit, AuditCase, Missing, Preprocessing, Sample
 from modelaudit.language.errors import ExpressionError
 from modelaudit.measures import accuracy, background_share
 
-WIDE = Preprocessing(resize=16, crop=16)
+WIDE = Preprocessing(crop=12)
 
 
 def frames() -> list[Sample]:

@@ -78,7 +78,7 @@ def test_a_measure_with_every_refinement() -> None:
     ]
     # every argument, the defaults too: a reader of the record needs no source code
     assert node.contexts[0].arguments == {"severity": 2, "region": "background"}
-    assert node.contexts[1].arguments == {"donors": "other_class", "feather": 0.0, "fill": "tile"}
+    assert node.contexts[1].arguments == {"donors": "other_class", "feather": 0.0, "fill": "tile", "rank": 0}
 
 
 @pytest.mark.parametrize("op", ["+", "-", "*", "/"])
