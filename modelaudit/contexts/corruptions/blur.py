@@ -137,7 +137,8 @@ def lines(scene: Scene, name: str, angles: tuple[float, float], radius: float, s
 @degradation("zoom_blur", ZoomBlur, examples=("zoom_blur(3)",))
 def zoom_blur(spec: ZoomBlur, scene: Scene) -> Tensor:
     """``(x + sum of the zooms of x) / (number of zooms + 1)``, each by :func:`filters.zoomed`."""
-    count, step = level(spec, ZOOM)
+    zooms: tuple[int, float] = level(spec, ZOOM)
+    count, step = zooms
     total = scene.pixels.clone()
     for index in range(count):
         total += zoomed(scene.pixels, 1 + index * step)

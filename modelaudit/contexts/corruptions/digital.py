@@ -139,7 +139,9 @@ def affine_map(corners: Tensor, height: int, width: int) -> Tensor:
     reach = max(min(height, width) // 3, 1)
     middle = torch.tensor([width // 2, height // 2], dtype=torch.float64)
     placed = middle + reach * torch.tensor([[1, 1], [1, -1], [-1, -1]], dtype=torch.float64)
-    return torch.linalg.solve(torch.cat([placed + corners, torch.ones(3, 1, dtype=torch.float64)], dim=1), placed)
+    moved = torch.cat([placed + corners, torch.ones(3, 1, dtype=torch.float64)], dim=1)
+    back: Tensor = torch.linalg.solve(moved, placed)
+    return back
 
 
 def affine_points(scene: Scene, corner: float) -> Tensor:
@@ -151,8 +153,9 @@ def affine_points(scene: Scene, corner: float) -> Tensor:
         return affine_map(corners, height, width).float()
 
     by_x, by_y, shift = drawn(scene, "elastic_transform", draw)[..., None, None].unbind(dim=1)
-    x, y = _places(scene.pixels).split(1)
-    return by_x * x + by_y * y + shift
+    x, y = _places(scene.pixels)
+    points: Tensor = by_x * x + by_y * y + shift
+    return points
 
 
 def displaced_points(scene: Scene, height: float, sigma: float) -> Tensor:

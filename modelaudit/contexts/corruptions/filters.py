@@ -81,7 +81,8 @@ def convolved(pixels: Tensor, kernels: Tensor, border: Border) -> Tensor:
     def filtered(images: Tensor, kernel: Tensor) -> Tensor:
         wide = images.index_select(2, rows).index_select(3, columns)
         response = torch.fft.rfft2(kernel, s=shape).conj().unsqueeze(1)
-        return torch.fft.irfft2(torch.fft.rfft2(wide, s=shape) * response, s=shape)[..., :height, :width]
+        whole: Tensor = torch.fft.irfft2(torch.fft.rfft2(wide, s=shape) * response, s=shape)
+        return whole[..., :height, :width]
 
     return alone(filtered, pixels, kernels.to(pixels.device).expand(len(pixels), -1, -1))
 

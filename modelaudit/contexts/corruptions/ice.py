@@ -1,4 +1,4 @@
-"""Ice: crystals that grow like ferns, computed in place of ImageNet-C's photos of frost."""
+"""Ice: fronds of frost as they grow on a window, computed in place of ImageNet-C's photos of frost."""
 
 from __future__ import annotations
 
@@ -8,60 +8,103 @@ import math
 import torch
 from torch import Tensor
 
+from ...language.draws import generator
 from ..base import Scene, drawn
-from .filters import convolved, scale_of
+from .filters import REFERENCE_SIDE, scale_of
 from .plasma import plasma, side_of
 
-#: seeds of the crystals of one kind, as a share of the pixels at 224
-_DENSITY = 0.0016
-#: turn in degrees and length in pixels at 224 of each kind of crystal
-_CRYSTALS = ((5.0, 34), (27.0, 26), (46.0, 40), (72.0, 22))
-#: colour of thin and of thick ice
-_THIN, _THICK = (0.10, 0.16, 0.24), (0.86, 0.93, 0.98)
+#: direction in degrees, bend over the whole length in degrees, and length in pixels at 224 of each kind of frond
+FRONDS = ((15, 40, 60), (75, -30, 44), (130, 55, 72), (170, -45, 52), (220, 35, 64), (265, -60, 40), (310, 30, 76))
+#: fronds of each kind on 224 x 224 pixels
+_SOWN = 6
+#: colour where there is no ice, and where it is thick
+_DARK, _WHITE = (0.10, 0.15, 0.22), (0.88, 0.94, 0.98)
 
 
 def ice(scene: Scene, name: str) -> Tensor:
-    """[B, 3, H, W] in [0, 1]: ice over the whole frame, one draw a sample."""
+    """[B, 3, H, W] in [0, 1]: ice over the whole frame, one draw a sample.
+
+    ``dark + d (white - dark)`` with the depth ``d = (1 - exp(-1.5 f)) (.3 + .7 p) + .15 p``, at most 1: p plasma, f the
+    sum of two pieces of :func:`pane`, each from a drawn place and in a drawn one of the 8 symmetries of a square.
+    """
     pixels = scene.pixels
     height, width = pixels.shape[-2:]
-    scale, side = scale_of(pixels), side_of(height, width)
-    seeds = drawn(scene, name, lambda generator: torch.rand(len(_CRYSTALS), height, width, generator=generator))
-    clouds = drawn(scene, name, lambda generator: torch.rand(side, side, generator=generator) * 2 - 1, slot=1)
-    cover = plasma(clouds, 1.6)[:, None, :height, :width]
-    density = _DENSITY / scale**2
-    grown = torch.zeros_like(pixels[:, :1])
-    for index, (turn, length) in enumerate(_CRYSTALS):
-        sown = (seeds[:, index : index + 1] < density * 2 * cover).float()
-        grown = torch.maximum(grown, convolved(sown, crystal(turn, round(length * scale)).unsqueeze(0), "nearest"))
-    depth = (0.55 * grown.clamp(0, 1) + 0.6 * cover - 0.1).clamp(0, 1)
-    thin, thick = (torch.tensor(colour, device=pixels.device).view(1, 3, 1, 1) for colour in (_THIN, _THICK))
-    return torch.lerp(thin.expand_as(pixels), thick.expand_as(pixels), depth)
+    side = side_of(height, width)
+    uniform = drawn(scene, name, lambda source: torch.rand(side, side, generator=source) * 2 - 1)
+    cloud = plasma(uniform, 1.8)[:, None, :height, :width]
+    glass = pane(2 * max(height, width), scale_of(pixels))
+
+    def grow(source: torch.Generator) -> Tensor:
+        return _piece(glass, height, width, source) + _piece(glass, height, width, source)
+
+    grown = drawn(scene, name, grow, slot=1).unsqueeze(1)
+    depth = ((1 - torch.exp(-1.5 * grown)) * (0.3 + 0.7 * cloud) + 0.15 * cloud).clamp_max(1.0)
+    dark, white = (torch.tensor(colour, device=pixels.device).view(1, 3, 1, 1) for colour in (_DARK, _WHITE))
+    return dark + depth * (white - dark)
 
 
-@functools.lru_cache(maxsize=32)
-def crystal(turn: float, length: int) -> Tensor:
-    """[2 length + 1, 2 length + 1] float32, at most 1: six arms, `turn` degrees from the axis, with side branches.
+def _piece(glass: Tensor, height: int, width: int, source: torch.Generator) -> Tensor:
+    place = torch.rand(2, generator=source, dtype=torch.float64)
+    top, left = (int(share * (len(glass) - size + 1)) for share, size in zip(place, (height, width), strict=True))
+    turned = int(torch.randint(8, (), generator=source))
+    lying = glass.rot90(turned % 4)
+    return (lying.T if turned > 3 else lying)[top : top + height, left : left + width]
 
-    Branches leave each arm at 60 degrees every eighth of its length, shorter towards its tip; all thin out.
+
+@functools.lru_cache(maxsize=8)
+def pane(side: int, scale: float) -> Tensor:
+    """[side, side] float32, 0 and more: a window pane on which :func:`fronds` have grown, always the same one."""
+    kinds = fronds(scale)
+    size = kinds.shape[-1]
+    canvas = torch.zeros(side + 2 * size, side + 2 * size)
+    count = math.ceil(_SOWN * len(kinds) * (len(canvas) / (REFERENCE_SIDE * scale)) ** 2)
+    draws = torch.rand(count, 4, generator=generator(0, "pane", "frost"), dtype=torch.float64)
+    for kind, row, column, strength in draws.tolist():
+        top, left = (int(share * (len(canvas) - size + 1)) for share in (row, column))
+        canvas[top : top + size, left : left + size] += (0.2 + 0.8 * strength) * kinds[int(kind * len(kinds))]
+    return canvas[size:-size, size:-size].clone()
+
+
+@functools.lru_cache(maxsize=8)
+def fronds(scale: float) -> Tensor:
+    """[kinds, 2 m + 1, 2 m + 1] float32: each kind of frond, growing from the middle, at most 1.
+
+    A stem of the kind's length bends evenly. Every 4 pixels a barb leaves it on both sides at 55 degrees, .4 of what
+    the stem has left, and every 2.5 pixels of a barb a barbule, .4 of what the barb has left. All fade to their tips.
     """
-    image = torch.zeros(2 * length + 1, 2 * length + 1)
-    for arm in range(6):
-        angle = turn + 60 * arm
-        _stroke(image, length, (0.0, 0.0), angle, length, 1.0)
-        for knot in range(1, 8):
-            at = knot / 8 * length
-            start = (at * math.cos(math.radians(angle)), at * math.sin(math.radians(angle)))
-            for side in (-60, 60):
-                _stroke(image, length, start, angle + side, 0.4 * (length - at), 0.8 * (1 - knot / 10))
-    return image
+    reach = math.ceil(max(length for _, _, length in FRONDS) * scale) + 2
+    images = torch.zeros(len(FRONDS), 2 * reach + 1, 2 * reach + 1)
+    for image, (direction, bend, length) in zip(images, FRONDS, strict=True):
+        _stroke(image, (float(reach), float(reach)), direction, bend, length * scale, 1.0, (4 * scale, 2.5 * scale))
+    return images
 
 
-def _stroke(image: Tensor, middle: int, start: tuple[float, float], angle: float, length: float, weight: float) -> None:
-    across, down = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    count = max(2, math.ceil(2 * length))
-    for step in range(count + 1):
-        along = step / count
-        column = round(middle + start[0] + along * length * across)
-        row = round(middle + start[1] + along * length * down)
-        if 0 <= row < len(image) and 0 <= column < len(image):
-            image[row, column] = max(float(image[row, column]), weight * (1 - 0.7 * along))
+def _stroke(
+    image: Tensor,
+    start: tuple[float, float],
+    direction: float,
+    bend: float,
+    length: float,
+    weight: float,
+    spacings: tuple[float, ...],
+) -> None:
+    """A bent line from `start` (row, column), fading to 1/4 of `weight`, and its branches by the next spacing."""
+    count = max(2, math.ceil(length / 0.5))
+    along = torch.linspace(0, 1, count + 1, dtype=torch.float64)
+    angle = torch.deg2rad(direction + bend * along)
+    row = start[0] + (torch.sin(angle) * (length / count)).cumsum(0)
+    column = start[1] + (torch.cos(angle) * (length / count)).cumsum(0)
+    place = row.round().long().clamp(0, len(image) - 1) * len(image) + column.round().long().clamp(0, len(image) - 1)
+    image.view(-1).scatter_reduce_(0, place, (weight * (1 - 0.75 * along)).float(), "amax")
+    if not spacings:
+        return
+    for knot in range(1, int(length / spacings[0])):
+        share = knot * spacings[0] / length
+        at = round(share * count)
+        rest = 0.4 * (length - knot * spacings[0])
+        if rest < 1:
+            break
+        for side in (-55, 55):
+            turned = direction + bend * share + side
+            root = (float(row[at]), float(column[at]))
+            _stroke(image, root, turned, bend * 0.4, rest, 0.8 * weight * (1 - 0.5 * share), spacings[1:])

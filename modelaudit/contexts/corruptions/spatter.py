@@ -45,10 +45,15 @@ def spatter(spec: Spatter, scene: Scene) -> Tensor:
     area, where the released code looks for them with Canny's detector, and nothing is rounded to 8 bits except the
     distances from the edge.
     """
-    mean, deviation, sigma, threshold, strength = level(spec, SPATTER)
-    scale, shape = scale_of(scene.pixels), (1, *scene.pixels.shape[-2:])
-    field = drawn(scene, "spatter", lambda generator: torch.randn(shape, generator=generator))
-    liquid = mean + deviation * gaussian(field, sigma * scale)
+    parameters: tuple[float, ...] = level(spec, SPATTER)
+    mean, deviation, sigma, threshold, strength = parameters
+    scale, shape = scale_of(scene.pixels), (1, 1, *scene.pixels.shape[-2:])
+
+    def draw(generator: torch.Generator) -> Tensor:
+        # blurred where it is drawn: every device sees the same drops
+        return gaussian(torch.randn(shape, generator=generator), sigma * scale)[0]
+
+    liquid = mean + deviation * drawn(scene, "spatter", draw)
     wet = liquid > threshold
     assert spec.severity is not None
     if spec.severity >= MUD_FROM:

@@ -60,10 +60,15 @@ def snow(spec: Snow, scene: Scene) -> Tensor:
     moved along a line of (radius, sigma) at an angle drawn in [-135, -45] degrees. (m, d, z, threshold, radius, sigma,
     s) are the released code's (``SNOW``); z (at least 1), radius and sigma grow with the picture.
     """
-    mean, deviation, size, threshold, radius, sigma, share = level(spec, SNOW)
-    scale, shape = scale_of(scene.pixels), (1, *scene.pixels.shape[-2:])
-    field = drawn(scene, "snow", lambda generator: torch.randn(shape, generator=generator))
-    flakes = zoomed(mean + deviation * field, max(1.0, size * scale))
+    parameters: tuple[float, ...] = level(spec, SNOW)
+    mean, deviation, size, threshold, radius, sigma, share = parameters
+    scale, shape = scale_of(scene.pixels), (1, 1, *scene.pixels.shape[-2:])
+
+    def draw(generator: torch.Generator) -> Tensor:
+        # enlarged where it is drawn: every device sees the same flakes above the threshold
+        return zoomed(torch.randn(shape, generator=generator), max(1.0, size * scale))[0]
+
+    flakes = mean + deviation * drawn(scene, "snow", draw)
     flakes = torch.where(flakes < threshold, 0.0, flakes.clamp(0, 1))
     angles = lines(scene, "snow", (-135.0, -45.0), radius * scale, sigma * scale)
     fallen = convolved(flakes, angles, "nearest")
@@ -87,7 +92,8 @@ def fog(spec: Fog, scene: Scene) -> Tensor:
 
     Its side is the least power of two that covers the image (256 for 224, as released); the top left corner is used.
     """
-    density, decay = level(spec, FOG)
+    parameters: tuple[float, float] = level(spec, FOG)
+    density, decay = parameters
     height, width = scene.pixels.shape[-2:]
     side = side_of(height, width)
     uniform = drawn(scene, "fog", lambda generator: torch.rand(side, side, generator=generator) * 2 - 1)
@@ -109,5 +115,6 @@ def brightness(spec: Brightness, scene: Scene) -> Tensor:
 
 def luma(pixels: Tensor) -> Tensor:
     """[B, 1, H, W] of RGB [B, 3, H, W]."""
-    red, green, blue = pixels.split(1, dim=1)
-    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    red, green, blue = pixels.unbind(dim=1)
+    grey: Tensor = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    return grey.unsqueeze(1)
