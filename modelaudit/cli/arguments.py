@@ -10,6 +10,9 @@ from ..language.errors import DataError
 from ..language.reference import parse_reference
 from ..language.sample import Preprocessing
 
+#: of the pages, as `report.words` has them
+LANGUAGES = ("en", "ja")
+
 
 def reference_of(text: str) -> str:
     """A data reference; a bare folder is taken as ``folder:DIR``, the bare name of a source as that source."""

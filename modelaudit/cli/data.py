@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import DataError
-from .arguments import at_least, preprocessing_of, reference_of
+from .arguments import LANGUAGES, at_least, preprocessing_of, reference_of
 
 if TYPE_CHECKING:
     from ..language.findings import DataFacts, LabelsMet
@@ -34,9 +34,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     check.add_argument("reference", metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR (a folder:)")
-    check.add_argument(
-        "--model", metavar="REF", help="tell which of its classes the labels meet, and what its crop cuts"
-    )
+    check.add_argument("--model", metavar="REF", help="tell which of its classes labels meet, and what its crop cuts")
     check.add_argument("--classes", type=Path, metavar="FILE", help="class names by index: one a line, or a JSON list")
     check.add_argument("--labels", metavar="FILE", help="label map of the audit: JSON or CSV (label, class)")
     check.add_argument(
@@ -57,7 +55,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="most pictures in --html (default 200)",
     )
-    check.add_argument("--lang", choices=("en", "ja"), default="en", help="language of --html")
+    check.add_argument("--lang", choices=LANGUAGES, default="en", help="language of --html")
     check.set_defaults(run=_check)
 
 

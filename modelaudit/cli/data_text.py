@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..language.findings import DataFacts, Finding, Quantiles, Tally
+from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, Tally
 from ..report.found_words import FOUND
 from ..report.vocabulary import MASK_KINDS
 from .text import plain, table, wrapped
@@ -16,14 +16,15 @@ _BAR = 40
 def told(facts: DataFacts) -> Iterator[str]:
     """All of it, line by line: what is there, then remarks, then problems, where the eye ends."""
     usable = sum(one.reason is None for one in facts.samples)
+    groups = f"{_count(len(facts.groups), 'group')}, " if facts.groups else ""
     yield plain(facts.reference)
     yield from wrapped(
-        f"{_count(len(facts.samples), 'image')} ({usable} usable), {_count(len(facts.labels), 'label')}, "
-        f"{_count(len(facts.groups), 'group')}, {_count(sum(one.mask is not None for one in facts.samples), 'mask')}",
+        f"{_count(len(facts.samples), 'image')} ({usable} usable), {_count(len(facts.labels), 'label')}, {groups}"
+        f"{_count(sum(one.mask is not None for one in facts.samples), 'mask')}",
         indent=2,
     )
     for note in facts.notes:
-        yield from wrapped(f"note: {note}", indent=4, first=2)
+        yield from wrapped(f"note: {note}", indent=4, first="  ")
     yield from _tallies("label", facts.labels)
     yield from _tallies("group", facts.groups)
     yield ""
@@ -61,25 +62,28 @@ def _tallies(what: str, tallies: Mapping[str, Tally]) -> Iterator[str]:
     yield from table((what, "images", "usable", "masks", "object"), rows)
     if len(tallies) > _ROWS:
         rest = [one.images for one in list(tallies.values())[_ROWS:]]
-        yield f"  and {len(rest)} more, of {min(rest)} to {max(rest)} images"
+        images = f"{min(rest)}" if min(rest) == max(rest) else f"{min(rest)} to {max(rest)}"
+        yield f"  and {len(rest)} more, each of {images} images"
 
 
 def _counts(name: str, counts: Mapping[str, int]) -> Iterator[str]:
     if counts:
         shown = [f"{value} ({count})" for value, count in list(counts.items())[:_COUNTS]]
         more = [f"and {len(counts) - _COUNTS} more"] if len(counts) > _COUNTS else []
-        yield from wrapped(f"{name:<12}  {', '.join((*shown, *more))}", indent=16, first=2)
+        yield from wrapped(f"{name:<12}  {', '.join((*shown, *more))}", indent=16, first="  ")
 
 
 def _shares(facts: DataFacts) -> Iterator[str]:
     rows = [
         (name, *(f"{value:.1%}" for value in _values(found)))
-        for name, found in (("object's share", facts.shares), (f"left by {facts.geometry}", facts.kept))
+        for name, found in (("object's share", facts.shares), ("left by the crop", facts.kept))
         if found is not None
     ]
     if not rows:
         return
     yield ""
+    if facts.geometry:
+        yield from wrapped(f"{'geometry':<12}  {facts.geometry}", indent=16, first="  ")
     yield from table(("over the images", "least", "5%", "25%", "median", "75%", "95%", "most"), rows)
     most = max(facts.histogram, default=0)
     if most:
@@ -116,18 +120,20 @@ def _finding(finding: Finding, facts: DataFacts) -> Iterator[str]:
     title, advice = FOUND[finding.kind]
     yield from wrapped(f"{title}: {finding.count}", indent=2)
     if "alike" in finding.kind.value:
-        advice = f"{advice} (at most {facts.near} of {facts.bits} bits of their hashes differ.)"
+        advice = f"{advice} Alike: at most {facts.near} of {facts.bits} bits of their hashes differ."
     yield from wrapped(advice)
     for item in finding.items[:_NAMED]:
-        if not item.ids:
-            yield from wrapped(f"- {item.detail}", indent=6, first=4) if item.detail else ()
-            continue
-        more = f" and {len(item.ids) - _OF_A_SET} more" if len(item.ids) > _OF_A_SET else ""
-        named = ", ".join(item.ids[:_OF_A_SET]) + more
-        detail = f": {item.detail}" if item.detail else ""
-        yield from wrapped(f"- {named}{detail}", indent=6, first=4)
+        if text := _item(finding, item):
+            yield from wrapped(text, indent=6, first="    - ")
     if len(finding.items) > _NAMED:
         yield f"    and {len(finding.items) - _NAMED} more (--html or --json has all of them)"
+
+
+def _item(finding: Finding, item: Item) -> str:
+    if not item.ids or finding.kind == Kind.LABEL_WITHOUT_CLASS:
+        return item.detail
+    more = f" and {len(item.ids) - _OF_A_SET} more" if len(item.ids) > _OF_A_SET else ""
+    return ", ".join(item.ids[:_OF_A_SET]) + more + (f": {item.detail}" if item.detail else "")
 
 
 def _count(count: int, what: str) -> str:

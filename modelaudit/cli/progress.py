@@ -13,4 +13,8 @@ def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
     from tqdm import tqdm
 
     with tqdm(total=total, desc=what, unit="image", file=sys.stderr, disable=None, leave=False) as bar:
-        yield lambda: bar.update() and None
+
+        def step() -> None:
+            bar.update()
+
+        yield step

@@ -66,12 +66,12 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: boo
     return lines
 
 
-def wrapped(text: str, *, indent: int = 4, first: int | None = None) -> list[str]:
+def wrapped(text: str, *, indent: int = 4, first: str | None = None) -> list[str]:
     """A text in lines of 80 columns; paths are not broken, so that they can be copied."""
     return textwrap.wrap(
         plain(text),
         WIDTH,
-        initial_indent=" " * (indent if first is None else first),
+        initial_indent=" " * indent if first is None else first,
         subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,

@@ -12,8 +12,9 @@ from .sheet import Picture, Section, Sheet, Strip, Table
 from .vocabulary import MASK_KINDS
 from .words import Words
 
-#: of a set of pictures that are alike, so many are shown; of a remark, so many pictures; of a table, so many rows
-_OF_A_SET, _OF_A_REMARK, _OF_A_TABLE = 6, 24, 25
+#: of a set of pictures that are alike, so many are shown; of a remark, so many pictures; of a table, so many
+#: rows
+_OF_A_SET, _OF_A_REMARK, _OF_A_TABLE, _SIZES = 6, 24, 25, 8
 
 
 @dataclass(frozen=True)
@@ -98,31 +99,31 @@ def _section(
     title, advice = FOUND[finding.kind]
     shown = choice.items[finding.kind]
     missing = len(finding.items) - len(shown)
-    lines = tuple((_named(item, words), item.detail) for item in finding.items[:_OF_A_TABLE] if _told(finding, item))
+    lines = [(_named(item, words), item.detail) for item in finding.items[:_OF_A_TABLE] if finding.kind in _SPOKEN]
+    without = [item.detail for item in finding.items if not item.ids and item.detail]
     return Section(
         heading=words._(title),
         tone="problem" if finding.kind.problem else "remark",
         count=words.count(finding.count),
-        text=words._(advice),
-        strips=tuple(_strip(finding, item, known, pictures, words) for item in shown if item.ids),
-        lines=lines,
+        text=" ".join((words._(advice), *without)),
+        strips=tuple(_strip(finding, item, known, pictures, words) for item in shown if _seen(item, known)),
+        lines=tuple(lines),
         left_out=words.ngettext("{n} more is not shown here.", "{n} more are not shown here.", missing)
         if missing
         else "",
     )
 
 
-def _told(finding: Finding, item: Item) -> bool:
-    """Whether an item needs a line of text: a message does not fit below a picture."""
-    return bool(item.detail) and (finding.kind in _SPOKEN or not item.ids)
+def _seen(item: Item, known: Mapping[str, SampleFacts]) -> bool:
+    """Whether there is anything to see: a sample of which the image can be read."""
+    return any(known[name].format for name in item.ids)
 
 
+#: findings with a message that does not fit below a picture
 _SPOKEN = (Kind.UNREADABLE_IMAGE, Kind.UNREADABLE_MASK, Kind.MASK_SIZE, Kind.LABEL_WITHOUT_CLASS)
 
 
 def _named(item: Item, words: Words) -> str:
-    if not item.ids:
-        return ""
     more = len(item.ids) - 1
     return words._("{first} and {n} more", first=item.ids[0], n=words.count(more)) if more else item.ids[0]
 
@@ -132,11 +133,10 @@ def _strip(
 ) -> Strip:
     detail = "" if finding.kind in _SPOKEN else item.detail
     several = len(item.ids) > 1
-    more = len(item.ids) - _OF_A_SET
     return Strip(
         tuple(_picture(known[name], pictures, words, "" if several else detail) for name in item.ids[:_OF_A_SET]),
         text=detail if several else "",
-        note=words.ngettext("and {n} more", "and {n} more", more) if more > 0 else "",
+        note=_more(len(item.ids) - _OF_A_SET, words),
     )
 
 
@@ -158,16 +158,16 @@ def _counts(facts: DataFacts, words: Words) -> Section:
         *([_quantiles(facts, words)] if facts.shares or facts.kept else []),
         _plain(_("Masks"), {_(MASK_KINDS.get(name, name)): n for name, n in facts.mask_kinds.items()}, words),
         _plain(_("Values in masks"), facts.mask_values, words),
-        _plain(_("Size (width x height)"), facts.sizes, words),
+        _plain(_("Size (width x height)"), facts.sizes, words, _SIZES),
         _plain(_("Format"), facts.formats, words),
         _plain(_("Colour mode"), facts.modes, words),
     ]
     return Section(heading=_("What is there"), tables=tuple(table for table in tables if table.rows))
 
 
-def _plain(heading: str, counts: Mapping[str, int], words: Words) -> Table:
-    rows = tuple((name, words.count(count)) for name, count in list(counts.items())[:_OF_A_TABLE])
-    return Table("", (heading, words._("Images")), rows, _more(len(counts), words))
+def _plain(heading: str, counts: Mapping[str, int], words: Words, most: int = _OF_A_TABLE) -> Table:
+    rows = tuple((name, words.count(count)) for name, count in list(counts.items())[:most])
+    return Table((heading, words._("Images")), rows, _more(len(counts) - most, words))
 
 
 def _tallies(heading: str, tallies: Mapping[str, Tally], words: Words) -> Table:
@@ -181,7 +181,7 @@ def _tallies(heading: str, tallies: Mapping[str, Tally], words: Words) -> Table:
         )
         for name, tally in list(tallies.items())[:_OF_A_TABLE]
     )
-    return Table("", (heading, _("Images"), _("Masks"), _("Object")), rows, _more(len(tallies), words))
+    return Table((heading, _("Images"), _("Masks"), _("Object")), rows, _more(len(tallies) - _OF_A_TABLE, words))
 
 
 def _quantiles(facts: DataFacts, words: Words) -> Table:
@@ -204,11 +204,10 @@ def _quantiles(facts: DataFacts, words: Words) -> Table:
         (title, *(words.quantity(getattr(found, field), "percent", 1) for _heading, found in columns))
         for title, field in names
     )
-    return Table("", (_("Over the images"), *(heading for heading, _found in columns)), rows)
+    return Table((_("Over the images"), *(heading for heading, _found in columns)), rows)
 
 
-def _more(count: int, words: Words) -> str:
-    more = count - _OF_A_TABLE
+def _more(more: int, words: Words) -> str:
     return words.ngettext("and {n} more", "and {n} more", more) if more > 0 else ""
 
 
@@ -224,7 +223,7 @@ def _classes(facts: DataFacts, words: Words) -> Iterator[Section]:
         heading=words._("Labels and the classes they meet"),
         text=met.source,
         lines=tuple(lines),
-        left_out=_more(len(met.met), words),
+        left_out=_more(len(met.met) - _OF_A_TABLE, words),
     )
 
 

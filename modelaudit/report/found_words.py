@@ -20,7 +20,7 @@ FOUND: dict[Kind, tuple[str, str]] = {
     ),
     Kind.NO_MASK: (
         N_("Images without a mask, where others have one"),
-        N_("Measures and contexts that need masks have no value on them. “modelaudit masks” can make masks."),
+        N_("Measures and contexts that need masks have no value on them. The command modelaudit masks can make them."),
     ),
     Kind.EMPTY_MASK: (N_("Masks without an object"), N_("Shares of object and background are undefined on them.")),
     Kind.FULL_MASK: (
@@ -49,7 +49,7 @@ FOUND: dict[Kind, tuple[str, str]] = {
     ),
     Kind.NO_MASKS: (
         N_("No masks at all"),
-        N_("Only measures and contexts that need none can be used. “modelaudit masks” can make masks."),
+        N_("Only measures and contexts that need none can be used. The command modelaudit masks can make them."),
     ),
     Kind.OBJECT_CUT: (
         N_("Objects of which the model's crop leaves less than half"),
@@ -70,7 +70,7 @@ FOUND: dict[Kind, tuple[str, str]] = {
     ),
     Kind.COARSE_MASK: (
         N_("Masks drawn from boxes"),
-        N_("A box holds background too: shares on it are coarse. “modelaudit masks” can make masks from them."),
+        N_("A box holds background too: shares on it are coarse. The command modelaudit masks can make better ones."),
     ),
     Kind.MACHINE_MASK: (
         N_("Masks made by a machine"),

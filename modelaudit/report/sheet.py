@@ -50,7 +50,6 @@ class Strip:
 class Table:
     """Rows of texts; columns from the second on are numbers."""
 
-    heading: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
