@@ -8,10 +8,13 @@ from .decode import decode
 from .fingerprint import fingerprint
 from .folder import folder
 from .geometry import apply_geometry, object_kept
+from .imagenet9 import imagenet9
+from .imagenet_s import imagenet_s
 from .label_map import LabelMap, label_map, labels_of
 from .labels import class_indices
 from .open import open_data
 from .parts import FilePart, Place
+from .photos import photos
 
 __all__ = [
     "DataSet",
@@ -31,8 +34,11 @@ __all__ = [
     "files_of",
     "fingerprint",
     "folder",
+    "imagenet9",
+    "imagenet_s",
     "label_map",
     "labels_of",
     "object_kept",
     "open_data",
+    "photos",
 ]

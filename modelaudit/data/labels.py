@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..language.errors import DataError, nearest
 
 Label = str | int
+#: the label of a picture that has none
+NO_LABEL = ""
 _LEADING = re.compile(r"(\d+)[_\-. ]+(\S.*)\Z")
 _CODE = re.compile(r"n\d{8}\Z")
 _NAMED = 5
@@ -25,10 +27,15 @@ def class_indices(
     index that leads a folder's name ("151_chihuahua"), unless the rest of it names another class.
 
     Raises:
-        DataError: labels that meet nothing or more than one class, an index that the model does not have, or leading
-            indices whose names have not a word in common with the classes that stand there.
+        DataError: data without labels, labels that meet nothing or more than one class, an index that the model does
+            not have, or leading indices whose names have not a word in common with the classes that stand there.
     """
     wanted = list(dict.fromkeys(labels))
+    if NO_LABEL in wanted:
+        raise DataError(
+            "the data have no labels (photos: reads pictures that lend their backgrounds, and those of an audit need "
+            "labels); use folder:, coco: or another source with labels"
+        )
     names = _Names(classes, outputs)
     found: dict[Label, int] = {}
     unknown: list[Label] = []

@@ -171,11 +171,11 @@ class Mirror:
 def _callback(advance: Advance) -> object:
     from fsspec.callbacks import Callback
 
-    class _Counting(Callback):  # type: ignore[misc]
+    class _Counting(Callback):
         def relative_update(self, inc: int = 1) -> None:
             advance(inc)
 
         def absolute_update(self, value: int) -> None:
             """Not counted: some file systems report a file's end in both ways."""
 
-    return _Counting()
+    return _Counting()  # type: ignore[no-untyped-call]

@@ -67,7 +67,7 @@ def opened(url: str) -> tuple[RemoteFolder, str]:
     options = {protocol: _http_options() for protocol in protocols if protocol in _HTTP}
     try:
         # a file system that fsspec remembers may remember an older listing too, or an archive that was replaced
-        fs, path = url_to_fs(url, **options, skip_instance_cache=True)
+        fs, path = url_to_fs(url, **options, skip_instance_cache=True)  # type: ignore[no-untyped-call]
     except Exception as error:  # every protocol raises its own
         raise DataError(_message(url, protocols, error)) from error
     path = path.rstrip("/")
@@ -118,7 +118,7 @@ def is_gone(error: BaseException) -> bool:
 def _check(url: str) -> None:
     if _USER.search(url):
         raise DataError(
-            f"{_USER.sub('://...@', url)!r} holds a password, and references are kept in records and reports; give it by "
+            f"{_USER.sub('://...@', url)!r} holds a password, and references stand in records and reports; give it by "
             "the environment or the configuration of fsspec (AWS_SECRET_ACCESS_KEY, ~/.config/fsspec)"
         )
     for part in url.split("::"):
