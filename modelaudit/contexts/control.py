@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from ..language.spec import Context
+from ..language.spec import Context, one_of
 from .base import Declares, Rendered, Scene, context, rendered
-from .filling import fill_of
+from .filling import FILLS, Fill, fill_of
+from .pasting import pasted
 from .regions import mask_of, without_object_or_background
 from .seam import checked_feather, composite
 
@@ -16,6 +17,32 @@ from .seam import checked_feather, composite
 @dataclass(frozen=True)
 class Original(Context):
     """The image as it is."""
+
+
+@dataclass(frozen=True)
+class Identity(Context):
+    """The image as it is, in a pass of its own: that a second pass gives the numbers of the first.
+
+    ``original`` is the pass that everything is compared with; a difference to it is what the machine itself adds.
+    """
+
+
+@dataclass(frozen=True)
+class SwapIdentical(Context):
+    """The swap with the image itself as its donor, through the code of the swap.
+
+    Args:
+        feather: radius of the seam in pixels, as in ``swap_background``.
+        fill: what takes the place of the donor's object, as in ``swap_background``. With "keep" the image is equal to
+            the original whatever the feather; with another one it shows what filling the donor's place costs.
+    """
+
+    feather: float = 0.0
+    fill: Fill = "tile"
+
+    def __post_init__(self) -> None:
+        one_of(self.fill, FILLS, "swap_identical: fill")
+        object.__setattr__(self, "feather", checked_feather(self.feather, "swap_identical"))
 
 
 @dataclass(frozen=True)
@@ -35,14 +62,42 @@ class PasteBack(Context):
 @context(
     "original",
     Original,
-    Declares(family="control", needs_mask=lambda spec: False, exempt=lambda spec: True),
+    Declares(family="control", needs_mask=lambda spec: False, exempt=lambda spec: True, examples=("original",)),
 )
 def original(spec: Original, scene: Scene) -> Rendered:
     """The scene's own pixels."""
     return rendered(scene, scene.pixels)
 
 
-@context("paste_back", PasteBack, Declares(family="control", exempt=lambda spec: True))
+@context(
+    "identity",
+    Identity,
+    Declares(family="control", needs_mask=lambda spec: False, exempt=lambda spec: True, examples=("identity",)),
+)
+def identity(spec: Identity, scene: Scene) -> Rendered:
+    """A copy of the scene's own pixels."""
+    return rendered(scene, scene.pixels.clone())
+
+
+@context(
+    "swap_identical",
+    SwapIdentical,
+    Declares(
+        family="control",
+        exempt=lambda spec: True,
+        examples=("swap_identical", "swap_identical(feather=3, fill=keep)"),
+    ),
+)
+def swap_identical(spec: SwapIdentical, scene: Scene) -> Rendered:
+    """Impossible where the swap would be: no object, no background, or nothing to fill with."""
+    return pasted(scene, scene, str(spec), fill=spec.fill, feather=spec.feather)
+
+
+@context(
+    "paste_back",
+    PasteBack,
+    Declares(family="control", exempt=lambda spec: True, examples=("paste_back", "paste_back(feather=3)")),
+)
 def paste_back(spec: PasteBack, scene: Scene) -> Rendered:
     """The object composited onto its own background, from which object and ring were taken and tiled over.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..language.sample import BACKGROUND
 from .base import Scene, alone
 from .inpainting import inpainted
+from .regions import mean_of
 
 Fill = Literal["tile", "mean", "inpaint", "keep"]
 FILLS: tuple[Fill, ...] = ("tile", "mean", "inpaint", "keep")
@@ -27,7 +28,7 @@ def fill_of(pixels: Tensor, mask: Tensor, fill: Fill) -> tuple[Tensor, Tensor]:
     if fill == "tile":
         return _tiled(pixels, mask), unfilled
     if fill == "mean":
-        return _mean(pixels, mask), unfilled
+        return mean_of(pixels, (mask == BACKGROUND).unsqueeze(1)).expand_as(pixels), unfilled
     if fill == "inpaint":
         return alone(inpainted, pixels, (mask != BACKGROUND).unsqueeze(1)), unfilled
     return pixels, unfilled
@@ -97,16 +98,6 @@ def _strips(mask: Tensor) -> tuple[Tensor, Tensor]:
         ]
     )
     return strips, strips[:, 2] * strips[:, 3]
-
-
-def _mean(pixels: Tensor, mask: Tensor) -> Tensor:
-    background = (mask == BACKGROUND).unsqueeze(1)
-    count = background.flatten(1).sum(dim=1)
-    # one sample at a time: the order of a batched sum depends on the batch
-    sums = [(image.double() * part).flatten(1).sum(dim=1) for image, part in zip(pixels, background, strict=True)]
-    total = torch.stack(sums)
-    mean = (total / count.clamp_min(1)[:, None]).to(pixels.dtype)
-    return mean[:, :, None, None].expand_as(pixels)
 
 
 def box(mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

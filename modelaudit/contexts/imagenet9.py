@@ -36,7 +36,7 @@ class OnlyBgB(Context):
 
 @dataclass(frozen=True)
 class OnlyBgT(Context):
-    """The bounding box of object and ring filled with a tiling of the largest background strip beside it (Only-BG-T)."""
+    """The bounding box of object and ring filled with a tiling of the largest strip beside it (Only-BG-T)."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def only_bg_b(spec: OnlyBgB, scene: Scene) -> Rendered:
 @context("only_bg_t", OnlyBgT, Declares(family="no_information", examples=("only_bg_t",)))
 def only_bg_t(spec: OnlyBgT, scene: Scene) -> Rendered:
     """The tile of the strip in the bounding box. Impossible without an object, or where no strip is beside it."""
-    mask = mask_of(scene, str(spec))
+    mask_of(scene, str(spec))
     pixels, unfilled = without_object(scene, "tile")
     return rendered(scene, pixels, unfilled | without_object_or_background(scene, str(spec)))
 

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
+from torch import Tensor
 
+from ..language.sample import OBJECT
 from ..language.spec import Context, one_of
 from .base import Declares, Rendered, Scene, context, rendered
-from .regions import inside, without_object_or_background
+from .blank import BLANKS, Blank, blank
+from .filling import fill_of
+from .regions import inside, mask_of, mean_of, without_object_or_background
 
 FilledRegion = Literal["background", "object"]
-#: the mean colour of ImageNet in 8-bit values
-MEAN_COLOUR = (123, 116, 103)
+ObjectFill = Literal["inpaint", "tile", "silhouette"] | Blank
+_OBJECT_FILLS: tuple[ObjectFill, ...] = ("inpaint", "tile", "silhouette", *BLANKS)
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,83 @@ class MeanFill(Context):
         one_of(self.region, get_args(FilledRegion), "mean_fill: region")
 
 
-@context("mean_fill", MeanFill, Declares(family="no_information"))
+@dataclass(frozen=True)
+class RemoveObject(Context):
+    """Object and ring replaced, the background as it is.
+
+    The mask stays, and says where the object was: what a model still finds there is the answer that is looked for.
+
+    Args:
+        fill: from the image's own background "inpaint" (grown in from the rim) or "tile" (its largest strip beside the
+            bounding box); "silhouette", the object's own mean colour, which leaves outline and colour and takes the
+            texture; or a blank: "black", "white", "mean" (of ImageNet), "red", "green", "blue", "gaussian_noise",
+            "white_noise", which all leave the outline.
+    """
+
+    fill: ObjectFill = "inpaint"
+
+    def __post_init__(self) -> None:
+        one_of(self.fill, _OBJECT_FILLS, "remove_object: fill")
+
+
+@dataclass(frozen=True)
+class RemoveBackground(Context):
+    """The background replaced by a blank; object and ring as they are.
+
+    Args:
+        fill: "black", "white", "mean" (of ImageNet), "red", "green", "blue", "gaussian_noise" (ImageNet's mean and
+            standard deviation) or "white_noise" (uniform).
+    """
+
+    fill: Blank = "mean"
+
+    def __post_init__(self) -> None:
+        one_of(self.fill, BLANKS, "remove_background: fill")
+
+
+@context(
+    "mean_fill",
+    MeanFill,
+    Declares(family="no_information", examples=("mean_fill(background)", "mean_fill(object)")),
+)
 def mean_fill(spec: MeanFill, scene: Scene) -> Rendered:
     """The region in one colour. Impossible where the image has no object or no background."""
-    colour = torch.tensor(MEAN_COLOUR, dtype=scene.pixels.dtype, device=scene.pixels.device) / 255
-    region = inside(scene, spec.region, str(spec))
-    pixels = torch.where(region, colour[None, :, None, None], scene.pixels)
-    return rendered(scene, pixels, without_object_or_background(scene, str(spec)))
+    return _filled(scene, spec.region, blank(scene, "mean", "mean_fill"), str(spec))
+
+
+@context(
+    "remove_background",
+    RemoveBackground,
+    Declares(
+        family="no_information",
+        examples=("remove_background(fill=black)", "remove_background(fill=gaussian_noise)"),
+    ),
+)
+def remove_background(spec: RemoveBackground, scene: Scene) -> Rendered:
+    """The blank in the background. Impossible where the image has no object or no background."""
+    return _filled(scene, "background", blank(scene, spec.fill, "remove_background"), str(spec))
+
+
+@context(
+    "remove_object",
+    RemoveObject,
+    Declares(
+        family="no_information",
+        examples=("remove_object", "remove_object(fill=tile)", "remove_object(fill=silhouette)"),
+    ),
+)
+def remove_object(spec: RemoveObject, scene: Scene) -> Rendered:
+    """The fill in object and ring. Impossible without object or background, and with "tile" without a strip."""
+    mask = mask_of(scene, str(spec))
+    if spec.fill == "inpaint" or spec.fill == "tile":
+        filled, unfilled = fill_of(scene.pixels, mask, spec.fill)
+        done = _filled(scene, "object", filled, str(spec))
+        return rendered(scene, done.pixels, done.impossible | unfilled)
+    if spec.fill == "silhouette":
+        return _filled(scene, "object", mean_of(scene.pixels, (mask == OBJECT).unsqueeze(1)), str(spec))
+    return _filled(scene, "object", blank(scene, spec.fill, "remove_object"), str(spec))
+
+
+def _filled(scene: Scene, region: FilledRegion, fill: Tensor, what: str) -> Rendered:
+    pixels = torch.where(inside(scene, region, what), fill, scene.pixels)
+    return rendered(scene, pixels, without_object_or_background(scene, what))

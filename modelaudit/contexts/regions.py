@@ -34,3 +34,12 @@ def without_object_or_background(scene: Scene, what: str) -> Tensor:
     """[B] bool: no object pixel, or nothing but object and ring: there is no background to exchange."""
     mask = mask_of(scene, what).flatten(1)
     return ~(mask == OBJECT).any(dim=1) | ~(mask == BACKGROUND).any(dim=1)
+
+
+def mean_of(pixels: Tensor, region: Tensor) -> Tensor:
+    """[B, 3, 1, 1]: the mean of the pixels of each region [B, 1, H, W]; 0 of an empty one."""
+    count = region.flatten(1).sum(dim=1)
+    # one sample at a time: the order of a batched sum depends on the batch
+    sums = [(image.double() * part).flatten(1).sum(dim=1) for image, part in zip(pixels, region, strict=True)]
+    total = torch.stack(sums)
+    return (total / count.clamp_min(1)[:, None]).to(pixels.dtype)[:, :, None, None]
