@@ -11,10 +11,14 @@ from .geometry import apply_geometry, object_kept
 from .imagenet9 import imagenet9
 from .imagenet_s import imagenet_s
 from .label_map import LabelMap, label_map, labels_of
+from .labelme import labelme
 from .labels import class_indices
+from .manifest import csv_file, jsonl_file
 from .open import open_data
 from .parts import FilePart, Place
 from .photos import photos
+from .voc import voc
+from .yolo import yolo
 
 __all__ = [
     "DataSet",
@@ -29,6 +33,7 @@ __all__ = [
     "class_indices",
     "coco",
     "content_of",
+    "csv_file",
     "data_source",
     "decode",
     "files_of",
@@ -36,9 +41,13 @@ __all__ = [
     "folder",
     "imagenet9",
     "imagenet_s",
+    "jsonl_file",
     "label_map",
+    "labelme",
     "labels_of",
     "object_kept",
     "open_data",
     "photos",
+    "voc",
+    "yolo",
 ]

@@ -43,7 +43,8 @@ def existing_folder(text: str, *bases: Path, what: str) -> Path:
 def file_named(text: object, folder: Path, base: Path, named: str) -> tuple[str, Path]:
     """The id and the path of a file that an annotation names: below `folder` (``\\`` counts as ``/``), or absolute.
 
-    The id is the path below `base`. Whether the file is there shows when it is read.
+    The id is the path below `base`, and the path starts with `base`, both without ``..``. Whether the file
+    is there shows when it is read.
 
     Raises:
         DataError: no file name, or one that leads out of `base`.
@@ -58,9 +59,9 @@ def file_named(text: object, folder: Path, base: Path, named: str) -> tuple[str,
         confined(path, top, f"{named}: {text!r}")
     except OSError as error:
         raise DataError(f"{named}: {text!r} is no file name: {error.strerror}") from error
-    if path.is_relative_to(top):
-        return relative_id(path, top), path
-    return relative_id(path.resolve(), top.resolve()), path
+    if not path.is_relative_to(top):  # `base` is reached through a link, and the file is named by where that leads
+        path = top / path.resolve().relative_to(top.resolve())
+    return relative_id(path, top), path
 
 
 def text_of(path: Path) -> str:

@@ -8,11 +8,9 @@ from pathlib import Path
 from ..language.errors import DataError, nearest
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
-from .base import UnusableSample, data_source
+from .base import data_source
 from .files import confined, existing_folder, files_below, is_image, relative_id
-from .masks import MEANINGS, MaskFile, Meaning, read_mask
-
-_PROBED = 8
+from .masks import asked_meaning, check_meaning, mask_source
 
 
 @data_source("folder", remote="tree")
@@ -34,11 +32,15 @@ def folder(reference: Reference, root: Path) -> DataSet:
     images, notes = _images(reference, images_folder, masks_folder)
     masks = {} if masks_folder is None else _masks(masks_folder)
     matched = _matched(reference, images, masks, masks_folder)
-    meaning = _meaning(reference)
-    _check_meaning(reference, sorted(set(matched.values())), meaning)
+    meaning = asked_meaning(reference)
+    check_meaning(reference, sorted(set(matched.values())), meaning)
     samples = [
         Sample(
-            name, path, _label(name), _mask(matched.get(name), meaning), mask_kind="mask" if name in matched else "none"
+            name,
+            path,
+            _label(name),
+            mask_source(matched.get(name), meaning),
+            mask_kind="mask" if name in matched else "none",
         )
         for name, path in images.items()
     ]
@@ -109,33 +111,6 @@ def _matched(
             f"{nearest(stem, masks)}"
         )
     return matched
-
-
-def _meaning(reference: Reference) -> Meaning | None:
-    meaning = reference.options.get("mask_255")
-    if meaning is not None and meaning not in MEANINGS:
-        raise DataError(f"{reference.text!r}: mask_255={meaning}{nearest(meaning, MEANINGS)}")
-    return meaning
-
-
-def _check_meaning(reference: Reference, masks: list[Path], meaning: Meaning | None) -> None:
-    """One error before the run, instead of one an image, where every mask that is tried leaves 255 unclear."""
-    if meaning is not None or not masks:
-        return
-    step = max(1, len(masks) // _PROBED)
-    messages = []
-    for path in masks[::step][:_PROBED]:
-        try:
-            read_mask(path)
-            return
-        except UnusableSample as error:
-            messages.append(str(error))
-    if all("mask_255" in message for message in messages):
-        raise DataError(f"{reference.text!r}: {messages[0]}; so it is in all {len(messages)} masks that were tried")
-
-
-def _mask(path: Path | None, meaning: Meaning | None) -> Path | MaskFile | None:
-    return path if path is None or meaning is None else MaskFile(path, meaning)
 
 
 def _mask_notes(images: int, matched: dict[str, Path], masks: dict[str, list[Path]], folder: Path | None) -> list[str]:

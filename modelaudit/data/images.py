@@ -81,10 +81,14 @@ def exif_of(image: Image.Image) -> Image.Exif:
     return Image.Image.getexif(image)
 
 
-def upright_size(source: Place | bytes, name: str) -> tuple[int, int]:
-    """(height, width) of an image file once it is turned as its EXIF orientation says; only the header is read."""
-    with header(source, name, Missing.UNREADABLE_IMAGE) as image:
-        _check_size(image, name, Missing.UNREADABLE_IMAGE)
+def upright_size(source: Place) -> tuple[int, int]:
+    """(height, width) of an image file once it is turned as its EXIF orientation says; only the header is read.
+
+    Raises:
+        UnusableSample: as `header`, or larger than Pillow's limit.
+    """
+    with header(source, str(source), Missing.UNREADABLE_IMAGE) as image:
+        _check_size(image, str(source), Missing.UNREADABLE_IMAGE)
         turned = exif_of(image).get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
         return (image.width, image.height) if turned else (image.height, image.width)
 

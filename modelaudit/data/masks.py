@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..language.errors import DataError, nearest
 from ..language.reasons import Missing
+from ..language.reference import Reference
 from ..language.sample import BACKGROUND, IGNORE, OBJECT
 from .base import Pixels, UnusableSample
 from .images import bytes_of, opened, upright
@@ -19,6 +23,7 @@ from .parts import Place
 Meaning = Literal["ignore", "object"]
 #: what 255 may mean in a mask file (``folder:DIR?mask_255=object``)
 MEANINGS: tuple[Meaning, ...] = ("ignore", "object")
+_PROBED = 8
 _LOSSY = ("JPEG", "MPO", "WEBP")
 
 
@@ -109,10 +114,50 @@ def checked_mask(values: NDArray[Any], name: str, mask_255: Meaning | None) -> P
         raise _unusable(f"{name} has both 1 and 255, so 255 cannot be the object (mask_255=object)")
     if IGNORE in found and OBJECT not in found and mask_255 is None:
         raise _unusable(
-            f"{name} has no 1, and 255 means ignore: is 255 the object? Then write folder:...?mask_255=object "
-            "(mask == 255 for an array); if the object is really absent, folder:...?mask_255=ignore"
+            f"{name} has no 1, and 255 means ignore: is 255 the object? Then write ?mask_255=object "
+            "(mask == 255 for an array); if the object is really absent, ?mask_255=ignore"
         )
     return values.astype(np.uint8)
+
+
+def asked_meaning(reference: Reference) -> Meaning | None:
+    """``?mask_255=``; None where it is not said.
+
+    Raises:
+        DataError: another word.
+    """
+    asked = reference.options.get("mask_255")
+    if asked is None:
+        return None
+    for meaning in MEANINGS:
+        if asked == meaning:
+            return meaning
+    raise DataError(f"{reference.text!r}: mask_255={asked}{nearest(asked, MEANINGS)}")
+
+
+def check_meaning(reference: Reference, masks: Sequence[Place], meaning: Meaning | None) -> None:
+    """One error before the run, instead of one an image, where every mask that is tried leaves 255 unclear.
+
+    Raises:
+        DataError: so it is.
+    """
+    if meaning is not None or not masks:
+        return
+    step = max(1, len(masks) // _PROBED)
+    messages = []
+    for path in masks[::step][:_PROBED]:
+        try:
+            read_mask(path)
+            return
+        except UnusableSample as error:
+            messages.append(str(error))
+    if all("mask_255" in message for message in messages):
+        raise DataError(f"{reference.text!r}: {messages[0]}; so it is in all {len(messages)} masks that were tried")
+
+
+def mask_source(path: Path | None, meaning: Meaning | None) -> Path | MaskFile | None:
+    """What a sample holds for its mask file."""
+    return path if path is None or meaning is None else MaskFile(path, meaning)
 
 
 def _values(image: Image.Image, name: str) -> NDArray[Any]:

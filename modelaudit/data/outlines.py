@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -58,7 +58,7 @@ class RegionsMask:
     height: int | None = None
     width: int | None = None
     ignored: tuple[Region, ...] = ()
-    image: Place | bytes | None = None
+    image: Place | Callable[[], Pixels] | None = None
     relative: bool = False
 
     def __call__(self) -> Pixels:
@@ -78,7 +78,10 @@ class RegionsMask:
             return self.height, self.width
         if self.image is None:
             raise ValueError("a mask of outlines takes its size from height and width, or from its image")
-        return upright_size(self.image, "the image" if isinstance(self.image, bytes) else str(self.image))
+        if isinstance(self.image, Place):
+            return upright_size(self.image)
+        height, width = self.image().shape[:2]
+        return height, width
 
     def _placed(self, regions: tuple[Region, ...], height: int, width: int) -> tuple[Region, ...]:
         return tuple(_in_pixels(region, height, width) for region in regions) if self.relative else regions

@@ -1,0 +1,112 @@
+"""Names of classes by number: from a list in a reference, a text file, or the ``names`` of a YAML file."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..language.errors import DataError
+from .files import text_of
+
+YAML_ENDINGS = (".yaml", ".yml")
+
+
+def names_given(text: str, root: Path, *bases: Path, named: str) -> dict[int, str]:
+    """``?names=bolt,nut`` or the name of a file (``.txt`` one a line, ``.names``, ``.yaml``), below one of the folders.
+
+    Raises:
+        DataError: no such file, an empty name, something else than names in the file.
+    """
+    if not text.endswith((".txt", ".names", *YAML_ENDINGS)):
+        return _numbered(text.split(","), named)
+    tried = [base / Path(text).expanduser() for base in (*bases, root)]
+    path = next((path for path in tried if path.is_file()), None)
+    if path is None:
+        raise DataError(f"{named}: no file at " + " or ".join(map(str, dict.fromkeys(tried))))
+    if text.endswith(YAML_ENDINGS):
+        return names_in(yaml_of(path), path)
+    return names_of_lines(path)
+
+
+def names_of_lines(path: Path) -> dict[int, str]:
+    """One name a line; empty lines at the end do not count."""
+    return _numbered(text_of(path).rstrip().splitlines(), str(path))
+
+
+def names_in(document: Mapping[Any, Any], path: Path) -> dict[int, str]:
+    """The ``names`` of a YOLO data set: a list, or a mapping from numbers.
+
+    Raises:
+        DataError: another thing, or a number of classes ``nc`` that is another one.
+    """
+    names = document.get("names")
+    if isinstance(names, list):
+        found = _numbered(names, f"{path}: names")
+    elif isinstance(names, dict) and names and all(_is_number(key) for key in names):
+        found = {number: _name(name, f"{path}: names: {number}") for number, name in names.items()}
+    else:
+        raise DataError(f"{path}: names is {names!r}; give a list of names, or a mapping from class numbers to names")
+    count = document.get("nc")
+    if count is not None and count != len(found):
+        raise DataError(f"{path}: nc is {count!r}, and there are {len(found)} names")
+    return found
+
+
+def yaml_of(path: Path) -> dict[Any, Any]:
+    """A YAML file that holds a mapping; nothing in it is made into anything but plain values.
+
+    Raises:
+        DataError: it is none, or has a key twice; with the line.
+    """
+    try:
+        document = yaml.load(text_of(path), Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise DataError(f"{path}:{line}: is no YAML: {error.problem or error.context}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is no YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise DataError(f"{path}:1: is no mapping; a YOLO data set has names, train, val")
+    return document
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, without keys that stand twice (the second would win in silence) and without aliases (a few
+    nested ones expand to gigabytes)."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not read", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key.value, str):
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
+            seen.add(key.value if isinstance(key.value, str) else id(key))
+        return super().construct_mapping(node, deep)
+
+
+def _numbered(names: list[Any], named: str) -> dict[int, str]:
+    if not names:
+        raise DataError(f"{named}: there is no name")
+    return {number: _name(name, f"{named}: {number}") for number, name in enumerate(names)}
+
+
+def _name(name: Any, named: str) -> str:
+    if _is_number(name):
+        name = str(name)
+    if not isinstance(name, str) or not name.strip():
+        hint = "; put it in quotes" if isinstance(name, bool) else ""
+        raise DataError(f"{named} is {name!r}, which is no name of a class{hint}")
+    return unicodedata.normalize("NFC", name.strip())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

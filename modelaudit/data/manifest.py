@@ -1,0 +1,163 @@
+"""``csv:FILE`` and ``jsonl:FILE``: a table of images, labels, masks and groups."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..language.errors import DataError, nearest
+from ..language.reference import Reference
+from ..language.sample import DataSet, Sample
+from .base import data_source
+from .files import existing_folder, file_named
+from .groups import ColumnGroup, grouping
+from .manifest_rows import Row, Table, csv_table, jsonl_table
+from .masks import Meaning, asked_meaning, check_meaning, mask_source
+from .objects import remark
+
+_NEEDED = ("image", "label")
+_COLUMNS = (*_NEEDED, "mask", "id")
+_OPTIONS = (*_COLUMNS, "group", "images", "masks", "mask_255")
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """A file, the names of its columns by what they hold, and the folders that its paths are relative to."""
+
+    path: Path
+    columns: Mapping[str, str]
+    images: Path
+    masks: Path
+    meaning: Meaning | None
+
+
+@data_source("csv", columns=True, remote="file")
+def csv_file(reference: Reference, root: Path) -> DataSet:
+    """``csv:FILE``, with the columns ``image``, ``label`` and, where there are such, ``mask``, ``group``, ``id``.
+
+    ``?image=path&label=class`` names columns that are called otherwise, ``?group=column:camera`` that of the groups.
+    ``?delimiter=;`` (or ``tab``) where it is not told by the header. Other options and ids as in :func:`jsonl_file`.
+
+    Raises:
+        DataError: a column that is not there, a row without image or label, two rows with one id, a path that leaves
+            the data; with the line.
+    """
+    reference.only((*_OPTIONS, "delimiter"), DataError)
+    path = root / Path(reference.body).expanduser()
+    names = [reference.options.get(column, column) for column in _NEEDED]
+    return _data(reference, root, path, csv_table(path, _delimiter(reference), names))
+
+
+@data_source("jsonl", columns=True, remote="file")
+def jsonl_file(reference: Reference, root: Path) -> DataSet:
+    """``jsonl:FILE``, a JSON object a line, with the keys that :func:`csv_file` has as columns.
+
+    Paths are relative to the folder of the file, or to ``?images=DIR`` and ``?masks=DIR``. Ids are the column ``id``,
+    or the paths of the images below that folder. ``?mask_255=`` is that of folders.
+
+    Raises:
+        DataError: as :func:`csv_file`.
+    """
+    reference.only(_OPTIONS, DataError)
+    path = root / Path(reference.body).expanduser()
+    return _data(reference, root, path, jsonl_table(path))
+
+
+def _data(reference: Reference, root: Path, path: Path, table: Table) -> DataSet:
+    manifest = _Manifest(
+        path,
+        _columns(reference, table.columns, path),
+        _folder(reference, "images", path, root),
+        _folder(reference, "masks", path, root),
+        asked_meaning(reference),
+    )
+    lines: dict[str, int] = {}
+    samples, masks = [], []
+    for row in table.rows:
+        sample, mask = _sample(row, manifest)
+        if sample.id in lines:
+            raise DataError(
+                f"{path}:{row.line}: the id {sample.id!r} stands in line {lines[sample.id]} too; ids are unique (?id= "
+                "names a column of them)"
+            )
+        lines[sample.id] = row.line
+        samples.append(sample)
+        masks += [] if mask is None else [mask]
+    if not samples:
+        raise DataError(f"{path}: has no row below its header")
+    check_meaning(reference, sorted(set(masks)), manifest.meaning)
+    return DataSet(tuple(samples), tuple(_notes(samples, manifest)))
+
+
+def _sample(row: Row, manifest: _Manifest) -> tuple[Sample, Path | None]:
+    """The sample, and its mask file."""
+    here = f"{manifest.path}:{row.line}"
+    cells = {what: row.cells[name] for what, name in manifest.columns.items() if name in row.cells}
+    for what in _NEEDED:
+        if what not in cells:
+            raise DataError(f"{here}: there is no {what} (column {manifest.columns[what]!r})")
+    for what, cell in cells.items():
+        if isinstance(cell, bool) or not isinstance(cell, str | int):
+            raise DataError(f"{here}: {manifest.columns[what]} is {cell!r}; give a text or a whole number")
+    below, image = file_named(cells["image"], manifest.images, manifest.images, here)
+    mask = file_named(cells["mask"], manifest.masks, manifest.masks, here)[1] if "mask" in cells else None
+    label = cells["label"]
+    group = cells.get("group")
+    sample = Sample(
+        unicodedata.normalize("NFC", str(cells.get("id", below))),
+        image,
+        unicodedata.normalize("NFC", label) if isinstance(label, str) else label,
+        mask_source(mask, manifest.meaning),
+        group=None if group is None else str(group),
+        mask_kind="none" if mask is None else "mask",
+    )
+    return sample, mask
+
+
+def _columns(reference: Reference, known: tuple[str, ...], path: Path) -> dict[str, str]:
+    """The names of the columns that are there, by what they hold.
+
+    Raises:
+        DataError: one that is needed or asked for is not.
+    """
+    asked = {what: reference.options[what] for what in _COLUMNS if what in reference.options}
+    by = grouping(reference)
+    if isinstance(by, ColumnGroup):
+        asked["group"] = by.name
+    columns = {what: asked.get(what, what) for what in (*_COLUMNS, "group")}
+    for what, name in columns.items():
+        if name not in known and (what in asked or what in _NEEDED):
+            option = f"group=column:{name}" if what == "group" else f"{what}={name}"
+            hint = "" if what in asked else f"; ?{what}= names the one that holds it"
+            raise DataError(
+                f"{path}:1: no column {name!r} ({option}); there are {', '.join(known)}{nearest(name, known)}{hint}"
+            )
+    return {what: name for what, name in columns.items() if name in known}
+
+
+def _folder(reference: Reference, what: str, path: Path, root: Path) -> Path:
+    given = reference.options.get(what)
+    if given is None:
+        return path.parent
+    return existing_folder(given, path.parent, root, what=f"{reference.text}: {what}={given}")
+
+
+def _delimiter(reference: Reference) -> str | None:
+    given = reference.options.get("delimiter")
+    if given is None:
+        return None
+    mark = "\t" if given in ("tab", r"\t") else given
+    if len(mark) != 1 or mark in '"\r\n ':
+        raise DataError(f"{reference.text!r}: delimiter={given} is not one character; write e.g. ?delimiter=; or =tab")
+    return mark
+
+
+def _notes(samples: list[Sample], manifest: _Manifest) -> list[str]:
+    if "mask" not in manifest.columns:
+        masks = ["no masks: the file has no column 'mask', and none is named by ?mask="]
+    else:
+        masks = remark([sample.id for sample in samples if sample.mask is None], "images have no mask")
+    groups = [sample.id for sample in samples if sample.group is None] if "group" in manifest.columns else []
+    return [*masks, *remark(groups, "samples have no group")]

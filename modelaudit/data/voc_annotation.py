@@ -1,0 +1,79 @@
+"""The XML file of an image of a Pascal VOC data set."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from ..language.errors import DataError
+from .outlines import Region, stated_size
+from .xml_tree import xml_of
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The size of an image, None where the file does not say, and its objects in the order of the file, as boxes."""
+
+    path: Path
+    height: int | None
+    width: int | None
+    objects: tuple[Region, ...]
+
+
+def annotation_of(path: Path) -> Annotation:
+    """The objects of an image; those marked ``difficult`` or ``truncated`` are objects like others.
+
+    A box of VOC holds the pixels from ``xmin`` to ``xmax``, both included, and counts from 1.
+
+    Raises:
+        DataError: no such XML, an object without name or box, a box that holds nothing; with the line.
+    """
+    root = xml_of(path)
+    if root.tag != "annotation":
+        raise DataError(f"{path}:{root.get('line')}: <{root.tag}> is no <annotation> of Pascal VOC")
+    height, width = _size(root, path)
+    objects = tuple(_object(element, path) for element in root.findall("object"))
+    return Annotation(path, height, width, objects)
+
+
+def _size(root: Element, path: Path) -> tuple[int | None, int | None]:
+    """Some tools write zeros where they do not know it."""
+    element = root.find("size")
+    if element is None:
+        return None, None
+    height, width = (_value(element, side, path) for side in ("height", "width"))
+    if height <= 0 or width <= 0:
+        return None, None
+    return stated_size(int(height), int(width), f"{path}:{element.get('line')}: the image")
+
+
+def _object(element: Element, path: Path) -> Region:
+    named = f"{path}:{element.get('line')}"
+    name = (element.findtext("name") or "").strip()
+    if not name:
+        raise DataError(f"{named}: an object without a name")
+    box = element.find("bndbox")
+    if box is None:
+        raise DataError(f"{named}: the object {name!r} has no bndbox")
+    left, top, right, bottom = (_value(box, side, path) for side in ("xmin", "ymin", "xmax", "ymax"))
+    wide, high = right - left + 1, bottom - top + 1
+    if right < left or bottom < top:
+        raise DataError(f"{named}: the box of {name!r} holds nothing: {left:g} to {right:g}, {top:g} to {bottom:g}")
+    outline = [left - 1, top - 1, wide, high]
+    return Region(unicodedata.normalize("NFC", name), "box", outline, wide * high, named)
+
+
+def _value(parent: Element, tag: str, path: Path) -> float:
+    element = parent.find(tag)
+    where = f"{path}:{(parent if element is None else element).get('line')}"
+    try:
+        value = float("" if element is None else element.text or "")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        text = None if element is None else element.text
+        raise DataError(f"{where}: {parent.tag}: {tag} is {text!r}; give a number")
+    return value
