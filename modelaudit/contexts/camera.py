@@ -147,7 +147,9 @@ def _motion(name: str, spec: type[_Moved], *, examples: tuple[str, ...]) -> Call
         @context(name, spec, declares)
         @functools.wraps(function)
         def moved(spec: _Moved, scene: Scene) -> Rendered:
-            return _joined([_move(spec, one, function(spec, one)) for one in singles(scene)], scene)
+            if not scene.ids:
+                return rendered(scene, scene.pixels)
+            return _joined([_move(spec, one, function(spec, one)) for one in singles(scene)])
 
         return function
 
@@ -235,9 +237,7 @@ def _whole(spec: _Moved, scene: Scene, homography: Tensor, region: Tensor, impos
     return Rendered(pixels, new, impossible | (had & gone))
 
 
-def _joined(parts: list[Rendered], scene: Scene) -> Rendered:
-    if not parts:
-        return rendered(scene, scene.pixels)
+def _joined(parts: list[Rendered]) -> Rendered:
     masks = [part.mask for part in parts if part.mask is not None]
     pixels = torch.cat([part.pixels for part in parts])
     return Rendered(pixels, torch.cat(masks) if masks else None, torch.cat([part.impossible for part in parts]))

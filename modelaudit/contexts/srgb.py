@@ -14,7 +14,8 @@ def to_linear(pixels: Tensor) -> Tensor:
 def to_srgb(light: Tensor) -> Tensor:
     """sRGB values of linear light, which is clipped to [0, 1] first; the inverse of :func:`to_linear`."""
     light = light.clamp(0.0, 1.0)
-    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    # 1.055 l^(1/2.4) - .055, so written that white is exactly 1
+    return torch.where(light <= 0.0031308, 12.92 * light, 1.0 - 1.055 * (1.0 - light ** (1 / 2.4)))
 
 
 def relit(pixels: Tensor, gain: Tensor, added: Tensor | float = 0.0) -> Tensor:
