@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import data, store
+from . import contexts, data, store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
 
     data.add(commands)
+    contexts.add(commands)
     store.add(commands)
 
     demo = commands.add_parser("demo", help="the built-in inspection line")

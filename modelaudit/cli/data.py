@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _PROBLEMS = """exit status: 0 nothing wrong (remarks there may be), 1 problems, 2 a wrong call
 
 problems: images or masks that cannot be read; masks of another size than their image; images without a mask where
-others have one; masks without an object or without a background; objects that the crop takes away; labels that meet
-no class; the same picture twice; nearly the same picture in different classes. Everything else is a remark."""
+others have one; masks without an object or without a background; objects of which the crop leaves less than half;
+labels that meet no class; the same picture twice; nearly the same picture in different classes. Everything else is a
+remark."""
 
 
 def add(commands: Any) -> None:

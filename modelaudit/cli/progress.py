@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
+def counting(what: str, total: int, unit: str = "image") -> Iterator[Callable[[], None]]:
     """A function to call after every step; silent where the standard error is no terminal."""
     from tqdm import tqdm
 
-    with tqdm(total=total, desc=what, unit="image", file=sys.stderr, disable=None, leave=False) as bar:
+    with tqdm(total=total, desc=what, unit=unit, file=sys.stderr, disable=None, leave=False) as bar:
 
         def step() -> None:
             bar.update()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 WIDTH = 80
 #: what moves the cursor, reorders or hides text: a file name must look like what it is
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-_GAP = 2
+_GAP, _LEAST = 2, 8
 
 
 def say(*lines: str) -> None:
@@ -44,17 +44,19 @@ def cut(text: str, width: int) -> str:
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True, indent: int = 2) -> list[str]:
-    """Aligned lines, a heading over them; the first column is cut where the lines would be too long.
+    """Aligned lines, a heading over them, cut where they would be too long.
 
     Args:
-        numbers: columns from the second on are set to the right.
+        numbers: columns from the second on are set to the right, and what is cut is the first; else the last.
     """
     cells = [[plain(cell) for cell in row] for row in (heading, *rows)]
     widths = [max(columns_of(row[at]) for row in cells) for at in range(len(heading))]
     rest = sum(widths[1:]) + _GAP * (len(widths) - 1) + indent
-    widths[0] = max(8, min(widths[0], WIDTH - rest))
-    if not numbers:  # the last column takes what is left, and no more
-        widths[-1] = max(8, min(widths[-1], WIDTH - indent - sum(widths[:-1]) - _GAP * (len(widths) - 1)))
+    if numbers:
+        widths[0] = max(_LEAST, min(widths[0], WIDTH - rest))
+    else:
+        widths[0] = min(widths[0], WIDTH // 2)
+        widths[-1] = max(_LEAST, WIDTH - indent - sum(widths[:-1]) - _GAP * (len(widths) - 1))
     lines = []
     for row in cells:
         fitted = [cut(cell, width) for cell, width in zip(row, widths, strict=True)]

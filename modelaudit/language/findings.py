@@ -100,13 +100,12 @@ class Kind(StrEnum):
     NO_MASK = "no_mask"
     EMPTY_MASK = "empty_mask"
     FULL_MASK = "full_mask"
-    OBJECT_LOST = "object_lost"
+    OBJECT_CROPPED = "object_cropped"
     LABEL_WITHOUT_CLASS = "label_without_class"
     SAME_ACROSS_CLASSES = "same_across_classes"
     ALIKE_ACROSS_CLASSES = "alike_across_classes"
     SAME = "same"
     NO_MASKS = "no_masks"
-    OBJECT_CUT = "object_cut"
     TINY_OBJECT = "tiny_object"
     MANY_PIECES = "many_pieces"
     ALIKE = "alike"
@@ -129,7 +128,7 @@ PROBLEMS = frozenset(
         Kind.NO_MASK,
         Kind.EMPTY_MASK,
         Kind.FULL_MASK,
-        Kind.OBJECT_LOST,
+        Kind.OBJECT_CROPPED,
         Kind.LABEL_WITHOUT_CLASS,
         Kind.SAME_ACROSS_CLASSES,
         Kind.ALIKE_ACROSS_CLASSES,

@@ -27,9 +27,11 @@ FOUND: dict[Kind, tuple[str, str]] = {
         N_("Masks without a background"),
         N_("There is no background to look at or to change: values are undefined."),
     ),
-    Kind.OBJECT_LOST: (
-        N_("Objects that the model's crop takes away"),
-        N_("The model sees nothing of the object. Crop less, or leave these images out."),
+    Kind.OBJECT_CROPPED: (
+        N_("Objects of which the model's crop leaves less than half"),
+        N_(
+            "Values on them are undefined unless the audit says otherwise (object_kept). Crop less, or frame them anew."
+        ),
     ),
     Kind.LABEL_WITHOUT_CLASS: (
         N_("Labels that meet no class"),
@@ -50,10 +52,6 @@ FOUND: dict[Kind, tuple[str, str]] = {
     Kind.NO_MASKS: (
         N_("No masks at all"),
         N_("Only measures and contexts that need none can be used. The command modelaudit masks can make them."),
-    ),
-    Kind.OBJECT_CUT: (
-        N_("Objects of which the model's crop leaves less than half"),
-        N_("The model is judged on a part of the object."),
     ),
     Kind.TINY_OBJECT: (
         N_("Objects below 1% of their image"),

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from ...language.audit import DEFAULT_OBJECT_KEPT
 from ...language.findings import Finding, Item, Kind, LabelsMet, SampleFacts
 from ...language.reasons import Missing
 from .alike import alike, differing_bits
 
-#: an object of which the crop keeps less than this is called cut
-CUT = 0.5
 _BY_REASON = {
     Missing.UNREADABLE_IMAGE.value: Kind.UNREADABLE_IMAGE,
     Missing.UNREADABLE_MASK.value: Kind.UNREADABLE_MASK,
@@ -60,8 +59,8 @@ def _of_one(sample: SampleFacts, any_mask: bool) -> Iterator[tuple[Kind, str]]:
         yield Kind.TINY_OBJECT, f"{mask.share:.2%} of the image"
     if mask.many_pieces:
         yield Kind.MANY_PIECES, f"{mask.pieces} pieces"
-    if sample.kept is not None and sample.kept < CUT:
-        yield (Kind.OBJECT_CUT if sample.kept else Kind.OBJECT_LOST), f"{sample.kept:.0%} of the object is left"
+    if sample.kept is not None and sample.kept < DEFAULT_OBJECT_KEPT:
+        yield Kind.OBJECT_CROPPED, f"{sample.kept:.0%} of the object is left"
     if sample.mask_kind == "box":
         yield Kind.COARSE_MASK, ""
     if sample.mask_kind == "machine":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,17 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags
 
-from ...language.errors import DataError
 from ...language.findings import SampleFacts
 from ...language.reasons import Missing
 from ...language.sample import Preprocessing, Sample
 from ..base import UnusableSample
 from ..content import files_of
 from ..decode import decode
+from ..geometry import object_kept
 from ..images import bytes_of, exif_of, header
 from ..mask_facts import mask_facts
 from ..parts import FilePart
 from .alike import look_of
-from .kept import object_kept
 
 
 def look(sample: Sample, preprocessing: Preprocessing | None) -> SampleFacts:
@@ -41,12 +41,10 @@ def look(sample: Sample, preprocessing: Preprocessing | None) -> SampleFacts:
         decoded = decode(sample)
         facts = replace(facts, **_picture(sample, decoded.image))
         if decoded.mask is not None:
-            kept = None if preprocessing is None else object_kept(decoded.mask, preprocessing)
-            facts = replace(facts, mask=mask_facts(decoded.mask), kept=kept)
+            kept = math.nan if preprocessing is None else object_kept(decoded.mask, preprocessing)
+            facts = replace(facts, mask=mask_facts(decoded.mask), kept=None if math.isnan(kept) else kept)
     except UnusableSample as error:
         facts = replace(facts, **_without_mask(sample), reason=error.reason.value, message=str(error))
-    except DataError as error:  # a size that the geometry cannot make
-        facts = replace(facts, reason=Missing.UNREADABLE_IMAGE.value, message=f"{sample.id!r}: {error}")
     return facts
 
 

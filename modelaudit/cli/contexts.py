@@ -1,0 +1,97 @@
+"""``modelaudit contexts``: which there are, and how they look on one's own images."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from .arguments import LANGUAGES, at_least, reference_of
+
+
+def add(commands: Any) -> None:
+    """The command and its steps."""
+    contexts = commands.add_parser("contexts", help="what is done to the surroundings of an object")
+    steps = contexts.add_subparsers(required=True, metavar="STEP")
+    listed = steps.add_parser("list", help="names, families, needs, and how they are written")
+    listed.set_defaults(run=_list)
+    show = steps.add_parser("show", help="a contact sheet of contexts on your images, before any model is run")
+    show.add_argument("--data", required=True, metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR")
+    show.add_argument(
+        "--context",
+        action="append",
+        metavar="TEXT",
+        help="as in an audit, e.g. 'swap_background(other_class) | lighting(2)'; may be said several times (default: "
+        "every context)",
+    )
+    show.add_argument("--images", type=at_least(1, "images"), default=4, metavar="N", help="how many (default 4)")
+    show.add_argument(
+        "--out", type=Path, default=Path("contexts.html"), metavar="FILE", help="the page (default contexts.html)"
+    )
+    show.add_argument(
+        "--size", type=at_least(8, "pixels"), default=224, metavar="PIXELS", help="side of the frame (default 224)"
+    )
+    show.add_argument("--seed", type=at_least(0, "the seed"), default=0, help="of the audit (default 0)")
+    show.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the page")
+    show.set_defaults(run=_show)
+
+
+def _list(_: argparse.Namespace) -> int:
+    from ..contexts import donor_rule, needs_mask
+    from ..language import registry
+    from ..language.spec import as_context
+    from .text import say, table
+
+    rows = []
+    for name in registry.names("context"):
+        declares = registry.find("context", name).declares
+        contexts = [as_context(text) for text in declares.examples]
+        masks = {needs_mask(one) for one in contexts}
+        needs = ["a mask" if masks == {True} else "a mask for a region"] if True in masks else []
+        needs += ["donors"] if any(donor_rule(one) is not None for one in contexts) else []
+        rows.append(
+            (name, declares.family, ", ".join(needs) or "-", declares.examples[0] if contexts else f"{name}(...)")
+        )
+    say(*table(("name", "family", "needs", "for example"), rows, numbers=False, indent=0))
+    return 0
+
+
+def _show(given: argparse.Namespace) -> int:
+    from ..data import open_data
+    from ..engine.showcase import showcase, texts_of
+    from ..report.context_sheet import context_sheet
+    from ..report.render import write_whole
+    from ..report.sheet import render_sheet
+    from ..report.words import words_of
+    from .progress import counting
+    from .text import say, table, wrapped
+
+    reference = reference_of(given.data)
+    data = open_data(reference, root=Path.cwd())
+    texts = tuple(given.context) if given.context else texts_of(data)
+    with counting("contexts", len(texts), unit="context") as step:
+        originals, rows = showcase(
+            data, texts, images=given.images, size=given.size, seed=given.seed, root=Path.cwd(), progress=step
+        )
+    labels = {sample.id: str(sample.label) for sample in data.samples}
+    sheet = context_sheet(
+        reference, originals, rows, labels, size=given.size, seed=given.seed, words=words_of(given.lang)
+    )
+    write_whole(given.out, render_sheet(sheet, language=given.lang))
+    say(*table(("image", "label"), [(cell.sample, labels[cell.sample]) for cell in originals], numbers=False, indent=0))
+    for row in rows:
+        if trouble := row.message or _absences(row):
+            say(*wrapped(f"{row.text}: {trouble}", indent=2, first=""))
+    print(given.out, file=sys.stderr)
+    return 0
+
+
+def _absences(row: Any) -> str:
+    """How many of the images a context cannot be shown on, and why."""
+    found = {
+        "need a mask and have none": sum(cell.absence == "needs_mask" for cell in row.cells),
+        "have no meaning under it": sum(cell.absence == "impossible" for cell in row.cells),
+        "stay as they are": sum(cell.unchanged for cell in row.cells),
+    }
+    return ", ".join(f"{count} of {len(row.cells)} images {what}" for what, count in found.items() if count)
