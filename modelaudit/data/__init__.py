@@ -8,6 +8,7 @@ from .decode import decode
 from .fingerprint import fingerprint
 from .folder import folder
 from .geometry import apply_geometry, object_kept
+from .hugging_face import hugging_face
 from .imagenet9 import imagenet9
 from .imagenet_s import imagenet_s
 from .label_map import LabelMap, label_map, labels_of
@@ -18,6 +19,7 @@ from .open import open_data
 from .parts import FilePart, Place
 from .photos import photos
 from .voc import voc
+from .webdataset import webdataset
 from .yolo import yolo
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "files_of",
     "fingerprint",
     "folder",
+    "hugging_face",
     "imagenet9",
     "imagenet_s",
     "jsonl_file",
@@ -49,5 +52,6 @@ __all__ = [
     "open_data",
     "photos",
     "voc",
+    "webdataset",
     "yolo",
 ]

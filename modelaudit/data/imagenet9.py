@@ -50,7 +50,7 @@ def imagenet9(reference: Reference, root: Path) -> DataSet:
         for path, (label, _) in found[variant].items()
     )
     notes = [f"{len(names)} images {what}, e.g. {', '.join(names[:_NAMED])}" for what, names in missing.items()]
-    return DataSet(samples, (*notes, *_remarks(there, found)), {**IN9_CLASSES}, IMAGENET_CLASSES)
+    return DataSet(samples, (*notes, *_remarks(there, found)), {name: found for name, found in IN9_CLASSES.items()}, IMAGENET_CLASSES)
 
 
 def foreground(variant: str, key: Key, known: set[Key]) -> Key | None:

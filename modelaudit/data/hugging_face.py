@@ -1,0 +1,285 @@
+"""``hf:NAME_OR_PATH``: data sets of the Hugging Face Hub, or on this machine as its ``datasets`` library reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..language.errors import DataError, nearest
+from ..language.reasons import Missing
+from ..language.reference import Reference
+from ..language.sample import DataSet, Sample
+from .base import Pixels, UnusableSample, data_source
+from .files import relative_id
+from .groups import ColumnGroup, grouping
+from .masks import MaskFile, Meaning, asked_meaning, mask_of
+
+_OPTIONS = ("split", "image", "label", "mask", "group", "id", "config", "revision", "mask_255")
+_NAME = re.compile(r"[\w.\-]+(/[\w.\-]+)?", re.ASCII)
+#: the first version that runs no code of a data set
+_OLDEST = 4
+_BATCH = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """An image file in a table, read when called: its bytes."""
+
+    table: Any
+    column: str
+    row: int
+    named: str
+
+    def __call__(self) -> bytes:
+        cell = self.table[self.row][self.column]
+        content = cell["bytes"] if isinstance(cell, dict) else cell
+        if not isinstance(content, bytes) or not content:
+            raise UnusableSample(Missing.UNREADABLE_IMAGE, f"{self.named} has no image in the column {self.column!r}")
+        return content
+
+    @property
+    def content(self) -> str | None:
+        """The digest of the bytes; None where there are none."""
+        try:
+            return hashlib.sha256(self()).hexdigest()
+        except UnusableSample:
+            return None
+
+
+@dataclass(frozen=True, eq=False)
+class MaskCell:
+    """A mask file in a table, read when called: [height, width] uint8; 1 object, 0 background, 255 ignore."""
+
+    cell: Cell
+    mask_255: Meaning | None
+
+    def __call__(self) -> Pixels:
+        try:
+            content = self.cell()
+        except UnusableSample as error:
+            raise UnusableSample(Missing.UNREADABLE_MASK, str(error)) from error
+        return mask_of(content, Path(self.cell.named), self.mask_255)
+
+    @property
+    def content(self) -> str | None:
+        """The digest of the bytes and what 255 means."""
+        found = self.cell.content
+        return None if found is None else f"{found} {self.mask_255}"
+
+
+@data_source("hf", columns=True)
+def hugging_face(reference: Reference, root: Path) -> DataSet:
+    """A data set by its name on the Hub, or a folder or file below `root`: one that ``save_to_disk`` wrote, a parquet
+    file, or a folder that ``load_dataset`` reads (parquet, images in folders of their labels).
+
+    ``?split=validation&image=image&label=label`` name the split and the columns, ``mask=``, ``group=column:`` and
+    ``id=`` others, ``config=`` and ``revision=`` what is loaded, ``mask_255=`` what 255 means in a mask. Names of a ClassLabel
+    become labels. Ids are the names of the image files where each has its own, else split and row. Images are decoded
+    as all others are; code of a data set is never run.
+
+    Raises:
+        DataError: the library is missing, no such data set, split or column, or rows without a label.
+    """
+    reference.only(_OPTIONS, DataError)
+    asked = asked_meaning(reference)
+    table, split, local = _loaded(reference, root, _library(reference))
+    images = _pictures(reference, table, _column(reference, table, "image", "image"), split)
+    labels = _labels(reference, table, _column(reference, table, "label", "label"))
+    column = reference.options.get("mask")
+    masks = None if column is None else _pictures(reference, table, _column(reference, table, "mask", column), split)
+    drawn = [None if masks is None else masks[row].mask(asked) for row in range(len(table))]
+    groups = _groups(reference, table) or [None] * len(table)
+    ids = _ids(reference, table, images, split, local)
+    samples = tuple(
+        Sample(name, image.source, label, mask, group, "none" if mask is None else "mask")
+        for name, image, label, mask, group in zip(ids, images, labels, drawn, groups, strict=True)
+    )
+    return DataSet(samples, tuple(_notes(samples, column)))
+
+
+def _notes(samples: Sequence[Sample], column: str | None) -> Iterator[str]:
+    if column is None:
+        yield "no masks: ?mask= names no column"
+        return
+    without = sum(sample.mask is None for sample in samples)
+    if without:
+        yield f"{without} of {len(samples)} images have no mask"
+
+
+def _library(reference: Reference) -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        raise DataError(
+            f"{reference.text!r} needs the datasets library; pip install 'pytest-modelaudit[datasets]'"
+        ) from error
+    if int(datasets.__version__.split(".")[0]) < _OLDEST:
+        raise DataError(
+            f"{reference.text!r}: datasets {datasets.__version__} may run code of a data set; "
+            f"pip install 'datasets>={_OLDEST}'"
+        )
+    return datasets
+
+
+def _loaded(reference: Reference, root: Path, datasets: Any) -> tuple[Any, str, Path | None]:
+    """The table, the name of its split, and its folder where it lies on this machine."""
+    path = root / Path(reference.body).expanduser() if reference.body else None
+    local = path if path is not None and path.exists() else None
+    if local is None and not _NAME.fullmatch(reference.body):
+        raise DataError(f"{reference.text!r}: no folder or file {path}, and no name of a data set (owner/name)")
+    try:
+        if local is not None and ((local / "state.json").is_file() or (local / "dataset_dict.json").is_file()):
+            table, split = _of_split(reference, datasets.load_from_disk(str(local)))
+        elif local is not None and local.is_file():
+            given = {"path": _format(reference, local), "data_files": str(local)}
+            table, split = _of_split(reference, datasets.load_dataset(**given, split="train"))
+        else:
+            table, split = _by_name(reference, datasets, str(local or reference.body))
+    except DataError:
+        raise
+    except Exception as error:  # the library, its loaders and the network raise anything
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{reference.text!r} cannot be loaded: {told[:500]}") from error
+    return table, split, local
+
+
+def _by_name(reference: Reference, datasets: Any, name: str) -> tuple[Any, str]:
+    options = {"revision": reference.options.get("revision")}
+    config = reference.options.get("config")
+    splits = datasets.get_dataset_split_names(name, config, **options)
+    split = reference.options.get("split", splits[0] if len(splits) == 1 else None)
+    if split is None or split not in splits:
+        raise DataError(f"{reference.text!r} has the splits {', '.join(splits)}; write ?split={splits[-1]}")
+    return datasets.load_dataset(name, config, split=split, **options), split
+
+
+def _of_split(reference: Reference, found: Any) -> tuple[Any, str]:
+    """The asked split of what was loaded at once."""
+    asked = reference.options.get("split")
+    if isinstance(found, dict):
+        split = asked or (next(iter(found)) if len(found) == 1 else "")
+        if split not in found:
+            raise DataError(f"{reference.text!r} has the splits {', '.join(found)}; write ?split={list(found)[-1]}")
+        return found[split], split
+    return found, asked or str(found.split or "data")
+
+
+def _format(reference: Reference, path: Path) -> str:
+    if path.suffix.lower() != ".parquet":
+        raise DataError(f"{reference.text!r}: {path.name} is no .parquet; name its folder, or use csv: or jsonl:")
+    return "parquet"
+
+
+def _column(reference: Reference, table: Any, option: str, default: str) -> str:
+    name = reference.options.get(option, default)
+    if name not in table.column_names:
+        raise DataError(
+            f"{reference.text!r}: no column {name!r}; write ?{option}=COLUMN{nearest(name, table.column_names)}"
+        )
+    return name
+
+
+def _values(table: Any, column: str) -> list[Any]:
+    return list(table.select_columns([column])[column])
+
+
+def _labels(reference: Reference, table: Any, column: str) -> list[str | int]:
+    names = getattr(table.features[column], "names", None)
+    values = _values(table, column)
+    if names is not None:
+        values = [names[value] if isinstance(value, int) and 0 <= value < len(names) else None for value in values]
+    lost = [row for row, value in enumerate(values) if value is None or value == ""]
+    if lost:
+        raise DataError(
+            f"{reference.text!r}: {len(lost)} of {len(values)} rows have no {column!r}, e.g. row {lost[0]}; many test "
+            "splits come without labels: write another ?split="
+        )
+    strange = next((value for value in values if isinstance(value, bool) or not isinstance(value, str | int)), None)
+    if strange is not None:
+        raise DataError(f"{reference.text!r}: {column!r} holds {strange!r}; a label is a text or an index")
+    return values
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """Where the picture of a row is: in its cell, or in a file of this machine that the cell names."""
+
+    cell: Cell
+    name: str | None
+    empty: bool
+
+    @property
+    def path(self) -> Path | None:
+        """The file, where the bytes are not in the table."""
+        return Path(self.name) if self.empty and self.name is not None and Path(self.name).is_absolute() else None
+
+    @property
+    def source(self) -> Any:
+        """As the image of a sample."""
+        return self.path or self.cell
+
+    def mask(self, mask_255: Meaning | None) -> Path | MaskFile | MaskCell | None:
+        """As a mask; None where the row has none."""
+        if self.path is not None:
+            return MaskFile(self.path, mask_255)
+        return None if self.empty else MaskCell(self.cell, mask_255)
+
+
+def _pictures(reference: Reference, table: Any, column: str, split: str) -> list[_Picture]:
+    from datasets import Image
+
+    feature = table.features[column]
+    structured = isinstance(feature, Image)
+    if not structured and getattr(feature, "dtype", None) not in ("binary", "large_binary"):
+        raise DataError(f"{reference.text!r}: {column!r} holds {feature}, and no images")
+    plain = table.select_columns([column])
+    plain = plain.cast_column(column, Image(decode=False)) if structured else plain
+    return [
+        _Picture(Cell(plain, column, row, f"{reference.text}, row {row} of {split}"), name, empty)
+        for row, (name, empty) in enumerate(_names(plain, column, structured))
+    ]
+
+
+def _names(plain: Any, column: str, structured: bool) -> Iterator[tuple[str | None, bool]]:
+    """Of every row the name of its file, and whether its bytes are missing; the bytes themselves are not read."""
+    import pyarrow.compute as compute
+
+    for batch in plain.with_format("arrow").iter(_BATCH):
+        cells = batch[column]
+        content = compute.struct_field(cells, "bytes") if structured else cells
+        names = compute.struct_field(cells, "path").to_pylist() if structured else [None] * len(cells)
+        yield from zip(names, compute.is_null(content).to_pylist(), strict=True)
+
+
+def _groups(reference: Reference, table: Any) -> list[str | None] | None:
+    by = grouping(reference)
+    if not isinstance(by, ColumnGroup):
+        return None
+    if by.name not in table.column_names:
+        raise DataError(f"{reference.text!r}: no column {by.name!r}{nearest(by.name, table.column_names)}")
+    names = getattr(table.features[by.name], "names", None)
+    values = _values(table, by.name)
+    return [None if value is None else names[value] if names else str(value) for value in values]
+
+
+def _ids(reference: Reference, table: Any, pictures: Sequence[_Picture], split: str, local: Path | None) -> list[str]:
+    asked = reference.options.get("id")
+    if asked is not None:
+        values = _values(table, _column(reference, table, "id", asked))
+        if None in values:
+            raise DataError(
+                f"{reference.text!r}: row {values.index(None)} has no {asked!r}; ids are texts of their own"
+            )
+        return list(map(str, values))
+    names = [_below(picture.name, local) for picture in pictures if picture.name]
+    return names if len(set(names)) == len(pictures) else [f"{split}/{row:08d}" for row in range(len(pictures))]
+
+
+def _below(name: str, local: Path | None) -> str:
+    """The name of an image file, below the folder that was named where it lies there."""
+    path = Path(name)
+    return relative_id(path, local) if local is not None and path.is_relative_to(local) else path.name
