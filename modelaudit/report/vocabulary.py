@@ -1,17 +1,15 @@
-"""Names of the record in words: measures, methods, contexts, strata, reasons, rules, verdicts.
+"""Names of the record in words: measures, methods, strata, reasons, rules, verdicts; contexts by ``context_words``.
 
-A context is said twice: as a *label* ("background of another class") and as a *clause* that follows "when"
-("the background is replaced by ..."). In Japanese a clause ends in a verb stem, and た場合 follows.
 A name that is not known here is printed as the record writes it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..evidence.record import ContextNode, MeasureNode
+from .context_words import Said, said_of
 from .words import N_, Words
 
 
@@ -84,12 +82,6 @@ TARGETS: dict[str, str] = {
     "margin": N_("the margin to the runner-up"),
 }
 
-REGIONS: dict[str, str] = {
-    "background": N_("the background"),
-    "object": N_("the object"),
-    "whole": N_("the whole image"),
-}
-
 VERDICTS: dict[str, str] = {
     "PASS": N_("Pass"),
     "FAIL": N_("Fail"),
@@ -122,6 +114,7 @@ MISSING: dict[str, str] = {
     "context_impossible": N_("the surroundings could not be changed on this image"),
     "attribution_invalid": N_("heat map is not valid"),
     "object_cropped": N_("the model's crop cuts off too much of the object"),
+    "no_stored": N_("the data keep no such picture of this image"),
     "no_mask": N_("no object mask"),
     "unreadable_image": N_("image cannot be read"),
     "unreadable_mask": N_("object mask cannot be read"),
@@ -203,9 +196,6 @@ def is_share(node: MeasureNode) -> bool:
     return node.scale == "proportion" or (found is not None and found.share)
 
 
-_Said = tuple[str, str]
-
-
 def context_label(contexts: list[ContextNode], words: Words) -> str:
     """A composition as a noun: *original images*, *background of another class + noise, severity 3*."""
     said = [_said(node, words)[0] for node in contexts if node.name != "original"]
@@ -218,82 +208,12 @@ def context_clause(contexts: list[ContextNode], words: Words) -> str:
     return words._(" and then ").join(said)
 
 
-def _said(node: ContextNode, words: Words) -> _Said:
-    say = _CONTEXTS.get(node.name)
-    found = say(node, words) if say else None
-    return found or (node.text, words._("“{context}” is applied to the images", context=node.text))
-
-
-def _swap_background(node: ContextNode, words: Words) -> _Said | None:
-    match node.arguments.get("donors"):
-        case "same_class":
-            return (
-                words._("background of another image of the same class"),
-                words._("the background is replaced by that of another image of the same class"),
-            )
-        case "other_class":
-            return (
-                words._("background of another class"),
-                words._("the background is replaced by that of an image of another class"),
-            )
-        case "random":
-            return (
-                words._("background of a random image"),
-                words._("the background is replaced by that of a random image"),
-            )
-    return None
-
-
-def _noise(node: ContextNode, words: Words) -> _Said | None:
-    where = _region(node, words, "background")
-    if where is None or "severity" not in node.arguments:
-        return None
-    severity = node.arguments["severity"]
-    return (
-        words._("noise on {where} (severity {severity} of 5)", where=where, severity=severity),
-        words._("noise is added to {where} (severity {severity} of 5)", where=where, severity=severity),
+def _said(node: ContextNode, words: Words) -> Said:
+    return said_of(node, words) or (
+        node.text,
+        words._("“{context}” is applied to the images", context=node.text),
     )
 
-
-def _lighting(node: ContextNode, words: Words) -> _Said | None:
-    if "severity" not in node.arguments:
-        return None
-    severity = node.arguments["severity"]
-    return (
-        words._("other lighting (severity {severity} of 5)", severity=severity),
-        words._("the lighting is changed (severity {severity} of 5)", severity=severity),
-    )
-
-
-def _mean_fill(node: ContextNode, words: Words) -> _Said | None:
-    where = _region(node, words, "background")
-    if where is None:
-        return None
-    return (
-        words._("{where} in one mean colour", where=where),
-        words._("{where} is filled with one mean colour", where=where),
-    )
-
-
-def _paste_back(node: ContextNode, words: Words) -> _Said | None:
-    return (
-        words._("own background pasted back (control)"),
-        words._("the image's own background is pasted back (control)"),
-    )
-
-
-def _region(node: ContextNode, words: Words, default: str) -> str | None:
-    region = node.arguments.get("region", default)
-    return words._(REGIONS[region]) if isinstance(region, str) and region in REGIONS else None
-
-
-_CONTEXTS: dict[str, Callable[[ContextNode, Words], _Said | None]] = {
-    "swap_background": _swap_background,
-    "gaussian_noise": _noise,
-    "lighting": _lighting,
-    "mean_fill": _mean_fill,
-    "paste_back": _paste_back,
-}
 
 _LABEL = re.compile(r"label\((?P<name>.+)\)\Z", re.DOTALL)
 _AREA = re.compile(r"\(?object_area (?P<op><=|>=|<|>) (?P<limit>[0-9.e+-]+)\)?\Z")

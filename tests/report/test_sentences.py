@@ -83,9 +83,10 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         ">",
         -0.05,
         -0.031,
-        "When the lighting is changed (severity 3 of 5), the accuracy changes by −3.1 percentage points; a change of "
+        "When the lighting of the whole image is changed (severity 3 of 5), the accuracy changes by −3.1 percentage points; a change of "
         "more than −5 percentage points is required.",
-        "照明を5段階中の強度3で変えた場合、正解率の変化量は−3.1ポイントです（要求：変化量−5ポイント超）。",
+        "5段階中の強度3の条件で画像全体の照明を変えた場合、正解率の変化量は−3.1ポイントです"
+        "（要求：変化量−5ポイント超）。",
     ),
     (
         minus(measure(model="candidate"), measure(model="current")),
@@ -123,7 +124,7 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "When the background is replaced by that of an image of another class and then noise is added to the "
         "background (severity 4 of 5), among the images classified correctly on the original, the prediction "
         "changes on 25.0% of the images; less than 10% is allowed.",
-        "背景を別クラスの画像の背景に置き換え、さらに背景にノイズ（5段階中の強度4）を加えた場合、"
+        "背景を別クラスの画像の背景に置き換え、さらに5段階中の強度4の条件で背景にノイズを加えた場合、"
         "元画像で正しく分類された画像では、画像の25.0%で予測が変わりました（要求：10%未満）。",
     ),
     (
@@ -146,13 +147,13 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "対象物を平均色で塗りつぶした場合、画像の10.0%が正しく分類されました（要求：20%未満）。",
     ),
     (
-        measure("accuracy", context("fog", density=2)),
+        measure("accuracy", context("sandstorm", density=2)),
         ">",
         0.2,
         0.1,
-        "When “fog(x)” is applied to the images, 10.0% of the images are classified correctly; more than 20% is "
+        "When “sandstorm(x)” is applied to the images, 10.0% of the images are classified correctly; more than 20% is "
         "required.",
-        "画像に「fog(x)」を適用した場合、画像の10.0%が正しく分類されました（要求：20%超）。",
+        "画像に「sandstorm(x)」を適用した場合、画像の10.0%が正しく分類されました（要求：20%超）。",
     ),
     (
         ArithmeticNode(
