@@ -83,7 +83,8 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         ">",
         -0.05,
         -0.031,
-        "When the lighting of the whole image is changed (severity 3 of 5), the accuracy changes by −3.1 percentage points; a change of "
+        "When the lighting of the whole image is changed (severity 3 of 5), the accuracy changes by −3.1 percentage "
+        "points; a change of "
         "more than −5 percentage points is required.",
         "5段階中の強度3の条件で画像全体の照明を変えた場合、正解率の変化量は−3.1ポイントです"
         "（要求：変化量−5ポイント超）。",
