@@ -1,7 +1,22 @@
 """Contexts: what is done to the surroundings of the object before the model sees the image."""
 
-from .apply import apply, can_lend, donor_rule, exempt, family, lending_context, needs_mask
+from .apply import (
+    apply,
+    can_lend,
+    donor_rule,
+    exempt,
+    family,
+    in_place,
+    lending_context,
+    needs_mask,
+    stored_picture,
+)
 from .base import Rendered, Scene
+from .camera import Perspective, Rotation, Shift, Zoom
+from .camera import Perspective as perspective
+from .camera import Rotation as rotation
+from .camera import Shift as shift
+from .camera import Zoom as zoom
 from .change import SwapBackground
 from .change import SwapBackground as swap_background
 from .control import Original, PasteBack
@@ -47,11 +62,6 @@ from .corruptions import Snow as snow
 from .corruptions import Spatter as spatter
 from .corruptions import SpeckleNoise as speckle_noise
 from .corruptions import ZoomBlur as zoom_blur
-from .camera import Perspective, Rotation, Shift, Zoom
-from .camera import Perspective as perspective
-from .camera import Rotation as rotation
-from .camera import Shift as shift
-from .camera import Zoom as zoom
 from .light import Exposure, Flicker, Gamma, Glare, Shadow, WhiteBalance
 from .light import Exposure as exposure
 from .light import Flicker as flicker
@@ -59,19 +69,21 @@ from .light import Gamma as gamma
 from .light import Glare as glare
 from .light import Shadow as shadow
 from .light import WhiteBalance as white_balance
+from .no_information import MeanFill
+from .no_information import MeanFill as mean_fill
 from .optics import Blur, Defocus, LensDirt, Motion, Vignette
 from .optics import Blur as blur
 from .optics import Defocus as defocus
 from .optics import LensDirt as lens_dirt
 from .optics import Motion as motion
 from .optics import Vignette as vignette
+from .perturbation import Lighting
+from .perturbation import Lighting as lighting
 from .sensor import Jpeg, SensorNoise
 from .sensor import Jpeg as jpeg
 from .sensor import SensorNoise as sensor_noise
-from .no_information import MeanFill
-from .no_information import MeanFill as mean_fill
-from .perturbation import Lighting
-from .perturbation import Lighting as lighting
+from .stored import Stored
+from .stored import Stored as stored
 
 __all__ = [
     "Blur",
@@ -112,6 +124,7 @@ __all__ = [
     "Snow",
     "Spatter",
     "SpeckleNoise",
+    "Stored",
     "SwapBackground",
     "Vignette",
     "WhiteBalance",
@@ -138,6 +151,7 @@ __all__ = [
     "glare",
     "glass_blur",
     "impulse_noise",
+    "in_place",
     "jpeg",
     "jpeg_compression",
     "lending_context",
@@ -160,6 +174,8 @@ __all__ = [
     "snow",
     "spatter",
     "speckle_noise",
+    "stored",
+    "stored_picture",
     "swap_background",
     "vignette",
     "white_balance",

@@ -66,6 +66,16 @@ def can_lend(context: Context, donors: Scene) -> Tensor:
     return able
 
 
+def stored_picture(context: Context) -> str | None:
+    """The name of the picture that the data must keep of every sample; None where the context shows the image itself."""
+    return next((name for part in _parts(context) if (name := _declares(part).stored(part)) is not None), None)
+
+
+def in_place(context: Context) -> bool:
+    """Whether it is known where the object is under the context."""
+    return all(_declares(part).in_place(part) for part in _parts(context))
+
+
 def needs_mask(context: Context) -> bool:
     """Whether any part needs object masks."""
     return any(_declares(part).needs_mask(part) for part in _parts(context))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -28,6 +28,7 @@ class Scene:
         ids: the samples' ids; with `seed` they decide every random draw.
         seed: the run's seed.
         donors: the images that lend their backgrounds, one a sample, where the context asks for them.
+        stored: pictures of the same samples that the data keep, as `pixels`, by name, where the context asks for one.
     """
 
     pixels: Tensor
@@ -35,6 +36,7 @@ class Scene:
     ids: tuple[str, ...]
     seed: int
     donors: Scene | None = None
+    stored: Mapping[str, Tensor] = field(default_factory=dict)
 
     def generator(self, index: int, name: str, slot: int = 0) -> torch.Generator:
         """The CPU generator of one sample, seeded by (seed, id, context name, slot) and by nothing else."""
@@ -66,7 +68,8 @@ class Rendered:
 class Declares:
     """The needs of a context, as data.
 
-    ``donors``: who lends a background, as a rule or as its text; None where nobody is asked to.
+    ``donors``: who lends a background, as a rule or as its text; None where nobody is asked to. ``stored``: the name of
+    the picture of the data that it shows, if any. ``in_place``: whether it is known afterwards where the object is.
     ``exempt``: the context may change no pixel at all (original, identity, controls). Any other one that changes
     none in a whole run is an error, and in a single image an undefined value. ``lends``: [B] bool, which images of a
     scene can be donors. ``examples``: canonical texts of it at strengths that people should see (contact sheets, and
@@ -76,6 +79,8 @@ class Declares:
     family: Family
     needs_mask: Callable[[Any], bool] = lambda spec: True
     donors: Callable[[Any], DonorRule | str | None] = lambda spec: None
+    stored: Callable[[Any], str | None] = lambda spec: None
+    in_place: Callable[[Any], bool] = lambda spec: True
     exempt: Callable[[Any], bool] = lambda spec: False
     lends: Callable[[Any, Scene], Tensor] = lambda spec, scene: torch.ones(
         len(scene.ids), dtype=torch.bool, device=scene.pixels.device

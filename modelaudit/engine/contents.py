@@ -21,6 +21,10 @@ class Contents:
         self._known: dict[str, str | None] = {}
         self._lost: set[str] = set()
 
+    def another(self) -> Contents:
+        """The same of other samples, whose ids may meet those of these."""
+        return Contents(self._digests)
+
     def of(self, samples: Sequence[Sample]) -> list[str | None]:
         """The content of each sample; None where only decoding tells."""
         new = [sample for sample in samples if sample.id not in self._known]

@@ -188,7 +188,7 @@ def _data_facts(group: Group, data: DataSet, stage: Stage, store: Store) -> Data
         mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
         fingerprint=fingerprint(stage.digests),
         notes=[*data.notes, *stage.lending.notes, *store.notes],
-        unusable=dict(sorted(stage.unusable.items())),
+        unusable=dict(sorted([*stage.unusable.items(), *stage.stored.unusable.items()])),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..contexts import donor_rule, stored_picture
 from ..language import registry
 from ..language.errors import AuditError, ContextError
 from ..language.sample import Sample
@@ -98,6 +99,7 @@ class Measuring:
     def _keep_facts(self, batch: Batch) -> None:
         """What is known of donors and models by now."""
         self.stage.lending.write(batch)
+        self.stage.stored.write(batch)
         for key, model in self.models.items():
             if model.layer is not None and key not in self._layers_kept:
                 self.recall.keep_layer(batch, model)
@@ -149,7 +151,7 @@ class Measuring:
             for start in range(0, len(left), self._size):
                 part = left[start : start + self._size]
                 chosen = [self.samples[at] for at in part]
-                self._prefetch_donors(chosen)
+                self._prefetch(chosen)
                 yield self.stage.begin(chosen, part)
 
     def _look_up(self, positions: Sequence[int]) -> list[int]:
@@ -179,13 +181,17 @@ class Measuring:
                     self._fail(ask, str(error))
         read_from_logits(self.passes, self.rows, self.recall, self.models, positions, self.samples)
 
-    def _prefetch_donors(self, samples: Sequence[Sample]) -> None:
+    def _prefetch(self, samples: Sequence[Sample]) -> None:
+        """Start decoding what contexts will need beside the samples themselves."""
         for ask in self.passes:
-            if self.recall.takes_donors(ask):
-                try:
-                    self.stage.lending.prefetch(samples, ask.context, self.models[ask.model].loaded.preprocessing)
-                except AuditError:  # the pass itself raises it, and takes down what needs it
-                    continue
+            preprocessing = self.models[ask.model].loaded.preprocessing
+            try:
+                if donor_rule(ask.context) is not None:
+                    self.stage.lending.prefetch(samples, ask.context, preprocessing)
+                if stored_picture(ask.context) is not None:
+                    self.stage.stored.prefetch(samples, ask.context, preprocessing)
+            except AuditError:  # the pass itself raises it, and takes down what needs it
+                continue
 
     def _step(self, begun: Begun, advance: Callable[[int], None]) -> None:
         """One chunk through every pass that has something left to do."""
@@ -253,9 +259,10 @@ class Measuring:
         """Put values into the rows and into what is stored."""
         self._give_up(ask, found.failed)
         place = self.rows.passes[place_of(ask)]
-        facts = zip(part.positions, flags_of(found.shown), found.areas.tolist(), found.shown.kept, strict=True)
-        for at, flags, area, kept in facts:
-            place.put(at, flags, area, share_of(coded_share(kept)))
+        shown = found.shown
+        facts = zip(part.positions, flags_of(shown), found.areas.tolist(), shown.kept, shown.absent, strict=True)
+        for at, flags, area, share, absent in facts:
+            place.put(at, flags, area, share_of(coded_share(share)), absent)
         keep = self._store.active
         names = self.recall.names_of(ask, part.samples, found.shown) if keep else []
         if keep:

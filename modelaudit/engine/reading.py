@@ -48,12 +48,11 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
     if ask.context == original_context():
         model.original = look.logits
     failed = {column.key: look.failed[column.map] for column in ask.columns if column.map and column.map in look.failed}
-    bare = torch.tensor([found.mask is None for found in chunk.decoded], device=shown.pixels.device)
     pass_wide, regions = _pass_wide(ask, shown), Regions(shown.mask)
     columns: dict[str, Values] = {}
     steps: dict[str, NDArray[np.int64]] = {}
     for column in [column for column in ask.columns if column.key not in failed]:
-        before = [*pass_wide, *_own(column, bare, shown, look)]
+        before = [*pass_wide, *_own(column, shown, look)]
         try:
             columns[column.key] = _read(column, model, _seen(column, model, look, labels, shown, regions), before)
         except Exception as error:  # one measure's failure is not the others'
@@ -62,7 +61,7 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
         taken = None if column.map is None else look.maps[column.map].maps.steps
         if taken is not None:
             steps[column.key] = taken.cpu().numpy().astype(np.int64)
-    return ChunkValues(shown, look.logits, look.maps, columns, _areas(regions, bare), failed, steps)
+    return ChunkValues(shown, look.logits, look.maps, columns, _areas(regions, shown.bare), failed, steps)
 
 
 def _seen(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, shown: Shown, regions: Regions) -> Seen:
@@ -96,6 +95,7 @@ def _read(column: ColumnAsk, model: RunningModel, seen: Seen, before: Iterable[t
 def _pass_wide(ask: PassAsk, shown: Shown) -> list[tuple[Missing, Tensor]]:
     cropped = shown.cropped if needs_mask(ask.context) else torch.zeros_like(shown.cropped)
     found = [
+        *_absent(shown),
         (Missing.NO_MASK, shown.without_mask),
         (Missing.OBJECT_CROPPED, cropped),
         (Missing.CONTEXT_IMPOSSIBLE, shown.impossible),
@@ -105,10 +105,16 @@ def _pass_wide(ask: PassAsk, shown: Shown) -> list[tuple[Missing, Tensor]]:
     return found
 
 
-def _own(column: ColumnAsk, bare: Tensor, shown: Shown, look: Look) -> list[tuple[Missing, Tensor]]:
+def _absent(shown: Shown) -> list[tuple[Missing, Tensor]]:
+    """Where the data keep no picture to show, by reason."""
+    reasons = [reason for reason in dict.fromkeys(shown.absent) if reason is not None]
+    return [(reason, torch.tensor([one is reason for one in shown.absent])) for reason in reasons]
+
+
+def _own(column: ColumnAsk, shown: Shown, look: Look) -> list[tuple[Missing, Tensor]]:
     found: list[tuple[Missing, Tensor]] = []
     if registry.entry_of(column.spec).declares.needs_mask:
-        found += [(Missing.NO_MASK, bare), (Missing.OBJECT_CROPPED, shown.cropped)]
+        found += [(Missing.NO_MASK, shown.bare), (Missing.OBJECT_CROPPED, shown.cropped)]
     if column.map is not None:
         found.append((Missing.NON_FINITE_LOGITS, ~torch.isfinite(look.logits).all(1)))
         found.extend(look.maps[column.map].invalid.items())

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..contexts import donor_rule
+from ..contexts import donor_rule, stored_picture
 from ..data import files_of
-from ..language.errors import AuditError
 from ..language.reasons import Missing
 from ..language.sample import Sample
 from ..language.spatial import SpatialLayer
@@ -84,7 +83,7 @@ class Recall:
         for row in np.flatnonzero(shown.found).tolist():
             size, flags, kept = _unpacked(int(shown.steps[row]))
             sizes.setdefault(size, row)
-            rows_of.put(positions[row], flags, float(shown.values[row]), kept)
+            rows_of.put(positions[row], flags, float(shown.values[row]), kept, shown.reasons.get(row))
         for size, row in sizes.items():
             self._stage.require_size(samples[row].id, divmod(size, _SIDE), preprocessing)
         at = np.asarray(positions, dtype=np.intp)
@@ -135,8 +134,8 @@ class Recall:
         contents = self._stage.contents.of(samples)
         labels = self._models[ask.model].labels
         return [
-            sample_key(sample.id, content or "", labels.code(sample.label), donor)
-            for sample, content, donor in zip(samples, contents, shown.donors, strict=True)
+            sample_key(sample.id, content or "", labels.code(sample.label), donor, stored)
+            for sample, content, donor, stored in zip(samples, contents, shown.donors, shown.stored, strict=True)
         ]
 
     def keep_pass(
@@ -145,8 +144,9 @@ class Recall:
         """The facts of a pass on some samples."""
         keys = self.keys(ask)
         size = shown.pixels.shape[2] * _SIDE + shown.pixels.shape[3]
-        for name, area, flags, kept in zip(names, areas.tolist(), flags_of(shown), shown.kept, strict=True):
-            batch.number(keys.shown, name, area, None, _packed(size, flags, kept))
+        facts = zip(names, areas.tolist(), flags_of(shown), shown.kept, shown.absent, strict=True)
+        for name, area, flags, kept, absent in facts:
+            batch.number(keys.shown, name, area, absent, _packed(size, flags, kept))
         for name, row in zip(names, logits.detach().cpu(), strict=True):
             batch.content(keys.logits, name, _bytes(row))
 
@@ -175,13 +175,6 @@ class Recall:
         model.notes.extend(notes)
         return True
 
-    def takes_donors(self, ask: PassAsk) -> bool:
-        """Whether a pass shows backgrounds of other images."""
-        try:
-            return donor_rule(ask.context) is not None
-        except AuditError:  # the pass itself raises it
-            return False
-
     def keys(self, ask: PassAsk) -> PassKeys:
         """The keys of a pass and of its columns."""
         model = self._models[ask.model]
@@ -203,17 +196,27 @@ class Recall:
         return self._keys[place, precision]
 
     def names(self, ask: PassAsk, samples: Sequence[Sample], *, decode: bool = False) -> list[bytes | None]:
-        """The keys of samples; None where content or donor are not known, unless donors may be decoded for it."""
-        contents = self._stage.contents.of(samples)
-        model = self._models[ask.model]
+        """The keys of samples; None where not all contents are known, unless others may be decoded for it."""
+        preprocessing = self._models[ask.model].loaded.preprocessing
         donors: Sequence[Any] = [None] * len(samples)
         if donor_rule(ask.context) is not None:
-            donors = self._stage.lending.recall(samples, ask.context, model.loaded.preprocessing, decode=decode)
+            donors = self._stage.lending.recall(samples, ask.context, preprocessing, decode=decode)
+        return self._names(ask, samples, donors, decode)
+
+    def _names(
+        self, ask: PassAsk, samples: Sequence[Sample], donors: Sequence[Any], decode: bool
+    ) -> list[bytes | None]:
+        model, asks_stored = self._models[ask.model], stored_picture(ask.context) is not None
+        contents = self._stage.contents.of(samples)
+        stored: list[str | None] = [None] * len(samples)
+        if asks_stored:
+            preprocessing = model.loaded.preprocessing
+            stored = self._stage.stored.recall(samples, ask.context, preprocessing, decode=decode)
         return [
             None
-            if content is None or donor == UNKNOWN
-            else sample_key(sample.id, content, model.labels.code(sample.label), donor)
-            for sample, content, donor in zip(samples, contents, donors, strict=True)
+            if content is None or donor == UNKNOWN or (asks_stored and picture is None)
+            else sample_key(sample.id, content, model.labels.code(sample.label), donor, picture)
+            for sample, content, donor, picture in zip(samples, contents, donors, stored, strict=True)
         ]
 
     def _outcome(self, sample: Sample) -> bytes | None:

@@ -78,14 +78,18 @@ class PassRows:
     flags: NDArray[np.uint8]
     areas: NDArray[np.float64]
     kept: NDArray[np.float64]
+    absent: dict[int, Missing] = field(default_factory=dict)
 
-    def put(self, at: int, flags: int, area: float, kept: float) -> None:
+    def put(self, at: int, flags: int, area: float, kept: float, absent: Missing | None) -> None:
         """One row."""
         self.done[at], self.flags[at], self.areas[at], self.kept[at] = True, flags, area, kept
+        if absent is not None:
+            self.absent[at] = absent
 
     def forget(self, at: int) -> None:
         """As if the row had never been shown."""
         self.done[at], self.flags[at], self.areas[at], self.kept[at] = False, 0, np.nan, np.nan
+        self.absent.pop(at, None)
 
 
 class Rows:
@@ -131,9 +135,9 @@ class Rows:
     def changed(self, ask: PassAsk) -> tuple[int, int]:
         """On how many images a context was tried that could have changed them, and how many it changed."""
         rows = self.passes[place_of(ask)]
-        asked = rows.done & (
-            rows.flags & WITHOUT_MASK == 0
-        )  # what is impossible everywhere changes none of them either
+        asked = rows.done & (rows.flags & WITHOUT_MASK == 0)
+        asked[list(rows.absent)] = False
+        # what is impossible everywhere changes none of them either
         changed = asked & (rows.flags & CHANGED != 0) & (rows.flags & IMPOSSIBLE == 0)
         return int(asked.sum()), int(changed.sum())
 

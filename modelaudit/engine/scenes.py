@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..contexts import Rendered, Scene, apply, donor_rule, needs_mask
+from ..contexts import Rendered, Scene, apply, donor_rule, in_place, needs_mask, stored_picture
 from ..data import Decoded, UnusableSample
 from ..language.audit import DEFAULT_OBJECT_KEPT
 from ..language.errors import DataError
@@ -27,6 +27,7 @@ from .lending import Lending
 from .measured import Passes
 from .prepared import Prepared, prepare
 from .store.store import Store
+from .stored_pictures import StoredPictures
 
 _DECODERS = 2
 
@@ -35,10 +36,12 @@ _DECODERS = 2
 class Shown:
     """A chunk under one context, in one geometry.
 
+    ``bare`` [n] bool: nobody knows where the object is, so nothing that needs a mask can be measured.
     ``changed`` [n] bool: whether any pixel differs from the original. ``without_mask`` [n] bool: it needs
     a mask and there is none. ``donors``: id and content of the image that lent each its background, where one did.
     ``kept`` [n]: the share of each object that the model's crop left, NaN where there is none; ``cropped`` [n] bool:
-    that is less than an audit allows.
+    that is less than an audit allows. ``absent``: why an image has no picture to be shown, where the data should have
+    kept one; ``stored``: the contents of those pictures.
     """
 
     pixels: Tensor
@@ -49,6 +52,9 @@ class Shown:
     donors: tuple[tuple[str, str] | None, ...]
     kept: tuple[float, ...]
     cropped: Tensor
+    bare: Tensor
+    absent: tuple[Missing | None, ...]
+    stored: tuple[str | None, ...]
 
 
 @dataclass
@@ -121,6 +127,7 @@ class Stage:
         self.lending = Lending(
             samples, seed, self._begin, self._scene, store or Store(None), self.contents, pools or {}, root
         )
+        self.stored = StoredPictures(samples, self._begin, store or Store(None), self.contents)
         self._geometries: tuple[Preprocessing, ...] = ()
         self._sizes: dict[Any, tuple[tuple[int, int], str]] = {}
         self._workers = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode", initializer=_alone)
@@ -198,23 +205,54 @@ class Stage:
             )
 
     def _shown(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> Shown:
-        scene = self.scene(chunk, preprocessing)
-        bare = torch.tensor([found.decoded.mask is None for found in chunk.prepared], device=self._device)
-        lent = torch.ones(len(chunk.samples), dtype=torch.bool, device=self._device)
-        donors: tuple[tuple[str, str] | None, ...] = (None,) * len(chunk.samples)
-        if donor_rule(context) is not None:
-            found = self.lending.donors(chunk.samples, chunk.prepared, context, preprocessing)
-            scene, donors = replace(scene, donors=found.scene), found.donors
-            lent = torch.tensor([one is not None for one in donors], device=self._device)
+        original = self.scene(chunk, preprocessing)
+        assert original.mask is not None
+        scene, donors = self._with_donors(original, chunk, context, preprocessing)
+        scene, absent, stored = self._with_stored(scene, chunk, context, preprocessing)
         done: Rendered = apply(context, scene)
-        assert scene.mask is not None
-        changed = (done.pixels != scene.pixels).flatten(1).any(1)
-        mask = scene.mask if done.mask is None else done.mask
+        mask = original.mask if done.mask is None else done.mask
+        nowhere = not in_place(context)
+        bare = self._flags(nowhere or found.decoded.mask is None for found in chunk.prepared)
         without = bare if needs_mask(context) else torch.zeros_like(bare)
-        impossible = (done.impossible | ~lent) & ~without
+        lent = self._flags(donor_rule(context) is None or donor is not None for donor in donors)
         kept = tuple(found.object_kept(preprocessing) for found in chunk.prepared)
-        cropped = torch.tensor([share < self.object_kept for share in kept], device=self._device)
-        return Shown(done.pixels, mask, without, impossible, changed, donors, kept, cropped)
+        return Shown(
+            pixels=done.pixels,
+            mask=mask,
+            without_mask=without,
+            impossible=(done.impossible | ~lent) & ~without,
+            changed=(done.pixels != original.pixels).flatten(1).any(1),
+            donors=donors,
+            kept=kept,
+            cropped=self._flags(share < self.object_kept for share in kept),
+            bare=bare,
+            absent=absent,
+            stored=stored,
+        )
+
+    def _with_donors(
+        self, scene: Scene, chunk: Chunk, context: Context, preprocessing: Preprocessing
+    ) -> tuple[Scene, tuple[tuple[str, str] | None, ...]]:
+        if donor_rule(context) is None:
+            return scene, (None,) * len(chunk.samples)
+        found = self.lending.donors(chunk.samples, chunk.prepared, context, preprocessing)
+        return replace(scene, donors=found.scene), found.donors
+
+    def _with_stored(
+        self, scene: Scene, chunk: Chunk, context: Context, preprocessing: Preprocessing
+    ) -> tuple[Scene, tuple[Missing | None, ...], tuple[str | None, ...]]:
+        """Pictures that the data keep; where there is none the image stands in for it."""
+        name = stored_picture(context)
+        if name is None:
+            return scene, (None,) * len(chunk.samples), (None,) * len(chunk.samples)
+        found = self.stored.show(chunk.samples, context, preprocessing)
+        self._passes.decoded += sum(picture is not None for picture in found.pictures)
+        pictures = [picture or own for picture, own in zip(found.pictures, chunk.prepared, strict=True)]
+        pixels = self._scene(chunk.samples, pictures, preprocessing).pixels
+        return replace(scene, stored={name: pixels}), found.reasons, found.contents
+
+    def _flags(self, flags: Iterable[bool]) -> Tensor:
+        return torch.tensor(list(flags), dtype=torch.bool, device=self._device)
 
     def _begin(self, sample: Sample, preprocessing: Preprocessing) -> Future[Prepared | UnusableSample]:
         return self._workers.submit(prepare, sample, (preprocessing,))

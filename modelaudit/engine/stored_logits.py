@@ -69,10 +69,11 @@ def _fill(
         return
     key = recall.keys(ask).columns.get(column.key)
     names = recall.names(ask, [chosen[row] for row in there])
-    target, flags = rows.columns[ask.model, column.key], rows.passes[place_of(ask)].flags
+    target, shown = rows.columns[ask.model, column.key], rows.passes[place_of(ask)]
     values = reading.values.double().tolist()
     for number, row in enumerate(there):
-        reason = _reason(ask, int(flags[positions[row]]), reading, number)
+        flags, absent = int(shown.flags[positions[row]]), shown.absent.get(positions[row])
+        reason = absent or _reason(ask, flags, reading, number)
         target.put(positions[row], values[number], reason)
         name = names[number]
         if key is not None and name is not None:

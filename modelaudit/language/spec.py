@@ -62,9 +62,13 @@ def dose() -> Any:
 class Context(Spec):
     """What is done to the surroundings of the object before the model sees the image.
 
+    ``comes_first``: it takes the place of the whole image, so nothing may come before it in a composition.
+
     A context whose strength is a :func:`dose` has a second field ``each: tuple[float, ...] = ()`` beside it. Given by
     ``each`` it is a *series*: no context to be applied, but one context a dose.
     """
+
+    comes_first: ClassVar[bool] = False
 
     @property
     def doses(self) -> tuple[float, ...]:
@@ -117,6 +121,9 @@ class Composed(Context):
     parts: tuple[Context, ...]
 
     def __post_init__(self) -> None:
+        late = next((part for part in self.parts[1:] if part.comes_first), None)
+        if late is not None:
+            raise ExpressionError(f"'{self}': {late} takes the place of the whole image; write it first")
         series = [part for part in self.parts if part.doses]
         if len(series) > 1:
             raise ExpressionError(f"'{self}' has {len(series)} series; one part may be given by each=[...]")

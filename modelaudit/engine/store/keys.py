@@ -104,10 +104,17 @@ def pass_keys(
     return PassKeys(key("shown", ""), key("logits", ""), key("pictures", ""), key("drafts", ""), found)
 
 
-def sample_key(name: str, content: str, meaning: str, donor: tuple[str, str] | None) -> bytes:
-    """The key of one sample; `meaning` is what its label means to the model (:meth:`~modelaudit.data.LabelMap.code`),
-    `donor` the id and the content of the image that lends its background."""
-    return digest(name, content, meaning, *(donor or ()))
+def sample_key(
+    name: str, content: str, meaning: str, donor: tuple[str, str] | None, stored: str | None = None
+) -> bytes:
+    """The key of one sample.
+
+    Args:
+        meaning: what its label means to the model (:meth:`~modelaudit.data.LabelMap.code`).
+        donor: id and content of the image that lends its background.
+        stored: content of the picture that is shown in its place.
+    """
+    return digest(name, content, meaning, *(donor or ()), *(() if stored is None else ("stored", stored)))
 
 
 def decoding_key() -> Key:
