@@ -15,7 +15,7 @@ from ..language.sample import OBJECT
 from ..language.spec import dose, one_of, spec_name
 from .base import Declares, Rendered, Scene, context, drawn, rendered
 from .dosed import Dosed, checked_direction, singles
-from .filling import fill_of
+from .filling import fill_of, fillable
 from .regions import Region, inside, mask_of
 from .warp import warp
 
@@ -208,11 +208,10 @@ def _move(spec: _Moved, scene: Scene, homography: Tensor) -> Rendered:
     if spec.region == "whole":
         return _whole(spec, scene, homography, region, impossible)
     mask = mask_of(scene, str(spec))
-    fill, unfilled = fill_of(scene.pixels, mask, spec.fill)
-    impossible = impossible | (unfilled & (mask != 0).flatten(1).any(dim=1))
+    impossible = impossible | (~fillable(mask, spec.fill) & scene.kept().flatten(1).any(dim=1))
     if spec.is_neutral:
         return rendered(scene, scene.pixels, impossible)
-    filled = torch.where(scene.kept(), fill, scene.pixels)
+    filled = torch.where(scene.kept(), fill_of(scene.pixels, mask, spec.fill)[0], scene.pixels)
     if spec.region == "background":
         behind = warp(homography, torch.ones_like(region)).pixels(filled).clamp(0.0, 1.0)
         return rendered(scene, torch.where(scene.kept(), scene.pixels, behind), impossible)

@@ -44,6 +44,7 @@ def streak(length: float, radians: Tensor, resolution: int = 512) -> Tensor:
     Args:
         radians: [B] float64, counterclockwise from "to the right".
     """
-    along = ((torch.arange(resolution, dtype=torch.float64) + 0.5) / resolution - 0.5) * length
+    points = torch.arange(resolution, dtype=torch.float64, device=radians.device)
+    along = ((points + 0.5) / resolution - 0.5) * length
     step = torch.stack([-torch.sin(radians), torch.cos(radians)], dim=1)
     return smeared(along[None, :, None] * step[:, None, :], math.ceil(length / 2) + 1)

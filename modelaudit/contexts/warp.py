@@ -65,7 +65,8 @@ def warp(homography: Tensor, area: Tensor) -> Warp:
     down, right = rows - middle_row, columns - middle_column
     reach = ((down**2 + right**2) * area).amax(dim=(1, 2)).sqrt().clamp_min(0.5)[:, None, None]
     h = homography[:, :, :, None, None]
-    scale = h[:, 2, 2] + (h[:, 2, 0] * right + h[:, 2, 1] * down) / reach
+    # 0 and below only far outside of a small area, behind the camera: never a division by 0
+    scale = (h[:, 2, 2] + (h[:, 2, 0] * right + h[:, 2, 1] * down) / reach).clamp_min(1e-6)
     source_columns = (h[:, 0, 0] * right + h[:, 0, 1] * down + h[:, 0, 2]) / scale
     source_rows = (h[:, 1, 0] * right + h[:, 1, 1] * down + h[:, 1, 2]) / scale
     return Warp(source_rows + middle_row, source_columns + middle_column)

@@ -136,6 +136,17 @@ def test_perspective_moves_the_corners_by_its_ratio(strength: float) -> None:
     assert (float(step.rows[0, 50, 50]), float(step.columns[0, 50, 50])) == pytest.approx((50, 50))
 
 
+@pytest.mark.parametrize("direction", [0, 50, 135, 270])
+def test_a_tilted_object_keeps_its_place_and_about_its_size(direction: float) -> None:
+    own = coloured(120, 120, 56, 52, 9, 12)
+    done = apply(perspective(0.4, direction=direction, region="object"), own)
+    assert in_step(done)
+    rows, columns = (done.mask[0] == 1).nonzero().unbind(dim=1)  # type: ignore[index]
+    # its corners move out to 1 / (1 - s) of their distance from its middle at most
+    assert float(torch.hypot(rows - 60.0, columns - 57.5).max()) < math.hypot(4.5, 6) / 0.6 + 1
+    assert 0.7 < len(rows) / (9 * 12) < 1.5
+
+
 def test_perspective_enlarges_the_side_that_it_names() -> None:
     for direction, nearer in ((0, "right"), (180, "left")):
         areas = {}

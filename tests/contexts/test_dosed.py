@@ -11,7 +11,7 @@ from contexts.scenes import part, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelaudit.contexts import apply, exempt, family, needs_mask
+from modelaudit.contexts import apply, camera, dosed, exempt, family, needs_mask
 from modelaudit.contexts.dosed import Dosed
 from modelaudit.language import registry
 from modelaudit.language.errors import ContextError, ExpressionError
@@ -77,6 +77,42 @@ def test_an_image_depends_on_seed_and_id_and_not_on_batch_order_or_global_state(
             assert torch.equal(together.pixels[at], done.pixels[place])
             assert torch.equal(together.mask[at], done.mask[place])  # type: ignore[index]
             assert bool(together.impossible[at]) == bool(done.impossible[place])
+
+
+@pytest.mark.parametrize("name", DOSES)
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_whole_batch_at_once_as_on_a_gpu_gives_the_same_images(
+    name: str, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, context = scene(4, 23, 19, seed=5), made(name, DOSES[name][0], region=region)
+    alone = apply(context, own)
+    monkeypatch.setattr(dosed, "singles", lambda whole: iter([whole]))
+    monkeypatch.setattr(camera, "singles", lambda whole: iter([whole]))
+    together = apply(context, own)
+    assert float((alone.pixels - together.pixels).abs().max()) < 1e-4
+    assert torch.equal(alone.mask, together.mask)  # type: ignore[arg-type]
+    assert torch.equal(alone.impossible, together.impossible)
+
+
+@pytest.mark.parametrize("name", DOSES)
+def test_nothing_is_left_on_the_cpu_when_the_scene_is_elsewhere(name: str) -> None:
+    own = replace(scene(2), donors=None)
+    there = replace(own, pixels=own.pixels.to("meta"), mask=own.mask.to("meta"))  # type: ignore[union-attr]
+    done = apply(made(name, DOSES[name][0], region="whole"), there)
+    assert done.pixels.device.type == done.mask.device.type == "meta"  # type: ignore[union-attr]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", DOSES)
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_gpu_gives_the_same_pixels_and_mask(name: str, region: str) -> None:
+    own, context = replace(scene(4, 64, 48), donors=None), made(name, DOSES[name][0], region=region)
+    there = replace(own, pixels=own.pixels.cuda(), mask=own.mask.cuda())  # type: ignore[union-attr]
+    here, done = apply(context, own), apply(context, there)
+    if name != "jpeg":  # a coefficient on the edge of a rounding may fall to the other side
+        assert float((here.pixels - done.pixels.cpu()).abs().max()) <= 1 / 255
+    assert torch.equal(here.mask, done.mask.cpu())  # type: ignore[union-attr, arg-type]
 
 
 @pytest.mark.parametrize("name", ["flicker", "glare", "lens_dirt", "motion", "sensor_noise", "shadow", *MOTIONS[:3]])
