@@ -7,13 +7,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..language.sample import BACKGROUND
+from ..language.sample import BACKGROUND, IGNORE
 from .base import Scene, alone
-from .inpainting import inpainted
+from .inpainting import inpainted, widened
 from .regions import mean_of
 
 Fill = Literal["tile", "mean", "inpaint", "keep"]
 FILLS: tuple[Fill, ...] = ("tile", "mean", "inpaint", "keep")
+#: pixels round object and ring that go with an object that is taken away: photographs blur its rim into its
+#: surroundings, and what is left of the rim draws the outline
+RIM = 2
 
 
 def fill_of(pixels: Tensor, mask: Tensor, fill: Fill) -> tuple[Tensor, Tensor]:
@@ -21,8 +24,8 @@ def fill_of(pixels: Tensor, mask: Tensor, fill: Fill) -> tuple[Tensor, Tensor]:
 
     ``tile``: the largest of the four strips above, below, left and right of the bounding box of object and ring
     (full width or height of the frame; the first on equal area), tiled from its corner over the whole frame, as in
-    ImageNet-9's only_bg_t. ``mean``: the mean of the background pixels. ``inpaint``: object and ring grown in from
-    their rim (:func:`~.inpainting.inpainted`), the other pixels as they are. ``keep``: the image as it is.
+    ImageNet-9's only_bg_t. ``mean``: the mean of the background pixels. ``inpaint``: object and ring filled from
+    their surroundings (:func:`~.inpainting.inpainted`), the other pixels as they are. ``keep``: the image as it is.
     """
     unfilled = ~fillable(mask, fill)
     if fill == "tile":
@@ -50,17 +53,23 @@ def can_fill(scene: Scene, fill: Fill) -> Tensor:
     return fillable(scene.mask, fill)
 
 
+def with_margin(mask: Tensor, margin: int) -> Tensor:
+    """The mask with a ring that is `margin` pixels wider; as it was where that would leave no background."""
+    wide = widened((mask != BACKGROUND).unsqueeze(1), margin)[:, 0]
+    return torch.where(wide & (mask == BACKGROUND), IGNORE, mask)
+
+
 def without_object(scene: Scene, fill: Fill) -> tuple[Tensor, Tensor]:
     """The scene with the place of its object filled: [B, 3, H, W], and [B] bool where that is impossible.
 
-    The place is the bounding box of object and ring, and with ``inpaint`` object and ring alone. An image without an
-    object is returned as it is.
+    The place is the bounding box of object and ring; with ``inpaint`` it is object, ring and a rim of 2 pixels. An
+    image without an object is returned as it is.
     """
     assert scene.mask is not None
+    if fill == "inpaint":
+        return fill_of(scene.pixels, with_margin(scene.mask, RIM), fill)
     filled, impossible = fill_of(scene.pixels, scene.mask, fill)
-    if fill in ("inpaint", "keep"):
-        return filled, impossible
-    return torch.where(in_box(scene.mask), filled, scene.pixels), impossible
+    return (filled if fill == "keep" else torch.where(in_box(scene.mask), filled, scene.pixels)), impossible
 
 
 def in_box(mask: Tensor) -> Tensor:

@@ -8,15 +8,17 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ..language.sample import OBJECT
+from ..language.errors import ExpressionError
+from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import Context, one_of
 from .base import Declares, Rendered, Scene, context, rendered
 from .blank import BLANKS, Blank, blank
-from .filling import fill_of
+from .filling import RIM, fill_of, with_margin
 from .regions import inside, mask_of, mean_of, without_object_or_background
 
 FilledRegion = Literal["background", "object"]
 ObjectFill = Literal["inpaint", "tile", "silhouette"] | Blank
+WIDEST_MARGIN = 64
 _OBJECT_FILLS: tuple[ObjectFill, ...] = ("inpaint", "tile", "silhouette", *BLANKS)
 
 
@@ -36,20 +38,25 @@ class MeanFill(Context):
 
 @dataclass(frozen=True)
 class RemoveObject(Context):
-    """Object and ring replaced, the background as it is.
+    """Object and ring replaced, with a margin round them; the rest of the background as it is.
 
     The mask stays, and says where the object was: what a model still finds there is the answer that is looked for.
 
     Args:
-        fill: from the image's own background "inpaint" (grown in from the rim) or "tile" (its largest strip beside the
-            bounding box); "silhouette", the object's own mean colour, which leaves outline and colour and takes the
-            texture; or a blank: "black", "white", "mean" (of ImageNet), "red", "green", "blue", "gaussian_noise",
-            "white_noise", which all leave the outline.
+        fill: from the image's own background "inpaint" (its colours and its texture, without an edge) or "tile" (its
+            largest strip beside the bounding box); "silhouette", the object's own mean colour, which leaves outline
+            and colour and takes the texture; or a blank: "black", "white", "mean" (of ImageNet), "red", "green",
+            "blue", "gaussian_noise", "white_noise", which all leave the outline.
+        margin: pixels round object and ring that go with them, 0 to 64. Photographs blur the rim of an object into its
+            surroundings; with 0 no background pixel changes, and what is left of the rim may draw the outline.
     """
 
     fill: ObjectFill = "inpaint"
+    margin: int = RIM
 
     def __post_init__(self) -> None:
+        if isinstance(self.margin, bool) or not isinstance(self.margin, int) or not 0 <= self.margin <= WIDEST_MARGIN:
+            raise ExpressionError(f"remove_object: margin={self.margin!r}; give whole pixels from 0 to {WIDEST_MARGIN}")
         one_of(self.fill, _OBJECT_FILLS, "remove_object: fill")
 
 
@@ -100,15 +107,17 @@ def remove_background(spec: RemoveBackground, scene: Scene) -> Rendered:
     ),
 )
 def remove_object(spec: RemoveObject, scene: Scene) -> Rendered:
-    """The fill in object and ring. Impossible without object or background, and with "tile" without a strip."""
-    mask = mask_of(scene, str(spec))
+    """The fill in object, ring and margin. Impossible without object or background, and with "tile" without a strip."""
+    mask = with_margin(mask_of(scene, str(spec)), spec.margin)
+    unfilled = torch.zeros(len(mask), dtype=torch.bool, device=mask.device)
     if spec.fill == "inpaint" or spec.fill == "tile":
-        filled, unfilled = fill_of(scene.pixels, mask, spec.fill)
-        done = _filled(scene, "object", filled, str(spec))
-        return rendered(scene, done.pixels, done.impossible | unfilled)
-    if spec.fill == "silhouette":
-        return _filled(scene, "object", mean_of(scene.pixels, (mask == OBJECT).unsqueeze(1)), str(spec))
-    return _filled(scene, "object", blank(scene, spec.fill, "remove_object"), str(spec))
+        fill, unfilled = fill_of(scene.pixels, mask, spec.fill)
+    elif spec.fill == "silhouette":
+        fill = mean_of(scene.pixels, (mask == OBJECT).unsqueeze(1))
+    else:
+        fill = blank(scene, spec.fill, "remove_object")
+    pixels = torch.where((mask != BACKGROUND).unsqueeze(1), fill, scene.pixels)
+    return rendered(scene, pixels, unfilled | without_object_or_background(scene, str(spec)))
 
 
 def _filled(scene: Scene, region: FilledRegion, fill: Tensor, what: str) -> Rendered:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import one_of
 from .base import Rendered, Scene
-from .filling import fill_of
+from .filling import RIM, fill_of, with_margin
 from .regions import without_object_or_background
 
 #: what closes the place: see `filling.fill_of`
@@ -25,8 +25,8 @@ def checked_place(fill: str, what: str) -> None:
 def placed(scene: Scene, colours: Tensor, mask: Tensor, *, fill: PlaceFill, what: str, impossible: Tensor) -> Rendered:
     """The object at its new place, over its own background.
 
-    Object and ring are taken away (they alone, not their bounding box, are filled) and put down where `mask` says. So
-    the mask follows the object, and what it uncovers is background.
+    Object and ring are taken away (they and a rim of 2 pixels, not their bounding box, are filled) and put down where
+    `mask` says. So the mask follows the object, and what it uncovers is background.
 
     Args:
         colours: [B, 3, H, W], read where `mask` has object or ring.
@@ -34,8 +34,9 @@ def placed(scene: Scene, colours: Tensor, mask: Tensor, *, fill: PlaceFill, what
         impossible: [B] bool; so are images without object or background, or with nothing to fill with.
     """
     assert scene.mask is not None
-    filled, unfilled = fill_of(scene.pixels, scene.mask, fill)
-    background = torch.where(scene.kept(), filled, scene.pixels)
+    taken_away = with_margin(scene.mask, RIM)
+    filled, unfilled = fill_of(scene.pixels, taken_away, fill)
+    background = torch.where((taken_away != BACKGROUND).unsqueeze(1), filled, scene.pixels)
     pixels = torch.where((mask != BACKGROUND).unsqueeze(1), colours, background)
     vanished = ~(mask == OBJECT).flatten(1).any(dim=1)
     impossible = impossible | unfilled | vanished | without_object_or_background(scene, what)
