@@ -19,9 +19,11 @@ from .camera import Shift as shift
 from .camera import Zoom as zoom
 from .change import SwapBackground
 from .change import SwapBackground as swap_background
-from .control import Original, PasteBack
+from .control import Identity, Original, PasteBack, SwapIdentical
+from .control import Identity as identity
 from .control import Original as original
 from .control import PasteBack as paste_back
+from .control import SwapIdentical as swap_identical
 from .corruptions import (
     Brightness,
     Contrast,
@@ -62,6 +64,16 @@ from .corruptions import Snow as snow
 from .corruptions import Spatter as spatter
 from .corruptions import SpeckleNoise as speckle_noise
 from .corruptions import ZoomBlur as zoom_blur
+from .fading import Fade
+from .fading import Fade as fade
+from .imagenet9 import MixedNext, MixedRand, MixedSame, NoFg, OnlyBgB, OnlyBgT, OnlyForeground
+from .imagenet9 import MixedNext as mixed_next
+from .imagenet9 import MixedRand as mixed_rand
+from .imagenet9 import MixedSame as mixed_same
+from .imagenet9 import NoFg as no_fg
+from .imagenet9 import OnlyBgB as only_bg_b
+from .imagenet9 import OnlyBgT as only_bg_t
+from .imagenet9 import OnlyForeground as only_foreground
 from .light import Exposure, Flicker, Gamma, Glare, Shadow, WhiteBalance
 from .light import Exposure as exposure
 from .light import Flicker as flicker
@@ -69,8 +81,16 @@ from .light import Gamma as gamma
 from .light import Glare as glare
 from .light import Shadow as shadow
 from .light import WhiteBalance as white_balance
-from .no_information import MeanFill
+from .moving import Mirror, MirrorObject, MoveObject
+from .moving import Mirror as mirror
+from .moving import MirrorObject as mirror_object
+from .moving import MoveObject as move_object
+from .no_information import MeanFill, RemoveBackground, RemoveObject
 from .no_information import MeanFill as mean_fill
+from .no_information import RemoveBackground as remove_background
+from .no_information import RemoveObject as remove_object
+from .occluding import OccludeObject
+from .occluding import OccludeObject as occlude_object
 from .optics import Blur, Defocus, LensDirt, Motion, Vignette
 from .optics import Blur as blur
 from .optics import Defocus as defocus
@@ -79,6 +99,11 @@ from .optics import Motion as motion
 from .optics import Vignette as vignette
 from .perturbation import Lighting
 from .perturbation import Lighting as lighting
+from .rescaling import RescaleObject, ShrinkObject
+from .rescaling import RescaleObject as rescale_object
+from .rescaling import ShrinkObject as shrink_object
+from .resolution import LowResolution
+from .resolution import LowResolution as low_resolution
 from .sensor import Jpeg, SensorNoise
 from .sensor import Jpeg as jpeg
 from .sensor import SensorNoise as sensor_noise
@@ -93,6 +118,7 @@ __all__ = [
     "DefocusBlur",
     "ElasticTransform",
     "Exposure",
+    "Fade",
     "Flicker",
     "Fog",
     "Frost",
@@ -101,19 +127,35 @@ __all__ = [
     "GaussianNoise",
     "Glare",
     "GlassBlur",
+    "Identity",
     "ImpulseNoise",
     "Jpeg",
     "JpegCompression",
     "LensDirt",
     "Lighting",
+    "LowResolution",
     "MeanFill",
+    "Mirror",
+    "MirrorObject",
+    "MixedNext",
+    "MixedRand",
+    "MixedSame",
     "Motion",
     "MotionBlur",
+    "MoveObject",
+    "NoFg",
+    "OccludeObject",
+    "OnlyBgB",
+    "OnlyBgT",
+    "OnlyForeground",
     "Original",
     "PasteBack",
     "Perspective",
     "Pixelate",
+    "RemoveBackground",
+    "RemoveObject",
     "Rendered",
+    "RescaleObject",
     "Rotation",
     "Saturate",
     "Scene",
@@ -121,11 +163,13 @@ __all__ = [
     "Shadow",
     "Shift",
     "ShotNoise",
+    "ShrinkObject",
     "Snow",
     "Spatter",
     "SpeckleNoise",
     "Stored",
     "SwapBackground",
+    "SwapIdentical",
     "Vignette",
     "WhiteBalance",
     "Zoom",
@@ -141,6 +185,7 @@ __all__ = [
     "elastic_transform",
     "exempt",
     "exposure",
+    "fade",
     "family",
     "flicker",
     "fog",
@@ -150,6 +195,7 @@ __all__ = [
     "gaussian_noise",
     "glare",
     "glass_blur",
+    "identity",
     "impulse_noise",
     "in_place",
     "jpeg",
@@ -157,26 +203,43 @@ __all__ = [
     "lending_context",
     "lens_dirt",
     "lighting",
+    "low_resolution",
     "mean_fill",
+    "mirror",
+    "mirror_object",
+    "mixed_next",
+    "mixed_rand",
+    "mixed_same",
     "motion",
     "motion_blur",
+    "move_object",
     "needs_mask",
+    "no_fg",
+    "occlude_object",
+    "only_bg_b",
+    "only_bg_t",
+    "only_foreground",
     "original",
     "paste_back",
     "perspective",
     "pixelate",
+    "remove_background",
+    "remove_object",
+    "rescale_object",
     "rotation",
     "saturate",
     "sensor_noise",
     "shadow",
     "shift",
     "shot_noise",
+    "shrink_object",
     "snow",
     "spatter",
     "speckle_noise",
     "stored",
     "stored_picture",
     "swap_background",
+    "swap_identical",
     "vignette",
     "white_balance",
     "zoom",
