@@ -22,7 +22,7 @@ from modelaudit.language.spec import Context
 MOTIONS = st.one_of(
     st.builds(shift, st.floats(0.1, 12), direction=st.none() | st.floats(0, 360)),
     st.builds(rotation, st.floats(0.5, 60), turn=st.sampled_from(["drawn", "clockwise", "counterclockwise"])),
-    st.builds(zoom, st.floats(0.6, 1.8)),
+    st.builds(zoom, st.floats(0.6, 0.98) | st.floats(1.02, 1.8)),
     st.builds(perspective, st.floats(0.01, 0.4), direction=st.none() | st.floats(0, 360)),
 )
 
