@@ -131,9 +131,7 @@ def _columns(reference: Reference, known: tuple[str, ...], path: Path) -> dict[s
         if name not in known and (what in asked or what in _NEEDED):
             option = f"group=column:{name}" if what == "group" else f"{what}={name}"
             hint = "" if what in asked else f"; ?{what}= names the one that holds it"
-            raise DataError(
-                f"{path}:1: no column {name!r} ({option}); there are {', '.join(known)}{nearest(name, known)}{hint}"
-            )
+            raise DataError(f"{path}:1: no column {name!r} ({option}){nearest(name, known)}{hint}")
     return {what: name for what, name in columns.items() if name in known}
 
 

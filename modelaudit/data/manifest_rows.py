@@ -95,13 +95,17 @@ def jsonl_table(path: Path) -> Table:
     Raises:
         DataError: a line that is no JSON object, a key twice, a value that is neither text nor whole number nor null.
     """
-    rows = list(_json_rows(path))
-    if not rows:
+    found = list(_objects(path))
+    if not found:
         raise DataError(f'{path}:1: is empty; write a line an image, e.g. {{"image": "a.png", "label": "bolt"}}')
-    return Table(tuple(dict.fromkeys(name for row in rows for name in row.cells)), iter(rows))
+    rows = (
+        Row(line, {name: _cell(value) for name, value in one.items() if _cell(value) not in (None, "")})
+        for line, one in found
+    )
+    return Table(tuple(dict.fromkeys(name for _, one in found for name in one)), rows)
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     # not splitlines: JSON may hold the other line ends of Unicode
     for number, line in enumerate(text_of(path).split("\n"), start=1):
         if not line.strip():
@@ -112,7 +116,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
             raise DataError(f"{path}:{number}: is no JSON: {error}") from error
         if not isinstance(found, dict):
             raise DataError(f"{path}:{number}: is no JSON object; write a line an image, in braces")
-        yield Row(number, {name: _cell(value) for name, value in found.items() if _cell(value) not in (None, "")})
+        yield number, found
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
