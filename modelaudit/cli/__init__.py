@@ -1,4 +1,4 @@
-"""The command line: ``modelaudit data``, ``report``, ``store``, ``schema``, ``demo``."""
+"""The command line: ``modelaudit data``, ``masks``, ``contexts``, ``report``, ``store``, ``schema``, ``demo``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import contexts, data, store
+from . import contexts, data, masks, store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
 
     data.add(commands)
+    masks.add(commands)
     contexts.add(commands)
     store.add(commands)
 

@@ -14,6 +14,7 @@ from ..language.errors import DataError
 from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
 from .groups import ColumnGroup, Finder, grouped, grouping
+from .machine_masks import marked
 from .remote import is_url, read
 
 
@@ -50,7 +51,8 @@ def open_data(
     for one, other in pairwise(samples):
         if one.id == other.id:
             raise DataError(f"{named}: two samples have the id {one.id!r}; ids are unique (compared in Unicode's NFC)")
-    notes = tuple(data.notes)
+    samples, on_masks = marked(samples)
+    notes = (*data.notes, *on_masks)
     if by is not None:
         samples, on_groups = grouped(samples, by, named)
         notes += on_groups

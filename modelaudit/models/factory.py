@@ -25,13 +25,23 @@ def run_factory(text: str, root: Path) -> BuiltModel:
     Raises:
         ModelError: no such file or factory, or what it raised, or no model returned.
     """
+    with imported(text, root) as factory:
+        return call_factory(factory, text)
+
+
+@contextmanager
+def imported(text: str, root: Path) -> Iterator[Callable[..., Any]]:
+    """The callable that ``path/file.py:name`` names; its file's neighbours can be imported meanwhile.
+
+    Raises:
+        ModelError: no such file or callable, or what importing it raised.
+    """
     file, _, name = text.rpartition(":")
     path = (root / file).resolve()
     if not path.is_file():
         raise ModelError(f"{text!r}: no file {path}; relative paths start at pytest's rootdir")
     with _importable(path.parent):
-        factory = _attribute(text, path, name)
-        return call_factory(factory, text)
+        yield _attribute(text, path, name)
 
 
 def call_factory(factory: Callable[[], Any], text: str) -> BuiltModel:

@@ -1,0 +1,170 @@
+"""``modelaudit masks``: masks where there are none, made by a machine and marked so."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime
+import io
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from .arguments import LANGUAGES, at_least, reference_of
+
+if TYPE_CHECKING:
+    from ..language.findings import MaskMade
+    from ..language.sample import DataSet
+
+TABLE, PAGE = "modelaudit-masks.csv", "modelaudit-masks.html"
+_STATUS = """makers:
+  grabcut                                   from boxes, by OpenCV: pip install 'pytest-modelaudit[masks]'
+  torchvision:deeplabv3_resnet101?checkpoint=FILE
+                                            a segmentation model; @TAG instead of ?checkpoint= fetches weights;
+                                            &object=label|any|dog,cat says which classes are the object (label: the
+                                            class with the label's name, else everything that is not background)
+  path/file.py:function                     your own: function(image, box, label) -> mask, with image uint8
+                                            [height, width, 3], box (left, top, right, bottom) or None, and the mask
+                                            bool or 0, 1, 255 (ignore) [height, width]
+
+exit status: 0 a mask for every image, 1 some could not be made, are empty or fill the image, 2 a wrong call"""
+
+
+def add(commands: Any) -> None:
+    """The command."""
+    masks = commands.add_parser(
+        "masks",
+        help="make masks where there are none",
+        description="A mask for every image that has none, or only a box. Masks of people are never touched.",
+        epilog=_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    masks.add_argument("reference", metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR (a folder:)")
+    masks.add_argument("--into", type=Path, required=True, metavar="DIR", help="folder of the masks; made if missing")
+    masks.add_argument("--by", required=True, metavar="MAKER", help="who makes them (below)")
+    masks.add_argument("--overwrite", action="store_true", help="make masks anew that a machine made")
+    masks.add_argument(
+        "--overwrite-edited", action="store_true", help="also those in DIR that a person drew or has edited since"
+    )
+    masks.add_argument("--device", metavar="DEVICE", help="of a segmentation model (default: cuda where there is one)")
+    masks.add_argument(
+        "--pictures",
+        type=at_least(0, "pictures"),
+        default=200,
+        metavar="N",
+        help="most pictures of the page (default 200)",
+    )
+    masks.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the page")
+    masks.set_defaults(run=_masks)
+
+
+def _masks(given: argparse.Namespace) -> int:
+    from ..data import open_data
+    from ..data.mask_making import Policy, make_masks
+    from ..engine.mask_makers import maker_of
+    from ..report.render import write_whole
+    from .progress import counting
+    from .text import say
+
+    reference = reference_of(given.reference)
+    data = open_data(reference, root=Path.cwd())
+    policy = Policy(machine=given.overwrite or given.overwrite_edited, edited=given.overwrite_edited)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    made: list[MaskMade] = []
+    with maker_of(given.by, root=Path.cwd(), device=given.device) as maker:
+        with counting("masks", len(data.samples)) as step:
+            for one in make_masks(
+                data, maker, given.into, policy=policy, stamp={"date": now, "modelaudit": __version__}
+            ):
+                made.append(one)
+                step()
+        by = f"{maker.by} ({maker.version})"
+    write_whole(given.into / TABLE, table_of(data, made))
+    _write_page(given, reference, by, data, made)
+    say(*told(reference, by, data, made))
+    say("", *_way_back(reference, given.into))
+    print(given.into / TABLE, given.into / PAGE, sep="\n", file=sys.stderr)
+    bad = any(one.outcome == "failed" or {"empty", "full"} & set(one.remarks) for one in made)
+    return 1 if bad else 0
+
+
+def table_of(data: DataSet, made: Sequence[MaskMade]) -> str:
+    """One row an image as CSV; ``csv:`` reads it as data, with ``?images=`` for the folder of the images."""
+    groups = {sample.id: sample.group or "" for sample in data.samples}
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(
+        ("image", "label", "mask", "group", "outcome", "object", "pieces", "remarks", "message"),
+    )
+    for one in made:
+        share = "" if one.mask is None or one.mask.share is None else f"{one.mask.share:.6f}"
+        pieces = "" if one.mask is None else one.mask.pieces
+        remarks = " ".join(one.remarks)
+        writer.writerow((one.id, one.label, one.file, groups[one.id], one.outcome, share, pieces, remarks, one.message))
+    return buffer.getvalue()
+
+
+def told(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> Iterator[str]:
+    """What was done, and what to look at."""
+    from ..report.found_words import REMARKS
+    from .text import table, wrapped
+
+    count = Counter(one.outcome for one in made)
+    yield from wrapped(f"{reference}: masks by {by}", indent=2, first="")
+    yield f"  {len(data.samples) - len(made):>6}  images have a mask that no machine made"
+    yield f"  {count['kept']:>6}  masks were there and stay (--overwrite makes those of a machine anew)"
+    yield f"  {count['made']:>6}  masks were made"
+    yield f"  {count['failed']:>6}  could not be made"
+    rows = [(REMARKS[name], [one for one in made if name in one.remarks]) for name in REMARKS]
+    if any(found for _, found in rows):
+        yield ""
+        yield from table(
+            ("look at", "masks", "first of them"),
+            [(name, str(len(found)), found[0].id) for name, found in rows if found],
+            numbers=False,
+        )
+    failed = [one for one in made if one.outcome == "failed"]
+    if failed:
+        yield ""
+        for one in failed[:5]:
+            yield from wrapped(f"- {one.id}: {one.message}", indent=4, first="  ")
+        if len(failed) > 5:
+            yield f"  and {len(failed) - 5} more ({TABLE} has all of them)"
+
+
+def _way_back(reference: str, into: Path) -> Iterator[str]:
+    """How an audit reads the masks."""
+    from ..language.reference import parse_reference
+    from .text import wrapped
+
+    parsed = parse_reference(reference)
+    if parsed.scheme == "folder":
+        options = {**parsed.options, "masks": str(into)}
+        query = "&".join(f"{key}={value}" for key, value in options.items())
+        yield from wrapped(f"read them with: folder:{parsed.body}?{query}", indent=2, first="")
+    else:
+        text = f"read them with: csv:{into / TABLE}?images=DIR (the folder that the paths of the images start at)"
+        yield from wrapped(text, indent=2, first="")
+
+
+def _write_page(given: argparse.Namespace, reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> None:
+    from dataclasses import replace
+
+    from ..engine.thumbnails import thumbnails
+    from ..report.mask_sheet import choose, mask_sheet
+    from ..report.render import write_whole
+    from ..report.sheet import render_sheet
+    from ..report.words import words_of
+
+    choice = choose(made, given.pictures)
+    files = {one.id: given.into / one.file for one in made}
+    wanted = [
+        replace(sample, mask=files[sample.id], mask_kind="machine")
+        for sample in data.samples
+        if sample.id in choice.ids
+    ]
+    sheet = mask_sheet(reference, by, made, choice, thumbnails(wanted), words_of(given.lang))
+    write_whole(given.into / PAGE, render_sheet(sheet, language=given.lang))
