@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
         type=at_least(0, "pictures"),
         default=200,
         metavar="N",
-        help="most pictures of the page (default 200)",
+        help="most on the page (default 200)",
     )
     masks.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the page")
     masks.set_defaults(run=_masks)
@@ -94,16 +94,16 @@ def _masks(given: argparse.Namespace) -> int:
 def table_of(data: DataSet, made: Sequence[MaskMade]) -> str:
     """One row an image as CSV; ``csv:`` reads it as data, with ``?images=`` for the folder of the images."""
     groups = {sample.id: sample.group or "" for sample in data.samples}
+    grouped = ("group",) if any(groups.values()) else ()
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(
-        ("image", "label", "mask", "group", "outcome", "object", "pieces", "remarks", "message"),
-    )
+    writer.writerow(("image", "label", "mask", *grouped, "outcome", "object", "pieces", "remarks", "message"))
     for one in made:
         share = "" if one.mask is None or one.mask.share is None else f"{one.mask.share:.6f}"
         pieces = "" if one.mask is None else one.mask.pieces
-        remarks = " ".join(one.remarks)
-        writer.writerow((one.id, one.label, one.file, groups[one.id], one.outcome, share, pieces, remarks, one.message))
+        group = (groups[one.id],) if grouped else ()
+        told = (one.outcome, share, pieces, " ".join(one.remarks), one.message)
+        writer.writerow((one.id, one.label, one.file, *group, *told))
     return buffer.getvalue()
 
 

@@ -54,18 +54,16 @@ def mask_sheet(
     """The page, with the pictures of the samples that were chosen, by id."""
     _ = words._
     count = {outcome: sum(one.outcome == outcome for one in made) for outcome in ("made", "kept", "failed")}
-    said = [
-        words.ngettext("{n} mask was made", "{n} masks were made", count["made"]),
-        *([words.ngettext("{n} was there", "{n} were there", count["kept"])] if count["kept"] else []),
-        *(
-            [words.ngettext("{n} could not be made", "{n} could not be made", count["failed"])]
-            if count["failed"]
-            else []
-        ),
-    ]
-    text = said[0]
-    for more in said[1:]:
-        text = _("{first}, {second}", first=text, second=more)
+    text = words.ngettext("{n} mask was made", "{n} masks were made", count["made"])
+    if count["kept"]:
+        kept = words.ngettext("{n} was there", "{n} were there", count["kept"])
+        text = _("{first}, {second}", first=text, second=kept)
+    if count["failed"]:
+        failed = words.ngettext("{n} could not be made", "{n} could not be made", count["failed"])
+        text = _("{first}, {second}", first=text, second=failed)
+    notes = [_("Look at every one of them before an audit: a wrong mask makes a wrong verdict.")]
+    if choice.left_out:
+        notes.append(words.ngettext("{n} mask is not shown here.", "{n} masks are not shown here.", choice.left_out))
     return Sheet(
         kind=_("Masks made by a machine"),
         title=reference,
@@ -73,7 +71,7 @@ def mask_sheet(
         headline=_("{text}.", text=text),
         tone="problem" if count["failed"] else "remark" if any(choice.by_remark.values()) else "fine",
         sections=tuple(_sections(made, choice, pictures, words)),
-        notes=(_("Look at every one of them before an audit: a wrong mask makes a wrong verdict."),),
+        notes=tuple(notes),
         legend=_("The line round an object is the outline of its mask."),
     )
 
@@ -110,7 +108,6 @@ def _sections(made: Sequence[MaskMade], choice: Choice, pictures: Mapping[str, b
                 _("Others"),
                 count=words.count(len(choice.others)),
                 strips=tuple(_strip(one, "", pictures, words) for one in choice.others),
-                left_out=_more(choice.left_out, words),
             )
         )
     return sections

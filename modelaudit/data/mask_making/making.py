@@ -23,7 +23,7 @@ from ..decode import decode
 from ..files import confined, files_below, is_image, relative_id
 from ..machine_masks import MadeMasks, read_made_masks
 from ..mask_facts import mask_facts
-from ..masks import checked_mask
+from ..masks import checked_mask, read_mask
 
 #: masks are written in lots of so many, or an eighth of those that there are, whichever is more
 _LOT = 32
@@ -86,7 +86,7 @@ def make_masks(
             target = targets[sample.id]
             taken = present.get(_stem(sample.id))
             if taken is not None and not _may_go(taken, marks, policy):
-                yield MaskMade(sample.id, str(sample.label), "kept", relative_id(taken, folder))
+                yield _kept(sample, taken, relative_id(taken, folder))
                 continue
             made = _made(sample, maker, relative_id(target, folder))
             if made.content:
@@ -136,6 +136,14 @@ class _Writer:
             raise DataError(f"{error.filename}: cannot be written ({error.strerror}); give another --into") from error
         finally:
             self._waiting.clear()
+
+
+def _kept(sample: Sample, mask: Path, name: str) -> MaskMade:
+    """A mask that stays, and what it is like."""
+    try:
+        return MaskMade(sample.id, str(sample.label), "kept", name, mask=mask_facts(read_mask(mask, "ignore")))
+    except UnusableSample as error:
+        return MaskMade(sample.id, str(sample.label), "kept", name, str(error))
 
 
 def _made(sample: Sample, maker: Maker, name: str) -> _Made:
