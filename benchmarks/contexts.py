@@ -71,8 +71,8 @@ def main() -> None:
     print(table(["context", "family", "ms an image", "of the forward pass"], rows))
     slowest = ", ".join(f"{context} ({100 * cost / forward:.1f} %)" for cost, context in costs[:3])
     print(
-        f"\non average over {len(costs)}: {1000 * mean:.2f} ms an image, {100 * mean / forward:.1f} % of the forward pass "
-        f"(wanted: at most {100 * WANTED:.0f} %); the slowest three: {slowest}"
+        f"\non average over {len(costs)}: {1000 * mean:.2f} ms an image, {100 * mean / forward:.1f} % of the forward "
+        f"pass (wanted: at most {100 * WANTED:.0f} %); the slowest three: {slowest}"
     )
     print(f"{time.perf_counter() - begun:.0f} s in all")
 
