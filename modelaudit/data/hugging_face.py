@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,9 @@ def hugging_face(reference: Reference, root: Path) -> DataSet:
     file, or a folder that ``load_dataset`` reads (parquet, images in folders of their labels).
 
     ``?split=validation&image=image&label=label`` name the split and the columns, ``mask=``, ``group=column:`` and
-    ``id=`` others, ``config=`` and ``revision=`` what is loaded, ``mask_255=`` what 255 means in a mask. Names of a ClassLabel
-    become labels. Ids are the names of the image files where each has its own, else split and row. Images are decoded
-    as all others are; code of a data set is never run.
+    ``id=`` others, ``config=`` and ``revision=`` what is loaded, ``mask_255=`` what 255 means in a mask. Names of a
+    ClassLabel become labels. Ids are the names of the image files where each has its own, else split and row. Images
+    are decoded as all others are; code of a data set is never run.
 
     Raises:
         DataError: the library is missing, no such data set, split or column, or rows without a label.
@@ -233,11 +234,12 @@ def _pictures(reference: Reference, table: Any, column: str, split: str) -> list
     from datasets import Image
 
     feature = table.features[column]
-    structured = isinstance(feature, Image)
+    encoded = isinstance(feature, Image)
+    structured = encoded or (isinstance(feature, dict) and {"bytes", "path"} <= feature.keys())
     if not structured and getattr(feature, "dtype", None) not in ("binary", "large_binary"):
         raise DataError(f"{reference.text!r}: {column!r} holds {feature}, and no images")
     plain = table.select_columns([column])
-    plain = plain.cast_column(column, Image(decode=False)) if structured else plain
+    plain = plain.cast_column(column, Image(decode=False)) if encoded else plain
     return [
         _Picture(Cell(plain, column, row, f"{reference.text}, row {row} of {split}"), name, empty)
         for row, (name, empty) in enumerate(_names(plain, column, structured))
@@ -246,8 +248,7 @@ def _pictures(reference: Reference, table: Any, column: str, split: str) -> list
 
 def _names(plain: Any, column: str, structured: bool) -> Iterator[tuple[str | None, bool]]:
     """Of every row the name of its file, and whether its bytes are missing; the bytes themselves are not read."""
-    import pyarrow.compute as compute
-
+    compute: Any = import_module("pyarrow.compute")  # its functions are made when it is imported: nothing to check
     for batch in plain.with_format("arrow").iter(_BATCH):
         cells = batch[column]
         content = compute.struct_field(cells, "bytes") if structured else cells
