@@ -14,6 +14,7 @@ from ..contexts import donor_rule, stored_picture
 from ..language import registry
 from ..language.errors import AuditError, ContextError
 from ..language.sample import Sample
+from ..measures.base import tries_backgrounds
 from .album import Album, Frame, Print, frame_of, overlay_of
 from .explaining import what_went_wrong
 from .fidelity import settle
@@ -26,6 +27,7 @@ from .rows import Place, Rows, coded_share, never_changed, place_of, share_of
 from .scenes import Begun, Chunk, Shown, Stage
 from .store.store import Batch, Store
 from .stored_logits import read_from_logits
+from .worst_background import with_worst
 
 #: samples that are looked up in the store at once
 _BLOCK = 1024
@@ -250,7 +252,11 @@ class Measuring:
         if any(registry.entry_of(column.spec).declares.needs_original for column in ask.columns):
             model.original = self._original_logits(ask.model, part)
         shown = self.stage.show(part, ask.context, model.loaded.preprocessing)
-        found = read_pass(ask, model, part, shown)
+        several = tuple(column for column in ask.columns if tries_backgrounds(column.spec))
+        alone = replace(ask, columns=tuple(column for column in ask.columns if column not in several))
+        found = read_pass(alone, model, part, shown)
+        if several:
+            found = with_worst(found, replace(ask, columns=several), model, part, self.stage)
         if ask.context == original_context():
             self._remember(ask.model, part, found.logits)
         return _Found(rows, found)
@@ -264,19 +270,21 @@ class Measuring:
         for at, flags, area, share, absent in facts:
             place.put(at, flags, area, share_of(coded_share(share)), absent)
         keep = self._store.active
-        names = self.recall.names_of(ask, part.samples, found.shown) if keep else []
+        names = self.recall.names_of(ask, part.samples, shown) if keep else []
         if keep:
-            self.recall.keep_pass(batch, ask, names, found.shown, found.areas, found.logits)
+            self.recall.keep_pass(batch, ask, names, shown, found.areas, found.logits)
         keys = self.recall.keys(ask).columns if keep else {}
         steps = getattr(found, "steps", None) or {}
         for key, (values, missing) in found.columns.items():
-            column, worked = self.rows.columns[ask.model, key], steps.get(key)
+            column, worked, own = self.rows.columns[ask.model, key], steps.get(key), names
+            if keep and key in found.donors:
+                own = self.recall.names_of(ask, part.samples, shown, found.donors[key])
             for row, at in enumerate(part.positions):
                 value, reason = float(values[row]), missing.get(row)
                 count = None if worked is None else int(worked[row])
                 column.put(at, value, reason, count)
                 if key in keys:
-                    batch.number(keys[key], names[row], np.nan if reason else value, reason, count)
+                    batch.number(keys[key], own[row], np.nan if reason else value, reason, count)
 
     def _original_logits(self, model: str, part: Chunk) -> Tensor:
         """[n, C] the logits of the originals: of this chunk's pass, else stored, else computed now."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor
 from ..contexts import exempt, needs_mask
 from ..language import registry
 from ..language.reasons import Missing
+from ..language.sample import Sample
 from ..measures.base import Seen
 from ..measures.regions import Regions
+from .borrowing import Donor
 from .explaining import what_went_wrong
 from .models import Explained, Look, RunningModel
 from .plan import ColumnAsk, MapAsk, PassAsk, original_context
@@ -29,7 +31,8 @@ class ChunkValues:
 
     ``areas`` [n] is the object's share of the valid pixels, NaN without a mask. ``failed``: columns that could not be
     computed at all, by key, with what went wrong; they are left out of `columns`. ``steps`` [n]: the work that a method
-    chose for each image, by column, where it chooses.
+    chose for each image, by column, where it chooses. ``donors``: of columns that try several backgrounds all those of each
+    image as one donor.
     """
 
     shown: Shown
@@ -39,20 +42,21 @@ class ChunkValues:
     areas: NDArray[np.float64]
     failed: Mapping[str, str]
     steps: Mapping[str, NDArray[np.int64]]
+    donors: Mapping[str, Sequence[Donor]] = field(default_factory=dict)
 
 
 def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> ChunkValues:
     """Run one pass and read its columns."""
-    labels = torch.tensor([model.indices[sample.label] for sample in chunk.samples], device=shown.pixels.device)
+    labels = labels_of(model, chunk.samples, shown.pixels.device)
     look = model.look(shown.pixels, labels, ask.maps, [sample.id for sample in chunk.samples])
     if ask.context == original_context():
         model.original = look.logits
     failed = {column.key: look.failed[column.map] for column in ask.columns if column.map and column.map in look.failed}
-    pass_wide, regions = _pass_wide(ask, shown), Regions(shown.mask)
+    wide, regions = pass_wide(ask, shown), Regions(shown.mask)
     columns: dict[str, Values] = {}
     steps: dict[str, NDArray[np.int64]] = {}
     for column in [column for column in ask.columns if column.key not in failed]:
-        before = [*pass_wide, *_own(column, shown, look)]
+        before = [*wide, *_own(column, shown, look)]
         try:
             columns[column.key] = _read(column, model, _seen(column, model, look, labels, shown, regions), before)
         except Exception as error:  # one measure's failure is not the others'
@@ -62,6 +66,11 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
         if taken is not None:
             steps[column.key] = taken.cpu().numpy().astype(np.int64)
     return ChunkValues(shown, look.logits, look.maps, columns, _areas(regions, shown.bare), failed, steps)
+
+
+def labels_of(model: RunningModel, samples: Sequence[Sample], device: torch.device) -> Tensor:
+    """[n] the model's class of each label."""
+    return torch.tensor([model.indices[sample.label] for sample in samples], device=device)
 
 
 def _seen(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, shown: Shown, regions: Regions) -> Seen:
@@ -92,7 +101,8 @@ def _read(column: ColumnAsk, model: RunningModel, seen: Seen, before: Iterable[t
     return values, missing
 
 
-def _pass_wide(ask: PassAsk, shown: Shown) -> list[tuple[Missing, Tensor]]:
+def pass_wide(ask: PassAsk, shown: Shown) -> list[tuple[Missing, Tensor]]:
+    """Why images have no value whatever is measured, the first reason first."""
     cropped = shown.cropped if needs_mask(ask.context) else torch.zeros_like(shown.cropped)
     found = [
         *_absent(shown),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,13 +13,15 @@ from torch import Tensor
 
 from ..contexts import donor_rule, stored_picture
 from ..data import files_of
+from ..language import registry
 from ..language.reasons import Missing
 from ..language.sample import Sample
 from ..language.spatial import SpatialLayer
 from ..language.spec import long_text
-from .borrowing import UNKNOWN
+from ..measures.base import tries_backgrounds
+from .borrowing import UNKNOWN, Donor
 from .models import RunningModel
-from .plan import PassAsk, original_context
+from .plan import ColumnAsk, PassAsk, original_context
 from .rows import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, coded_share, place_of, share_of
 from .scenes import Shown, Stage
 from .store.keys import PassKeys, Setting, decoding_key, digest, layer_key, pass_keys, precision_key, sample_key
@@ -76,7 +78,12 @@ class Recall:
         """
         keys, names = self.keys(ask), self.names(ask, samples, decode=decode)
         known = [column for column in ask.columns if column.key in keys.columns]
-        shown, *columns = self.store.cells([keys.shown, *(keys.columns[column.key] for column in known)], names)
+        alone = [column for column in known if not tries_backgrounds(column.spec)]
+        shown, *found_alone = self.store.cells([keys.shown, *(keys.columns[column.key] for column in alone)], names)
+        columns = dict(zip(alone, found_alone, strict=True))
+        for column in [column for column in known if column not in columns]:
+            of_all = self._names(ask, samples, self._backgrounds(ask, column, samples, decode), decode)
+            (columns[column],) = self.store.cells([keys.columns[column.key]], of_all)
         preprocessing = self._models[ask.model].loaded.preprocessing
         rows_of = rows.passes[place_of(ask)]
         sizes: dict[int, int] = {}
@@ -87,7 +94,7 @@ class Recall:
         for size, row in sizes.items():
             self._stage.require_size(samples[row].id, divmod(size, _SIDE), preprocessing)
         at = np.asarray(positions, dtype=np.intp)
-        for column, cells in zip(known, columns, strict=True):
+        for column, cells in columns.items():
             # numbers without the facts of the pass were left behind by half a prune
             found = cells.found & shown.found
             target = rows.columns[ask.model, column.key]
@@ -129,13 +136,19 @@ class Recall:
         else:
             batch.content(decoding_key(), name, b"D" + self._stage.digests[sample.id].encode())
 
-    def names_of(self, ask: PassAsk, samples: Sequence[Sample], shown: Shown) -> list[bytes]:
-        """The keys of samples that were just shown."""
+    def names_of(
+        self, ask: PassAsk, samples: Sequence[Sample], shown: Shown, donors: Sequence[Donor] | None = None
+    ) -> list[bytes]:
+        """The keys of samples that were just shown.
+
+        Args:
+            donors: in place of those that lent, where a column tries the backgrounds of several.
+        """
         contents = self._stage.contents.of(samples)
-        labels = self._models[ask.model].labels
+        labels, lent = self._models[ask.model].labels, shown.donors if donors is None else donors
         return [
             sample_key(sample.id, content or "", labels.code(sample.label), donor, stored)
-            for sample, content, donor, stored in zip(samples, contents, shown.donors, shown.stored, strict=True)
+            for sample, content, donor, stored in zip(samples, contents, lent, shown.stored, strict=True)
         ]
 
     def keep_pass(
@@ -202,6 +215,13 @@ class Recall:
         if donor_rule(ask.context) is not None:
             donors = self._stage.lending.recall(samples, ask.context, preprocessing, decode=decode)
         return self._names(ask, samples, donors, decode)
+
+    def _backgrounds(
+        self, ask: PassAsk, column: ColumnAsk, samples: Sequence[Sample], decode: bool
+    ) -> Sequence[Donor | Literal["unknown"]]:
+        count = registry.entry_of(column.spec).declares.backgrounds(column.spec)
+        preprocessing = self._models[ask.model].loaded.preprocessing
+        return self._stage.lending.recall_backgrounds(samples, ask.context, preprocessing, count, decode=decode)
 
     def _names(
         self, ask: PassAsk, samples: Sequence[Sample], donors: Sequence[Any], decode: bool

@@ -41,7 +41,7 @@ class Shown:
     a mask and there is none. ``donors``: id and content of the image that lent each its background, where one did.
     ``kept`` [n]: the share of each object that the model's crop left, NaN where there is none; ``cropped`` [n] bool:
     that is less than an audit allows. ``absent``: why an image has no picture to be shown, where the data should have
-    kept one; ``stored``: the contents of those pictures.
+    kept one; ``stored``: the contents of those pictures. ``scene``: what the context was applied to, without donors.
     """
 
     pixels: Tensor
@@ -55,6 +55,7 @@ class Shown:
     bare: Tensor
     absent: tuple[Missing | None, ...]
     stored: tuple[str | None, ...]
+    scene: Scene
 
 
 @dataclass
@@ -228,7 +229,30 @@ class Stage:
             bare=bare,
             absent=absent,
             stored=stored,
+            scene=replace(scene, donors=None),
         )
+
+    def show_on(
+        self,
+        shown: Shown,
+        rows: Sequence[int],
+        donors: Sequence[Sample],
+        context: Context,
+        preprocessing: Preprocessing,
+    ) -> tuple[Tensor, Tensor]:
+        """Some rows of what was shown, each on the background of another donor.
+
+        Args:
+            rows: of `shown`; one may stand there several times.
+            donors: one a row, of those who can lend.
+
+        Returns:
+            Pixels [m, 3, H, W], and [m] bool whether any pixel differs from the original.
+        """
+        at = torch.tensor(list(rows), device=self._device)
+        scene = _rows_of(shown.scene, at, self.lending.scene(donors, preprocessing))
+        done: Rendered = apply(context, scene)
+        return done.pixels, (done.pixels != scene.pixels).flatten(1).any(1) & ~done.impossible
 
     def _with_donors(
         self, scene: Scene, chunk: Chunk, context: Context, preprocessing: Preprocessing
@@ -273,6 +297,13 @@ class Stage:
         if self._device.startswith("cuda"):
             return batch.pin_memory().to(self._device, non_blocking=True)
         return batch.to(self._device)
+
+
+def _rows_of(scene: Scene, rows: Tensor, donors: Scene) -> Scene:
+    assert scene.mask is not None
+    ids = tuple(scene.ids[row] for row in rows.tolist())
+    stored = {name: pixels[rows] for name, pixels in scene.stored.items()}
+    return replace(scene, pixels=scene.pixels[rows], mask=scene.mask[rows], ids=ids, donors=donors, stored=stored)
 
 
 def _alone() -> None:

@@ -33,7 +33,7 @@ def read_from_logits(
     for ask in passes:
         for column in ask.columns:
             declares = registry.entry_of(column.spec).declares
-            if column.map is not None or declares.needs_mask or declares.needs_attribution:
+            if column.map is not None or declares.needs_mask or declares.needs_attribution or declares.backgrounds:
                 continue
             at = np.asarray(positions, dtype=np.intp)
             shown = rows.passes[place_of(ask)].done[at] & ~rows.columns[ask.model, column.key].done[at]

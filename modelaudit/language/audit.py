@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .errors import ExpressionError, nearest
 from .expression import Expectation
 from .sample import Preprocessing, Sample
-from .spec import within
+from .spec import Composed, Context, within
 
 if TYPE_CHECKING:
     from torch import nn
@@ -233,3 +233,15 @@ def _check_refinements(expectation: Expectation) -> None:
         declares = registry.entry_of(measure.spec).declares
         if getattr(declares, "needs_context", False) and measure.context is None:
             raise ExpressionError(f"'{measure}' compares with the original image; add .under(context)")
+        if getattr(declares, "backgrounds", None) is not None and not _has_donors(measure.context):
+            raise ExpressionError(
+                f"'{measure}' tries the backgrounds of several images, and '{measure.context}' takes none of another "
+                "image; write e.g. .under(swap_background('other_class'))"
+            )
+
+
+def _has_donors(context: Context | None) -> bool:
+    from . import registry
+
+    parts = context.parts if isinstance(context, Composed) else (context,)
+    return any(registry.entry_of(part).declares.donors(part) is not None for part in parts)

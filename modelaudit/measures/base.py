@@ -62,7 +62,8 @@ class Declares:
 
     ``scale``: "proportion" (0 or 1 an image) or "mean". ``low``/``high``: its range, None where it has no bound.
     ``better``: "low" or "high". ``needs_context``: without ``.under`` it says nothing. ``reads_cells``: a coarse map
-    need not be upsampled for it.
+    need not be upsampled for it. ``backgrounds``: of a measure of the worst of several backgrounds, how many, from its
+    spec, None for all there are: the engine shows one after the other and keeps the first value that is 1.
     """
 
     scale: Literal["proportion", "mean"]
@@ -74,6 +75,12 @@ class Declares:
     needs_original: bool = False
     needs_context: bool = False
     reads_cells: bool = False
+    backgrounds: Callable[[Any], int | None] | None = None
+
+
+def tries_backgrounds(spec: MeasureSpec) -> bool:
+    """Whether a measure is of the worst of several backgrounds."""
+    return registry.entry_of(spec).declares.backgrounds is not None
 
 
 def measure(
