@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,8 +23,8 @@ DEFOCUS = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))
 GLASS = ((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2))
 #: radius of the line (it has 2 r + 1 pixels), sigma of its weights
 MOTION = ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))
-#: number of zooms, the first of them 1, and the step between them; numpy.arange(1, 1.11, .01) and so on
-ZOOM = ((12, 0.01), (16, 0.01), (11, 0.02), (13, 0.02), (11, 0.03))
+#: stop and step of the zooms from 1 on, by numpy.arange, whose rounding lets only the first stop belong to them
+ZOOM = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def gaussian_blur(spec: GaussianBlur, scene: Scene) -> Tensor:
 def defocus_blur(spec: DefocusBlur, scene: Scene) -> Tensor:
     """Convolution with :func:`filters.disc`, mirrored at the edges (OpenCV's default).
 
-    The softened edge has room to end: at radius 8 and 10 the released kernel folds its outermost thousandth back in.
+    At radius 8 and 10 the released kernel has no room for its softened edge, folds it back in and so brightens the
+    picture by 1.3 and 1.1 %; here there is room and the kernel sums to 1.
     """
     radius, softness = level(spec, DEFOCUS)
     return convolved(scene.pixels, disc(radius * scale_of(scene.pixels), softness).unsqueeze(0), "mirror")
@@ -137,9 +139,10 @@ def lines(scene: Scene, name: str, angles: tuple[float, float], radius: float, s
 @degradation("zoom_blur", ZoomBlur, examples=("zoom_blur(3)",))
 def zoom_blur(spec: ZoomBlur, scene: Scene) -> Tensor:
     """``(x + sum of the zooms of x) / (number of zooms + 1)``, each by :func:`filters.zoomed`."""
-    zooms: tuple[int, float] = level(spec, ZOOM)
-    count, step = zooms
-    total = scene.pixels.clone()
-    for index in range(count):
-        total += zoomed(scene.pixels, 1 + index * step)
-    return total / (count + 1)
+    factors = np.arange(1, *level(spec, ZOOM)).tolist()
+    # with the channels last interpolation takes half the time
+    pixels = scene.pixels.contiguous(memory_format=torch.channels_last)
+    total = pixels.clone()
+    for factor in factors:
+        total += zoomed(pixels, factor)
+    return (total / (len(factors) + 1)).contiguous()

@@ -91,20 +91,23 @@ def pixelate(spec: Pixelate, scene: Scene) -> Tensor:
 def _pixelated(side: int, share: float) -> Tensor:
     """[side, side] float32: down and up along one side."""
     small = max(1, int(side * share))
-    return (_box(small, side) @ _box(side, small)).float()
+    return (box(small, side) @ box(side, small)).float()
 
 
-def _box(size: int, side: int) -> Tensor:
+def box(size: int, side: int) -> Tensor:
     """[side, size] float64: Pillow's box filter from `size` to `side` pixels.
 
-    A pixel of the result is the mean of those whose centres lie in its box, the upper edge included.
+    A pixel of the result is the mean of those whose centres lie in its box. Ties fall
+    as in Pillow, by the same operations.
     """
     ratio = size / side
     reach = max(ratio, 1.0)
-    centres = (torch.arange(side, dtype=torch.float64) + 0.5) * ratio
-    offset = (torch.arange(size, dtype=torch.float64) + 0.5 - centres.unsqueeze(1)) / reach
-    inside = ((offset > -0.5) & (offset <= 0.5)).double()
-    return inside / inside.sum(dim=1, keepdim=True)
+    centre = ((torch.arange(side, dtype=torch.float64) + 0.5) * ratio).unsqueeze(1)
+    pixel = torch.arange(size, dtype=torch.float64)
+    near = (pixel >= (centre - 0.5 * reach + 0.5).floor()) & (pixel < (centre + 0.5 * reach + 0.5).floor())
+    offset = (pixel - centre + 0.5) * (1.0 / reach)
+    taken = (near & (offset > -0.5) & (offset <= 0.5)).double()
+    return taken / taken.sum(dim=1, keepdim=True)
 
 
 _ELASTIC = Declares(

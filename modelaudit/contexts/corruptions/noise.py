@@ -95,14 +95,15 @@ def _uniform(scene: Scene, name: str) -> Tensor:
 def poisson(rate: int, levels: Tensor, uniform: Tensor) -> Tensor:
     """The quantile at `uniform` of the Poisson distribution of mean ``rate levels / 255``: float, shaped like both."""
     cumulative, at_floor, at_ceiling = (table.to(levels.device) for table in _poisson_tables(rate))
-    cell = levels * _BINS + (uniform * _BINS).long()
-    photons = at_floor[cell]
+    flat, draws = levels.flatten(), uniform.flatten()
+    cell = flat * _BINS + (draws * _BINS).long()
+    photons = at_floor.index_select(0, cell)
     # the table decides wherever both ends of u's bin have one quantile; the few others are searched for
-    unsure = photons != at_ceiling[cell]
-    sought = torch.searchsorted(cumulative, levels[unsure] + uniform[unsure].double())
-    first = levels[unsure] * (len(cumulative) // _LEVELS)
-    photons[unsure] = (sought - first).clamp_min(0).to(photons.dtype)  # u = 0 would fall to the level below
-    return photons.to(uniform.dtype)
+    unsure = (photons != at_ceiling.index_select(0, cell)).nonzero().squeeze(1)
+    row = flat[unsure]
+    sought = torch.searchsorted(cumulative, row + draws[unsure].double()) - row * (len(cumulative) // _LEVELS)
+    photons[unsure] = sought.clamp_min(0).to(photons.dtype)  # u = 0 would fall to the level below
+    return photons.view_as(uniform).to(uniform.dtype)
 
 
 @functools.lru_cache(maxsize=len(SHOT_RATE))
