@@ -26,7 +26,8 @@ def placed(scene: Scene, colours: Tensor, mask: Tensor, *, fill: PlaceFill, what
     """The object at its new place, over its own background.
 
     Object and ring are taken away (they and a rim of 2 pixels, not their bounding box, are filled) and put down where
-    `mask` says. So the mask follows the object, and what it uncovers is background.
+    `mask` says. So the mask follows the object, and what it uncovers is background. Where object and ring stay where
+    they were there is nothing to close.
 
     Args:
         colours: [B, 3, H, W], read where `mask` has object or ring.
@@ -36,7 +37,8 @@ def placed(scene: Scene, colours: Tensor, mask: Tensor, *, fill: PlaceFill, what
     assert scene.mask is not None
     taken_away = with_margin(scene.mask, RIM)
     filled, unfilled = fill_of(scene.pixels, taken_away, fill)
-    background = torch.where((taken_away != BACKGROUND).unsqueeze(1), filled, scene.pixels)
+    moved = (mask != scene.mask).flatten(1).any(dim=1)[:, None, None]
+    background = torch.where((moved & (taken_away != BACKGROUND)).unsqueeze(1), filled, scene.pixels)
     pixels = torch.where((mask != BACKGROUND).unsqueeze(1), colours, background)
     vanished = ~(mask == OBJECT).flatten(1).any(dim=1)
     impossible = impossible | unfilled | vanished | without_object_or_background(scene, what)
