@@ -50,7 +50,7 @@ def imagenet9(reference: Reference, root: Path) -> DataSet:
         for path, (label, _) in found[variant].items()
     )
     notes = [f"{len(names)} images {what}, e.g. {', '.join(names[:_NAMED])}" for what, names in missing.items()]
-    return DataSet(samples, (*notes, *_remarks(there, found)), {name: found for name, found in IN9_CLASSES.items()}, IMAGENET_CLASSES)
+    return DataSet(samples, (*notes, *_remarks(there, found)), IN9_CLASSES, IMAGENET_CLASSES)
 
 
 def foreground(variant: str, key: Key, known: set[Key]) -> Key | None:
@@ -158,6 +158,6 @@ def _key(path: Path, folder: Path) -> Key:
     if len(parts) != 2 or parts[0] not in IN9_CLASSES:
         raise DataError(
             f"{path}: {parts[0]!r} is none of the nine classes of ImageNet-9; looked for {folder}/<class>/<name>"
-            f"{nearest(parts[0], IN9_CLASSES)}"
+            f"{nearest(parts[0], map(str, IN9_CLASSES))}"
         )
     return parts[0], path.stem

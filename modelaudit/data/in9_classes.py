@@ -30,4 +30,4 @@ def _indices(text: str) -> Iterator[int]:
 
 
 #: by folder, the indices of ImageNet's classes that count as it; those of no folder are "none", and always wrong
-IN9_CLASSES: Mapping[str, tuple[int, ...]] = {name: tuple(_indices(text)) for name, text in _RANGES.items()}
+IN9_CLASSES: Mapping[str | int, tuple[int, ...]] = {name: tuple(_indices(text)) for name, text in _RANGES.items()}

@@ -213,7 +213,7 @@ def test_code_beside_the_data_is_never_run(tmp_path: Path) -> None:
 def test_rows_without_a_label_are_an_error(tmp_path: Path) -> None:
     one = table().remove_columns("label").add_column("label", [-1] * 4)
     one.cast_column("label", datasets.ClassLabel(names=["bolt", "nut"])).save_to_disk(tmp_path / "test")
-    with pytest.raises(DataError, match="4 of 4 rows have no 'label'.*many test splits"):
+    with pytest.raises(DataError, match=r"4 of 4 rows have no 'label'.*many test splits"):
         open_data("hf:test", root=tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""ImageNet-9: the layout of the download, which picture shows which foreground, masks in numpy files, the nine classes."""
+"""ImageNet-9: the layout of the download, whose foreground a picture shows, masks in numpy files, the nine classes."""
 
 from __future__ import annotations
 

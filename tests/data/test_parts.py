@@ -97,6 +97,6 @@ def test_a_part_that_the_file_no_longer_holds_is_told(tmp_path: Path, sample: Sa
 def test_what_255_means_is_part_of_the_content(sample: Sample) -> None:
     assert isinstance(sample.mask, FilePart) and isinstance(sample.image, FilePart)
     masks = [sample.mask, MaskFile(sample.mask, "object"), MaskFile(sample.mask, "ignore")]
-    known = {place: "0" * 64 for place in files_of(sample)}
+    known = dict.fromkeys(files_of(sample), "0" * 64)
     contents = {content_of(Sample("1", sample.image, "bolt", mask), known) for mask in masks}
     assert len(contents) == 3

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -154,10 +155,19 @@ def _ls(remote: RemoteFolder, name: str, path: str) -> list[tuple[str, Mapping[s
         below = _below(remote, str(info["name"]))
         if below in ("", name):
             continue  # the folder itself, as object stores list it
-        if info.get("islink") and not is_inside(info["name"], remote.path):
-            raise DataError(f"{remote.url}: {below!r} is a link that leads out of it; put the file itself there")
+        _check_kind(remote, below, info)
         found.append((below, info))
     return found
+
+
+def _check_kind(remote: RemoteFolder, name: str, info: Mapping[str, Any]) -> None:
+    path = str(info["name"])
+    if info.get("islink") and not is_inside(path, remote.path):
+        raise DataError(f"{remote.url}: {name!r} is a link that leads out of it; put the file itself there")
+    if info.get("islink") and Path(path).is_dir():
+        raise DataError(f"{remote.url}: {name!r} is a link to a folder, whose files would count twice; remove the link")
+    if info.get("type") not in ("file", "directory", "link") and not info.get("islink"):
+        raise DataError(f"{remote.url}: {name!r} is neither a file nor a folder; remove it")
 
 
 def _below(remote: RemoteFolder, path: str) -> str:
@@ -173,7 +183,8 @@ def _below(remote: RemoteFolder, path: str) -> str:
 
 def _entry(name: str, info: Mapping[str, Any]) -> Entry:
     size = info.get("size")
-    return Entry(name, size if isinstance(size, int) else None, token_of(info))
+    # what is told of a link is told of the link, not of what it leads to
+    return Entry(name, size if isinstance(size, int) else None, None if info.get("islink") else token_of(info))
 
 
 def token_of(info: Mapping[str, Any], now: Callable[[], float] = time.time) -> str | None:

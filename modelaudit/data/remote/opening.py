@@ -17,7 +17,7 @@ from ..masks import ReadMask
 from ..parts import FilePart
 from .listing import Entry, described, listed
 from .mirror import Mirror
-from .urls import RemoteFolder, folder, is_url, names_a_file, opened
+from .urls import RemoteFolder, check, folder, is_url, names_a_file, opened
 
 #: below the store's folder, beside it
 CACHE = Path(".modelaudit", "remote")
@@ -72,6 +72,8 @@ class _Copies:
 
     def local(self, reference: Reference) -> Reference:
         """The reference with paths of this machine in place of URLs."""
+        for text in filter(is_url, (reference.body, *reference.options.values())):
+            check(text)
         body = self._body(reference) if is_url(reference.body) else reference.body
         options = {key: self._option(value) if is_url(value) else value for key, value in reference.options.items()}
         return Reference(reference.scheme, body, options, reference.text)

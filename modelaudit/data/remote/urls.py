@@ -58,7 +58,7 @@ def opened(url: str) -> tuple[RemoteFolder, str]:
     Raises:
         DataError: a protocol that is not known, not installed or refused; a password in the URL.
     """
-    _check(url)
+    check(url)
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
@@ -115,7 +115,12 @@ def is_gone(error: BaseException) -> bool:
     return error.__cause__ is None or isinstance(error.__cause__, FileNotFoundError) or status in (404, 410)
 
 
-def _check(url: str) -> None:
+def check(url: str) -> None:
+    """Refuse a URL that must not be read, or not be written into a record.
+
+    Raises:
+        DataError: it holds a password, or a protocol that does more than read.
+    """
     if _USER.search(url):
         raise DataError(
             f"{_USER.sub('://...@', url)!r} holds a password, and references stand in records and reports; give it by "
