@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -11,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.engine.donors import DonorPool, limited
+from modelaudit.engine.lenders import Lenders
+from modelaudit.engine.mixing import mixed
 from modelaudit.language import Sample
 
 PIXEL = np.zeros((1, 1, 3), dtype=np.uint8)
@@ -19,6 +24,89 @@ RULES = ("same_class", "other_class", "random")
 
 def line(count: int, classes: int = 4) -> list[Sample]:
     return [Sample(f"{number:04d}", PIXEL, f"class {number % classes}") for number in range(count)]
+
+
+def grouped(count: int, groups: tuple[str | None, ...] = ("cam 1", "cam 2", None)) -> list[Sample]:
+    return [
+        Sample(f"{number:04d}", PIXEL, f"class {number % 4}", group=groups[number % len(groups)])
+        for number in range(count)
+    ]
+
+
+#: who is eligible for whom, said without the pool's own code
+ELIGIBLE: dict[str, Callable[[Sample, Sample], bool]] = {
+    "next_class": lambda one, other: int(other.label[-1]) == (int(one.label[-1]) + 1) % 4,  # type: ignore[index]
+    "class:class 2": lambda one, other: other.label == "class 2",
+    "group:cam 2": lambda one, other: other.group == "cam 2",
+    "other_group": lambda one, other: None not in (one.group, other.group) and one.group != other.group,
+    "class:class 9": lambda one, other: False,
+}
+
+
+@pytest.mark.parametrize("rule", ELIGIBLE)
+def test_classes_and_groups_say_who_is_eligible(rule: str) -> None:
+    data = grouped(30)
+    pool = DonorPool(data, seed=0, name="swap_background")
+    for one in data:
+        found = list(pool.ranked(one, rule))
+        assert {donor.id for donor in found} == {
+            other.id for other in data if other.id != one.id and ELIGIBLE[rule](one, other)
+        }
+        assert pool.first(one, rule) is (found[0] if found else None)
+
+
+@pytest.mark.parametrize("rule", [*RULES, *ELIGIBLE])
+def test_who_is_first_does_not_depend_on_how_far_the_ranking_is_put_in_order(rule: str) -> None:
+    """Pools of more than 128 are put in order block by block."""
+    data = grouped(300)
+    pool = DonorPool(data, seed=0, name="swap_background")
+    for one in data[:5]:
+        order = [donor.id for donor in pool.ranked(one, rule)]
+        weights = {
+            other.id: mixed(np.array([hashed(other.id)], np.uint64) ^ mixed(np.array([hashed(one.id)], np.uint64)))[0]
+            for other in data
+        }
+        assert order == sorted(order, key=lambda name: weights[name], reverse=True)
+        assert len(set(order)) == len(order)
+
+
+def hashed(name: str) -> int:
+    text = f"0\0swap_background\0{name}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+@pytest.mark.parametrize(
+    ("labels", "after"),
+    [
+        (["b", "a", "c"], {"a": "b", "b": "c", "c": "a"}),
+        ([10, 9, 2], {"2": "9", "9": "10", "10": "2"}),
+        (["10", "9", "2"], {"10": "2", "2": "9", "9": "10"}),
+    ],
+    ids=["names", "indices by their number", "names by their letters"],
+)
+def test_the_next_class_is_the_next_in_order_and_the_first_after_the_last(
+    labels: list[str | int], after: dict[str, str]
+) -> None:
+    data = [Sample(f"{number}", PIXEL, label) for number, label in enumerate(labels * 2)]
+    pool = DonorPool(data, seed=0, name="swap_background")
+    assert {str(one.label): str(next(pool.ranked(one, "next_class")).label) for one in data} == after
+
+
+def test_images_from_outside_lend_to_all_and_a_pool_may_be_renamed() -> None:
+    data, photos = line(20), [Sample(f"photo {number}", PIXEL, "photo") for number in range(6)]
+
+    def chosen(pool_name: str) -> list[str]:
+        named = tuple(replace(one, id=f"{pool_name}: {one.id}") for one in photos)
+        lenders = Lenders(named, tuple(one.id for one in photos), outside=True)
+        pool = DonorPool(data, seed=0, name="swap_background", lenders=lenders)
+        found = []
+        for one in data:
+            order = list(pool.ranked(one, f"pool:{pool_name}"))
+            assert len(order) == 6 and pool.first(one, f"pool:{pool_name}") is order[0]
+            found.append(order[0].id.removeprefix(f"{pool_name}: "))
+        return found
+
+    assert chosen("night") == chosen("night shift") and len(set(chosen("night"))) > 3
 
 
 def first(data: list[Sample], rule: str, *, seed: int = 0, name: str = "swap_background") -> dict[str, str]:

@@ -8,7 +8,14 @@ from engine.small_audits import CLASSES, Net, asked, audit, groups_of, samples
 from modelaudit.contexts import gaussian_noise, lighting, original, swap_background
 from modelaudit.engine.plan import MapAsk, original_context, plan
 from modelaudit.language import Audit, Preprocessing, correct, label, object_area
-from modelaudit.measures import accuracy, background_dependence, background_share, confidence, flip_rate
+from modelaudit.measures import (
+    accuracy,
+    adversarial_background_rate,
+    background_dependence,
+    background_share,
+    confidence,
+    flip_rate,
+)
 
 SWAP = swap_background("other_class")
 
@@ -175,3 +182,25 @@ def test_options_may_be_given_by_model() -> None:
 def test_every_map_is_asked_with_its_own_target() -> None:
     (group,) = groups_of(case=audit().expect(background_dependence("gradcam", "saliency", target="margin") < 0.5))
     assert all(isinstance(column.map, MapAsk) and column.map.target == "margin" for column in group.passes[0].columns)
+
+
+def test_other_pools_are_another_group_and_the_same_pools_are_not() -> None:
+    net, data = Net(), samples(4)
+    night = swap_background("pool:night")
+
+    def one(pool: str) -> Audit:
+        return audit(net, data, pools={"night": pool})
+
+    first, same, other = (one(pool).expect(accuracy.under(night) > 0) for pool in ("folder:a", "folder:a", "folder:b"))
+    assert len(groups_of(first=first, same=same)) == 1
+    found = groups_of(first=first, other=other)
+    assert [group.pools for group in found] == [{"night": "folder:a"}, {"night": "folder:b"}]
+    assert len({group.digest for group in found}) == 2
+
+
+def test_the_worst_background_asks_for_the_original_too() -> None:
+    (group,) = groups_of(case=audit().expect(adversarial_background_rate(3).under(SWAP) < 0.5))
+    assert [(ask.context, [column.key for column in ask.columns]) for ask in group.passes] == [
+        (original_context(), []),
+        (SWAP, [f"adversarial_background_rate(backgrounds=3).under({SWAP})"]),
+    ]

@@ -76,3 +76,27 @@ def test_a_case_knows_the_clause_and_the_confidence_it_was_given() -> None:
     assert audit.expect(background_dependence("gradcam") < 0.4, clause="4.2").clause == "4.2"
     assert audit.expect(accuracy > 0.9).confidence == 0.9
     assert audit.expect(accuracy > 0.9, confidence=0.99).confidence == 0.99
+
+
+def test_pools_are_data_by_name_and_samples_in_them_are_read_once_and_kept() -> None:
+    picture = np.zeros((4, 4, 3), dtype=np.uint8)
+    pools = {"night shift": "folder:data/night", "new line": (Sample(str(at), picture, 0) for at in range(2))}
+    audit = Audit("m", "d", pools=pools)
+    assert audit.pools["night shift"] == "folder:data/night"
+    assert [one.id for one in audit.pools["new line"]] == [one.id for one in audit.pools["new line"]] == ["0", "1"]
+    assert Audit("m", "d").pools == {}
+
+
+@pytest.mark.parametrize(
+    ("pools", "message"),
+    [
+        ("folder:data/night", "give a dict of data by name"),
+        ({"": "folder:x"}, "give the pool a name"),
+        ({3: "folder:x"}, "give the pool a name"),
+        ({"night": ""}, "is no data; write e.g. 'photos:data/new_line'"),
+        ({"night": None}, "is no data"),
+    ],
+)
+def test_pools_that_are_none_are_refused(pools: object, message: str) -> None:
+    with pytest.raises(ExpressionError, match=message):
+        Audit("m", "d", pools=pools)  # type: ignore[arg-type]

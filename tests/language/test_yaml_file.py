@@ -73,6 +73,41 @@ def test_what_is_wrong_is_named_with_file_and_line(
     assert message is not None and message in str(caught.value)
 
 
+POOLS = """\
+model: torchvision:resnet50
+data: folder:data/line_a
+pools:
+  night shift: folder:data/night
+  new line: photos:data/new_line
+expect:
+  night: accuracy.under(swap_background('pool:night shift')) > 0.9
+"""
+
+
+def test_pools_are_named_in_yaml_as_in_python(tmp_path: Path) -> None:
+    (night,) = load_audit_file(written(tmp_path, POOLS), allow_code=False)
+    assert night.case.audit.pools == {"night shift": "folder:data/night", "new line": "photos:data/new_line"}
+    assert str(night.case.expectation) == "accuracy.under(swap_background('pool:night shift')) > 0.9"
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "message"),
+    [
+        (("folder:data/night", "[folder:data/night]"), 4, "pools.night shift: input should be a valid string"),
+        (("pools:", "pool:"), 3, "did you mean 'pools'"),
+        (("folder:data/night", '""'), 1, "is no data"),
+        (("'pool:night shift'", "'pol:night shift'"), 7, "did you mean 'pool:NAME'"),
+    ],
+)
+def test_what_is_wrong_with_a_pool_is_named_with_its_line(
+    tmp_path: Path, change: tuple[str, str], line: int, message: str
+) -> None:
+    file = written(tmp_path, POOLS.replace(*change))
+    with pytest.raises(AuditFileError) as caught:
+        load_audit_file(file, allow_code=False)
+    assert f"{file}:{line}: " in str(caught.value) and message in str(caught.value)
+
+
 def test_aliases_are_refused(tmp_path: Path) -> None:
     bomb = "a: &a [x, x]\nb: &b [*a, *a]\nmodel: *b\n"
     with pytest.raises(AuditFileError, match=r":2: the alias"):
@@ -100,6 +135,15 @@ def test_bytes_that_are_no_text_are_an_error_of_ours(tmp_path: Path) -> None:
 
 def test_the_published_schema_knows_every_key_and_forbids_others() -> None:
     schema = json_schema()
-    assert set(schema["properties"]) >= {"model", "data", "expect", "classes", "labels", "preprocessing", "seed"}
+    assert set(schema["properties"]) >= {
+        "model",
+        "data",
+        "expect",
+        "classes",
+        "labels",
+        "preprocessing",
+        "seed",
+        "pools",
+    }
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["model", "data", "expect"]
