@@ -10,10 +10,11 @@ from contexts.scenes import boxed_mask, part, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
 from modelaudit.contexts import apply, can_lend, lighting, swap_background
 from modelaudit.contexts.base import Scene
-from modelaudit.contexts.filling import without_object
+from modelaudit.contexts.filling import FILLS, without_object
 from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
 
@@ -44,13 +45,33 @@ def test_a_hard_edge_keeps_object_and_ring_to_the_bit_and_takes_the_rest_from_th
 
 
 @few
-@given(seed=seeds)
-def test_of_the_donor_nothing_of_its_object_is_left(seed: int) -> None:
+@given(seed=seeds, fill=st.sampled_from(["tile", "mean", "inpaint"]))
+def test_of_the_donor_nothing_of_its_object_is_left(seed: int, fill: str) -> None:
     own = scene(seed=seed)
     assert own.donors is not None and own.donors.mask is not None
     marked = own.donors.pixels.masked_fill((own.donors.mask != 0).unsqueeze(1), 0.123456)
     own = replace(own, pixels=torch.full_like(own.pixels, 0.5), donors=replace(own.donors, pixels=marked))
-    assert not (apply(swap_background("random"), own).pixels == 0.123456).any()
+    done = apply(swap_background("random", fill=fill), own).pixels  # type: ignore[arg-type]
+    assert not (done == 0.123456).any()
+
+
+def test_a_donor_that_is_kept_lends_every_pixel_even_if_it_is_all_object() -> None:
+    own = scene(2)
+    assert own.donors is not None and own.donors.mask is not None
+    context = swap_background("random", fill="keep")
+    for mask in (own.donors.mask, torch.ones_like(own.donors.mask)):
+        done = apply(context, replace(own, donors=replace(own.donors, mask=mask)))
+        assert torch.equal(done.pixels, torch.where(own.kept(), own.pixels, own.donors.pixels))
+        assert not done.impossible.any()
+        assert can_lend(context, replace(own.donors, mask=mask)).all()
+
+
+def test_an_inpainted_donor_changes_at_its_object_and_a_rim_of_two_pixels() -> None:
+    own = scene(3, 40, 40)
+    assert own.donors is not None
+    background, _ = without_object(own.donors, "inpaint")
+    changed = (background != own.donors.pixels).any(dim=1, keepdim=True)
+    assert torch.equal(changed, functional.max_pool2d(own.donors.kept().float(), 5, 1, 2) > 0)
 
 
 @few
@@ -66,7 +87,7 @@ def test_a_feathered_seam_ends_at_its_radius(seed: int, feather: float) -> None:
 
 
 @few
-@given(seed=seeds, feather=st.sampled_from([0.0, 2.5]), fill=st.sampled_from(["tile", "mean"]))
+@given(seed=seeds, feather=st.sampled_from([0.0, 2.5]), fill=st.sampled_from(FILLS))
 def test_a_value_does_not_depend_on_the_batch_or_the_order(seed: int, feather: float, fill: str) -> None:
     own = scene(4, seed=seed)
     context = swap_background("random", feather=feather, fill=fill)  # type: ignore[arg-type]
@@ -137,7 +158,7 @@ def test_an_image_without_object_or_without_background_cannot_be_swapped(value: 
     assert apply(swap_background("random"), replace(own, mask=mask)).impossible.tolist() == [False, True]
 
 
-@pytest.mark.parametrize("fill", ["tile", "mean"])
+@pytest.mark.parametrize("fill", ["tile", "mean", "inpaint"])
 def test_a_donor_with_nothing_beside_its_object_cannot_lend(fill: str) -> None:
     own = scene(2)
     assert own.donors is not None and own.donors.mask is not None
@@ -182,7 +203,7 @@ def test_missing_masks_donors_or_sizes_are_errors() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["swap_background(other_class)", "swap_background(random, feather=2)", "swap_background(same_class, fill=mean)"],
+    ["swap_background(other_class)", "swap_background(random, feather=2)", "swap_background(same_class, fill=keep)"],
 )
 def test_texts_come_back(text: str) -> None:
     assert str(parse_context(text)) == text

@@ -10,7 +10,8 @@ from contexts.scenes import part, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelaudit.contexts import apply, exempt, original, paste_back, swap_background
+from modelaudit.contexts import apply, exempt, identity, original, paste_back, swap_background, swap_identical
+from modelaudit.contexts.filling import in_box
 from modelaudit.language.errors import ContextError, ExpressionError
 
 
@@ -67,3 +68,43 @@ def test_paste_back_without_masks_is_an_error() -> None:
 def test_bad_feathers_are_refused(feather: object) -> None:
     with pytest.raises(ExpressionError, match="feather"):
         paste_back(feather)  # type: ignore[arg-type]
+
+
+def test_the_identity_is_a_context_of_its_own_that_changes_nothing() -> None:
+    own = replace(scene(), mask=None)
+    done = apply(identity(), own)
+    assert torch.equal(done.pixels, own.pixels) and not done.impossible.any()
+    assert identity() != original() and exempt(identity())
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), feather=st.sampled_from([0, 1, 2.5, 6]))
+def test_a_swap_with_the_image_itself_is_the_image_when_nothing_is_filled(seed: int, feather: float) -> None:
+    own = scene(seed=seed)
+    done = apply(swap_identical(feather, "keep"), own)
+    assert torch.equal(done.pixels, own.pixels) and not done.impossible.any()
+
+
+@pytest.mark.parametrize("fill", ["tile", "mean", "inpaint"])
+@pytest.mark.parametrize("feather", [0, 2])
+def test_a_swap_with_the_image_itself_is_the_swap(fill: str, feather: float) -> None:
+    own = scene(3, 40, 40)
+    assert own.mask is not None
+    own = replace(own, mask=own.mask.masked_fill(torch.arange(40) % 2 == 0, 0))  # a box with background in it
+    itself = replace(own, donors=replace(own, donors=None))
+    swapped = apply(swap_background("random", feather=feather, fill=fill), itself)  # type: ignore[arg-type]
+    done = apply(swap_identical(feather, fill), own)  # type: ignore[arg-type]
+    assert torch.equal(done.pixels, swapped.pixels) and torch.equal(done.impossible, swapped.impossible)
+    changed = (done.pixels != own.pixels).any(dim=1, keepdim=True)
+    assert changed.any()
+    if fill != "inpaint" and feather == 0:
+        assert own.mask is not None
+        assert not (changed & ~(in_box(own.mask) & ~own.kept())).any()
+
+
+def test_swap_identical_refuses_what_the_swap_refuses() -> None:
+    with pytest.raises(ExpressionError, match="feather"):
+        swap_identical(-1)
+    with pytest.raises(ExpressionError, match="inpaint"):
+        swap_identical(fill="inpant")  # type: ignore[arg-type]
+    assert exempt(swap_identical())
