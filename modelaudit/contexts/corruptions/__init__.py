@@ -1,7 +1,8 @@
 """The 15 + 4 corruptions of ImageNet-C (Hendrycks and Dietterich 2019), on the device, by region."""
 
 from .blur import DefocusBlur, GaussianBlur, GlassBlur, MotionBlur, ZoomBlur
-from .digital import Contrast, ElasticTransform, Pixelate, Saturate
+from .digital import Contrast, Pixelate, Saturate
+from .elastic import ElasticTransform
 from .jpeg import JpegCompression
 from .noise import GaussianNoise, ImpulseNoise, ShotNoise, SpeckleNoise
 from .spatter import Spatter

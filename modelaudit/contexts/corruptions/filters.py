@@ -29,9 +29,8 @@ def scale_of(pixels: Tensor) -> float:
     return max(min(pixels.shape[-2:]) / REFERENCE_SIDE, SMALLEST_SCALE)
 
 
-def border_index(size: int, margin: int, border: Border) -> Tensor:
-    """[size + 2 margin] int64: which pixel of a line stands at -margin ... size + margin - 1."""
-    at = torch.arange(-margin, size + margin)
+def folded(at: Tensor, size: int, border: Border) -> Tensor:
+    """int64: which pixel of a line of `size` stands at each place, however far beyond its ends."""
     if border == "nearest":
         return at.clamp(0, size - 1)
     if border == "reflect":
@@ -42,7 +41,12 @@ def border_index(size: int, margin: int, border: Border) -> Tensor:
     return torch.minimum(at, period - at)
 
 
-@functools.lru_cache(maxsize=64)
+def border_index(size: int, margin: int, border: Border) -> Tensor:
+    """[size + 2 margin] int64: which pixel of a line stands at -margin ... size + margin - 1."""
+    return folded(torch.arange(-margin, size + margin), size, border)
+
+
+@functools.lru_cache(maxsize=16)
 def gaussian_matrix(size: int, sigma: float, border: Border = "nearest", truncate: float = 4.0) -> Tensor:
     """[size, size] float32: the Gaussian of `sigma` pixels, cut at `truncate` sigma, on a line of `size` pixels."""
     radius = int(truncate * sigma + 0.5)

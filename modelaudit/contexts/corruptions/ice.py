@@ -51,7 +51,7 @@ def _piece(glass: Tensor, height: int, width: int, source: torch.Generator) -> T
     return (lying.T if turned > 3 else lying)[top : top + height, left : left + width]
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=4)
 def pane(side: int, scale: float) -> Tensor:
     """[side, side] float32, 0 and more: a window pane on which :func:`fronds` have grown, always the same one."""
     kinds = fronds(scale)
@@ -65,7 +65,7 @@ def pane(side: int, scale: float) -> Tensor:
     return canvas[size:-size, size:-size].clone()
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=4)
 def fronds(scale: float) -> Tensor:
     """[kinds, 2 m + 1, 2 m + 1] float32: each kind of frond, growing from the middle, at most 1.
 

@@ -80,7 +80,7 @@ def snow(spec: Snow, scene: Scene) -> Tensor:
 def frost(spec: Frost, scene: Scene) -> Tensor:
     """``a x + b ice``, (a, b) = (1, .4) (.8, .6) (.7, .7) (.65, .7) (.6, .75), ice by :func:`ice.ice`.
 
-    The shares are the released code's, the ice is not: that code takes it from six photos of frost.
+    The shares are the released code's, the ice is not: that code cuts it from photos of frost.
     """
     picture, share = level(spec, FROST)
     return float(picture) * scene.pixels + float(share) * ice(scene, "frost")
