@@ -21,7 +21,7 @@ from modelaudit.contexts.base import Scene
 from modelaudit.contexts.corruptions import blur, digital, elastic, noise, weather
 from modelaudit.contexts.corruptions.jpeg import compressed
 from modelaudit.contexts.corruptions.plasma import plasma
-from modelaudit.contexts.corruptions.spatter import distance_to, equalised
+from modelaudit.contexts.corruptions.spatter import SPATTER, distance_to, equalised
 
 Array = NDArray[np.float64]
 severities = pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
@@ -289,6 +289,19 @@ def test_elastic_transform_is_scipys_with_the_same_field(severity: int) -> None:
 
 
 # spatter
+
+
+@pytest.mark.parametrize("severity", [4, 5])
+def test_mud_follows_the_released_steps(severity: int) -> None:
+    own = pictures(1)
+    mean, deviation, sigma, threshold, blur_of_mud = SPATTER[severity - 1]
+    field = torch.randn(224, 224, generator=own.generator(0, "spatter")).double().numpy()
+    liquid = ndimage.gaussian_filter(mean + deviation * field, sigma, mode="nearest")
+    cover = ndimage.gaussian_filter((liquid > threshold).astype(float), blur_of_mud, mode="nearest")
+    cover = np.where(cover < 0.8, 0, cover)[..., None]
+    expected = planes(own.pixels[0]) * (1 - cover) + np.array([63, 42, 20]) / 255 * cover
+    # a drop on the threshold may fall to either side
+    assert np.quantile(np.abs(under("spatter", severity, own) - expected), 0.999) < 1e-5
 
 
 @pytest.mark.parametrize("share", [0.3, 0.01, 0.001])
