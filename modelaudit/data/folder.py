@@ -11,6 +11,7 @@ from ..language.sample import DataSet, Sample
 from .base import data_source
 from .files import confined, existing_folder, files_below, is_image, relative_id
 from .masks import asked_meaning, check_meaning, mask_source
+from .stored_trees import pictures_of, stored_options, stored_trees
 
 
 @data_source("folder", remote="tree")
@@ -19,21 +20,24 @@ def folder(reference: Reference, root: Path) -> DataSet:
 
     A mask has its image's path with any image ending. ``?masks=`` is looked for below DIR, then below `root`;
     ``?mask_255=object`` says that 255 is the object (else it is ignored), ``?mask_255=ignore`` that a mask without a 1
-    really has no object. Ids are the paths of the images below their folder.
+    really has no object. ``?stored.NAME=OTHER`` names a parallel tree of pictures of the same samples, for the context
+    ``stored(NAME)``. Ids are the paths of the images below their folder.
 
     Raises:
-        DataError: no folder, no image, an image without a label, masks that meet no image or several, unclear masks,
-            a link that leads out of the data.
+        DataError: no folder, no image, an image without a label, masks or stored pictures that meet no image or
+            several, unclear masks, a link that leads out of the data.
     """
-    reference.only(("masks", "mask_255"), DataError)
+    reference.only(("masks", "mask_255", *stored_options(reference)), DataError)
     base = existing_folder(reference.body, root, what=reference.text)
     images_folder = confined(base / "images", base, base / "images") if (base / "images").is_dir() else base
     masks_folder = _masks_folder(reference, base, images_folder, root)
-    images, notes = _images(reference, images_folder, masks_folder)
+    trees = stored_trees(reference, base, root)
+    images, notes = _images(reference, images_folder, [masks_folder, *(tree.folder for tree in trees)])
     masks = {} if masks_folder is None else _masks(masks_folder)
     matched = _matched(reference, images, masks, masks_folder)
     meaning = asked_meaning(reference)
     check_meaning(reference, sorted(set(matched.values())), meaning)
+    pictures, on_pictures = pictures_of(reference, trees, images)
     samples = [
         Sample(
             name,
@@ -41,10 +45,11 @@ def folder(reference: Reference, root: Path) -> DataSet:
             _label(name),
             mask_source(matched.get(name), meaning),
             mask_kind="mask" if name in matched else "none",
+            stored=pictures[name],
         )
         for name, path in images.items()
     ]
-    notes += _mask_notes(len(images), matched, masks, masks_folder)
+    notes += _mask_notes(len(images), matched, masks, masks_folder) + on_pictures
     return DataSet(tuple(samples), tuple(notes))
 
 
@@ -56,13 +61,13 @@ def _masks_folder(reference: Reference, base: Path, images_folder: Path, root: P
     return confined(beside, base, beside) if images_folder != base and beside.is_dir() else None
 
 
-def _images(reference: Reference, folder: Path, masks: Path | None) -> tuple[dict[str, Path], list[str]]:
-    """The images by id, and what was passed over."""
+def _images(reference: Reference, folder: Path, apart: list[Path | None]) -> tuple[dict[str, Path], list[str]]:
+    """The images by id, and what was passed over; what lies in the folders `apart` are no images of the data."""
     images: dict[str, Path] = {}
     others: Counter[str] = Counter()
-    below = masks if masks is not None and masks != folder and masks.is_relative_to(folder) else None
+    below = [one for one in apart if one is not None and one != folder and one.is_relative_to(folder)]
     for path in files_below(folder):
-        if below is not None and path.is_relative_to(below):
+        if any(path.is_relative_to(one) for one in below):
             continue
         if not is_image(path):
             others[path.suffix.lower() or path.name] += 1

@@ -93,10 +93,12 @@ def _checked(sample: object, named: str, root: Path) -> Sample:
     if isinstance(sample.label, bool) or not isinstance(sample.label, str | int):
         raise DataError(f"{sample.id!r} has the label {sample.label!r}; give the class as a text or an index")
     image, mask = _rooted(sample.image, root), _rooted(sample.mask, root)
+    stored = {key: _rooted(source, root) for key, source in sample.stored.items()}
     name = unicodedata.normalize("NFC", sample.id)
-    if name == sample.id and image is sample.image and mask is sample.mask:
+    same = all(source is sample.stored[key] for key, source in stored.items())
+    if name == sample.id and image is sample.image and mask is sample.mask and same:
         return sample
-    return replace(sample, id=name, image=image, mask=mask)
+    return replace(sample, id=name, image=image, mask=mask, stored=stored)
 
 
 def _rooted(source: Any, root: Path) -> Any:
