@@ -59,16 +59,17 @@ def chosen(regions: Sequence[Region], objects: Objects) -> Chosen:
     mixed = len({region.label for region in regions}) > 1
     if objects == "largest":
         label, own = _largest_object(regions)
-        others = tuple(region for region in regions if region.label == label and region not in own)
+        rest = (region for region in regions if not any(region is one for one in own))
+        others = tuple(region for region in rest if region.label == label)
         return Chosen(label, own, others, mixed)
     label = _largest_category(regions)
     own = tuple(region for region in regions if objects == "all" or region.label == label)
     return Chosen(label, own, (), mixed)
 
 
-def sample_of(name: str, image: Path, found: Chosen, mask: RegionsMask, label: str | int | None = None) -> Sample:
-    """The sample; `label` where it is not that of the regions."""
-    return Sample(name, image, found.label if label is None else label, mask, mask_kind=found.kind)
+def sample_of(name: str, image: Path, found: Chosen, mask: RegionsMask) -> Sample:
+    """The sample of an image whose parts are chosen."""
+    return Sample(name, image, found.label, mask, mask_kind=found.kind)
 
 
 def remark(names: Sequence[str], what: str) -> list[str]:
