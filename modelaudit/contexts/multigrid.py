@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ def harmonic(pixels: Tensor, hole: Tensor) -> Tensor:
         hole: [B, 1, H, W] bool.
     """
     hole = hole & ~hole.flatten(1).all(dim=1)[:, None, None, None]
-    return torch.where(hole, _filled(pixels, _Grid(hole.to(pixels.dtype))), pixels)
+    return torch.where(hole, _filled(pixels, _Grid(hole.float())), pixels)
 
 
 def halved(layers: Tensor, times: int) -> tuple[Tensor, list[torch.Size]]:
@@ -53,10 +53,10 @@ class _Grid:
 
     hole: Tensor
 
-    @cached_property
+    @property
     def degree(self) -> Tensor:
         """[1, 1, h, w]: how many of the four neighbours lie in the frame; at least 1."""
-        return _neighbours(torch.ones_like(self.hole[:1])).clamp_min(1.0)
+        return _degree(*self.hole.shape[2:], self.hole.device)
 
     @cached_property
     def step(self) -> Tensor:
@@ -66,7 +66,7 @@ class _Grid:
     @cached_property
     def coarse(self) -> _Grid:
         """Half the resolution; a cell is in the hole where all of its cells here are."""
-        return _Grid((_sum_of_four(self.hole, outside=1.0) == 4).to(self.hole.dtype))
+        return _Grid((_sum_of_four(self.hole, outside=1.0) == 4).float())
 
     @cached_property
     def few(self) -> bool:
@@ -75,10 +75,7 @@ class _Grid:
     @cached_property
     def factor(self) -> Tensor:
         """[B, n, n]: Cholesky's, of the five-point Laplacian in the hole and the identity elsewhere."""
-        cells = self.hole[0, 0].numel()
-        unit = torch.eye(cells, dtype=self.hole.dtype, device=self.hole.device)
-        across = _neighbours(unit.view(cells, 1, *self.hole.shape[2:])).view(cells, cells)
-        laplacian = torch.diag(self.degree.flatten()) - across
+        laplacian, unit = _laplacian(*self.hole.shape[2:], self.hole.device)
         within = self.hole.flatten(1)
         both = within.unsqueeze(2) * within.unsqueeze(1) > 0
         factor: Tensor = torch.linalg.cholesky(torch.where(both, laplacian, unit))
@@ -89,8 +86,11 @@ class _Grid:
         left = _neighbours(fill) if source is None else _neighbours(fill).add_(source)
         return left.addcmul_(fill, self.degree, value=-1.0)
 
-    def relaxed(self, fill: Tensor, source: Tensor | None, weights: tuple[float, ...]) -> Tensor:
-        """Jacobi steps."""
+    def relaxed(self, fill: Tensor | None, source: Tensor | None, weights: tuple[float, ...]) -> Tensor:
+        """Jacobi steps, from `fill` or from nothing."""
+        if fill is None:
+            assert source is not None
+            fill, weights = source * self.step * weights[0], weights[1:]
         for weight in weights:
             fill = torch.addcmul(fill, self.residual(fill, source), self.step, value=weight)
         return fill
@@ -107,20 +107,33 @@ def _filled(values: Tensor, grid: _Grid) -> Tensor:
     return _corrected(torch.lerp(values, guess, grid.hole), None, grid)
 
 
-def _corrected(fill: Tensor, source: Tensor | None, grid: _Grid) -> Tensor:
-    """One V-cycle."""
+def _corrected(fill: Tensor | None, source: Tensor | None, grid: _Grid) -> Tensor:
+    """One V-cycle, from `fill` or from nothing."""
     fill = grid.relaxed(fill, source, _RELAXATION)
     residual = _sum_of_four(grid.residual(fill, source).mul_(grid.hole))
     if grid.coarse.few:
         error = _solved(grid.coarse, residual * grid.coarse.hole)
     else:
-        error = _corrected(torch.zeros_like(residual), residual, grid.coarse)
+        error = _corrected(None, residual, grid.coarse)
     fill = torch.addcmul(fill, _doubled(error, fill.shape), grid.hole)
     return grid.relaxed(fill, source, _RELAXATION[::-1])
 
 
 def _solved(grid: _Grid, source: Tensor) -> Tensor:
     return torch.cholesky_solve(source.flatten(2).mT, grid.factor).mT.reshape(source.shape)
+
+
+@lru_cache(maxsize=64)
+def _degree(height: int, width: int, device: torch.device) -> Tensor:
+    return _neighbours(torch.ones(1, 1, height, width, device=device)).clamp_min(1.0)
+
+
+@lru_cache(maxsize=8)
+def _laplacian(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """[n, n] each: the five-point Laplacian of a frame without a hole's rim, and the identity."""
+    unit = torch.eye(height * width, device=device)
+    across = _neighbours(unit.view(-1, 1, height, width)).view_as(unit)
+    return torch.diag(_degree(height, width, device).flatten()) - across, unit
 
 
 def _neighbours(values: Tensor) -> Tensor:
