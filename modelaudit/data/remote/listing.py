@@ -178,7 +178,7 @@ def _below(remote: RemoteFolder, path: str) -> str:
     if base and path.rstrip("/") != base and not path.startswith(f"{base}/"):
         raise DataError(f"{remote.url} lists {path!r}, which does not lie in it")
     name = path[len(base) + 1 :] if base else path.removeprefix(remote.fs.root_marker)
-    return (name.removeprefix("./") if remote.http else name).rstrip("/")
+    return (name.removeprefix("./").replace("/./", "/") if remote.http else name).rstrip("/")
 
 
 def _entry(name: str, info: Mapping[str, Any]) -> Entry:
