@@ -50,7 +50,8 @@ def thumbnail(
         picture = Image.fromarray(_outlined(np.array(picture), np.asarray(share) > 0.25))
     for quality in _QUALITIES:
         buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality, optimize=True)
+        # a line of one pixel keeps its colour only at the full resolution of colours
+        picture.save(buffer, "JPEG", quality=quality, optimize=True, subsampling=2 if mask is None else 0)
         if buffer.tell() <= most_bytes:
             break
     return buffer.getvalue()
