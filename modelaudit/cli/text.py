@@ -53,10 +53,10 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: boo
     widths = [max(columns_of(row[at]) for row in cells) for at in range(len(heading))]
     rest = sum(widths[1:]) + _GAP * (len(widths) - 1) + indent
     if numbers:
-        widths[0] = max(_LEAST, min(widths[0], WIDTH - rest))
+        widths[0] = min(widths[0], max(_LEAST, WIDTH - rest))
     else:
         widths[0] = min(widths[0], WIDTH // 2)
-        widths[-1] = max(_LEAST, WIDTH - indent - sum(widths[:-1]) - _GAP * (len(widths) - 1))
+        widths[-1] = min(widths[-1], max(_LEAST, WIDTH - indent - sum(widths[:-1]) - _GAP * (len(widths) - 1)))
     lines = []
     for row in cells:
         fitted = [cut(cell, width) for cell, width in zip(row, widths, strict=True)]
