@@ -37,6 +37,7 @@ from .record import (
     NumberNode,
     Panel,
     PassesRecord,
+    PointRecord,
     SampleRecord,
     TableRecord,
     Unusable,
@@ -116,6 +117,7 @@ def decision_record(decision: Decision) -> DecisionRecord:
         more_images=decision.more_images,
         method=decision.method,
         dose=decision.dose,
+        curve=[PointRecord(**dataclasses.asdict(point)) for point in decision.curve],
         parts=[decision_record(part) for part in decision.parts],
         note=decision.note,
     )

@@ -94,6 +94,15 @@ class CountsRecord(_Part):
     by_reason: dict[str, int] = {}
 
 
+class PointRecord(_Part):
+    """A curve at one dose, with its one-sided bounds."""
+
+    dose: float
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+
+
 class DecisionRecord(_Part):
     """See :class:`modelaudit.statistics.verdict.Decision`; lower and upper are one-sided bounds at `confidence`."""
 
@@ -109,6 +118,7 @@ class DecisionRecord(_Part):
     more_images: int | None = None
     method: str | None = None
     dose: float | None = None
+    curve: list[PointRecord] = []
     parts: list[DecisionRecord] = []
     note: str = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, CountsRecord, GalleryRow, Panel, RunRecord
+from .curve import Curve, curve_of
 from .gallery import Picture, Pictures
 from .image_values import area_text, image_caption, image_value, over_methods
 from .plot import Plot, interval_text, plot_of, value_text
@@ -85,6 +86,7 @@ class CaseView:
     values: tuple[ValueView, ...]
     made_of: str
     plot: Plot | None
+    curve: Curve | None
     counts: CountsView | None
     reason: str
     rule: str
@@ -120,6 +122,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         _values(case, words),
         _made_of(case, words),
         plot_of(case, words),
+        curve_of(case, words),
         _counts(decision.counts, words) if decision else None,
         known(REASONS, case.reason, words) if case.reason else "",
         _rule(case, words),

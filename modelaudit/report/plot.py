@@ -47,7 +47,7 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class _Axis:
+class Axis:
     low: float
     high: float
 
@@ -59,7 +59,7 @@ def plot_of(case: CaseRecord, words: Words) -> Plot | None:
     """The drawing of a case; None where nothing was measured or the numbers cannot be drawn on one axis."""
     decisions = (case.decision.parts or [case.decision]) if case.decision else []
     values = [v for d in decisions for v in (d.estimate, d.lower, d.upper) if v is not None]
-    axis = _axis([*values, case.threshold]) if values else None
+    axis = axis_of([*values, case.threshold]) if values else None
     if axis is None:
         return None
     unit = unit_of(case.left)
@@ -69,7 +69,7 @@ def plot_of(case: CaseRecord, words: Words) -> Plot | None:
     limit = words.limit(case.threshold, unit)
     return Plot(
         rows,
-        _ticks(axis, unit, words),
+        ticks_of(axis, unit, words),
         threshold,
         words._("threshold {limit}", limit=limit),
         0.0 if low_allowed else threshold,
@@ -100,7 +100,7 @@ def value_text(decision: DecisionRecord, unit: Unit, digits: int, words: Words) 
     return "–" if decision.estimate is None else words.quantity(decision.estimate, unit, digits)
 
 
-def _row(decision: DecisionRecord, axis: _Axis, case: CaseRecord, unit: Unit, words: Words) -> Row:
+def _row(decision: DecisionRecord, axis: Axis, case: CaseRecord, unit: Unit, words: Words) -> Row:
     digits = digits_of(case)
     bounded = decision.lower is not None or decision.upper is not None
     lower = axis.at(decision.lower) if decision.lower is not None else 0.0
@@ -116,7 +116,7 @@ def _row(decision: DecisionRecord, axis: _Axis, case: CaseRecord, unit: Unit, wo
     )
 
 
-def _axis(values: list[float]) -> _Axis | None:
+def axis_of(values: list[float]) -> Axis | None:
     low, high = min(values), max(values)
     span = high - low
     if span == 0:
@@ -126,10 +126,10 @@ def _axis(values: list[float]) -> _Axis | None:
         start, end = max(start, 0.0), min(end, 1.0)
     if not (math.isfinite(start) and math.isfinite(end) and end - start > 1e-9 * max(abs(start), abs(end), 1e-9)):
         return None
-    return _Axis(start, end)
+    return Axis(start, end)
 
 
-def _ticks(axis: _Axis, unit: Unit, words: Words) -> tuple[Tick, ...]:
+def ticks_of(axis: Axis, unit: Unit, words: Words) -> tuple[Tick, ...]:
     rough = (axis.high - axis.low) / _MOST_TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))

@@ -14,12 +14,13 @@ from functools import partial
 from itertools import product
 from typing import Any, Literal
 
-from ..language.curve import at_dose, doses_of, expanded
+from ..language.curve import OfCurve, at_dose, expanded, open_doses
 from ..language.errors import ExpressionError, nearest
 from ..language.expression import Expectation, Expression, Measure
 from ..language.spec import Method
 from .bounds import Bound, Plan
 from .compound import Tree, blocks, tree_bound, tree_estimate, tree_of
+from .curves import curve_points, written_out
 from .leaves import Leaves, counts, mostly_invalid
 from .planning import further_images
 from .values import Table
@@ -49,12 +50,15 @@ def decide(
     plan, leaves = Plan(confidence, exact=about == "this_set"), Leaves(table)
     variants = list(_single(expectation))
     if len(variants) == 1:
-        method, dose, single = variants[0]
-        return replace(_decided(single, leaves, plan), method=method, dose=dose)
-    parts = tuple(
-        replace(_decided(single, leaves, plan), method=method, dose=dose) for method, dose, single in variants
-    )
-    return _joined([single for _, _, single in variants], parts, leaves, plan)
+        return _part(*variants[0], leaves, plan)
+    parts = tuple(_part(*variant, leaves, plan) for variant in variants)
+    return _joined([written_out(single) for _, _, single in variants], parts, leaves, plan)
+
+
+def _part(method: str | None, dose: float | None, single: Expectation, leaves: Leaves, plan: Plan) -> Decision:
+    decision = _decided(written_out(single), leaves, plan)
+    curve = curve_points(single.expression, leaves, plan) if isinstance(single.expression, OfCurve) else ()
+    return replace(decision, method=method, dose=dose, curve=curve)
 
 
 @dataclass(frozen=True)
@@ -161,12 +165,10 @@ def _finite(value: float) -> float | None:
 
 
 def _single(expectation: Expectation) -> Iterator[tuple[str | None, float | None, Expectation]]:
-    """The expectation with one method a measure and one dose a curve, for every combination, slopes and areas written
-    out."""
+    """The expectation with one method a measure and one dose an open curve, for every combination."""
     for method, single in _single_methods(expectation):
-        expression = expanded(single.expression)
-        for dose in doses_of(expression) or (None,):
-            at = expression if dose is None else at_dose(expression, dose)
+        for dose in open_doses(single.expression) or (None,):
+            at = single.expression if dose is None else at_dose(expanded(single.expression), dose)
             yield method, dose, Expectation(at, expectation.op, expectation.threshold)
 
 

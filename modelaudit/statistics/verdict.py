@@ -52,6 +52,16 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A curve at one dose: the plug-in value and its two one-sided bounds, None where there is none."""
+
+    dose: float
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True)
 class Decision:
     """A left side decided against its threshold.
 
@@ -66,6 +76,7 @@ class Decision:
         parts: one decision a method and dose, where the expression names several; else empty.
         method: the method(s) of this part, where it is one.
         dose: of a curve, where this is the part at one of its doses.
+        curve: the points of the curve whose slope or area this is; they explain the number, and decide nothing.
         note: one sentence for the reader where the rule has something to say; else ''.
     """
 
@@ -83,6 +94,7 @@ class Decision:
     parts: tuple[Decision, ...] = ()
     note: str = ""
     dose: float | None = None
+    curve: tuple[Point, ...] = ()
 
     @property
     def part(self) -> str:

@@ -62,6 +62,9 @@ def test_the_slope_is_one_number_with_bounds_of_its_own() -> None:
     assert found.lower is not None and found.upper is not None
     assert found.lower < -0.05 < found.upper and found.verdict is Verdict.PASS
     assert decided(CURVE.slope() > 0.2, 100, 95, 90, 85).verdict is Verdict.FAIL
+    assert [(point.dose, point.estimate) for point in found.curve] == [(1, 0.95), (2, 0.90), (3, 0.85)]
+    assert (found.curve[2].lower, found.curve[2].upper) == pytest.approx(clopper_pearson(85, 100, 0.95))
+    assert not decided(CURVE > 0.7, 100, 95, 90, 85).curve
 
 
 def test_the_slope_is_that_of_numpy() -> None:

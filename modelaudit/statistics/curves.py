@@ -1,0 +1,33 @@
+"""Curves over doses: what a slope or an area is made of."""
+
+from __future__ import annotations
+
+import math
+
+from ..language.curve import OfCurve, at_dose, doses_of, expanded
+from ..language.expression import Expectation
+from .bounds import Plan
+from .compound import blocks, tree_bound, tree_estimate, tree_of
+from .leaves import Leaves
+from .verdict import Point
+
+
+def written_out(expectation: Expectation) -> Expectation:
+    """The expectation with every slope and area as the linear combination that it stands for."""
+    return Expectation(expanded(expectation.expression), expectation.op, expectation.threshold)
+
+
+def curve_points(curve: OfCurve, leaves: Leaves, plan: Plan) -> tuple[Point, ...]:
+    """The curve at each of its doses, every bound at the plan's confidence by itself."""
+    return tuple(_point(curve, dose, leaves, plan) for dose in doses_of(curve.curve))
+
+
+def _point(curve: OfCurve, dose: float, leaves: Leaves, plan: Plan) -> Point:
+    tree = tree_of(expanded(at_dose(curve.curve, dose)), leaves)
+    groups = [list(block.measures()) for block in blocks(tree)]
+    if not all(leaves.known(group).any() for group in groups if group):
+        return Point(dose, None, None, None)
+    lower, upper = (tree_bound(tree, side, leaves, plan).value for side in ("lower", "upper"))
+    return Point(
+        dose, tree_estimate(tree, leaves), *(bound if math.isfinite(bound) else None for bound in (lower, upper))
+    )
