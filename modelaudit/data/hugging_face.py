@@ -241,7 +241,11 @@ def _pictures(reference: Reference, table: Any, column: str, split: str) -> list
     plain = table.select_columns([column])
     plain = plain.cast_column(column, Image(decode=False)) if encoded else plain
     return [
-        _Picture(Cell(plain, column, row, f"{reference.text}, row {row} of {split}"), name, empty)
+        _Picture(
+            Cell(plain, column, row, f"{reference.text}: {f'row {row} of {split}' if name is None else name}"),
+            name,
+            empty,
+        )
         for row, (name, empty) in enumerate(_names(plain, column, structured))
     ]
 

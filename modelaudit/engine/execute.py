@@ -25,7 +25,7 @@ from .measuring import Measuring
 from .models import RunningModel
 from .pictures import store as write_picture
 from .plan import Group, PlannedCase, original_context
-from .progress import Progress
+from .progress import Progress, Silent
 from .scenes import Stage
 from .settings import Settings
 from .store.file_digests import FileDigests
@@ -42,7 +42,7 @@ def measure(group: Group, settings: Settings, progress: Progress, store: Store |
     passes, store = Passes(), store or Store(None)
     try:
         device = settings.resolved_device()
-        data = open_data(group.reference, root=settings.root)
+        data = open_data(group.reference, root=settings.root, quiet=isinstance(progress, Silent))
     except AuditError as error:
         return _failed(group, str(error), passes)
     seed = settings.seed if group.seed is None else group.seed

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from data.pictures import RED, encoded, save
 from data.test_decode import HOSTILE
-from data.trees import BUILDERS, WITHOUT_SIZE, Scene, draw_ring, picture, scene_of, write
+from data.trees import BUILDERS, IN_A_CONTAINER, WITHOUT_SIZE, Scene, draw_ring, picture, scene_of, write
 from PIL import Image
 
 from modelaudit.data import UnusableSample, decode, open_data
@@ -22,7 +22,7 @@ from modelaudit.language.sample import DataSet
 
 SCENE = scene_of()
 every_source = pytest.mark.parametrize("source", BUILDERS)
-with_a_file = pytest.mark.parametrize("source", [name for name in BUILDERS if name != "labelme imageData"])
+with_a_file = pytest.mark.parametrize("source", [name for name in BUILDERS if name not in IN_A_CONTAINER])
 with_a_size = pytest.mark.parametrize("source", [name for name in BUILDERS if name not in WITHOUT_SIZE])
 
 

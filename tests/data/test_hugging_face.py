@@ -163,8 +163,12 @@ def test_missing_and_broken_pictures_are_counted_samples(tmp_path: Path) -> None
     assert [sample.mask_kind for sample in data.samples] == ["mask", "none", "none", "mask"]
     assert "2 of 4 images have no mask" in data.notes
     assert decode(data.samples[0]).mask is not None
-    for row in (1, 2, 3):
-        with pytest.raises(UnusableSample, match=rf"row {row} of|data/{row:08d}") as caught:
+    for row, named in (
+        (1, "row 1 of data has no image"),
+        (2, "'data/00000002' cannot be read"),
+        (3, ": d has no image"),
+    ):
+        with pytest.raises(UnusableSample, match=named) as caught:
             decode(data.samples[row])
         assert caught.value.reason is Missing.UNREADABLE_IMAGE
 

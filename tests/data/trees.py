@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -209,6 +211,31 @@ def _imagenet_s(root: Path, scene: Scene) -> str:
     return f"imagenet_s:{root}"
 
 
+def _webdataset(root: Path, scene: Scene) -> str:
+    root.mkdir(parents=True, exist_ok=True)
+    files = {scene.name: scene.content, "a.cls": b"cat", "a.mask.png": encoded(Image.fromarray(scene.mask))}
+    with tarfile.open(root / "line-000.tar", "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return f"webdataset:{root}/line-{{000..000}}.tar"
+
+
+def _hf(root: Path, scene: Scene) -> str:
+    import datasets
+
+    columns = {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat"]), "mask": datasets.Image()}
+    cells = {
+        "image": [{"bytes": scene.content, "path": scene.name}],
+        "label": [0],
+        "mask": [{"bytes": encoded(Image.fromarray(scene.mask)), "path": "a.mask.png"}],
+    }
+    table = datasets.Dataset.from_dict(cells, features=datasets.Features(columns))
+    table.save_to_disk(root / "saved")
+    return f"hf:{root / 'saved'}?mask=mask"
+
+
 #: how each source has the scene; a new source is a new row
 BUILDERS: dict[str, Builder] = {
     "folder": _folder,
@@ -228,7 +255,11 @@ BUILDERS: dict[str, Builder] = {
     "jsonl": _jsonl,
     "imagenet9": _imagenet9,
     "imagenet_s": _imagenet_s,
+    "webdataset": _webdataset,
+    "hf": _hf,
 }
+#: the image is no file of its own
+IN_A_CONTAINER = ("labelme imageData", "webdataset", "hf")
 #: the mask follows the image's size, whatever it is: there is no other size to contradict
 WITHOUT_SIZE = ("yolo polygon", "yolo box")
 
