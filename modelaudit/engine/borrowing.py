@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Final, Literal
+
+import numpy as np
 
 from ..contexts import Scene, can_lend, lending_context
 from ..contexts.donor_rules import DonorRule
@@ -16,6 +20,7 @@ from .contents import Contents
 from .donor_images import DonorImages
 from .donors import DonorPool
 from .lenders import Lenders
+from .mixing import Words
 from .prepared import Prepared
 from .store.keys import content_key, lending_key
 from .store.store import Batch, Store
@@ -121,6 +126,23 @@ class Borrowing:
         """:meth:`able` as far as it is known without looking: id and content of each."""
         return [self._recalled(sample, count, decode) for sample in samples]
 
+    def recall_all(self, samples: Sequence[Sample], *, decode: bool) -> list[Donor | Literal["unknown"]]:
+        """All who can lend to each sample as one donor (:func:`all_of`), as far as that is known without looking."""
+        lenders = self._lenders.samples
+        known = [self._ability(donor, decode) if self._lenders.may(donor) else ("", False) for donor in lenders]
+        able = np.array([one is not None and one[1] for one in known])
+        unknown = np.array([one is None for one in known])
+        words = np.zeros((len(lenders), 2), dtype=np.uint64)
+        for at in np.flatnonzero(able):
+            words[at] = _words(lenders[at].id, known[at][0])  # type: ignore[index]
+        for at in np.flatnonzero(~able & ~unknown):
+            self._pass_over(lenders[at])
+        found: list[Donor | Literal["unknown"]] = []
+        for sample in samples:
+            eligible = self._pool.eligible(sample, self.rule)
+            found.append(UNKNOWN if unknown[eligible].any() else _together(words[eligible[able[eligible]]]))
+        return found
+
     def contents(self, donors: Iterable[Sample]) -> list[Donor]:
         """Id and content of donors that were looked at."""
         return [(donor.id, self._contents.known(donor) or "") for donor in donors]
@@ -225,3 +247,21 @@ class Borrowing:
         counted = f"only {able} of the {len(samples)} images can lend" if able else "no image can lend"
         wanted = f", and rank={rank} asks for one more" if able else ""
         raise ContextError(f"'{self._context}': of {self.rule.text} {counted} a background{wanted}{tried}")
+
+
+def all_of(donors: Iterable[Donor]) -> Donor:
+    """Several donors as one: their number, and a digest of the set of them, whatever their order."""
+    words = np.array([_words(name, content) for name, content in donors], dtype=np.uint64)
+    return _together(words.reshape(-1, 2))
+
+
+def _together(words: Words) -> Donor:
+    """Sums of independent uniform words: two sets that differ have the same ones by chance of 2^-128."""
+    first, second = words.sum(axis=0, dtype=np.uint64).tolist()
+    return f"{len(words)} backgrounds", f"{first:016x}{second:016x}"
+
+
+@lru_cache(maxsize=1 << 16)
+def _words(name: str, content: str) -> tuple[int, int]:
+    digest = hashlib.sha256(f"{len(name)}:{name}{content}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")

@@ -67,15 +67,16 @@ class DonorPool:
         Args:
             rule: who is eligible; its rank plays no part.
         """
-        here = self._position[sample.id]
-        candidates = self._eligible(here, as_rule(rule))
-        weights = mixed(self._hashes[candidates] ^ self._mixed[here])
+        candidates = self.eligible(sample, rule)
+        weights = mixed(self._hashes[candidates] ^ self._mixed[self._position[sample.id]])
         for block in _in_order(weights):
             for at in candidates[block]:
                 yield self._lenders[at]
 
-    def _eligible(self, here: int, rule: DonorRule) -> Positions:
-        members, excluded = self._members(here, rule)
+    def eligible(self, sample: Sample, rule: DonorRule | str) -> Positions:
+        """The positions among the lenders of those that a rule names, in no order of rank; never the sample itself."""
+        here = self._position[sample.id]
+        members, excluded = self._members(here, as_rule(rule))
         inside = np.full(len(self._lenders), excluded)
         inside[members] = not excluded
         if not self._outside:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +12,7 @@ from ..contexts.donor_rules import DonorRule
 from ..language import registry
 from ..language.sample import Preprocessing, Sample
 from ..language.spec import Composed, Context
-from .borrowing import UNKNOWN, Borrowing, Donor, MakeScene
+from .borrowing import UNKNOWN, Borrowing, Donor, MakeScene, all_of
 from .choices import Choices
 from .contents import Contents
 from .donor_images import Begin, DonorImages
@@ -140,18 +139,20 @@ class Lending:
         *,
         decode: bool = False,
     ) -> list[Donor | Literal["unknown"]]:
-        """For each sample all its backgrounds as one donor (:func:`all_of`), as far as they are known.
+        """For each sample its backgrounds as one donor (:func:`~.borrowing.all_of`), as far as they are known.
 
         Raises:
             ContextError: as :meth:`recall`.
         """
         borrowing = self._borrowing(context, preprocessing)
         rank = borrowing.rule.rank
+        if count is None and not rank:
+            return borrowing.recall_all(samples, decode=decode)
         found = borrowing.recall(samples, None if count is None else rank + count, decode=decode)
         return [UNKNOWN if isinstance(donors, str) else all_of(donors[rank:]) for donors in found]
 
     def known(self, donors: Sequence[Sample], context: Context, preprocessing: Preprocessing) -> Donor:
-        """Backgrounds that were shown as one donor (:func:`all_of`)."""
+        """Backgrounds that were looked at, as one donor (:func:`~.borrowing.all_of`)."""
         return all_of(self._borrowing(context, preprocessing).contents(donors))
 
     def write(self, batch: Batch) -> None:
@@ -201,19 +202,6 @@ class Lending:
                 self._samples, lenders, rule, seed=self._seed, name=name, store=self._store
             )
         return self._pools[of_pool], self._choices[name, rule.text]
-
-
-def all_of(donors: Iterable[Donor]) -> Donor:
-    """Several donors as one: their number, and a digest of the set of them, whatever their order."""
-    total, count = 0, 0
-    for name, content in donors:
-        total += _number(name, content)
-        count += 1
-    return f"{count} backgrounds", f"{total % (1 << 128):032x}"
-
-
-def _number(name: str, content: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{len(name)}:{name}{content}".encode()).digest()[:16], "little")
 
 
 def _passed(names: set[str]) -> str:

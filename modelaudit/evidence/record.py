@@ -276,8 +276,8 @@ class SampleRecord(_Part):
 class ColumnRecord(_Part):
     """Per-image values in the order of the table's samples; null where `missing` gives the reason by position.
 
-    ``steps``: how much work each image got, by position, where the method chooses that itself (the steps of
-    ``integrated_gradients(steps="auto")``).
+    ``steps``: how much work each image got, by position, where that is not the same for all (the steps of
+    ``integrated_gradients(steps="auto")``, the backgrounds that were tried by ``adversarial_background_rate``).
     """
 
     measure: str

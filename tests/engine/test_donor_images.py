@@ -1,0 +1,73 @@
+"""Donors in memory: decoded once while there is room, the same to the bit when they are asked for again."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import pytest
+import torch
+from engine.small_audits import AS_IT_IS, sample
+
+from modelaudit.data import UnusableSample
+from modelaudit.engine import donor_images
+from modelaudit.engine.contents import Contents
+from modelaudit.engine.donor_images import DonorImages
+from modelaudit.engine.prepared import Prepared, prepare
+from modelaudit.language import DataError, Preprocessing, Sample
+
+
+class Decoding:
+    """Decodes at once, and counts."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, donor: Sample, preprocessing: Preprocessing) -> Future[Prepared | UnusableSample]:
+        self.asked.append(donor.id)
+        found: Future[Prepared | UnusableSample] = Future()
+        found.set_result(prepare(donor, (preprocessing,)))
+        return found
+
+
+@pytest.mark.parametrize(
+    "preprocessing", [AS_IT_IS, Preprocessing(resize=9), Preprocessing(resize=11, antialias=False)], ids=str
+)
+def test_a_kept_donor_has_the_same_bits_and_is_decoded_once(preprocessing: Preprocessing) -> None:
+    decoding = Decoding()
+    images = DonorImages(decoding, Contents(None))
+    first, again = (images.get(sample(3), preprocessing).view(preprocessing) for _ in range(2))
+    fresh = decoding(sample(3), preprocessing).result()
+    assert isinstance(fresh, Prepared) and decoding.asked == ["003.png"] * 2
+    for found in (first, again):
+        assert found[0].dtype == torch.float32 and torch.equal(found[0], fresh.view(preprocessing)[0])
+        assert found[1] is not None and torch.equal(found[1], fresh.view(preprocessing)[1])  # type: ignore[arg-type]
+
+
+def test_the_last_ones_that_were_asked_for_stay_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = 16 * 16 * 4  # three channels and the mask, a byte each
+    monkeypatch.setattr(donor_images, "_KEPT", 3 * one)
+    decoding = Decoding()
+    images = DonorImages(decoding, Contents(None))
+    for number in (0, 1, 2, 0, 3, 0, 1):  # 3 takes the place of 1, and 1 that of 2
+        images.get(sample(number), AS_IT_IS)
+    assert decoding.asked == ["000.png", "001.png", "002.png", "003.png", "001.png"]
+
+
+def test_what_was_begun_is_not_begun_again() -> None:
+    decoding = Decoding()
+    images = DonorImages(decoding, Contents(None))
+    images.start(sample(0), AS_IT_IS)
+    images.start(sample(0), AS_IT_IS)
+    images.get(sample(0), AS_IT_IS)
+    images.start(sample(0), AS_IT_IS)
+    assert decoding.asked == ["000.png"]
+
+
+def test_a_donor_that_cannot_be_decoded_is_found_out_once_and_named() -> None:
+    decoding, broken = Decoding(), sample(0, image=b"no picture")
+    images = DonorImages(decoding, Contents(None))
+    assert images.find(broken, AS_IT_IS) is None and images.find(broken, AS_IT_IS) is None
+    images.start(broken, AS_IT_IS)
+    assert decoding.asked == ["000.png"]
+    with pytest.raises(DataError, match=r"'000.png' was there a moment ago"):
+        images.get(broken, AS_IT_IS)
