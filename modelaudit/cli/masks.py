@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..language.errors import DataError
+from ..language.reference import parse_reference
 from .arguments import LANGUAGES, at_least, reference_of
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def _masks(given: argparse.Namespace) -> int:
 
     reference = reference_of(given.reference)
     data = open_data(reference, root=Path.cwd())
+    _check_place(reference, data, given.into)
     policy = Policy(machine=given.overwrite or given.overwrite_edited, edited=given.overwrite_edited)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     made: list[MaskMade] = []
@@ -89,6 +92,29 @@ def _masks(given: argparse.Namespace) -> int:
     print(given.into / TABLE, given.into / PAGE, sep="\n", file=sys.stderr)
     bad = any(one.outcome == "failed" or {"empty", "full"} & set(one.remarks) for one in made)
     return 1 if bad else 0
+
+
+def _check_place(reference: str, data: DataSet, into: Path) -> None:
+    """Masks among the images of a folder would be read as images the next time.
+
+    Raises:
+        DataError: they would lie there.
+    """
+    parsed = parse_reference(reference)
+    named = parsed.options.get("masks")
+    if parsed.scheme != "folder" or (
+        named and into.resolve() in [(Path(parsed.body) / named).resolve(), Path(named).resolve()]
+    ):
+        return
+    for sample in data.samples:
+        if isinstance(sample.image, Path) and str(sample.image).endswith(sample.id):
+            start = Path(str(sample.image)[: -len(sample.id)])
+            if into.resolve().is_relative_to(start.resolve()):
+                raise DataError(
+                    f"--into {into} lies among the images in {start}, and its masks would be read as images; choose a "
+                    "folder beside it"
+                )
+            return
 
 
 def table_of(data: DataSet, made: Sequence[MaskMade]) -> str:
@@ -137,7 +163,6 @@ def told(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> It
 
 def _way_back(reference: str, into: Path) -> Iterator[str]:
     """How an audit reads the masks."""
-    from ..language.reference import parse_reference
     from .text import wrapped
 
     parsed = parse_reference(reference)

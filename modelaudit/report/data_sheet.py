@@ -22,14 +22,12 @@ class Choice:
     """Which pictures the page shows.
 
     Args:
-        items: of every finding the items that are shown.
+        items: of every finding the items of which pictures are shown.
         samples: ordinary samples, spread over the labels.
-        left_out: how many pictures of findings there was no room for.
     """
 
     items: Mapping[Kind, tuple[Item, ...]]
     samples: tuple[str, ...]
-    left_out: int
 
     @property
     def ids(self) -> frozenset[str]:
@@ -40,20 +38,21 @@ class Choice:
 
 def choose(facts: DataFacts, most: int) -> Choice:
     """At most `most` pictures: problems first, then remarks, then samples of every label in turn."""
+    seen = {one.id for one in facts.samples if one.format}
     items: dict[Kind, tuple[Item, ...]] = {}
-    room, left_out = most, 0
+    room = most
     for finding in facts.findings:
         shown: list[Item] = []
         share = room if finding.kind.problem else min(room, _OF_A_REMARK)
         for item in finding.items:
-            wanted = min(len(item.ids), _OF_A_SET)
+            wanted = sum(name in seen for name in item.ids[:_OF_A_SET])
             if wanted > share:
-                left_out += sum(len(one.ids) for one in finding.items[len(shown) :])
                 break
-            shown.append(item)
+            if wanted:
+                shown.append(item)
             share, room = share - wanted, room - wanted
         items[finding.kind] = tuple(shown)
-    return Choice(items, tuple(_spread(facts, items, room)), left_out)
+    return Choice(items, tuple(_spread(facts, items, room)))
 
 
 def data_sheet(facts: DataFacts, choice: Choice, pictures: Mapping[str, bytes], words: Words) -> Sheet:
@@ -98,25 +97,21 @@ def _section(
 ) -> Section:
     title, advice = FOUND[finding.kind]
     shown = choice.items[finding.kind]
-    missing = len(finding.items) - len(shown)
-    lines = [(_named(item, words), item.detail) for item in finding.items[:_OF_A_TABLE] if finding.kind in _SPOKEN]
+    told = _OF_A_TABLE if finding.kind in _SPOKEN else 0
+    missing = len(finding.items) - max(len(shown), told) if any(item.ids for item in finding.items) else 0
+    lines = [(_named(item, words), item.detail) for item in finding.items[:told]]
     without = [item.detail for item in finding.items if not item.ids and item.detail]
     return Section(
         heading=words._(title),
         tone="problem" if finding.kind.problem else "remark",
         count=words.count(finding.count),
         text=" ".join((words._(advice), *without)),
-        strips=tuple(_strip(finding, item, known, pictures, words) for item in shown if _seen(item, known)),
+        strips=tuple(_strip(finding, item, known, pictures, words) for item in shown),
         lines=tuple(lines),
         left_out=words.ngettext("{n} more is not shown here.", "{n} more are not shown here.", missing)
-        if missing
+        if missing > 0
         else "",
     )
-
-
-def _seen(item: Item, known: Mapping[str, SampleFacts]) -> bool:
-    """Whether there is anything to see: a sample of which the image can be read."""
-    return any(known[name].format for name in item.ids)
 
 
 #: findings with a message that does not fit below a picture

@@ -144,6 +144,16 @@ def test_the_page_keeps_to_its_number_of_pictures_and_says_so(here: Path) -> Non
     assert "1 more is not shown here." in found.text
 
 
+def test_messages_that_are_left_out_of_the_page_are_counted(here: Path) -> None:
+    for at in range(30):
+        (here / f"line/images/nut/x{at:02}.png").write_bytes(b"")
+    main(["data", "check", "line", "--html", "sheet.html", "--pictures", "4"])
+    found = page(here / "sheet.html")
+    assert found.text.count("is empty (0 bytes)") == 25
+    assert "5 more are not shown here." in found.text
+    assert len(found.pictures) == 4  # what cannot be read takes no picture's room
+
+
 def test_a_page_of_many_pictures_stays_small(here: Path) -> None:
     noise = np.random.default_rng(0)
     for at in range(40):

@@ -123,18 +123,28 @@ def test_images_without_boxes_cannot_be_cut_and_are_named(here: Path, capsys: py
     assert "GrabCut needs a box round the object, and there is none" in " ".join(capsys.readouterr().out.split())
 
 
+def test_masks_among_the_images_are_fine_where_the_reference_names_them(here: Path) -> None:
+    (here / "line/images/masks/nut").mkdir(parents=True)
+    Image.fromarray(blob()).save(here / "line/images/masks/nut/0.png")
+    call = ["masks", "line/images?masks=masks", "--into", "line/images/masks", "--by", "cut.py:cut"]
+    assert main(call) == 0
+    kinds = {one.id: one.mask_kind for one in open_data("folder:line/images?masks=masks", root=here).samples}
+    assert len(kinds) == 6 and [name for name, kind in kinds.items() if kind == "mask"] == ["nut/0.png"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["line", "--by", "grabcat"], "did you mean 'grabcut'"),
         (["line", "--by", "nowhere.py:cut"], "no file"),
         (["nowhere", "--by", "cut.py:cut"], "no folder at"),
+        (["line/images", "--by", "cut.py:cut", "--into", "line/images/masks"], "would be read as images"),
     ],
 )
 def test_a_wrong_call_ends_with_2(
     here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    assert main(["masks", *arguments, "--into", "made"]) == 2
+    assert main(["masks", "--into", "made", *arguments]) == 2
     assert message in capsys.readouterr().err
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ...language.audit import DEFAULT_OBJECT_KEPT
 from ...language.findings import Finding, Item, Kind, LabelsMet, SampleFacts
 from ...language.reasons import Missing
 from .alike import alike, differing_bits
 
+#: in larger sets the distances are not told one by one
+_COMPARED = 300
 _BY_REASON = {
     Missing.UNREADABLE_IMAGE.value: Kind.UNREADABLE_IMAGE,
     Missing.UNREADABLE_MASK.value: Kind.UNREADABLE_MASK,
@@ -75,15 +77,15 @@ def _twins(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, It
             by_digest[sample.digest].append(sample)
     for equal in by_digest.values():
         if len(equal) > 1:
-            across = _differs(equal, lambda one: one.label)
+            across = len({one.label for one in equal}) > 1
             yield (Kind.SAME_ACROSS_CLASSES if across else Kind.SAME), Item(_ids(equal), "equal pixels")
             yield from _across_groups(equal, "equal pixels")
     # one stands for its equals: these are told already
     first = [equal[0] for equal in by_digest.values() if equal[0].look is not None]
     for positions in alike([one.look for one in first if one.look is not None], near):
         similar = [first[at] for at in positions]
-        detail = f"{_closest(similar)} bits differ"
-        if _differs(similar, lambda one: one.label):
+        detail = f"{_closest(similar, near)} bits differ"
+        if len({one.label for one in similar}) > 1:
             yield Kind.ALIKE_ACROSS_CLASSES, Item(_ids(similar), detail)
         else:
             yield Kind.ALIKE, Item(_ids(similar), detail)
@@ -91,13 +93,15 @@ def _twins(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, It
 
 
 def _across_groups(samples: Sequence[SampleFacts], detail: str) -> Iterator[tuple[Kind, Item]]:
-    if _differs(samples, lambda one: one.group):
+    if len({one.group for one in samples} - {None}) > 1:
         yield Kind.ALIKE_ACROSS_GROUPS, Item(_ids(samples), detail)
 
 
-def _closest(samples: Sequence[SampleFacts]) -> str:
+def _closest(samples: Sequence[SampleFacts], near: int) -> str:
     """The smallest and the largest distance of a picture to the one that is nearest to it."""
-    looks = [one.look for one in samples if one.look is not None][:50]
+    looks = [one.look for one in samples if one.look is not None]
+    if len(looks) > _COMPARED:
+        return f"at most {near}"
     nearest = [
         min(differing_bits(one, other) for at, other in enumerate(looks) if at != here)
         for here, one in enumerate(looks)
@@ -116,10 +120,6 @@ def _classes(met: LabelsMet | None, samples: Sequence[SampleFacts]) -> Iterator[
         yield Kind.LABEL_WITHOUT_CLASS, Item(tuple(by_label[label]), why)
     if met.without_label:
         yield Kind.CLASS_WITHOUT_LABEL, Item((), f"of {met.outputs} classes of {met.source}")
-
-
-def _differs(samples: Sequence[SampleFacts], of: Callable[[SampleFacts], str | None]) -> bool:
-    return len({of(one) for one in samples}) > 1
 
 
 def _ids(samples: Sequence[SampleFacts]) -> tuple[str, ...]:

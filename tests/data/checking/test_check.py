@@ -157,6 +157,8 @@ def test_groups_that_share_a_picture_are_told(tmp_path: Path) -> None:
     facts = check(grouped, "grouped")
     assert [one.kind for one in facts.findings] == [Kind.ALIKE, Kind.ALIKE_ACROSS_GROUPS]
     assert {name: tally.images for name, tally in facts.groups.items()} == {"new": 1, "old": 6}
+    unknown = DataSet(tuple(replace(one, group="new" if "copy" in one.id else None) for one in data.samples))
+    assert [one.kind for one in check(unknown, "half grouped").findings] == [Kind.ALIKE]
 
 
 def test_boxes_and_machine_masks_are_remarks(tmp_path: Path) -> None:
