@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
     masks = commands.add_parser(
         "masks",
         help="make masks where there are none",
-        description="A mask for every image that has none, or only a box. Masks of people are never touched.",
+        description="A mask for every image that has none, or only a box. Masks that people made stay.",
         epilog=_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
