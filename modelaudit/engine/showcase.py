@@ -144,7 +144,8 @@ def _with_message(row: ContextRow, message: str) -> ContextRow:
 def _cells(chunk: Chunk, shown: Shown, may_stay: bool) -> Iterator[ContextCell]:
     room = ROW_BYTES // len(chunk.samples)
     for at, sample in enumerate(chunk.samples):
-        absence: Absence = "needs_mask" if shown.without_mask[at] else "impossible" if shown.impossible[at] else ""
+        nothing = bool(shown.impossible[at]) or shown.absent[at] is not None
+        absence: Absence = "needs_mask" if shown.without_mask[at] else "impossible" if nothing else ""
         donor = shown.donors[at] if shown.donors else None
         yield ContextCell(
             sample=sample.id,

@@ -86,6 +86,14 @@ def test_pictures_that_the_data_keep_are_shown() -> None:
     assert abs(pixels(row.cells[0].picture) - 200).max() < 4
 
 
+def test_an_image_of_which_the_data_keep_no_such_picture_is_shown_as_such() -> None:
+    other = np.full((SIDE, SIDE, 3), 200, np.uint8)
+    data = [replace(sample(at), stored={"night": other} if at else {}) for at in range(3)]
+    _, (row,) = shown(data, "stored(night)")
+    found = {cell.sample: (cell.absence, bool(cell.picture), cell.unchanged) for cell in row.cells}
+    assert found == {one.id: ("", True, False) if at else ("impossible", False, False) for at, one in enumerate(data)}
+
+
 def test_a_series_is_a_row_a_dose() -> None:
     _, rows = shown([sample(at) for at in range(3)], "gaussian_noise(each=[1, 3, 5])")
     assert [row.text for row in rows] == ["gaussian_noise(1)", "gaussian_noise(3)", "gaussian_noise(5)"]

@@ -15,7 +15,7 @@ from engine.test_stored import Bench, cost, what
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from modelaudit.contexts import swap_background
+from modelaudit.contexts import stored, swap_background
 from modelaudit.engine.donors import DonorPool
 from modelaudit.engine.measured import Measured
 from modelaudit.language import AuditCase, Missing, Sample, correct
@@ -197,6 +197,20 @@ def test_photos_without_masks_may_be_tried(tmp_path: Path) -> None:
     wrong = [any(table[at, donor] != label(data[at]) for donor in range(6, COUNT)) for at in range(6)]
     expected = [float(table[at, at] == label(data[at]) and wrong[at]) for at in range(6)]
     assert values(found, key).tolist() == expected and set(expected) == {0.0, 1.0}
+
+
+def test_a_stored_picture_may_be_put_on_the_backgrounds_of_the_images(tmp_path: Path) -> None:
+    """The picture of image i has the object of image i + 1, so another row of the table."""
+    pictures = [np.full((SIDE, SIDE, 3), 10 * ((at + 1) % COUNT) + 5, np.uint8) for at in range(COUNT)]
+    table, data = tables(3), [coded(at, stored={"b": pictures[at]}) for at in range(COUNT)]
+    found, key = run(tmp_path, Answers(table), data, rate(2, stored("b") | RANDOM))
+    expected = [
+        float(
+            table[at, at] == label(data[at]) and any(table[(at + 1) % COUNT, donor] != label(data[at]) for donor in two)
+        )
+        for at, two in enumerate(donors[:2] for donors in ranked(data, "random"))
+    ]
+    assert values(found, key).tolist() == expected and 0 < sum(expected) < COUNT
 
 
 # --- no value --------------------------------------------------------------------------------------------------------
