@@ -67,7 +67,7 @@ def can_lend(context: Context, donors: Scene) -> Tensor:
 
 
 def stored_picture(context: Context) -> str | None:
-    """The name of the picture that the data must keep of every sample; None where the context shows the image itself."""
+    """The name of the picture that the data must keep of every sample; None where the image itself is shown."""
     return next((name for part in _parts(context) if (name := _declares(part).stored(part)) is not None), None)
 
 

@@ -181,9 +181,7 @@ class _Planner:
         key = self._key(identity, text)
         empty: dict[str, Any] = {"reference": audit.data, "labels": audit.labels, "seed": audit.seed}
         empty["object_kept"] = audit.object_kept
-        return self._groups.setdefault(
-            key, {**empty, "pools": audit.pools, "models": {}, "passes": {}, "cases": []}
-        )
+        return self._groups.setdefault(key, {**empty, "pools": audit.pools, "models": {}, "passes": {}, "cases": []})
 
     def _model(self, audit: Audit, name: str | None, group: dict[str, Any]) -> str:
         chosen = name if name is not None else next(iter(audit.models))

@@ -20,8 +20,8 @@ View = tuple[Tensor, Tensor | None]
 class Prepared:
     """A decoded sample.
 
-    ``views`` by geometry: pixels [3, H, W] and mask [H, W], or why there is none. ``kept`` by geometry: the share of the
-    object that its crop leaves, NaN without a mask.
+    ``views`` by geometry: pixels [3, H, W] and mask [H, W], or why there is none. ``kept`` by geometry: the share of
+    the object that its crop leaves, NaN without a mask.
     """
 
     decoded: Decoded

@@ -31,8 +31,8 @@ class ChunkValues:
 
     ``areas`` [n] is the object's share of the valid pixels, NaN without a mask. ``failed``: columns that could not be
     computed at all, by key, with what went wrong; they are left out of `columns`. ``steps`` [n]: the work that a method
-    chose for each image, by column, where it chooses. ``donors``: of columns that try several backgrounds, those of each
-    image as one donor.
+    chose for each image, by column, where it chooses. ``donors``: of columns that try several backgrounds, all those of
+    each image as one donor.
     """
 
     shown: Shown

@@ -66,8 +66,8 @@ class Audit:
             themselves; or a CSV or JSON file of them. With lists, an output that no label has means "none of these".
         confidence: of each one-sided bound, in (0.5, 1).
         about: "process" (the images are a sample of what the model will meet) or "this_set" (they are the acceptance).
-        object_kept: the least share of its object that the model's crop must leave of an image; below it the image has no
-            value where masks are needed (``object_cropped``), and counts as undefined.
+        object_kept: the least share of its object that the model's crop must leave of an image; below it the image has
+            no value where masks are needed (``object_cropped``), and counts as undefined.
         seed: of every random draw; None takes the run's ``--audit-seed``.
         pools: data from outside whose backgrounds contexts may lend, by the name in
             ``swap_background("pool:NAME")``: references (``"photos:data/new_line"``) or iterables of :class:`Sample`.

@@ -63,7 +63,7 @@ class AuditFields(_Strict):
     confidence: float = Field(default=DEFAULT_CONFIDENCE, gt=0.5, lt=1)
     about: Literal["process", "this_set"] = "process"
     object_kept: float = Field(
-        default=DEFAULT_OBJECT_KEPT, ge=0, le=1, description="least share of its object that the model's crop must leave"
+        default=DEFAULT_OBJECT_KEPT, ge=0, le=1, description="least share of an object that the model's crop must leave"
     )
     seed: int | None = None
     pools: dict[str, str] = Field(
