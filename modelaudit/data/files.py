@@ -57,8 +57,8 @@ def file_named(text: object, folder: Path, base: Path, named: str) -> tuple[str,
     top, path = Path(os.path.normpath(base)), Path(os.path.normpath(folder / name))
     try:
         confined(path, top, f"{named}: {text!r}")
-    except OSError as error:
-        raise DataError(f"{named}: {text!r} is no file name: {error.strerror}") from error
+    except (OSError, UnicodeEncodeError) as error:
+        raise DataError(f"{named}: {text!r} is no file name: {getattr(error, 'strerror', error)}") from error
     if not path.is_relative_to(top):  # `base` is reached through a link, and the file is named by where that leads
         path = top / path.resolve().relative_to(top.resolve())
     return relative_id(path, top), path

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import fsspec
 import numpy as np
 import pytest
 from data.pictures import encoded, image_array, line, mask_array, save
+from data.remote_places import Shelf, Slow, coco, manifest, put, seen
 from data.test_imagenet9 import in9
 from data.test_webdataset import shards
-from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import known_implementations
 from PIL import Image
 
@@ -30,26 +29,6 @@ from modelaudit.language.reference import Reference
 from modelaudit.language.sample import DataSet, Sample
 
 
-class Shelf(MemoryFileSystem):
-    """A file system in memory that counts what is fetched."""
-
-    protocol = "shelf"
-    store: ClassVar[dict[str, Any]] = {}
-    pseudo_dirs: ClassVar[list[str]] = [""]
-    fetched: ClassVar[list[str]] = []
-
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return str(super()._strip_protocol(path.replace("shelf://", "memory://", 1)))
-
-    def get_file(self, rpath: str, lpath: str, **options: Any) -> None:
-        self.fetched.append(rpath)
-        super().get_file(rpath, lpath, **options)
-
-
-fsspec.register_implementation("shelf", Shelf, clobber=True)
-
-
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
     Shelf.store.clear()
@@ -57,39 +36,6 @@ def shelf() -> Iterator[Shelf]:
     Shelf.fetched.clear()
     yield Shelf(skip_instance_cache=True)
     Shelf.store.clear()
-
-
-def put(shelf: Shelf, folder: Path, at: str) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            shelf.pipe(f"{at}/{path.relative_to(folder).as_posix()}", path.read_bytes())
-
-
-def seen(data: DataSet) -> list[tuple[Any, ...]]:
-    """All that a run sees of samples."""
-    return [
-        (one.id, one.label, one.group, one.mask_kind, sorted(one.stored), decode(one).digest) for one in data.samples
-    ]
-
-
-def coco(root: Path) -> None:
-    for name in ("1.png", "night/2.png"):
-        save(root / "images" / name, image_array(mask_array()))
-    images = [
-        {"id": at, "file_name": name, "height": 24, "width": 32} for at, name in enumerate(("1.png", "night/2.png"))
-    ]
-    annotations = [
-        {"id": at, "image_id": at, "category_id": 7, "segmentation": [[4, 3, 16, 3, 16, 11, 4, 11]], "area": 96}
-        for at in range(2)
-    ]
-    document = {"images": images, "annotations": annotations, "categories": [{"id": 7, "name": "bolt"}]}
-    (root / "annotations.json").write_text(json.dumps(document))
-
-
-def manifest(root: Path) -> None:
-    line(root)
-    rows = [f"images/{label}/{at}.png,{label},masks/{label}/{at}.png" for label in ("bolt", "nut") for at in (0, 1)]
-    (root / "parts.csv").write_text("\n".join(["image,label,mask", *rows]) + "\n")
 
 
 @pytest.mark.parametrize(
@@ -251,6 +197,30 @@ def test_the_copies_lie_below_the_root_and_are_not_for_git(tmp_path: Path, shelf
     assert list((tmp_path / "other").glob("*/tree/images/bolt/0.png"))
 
 
+def test_a_relative_root_is_one_of_the_current_folder(
+    tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest(tmp_path / "data")
+    put(shelf, tmp_path / "data", "/data")
+    monkeypatch.chdir(tmp_path)
+    for reference in ("folder:shelf://data", "csv:shelf://data/parts.csv"):
+        assert len(seen(open_data(reference, root=Path("root"), quiet=True))) == 4
+    assert (tmp_path / "root" / CACHE).is_dir()
+
+
+def test_one_error_ends_the_fetching_of_all(tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelaudit.data.remote.mirror._PAUSE", 0.0)
+    Slow.asked.clear()
+    for name in ("broken", *"bcdefghij"):
+        shelf.pipe(f"/data/bolt/{name}.png", b"12345")
+    began = time.monotonic()
+    with pytest.raises(DataError, match=r"'bolt/broken\.png' could not be fetched \(broken off\)"):
+        open_data("folder:slow://data", root=tmp_path, quiet=True)
+    assert time.monotonic() - began < 10
+    assert len(set(Slow.asked)) < 10, "what had not begun was left"
+    assert not list(tmp_path.rglob("*.png"))
+
+
 def test_progress_is_a_line_where_there_is_no_terminal(
     tmp_path: Path, shelf: Shelf, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -307,6 +277,15 @@ def test_an_archive_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
     open_data(reference, root=tmp_path, quiet=True)
     packed(tmp_path / "x.zip", ["bolt/b.png", "nut/c.png"])
     assert [one.id for one in open_data(reference, root=tmp_path, quiet=True).samples] == ["bolt/b.png", "nut/c.png"]
+
+
+def test_annotations_with_names_that_are_no_text_are_refused(tmp_path: Path, shelf: Shelf) -> None:
+    shelf.pipe("/data/parts.csv", b"image,label\na.png,bolt\n")
+    shelf.pipe("/data/a.png", encoded(Image.fromarray(image_array(mask_array()))))
+    text = '{"image": "a.png", "label": "bolt"}\n{"image": "\\ud800.png", "label": "bolt"}\n'
+    shelf.pipe("/data/parts.jsonl", text.encode())
+    with pytest.raises(DataError):
+        open_data("jsonl:shelf://data/parts.jsonl", root=tmp_path, quiet=True)
 
 
 def test_annotations_cannot_reach_out_of_their_copy(tmp_path: Path, shelf: Shelf) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data.pictures import image_array, line, mask_array, save
-from data.test_remote import coco, seen
+from data.remote_places import coco, seen
 from data.web_server import Server, serving
 
 from modelaudit.data import UnusableSample, decode, open_data

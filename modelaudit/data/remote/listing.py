@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from .urls import RemoteFolder, is_gone, is_inside, plain
 MOST_LEVELS = 64
 _TAGS = frozenset(
     {
-        *("etag", "content-md5", "content_md5", "md5hash", "md5", "crc32c", "crc", "sha256", "checksum", "digest"),
+        *("etag", "content-md5", "content_md5", "md5hash", "md5", "crc32c", "crc", "sha", "sha1", "sha256", "digest"),
         *("generation", "versionid", "version_id", "blob_id", "oid"),
     }
 )
@@ -89,13 +89,20 @@ def described(remote: RemoteFolder, wanted: Sequence[str]) -> list[Entry | None]
     return side_by_side(remote, describe, wanted)
 
 
-def side_by_side(remote: RemoteFolder, work: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:
-    """`work` on each item, in order of the items; the first error ends it, and what has not begun is left."""
+def side_by_side(
+    remote: RemoteFolder, work: Callable[[_In], _Out], items: Iterable[_In], *, stop: Callable[[], None] = lambda: None
+) -> list[_Out]:
+    """`work` on each item, in order of the items; the first error ends it: what has not begun is left, and what has is
+    told to `stop`."""
     with ThreadPoolExecutor(_workers(remote.fs), thread_name_prefix="fetch") as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
             return [future.result() for future in futures]
         except BaseException:
+            stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,10 +37,10 @@ class Mirror:
     def __init__(self, remote: RemoteFolder, folder: Path, *, quiet: bool) -> None:
         self.remote = remote
         self.tree = folder / "tree"
-        self.fetched = 0
         self._folder = folder
         self._partial = folder / "partial"
         self._quiet = quiet
+        self._stopped = threading.Event()
 
     def sync(self, entries: Sequence[Entry], *, prune: bool = True) -> None:
         """Fetch what is new or changed, and with `prune` remove whatever else is there.
@@ -71,15 +72,19 @@ class Mirror:
         size = sum(entry.size or 0 for entry in missing)
         with fetching(self.remote.url, len(missing), size, quiet=self._quiet) as advance:
 
+            def on(count: int) -> None:
+                if self._stopped.is_set():
+                    raise InterruptedError("another file could not be fetched, or the run was interrupted")
+                advance(count)
+
             def one(entry: Entry) -> None:
-                part = self._download(entry, advance)
+                part = self._download(entry, on)
                 target = self.tree / entry.name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 part.replace(target)
                 journal.note(entry, target)
 
-            side_by_side(self.remote, one, missing)
-        self.fetched += len(missing)
+            side_by_side(self.remote, one, missing, stop=self._stopped.set)
 
     def _download(self, entry: Entry, advance: Advance) -> Path:
         """The whole file under a name of its own; one that was begun before goes on where it broke off.
@@ -99,6 +104,8 @@ class Mirror:
                 problem = error
             except Exception as error:  # every protocol raises its own
                 problem = error
+            if self._stopped.is_set():
+                break
             if is_gone(problem):
                 raise DataError(f"{self._named(entry)} vanished while the data were read; run again") from problem
             if attempt + 1 < ATTEMPTS:

@@ -35,14 +35,18 @@ def check(names: Iterable[str], url: str) -> None:
 
 def _complaint(name: str) -> str:
     parts = name.split("/")
+    try:
+        lengths = [len(part.encode()) for part in parts]
+    except UnicodeEncodeError:
+        return "is no text"
     if name.startswith("/") or _DRIVE.match(name):
         return "is absolute"
     if ".." in parts or "." in parts:
         return "leads to other folders"
     if "" in parts or _FORBIDDEN.search(name):
         return "has a part that is empty, a backslash or a control character"
-    if max(len(part.encode(errors="surrogatepass")) for part in parts) > MOST_BYTES_OF_A_PART:
+    if max(lengths) > MOST_BYTES_OF_A_PART:
         return f"has a part of more than {MOST_BYTES_OF_A_PART} bytes"
-    if len(name.encode(errors="surrogatepass")) > MOST_BYTES:
+    if sum(lengths) + len(lengths) > MOST_BYTES:
         return f"has more than {MOST_BYTES} bytes"
     return ""

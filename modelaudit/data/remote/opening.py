@@ -38,7 +38,7 @@ def read(
         DataError: as the source; or a place that cannot be read, a name that cannot be written, a copy that cannot be
             made.
     """
-    copies = _Copies(root, cache or root / CACHE, kind, quiet)
+    copies = _Copies(root, (cache or root / CACHE).absolute(), kind, quiet)
     local = copies.local(reference)
     try:
         data = source(local, root)

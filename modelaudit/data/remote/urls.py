@@ -90,14 +90,15 @@ def folder(url: str) -> RemoteFolder:
 
 
 def names_a_file(url: str) -> bool:
-    """Whether a URL leads to a file: over HTTP by the ending of its name, else as the file system says.
+    """Whether a URL leads to a file: over HTTP where its name has an ending and no slash behind, else as the file
+    system says.
 
     Raises:
         DataError: as :func:`opened`.
     """
     parent, name = opened(url)
     if parent.http:
-        return re.search(r"\.[A-Za-z0-9]{1,5}$", name) is not None
+        return not url.endswith("/") and re.search(r"\.[A-Za-z][A-Za-z0-9]{0,4}$", name) is not None
     return bool(parent.fs.isfile(parent.path_of(name)))
 
 
