@@ -179,6 +179,8 @@ class Borrowing:
         new = {donor.id: donor for donor in donors if donor.id not in self._judged}
         seen: list[tuple[Sample, Prepared]] = []
         for donor in new.values():
+            self._images.start(donor, self._preprocessing)
+        for donor in new.values():
             prepared = self._images.find(donor, self._preprocessing)
             if prepared is None:
                 self._learn(donor, self._images.unusable[donor.id].content, False)
