@@ -33,7 +33,7 @@ def class_indices(
     wanted = list(dict.fromkeys(labels))
     if NO_LABEL in wanted:
         raise DataError(
-            "the data have no labels (photos: reads pictures that lend their backgrounds, and those of an audit need "
+            "there are samples without a label (photos: reads pictures that lend their backgrounds, and those of an audit need "
             "labels); use folder:, coco: or another source with labels"
         )
     names = _Names(classes, outputs)

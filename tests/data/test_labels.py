@@ -77,7 +77,7 @@ def test_a_class_called_by_a_number_goes_before_the_index() -> None:
         ("dog", {"mapping": {"dog": 17}}, "17"),
         ("dog", {"mapping": {"dog": None}}, "by name or by index"),
         ("²", {}, "meet no class"),
-        ("", {}, "meet no class"),
+        ("", {}, "samples without a label"),
     ],
 )
 def test_what_meets_nothing_or_two_things_is_an_error(label: Any, options: dict[str, Any], message: str) -> None:

@@ -27,7 +27,7 @@ def test_as_the_data_of_an_audit_they_are_an_error_that_says_why(tmp_path: Path)
     save(tmp_path / "a.png", image_array(mask_array()))
     labels = [sample.label for sample in open_data(f"photos:{tmp_path}", root=tmp_path).samples]
     for mapping in (None, {"": 0}):
-        with pytest.raises(DataError, match=r"no labels.*photos:.*use folder:"):
+        with pytest.raises(DataError, match=r"without a label.*photos:.*use folder:"):
             class_indices(labels, classes=["bolt", "nut"], outputs=2, mapping=mapping)
 
 
