@@ -33,8 +33,8 @@ def class_indices(
     wanted = list(dict.fromkeys(labels))
     if NO_LABEL in wanted:
         raise DataError(
-            "there are samples without a label (photos: reads pictures that lend their backgrounds, and those of an audit need "
-            "labels); use folder:, coco: or another source with labels"
+            "there are samples without a label (photos: reads pictures that lend their backgrounds; those of an audit "
+            "need labels); use folder:, coco: or another source with labels"
         )
     names = _Names(classes, outputs)
     found: dict[Label, int] = {}
