@@ -93,7 +93,8 @@ def _expression(node: ast.expr) -> Expression:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return _refined(node, node.func)
     if isinstance(node, ast.Name | ast.Call):
-        return Measure(cast(MeasureSpec, _spec(node, ("measure",))))
+        spec = cast(MeasureSpec, _spec(node, ("measure",)))
+        return Measure(spec, stratum=spec.stratum)
     raise ExpressionError(f"cannot read {ast.unparse(node)!r} as an expression")
 
 

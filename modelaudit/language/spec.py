@@ -12,10 +12,13 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from . import registry
 from .errors import ExpressionError, nearest
+
+if TYPE_CHECKING:
+    from .strata import Stratum
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _DOSE = "dose"
@@ -146,6 +149,8 @@ class MeasureSpec(Spec):
 
     #: the attribution methods it reads; empty for measures of behaviour, a field of those that read maps
     methods: tuple[Method, ...] = ()
+    #: the images that it is defined over, where these are not all; its canonical text says it by ``.where(...)``
+    stratum: ClassVar[Stratum | None] = None
 
 
 def as_context(value: Context | type[Context] | str) -> Context:

@@ -15,12 +15,13 @@ Comparison = Literal["<", "<=", ">", ">="]
 
 
 class Stratum:
-    """Base of all strata; ``a & b`` keeps the images that are in both."""
+    """Base of all strata; ``a & b`` keeps the images that are in both, and ``a & a`` is a."""
 
     def __and__(self, other: Stratum) -> Stratum:
         if not isinstance(other, Stratum):
             raise ExpressionError(f"{other!r} is no stratum; write e.g. correct & (object_area < 0.1)")
-        return Both(_strata(self) + _strata(other))
+        parts = tuple(dict.fromkeys(_strata(self) + _strata(other)))
+        return parts[0] if len(parts) == 1 else Both(parts)
 
     def __bool__(self) -> bool:
         raise ExpressionError(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec
+from ..language.strata import Stratum, correct
 from .base import Declares, Reading, Seen, measure
 from .behaviour import non_finite, right
 
@@ -16,8 +18,8 @@ from .behaviour import non_finite, right
 class AdversarialBackgroundRate(MeasureSpec):
     """1 where the original image is classified right and at least one background flips it, else 0.
 
-    Right and wrong are those of ``accuracy``. Counted over all images; over those that are right at first with
-    ``.where(correct)``.
+    Right and wrong are those of ``accuracy``. It is defined over the images that are right at first
+    (``.where(correct)``, which its canonical text says): a wrong answer cannot be flipped.
 
     Args:
         backgrounds: how many are tried, in the order of the context's donors, from its rank on; None: all there are.
@@ -26,6 +28,8 @@ class AdversarialBackgroundRate(MeasureSpec):
     """
 
     backgrounds: int | None = None
+
+    stratum: ClassVar[Stratum | None] = correct
 
     def __post_init__(self) -> None:
         given = self.backgrounds
@@ -36,8 +40,9 @@ class AdversarialBackgroundRate(MeasureSpec):
 
 
 def adversarial_background_rate(backgrounds: int | None = None) -> Measure:
-    """The share of images that are classified right and that some background flips."""
-    return Measure(AdversarialBackgroundRate(backgrounds))
+    """The share of the images that are classified right which some background flips."""
+    spec = AdversarialBackgroundRate(backgrounds)
+    return Measure(spec, stratum=spec.stratum)
 
 
 @measure(

@@ -11,12 +11,12 @@ from engine.small_audits import AS_IT_IS, CLASSES, Net, audit, groups_of, sample
 from torch import Tensor
 
 from modelaudit.contexts import gaussian_noise
+from modelaudit.data import LabelMap
 from modelaudit.engine.fidelity import settle
 from modelaudit.engine.measured import Passes
 from modelaudit.engine.models import RunningModel
 from modelaudit.engine.plan import PassAsk
 from modelaudit.engine.scenes import Chunk, Shown, Stage
-from modelaudit.data import LabelMap
 from modelaudit.language import BuiltModel
 from modelaudit.measures import accuracy, background_dependence
 from modelaudit.models import open_model
@@ -58,7 +58,8 @@ def asked(net: Net, offered: tuple[Precision, ...]) -> tuple[Offering, list[tupl
         two=audit(net, data).expect(background_dependence("saliency", "gradcam") < 0.9),
     )
     loaded = open_model(BuiltModel(net.eval().requires_grad_(False), AS_IT_IS, CLASSES), root=Path())
-    model = Offering(loaded, "cpu", LabelMap({name: at for at, name in enumerate(CLASSES)}), 4, Passes(), offered=offered)
+    labels = LabelMap({name: at for at, name in enumerate(CLASSES)})
+    model = Offering(loaded, "cpu", labels, 4, Passes(), offered=offered)
     with Stage(data, seed=0, device="cpu", passes=Passes()) as stage:
         chunk = stage.finish(stage.begin(data, range(8)))
         return model, [(ask, stage.show(chunk, ask.context, AS_IT_IS)) for ask in group.passes], chunk

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from modelaudit.attribution import gradcam, input_x_gradient, integrated_gradients, occlusion, saliency
+from modelaudit.data import LabelMap
 from modelaudit.engine.measured import Passes
 from modelaudit.engine.models import Look, RunningModel
 from modelaudit.engine.plan import MapAsk
 from modelaudit.engine.tuning import micro_batch
-from modelaudit.data import LabelMap
 from modelaudit.language import AuditCase, BuiltModel
 from modelaudit.language.errors import ModelError
 from modelaudit.measures import accuracy, background_dependence

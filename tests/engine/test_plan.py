@@ -201,6 +201,6 @@ def test_other_pools_are_another_group_and_the_same_pools_are_not() -> None:
 def test_the_worst_background_asks_for_the_original_too() -> None:
     (group,) = groups_of(case=audit().expect(adversarial_background_rate(3).under(SWAP) < 0.5))
     assert [(ask.context, [column.key for column in ask.columns]) for ask in group.passes] == [
-        (original_context(), []),
+        (original_context(), ["accuracy"]),
         (SWAP, [f"adversarial_background_rate(backgrounds=3).under({SWAP})"]),
     ]

@@ -115,5 +115,6 @@ def test_what_is_no_curve_says_so(build: object, says: str) -> None:
 def test_refining_a_gated_curve_refines_the_curve() -> None:
     gated = background_dependence("gradcam").under(NOISES).slope()
     assert isinstance(gated, OfCurve)
-    assert str(gated.of("new")) == "background_dependence(gradcam).under(gaussian_noise(each=[1, 3, 5])).of(new).slope()"
+    curve = "background_dependence(gradcam).under(gaussian_noise(each=[1, 3, 5]))"
+    assert str(gated.of("new")) == f"{curve}.of(new).slope()"
     assert confidence.under(NOISES).slope() != gated

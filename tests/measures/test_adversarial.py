@@ -8,6 +8,7 @@ import torch
 from modelaudit.contexts import gaussian_noise, lighting, original, swap_background
 from modelaudit.language import Audit, ExpressionError, Missing, parse
 from modelaudit.language.parser import parse_expression
+from modelaudit.language.strata import correct, label
 from modelaudit.measures import accuracy, adversarial_background_rate
 from modelaudit.measures.adversarial import AdversarialBackgroundRate, read_adversarial_background
 from modelaudit.measures.base import Seen
@@ -49,12 +50,19 @@ def test_without_original_logits_it_says_so() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "adversarial_background_rate.under(swap_background(other_class)) < 0.5",
-        "adversarial_background_rate(backgrounds=20).under(swap_background('pool:night shift') | lighting(2)) < 0.5",
+        "adversarial_background_rate.under(swap_background(other_class)).where(correct) < 0.5",
+        "adversarial_background_rate(backgrounds=20).under(swap_background('pool:a b')).where(correct) < 0.5",
     ],
 )
-def test_texts_come_back(text: str) -> None:
+def test_texts_come_back_and_say_which_images_it_is_defined_over(text: str) -> None:
     assert str(parse(text)) == text
+    assert parse(text.replace(".where(correct)", "")) == parse(text)
+
+
+def test_a_further_stratum_is_one_of_the_right_ones() -> None:
+    bolts = adversarial_background_rate().under(swap_background("random")).where(label("bolt"))
+    assert str(bolts).endswith(".where(correct & label(bolt))")
+    assert bolts.where(correct) == bolts
 
 
 def test_the_default_is_all_backgrounds() -> None:
