@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ..language.sample import OBJECT
+from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import dose, one_of, spec_name
 from .base import Declares, Rendered, Scene, context, drawn, rendered
 from .dosed import Dosed, checked_direction, singles
-from .filling import fill_of, fillable
+from .filling import RIM, fill_of, fillable, with_margin
 from .regions import Region, inside, mask_of
 from .warp import warp
 
@@ -198,8 +198,8 @@ def perspective(spec: Perspective, scene: Scene) -> Tensor:
 def _move(spec: _Moved, scene: Scene, homography: Tensor) -> Rendered:
     """The region moved, the rest in its place.
 
-    The whole frame: pixels and mask by the same homography. The background: taken without its object, moved, and the
-    object laid over it where it was. The object: its old place filled, and object and ring laid over at their new one.
+    The whole frame: pixels and mask by the same homography. The background: taken without its object and a rim of 2
+    pixels, moved, and the object laid over it where it was. The object: its old place filled, and object and ring laid over at their new one.
     Impossible where the region is empty, where the object leaves the frame (with the whole or the object), and where a
     hole cannot be filled.
     """
@@ -211,7 +211,9 @@ def _move(spec: _Moved, scene: Scene, homography: Tensor) -> Rendered:
     impossible = impossible | (~fillable(mask, spec.fill) & scene.kept().flatten(1).any(dim=1))
     if spec.is_neutral:
         return rendered(scene, scene.pixels, impossible)
-    filled = torch.where(scene.kept(), fill_of(scene.pixels, mask, spec.fill)[0], scene.pixels)
+    # what moves keeps no rim of the object, whose outline it would carry along; what stays keeps every pixel
+    hole = with_margin(mask, RIM) if spec.region == "background" else mask
+    filled = torch.where((hole != BACKGROUND).unsqueeze(1), fill_of(scene.pixels, hole, spec.fill)[0], scene.pixels)
     if spec.region == "background":
         behind = warp(homography, torch.ones_like(region)).pixels(filled).clamp(0.0, 1.0)
         return rendered(scene, torch.where(scene.kept(), scene.pixels, behind), impossible)
