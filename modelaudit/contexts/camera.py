@@ -199,7 +199,8 @@ def _move(spec: _Moved, scene: Scene, homography: Tensor) -> Rendered:
     """The region moved, the rest in its place.
 
     The whole frame: pixels and mask by the same homography. The background: taken without its object and a rim of 2
-    pixels, moved, and the object laid over it where it was. The object: its old place filled, and object and ring laid over at their new one.
+    pixels, moved, and the object laid over it where it was. The object: its old place filled, and object and ring laid
+    over at their new one.
     Impossible where the region is empty, where the object leaves the frame (with the whole or the object), and where a
     hole cannot be filled.
     """
