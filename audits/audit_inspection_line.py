@@ -8,7 +8,7 @@ import torch
 
 from modelaudit import Audit
 from modelaudit.contexts import lighting, swap_background
-from modelaudit.measures import accuracy, background_dependence, flip_rate
+from modelaudit.measures import accuracy, adversarial_background_rate, background_dependence, flip_rate
 
 LINE = "demo:?coupling=0.95&images=200&seed=1"
 another_line = swap_background("other_class")
@@ -22,7 +22,8 @@ decides_on_the_part = sound.expect(
 )
 survives_another_line = sound.expect(accuracy - accuracy.under(another_line) < 0.05, clause="demo agreement 2")
 keeps_its_answer = sound.expect(flip_rate.under(another_line) < 0.10)
-survives_lighting = sound.expect(accuracy.under(lighting(severity=3)) > 0.90)
+survives_lighting = sound.expect(accuracy.under(lighting(each=[1, 2, 3, 4, 5])) > 0.90)  # at every severity
+few_of_ten_lines_flip_it = sound.expect(adversarial_background_rate(10).under(another_line) < 0.20)
 
 # negative controls: a model that takes the shortcut must be caught, or the audit proves nothing
 shortcut_decides_on_the_background = shortcut.expect(

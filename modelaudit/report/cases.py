@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..evidence.record import CaseRecord, CountsRecord, GalleryRow, Panel, RunRecord
+from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, GalleryRow, Panel, RunRecord
 from .curve import Curve, curve_of
 from .gallery import Picture, Pictures
 from .image_values import area_text, image_caption, image_value, over_methods
 from .plot import Plot, interval_text, plot_of, value_text
-from .sentences import contexts_of, digits_of, sentence, unit_of
+from .sentences import contexts_of, digits_of, headline, sentence, unit_of
 from .vocabulary import (
     MISSING,
     OUTCOMES,
@@ -84,6 +84,7 @@ class CaseView:
     sentence: str
     requirement: str
     values: tuple[ValueView, ...]
+    short_values: tuple[ValueView, ...]
     made_of: str
     plot: Plot | None
     curve: Curve | None
@@ -119,7 +120,8 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         badge_of(case, words),
         sentence(case, words),
         comparison(case.op, words.limit(case.threshold, unit_of(case.left)), words),
-        _values(case, words),
+        _values(case, case.decision.parts or [case.decision] if case.decision else [], words),
+        _values(case, headline(case), words),
         _made_of(case, words),
         plot_of(case, words),
         curve_of(case, words),
@@ -136,17 +138,15 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
     )
 
 
-def _values(case: CaseRecord, words: Words) -> tuple[ValueView, ...]:
-    if case.decision is None:
-        return ()
+def _values(case: CaseRecord, decisions: list[DecisionRecord], words: Words) -> tuple[ValueView, ...]:
     unit, digits = unit_of(case.left), digits_of(case)
     return tuple(
         ValueView(
-            part_text(each.method, each.dose, words) if case.decision.parts else "",
+            part_text(each.method, each.dose, words) if case.decision and case.decision.parts else "",
             value_text(each, unit, digits, words),
             interval_text(each, unit, digits, words),
         )
-        for each in case.decision.parts or [case.decision]
+        for each in decisions
     )
 
 

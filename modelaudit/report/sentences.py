@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
-from ..evidence.record import ArithmeticNode, CaseRecord, ContextNode, CurveNode, MeasureNode, Node, NumberNode
+from ..evidence.record import (
+    ArithmeticNode,
+    CaseRecord,
+    ContextNode,
+    CurveNode,
+    DecisionRecord,
+    MeasureNode,
+    Node,
+    NumberNode,
+)
 from .vocabulary import (
     claim_of,
     comparison,
@@ -54,7 +64,7 @@ def sentence(case: CaseRecord, words: Words) -> str:
     if case.says:
         return case.says
     unit = unit_of(case.left)
-    reading = _reading(case.left, Found(_values(case, words), unit, digits_of(case)), words)
+    reading = _at_worst(case, _reading(case.left, Found(_values(case, words), unit, digits_of(case)), words), words)
     limit = comparison(case.op, words.limit(case.threshold, unit), words)
     if reading.limited != "{limit}":
         limit = words._(reading.limited, limit=limit)
@@ -66,10 +76,31 @@ def sentence(case: CaseRecord, words: Words) -> str:
 
 
 def _values(case: CaseRecord, words: Words) -> tuple[tuple[str, float], ...]:
+    return tuple((part_text(d.method, d.dose, words), d.estimate) for d in headline(case) if d.estimate is not None)
+
+
+def headline(case: CaseRecord) -> list[DecisionRecord]:
+    """The decisions that tell a case in short: one a method; of a curve that must hold at every dose the worst dose."""
     if case.decision is None:
-        return ()
-    decisions = case.decision.parts or [case.decision]
-    return tuple((part_text(d.method, d.dose, words), d.estimate) for d in decisions if d.estimate is not None)
+        return []
+    by_method: dict[str | None, list[DecisionRecord]] = {}
+    for part in case.decision.parts or [case.decision]:
+        by_method.setdefault(part.method, []).append(part)
+    sign = 1.0 if case.op in ("<", "<=") else -1.0
+
+    def badness(part: DecisionRecord) -> float:
+        return math.inf if part.estimate is None else sign * part.estimate
+
+    return [max(parts, key=badness) for parts in by_method.values()]
+
+
+def _at_worst(case: CaseRecord, reading: Reading, words: Words) -> Reading:
+    """Of a curve by one method: at which dose it was found; by several the dose stands beside each value."""
+    told, parts = headline(case), case.decision.parts if case.decision else []
+    if len(told) != 1 or told[0].dose is None:
+        return reading
+    lead = words._("at the worst of {n} doses ({dose})", n=words.count(len(parts)), dose=f"{told[0].dose:g}")
+    return replace(reading, leads=(*reading.leads, lead))
 
 
 def unit_of(node: Node) -> Unit:

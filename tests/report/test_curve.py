@@ -9,7 +9,7 @@ from report.sample_record import case, decision, measure
 
 from modelaudit.evidence.record import CaseRecord, ContextNode, CurveNode, DecisionRecord, DoseNode, PointRecord
 from modelaudit.report.curve import HEIGHT, curve_of
-from modelaudit.report.sentences import sentence
+from modelaudit.report.sentences import headline, sentence
 from modelaudit.report.words import words_of
 
 EN, JA = words_of("en"), words_of("ja")
@@ -53,6 +53,13 @@ def test_higher_values_lie_higher_and_doses_in_their_distance(heights: list[floa
     assert [mark.label for mark in curve.doses] == ["0", "0.5", "2"]
 
 
+def test_in_short_a_curve_is_its_worst_dose_by_each_method() -> None:
+    found = opened(0.9, 0.7, 0.8, methods=("gradcam", "saliency"))
+    assert [(one.method, one.dose) for one in headline(found)] == [("gradcam", 0.5), ("saliency", 0.5)]
+    assert [one.dose for one in headline(found.model_copy(update={"op": "<"}))] == [0.0, 0.0]
+    assert [one.dose for one in headline(gated(0.9, 0.8, 0.7))] == [None]
+
+
 def test_every_method_has_its_line() -> None:
     curve = curve_of(opened(0.9, 0.8, 0.7, methods=("gradcam", "saliency")), EN)
     assert curve is not None and [line.label for line in curve.lines] == ["Grad-CAM", "Saliency"]
@@ -79,7 +86,17 @@ def test_a_point_without_a_value_is_left_out_and_a_case_without_a_curve_has_no_d
     ("found", "english", "japanese"),
     [
         (gated(0.9, 0.85, 0.7), "the slope of the accuracy over doses from 0 to 2, for each unit of dose,", "傾き"),
-        (opened(0.9, 0.8, 0.7), "When the background is faded (strength 0 to 2), 90.0% (dose 0)", "強さ 0～2"),
+        (
+            opened(0.9, 0.7, 0.8),
+            "faded (strength 0 to 2), at the worst of 3 doses (0.5), 70.0% of the images",
+            "強さ 0～2",
+        ),
+        (opened(0.9, 0.7, 0.8), "70.0% of the images", "3段階のうち最も悪い強さ（0.5）では"),
+        (
+            opened(0.9, 0.7, 0.8, methods=("gradcam", "saliency")),
+            "70.0% (Grad-CAM, dose 0.5), 70.0% (Saliency",
+            "強さ 0.5",
+        ),
     ],
 )
 def test_curves_are_told(found: CaseRecord, english: str, japanese: str) -> None:
