@@ -9,7 +9,7 @@ from .curve import Curve, curve_of
 from .gallery import Picture, Pictures
 from .image_values import area_text, image_caption, image_value, over_methods
 from .plot import Plot, interval_text, plot_of, value_text
-from .sentences import contexts_of, digits_of, headline, sentence, unit_of
+from .sentences import contexts_of, digits_of, headline, sentence, tries_backgrounds, unit_of
 from .vocabulary import (
     MISSING,
     OUTCOMES,
@@ -267,6 +267,8 @@ def _context_heading(panel: Panel, case: CaseRecord, words: Words) -> str:
     if panel.context not in named:
         return panel.context
     label = context_label(named[panel.context], words)
+    if tries_backgrounds(case.left):  # the pictures are those of the pass, and another one may have flipped the answer
+        label = words._("{what} ({details})", what=label, details=words._("the first that was tried"))
     return label[:1].upper() + label[1:]
 
 

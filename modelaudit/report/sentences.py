@@ -134,6 +134,15 @@ def text_of(node: Node) -> str:
     return f"{_operand(node.left, node.op, right=False)} {node.op} {_operand(node.right, node.op, right=True)}"
 
 
+def tries_backgrounds(node: Node) -> bool:
+    """Whether anything in a left side is about the worst of several backgrounds of an image."""
+    if isinstance(node, ArithmeticNode):
+        return tries_backgrounds(node.left) or tries_backgrounds(node.right)
+    if isinstance(node, CurveNode):
+        return tries_backgrounds(node.of)
+    return isinstance(node, MeasureNode) and node.measure == "adversarial_background_rate"
+
+
 def contexts_of(node: Node) -> list[list[ContextNode]]:
     """The contexts of every measure in a left side, left to right."""
     if isinstance(node, ArithmeticNode):
