@@ -83,7 +83,8 @@ class Context(Spec):
         name = _dose_field(type(self))
         assert name is not None
         changed: Any = self
-        return cast(Context, dataclasses.replace(changed, **{name: value, "each": ()}))
+        own = self.doses[self.doses.index(value)]  # 1.0 may come from another series of the same doses, and 1 be ours
+        return cast(Context, dataclasses.replace(changed, **{name: own, "each": ()}))
 
     def _check_doses(self, check: Callable[[Any], Any]) -> None:
         """For ``__post_init__``: exactly one of the dose and ``each``, every value through `check`, which returns it.

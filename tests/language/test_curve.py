@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.contexts import gaussian_noise, lighting, swap_background
+from modelaudit.contexts import blur, gaussian_noise, lighting, swap_background
 from modelaudit.language import Measure
 from modelaudit.language.curve import OfCurve, at_dose, doses_of, expanded, open_doses
 from modelaudit.language.errors import ExpressionError
@@ -87,6 +87,14 @@ def test_an_open_curve_has_doses_and_a_gated_one_has_none() -> None:
     assert open_doses(CURVE.slope() + CURVE.area()) == ()
     assert doses_of(accuracy) == ()
     assert str(at_dose(accuracy - CURVE, 3)) == "accuracy - accuracy.under(gaussian_noise(3))"
+
+
+def test_doses_that_are_whole_numbers_in_one_series_meet_the_same_ones_of_another() -> None:
+    difference = accuracy.under(blur(each=[1, 3])) - accuracy.under(gaussian_noise(each=[1, 3]))
+    assert str(at_dose(difference, 3.0)) == "accuracy.under(blur(3)) - accuracy.under(gaussian_noise(3))"
+    assert [str(one) for one in expanded(difference.slope()).measures()] == [
+        f"accuracy.under({name}({dose}))" for dose in (1, 3) for name in ("blur", "gaussian_noise")
+    ]
 
 
 @pytest.mark.parametrize(
