@@ -94,7 +94,7 @@ class Context(Spec):
         """
         name = _dose_field(type(self))
         assert name is not None
-        single, series = getattr(self, name), getattr(self, "each")  # noqa: B009
+        single, series = _plain(getattr(self, name)), _plain(getattr(self, "each"))  # noqa: B009
         if isinstance(series, list | tuple) and not series:
             if single is None:
                 raise ExpressionError(f"{spec_name(type(self))}: say {name}=... or, for a series, each=[..., ...]")
@@ -274,6 +274,13 @@ def spec_name(cls: type[Spec]) -> str:
     """The name that users write, the class's own before it is registered."""
     entry = registry._registry.by_spec.get(cls)
     return entry.name if entry else cls.__name__
+
+
+def _plain(value: Any) -> Any:
+    """Doses are often computed: numbers and arrays of numpy as those of Python, a range as a list."""
+    if isinstance(value, range):
+        return list(value)
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _dose_field(cls: type[Spec]) -> str | None:

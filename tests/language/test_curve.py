@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.contexts import blur, gaussian_noise, lighting, swap_background
+from modelaudit.contexts import blur, fade, gaussian_noise, lighting, swap_background
 from modelaudit.language import Measure
 from modelaudit.language.curve import OfCurve, at_dose, doses_of, expanded, open_doses
 from modelaudit.language.errors import ExpressionError
@@ -74,6 +75,13 @@ def test_texts_come_back(text: str) -> None:
     found = parse(text)
     assert parse(str(found)) == found
     assert "@" in found.long_form() and ("slope" in text) == ("slope()" in found.long_form())
+
+
+def test_doses_may_be_computed() -> None:
+    assert fade(each=np.linspace(0, 1, 5)) == fade(each=[0, 0.25, 0.5, 0.75, 1])
+    assert gaussian_noise(each=range(1, 4)) == gaussian_noise(each=[1, 2, 3])
+    for context in (gaussian_noise(np.int64(3)), fade(np.float32(0.5)), fade(each=list(np.linspace(0, 1, 3)))):
+        assert parse_context(str(context)) == context and "np." not in str(context)
 
 
 def test_one_dose_of_a_composition_keeps_its_other_parts() -> None:
