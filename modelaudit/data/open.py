@@ -90,6 +90,8 @@ def _checked(sample: object, named: str, root: Path) -> Sample:
         raise DataError(f"{named} holds {sample!r}, a {type(sample).__name__}; give Sample(id, image, label, mask)")
     if not isinstance(sample.id, str) or not sample.id:
         raise DataError(f"{named} holds a sample with the id {sample.id!r}; give each a text of its own")
+    if not _is_unicode(sample.id):
+        raise DataError(f"{named} holds the file name or id {sample.id!r}, which is no Unicode text; rename it")
     if isinstance(sample.label, bool) or not isinstance(sample.label, str | int):
         raise DataError(f"{sample.id!r} has the label {sample.label!r}; give the class as a text or an index")
     image, mask = _rooted(sample.image, root), _rooted(sample.mask, root)
@@ -99,6 +101,11 @@ def _checked(sample: object, named: str, root: Path) -> Sample:
     if name == sample.id and image is sample.image and mask is sample.mask and same:
         return sample
     return replace(sample, id=name, image=image, mask=mask, stored=stored)
+
+
+def _is_unicode(text: str) -> bool:
+    """False where a file name in another encoding left bytes that are no characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _rooted(source: Any, root: Path) -> Any:

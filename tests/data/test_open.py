@@ -60,6 +60,7 @@ def test_ids_become_nfc() -> None:
         ([Sample(unicodedata.normalize(form, "ä"), IMAGE, 1) for form in ("NFC", "NFD")], "NFC"),
         ([Path("a.png")], "give Sample"),
         ([Sample("", IMAGE, 1)], "id ''"),
+        ([Sample("b\udcff.png", IMAGE, 1)], r"'b\\udcff.png', which is no Unicode text; rename it"),
         ([Sample("a", IMAGE, True)], "label True"),
         ([Sample("a", IMAGE, None)], "label None"),  # type: ignore[arg-type]
         (17, "int"),
@@ -67,7 +68,7 @@ def test_ids_become_nfc() -> None:
         ("data/line_a", "folder:data/line_a"),
         ("", "no scheme"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_what_is_no_data_is_refused(data: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
