@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..language import registry
-from ..language.errors import ContextError
+from ..language.errors import ContextError, ExpressionError
 from ..language.spec import Composed, Context
 from .base import Declares, Family, Rendered, Scene, rendered, with_pixels
 from .donor_rules import DonorRule, as_rule
@@ -25,7 +25,10 @@ def apply(context: Context, scene: Scene) -> Rendered:
 
     Raises:
         ContextError: masks or donors that a part needs are missing, or two parts ask for different donors.
+        ExpressionError: a series.
     """
+    if context.doses:
+        raise ExpressionError(f"'{context}' is a series; apply it at one of its doses")
     donor_rule(context)
     done = rendered(scene, scene.pixels)
     for part in _parts(context):

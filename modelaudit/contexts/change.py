@@ -34,7 +34,8 @@ class SwapBackground(Context):
     rank: int = 0
 
     def __post_init__(self) -> None:
-        DonorRule.of(self.donors, "swap_background: donors", self.rank)
+        rule = DonorRule.of(self.donors, "swap_background: donors", self.rank)
+        object.__setattr__(self, "rank", rule.rank)
         one_of(self.fill, FILLS, "swap_background: fill")
         object.__setattr__(self, "feather", checked_feather(self.feather, "swap_background"))
 

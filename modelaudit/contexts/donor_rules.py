@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ..language.errors import ExpressionError, nearest
+from ..language.spec import plain
 
 #: said without a name
 Plain = Literal["same_class", "other_class", "next_class", "random", "other_group"]
@@ -70,7 +71,7 @@ def as_rule(value: DonorRule | str) -> DonorRule:
 
 
 def _checked_rank(rank: object, what: str) -> int:
-    what = what.partition(":")[0]
+    what, rank = what.partition(":")[0], plain(rank)
     if isinstance(rank, bool) or not isinstance(rank, int) or rank < 0:
         raise ExpressionError(f"{what}: rank={rank!r}; give a whole number from 0, the first in rank")
     return rank

@@ -66,7 +66,7 @@ def checked_direction(direction: float | None, what: str) -> float | None:
     Raises:
         ExpressionError: no number from 0 to 360.
     """
-    return None if direction is None else float(within(direction, 0.0, 360.0, f"{what}: direction (degrees)"))
+    return None if direction is None else float(within(direction, 0.0, 360.0, f"{what}: direction (degrees)")) + 0.0
 
 
 def singles(scene: Scene) -> Iterator[Scene]:

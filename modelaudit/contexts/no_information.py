@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.sample import BACKGROUND, OBJECT
-from ..language.spec import Context, one_of
+from ..language.spec import Context, one_of, plain
 from .base import Declares, Rendered, Scene, context, rendered
 from .blank import BLANKS, Blank, blank
 from .filling import RIM, fill_of, with_margin
@@ -55,8 +55,10 @@ class RemoveObject(Context):
     margin: int = RIM
 
     def __post_init__(self) -> None:
-        if isinstance(self.margin, bool) or not isinstance(self.margin, int) or not 0 <= self.margin <= WIDEST_MARGIN:
-            raise ExpressionError(f"remove_object: margin={self.margin!r}; give whole pixels from 0 to {WIDEST_MARGIN}")
+        margin = plain(self.margin)
+        if isinstance(margin, bool) or not isinstance(margin, int) or not 0 <= margin <= WIDEST_MARGIN:
+            raise ExpressionError(f"remove_object: margin={margin!r}; give whole pixels from 0 to {WIDEST_MARGIN}")
+        object.__setattr__(self, "margin", margin)
         one_of(self.fill, _OBJECT_FILLS, "remove_object: fill")
 
 

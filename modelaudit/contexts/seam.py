@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..language.spec import within
+from ..language.spec import plain, within
 
 WIDEST_FEATHER = 64
 
@@ -17,9 +17,10 @@ def checked_feather(feather: float, what: str) -> float:
     Raises:
         ExpressionError: neither 0 nor a number from 1 to 64.
     """
-    if feather == 0 and not isinstance(feather, bool):
+    value = plain(feather)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:
         return 0.0
-    return float(within(feather, 1.0, WIDEST_FEATHER, f"{what}: feather (0 is a hard edge)"))
+    return float(within(value, 1.0, WIDEST_FEATHER, f"{what}: feather (0 is a hard edge)"))
 
 
 def composite(front: Tensor, back: Tensor, kept: Tensor, feather: float) -> Tensor:

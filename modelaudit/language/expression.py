@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NoReturn
 
 from .errors import ExpressionError
-from .spec import Context, MeasureSpec, as_context, long_text, name_text, number_text, spec_text
+from .spec import Context, MeasureSpec, as_context, long_text, name_text, number_text, plain, spec_text
 from .strata import Comparison, Stratum
 
 Operator = Literal["+", "-", "*", "/"]
@@ -219,7 +219,7 @@ class Expectation:
     def __post_init__(self) -> None:
         from .curve import open_doses
 
-        threshold = self.threshold
+        threshold = plain(self.threshold)
         if isinstance(threshold, Expression):
             raise ExpressionError(
                 f"'{self.expression}' is compared with '{threshold}': an expectation compares with a number; "
@@ -279,6 +279,7 @@ def long_form(expression: Expression) -> str:
 def _operand(value: Expression | float) -> Expression:
     if isinstance(value, Expression):
         return value
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ExpressionError(f"{value!r} cannot stand in an expression; use measures and numbers")
     return Number(value)

@@ -12,7 +12,8 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from types import UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, get_args
 
 from . import registry
 from .errors import ExpressionError, nearest
@@ -94,7 +95,9 @@ class Context(Spec):
         """
         name = _dose_field(type(self))
         assert name is not None
-        single, series = _plain(getattr(self, name)), _plain(getattr(self, "each"))  # noqa: B009
+        single, series = plain(getattr(self, name)), plain(getattr(self, "each"))  # noqa: B009
+        if isinstance(single, list | tuple):
+            raise ExpressionError(f"{spec_name(type(self))}: {name}={single!r}; write several doses as each=[..., ...]")
         if isinstance(series, list | tuple) and not series:
             if single is None:
                 raise ExpressionError(f"{spec_name(type(self))}: say {name}=... or, for a series, each=[..., ...]")
@@ -164,6 +167,9 @@ def as_context(value: Context | type[Context] | str) -> Context:
         return value
     if isinstance(value, type) and issubclass(value, Context):
         return value.from_arguments()
+    if isinstance(value, UnionType):
+        parts = " | ".join(f"{spec_name(part)}()" for part in get_args(value))
+        raise ExpressionError(f"Python makes a type of two names without brackets; write {parts}")
     if isinstance(value, str):
         if _IDENTIFIER.match(value):
             return as_context(registry.find("context", value).spec or value)
@@ -215,6 +221,7 @@ def long_text(spec: Spec) -> str:
 
 def value_text(value: Any) -> str:
     """An argument as the parser reads it back."""
+    value = plain(value)
     if isinstance(value, Spec):
         return str(value)
     if isinstance(value, str):
@@ -264,7 +271,8 @@ def one_of(value: _T, allowed: Iterable[_T], what: str) -> _T:
 
 
 def within(value: float, low: float, high: float, what: str) -> float:
-    """`value` if it is a number in [low, high]; otherwise an ExpressionError that states the range."""
+    """`value` as a number of Python if it is one in [low, high]; otherwise an ExpressionError that states the range."""
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ExpressionError(f"{what}: {value!r} is not a number from {number_text(low)} to {number_text(high)}")
     return value
@@ -276,8 +284,8 @@ def spec_name(cls: type[Spec]) -> str:
     return entry.name if entry else cls.__name__
 
 
-def _plain(value: Any) -> Any:
-    """Doses are often computed: numbers and arrays of numpy as those of Python, a range as a list."""
+def plain(value: Any) -> Any:
+    """Arguments are often computed: numbers and arrays of numpy as those of Python, a range as a list."""
     if isinstance(value, range):
         return list(value)
     return value.tolist() if hasattr(value, "tolist") else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from contexts.scenes import scene
@@ -13,18 +14,22 @@ from modelaudit.contexts import (
     donor_rule,
     exempt,
     family,
+    flicker,
     gaussian_noise,
     lighting,
     mean_fill,
+    move_object,
     needs_mask,
     original,
     paste_back,
+    remove_object,
+    shift,
     swap_background,
 )
 from modelaudit.contexts.base import with_pixels
-from modelaudit.language.errors import ContextError
+from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
-from modelaudit.language.spec import Context
+from modelaudit.language.spec import Context, long_text
 
 
 def test_parts_act_one_after_the_other() -> None:
@@ -72,6 +77,33 @@ def test_what_a_context_declares(context: Context, rule: str | None, mask: bool,
     found = donor_rule(context)
     assert (None if found is None else found.text) == rule
     assert (needs_mask(context), exempt(context), family(context)) == (mask, free, of_family)
+
+
+def test_a_series_is_an_error_wherever_it_stands() -> None:
+    for series in (gaussian_noise(each=[1, 2]), lighting(1) | gaussian_noise(each=[1, 2])):
+        with pytest.raises(ExpressionError, match="is a series; apply it at one of its doses"):
+            apply(series, scene())
+
+
+@pytest.mark.parametrize(
+    ("computed", "text"),
+    [
+        (
+            swap_background("random", feather=np.int64(2), rank=np.int64(1)),
+            "swap_background(random, feather=2, rank=1)",
+        ),
+        (swap_background("random", feather=np.float32(0)), "swap_background(random)"),
+        (remove_object(margin=np.int64(3)), "remove_object(margin=3)"),
+        (move_object(np.float32(0.5), np.float64(-0.0)), "move_object(dx=0.5, dy=0)"),
+        (flicker(0.5, bands=np.int64(8)), "flicker(0.5, bands=8)"),
+        (shift(20, direction=np.float32(90)), "shift(20, direction=90)"),
+        (shift(20, direction=-0.0), "shift(20, direction=0)"),
+    ],
+    ids=str,
+)
+def test_what_numpy_computes_is_what_is_written(computed: Context, text: str) -> None:
+    assert str(computed) == text and "np." not in long_text(computed)
+    assert parse_context(text) == computed and long_text(parse_context(text)) == long_text(computed)
 
 
 def test_compositions_have_a_text_that_comes_back() -> None:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from modelaudit.contexts import gaussian_noise, lighting, paste_back, swap_background
+from modelaudit.contexts import gaussian_noise, lighting, mirror, paste_back, swap_background
 from modelaudit.language import Expectation, ExpressionError, correct, label, misclassified, object_area
 from modelaudit.language.expression import Arithmetic, Measure
 from modelaudit.measures import accuracy, background_dependence, confidence
@@ -32,6 +33,17 @@ def test_strata_said_twice_are_joined() -> None:
 def test_a_context_may_be_given_by_its_class_or_its_name() -> None:
     assert accuracy.under(paste_back) == accuracy.under(paste_back()) == accuracy.under("paste_back")
     assert accuracy.under(paste_back | lighting(2)) == accuracy.under(paste_back() | lighting(2))
+
+
+def test_two_contexts_by_their_bare_names_are_an_error_that_says_how_to_write_them() -> None:
+    # Python makes a type of two classes; of one and the same class it makes that class
+    with pytest.raises(ExpressionError, match=r"write mirror\(\) \| paste_back\(\)"):
+        accuracy.under(mirror | paste_back)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert (accuracy > np.float32(0.25)) == (accuracy > 0.25) and (accuracy > np.int64(0)) == (accuracy > 0)
+    assert str(accuracy * np.float32(0.5) > 0) == "accuracy * 0.5 > 0"
 
 
 def test_an_expectation_has_no_truth_value() -> None:
