@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..language.errors import ContextError
 from ..language.sample import BACKGROUND, OBJECT
-from .base import Scene
+from .base import Scene, alone
 
 Region = Literal["background", "object", "whole"]
 REGIONS: tuple[Region, ...] = ("background", "object", "whole")
@@ -39,7 +39,5 @@ def without_object_or_background(scene: Scene, what: str) -> Tensor:
 def mean_of(pixels: Tensor, region: Tensor) -> Tensor:
     """[B, 3, 1, 1]: the mean of the pixels of each region [B, 1, H, W]; 0 of an empty one."""
     count = region.flatten(1).sum(dim=1)
-    # one sample at a time: the order of a batched sum depends on the batch
-    sums = [(image.double() * part).flatten(1).sum(dim=1) for image, part in zip(pixels, region, strict=True)]
-    total = torch.stack(sums)
+    total = alone(lambda images, parts: (images.double() * parts).flatten(2).sum(dim=2), pixels, region)
     return (total / count.clamp_min(1)[:, None]).to(pixels.dtype)[:, :, None, None]
