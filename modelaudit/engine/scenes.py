@@ -22,6 +22,7 @@ from ..language.errors import DataError
 from ..language.reasons import Missing
 from ..language.sample import Preprocessing, Sample
 from ..language.spec import Context
+from ..models import precision_context
 from .contents import Contents
 from .lending import Lending
 from .measured import Passes
@@ -210,7 +211,7 @@ class Stage:
         assert original.mask is not None
         scene, donors = self._with_donors(original, chunk, context, preprocessing)
         scene, absent, stored = self._with_stored(scene, chunk, context, preprocessing)
-        done: Rendered = apply(context, scene)
+        done = _applied(context, scene)
         mask = original.mask if done.mask is None else done.mask
         nowhere = not in_place(context)
         bare = self._flags(nowhere or found.decoded.mask is None for found in chunk.prepared)
@@ -251,7 +252,7 @@ class Stage:
         """
         at = torch.tensor(list(rows), device=self._device)
         scene = _rows_of(shown.scene, at, self.lending.scene(donors, preprocessing))
-        done: Rendered = apply(context, scene)
+        done = _applied(context, scene)
         return done.pixels, (done.pixels != scene.pixels).flatten(1).any(1) & ~done.impossible
 
     def _with_donors(
@@ -297,6 +298,12 @@ class Stage:
         if self._device.startswith("cuda"):
             return batch.pin_memory().to(self._device, non_blocking=True)
         return batch.to(self._device)
+
+
+def _applied(context: Context, scene: Scene) -> Rendered:
+    """In float32 whatever the process allows for products: what is shown must not depend on somebody's switch."""
+    with precision_context("float32"):
+        return apply(context, scene)
 
 
 def _rows_of(scene: Scene, rows: Tensor, donors: Scene) -> Scene:

@@ -12,11 +12,13 @@ from engine.small_audits import AS_IT_IS, SIDE, sample
 from numpy.typing import NDArray
 from PIL import Image
 
-from modelaudit.contexts import gaussian_noise, lighting, swap_background
+from modelaudit.contexts import Rendered, Scene, apply, gaussian_blur, gaussian_noise, lighting, swap_background
+from modelaudit.engine import scenes
 from modelaudit.engine.donors import DonorPool
 from modelaudit.engine.measured import Passes
 from modelaudit.engine.scenes import Shown, Stage
 from modelaudit.language import ContextError, DataError, Missing, Preprocessing, Sample
+from modelaudit.language.spec import Context
 
 SWAP = swap_background("random")
 FULL = np.ones((SIDE, SIDE), np.uint8)
@@ -43,6 +45,23 @@ def lenders(data: list[Sample], context: Any = SWAP) -> list[int]:
 def ranked(data: list[Sample], at: int, rule: str = "random") -> list[int]:
     pool = DonorPool(data, seed=0, name="swap_background")
     return [int(one.id[:3]) for one in pool.ranked(data[at], rule)]
+
+
+def test_a_process_that_allows_coarser_products_sees_the_same_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    during: list[str] = []
+
+    def watched(context: Context, scene: Scene) -> Rendered:
+        during.append(torch.get_float32_matmul_precision())
+        return apply(context, scene)
+
+    monkeypatch.setattr(scenes, "apply", watched)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        shown([flat(0)], gaussian_blur(5))
+        assert during == ["highest"] and torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def test_the_first_in_rank_lends() -> None:
