@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from ...language.sample import OBJECT
 from ..base import Declares, Rendered, Scene, alone, context, drawn, rendered
 from ..degradation import Severe, level
 from ..regions import inside
@@ -45,7 +46,8 @@ _ELASTIC = Declares(
 def elastic_transform(spec: ElasticTransform, scene: Scene) -> Rendered:
     """Two bilinear samplings, at :func:`affine_points` mirrored at the edges and at :func:`displaced_points` reflected.
 
-    As in the released code, except that OpenCV rounds the affine map to 1/32 of a pixel.
+    As in the released code, except that OpenCV rounds the affine map to 1/32 of a pixel. Impossible where the region is
+    empty, or where the whole frame moves and no pixel of the object is left in it.
     """
     height, sigma, corner = (length * scale_of(scene.pixels) for length in level(spec, ELASTIC))
     affine, displaced = affine_points(scene, corner), displaced_points(scene, height, sigma)
@@ -55,7 +57,10 @@ def elastic_transform(spec: ElasticTransform, scene: Scene) -> Rendered:
     if spec.region != "whole" or scene.mask is None:
         return done
     source = nearest(affine, "mirror").gather(1, nearest(displaced, "reflect"))
-    return replace(done, mask=scene.mask.flatten(1).gather(1, source).view_as(scene.mask))
+    old = scene.mask.flatten(1)
+    new = old.gather(1, source)
+    gone = (old == OBJECT).any(dim=1) & ~(new == OBJECT).any(dim=1)
+    return replace(done, mask=new.view_as(scene.mask), impossible=done.impossible | gone)
 
 
 def affine_map(corners: Tensor, height: int, width: int) -> Tensor:

@@ -49,6 +49,19 @@ def test_with_the_whole_picture_the_mask_moves_too(severity: int) -> None:
     assert float(((done.pixels[:, 0] > 0.5) == (done.mask != 0)).float().mean()) > 0.98
 
 
+def test_an_object_of_which_nothing_is_left_makes_it_impossible() -> None:
+    own = pictures(12, 64, 64)
+    assert own.mask is not None
+    corner = torch.zeros_like(own.mask)
+    corner[:, 0, 0] = 1
+    corner[0] = 0  # that there was none is another matter
+    done = apply(corruption("elastic_transform", 2, "whole"), replace(own, mask=corner))
+    assert done.mask is not None
+    left = (done.mask == 1).flatten(1).any(dim=1)
+    assert left[1:].any() and not left.all() and not left[0]
+    assert done.impossible.tolist() == [False, *(~left[1:]).tolist()]
+
+
 @pytest.mark.parametrize("region", ["background", "object"])
 def test_in_a_region_the_mask_stays(region: str) -> None:
     own = pictures(1, 64, 64)
