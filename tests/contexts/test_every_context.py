@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from modelaudit.contexts import Rendered, Scene, apply, donor_rule, exempt, needs_mask
+from modelaudit.contexts.corruptions.jpeg import JPEG_QUALITY
 from modelaudit.contexts.filling import RIM, in_box
 from modelaudit.language import registry
 from modelaudit.language.parser import parse_context
@@ -155,6 +156,46 @@ def test_no_bit_depends_on_batch_order_or_company(text: str) -> None:
         assert torch.equal(alone.impossible, together.impossible[list(rows)])
         assert alone.mask is not None and together.mask is not None
         assert torch.equal(alone.mask, together.mask[list(rows)])
+
+
+@every
+def test_it_draws_under_its_own_name_alone(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: set[str] = set()
+    draw = Scene.generator
+
+    def watched(self: Scene, index: int, name: str, slot: int = 0) -> torch.Generator:
+        names.add(name)
+        return draw(self, index, name, slot)
+
+    monkeypatch.setattr(Scene, "generator", watched)
+    context = parse_context(text)
+    apply(context, photo(1))
+    assert names <= {registry.entry_of(context).name}
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("only_foreground", "remove_background(black)"),
+        ("no_fg", "remove_object(black, margin=0)"),
+        ("mean_fill(background)", "remove_background(mean)"),
+        ("mean_fill(object)", "remove_object(mean, margin=0)"),
+        ("occlude_object(1, fill=red)", "remove_object(red, margin=0)"),
+        ("fade(1, to=black)", "remove_background(black)"),
+        ("fade(1, to=white)", "remove_background(white)"),
+        *((f"jpeg_compression({at + 1})", f"jpeg({q}, region=background)") for at, q in enumerate(JPEG_QUALITY)),
+        *(("original", same) for same in ("identity", "paste_back", "swap_identical(fill=keep)", "fade(0)")),
+        ("mixed_same", "swap_background(same_class)"),
+        ("mixed_rand", "swap_background(random)"),
+        ("mixed_next", "swap_background(next_class)"),
+    ],
+)
+def test_two_names_of_one_picture_show_the_same(text: str, other: str) -> None:
+    """As the documentation says; the donors of the last three are given, as the engine would draw them by name."""
+    for own in (photo(), ODD["one pixel"], ODD["at the border"]):
+        first, second = apply(parse_context(text), own), apply(parse_context(other), own)
+        assert torch.equal(first.pixels, second.pixels)
+        assert first.mask is not None and second.mask is not None and torch.equal(first.mask, second.mask)
 
 
 @every
