@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,11 @@ class LabelMap:
 
     def code(self, label: Label) -> str:
         """All that a value can depend on of what a label means, as a text."""
-        if self.merged is None:
-            return str(self.indices[label])
-        return f"{self.indices[label]} of {hashlib.sha256(repr(self.merged).encode()).hexdigest()}"
+        return str(self.indices[label]) if self.merged is None else f"{self.indices[label]} of {self._merging}"
+
+    @cached_property
+    def _merging(self) -> str:
+        return hashlib.sha256(repr(self.merged).encode()).hexdigest()
 
 
 def label_map(

@@ -273,18 +273,21 @@ class Measuring:
         names = self.recall.names_of(ask, part.samples, shown) if keep else []
         if keep:
             self.recall.keep_pass(batch, ask, names, shown, found.areas, found.logits)
+        of_values = self.recall.value_names(ask, part.samples, names) if keep else []
         keys = self.recall.keys(ask).columns if keep else {}
         steps = getattr(found, "steps", None) or {}
         for key, (values, missing) in found.columns.items():
-            column, worked, own = self.rows.columns[ask.model, key], steps.get(key), names
+            column, worked, own = self.rows.columns[ask.model, key], steps.get(key), of_values
             if keep and key in found.donors:
-                own = self.recall.names_of(ask, part.samples, shown, found.donors[key])
+                of_all = self.recall.names_of(ask, part.samples, shown, found.donors[key])
+                own = self.recall.value_names(ask, part.samples, of_all)
             for row, at in enumerate(part.positions):
                 value, reason = float(values[row]), missing.get(row)
                 count = None if worked is None else int(worked[row])
                 column.put(at, value, reason, count)
-                if key in keys:
-                    batch.number(keys[key], own[row], np.nan if reason else value, reason, count)
+                name = own[row] if key in keys else None
+                if name is not None:
+                    batch.number(keys[key], name, np.nan if reason else value, reason, count)
 
     def _original_logits(self, model: str, part: Chunk) -> Tensor:
         """[n, C] the logits of the originals: of this chunk's pass, else stored, else computed now."""

@@ -24,7 +24,17 @@ from .models import RunningModel
 from .plan import ColumnAsk, PassAsk, original_context
 from .rows import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, coded_share, place_of, share_of
 from .scenes import Shown, Stage
-from .store.keys import PassKeys, Setting, decoding_key, digest, layer_key, pass_keys, precision_key, sample_key
+from .store.keys import (
+    PassKeys,
+    Setting,
+    decoding_key,
+    digest,
+    layer_key,
+    pass_keys,
+    precision_key,
+    sample_key,
+    value_key,
+)
 from .store.store import Batch, Key, Store
 
 _SIDE = 1 << 20
@@ -79,11 +89,13 @@ class Recall:
         keys, names = self.keys(ask), self.names(ask, samples, decode=decode)
         known = [column for column in ask.columns if column.key in keys.columns]
         alone = [column for column in known if not tries_backgrounds(column.spec)]
-        shown, *found_alone = self.store.cells([keys.shown, *(keys.columns[column.key] for column in alone)], names)
-        columns = dict(zip(alone, found_alone, strict=True))
+        (shown,) = self.store.cells([keys.shown], names)
+        own = self.value_names(ask, samples, names)
+        columns = dict(zip(alone, self.store.cells([keys.columns[one.key] for one in alone], own), strict=True))
         for column in [column for column in known if column not in columns]:
             of_all = self._names(ask, samples, self._backgrounds(ask, column, samples, decode), decode)
-            (columns[column],) = self.store.cells([keys.columns[column.key]], of_all)
+            own = self.value_names(ask, samples, of_all)
+            (columns[column],) = self.store.cells([keys.columns[column.key]], own)
         preprocessing = self._models[ask.model].loaded.preprocessing
         rows_of = rows.passes[place_of(ask)]
         sizes: dict[int, int] = {}
@@ -110,18 +122,18 @@ class Recall:
 
     def contents(self, key: Key, ask: PassAsk, samples: Sequence[Sample], what: str) -> list[bytes | None]:
         """Stored pictures of samples under a pass, told apart by `what`."""
-        names = self.names(ask, samples)
+        names = self.value_names(ask, samples, self.names(ask, samples))
         return self.store.contents(key, [None if name is None else _picture_name(name, what) for name in names])
 
     def keep_content(self, batch: Batch, key: Key, ask: PassAsk, sample: Sample, what: str, content: bytes) -> None:
         """Keep a picture."""
-        (name,) = self.names(ask, [sample])
+        (name,) = self.value_names(ask, [sample], self.names(ask, [sample]))
         if name is not None:
             batch.content(key, _picture_name(name, what), content)
 
     def forget_content(self, batch: Batch, key: Key, ask: PassAsk, sample: Sample, what: str) -> None:
         """Let go of a picture."""
-        (name,) = self.names(ask, [sample])
+        (name,) = self.value_names(ask, [sample], self.names(ask, [sample]))
         if name is not None:
             batch.forget(key, _picture_name(name, what))
 
@@ -144,10 +156,9 @@ class Recall:
         Args:
             donors: in place of those that lent, where a column tries the backgrounds of several.
         """
-        contents = self._stage.contents.of(samples)
-        labels, lent = self._models[ask.model].labels, shown.donors if donors is None else donors
+        contents, lent = self._stage.contents.of(samples), shown.donors if donors is None else donors
         return [
-            sample_key(sample.id, content or "", labels.code(sample.label), donor, stored)
+            sample_key(sample.id, content or "", donor, stored)
             for sample, content, donor, stored in zip(samples, contents, lent, shown.stored, strict=True)
         ]
 
@@ -216,6 +227,14 @@ class Recall:
             donors = self._stage.lending.recall(samples, ask.context, preprocessing, decode=decode)
         return self._names(ask, samples, donors, decode)
 
+    def value_names(self, ask: PassAsk, samples: Sequence[Sample], names: Sequence[bytes | None]) -> list[bytes | None]:
+        """The keys of what is read off samples, from their own: what a label means has a part in it."""
+        labels = self._models[ask.model].labels
+        return [
+            None if name is None else value_key(name, labels.code(sample.label))
+            for sample, name in zip(samples, names, strict=True)
+        ]
+
     def _backgrounds(
         self, ask: PassAsk, column: ColumnAsk, samples: Sequence[Sample], decode: bool
     ) -> Sequence[Donor | Literal["unknown"]]:
@@ -226,16 +245,15 @@ class Recall:
     def _names(
         self, ask: PassAsk, samples: Sequence[Sample], donors: Sequence[Any], decode: bool
     ) -> list[bytes | None]:
-        model, asks_stored = self._models[ask.model], stored_picture(ask.context) is not None
-        contents = self._stage.contents.of(samples)
+        asks_stored, contents = stored_picture(ask.context) is not None, self._stage.contents.of(samples)
         stored: list[str | None] = [None] * len(samples)
         if asks_stored:
-            preprocessing = model.loaded.preprocessing
+            preprocessing = self._models[ask.model].loaded.preprocessing
             stored = self._stage.stored.recall(samples, ask.context, preprocessing, decode=decode)
         return [
             None
             if content is None or donor == UNKNOWN or (asks_stored and picture is None)
-            else sample_key(sample.id, content, model.labels.code(sample.label), donor, picture)
+            else sample_key(sample.id, content, donor, picture)
             for sample, content, donor, picture in zip(samples, contents, donors, stored, strict=True)
         ]
 

@@ -68,7 +68,8 @@ def _fill(
     except Exception:  # the pass itself is run then, and says what is wrong
         return
     key = recall.keys(ask).columns.get(column.key)
-    names = recall.names(ask, [chosen[row] for row in there])
+    known = [chosen[row] for row in there]
+    names = recall.value_names(ask, known, recall.names(ask, known))
     target, shown = rows.columns[ask.model, column.key], rows.passes[place_of(ask)]
     values = reading.values.double().tolist()
     for number, row in enumerate(there):

@@ -194,6 +194,33 @@ def test_a_new_map_is_computed_and_the_old_one_is_not(bench: Bench) -> None:
     assert cost(bench.run({"a": one.expect(background_share("saliency") < 0.5)})) == (0, 0)
 
 
+@pytest.mark.parametrize("mapped", [{"bolt": [0, 2], "nut": 1, "washer": 3}, {"bolt": 0, "nut": 1, "washer": 3}])
+def test_what_labels_mean_has_no_part_in_what_the_model_answered(bench: Bench, mapped: dict[str, Any]) -> None:
+    def asked(labels: dict[str, Any]) -> Cases:
+        one = audit(Net(outputs=4), samples(COUNT), classes=None, labels=labels)
+        return {
+            "right": one.expect(accuracy.under(SWAP) > 0.1),
+            "flips": one.expect(flip_rate.under(gaussian_noise(3)).where(correct) < 0.9),
+            "sure": one.expect(confidence > 0.1),
+        }
+
+    before = bench.run(asked({"bolt": [0, 3], "nut": 1, "washer": 2}))
+    again = bench.again(asked(mapped))
+    assert cost(again)[1] == 0
+    assert [one.values for one in again.columns] != [one.values for one in before.columns]
+    assert cost(bench.again(asked({"bolt": [0, 3], "nut": 1, "washer": 2}))) == (0, 0)
+
+
+def test_what_labels_mean_has_a_part_in_maps(bench: Bench) -> None:
+    def asked(*bolt: int) -> Cases:
+        one = audit(Net(outputs=4), samples(COUNT), classes=None, labels={"bolt": bolt, "nut": 1, "washer": 2})
+        return {"a": one.expect(background_dependence("saliency", target="label") < 0.9)}
+
+    bench.run(asked(0))
+    assert cost(bench.again(asked(3))) == (COUNT // 3, 1)
+    assert cost(bench.again(asked(0, 3)))[1] == 3
+
+
 def test_another_seed_recomputes_what_draws(bench: Bench) -> None:
     one = audit(Net(), samples(COUNT))
     asked = {"a": one.expect(accuracy > 0.5), "b": one.expect(accuracy.under(gaussian_noise(3)) > 0.5)}

@@ -2,8 +2,8 @@
 
 The key of a column, one a (model, context, measure): the model's fingerprint and its answer on the probe, context and
 measure in long form with the versions of their definitions, target, seed, precision, device, and the versions of the
-libraries and of this package. The key of a sample: its id, the content of image, mask and label, the class that its
-label means to the model, and the donor of its background.
+libraries and of this package. The key of a sample: its id, the content of image, mask and label, and the donor of its
+background; of a value of it also the class that its label means to the model.
 """
 
 from __future__ import annotations
@@ -104,17 +104,23 @@ def pass_keys(
     return PassKeys(key("shown", ""), key("logits", ""), key("pictures", ""), key("drafts", ""), found)
 
 
-def sample_key(
-    name: str, content: str, meaning: str, donor: tuple[str, str] | None, stored: str | None = None
-) -> bytes:
-    """The key of one sample.
+def sample_key(name: str, content: str, donor: tuple[str, str] | None, stored: str | None = None) -> bytes:
+    """The key of one sample as it is shown.
 
     Args:
-        meaning: what its label means to the model (:meth:`~modelaudit.data.LabelMap.code`).
         donor: id and content of the image that lends its background.
         stored: content of the picture that is shown in its place.
     """
-    return digest(name, content, meaning, *(donor or ()), *(() if stored is None else ("stored", stored)))
+    return digest(name, content, *(donor or ()), *(() if stored is None else ("stored", stored)))
+
+
+def value_key(sample: bytes, meaning: str) -> bytes:
+    """The key of what is read off a sample that is shown.
+
+    Args:
+        meaning: what its label means to the model (:meth:`~modelaudit.data.LabelMap.code`).
+    """
+    return digest(sample.hex(), meaning)
 
 
 def decoding_key() -> Key:

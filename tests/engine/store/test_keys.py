@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
 from modelaudit.engine.plan import original_context
 from modelaudit.engine.store import keys
-from modelaudit.engine.store.keys import PassKeys, Setting, digest, origin, pass_keys, sample_key
+from modelaudit.engine.store.keys import PassKeys, Setting, digest, origin, pass_keys, sample_key, value_key
 from modelaudit.language import ModelError
 from modelaudit.language.spec import Context, MeasureSpec
 from modelaudit.measures import accuracy, background_dependence
@@ -135,12 +135,15 @@ def test_digests_of_different_texts_differ_wherever_they_are_cut(one: list[str],
     assert (digest(*one) == digest(*other)) == (one == other)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"name": "b"}, {"content": "d"}, {"meaning": "2"}, {"donor": None}, {"donor": ("x", "z")}]
-)
-def test_a_sample_is_its_id_its_content_its_class_and_its_donor(changed: dict[str, Any]) -> None:
-    given_: dict[str, Any] = {"name": "a", "content": "c", "meaning": "1", "donor": ("x", "y")}
+@pytest.mark.parametrize("changed", [{"name": "b"}, {"content": "d"}, {"donor": None}, {"donor": ("x", "z")}])
+def test_a_sample_is_its_id_its_content_and_its_donor(changed: dict[str, Any]) -> None:
+    given_: dict[str, Any] = {"name": "a", "content": "c", "donor": ("x", "y")}
     assert sample_key(**given_) != sample_key(**{**given_, **changed})
+
+
+def test_a_value_is_that_of_a_sample_and_of_what_its_label_means() -> None:
+    one, other = sample_key("a", "c", None), sample_key("b", "c", None)
+    assert len({one, other, *(value_key(name, meaning) for name in (one, other) for meaning in "12")}) == 6
 
 
 @dataclass(frozen=True)
