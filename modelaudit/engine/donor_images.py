@@ -18,8 +18,8 @@ from .contents import Contents
 from .prepared import Prepared
 
 Begin = Callable[[Sample, Preprocessing], "Future[Prepared | UnusableSample]"]
-#: donors that are being decoded at a time
-_BEGUN = 256
+#: donors that are being decoded at a time: of one context those of the chunks that are decoded ahead
+_BEGUN = 1024
 #: what the kept donors may take, in bytes: 2,600 images of 224 x 224
 _KEPT = 512 << 20
 _LEVELS = 255
@@ -47,7 +47,7 @@ class DonorImages:
         if donor.id not in self.unusable and key not in self._ready and key not in self._begun:
             self._begun[key] = self._begin(donor, preprocessing)
             while len(self._begun) > _BEGUN:
-                self._begun.popitem(last=False)
+                self._begun.popitem(last=False)[1].cancel()  # it is begun again where it is asked for
 
     def find(self, donor: Sample, preprocessing: Preprocessing) -> Prepared | None:
         """One donor, None where it cannot be decoded; that is found out once."""
@@ -62,7 +62,7 @@ class DonorImages:
             self.unusable[donor.id] = found
             return None
         self._contents.note(donor, found.decoded.content)
-        return self._keep(key, found.light())
+        return self._keep(key, found)
 
     def get(self, donor: Sample, preprocessing: Preprocessing) -> Prepared:
         """One donor that could be decoded before.

@@ -28,7 +28,7 @@ from .lending import Lending
 from .measured import Passes
 from .prepared import Prepared, prepare
 from .store.store import Store
-from .stored_pictures import StoredPictures
+from .stored_pictures import Kept, StoredPictures
 
 _DECODERS = 2
 
@@ -61,13 +61,17 @@ class Shown:
 
 @dataclass
 class Chunk:
-    """The readable samples of a chunk; `positions` are theirs in the group's order."""
+    """The readable samples of a chunk; `positions` are theirs in the group's order.
+
+    ``stored``: the pictures that the data keep of them, and their pixels, for all contexts that show them.
+    """
 
     samples: tuple[Sample, ...]
     positions: tuple[int, ...]
     prepared: tuple[Prepared, ...]
     scenes: dict[Any, Scene] = field(default_factory=dict)
     shown: dict[Any, Shown] = field(default_factory=dict)
+    stored: dict[Any, tuple[Kept, Tensor]] = field(default_factory=dict)
     _parts: dict[tuple[int, ...], Chunk] = field(default_factory=dict)
 
     @property
@@ -270,17 +274,20 @@ class Stage:
         name = stored_picture(context)
         if name is None:
             return scene, (None,) * len(chunk.samples), (None,) * len(chunk.samples)
-        found = self.stored.show(chunk.samples, context, preprocessing)
-        self._passes.decoded += sum(picture is not None for picture in found.pictures)
-        pictures = [picture or own for picture, own in zip(found.pictures, chunk.prepared, strict=True)]
-        pixels = self._scene(chunk.samples, pictures, preprocessing).pixels
+        key = (name, in_place(context), preprocessing.geometry())
+        if key not in chunk.stored:
+            found = self.stored.show(chunk.samples, context, preprocessing)
+            self._passes.decoded += sum(picture is not None for picture in found.pictures)
+            pictures = [picture or own for picture, own in zip(found.pictures, chunk.prepared, strict=True)]
+            chunk.stored[key] = found, self._scene(chunk.samples, pictures, preprocessing).pixels
+        found, pixels = chunk.stored[key]
         return replace(scene, stored={name: pixels}), found.reasons, found.contents
 
     def _flags(self, flags: Iterable[bool]) -> Tensor:
         return torch.tensor(list(flags), dtype=torch.bool, device=self._device)
 
     def _begin(self, sample: Sample, preprocessing: Preprocessing) -> Future[Prepared | UnusableSample]:
-        return self._workers.submit(prepare, sample, (preprocessing,))
+        return self._workers.submit(_light, sample, preprocessing)
 
     def _scene(self, samples: Sequence[Sample], prepared: Sequence[Prepared], preprocessing: Preprocessing) -> Scene:
         pixels: list[Tensor] = []
@@ -311,6 +318,12 @@ def _rows_of(scene: Scene, rows: Tensor, donors: Scene) -> Scene:
     ids = tuple(scene.ids[row] for row in rows.tolist())
     stored = {name: pixels[rows] for name, pixels in scene.stored.items()}
     return replace(scene, pixels=scene.pixels[rows], mask=scene.mask[rows], ids=ids, donors=donors, stored=stored)
+
+
+def _light(sample: Sample, preprocessing: Preprocessing) -> Prepared | UnusableSample:
+    """One that may wait for long until it is asked for: it does so without its decoded pixels."""
+    found = prepare(sample, (preprocessing,))
+    return found if isinstance(found, UnusableSample) else found.light()
 
 
 def _alone() -> None:

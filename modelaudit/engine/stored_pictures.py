@@ -19,7 +19,8 @@ from .prepared import Prepared
 from .store.keys import decoding_key, digest
 from .store.store import Batch, Store
 
-_BEGUN = 256
+#: pictures that are being decoded at a time: of one name those of the chunks that are decoded ahead
+_BEGUN = 1024
 #: what stands for the content of a picture that is not there, or whose file cannot be read
 _ABSENT, _LOST = "absent", "lost"
 
@@ -88,7 +89,7 @@ class StoredPictures:
             if picture is not None and key not in self._begun:
                 self._begun[key] = self._begin(picture, preprocessing)
                 while len(self._begun) > _BEGUN:
-                    self._begun.popitem(last=False)
+                    self._begun.popitem(last=False)[1].cancel()  # it is begun again where it is asked for
 
     def recall(
         self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing, *, decode: bool = False
@@ -137,7 +138,7 @@ class StoredPictures:
                 self._contents_of(context).note(picture, found.content)
             return None, found.reason, content
         self._contents_of(context).note(picture, found.decoded.content)
-        return found.light(), None, found.decoded.content
+        return found, None, found.decoded.content
 
     def _recall_messages(self, samples: Sequence[Sample], context: Context, contents: Sequence[str | None]) -> None:
         names = [

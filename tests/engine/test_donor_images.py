@@ -63,6 +63,25 @@ def test_what_was_begun_is_not_begun_again() -> None:
     assert decoding.asked == ["000.png"]
 
 
+def test_what_was_begun_too_early_is_given_up_and_begun_again_when_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(donor_images, "_BEGUN", 2)
+    waiting: list[Future[Prepared | UnusableSample]] = []
+
+    def begin(donor: Sample, preprocessing: Preprocessing) -> Future[Prepared | UnusableSample]:
+        waiting.append(Future())
+        if len(waiting) > 3:
+            waiting[-1].set_result(prepare(donor, (preprocessing,)))
+        return waiting[-1]
+
+    images = DonorImages(begin, Contents(None))
+    for number in range(3):
+        images.start(sample(number), AS_IT_IS)
+    assert [one.cancelled() for one in waiting] == [True, False, False]
+    assert images.find(sample(0), AS_IT_IS) is not None
+
+
 def test_a_donor_that_cannot_be_decoded_is_found_out_once_and_named() -> None:
     decoding, broken = Decoding(), sample(0, image=b"no picture")
     images = DonorImages(decoding, Contents(None))

@@ -16,6 +16,7 @@ from modelaudit.contexts import Rendered, Scene, apply, gaussian_blur, gaussian_
 from modelaudit.engine import scenes
 from modelaudit.engine.donors import DonorPool
 from modelaudit.engine.measured import Passes
+from modelaudit.engine.prepared import Prepared
 from modelaudit.engine.scenes import Shown, Stage
 from modelaudit.language import ContextError, DataError, Missing, Preprocessing, Sample
 from modelaudit.language.spec import Context
@@ -62,6 +63,14 @@ def test_a_process_that_allows_coarser_products_sees_the_same_pictures(monkeypat
         assert during == ["highest"] and torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def test_what_lends_waits_without_its_decoded_pixels() -> None:
+    with Stage([flat(0)], seed=0, device="cpu", passes=Passes()) as stage:
+        found = stage._begin(flat(0), AS_IT_IS).result()
+        assert isinstance(found, Prepared) and found.decoded.image.size == 0 and found.decoded.mask is None
+        pixels, mask = found.view(AS_IT_IS)
+        assert pixels.shape == (3, SIDE, SIDE) and mask is not None
 
 
 def test_the_first_in_rank_lends() -> None:

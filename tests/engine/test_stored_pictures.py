@@ -84,6 +84,15 @@ def test_with_another_place_of_the_object_only_what_needs_no_mask_is_measured(tm
         assert column(found, key).missing == dict.fromkeys(range(COUNT), Missing.NO_MASK)
 
 
+def test_a_picture_is_decoded_once_whatever_is_done_to_it(tmp_path: Path) -> None:
+    one = audit(Net(), data())
+    under = [stored("line_b"), stored("line_b") | gaussian_noise(each=[1, 3, 5])]
+    asked = {f"a{at}": one.expect(confidence.under(context) > 0.1) for at, context in enumerate(under)}
+    assert measured(tmp_path, **asked).passes.decoded == 2 * COUNT
+    asked["b"] = one.expect(confidence.under(stored("line_b", "none")) > 0.1)  # other masks, so another decoding
+    assert measured(tmp_path, **asked).passes.decoded == 3 * COUNT
+
+
 def test_a_sample_without_the_picture_is_undefined_and_a_name_that_none_has_is_an_error(tmp_path: Path) -> None:
     images = data()
     images[4] = sample(4, stored={"line_c": picture(4)})
