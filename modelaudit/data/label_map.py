@@ -39,6 +39,10 @@ class LabelMap:
         """All that a value can depend on of what a label means, as a text."""
         return str(self.indices[label]) if self.merged is None else f"{self.indices[label]} of {self._merging}"
 
+    def means(self, label: Label, output: int) -> bool:
+        """Whether a prediction of that output is right for the label."""
+        return (output if self.merged is None else self.merged[output]) == self.indices[label]
+
     @cached_property
     def _merging(self) -> str:
         return hashlib.sha256(repr(self.merged).encode()).hexdigest()

@@ -12,7 +12,7 @@ import numpy as np
 from ..data import fingerprint, label_map, labels_of, open_data
 from ..language import registry
 from ..language.errors import AuditError
-from ..language.sample import DataSet
+from ..language.sample import DataSet, Sample
 from ..models import borrowed, open_model
 from .album import Print
 from .contents import Contents
@@ -115,21 +115,23 @@ def _row(
         value=one.value,
         object_area=None if np.isnan(area) else area,
         pictures=[
-            _picture(run, picture, prints[one.position, picture], files[one.position, picture]) for picture in shown
+            _picture(run, sample, picture, prints[one.position, picture], files[one.position, picture])
+            for picture in shown
         ],
     )
 
 
-def _picture(run: Measuring, picture: PictureAsk, found: Print, file: str) -> Picture:
+def _picture(run: Measuring, sample: Sample, picture: PictureAsk, found: Print, file: str) -> Picture:
     hidden = picture.kind == "original" or picture.context == original_context()
-    index = found.prediction
+    index, model = found.prediction, run.models[picture.model]
     return Picture(
         kind=picture.kind,
         context=None if hidden else str(picture.context),
         method=None if picture.map is None else picture.map.text,
         model=picture.model,
-        prediction=None if index is None else run.models[picture.model].class_name(index),
+        prediction=None if index is None else model.class_name(index),
         probability=found.probability,
+        right=None if index is None else model.labels.means(sample.label, index),
         file=file,
     )
 

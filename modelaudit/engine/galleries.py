@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contexts import exempt
 from ..language.curve import at_dose, doses_of, expanded
 from ..language.errors import AuditError
 from ..language.expression import Arithmetic, Expectation, Expression, Measure, Number
@@ -121,10 +122,18 @@ def pictures_of(case: PlannedCase, passes: Sequence[PassAsk]) -> list[PictureAsk
         contexts = [context for owner, context in own if owner == model and context != original_context()]
         pictures.append(PictureAsk("original", model, original_context()))
         pictures.extend(_overlays(model, original_context(), known, asked))
-        for context in contexts[:_CONTEXTS_SHOWN]:
+        for context in _spread(contexts):
             pictures.append(PictureAsk("context", model, context))
             pictures.extend(_overlays(model, context, known, asked))
     return pictures
+
+
+def _spread(contexts: Sequence[Context]) -> Sequence[Context]:
+    """Those that are shown: of the many doses of a curve the least and the greatest that change anything, and between."""
+    if len(contexts) > _CONTEXTS_SHOWN:
+        contexts = [context for context in contexts if not exempt(context)] or contexts
+    places = np.linspace(0, len(contexts) - 1, min(len(contexts), _CONTEXTS_SHOWN)).round().astype(int)
+    return [contexts[at] for at in places.tolist()]
 
 
 def passes_of(case: PlannedCase) -> tuple[tuple[str, Context], ...]:

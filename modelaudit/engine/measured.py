@@ -14,7 +14,7 @@ class _Plain(BaseModel):
 
 
 class Picture(_Plain):
-    """One kept picture; `file` is relative to the run's folder."""
+    """One kept picture; `file` is relative to the run's folder. `right`: whether the prediction is the label's."""
 
     kind: Literal["original", "context", "attribution"]
     context: str | None
@@ -22,6 +22,7 @@ class Picture(_Plain):
     model: str
     prediction: str | None
     probability: float | None
+    right: bool | None = None
     file: str
 
 

@@ -127,6 +127,7 @@ class Panel(_Part):
     """One picture of a gallery row.
 
     ``original`` and ``context`` show the image as the model saw it, ``attribution`` the heat map over it.
+    ``right``: whether the prediction means the image's label; none where nothing was predicted, and in older records.
     ``file`` is relative to the record and has square pixels; its side is at most 224.
     """
 
@@ -136,6 +137,7 @@ class Panel(_Part):
     model: str
     prediction: str | None
     probability: float | None
+    right: bool | None = None
     file: str
 
 

@@ -273,7 +273,10 @@ def _context_heading(panel: Panel, case: CaseRecord, words: Words) -> str:
 
 
 def _is_right(record: RunRecord, panel: Panel, label: str) -> bool | None:
-    """None where nothing was predicted, or the data's label is no class of the model: then its name tells nothing."""
+    """None where nothing was predicted. Where an older record does not say it the names must tell, and where the
+    label's is no class of the model they do not."""
+    if panel.right is not None:
+        return panel.right
     classes = next((model.classes for model in record.models if model.key == panel.model), None)
     return panel.prediction == label if panel.prediction and classes and label in classes else None
 

@@ -29,7 +29,7 @@ from engine.small_audits import (
     values,
 )
 
-from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
+from modelaudit.contexts import fade, gaussian_noise, lighting, mean_fill, swap_background
 from modelaudit.engine.gallery import tie_break
 from modelaudit.engine.measured import Measured
 from modelaudit.engine.progress import Silent
@@ -380,6 +380,34 @@ def test_rows_show_the_original_the_contexts_and_the_maps_asked_for(tmp_path: Pa
                 assert (settings(tmp_path).folder / part.file).is_file()
                 if part.prediction is not None:
                     assert part.prediction in CLASSES and 0 <= float(part.probability or 0) <= 1
+
+
+@pytest.mark.parametrize(
+    ("doses", "shown"),
+    [
+        ((0, 0.5), (0, 0.5)),
+        ((0, 0.25, 0.5), (0, 0.25, 0.5)),
+        ((0, 0.25, 0.5, 1), (0.25, 0.5, 1)),
+        ((0, 0.1, 0.2, 0.3, 0.4, 1), (0.1, 0.3, 1)),
+    ],
+)
+def test_of_a_curve_of_many_doses_the_pictures_go_from_the_least_to_the_greatest(
+    tmp_path: Path, doses: tuple[float, ...], shown: tuple[float, ...]
+) -> None:
+    one = audit(Net(), samples(6))
+    found = results(tmp_path, a=one.expect(accuracy.under(fade(each=list(doses))) > 0.1))["a"]
+    told = [part.context for part in found.gallery[0].pictures if part.kind == "context"]
+    assert told == [str(fade(dose)) for dose in shown]
+
+
+def test_a_prediction_is_right_where_its_class_means_the_label(tmp_path: Path) -> None:
+    one = audit(Net(), samples(9), labels={"bolt": ["bolt", "washer"], "nut": "nut", "washer": ["bolt", "washer"]})
+    found = results(tmp_path, a=one.expect(accuracy > 0.1), b=one.expect(accuracy.under(SWAP) > 0.1))
+    told = [(row.label, part) for result in found.values() for row in result.gallery for part in row.pictures]
+    for label, part in told:
+        assert part.right is ((part.prediction == "nut") == (label == "nut"))
+    assert {part.right for _, part in told} == {True, False}
+    assert any(part.right and part.prediction != label for label, part in told)
 
 
 def test_rows_tell_the_area_of_the_object_as_the_table_does(tmp_path: Path) -> None:
