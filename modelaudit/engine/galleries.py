@@ -129,7 +129,7 @@ def pictures_of(case: PlannedCase, passes: Sequence[PassAsk]) -> list[PictureAsk
 
 
 def _spread(contexts: Sequence[Context]) -> Sequence[Context]:
-    """Those that are shown: of the many doses of a curve the least and the greatest that change anything, and between."""
+    """Those that are shown: of many doses the least and the greatest that change anything, and one between."""
     if len(contexts) > _CONTEXTS_SHOWN:
         contexts = [context for context in contexts if not exempt(context)] or contexts
     places = np.linspace(0, len(contexts) - 1, min(len(contexts), _CONTEXTS_SHOWN)).round().astype(int)

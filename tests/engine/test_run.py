@@ -404,10 +404,10 @@ def test_a_prediction_is_right_where_its_class_means_the_label(tmp_path: Path) -
     one = audit(Net(), samples(9), labels={"bolt": ["bolt", "washer"], "nut": "nut", "washer": ["bolt", "washer"]})
     found = results(tmp_path, a=one.expect(accuracy > 0.1), b=one.expect(accuracy.under(SWAP) > 0.1))
     told = [(row.label, part) for result in found.values() for row in result.gallery for part in row.pictures]
-    for label, part in told:
-        assert part.right is ((part.prediction == "nut") == (label == "nut"))
+    for name, part in told:
+        assert part.right is ((part.prediction == "nut") == (name == "nut"))
     assert {part.right for _, part in told} == {True, False}
-    assert any(part.right and part.prediction != label for label, part in told)
+    assert any(part.right and part.prediction != name for name, part in told)
 
 
 def test_rows_tell_the_area_of_the_object_as_the_table_does(tmp_path: Path) -> None:
