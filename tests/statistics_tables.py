@@ -13,7 +13,7 @@ from modelaudit.language.expression import Measure
 from modelaudit.language.reasons import Missing
 from modelaudit.language.spec import MeasureSpec, Method
 from modelaudit.language.strata import Stratum
-from modelaudit.statistics import Column, Membership
+from modelaudit.statistics import Clustering, Column, Membership
 
 Scale = Literal["proportion", "mean"]
 
@@ -76,6 +76,8 @@ class Values:
 
     columns: Mapping[str, Column]
     strata: Mapping[str, Membership] = field(default_factory=dict)
+    clusters: Mapping[str, tuple[Clustering, ...]] = field(default_factory=dict)
+    divided: Mapping[str, tuple[Stratum, ...]] = field(default_factory=dict)
 
     def column(self, measure: Measure) -> Column:
         spec = measure.spec
@@ -87,3 +89,11 @@ class Values:
 
     def members(self, stratum: Stratum, model: str | None) -> Membership:
         return self.strata[str(stratum) if model is None else f"{stratum} of {model}"]
+
+    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
+        """By the measure's name; "*" stands for all."""
+        name = getattr(measure.spec, "name", "*")
+        return self.clusters.get(name, self.clusters.get("*", ()))
+
+    def strata_by(self, by: str) -> tuple[Stratum, ...]:
+        return self.divided[by]

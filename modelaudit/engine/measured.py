@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ..language.reasons import Missing
+from .checked import PlantCheck, Sanity
 
 
 class _Plain(BaseModel):
@@ -105,6 +106,14 @@ class ColumnData(_Plain):
     steps: dict[int, int] = {}
 
 
+class PassData(_Plain):
+    """One (model, context): who lent each image its background, None where nobody did."""
+
+    model: str
+    context: str
+    donors: list[str | None]
+
+
 class DataFacts(_Plain):
     """A data set as it was read; `labels` are those of all its samples, whatever the run's limit is."""
 
@@ -130,6 +139,9 @@ class Measured(_Plain):
     """Everything that one group's measurement found out.
 
     ``failures`` holds what could not be measured at all, by "data", "model:<key>" or "<model key>|<column key>".
+    ``shown``: of passes whose context takes donors. ``plants``: by case. ``agreement``: of maps, by
+    "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images.
+    ``looks``: of an audit that may stop early; its samples are those looked at, in their order.
     """
 
     group: str
@@ -140,3 +152,8 @@ class Measured(_Plain):
     galleries: dict[str, list[Row]]
     failures: dict[str, str]
     passes: Passes
+    shown: list[PassData] = []
+    plants: dict[str, PlantCheck] = {}
+    sanity: list[Sanity] = []
+    agreement: dict[str, tuple[float | None, float | None, int]] = {}
+    looks: int | None = None

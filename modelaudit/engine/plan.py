@@ -15,6 +15,7 @@ from typing import Any
 
 from ..language import registry
 from ..language.audit import Audit, AuditCase, _Replayed
+from ..language.checks import Checks
 from ..language.expression import Expectation, Measure
 from ..language.sample import Preprocessing
 from ..language.spec import Context, MeasureSpec, Method, as_context
@@ -88,7 +89,10 @@ class PlannedCase:
 
 @dataclass(frozen=True)
 class Group:
-    """All that is asked of one data set; `pools` lend backgrounds from outside of it."""
+    """All that is asked of one data set; `pools` lend backgrounds from outside of it.
+
+    ``stop`` and ``checks`` are the audits'; audits that differ in them measure apart.
+    """
 
     key: str
     reference: Any
@@ -96,6 +100,8 @@ class Group:
     seed: int | None
     object_kept: float
     pools: Mapping[str, Any]
+    stop: str | None
+    checks: Checks | None
     models: Mapping[str, ModelAsk]
     passes: tuple[PassAsk, ...]
     cases: tuple[PlannedCase, ...]
@@ -166,6 +172,8 @@ class _Planner:
                 found["seed"],
                 found["object_kept"],
                 found["pools"],
+                found["stop"],
+                found["checks"],
                 found["models"],
                 tuple(_passes(found["passes"])),
                 tuple(found["cases"]),
@@ -176,11 +184,20 @@ class _Planner:
     def _group(self, audit: Audit) -> dict[str, Any]:
         labels = audit.labels if isinstance(audit.labels, str | None) else repr(sorted(audit.labels.items(), key=str))
         pools = tuple(sorted((name, _identity(pool)) for name, pool in audit.pools.items()))
-        identity = ("data", _identity(audit.data), labels, audit.seed, audit.object_kept, pools)
+        identity = (
+            "data",
+            _identity(audit.data),
+            labels,
+            audit.seed,
+            audit.object_kept,
+            pools,
+            audit.stop,
+            audit.checks,
+        )
         text = audit.data if isinstance(audit.data, str) else "samples"
         key = self._key(identity, text)
         empty: dict[str, Any] = {"reference": audit.data, "labels": audit.labels, "seed": audit.seed}
-        empty["object_kept"] = audit.object_kept
+        empty |= {"object_kept": audit.object_kept, "stop": audit.stop, "checks": audit.checks}
         return self._groups.setdefault(key, {**empty, "pools": audit.pools, "models": {}, "passes": {}, "cases": []})
 
     def _model(self, audit: Audit, name: str | None, group: dict[str, Any]) -> str:

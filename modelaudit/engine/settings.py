@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..language.checks import Checks
 from ..language.errors import AuditError
 
 DEFAULT_SEED = 0
@@ -23,6 +24,8 @@ class Settings:
         seed: of every draw, where an audit gives none.
         limit: images per data set in a quick look; None for all.
         micro_batch: images in one pass, the last one padded; None for the device's default.
+        checks: how audits that say nothing are themselves audited; None switches the checks off for all of them, and so
+            does a quick look.
     """
 
     root: Path
@@ -31,6 +34,13 @@ class Settings:
     seed: int = DEFAULT_SEED
     limit: int | None = None
     micro_batch: int | None = None
+    checks: Checks | None = None
+
+    def checks_of(self, given: Checks | None) -> Checks:
+        """The checks of an audit that asks for `given`."""
+        if self.checks is None or self.limit is not None:
+            return Checks.off()
+        return self.checks if given is None else given
 
     def resolved_device(self) -> str:
         """The device's name for torch.

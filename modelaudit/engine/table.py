@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..language import registry
 from ..language.errors import AuditError
 from ..language.expression import Measure
-from ..language.strata import Stratum
-from ..statistics import Column, Membership
+from ..language.strata import Label, Stratum
+from ..statistics import Clustering, Column, Membership
 from .facts import Facts, membership
 from .measured import ColumnData, Measured, ModelFacts
-from .plan import PlannedCase, column_key, single_method
+from .plan import PlannedCase, column_key, original_context, single_method
 
 
 class NotMeasured(AuditError):
@@ -26,6 +28,7 @@ class CaseTable:
         self._measured = measured
         self._columns = {(column.model, column.key): column for column in measured.columns}
         self._models = {model.key: model for model in measured.models}
+        self._donors = {(one.model, one.context): one.donors for one in measured.shown}
 
     def column(self, measure: Measure) -> Column:
         """The column of a measure with one method.
@@ -54,6 +57,22 @@ class CaseTable:
         )
         return Membership(*membership(stratum, known))
 
+    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
+        """Groups of the data, and the donors under the measure's context, where there are any."""
+        context = original_context() if measure.context is None else measure.context
+        shared = {
+            "group": [sample.group for sample in self._measured.samples],
+            "donor": self._donors.get((self._case.models[measure.model], str(context)), ()),
+        }
+        return tuple(
+            Clustering(name, _codes(names)) for name, names in shared.items() if any(one is not None for one in names)
+        )
+
+    def strata_by(self, by: str) -> tuple[Stratum, ...]:
+        """One stratum a label."""
+        labels = [sample.label for sample in self._measured.samples]
+        return tuple(Label(label) for label in sorted(set(labels)))
+
     def check(self) -> None:
         """Raise NotMeasured for the first failure that this case meets."""
         failures = self._measured.failures
@@ -76,6 +95,12 @@ class CaseTable:
 
     def _model(self, key: str) -> ModelFacts:
         return self._models[key]
+
+
+def _codes(names: Sequence[str | None]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """A number for each name, -1 for none."""
+    known = {name: at for at, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
+    return np.array([-1 if name is None else known[name] for name in names], dtype=np.int64)
 
 
 def _array(data: ColumnData) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -120,6 +120,8 @@ def decision_record(decision: Decision) -> DecisionRecord:
         curve=[PointRecord(**dataclasses.asdict(point)) for point in decision.curve],
         parts=[decision_record(part) for part in decision.parts],
         note=decision.note,
+        group=decision.group,
+        p=decision.p,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..engine.checked import CaseChecks, Sanity
 from ..language.errors import ResultsError
 
 SCHEMA_VERSION = 1
@@ -121,6 +122,8 @@ class DecisionRecord(_Part):
     curve: list[PointRecord] = []
     parts: list[DecisionRecord] = []
     note: str = ""
+    group: str | None = None
+    p: float | None = None
 
 
 class Panel(_Part):
@@ -193,6 +196,7 @@ class CaseRecord(_Part):
     gallery: list[GalleryRow] = []
     reproduce: str = ""
     duration_s: float | None = None
+    checks: CaseChecks | None = None
 
 
 class LayerRecord(_Part):
@@ -322,6 +326,8 @@ class RunRecord(_Part):
 
     ``partial`` (why in ``partial_because``): something that the files declare was not run, so the whole never passed.
     ``quick_look``: only that many images were asked for; such a run decides nothing.
+    ``sanity``: what the attribution methods are worth on these models. ``checks``: "off" where the audit of the audit
+    was switched off for the whole run.
     """
 
     schema_version: Literal[1] = 1
@@ -341,6 +347,8 @@ class RunRecord(_Part):
     tables: list[TableRecord] = []
     passes: PassesRecord
     notes: list[str] = []
+    sanity: list[Sanity] = []
+    checks: str = ""
 
 
 def read_record(path: Path) -> RunRecord:

@@ -1,6 +1,7 @@
 """The language users write: audits, measures, expectations, their canonical text, and the YAML form."""
 
 from .audit import Audit, AuditCase
+from .checks import Checks
 from .errors import (
     AttributionError,
     AuditError,
@@ -25,6 +26,7 @@ __all__ = [
     "AuditError",
     "AuditFileError",
     "BuiltModel",
+    "Checks",
     "ContextError",
     "DataError",
     "DataSet",

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
+from .checks import Checks, as_checks
 from .errors import ExpressionError, nearest
 from .expression import Expectation
 from .sample import Preprocessing, Sample
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     ModelRef = str | nn.Module | Callable[[], nn.Module]
 About = Literal["process", "this_set"]
+Stop = Literal["early"]
 DEFAULT_CONFIDENCE = 0.95
 DEFAULT_OBJECT_KEPT = 0.5
 
@@ -71,6 +73,10 @@ class Audit:
         seed: of every random draw; None takes the run's ``--audit-seed``.
         pools: data from outside whose backgrounds contexts may lend, by the name in
             ``swap_background("pool:NAME")``: references (``"photos:data/new_line"``) or iterables of :class:`Sample`.
+        stop: "early" looks at the images in a fixed random order and stops as soon as every expectation is decided, by
+            confidence sequences; None looks at all of them once.
+        checks: how the audit is itself audited: :class:`Checks`, "off", "on", or a dict of its fields; None takes the
+            run's ``--audit-checks``.
 
     Nothing is loaded here; references are resolved against pytest's rootdir when the first item runs.
     """
@@ -85,6 +91,8 @@ class Audit:
     object_kept: float = field(default=DEFAULT_OBJECT_KEPT, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
     pools: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    stop: Stop | None = field(default=None, kw_only=True)
+    checks: Checks | Mapping[str, Any] | Literal["on", "off"] | None = field(default=None, kw_only=True)
     allow_code: bool = field(default=True, kw_only=True, repr=False)
     cases: list[AuditCase] = field(default_factory=list, init=False, repr=False)
 
@@ -94,6 +102,9 @@ class Audit:
             raise ExpressionError(f"about={self.about!r}{nearest(str(self.about), ('process', 'this_set'))}")
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
             raise ExpressionError(f"seed={self.seed!r} is no whole number")
+        if self.stop not in (None, "early"):
+            raise ExpressionError(f"stop={self.stop!r}; use 'early', or leave it out to look at every image")
+        object.__setattr__(self, "checks", as_checks(self.checks))
         object.__setattr__(self, "object_kept", float(within(self.object_kept, 0.0, 1.0, "object_kept")))
         if isinstance(self.model, Mapping) and not self.model:
             raise ExpressionError("model={} names no model; give at least one")

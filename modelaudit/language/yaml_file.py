@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .audit import DEFAULT_CONFIDENCE, DEFAULT_OBJECT_KEPT, Audit, AuditCase
 from .errors import AuditError, AuditFileError, nearest
@@ -20,6 +20,14 @@ from .sample import Preprocessing
 
 Side = int | tuple[int, int] | None
 Channels = tuple[float, float, float]
+
+
+def _switched(value: Any) -> Any:
+    """YAML reads a bare on or off as true or false."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+_Switch = BeforeValidator(_switched)
 
 
 class _Strict(BaseModel):
@@ -69,6 +77,13 @@ class AuditFields(_Strict):
     pools: dict[str, str] = Field(
         default={}, description="data whose backgrounds swap_background('pool:NAME') takes, by name"
     )
+    stop: Literal["early"] | None = Field(default=None, description="early: stop as soon as everything is decided")
+    checks: dict[str, Annotated[int | Literal["off"], _Switch]] | Annotated[Literal["on", "off"], _Switch] | None = (
+        Field(
+            default=None,
+            description="how the audit is itself audited: on, off, or images a check (masks, noise, plant, ...)",
+        )
+    )
     expect: dict[str, ExpectationFields | str] = Field(min_length=1, description="expectations by name")
 
 
@@ -110,6 +125,8 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             object_kept=fields.object_kept,
             seed=fields.seed,
             pools=fields.pools,
+            stop=fields.stop,
+            checks=fields.checks,
             allow_code=allow_code,
         )
     except AuditError as error:

@@ -36,6 +36,7 @@ def add_options(parser: pytest.Parser) -> None:
         "what an inconclusive audit case does to its item",
         metavar="fail|warn",
     )
+    add("audit-checks", "on", "how audits are themselves audited: on, or off for the whole run", metavar="on|off")
     group.addoption(
         "--audit-allow-code",
         action="store_true",
@@ -60,6 +61,7 @@ class Options:
     micro_batch: int | None
     inconclusive: Literal["fail", "warn"]
     allow_code: bool
+    checks: bool
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -71,6 +73,9 @@ def read_options(config: pytest.Config) -> Options:
     inconclusive = _text(config, "audit-inconclusive", "fail")
     if inconclusive not in ("fail", "warn"):
         raise pytest.UsageError(f"--audit-inconclusive={inconclusive}: use fail or warn")
+    checks = _text(config, "audit-checks", "on")
+    if checks not in ("on", "off"):
+        raise pytest.UsageError(f"--audit-checks={checks}: use on or off; single checks are set in Audit(checks=...)")
     limit = _text(config, "audit-limit", "")
     batch = _text(config, "audit-micro-batch", "")
     allow = config.getoption("--audit-allow-code")
@@ -83,6 +88,7 @@ def read_options(config: pytest.Config) -> Options:
         micro_batch=None if batch in ("", "auto") else _whole("--audit-micro-batch", batch, least=1),
         inconclusive="warn" if inconclusive == "warn" else "fail",
         allow_code=bool(config.getini("audit_allow_code") if allow is None else allow),
+        checks=checks == "on",
     )
 
 

@@ -162,6 +162,7 @@ class AuditSession:
             from ..engine.run import Run
             from ..engine.settings import Settings
             from ..engine.store.opening import open_store
+            from ..language.checks import Checks
 
             quiet = self.is_worker or self.config.getoption("verbose", 0) < 0
             settings = Settings(
@@ -171,6 +172,7 @@ class AuditSession:
                 seed=self.options.seed,
                 limit=self.options.limit,
                 micro_batch=self.options.micro_batch,
+                checks=Checks() if self.options.checks else None,
             )
             asked = self.options.store
             root = self.config.rootpath
@@ -191,6 +193,8 @@ class AuditSession:
             words += ["--audit-limit", str(self.options.limit)]
         if self.options.allow_code:
             words.append("--audit-allow-code")
+        if not self.options.checks:
+            words += ["--audit-checks", "off"]
         return shlex.join(words)
 
 

@@ -65,6 +65,8 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
         data=data_records(measured),
         tables=table_records(measured),
         passes=passes_record(measured),
+        sanity=[one for part in measured for one in part.sanity],
+        checks="on" if options.checks and options.limit is None else "off",
     )
 
 

@@ -80,16 +80,22 @@ def _values(case: CaseRecord, words: Words) -> tuple[tuple[str, float], ...]:
 
 
 def headline(case: CaseRecord) -> list[DecisionRecord]:
-    """The decisions that tell a case in short: one a method; of a curve that must hold at every dose the worst dose."""
+    """The decisions that tell a case in short: one a method; of a curve that must hold at every dose the worst dose.
+
+    The worst is, as in the decision, one that fails, else one that is open, and of those the worst value.
+    """
     if case.decision is None:
         return []
     by_method: dict[str | None, list[DecisionRecord]] = {}
     for part in case.decision.parts or [case.decision]:
         by_method.setdefault(part.method, []).append(part)
-    sign = 1.0 if case.op in ("<", "<=") else -1.0
+    low = case.op in ("<", "<=")
 
-    def badness(part: DecisionRecord) -> float:
-        return math.inf if part.estimate is None else sign * part.estimate
+    def badness(part: DecisionRecord) -> tuple[int, float, float]:
+        values = (part.estimate, part.upper if low else part.lower)
+        estimate, bound = (math.inf if value is None else value if low else -value for value in values)
+        rank = {"INCONCLUSIVE": 1, "FAIL": 2}.get(part.verdict, 0)
+        return rank, estimate, bound
 
     return [max(parts, key=badness) for parts in by_method.values()]
 

@@ -4,10 +4,11 @@ from .betting import betting
 from .decide import decide
 from .intervals import bca, clopper_pearson, gaffke, wilson
 from .paired import discordant_clopper_pearson, tango
-from .values import Column, Membership, Table
+from .values import Clustering, Column, Membership, Table
 from .verdict import Counts, Decision, Reason, Verdict, worst
 
 __all__ = [
+    "Clustering",
     "Column",
     "Counts",
     "Decision",

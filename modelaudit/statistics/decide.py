@@ -223,9 +223,9 @@ def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Lea
     )
 
 
-def _badness(expectation: Expectation, part: Decision) -> tuple[int, float]:
-    """Orders parts: FAIL, INCONCLUSIVE, PASS, and within them by the estimate (none is worst)."""
+def _badness(expectation: Expectation, part: Decision) -> tuple[int, float, float]:
+    """Orders parts: FAIL, INCONCLUSIVE, PASS, within them by the estimate and then by its bound (none is worst)."""
     rank = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL).index(part.verdict)
-    if part.estimate is None:
-        return rank, math.inf
-    return rank, part.estimate if expectation.wants_low else -part.estimate
+    sign, bound = (1.0, part.upper) if expectation.wants_low else (-1.0, part.lower)
+    estimate, bound = (math.inf if value is None else sign * value for value in (part.estimate, bound))
+    return rank, estimate, bound

@@ -40,6 +40,17 @@ class Membership:
     unknown: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Clustering:
+    """Which images are not independent of each other: those of one code. [n] int64; -1 is an image on its own.
+
+    ``name``: what they share, "group" or "donor".
+    """
+
+    name: str
+    codes: NDArray[np.int64]
+
+
 class Table(Protocol):
     """Where the decision finds its values. Every column and membership has one entry a sample, in one order."""
 
@@ -49,4 +60,12 @@ class Table(Protocol):
 
     def members(self, stratum: Stratum, model: str | None) -> Membership:
         """The samples of a stratum, judged by that model."""
+        ...
+
+    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
+        """What images share that makes a measure's values depend on each other: groups of the data, and donors."""
+        ...
+
+    def strata_by(self, by: str) -> tuple[Stratum, ...]:
+        """The strata that "label", "group" or a column of the manifest divides the samples into."""
         ...

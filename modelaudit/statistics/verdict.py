@@ -77,6 +77,8 @@ class Decision:
         method: the method(s) of this part, where it is one.
         dose: of a curve, where this is the part at one of its doses.
         curve: the points of the curve whose slope or area this is; they explain the number, and decide nothing.
+        group: of a worst group, where this is the part of one of them.
+        p: of a FAIL, the smallest error rate (1 - confidence) at which it would still be one.
         note: one sentence for the reader where the rule has something to say; else ''.
     """
 
@@ -95,6 +97,8 @@ class Decision:
     note: str = ""
     dose: float | None = None
     curve: tuple[Point, ...] = ()
+    group: str | None = None
+    p: float | None = None
 
     @property
     def part(self) -> str:

@@ -1,0 +1,200 @@
+"""What the audit of the audit found: plain data, which goes between processes and into the run record as it is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class MaskVariant(_Plain):
+    """The decision with other masks: `lower` and `upper` are one-sided bounds, `verdict` is what they come to."""
+
+    variant: Literal["eroded", "dilated", "shifted_x", "shifted_y"]
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    verdict: VerdictName
+
+
+class MaskCheck(_Plain):
+    """Whether the verdict depends on the masks, on `images` of the `asked`; `radius` is in pixels of the model's view.
+
+    ``moved``: the images are fewer than those asked for, and the decision was moved by the mean change on them.
+    """
+
+    images: int
+    asked: int
+    radius: int
+    moved: bool
+    variants: list[MaskVariant]
+    agree: bool
+
+
+class NoiseCheck(_Plain):
+    """``floor`` = 1.96 sqrt(sum (x1 - x2)^2) / n over the left side with two seeds; `distance` to the threshold."""
+
+    images: int
+    floor: float
+    distance: float
+    passed: bool
+
+
+class BlindCheck(_Plain):
+    """The left side for a model that cannot see any background (it is filled before the model).
+
+    ``decides``: whether the threshold lies beyond what such a model gets.
+    """
+
+    images: int
+    value: float
+    decides: bool
+
+
+class SeamCheck(_Plain):
+    """What pasting the own background back does to one measure, beside what the context does. Nothing is subtracted.
+
+    Means over the same `images`: `original`, under ``paste_back``, under the context. ``hard_edge``: the context pastes
+    without a feather, so there is no seam to measure.
+    """
+
+    measure: str
+    model: str
+    context: str
+    images: int
+    original: float | None
+    seam: float | None
+    under_context: float | None
+    hard_edge: bool = False
+
+
+class SeamVerdict(_Plain):
+    """Whether a FAIL is about the background at all: the left side with the effect of the seam taken out.
+
+    ``corrected`` = left - (left with ``paste_back`` in place of the contexts - left on the originals).
+    """
+
+    corrected: float
+    stands: bool
+
+
+class PlantCheck(_Plain):
+    """A dependence planted beyond the threshold, and how often the same rule found it.
+
+    ``left`` is the left side of the planted copy over all `images`, ``margin`` beyond the threshold; ``failed`` of
+    ``resamples`` were FAIL, ``lower`` is the 95 % lower bound of that share, and ``caught`` says that it reaches
+    ``needed``. ``blind_*``: the same for a copy that is blind to the background; it must not fail. ``why_not``: why
+    nothing could be planted; then `left`, `strength` and `lower` are None.
+    """
+
+    kind: Literal["logits", "map", "both", "none"]
+    images: int
+    margin: float
+    needed: float
+    strength: float | None = None
+    left: float | None = None
+    resamples: int = 0
+    failed: int = 0
+    lower: float | None = None
+    caught: bool | None = None
+    blind_left: float | None = None
+    blind_failed: int | None = None
+    why_not: str = ""
+
+
+class Agreement(_Plain):
+    """How far two methods agree: means over images of rank correlation and IoU of the top 10 % of pixels.
+
+    ``values``: rank correlation over images of the measure by the one and by the other. ``same_verdict``: of the case.
+    """
+
+    first: str
+    second: str
+    images: int
+    pixels: float | None
+    top: float | None
+    values: float | None
+    same_verdict: bool | None
+
+
+class TwoByTwo(_Plain):
+    """Heat map against intervention, over images: who says that the background decides.
+
+    The map says so where `measure` by `method` exceeds `limit` on the original; the swap says so where the prediction
+    changes under `context`. ``unknown``: images where one of them has no value.
+    """
+
+    measure: str
+    method: str
+    model: str
+    context: str
+    limit: float
+    both: int
+    map_only: int
+    swap_only: int
+    neither: int
+    unknown: int
+
+
+class Holm(_Plain):
+    """A FAIL among all expectations that the files declare: information, which changes no verdict.
+
+    ``p``: the smallest error rate at which it would still be a FAIL. ``adjusted``: Holm's, over `declared`.
+    """
+
+    p: float
+    adjusted: float
+    declared: int
+    rejected: bool
+
+
+class Stopped(_Plain):
+    """An audit with ``stop="early"``: how many images it looked at, of how many, in how many looks."""
+
+    looked: int
+    available: int
+    looks: int
+
+
+class Sanity(_Plain):
+    """One sanity check of an attribution method on a model; `value` against `limit` (``better`` says which side).
+
+    ``passed`` is None where the check could not be made; `note` says why.
+    """
+
+    model: str
+    method: str
+    check: Literal["mprt", "smprt", "emprt", "deletion", "insertion"]
+    value: float | None
+    limit: float | None
+    better: Literal["low", "high"]
+    passed: bool | None
+    images: int
+    note: str = ""
+
+
+class CaseChecks(_Plain):
+    """What was checked of one case; None or empty where a check was off or has no meaning for it.
+
+    ``unguarded``: the verdict before the checks, where one of them took it away.
+    """
+
+    unguarded: VerdictName | None = None
+    masks: MaskCheck | None = None
+    noise: NoiseCheck | None = None
+    blind: BlindCheck | None = None
+    plant: PlantCheck | None = None
+    seams: list[SeamCheck] = []
+    seam_verdict: SeamVerdict | None = None
+    agreement: list[Agreement] = []
+    two_by_two: list[TwoByTwo] = []
+    holm: Holm | None = None
+    stopped: Stopped | None = None
+    insane: list[str] = []
+    notes: list[str] = []

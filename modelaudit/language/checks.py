@@ -1,0 +1,82 @@
+"""How an audit is itself audited: on how many images, and what is left out."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ExpressionError, nearest
+from .spec import plain
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The checks beside an audit: each a number of images, 0 to leave it out.
+
+    The images are the first of the audit's fixed random order, so that fewer of them are part of more. A check on all
+    images decides anew; one on fewer moves the decision by the mean change that it found on them.
+
+    Args:
+        masks: measured again with masks eroded, dilated and shifted by 1 % of the side (at least 1 px); contexts are
+            made anew with each. PASS and FAIL must not depend on it (``mask_uncertain``).
+        noise: measured again with a second seed; a distance to the threshold below the noise floor decides nothing
+            (``below_noise_floor``).
+        blind: measured with the background replaced by its mean fill before the model: what a model gets that cannot
+            see any background. A threshold below that decides nothing.
+        seams: measured with the image's own background pasted back, beside every context that pastes one.
+        plant: a dependence planted into the stored logits (or maps) must be caught in `resamples` of them, or the
+            instrument is ``instrument_insensitive``.
+        resamples: of the plant.
+        sanity: each attribution method is tried on the model itself (randomised weights, deletion and insertion).
+        agreement: the maps of several methods are compared.
+    """
+
+    masks: int = 200
+    noise: int = 200
+    blind: int = 64
+    seams: int = 200
+    plant: int = 512
+    resamples: int = 200
+    sanity: int = 16
+    agreement: int = 64
+
+    def __post_init__(self) -> None:
+        for part in dataclasses.fields(self):
+            value = plain(getattr(self, part.name))
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ExpressionError(
+                    f"checks: {part.name}={value!r}; give a number of images, 0 to leave the check out"
+                )
+            object.__setattr__(self, part.name, value)
+
+    @classmethod
+    def off(cls) -> Checks:
+        """None of them."""
+        return cls(**{part.name: 0 for part in dataclasses.fields(cls)})
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is checked at all."""
+        return self != Checks.off()
+
+
+def as_checks(value: Any) -> Checks | None:
+    """Checks from a :class:`Checks`, "off", "on", or a mapping of its fields; None where nothing is said.
+
+    Raises:
+        ExpressionError: anything else, or a name that is no check.
+    """
+    if value is None or isinstance(value, Checks):
+        return value
+    if value in ("off", False):
+        return Checks.off()
+    if value in ("on", True):
+        return Checks()
+    if isinstance(value, dict):
+        known = [part.name for part in dataclasses.fields(Checks)]
+        for name in value:
+            if name not in known:
+                raise ExpressionError(f"checks: unknown check {name!r}{nearest(str(name), known)}")
+        return Checks(**{name: 0 if number in ("off", False) else number for name, number in value.items()})
+    raise ExpressionError(f"checks={value!r}; give 'on', 'off' or Checks(masks=..., noise=...)")
