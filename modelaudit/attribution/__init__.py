@@ -1,6 +1,6 @@
 """Attribution: methods that give each pixel its share in the decision, under the names users write."""
 
-from .base import Cost, Maps, Question, attribution
+from .base import Cost, Maps, Question, attribution, draws_at_random
 from .cam import GradCam as gradcam
 from .cam import GradCamPlusPlus as gradcam_plus_plus
 from .cam import LayerCam as layercam
@@ -36,6 +36,7 @@ __all__ = [
     "check",
     "deconvolution",
     "deeplift",
+    "draws_at_random",
     "eigencam",
     "feature_ablation",
     "fullgrad",

@@ -140,6 +140,7 @@ class Declares:
         own_passes: it runs the model itself, in passes of ``question.rows`` images.
         gradients: it needs a model that gradients go through; False for methods that only see scores.
         completeness: its shares must sum to f(x) - f(baseline), and `Maps.completeness` says by how much they do not.
+        draws: it draws at random whatever its arguments are. (A baseline or a fill named "noise" draws too.)
     """
 
     cost: Callable[[Any], Cost]
@@ -148,10 +149,18 @@ class Declares:
     own_passes: bool = True
     gradients: bool = True
     completeness: bool = False
+    draws: bool = False
 
     def reads(self, spec: Method) -> tuple[Shared, ...]:
         """The shared tensors that `spec` reads."""
         return self.tensors(spec) if callable(self.tensors) else self.tensors
+
+
+def draws_at_random(spec: Method) -> bool:
+    """Whether the maps of a method depend on the seed."""
+    values = (getattr(spec, name, None) for name in ("baseline", "baselines", "fill"))
+    named = any("noise" in value for value in values if isinstance(value, str | tuple))
+    return named or bool(registry.entry_of(spec).declares.draws)
 
 
 def attribution(

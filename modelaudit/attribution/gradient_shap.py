@@ -49,7 +49,7 @@ class GradientShap(Method):
         within(self.noise, 0, 2, "gradient_shap: noise")
 
 
-_DECLARES = Declares(cost=lambda spec: Cost(forward=spec.samples, backward=spec.samples))
+_DECLARES = Declares(cost=lambda spec: Cost(forward=spec.samples, backward=spec.samples), draws=True)
 
 
 @attribution("gradient_shap", GradientShap, _DECLARES)

@@ -57,7 +57,7 @@ def _cost(spec: KernelShap) -> Cost:
     return Cost(forward=2 + _coalition_count(spec, most_segments(spec)), backward=0)
 
 
-@attribution("kernel_shap", KernelShap, Declares(cost=_cost, gradients=False, completeness=True))
+@attribution("kernel_shap", KernelShap, Declares(cost=_cost, gradients=False, completeness=True, draws=True))
 def kernel_shap_maps(spec: KernelShap, question: Question) -> Maps:
     """[B, H, W], signed, and the completeness error [B]. An image whose fit has no single solution gets NaN.
 

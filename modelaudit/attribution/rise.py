@@ -63,7 +63,9 @@ class Rise(Method):
             raise ExpressionError(f"rise: centred={self.centred!r} is neither True nor False")
 
 
-@attribution("rise", Rise, Declares(cost=lambda spec: Cost(forward=spec.masks, backward=0), gradients=False))
+@attribution(
+    "rise", Rise, Declares(cost=lambda spec: Cost(forward=spec.masks, backward=0), gradients=False, draws=True)
+)
 def rise_maps(spec: Rise, question: Question) -> Maps:
     """[B, H, W], signed when centred, in units of the explained quantity."""
     if spec.quantity == "probability":

@@ -51,7 +51,7 @@ def _cost(spec: ShapleySampling) -> Cost:
     return Cost(forward=2 + spec.samples * (most_segments(spec) - 1), backward=0)
 
 
-@attribution("shapley_sampling", ShapleySampling, Declares(cost=_cost, gradients=False, completeness=True))
+@attribution("shapley_sampling", ShapleySampling, Declares(cost=_cost, gradients=False, completeness=True, draws=True))
 def shapley_sampling_maps(spec: ShapleySampling, question: Question) -> Maps:
     """[B, H, W], signed, and the completeness error [B], which is float noise unless the model is none of one image.
 

@@ -76,7 +76,7 @@ def _cost(spec: Any) -> Cost:
     return Cost(forward=spec.samples, backward=spec.samples)
 
 
-@attribution("smoothgrad", SmoothGrad, Declares(cost=_cost))
+@attribution("smoothgrad", SmoothGrad, Declares(cost=_cost, draws=True))
 def smoothgrad_maps(spec: SmoothGrad, question: Question) -> Maps:
     """[B, H, W] of values >= 0.
 
@@ -87,7 +87,7 @@ def smoothgrad_maps(spec: SmoothGrad, question: Question) -> Maps:
     return Maps(mean.sum(1))
 
 
-@attribution("smoothgrad_squared", SmoothGradSquared, Declares(cost=_cost))
+@attribution("smoothgrad_squared", SmoothGradSquared, Declares(cost=_cost, draws=True))
 def smoothgrad_squared_maps(spec: SmoothGradSquared, question: Question) -> Maps:
     """[B, H, W] of values >= 0.
 
@@ -98,7 +98,7 @@ def smoothgrad_squared_maps(spec: SmoothGradSquared, question: Question) -> Maps
     return Maps((variance + mean**2).sum(1))
 
 
-@attribution("vargrad", VarGrad, Declares(cost=_cost))
+@attribution("vargrad", VarGrad, Declares(cost=_cost, draws=True))
 def vargrad_maps(spec: VarGrad, question: Question) -> Maps:
     """[B, H, W] of values >= 0.
 

@@ -20,7 +20,18 @@ from .donors import limited
 from .explaining import what_went_wrong
 from .galleries import PictureAsk, pictures_of
 from .gallery import Chosen
-from .measured import CropFacts, DataFacts, LayerFacts, Measured, ModelFacts, Passes, Picture, Row, SampleFacts
+from .measured import (
+    CropFacts,
+    DataFacts,
+    LayerFacts,
+    Measured,
+    ModelFacts,
+    PassData,
+    Passes,
+    Picture,
+    Row,
+    SampleFacts,
+)
 from .measuring import Measuring
 from .models import RunningModel
 from .pictures import store as write_picture
@@ -78,6 +89,11 @@ def measure(group: Group, settings: Settings, progress: Progress, store: Store |
         galleries=galleries,
         failures=failures,
         passes=passes,
+        shown=[
+            PassData(model=model, context=context, donors=[rows.donors.get(at) for at in range(len(chosen))])
+            for (model, context), rows in run.rows.passes.items()
+            if rows.donors
+        ],
     )
 
 

@@ -266,9 +266,10 @@ class Measuring:
         self._give_up(ask, found.failed)
         place = self.rows.passes[place_of(ask)]
         shown = found.shown
-        facts = zip(part.positions, flags_of(shown), found.areas.tolist(), shown.kept, shown.absent, strict=True)
-        for at, flags, area, share, absent in facts:
-            place.put(at, flags, area, share_of(coded_share(share)), absent)
+        lent = [None if donor is None else donor[0] for donor in shown.donors]
+        facts = zip(part.positions, flags_of(shown), found.areas.tolist(), shown.kept, shown.absent, lent, strict=True)
+        for at, flags, area, share, absent, donor in facts:
+            place.put(at, flags, area, share_of(coded_share(share)), absent, donor)
         keep = self._store.active
         names = self.recall.names_of(ask, part.samples, shown) if keep else []
         if keep:

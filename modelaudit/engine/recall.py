@@ -36,6 +36,7 @@ from .store.keys import (
     value_key,
 )
 from .store.store import Batch, Key, Store
+from .variants import MASKS, Variant
 
 _SIDE = 1 << 20
 _FLAGS = 16
@@ -89,6 +90,7 @@ class Recall:
         keys, names = self.keys(ask), self.names(ask, samples, decode=decode)
         known = [column for column in ask.columns if column.key in keys.columns]
         alone = [column for column in known if not tries_backgrounds(column.spec)]
+        lent = self.donors(ask, samples, decode=decode)
         (shown,) = self.store.cells([keys.shown], names)
         own = self.value_names(ask, samples, names)
         columns = dict(zip(alone, self.store.cells([keys.columns[one.key] for one in alone], own), strict=True))
@@ -102,7 +104,7 @@ class Recall:
         for row in np.flatnonzero(shown.found).tolist():
             size, flags, kept = _unpacked(int(shown.steps[row]))
             sizes.setdefault(size, row)
-            rows_of.put(positions[row], flags, float(shown.values[row]), kept, shown.reasons.get(row))
+            rows_of.put(positions[row], flags, float(shown.values[row]), kept, shown.reasons.get(row), _id(lent[row]))
         for size, row in sizes.items():
             self._stage.require_size(samples[row].id, divmod(size, _SIDE), preprocessing)
         at = np.asarray(positions, dtype=np.intp)
@@ -213,6 +215,7 @@ class Recall:
                 model=ask.model.removeprefix("model:"),
                 data=self._group.removeprefix("data:"),
                 object_kept=self._stage.object_kept,
+                variant=str(self._stage.variant) if self._stage.variant in (*MASKS, Variant.BLIND) else "",
             )
             columns = {column.key: column.spec for column in whole.columns}
             draws = ask.context != original_context()
@@ -221,11 +224,14 @@ class Recall:
 
     def names(self, ask: PassAsk, samples: Sequence[Sample], *, decode: bool = False) -> list[bytes | None]:
         """The keys of samples; None where not all contents are known, unless others may be decoded for it."""
+        return self._names(ask, samples, self.donors(ask, samples, decode=decode), decode)
+
+    def donors(self, ask: PassAsk, samples: Sequence[Sample], *, decode: bool = False) -> Sequence[Any]:
+        """Who lends to each sample, as :meth:`Lending.recall` tells it; None where the context asks nobody."""
+        if donor_rule(ask.context) is None:
+            return [None] * len(samples)
         preprocessing = self._models[ask.model].loaded.preprocessing
-        donors: Sequence[Any] = [None] * len(samples)
-        if donor_rule(ask.context) is not None:
-            donors = self._stage.lending.recall(samples, ask.context, preprocessing, decode=decode)
-        return self._names(ask, samples, donors, decode)
+        return self._stage.lending.recall(samples, ask.context, preprocessing, decode=decode)
 
     def value_names(self, ask: PassAsk, samples: Sequence[Sample], names: Sequence[bytes | None]) -> list[bytes | None]:
         """The keys of what is read off samples, from their own: what a label means has a part in it."""
@@ -272,6 +278,10 @@ class Recall:
     def _layer_name(self, model: RunningModel) -> bytes:
         loaded = model.loaded
         return digest(loaded.fingerprint, loaded.probe_digest, repr(loaded.preprocessing.geometry()))
+
+
+def _id(donor: Any) -> str | None:
+    return donor[0] if isinstance(donor, tuple) else None
 
 
 def flags_of(shown: Shown) -> list[int]:

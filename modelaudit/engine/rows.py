@@ -79,9 +79,14 @@ class PassRows:
     areas: NDArray[np.float64]
     kept: NDArray[np.float64]
     absent: dict[int, Missing] = field(default_factory=dict)
+    donors: dict[int, str] = field(default_factory=dict)
 
-    def put(self, at: int, flags: int, area: float, kept: float, absent: Missing | None) -> None:
-        """One row."""
+    def put(
+        self, at: int, flags: int, area: float, kept: float, absent: Missing | None, donor: str | None = None
+    ) -> None:
+        """One row; `donor` is who lent its background."""
+        if donor is not None:
+            self.donors[at] = donor
         self.done[at], self.flags[at], self.areas[at], self.kept[at] = True, flags, area, kept
         if absent is not None:
             self.absent[at] = absent
@@ -90,6 +95,7 @@ class PassRows:
         """As if the row had never been shown."""
         self.done[at], self.flags[at], self.areas[at], self.kept[at] = False, 0, np.nan, np.nan
         self.absent.pop(at, None)
+        self.donors.pop(at, None)
 
 
 class Rows:

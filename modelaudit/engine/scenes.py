@@ -5,6 +5,7 @@ Worker threads decode ahead while a model works on what they decoded before.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from .measured import Passes
 from .prepared import Prepared, prepare
 from .store.store import Store
 from .stored_pictures import Kept, StoredPictures
+from .variants import Variant, blinded, changed_mask, second_seed
 
 _DECODERS = 2
 
@@ -130,9 +132,9 @@ class Stage:
         self._device = device
         self._passes = passes
         self.contents = contents or Contents(None)
-        self.lending = Lending(
-            samples, seed, self._begin, self._scene, store or Store(None), self.contents, pools or {}, root
-        )
+        self.variant = Variant.GIVEN
+        self._whole = samples, store or Store(None), pools or {}, root
+        self.lending = self._lending(seed)
         self.stored = StoredPictures(samples, self._begin, store or Store(None), self.contents)
         self._geometries: tuple[Preprocessing, ...] = ()
         self._sizes: dict[Any, tuple[tuple[int, int], str]] = {}
@@ -145,6 +147,19 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self._workers.shutdown(cancel_futures=True)
+
+    def varied(self, variant: Variant) -> Stage:
+        """The same stage with something else about it; it shares threads, contents and what is known of the samples."""
+        other = copy.copy(self)
+        other.variant = variant
+        if variant is Variant.REDRAWN:
+            other.seed = second_seed(self.seed)
+            other.lending = self._lending(other.seed)
+        return other
+
+    def _lending(self, seed: int) -> Lending:
+        samples, store, pools, root = self._whole
+        return Lending(samples, seed, self._begin, self._scene, store, self.contents, pools, root)
 
     def prepare_for(self, preprocessings: Iterable[Preprocessing]) -> None:
         """The geometries that workers apply ahead; any other is applied when it is asked for."""
@@ -211,7 +226,7 @@ class Stage:
             )
 
     def _shown(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> Shown:
-        original = self.scene(chunk, preprocessing)
+        original = self._as_varied(self.scene(chunk, preprocessing))
         assert original.mask is not None
         scene, donors = self._with_donors(original, chunk, context, preprocessing)
         scene, absent, stored = self._with_stored(scene, chunk, context, preprocessing)
@@ -223,7 +238,7 @@ class Stage:
         lent = self._flags(donor_rule(context) is None or donor is not None for donor in donors)
         kept = tuple(found.object_kept(preprocessing) for found in chunk.prepared)
         return Shown(
-            pixels=done.pixels,
+            pixels=blinded(done.pixels, mask) if self.variant is Variant.BLIND else done.pixels,
             mask=mask,
             without_mask=without,
             impossible=(done.impossible | ~lent) & ~without,
@@ -265,7 +280,7 @@ class Stage:
         if donor_rule(context) is None:
             return scene, (None,) * len(chunk.samples)
         found = self.lending.donors(chunk.samples, chunk.prepared, context, preprocessing)
-        return replace(scene, donors=found.scene), found.donors
+        return replace(scene, donors=self._as_varied(found.scene)), found.donors
 
     def _with_stored(
         self, scene: Scene, chunk: Chunk, context: Context, preprocessing: Preprocessing
@@ -282,6 +297,13 @@ class Stage:
             chunk.stored[key] = found, self._scene(chunk.samples, pictures, preprocessing).pixels
         found, pixels = chunk.stored[key]
         return replace(scene, stored={name: pixels}), found.reasons, found.contents
+
+    def _as_varied(self, scene: Scene) -> Scene:
+        """Other masks and draws; samples without a mask have none to change, and stay without an object."""
+        if self.variant is Variant.GIVEN:
+            return scene
+        assert scene.mask is not None
+        return replace(scene, mask=changed_mask(scene.mask, self.variant), seed=self.seed)
 
     def _flags(self, flags: Iterable[bool]) -> Tensor:
         return torch.tensor(list(flags), dtype=torch.bool, device=self._device)

@@ -56,7 +56,8 @@ class Model(Protocol):
 class Setting:
     """What all columns of a model in one run have in common; `model` and `data` are names for people.
 
-    ``object_kept``: the least share of an object that the model's crop must leave.
+    ``object_kept``: the least share of an object that the model's crop must leave. ``variant``: what is other than in
+    the audit itself (:class:`~modelaudit.engine.variants.Variant`), where pixels or masks depend on it.
     """
 
     seed: int
@@ -65,6 +66,7 @@ class Setting:
     model: str
     data: str
     object_kept: float
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def pass_keys(
     who = (model.fingerprint, model.probe_digest, setting.device.split(":")[0], setting.precision, made_with())
     shown = long_text(context)
     seed = str(setting.seed)
-    base = (*who, shown, origin(context), seed if draws else "", repr(setting.object_kept))
+    base: tuple[str, ...] = (*who, shown, origin(context), seed if draws else "", repr(setting.object_kept))
+    if setting.variant:
+        base = (*base, "variant", setting.variant)
 
     def key(kind: str, measure: str, *more: str) -> Key:
         return Key(digest(kind, *base, *more), kind, setting.model, str(context), measure, setting.data)
