@@ -23,6 +23,7 @@ from .compound import Tree, blocks, tree_bound, tree_estimate, tree_of
 from .curves import curve_points, written_out
 from .leaves import Leaves, counts, mostly_invalid
 from .planning import further_images
+from .significance import smallest_error
 from .values import Table
 from .verdict import Counts, Decision, Reason, Verdict, worst
 
@@ -97,6 +98,7 @@ def _decided(expectation: Expectation, leaves: Leaves, plan: Plan) -> Decision:
         outcome.lower.guaranteed and outcome.upper.guaranteed,
         found,
         more_images=more,
+        p=_smallest_error(expectation, tree, leaves, plan) if outcome.verdict is Verdict.FAIL else None,
         note="; ".join(dict.fromkeys(note for note in notes if note)),
     )
 
@@ -104,20 +106,32 @@ def _decided(expectation: Expectation, leaves: Leaves, plan: Plan) -> Decision:
 def _outcome(expectation: Expectation, tree: Tree, leaves: Leaves, plan: Plan) -> _Outcome:
     lower, upper = (tree_bound(tree, side, leaves, plan) for side in ("lower", "upper"))
     worse, better = (upper, lower) if expectation.wants_low else (lower, upper)
-    if _holds(expectation, worse.value):
+    if holds(expectation, worse.value):
         verdict = Verdict.PASS
-    elif not _holds(expectation, better.value):
+    elif not holds(expectation, better.value):
         verdict = Verdict.FAIL
     else:
         verdict = Verdict.INCONCLUSIVE
     return _Outcome(verdict, tree_estimate(tree, leaves), lower, upper)
 
 
-def _holds(expectation: Expectation, value: float) -> bool:
+def holds(expectation: Expectation, value: float) -> bool:
     """The comparison, in which a value that rounding alone separates from the threshold lies on it."""
     threshold = expectation.threshold
     at_threshold = abs(value - threshold) <= 1e-12 * max(1.0, abs(threshold))
     return expectation.holds(threshold if at_threshold else value)
+
+
+def _smallest_error(expectation: Expectation, tree: Tree, leaves: Leaves, plan: Plan) -> float | None:
+    """Of a FAIL; None for one without an error rate."""
+    if plan.exact:
+        return None
+    better = "lower" if expectation.wants_low else "upper"
+
+    def fails(error: float) -> bool:
+        return not holds(expectation, tree_bound(tree, better, leaves, replace(plan, confidence=1 - error)).value)
+
+    return smallest_error(fails, 1 - plan.confidence)
 
 
 def _complete(tree: Tree, leaves: Leaves) -> bool:
@@ -162,6 +176,11 @@ def _reads_upper(expectation: Expectation, verdict: Verdict) -> bool:
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def singles(expectation: Expectation, table: Table) -> Iterator[Expectation]:
+    """The expectations, of one method and one dose each, that must all hold where the expectation names several."""
+    yield from (single for _, _, single in _single(expectation))
 
 
 def _single(expectation: Expectation) -> Iterator[tuple[str | None, float | None, Expectation]]:
@@ -219,8 +238,21 @@ def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Lea
             note = f"fails by {shown.part} alone, but not after Holm over {len(parts)} of them"
     measures = [measure for single in singles for measure in single.expression.measures()]
     return replace(
-        shown, verdict=verdict, reason=reason, counts=counts(measures, leaves), more_images=more, parts=parts, note=note
+        shown,
+        verdict=verdict,
+        reason=reason,
+        counts=counts(measures, leaves),
+        more_images=more,
+        parts=parts,
+        note=note,
+        p=_joined_p(parts) if verdict is Verdict.FAIL else None,
     )
+
+
+def _joined_p(parts: tuple[Decision, ...]) -> float | None:
+    """Holm's for the strongest of them: the whole fails at every error rate from it on."""
+    known = [part.p for part in parts if part.p is not None]
+    return min(1.0, len(parts) * min(known)) if known else None
 
 
 def _badness(expectation: Expectation, part: Decision) -> tuple[int, float, float]:

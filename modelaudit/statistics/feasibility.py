@@ -1,0 +1,175 @@
+"""Expectations that a number of images could never pass, told before anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal
+
+import numpy as np
+
+from ..language import registry
+from ..language.expression import Expectation, Measure
+from ..language.spec import MeasureSpec
+from ..language.strata import Stratum
+from .bounds import IMAGES_FOR_APPROXIMATION, Plan
+from .compound import blocks, tree_bound, tree_of
+from .curves import written_out
+from .decide import holds, singles
+from .leaves import Leaves
+from .values import Clustering, Column, Membership
+
+#: a value of a measure without a range, far beyond any threshold
+_FAR = 1e6
+_MOST_IMAGES = 10_000_000
+#: left sides of more different measures are not judged: what can be said of them is not worth 2^k decisions
+_MOST_MEASURES = 4
+
+
+@dataclass(frozen=True)
+class Infeasible:
+    """What no `images` images of the stratum can show. ``needed``: the least number that could; None where none could.
+
+    ``still``: the left side compares contexts, and the best that was supposed is that the context changes nothing.
+    """
+
+    images: int
+    needed: int | None
+    stratum: str | None = None
+    still: bool = False
+
+    def __str__(self) -> str:
+        of = "" if self.stratum is None else f" of {self.stratum}"
+        even = " even where the context changes nothing" if self.still else ""
+        if self.needed is None:
+            return f"cannot pass{even}: no number of images shows it; the threshold is the best value there is"
+        return f"cannot pass with {self.images} images{of}{even}; needs at least {self.needed}"
+
+
+def best_case(
+    expectation: Expectation,
+    images: int,
+    *,
+    confidence: float,
+    about: Literal["process", "this_set"],
+    size_of: Callable[[Stratum], int] | None = None,
+    divided: Callable[[str], tuple[Stratum, ...]] = lambda by: (),
+) -> Infeasible | None:
+    """Why the expectation could not pass, whatever the images show; None where it could, or where that is not known.
+
+    Every measure is put at that end of its range which is best, on all images, and the rule that will decide is asked.
+    Under its contexts a measure of one model has the value that it has without: a context that changes nothing is the
+    best that is supposed. (That a model gains under a context would make ``accuracy - accuracy.under(c) < 0.05`` pass
+    with three images; who expects it needs no audit.) Every image counts as measured and as independent.
+
+    Args:
+        images: how many there are in all.
+        size_of: how many of them a stratum holds, or the most that it can hold; None: all of them.
+        divided: the strata that "label", "group" or a column divide the images into.
+
+    Raises:
+        ExpressionError: the expression divides by a constant 0.
+    """
+    if about == "this_set" or images < 1:
+        return None
+    size = (lambda stratum: images) if size_of is None else size_of
+    found = [
+        _single(single, images, Plan(confidence), size)
+        for single in singles(expectation, _Best(images, size, {}, divided))
+    ]
+    return max((one for one in found if one is not None), key=lambda one: one.needed or np.inf, default=None)
+
+
+def _single(expectation: Expectation, images: int, plan: Plan, size: Callable[[Stratum], int]) -> Infeasible | None:
+    single = written_out(expectation)
+    measures = list(dict.fromkeys(single.expression.measures()))
+    kinds = list(dict.fromkeys(map(_kind, measures)))
+    if len(kinds) > _MOST_MEASURES:
+        return None
+    strata = {measure.stratum for measure in measures}
+    sizes = {stratum: images if stratum is None else min(images, size(stratum)) for stratum in strata}
+    smallest = min(sizes, key=lambda stratum: sizes[stratum])
+    if min(sizes.values()) < 1 or _passes(single, kinds, images, size, plan):
+        return None  # an empty stratum is an error of its own
+
+    def enough(n: int) -> bool:
+        # a few images stand for n, in the same shares
+        return _passes(
+            single, kinds, IMAGES_FOR_APPROXIMATION, lambda _: IMAGES_FOR_APPROXIMATION, replace(plan, images=n)
+        )
+
+    return Infeasible(
+        sizes[smallest],
+        _least(enough, sizes[smallest] + 1),
+        None if smallest is None else str(smallest),
+        len(kinds) < len({(_kind(measure), measure.context) for measure in measures}),
+    )
+
+
+def _least(enough: Callable[[int], bool], start: int) -> int | None:
+    low, high = start - 1, start
+    while not enough(high):
+        if high > _MOST_IMAGES:
+            return None
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+_Kind = tuple[MeasureSpec, str | None, Stratum | None]
+
+
+def _kind(measure: Measure) -> _Kind:
+    """What has one value under all contexts."""
+    return measure.spec, measure.model, measure.stratum
+
+
+def _passes(single: Expectation, kinds: list[_Kind], images: int, size: Callable[[Stratum], int], plan: Plan) -> bool:
+    side = "upper" if single.wants_low else "lower"
+    for ends in product((True, False), repeat=len(kinds)):
+        leaves = Leaves(_Best(images, size, dict(zip(kinds, ends, strict=True))))
+        tree = tree_of(single.expression, leaves)
+        if any(not leaves.known(group).any() for group in _groups(tree)):
+            return True  # strata that share no image: nothing is known
+        if holds(single, tree_bound(tree, side, leaves, plan).value):
+            return True
+    return False
+
+
+def _groups(tree: object) -> Iterator[list[Measure]]:
+    for block in blocks(tree):  # type: ignore[arg-type]
+        if group := list(block.measures()):
+            yield group
+
+
+@dataclass(frozen=True)
+class _Best:
+    """A table in which every kind of measure has one value on all images: the upper end of its range, or the lower."""
+
+    images: int
+    size: Callable[[Stratum], int]
+    ends: Mapping[_Kind, bool]
+    divided: Callable[[str], tuple[Stratum, ...]] = lambda by: ()
+
+    def column(self, measure: Measure) -> Column:
+        declares = registry.entry_of(measure.spec).declares
+        up = self.ends[_kind(measure)]
+        end = declares.high if up else declares.low
+        if end is None:  # values that differ, or a measure without a range has no bound
+            values = (_FAR if up else -_FAR) + np.linspace(-1.0, 1.0, self.images)
+        else:
+            values = np.full(self.images, float(end))
+        return Column(values, {}, declares.scale, declares.low, declares.high)
+
+    def members(self, stratum: Stratum, model: str | None) -> Membership:
+        inside = np.arange(self.images) < self.size(stratum)
+        return Membership(inside, np.zeros(self.images, dtype=bool))
+
+    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
+        return ()
+
+    def strata_by(self, by: str) -> tuple[Stratum, ...]:
+        return self.divided(by)
