@@ -110,6 +110,14 @@ class Maps:
         """Of `values`, without computing them."""
         return tuple(self.values.shape) if self.coarse is None else (len(self.coarse), *self._size)
 
+    def rows(self, at: Tensor) -> Maps:
+        """The maps of some images, [m] long."""
+        completeness = None if self.completeness is None else self.completeness[at]
+        steps = None if self.steps is None else self.steps[at]
+        if self.coarse is not None:
+            return Maps.on_grid(self.coarse[at], self._size, completeness, steps)
+        return Maps(self.values[at], completeness, steps)
+
     def first(self, count: int) -> Maps:
         """The maps of the first images: what remains of a padded batch."""
         completeness = None if self.completeness is None else self.completeness[:count]

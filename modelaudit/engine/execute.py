@@ -77,6 +77,7 @@ def measure(group: Group, settings: Settings, progress: Progress, store: Store |
         labels = frozenset(str(sample.label) for sample in data.samples)
         size = settings.resolved_micro_batch()
         run = Measuring(group, chosen, labels, stage, models, store, failures, size=size)
+        run.checks = settings.checks_of(group.checks)
         with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
             run.run(advance)
         galleries = _galleries(run, settings)
@@ -89,6 +90,7 @@ def measure(group: Group, settings: Settings, progress: Progress, store: Store |
         galleries=galleries,
         failures=failures,
         passes=passes,
+        variants=[variation.data() for variation in run.variations],
         shown=[
             PassData(model=model, context=context, donors=[rows.donors.get(at) for at in range(len(chosen))])
             for (model, context), rows in run.rows.passes.items()

@@ -114,6 +114,18 @@ class PassData(_Plain):
     donors: list[str | None]
 
 
+class VariantData(_Plain):
+    """An audit with something else about it (:class:`~modelaudit.engine.variants.Variant`), on some of its images.
+
+    Columns have one value a position; those that the variant cannot change are missing, and are the audit's own.
+    """
+
+    variant: str
+    positions: list[int]
+    columns: list[ColumnData]
+    failures: dict[str, str] = {}
+
+
 class DataFacts(_Plain):
     """A data set as it was read; `labels` are those of all its samples, whatever the run's limit is."""
 
@@ -139,9 +151,9 @@ class Measured(_Plain):
     """Everything that one group's measurement found out.
 
     ``failures`` holds what could not be measured at all, by "data", "model:<key>" or "<model key>|<column key>".
-    ``shown``: of passes whose context takes donors. ``plants``: by case. ``agreement``: of maps, by
-    "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images.
-    ``looks``: of an audit that may stop early; its samples are those looked at, in their order.
+    ``variants``: what checks measured again. ``shown``: of passes whose context takes donors. ``plants``: by case.
+    ``agreement``: of maps, by "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top
+    pixels, images. ``looks``: of an audit that may stop early; its samples are those looked at, in their order.
     """
 
     group: str
@@ -153,6 +165,7 @@ class Measured(_Plain):
     failures: dict[str, str]
     passes: Passes
     shown: list[PassData] = []
+    variants: list[VariantData] = []
     plants: dict[str, PlantCheck] = {}
     sanity: list[Sanity] = []
     agreement: dict[str, tuple[float | None, float | None, int]] = {}

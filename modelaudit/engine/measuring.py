@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..contexts import donor_rule, stored_picture
 from ..language import registry
+from ..language.checks import Checks
 from ..language.errors import AuditError, ContextError
 from ..language.sample import Sample
 from ..measures.base import tries_backgrounds
@@ -27,6 +28,7 @@ from .rows import Place, Rows, coded_share, never_changed, place_of, share_of
 from .scenes import Begun, Chunk, Shown, Stage
 from .store.store import Batch, Store
 from .stored_logits import read_from_logits
+from .variation import Variation, variations
 from .worst_background import with_worst
 
 #: samples that are looked up in the store at once
@@ -78,11 +80,22 @@ class Measuring:
         self._originals: dict[tuple[str, int], Tensor] = {}
         self._looked_up: dict[int, str | None] = {}
         self._layers_kept: set[str] = set()
+        self._originals_of: Measuring | None = None
+        self._group, self._labels = group, labels
+        self.checks = Checks.off()
+        self.variations: list[Variation] = []
+
+    def beside(self, group: Group, stage: Stage, models: Mapping[str, RunningModel], *, originals: bool) -> Measuring:
+        """A measurement of other passes on the same samples, for a variant; with `originals` its originals are ours."""
+        own = Measuring(group, self.samples, self._labels, stage, models, self._store, {}, size=self._size)
+        own._originals_of = self if originals else None
+        return own
 
     def run(self, advance: Callable[[int], None]) -> None:
         """Measure everything; `advance` is told how many samples are done."""
         self.stage.prepare_for(model.loaded.preprocessing for model in self.models.values())
         self._settle_precisions()
+        self.variations = list(variations(self, self._group, self.checks)) if self.checks.any else []
         ahead: deque[Begun] = deque()
         for begun in self._work(advance):
             ahead.append(begun)
@@ -101,6 +114,8 @@ class Measuring:
     def _keep_facts(self, batch: Batch) -> None:
         """What is known of donors and models by now."""
         self.stage.lending.write(batch)
+        for variation in self.variations:
+            variation.write(batch)
         self.stage.stored.write(batch)
         for key, model in self.models.items():
             if model.layer is not None and key not in self._layers_kept:
@@ -147,6 +162,8 @@ class Measuring:
             positions = range(first, min(first + _BLOCK, len(self.samples)))
             left = self._look_up(positions) if self._store.active else list(positions)
             done = sorted(set(positions) - set(left))
+            again = {at for one in self.variations for at in one.look_up(positions)}
+            left = sorted({*left, *(at for at in again if not self.rows.unreadable[at])})
             if done:
                 self.galleries.offer(self.rows, [at for at in done if not self.rows.unreadable[at]], self.failures)
                 advance(len(done))
@@ -162,7 +179,7 @@ class Measuring:
         known = self.recall.outcomes(samples)
         for at, sample in zip(positions, samples, strict=True):
             if sample.id in self.stage.unusable:
-                self.rows.miss(at, self.stage.unusable[sample.id][0])
+                self._miss(at, sample)
         readable = [at for at in positions if not self.rows.unreadable[at]]
         self._fill(readable)
         needed = {at for at, found in zip(positions, known, strict=True) if not found}
@@ -170,6 +187,10 @@ class Measuring:
         for ask in self.passes:
             needed |= set(places[self.rows.needed(ask, places)].tolist())
         return sorted(needed)
+
+    def fill(self, positions: Sequence[int], *, decode: bool = False) -> None:
+        """Put what is stored of some samples into the rows; donors may be decoded to know them."""
+        self._fill(positions, decode=decode)
 
     def _fill(self, positions: Sequence[int], *, decode: bool = False) -> None:
         """Put what is stored of some samples into the rows; donors may be decoded to know them."""
@@ -208,6 +229,8 @@ class Measuring:
                     self._pass(ask, chunk, seen, batch)
                 except Exception as error:  # recorded in full: the cases that need this pass are errors, others go on
                     self._fail(ask, what_went_wrong(error))
+        for variation in self.variations:
+            variation.step(chunk, batch)
         self.galleries.offer(self.rows, chunk.positions, self.failures)
         self._draw(chunk, seen)
         if self._store.active:
@@ -221,19 +244,35 @@ class Measuring:
         readable = set(chunk.positions)
         for at, sample in zip(begun.positions, begun.samples, strict=True):
             if at not in readable:
-                self.rows.miss(at, self.stage.unusable[sample.id][0])
+                self._miss(at, sample)
         surprises: list[int] = []
         for at, sample, found in zip(chunk.positions, chunk.samples, chunk.prepared, strict=True):
             content = found.decoded.content
             self.stage.contents.note(sample, content)
             if self._store.active and self._looked_up.get(at) != content:
                 self.rows.forget(at)
+                for variation in self.variations:
+                    variation.forget(at)
                 surprises.append(at)
         if surprises:
             self._fill(surprises, decode=True)
         if self._store.active:
             for sample in begun.samples:
                 self.recall.keep_outcome(batch, sample)
+
+    def _miss(self, at: int, sample: Sample) -> None:
+        self.rows.miss(at, self.stage.unusable[sample.id][0])
+        for variation in self.variations:
+            variation.miss(at)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a store."""
+        return self._store.active
+
+    def begin_step(self) -> None:
+        """Forget what was kept of the last chunk."""
+        self._originals.clear()
 
     def _pass(self, ask: PassAsk, chunk: Chunk, seen: dict[Place, list[_Found]], batch: Batch) -> None:
         """Compute what a pass lacks on a chunk: rows that lack the same columns together."""
@@ -244,7 +283,13 @@ class Measuring:
         for columns, rows in groups.items():
             found = self._read(replace(ask, columns=columns), chunk, tuple(rows))
             seen.setdefault(place_of(ask), []).append(found)
-            self._take(ask, chunk.part(rows), found.values, batch)
+            self.take(ask, chunk.part(rows), found.values, batch)
+            for variation in self.variations:
+                variation.along(ask, chunk.part(rows), found.values, batch)
+
+    def compute(self, ask: PassAsk, chunk: Chunk, batch: Batch) -> None:
+        """What a pass lacks on a chunk, for a variant."""
+        self._pass(ask, chunk, {}, batch)
 
     def _read(self, ask: PassAsk, chunk: Chunk, rows: tuple[int, ...]) -> _Found:
         model, part = self.models[ask.model], chunk.part(rows)
@@ -254,14 +299,14 @@ class Measuring:
         shown = self.stage.show(part, ask.context, model.loaded.preprocessing)
         several = tuple(column for column in ask.columns if tries_backgrounds(column.spec))
         alone = replace(ask, columns=tuple(column for column in ask.columns if column not in several))
-        found = read_pass(alone, model, part, shown)
+        found = read_pass(alone, model, part, shown, self.stage.variant)
         if several:
             found = with_worst(found, replace(ask, columns=several), model, part, self.stage)
         if ask.context == original_context():
             self._remember(ask.model, part, found.logits)
         return _Found(rows, found)
 
-    def _take(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
+    def take(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
         """Put values into the rows and into what is stored."""
         self._give_up(ask, found.failed)
         place = self.rows.passes[place_of(ask)]
@@ -292,6 +337,8 @@ class Measuring:
 
     def _original_logits(self, model: str, part: Chunk) -> Tensor:
         """[n, C] the logits of the originals: of this chunk's pass, else stored, else computed now."""
+        if self._originals_of is not None:
+            return self._originals_of._original_logits(model, part)
         ask = next(one for one in self.passes if one.model == model and one.context == original_context())
         missing = [row for row, at in enumerate(part.positions) if (model, at) not in self._originals]
         if missing and self._store.active:
@@ -388,6 +435,10 @@ class Measuring:
             at = next(at for at, one in enumerate(self.passes) if place_of(one) == place_of(ask))
             kept = tuple(column for column in self.passes[at].columns if column.key not in failed)
             self.passes[at] = replace(self.passes[at], columns=kept)
+
+    def give_up(self, ask: PassAsk, message: str) -> None:
+        """Give a pass of a variant up."""
+        self._fail(ask, message)
 
     def _fail(self, ask: PassAsk, message: str) -> None:
         """Give a pass up; without its originals a model's flips and strata mean nothing, so all of it goes."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
+from ..attribution import Maps
 from ..contexts import exempt, needs_mask
 from ..language import registry
 from ..language.reasons import Missing
-from ..language.sample import Sample
+from ..language.sample import OBJECT, Sample
 from ..measures.base import Seen
 from ..measures.regions import Regions
 from .borrowing import Donor
@@ -21,6 +23,7 @@ from .explaining import what_went_wrong
 from .models import Explained, Look, RunningModel
 from .plan import ColumnAsk, MapAsk, PassAsk, original_context
 from .scenes import Chunk, Shown
+from .variants import Variant, changed_mask
 
 Values = tuple[NDArray[np.float64], Mapping[int, Missing]]
 
@@ -45,10 +48,14 @@ class ChunkValues:
     donors: Mapping[str, Sequence[Donor]] = field(default_factory=dict)
 
 
-def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> ChunkValues:
-    """Run one pass and read its columns."""
+def read_pass(
+    ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown, variant: Variant = Variant.GIVEN
+) -> ChunkValues:
+    """Run one pass and read its columns; of a model that is blind to the background with the maps it would have."""
     labels = labels_of(model, chunk.samples, shown.pixels.device)
     look = model.look(shown.pixels, labels, ask.maps, [sample.id for sample in chunk.samples])
+    if variant is Variant.BLIND:
+        look = replace(look, maps={one: _on_the_object(seen, shown.mask) for one, seen in look.maps.items()})
     if ask.context == original_context():
         model.original = look.logits
     failed = {column.key: look.failed[column.map] for column in ask.columns if column.map and column.map in look.failed}
@@ -66,6 +73,45 @@ def read_pass(ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown) -> 
         if taken is not None:
             steps[column.key] = taken.cpu().numpy().astype(np.int64)
     return ChunkValues(shown, look.logits, look.maps, columns, _areas(regions, shown.bare), failed, steps)
+
+
+def _on_the_object(found: Explained, mask: Tensor) -> Explained:
+    """The map with all on the object, as finely as the method can tell: the object's share of each of its cells."""
+    object_ = (mask == OBJECT).to(found.maps.cells.dtype)
+    if found.maps.coarse is None:
+        return Explained(Maps(object_), {})
+    cells = adaptive_avg_pool2d(object_[:, None], list(found.maps.coarse.shape[1:]))[:, 0]  # type: ignore[arg-type]
+    return Explained(Maps.on_grid(cells, (mask.shape[1], mask.shape[2])), {})
+
+
+def read_again(
+    ask: PassAsk,
+    model: RunningModel,
+    samples: Sequence[Sample],
+    rows: Sequence[int],
+    found: ChunkValues,
+    variant: Variant,
+) -> ChunkValues:
+    """The columns of a pass on some of its images with other masks: the logits and maps are those that are there."""
+    at = torch.tensor(list(rows), device=found.logits.device)
+    shown = found.shown.rows(at)
+    shown = replace(shown, mask=changed_mask(shown.mask, variant))
+    maps = {
+        one: Explained(seen.maps.rows(at), {reason: flags[at] for reason, flags in seen.invalid.items()})
+        for one, seen in found.maps.items()
+    }
+    look = Look(found.logits[at], maps, {})
+    labels, regions = labels_of(model, [samples[row] for row in rows], shown.pixels.device), Regions(shown.mask)
+    wide = pass_wide(ask, shown)
+    columns: dict[str, Values] = {}
+    failed: dict[str, str] = {}
+    for column in ask.columns:
+        try:
+            seen = _seen(column, model, look, labels, shown, regions)
+            columns[column.key] = _read(column, model, seen, [*wide, *_own(column, shown, look)])
+        except Exception as error:
+            failed[column.key] = what_went_wrong(error)
+    return ChunkValues(shown, look.logits, maps, columns, _areas(regions, shown.bare), failed, {})
 
 
 def labels_of(model: RunningModel, samples: Sequence[Sample], device: torch.device) -> Tensor:

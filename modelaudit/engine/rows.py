@@ -54,18 +54,23 @@ class ColumnRows:
         self.missing.pop(at, None)
         self.steps.pop(at, None)
 
-    def data(self) -> ColumnData:
-        """The column as it leaves the measurement."""
-        values: list[float | None] = self.values.tolist()
-        for at in self.missing:
-            values[at] = None
+    def data(self, positions: Sequence[int] | None = None) -> ColumnData:
+        """The column as it leaves the measurement; of some rows alone, where `positions` names them."""
+        chosen = range(len(self.values)) if positions is None else positions
+        values: list[float | None] = (
+            self.values[list(chosen)].tolist() if positions is not None else self.values.tolist()
+        )
+        numbers = {at: number for number, at in enumerate(chosen) if at in self.missing or at in self.steps}
+        missing = {numbers[at]: reason for at, reason in self.missing.items() if at in numbers}
+        for number in missing:
+            values[number] = None
         return ColumnData(
             model=self.model,
             key=self.ask.key,
             scale=registry.entry_of(self.ask.spec).declares.scale,
             values=values,
-            missing=dict(sorted(self.missing.items())),
-            steps=dict(sorted(self.steps.items())),
+            missing=dict(sorted(missing.items())),
+            steps=dict(sorted((numbers[at], count) for at, count in self.steps.items() if at in numbers)),
         )
 
 

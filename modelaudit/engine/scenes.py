@@ -60,6 +60,15 @@ class Shown:
     stored: tuple[str | None, ...]
     scene: Scene
 
+    def rows(self, at: Tensor) -> Shown:
+        """Some of the images, [m] long; the scene stays that of all of them."""
+        chosen = at.tolist()
+        tensors = ("pixels", "mask", "without_mask", "impossible", "changed", "cropped", "bare")
+        lists = ("donors", "kept", "absent", "stored")
+        changes: dict[str, Any] = {name: getattr(self, name)[at] for name in tensors}
+        changes |= {name: tuple(getattr(self, name)[row] for row in chosen) for name in lists}
+        return replace(self, **changes)
+
 
 @dataclass
 class Chunk:
@@ -200,7 +209,7 @@ class Stage:
         Raises:
             ContextError, DataError: it cannot be shown so.
         """
-        key = (preprocessing.geometry(), context)
+        key = (self.variant, preprocessing.geometry(), context)
         if key not in chunk.shown:
             chunk.shown[key] = self._shown(chunk, context, preprocessing)
         return chunk.shown[key]

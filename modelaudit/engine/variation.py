@@ -1,0 +1,149 @@
+"""Variants of an audit, measured beside it: on the same decoded images, and where only the mask changes, in the same
+passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..contexts import needs_mask
+from ..language.checks import Checks
+from .donors import limited
+from .explaining import what_went_wrong
+from .measured import VariantData
+from .models import RunningModel
+from .plan import Group, PassAsk
+from .reading import ChunkValues, read_again
+from .rows import place_of
+from .scenes import Chunk
+from .store.store import Batch
+from .variants import Variant, images_of, may_draw, passes_of_variant, second_seed, variants_of
+
+if TYPE_CHECKING:
+    from .measuring import Measuring
+
+
+class Variation:
+    """One variant of a measurement, on some of its images.
+
+    Args:
+        base: the measurement of the audit itself; what a variant cannot change is taken from there.
+        measuring: the variant's own, with its own stage, rows and keys; it is never run by itself.
+        positions: of the images.
+    """
+
+    def __init__(self, variant: Variant, base: Measuring, measuring: Measuring, positions: Sequence[int]) -> None:
+        self.variant = variant
+        self.positions = frozenset(positions)
+        self._base = base
+        self._own = measuring
+
+    def look_up(self, positions: Iterable[int]) -> set[int]:
+        """Read what is stored of the variant's images among these; those of which something is missing."""
+        chosen = [at for at in positions if at in self.positions]
+        if not chosen or not self._own.passes:
+            return set()
+        if self._own.keeps:
+            self._own.fill(chosen)
+        at = np.asarray(chosen, dtype=np.intp)
+        return {int(one) for ask in self._own.passes for one in at[self._own.rows.needed(ask, at)]}
+
+    def miss(self, at: int) -> None:
+        """A sample that cannot be decoded has no value here either."""
+        if at in self.positions:
+            self._own.rows.miss(at, self._base.stage.unusable[self._base.samples[at].id][0])
+
+    def forget(self, at: int) -> None:
+        """As if nothing were known of a sample."""
+        self._own.rows.forget(at)
+
+    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
+        """Read the columns of a mask variant off what a pass of the audit has just found, where only masks change."""
+        own = self._pass_of(ask)
+        if own is None or not self.variant.of_masks or needs_mask(ask.context):
+            return
+        rows = [row for row, at in enumerate(part.positions) if at in self.positions]
+        if rows:
+            chosen = replace(own, columns=tuple(one for one in own.columns if one.map in found.maps or one.map is None))
+            seen = read_again(chosen, self._base.models[ask.model], part.samples, rows, found, self.variant)
+            self._own.take(chosen, part.part(rows), seen, batch)
+
+    def step(self, chunk: Chunk, batch: Batch) -> None:
+        """Measure what is left to do on a chunk that the audit has been measured on."""
+        rows = [row for row, at in enumerate(chunk.positions) if at in self.positions]
+        if not rows:
+            return
+        part = Chunk(
+            tuple(chunk.samples[row] for row in rows),
+            tuple(chunk.positions[row] for row in rows),
+            tuple(chunk.prepared[row] for row in rows),
+        )
+        self._own.begin_step()
+        for ask in list(self._own.passes):
+            if ask in self._own.passes:
+                try:
+                    if self.variant is Variant.REDRAWN:
+                        self._copy_undrawn(ask, chunk, part, rows)
+                    self._own.compute(ask, part, batch)
+                except Exception as error:  # recorded: the check is not made, the audit itself goes on
+                    self._own.give_up(ask, what_went_wrong(error))
+
+    def write(self, batch: Batch) -> None:
+        """What is known of donors by now."""
+        if self.variant is Variant.REDRAWN:
+            self._own.stage.lending.write(batch)
+
+    def data(self) -> VariantData:
+        """What was found, in the order of the positions."""
+        return VariantData(
+            variant=str(self.variant),
+            positions=sorted(self.positions),
+            columns=[column.data(sorted(self.positions)) for column in self._own.rows.columns.values()],
+            failures=dict(self._own.failures),
+        )
+
+    def _copy_undrawn(self, ask: PassAsk, chunk: Chunk, part: Chunk, rows: Sequence[int]) -> None:
+        """Where the second draw shows the very same pixels, and no method draws, the values are those of the first."""
+        if any(may_draw(column) for column in ask.columns):
+            return
+        preprocessing = self._base.models[ask.model].loaded.preprocessing
+        first = self._base.stage.show(chunk, ask.context, preprocessing)
+        second = self._own.stage.show(part, ask.context, preprocessing)
+        same = (first.pixels[list(rows)] == second.pixels).flatten(1).all(dim=1).tolist()
+        for at, equal in zip(part.positions, same, strict=True):
+            if equal:
+                self._copy(ask, at)
+
+    def _copy(self, ask: PassAsk, at: int) -> None:
+        known = [(self._base.rows.columns.get((ask.model, one.key)), one) for one in ask.columns]
+        if any(column is None or not column.done[at] for column, _ in known):
+            return
+        for column, one in known:
+            assert column is not None
+            own = self._own.rows.columns[ask.model, one.key]
+            own.put(at, float(column.values[at]), column.missing.get(at), column.steps.get(at))
+        self._own.rows.passes[place_of(ask)].done[at] = True
+
+    def _pass_of(self, ask: PassAsk) -> PassAsk | None:
+        return next((one for one in self._own.passes if place_of(one) == place_of(ask)), None)
+
+
+def variations(base: Measuring, group: Group, checks: Checks) -> Iterator[Variation]:
+    """The variants that are measured beside an audit."""
+    for variant in variants_of(checks):
+        passes = passes_of_variant(base.passes, variant)
+        if not any(ask.columns for ask in passes):
+            continue
+        stage = base.stage.varied(variant)
+        models: Mapping[str, RunningModel] = base.models
+        if variant is Variant.REDRAWN:
+            models = {key: replace(model, seed=second_seed(stage.seed)) for key, model in base.models.items()}
+        chosen = {sample.id for sample in limited(base.samples, images_of(variant, checks), base.stage.seed)}
+        own = base.beside(
+            replace(group, passes=passes, cases=()), stage, models, originals=variant is not Variant.BLIND
+        )
+        positions = [at for at, sample in enumerate(base.samples) if sample.id in chosen]
+        yield Variation(variant, base, own, positions)
