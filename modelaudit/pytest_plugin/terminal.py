@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.store.location import NOTE
@@ -51,9 +51,22 @@ def summarise(terminal: Any, state: AuditSession) -> None:
         terminal.write_line(f"quick look at {record.quick_look} images: decides nothing")
     if record.partial:
         terminal.write_line(f"partial: {record.partial_because}")
+    for line in _holm(record.cases):
+        terminal.write_line(line)
     for note in dict.fromkeys(note for data in record.data for note in data.notes if note.startswith(NOTE)):
         terminal.write_line(note)
     terminal.write_line(f"report: {state.report_path}")
+
+
+def _holm(cases: Sequence[CaseRecord]) -> Iterator[str]:
+    """How many FAILs would not stand as findings by themselves among so many expectations."""
+    found = [case.checks.holm for case in cases if case.checks is not None and case.checks.holm is not None]
+    weak = sum(not one.rejected for one in found)
+    if weak:
+        yield (
+            f"{weak} of {len(found)} FAIL could be chance among {found[0].declared} declared expectations (Holm); "
+            "no verdict changes"
+        )
 
 
 def _tally(cases: Sequence[CaseRecord]) -> str:

@@ -12,6 +12,7 @@ from ..engine.run import discard_measured, read_measured
 from ..engine.settings import Settings
 from ..evidence.build import data_records, model_records, passes_record, table_records
 from ..evidence.folder import point_latest
+from ..evidence.holm import with_holm
 from ..evidence.provenance import provenance
 from ..evidence.record import RunRecord, write_record
 from ..report import write_reports
@@ -60,7 +61,7 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
             seed=state.options.seed,
             micro_batch=settings.resolved_micro_batch(),
         ),
-        cases=cases,
+        cases=with_holm(cases),
         models=model_records(measured),
         data=data_records(measured),
         tables=table_records(measured),
