@@ -14,6 +14,7 @@ from .imagenet_s import imagenet_s
 from .label_map import LabelMap, label_map, labels_of
 from .labelme import labelme
 from .labels import class_indices
+from .listing import lists_names
 from .manifest import csv_file, jsonl_file
 from .open import open_data
 from .parts import FilePart, Place
@@ -48,6 +49,7 @@ __all__ = [
     "label_map",
     "labelme",
     "labels_of",
+    "lists_names",
     "object_kept",
     "open_data",
     "photos",

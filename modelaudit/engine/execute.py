@@ -44,16 +44,20 @@ from .store.store import Store
 from .tuning import micro_batch
 
 
-def measure(group: Group, settings: Settings, progress: Progress, store: Store | None = None) -> Measured:
+def measure(
+    group: Group, settings: Settings, progress: Progress, store: Store | None = None, data: DataSet | None = None
+) -> Measured:
     """Measure all that a group asks, except what the store already holds.
 
     What cannot be measured at all (data that cannot be opened, a model that cannot be loaded, a context that has no
-    meaning on these data) is a failure with its message, and takes down only the cases that need it.
+    meaning on these data) is a failure with its message, and takes down only the cases that need it. `data` are those
+    of the group where they were listed before.
     """
     passes, store = Passes(), store or Store(None)
     try:
         device = settings.resolved_device()
-        data = open_data(group.reference, root=settings.root, quiet=isinstance(progress, Silent))
+        if data is None:
+            data = open_data(group.reference, root=settings.root, quiet=isinstance(progress, Silent))
     except AuditError as error:
         return _failed(group, str(error), passes)
     seed = settings.seed if group.seed is None else group.seed
@@ -90,6 +94,7 @@ def measure(group: Group, settings: Settings, progress: Progress, store: Store |
         galleries=galleries,
         failures=failures,
         passes=passes,
+        sizes=run.stage.sizes(models),
         variants=[variation.data() for variation in run.variations],
         shown=[
             PassData(model=model, context=context, donors=[rows.donors.get(at) for at in range(len(chosen))])

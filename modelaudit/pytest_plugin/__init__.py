@@ -98,6 +98,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         state.select(session.items)
 
 
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Before anything is measured: which expectations could not pass, whatever the images show."""
+    state = _existing(config)
+    return [] if state is None else state.foresee(items)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     state = _existing(session.config)

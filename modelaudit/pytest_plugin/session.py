@@ -17,10 +17,13 @@ from ..language.errors import ResultsError
 from .options import read_options
 
 if TYPE_CHECKING:
+    from ..engine.listing import Listings
     from ..engine.run import Run
     from ..evidence.record import CaseRecord, RunRecord
     from .collect import AuditItem
 
+#: expectations that cannot pass, named when they are collected
+_FORESEEN = 10
 _NOTHING_MEASURED = "audit cases were selected and none was measured"
 
 
@@ -42,6 +45,7 @@ class AuditSession:
         self.record: RunRecord | None = None
         self.complaint = ""
         self._run: Run | None = None
+        self._listings: Listings | None = None
 
     def declare(self, items: Iterable[AuditItem]) -> None:
         """Cases that the collected files state, whether or not they are selected."""
@@ -62,6 +66,22 @@ class AuditSession:
         self.selected = {item.nodeid for item in chosen}
         if chosen and not self.config.option.collectonly:
             self._engine().select(Asked(item.nodeid, item.case, item.expectation) for item in chosen)
+
+    def foresee(self, items: Sequence[pytest.Item]) -> list[str]:
+        """What the selected cases could never show with the images there are; a quick look decides nothing anyway."""
+        from ..engine.listing import Listings, foreseen
+        from ..engine.plan import Asked, plan
+        from .collect import AuditItem
+
+        chosen = [item for item in items if isinstance(item, AuditItem)]
+        if not chosen or self.options.limit is not None:
+            return []
+        self._listings = Listings(self.config.rootpath)
+        groups = plan(Asked(item.nodeid, item.case, item.expectation) for item in chosen)
+        found = foreseen(groups, self._listings)
+        lines = [f"audit: {name} {why}" for name, why in list(found.items())[:_FORESEEN]]
+        more = len(found) - len(lines)
+        return [*lines, f"audit: and {more} more that cannot pass"] if more > 0 else lines
 
     def decide(self, item: AuditItem) -> CaseRecord:
         """The case's record with its verdict; measured when first asked for."""
@@ -177,7 +197,8 @@ class AuditSession:
             asked = self.options.store
             root = self.config.rootpath
             store = open_store(None if asked == "off" else asked, root=root, off=asked == "off")
-            self._run = Run(settings, Silent() if quiet else Shown(lambda: sys.stderr), store)
+            progress = Silent() if quiet else Shown(lambda: sys.stderr)
+            self._run = Run(settings, progress, store, self._listings)
         return self._run
 
     def _uncaptured(self) -> Any:

@@ -178,9 +178,9 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def singles(expectation: Expectation, table: Table) -> Iterator[Expectation]:
+def singles(expectation: Expectation, table: Table) -> list[Expectation]:
     """The expectations, of one method and one dose each, that must all hold where the expectation names several."""
-    yield from (single for _, _, single in _single(expectation))
+    return [single for _, _, single in _single(expectation)]
 
 
 def _single(expectation: Expectation) -> Iterator[tuple[str | None, float | None, Expectation]]:

@@ -90,14 +90,18 @@ def _single(expectation: Expectation, images: int, plan: Plan, size: Callable[[S
     strata = {measure.stratum for measure in measures}
     sizes = {stratum: images if stratum is None else min(images, size(stratum)) for stratum in strata}
     smallest = min(sizes, key=lambda stratum: sizes[stratum])
-    if min(sizes.values()) < 1 or _passes(single, kinds, images, size, plan):
-        return None  # an empty stratum is an error of its own
 
     def enough(n: int) -> bool:
         # a few images stand for n, in the same shares
         return _passes(
             single, kinds, IMAGES_FOR_APPROXIMATION, lambda _: IMAGES_FOR_APPROXIMATION, replace(plan, images=n)
         )
+
+    if min(sizes.values()) < 1:
+        return None  # an empty stratum is an error of its own
+    alike = len(set(sizes.values())) == 1
+    if enough(sizes[smallest]) if alike else _passes(single, kinds, images, size, plan):
+        return None
 
     return Infeasible(
         sizes[smallest],
