@@ -151,9 +151,10 @@ class Measured(_Plain):
     """Everything that one group's measurement found out.
 
     ``failures`` holds what could not be measured at all, by "data", "model:<key>" or "<model key>|<column key>".
-    ``variants``: what checks measured again. ``shown``: of passes whose context takes donors. ``plants``: by case.
-    ``agreement``: of maps, by "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top
-    pixels, images. ``looks``: of an audit that may stop early; its samples are those looked at, in their order.
+    ``variants``: what checks measured again. ``sizes``: (height, width) of what each model sees. ``shown``: of passes
+    whose context takes donors. ``plants``: by case. ``agreement``: of maps, by
+    "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images. ``looks``: of
+    an audit that may stop early; its samples are those looked at, in their order.
     """
 
     group: str
@@ -166,6 +167,7 @@ class Measured(_Plain):
     passes: Passes
     shown: list[PassData] = []
     variants: list[VariantData] = []
+    sizes: dict[str, tuple[int, int]] = {}
     plants: dict[str, PlantCheck] = {}
     sanity: list[Sanity] = []
     agreement: dict[str, tuple[float | None, float | None, int]] = {}

@@ -15,9 +15,12 @@ from ..language.errors import AuditError, ResultsError
 from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..statistics import Decision, Reason, Verdict, decide
+from .case_checks import checked
+from .checked import CaseChecks
 from .execute import measure
 from .galleries import worst_per_image
 from .gallery import tie_break
+from .listing import Listings, impossible
 from .measured import Measured, Row
 from .plan import Asked, Group, PlannedCase, plan, single_method
 from .progress import Progress
@@ -51,6 +54,7 @@ class Result:
     data: str
     worst: tuple[RankedImage, ...]
     gallery: tuple[Row, ...]
+    checks: CaseChecks | None = None
 
 
 class Run:
@@ -60,10 +64,13 @@ class Run:
     lock; the others wait and read what was measured. What outlives the run is in the store.
     """
 
-    def __init__(self, settings: Settings, progress: Progress, store: Store | None = None) -> None:
+    def __init__(
+        self, settings: Settings, progress: Progress, store: Store | None = None, listings: Listings | None = None
+    ) -> None:
         self.settings = settings
         self._progress = progress
         self._store = store or Store(None)
+        self._listings = listings or Listings(settings.root)
         self._groups: dict[str, tuple[Group, PlannedCase]] = {}
         self._measured: dict[str, Measured] = {}
         self._broken: dict[str, Exception] = {}
@@ -95,7 +102,7 @@ class Run:
             lock.acquire()
         try:
             if not file.exists():
-                measured = measure(group, self.settings, self._progress, self._store)
+                measured = measure(group, self.settings, self._progress, self._store, self._listings.take(group))
                 self._store.close()
                 with _writing(folder):
                     draft = file.with_suffix(".part")
@@ -145,18 +152,32 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
         table.check()
         about = "process" if limited else asked.case.audit.about
         decision = decide(asked.expectation, table, confidence=asked.case.confidence, about=about)
+        decision = decision if limited else _with_feasibility(decision, case, measured)
     except AuditError as error:
         return replace(blank, message=str(error))
     if decision.counts.asked > 0 and decision.counts.measured == 0 and decision.counts.errored == decision.counts.asked:
         return replace(blank, decision=decision, message=_nothing(decision.counts.by_reason, measured))
+    found = checked(case, table, measured, decision, about)
+    decision = found.decision
     return replace(
         blank,
+        checks=found.checks,
         verdict=decision.verdict,
         reason=decision.reason,
         decision=decision,
         worst=_worst(case, table, measured),
         gallery=tuple(measured.galleries.get(asked.id, ())),
     )
+
+
+def _with_feasibility(decision: Decision, case: PlannedCase, measured: Measured) -> Decision:
+    """The decision; where so few images could not pass whatever they showed, it says so."""
+    if decision.reason is not Reason.TOO_FEW_IMAGES:
+        return decision
+    infeasible = impossible(case, [sample.label for sample in measured.samples])
+    if infeasible is None:
+        return decision
+    return replace(decision, note="; ".join(text for text in (decision.note, f"it {infeasible}") if text))
 
 
 def _nothing(by_reason: Mapping[str, int], measured: Measured) -> str:

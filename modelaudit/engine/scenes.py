@@ -234,6 +234,11 @@ class Stage:
                 f"{size[0]} x {size[1]}); give Preprocessing(resize=...)"
             )
 
+    def sizes(self, models: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+        """(height, width) of what each running model saw, where it saw anything."""
+        geometries = {key: model.loaded.preprocessing.geometry() for key, model in models.items()}
+        return {key: self._sizes[one][0] for key, one in geometries.items() if one in self._sizes}
+
     def _shown(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> Shown:
         original = self._as_varied(self.scene(chunk, preprocessing))
         assert original.mask is not None

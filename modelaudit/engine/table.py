@@ -10,6 +10,7 @@ from ..language import registry
 from ..language.errors import AuditError
 from ..language.expression import Measure
 from ..language.strata import Label, Stratum
+from ..measures.base import Declares
 from ..statistics import Clustering, Column, Membership
 from .facts import Facts, membership
 from .measured import ColumnData, Measured, ModelFacts
@@ -38,8 +39,12 @@ class CaseTable:
         """
         model = self._case.models[measure.model]
         data = self._data(model, column_key(measure.spec, measure.context))
-        declares = registry.entry_of(measure.spec).declares
-        return Column(_array(data), data.missing, declares.scale, declares.low, declares.high)
+        return column_of(data, registry.entry_of(measure.spec).declares)
+
+    def key(self, measure: Measure) -> set[tuple[str, str]]:
+        """The columns that a measure reads, one a method, as (model, key)."""
+        model = self._case.models[measure.model]
+        return {(model, column_key(spec, measure.context)) for spec, _ in single_method(measure.spec)}
 
     def members(self, stratum: Stratum, model: str | None) -> Membership:
         """The samples of a stratum, judged by that model of the case."""
@@ -95,6 +100,11 @@ class CaseTable:
 
     def _model(self, key: str) -> ModelFacts:
         return self._models[key]
+
+
+def column_of(data: ColumnData, declares: Declares) -> Column:
+    """A column as the decision reads it."""
+    return Column(_array(data), data.missing, declares.scale, declares.low, declares.high)
 
 
 def _codes(names: Sequence[str | None]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

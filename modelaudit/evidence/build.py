@@ -91,6 +91,7 @@ def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseReco
             "worst": [_image_value(one) for one in result.worst],
             "gallery": [_gallery_row(row) for row in result.gallery],
             "reproduce": reproduce,
+            "checks": result.checks,
         }
     )
 

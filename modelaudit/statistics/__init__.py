@@ -1,7 +1,7 @@
 """Verdicts from per-image values: bounds, missing values, methods, planning."""
 
 from .betting import betting
-from .decide import decide
+from .decide import decide, singles
 from .intervals import bca, clopper_pearson, gaffke, wilson
 from .paired import discordant_clopper_pearson, tango
 from .values import Clustering, Column, Membership, Table
@@ -22,6 +22,7 @@ __all__ = [
     "decide",
     "discordant_clopper_pearson",
     "gaffke",
+    "singles",
     "tango",
     "wilson",
     "worst",

@@ -1,0 +1,248 @@
+"""What the checks say of one case, from stored values alone, and whether its verdict stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from ..language.errors import AuditError
+from ..language.expression import Expectation, Measure
+from ..statistics import Decision, Reason, Verdict, decide, singles
+from ..statistics.guards import Objection, moved, noise_floor, without
+from .checked import BlindCheck, CaseChecks, MaskCheck, MaskVariant, NoiseCheck, SeamCheck, SeamVerdict
+from .measured import Measured, VariantData
+from .plan import PlannedCase
+from .table import CaseTable
+from .variant_table import VariantTable, on_original, reading_of
+from .variants import MASKS, Variant, feather_of, radius, seam_of, under_seam
+
+_T = TypeVar("_T")
+_WORDS = {
+    Variant.ERODED: "eroded",
+    Variant.DILATED: "dilated",
+    Variant.SHIFTED_X: "shifted to the right",
+    Variant.SHIFTED_Y: "shifted down",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A decision after the checks, and what they found."""
+
+    decision: Decision
+    checks: CaseChecks
+
+
+def checked(
+    case: PlannedCase, table: CaseTable, measured: Measured, decision: Decision, about: Literal["process", "this_set"]
+) -> Checked:
+    """The decision of a case, taken away where a check speaks against it; a check that cannot be made says why."""
+    return _Checker(case, table, measured, decision, about).run()
+
+
+class _Checker:
+    def __init__(
+        self,
+        case: PlannedCase,
+        table: CaseTable,
+        measured: Measured,
+        decision: Decision,
+        about: Literal["process", "this_set"],
+    ) -> None:
+        self._case, self._table, self._measured, self._decision = case, table, measured, decision
+        self._about: Literal["process", "this_set"] = about
+        self._expectation = case.asked.expectation
+        self._variants = {Variant(one.variant): one for one in measured.variants}
+        self._notes: list[str] = []
+        self._objections: list[Objection] = []
+
+    def run(self) -> Checked:
+        plant = self._measured.plants.get(self._case.asked.id)
+        found = CaseChecks(
+            masks=self._made("masks", self._masks),
+            noise=self._made("noise floor", self._noise),
+            blind=self._made("blind control", self._blind),
+            plant=plant,
+            seams=self._made("seams", lambda: list(self._seams())) or [],
+            seam_verdict=self._made("seams", self._seam_verdict),
+        )
+        self._object(found)
+        decision = without(self._decision, self._objections)
+        taken = decision.verdict is not self._decision.verdict
+        unguarded = self._decision.verdict.value if taken else None
+        return Checked(decision, found.model_copy(update={"unguarded": unguarded, "notes": self._notes}))
+
+    def _made(self, what: str, check: Callable[[], _T]) -> _T | None:
+        try:
+            return check()
+        except AuditError as error:
+            self._notes.append(f"{what}: could not be checked ({error})")
+            return None
+
+    def _object(self, found: CaseChecks) -> None:
+        """In the order in which a reader should hear of them."""
+        if found.masks is not None and not found.masks.agree:
+            other = [
+                _WORDS[Variant(one.variant)] for one in found.masks.variants if one.verdict != self._decision.verdict
+            ]
+            self._say(Reason.MASK_UNCERTAIN, f"with masks {' or '.join(other)} the verdict is another one")
+        if found.noise is not None and not found.noise.passed:
+            floor = f"{found.noise.floor:.3g}"
+            self._say(Reason.BELOW_NOISE_FLOOR, f"the distance to the threshold is below the noise floor of {floor}")
+        if self._decision.verdict is Verdict.FAIL and found.blind is not None and not found.blind.decides:
+            self._say(
+                Reason.BELOW_NOISE_FLOOR,
+                f"a map with all on the object would get {found.blind.value:.3g} at this method's resolution",
+            )
+        if self._decision.verdict is Verdict.FAIL and found.seam_verdict is not None and not found.seam_verdict.stands:
+            self._say(
+                Reason.INSTRUMENT_INSENSITIVE,
+                f"the seam alone does it: with its effect taken out the value is {found.seam_verdict.corrected:.3g}",
+            )
+        if self._decision.verdict is Verdict.PASS and found.plant is not None and found.plant.caught is False:
+            self._say(
+                Reason.INSTRUMENT_INSENSITIVE,
+                f"a planted dependence beyond the threshold failed in {found.plant.failed} of {found.plant.resamples}",
+            )
+
+    def _say(self, reason: Reason, note: str) -> None:
+        self._objections.append(Objection(reason, note))
+
+    def _view(self, data: VariantData, variant: Variant | None) -> VariantTable:
+        """The columns over a variant's images: under the variant, or as they are."""
+        own = None if variant is None else data
+        reading = reading_of(variant) if variant is not None else lambda measure: measure
+        return VariantTable(self._case, self._table, own, data.positions, reading)
+
+    def _decide(self, table: VariantTable) -> Decision:
+        return decide(self._expectation, table, confidence=self._case.asked.case.confidence, about=self._about)
+
+    def _masks(self) -> MaskCheck | None:
+        found = {variant: self._variants[variant] for variant in MASKS if variant in self._variants}
+        if not found or not self._reads(found.values()):
+            return None
+        data = next(iter(found.values()))
+        asked, images = len(self._measured.samples), len(data.positions)
+        few = images < asked or self._measured.looks is not None
+        decisions = {variant: self._decide(self._view(one, variant)) for variant, one in found.items()}
+        if few:
+            given = self._decide(self._view(data, None))
+            decisions = {
+                variant: moved(self._decision, given, one, self._expectation) for variant, one in decisions.items()
+            }
+        verdicts = {one.verdict for one in decisions.values()}
+        size = self._measured.sizes.get(next(iter(self._case.models.values())), (224, 224))
+        return MaskCheck(
+            images=images,
+            asked=asked,
+            radius=radius(size),
+            moved=few,
+            variants=[_mask_variant(variant, one) for variant, one in decisions.items()],
+            agree=verdicts <= {self._decision.verdict},
+        )
+
+    def _noise(self) -> NoiseCheck | None:
+        data = self._variants.get(Variant.REDRAWN)
+        if data is None or not self._reads([data]) or self._decision.estimate is None:
+            return None
+        first, second = self._view(data, None), self._view(data, Variant.REDRAWN)
+        images = max(self._decision.counts.measured, 1)
+        parts = list(self._decision.parts) or [self._decision]
+        floors = [noise_floor(one, first, second, images) for one in singles(self._expectation, self._table)]
+        if len(floors) != len(parts):  # parts are groups: the same floor for all of them
+            floors = [max((one for one in floors if one is not None), default=None)] * len(parts)
+        measured = [
+            (floor, abs(part.estimate - self._expectation.threshold), part.verdict)
+            for floor, part in zip(floors, parts, strict=True)
+            if floor is not None and part.estimate is not None
+        ]
+        if not measured:
+            return None
+        floor, distance, _ = max(measured, key=lambda one: one[0] - one[1])
+        beyond = [floor <= distance for floor, distance, verdict in measured if verdict is self._decision.verdict]
+        passed = all(beyond) if self._decision.verdict is not Verdict.FAIL else any(beyond)
+        return NoiseCheck(images=len(data.positions), floor=floor, distance=distance, passed=passed)
+
+    def _blind(self) -> BlindCheck | None:
+        data = self._variants.get(Variant.BLIND)
+        leaves = list(self._expectation.expression.measures())
+        if data is None or not self._reads([data]) or not all(leaf.spec.methods for leaf in leaves):
+            return None
+        table = self._view(data, Variant.BLIND)
+        values = [self._estimate(one, table) for one in singles(self._expectation, self._table)]
+        known = [value for value in values if value is not None]
+        if not known:
+            return None
+        value = max(known) if self._expectation.wants_low else min(known)
+        return BlindCheck(images=len(data.positions), value=value, decides=self._expectation.holds(value))
+
+    def _estimate(self, expectation: Expectation, table: VariantTable) -> float | None:
+        confidence = self._case.asked.case.confidence
+        return decide(expectation, table, confidence=confidence, about="this_set").estimate
+
+    def _seams(self) -> Iterator[SeamCheck]:
+        """One a measure under a context that pastes another background."""
+        data = self._variants.get(Variant.SEAM)
+        wanted = [leaf for leaf in self._expectation.expression.measures() if leaf.context is not None]
+        for leaf in dict.fromkeys(wanted):
+            assert leaf.context is not None
+            feather = feather_of(leaf.context)
+            if feather is None or (data is None and feather) or len(leaf.spec.methods) > 1:
+                continue
+            positions = range(len(self._measured.samples)) if data is None else data.positions
+            table = VariantTable(self._case, self._table, data, positions)
+            yield SeamCheck(
+                measure=str(replace(leaf, context=None)),
+                model=self._case.models[leaf.model],
+                context=str(leaf.context),
+                images=len(positions),
+                original=_mean(table, replace(leaf, context=None)),
+                seam=_mean(table, under_seam(leaf)) if feather else None,
+                under_context=_mean(table, leaf),
+                hard_edge=not feather,
+            )
+
+    def _seam_verdict(self) -> SeamVerdict | None:
+        """A FAIL is about the background only where it is still one without what the seam does."""
+        data = self._variants.get(Variant.SEAM)
+        leaves = list(self._expectation.expression.measures())
+        pastes = any(leaf.context is not None and seam_of(leaf.context) is not None for leaf in leaves)
+        if self._decision.verdict is not Verdict.FAIL or data is None or not pastes or self._decision.estimate is None:
+            return None
+        bare = VariantTable(self._case, self._table, data, data.positions, on_original)
+        seam = self._decide(self._view(data, Variant.SEAM)).estimate
+        original = self._decide(bare).estimate
+        if seam is None or original is None:
+            return None
+        corrected = self._decision.estimate - (seam - original)
+        return SeamVerdict(corrected=corrected, stands=not self._expectation.holds(corrected))
+
+    def _reads(self, variants: Iterable[VariantData]) -> bool:
+        """Whether the case reads anything that a variant measured, or tried to."""
+        keys = {(one.model, one.key) for data in variants for one in data.columns}
+        leaves = list(self._expectation.expression.measures())
+        return any(self._table.key(leaf) & keys for leaf in leaves)
+
+
+def _mask_variant(variant: Variant, decision: Decision) -> MaskVariant:
+    return MaskVariant(
+        variant=variant.value,  # type: ignore[arg-type]
+        estimate=decision.estimate,
+        lower=decision.lower,
+        upper=decision.upper,
+        verdict=decision.verdict.value,  # type: ignore[arg-type]
+    )
+
+
+def _mean(table: VariantTable, measure: Measure) -> float | None:
+    """None where it was not measured."""
+    try:
+        values = table.column(measure).values
+    except AuditError:
+        return None
+    known = values[~np.isnan(values)]
+    return math.fsum(known) / len(known) if len(known) else None

@@ -1,0 +1,134 @@
+"""Verdicts that a check takes away: PASS and FAIL stand only where none of them does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..language.expression import Expectation
+from .compound import blocks, tree_of
+from .curves import written_out
+from .leaves import Leaves
+from .linear import Linear, Ratio
+from .values import Table
+from .verdict import Decision, Reason, Verdict, worst
+
+#: of the noise floor: two-sided, at 95 %
+Z = 1.96
+
+
+@dataclass(frozen=True)
+class Objection:
+    """Why a verdict does not stand."""
+
+    reason: Reason
+    note: str
+
+
+def without(decision: Decision, objections: Sequence[Objection]) -> Decision:
+    """The decision, INCONCLUSIVE for the first objection; the notes of all of them are kept."""
+    if decision.verdict not in (Verdict.PASS, Verdict.FAIL) or not objections:
+        return decision
+    note = "; ".join(dict.fromkeys([*(one.note for one in objections), *([decision.note] if decision.note else [])]))
+    return replace(
+        decision, verdict=Verdict.INCONCLUSIVE, reason=objections[0].reason, more_images=None, note=note, p=None
+    )
+
+
+def moved(decision: Decision, given: Decision, other: Decision, expectation: Expectation) -> Decision:
+    """A decision over all images, moved by what a variant changed on some of them.
+
+    Estimate and bounds of every part are shifted by ``other.estimate - given.estimate`` of that part. The shift is
+    taken as known: its own error on the images of the check is not added.
+
+    Args:
+        given, other: of the same expectation over the images of the check, as it is and under the variant.
+    """
+    parts, before, after = (list(one.parts) or [one] for one in (decision, given, other))
+    shifted = [_shifted(*three, expectation) for three in zip(parts, before, after, strict=True)]
+    verdict = worst(part.verdict for part in shifted)
+    chosen = next(part for part in shifted if part.verdict is verdict)
+    return replace(chosen, parts=tuple(shifted) if decision.parts else ())
+
+
+def _shifted(decision: Decision, given: Decision, other: Decision, expectation: Expectation) -> Decision:
+    if given.estimate is None or other.estimate is None:
+        return replace(decision, verdict=Verdict.INCONCLUSIVE, estimate=None, lower=None, upper=None)
+    by = other.estimate - given.estimate
+    lower, upper = (None if bound is None else bound + by for bound in (decision.lower, decision.upper))
+    low, high = -math.inf if lower is None else lower, math.inf if upper is None else upper
+    worse, better = (high, low) if expectation.wants_low else (low, high)
+    verdict = Verdict.INCONCLUSIVE
+    if expectation.holds(worse):
+        verdict = Verdict.PASS
+    elif not expectation.holds(better):
+        verdict = Verdict.FAIL
+    estimate = None if decision.estimate is None else decision.estimate + by
+    return replace(decision, verdict=verdict, estimate=estimate, lower=lower, upper=upper)
+
+
+def noise_floor(expectation: Expectation, first: Table, second: Table, images: int) -> float | None:
+    """``1.96 sqrt(sum (x1 - x2)^2) / n`` of a left side measured with two seeds, scaled to `images`.
+
+    x1 and x2 are the left side image by image, of a ratio A / B those of ``(A - r B) / mean(B)``. Where images share
+    donors or groups, their differences are summed before they are squared. What is neither linear nor a ratio has the
+    sum of the floors of its parts.
+
+    Args:
+        expectation: with one method a measure and one dose a curve.
+        first, second: over the same images.
+
+    Returns:
+        None where no image has both values.
+    """
+    leaves, again = Leaves(first), Leaves(second)
+    tree = tree_of(written_out(expectation).expression, leaves)
+    total = 0.0
+    for block in blocks(tree):
+        measures = list(block.measures())
+        if not measures:
+            continue
+        known = leaves.known(measures) & again.known(measures)
+        if not known.any():
+            return None
+        difference = _values(block, again, known) - _values(block, leaves, known)
+        scale = _mean(block.denominator, leaves, known)
+        codes = [one.codes[known] for measure in measures for one in first.clusterings(measure)]
+        floor = Z * math.sqrt(_sum_of_squares(difference / scale, codes)) / known.sum()
+        total += floor * math.sqrt(known.sum() / max(images, int(known.sum())))
+    return total
+
+
+def _values(block: Ratio, leaves: Leaves, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    above = _form(block.numerator, leaves, known)
+    if block.plain:
+        return above
+    below = _form(block.denominator, leaves, known)
+    ratio = float(np.mean(above)) / float(np.mean(below)) if np.mean(below) else 0.0
+    return above - ratio * below
+
+
+def _mean(form: Linear, leaves: Leaves, known: NDArray[np.bool_]) -> float:
+    mean = abs(float(np.mean(_form(form, leaves, known))))
+    return mean if mean > 0 else math.nan
+
+
+def _form(form: Linear, leaves: Leaves, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    total = np.full(int(known.sum()), form.constant)
+    for measure, coefficient in form.terms.items():
+        total += coefficient * leaves[measure].column.values[known]
+    return total
+
+
+def _sum_of_squares(difference: NDArray[np.float64], codes: Sequence[NDArray[np.int64]]) -> float:
+    """The largest over the clusterings: images on their own are clusters of one."""
+    sums = [float(np.sum(difference**2))]
+    for code in codes:
+        alone = code < 0
+        together = np.bincount(code[~alone], weights=difference[~alone]) if (~alone).any() else np.zeros(1)
+        sums.append(float(np.sum(difference[alone] ** 2) + np.sum(together**2)))
+    return max(sums)
