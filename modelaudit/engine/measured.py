@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from ..language.reasons import Missing
 from .checked import PlantCheck, Sanity
+from .gallery import orders_of
 
 
 class _Plain(BaseModel):
@@ -104,6 +107,14 @@ class ColumnData(_Plain):
     values: list[float | None]
     missing: dict[int, Missing]
     steps: dict[int, int] = {}
+    _array: NDArray[np.float64] | None = PrivateAttr(default=None)
+
+    def array(self) -> NDArray[np.float64]:
+        """[n] float64, NaN where there is no value; made once, and read-only."""
+        if self._array is None:
+            self._array = np.array([np.nan if value is None else value for value in self.values], dtype=np.float64)
+            self._array.flags.writeable = False
+        return self._array
 
 
 class PassData(_Plain):
@@ -172,3 +183,10 @@ class Measured(_Plain):
     sanity: list[Sanity] = []
     agreement: dict[str, tuple[float | None, float | None, int]] = {}
     looks: int | None = None
+    _orders: NDArray[np.uint64] | None = PrivateAttr(default=None)
+
+    def orders(self) -> NDArray[np.uint64]:
+        """[n]: what orders images of equal value (:func:`~modelaudit.engine.gallery.orders_of`); made once."""
+        if self._orders is None:
+            self._orders = orders_of(sample.id for sample in self.samples)
+        return self._orders

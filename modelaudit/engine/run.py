@@ -19,7 +19,6 @@ from .case_checks import checked
 from .checked import CaseChecks
 from .execute import measure
 from .galleries import worst_per_image
-from .gallery import tie_break
 from .listing import Listings, impossible
 from .measured import Measured, Row
 from .plan import Asked, Group, PlannedCase, plan, single_method
@@ -208,8 +207,10 @@ def _worst(case: PlannedCase, table: CaseTable, measured: Measured) -> tuple[Ran
     values = np.broadcast_to(worst_per_image(expectation, leaf), inside.shape)
     ids = [sample.id for sample in measured.samples]
     absent = [RankedImage(ids[at], None, missing[at].value) for at in sorted(missing) if inside[at]]
-    known = [at for at in np.flatnonzero(inside & ~np.isnan(values)).tolist() if at not in missing]
+    there = inside & ~np.isnan(values)
+    there[list(missing)] = False
+    known = np.flatnonzero(there)
     sign = -1.0 if expectation.wants_low else 1.0
-    known.sort(key=lambda at: (sign * values[at], tie_break(ids[at])))
-    ranked = [RankedImage(ids[at], float(values[at])) for at in known[:_WORST_NAMED]]
+    first = known[np.lexsort((measured.orders()[known], sign * values[known]))[:_WORST_NAMED]]
+    ranked = [RankedImage(ids[at], float(values[at])) for at in first.tolist()]
     return (*absent[:_WORST_NAMED], *ranked)

@@ -55,7 +55,7 @@ class CaseTable:
         known = Facts(
             labels,
             np.array(facts.indices, dtype=np.int64),
-            None if correct is None else _array(correct),
+            None if correct is None else correct.array(),
             np.array([np.nan if area is None else area for area in facts.areas], dtype=np.float64),
             facts.classes,
             frozenset(labels if data is None else data.labels),
@@ -104,14 +104,10 @@ class CaseTable:
 
 def column_of(data: ColumnData, declares: Declares) -> Column:
     """A column as the decision reads it."""
-    return Column(_array(data), data.missing, declares.scale, declares.low, declares.high)
+    return Column(data.array(), data.missing, declares.scale, declares.low, declares.high)
 
 
 def _codes(names: Sequence[str | None]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """A number for each name, -1 for none."""
     known = {name: at for at, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
     return np.array([-1 if name is None else known[name] for name in names], dtype=np.int64)
-
-
-def _array(data: ColumnData) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array([np.nan if value is None else value for value in data.values], dtype=np.float64)
