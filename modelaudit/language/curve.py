@@ -7,11 +7,12 @@ and ``.area()`` make one number of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from typing import Literal, get_args
 
+from .composite import Composite, Divided, Extreme
 from .errors import ExpressionError
 from .expression import Arithmetic, Expression, Measure, Number
 from .spec import number_text, one_of
@@ -43,12 +44,12 @@ class OfCurve(Expression):
                 "e.g. .under(fade(each=[0, 0.5, 1]))"
             )
 
-    def expanded(self) -> Expression:
+    def expanded(self, divided: Divided | None = None) -> Expression:
         """The linear combination of the curve's values that it stands for."""
-        doses = doses_of(self.curve)
+        doses, curve = doses_of(self.curve), expanded(self.curve, divided)
         weights = _slope_weights(doses) if self.functional == "slope" else _area_weights(doses)
         terms = [
-            Arithmetic("*", Number(weight), at_dose(self.curve, dose))
+            Arithmetic("*", Number(weight), at_dose(curve, dose))
             for dose, weight in zip(doses, weights, strict=True)
             if weight != 0
         ]
@@ -94,12 +95,20 @@ def at_dose(expression: Expression, dose: float) -> Expression:
     return expression._refined(at)
 
 
-def expanded(expression: Expression) -> Expression:
-    """The expression with every slope and area written out."""
+def expanded(expression: Expression, divided: Divided | None = None) -> Expression:
+    """The expression with every slope, area and composite written out.
+
+    Args:
+        divided: the groups of a worst group; None: they are not told apart.
+    """
     if isinstance(expression, OfCurve):
-        return expression.expanded()
+        return expression.expanded(divided)
+    if isinstance(expression, Composite):
+        return expanded(expression.expanded(divided), divided)
+    if isinstance(expression, Extreme):
+        return replace(expression, parts=tuple(expanded(part, divided) for part in expression.parts))
     if isinstance(expression, Arithmetic):
-        return Arithmetic(expression.op, expanded(expression.left), expanded(expression.right))
+        return Arithmetic(expression.op, expanded(expression.left, divided), expanded(expression.right, divided))
     return expression
 
 
@@ -119,6 +128,11 @@ def _series(expression: Expression) -> Iterator[tuple[float, ...]]:
     elif isinstance(expression, Arithmetic):
         yield from _series(expression.left)
         yield from _series(expression.right)
+    elif isinstance(expression, Extreme):
+        for part in expression.parts:
+            yield from _series(part)
+    elif isinstance(expression, Composite):
+        yield from _series(expression.expanded())
     elif isinstance(expression, OfCurve):
         raise ExpressionError(f"'{expression}' is one number already; take slope or area once")
 

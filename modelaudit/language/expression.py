@@ -269,11 +269,12 @@ class Expectation:
 
 def long_form(expression: Expression) -> str:
     """The long form of a left side."""
+    from .composite import Composite
     from .curve import OfCurve
 
     if isinstance(expression, Arithmetic | OfCurve):
         return expression.text(long_form)
-    return expression.long_form() if isinstance(expression, Measure) else str(expression)
+    return expression.long_form() if isinstance(expression, Measure | Composite) else str(expression)
 
 
 def _operand(value: Expression | float) -> Expression:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from . import registry, strata
+from .composite import Composite, CompositeSpec
 from .errors import AuditError, ExpressionError, nearest
 from .expression import Arithmetic, Expectation, Expression, Measure, Number, Operator
 from .spec import Context, MeasureSpec, Spec, as_context
@@ -93,7 +94,10 @@ def _expression(node: ast.expr) -> Expression:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return _refined(node, node.func)
     if isinstance(node, ast.Name | ast.Call):
-        spec = cast(MeasureSpec, _spec(node, ("measure",)))
+        found = _spec(node, ("measure", "composite"))
+        if isinstance(found, CompositeSpec):
+            return Composite(found)
+        spec = cast(MeasureSpec, found)
         return Measure(spec, stratum=spec.stratum)
     raise ExpressionError(f"cannot read {ast.unparse(node)!r} as an expression")
 
@@ -177,6 +181,8 @@ def _value(node: ast.expr) -> Any:
         return tuple(_value(item) for item in node.elts)
     if isinstance(node, ast.Call):
         return _spec(node, ("attribution", "context"))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _context(node)
     raise ExpressionError(f"cannot read {ast.unparse(node)!r} as an argument")
 
 

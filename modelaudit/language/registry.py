@@ -18,6 +18,7 @@ _ROOMS: Mapping[str, tuple[str, ...]] = {
     "context": ("modelaudit.contexts",),
     "attribution": ("modelaudit.attribution",),
     "measure": ("modelaudit.measures",),
+    "composite": ("modelaudit.measures",),
     "data": ("modelaudit.data", "modelaudit.demo"),
     "model": ("modelaudit.models", "modelaudit.demo"),
 }

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..language.errors import ExpressionError
+from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec
 from .base import Declares, Reading, Seen, measure
@@ -18,6 +20,39 @@ class Accuracy(MeasureSpec):
 
     Equal logits count for the lowest index.
     """
+
+
+@dataclass(frozen=True)
+class TopKAccuracy(MeasureSpec):
+    """1 where the label is among the k strongest meanings, else 0; with k = 1 it is ``accuracy``.
+
+    A meaning is a label with all outputs that mean it, as strong as the strongest of them; all outputs that mean none
+    of the labels are one more. So an output that repeats a meaning takes no place from another. Equal logits count for
+    the lowest index.
+
+    Args:
+        k: a whole number from 1.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
+            raise ExpressionError(f"top_k_accuracy: k={self.k!r}; give a whole number from 1")
+
+
+@dataclass(frozen=True)
+class Margin(MeasureSpec):
+    """The logit of the label minus the strongest logit that means something else; above 0 where the answer is right.
+
+    In units of the logits, without bounds: models whose logits differ in scale cannot be compared by it. Where several
+    outputs mean the label the strongest counts.
+    """
+
+
+def top_k_accuracy(k: int) -> Measure:
+    """The share of the images whose label is among the k strongest meanings."""
+    return Measure(TopKAccuracy(k))
 
 
 @dataclass(frozen=True)
@@ -37,6 +72,32 @@ class FlipRate(MeasureSpec):
 def read_accuracy(spec: Accuracy, seen: Seen) -> Reading:
     """``argmax(logits) == label``; undefined where a logit is not finite."""
     return _reading(right(seen, seen.logits).double(), non_finite(seen.logits))
+
+
+@measure("top_k_accuracy", TopKAccuracy, Declares(scale="proportion", better="high"))
+def read_top_k_accuracy(spec: TopKAccuracy, seen: Seen) -> Reading:
+    """Fewer than k other meanings come before the label's; undefined where a logit is not finite."""
+    best, first = _meanings(seen)
+    label = seen.labels[:, None] if seen.merged is None else seen.labels[:, None] + 1
+    own, own_first = best.gather(1, label), first.gather(1, label)
+    before = (best > own) | ((best == own) & (first < own_first))
+    return _reading((before.sum(dim=1) < spec.k).double(), non_finite(seen.logits))
+
+
+@measure("margin", Margin, Declares(scale="mean", better="high", low=None, high=None))
+def read_margin(spec: Margin, seen: Seen) -> Reading:
+    """``max(logits of the label) - max(logits of all else)`` in float64; undefined where a logit is not finite.
+
+    Raises:
+        ValueError: every output means the label, so that nothing else can be answered.
+    """
+    classes = torch.arange(seen.logits.shape[1]) if seen.merged is None else seen.merged
+    own = classes.to(seen.logits.device)[None, :] == seen.labels[:, None]
+    if bool(own.all(dim=1).any()):
+        raise ValueError("margin: every output of the model means the label, so there is nothing to be told from it")
+    logits = seen.logits.double()
+    label, other = logits.masked_fill(~own, -torch.inf), logits.masked_fill(own, -torch.inf)
+    return _reading(label.amax(dim=1) - other.amax(dim=1), non_finite(seen.logits))
 
 
 @measure("confidence", Confidence, Declares(scale="mean", better="high"))
@@ -61,6 +122,22 @@ def read_flip_rate(spec: FlipRate, seen: Seen) -> Reading:
 def right(seen: Seen, logits: Tensor) -> Tensor:
     """[B] bool: the predicted class is the label's."""
     return seen.classes_of(logits) == seen.labels
+
+
+def _meanings(seen: Seen) -> tuple[Tensor, Tensor]:
+    """[B, M] each: the strongest logit of every meaning and the lowest output that has it; -inf and C for none.
+
+    Without label map the meanings are the outputs; with one, meaning 0 is "none of the labels" and class c is c + 1.
+    """
+    logits = seen.logits
+    index = torch.arange(logits.shape[1], device=logits.device).expand_as(logits)
+    if seen.merged is None:
+        return logits, index
+    meaning = (seen.merged.to(logits.device) + 1).expand_as(logits)
+    shape = (len(logits), logits.shape[1] + 1)
+    best = logits.new_full(shape, -torch.inf).scatter_reduce(1, meaning, logits, "amax")
+    strongest = torch.where(logits == best.gather(1, meaning), index, logits.shape[1])
+    return best, index.new_full(shape, logits.shape[1]).scatter_reduce(1, meaning, strongest, "amin")
 
 
 def non_finite(logits: Tensor) -> Tensor:
