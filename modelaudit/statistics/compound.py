@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from ..language.composite import Extreme
 from ..language.expression import Arithmetic, Expression, Operator
 from .bounds import Bound, Plan, ratio_bound, ratio_estimate
+from .extremes import larger_bound, largest, least, minimum_bound
 from .intervals import Interval
 from .leaves import Leaves
 from .linear import Linear, Ratio, normal_form
@@ -32,11 +34,23 @@ class Node:
     right: Tree
 
 
-Tree = Ratio | Node
+@dataclass(frozen=True, eq=False)
+class Several:
+    """The least of several trees, or the largest in size: one number with bounds of its own."""
+
+    extreme: Extreme
+    parts: tuple[Tree, ...]
+
+
+Tree = Ratio | Node | Several
+#: what has bounds of its own; interval arithmetic is done over these
+Unit = Ratio | Several
 
 
 def tree_of(expression: Expression, leaves: Leaves) -> Tree:
     """The expression as blocks."""
+    if isinstance(expression, Extreme):
+        return Several(expression, tuple(tree_of(part, leaves) for part in expression.parts))
     form = normal_form(expression)
     if form is not None and leaves.one_group(form.measures()):
         return form
@@ -62,14 +76,35 @@ def blocks(tree: Tree) -> Iterator[Ratio]:
     if isinstance(tree, Ratio):
         yield tree
     else:
-        yield from blocks(tree.left)
-        yield from blocks(tree.right)
+        for part in tree.parts if isinstance(tree, Several) else (tree.left, tree.right):
+            yield from blocks(part)
+
+
+def _units(tree: Tree) -> Iterator[Unit]:
+    if isinstance(tree, Node):
+        yield from _units(tree.left)
+        yield from _units(tree.right)
+    else:
+        yield tree
+
+
+def decidable(tree: Tree, leaves: Leaves) -> bool:
+    """False where a part of what is largest in size has no value: it has a number then, which decides nothing."""
+    if isinstance(tree, Ratio):
+        return True
+    if isinstance(tree, Node):
+        return decidable(tree.left, leaves) and decidable(tree.right, leaves)
+    known = all(tree_estimate(part, leaves) is not None for part in tree.parts)
+    return known and all(decidable(part, leaves) for part in tree.parts)
 
 
 def tree_estimate(tree: Tree, leaves: Leaves) -> float | None:
     """The plug-in value over complete images; None where a block has none, or a divisor is 0."""
     if isinstance(tree, Ratio):
         return ratio_estimate(tree, leaves)
+    if isinstance(tree, Several):
+        found = [tree_estimate(part, leaves) for part in tree.parts]
+        return least(found) if tree.extreme.kind == "minimum" else largest(found)
     left, right = tree_estimate(tree.left, leaves), tree_estimate(tree.right, leaves)
     if left is None or right is None or (tree.op == "/" and right == 0):
         return None
@@ -80,19 +115,21 @@ def tree_bound(tree: Tree, side: str, leaves: Leaves, plan: Plan) -> Bound:
     """The bound of the whole expression on one side ("lower" or "upper")."""
     if isinstance(tree, Ratio):
         return ratio_bound(tree, side, leaves, plan)
+    if isinstance(tree, Several):
+        return _extreme_bound(tree, side, leaves, plan)
     index = _indexed(tree)
     needs = frozenset(_needs(tree, side, leaves, index))
     each = replace(plan, confidence=1 - (1 - plan.confidence) / len(needs))
     found: dict[_Need, Bound] = {}
-    for block in blocks(tree):
+    for unit in _units(tree):
         for end in ("lower", "upper"):
-            need = (index[_key(block)], end)
+            need = (index[_key(unit)], end)
             if need in needs and need not in found:
-                found[need] = ratio_bound(block, end, leaves, each)
+                found[need] = tree_bound(unit, end, leaves, each)
 
-    def interval(block: Ratio) -> Interval:
-        low, high = _range(block, leaves)
-        here = index[_key(block)]
+    def interval(unit: Unit) -> Interval:
+        low, high = _range(unit, leaves)
+        here = index[_key(unit)]
         lower, upper = found.get((here, "lower")), found.get((here, "upper"))
         return low if lower is None else lower.value, high if upper is None else upper.value
 
@@ -105,18 +142,32 @@ def tree_bound(tree: Tree, side: str, leaves: Leaves, plan: Plan) -> Bound:
     )
 
 
-def _key(block: Ratio) -> tuple[object, ...]:
-    return tuple((form.constant, frozenset(form.terms.items())) for form in (block.numerator, block.denominator))
+def _extreme_bound(tree: Several, side: str, leaves: Leaves, plan: Plan) -> Bound:
+    def bound(index: int, end: str, each: Plan) -> Bound:
+        return tree_bound(tree.parts[index], end, leaves, each)
+
+    extreme = tree.extreme
+    if extreme.kind == "minimum":
+        return minimum_bound(len(tree.parts), side, plan, bound)
+    return larger_bound(len(tree.parts), side, plan, bound, extreme.low, extreme.high)
+
+
+def _key(tree: Tree) -> tuple[object, ...]:
+    if isinstance(tree, Node):
+        return tree.op, _key(tree.left), _key(tree.right)
+    if isinstance(tree, Several):
+        return tree.extreme.kind, *map(_key, tree.parts)
+    return tuple((form.constant, frozenset(form.terms.items())) for form in (tree.numerator, tree.denominator))
 
 
 def _indexed(tree: Tree) -> dict[tuple[object, ...], int]:
-    return {key: index for index, key in enumerate(dict.fromkeys(_key(block) for block in blocks(tree)))}
+    return {key: index for index, key in enumerate(dict.fromkeys(_key(unit) for unit in _units(tree)))}
 
 
 def _needs(tree: Tree, side: str, leaves: Leaves, index: dict[tuple[object, ...], int]) -> Iterator[_Need]:
     """Which bounds of which blocks a bound of the tree on `side` rests on."""
-    if isinstance(tree, Ratio):
-        if tree.numerator.terms or not tree.plain:
+    if not isinstance(tree, Node):
+        if isinstance(tree, Several) or tree.numerator.terms or not tree.plain:
             yield index[_key(tree)], side
         return
     both = {"lower", "upper"}
@@ -124,7 +175,7 @@ def _needs(tree: Tree, side: str, leaves: Leaves, index: dict[tuple[object, ...]
     if tree.op == "/":
         right = both  # its other bound must show that the divisor is not 0
     if tree.op in "*/":
-        ranges = [_evaluated(part, lambda block: _range(block, leaves), _divided) for part in (tree.left, tree.right)]
+        ranges = [_evaluated(part, lambda unit: _range(unit, leaves), _divided) for part in (tree.left, tree.right)]
         if min(ranges[0][0], ranges[1][0]) < 0:
             left = right = both
         if tree.op == "*" and ranges[0][0] == ranges[0][1]:
@@ -137,9 +188,15 @@ def _needs(tree: Tree, side: str, leaves: Leaves, index: dict[tuple[object, ...]
         yield from _needs(tree.right, end, leaves, index)
 
 
-def _range(block: Ratio, leaves: Leaves) -> Interval:
-    """What the declared ranges of the measures alone say about a block."""
-    return _divided(_form_range(block.numerator, leaves), _form_range(block.denominator, leaves))
+def _range(unit: Unit, leaves: Leaves) -> Interval:
+    """What the declared ranges of the measures alone say about a unit."""
+    if isinstance(unit, Ratio):
+        return _divided(_form_range(unit.numerator, leaves), _form_range(unit.denominator, leaves))
+    ranges = [_evaluated(part, lambda one: _range(one, leaves), _divided) for part in unit.parts]
+    low, high = (pick(one[end] for one in ranges) for end, pick in ((0, min), (1, max)))
+    if unit.extreme.kind == "minimum":
+        high = min(one[1] for one in ranges)
+    return max(low, unit.extreme.low), min(high, unit.extreme.high)
 
 
 def _form_range(form: Linear, leaves: Leaves) -> Interval:
@@ -156,8 +213,8 @@ def _form_range(form: Linear, leaves: Leaves) -> Interval:
     return low, high
 
 
-def _evaluated(tree: Tree, interval: Callable[[Ratio], Interval], divide: _Division) -> Interval:
-    if isinstance(tree, Ratio):
+def _evaluated(tree: Tree, interval: Callable[[Unit], Interval], divide: _Division) -> Interval:
+    if not isinstance(tree, Node):
         return interval(tree)
     left, right = _evaluated(tree.left, interval, divide), _evaluated(tree.right, interval, divide)
     if tree.op == "+":

@@ -14,18 +14,22 @@ from functools import partial
 from itertools import product
 from typing import Any, Literal
 
+from ..language.composite import Extreme
 from ..language.curve import OfCurve, at_dose, expanded, open_doses
 from ..language.errors import ExpressionError, nearest
 from ..language.expression import Expectation, Expression, Measure
 from ..language.spec import Method
 from .bounds import Bound, Plan
-from .compound import Tree, blocks, tree_bound, tree_estimate, tree_of
+from .compound import Tree, blocks, decidable, tree_bound, tree_estimate, tree_of
 from .curves import curve_points, written_out
 from .leaves import Leaves, counts, mostly_invalid
 from .planning import further_images
 from .significance import smallest_error
 from .values import Table
 from .verdict import Counts, Decision, Reason, Verdict, worst
+
+#: of a worst group the record lists no more
+_GROUPS_LISTED = 20
 
 
 def decide(
@@ -49,17 +53,42 @@ def decide(
     if about not in ("process", "this_set"):
         raise ExpressionError(f"about={about!r}{nearest(str(about), ('process', 'this_set'))}")
     plan, leaves = Plan(confidence, exact=about == "this_set"), Leaves(table)
-    variants = list(_single(expectation))
+    variants = list(_single(expectation, table))
     if len(variants) == 1:
         return _part(*variants[0], leaves, plan)
     parts = tuple(_part(*variant, leaves, plan) for variant in variants)
-    return _joined([written_out(single) for _, _, single in variants], parts, leaves, plan)
+    return _joined([written_out(single, leaves) for _, _, single in variants], parts, leaves, plan)
 
 
 def _part(method: str | None, dose: float | None, single: Expectation, leaves: Leaves, plan: Plan) -> Decision:
-    decision = _decided(written_out(single), leaves, plan)
+    whole = written_out(single, leaves)
+    decision = _with_groups(whole, _decided(whole, leaves, plan), leaves, plan)
     curve = curve_points(single.expression, leaves, plan) if isinstance(single.expression, OfCurve) else ()
     return replace(decision, method=method, dose=dose, curve=curve)
+
+
+def _with_groups(whole: Expectation, decision: Decision, leaves: Leaves, plan: Plan) -> Decision:
+    """Of a worst group its parts: what each group would be decided as by itself, and which one is least.
+
+    The whole is not decided by them: see :func:`extremes.minimum_bound`.
+    """
+    extreme = whole.expression
+    if not isinstance(extreme, Extreme) or extreme.kind != "minimum" or not any(extreme.names):
+        return decision
+    alone = [Expectation(part, whole.op, whole.threshold) for part in extreme.parts]
+    parts = [replace(_decided(one, leaves, plan), group=name) for one, name in zip(alone, extreme.names, strict=True)]
+    lowest = sorted(parts, key=lambda part: math.inf if part.estimate is None else part.estimate)[:_GROUPS_LISTED]
+    notes = [decision.note]
+    if len(parts) > 1 and not plan.exact:
+        notes.append(f"the least of {len(parts)} groups lies below the true least on average")
+    if len(parts) > len(lowest):
+        notes.append(f"of {len(parts)} groups the {len(lowest)} lowest are listed")
+    return replace(
+        decision,
+        parts=tuple(part for part in parts if any(part is one for one in lowest)),
+        group=None if decision.estimate is None else lowest[0].group,
+        note="; ".join(note for note in notes if note),
+    )
 
 
 @dataclass(frozen=True)
@@ -84,7 +113,8 @@ def _decided(expectation: Expectation, leaves: Leaves, plan: Plan) -> Decision:
     if outcome.verdict is Verdict.INCONCLUSIVE:
         reason = _reason(expectation, tree, outcome, found, leaves, plan)
         more = _more(expectation, tree, outcome, leaves, plan)
-        notes.append(_why_no_number(expectation, outcome, more, found, plan))
+        if decidable(tree, leaves):
+            notes.append(_why_no_number(expectation, outcome, more, found, plan))
     deciding = outcome.upper if _reads_upper(expectation, outcome.verdict) else outcome.lower
     other = outcome.lower if deciding is outcome.upper else outcome.upper
     return Decision(
@@ -146,7 +176,8 @@ def _reason(
         settled = _outcome(expectation, tree, leaves.without_missing(), plan).verdict is not Verdict.INCONCLUSIVE
         if settled or _unbounded(expectation, leaves):
             return Reason.ATTRIBUTION_INVALID if mostly_invalid(found) else Reason.UNDEFINED_VALUES
-    return Reason.UNDEFINED_VALUES if outcome.estimate is None else Reason.TOO_FEW_IMAGES
+    known = outcome.estimate is not None and decidable(tree, leaves)
+    return Reason.UNDEFINED_VALUES if not known else Reason.TOO_FEW_IMAGES
 
 
 def _unbounded(expectation: Expectation, leaves: Leaves) -> bool:
@@ -155,7 +186,7 @@ def _unbounded(expectation: Expectation, leaves: Leaves) -> bool:
 
 
 def _more(expectation: Expectation, tree: Tree, outcome: _Outcome, leaves: Leaves, plan: Plan) -> int | None:
-    if plan.exact or outcome.estimate is None:
+    if plan.exact or outcome.estimate is None or not decidable(tree, leaves):
         return None
     return further_images(expectation, tree, outcome.estimate, (outcome.lower, outcome.upper), leaves, plan)
 
@@ -179,15 +210,27 @@ def _finite(value: float) -> float | None:
 
 
 def singles(expectation: Expectation, table: Table) -> list[Expectation]:
-    """The expectations, of one method and one dose each, that must all hold where the expectation names several."""
-    return [single for _, _, single in _single(expectation)]
+    """The expectations that must all hold where one names several: of one method, one dose and one group each.
+
+    Of a worst group that is to be high each group must; one that is to be low stays whole.
+    """
+    found: list[Expectation] = []
+    for _, _, single in _single(expectation, table):
+        whole = expanded(single.expression, lambda by: table.strata_by(by))
+        parts = [single.expression]
+        if isinstance(whole, Extreme) and whole.kind == "minimum" and not single.wants_low:
+            parts = list(whole.parts)
+        found.extend(Expectation(part, single.op, single.threshold) for part in parts)
+    return found
 
 
-def _single(expectation: Expectation) -> Iterator[tuple[str | None, float | None, Expectation]]:
+def _single(expectation: Expectation, table: Table) -> Iterator[tuple[str | None, float | None, Expectation]]:
     """The expectation with one method a measure and one dose an open curve, for every combination."""
     for method, single in _single_methods(expectation):
         for dose in open_doses(single.expression) or (None,):
-            at = single.expression if dose is None else at_dose(expanded(single.expression), dose)
+            at = single.expression
+            if dose is not None:
+                at = at_dose(expanded(at, lambda by: table.strata_by(by)), dose)
             yield method, dose, Expectation(at, expectation.op, expectation.threshold)
 
 

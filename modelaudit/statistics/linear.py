@@ -60,7 +60,8 @@ def normal_form(expression: Expression) -> Ratio | None:
         return Ratio(Linear(expression.value))
     if isinstance(expression, Measure):
         return Ratio(Linear(0.0, {expression: 1.0}))
-    assert isinstance(expression, Arithmetic)
+    if not isinstance(expression, Arithmetic):
+        return None
     left, right = normal_form(expression.left), normal_form(expression.right)
     if left is None or right is None:
         return None

@@ -11,7 +11,7 @@ from scipy.special import bdtrik, ndtri
 
 from ..language.expression import Expectation
 from .bounds import Bound, Plan, lower_bound, upper_bound
-from .compound import Tree, blocks
+from .compound import Several, Tree, blocks, tree_bound, tree_estimate
 from .intervals import clopper_pearson
 from .leaves import Leaves, lowest
 from .linear import Linear, Ratio
@@ -32,6 +32,8 @@ def further_images(
     distance = estimate - expectation.threshold
     if abs(distance) <= 1e-12 * max(1.0, abs(expectation.threshold)):
         return None
+    if isinstance(tree, Several) and tree.extreme.kind == "minimum":
+        return _of_the_least(tree, expectation, leaves, plan)
     if not isinstance(tree, Ratio):
         return _by_width(tree, expectation, estimate, bounds, leaves, plan)
     sign = math.copysign(1.0, distance)
@@ -72,6 +74,39 @@ def _proportion_bound(constant: float, coefficient: float, mean: float, images: 
     quantile = 1 - POWER if coefficient > 0 else POWER
     successes = images * p if p in (0.0, 1.0) else min(images, max(0, math.ceil(bdtrik(quantile, images, p))))
     return constant + coefficient * clopper_pearson(successes, images, confidence)[0 if coefficient > 0 else 1]
+
+
+def _of_the_least(tree: Several, expectation: Expectation, leaves: Leaves, plan: Plan) -> int | None:
+    """The same for a worst group, in images of all groups, which keep their shares.
+
+    Where the least lies above the threshold every group must come to lie there; where it lies below, one must, at what
+    Bonferroni leaves it.
+    """
+    estimates = [tree_estimate(part, leaves) for part in tree.parts]
+    assert all(one is not None for one in estimates)
+    above = all(one is not None and one > expectation.threshold for one in estimates)
+    each = plan if above else replace(plan, confidence=1 - (1 - plan.confidence) / len(tree.parts))
+    factors: list[float | None] = []
+    for part, estimate in zip(tree.parts, estimates, strict=True):
+        assert estimate is not None
+        if not above and estimate >= expectation.threshold:
+            continue
+        bounds = tree_bound(part, "lower", leaves, each), tree_bound(part, "upper", leaves, each)
+        if bounds[0].value > expectation.threshold or bounds[1].value < expectation.threshold:
+            factors.append(0.0)
+            continue
+        more = further_images(expectation, part, estimate, bounds, leaves, each)
+        factors.append(None if more is None else more / _images(part, leaves))
+    known = [one for one in factors if one is not None]
+    if not known or (above and len(known) < len(factors)):
+        return None
+    return max(1, math.ceil((max(known) if above else min(known)) * _images(tree, leaves)))
+
+
+def _images(tree: Tree, leaves: Leaves) -> int:
+    """How many images are asked of all blocks together, each once."""
+    asked = [leaves[measure].asked for block in blocks(tree) for measure in block.measures()]
+    return int(np.logical_or.reduce(asked).sum())
 
 
 def _by_width(
