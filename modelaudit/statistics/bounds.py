@@ -13,6 +13,7 @@ from .leaves import Completed, Leaves, estimate, lowest
 from .linear import Linear, Ratio
 from .paired import tango
 from .roots import root
+from .sequences import Looks, sequence_lower, sequence_lower_expected, sequence_lower_without_replacement
 
 #: from this many images on, a mean is decided by the approximate bound, which is narrower
 IMAGES_FOR_APPROXIMATION = 200
@@ -39,13 +40,16 @@ class Plan:
 
     With `images` the observed images stand for that many, in the same shares (planning). With `inverting` the
     difference of two proportions is bounded as a mean: a ratio's bound is searched over t in ``A - t B``, and a rule
-    that holds at t = 1 alone would tear a hole into the search.
+    that holds at t = 1 alone would tear a hole into the search. With `looks` the bounds are those of confidence
+    sequences. `brief`: the verdict alone is wanted, not what else there is to say of it.
     """
 
     confidence: float
     exact: bool = False
     images: int | None = None
     inverting: bool = False
+    looks: Looks | None = None
+    brief: bool = False
 
 
 def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
@@ -59,6 +63,8 @@ def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
         return Bound(-math.inf, "none", True, "a missing value of an unbounded measure has no worst end")
     if plan.exact:
         return Bound(math.fsum(completed.values) / completed.n, "exact", True)
+    if plan.looks is not None:
+        return _sequence(form, completed, leaves, plan, plan.looks)
     images = completed.n if plan.images is None else plan.images
     coefficients = list(form.terms.values())
     if all(leaves[measure].column.scale == "proportion" for measure in form.terms):
@@ -102,6 +108,31 @@ def _mean(completed: Completed, images: int, confidence: float) -> Bound:
         return Bound(completed.low + spread * betting_lower(repeated, confidence), "betting", True)
     low = gaffke_lower(unit, confidence, repeat=images / unit.size)
     return Bound(completed.low + spread * low, "gaffke", False)
+
+
+def _sequence(form: Linear, completed: Completed, leaves: Leaves, plan: Plan, looks: Looks) -> Bound:
+    """The bound that holds at every look."""
+    assert completed.values is not None
+    spread = completed.high - completed.low
+    if not math.isfinite(spread):  # without a sequence it keeps the audit looking, so the only look is the last one
+        images = completed.n if plan.images is None else plan.images
+        if completed.asked.size >= looks.available and not looks.of_this_set:
+            return _unbounded(completed, images, plan.confidence)
+        return Bound(-math.inf, "none", False, "a measure without a range is not decided before all images are there")
+    unit = (completed.values - completed.low) / spread
+    if looks.of_this_set:
+        every = np.zeros(completed.asked.shape)
+        every[completed.asked] = unit
+        low = sequence_lower_without_replacement(every, plan.confidence, looks.available, completed.asked)
+        return Bound(completed.low + spread * low, "wor_sequence", True)
+    taken = leaves.taken(form.terms, completed.asked)
+    unit, passed = unit[taken], int((~taken).sum())
+    note = f"{passed} of {completed.n} images are passed over: who lends them the background lent it before"
+    if plan.images is None:
+        low = sequence_lower(unit, plan.confidence)
+    else:
+        low = sequence_lower_expected(unit, plan.confidence, round(plan.images * unit.size / completed.n))
+    return Bound(completed.low + spread * low, "betting_sequence", True, note if passed else "")
 
 
 def _unbounded(completed: Completed, images: int, confidence: float) -> Bound:

@@ -24,6 +24,7 @@ from .compound import Tree, blocks, decidable, tree_bound, tree_estimate, tree_o
 from .curves import curve_points, written_out
 from .leaves import Leaves, counts, mostly_invalid
 from .planning import further_images
+from .sequences import Looks
 from .significance import smallest_error
 from .values import Table
 from .verdict import Counts, Decision, Reason, Verdict, worst
@@ -33,7 +34,13 @@ _GROUPS_LISTED = 20
 
 
 def decide(
-    expectation: Expectation, table: Table, *, confidence: float, about: Literal["process", "this_set"]
+    expectation: Expectation,
+    table: Table,
+    *,
+    confidence: float,
+    about: Literal["process", "this_set"],
+    sequential: int | None = None,
+    brief: bool = False,
 ) -> Decision:
     """Decide an expectation on per-image values.
 
@@ -44,6 +51,13 @@ def decide(
     Several attribution methods in one measure give one part each (each combination, where measures differ in them), and
     so does each dose of a curve: PASS when every part passes, FAIL when one fails after Holm over the parts.
 
+    With `sequential` the rows are the images looked at so far of so many, in the random order in which they were: the
+    bounds are those of confidence sequences, which may be read after every image. Images with groups are not decided
+    so about the process: the rule for one look holds.
+
+    Args:
+        brief: the verdict and its bounds are enough (no p, no further images).
+
     Raises:
         DataError: values that contradict their own declaration.
         ExpressionError: a confidence outside (0.5, 1), an unknown `about`, a division by a constant 0.
@@ -52,12 +66,24 @@ def decide(
         raise ExpressionError(f"confidence={confidence!r} is no number between 0.5 and 1; 0.95 is usual")
     if about not in ("process", "this_set"):
         raise ExpressionError(f"about={about!r}{nearest(str(about), ('process', 'this_set'))}")
-    plan, leaves = Plan(confidence, exact=about == "this_set"), Leaves(table)
-    variants = list(_single(expectation, table))
+    leaves, variants = Leaves(table), list(_single(expectation, table))
+    plan = _plan(Plan(confidence, exact=about == "this_set", brief=brief), variants[0][2], leaves, sequential)
     if len(variants) == 1:
         return _part(*variants[0], leaves, plan)
     parts = tuple(_part(*variant, leaves, plan) for variant in variants)
     return _joined([written_out(single, leaves) for _, _, single in variants], parts, leaves, plan)
+
+
+def _plan(plan: Plan, single: Expectation, leaves: Leaves, sequential: int | None) -> Plan:
+    """The plan of an audit that may stop early."""
+    measures = list(written_out(single, leaves).expression.measures()) if sequential is not None else []
+    if sequential is None or not measures:
+        return plan
+    if not plan.exact:
+        shared = {one.name for measure in measures for one in leaves.table.clusterings(measure)}
+        return plan if "group" in shared else replace(plan, looks=Looks(sequential, of_this_set=False))
+    seen = leaves[measures[0]].column.values.size
+    return plan if seen >= sequential else replace(plan, exact=False, looks=Looks(sequential, of_this_set=True))
 
 
 def _part(method: str | None, dose: float | None, single: Expectation, leaves: Leaves, plan: Plan) -> Decision:
@@ -154,7 +180,7 @@ def holds(expectation: Expectation, value: float) -> bool:
 
 def _smallest_error(expectation: Expectation, tree: Tree, leaves: Leaves, plan: Plan) -> float | None:
     """Of a FAIL; None for one without an error rate."""
-    if plan.exact:
+    if plan.exact or plan.brief:
         return None
     better = "lower" if expectation.wants_low else "upper"
 
@@ -186,7 +212,8 @@ def _unbounded(expectation: Expectation, leaves: Leaves) -> bool:
 
 
 def _more(expectation: Expectation, tree: Tree, outcome: _Outcome, leaves: Leaves, plan: Plan) -> int | None:
-    if plan.exact or outcome.estimate is None or not decidable(tree, leaves):
+    of_this_set = plan.exact or (plan.looks is not None and plan.looks.of_this_set)
+    if of_this_set or plan.brief or outcome.estimate is None or not decidable(tree, leaves):
         return None
     return further_images(expectation, tree, outcome.estimate, (outcome.lower, outcome.upper), leaves, plan)
 

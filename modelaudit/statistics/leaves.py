@@ -15,6 +15,7 @@ from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.strata import Both, Correct, Misclassified, Stratum
 from .linear import Linear
+from .sequences import first_of_each
 from .values import Column, Membership, Table
 from .verdict import Counts
 
@@ -53,11 +54,20 @@ class Leaves:
     table: Table
     complete_only: bool = False
     _read: dict[Measure, Leaf] = field(default_factory=dict)
+    _taken: dict[tuple[frozenset[Measure], int], NDArray[np.bool_]] = field(default_factory=dict)
 
     def __getitem__(self, measure: Measure) -> Leaf:
         if measure not in self._read:
             self._read[measure] = _leaf(self.table, measure)
         return self._read[measure]
+
+    def taken(self, measures: Iterable[Measure], asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """[asked.sum()] bool: the images that a sequence takes, whose donors lend to none before them."""
+        key = (frozenset(measures), int(asked.sum()))
+        if key not in self._taken:
+            shared = [one for measure in key[0] for one in self.table.clusterings(measure) if one.name == "donor"]
+            self._taken[key] = first_of_each([one.codes for one in shared], asked)[asked]
+        return self._taken[key]
 
     def without_missing(self) -> Leaves:
         """The same leaves, over complete images only."""
@@ -78,12 +88,14 @@ class Completed:
     """A linear form, image by image, with missing values at the end that makes it lowest.
 
     ``values`` is None where a value of a measure without a range is missing. ``low``, ``high`` are the form's range.
+    ``asked``: over all images, which these are.
     """
 
     values: NDArray[np.float64] | None
     low: float
     high: float
     n: int
+    asked: NDArray[np.bool_]
 
 
 def lowest(form: Linear, leaves: Leaves) -> Completed:
@@ -101,7 +113,7 @@ def lowest(form: Linear, leaves: Leaves) -> Completed:
             total = None
         else:
             total = total + np.where(missing, ends[0], coefficient * column)
-    return Completed(total, low, high, int(asked.sum()))
+    return Completed(total, low, high, int(asked.sum()), asked)
 
 
 def estimate(form: Linear, leaves: Leaves, measures: Iterable[Measure]) -> float | None:
