@@ -22,6 +22,7 @@ from .fidelity import settle
 from .galleries import Galleries, PictureAsk, pictures_of
 from .models import RunningModel
 from .plan import ColumnAsk, Group, PassAsk, original_context
+from .planting import Planting
 from .reading import ChunkValues, read_pass
 from .recall import Recall, flags_of
 from .rows import Place, Rows, coded_share, never_changed, place_of, share_of
@@ -84,6 +85,7 @@ class Measuring:
         self._group, self._labels = group, labels
         self.checks = Checks.off()
         self.variations: list[Variation] = []
+        self.planting: Planting | None = None
 
     def beside(self, group: Group, stage: Stage, models: Mapping[str, RunningModel], *, originals: bool) -> Measuring:
         """A measurement of other passes on the same samples, for a variant; with `originals` its originals are ours."""
@@ -96,6 +98,7 @@ class Measuring:
         self.stage.prepare_for(model.loaded.preprocessing for model in self.models.values())
         self._settle_precisions()
         self.variations = list(variations(self, self._group, self.checks)) if self.checks.any else []
+        self.planting = Planting(self, self.checks) if self.checks.plant else None
         ahead: deque[Begun] = deque()
         for begun in self._work(advance):
             ahead.append(begun)
@@ -114,7 +117,7 @@ class Measuring:
     def _keep_facts(self, batch: Batch) -> None:
         """What is known of donors and models by now."""
         self.stage.lending.write(batch)
-        for variation in self.variations:
+        for variation in self._beside:
             variation.write(batch)
         self.stage.stored.write(batch)
         for key, model in self.models.items():
@@ -162,7 +165,7 @@ class Measuring:
             positions = range(first, min(first + _BLOCK, len(self.samples)))
             left = self._look_up(positions) if self._store.active else list(positions)
             done = sorted(set(positions) - set(left))
-            again = {at for one in self.variations for at in one.look_up(positions)}
+            again = {at for one in self._beside for at in one.look_up(positions)}
             left = sorted({*left, *(at for at in again if not self.rows.unreadable[at])})
             if done:
                 self.galleries.offer(self.rows, [at for at in done if not self.rows.unreadable[at]], self.failures)
@@ -229,7 +232,7 @@ class Measuring:
                     self._pass(ask, chunk, seen, batch)
                 except Exception as error:  # recorded in full: the cases that need this pass are errors, others go on
                     self._fail(ask, what_went_wrong(error))
-        for variation in self.variations:
+        for variation in self._beside:
             variation.step(chunk, batch)
         self.galleries.offer(self.rows, chunk.positions, self.failures)
         self._draw(chunk, seen)
@@ -251,7 +254,7 @@ class Measuring:
             self.stage.contents.note(sample, content)
             if self._store.active and self._looked_up.get(at) != content:
                 self.rows.forget(at)
-                for variation in self.variations:
+                for variation in self._beside:
                     variation.forget(at)
                 surprises.append(at)
         if surprises:
@@ -262,8 +265,13 @@ class Measuring:
 
     def _miss(self, at: int, sample: Sample) -> None:
         self.rows.miss(at, self.stage.unusable[sample.id][0])
-        for variation in self.variations:
+        for variation in self._beside:
             variation.miss(at)
+
+    @property
+    def _beside(self) -> list[Variation | Planting]:
+        """What goes along with the measurement."""
+        return [*self.variations, *([] if self.planting is None else [self.planting])]
 
     @property
     def keeps(self) -> bool:
@@ -284,12 +292,18 @@ class Measuring:
             found = self._read(replace(ask, columns=columns), chunk, tuple(rows))
             seen.setdefault(place_of(ask), []).append(found)
             self.take(ask, chunk.part(rows), found.values, batch)
-            for variation in self.variations:
+            for variation in self._beside:
                 variation.along(ask, chunk.part(rows), found.values, batch)
 
     def compute(self, ask: PassAsk, chunk: Chunk, batch: Batch) -> None:
         """What a pass lacks on a chunk, for a variant."""
         self._pass(ask, chunk, {}, batch)
+
+    def read_along(self, ask: PassAsk, chunk: Chunk, rows: Sequence[int], batch: Batch) -> None:
+        """Run a pass on some rows again, for what goes along alone."""
+        found = self._read(ask, chunk, tuple(rows))
+        assert self.planting is not None
+        self.planting.along(ask, chunk.part(rows), found.values, batch)
 
     def _read(self, ask: PassAsk, chunk: Chunk, rows: tuple[int, ...]) -> _Found:
         model, part = self.models[ask.model], chunk.part(rows)

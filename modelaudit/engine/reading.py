@@ -65,7 +65,7 @@ def read_pass(
     for column in [column for column in ask.columns if column.key not in failed]:
         before = [*wide, *_own(column, shown, look)]
         try:
-            columns[column.key] = _read(column, model, _seen(column, model, look, labels, shown, regions), before)
+            columns[column.key] = _read(column, model, seen_of(column, model, look, labels, shown, regions), before)
         except Exception as error:  # one measure's failure is not the others'
             failed[column.key] = what_went_wrong(error)
             continue
@@ -107,7 +107,7 @@ def read_again(
     failed: dict[str, str] = {}
     for column in ask.columns:
         try:
-            seen = _seen(column, model, look, labels, shown, regions)
+            seen = seen_of(column, model, look, labels, shown, regions)
             columns[column.key] = _read(column, model, seen, [*wide, *_own(column, shown, look)])
         except Exception as error:
             failed[column.key] = what_went_wrong(error)
@@ -119,7 +119,7 @@ def labels_of(model: RunningModel, samples: Sequence[Sample], device: torch.devi
     return torch.tensor([model.indices[sample.label] for sample in samples], device=device)
 
 
-def _seen(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, shown: Shown, regions: Regions) -> Seen:
+def seen_of(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, shown: Shown, regions: Regions) -> Seen:
     """What a measure is handed: a coarse map as it is where the measure reads cells, else the full map."""
     declares = registry.entry_of(column.spec).declares
     found = None if column.map is None else look.maps[column.map].maps
