@@ -13,14 +13,16 @@ from ..engine.measured import Measured, ModelFacts, Row
 from ..engine.plan import Asked
 from ..engine.run import RankedImage, Result
 from ..language import registry
-from ..language.curve import OfCurve
+from ..language.composite import Composite
+from ..language.curve import OfCurve, open_doses
 from ..language.expression import Arithmetic, Expression, Measure, Number
-from ..language.spec import Composed, Context, Spec
+from ..language.spec import Composed, Context, Spec, value_text
 from ..statistics import Decision
 from .record import (
     ArithmeticNode,
     CaseRecord,
     ColumnRecord,
+    CompositeNode,
     ContextNode,
     CountsRecord,
     CropRecord,
@@ -134,7 +136,27 @@ def node_of(expression: Expression) -> Node:
         return ArithmeticNode(op=expression.op, left=node_of(expression.left), right=node_of(expression.right))
     if isinstance(expression, OfCurve):
         return CurveNode(functional=expression.functional, of=node_of(expression.curve), text=str(expression))
+    if isinstance(expression, Composite):
+        return _composite_node(expression)
     assert isinstance(expression, Measure)
+    return _measure_node(expression)
+
+
+def _composite_node(expression: Composite) -> CompositeNode:
+    spec = expression.spec
+    values = {part.name: getattr(spec, part.name) for part in dataclasses.fields(spec)}  # type: ignore[arg-type]
+    return CompositeNode(
+        name=registry.entry_of(spec).name,
+        arguments={
+            name: value_text(value) if isinstance(value, Spec | tuple) else value for name, value in values.items()
+        },
+        of=[_measure_node(leaf) for leaf in expression.leaves()],
+        curve=bool(open_doses(expression)),
+        text=str(expression),
+    )
+
+
+def _measure_node(expression: Measure) -> MeasureNode:
     entry = registry.entry_of(expression.spec)
     target = getattr(expression.spec, "target", None)
     return MeasureNode(

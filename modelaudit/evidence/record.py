@@ -82,7 +82,21 @@ class CurveNode(_Part):
     text: str
 
 
-Node = Annotated[NumberNode | MeasureNode | ArithmeticNode | CurveNode, Field(discriminator="kind")]
+class CompositeNode(_Part):
+    """A number of several measures by its name, with its arguments; ``of`` is what it measures.
+
+    ``curve``: it is under a series, so that it must hold at every dose.
+    """
+
+    kind: Literal["composite"] = "composite"
+    name: str
+    arguments: dict[str, str | float | int | bool | None]
+    of: list[MeasureNode]
+    curve: bool = False
+    text: str
+
+
+Node = Annotated[NumberNode | MeasureNode | ArithmeticNode | CurveNode | CompositeNode, Field(discriminator="kind")]
 
 
 class CountsRecord(_Part):

@@ -51,6 +51,10 @@ class Composite(Expression):
         """What it stands for, refined."""
         return self.spec.algebra(divided)._refined(self._own)
 
+    def leaves(self) -> tuple[Measure, ...]:
+        """What it measures, refined; a series stands for all of its doses."""
+        return tuple(self._own(leaf) for leaf in self.spec.leaves())
+
     def _own(self, measure: Measure) -> Measure:
         named = measure if measure.model is not None or self.model is None else measure._of(self.model)
         return named if self.stratum is None else named._where(self.stratum)

@@ -107,7 +107,7 @@ def _found(record: CaseRecord, decision: DecisionRecord, threshold: str) -> list
 
 def _part(decision: DecisionRecord) -> str:
     dose = None if decision.dose is None else f"dose {decision.dose:g}"
-    return ", ".join(text for text in (decision.method, dose) if text)
+    return ", ".join(text for text in (decision.method, decision.group, dose) if text)
 
 
 def _interval(decision: DecisionRecord) -> str:

@@ -9,7 +9,7 @@ from .curve import Curve, curve_of
 from .gallery import Picture, Pictures
 from .image_values import area_text, image_caption, image_value, over_methods
 from .plot import Plot, interval_text, plot_of, value_text
-from .sentences import contexts_of, digits_of, headline, sentence, tries_backgrounds, unit_of
+from .sentences import contexts_of, digits_of, headline, parts_of, sentence, tries_backgrounds, unit_of
 from .vocabulary import (
     MISSING,
     OUTCOMES,
@@ -120,7 +120,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         badge_of(case, words),
         sentence(case, words),
         comparison(case.op, words.limit(case.threshold, unit_of(case.left)), words),
-        _values(case, case.decision.parts or [case.decision] if case.decision else [], words),
+        _values(case, parts_of(case), words),
         _values(case, headline(case), words),
         _made_of(case, words),
         plot_of(case, words),
@@ -142,7 +142,7 @@ def _values(case: CaseRecord, decisions: list[DecisionRecord], words: Words) -> 
     unit, digits = unit_of(case.left), digits_of(case)
     return tuple(
         ValueView(
-            part_text(each.method, each.dose, words) if case.decision and case.decision.parts else "",
+            part_text(each.method, each.dose, words, each.group) if case.decision and case.decision.parts else "",
             value_text(each, unit, digits, words),
             interval_text(each, unit, digits, words),
         )
@@ -152,7 +152,7 @@ def _values(case: CaseRecord, decisions: list[DecisionRecord], words: Words) -> 
 
 def _made_of(case: CaseRecord, words: Words) -> str:
     """Why the interval and the confidence differ in level; empty where no interval of two bounds is shown."""
-    decisions = (case.decision.parts or [case.decision]) if case.decision else []
+    decisions = parts_of(case)
     unit, digits = unit_of(case.left), digits_of(case)
     levels = dict.fromkeys(
         each.confidence
@@ -184,7 +184,7 @@ def _counts(counts: CountsRecord, words: Words) -> CountsView:
 def _rule(case: CaseRecord, words: Words) -> str:
     if case.decision is None:
         return ""
-    decisions = case.decision.parts or [case.decision]
+    decisions = parts_of(case)
     rules = dict.fromkeys((part.rule, part.guaranteed) for part in decisions if part.rule)
     said = [
         known(RULES, rule, words) if sure else words._("{rule} (approximate)", rule=known(RULES, rule, words))

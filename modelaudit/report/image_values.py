@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..evidence.record import ArithmeticNode, CaseRecord, MeasureNode, Node
+from ..evidence.record import ArithmeticNode, CaseRecord, CompositeNode, MeasureNode, Node
 from .sentences import digits_of, unit_of
 from .words import N_, Words
 
@@ -60,7 +60,7 @@ def _open_curve(node: Node) -> bool:
     """Whether a curve is compared as it is, and so must hold at every dose."""
     if isinstance(node, ArithmeticNode):
         return _open_curve(node.left) or _open_curve(node.right)
-    return isinstance(node, MeasureNode) and bool(node.doses)
+    return node.curve if isinstance(node, CompositeNode) else isinstance(node, MeasureNode) and bool(node.doses)
 
 
 def _several_methods(node: Node) -> bool:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, DecisionRecord
-from .sentences import digits_of, unit_of
+from .sentences import digits_of, parts_of, unit_of
 from .vocabulary import part_text
 from .words import Unit, Words
 
@@ -57,7 +57,7 @@ class Axis:
 
 def plot_of(case: CaseRecord, words: Words) -> Plot | None:
     """The drawing of a case; None where nothing was measured or the numbers cannot be drawn on one axis."""
-    decisions = (case.decision.parts or [case.decision]) if case.decision else []
+    decisions = parts_of(case)
     values = [v for d in decisions for v in (d.estimate, d.lower, d.upper) if v is not None]
     axis = axis_of([*values, case.threshold]) if values else None
     if axis is None:
@@ -106,7 +106,7 @@ def _row(decision: DecisionRecord, axis: Axis, case: CaseRecord, unit: Unit, wor
     lower = axis.at(decision.lower) if decision.lower is not None else 0.0
     upper = axis.at(decision.upper) if decision.upper is not None else 100.0
     return Row(
-        part_text(decision.method, decision.dose, words),
+        part_text(decision.method, decision.dose, words, decision.group),
         decision.verdict.lower(),
         None if decision.estimate is None else axis.at(decision.estimate),
         (lower, upper) if bounded else None,

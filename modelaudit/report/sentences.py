@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ..evidence.record import (
     ArithmeticNode,
     CaseRecord,
+    CompositeNode,
     ContextNode,
     CurveNode,
     DecisionRecord,
@@ -18,6 +19,7 @@ from ..evidence.record import (
 from .vocabulary import (
     claim_of,
     comparison,
+    composite_noun,
     context_clause,
     context_label,
     is_share,
@@ -76,7 +78,9 @@ def sentence(case: CaseRecord, words: Words) -> str:
 
 
 def _values(case: CaseRecord, words: Words) -> tuple[tuple[str, float], ...]:
-    return tuple((part_text(d.method, d.dose, words), d.estimate) for d in headline(case) if d.estimate is not None)
+    return tuple(
+        (part_text(d.method, d.dose, words, d.group), d.estimate) for d in headline(case) if d.estimate is not None
+    )
 
 
 def headline(case: CaseRecord) -> list[DecisionRecord]:
@@ -86,6 +90,8 @@ def headline(case: CaseRecord) -> list[DecisionRecord]:
     """
     if case.decision is None:
         return []
+    if case.decision.group is not None:  # a worst group is decided as one number
+        return [case.decision]
     by_method: dict[str | None, list[DecisionRecord]] = {}
     for part in case.decision.parts or [case.decision]:
         by_method.setdefault(part.method, []).append(part)
@@ -98,6 +104,14 @@ def headline(case: CaseRecord) -> list[DecisionRecord]:
         return rank, estimate, bound
 
     return [max(parts, key=badness) for parts in by_method.values()]
+
+
+def parts_of(case: CaseRecord) -> list[DecisionRecord]:
+    """The decisions that tell a case in full: its parts, or itself; of a worst group itself first, then its groups."""
+    if case.decision is None:
+        return []
+    whole = [] if case.decision.group is None else [case.decision.model_copy(update={"group": None})]
+    return [*whole, *case.decision.parts] or [case.decision]
 
 
 def _at_worst(case: CaseRecord, reading: Reading, words: Words) -> Reading:
@@ -117,6 +131,8 @@ def unit_of(node: Node) -> Unit:
         case ArithmeticNode(op="+" | "-"):
             units = {unit_of(side) for side in (node.left, node.right) if not isinstance(side, NumberNode)}
             return "points" if units and units <= {"percent", "points"} else "number"
+        case CompositeNode(name="worst_group_accuracy"):
+            return "percent"
         case CurveNode(functional="area"):
             return unit_of(node.of)
         case CurveNode():
@@ -135,7 +151,7 @@ def text_of(node: Node) -> str:
     """The canonical text of a left side, from its tree."""
     if isinstance(node, NumberNode):
         return repr(int(node.value)) if node.value.is_integer() and abs(node.value) < 1e15 else repr(node.value)
-    if isinstance(node, MeasureNode | CurveNode):
+    if isinstance(node, MeasureNode | CurveNode | CompositeNode):
         return node.text
     return f"{_operand(node.left, node.op, right=False)} {node.op} {_operand(node.right, node.op, right=True)}"
 
@@ -155,6 +171,8 @@ def contexts_of(node: Node) -> list[list[ContextNode]]:
         return contexts_of(node.left) + contexts_of(node.right)
     if isinstance(node, CurveNode):
         return contexts_of(node.of)
+    if isinstance(node, CompositeNode):
+        return [contexts for measure in node.of for contexts in contexts_of(measure)]
     if isinstance(node, MeasureNode):
         return [node.contexts, *(one.contexts for one in node.doses)]
     return []
@@ -181,6 +199,8 @@ def _reading(node: Node, found: Found, words: Words) -> Reading:
         return moved or _contrast(node.op, node.left, node.right, found, words)
     if isinstance(node, CurveNode) and isinstance(node.of, MeasureNode):
         return _of_curve(node.functional, node.of, found, words)
+    if isinstance(node, CompositeNode):
+        return _composite(node, found, words)
     return Reading((), _is("“" + text_of(node) + "”", found, words))
 
 
@@ -193,6 +213,25 @@ def _of_curve(functional: str, node: MeasureNode, found: Found, words: Words) ->
     else:
         subject = words._("the mean of the {noun} over doses from {low} to {high}", **between)
     return Reading(_leads(node, words), _is(subject, found, words))
+
+
+def _composite(node: CompositeNode, found: Found, words: Words) -> Reading:
+    """A number of several measures: what it is called, over which contexts, and of a worst group which one it is."""
+    subject = words._("the {noun}", noun=composite_noun(node, words))
+    labels = [context_label(measure.contexts, words) for measure in node.of]
+    if node.name == "relative_foreground_sensitivity":
+        subject = words._(
+            "the {noun}, {first} against {second},", noun=composite_noun(node, words), first=labels[0], second=labels[1]
+        )
+    elif node.name == "worst_group_accuracy" and node.arguments["contexts"] != "[]":
+        contexts = words._(", ").join(labels)
+        subject = words._(
+            "the {noun} over these contexts: {contexts},", noun=composite_noun(node, words), contexts=contexts
+        )
+    claim = _is(subject, found, words)
+    if node.name == "worst_group_accuracy" and found.values and found.values[0][0]:
+        claim = words._("{value} ({method})", value=claim, method=found.values[0][0])
+    return Reading(_leads(node.of[0], words, context=False), claim)
 
 
 def _single(node: MeasureNode, found: Found, words: Words) -> Reading:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..evidence.record import ContextNode, MeasureNode
+from ..evidence.record import CompositeNode, ContextNode, MeasureNode
 from .context_words import Said, said_of
 from .words import N_, Words
 
@@ -77,6 +77,8 @@ METHODS: dict[str, str] = {
     "vargrad": "VarGrad",
 }
 
+GROUPED: dict[str, str] = {"label": N_("by class"), "group": N_("by group of the data")}
+
 TARGETS: dict[str, str] = {
     "label": N_("the labelled class"),
     "margin": N_("the margin to the runner-up"),
@@ -130,6 +132,7 @@ RULES: dict[str, str] = {
     "tango": N_("Tango's score interval of a paired difference"),
     "bonferroni": N_("Clopper-Pearson on the discordant images with Bonferroni correction"),
     "cluster_t": N_("t interval on cluster means"),
+    "interval_arithmetic": N_("simultaneous bounds of the parts (Bonferroni), combined"),
     "exact": N_("exact value of the agreed set of images, without an interval"),
     "none": N_("no rule gives a bound here"),
 }
@@ -165,18 +168,42 @@ def method_text(text: str) -> str:
     return METHODS.get(name, name) + (f" {rest}" if rest.startswith("(") else rest)
 
 
-def part_text(method: str | None, dose: float | None, words: Words) -> str:
-    """What tells a part of a decision from the others: *Grad-CAM*, *dose 0.5*, *Grad-CAM, dose 0.5*; or nothing."""
+def part_text(method: str | None, dose: float | None, words: Words, group: str | None = None) -> str:
+    """What tells a part of a decision from the others: *Grad-CAM*, *dose 0.5*, *of class “cat”*; or nothing."""
     told = [method_text(method)] if method else []
+    if group is not None:
+        told.append(group_text(group, words))
     if dose is not None:
         told.append(words._("dose {dose}", dose=f"{dose:g}"))
     return words._(", ").join(told)
+
+
+def group_text(group: str, words: Words) -> str:
+    """A group of a worst group: *of class “cat”*, with the context where several are looked at."""
+    stratum, *context = re.split(r" under (?![^']*'(?:[^']*'[^']*')*[^']*\Z)", group, maxsplit=1)
+    return words._(", ").join([stratum_text(stratum, words), *context])
+
+
+def composite_noun(node: CompositeNode, words: Words) -> str:
+    """*accuracy of the worst group (by class)*, *mean corruption error (relative to AlexNet, 15 corruptions)*."""
+    noun = words._(MEASURES[node.name].noun) if node.name in MEASURES else node.name
+    told = []
+    if node.name == "worst_group_accuracy":
+        by = str(node.arguments["by"])
+        told.append(words._(GROUPED[by]) if by in GROUPED else words._("by “{column}”", column=by))
+    if node.name == "mean_corruption_error":
+        base = node.arguments["baseline"]
+        told.append(words._("relative to model “{model}”", model=base) if base else words._("relative to AlexNet"))
+        told.append(words.ngettext("{n} corruption", "{n} corruptions", len(node.of)))
+    return words._("{noun} ({methods})", noun=noun, methods=words._(", ").join(told)) if told else noun
 
 
 def noun_of(node: MeasureNode, words: Words) -> str:
     """The measure's noun, with its methods and what they explain: *background dependence (Grad-CAM)*."""
     name = node.measure.partition("(")[0]
     noun = words._(MEASURES[name].noun) if name in MEASURES else node.measure
+    if found := re.match(r"top_k_accuracy\((\d+)\)", node.text):
+        noun = words._("top-{k} accuracy", k=found[1])
     told = [method_text(text) for text in node.methods]
     if node.target is not None and node.target != "prediction":
         target = words._(TARGETS[node.target]) if node.target in TARGETS else f"“{node.target}”"
