@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..language import registry
-from ..language.errors import AuditError
+from ..language.errors import AuditError, ExpressionError, nearest
 from ..language.expression import Measure
 from ..language.strata import Label, Stratum
 from ..measures.base import Declares
@@ -74,7 +74,13 @@ class CaseTable:
         )
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
-        """One stratum a label."""
+        """One stratum a label.
+
+        Raises:
+            ExpressionError: anything else, which the samples do not have.
+        """
+        if by != "label":
+            raise ExpressionError(f"by={by!r}: the samples are not divided by that{nearest(by, ['label'])}")
         labels = [sample.label for sample in self._measured.samples]
         return tuple(Label(label) for label in sorted(set(labels)))
 

@@ -31,6 +31,10 @@ class CompositeSpec(Spec):
         """What it stands for; without `divided` groups are not told apart."""
         raise NotImplementedError
 
+    def of_one_image(self) -> Expression:
+        """What images are ranked by."""
+        return self.algebra(None)
+
     def under(self, context: Context) -> CompositeSpec:
         """The same with its measures under a context, where it leaves that open."""
         raise ExpressionError(f"'{_called(self)}' says itself what its images are under; it takes no .under({context})")
@@ -50,6 +54,10 @@ class Composite(Expression):
     def expanded(self, divided: Divided | None = None) -> Expression:
         """What it stands for, refined."""
         return self.spec.algebra(divided)._refined(self._own)
+
+    def of_one_image(self) -> Expression:
+        """What images are ranked by, refined."""
+        return self.spec.of_one_image()._refined(self._own)
 
     def leaves(self) -> tuple[Measure, ...]:
         """What it measures, refined; a series stands for all of its doses."""

@@ -112,6 +112,15 @@ def expanded(expression: Expression, divided: Divided | None = None) -> Expressi
     return expression
 
 
+def of_one_image(expression: Expression) -> Expression:
+    """The expression written out as it can be evaluated on a single image."""
+    if isinstance(expression, Composite):
+        return expanded(expression.of_one_image())
+    if isinstance(expression, Arithmetic):
+        return Arithmetic(expression.op, of_one_image(expression.left), of_one_image(expression.right))
+    return expanded(expression)
+
+
 def open_doses(expression: Expression) -> tuple[float, ...]:
     """The doses at each of which an expectation on the expression must hold: those of curves compared as they are.
 

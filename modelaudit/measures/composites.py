@@ -172,6 +172,11 @@ class MeanCorruptionError(CompositeSpec):
         terms = zip(weights, self.corruptions, strict=True)
         return total([Arithmetic("*", Number(weight), self._error(name)) for weight, name in terms])
 
+    def of_one_image(self) -> Expression:
+        """Its errors alone, mean over corruptions: on one image a baseline has often none, and no ratio."""
+        share = 1 / len(self.corruptions)
+        return total([Arithmetic("*", Number(share), self._error(name)) for name in self.corruptions])
+
     def _error(self, name: str) -> Expression:
         """The mean error over the severities of a corruption."""
         right = total([_ACCURACY._under(context) for context in self._contexts(name)])
