@@ -76,7 +76,7 @@ def best_case(
     size = (lambda stratum: images) if size_of is None else size_of
     found = [
         _single(single, images, Plan(confidence), size)
-        for single in singles(expectation, _Best(images, size, {}, divided))
+        for single in singles(expectation, DeclaredValues(images, size, {}, divided))
     ]
     return max((one for one in found if one is not None), key=lambda one: one.needed or np.inf, default=None)
 
@@ -134,7 +134,7 @@ def _kind(measure: Measure) -> _Kind:
 def _passes(single: Expectation, kinds: list[_Kind], images: int, size: Callable[[Stratum], int], plan: Plan) -> bool:
     side = "upper" if single.wants_low else "lower"
     for ends in product((True, False), repeat=len(kinds)):
-        leaves = Leaves(_Best(images, size, dict(zip(kinds, ends, strict=True))))
+        leaves = Leaves(DeclaredValues(images, size, dict(zip(kinds, ends, strict=True))))
         tree = tree_of(single.expression, leaves)
         if any(not leaves.known(group).any() for group in _groups(tree)):
             return True  # strata that share no image: nothing is known
@@ -150,7 +150,7 @@ def _groups(tree: object) -> Iterator[list[Measure]]:
 
 
 @dataclass(frozen=True)
-class _Best:
+class DeclaredValues:
     """A table in which every kind of measure has one value on all images: the upper end of its range, or the lower."""
 
     images: int

@@ -1,0 +1,227 @@
+"""How probably n images pass, by the rule that decides, if the truth is a given distribution of per-image values.
+
+Everything is said of an oriented left side: it passes where its lower bound lies above 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri, stdtrit
+from scipy.stats import binom, nct  # type: ignore[attr-defined]  # its stubs know no distributions
+
+from .betting import LARGEST_BET
+from .bounds import IMAGES_FOR_APPROXIMATION
+from .intervals import bca
+
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Kind = Literal["proportion", "difference", "mean"]
+#: simulated audits, where no sum over all outcomes is possible
+AUDITS = 2000
+_AUDITS_BCA = 600
+#: outcomes of a 2 x 2 table that are summed one by one; beyond that the normal law of the score is close enough
+_MOST_TABLES = 4_000_000
+#: distinct values of a mean that are kept; more are joined to their means
+_MOST_VALUES = 512
+LEAST_CLUSTERS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The distribution of the oriented left side over images.
+
+    Args:
+        kind: which rule decides: of one proportion, of a difference of two on the same images, or of a mean.
+        values, weights: [m] each; weights sum to 1. A proportion has two values, a difference three, in rising order.
+        low, high: the range of the form; infinite where a measure has none.
+    """
+
+    kind: Kind
+    values: Values
+    weights: Values
+    low: float
+    high: float
+
+    @property
+    def mean(self) -> float:
+        """The true value of the left side, less its threshold."""
+        return float(self.values @ self.weights)
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation from image to image."""
+        return math.sqrt(max(0.0, float((self.values - self.mean) ** 2 @ self.weights)))
+
+    @cached_property
+    def joined(self) -> tuple[Values, Values]:
+        """At most 512 values and their weights: neighbours are joined to their mean, the ends of the range stay."""
+        values, inverse = np.unique(self.values, return_inverse=True)
+        weights: Values = np.bincount(inverse, self.weights).astype(np.float64)
+        if values.size <= _MOST_VALUES:
+            return values, weights
+        bins = np.minimum((np.cumsum(weights) * _MOST_VALUES).astype(int), _MOST_VALUES - 1)
+        bins[0], bins[-1] = -1, _MOST_VALUES
+        _, bins = np.unique(bins, return_inverse=True)
+        whole: Values = np.bincount(bins, weights).astype(np.float64)
+        sums: Values = np.bincount(bins, weights * values).astype(np.float64)
+        return sums / whole, whole
+
+
+def power(truth: Truth, n: int, confidence: float) -> float:
+    """The probability that n independent images pass. Exact for proportions, simulated for means."""
+    if truth.kind == "proportion":
+        return _proportion(truth, n, confidence)
+    if truth.kind == "difference":
+        return _difference(truth, n, confidence)
+    return float(np.mean(_means(truth, n, confidence)))
+
+
+def vouched(truth: Truth, n: int, confidence: float) -> float:
+    """:func:`power`, less two standard errors where it is simulated."""
+    found = power(truth, n, confidence)
+    if truth.kind != "mean":
+        return found
+    audits = AUDITS if math.isfinite(truth.high - truth.low) else _AUDITS_BCA
+    return found - 2 * math.sqrt(found * (1 - found) / audits)
+
+
+def power_of_clusters(mean: float, deviation: float, clusters: int, confidence: float) -> float:
+    """That of the t bound on the means of independent clusters, which are taken as normal."""
+    if clusters < LEAST_CLUSTERS:
+        return 0.0
+    if deviation <= 0:
+        return float(mean > 0)
+    critical = float(stdtrit(clusters - 1, confidence))
+    return float(nct.sf(critical, clusters - 1, math.sqrt(clusters) * mean / deviation))
+
+
+def _proportion(truth: Truth, n: int, confidence: float) -> float:
+    """Clopper-Pearson inverts the binomial test: x images suffice where P(X >= x) < alpha with the truth at 0."""
+    low, high = truth.values
+    at_threshold = min(1.0, max(0.0, -low / (high - low)))
+    needed = binom.isf(1 - confidence, n, at_threshold) + 1
+    return float(binom.sf(needed - 1, n, truth.weights[1]))
+
+
+def _difference(truth: Truth, n: int, confidence: float) -> float:
+    """Summed over the discordant cells: x images lose, y gain."""
+    low, middle, high = truth.values
+    limit = 2 * middle / (high - low)
+    losses, gains = float(truth.weights[0]), float(truth.weights[2])
+    x, y = _likely(losses, n), _likely(gains, n)
+    if x.size * y.size > _MOST_TABLES:
+        return _normal_difference(losses, gains, limit, n, confidence)
+    weights = binom.pmf(x, n, losses)[:, None] * binom.pmf(
+        y[None, :], n - x[:, None], min(1.0, gains / (1 - losses)) if losses < 1 else 0.0
+    )
+    passes = difference_passes(x[:, None].astype(float), y[None, :].astype(float), n, limit, confidence)
+    return float(np.sum(weights[passes]))
+
+
+def difference_passes(losses: Values, gains: Values, n: int, limit: float, confidence: float) -> Flags:
+    """Where the upper bound of ``(losses - gains) / n`` lies below `limit`, by the rule of :func:`tango`."""
+    losses, gains = np.broadcast_arrays(losses, gains)
+    possible = losses + gains <= n
+    with np.errstate(invalid="ignore", divide="ignore"):
+        passes = possible & (_scores(losses, gains, n, limit) < -float(ndtri(confidence)))
+    alone = gains == 0
+    passes &= ~alone | (binom.cdf(losses, n, min(1.0, max(0.0, limit))) < 1 - confidence)
+    if limit <= 0:
+        only = (losses == 0) & ~alone
+        passes &= ~only | (binom.sf(gains - 1, n, -limit) < 1 - confidence)
+    return np.asarray(passes & (limit > -1))
+
+
+def _scores(losses: Values, gains: Values, n: int, d: float) -> Values:
+    """:func:`modelaudit.statistics.paired.score` of many tables."""
+    b, c = losses, gains
+    linear = -b - c + (2 * n - b + c) * d
+    root = np.sqrt(np.maximum(linear * linear + 8 * n * c * d * (1 - d), 0.0))
+    p01 = np.where(linear <= 0, (root - linear) / (4 * n), 2 * c * d * (1 - d) / (root + linear))
+    variance = n * (2 * np.nan_to_num(p01) + d * (1 - d))
+    distance = b - c - n * d
+    none = np.where(distance == 0, 0.0, np.copysign(np.inf, distance))
+    return np.where(variance > 0, distance / np.sqrt(np.maximum(variance, 1e-300)), none)
+
+
+def _normal_difference(losses: float, gains: float, limit: float, n: int, confidence: float) -> float:
+    mean = losses - gains
+    error = math.sqrt(max(0.0, losses + gains - mean * mean) / n)
+    return float(ndtr((limit - mean) / error - float(ndtri(confidence)))) if error else float(mean < limit)
+
+
+def _likely(p: float, n: int) -> NDArray[np.int64]:
+    """The counts that have all but 1e-9 of the probability."""
+    return np.arange(int(binom.ppf(5e-10, n, p)), int(binom.ppf(1 - 5e-10, n, p)) + 1).clip(0, n)
+
+
+def _means(truth: Truth, n: int, confidence: float) -> Flags:
+    """Whether each of many simulated audits passes; the draws depend on n alone."""
+    values, weights = truth.joined
+    generator = np.random.default_rng(n)
+    spread = truth.high - truth.low
+    if not math.isfinite(spread):
+        if n < IMAGES_FOR_APPROXIMATION:
+            return np.zeros(1, dtype=bool)
+        drawn = generator.choice(values, size=(_AUDITS_BCA, n), p=weights / weights.sum())
+        bounds = [bca(one, confidence) for one in drawn]
+        return np.array([bound is not None and bound[0] > 0 for bound in bounds])
+    unit, at = np.clip((values - truth.low) / spread, 0.0, 1.0), -truth.low / spread
+    if n < IMAGES_FOR_APPROXIMATION:
+        drawn = unit[generator.choice(unit.size, size=(AUDITS, n), p=weights / weights.sum())]
+        return betting_passes(drawn, at, confidence)
+    counts = generator.multinomial(n, weights / weights.sum(), size=AUDITS)
+    return gaffke_passes(unit, counts.astype(np.float64), at, confidence)
+
+
+def betting_passes(values: Values, at: float, confidence: float) -> Flags:
+    """[k] bool: where the lower betting bound of values [k, n] in [0, 1] lies above `at`, as they stand in order."""
+    needed, n = math.log(1 / (1 - confidence)), values.shape[1]
+    if at < 0:
+        return np.ones(len(values), dtype=bool)
+    seen = np.arange(1, n + 1)
+    means = (0.5 + np.cumsum(values, axis=1)) / (seen + 1)
+    variances = (0.25 + np.cumsum((values - means) ** 2, axis=1)) / (seen + 1)
+    before = np.concatenate([np.full((len(values), 1), 0.25), variances[:, :-1]], axis=1)
+    m = max(at, 1e-12)
+    bets = np.minimum(np.sqrt(2 * needed / (n * before)), LARGEST_BET / m)
+    capital = np.max(np.cumsum(np.log1p(bets * (values - m)), axis=1), axis=1)
+    return np.asarray((capital > needed) & (values.mean(axis=1) > at))
+
+
+def gaffke_passes(values: Values, counts: Values, at: float, confidence: float) -> Flags:
+    """[k] bool: where Gaffke's lower bound of the sample with `counts` [k, m] of `values` [m] lies above `at`.
+
+    :func:`~modelaudit.statistics.intervals.gaffke_lower` searches the value whose probability is alpha; here only
+    the probability of one value is asked, so that the tilt is searched whose saddlepoint it is.
+    """
+    z, weights = np.append(values, 0.0), np.append(counts, np.ones((len(counts), 1)), axis=1)
+    mean = weights @ z / weights.sum(axis=1)
+    if at < 0:
+        return np.ones(len(counts), dtype=bool)
+    found = mean > max(at, 1e-12)
+    if at <= 0 or not found.any():
+        return np.asarray(found)
+    z_, w_ = z[None, :], weights[found]
+    low, high = np.full(len(w_), -20.0), np.full(len(w_), 60.0)
+    for _ in range(48):
+        middle = (low + high) / 2
+        inverse = w_ / (1 + np.exp(middle)[:, None] * z_)
+        above = inverse @ z / inverse.sum(axis=1) > at
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    tilt = -np.exp((low + high) / 2)
+    c = 1 / (1 - tilt * at)
+    scaled = c[:, None] * (1 - tilt[:, None] * z_)
+    cumulant = -np.sum(w_ * np.log(scaled), axis=1)
+    curvature = np.sum(w_ * ((z_ - at) / scaled) ** 2, axis=1)
+    w, u = -np.sqrt(np.maximum(-2 * cumulant, 0.0)), tilt * c * np.sqrt(curvature)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        probability = np.where((w == 0) | (u == 0), 0.5, ndtr(w + np.log(u / w) / w))
+    found[found] = probability < 1 - confidence
+    return np.asarray(found)

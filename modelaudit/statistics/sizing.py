@@ -1,0 +1,268 @@
+"""How many images an audit needs: the smallest number that passes with a given power, by the rule that decides.
+
+The truth is supposed to lie `margin` on the right side of the threshold. What else must be known of it comes from a
+pilot run (:func:`from_pilot`) or is guessed (:mod:`~modelaudit.statistics.guesses`):
+
+- a proportion: nothing;
+- a difference of proportions on the same images: the share of images on which they differ, at least the difference;
+- a mean: the pilot's values, all moved by the same amount and cut at the ends of the range, so that their mean is the
+  supposed one;
+- a ratio ``A / B``: the mean of ``A - t B``, which is the margin times that of B; of two proportions the pilot's share
+  of images on which they differ, at least their difference;
+- where images of one cluster belong together: the means of the pilot's clusters, moved, and taken as normal.
+
+Missing values of the pilot keep their share, and stay at their worst end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from ..language.errors import ExpressionError
+from ..language.expression import Expectation
+from .bounds import IMAGES_FOR_APPROXIMATION, Plan
+from .compound import tree_bound, tree_estimate, tree_of
+from .curves import written_out
+from .decide import singles
+from .leaves import Leaves, lowest
+from .linear import Linear, Ratio
+from .power import LEAST_CLUSTERS, Kind, Truth, power, power_of_clusters, vouched
+from .truths import Pilot
+from .two_by_two import is_of_two_proportions, ratio_of_proportions
+from .values import Table
+
+MOST_IMAGES = 1_000_000
+Values = NDArray[np.float64]
+_OUT_OF_RANGE = "the margin leads out of the range of the measure; ask for a smaller one"
+_MISSING = "missing values alone keep it open at this margin"
+_TOO_MANY = f"not with {MOST_IMAGES} images"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What one part of an expectation (a method, a dose, a group) needs.
+
+    Args:
+        text: the part.
+        supposed: the value of its left side that is taken for the truth.
+        images: of its stratum; None where no number would do.
+        rule: what decides at that number.
+        reached: the power there.
+        share: of all images, that the stratum holds.
+        clusters: how many, of about ``images / clusters`` images each; None where images are independent.
+        note: why there is no number, or what is to be known of it.
+    """
+
+    text: str
+    supposed: float
+    images: int | None = None
+    rule: str = "none"
+    reached: float | None = None
+    share: float = 1.0
+    stratum: str | None = None
+    clusters: int | None = None
+    note: str = ""
+
+    @property
+    def in_all(self) -> int | None:
+        """How many images of all strata that takes."""
+        return None if self.images is None or self.share <= 0 else math.ceil(self.images / self.share - 1e-9)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A power to pass with, if the truth lies `margin` from the threshold; the confidence is that of the verdict.
+
+    Raises:
+        ExpressionError: a number that cannot be meant.
+    """
+
+    margin: float
+    power: float = 0.8
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not 0 < self.margin < math.inf:
+            raise ExpressionError(f"margin={self.margin!r}: the truth must lie a positive distance from the threshold")
+        if not 0.5 <= self.power < 1:
+            raise ExpressionError(f"power={self.power!r} is no number from 0.5 to below 1; 0.8 is usual")
+        if not 0.5 < self.confidence < 1:
+            raise ExpressionError(f"confidence={self.confidence!r} is no number between 0.5 and 1; 0.95 is usual")
+
+    def each(self, parts: int) -> Wanted:
+        """For each of several parts that must all pass: each may miss its share of what the whole may (Boole)."""
+        return replace(self, power=1 - (1 - self.power) / parts)
+
+    def supposed(self, expectation: Expectation) -> float:
+        """The left side that is taken for the truth."""
+        return expectation.threshold + (-self.margin if expectation.wants_low else self.margin)
+
+
+def from_pilot(expectation: Expectation, table: Table, wanted: Wanted) -> tuple[Size, ...]:
+    """What each part of the expectation needs, with the spread that a pilot found.
+
+    All parts (methods, doses, groups) are supposed at the same margin, which is the worst case.
+
+    Raises:
+        DataError: values that contradict their own declaration.
+    """
+    leaves = Leaves(table)
+    parts = [written_out(single, leaves) for single in singles(expectation, table)]
+    return tuple(_pilot(part, leaves, wanted.each(len(parts))) for part in parts)
+
+
+def _pilot(part: Expectation, leaves: Leaves, wanted: Wanted) -> Size:
+    tree = tree_of(part.expression, leaves)
+    measures = list(dict.fromkeys(part.expression.measures()))
+    blank = Size(str(part), wanted.supposed(part))
+    if not all(leaves[measure].known.any() for measure in measures):
+        return replace(blank, note="the pilot has no image with these values")
+    if not isinstance(tree, Ratio):
+        return _by_width(part, leaves, wanted, blank)
+    form = oriented(part, tree)
+    first, target = leaves[measures[0]], wanted.margin
+    blank = replace(
+        blank,
+        share=float(first.asked.mean()),
+        stratum=None if measures[0].stratum is None else str(measures[0].stratum),
+    )
+    if not tree.plain:
+        target *= abs(_mean_of(tree.denominator, leaves))
+    completed = lowest(form, leaves)
+    if completed.values is None:
+        return replace(blank, note="a missing value of a measure without a range has no worst end")
+    pilot = Pilot(completed.values, leaves.known(list(form.terms))[first.asked], completed.low, completed.high)
+    truth = pilot.truth(kind_of(form, leaves, ratio=not tree.plain), form, target)
+    if not tree.plain and is_of_two_proportions(tree, leaves):
+        truth = _ratio_truth(part, tree, leaves, wanted, pilot)
+    if truth is None:
+        return replace(blank, note=_OUT_OF_RANGE)
+    found = [sized(truth, wanted, blank)]
+    for codes in _clusterings(form, leaves):
+        found.append(_clustered(*pilot.cluster_means(codes[first.asked], target), wanted, blank))
+    return max(found, key=lambda one: math.inf if one.images is None else one.images)
+
+
+def oriented(part: Expectation, tree: Ratio) -> Linear:
+    """The form that must be shown to be positive; a denominator is taken as positive."""
+    form = tree.numerator.plus(tree.denominator, -part.threshold)
+    return form.times(-1.0) if part.wants_low else form
+
+
+def kind_of(form: Linear, leaves: Leaves, *, ratio: bool) -> Kind:
+    """Which rule bounds a form, as :func:`~modelaudit.statistics.bounds.lower_bound` chooses it."""
+    coefficients = list(form.terms.values())
+    if all(leaves[measure].column.scale == "proportion" for measure in form.terms):
+        if len(coefficients) == 1:
+            return "proportion"
+        if len(coefficients) == 2 and coefficients[0] == -coefficients[1] and not ratio:
+            return "difference"
+    return "mean"
+
+
+def _ratio_truth(part: Expectation, tree: Ratio, leaves: Leaves, wanted: Wanted, pilot: Pilot) -> Truth | None:
+    (first,), (second,) = tree.numerator.terms, tree.denominator.terms
+    known = leaves.known([first, second])
+    above, below = (leaves[measure].column.values[known] for measure in (first, second))
+    found = ratio_of_proportions(part, wanted.supposed(part), float(below.mean()), float(np.mean(above != below)))
+    return None if found is None else pilot.with_missing(*found)
+
+
+def sized(truth: Truth, wanted: Wanted, blank: Size) -> Size:
+    """The smallest number of independent images from which on they pass with the power that is wanted."""
+    if truth.mean <= 0:
+        return replace(blank, note=_MISSING)
+    n = _smallest(lambda n: vouched(truth, n, wanted.confidence) >= wanted.power, exact=truth.kind != "mean")
+    if n is None:
+        return replace(blank, note=_TOO_MANY)
+    return replace(blank, images=n, rule=_rule(truth, n), reached=power(truth, n, wanted.confidence))
+
+
+def clusters_needed(mean: float, deviation: float, wanted: Wanted) -> int | None:
+    """The smallest number of clusters, from the mean of their means and its standard deviation."""
+    return _smallest(lambda n: power_of_clusters(mean, deviation, n, wanted.confidence) >= wanted.power, exact=True)
+
+
+def _clustered(means: Values, size: float, wanted: Wanted, blank: Size) -> Size:
+    if means.size < 2:
+        note = f"all images of the pilot are one cluster; at least {LEAST_CLUSTERS} are needed to decide anything"
+        return replace(blank, note=note)
+    mean, deviation = float(means.mean()), float(means.std(ddof=1))
+    if mean <= 0:
+        return replace(blank, note=_MISSING)
+    clusters = clusters_needed(mean, deviation, wanted)
+    if clusters is None:
+        return replace(blank, note=_TOO_MANY)
+    reached = power_of_clusters(mean, deviation, clusters, wanted.confidence)
+    images = math.ceil(clusters * size)
+    return replace(blank, images=images, rule="clusters", reached=reached, clusters=clusters)
+
+
+def _clusterings(form: Linear, leaves: Leaves) -> Iterator[NDArray[np.int64]]:
+    """Codes of clusters in which there is more than one image, each once."""
+    seen = set()
+    for measure in form.terms:
+        for one in leaves.table.clusterings(measure):
+            shared = one.codes[one.codes >= 0]
+            if one.codes.tobytes() not in seen and np.unique(shared).size < shared.size:
+                seen.add(one.codes.tobytes())
+                yield one.codes
+
+
+def _by_width(part: Expectation, leaves: Leaves, wanted: Wanted, blank: Size) -> Size:
+    """Where no single rule decides: the pilot's distance from estimate to bound shrinks with the root of n."""
+    tree = tree_of(part.expression, leaves)
+    estimate = tree_estimate(tree, leaves)
+    bound = tree_bound(tree, "upper" if part.wants_low else "lower", leaves, Plan(wanted.confidence)).value
+    if estimate is None or not math.isfinite(bound):
+        return replace(blank, note="the pilot has too few images to bound this left side")
+    reserve = 1 + float(ndtri(wanted.power)) / float(ndtri(wanted.confidence))
+    pilot = leaves[next(iter(part.expression.measures()))].asked.size
+    images = math.ceil(pilot * (reserve * abs(bound - estimate) / wanted.margin) ** 2)
+    return replace(
+        blank, images=images, rule="interval_arithmetic", note="from the width of the pilot's interval; approximate"
+    )
+
+
+def _mean_of(form: Linear, leaves: Leaves) -> float:
+    known = leaves.known(list(form.terms)) if form.terms else np.ones(1, dtype=bool)
+    return form.constant + sum(c * float(leaves[m].column.values[known].mean()) for m, c in form.terms.items())
+
+
+def _rule(truth: Truth, n: int) -> str:
+    if truth.kind != "mean":
+        return "clopper_pearson" if truth.kind == "proportion" else "tango"
+    if not math.isfinite(truth.high - truth.low):
+        return "bca"
+    return "betting" if n < IMAGES_FOR_APPROXIMATION else "gaffke"
+
+
+def _smallest(enough: Callable[[int], bool], *, exact: bool) -> int | None:
+    """The smallest n that is enough; where power goes up and down in n, from which on up to 10 % more is too."""
+    low, high = 0, 1
+    while not enough(high):
+        if high > MOST_IMAGES:
+            return None
+        low, high = high, 2 * high
+    while high - low > (1 if exact else max(1, high // 100)):
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    if not exact:
+        return high
+    while True:
+        # Discrete rules saw: a few images more may pass less often
+        beyond = [n for n in _ahead(high) if not enough(n)]
+        if not beyond:
+            return high
+        high = beyond[-1] + 1
+
+
+def _ahead(n: int) -> range:
+    reach = max(20, n // 10)
+    return range(n, n + reach, max(1, reach // 60))
