@@ -151,11 +151,15 @@ class DataFacts(_Plain):
 
 
 class Passes(_Plain):
-    """Images decoded, and images through the models: padding included, the models' own probes not."""
+    """Images decoded, and images through the models: padding included, the models' own probes not.
+
+    ``seconds``: of the clock, while images were measured; opening data and models and drawing pictures are not in it.
+    """
 
     decoded: int = 0
     forward: int = 0
     backward: int = 0
+    seconds: float = 0.0
 
 
 class Measured(_Plain):

@@ -219,6 +219,7 @@ def passes_record(measured: Sequence[Measured]) -> PassesRecord:
         decoded=sum(part.passes.decoded for part in measured),
         forward=sum(part.passes.forward for part in measured),
         backward=sum(part.passes.backward for part in measured),
+        seconds=sum(part.passes.seconds for part in measured),
     )
 
 
@@ -242,6 +243,7 @@ def _table_record(part: Measured) -> TableRecord:
             for column in part.columns
             if f"{column.model}|{column.key}" not in part.failures
         ],
+        donors={f"{one.model}|{one.context}": one.donors for one in part.shown},
     )
 
 

@@ -309,17 +309,24 @@ class ColumnRecord(_Part):
 
 
 class TableRecord(_Part):
+    """Per-image values of one data set. ``donors``: by "model|context", who lent each sample its background."""
+
     data: str
     samples: list[SampleRecord]
     columns: list[ColumnRecord]
+    donors: dict[str, list[str | None]] = {}
 
 
 class PassesRecord(_Part):
-    """What the run cost, in images decoded and images through the models (padding of micro-batches included)."""
+    """What the run cost, in images decoded and images through the models (padding of micro-batches included).
+
+    ``seconds``: of the clock, while images were measured; none in older records.
+    """
 
     decoded: int
     forward: int
     backward: int
+    seconds: float | None = None
 
 
 class Provenance(_Part):
