@@ -89,8 +89,10 @@ class PlantCheck(_Plain):
 
     ``left`` is the left side of the planted copy over all `images`, ``margin`` beyond the threshold; ``failed`` of
     ``resamples`` were FAIL, ``lower`` is the 95 % lower bound of that share, and ``caught`` says that it reaches
-    ``needed``. ``blind_*``: the same for a copy that is blind to the background; it must not fail. ``why_not``: why
-    nothing could be planted; then `left`, `strength` and `lower` are None.
+    ``needed``. ``strength``: logits added for the class that the background speaks for, or evidence on the background
+    relative to the map's own. ``blind_*``: the same for a copy that is blind to the background; it must not fail.
+    ``why_not``: why nothing could be planted; then `left`, `strength` and `lower` are None. With ``about="this_set"``
+    the one set is decided once, and there is no bound.
     """
 
     kind: Literal["logits", "map", "both", "none"]
@@ -106,6 +108,7 @@ class PlantCheck(_Plain):
     blind_left: float | None = None
     blind_failed: int | None = None
     why_not: str = ""
+    note: str = ""
 
 
 class Agreement(_Plain):

@@ -36,6 +36,7 @@ from .measuring import Measuring
 from .models import RunningModel
 from .pictures import store as write_picture
 from .plan import Group, PlannedCase, original_context
+from .plants import plants
 from .progress import Progress, Silent
 from .scenes import Stage
 from .settings import Settings
@@ -85,7 +86,7 @@ def measure(
         with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
             run.run(advance)
         galleries = _galleries(run, settings)
-    return Measured(
+    found = Measured(
         group=group.key,
         data=_data_facts(group, data, stage, store),
         samples=[SampleFacts(id=one.id, label=str(one.label), group=one.group) for one in chosen],
@@ -102,6 +103,7 @@ def measure(
             if rows.donors
         ],
     )
+    return found.model_copy(update={"plants": plants(run, group, found)})
 
 
 def _galleries(run: Measuring, settings: Settings) -> dict[str, list[Row]]:

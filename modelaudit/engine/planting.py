@@ -118,6 +118,10 @@ class Planting:
         self.planted: dict[tuple[str, str], dict[int, NDArray[np.float64]]] = {}
         self.failed: dict[tuple[str, str], str] = {}
 
+    def first(self, count: int) -> Mapping[int, None]:
+        """The positions of the first `count` images of the audit's fixed random order, of those that are kept of."""
+        return {at: None for at in _chosen(self._base, count, self._base.stage.seed) if at in self.positions}
+
     def look_up(self, positions: Iterable[int]) -> set[int]:
         """Read what is stored of these images; those of which something is missing."""
         chosen = [at for at in positions if at in self.positions and not self._base.rows.unreadable[at]]
@@ -134,6 +138,13 @@ class Planting:
         """As if nothing were known of a sample."""
         for kept in (*self.answers.values(), *self.planted.values()):
             kept.pop(at, None)  # type: ignore[attr-defined]
+
+    def cut(self, end: int) -> None:
+        """Leave out all images from `end` on."""
+        for at in [at for at in self.positions if at >= end]:
+            self.forget(at)
+        self.positions = {at: None for at in self.positions if at < end}
+        self.map_positions = {at: None for at in self.map_positions if at < end}
 
     def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
         """Keep what a pass of the audit has just found."""
