@@ -119,8 +119,13 @@ def limited(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sa
     """A fixed random subset of `limit` samples (all for None), in the samples' order."""
     if limit is None or limit >= len(samples):
         return tuple(samples)
-    kept = {sample.id for sample in sorted(samples, key=lambda sample: _hash(f"{seed}\0limit\0{sample.id}"))[:limit]}
+    kept = {sample.id for sample in look_order(samples, seed)[:limit]}
     return tuple(sample for sample in samples if sample.id in kept)
+
+
+def look_order(samples: Sequence[Sample], seed: int) -> list[Sample]:
+    """The samples in a random order that the seed and the ids alone fix."""
+    return sorted(samples, key=lambda sample: _hash(f"{seed}\0limit\0{sample.id}"))
 
 
 def _in_order(weights: Words) -> Iterator[Positions]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..language.sample import DataSet, Sample
 from ..models import borrowed, open_model
 from .album import Print
 from .contents import Contents
-from .donors import limited
+from .donors import limited, look_order
 from .explaining import what_went_wrong
 from .galleries import PictureAsk, pictures_of
 from .gallery import Chosen
@@ -26,11 +27,9 @@ from .measured import (
     LayerFacts,
     Measured,
     ModelFacts,
-    PassData,
     Passes,
     Picture,
     Row,
-    SampleFacts,
 )
 from .measuring import Measuring
 from .models import RunningModel
@@ -40,6 +39,7 @@ from .plants import plants
 from .progress import Progress, Silent
 from .scenes import Stage
 from .settings import Settings
+from .stopping import Looking, lenders, sample_facts, stops_early
 from .store.file_digests import FileDigests
 from .store.store import Store
 from .tuning import micro_batch
@@ -62,7 +62,11 @@ def measure(
     except AuditError as error:
         return _failed(group, str(error), passes)
     seed = settings.seed if group.seed is None else group.seed
-    chosen = limited(data.samples, settings.limit, seed)
+    chosen: Sequence[Sample] = limited(data.samples, settings.limit, seed)
+    may_stop = group.stop == "early" and settings.limit is None
+    early = may_stop and stops_early(group, chosen)
+    if early:
+        chosen = look_order(chosen, seed)
     failures: dict[str, str] = {}
     contents = Contents(FileDigests(store) if store.active else None)
     with contextlib.ExitStack() as stack:
@@ -83,25 +87,27 @@ def measure(
         size = settings.resolved_micro_batch()
         run = Measuring(group, chosen, labels, stage, models, store, failures, size=size)
         run.checks = settings.checks_of(group.checks)
+        if early:
+            run.looking = Looking(run, group, _data_facts(group, data, stage, store))
         with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
+            began = time.perf_counter()
             run.run(advance)
+            passes.seconds = round(time.perf_counter() - began, 3)
+        end = len(chosen) if run.looking is None else run.looking.end
         galleries = _galleries(run, settings)
     found = Measured(
         group=group.key,
-        data=_data_facts(group, data, stage, store),
-        samples=[SampleFacts(id=one.id, label=str(one.label), group=one.group) for one in chosen],
+        data=_data_facts(group, data, stage, store, {sample.id for sample in chosen[end:]}),
+        samples=sample_facts(chosen[:end]),
         models=[_model_facts(key, model, run) for key, model in models.items()],
-        columns=[column.data() for column in run.rows.columns.values()],
+        columns=[column.data(None if end == len(chosen) else range(end)) for column in run.rows.columns.values()],
         galleries=galleries,
         failures=failures,
         passes=passes,
         sizes=run.stage.sizes(models),
         variants=[variation.data() for variation in run.variations],
-        shown=[
-            PassData(model=model, context=context, donors=[rows.donors.get(at) for at in range(len(chosen))])
-            for (model, context), rows in run.rows.passes.items()
-            if rows.donors
-        ],
+        shown=lenders(run, end),
+        looks=run.looking.looks if run.looking is not None else 1 if may_stop else None,
     )
     return found.model_copy(update={"plants": plants(run, group, found)})
 
@@ -205,7 +211,10 @@ def _failed(group: Group, message: str, passes: Passes) -> Measured:
     )
 
 
-def _data_facts(group: Group, data: DataSet, stage: Stage, store: Store) -> DataFacts:
+def _data_facts(
+    group: Group, data: DataSet, stage: Stage, store: Store, beyond: Collection[str] = frozenset()
+) -> DataFacts:
+    """`beyond`: samples that were not looked at, whatever was decoded of them ahead."""
     reference = group.reference if isinstance(group.reference, str) else group.key.removeprefix("data:")
     return DataFacts(
         key=group.key,
@@ -213,14 +222,21 @@ def _data_facts(group: Group, data: DataSet, stage: Stage, store: Store) -> Data
         available=len(data.samples),
         labels=sorted({str(sample.label) for sample in data.samples}),
         mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
-        fingerprint=fingerprint(stage.digests),
+        fingerprint=fingerprint({name: digest for name, digest in stage.digests.items() if name not in beyond}),
         notes=[*data.notes, *stage.lending.notes, *store.notes],
-        unusable=dict(sorted([*stage.unusable.items(), *stage.stored.unusable.items()])),
+        unusable=dict(
+            sorted(
+                (name, why)
+                for name, why in [*stage.unusable.items(), *stage.stored.unusable.items()]
+                if name not in beyond
+            )
+        ),
     )
 
 
 def _model_facts(key: str, model: RunningModel, run: Measuring) -> ModelFacts:
     loaded, layer = model.loaded, model.layer
+    end = None if run.looking is None else run.looking.end
     if layer is None and _reads_layer(key, run):
         layer = run.recall.layer(model)
     return ModelFacts(
@@ -237,8 +253,8 @@ def _model_facts(key: str, model: RunningModel, run: Measuring) -> ModelFacts:
         precision=model.precision,
         micro_batch=model.batch,
         notes=[*loaded.notes, *model.notes],
-        indices=[model.indices[sample.label] for sample in run.samples],
-        areas=[None if np.isnan(area) else area for area in run.rows.areas(key).tolist()],
+        indices=[model.indices[sample.label] for sample in run.samples[:end]],
+        areas=[None if np.isnan(area) else area for area in run.rows.areas(key)[:end].tolist()],
         crop=_crop_facts(key, run),
     )
 

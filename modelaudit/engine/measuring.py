@@ -27,6 +27,7 @@ from .reading import ChunkValues, read_pass
 from .recall import Recall, flags_of
 from .rows import Place, Rows, coded_share, never_changed, place_of, share_of
 from .scenes import Begun, Chunk, Shown, Stage
+from .stopping import Looking
 from .store.store import Batch, Store
 from .stored_logits import read_from_logits
 from .variation import Variation, variations
@@ -86,6 +87,7 @@ class Measuring:
         self.checks = Checks.off()
         self.variations: list[Variation] = []
         self.planting: Planting | None = None
+        self.looking: Looking | None = None
 
     def beside(self, group: Group, stage: Stage, models: Mapping[str, RunningModel], *, originals: bool) -> Measuring:
         """A measurement of other passes on the same samples, for a variant; with `originals` its originals are ours."""
@@ -104,8 +106,12 @@ class Measuring:
             ahead.append(begun)
             if len(ahead) > _AHEAD:
                 self._step(ahead.popleft(), advance)
-        while ahead:
+        while ahead and not self._stopped:
             self._step(ahead.popleft(), advance)
+        for begun in ahead:
+            begun.give_up()
+        if self._stopped:
+            self._cut()
         for ask in list(self.passes):
             message = never_changed(ask, self.rows)
             if message is not None:
@@ -162,15 +168,21 @@ class Measuring:
     def _work(self, advance: Callable[[int], None]) -> Iterator[Begun]:
         """The chunks in which something is left to do, their decoding begun."""
         for first in range(0, len(self.samples), _BLOCK):
+            if self._stopped:
+                return
             positions = range(first, min(first + _BLOCK, len(self.samples)))
             left = self._look_up(positions) if self._store.active else list(positions)
             done = sorted(set(positions) - set(left))
             again = {at for one in self._beside for at in one.look_up(positions)}
             left = sorted({*left, *(at for at in again if not self.rows.unreadable[at])})
+            if self.looking is not None:
+                done = self.looking.looked_up(positions.stop, left, done)
             if done:
                 self.galleries.offer(self.rows, [at for at in done if not self.rows.unreadable[at]], self.failures)
                 advance(len(done))
             for start in range(0, len(left), self._size):
+                if self._stopped:
+                    return
                 part = left[start : start + self._size]
                 chosen = [self.samples[at] for at in part]
                 self._prefetch(chosen)
@@ -232,15 +244,33 @@ class Measuring:
                     self._pass(ask, chunk, seen, batch)
                 except Exception as error:  # recorded in full: the cases that need this pass are errors, others go on
                     self._fail(ask, what_went_wrong(error))
+        count: Sequence[int] = begun.positions if self.looking is None else self.looking.measured(begun.positions)
+        if self._stopped:
+            self._cut()
         for variation in self._beside:
             variation.step(chunk, batch)
-        self.galleries.offer(self.rows, chunk.positions, self.failures)
+        self.galleries.offer(self.rows, [at for at in count if not self.rows.unreadable[at]], self.failures)
         self._draw(chunk, seen)
         if self._store.active:
             self.album.keep_drafts(batch)
             self._keep_facts(batch)
             self._store.commit(batch)
-        advance(len(begun.samples))
+        advance(len(count))
+
+    @property
+    def _stopped(self) -> bool:
+        """Whether everything is decided, so that the rest need not be measured."""
+        return self.looking is not None and self.looking.stopped
+
+    def _cut(self) -> None:
+        """Forget what was measured beyond the last look."""
+        assert self.looking is not None
+        beyond = range(self.looking.end, len(self.samples))
+        for at in beyond:
+            self.rows.unreadable[at] = False
+            self.rows.forget(at)
+        for variation in self._beside:
+            variation.cut(self.looking.end)
 
     def _note(self, begun: Begun, chunk: Chunk, batch: Batch) -> None:
         """What decoding found: samples that cannot be used, and files that changed since they were looked up."""

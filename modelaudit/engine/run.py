@@ -24,6 +24,7 @@ from .measured import Measured, Row
 from .plan import Asked, Group, PlannedCase, plan, single_method
 from .progress import Progress
 from .settings import Settings
+from .stopping import sequential, with_looks
 from .store.store import Store
 from .table import CaseTable
 
@@ -150,7 +151,13 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
     try:
         table.check()
         about = "process" if limited else asked.case.audit.about
-        decision = decide(asked.expectation, table, confidence=asked.case.confidence, about=about)
+        decision = decide(
+            asked.expectation,
+            table,
+            confidence=asked.case.confidence,
+            about=about,
+            sequential=sequential(measured),
+        )
         decision = decision if limited else _with_feasibility(decision, case, measured)
     except AuditError as error:
         return replace(blank, message=str(error))
@@ -160,7 +167,7 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
     decision = found.decision
     return replace(
         blank,
-        checks=found.checks,
+        checks=with_looks(found.checks, measured),
         verdict=decision.verdict,
         reason=decision.reason,
         decision=decision,

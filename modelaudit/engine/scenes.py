@@ -112,6 +112,11 @@ class Begun:
     positions: tuple[int, ...]
     futures: tuple[Future[Prepared | UnusableSample], ...]
 
+    def give_up(self) -> None:
+        """Decode nothing more of it."""
+        for future in self.futures:
+            future.cancel()
+
 
 class Stage:
     """Turns samples into batches of pixels under contexts.

@@ -60,6 +60,13 @@ class Variation:
         """As if nothing were known of a sample."""
         self._own.rows.forget(at)
 
+    def cut(self, end: int) -> None:
+        """Leave out all images from `end` on."""
+        for at in [at for at in self.positions if at >= end]:
+            self._own.rows.unreadable[at] = False
+            self.forget(at)
+        self.positions = frozenset(at for at in self.positions if at < end)
+
     def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
         """Read the columns of a mask variant off what a pass of the audit has just found, where only masks change."""
         own = self._pass_of(ask)
