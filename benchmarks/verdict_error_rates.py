@@ -10,13 +10,15 @@ with the bounds that `decide` reads. The standard error of a simulated rate of .
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from scipy.stats import binom
 
+from modelaudit.language.composite import Extreme
 from modelaudit.language.expression import Expectation, Expression, Measure
 from modelaudit.language.reasons import Missing
 from modelaudit.language.spec import MeasureSpec
@@ -136,6 +138,48 @@ def correlated(generator: np.random.Generator, n: int) -> Mapping[str, Values]:
     return {name: np.clip(shared + generator.uniform(-0.05, 0.05, n), 0, 1) for name in "ab"}
 
 
+def sensitivity(foreground: Expression, background: Expression) -> Expression:
+    """Relative foreground sensitivity of two accuracies."""
+    gap, twice = background - foreground, background + foreground
+    return Extreme("larger", (gap / twice, gap / (2.0 - twice)), low=-1.0, high=1.0)
+
+
+def two_accuracies(first: float, second: float) -> Draw:
+    """Two proportions that share half of what makes an image hard."""
+    cuts = {"a": first, "b": second}
+
+    def draw(generator: np.random.Generator, n: int) -> Mapping[str, Values]:
+        shared = generator.normal(size=n)
+        hard = {name: (shared + generator.normal(size=n)) / np.sqrt(2) for name in cuts}
+        return {name: (hard[name] < ndtri(cut)).astype(float) for name, cut in cuts.items()}
+
+    return draw
+
+
+def least_of(truths: Sequence[float]) -> tuple[Expression, Draw]:
+    """The worst of independent groups with these accuracies, n images each."""
+    names = [f"group {at}" for at in range(len(truths))]
+
+    def draw(generator: np.random.Generator, n: int) -> Mapping[str, Values]:
+        return {name: (generator.random(n) < p).astype(float) for name, p in zip(names, truths, strict=True)}
+
+    return Extreme("minimum", tuple(Measure(Simulated(name)) for name in names), tuple(names)), draw
+
+
+def composites() -> Iterator[Scenario]:
+    """The largest in size of two ratios, and the least of groups (n is that of one group)."""
+    for first, second in ((0.5, 0.9), (0.4, 0.6), (0.2, 0.4), (0.8, 0.9), (0.5, 0.5), (0.7, 0.5)):
+        mean = (first + second) / 2
+        truth = (second - first) / (2 * min(mean, 1 - mean))
+        name = f"foreground sensitivity of {first:g}, {second:g}"
+        draw = two_accuracies(first, second)
+        yield Scenario(name, sensitivity(a, b), truth, draw, (100, 300), frozenset("ab"))
+    for truths in ((0.9,) * 8, (0.8, *(0.95,) * 7)):
+        left, draw = least_of(truths)
+        names = frozenset(f"group {at}" for at in range(len(truths)))
+        yield Scenario(f"worst of 8 groups, {truths[0]:g} to {truths[-1]:g}", left, min(truths), draw, (50, 250), names)
+
+
 def scenarios() -> Iterator[Scenario]:
     """Everything but single proportions."""
     means = (20, 50, 150, 200, 1000)
@@ -157,6 +201,7 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("ratio of proportions 0.9", a / b, 0.9, pairs(0.02, 0.1, agree=0.70 / 0.88), (50, 150, 300), both)
     yield Scenario("ratio of measures 1", a / b, 1.0, correlated, (50, 150, 300))
     yield Scenario("product of two proportions", a * b, 0.64, pairs(0.0, 0.0, agree=0.8), (100, 300), both)
+    yield from composites()
     yield Scenario("missing where wrong, 0.9", a, 0.9, one(hidden), (50, 200, 1000), frozenset("a"))
     yield Scenario("missing in the upper tail", a, 2 / 7, one(hidden_tail), (50, 150, 300))
 

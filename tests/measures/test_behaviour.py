@@ -14,7 +14,7 @@ from modelaudit.language.errors import ExpressionError
 from modelaudit.language.expression import Measure
 from modelaudit.language.parser import parse
 from modelaudit.language.reasons import Missing
-from modelaudit.measures import accuracy, confidence, flip_rate
+from modelaudit.measures import accuracy, confidence, flip_rate, margin, top_k_accuracy
 from modelaudit.measures.base import Reading, Seen
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 1.0, 0.0]])
@@ -120,3 +120,59 @@ class TestManyOutputsOneLabel:
         one = [[9.0, 0, 0, 0, 0], [0.0, 0, 0, 9, 0], [0.0, 9, 0, 0, 0], [0.0, 0, 9, 0, 0]]
         two = [[0.0, 9, 0, 0, 0], [0.0, 0, 0, 0, 9], [0.0, 0, 9, 0, 0], [0.0, 0, 0, 9, 0]]
         assert read(flip_rate, self.seen(two, [0] * 4, one)).values.tolist() == [0, 0, 1, 1]
+
+
+def ranked(logits: list[float], label: int, meanings: list[int]) -> int:
+    """The place of a label among the distinct meanings, strongest first, the lowest output first among equal ones."""
+    order = sorted(range(len(logits)), key=lambda output: (-logits[output], output))
+    return list(dict.fromkeys(meanings[output] for output in order)).index(label)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([-2.0, 0.0, 0.5, 3.0]), st.integers(-1, 3)), min_size=2, max_size=9),
+    st.integers(1, 5),
+)
+def test_top_k_counts_distinct_meanings(outputs: list[tuple[float, int]], k: int) -> None:
+    """By hand over random label maps with many ties; a class is the lowest output that means it."""
+    logits = [logit for logit, _ in outputs]
+    lowest = {kind: next(at for at, (_, other) in enumerate(outputs) if other == kind) for _, kind in outputs}
+    meanings = [-1 if kind < 0 else lowest[kind] for _, kind in outputs]
+    for label in {meaning for meaning in meanings if meaning >= 0}:
+        seen = Seen(torch.tensor([logits]), torch.tensor([label]), merged=torch.tensor(meanings))
+        assert read(top_k_accuracy(k), seen).values.tolist() == [float(ranked(logits, label, meanings) < k)]
+        if k == 1:
+            assert read(accuracy, seen).values.tolist() == [float(ranked(logits, label, meanings) < 1)]
+
+
+def test_top_k_without_label_map_is_the_usual_one_and_top_1_is_accuracy() -> None:
+    logits = torch.randn(200, 10, generator=torch.Generator().manual_seed(0))
+    seen = Seen(logits, torch.arange(200) % 10)
+    usual = (logits.topk(3).indices == seen.labels[:, None]).any(dim=1)
+    assert read(top_k_accuracy(3), seen).values.tolist() == usual.double().tolist()
+    assert read(top_k_accuracy(1), seen).values.tolist() == read(accuracy, seen).values.tolist()
+    assert read(top_k_accuracy(10), seen).values.tolist() == [1.0] * 200
+
+
+def test_the_margin_is_to_the_strongest_output_that_means_something_else() -> None:
+    labels = torch.tensor([0, 0, 1])
+    assert read(margin, Seen(LOGITS, labels)).values.tolist() == [1.0, -3.0, 0.0]
+    # outputs 0 and 1 mean one label, 2 means none: a runner-up that means the same is none
+    merged = torch.tensor([0, 0, -1])
+    assert read(margin, Seen(LOGITS, torch.tensor([0, 0, 0]), merged=merged)).values.tolist() == [2.0, -3.0, 1.0]
+    with pytest.raises(ValueError, match="every output"):
+        read(margin, Seen(LOGITS, torch.tensor([0, 0, 0]), merged=torch.tensor([0, 0, 0])))
+
+
+def test_broken_logits_have_no_rank_and_no_margin() -> None:
+    broken = torch.tensor([[1.0, math.nan, 0.0], [1.0, 0.0, math.inf], [2.0, 1.0, 0.0]])
+    for measure in (margin, top_k_accuracy(2)):
+        reading = read(measure, Seen(broken, torch.tensor([0, 0, 0])))
+        assert reading.undefined[Missing.NON_FINITE_LOGITS].tolist() == [True, True, False]
+
+
+def test_k_is_a_whole_number_and_stands_in_the_text() -> None:
+    assert str(top_k_accuracy(5)) == "top_k_accuracy(5)"
+    assert parse("top_k_accuracy(5) > 0.9").expression == top_k_accuracy(5)
+    for k in (0, -1, 1.5, True, "5"):
+        with pytest.raises(ExpressionError, match="whole number from 1"):
+            top_k_accuracy(k)  # type: ignore[arg-type]
