@@ -71,6 +71,7 @@ def _until_positive(form: Linear, leaves: Leaves, plan: Plan) -> int | None:
 def _proportion_bound(constant: float, coefficient: float, mean: float, images: int, confidence: float) -> float:
     """The bound of ``constant + coefficient * p`` that the count to come clears with probability `POWER`."""
     p = min(1.0, max(0.0, (mean - constant) / coefficient))
+    p = round(p) if abs(p - round(p)) < 1e-12 else p  # of 0 and 1 rounding errors have no quantile
     quantile = 1 - POWER if coefficient > 0 else POWER
     successes = images * p if p in (0.0, 1.0) else min(images, max(0, math.ceil(bdtrik(quantile, images, p))))
     return constant + coefficient * clopper_pearson(successes, images, confidence)[0 if coefficient > 0 else 1]
