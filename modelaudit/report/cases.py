@@ -8,8 +8,9 @@ from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, GalleryR
 from .curve import Curve, curve_of
 from .gallery import Picture, Pictures
 from .image_values import area_text, image_caption, image_value, over_methods
+from .left_side import contexts_of, digits_of, tries_backgrounds, unit_of
 from .plot import Plot, interval_text, plot_of, value_text
-from .sentences import contexts_of, digits_of, headline, parts_of, sentence, tries_backgrounds, unit_of
+from .sentences import headline, parts_of, sentence
 from .vocabulary import (
     MISSING,
     OUTCOMES,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, CurveNode, DecisionRecord, PointRecord
+from .left_side import digits_of, unit_of
 from .plot import Axis, axis_of, ticks_of
-from .sentences import digits_of, unit_of
 from .vocabulary import method_text
 from .words import Unit, Words
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..evidence.record import ArithmeticNode, CaseRecord, CompositeNode, MeasureNode, Node
-from .sentences import digits_of, unit_of
+from .left_side import digits_of, unit_of
 from .words import N_, Words
 
 #: what 1 and 0 say of one image, by measure

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, DecisionRecord
-from .sentences import digits_of, parts_of, unit_of
+from .left_side import digits_of, unit_of
+from .sentences import parts_of
 from .vocabulary import part_text
 from .words import Unit, Words
 

@@ -26,7 +26,7 @@ from modelaudit.evidence.record import (
     RunRecord,
     Unusable,
 )
-from modelaudit.report.sentences import text_of
+from modelaudit.report.left_side import text_of
 
 OTHER_CLASS = ContextNode(
     name="swap_background",

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from report.sample_record import LIGHTING, ORIGINAL, OTHER_CLASS, case, decision, measure
 
 from modelaudit.evidence.record import ArithmeticNode, ContextNode, MeasureNode, Node, NumberNode
+from modelaudit.report.left_side import digits_of, text_of, unit_of
 from modelaudit.report.plot import plot_of
-from modelaudit.report.sentences import digits_of, sentence, text_of, unit_of
+from modelaudit.report.sentences import sentence
 from modelaudit.report.vocabulary import method_text
 from modelaudit.report.words import digits_for, words_of
 
