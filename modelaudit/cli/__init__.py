@@ -1,4 +1,4 @@
-"""The command line: ``modelaudit data``, ``masks``, ``contexts``, ``report``, ``store``, ``schema``, ``demo``."""
+"""The command line: ``modelaudit`` data, masks, contexts, plan, report, store, schema and demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import contexts, data, masks, store
+from . import contexts, data, masks, plan, store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add(commands)
     masks.add(commands)
     contexts.add(commands)
+    plan.add(commands)
     store.add(commands)
 
     demo = commands.add_parser("demo", help="the built-in inspection line")

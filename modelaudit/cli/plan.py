@@ -1,0 +1,189 @@
+"""``modelaudit plan``: how many images an audit needs, and what they cost, before they are gathered."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..language.errors import AuditError, ExpressionError
+
+if TYPE_CHECKING:
+    from ..language.audit import AuditCase
+    from .planned import Planned
+
+_HELP = """WHAT is a run (its folder, its run.json, or audit-results/latest, which is the default), an audit file
+(*.audit.yaml, or a Python file, which is run), or one expectation:
+
+  modelaudit plan --margin 0.05
+  modelaudit plan "accuracy - accuracy.under(swap_background(other_class)) < 0.05" --guess 0.02 --discordance 0.1
+
+From a run everything but the margin is read off its values. From a file or an expectation it is guessed. The numbers
+are those at which the rule that will decide says PASS with the given probability, if the truth lies so far on the
+right side of the threshold. It is a plan for images that are yet to be gathered: a run that was looked at before it
+was extended is no longer one look.
+
+exit status: 0 a number for everything, 1 some expectation has none, 2 a wrong call"""
+
+
+def add(commands: Any) -> None:
+    """The command."""
+    plan = commands.add_parser(
+        "plan",
+        help="how many images an audit needs, from a pilot run or from guesses, and what they cost",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    plan.add_argument("what", metavar="WHAT", nargs="?", default="audit-results/latest", help="run, file, expectation")
+    plan.add_argument(
+        "--margin", type=float, metavar="M", help="how far the truth lies on the right side (default: as in the run)"
+    )
+    plan.add_argument("--guess", type=float, metavar="VALUE", help="the true left side, in place of --margin")
+    plan.add_argument("--power", type=float, default=0.8, metavar="P", help="probability of PASS (default 0.8)")
+    plan.add_argument(
+        "--confidence", type=float, metavar="C", help="of an expectation (default 0.95; else the audit's)"
+    )
+    plan.add_argument(
+        "--classes",
+        metavar="LIST",
+        help="classes to come: bolt,nut or bolt=0.7,nut=0.3 (default: the shares in the run)",
+    )
+    guesses = plan.add_argument_group("guesses, where there is no run")
+    guesses.add_argument("--discordance", type=float, metavar="D", help="images on which two terms differ (0.1)")
+    guesses.add_argument("--sd", type=float, metavar="S", help="deviation of a mean from image to image (0.2)")
+    guesses.add_argument("--base", type=float, metavar="B", help="mean of a ratio's denominator (0.9)")
+    guesses.add_argument("--cluster", type=int, metavar="N", help="images of one scene, camera or lot (1)")
+    guesses.add_argument("--icc", type=float, metavar="R", help="correlation within a cluster (0.5)")
+    plan.add_argument("--json", type=Path, metavar="FILE", help="write everything as data")
+    plan.set_defaults(run=_plan)
+
+
+def _plan(given: argparse.Namespace) -> int:
+    from .plan_text import document, told
+    from .planned import in_all
+    from .text import say
+
+    if given.margin is not None and given.guess is not None:
+        raise ExpressionError("--margin and --guess both say where the truth lies; give one of them")
+    shares = classes_of(given.classes)
+    found, cost = _of_run(given) if _is_run(given.what) else _of_guesses(given, tuple(shares))
+    whole = in_all(found, shares)
+    say(*told(found, whole, cost, given.power))
+    if given.json is not None:
+        from ..report.render import write_whole
+
+        write_whole(given.json, json.dumps(document(found, whole, cost), indent=1, ensure_ascii=False) + "\n")
+        print(given.json, file=sys.stderr)
+    return 0 if all(one.images is not None for one in found) else 1
+
+
+def classes_of(text: str | None) -> dict[str, float]:
+    """Shares of classes; equal ones where none is said, {} for no text.
+
+    Raises:
+        ExpressionError: shares that are no shares, or said for some classes only.
+    """
+    if text is None:
+        return {}
+    pairs = [part.strip().rpartition("=") if "=" in part else (part.strip(), "", "1") for part in text.split(",")]
+    try:
+        shares = {name.strip(): float(share) for name, _, share in pairs}
+    except ValueError as error:
+        raise ExpressionError(f"--classes {text}: {error}; write bolt=0.7,nut=0.3") from None
+    given = {bool(equals) for _, equals, _ in pairs}
+    if len(given) > 1 or "" in shares or len(shares) < len(pairs) or not all(0 < one < 1e9 for one in shares.values()):
+        raise ExpressionError(f"--classes {text}: write bolt,nut or bolt=0.7,nut=0.3, each class once")
+    total = sum(shares.values())
+    return {name: share / total for name, share in shares.items()}
+
+
+def _is_run(what: str) -> bool:
+    path = Path(what)
+    return path.name == "latest" or path.is_dir() or path.suffix == ".json"
+
+
+def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any]:
+    from ..evidence.folder import resolve_run
+    from ..evidence.record import read_record
+    from .planned import cost_of_run, from_run
+
+    for name in ("discordance", "sd", "base", "cluster", "icc"):
+        if getattr(given, name) is not None:
+            raise ExpressionError(
+                f"--{name} is read off the run; leave it out, or name an expectation instead of a run"
+            )
+    record = read_record(resolve_run(Path(given.what)))
+    found = list(from_run(record, _margin(given), given.power))
+    if not found:
+        raise ExpressionError(f"{given.what}: has no expectation to plan for")
+    return found, cost_of_run(record, found)
+
+
+def _of_guesses(given: argparse.Namespace, classes: tuple[str, ...]) -> tuple[list[Planned], Any]:
+    from ..statistics.guesses import Guess
+    from .planned import cost_of_cases, from_case
+
+    if given.margin is None and given.guess is None:
+        raise ExpressionError("without a run nothing says where the truth lies; give --margin or --guess")
+    names = {
+        "discordance": given.discordance,
+        "deviation": given.sd,
+        "base": given.base,
+        "cluster": given.cluster,
+        "correlation": given.icc,
+    }
+    guess = Guess(classes=classes, **{name: value for name, value in names.items() if value is not None})
+    cases = list(_cases(given))
+    found = [
+        one
+        for name, case in cases
+        for one in from_case(name, case, _margin(given), given.power, guess, given.confidence)
+    ]
+    return found, cost_of_cases(cases)
+
+
+def _margin(given: argparse.Namespace) -> Any:
+    """How far the truth lies from the threshold of an expectation, on its right side; None: as the pilot says."""
+    from .planned import margin_of
+
+    return margin_of(given.margin, given.guess)
+
+
+def _cases(given: argparse.Namespace) -> Iterator[tuple[str, AuditCase]]:
+    """The named cases of a file, or the one expectation that was given."""
+    from ..language.audit import Audit
+    from ..language.parser import parse
+    from ..language.yaml_file import load_audit_file
+
+    path = Path(given.what)
+    if path.suffix in (".yaml", ".yml"):
+        yield from ((one.name, one.case) for one in load_audit_file(path, allow_code=True))
+        return
+    if path.suffix == ".py":
+        yield from _python(path)
+        return
+    expectation = parse(given.what)
+    names = sorted({measure.model for measure in expectation.expression.measures() if measure.model is not None})
+    audit = Audit({name: name for name in names} or "model", "data")
+    yield str(expectation), audit.expect(expectation)
+
+
+def _python(path: Path) -> Iterator[tuple[str, AuditCase]]:
+    """The cases of a Python audit, which is run: it was named on the command line by the person who runs it."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    from ..language.audit import AuditCase
+
+    spec = spec_from_file_location(path.stem, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise AuditError(f"{path}: no such file; give a run, an audit file, or an expectation in quotes")
+    module = module_from_spec(spec)
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent.resolve()))
+    yield from ((name, value) for name, value in vars(module).items() if isinstance(value, AuditCase))

@@ -1,0 +1,223 @@
+"""What ``modelaudit plan`` works out: images, classes, passes, time."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..engine.cost import Cost, Passes, cost_of
+from ..engine.plan import Asked, plan
+from ..evidence.pilot import Pilot, groups_of, pilots
+from ..evidence.record import RunRecord
+from ..language.audit import AuditCase
+from ..language.checks import Checks
+from ..language.errors import AuditError, ExpressionError
+from ..language.expression import Expectation
+from ..language.strata import Label
+from ..statistics.guesses import Guess, from_guesses
+from ..statistics.sizing import Size, Wanted, from_pilot
+
+#: the plant lies so far beyond the threshold, and must be found so often that of 200 resamples .8 or more fail at the
+#: bound
+PLANT, PLANT_POWER = 0.10, 0.9
+_OPPOSITE = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+#: the margin for an expectation and the pilot's estimate
+Margin = Callable[[Expectation, float | None], float]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One expectation: what each of its parts needs, and the plant beyond its threshold.
+
+    ``labels``: of the pilot's images. ``why_not``: why there is nothing to say.
+    """
+
+    name: str
+    expectation: str
+    sizes: tuple[Size, ...] = ()
+    plant: int | None = None
+    labels: Mapping[str, int] = field(default_factory=dict)
+    data: str = ""
+    why_not: str = ""
+    pilot: Pilot | None = None
+
+    @property
+    def images(self) -> int | None:
+        """How many images in all; None where a part has no number."""
+        found = [size.in_all for size in self.sizes]
+        return max((one for one in found if one is not None), default=None) if None not in found else None
+
+    @property
+    def worst(self) -> Size | None:
+        """The part that needs most, or has no number."""
+        return max(self.sizes, key=lambda size: math.inf if size.in_all is None else size.in_all, default=None)
+
+
+@dataclass(frozen=True)
+class Price:
+    """The passes of all data sets, and what one takes.
+
+    Args:
+        costs: by data set, at most.
+        share: what a pilot that computed everything needed of that most; 1 where that is not known.
+        seconds: for a forward pass; None where it was not measured.
+        device: on what.
+    """
+
+    costs: tuple[Cost, ...]
+    share: float = 1.0
+    seconds: float | None = None
+    device: str = ""
+
+    def passes(self, images: int) -> Passes:
+        """All passes for so many images of each data set."""
+        return sum((cost.of(images) for cost in self.costs), Passes()).times(self.share)
+
+    def checks(self, images: int) -> float:
+        """What share of the work is the checks'."""
+        alone = sum(cost.an_image.units for cost in self.costs) * images * self.share
+        whole = self.passes(images).units
+        return 1 - alone / whole if whole else 0.0
+
+    def time(self, images: int) -> float | None:
+        """Seconds for so many images of each data set."""
+        return None if self.seconds is None else self.seconds * self.passes(images).units
+
+
+def margin_of(margin: float | None, guess: float | None) -> Margin:
+    """The margin that was given, or the distance of the guess, or that of the pilot's estimate.
+
+    The function raises ExpressionError where that lies on the wrong side.
+    """
+
+    def of(expectation: Expectation, estimate: float | None) -> float:
+        if margin is not None:
+            return margin
+        truth = estimate if guess is None else guess
+        if truth is None:
+            raise ExpressionError("the run has no value of it; give --margin")
+        distance = expectation.threshold - truth if expectation.wants_low else truth - expectation.threshold
+        if distance <= 0:
+            whose = "the run's value" if guess is None else "--guess"
+            raise ExpressionError(f"{whose} {truth:.4g} does not fulfil it; give --margin to plan for a better truth")
+        return distance
+
+    return of
+
+
+def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planned]:
+    """What every expectation of a run needs; negative controls and whole sets need nothing."""
+    for case, pilot in pilots(record):
+        if case.must_fail or case.about == "this_set":
+            continue
+        if isinstance(pilot, str):
+            yield Planned(case.name, case.expectation, why_not=pilot)
+            continue
+        estimate = None if case.decision is None else case.decision.estimate
+        try:
+            wanted = Wanted(margin(pilot.expectation, estimate), power, case.confidence)
+            sizes = from_pilot(pilot.expectation, pilot.table, wanted)
+            plant = _most(from_pilot(_reversed(pilot.expectation), pilot.table, _plant(case.confidence)))
+        except AuditError as error:
+            yield Planned(case.name, case.expectation, why_not=str(error))
+            continue
+        labels = dict(sorted(Counter(pilot.labels).items()))
+        yield Planned(case.name, case.expectation, sizes, plant, labels, str(case.data), pilot=pilot)
+
+
+def from_case(
+    name: str, case: AuditCase, margin: Margin, power: float, guess: Guess, confidence: float | None
+) -> Iterator[Planned]:
+    """What a case needs, by guesses, for each model that it is stated of."""
+    if case.must_fail or case.audit.about == "this_set":
+        return
+    level = case.confidence if confidence is None else confidence
+    for model, expectation in case.variants():
+        called = name if model is None else f"{name}[{model}]"
+        try:
+            wanted = Wanted(margin(expectation, None), power, level)
+            sizes = from_guesses(expectation, wanted, guess)
+            plant = _most(from_guesses(_reversed(expectation), _plant(level), guess))
+        except AuditError as error:
+            yield Planned(called, str(expectation), why_not=str(error))
+            continue
+        yield Planned(called, str(expectation), sizes, plant)
+
+
+def in_all(found: Sequence[Planned], shares: Mapping[str, float]) -> dict[str, int]:
+    """Images by class (one entry "" where classes are not known) that are enough for every expectation.
+
+    A part over one label needs its images of that label; every other part its number in all, divided as the shares
+    say: those that were given, or the pilot's.
+    """
+    labels: Counter[str] = Counter()
+    for one in found:
+        for label, count in one.labels.items():
+            labels[label] = max(labels[label], count)
+    known = dict(shares) or {label: count / labels.total() for label, count in labels.items()}
+    most, single = 0, Counter[str]()
+    for size in (size for one in found for size in one.sizes if size.images is not None):
+        own = next((label for label in known if size.stratum == str(Label(label))), None)
+        if own is None:
+            most = max(most, size.in_all or 0)
+        else:
+            single[own] = max(single[own], size.images or 0)
+    plants = [one.plant for one in found if one.plant is not None]
+    most = max([most, *plants])
+    if not known:
+        return {"": most}
+    return {label: max(math.ceil(most * share - 1e-9), single[label]) for label, share in known.items()}
+
+
+def cost_of_run(record: RunRecord, found: Sequence[Planned]) -> Price:
+    """The passes of the run's plan, its checks included where they were on, at the speed that was measured.
+
+    A run that decoded all of its images found nothing in a store, so that its passes tell how far the plan is beyond
+    what is really done (methods that choose their work themselves count at most in a plan).
+    """
+    checks = _checks_of(record)
+    known = {one.name: one.pilot for one in found if one.pilot is not None}
+    groups = groups_of(known, checks)
+    costs = tuple(cost_of(group, checks) for group in groups)
+    done = Passes(record.passes.forward, record.passes.backward).units
+    images = [len({table.data: table for table in record.tables}[str(group.reference)].samples) for group in groups]
+    most = sum(cost.of(count).units for cost, count in zip(costs, images, strict=True))
+    whole = record.passes.decoded >= sum(len(table.samples) for table in record.tables)
+    return Price(
+        costs,
+        min(1.0, done / most) if whole and most else 1.0,
+        record.passes.seconds / done if record.passes.seconds and done else None,
+        record.provenance.device_name or record.provenance.device,
+    )
+
+
+def _checks_of(record: RunRecord) -> Checks:
+    """The checks that were made of any case, as large as they are by default."""
+    names = ("masks", "noise", "blind", "seams")
+    made = {name for case in record.cases for name in names if case.checks and getattr(case.checks, name)}
+    return Checks(**{**vars(Checks.off()), **{name: getattr(Checks(), name) for name in made}})
+
+
+def cost_of_cases(cases: Sequence[tuple[str, AuditCase]]) -> Price:
+    """The passes of a file's audits, as it says that they are checked."""
+    asked = [
+        Asked(f"{name}[{model}]", case, expectation) for name, case in cases for model, expectation in case.variants()
+    ]
+    groups = plan(asked)
+    return Price(tuple(cost_of(group, Checks() if group.checks is None else group.checks) for group in groups))
+
+
+def _plant(confidence: float) -> Wanted:
+    return Wanted(PLANT, PLANT_POWER, confidence)
+
+
+def _reversed(expectation: Expectation) -> Expectation:
+    """What holds of a model that is worse: the planted copy must be shown to be that."""
+    return Expectation(expectation.expression, _OPPOSITE[expectation.op], expectation.threshold)  # type: ignore[arg-type]
+
+
+def _most(sizes: Sequence[Size]) -> int | None:
+    numbers = [size.in_all for size in sizes]
+    return None if None in numbers else max((one for one in numbers if one is not None), default=None)

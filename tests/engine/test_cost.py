@@ -1,0 +1,85 @@
+"""What a plan says that an audit costs is what it then costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine.small_audits import MICRO_BATCH, audit, groups_of, samples, settings
+
+from modelaudit.attribution import smoothgrad
+from modelaudit.contexts import lighting, swap_background
+from modelaudit.engine.cost import Passes, cost_of
+from modelaudit.engine.execute import measure
+from modelaudit.engine.plan import Group
+from modelaudit.engine.progress import Silent
+from modelaudit.language import Checks
+from modelaudit.measures import accuracy, background_dependence, flip_rate
+
+SWAP = swap_background("other_class", feather=2)
+IMAGES = 3 * MICRO_BATCH
+
+
+def planned(*expectations: Any, **options: Any) -> Group:
+    stated = audit(**options)
+    (group,) = groups_of(**{f"case{at}": stated.expect(one) for at, one in enumerate(expectations)})
+    return group
+
+
+def counted(tmp_path: Path, *expectations: Any, checks: Checks) -> tuple[Passes, Passes]:
+    """The passes that the plan tells, and those that were made; nothing is padded."""
+    group = planned(*expectations, data=samples(IMAGES), checks=checks)
+    found = measure(group, settings(tmp_path, checks=Checks()), Silent())
+    assert not found.failures and found.passes.seconds > 0
+    return cost_of(group, checks).of(IMAGES), Passes(found.passes.forward, found.passes.backward)
+
+
+@pytest.mark.parametrize(
+    "expectations",
+    [
+        (accuracy > 0.1,),
+        (accuracy - accuracy.under(SWAP) < 0.9, accuracy.under(SWAP) > 0.1, flip_rate.under(lighting(2)) < 0.9),
+        (background_dependence("gradcam") < 0.9,),
+        (background_dependence("gradcam", "saliency").under(SWAP) < 0.9,),
+        (background_dependence(smoothgrad(samples=3)) < 0.9, accuracy > 0.1),
+        (background_dependence("occlusion") < 0.9,),
+    ],
+    ids=str,
+)
+def test_an_audit_costs_what_its_plan_tells(tmp_path: Path, expectations: tuple[Any, ...]) -> None:
+    told, made = counted(tmp_path, *expectations, checks=Checks.off())
+    # the last pass of a method that runs its own is padded
+    assert (made.forward, made.backward) == pytest.approx((told.forward, told.backward), rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["masks", "noise", "blind", "seams"])
+def test_so_does_each_check(tmp_path: Path, name: str) -> None:
+    checks = Checks(**{**dict.fromkeys(vars(Checks.off()), 0), name: IMAGES})
+    told, made = counted(tmp_path, accuracy.under(SWAP) > 0.1, background_dependence("gradcam") < 0.9, checks=checks)
+    alone, _ = counted(
+        tmp_path / "off", accuracy.under(SWAP) > 0.1, background_dependence("gradcam") < 0.9, checks=Checks.off()
+    )
+    assert told == made
+    assert told.units > alone.units
+
+
+def test_a_check_on_few_images_stays_as_it_is(tmp_path: Path) -> None:
+    checks = Checks(**{**vars(Checks.off()), "noise": 8})
+    group = planned(accuracy.under(SWAP) > 0.1, checks=checks)
+    cost = cost_of(group, checks)
+    (noise,) = (one for one in cost.checks if one.an_image.units)
+    assert (noise.name, noise.images) == ("noise", 8)
+    assert cost.of(8).units == 8 * cost.an_image.units + 8 * noise.an_image.units
+    assert cost.of(1000).units == 1000 * cost.an_image.units + 8 * noise.an_image.units
+
+
+def test_moved_masks_cost_no_pass_where_only_the_mask_changes() -> None:
+    group = planned(background_dependence("gradcam").under(lighting(2)) < 0.9)
+    masks = next(one for one in cost_of(group, Checks()).checks if one.name == "masks")
+    assert masks.an_image == Passes()
+
+
+def test_a_backward_pass_counts_as_two() -> None:
+    assert Passes(3, 2).units == 7
+    assert Passes(1, 1).times(3) + Passes(1, 0) == Passes(4, 3)
