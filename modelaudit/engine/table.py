@@ -82,6 +82,8 @@ class CaseTable:
         if by != "label":
             raise ExpressionError(f"by={by!r}: the samples are not divided by that{nearest(by, ['label'])}")
         labels = [sample.label for sample in self._measured.samples]
+        if self._measured.looks is not None and self._measured.data is not None:
+            labels = self._measured.data.labels  # some may be of images that were not looked at
         return tuple(Label(label) for label in sorted(set(labels)))
 
     def check(self) -> None:

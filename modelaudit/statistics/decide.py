@@ -67,22 +67,26 @@ def decide(
     if about not in ("process", "this_set"):
         raise ExpressionError(f"about={about!r}{nearest(str(about), ('process', 'this_set'))}")
     leaves, variants = Leaves(table), list(_single(expectation, table))
-    plan = _plan(Plan(confidence, exact=about == "this_set", brief=brief), variants[0][2], leaves, sequential)
+    plan = plan_of(Plan(confidence, exact=about == "this_set", brief=brief), variants[0][2], leaves, sequential)
     if len(variants) == 1:
         return _part(*variants[0], leaves, plan)
     parts = tuple(_part(*variant, leaves, plan) for variant in variants)
     return _joined([written_out(single, leaves) for _, _, single in variants], parts, leaves, plan)
 
 
-def _plan(plan: Plan, single: Expectation, leaves: Leaves, sequential: int | None) -> Plan:
+def plan_of(plan: Plan, single: Expectation, leaves: Leaves, sequential: int | None) -> Plan:
     """The plan of an audit that may stop early."""
     measures = list(written_out(single, leaves).expression.measures()) if sequential is not None else []
     if sequential is None or not measures:
         return plan
+    seen = leaves[measures[0]].column.values.size
     if not plan.exact:
         shared = {one.name for measure in measures for one in leaves.table.clusterings(measure)}
-        return plan if "group" in shared else replace(plan, looks=Looks(sequential, of_this_set=False))
-    seen = leaves[measures[0]].column.values.size
+        if "group" in shared:
+            return plan
+        leaves.partial = seen < sequential
+        return replace(plan, looks=Looks(sequential, of_this_set=False))
+    leaves.partial = seen < sequential
     return plan if seen >= sequential else replace(plan, exact=False, looks=Looks(sequential, of_this_set=True))
 
 

@@ -70,7 +70,9 @@ def least(values: list[float | None]) -> float | None:
 
 
 def groups_met(expression: Expression, leaves: Leaves) -> Expression:
-    """Without the parts of a minimum that no image belongs to; all of them where none has any."""
+    """Without the parts of a minimum that no image belongs to; all of them where none has any, or images may come."""
+    if leaves.partial:
+        return expression
     if isinstance(expression, Arithmetic):
         return Arithmetic(expression.op, groups_met(expression.left, leaves), groups_met(expression.right, leaves))
     if not isinstance(expression, Extreme):

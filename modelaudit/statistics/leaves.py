@@ -48,13 +48,15 @@ class Leaf:
 class Leaves:
     """The leaves of an expression, each read once.
 
-    With `complete_only` the images with a missing value are left out: what would be decided without them.
+    With `complete_only` the images with a missing value are left out: what would be decided without them. ``partial``:
+    more images may come, of groups too that none has been of yet.
     """
 
     table: Table
     complete_only: bool = False
     _read: dict[Measure, Leaf] = field(default_factory=dict)
     _taken: dict[tuple[frozenset[Measure], int], NDArray[np.bool_]] = field(default_factory=dict)
+    partial: bool = False
 
     def __getitem__(self, measure: Measure) -> Leaf:
         if measure not in self._read:
@@ -71,7 +73,7 @@ class Leaves:
 
     def without_missing(self) -> Leaves:
         """The same leaves, over complete images only."""
-        return Leaves(self.table, True, self._read)
+        return Leaves(self.table, True, self._read, partial=self.partial)
 
     def one_group(self, measures: Iterable[Measure]) -> bool:
         """True where all stand over the same stratum, so that their values pair up image by image."""
