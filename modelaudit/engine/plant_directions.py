@@ -38,7 +38,7 @@ class _Shifted:
 
 def left_side(expectation: Expectation, table: Table, confidence: float) -> float | None:
     """The plug-in value; of several methods or doses that of the worst."""
-    return decide(expectation, table, confidence=confidence, about="this_set").estimate
+    return decide(expectation, table, confidence=confidence, about="this_set", brief=True).estimate
 
 
 def directions(expectation: Expectation, table: Table, confidence: float) -> Iterator[tuple[Measure, float]]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import torch
@@ -80,7 +81,7 @@ class PlantedCopy:
         self._directions = self._directed(signs, CaseTable(case, self._base))
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["logits", "map", "both"]:
         """What is planted into: "logits", "map" or "both".
 
         Raises:
@@ -273,9 +274,9 @@ class PlantedCopy:
         ask, column = self._reads[read]
         original = (self.model, str(original_context()))
         seen = Seen(
-            self._tensor(place_of(ask), strength),
+            self.planted_logits(place_of(ask), strength),
             torch.tensor([self._model.indices[self._label(sample.label)] for sample in self._base.samples]),
-            original_logits=self._tensor(original, strength) if _needs_original(column) else None,
+            original_logits=self.planted_logits(original, strength) if _needs_original(column) else None,
             merged=None if self._model.labels.merged is None else torch.tensor(self._model.labels.merged),
         )
         reading = self._model.read(column, seen)
@@ -285,7 +286,8 @@ class PlantedCopy:
                 missing.setdefault(at, reason)
         return reading.values.double().numpy().copy(), missing
 
-    def _tensor(self, place: Place, strength: float) -> torch.Tensor:
+    def planted_logits(self, place: Place, strength: float) -> torch.Tensor:
+        """[m, C] float32: what the planted copy answers under a pass."""
         logits = self.logits(place)
         if self._directions[place].any():
             logits = logits + strength * self.unit * self.readout.added(self.background(place), logits.shape[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from .plan import Group, PlannedCase
 from .plant_directions import left_side
 from .planted import NotPlantable, PlantedCopy
 from .planting import STRENGTHS
+from .stopping import sequential
 from .table import CaseTable
 from .variant_table import VariantTable
 from .variants import Variant
@@ -36,6 +38,21 @@ _OF_LOGITS = tuple(0.05 * 2**step for step in range(17))
 _HALVINGS = 20
 
 About = Literal["process", "this_set"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an audit of so many `images` is decided, and in how many resamples that is tried (``this_set``: in none).
+
+    ``sequential``: of an audit that may stop early, how many images there are in all.
+    """
+
+    images: int
+    count: int
+    confidence: float
+    about: About
+    seed: int
+    sequential: int | None = None
 
 
 def plants(run: Measuring, group: Group, measured: Measured) -> dict[str, PlantCheck]:
@@ -57,7 +74,7 @@ def _plant(run: Measuring, group: Group, case: PlannedCase, measured: Measured) 
     try:
         samples = [sample.id for sample in run.samples]
         copy = PlantedCopy(case, group.passes, run.models, run.planting, measured, samples)
-        check = _checked(copy, case, run, len(measured.samples))
+        check = _checked(copy, case, _rule(case, run, measured))
     except Exception as error:  # the plant says why there is none; the verdict is another matter
         why = str(error) if isinstance(error, NotPlantable) else what_went_wrong(error)
         check = PlantCheck(kind="none", images=0, margin=MARGIN, needed=POWER, why_not=why)
@@ -65,30 +82,37 @@ def _plant(run: Measuring, group: Group, case: PlannedCase, measured: Measured) 
     return check if blind is None else check.model_copy(update={"blind_left": blind[0], "blind_failed": blind[1]})
 
 
-def _checked(copy: PlantedCopy, case: PlannedCase, run: Measuring, images: int) -> PlantCheck:
-    expectation, confidence = case.asked.expectation, case.asked.case.confidence
-    about = case.asked.case.audit.about
-    kind = copy.kind
-    strength = strength_for(expectation, copy, confidence, _OF_LOGITS if kind == "logits" else STRENGTHS)
-    table = copy.table(strength)
-    count = 1 if about == "this_set" else run.checks.resamples
-    failed = (
-        int(fails(expectation, table, confidence=confidence, about=about))
-        if about == "this_set"
-        else failures(expectation, table, copy.images, images, count, confidence, seed_of(run.stage.seed, case))
+def _rule(case: PlannedCase, run: Measuring, measured: Measured) -> Rule:
+    return Rule(
+        images=len(measured.samples),
+        count=run.checks.resamples,
+        confidence=case.asked.case.confidence,
+        about=case.asked.case.audit.about,
+        seed=seed_of(run.stage.seed, case),
+        sequential=sequential(measured),
     )
-    lower = None if about == "this_set" or not count else clopper_pearson(failed, count, _CONFIDENCE)[0]
+
+
+def _checked(copy: PlantedCopy, case: PlannedCase, rule: Rule) -> PlantCheck:
+    expectation, kind, once = case.asked.expectation, copy.kind, rule.about == "this_set"
+    strength = strength_for(expectation, copy, rule.confidence, _OF_LOGITS if kind == "logits" else STRENGTHS)
+    table = copy.table(strength)
+    if once:
+        failed = int(fails(expectation, table, confidence=rule.confidence, about="this_set"))
+    else:
+        failed = failures(expectation, table, copy.images, rule)
+    lower = None if once or not rule.count else clopper_pearson(failed, rule.count, _CONFIDENCE)[0]
     return PlantCheck(
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         images=copy.images,
         margin=MARGIN,
         needed=POWER,
         strength=strength * (copy.unit if kind == "logits" else 1.0),
-        left=left_side(expectation, table, confidence),
-        resamples=count,
+        left=left_side(expectation, table, rule.confidence),
+        resamples=1 if once else rule.count,
         failed=failed,
         lower=lower,
-        caught=failed == 1 if about == "this_set" else None if lower is None else lower >= POWER,
+        caught=failed == 1 if once else None if lower is None else lower >= POWER,
         note=copy.notes,
     )
 
@@ -131,28 +155,37 @@ def _bisected(beyond: Callable[[float], float], low: float, high: float) -> floa
 
 
 def failures(
-    expectation: Expectation, table: Table, there: int, images: int, count: int, confidence: float, seed: int
+    expectation: Expectation,
+    table: Table,
+    there: int,
+    rule: Rule,
 ) -> int:
-    """In how many of `count` audits of `images` images, drawn from the `there` images of the table, it fails."""
+    """In how many audits, drawn from the `there` images of the table, it fails."""
     codes = drawn_by(table, list(expectation.expression.measures()), there)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(rule.seed)
     read: dict[object, object] = {}
     return sum(
-        fails(expectation, Resampled(table, draw, read), confidence=confidence, about="process")
-        for draw in draws(codes, images, count, generator)
+        fails(
+            expectation,
+            Resampled(table, draw, read),
+            confidence=rule.confidence,
+            about="process",
+            sequential=rule.sequential,
+        )
+        for draw in draws(codes, rule.images, rule.count, generator)
     )
 
 
-def blind_control(
-    expectation: Expectation, table: Table, there: int, images: int, count: int, confidence: float, seed: int
-) -> tuple[float | None, int]:
-    """The left side of a model that is blind to the background, and how many resamples of it fail.
+def blind_control(expectation: Expectation, table: Table, there: int, rule: Rule) -> tuple[float | None, int]:
+    """The left side of a model that is blind to the background, and in how many resamples it fails.
 
     Args:
         table: its values, on `there` images.
     """
-    left = left_side(expectation, table, confidence)
-    return left, failures(expectation, table, there, images, count, confidence, seed)
+    left = left_side(expectation, table, rule.confidence)
+    if rule.about == "this_set":
+        return left, int(fails(expectation, table, confidence=rule.confidence, about="this_set"))
+    return left, failures(expectation, table, there, rule)
 
 
 def seed_of(seed: int, case: PlannedCase) -> int:
@@ -169,13 +202,8 @@ def _blind(run: Measuring, case: PlannedCase, measured: Measured) -> tuple[float
     leaves = list(case.asked.expectation.expression.measures())
     if data is None or not all(whole.key(leaf) <= keys.keys() for leaf in leaves):
         return None
-    expectation, confidence = case.asked.expectation, case.asked.case.confidence
-    table, there = VariantTable(case, whole, data, data.positions), len(data.positions)
+    table = VariantTable(case, whole, data, data.positions)
     try:
-        if case.asked.case.audit.about == "this_set":
-            failed = int(fails(expectation, table, confidence=confidence, about="this_set"))
-            return left_side(expectation, table, confidence), failed
-        count, seed = run.checks.resamples, seed_of(run.stage.seed, case)
-        return blind_control(expectation, table, there, len(measured.samples), count, confidence, seed)
+        return blind_control(case.asked.expectation, table, len(data.positions), _rule(case, run, measured))
     except AuditError:  # the blind check of the case says why
         return None

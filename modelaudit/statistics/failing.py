@@ -9,19 +9,26 @@ from ..language.expression import Expectation
 from .bounds import Plan, lower_bound, upper_bound
 from .compound import Tree, blocks, tree_bound, tree_of
 from .curves import written_out
-from .decide import holds, singles
+from .decide import holds, plan_of, singles
 from .leaves import Leaves
 from .linear import Linear, Ratio
 from .values import Table
 
 
-def fails(expectation: Expectation, table: Table, *, confidence: float, about: Literal["process", "this_set"]) -> bool:
+def fails(
+    expectation: Expectation,
+    table: Table,
+    *,
+    confidence: float,
+    about: Literal["process", "this_set"],
+    sequential: int | None = None,
+) -> bool:
     """Whether :func:`~modelaudit.statistics.decide` says FAIL, from the one bound a part on which that rests."""
-    plan, leaves = Plan(confidence, exact=about == "this_set"), Leaves(table)
-    parts = [written_out(single) for single in singles(expectation, table)]
+    leaves, parts = Leaves(table), singles(expectation, table)
+    plan = plan_of(Plan(confidence, exact=about == "this_set", brief=True), parts[0], leaves, sequential)
     if len(parts) > 1 and not plan.exact:
         plan = replace(plan, confidence=1 - (1 - confidence) / len(parts))
-    return any(_fails(part, leaves, plan) for part in parts)
+    return any(_fails(written_out(part, leaves), leaves, plan) for part in parts)
 
 
 def _fails(expectation: Expectation, leaves: Leaves, plan: Plan) -> bool:
