@@ -99,8 +99,8 @@ def rates_of_sets(scenario: Scenario, population: int, audits: int) -> tuple[flo
         x = scenario.draw(generator, 1, population)
         m = float(x.mean())
         if 0 < m < 1:  # a set without any variation is never decided wrongly
-            low = capitals_without_replacement(x[:, :-1], m + 1e-12, population)
-            high = capitals_without_replacement(1 - x[:, :-1], 1 - m + 1e-12, population)
+            low = capitals_without_replacement(x[:, :-1], m, population)
+            high = capitals_without_replacement(1 - x[:, :-1], 1 - m, population)
             wrong += ever(low)[0], ever(high)[0]
     return float(wrong[0] / audits), float(wrong[1] / audits)
 

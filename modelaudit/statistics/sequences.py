@@ -25,7 +25,7 @@ from .roots import root
 
 #: shares of the largest bet
 SHARES: NDArray[np.float64] = expit(np.linspace(-3.5, 4.0, 12))
-_SMALLEST, _CLIPPED = 1e-12, 50.0
+_SMALLEST, _CLIPPED, _NOTHING = 1e-12, 50.0, 1e-9
 _Capital = Callable[[float], NDArray[np.float64]]
 
 
@@ -63,8 +63,9 @@ def capitals_without_replacement(
     left = population - np.arange(x.shape[-1])
     owed = (np.cumsum(gain, axis=-1) - gain) / left
     mean_left = m - owed
-    possible = np.logical_and.accumulate(mean_left > 0, axis=-1)
-    returns: NDArray[np.float64] = np.where(possible, (gain + owed) / np.where(possible, mean_left, 1.0), 0.0)
+    possible = np.logical_and.accumulate(mean_left > -_NOTHING, axis=-1)
+    bets = possible & (mean_left > _NOTHING)  # where nothing may be left, what comes next tells without a bet
+    returns: NDArray[np.float64] = np.where(bets, (gain + owed) / np.where(bets, mean_left, 1.0), 0.0)
     return np.where(possible, _played(returns), np.inf)
 
 
