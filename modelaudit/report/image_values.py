@@ -71,6 +71,8 @@ def _several_methods(node: Node) -> bool:
 
 def _word(node: Node, value: float) -> str | None:
     """The untranslated word of a value; None for what is no proportion of one image, or another shape."""
+    if isinstance(node, CompositeNode):  # of a worst group: right under every context, or wrong under one
+        return _word(node.of[0], value) if node.name == "worst_group_accuracy" else None
     if isinstance(node, MeasureNode):
         if node.measure not in _SINGLE or value not in (0.0, 1.0):
             return None

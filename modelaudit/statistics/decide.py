@@ -103,7 +103,7 @@ def _with_groups(whole: Expectation, decision: Decision, leaves: Leaves, plan: P
     The whole is not decided by them: see :func:`extremes.minimum_bound`.
     """
     extreme = whole.expression
-    if not isinstance(extreme, Extreme) or extreme.kind != "minimum" or not any(extreme.names):
+    if plan.brief or not isinstance(extreme, Extreme) or extreme.kind != "minimum" or not any(extreme.names):
         return decision
     alone = [Expectation(part, whole.op, whole.threshold) for part in extreme.parts]
     parts = [replace(_decided(one, leaves, plan), group=name) for one, name in zip(alone, extreme.names, strict=True)]

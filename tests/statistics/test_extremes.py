@@ -152,6 +152,15 @@ def test_missing_values_enter_every_group_at_their_worst_end() -> None:
     assert found.lower == pytest.approx(clopper_pearson(30, 40, 0.95)[0])
 
 
+def test_where_the_verdict_is_enough_no_group_is_told() -> None:
+    whole = decided(worst_group_accuracy() > 0.5, grouped((30, 40), (39, 40)))
+    brief = decide(
+        worst_group_accuracy() > 0.5, grouped((30, 40), (39, 40)), confidence=0.95, about="process", brief=True
+    )
+    assert not brief.parts and len(whole.parts) == 2
+    assert (brief.verdict, brief.lower, brief.upper) == (whole.verdict, whole.lower, whole.upper)
+
+
 def test_of_many_groups_the_lowest_are_listed() -> None:
     names = np.repeat([f"c{at:02d}" for at in range(30)], 20)
     right = np.concatenate([np.arange(20) < 20 - at % 15 for at in range(30)]).astype(float)
