@@ -51,11 +51,32 @@ def summarise(terminal: Any, state: AuditSession) -> None:
         terminal.write_line(f"quick look at {record.quick_look} images: decides nothing")
     if record.partial:
         terminal.write_line(f"partial: {record.partial_because}")
+    for line in _stopped(record.cases):
+        terminal.write_line(line)
     for line in _holm(record.cases):
         terminal.write_line(line)
     for note in dict.fromkeys(note for data in record.data for note in data.notes if note.startswith(NOTE)):
         terminal.write_line(note)
     terminal.write_line(f"report: {state.report_path}")
+
+
+def _stopped(cases: Sequence[CaseRecord]) -> Iterator[str]:
+    """How far every audit looked that stopped early."""
+    found = {case.data: case.checks.stopped for case in cases if case.checks is not None and case.checks.stopped}
+    for data, one in found.items():
+        if one.looked < one.available:
+            yield (
+                f"{str(data).removeprefix('data:')}: looked at {one.looked} of {one.available} images, then everything "
+                "was decided"
+            )
+
+
+def _looked(record: CaseRecord) -> list[str]:
+    found = None if record.checks is None else record.checks.stopped
+    if found is None:
+        return []
+    times = "once" if found.looks == 1 else f"{found.looks} times"
+    return [f"  looked at {found.looked} of {found.available} images, {times}"]
 
 
 def _holm(cases: Sequence[CaseRecord]) -> Iterator[str]:
@@ -95,6 +116,7 @@ def _found(record: CaseRecord, decision: DecisionRecord, threshold: str) -> list
     for part in decision.parts:
         lines.append(f"    by {_part(part)}: {part.verdict}, {_interval(part)}")
     lines.append(f"  {_counts(decision.counts)}")
+    lines += _looked(record)
     lines += [f"    {reason}: {Missing(reason).advice}" for reason in decision.counts.by_reason]
     if decision.more_images is not None:
         lines.append(

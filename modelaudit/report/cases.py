@@ -126,7 +126,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         _made_of(case, words),
         plot_of(case, words),
         curve_of(case, words),
-        _counts(decision.counts, words) if decision else None,
+        _counts(decision.counts, _looked(case, words), words) if decision else None,
         known(REASONS, case.reason, words) if case.reason else "",
         _rule(case, words),
         words.limit(case.confidence, "percent"),
@@ -171,7 +171,35 @@ def _made_of(case: CaseRecord, words: Words) -> str:
     return words._("; ").join(said)
 
 
-def _counts(counts: CountsRecord, words: Words) -> CountsView:
+def _looked(case: CaseRecord, words: Words) -> list[str]:
+    """How far an audit looked that may stop early."""
+    found = None if case.checks is None else case.checks.stopped
+    if found is None:
+        return []
+    looked, available, looks = (words.count(number) for number in (found.looked, found.available, found.looks))
+    if found.looked < found.available:
+        return [
+            words.ngettext(
+                "Looked at {looked} of {available} images, {looks} time; then everything was decided.",
+                "Looked at {looked} of {available} images, {looks} times; then everything was decided.",
+                found.looks,
+                looked=looked,
+                available=available,
+                looks=looks,
+            )
+        ]
+    return [
+        words.ngettext(
+            "Looked at all {available} images, {looks} time.",
+            "Looked at all {available} images, {looks} times.",
+            found.looks,
+            available=available,
+            looks=looks,
+        )
+    ]
+
+
+def _counts(counts: CountsRecord, looked: list[str], words: Words) -> CountsView:
     short = words._(
         "{measured} of {asked} measured", measured=words.count(counts.measured), asked=words.count(counts.asked)
     )
@@ -179,7 +207,7 @@ def _counts(counts: CountsRecord, words: Words) -> CountsView:
         words._("{reason}: {count}", reason=known(MISSING, name, words), count=words.count(count))
         for name, count in sorted(counts.by_reason.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return CountsView(short, counts.measured == counts.asked, tuple(reasons))
+    return CountsView(short, counts.measured == counts.asked, (*looked, *reasons))
 
 
 def _rule(case: CaseRecord, words: Words) -> str:

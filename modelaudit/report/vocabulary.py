@@ -132,6 +132,8 @@ RULES: dict[str, str] = {
     "tango": N_("Tango's score interval of a paired difference"),
     "bonferroni": N_("Clopper-Pearson on the discordant images with Bonferroni correction"),
     "cluster_t": N_("t interval on cluster means"),
+    "betting_sequence": N_("confidence sequence of a bounded mean (betting, Waudby-Smith and Ramdas 2023)"),
+    "wor_sequence": N_("confidence sequence of the mean of the agreed set, drawn without replacement (betting)"),
     "interval_arithmetic": N_("simultaneous bounds of the parts (Bonferroni), combined"),
     "exact": N_("exact value of the agreed set of images, without an interval"),
     "none": N_("no rule gives a bound here"),
