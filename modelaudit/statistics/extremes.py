@@ -87,5 +87,12 @@ def groups_met(expression: Expression, leaves: Leaves) -> Expression:
     return replace(expression, parts=parts)
 
 
+def lives_on_differences(expression: Expression) -> bool:
+    """Whether it has a part that is 0 where contexts change nothing, and then has no value to be decided."""
+    if isinstance(expression, Arithmetic):
+        return lives_on_differences(expression.left) or lives_on_differences(expression.right)
+    return isinstance(expression, Extreme) and expression.kind == "larger"
+
+
 def _shared(plan: Plan, parts: int) -> Plan:
     return replace(plan, confidence=1 - (1 - plan.confidence) / parts)

@@ -17,6 +17,7 @@ from .bounds import IMAGES_FOR_APPROXIMATION, Plan
 from .compound import blocks, tree_bound, tree_of
 from .curves import written_out
 from .decide import holds, singles
+from .extremes import lives_on_differences
 from .leaves import Leaves
 from .values import Clustering, Column, Membership
 
@@ -83,6 +84,8 @@ def best_case(
 
 def _single(expectation: Expectation, images: int, plan: Plan, size: Callable[[Stratum], int]) -> Infeasible | None:
     single = written_out(expectation)
+    if lives_on_differences(single.expression):
+        return None
     measures = list(dict.fromkeys(single.expression.measures()))
     kinds = list(dict.fromkeys(map(_kind, measures)))
     if len(kinds) > _MOST_MEASURES:

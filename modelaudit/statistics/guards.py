@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..language.expression import Expectation
-from .compound import blocks, tree_of
+from .compound import Several, Tree, tree_of
 from .curves import written_out
 from .leaves import Leaves
 from .linear import Linear, Ratio
@@ -76,31 +76,43 @@ def noise_floor(expectation: Expectation, first: Table, second: Table, images: i
 
     x1 and x2 are the left side image by image, of a ratio A / B those of ``(A - r B) / mean(B)``. Where images share
     donors or groups, their differences are summed before they are squared. What is neither linear nor a ratio has the
-    sum of the floors of its parts.
+    sum of the floors of its parts; a minimum, and the larger of several, the greatest floor of its parts, since it
+    moves by no more than one of them.
 
     Args:
         expectation: with one method a measure and one dose a curve.
         first, second: over the same images.
 
     Returns:
-        None where no image has both values.
+        None where no image has both values, or a denominator is 0.
     """
     leaves, again = Leaves(first), Leaves(second)
-    tree = tree_of(written_out(expectation).expression, leaves)
-    total = 0.0
-    for block in blocks(tree):
-        measures = list(block.measures())
-        if not measures:
-            continue
-        known = leaves.known(measures) & again.known(measures)
-        if not known.any():
-            return None
-        difference = _values(block, again, known) - _values(block, leaves, known)
-        scale = _mean(block.denominator, leaves, known)
-        codes = [one.codes[known] for measure in measures for one in first.clusterings(measure)]
-        floor = Z * math.sqrt(_sum_of_squares(difference / scale, codes)) / known.sum()
-        total += floor * math.sqrt(known.sum() / max(images, int(known.sum())))
-    return total
+    return _floor(tree_of(written_out(expectation).expression, leaves), leaves, again, images)
+
+
+def _floor(tree: Tree, leaves: Leaves, again: Leaves, images: int) -> float | None:
+    if isinstance(tree, Ratio):
+        return _floor_of_block(tree, leaves, again, images)
+    parts = tree.parts if isinstance(tree, Several) else (tree.left, tree.right)
+    floors = [_floor(part, leaves, again, images) for part in parts]
+    known = [one for one in floors if one is not None]
+    if len(known) < len(floors):
+        return None
+    return max(known) if isinstance(tree, Several) else sum(known)
+
+
+def _floor_of_block(block: Ratio, leaves: Leaves, again: Leaves, images: int) -> float | None:
+    measures = list(block.measures())
+    if not measures:
+        return 0.0
+    known = leaves.known(measures) & again.known(measures)
+    scale = _mean(block.denominator, leaves, known) if known.any() else 0.0
+    if scale == 0:
+        return None
+    difference = _values(block, again, known) - _values(block, leaves, known)
+    codes = [one.codes[known] for measure in measures for one in leaves.table.clusterings(measure)]
+    floor = Z * math.sqrt(_sum_of_squares(difference / scale, codes)) / known.sum()
+    return float(floor * math.sqrt(known.sum() / max(images, int(known.sum()))))
 
 
 def _values(block: Ratio, leaves: Leaves, known: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -113,8 +125,7 @@ def _values(block: Ratio, leaves: Leaves, known: NDArray[np.bool_]) -> NDArray[n
 
 
 def _mean(form: Linear, leaves: Leaves, known: NDArray[np.bool_]) -> float:
-    mean = abs(float(np.mean(_form(form, leaves, known))))
-    return mean if mean > 0 else math.nan
+    return abs(float(np.mean(_form(form, leaves, known))))
 
 
 def _form(form: Linear, leaves: Leaves, known: NDArray[np.bool_]) -> NDArray[np.float64]:

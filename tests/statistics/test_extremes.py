@@ -38,6 +38,7 @@ from modelaudit.statistics.bounds import Plan
 from modelaudit.statistics.compound import tree_bound, tree_of
 from modelaudit.statistics.curves import algebra_of
 from modelaudit.statistics.feasibility import best_case
+from modelaudit.statistics.guards import noise_floor
 from modelaudit.statistics.leaves import Leaves
 
 ON_OBJECT, BEHIND = gaussian_noise(3, region="object"), gaussian_noise(3)
@@ -250,6 +251,27 @@ def test_composites_in_larger_expressions_have_the_bounds_of_their_parts_at_what
     assert both.estimate == pytest.approx(0.6 * 0.75) and both.rule == "interval_arithmetic"
     worst = min(clopper_pearson(right, 50, 0.975)[0] for right in (30, 45))
     assert both.lower == pytest.approx(worst * clopper_pearson(75, 100, 0.975)[0])
+
+
+def test_the_noise_floor_of_the_larger_or_least_is_the_greatest_of_its_parts() -> None:
+    generator, n = np.random.default_rng(7), 200
+    first, second = (two(generator.permutation(ones(0.3, n)), generator.permutation(ones(0.6, n))) for _ in range(2))
+    floor = noise_floor(RFS > 0.1, first, second, n)
+    front, back = accuracy.under(ON_OBJECT), accuracy.under(BEHIND)
+    ratios = ((back - front) / (back + front), (back - front) / (2 - (back + front)))
+    floors = [noise_floor(ratio > 0.1, first, second, n) for ratio in ratios]
+    assert floor == max(one for one in floors if one is not None) > 0
+    least = noise_floor(worst_group_accuracy(ON_OBJECT, BEHIND) > 0.1, first, second, n)
+    assert least == max(noise_floor(one > 0.1, first, second, n) or 0 for one in (front, back))
+    # without a denominator there is no floor, and no number that is none
+    assert noise_floor(RFS > 0.1, two(ones(1, n), ones(1, n)), second, n) is None
+    assert noise_floor(front / back > 0.1, two(ones(0, n), ones(0, n)), second, n) is None
+
+
+def test_nothing_is_said_beforehand_of_what_lives_on_differences() -> None:
+    """That a context changes nothing is the best for a fall, and tells nothing of a sensitivity."""
+    for expectation in (RFS > 0.2, RFS * accuracy > 0.2):
+        assert best_case(expectation, 24, confidence=0.95, about="process") is None
 
 
 # --- coverage --------------------------------------------------------------------------------------------------------
