@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from modelaudit.language.curve import expanded, open_doses
 from modelaudit.language.errors import ExpressionError
 from modelaudit.language.expression import Arithmetic, Expression, Number
 from modelaudit.language.strata import Stratum
+from modelaudit.language.yaml_file import load_audit_file
 from modelaudit.measures import (
     accuracy,
     mean_corruption_error,
@@ -218,6 +220,19 @@ def test_a_sensitivity_under_two_series_is_a_curve_and_a_worst_group_takes_the_w
 def test_what_cannot_be_meant_says_so(build: Any, says: str) -> None:
     with pytest.raises(ExpressionError, match=says):
         build()
+
+
+def test_composites_are_stated_in_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "x.audit.yaml"
+    file.write_text(
+        "model: {new: 'timm:a', old: 'timm:b'}\ndata: folder:x\nexpect:\n"
+        "  robust: mean_corruption_error(corruptions=[snow], baseline=old).of(new) < 1.05\n"
+        "  fair: worst_group_accuracy(original, swap_background(random) | gaussian_noise(2), by='line no') > 0.8\n"
+    )
+    robust, fair = (one.case for one in load_audit_file(file, allow_code=False))
+    assert robust.expectation == (mean_corruption_error(["snow"], baseline="old").of("new") < 1.05)
+    wanted = worst_group_accuracy("original", swap_background("random") | gaussian_noise(2), by="line no")
+    assert fair.expectation == (wanted > 0.8) and len(fair.variants()) == 2
 
 
 def test_composites_are_expressions_as_any_other() -> None:
