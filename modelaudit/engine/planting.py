@@ -179,7 +179,8 @@ class Planting:
 
     def _judged(self, ask: PassAsk) -> bool:
         """Whether anybody judges the logits of a pass: a column of its own, or one that compares with the original."""
-        if any(reads_logits(column) for column in ask.columns):
+        whole = [column for one in self._base.passes if place_of(one) == place_of(ask) for column in one.columns]
+        if any(reads_logits(column) for column in whole):
             return True
         others = [one for one in self._base.passes if one.model == ask.model]
         return ask.context == original_context() and any(
