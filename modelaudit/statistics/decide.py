@@ -19,10 +19,11 @@ from ..language.curve import OfCurve, at_dose, expanded, open_doses
 from ..language.errors import ExpressionError, nearest
 from ..language.expression import Expectation, Expression, Measure
 from ..language.spec import Method
-from .bounds import Bound, Plan
+from .bounds import Bound, Plan, ratio_beyond
 from .compound import Tree, blocks, decidable, tree_bound, tree_estimate, tree_of
 from .curves import curve_points, written_out
 from .leaves import Leaves, counts, mostly_invalid
+from .linear import Ratio
 from .planning import further_images
 from .sequences import Looks
 from .significance import smallest_error
@@ -105,18 +106,23 @@ def _with_groups(whole: Expectation, decision: Decision, leaves: Leaves, plan: P
     extreme = whole.expression
     if plan.brief or not isinstance(extreme, Extreme) or extreme.kind != "minimum" or not any(extreme.names):
         return decision
-    alone = [Expectation(part, whole.op, whole.threshold) for part in extreme.parts]
-    parts = [replace(_decided(one, leaves, plan), group=name) for one, name in zip(alone, extreme.names, strict=True)]
-    lowest = sorted(parts, key=lambda part: math.inf if part.estimate is None else part.estimate)[:_GROUPS_LISTED]
+    found = [tree_estimate(tree_of(part, leaves), leaves) for part in extreme.parts]
+    estimates = [math.inf if one is None else one for one in found]
+    lowest = sorted(range(len(estimates)), key=estimates.__getitem__)[:_GROUPS_LISTED]
     notes = [decision.note]
-    if len(parts) > 1 and not plan.exact:
-        notes.append(f"the least of {len(parts)} groups lies below the true least on average")
-    if len(parts) > len(lowest):
-        notes.append(f"of {len(parts)} groups the {len(lowest)} lowest are listed")
+    if len(estimates) > 1 and not plan.exact:
+        notes.append(f"the least of {len(estimates)} groups lies below the true least on average")
+    if len(estimates) > len(lowest):
+        notes.append(f"of {len(estimates)} groups the {len(lowest)} lowest are listed")
+
+    def part(at: int) -> Decision:
+        alone = Expectation(extreme.parts[at], whole.op, whole.threshold)
+        return replace(_decided(alone, leaves, plan), group=extreme.names[at])
+
     return replace(
         decision,
-        parts=tuple(part for part in parts if any(part is one for one in lowest)),
-        group=None if decision.estimate is None else lowest[0].group,
+        parts=tuple(part(at) for at in sorted(lowest)),
+        group=None if decision.estimate is None else extreme.names[lowest[0]],
         note="; ".join(note for note in notes if note),
     )
 
@@ -189,7 +195,10 @@ def _smallest_error(expectation: Expectation, tree: Tree, leaves: Leaves, plan: 
     better = "lower" if expectation.wants_low else "upper"
 
     def fails(error: float) -> bool:
-        return not holds(expectation, tree_bound(tree, better, leaves, replace(plan, confidence=1 - error)).value)
+        each = replace(plan, confidence=1 - error)
+        if isinstance(tree, Ratio) and not tree.plain:
+            return ratio_beyond(tree, expectation.threshold, better, leaves, each)
+        return not holds(expectation, tree_bound(tree, better, leaves, each).value)
 
     return smallest_error(fails, 1 - plan.confidence)
 
