@@ -173,6 +173,18 @@ def ratio_bound(ratio: Ratio, side: str, leaves: Leaves, plan: Plan) -> Bound:
     return _inverted(above, below, leaves, plan)
 
 
+def ratio_beyond(ratio: Ratio, threshold: float, side: str, leaves: Leaves, plan: Plan) -> bool:
+    """Whether the bound of A / B on one side lies beyond a threshold: one bound of ``A - t B``, no search for it."""
+    above, below = ratio.numerator, ratio.denominator
+    if upper_bound(below, leaves, plan).value < 0:
+        above, below = above.times(-1.0), below.times(-1.0)
+    elif not lower_bound(below, leaves, plan).value > 0:
+        return False
+    distance = above.plus(below, -threshold)
+    oriented = distance if side == "lower" else distance.times(-1.0)
+    return lower_bound(oriented, leaves, replace(plan, inverting=True)).value > 0
+
+
 def _inverted(above: Linear, below: Linear, leaves: Leaves, plan: Plan) -> Bound:
     """The largest t with a positive lower bound of ``above - t * below``, for a positive `below`."""
 

@@ -100,8 +100,9 @@ def gaffke_lower(values: ArrayLike, confidence: float, *, repeat: float = 1.0) -
     x = np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
     if np.max(x) <= _NOTHING:
         return 0.0
-    alpha, z = 1 - confidence, np.append(x, 0.0)
-    weights = np.append(np.full(x.size, repeat), 1.0)
+    alpha = 1 - confidence
+    x, counts = np.unique(x, return_counts=True)  # proportions and their sums have few values
+    z, weights = np.append(x, 0.0), np.append(repeat * counts, 1.0)
 
     def distance(log_tilt: float) -> float:
         return _saddlepoint(z, weights, -math.exp(log_tilt))[1] - alpha
