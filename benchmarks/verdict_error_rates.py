@@ -23,7 +23,7 @@ from modelaudit.language.expression import Expectation, Expression, Measure
 from modelaudit.language.reasons import Missing
 from modelaudit.language.spec import MeasureSpec
 from modelaudit.language.strata import Stratum
-from modelaudit.statistics import Column, Membership, discordant_clopper_pearson
+from modelaudit.statistics import Clustering, Column, Membership, discordant_clopper_pearson
 from modelaudit.statistics.bounds import Plan
 from modelaudit.statistics.compound import tree_bound, tree_of
 from modelaudit.statistics.leaves import Leaves
@@ -55,6 +55,11 @@ class Drawn:
 
     def members(self, stratum: Stratum, model: str | None) -> Membership:
         raise NotImplementedError("the scenarios have no strata")
+
+    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
+        """Columns named "group" or "donor" hold codes."""
+        shared = [name for name in ("group", "donor") if name in self.values]
+        return tuple(Clustering(name, self.values[name].astype(np.int64)) for name in shared)
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,58 @@ def composites() -> Iterator[Scenario]:
         yield Scenario(f"worst of 8 groups, {truths[0]:g} to {truths[-1]:g}", left, min(truths), draw, (50, 250), names)
 
 
+def in_clusters(count: int, skewed: bool, shared: float, cut: Callable[[Values], Mapping[str, Values]]) -> Draw:
+    """`count` groups whose images share their draw with probability sqrt(shared), of equal or of Pareto sizes."""
+
+    def draw(generator: np.random.Generator, n: int) -> Mapping[str, Values]:
+        sizes = np.full(count, n // count)
+        if skewed:
+            sizes = np.clip(np.round(n / count * generator.pareto(1.2, count)), 1, 15 * n // count).astype(int)
+        codes = np.repeat(np.arange(count), sizes)
+        same = generator.random(codes.size) < np.sqrt(shared)
+        u = np.where(same, generator.random(count)[codes], generator.random(codes.size))
+        return {**cut(u), "group": codes.astype(float)}
+
+    return draw
+
+
+def with_donors(donors: int | None, weight: float, grouped: bool = False) -> Draw:
+    """0.8 of images pass, by what they share with their donor (one of `donors`, or of n); perhaps with groups of 5."""
+
+    def draw(generator: np.random.Generator, n: int) -> Mapping[str, Values]:
+        codes = generator.integers(donors or n, size=n)
+        left = 1 - weight * (2 if grouped else 1)
+        hard = np.sqrt(weight) * generator.normal(size=donors or n)[codes] + np.sqrt(left) * generator.normal(size=n)
+        found = {"donor": codes.astype(float)}
+        if grouped:
+            found["group"] = np.arange(n) // 5.0
+            hard += np.sqrt(weight) * generator.normal(size=n)[(np.arange(n) // 5)]
+        return {**found, "a": (hard < ndtri(0.8)).astype(float)}
+
+    return draw
+
+
+def clustered() -> Iterator[Scenario]:
+    """Clusters (10 images each on average) and shared donors."""
+    for count in (10, 20, 40):
+        for skewed in (False, True):
+            for shared in (0.0, 0.3, 1.0):
+                name = f"{count} {'unequal' if skewed else 'equal'} clusters, ICC {shared:g}"
+                for kind, left, truth, cut in (
+                    ("proportion 0.9", a, 0.9, lambda u: {"a": (u < 0.9).astype(float)}),
+                    ("mean", a, 1 / 3, lambda u: {"a": u**2}),
+                    ("3 % spikes", a, 0.03, lambda u: {"a": (u < 0.03).astype(float)}),
+                    ("drop 0.1", b - a, 0.1, lambda u: {"a": (u > 0.1).astype(float), "b": np.ones(u.size)}),
+                ):
+                    flags = frozenset("ab") if kind[0] in "pd" else frozenset[str]()
+                    draw = in_clusters(count, skewed, shared, cut)
+                    yield Scenario(f"{name}, {kind}", left, truth, draw, (10 * count,), flags)
+    yield Scenario("20 clusters, all equal", a, 0.2, in_clusters(20, False, 1.0, lambda u: {"a": 0 * u + 0.2}), (200,))
+    yield Scenario("clusters: 20 donors shared", a, 0.8, with_donors(20, 0.3), (500,), frozenset("a"))
+    yield Scenario("clusters: n donors drawn", a, 0.8, with_donors(None, 0.3), (60, 300), frozenset("a"))
+    yield Scenario("clusters: donors and groups", a, 0.8, with_donors(20, 0.3, grouped=True), (200,), frozenset("a"))
+
+
 def scenarios() -> Iterator[Scenario]:
     """Everything but single proportions."""
     means = (20, 50, 150, 200, 1000)
@@ -202,6 +259,7 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("ratio of measures 1", a / b, 1.0, correlated, (50, 150, 300))
     yield Scenario("product of two proportions", a * b, 0.64, pairs(0.0, 0.0, agree=0.8), (100, 300), both)
     yield from composites()
+    yield from clustered()
     yield Scenario("missing where wrong, 0.9", a, 0.9, one(hidden), (50, 200, 1000), frozenset("a"))
     yield Scenario("missing in the upper tail", a, 2 / 7, one(hidden_tail), (50, 150, 300))
 

@@ -128,6 +128,7 @@ RULES: dict[str, str] = {
     "clopper_pearson": N_("Clopper-Pearson interval of a proportion"),
     "betting": N_("betting bound of a bounded mean (Waudby-Smith and Ramdas 2023)"),
     "gaffke": N_("Gaffke's bound of a bounded mean"),
+    "gaffke, clustered": N_("Gaffke's bound of a bounded mean, over clusters of images"),
     "bca": N_("BCa bootstrap"),
     "tango": N_("Tango's score interval of a paired difference"),
     "bonferroni": N_("Clopper-Pearson on the discordant images with Bonferroni correction"),

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import stdtrit
 
 from .betting import betting_lower
+from .clusters import LEAST_CLUSTERS, Clusters, cluster_gaffke_lower, variances
 from .intervals import bca, clopper_pearson, gaffke_lower
 from .leaves import Completed, Leaves, estimate, lowest
 from .linear import Linear, Ratio
@@ -18,6 +20,7 @@ from .sequences import Looks, sequence_lower, sequence_lower_expected, sequence_
 #: from this many images on, a mean is decided by the approximate bound, which is narrower
 IMAGES_FOR_APPROXIMATION = 200
 _FARTHEST_RATIO = 1e9
+_SHARED = {"group": "groups", "donor": "donors"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
     if plan.looks is not None:
         return _sequence(form, completed, leaves, plan, plan.looks)
     images = completed.n if plan.images is None else plan.images
+    clusterings = leaves.clusters(form.terms, completed.asked)
+    if clusterings:
+        return _clustered(completed, clusterings, images, plan.confidence)
     coefficients = list(form.terms.values())
     if all(leaves[measure].column.scale == "proportion" for measure in form.terms):
         if len(coefficients) == 1:
@@ -108,6 +114,44 @@ def _mean(completed: Completed, images: int, confidence: float) -> Bound:
         return Bound(completed.low + spread * betting_lower(repeated, confidence), "betting", True)
     low = gaffke_lower(unit, confidence, repeat=images / unit.size)
     return Bound(completed.low + spread * low, "gaffke", False)
+
+
+def _clustered(completed: Completed, clusterings: tuple[Clusters, ...], images: int, confidence: float) -> Bound:
+    """The bound over clusters; with `images` there are as many more clusters of the same kind."""
+    assert completed.values is not None
+    fewest, times = min(clusterings, key=lambda one: one.sizes.size), images / completed.n
+    if fewest.sizes.size * times < LEAST_CLUSTERS:
+        found = f"images of {fewest.sizes.size} {_SHARED.get(fewest.name, fewest.name)}"
+        return Bound(-math.inf, "none", False, f"{found}: at least {LEAST_CLUSTERS} are needed to decide anything")
+    clusters, own, variance, alone = variances(completed.values, clusterings)
+    shared = f"images of {clusters.sizes.size} {_SHARED.get(clusters.name, clusters.name)}"
+    note = f"{shared}: more images help where they are of new ones"
+    if alone > 0 and variance > alone:
+        count = max(1, round(completed.n * alone / variance))
+        note = f"{shared}: counts as about {count} independent ones; more images help where they are of new ones"
+    spread = completed.high - completed.low
+    if not math.isfinite(spread):
+        return _clustered_unbounded(completed, clusters, variance / times, images, confidence)
+    unit = (completed.values - completed.low) / spread
+    repeat = times * (own / variance if variance > 0 else 1.0)
+    low = cluster_gaffke_lower(unit, clusters, confidence, repeat=repeat)
+    return Bound(completed.low + spread * low, "gaffke, clustered", False, note)
+
+
+def _clustered_unbounded(
+    completed: Completed, clusters: Clusters, variance: float, images: int, confidence: float
+) -> Bound:
+    assert completed.values is not None
+    mean = float(np.mean(completed.values))
+    totals = np.bincount(clusters.codes, weights=completed.values - mean)
+    count = clusters.sizes.size * images / completed.n
+    if images < IMAGES_FOR_APPROXIMATION or bca(totals, confidence) is None:
+        note = f"a measure without a range is decided from {IMAGES_FOR_APPROXIMATION} images on, without spikes"
+        return Bound(-math.inf, "none", False, note)
+    low = mean - float(stdtrit(count - 1, confidence)) * math.sqrt(variance)
+    return Bound(
+        low, "cluster_t", False, "a measure without a range: the bound is approximate and blind to rare extremes"
+    )
 
 
 def _sequence(form: Linear, completed: Completed, leaves: Leaves, plan: Plan, looks: Looks) -> Bound:

@@ -1,8 +1,9 @@
 """From per-image values to a verdict.
 
-The rules are those for one sample of fixed size, one look and independent images. Clusters and early stopping would
-replace the rules of :mod:`bounds`; Holm across the items of a run reads the decisions made here; the noise floor and
-the mask variants compare several of them. None of these is decided in this module.
+The rules of :mod:`bounds` are for one sample of fixed size and one look, of independent images or of clusters of them
+(:mod:`clusters`); confidence sequences (:mod:`sequences`) replace them where an audit may stop early. Holm across the
+items of a run reads the decisions made here; the noise floor and the mask variants compare several of them. None of
+these three is decided in this module.
 """
 
 from __future__ import annotations

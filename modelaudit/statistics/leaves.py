@@ -14,6 +14,7 @@ from ..language.errors import DataError
 from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.strata import Both, Correct, Misclassified, Stratum
+from .clusters import Clusters, clusters_of
 from .linear import Linear
 from .sequences import first_of_each
 from .values import Column, Membership, Table
@@ -57,6 +58,7 @@ class Leaves:
     _read: dict[Measure, Leaf] = field(default_factory=dict)
     _taken: dict[tuple[frozenset[Measure], int], NDArray[np.bool_]] = field(default_factory=dict)
     partial: bool = False
+    _clusters: dict[tuple[frozenset[Measure], int], tuple[Clusters, ...]] = field(default_factory=dict)
 
     def __getitem__(self, measure: Measure) -> Leaf:
         if measure not in self._read:
@@ -70,6 +72,14 @@ class Leaves:
             shared = [one for measure in key[0] for one in self.table.clusterings(measure) if one.name == "donor"]
             self._taken[key] = first_of_each([one.codes for one in shared], asked)[asked]
         return self._taken[key]
+
+    def clusters(self, measures: Iterable[Measure], asked: NDArray[np.bool_]) -> tuple[Clusters, ...]:
+        """What holds the images asked for together, counted inside the stratum; nothing where all are on their own."""
+        key = (frozenset(measures), int(asked.sum()))
+        if key not in self._clusters:
+            shared = [(one.name, one.codes[asked]) for measure in key[0] for one in self.table.clusterings(measure)]
+            self._clusters[key] = clusters_of(sorted(shared, key=lambda one: (one[0], one[1].tobytes())))
+        return self._clusters[key]
 
     def without_missing(self) -> Leaves:
         """The same leaves, over complete images only."""

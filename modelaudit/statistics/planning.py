@@ -11,6 +11,7 @@ from scipy.special import bdtrik, ndtri
 
 from ..language.expression import Expectation
 from .bounds import Bound, Plan, lower_bound, upper_bound
+from .clusters import variances
 from .compound import Several, Tree, blocks, tree_bound, tree_estimate
 from .intervals import clopper_pearson
 from .leaves import Leaves, lowest
@@ -49,10 +50,13 @@ def _until_positive(form: Linear, leaves: Leaves, plan: Plan) -> int | None:
     if completed.values is None or completed.n == 0:
         return None
     mean, deviation, n = float(np.mean(completed.values)), float(np.std(completed.values)), completed.n
+    clusterings = leaves.clusters(form.terms, completed.asked)
+    if clusterings and math.isfinite(variance := variances(completed.values, clusterings)[2]):
+        deviation = math.sqrt(variance * n)
     now = lower_bound(form, leaves, plan)
     if mean <= 0:
         return None
-    scaled = now.rule in ("gaffke", "bca")
+    scaled = now.rule in ("gaffke", "bca", "gaffke, clustered", "cluster_t")
     single = next(iter(form.terms.values()))
 
     def settled(images: int) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import binom, multinomial
 from statistics_tables import Values, column, named, proportion
 
-from modelaudit.statistics import Verdict, decide, discordant_clopper_pearson, tango
+from modelaudit.statistics import Clustering, Verdict, decide, discordant_clopper_pearson, tango
 
 a, b = named("a"), named("b")
 GUARANTEED, APPROXIMATE = 0.057, 0.07
@@ -104,3 +104,16 @@ def test_ratios_keep_their_promise():
         result = decide(a / b < 100, Values(columns), confidence=0.95, about="process")
         wrong += (result.lower > 0.9, result.upper < 0.9)
     assert (wrong / 120 <= GUARANTEED + 2 * np.sqrt(0.05 * 0.95 / 120)).all()
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.3, 1.0])
+def test_clusters_keep_their_promise(shared):
+    generator, wrong = np.random.default_rng(8), np.zeros(2)
+    codes = np.repeat(np.arange(12), 10)
+    for _ in range(200):
+        same = generator.random(120) < np.sqrt(shared)
+        right = np.where(same, generator.random(12)[codes], generator.random(120)) < 0.9
+        table = Values({"a": column(right, "proportion")}, clusters={"a": (Clustering("group", codes),)})
+        result = decide(a < 2, table, confidence=0.95, about="process")
+        wrong += (result.lower > 0.9, result.upper < 0.9)
+    assert (wrong / 200 <= APPROXIMATE + 2 * np.sqrt(0.05 * 0.95 / 200)).all()
