@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 from scipy.stats import beta
 
 from modelaudit.language.expression import Expectation, Measure
@@ -30,7 +29,7 @@ from modelaudit.statistics.compound import tree_bound, tree_of
 from modelaudit.statistics.curves import written_out
 from modelaudit.statistics.decide import singles
 from modelaudit.statistics.leaves import Leaves
-from modelaudit.statistics.sizing import Size, Wanted, clusters_needed, from_pilot
+from modelaudit.statistics.sizing import Size, Wanted, from_pilot
 
 Values = NDArray[np.float64]
 #: uniform numbers [n] to values by name; two calls with the same numbers are of the same images
@@ -84,7 +83,8 @@ class Drawing:
         return Membership(inside, np.zeros(inside.size, dtype=bool))
 
     def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
-        return ()
+        codes = self.values.get("cluster")
+        return () if codes is None else (Clustering("group", codes.astype(np.int64)),)
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
         return ()
@@ -134,6 +134,9 @@ def scenarios() -> Iterator[Scenario]:
     labelled = groups((0.9, 0.9))
     worst = a.where(Label("0")) > 0.8
     yield Scenario("a label that holds 20 %", worst, 0.1, labelled, labelled, single)
+    for name, level, size in (("clusters of 10", 0.12, 10), ("clusters of 3", 0.05, 3)):
+        draw = clustered(0.8, level, size)
+        yield Scenario(f"proportion > 0.7, {name}", a > 0.7, 0.1, draw, draw, single)
     hidden = with_missing(proportion(0.95), 0.03)
     yield Scenario("3 % missing", a > 0.8, 0.15, hidden, hidden, single)
 
@@ -187,6 +190,18 @@ def groups(right: tuple[float, float]) -> Draw:
     return draw
 
 
+def clustered(share: float, level: float, size: int) -> Draw:
+    """A proportion around a level of each cluster's own, which is beta distributed."""
+    of_all = share * (1 - share) / level**2 - 1
+
+    def draw(u: Values, generator: np.random.Generator) -> Mapping[str, Values]:
+        codes = np.arange(u.size) // size
+        levels = generator.beta(share * of_all, (1 - share) * of_all, codes[-1] + 1)
+        return {"a": (u < levels[codes]).astype(float), "cluster": codes.astype(float)}
+
+    return draw
+
+
 def with_missing(draw: Draw, share: float) -> Draw:
     """Some of the values are missing, whatever they are."""
 
@@ -227,20 +242,6 @@ def reached(scenario: Scenario, n: int, audits: int) -> float:
     return float(np.mean([passes(scenario, scenario.truth(generator.random(n), generator)) for _ in range(audits)]))
 
 
-def of_clusters(audits: int) -> Iterator[str]:
-    """The t bound over clusters: means of 0/1 images around a level of the cluster's own."""
-    generator = np.random.default_rng(5)
-    for name, level, size in (("clusters of 10, correlated", 0.12, 10), ("clusters of 3", 0.05, 3)):
-        mean, of_all = 0.8, 0.8 * 0.2 / level**2 - 1  # levels of clusters are beta distributed
-        spread = np.sqrt(level**2 + (mean * (1 - mean) - level**2) / size)
-        n = clusters_needed(0.1, spread, Wanted(0.1, POWER, CONFIDENCE))
-        assert n is not None
-        levels = generator.beta(mean * of_all, (1 - mean) * of_all, (audits, n))
-        means = generator.binomial(size, levels) / size - (mean - 0.1)
-        bound = means.mean(1) - stdtrit(n - 1, CONFIDENCE) * means.std(1, ddof=1) / np.sqrt(n)
-        yield f"| {name} | {n * size} | clusters | {np.mean(bound > 0):.3f} | |"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--audits", type=int, default=10_000, help="simulated audits a scenario")
@@ -251,16 +252,13 @@ def main() -> None:
         if options.only not in scenario.name:
             continue
         generator = np.random.default_rng(1)
-        size = planned(scenario, scenario.pilot((np.arange(600) + 0.5) / 600, generator))
+        size = planned(scenario, scenario.pilot(generator.permutation((np.arange(600) + 0.5) / 600), generator))
         assert size.in_all is not None, size
         found = reached(scenario, size.in_all, options.audits)
         drawn = [planned(scenario, scenario.pilot(generator.random(_PILOT), generator)).in_all for _ in range(_PILOTS)]
         each = [reached(scenario, n, max(1, options.audits // _PILOTS // 10)) for n in drawn if n is not None]
         uncertain = f"{np.mean(each):.2f}" + (f" ({len(drawn) - len(each)} none)" if len(each) < len(drawn) else "")
         print(f"| {scenario.name} | {size.in_all} | {size.rule} | {found:.3f} | {uncertain} |", flush=True)
-    if options.only in "clusters":
-        for line in of_clusters(options.audits):
-            print(line)
 
 
 if __name__ == "__main__":

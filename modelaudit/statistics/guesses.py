@@ -13,18 +13,20 @@ from scipy.special import betaincinv, ndtri
 from ..language.errors import ExpressionError
 from ..language.expression import Expectation
 from ..language.strata import Label
+from .clusters import LEAST_CLUSTERS
 from .compound import tree_of
 from .curves import written_out
 from .decide import singles
 from .feasibility import DeclaredValues
 from .leaves import Leaves
 from .linear import Linear, Ratio
-from .power import Truth, power_of_clusters
-from .sizing import Size, Wanted, clusters_needed, kind_of, oriented, sized
+from .power import Truth
+from .sizing import Size, Wanted, kind_of, oriented, sized
 from .truths import Values, moved, three_values, two_values
 from .two_by_two import is_of_two_proportions, ratio_of_proportions
 
 _POINTS = 256
+_BY_EFFECT = "by the design effect alone; a pilot run tells what clusters really cost"
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,7 @@ def from_guesses(expectation: Expectation, wanted: Wanted, guess: Guess) -> tupl
 
     A mean is supposed to be beta distributed over its range. Of a ratio of two proportions the images are those of a
     2 x 2 table with the guessed share of differing ones; of any other ratio ``A - t B`` is a mean with the guessed
-    deviation. With clusters the deviation of a cluster's mean is ``deviation * sqrt((1 + (m - 1) r) / m)`` (design
-    effect), and the t bound over clusters decides.
+    deviation. With clusters of m images the number is multiplied by the design effect ``1 + (m - 1) r``.
     """
     table = DeclaredValues(
         1, lambda stratum: 1, defaultdict(bool), lambda by: tuple(map(Label, guess.classes)) if by == "label" else ()
@@ -87,19 +88,12 @@ def _guessed(part: Expectation, leaves: Leaves, wanted: Wanted, guess: Guess) ->
     truth = _truth(part, tree, leaves, wanted, guess)
     if truth is None:
         return replace(blank, note="such a truth leads out of the range of the measure; ask for a smaller margin")
-    if guess.cluster == 1:
-        return sized(truth, wanted, blank)
-    deviation = truth.deviation * math.sqrt((1 + (guess.cluster - 1) * guess.correlation) / guess.cluster)
-    clusters = clusters_needed(truth.mean, deviation, wanted)
-    if clusters is None:
-        return replace(blank, note="no number of clusters would do")
-    return replace(
-        blank,
-        images=clusters * guess.cluster,
-        rule="clusters",
-        reached=power_of_clusters(truth.mean, deviation, clusters, wanted.confidence),
-        clusters=clusters,
-    )
+    found = sized(truth, wanted, blank)
+    if guess.cluster == 1 or found.images is None:
+        return found
+    effect = 1 + (guess.cluster - 1) * guess.correlation
+    clusters = max(LEAST_CLUSTERS, math.ceil(found.images * effect / guess.cluster))
+    return replace(found, images=clusters * guess.cluster, clusters=clusters, note=_BY_EFFECT)
 
 
 def _truth(part: Expectation, tree: Ratio, leaves: Leaves, wanted: Wanted, guess: Guess) -> Truth | None:

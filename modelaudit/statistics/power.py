@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri, stdtrit
-from scipy.stats import binom, nct  # type: ignore[attr-defined]  # its stubs know no distributions
+from scipy.special import ndtr, ndtri
+from scipy.stats import binom  # type: ignore[attr-defined]  # its stubs know no distributions
 
 from .betting import LARGEST_BET
 from .bounds import IMAGES_FOR_APPROXIMATION
@@ -29,7 +29,6 @@ _AUDITS_BCA = 600
 _MOST_TABLES = 4_000_000
 #: distinct values of a mean that are kept; more are joined to their means
 _MOST_VALUES = 512
-LEAST_CLUSTERS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +88,6 @@ def vouched(truth: Truth, n: int, confidence: float) -> float:
         return found
     audits = AUDITS if math.isfinite(truth.high - truth.low) else _AUDITS_BCA
     return found - 2 * math.sqrt(found * (1 - found) / audits)
-
-
-def power_of_clusters(mean: float, deviation: float, clusters: int, confidence: float) -> float:
-    """That of the t bound on the means of independent clusters, which are taken as normal."""
-    if clusters < LEAST_CLUSTERS:
-        return 0.0
-    if deviation <= 0:
-        return float(mean > 0)
-    critical = float(stdtrit(clusters - 1, confidence))
-    return float(nct.sf(critical, clusters - 1, math.sqrt(clusters) * mean / deviation))
 
 
 def _proportion(truth: Truth, n: int, confidence: float) -> float:

@@ -9,7 +9,7 @@ pilot run (:func:`from_pilot`) or is guessed (:mod:`~modelaudit.statistics.guess
   supposed one;
 - a ratio ``A / B``: the mean of ``A - t B``, which is the margin times that of B; of two proportions the pilot's share
   of images on which they differ, at least their difference;
-- where images of one cluster belong together: the means of the pilot's clusters, moved, and taken as normal.
+- where images of one cluster belong together: the bound of the pilot, moved, with the spread of its clusters' totals.
 
 Missing values of the pilot keep their share, and stay at their worst end.
 """
@@ -17,7 +17,7 @@ Missing values of the pilot keep their share, and stay at their worst end.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,23 +26,26 @@ from scipy.special import ndtri
 
 from ..language.errors import ExpressionError
 from ..language.expression import Expectation
-from .bounds import IMAGES_FOR_APPROXIMATION, Plan
+from .bounds import IMAGES_FOR_APPROXIMATION, Plan, lower_bound
 from .compound import tree_bound, tree_estimate, tree_of
 from .curves import written_out
 from .decide import singles
 from .leaves import Leaves, lowest
 from .linear import Linear, Ratio
-from .power import LEAST_CLUSTERS, Kind, Truth, power, power_of_clusters, vouched
+from .power import Kind, Truth, power, vouched
 from .truths import Pilot
 from .two_by_two import is_of_two_proportions, ratio_of_proportions
 from .values import Table
 
 MOST_IMAGES = 1_000_000
-#: clusters beyond those that normal means would need
-RESERVE = 1.08
 Values = NDArray[np.float64]
+Codes = NDArray[np.int64]
+#: images of clusters beyond those that the normal law of their mean would need
+RESERVE = 1.05
 _OUT_OF_RANGE = "the margin leads out of the range of the measure; ask for a smaller one"
 _MISSING = "missing values alone keep it open at this margin"
+_ONE_CLUSTER = "the clusters of the pilot do not tell: it has too few of them, or one holds nearly all images"
+_ABOUT = "images of one cluster count less, as in the pilot; more of them help where they are of new clusters"
 _TOO_MANY = f"not with {MOST_IMAGES} images"
 
 
@@ -145,10 +148,9 @@ def _pilot(part: Expectation, leaves: Leaves, wanted: Wanted) -> Size:
         truth = _ratio_truth(part, tree, leaves, wanted, pilot)
     if truth is None:
         return replace(blank, note=_OUT_OF_RANGE)
-    found = [sized(truth, wanted, blank)]
-    for codes in _clusterings(form, leaves):
-        found.append(_clustered(*pilot.cluster_means(codes[first.asked], target), wanted, blank))
-    return max(found, key=lambda one: math.inf if one.images is None else one.images)
+    shared = [one.codes[first.asked] for measure in form.terms for one in leaves.table.clusterings(measure)]
+    together = [codes for codes in map(_numbered, shared) if codes.max() + 1 < codes.size]
+    return _clustered(sized(truth, wanted, blank), form, leaves, pilot, together, target, wanted)
 
 
 def oriented(part: Expectation, tree: Ratio) -> Linear:
@@ -186,39 +188,42 @@ def sized(truth: Truth, wanted: Wanted, blank: Size) -> Size:
     return replace(blank, images=n, rule=_rule(truth, n), reached=power(truth, n, wanted.confidence))
 
 
-def clusters_needed(mean: float, deviation: float, wanted: Wanted) -> int | None:
-    """The smallest number of clusters, from the mean of their means and its deviation, and 8 % more.
+def _clustered(
+    found: Size, form: Linear, leaves: Leaves, pilot: Pilot, together: Sequence[Codes], target: float, wanted: Wanted
+) -> Size:
+    """The same where images belong together: the pilot's bound over clusters, moved and for n images, with the power.
 
-    The reserve is for means that are not normal: with skewed ones the power would be .78 (benchmarks/planned_power.py).
+    The spread of the mean is that of the totals of the pilot's clusters, and shrinks with the root of n; 5 % more
+    images are for means that are not normal.
     """
-    found = _smallest(lambda n: power_of_clusters(mean, deviation, n, wanted.confidence) >= wanted.power, exact=False)
-    return found if found is None or found <= LEAST_CLUSTERS else math.ceil(RESERVE * found)
+    if not together or found.images is None:
+        return found
+    none = replace(found, images=None, rule="none", reached=None, note=_ONE_CLUSTER)
+    if any(at.max() == 0 for at in together):
+        return none
+    shift = target - float(pilot.values[pilot.known].mean())
+    centred = pilot.values - pilot.values.mean()
+    spread = max(float(np.sum(np.bincount(at, centred) ** 2)) for at in together)
+    reserve = float(ndtri(wanted.power)) * math.sqrt(spread / pilot.values.size)
+    plan = Plan(wanted.confidence, inverting=found.rule in ("betting", "gaffke"))
+
+    def enough(n: int) -> bool:
+        bound = lower_bound(form, leaves, replace(plan, images=n)).value + shift
+        return bound - reserve / math.sqrt(n) > 0
+
+    n = _smallest(enough, exact=False)
+    if n is None:
+        return none
+    n = max(math.ceil(RESERVE * n), found.images)
+    size = max(at.size / (at.max() + 1) for at in together)
+    rule = lower_bound(form, leaves, replace(plan, images=n)).rule
+    return replace(found, images=n, rule=rule, reached=wanted.power, clusters=max(1, round(n / size)), note=_ABOUT)
 
 
-def _clustered(means: Values, size: float, wanted: Wanted, blank: Size) -> Size:
-    if means.size < 2:
-        note = f"all images of the pilot are one cluster; at least {LEAST_CLUSTERS} are needed to decide anything"
-        return replace(blank, note=note)
-    mean, deviation = float(means.mean()), float(means.std(ddof=1))
-    if mean <= 0:
-        return replace(blank, note=_MISSING)
-    clusters = clusters_needed(mean, deviation, wanted)
-    if clusters is None:
-        return replace(blank, note=_TOO_MANY)
-    reached = power_of_clusters(mean, deviation, clusters, wanted.confidence)
-    images = math.ceil(clusters * size)
-    return replace(blank, images=images, rule="clusters", reached=reached, clusters=clusters)
-
-
-def _clusterings(form: Linear, leaves: Leaves) -> Iterator[NDArray[np.int64]]:
-    """Codes of clusters in which there is more than one image, each once."""
-    seen = set()
-    for measure in form.terms:
-        for one in leaves.table.clusterings(measure):
-            shared = one.codes[one.codes >= 0]
-            if one.codes.tobytes() not in seen and np.unique(shared).size < shared.size:
-                seen.add(one.codes.tobytes())
-                yield one.codes
+def _numbered(codes: Codes) -> Codes:
+    """Codes from 0 on; an image on its own (-1) has one of its own."""
+    own = codes < 0
+    return np.unique(np.where(own, codes.max(initial=-1) + np.cumsum(own), codes), return_inverse=True)[1].reshape(-1)
 
 
 def _by_width(part: Expectation, leaves: Leaves, wanted: Wanted, blank: Size) -> Size:

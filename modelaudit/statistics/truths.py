@@ -73,12 +73,3 @@ class Pilot:
         missing = self.values[~self.known]
         there = np.concatenate([weights * self.known.mean(), np.full(missing.size, 1 / self.values.size)])
         return Truth("mean", np.concatenate([values, missing]), there, self.low, self.high)
-
-    def cluster_means(self, codes: NDArray[np.int64], target: float) -> tuple[Values, float]:
-        """The means of clusters, moved as the known values are, and images a cluster; -1 is one on its own."""
-        values = self.values + np.where(self.known, target - float(self.values[self.known].mean()), 0.0)
-        own = codes < 0
-        numbers = np.where(own, codes.max(initial=-1) + 1 + np.cumsum(own), codes)
-        _, at = np.unique(numbers, return_inverse=True)
-        sizes = np.bincount(at)
-        return np.bincount(at, values) / sizes, float(sizes.mean())

@@ -5,11 +5,10 @@
 
 import numpy as np
 import pytest
-from scipy.special import stdtrit
 from statistics_tables import Values, column, mapped, named
 
 from modelaudit.statistics import Verdict, decide
-from modelaudit.statistics.sizing import Wanted, clusters_needed, from_pilot
+from modelaudit.statistics.sizing import Wanted, from_pilot
 
 a, b = named("a"), named("b")
 AUDITS, POWER = 400, 0.8
@@ -72,11 +71,3 @@ def test_power_at_the_planned_number_is_what_was_asked(expectation, margin, trut
     slack = 3 * np.sqrt(POWER * (1 - POWER) / audits)
     assert reached >= POWER - slack
     assert reached <= 0.93 + slack / 3  # and not far more images than that takes
-
-
-def test_clusters_pass_as_often_as_was_asked():
-    n = clusters_needed(0.1, 0.2, Wanted(0.1, POWER))
-    generator = np.random.default_rng(1)
-    means = 0.1 + 0.2 * (generator.gamma(9, 1, (4000, n)) - 9) / 3  # skewed
-    bounds = means.mean(1) - stdtrit(n - 1, 0.95) * means.std(1, ddof=1) / np.sqrt(n)
-    assert np.mean(bounds > 0) >= POWER - 0.02

@@ -13,7 +13,6 @@ from modelaudit.statistics.power import (
     difference_passes,
     gaffke_passes,
     power,
-    power_of_clusters,
 )
 
 
@@ -76,14 +75,6 @@ def test_of_very_many_tables_the_normal_law_says_the_same(monkeypatch):
     assert exact[0] < 0.2
     monkeypatch.setattr("modelaudit.statistics.power._MOST_TABLES", 0)
     assert [power(several, n, 0.95) for n in (2000, 6000)] == pytest.approx(exact, abs=0.01)
-
-
-def test_power_of_clusters_is_that_of_the_t_bound():
-    generator = np.random.default_rng(3)
-    means = generator.normal(0.1, 0.2, (20_000, 14))
-    bounds = means.mean(axis=1) - 1.7709 * means.std(axis=1, ddof=1) / np.sqrt(14)
-    assert power_of_clusters(0.1, 0.2, 14, 0.95) == pytest.approx(np.mean(bounds > 0), abs=0.012)
-    assert power_of_clusters(0.1, 0.2, 9, 0.95) == 0.0
 
 
 def test_joined_values_keep_mean_and_ends():
