@@ -2,7 +2,7 @@
 
 The clusters are what is independent. With n_g images of sum S_g in cluster g the lower bound of the mean is Gaffke's
 over clusters: the ``1 - confidence`` quantile q of ``sum_g D_g S_g / sum_g D_g n_g`` with D uniform on the simplex and
-one cluster more, of the mean size and with all its values at the worst end. With one image a cluster it is Gaffke's.
+one cluster more, of ``sum n_g^2 / n`` images (the size that a mean image meets), all at the worst end. With one image a cluster it is Gaffke's.
 
 A design effect (n_eff = n V_0 / V images for the ordinary rule; Korn & Graubard 1998) and the t bound on clusters both
 err with few clusters, because a rare kind of cluster that was not met leaves no trace in V (docs/statistics.md). The
@@ -80,7 +80,7 @@ def cluster_gaffke_lower(
     """
     x, count = np.clip(values, 0.0, 1.0), clusters.sizes.size
     totals = np.sort(np.bincount(clusters.codes, weights=x, minlength=count) + 1j * clusters.sizes)  # pairs (S_g, n_g)
-    sums, sizes = np.append(totals.real, 0.0), np.append(totals.imag, x.size / count)
+    sums, sizes = np.append(totals.real, 0.0), np.append(totals.imag, float(np.dot(clusters.sizes, clusters.sizes)) / x.size)
     if np.max(sums) <= _NOTHING:
         return 0.0
     weights = np.append(np.full(count, repeat), 1.0)
