@@ -41,7 +41,7 @@ MOST_IMAGES = 1_000_000
 Values = NDArray[np.float64]
 Codes = NDArray[np.int64]
 #: images of clusters beyond those that the normal law of their mean would need
-RESERVE = 1.05
+RESERVE = 1.1
 _OUT_OF_RANGE = "the margin leads out of the range of the measure; ask for a smaller one"
 _MISSING = "missing values alone keep it open at this margin"
 _ONE_CLUSTER = "the clusters of the pilot do not tell: it has too few of them, or one holds nearly all images"
@@ -193,7 +193,7 @@ def _clustered(
 ) -> Size:
     """The same where images belong together: the pilot's bound over clusters, moved and for n images, with the power.
 
-    The spread of the mean is that of the totals of the pilot's clusters, and shrinks with the root of n; 5 % more
+    The spread of the mean is that of the totals of the pilot's clusters, and shrinks with the root of n; a tenth more
     images are for means that are not normal.
     """
     if not together or found.images is None:
