@@ -15,7 +15,7 @@ from ..language.errors import DataError
 from ..language.reference import Reference
 from ..language.registry import Entry, register
 from ..language.sample import DataSet, Sample
-from .line import PARTS, SURROUNDINGS, Frames, Line
+from .line import PARTS, Frames, Line
 
 COUPLING, IMAGES, SEED = 0.95, 200, 0
 _Number = TypeVar("_Number", int, float)
@@ -58,7 +58,8 @@ class FrameMask:
 def demo_data(reference: Reference, root: Path) -> DataSet:
     """``demo:?coupling=0.95&images=200&seed=0``, every option optional. `root` is not used: nothing is read.
 
-    The label is the name of the part, the group the name of its surroundings.
+    The label is the name of the part. Samples have no group: each is drawn by itself, and the kind of its surroundings
+    makes two of them no less independent.
 
     Raises:
         DataError: an unknown option, a value that it cannot take, or a name after the colon.
@@ -77,19 +78,18 @@ def demo_data(reference: Reference, root: Path) -> DataSet:
     except ValueError as error:
         raise DataError(f"{reference.text!r}: {error}") from error
     samples = tuple(_sample(line, index) for index in range(images))
-    own = sum(sample.group == SURROUNDINGS[PARTS.index(str(sample.label))] for sample in samples)
+    own = sum(part == surroundings for part, surroundings in map(line.kind_of, range(images)))
     note = f"drawn by the demo: coupling {line.coupling:g}, {own} of {images} parts on the surroundings of their kind"
     return DataSet(samples, (note,))
 
 
 def _sample(line: Line, index: int) -> Sample:
-    part, surroundings = line.kind_of(index)
+    part, _ = line.kind_of(index)
     return Sample(
         id=f"{PARTS[part]}/{index:04d}",
         image=FrameImage(line, index),
         label=PARTS[part],
         mask=FrameMask(line, index),
-        group=SURROUNDINGS[surroundings],
     )
 
 

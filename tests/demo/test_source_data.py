@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelaudit.demo.line import PARTS, SURROUNDINGS, Line
+from modelaudit.demo.line import PARTS, Line
 from modelaudit.demo.source_data import demo_data
 from modelaudit.language import registry
 from modelaudit.language.errors import DataError
@@ -39,7 +39,7 @@ def test_a_sample_is_the_frame_of_the_line() -> None:
         np.testing.assert_array_equal(sample.image(), frames.pixels[index])  # type: ignore[operator]
         np.testing.assert_array_equal(sample.mask(), frames.masks[index])  # type: ignore[operator]
         assert sample.label == PARTS[frames.parts[index]]
-        assert sample.group == SURROUNDINGS[frames.surroundings[index]]
+        assert sample.group is None
         assert sample.id == f"{sample.label}/{index:04d}"
 
 
