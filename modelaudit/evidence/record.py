@@ -317,6 +317,79 @@ class TableRecord(_Part):
     donors: dict[str, list[str | None]] = {}
 
 
+class MatrixContext(_Part):
+    """One column of a matrix: the key of its values, and its contexts; none on original images."""
+
+    key: str
+    contexts: list[ContextNode]
+
+
+class MatrixCell(_Part):
+    """The images of a label under the context of that number: how many have a value, how many none, and their mean.
+
+    ``lower`` and ``upper`` are one-sided bounds of the mean, each at the matrix's confidence; none where no rule gives
+    them. ``few``: a bound lies further from the mean than a tenth of the measure's range, or there is none and fewer
+    than 29 images. ``groups``: of the data, where several images share one.
+    """
+
+    label: str
+    context: int
+    n: int
+    missing: int = 0
+    mean: float | None
+    lower: float | None = None
+    upper: float | None = None
+    few: bool = False
+    groups: int | None = None
+
+
+class MatrixRecord(_Part):
+    """A measure of a model by label and context: the worst labels, and the worst contexts beside the original.
+
+    ``measure`` is told without context. ``low`` and ``high``: its range. ``stopped``: the audit stopped early, which
+    the bounds do not allow for. The rest is counted in ``labels_left_out`` and ``contexts_left_out``.
+    """
+
+    data: str
+    model: str
+    measure: MeasureNode
+    low: float | None
+    high: float | None
+    confidence: float
+    contexts: list[MatrixContext]
+    cells: list[MatrixCell]
+    stopped: bool = False
+    labels_left_out: int = 0
+    contexts_left_out: int = 0
+
+
+class WantedImages(_Part):
+    """Of which label more images would help most, and the cell that shows it.
+
+    ``rule``: "threshold", where the bounds of the cell contain the threshold of an expectation on this measure and
+    context (then ``op`` and ``threshold``), or "width", where a bound lies too far from the mean. ``more``: images.
+    """
+
+    data: str
+    model: str
+    measure: MeasureNode
+    contexts: list[ContextNode]
+    cell: MatrixCell
+    rule: Literal["threshold", "width"]
+    op: Literal["<", "<=", ">", ">="] | None = None
+    threshold: float | None = None
+    more: int
+
+
+class ByClass(_Part):
+    """What fails where, class by context, and the labels of which more images are wanted, the worst first."""
+
+    matrices: list[MatrixRecord]
+    wanted: list[WantedImages]
+    matrices_left_out: int = 0
+    wanted_left_out: int = 0
+
+
 class PassesRecord(_Part):
     """What the run cost, in images decoded and images through the models (padding of micro-batches included).
 
@@ -348,7 +421,8 @@ class RunRecord(_Part):
     ``partial`` (why in ``partial_because``): something that the files declare was not run, so the whole never passed.
     ``quick_look``: only that many images were asked for; such a run decides nothing.
     ``sanity``: what the attribution methods are worth on these models. ``checks``: "off" where the audit of the audit
-    was switched off for the whole run.
+    was switched off for the whole run. ``by_class``: none with one label or one context,
+    in a quick look, and in older records.
     """
 
     schema_version: Literal[1] = 1
@@ -370,6 +444,7 @@ class RunRecord(_Part):
     notes: list[str] = []
     sanity: list[Sanity] = []
     checks: str = ""
+    by_class: ByClass | None = None
 
 
 def read_record(path: Path) -> RunRecord:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ..engine.measured import Measured
 from ..engine.run import discard_measured, read_measured
 from ..engine.settings import Settings
 from ..evidence.build import data_records, model_records, passes_record, table_records
 from ..evidence.folder import point_latest
 from ..evidence.holm import with_holm
+from ..evidence.matrix import by_class
 from ..evidence.provenance import provenance
 from ..evidence.record import RunRecord, write_record
 from ..report import write_reports
@@ -45,6 +48,7 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
     settings = Settings(
         state.config.rootpath, state.folder, options.device, options.seed, micro_batch=options.micro_batch
     )
+    tables, decided = table_records(measured), with_holm(cases)
     return RunRecord(
         id=state.run_id,
         started=state.start.isoformat(timespec="seconds"),
@@ -61,14 +65,20 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
             seed=state.options.seed,
             micro_batch=settings.resolved_micro_batch(),
         ),
-        cases=with_holm(cases),
+        cases=decided,
         models=model_records(measured),
         data=data_records(measured),
-        tables=table_records(measured),
+        tables=tables,
         passes=passes_record(measured),
         sanity=[one for part in measured for one in part.sanity],
         checks="on" if options.checks and options.limit is None else "off",
+        by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured)),
     )
+
+
+def _stopped(measured: Sequence[Measured]) -> frozenset[str]:
+    """The data of audits that may stop early."""
+    return frozenset(part.group for part in measured if part.looks is not None)
 
 
 def _because(not_run: int, declared: int, *, interrupted: bool, last_failed: bool) -> str | None:
