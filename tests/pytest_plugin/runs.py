@@ -33,12 +33,14 @@ for room in pkgutil.walk_packages(modelaudit.__path__, "modelaudit."):
 class Line:
     """A folder with audits, and the sessions that are run in it.
 
-    Sessions keep no store unless a test says so: what a test compares was computed, and not found.
+    Sessions keep no store unless a test says so: what a test compares was computed, and not found. Nor are audits
+    themselves audited unless it says so: what these tests are about has a verdict of its own.
     """
 
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
         self.store: str | None = "off"
+        self.checks: str | None = "off"
         self.path = pytester.path
         shutil.copy(Path(__file__).with_name("line.py"), self.path / "line.py")
         pytester.syspathinsert(self.path)
@@ -57,7 +59,8 @@ class Line:
     def run(self, *args: str, **how: bool) -> pytest.RunResult:
         """A session inside this process."""
         stored = () if self.store is None else (f"--audit-store={self.store}",)
-        return self.pytester.runpytest_inprocess(*stored, *args, **how)
+        checked = () if self.checks is None else (f"--audit-checks={self.checks}",)
+        return self.pytester.runpytest_inprocess(*stored, *checked, *args, **how)
 
     def record(self, results: str = "audit-results") -> RunRecord:
         """The record of the latest run."""

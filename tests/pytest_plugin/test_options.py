@@ -161,7 +161,7 @@ def test_pytest_without_one_of_its_parts_audits_all_the_same(line: Line, args: t
 
 
 def test_the_plugin_can_be_switched_off(line: Line) -> None:
-    line.store = None  # nobody knows the option
+    line.store = line.checks = None  # nobody knows the options
     line.audit("wrongly = Audit(**told(wrong())).expect(accuracy > 0.5)")
     assert line.run("-p", "no:modelaudit").ret == pytest.ExitCode.NO_TESTS_COLLECTED
     assert not (line.path / "audit-results").exists()

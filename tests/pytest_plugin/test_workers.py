@@ -51,7 +51,7 @@ def test_two_workers_make_one_run_with_the_same_values(line: Line, monkeypatch: 
     assert [stable(case) for case in together.cases] == [stable(case) for case in alone.cases]
     assert together.tables == alone.tables
     assert together.models == alone.models
-    assert together.passes == alone.passes
+    assert together.passes.model_copy(update={"seconds": alone.passes.seconds}) == alone.passes
     assert seen_together == seen_alone
     assert (together.overall, together.partial) == (alone.overall, alone.partial) == ("ERROR", False)
     failures = (line.path / "together.xml").read_text()
