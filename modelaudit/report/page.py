@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..evidence.record import CaseRecord, DataRecord, RunRecord
 from .cases import Badge, CaseView, case_view
 from .gallery import Pictures
+from .matrix import ByClassView, by_class_view
 from .references import titles_of
 from .vocabulary import MASK_KINDS, MISSING, VERDICTS, known
 from .words import Words
@@ -40,6 +41,7 @@ class Page:
     level: str
     left_out: str
     missing_pictures: str
+    by_class: ByClassView | None
 
 
 def overall_of(record: RunRecord) -> str:
@@ -83,6 +85,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         words.limit(round(2 * usual - 1, 6), "percent"),
         _left_out(record, words, pictures),
         _missing(words, pictures),
+        by_class_view(record, words),
     )
 
 

@@ -1,0 +1,253 @@
+"""What fails where: the matrices of the record, class by context, and of which classes more images are wanted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..evidence.record import MatrixCell, MatrixRecord, MeasureNode, RunRecord, WantedImages
+from .references import short_reference
+from .vocabulary import comparison, context_label, is_share, noun_of
+from .words import Unit, Words
+
+#: so many names of contexts fit above their columns; more are numbered
+_NAMED = 4
+#: shades of a cell, from none to the worst
+_TONES = 7
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell: its value, the range between its bounds, images where not all of the class have a value."""
+
+    value: str
+    interval: str = ""
+    images: str = ""
+    tone: int = 0
+    few: bool = False
+
+
+@dataclass(frozen=True)
+class RowView:
+    label: str
+    images: str
+    cells: tuple[CellView, ...]
+
+
+@dataclass(frozen=True)
+class MatrixView:
+    """One matrix; ``numbered`` are the contexts in words where the heads are their numbers."""
+
+    title: str
+    model: str
+    data: str
+    heads: tuple[str, ...]
+    numbered: tuple[str, ...]
+    rows: tuple[RowView, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ByClassView:
+    """The section: its matrices, its lines of (what to do, why), and what is to be known of both."""
+
+    intro: str
+    matrices: tuple[MatrixView, ...]
+    wanted: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+
+def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
+    """The section in words; None where the record has no matrix."""
+    found = record.by_class
+    if found is None or not found.matrices:
+        return None
+    notes = []
+    if found.matrices_left_out:
+        notes.append(
+            words.ngettext("{n} more table is not shown.", "{n} more tables are not shown.", found.matrices_left_out)
+        )
+    if found.wanted_left_out:
+        notes.append(
+            words.ngettext(
+                "More images of {n} other class would help too.",
+                "More images of {n} other classes would help too.",
+                found.wanted_left_out,
+            )
+        )
+    confidence = words.limit(found.matrices[0].confidence, "percent")
+    intro = words._(
+        "Each cell is the mean over the images of one class under one context, and below it the range between its two "
+        "one-sided bounds, each at {confidence}. The darker a cell, the worse. No cell decides anything: among many of "
+        "them some true values lie outside their bounds.",
+        confidence=confidence,
+    )
+    return ByClassView(
+        intro,
+        tuple(_matrix(matrix, record, words) for matrix in found.matrices),
+        tuple((_asked(one, words), _why(one, record, words)) for one in found.wanted),
+        tuple(notes),
+    )
+
+
+def _matrix(matrix: MatrixRecord, record: RunRecord, words: Words) -> MatrixView:
+    names = tuple(context_label(context.contexts, words) for context in matrix.contexts)
+    numbered = names if len(names) > _NAMED else ()
+    heads = tuple(str(at + 1) for at in range(len(names))) if numbered else names
+    by_label: dict[str, list[MatrixCell]] = {}
+    for cell in matrix.cells:
+        by_label.setdefault(cell.label, []).append(cell)
+    noun = noun_of(matrix.measure, words)
+    return MatrixView(
+        noun[:1].upper() + noun[1:] if words.language == "en" else noun,
+        _model(matrix.model, record, words),
+        _data(matrix.data, record),
+        heads,
+        numbered,
+        tuple(_row(label, cells, matrix, words) for label, cells in by_label.items()),
+        tuple(_notes(matrix, words)),
+    )
+
+
+def _row(label: str, cells: list[MatrixCell], matrix: MatrixRecord, words: Words) -> RowView:
+    images = max(cell.n + cell.missing for cell in cells)
+    found = {cell.context: _cell(cell, matrix, words) for cell in cells}
+    return RowView(
+        label,
+        words.ngettext("{n} image", "{n} images", images),
+        tuple(found.get(at, CellView("–")) for at in range(len(matrix.contexts))),
+    )
+
+
+def _cell(cell: MatrixCell, matrix: MatrixRecord, words: Words) -> CellView:
+    images = "" if not cell.missing else f"{words.count(cell.n)} / {words.count(cell.n + cell.missing)}"
+    if cell.mean is None:
+        return CellView("–", images=images)
+    unit = _unit(matrix.measure)
+    return CellView(
+        words.tick(cell.mean, unit, _digits(unit, 1)),
+        _interval(cell, unit, words),
+        images,
+        _tone(cell.mean, matrix),
+        cell.few,
+    )
+
+
+def _interval(cell: MatrixCell, unit: Unit, words: Words) -> str:
+    """The bounds, rounded away from each other; without the sign of per cent, which stands at the value."""
+    if cell.lower is None or cell.upper is None:
+        return ""
+    step = 100.0  # whole per cent, or two digits
+    low, high = math.floor(round(cell.lower * step, 6)) / step, math.ceil(round(cell.upper * step, 6)) / step
+    bare: Unit = "points" if unit == "percent" else "number"
+    return words._(
+        "{low} to {high}",
+        **{name: words.tick(value, bare, _digits(unit, 0)) for name, value in (("low", low), ("high", high))},
+    )
+
+
+def _digits(unit: Unit, percent: int) -> int:
+    return percent if unit == "percent" else 2
+
+
+def _unit(node: MeasureNode) -> Unit:
+    return "percent" if is_share(node) else "number"
+
+
+def _tone(mean: float, matrix: MatrixRecord) -> int:
+    """How bad a value is, in steps: within the measure's range, or where that is open within the values shown."""
+    means = [cell.mean for cell in matrix.cells if cell.mean is not None]
+    low = min(means) if matrix.low is None else matrix.low
+    high = max(means) if matrix.high is None else matrix.high
+    if high <= low:
+        return 0
+    share = min(1.0, max(0.0, (mean - low) / (high - low)))
+    return round((share if matrix.measure.better == "low" else 1 - share) * (_TONES - 1))
+
+
+def _notes(matrix: MatrixRecord, words: Words) -> list[str]:
+    notes = []
+    if any(cell.few for cell in matrix.cells):
+        notes.append(
+            words._("† Few images: a bound lies more than ten points from the value (a tenth of the measure's range).")
+        )
+    if any(cell.groups is not None for cell in matrix.cells):
+        notes.append(
+            words._("Images that share a group count together; with fewer than ten groups a cell has no bounds.")
+        )
+    if any(cell.missing for cell in matrix.cells):
+        notes.append(
+            words._(
+                "5 / 6: of 6 images 5 have a value; in the bounds the others stand at their worst and at their best."
+            )
+        )
+    if matrix.stopped:
+        notes.append(words._("The audit could stop early. These bounds do not allow for that."))
+    if matrix.labels_left_out:
+        notes.append(
+            words.ngettext(
+                "{n} class that does better is not shown; its values are in the run record (run.json).",
+                "{n} classes that do better are not shown; their values are in the run record (run.json).",
+                matrix.labels_left_out,
+            )
+        )
+    if matrix.contexts_left_out:
+        notes.append(
+            words.ngettext(
+                "{n} context that does better on average is not shown.",
+                "{n} contexts that do better on average are not shown.",
+                matrix.contexts_left_out,
+            )
+        )
+    return notes
+
+
+def _asked(want: WantedImages, words: Words) -> str:
+    return words.ngettext(
+        "Collect about {n} more image of class “{label}” under this context: {context}.",
+        "Collect about {n} more images of class “{label}” under this context: {context}.",
+        want.more,
+        label=want.cell.label,
+        context=context_label(want.contexts, words),
+    )
+
+
+def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
+    cell, unit = want.cell, _unit(want.measure)
+    assert cell.mean is not None
+    value = words.tick(cell.mean, unit, _digits(unit, 1))
+    found = words.ngettext(
+        "{noun} {value} on {n} image",
+        "{noun} {value} on {n} images",
+        cell.n,
+        noun=noun_of(want.measure, words),
+        value=value,
+    )
+    if interval := _interval(cell, unit, words):
+        found = words._("{what} ({details})", what=found, details=interval)
+    elif cell.groups is not None:
+        groups = words.ngettext("{n} group", "{n} groups", cell.groups)
+        found = words._("{what} ({details})", what=found, details=groups)
+    if len(record.models) > 1:
+        found = words._("{what} ({details})", what=found, details=_model(want.model, record, words))
+    if want.op is not None and want.threshold is not None:
+        limit = comparison(want.op, words.limit(want.threshold, unit), words)
+        return words._("{found}: not enough to tell whether {limit} is met.", found=found, limit=limit)
+    if cell.lower is None:
+        return words._("{found}: too few for any bound.", found=found)
+    return words._("{found}: a bound lies more than ten points away.", found=found)
+
+
+def _model(key: str, record: RunRecord, words: Words) -> str:
+    for model in record.models:
+        if model.key == key:
+            named = ", ".join(model.names)
+            return named if len(record.models) > 1 and named else short_reference(model.reference, words)
+    return key.removeprefix("model:")
+
+
+def _data(key: str, record: RunRecord) -> str:
+    """The reference of the data, where a run has several."""
+    if len(record.data) < 2:
+        return ""
+    return next((data.reference for data in record.data if data.key == key), key)
