@@ -70,8 +70,8 @@ def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
     if found.wanted_left_out:
         notes.append(
             words.ngettext(
-                "More images of {n} other class would help too.",
-                "More images of {n} other classes would help too.",
+                "More images of at least {n} other class would help too.",
+                "More images of at least {n} other classes would help too.",
                 found.wanted_left_out,
             )
         )
@@ -97,9 +97,8 @@ def _matrix(matrix: MatrixRecord, record: RunRecord, words: Words) -> MatrixView
     by_label: dict[str, list[MatrixCell]] = {}
     for cell in matrix.cells:
         by_label.setdefault(cell.label, []).append(cell)
-    noun = noun_of(matrix.measure, words)
     return MatrixView(
-        noun[:1].upper() + noun[1:] if words.language == "en" else noun,
+        _capital(noun_of(matrix.measure, words), words),
         _model(matrix.model, record, words),
         _data(matrix.data, record),
         heads,
@@ -186,8 +185,8 @@ def _notes(matrix: MatrixRecord, words: Words) -> list[str]:
     if matrix.labels_left_out:
         notes.append(
             words.ngettext(
-                "{n} class that does better is not shown; its values are in the run record (run.json).",
-                "{n} classes that do better are not shown; their values are in the run record (run.json).",
+                "{n} more class is not shown; those that surely do worst come first.",
+                "{n} more classes are not shown; those that surely do worst come first.",
                 matrix.labels_left_out,
             )
         )
@@ -220,7 +219,7 @@ def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
         "{noun} {value} on {n} image",
         "{noun} {value} on {n} images",
         cell.n,
-        noun=noun_of(want.measure, words),
+        noun=_capital(noun_of(want.measure, words), words),
         value=value,
     )
     if interval := _interval(cell, unit, words):
@@ -232,10 +231,14 @@ def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
         found = words._("{what} ({details})", what=found, details=_model(want.model, record, words))
     if want.op is not None and want.threshold is not None:
         limit = comparison(want.op, words.limit(want.threshold, unit), words)
-        return words._("{found}: not enough to tell whether {limit} is met.", found=found, limit=limit)
+        return words._("{found}: not enough to tell whether it is {limit}.", found=found, limit=limit)
     if cell.lower is None:
         return words._("{found}: too few for any bound.", found=found)
     return words._("{found}: a bound lies more than ten points away.", found=found)
+
+
+def _capital(text: str, words: Words) -> str:
+    return text[:1].upper() + text[1:] if words.language == "en" else text
 
 
 def _model(key: str, record: RunRecord, words: Words) -> str:
