@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..statistics import betting, clopper_pearson
-from ..statistics.clusters import LEAST_CLUSTERS, Clusters, cluster_gaffke_lower, clusters_of
+from ..engine.plan import original_context
+from ..language import registry
+from ..language.expression import Measure
+from ..language.reasons import Missing
+from ..language.strata import Stratum
+from ..statistics import Clustering, Column, Membership
+from ..statistics.bounds import Plan, lower_bound, upper_bound
+from ..statistics.leaves import Leaves
+from ..statistics.linear import Linear
 from .record import ColumnRecord, MatrixCell, TableRecord
 
 #: of the range of a measure: what a bound may be away from the mean, ten points of a proportion
@@ -21,12 +29,27 @@ LEAST_IMAGES = 29
 
 @dataclass(frozen=True)
 class Scale:
-    """What a measure's values are, and at which confidence their mean is bounded."""
+    """A measure, whose range the cells have, and the confidence at which their means are bounded."""
 
-    kind: Literal["proportion", "mean"]
-    low: float | None
-    high: float | None
+    measure: Measure
     confidence: float
+
+    @cached_property
+    def low(self) -> float | None:
+        """The lower end of the range; None where it is open."""
+        found: float | None = registry.entry_of(self.measure.spec).declares.low
+        return found
+
+    @cached_property
+    def high(self) -> float | None:
+        """The upper end of the range; None where it is open."""
+        found: float | None = registry.entry_of(self.measure.spec).declares.high
+        return found
+
+    @cached_property
+    def better(self) -> str:
+        """Which end of the range is wanted, "low" or "high"."""
+        return str(registry.entry_of(self.measure.spec).declares.better)
 
     @property
     def span(self) -> float | None:
@@ -36,80 +59,118 @@ class Scale:
 
 @dataclass(frozen=True)
 class Cells:
-    """The values [images, contexts] of a table, NaN where there is none, and by [labels, contexts] how many have one,
-    and their mean."""
+    """The columns of a matrix, and by [labels, contexts] how many images have a value, and their mean.
+
+    ``codes`` [images] are numbers of labels, ``sizes`` [labels] the images of each, ``shared`` what images of each
+    context share: groups of the data, and donors.
+    """
 
     labels: tuple[str, ...]
     codes: NDArray[np.int64]
-    groups: NDArray[np.int64]
+    columns: tuple[ColumnRecord, ...]
     values: NDArray[np.float64]
+    shared: tuple[tuple[Clustering, ...], ...]
     sizes: NDArray[np.int64]
     known: NDArray[np.int64]
     means: NDArray[np.float64]
 
     @classmethod
-    def of(cls, table: TableRecord, columns: Sequence[ColumnRecord]) -> Cells:
+    def of(cls, table: TableRecord, columns: Sequence[tuple[ColumnRecord, Measure]]) -> Cells:
+        """The cells of some columns of a table."""
         labels, codes = np.unique([sample.label for sample in table.samples], return_inverse=True)
         codes = codes.astype(np.int64).reshape(-1)
-        names = [sample.group for sample in table.samples]
-        numbers = {name: at for at, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
-        groups = np.array([-1 if name is None else numbers[name] for name in names], dtype=np.int64)
         values = np.array(
-            [[np.nan if value is None else value for value in column.values] for column in columns], dtype=np.float64
+            [[np.nan if value is None else value for value in column.values] for column, _ in columns],
+            dtype=np.float64,
         ).T
-        shape = (len(labels), len(columns))
-        known, totals = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        known = np.zeros((len(labels), len(columns)), dtype=np.int64)
+        totals = np.zeros(known.shape)
         np.add.at(known, codes, ~np.isnan(values))
         np.add.at(totals, codes, np.nan_to_num(values))
         means = np.where(known > 0, totals / np.maximum(known, 1), np.nan)
-        sizes = np.bincount(codes, minlength=len(labels))
-        return cls(tuple(str(label) for label in labels), codes, groups, values, sizes, known, means)
+        return cls(
+            tuple(str(label) for label in labels),
+            codes,
+            tuple(column for column, _ in columns),
+            values,
+            tuple(_shared(table, column.model, measure) for column, measure in columns),
+            np.bincount(codes, minlength=len(labels)),
+            known,
+            means,
+        )
+
+
+def _shared(table: TableRecord, model: str, measure: Measure) -> tuple[Clustering, ...]:
+    context = original_context() if measure.context is None else measure.context
+    names = {
+        "group": [sample.group for sample in table.samples],
+        "donor": table.donors.get(f"{model}|{context}", []),
+    }
+    return tuple(
+        Clustering(what, _numbered(each)) for what, each in names.items() if any(name is not None for name in each)
+    )
+
+
+def _numbered(names: Sequence[str | None]) -> NDArray[np.int64]:
+    known = {name: at for at, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
+    return np.array([-1 if name is None else known[name] for name in names], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Images:
+    """The images of one cell, as the statistics read a table."""
+
+    values: Column
+    shared: tuple[Clustering, ...]
+
+    def column(self, measure: Measure) -> Column:
+        return self.values
+
+    def members(self, stratum: Stratum, model: str | None) -> Membership:
+        """All: they are those of one class already."""
+        inside = np.ones(self.values.values.shape, dtype=bool)
+        return Membership(inside, ~inside)
+
+    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
+        return self.shared
+
+    def strata_by(self, by: str) -> tuple[Stratum, ...]:
+        """None: they are not divided any further."""
+        return ()
 
 
 def cell_of(cells: Cells, label: int, context: int, scale: Scale, number: int) -> MatrixCell:
     """One cell; `number` is its context's in the matrix.
 
-    Missing values stand at the low end for the lower bound and at the high end for the upper one. Where images share
-    a group the groups are what is independent, and with fewer than ten of them there is no bound.
+    The bounds are those that would decide an expectation on the mean of these images: Clopper and Pearson's of a
+    proportion, the betting bound of a mean (Gaffke's from 200 images on), over clusters where images share a group or
+    a donor. Missing values stand at their worst and at their best end.
     """
-    rows = cells.codes == label
-    values = cells.values[rows, context]
-    missing = int(np.isnan(values).sum())
-    clusters = clusters_of([("group", cells.groups[rows])])
-    bounds = _bounds(values, scale, clusters)
-    mean = float(cells.means[label, context])
-    few = values.size < LEAST_IMAGES if bounds is None else width(mean, bounds, scale) > WIDTH
-    return MatrixCell(
+    rows = np.flatnonzero(cells.codes == label)
+    values, column = cells.values[rows, context], cells.columns[context]
+    missing = {at: Missing(column.missing[row]) for at, row in enumerate(rows.tolist()) if row in column.missing}
+    shared = tuple(Clustering(one.name, one.codes[rows]) for one in cells.shared[context])
+    images = _Images(Column(values, missing, column.scale, scale.low, scale.high), shared)
+    leaves, form, plan = Leaves(images), Linear(terms={scale.measure: 1.0}), Plan(scale.confidence)
+    bounds = tuple(float(side(form, leaves, plan).value) for side in (lower_bound, upper_bound))
+    bounded = all(map(math.isfinite, bounds))
+    together = leaves.clusters(form.terms, np.ones(len(rows), dtype=bool))
+    found = MatrixCell(
         label=cells.labels[label],
         context=number,
-        n=values.size - missing,
-        missing=missing,
-        mean=None if np.isnan(mean) else mean,
-        lower=None if bounds is None else bounds[0],
-        upper=None if bounds is None else bounds[1],
-        few=few,
-        groups=clusters[0].sizes.size if clusters else None,
+        n=len(rows) - len(missing),
+        missing=len(missing),
+        mean=None if np.isnan(cells.means[label, context]) else float(cells.means[label, context]),
+        lower=bounds[0] if bounded else None,
+        upper=bounds[1] if bounded else None,
+        clusters=min((one.sizes.size for one in together), default=None),
     )
+    away = width(found, scale)
+    return found.model_copy(update={"few": len(rows) < LEAST_IMAGES if away is None else away > WIDTH})
 
 
-def width(mean: float, bounds: tuple[float, float], scale: Scale) -> float:
-    """How far the farther bound lies from the mean, as a share of the range; that from an unknown mean is all of it."""
-    if np.isnan(mean) or scale.span is None:
-        return 1.0
-    return max(mean - bounds[0], bounds[1] - mean) / scale.span
-
-
-def _bounds(values: NDArray[np.float64], scale: Scale, clusters: tuple[Clusters, ...]) -> tuple[float, float] | None:
-    if scale.low is None or scale.high is None or (clusters and clusters[0].sizes.size < LEAST_CLUSTERS):
+def width(cell: MatrixCell, scale: Scale) -> float | None:
+    """How far the farther bound of a cell lies from its mean, as a share of the range; None without one of these."""
+    if cell.mean is None or cell.lower is None or cell.upper is None or scale.span is None:
         return None
-    unit = (values - scale.low) / (scale.high - scale.low)
-    least, most = np.nan_to_num(unit, nan=0.0), np.nan_to_num(unit, nan=1.0)
-    if clusters:
-        lower = cluster_gaffke_lower(least, clusters[0], scale.confidence)
-        upper = 1 - cluster_gaffke_lower(1 - most, clusters[0], scale.confidence)
-    elif scale.kind == "proportion":
-        lower = clopper_pearson(round(float(least.sum())), values.size, scale.confidence)[0]
-        upper = clopper_pearson(round(float(most.sum())), values.size, scale.confidence)[1]
-    else:
-        lower, upper = betting(least, scale.confidence)[0], betting(most, scale.confidence)[1]
-    return tuple(scale.low + (scale.high - scale.low) * bound for bound in (lower, upper))  # type: ignore[return-value]
+    return max(cell.mean - cell.lower, cell.upper - cell.mean) / scale.span

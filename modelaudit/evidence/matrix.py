@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.plan import column_key, single_method
-from ..language import registry
 from ..language.errors import AuditError
 from ..language.expression import Expectation, Measure
 from ..language.parser import parse, parse_expression
@@ -164,11 +163,10 @@ def _matrix(
     confidence: float,
 ) -> tuple[MatrixRecord, list[Want]]:
     first = columns[0]
-    declares = registry.entry_of(first.measure.spec).declares
-    scale = Scale(declares.scale, declares.low, declares.high, confidence)
-    cells = Cells.of(table, [column.record for column in columns])
-    badness = _badness(cells, scale, low_is_better=declares.better == "low")
-    shown = _worst_contexts(cells, low_is_better=declares.better == "low")
+    scale = Scale(replace(first.measure, context=None), confidence)
+    cells = Cells.of(table, [(column.record, column.measure) for column in columns])
+    badness = _badness(cells, scale)
+    shown = _worst_contexts(cells, low_is_better=scale.better == "low")
     order = np.lexsort((np.arange(len(badness)), -badness))
     worst, fewest = order[:MOST_LABELS], np.argsort(cells.sizes, kind="stable")[:MOST_LABELS]
     contexts = [
@@ -182,8 +180,8 @@ def _matrix(
         data=table.data,
         model=first.record.model,
         measure=first.node,
-        low=declares.low,
-        high=declares.high,
+        low=scale.low,
+        high=scale.high,
         confidence=confidence,
         contexts=contexts,
         cells=[cell for at in worst.tolist() for cell in found[at]],
@@ -194,14 +192,14 @@ def _matrix(
     return record, [want for row in found.values() for want in wants(record, row, asked, scale)]
 
 
-def _badness(cells: Cells, scale: Scale, *, low_is_better: bool) -> NDArray[np.float64]:
+def _badness(cells: Cells, scale: Scale) -> NDArray[np.float64]:
     """[labels]: how bad the worst cell of each is at least, by Hoeffding's bound, so that a class of one image that is
     wrong does not come before one of a hundred of which half are."""
     allowance = np.zeros_like(cells.means)
     if scale.span is not None:
         rate = math.log(1 / (1 - scale.confidence)) / 2
         allowance = scale.span * np.sqrt(rate / np.maximum(cells.known, 1))
-    bad = (cells.means if low_is_better else -cells.means) - allowance
+    bad = (cells.means if scale.better == "low" else -cells.means) - allowance
     return np.asarray(np.max(np.where(cells.known > 0, bad, -np.inf), axis=1), dtype=np.float64)
 
 

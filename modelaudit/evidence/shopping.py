@@ -6,9 +6,10 @@ A cell asks for images for one of two reasons:
   as bring the bounds as near to the mean as the threshold is, but no nearer than five points;
 - "width": a bound lies more than ten points from the mean, so that no claim to ten points can be made of the cell.
 
-(A point is a hundredth of the measure's range.) The number is the smallest n at which Clopper and Pearson's bounds of n
-images with the cell's own mean are that near: for a mean of values in a range as for a proportion, whose spread is the
-largest. Where images share groups it is at least that by which the cell's own width shrinks with the root of n.
+(A point is a hundredth of the measure's range.) The number is the smallest n at which Clopper and Pearson's bounds of
+n images with the cell's own mean are that near: for a mean of values in a range as for a proportion, whose spread is
+the largest. Where images share groups or donors it is at least that by which the cell's own width shrinks with the root
+of n.
 
 More images of a class serve all contexts, since those are made from the images: a class has one line, that of the
 cell that asks for most.
@@ -89,8 +90,8 @@ def more_images(cell: MatrixCell, near: float, scale: Scale) -> int:
     assert cell.mean is not None and scale.low is not None and scale.span is not None
     images = cell.n + cell.missing
     needed = images_for((cell.mean - scale.low) / scale.span, near, scale.confidence)
-    if cell.groups is not None and cell.lower is not None and cell.upper is not None:
-        found = width(cell.mean, (cell.lower, cell.upper), scale)
+    found = width(cell, scale)
+    if cell.clusters is not None and found is not None:
         needed = max(needed, math.ceil(images * (found / near) ** 2))
     return max(0, needed - images)
 

@@ -168,11 +168,17 @@ def _notes(matrix: MatrixRecord, words: Words) -> list[str]:
     notes = []
     if any(cell.few for cell in matrix.cells):
         notes.append(
-            words._("† Few images: a bound lies more than ten points from the value (a tenth of the measure's range).")
+            words._(
+                "† Few images: a bound lies more than ten points (a tenth of the measure's range) from the value, or "
+                "there is none and fewer than 29 images."
+            )
         )
-    if any(cell.groups is not None for cell in matrix.cells):
+    if any(cell.clusters is not None for cell in matrix.cells):
         notes.append(
-            words._("Images that share a group count together; with fewer than ten groups a cell has no bounds.")
+            words._(
+                "Images that share a group, or the donor of their background, count together; with fewer than ten "
+                "groups or donors a cell has no bounds."
+            )
         )
     if any(cell.missing for cell in matrix.cells):
         notes.append(
@@ -224,9 +230,9 @@ def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
     )
     if interval := _interval(cell, unit, words):
         found = words._("{what} ({details})", what=found, details=interval)
-    elif cell.groups is not None:
-        groups = words.ngettext("{n} group", "{n} groups", cell.groups)
-        found = words._("{what} ({details})", what=found, details=groups)
+    elif cell.clusters is not None:
+        clusters = words.ngettext("of {n} group or donor", "of {n} groups or donors", cell.clusters)
+        found = words._("{what} ({details})", what=found, details=clusters)
     if len(record.models) > 1:
         found = words._("{what} ({details})", what=found, details=_model(want.model, record, words))
     if want.op is not None and want.threshold is not None:

@@ -11,7 +11,7 @@ from scipy.stats import beta, binom
 
 from modelaudit.contexts import gaussian_noise, swap_background
 from modelaudit.evidence.build import node_of
-from modelaudit.evidence.cells import LEAST_IMAGES, Cells, Scale, cell_of
+from modelaudit.evidence.cells import LEAST_IMAGES
 from modelaudit.evidence.matrix import MOST_CONTEXTS, MOST_LABELS, MOST_MATRICES, by_class
 from modelaudit.evidence.record import (
     ByClass,
@@ -27,6 +27,7 @@ from modelaudit.measures import worst_group_accuracy
 from modelaudit.statistics import betting
 
 SWAP = "accuracy.under(swap_background(other_class))"
+CONFIDENCE = "confidence.under(swap_background(other_class))"
 Values = Sequence[float | None]
 
 
@@ -99,13 +100,13 @@ def test_bounds_are_clopper_and_pearsons_and_missing_values_stand_at_both_ends()
     assert dog.upper == 1.0
 
 
-def test_means_have_the_betting_bound_in_the_range_of_the_measure() -> None:
-    values = np.random.default_rng(0).uniform(-0.5, 0.9, 40)
-    cells = Cells.of(one := table(["cat"] * 20 + ["dog"] * 20, {"confidence": values.tolist()}), one.columns)
-    found = cell_of(cells, 1, 0, Scale("mean", -1.0, 1.0, 0.95), 0)
-    low, high = betting((values[20:] + 1) / 2, 0.95)
-    assert found.mean == pytest.approx(values[20:].mean())
-    assert (found.lower, found.upper) == pytest.approx((2 * low - 1, 2 * high - 1))
+def test_means_have_the_betting_bound() -> None:
+    values = np.random.default_rng(0).uniform(0.2, 0.9, 40)
+    result = found(
+        table(["cat"] * 20 + ["dog"] * 20, {"confidence": values.tolist(), CONFIDENCE: (1 - values).tolist()})
+    )
+    assert cell(result, "dog", 0).mean == pytest.approx(values[20:].mean())
+    assert (cell(result, "dog", 0).lower, cell(result, "dog", 0).upper) == pytest.approx(betting(values[20:], 0.95))
 
 
 def test_a_measure_without_range_has_no_bounds_and_asks_for_no_images() -> None:
@@ -121,10 +122,21 @@ def test_images_of_a_group_count_together_and_few_groups_bound_nothing() -> None
     alone = cell(found(table(["cat", "dog"] * 40, columns)), "cat", 0)
     scenes = [f"scene {at // 4}" for at in range(80)]
     together = cell(found(table(["cat", "dog"] * 40, columns, groups=scenes)), "cat", 0)
-    assert alone.groups is None and together.groups == 20
+    assert alone.clusters is None and together.clusters == 20
     assert alone.lower is not None and together.lower is not None and together.lower < alone.lower
     two = cell(found(table(["cat", "dog"] * 40, columns, groups=["day", "day", "night", "night"] * 20)), "cat", 0)
-    assert (two.groups, two.lower, two.upper) == (2, None, None)
+    assert (two.clusters, two.lower, two.upper) == (2, None, None)
+
+
+def test_images_of_a_donor_count_together_under_its_context_alone() -> None:
+    right: list[float | None] = [1.0, 0.0, 1.0, 1.0] * 20
+    one = table(["cat", "dog"] * 40, {"accuracy": right, SWAP: right})
+    lent = one.model_copy(
+        update={"donors": {"m0|swap_background(other_class)": [f"{at // 4}.png" for at in range(80)]}}
+    )
+    original, swapped = (cell(found(lent), "cat", context) for context in (0, 1))
+    assert (original.clusters, swapped.clusters) == (None, 20)
+    assert original.lower is not None and swapped.lower is not None and swapped.lower < original.lower
 
 
 def test_few_images_are_those_that_leave_a_bound_more_than_ten_points_away() -> None:
