@@ -1,0 +1,275 @@
+"""The section on what fails where: its numbers as text, both languages, hostile names, and its limits."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report.sample_record import LIGHTING, OTHER_CLASS, measure, record
+from report.test_browser import BROWSER, browse, seen_on_a_phone
+from report.test_render import HOSTILE, Seen
+
+from modelaudit.evidence.record import (
+    ByClass,
+    ContextNode,
+    MatrixCell,
+    MatrixContext,
+    MatrixRecord,
+    RunRecord,
+    WantedImages,
+)
+from modelaudit.report import render_html, render_summary
+from modelaudit.report.matrix import ByClassView, MatrixView, by_class_view
+from modelaudit.report.words import words_of
+
+EN, JA = words_of("en"), words_of("ja")
+NOWHERE = Path("nowhere")
+SHARE = {"low": 0.0, "high": 1.0}
+
+
+def cells(labels: int = 2, contexts: int = 2, name: str = "class {}") -> list[MatrixCell]:
+    """Right on the original; the more contexts and labels before it, the worse."""
+    return [
+        MatrixCell(
+            label=name.format(at),
+            context=context,
+            n=40 - at % 5,
+            mean=max(0.0, 1 - 0.06 * context),
+            lower=max(0.0, 0.9034 - 0.06 * context),
+            upper=1.0,
+            few=at % 2 == 1,
+        )
+        for at in range(labels)
+        for context in range(contexts)
+    ]
+
+
+def matrix(found: list[MatrixCell], **changes: Any) -> MatrixRecord:
+    count = 1 + max(cell.context for cell in found)
+    nodes = [[], [OTHER_CLASS], *([LIGHTING.model_copy(update={"arguments": {"severity": at}})] for at in range(count))]
+    fields: dict[str, Any] = {
+        "data": "d0",
+        "model": "m0",
+        "measure": measure(),
+        "confidence": 0.95,
+        "contexts": [MatrixContext(key=f"k{at}", contexts=nodes[at]) for at in range(count)],
+        "cells": found,
+        **SHARE,
+    }
+    return MatrixRecord(**{**fields, **changes})
+
+
+def wanted(label: str = "bolt", **changes: Any) -> WantedImages:
+    cell = MatrixCell(label=label, context=1, n=12, mean=0.75, lower=0.4727, upper=0.9281, few=True)
+    fields: dict[str, Any] = {
+        "data": "d0",
+        "model": "m0",
+        "measure": measure(),
+        "contexts": [OTHER_CLASS],
+        "cell": cell,
+        "rule": "threshold",
+        "op": ">",
+        "threshold": 0.9,
+        "more": 37,
+    }
+    return WantedImages(**{**fields, **changes})
+
+
+def run(*matrices: MatrixRecord, lines: tuple[WantedImages, ...] = (), **changes: Any) -> RunRecord:
+    return record(by_class=ByClass(matrices=list(matrices), wanted=list(lines), **changes))
+
+
+def section(html: str, language: str = "en") -> str:
+    """The section of one language, as HTML."""
+    page = html[html.index(f'class="page page-{language}"') :]
+    start = page.index('<section class="by-class"')
+    return page[start : page.index("</section>", start)]
+
+
+def view(found: RunRecord, words: Any = EN) -> ByClassView:
+    result = by_class_view(found, words)
+    assert result is not None
+    return result
+
+
+def only(one: MatrixRecord, words: Any = EN) -> MatrixView:
+    (found,) = view(run(one), words).matrices
+    return found
+
+
+def test_a_cell_has_its_value_its_bounds_and_the_row_its_images() -> None:
+    found = only(matrix(cells()))
+    assert (found.title, found.heads) == ("Accuracy", ("original images", "background of another class"))
+    assert [(row.label, row.images) for row in found.rows] == [("class 0", "40 images"), ("class 1", "39 images")]
+    # bounds are rounded away from each other: .8434 is not "at least 85 %"
+    assert [(cell.value, cell.interval) for cell in found.rows[0].cells] == [
+        ("100.0%", "90 to 100"),
+        ("94.0%", "84 to 100"),
+    ]
+    assert [cell.few for row in found.rows for cell in row.cells] == [False, False, True, True]
+
+
+def test_numbers_that_are_no_shares_keep_two_digits() -> None:
+    maps = measure("background_dependence", methods=["gradcam"])
+    one = MatrixCell(label="a", context=0, n=5, mean=0.314, lower=0.1449, upper=0.501)
+    found = only(matrix([one, one.model_copy(update={"context": 1})], measure=maps))
+    assert found.title == "Background dependence (Grad-CAM)"
+    assert (found.rows[0].cells[0].value, found.rows[0].cells[0].interval) == ("0.31", "0.14 to 0.51")
+
+
+@pytest.mark.parametrize(
+    ("better", "low", "high", "tones"),
+    [("high", 0.0, 1.0, (6, 3, 0)), ("low", 0.0, 1.0, (0, 3, 6)), ("high", None, None, (6, 3, 0))],
+)
+def test_the_worse_the_darker(better: str, low: float | None, high: float | None, tones: tuple[int, ...]) -> None:
+    means = [0.0, 0.5, 1.0]
+    found = [MatrixCell(label="a", context=at, n=9, mean=mean) for at, mean in enumerate(means)]
+    one = only(matrix(found, measure=measure(better=better), low=low, high=high))
+    assert tuple(cell.tone for cell in one.rows[0].cells) == tones
+
+
+def test_every_colour_stands_beside_its_number() -> None:
+    html = section(render_html(run(matrix(cells(6, 12))), NOWHERE))
+    shown = re.findall(r'<td class="tone-\d"><b>([^<]+)', html)
+    assert len(shown) == 72 and all(re.fullmatch(r"[\d.]+%", text) for text in shown)
+
+
+def test_missing_values_and_cells_without_any_are_told() -> None:
+    none = MatrixCell(label="a", context=0, n=0, missing=6, mean=None, lower=0.0, upper=1.0, few=True)
+    some = MatrixCell(label="a", context=1, n=5, missing=1, mean=0.8, lower=0.3, upper=1.0)
+    row = only(matrix([none, some])).rows[0]
+    assert [(cell.value, cell.images) for cell in row.cells] == [("–", "0 / 6"), ("80.0%", "5 / 6")]
+    assert row.images == "6 images"
+
+
+def test_many_contexts_are_numbered_and_named_in_a_list() -> None:
+    found = only(matrix(cells(3, 6)))
+    assert found.heads == ("1", "2", "3", "4", "5", "6")
+    assert found.numbered[:2] == ("original images", "background of another class")
+    html = section(render_html(run(matrix(cells(3, 6))), NOWHERE))
+    assert "<li>other lighting of the whole image (severity 3 of 5)</li>" in html
+
+
+def test_what_is_left_out_is_counted() -> None:
+    one = matrix(cells(), labels_left_out=950, contexts_left_out=3, stopped=True)
+    text = section(render_html(run(one, matrices_left_out=2, wanted_left_out=1), NOWHERE))
+    for said in (
+        "950 more classes are not shown",
+        "3 contexts that do better on average are not shown",
+        "could stop early",
+        "2 more tables are not shown",
+        "More images of at least 1 other class would help too.",
+    ):
+        assert said in text
+
+
+def test_a_line_of_the_shopping_list_says_what_and_why() -> None:
+    few = wanted(rule="width", op=None, threshold=None, more=1)
+    bare = few.model_copy(update={"cell": few.cell.model_copy(update={"lower": None, "upper": None, "clusters": 3})})
+    assert view(run(matrix(cells()), lines=(wanted(), few, bare))).wanted == (
+        (
+            "Collect about 37 more images of class “bolt” under this context: background of another class.",
+            "Accuracy 75.0% on 12 images (47 to 93): not enough to tell whether it is more than 90%.",
+        ),
+        (
+            "Collect about 1 more image of class “bolt” under this context: background of another class.",
+            "Accuracy 75.0% on 12 images (47 to 93): a bound lies more than ten points away.",
+        ),
+        (
+            "Collect about 1 more image of class “bolt” under this context: background of another class.",
+            "Accuracy 75.0% on 12 images (of 3 groups or donors): too few for any bound.",
+        ),
+    )
+
+
+def test_the_same_in_japanese() -> None:
+    found = view(run(matrix(cells(), labels_left_out=2), lines=(wanted(),)), JA)
+    (one,) = found.matrices
+    assert (one.title, one.heads, one.rows[0].images) == ("正解率", ("元画像", "別クラスの背景"), "40枚")
+    assert found.wanted == (
+        (
+            "クラス「bolt」の画像を、あと約37枚集めてください（条件：別クラスの背景）。",
+            "12枚での正解率は 75.0%（47～93）。これだけでは、90%超かどうかを判断できません。",
+        ),
+    )
+    html = section(render_html(run(matrix(cells())), NOWHERE, language="ja"), "ja")
+    assert "どこで失敗しているか" in html and "images" not in html
+
+
+def test_models_and_data_are_named_where_there_are_several() -> None:
+    plain = run(matrix(cells()), lines=(wanted(),))
+    model, data = plain.models[0], plain.data[0]
+    two = plain.model_copy(
+        update={
+            "models": [model, model.model_copy(update={"key": "m1", "names": ["second"]})],
+            "data": [data, data.model_copy(update={"key": "d1"})],
+        }
+    )
+    (one,) = view(two).matrices
+    assert (one.model, one.data) == ("model", "folder:data/line_a")
+    assert "(model)" in view(two).wanted[0][1]
+    assert only(matrix(cells())).data == ""
+
+
+def test_without_a_matrix_there_is_no_section() -> None:
+    for nothing in (record(), run()):
+        assert by_class_view(nothing, EN) is None
+        assert '<section class="by-class"' not in render_html(nothing, NOWHERE)
+
+
+def test_the_summary_is_as_it_was() -> None:
+    assert render_summary(run(matrix(cells()), lines=(wanted(),))) == render_summary(record())
+
+
+def test_hostile_names_stay_text() -> None:
+    node = ContextNode(name=HOSTILE, family=HOSTILE, arguments={}, text=HOSTILE)
+    found = [cell.model_copy(update={"label": HOSTILE}) for cell in cells(1, 6)]
+    one = matrix(found, measure=measure(HOSTILE, methods=[HOSTILE]), model=HOSTILE, data=HOSTILE)
+    one = one.model_copy(update={"contexts": [MatrixContext(key=HOSTILE, contexts=[node])] * 6})
+    hostile = run(one, lines=(wanted(HOSTILE, contexts=[node], model=HOSTILE, measure=one.measure),))
+    html = render_html(hostile, NOWHERE)
+    seen = Seen(html)
+    tags = [tag for tag, _ in seen.elements]
+    assert (tags.count("script"), tags.count("style"), tags.count("img")) == (1, 1, 0)
+    assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]
+    assert "\u202e" not in html
+    assert any("{{ 7*7 }} {0} %s 日本語" in text for text in seen.text)
+
+
+def largest() -> RunRecord:
+    """What a run of 1000 classes and 15 contexts leaves in its record, with long names."""
+    name = "class_{}_" + "very_long_" * 9
+    one = matrix(cells(50, 12, name), labels_left_out=950, contexts_left_out=4)
+    return run(one, lines=tuple(wanted(name.format(at)) for at in range(10)), wanted_left_out=90)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on the PATH")
+def test_the_largest_fits_a_phone_and_prints_on_a4(tmp_path: Path) -> None:
+    html = render_html(largest(), tmp_path)
+    seen = seen_on_a_phone(tmp_path, html)
+    assert (seen["en"]["width"], seen["ja"]["width"]) == (390, 390)
+    page, pdf = tmp_path / "report.html", tmp_path / "report.pdf"
+    browse(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf.read_bytes())
+    assert {(round(float(width)), round(float(height))) for width, height in boxes} == {(595, 842)}
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on the PATH")
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_on_paper_no_cell_is_wider_than_its_column(tmp_path: Path, language: str) -> None:
+    """In a window as wide as the text of an A4 page (180 mm), with the rules for print."""
+    html = render_html(largest(), tmp_path, language=language).replace("@media print", "@media screen")
+    script = """<pre id="seen"></pre><script>addEventListener("load", function () {
+      var table = document.querySelector(".page-%s .grid-table"), wide = [].filter.call(
+        table.querySelectorAll("td, th"), function (cell) { return cell.scrollWidth > cell.clientWidth + 1; });
+      document.getElementById("seen").textContent = wide.length + " of " + table.querySelectorAll("td").length +
+        " in " + Math.round(table.getBoundingClientRect().right - table.parentNode.getBoundingClientRect().right);
+    });</script></body>"""
+    html = re.sub(r"<meta http-equiv[^>]*>", "", html).replace("</body>", script % language)
+    (tmp_path / "paper.html").write_text(html.replace("</style>", "body { width: 680px }</style>", 1), encoding="utf-8")
+    dumped = browse(tmp_path, "--virtual-time-budget=3000", "--dump-dom", (tmp_path / "paper.html").as_uri())
+    assert re.findall(r'<pre id="seen">([^<]+)</pre>', dumped) == ["0 of 600 in 0"]
