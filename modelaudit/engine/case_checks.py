@@ -14,8 +14,9 @@ from ..language.expression import Expectation, Measure
 from ..statistics import Decision, Reason, Verdict, decide, singles
 from ..statistics.guards import Objection, moved, noise_floor, without
 from .checked import BlindCheck, CaseChecks, MaskCheck, MaskVariant, NoiseCheck, SeamCheck, SeamVerdict
+from .map_and_swap import agreements, two_by_two
 from .measured import Measured, VariantData
-from .plan import PlannedCase
+from .plan import PassAsk, PlannedCase
 from .table import CaseTable
 from .variant_table import VariantTable, on_original, reading_of
 from .variants import MASKS, Variant, feather_of, radius, seam_of, under_seam
@@ -38,10 +39,19 @@ class Checked:
 
 
 def checked(
-    case: PlannedCase, table: CaseTable, measured: Measured, decision: Decision, about: Literal["process", "this_set"]
+    case: PlannedCase,
+    table: CaseTable,
+    measured: Measured,
+    decision: Decision,
+    about: Literal["process", "this_set"],
+    passes: tuple[PassAsk, ...] = (),
 ) -> Checked:
-    """The decision of a case, taken away where a check speaks against it; a check that cannot be made says why."""
-    return _Checker(case, table, measured, decision, about).run()
+    """The decision of a case, taken away where a check speaks against it; a check that cannot be made says why.
+
+    Args:
+        passes: all that were asked of the data.
+    """
+    return _Checker(case, table, measured, decision, about, passes).run()
 
 
 class _Checker:
@@ -52,7 +62,9 @@ class _Checker:
         measured: Measured,
         decision: Decision,
         about: Literal["process", "this_set"],
+        passes: tuple[PassAsk, ...],
     ) -> None:
+        self._passes = passes
         self._case, self._table, self._measured, self._decision = case, table, measured, decision
         self._about: Literal["process", "this_set"] = about
         self._expectation = case.asked.expectation
@@ -69,6 +81,8 @@ class _Checker:
             plant=plant,
             seams=self._made("seams", lambda: list(self._seams())) or [],
             seam_verdict=self._made("seams", self._seam_verdict),
+            agreement=list(agreements(self._case, self._measured, self._decision)) if self._measured.checked else [],
+            two_by_two=list(two_by_two(self._case, self._measured, self._passes)) if self._measured.checked else [],
         )
         self._object(found)
         decision = without(self._decision, self._objections)

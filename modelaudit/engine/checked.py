@@ -130,7 +130,7 @@ class TwoByTwo(_Plain):
     """Heat map against intervention, over images: who says that the background decides.
 
     The map says so where `measure` by `method` exceeds `limit` on the original; the swap says so where the prediction
-    changes under `context`. ``unknown``: images where one of them has no value.
+    changes under `context`. ``unknown``: images where one of them has no value. ``map_on``: of which image the map is.
     """
 
     measure: str
@@ -143,6 +143,7 @@ class TwoByTwo(_Plain):
     swap_only: int
     neither: int
     unknown: int
+    map_on: Literal["original", "context"] = "original"
 
 
 class Holm(_Plain):

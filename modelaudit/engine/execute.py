@@ -104,6 +104,7 @@ def measure(
         galleries=galleries,
         failures=failures,
         passes=passes,
+        checked=run.checks.any,
         sizes=run.stage.sizes(models),
         variants=[variation.data() for variation in run.variations],
         shown=lenders(run, end),

@@ -163,7 +163,7 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
         return replace(blank, message=str(error))
     if decision.counts.asked > 0 and decision.counts.measured == 0 and decision.counts.errored == decision.counts.asked:
         return replace(blank, decision=decision, message=_nothing(decision.counts.by_reason, measured))
-    found = checked(case, table, measured, decision, about)
+    found = checked(case, table, measured, decision, about, group.passes)
     decision = found.decision
     return replace(
         blank,

@@ -78,7 +78,17 @@ def audited(folder: Path, text: str, *options: str) -> Audited:
     """Run an audit file in a process of its own, as its user would."""
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (folder / "audit_pets.py").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "audit_pets.py", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "audit_pets.py",
+        "--audit-checks=off",
+        *options,
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900, check=False
@@ -182,7 +192,8 @@ def test_the_run_passes_and_covers_every_photo(run: Audited) -> None:
     (data,) = run.record["data"]
     assert (data["available"], data["images"], data["mask_kinds"], data["unusable"]) == (125, 125, {"mask": 125}, [])
     # logits and both methods from one forward and one backward pass; 125 images are eight micro-batches of 16
-    assert run.record["passes"] == {"decoded": 125, "forward": 128, "backward": 128}
+    passes = {name: count for name, count in run.record["passes"].items() if name != "seconds"}
+    assert passes == {"decoded": 125, "forward": 128, "backward": 128}
 
 
 def test_accuracy_is_exactly_that_of_torchvision(run: Audited, plain: Plain) -> None:
