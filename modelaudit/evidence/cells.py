@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.plan import original_context
 from ..language import registry
 from ..language.expression import Measure
 from ..language.reasons import Missing
@@ -75,8 +74,8 @@ class Cells:
     means: NDArray[np.float64]
 
     @classmethod
-    def of(cls, table: TableRecord, columns: Sequence[tuple[ColumnRecord, Measure]]) -> Cells:
-        """The cells of some columns of a table."""
+    def of(cls, table: TableRecord, columns: Sequence[tuple[ColumnRecord, str]]) -> Cells:
+        """The cells of some columns of a table, each with the text of its context."""
         labels, codes = np.unique([sample.label for sample in table.samples], return_inverse=True)
         codes = codes.astype(np.int64).reshape(-1)
         values = np.array(
@@ -93,15 +92,14 @@ class Cells:
             codes,
             tuple(column for column, _ in columns),
             values,
-            tuple(_shared(table, column.model, measure) for column, measure in columns),
+            tuple(_shared(table, column.model, context) for column, context in columns),
             np.bincount(codes, minlength=len(labels)),
             known,
             means,
         )
 
 
-def _shared(table: TableRecord, model: str, measure: Measure) -> tuple[Clustering, ...]:
-    context = original_context() if measure.context is None else measure.context
+def _shared(table: TableRecord, model: str, context: str) -> tuple[Clustering, ...]:
     names = {
         "group": [sample.group for sample in table.samples],
         "donor": table.donors.get(f"{model}|{context}", []),

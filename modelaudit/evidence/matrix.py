@@ -14,110 +14,81 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.plan import column_key, single_method
+from ..engine.plan import original_context
 from ..language.errors import AuditError
-from ..language.expression import Expectation, Measure
-from ..language.parser import parse, parse_expression
-from ..language.strata import Label
+from ..language.expression import Measure
+from ..language.parser import parse_expression
 from .build import node_of
 from .cells import Cells, Scale, cell_of
+from .limits import Limit, limits_of
 from .record import (
     ByClass,
     CaseRecord,
     ColumnRecord,
+    ContextNode,
     MatrixContext,
     MatrixRecord,
     MeasureNode,
     TableRecord,
+    WantedImages,
 )
-from .shopping import Limit, Want, shopping, wants
+from .shopping import shopping, wants
 
 MOST_LABELS, MOST_CONTEXTS, MOST_MATRICES = 50, 12, 4
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of the record that is told apart into measure and context."""
+    """A column of the record, taken apart: its measure without context, and its context (as text, and by its parts)."""
 
     record: ColumnRecord
     measure: Measure
-    node: MeasureNode
+    context: str
+    contexts: list[ContextNode]
+
+    @property
+    def original(self) -> bool:
+        """Whether it is of the original images."""
+        return not self.contexts
 
 
 def by_class(tables: Sequence[TableRecord], cases: Sequence[CaseRecord], stopped: frozenset[str]) -> ByClass | None:
     """The matrices of a run and its shopping list; None where there is but one label or one context.
 
+    Models that negative controls alone are about have no matrix. No images are asked for where the audit may stop
+    early (it had more and did not look), or is about this very set.
+
     Args:
         stopped: the data of audits that may stop early.
     """
-    confidence = _usual_confidence(cases)
-    limits = limits_of(cases)
+    confidence, limits, controls = _usual_confidence(cases), limits_of(cases), _controls(cases)
+    agreed = {case.data for case in cases} - {case.data for case in cases if case.about == "process"}
     matrices: list[MatrixRecord] = []
-    found: list[Want] = []
-    left_out = 0
-    for table in tables:
-        if len({sample.label for sample in table.samples}) < 2:
-            continue
-        for columns in _families(table):
-            if len(matrices) == MOST_MATRICES:
-                left_out += 1
-                continue
-            matrix, more = _matrix(table, columns, limits, confidence)
-            matrices.append(matrix.model_copy(update={"stopped": table.data in stopped}))
-            found += more
+    found: list[WantedImages] = []
+    families, unread = _families(tables, controls)
+    for table, columns in families[:MOST_MATRICES]:
+        matrix, more = _matrix(table, columns, limits, confidence)
+        matrices.append(matrix.model_copy(update={"stopped": table.data in stopped}))
+        found += [] if table.data in stopped | agreed else more
     if not matrices:
         return None
     wanted, wanted_left_out = shopping(found)
-    return ByClass(matrices=matrices, wanted=wanted, matrices_left_out=left_out, wanted_left_out=wanted_left_out)
+    return ByClass(
+        matrices=matrices,
+        wanted=wanted,
+        matrices_left_out=len(families) - len(matrices),
+        wanted_left_out=wanted_left_out,
+        unread=unread,
+    )
 
 
-def limits_of(cases: Sequence[CaseRecord]) -> dict[tuple[str, str, str], list[Limit]]:
-    """The thresholds that expectations set, by (data, model, column).
-
-    Only those of one measure, or of the worst class: a difference or a ratio sets none for a cell. Controls that must
-    fail, expectations about this very set, and strata other than a class do not speak of a class at large.
-    """
-    found: dict[tuple[str, str, str], list[Limit]] = {}
-    for case in cases:
-        if not _sets_limits(case) or case.data is None or len(case.models) != 1:
-            continue
-        for expectation in _read(case):
-            for key, label in _cells_of(expectation):
-                limit = Limit(case.op, case.threshold, label)
-                known = found.setdefault((case.data, case.models[0], key), [])
-                if limit not in known:
-                    known.append(limit)
-    return found
-
-
-def _sets_limits(case: CaseRecord) -> bool:
-    if case.must_fail or case.about != "process":
-        return False
-    left = case.left
-    if left.kind == "composite":
-        return left.name == "worst_group_accuracy" and left.arguments.get("by", "label") == "label"
-    return left.kind == "measure"
-
-
-def _read(case: CaseRecord) -> Iterator[Expectation]:
-    """The expectation; none where it names what only the process that ran it had registered."""
-    try:
-        yield parse(case.expectation)
-    except AuditError:
-        return
-
-
-def _cells_of(expectation: Expectation) -> Iterator[tuple[str, str | None]]:
-    """The columns that an expectation reads, and the label that it is about; None for any."""
-    for measure in expectation.expression.measures():
-        if isinstance(measure.stratum, Label) and isinstance(measure.stratum.label, str):
-            label = measure.stratum.label
-        elif measure.stratum is None:
-            label = None
-        else:
-            continue
-        for spec, _ in single_method(measure.spec):
-            yield column_key(spec, measure.context), label
+def _controls(cases: Sequence[CaseRecord]) -> set[tuple[str | None, str]]:
+    """The models, with their data, that must fail and of which nothing else is expected."""
+    named = {
+        must: {(one.data, key) for one in cases if one.must_fail is must for key in one.models}
+        for must in (True, False)
+    }
+    return named[True] - named[False]
 
 
 def _usual_confidence(cases: Sequence[CaseRecord]) -> float:
@@ -125,29 +96,54 @@ def _usual_confidence(cases: Sequence[CaseRecord]) -> float:
     return stated.most_common(1)[0][0] if stated else 0.95
 
 
-def _families(table: TableRecord) -> Iterator[list[_Column]]:
-    """The columns of every matrix of a table: one measure of one model each, the original first."""
-    by_model: dict[str, dict[str, list[_Column]]] = {}
-    for record in table.columns:
-        column = _column(record)
-        if column is not None:
-            by_model.setdefault(record.model, {}).setdefault(column.node.text, []).append(column)
-    for measures in by_model.values():
-        several = {text: columns for text, columns in measures.items() if len(columns) > 1}
-        chosen = {"accuracy": several["accuracy"]} if "accuracy" in several else several
-        for columns in chosen.values():
-            yield sorted(columns, key=lambda column: column.measure.context is not None)
+def _families(
+    tables: Sequence[TableRecord], controls: set[tuple[str | None, str]]
+) -> tuple[list[tuple[TableRecord, list[_Column]]], list[str]]:
+    """The columns of every matrix, one measure of one model each, the original first; and those of unknown measures."""
+    found: list[tuple[TableRecord, list[_Column]]] = []
+    unread: list[str] = []
+    for table in tables:
+        if len({sample.label for sample in table.samples}) < 2:
+            continue
+        by_model: dict[str, dict[str, list[_Column]]] = {}
+        for record in table.columns:
+            if (table.data, record.model) in controls:
+                continue
+            if (column := _column(record)) is None:
+                unread.append(record.measure)
+            else:
+                by_model.setdefault(record.model, {}).setdefault(str(column.measure), []).append(column)
+        found += [(table, columns) for measures in by_model.values() for columns in _chosen(measures)]
+    return found, list(dict.fromkeys(unread))
+
+
+def _chosen(measures: Mapping[str, list[_Column]]) -> Iterator[list[_Column]]:
+    several = {text: columns for text, columns in measures.items() if len(columns) > 1}
+    for columns in [several["accuracy"]] if "accuracy" in several else several.values():
+        yield sorted(columns, key=lambda column: not column.original)
 
 
 def _column(record: ColumnRecord) -> _Column | None:
-    """None for a column whose text names what only the process that measured it had registered."""
+    """A column taken apart. A context that only the process that measured it had registered is told by its text alone;
+    None for such a measure, of which not even the range is known."""
     try:
         measure = parse_expression(record.measure)
+        assert isinstance(measure, Measure)
+        context = original_context() if measure.context is None else measure.context
+        return _Column(record, replace(measure, context=None), str(context), _node(measure).contexts)
+    except AuditError:
+        text, under, rest = record.measure.partition(".under(")
+    if not under:
+        return None
+    context_text = rest.removesuffix(")")
+    try:
+        measure = parse_expression(text)
     except AuditError:
         return None
-    if not isinstance(measure, Measure):
-        return None
-    return _Column(record, measure, _node(replace(measure, context=None)))
+    assert isinstance(measure, Measure)
+    return _Column(
+        record, measure, context_text, [ContextNode(name=context_text, family="", arguments={}, text=context_text)]
+    )
 
 
 def _node(measure: Measure) -> MeasureNode:
@@ -161,17 +157,15 @@ def _matrix(
     columns: Sequence[_Column],
     limits: Mapping[tuple[str, str, str], Sequence[Limit]],
     confidence: float,
-) -> tuple[MatrixRecord, list[Want]]:
+) -> tuple[MatrixRecord, list[WantedImages]]:
     first = columns[0]
-    scale = Scale(replace(first.measure, context=None), confidence)
-    cells = Cells.of(table, [(column.record, column.measure) for column in columns])
+    scale = Scale(first.measure, confidence)
+    cells = Cells.of(table, [(column.record, column.context) for column in columns])
     badness = _badness(cells, scale)
     shown = _worst_contexts(cells, low_is_better=scale.better == "low")
     order = np.lexsort((np.arange(len(badness)), -badness))
     worst, fewest = order[:MOST_LABELS], np.argsort(cells.sizes, kind="stable")[:MOST_LABELS]
-    contexts = [
-        MatrixContext(key=columns[at].record.measure, contexts=_node(columns[at].measure).contexts) for at in shown
-    ]
+    contexts = [MatrixContext(key=columns[at].record.measure, contexts=columns[at].contexts) for at in shown]
     found = {
         int(at): [cell_of(cells, int(at), context, scale, number) for number, context in enumerate(shown)]
         for at in dict.fromkeys([*worst.tolist(), *fewest.tolist()])
@@ -179,7 +173,7 @@ def _matrix(
     record = MatrixRecord(
         data=table.data,
         model=first.record.model,
-        measure=first.node,
+        measure=_node(first.measure),
         low=scale.low,
         high=scale.high,
         confidence=confidence,

@@ -382,12 +382,16 @@ class WantedImages(_Part):
 
 
 class ByClass(_Part):
-    """What fails where, class by context, and the labels of which more images are wanted, the worst first."""
+    """What fails where, class by context, and the labels of which more images are wanted, the worst first.
+
+    ``unread``: columns of a measure that was not known where the record was written.
+    """
 
     matrices: list[MatrixRecord]
     wanted: list[WantedImages]
     matrices_left_out: int = 0
     wanted_left_out: int = 0
+    unread: list[str] = []
 
 
 class PassesRecord(_Part):

@@ -19,31 +19,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from ..statistics import clopper_pearson
 from .cells import WIDTH, Scale, width
+from .limits import Limit
 from .record import MatrixCell, MatrixRecord, WantedImages
 
 MOST_LINES = 10
 #: what separates a mean from a threshold no further is not worth the images that would show it
 NEAREST = 0.05
-Want = WantedImages
-
-
-@dataclass(frozen=True)
-class Limit:
-    """The threshold of an expectation, and the label that it is about; None for any."""
-
-    op: Literal["<", "<=", ">", ">="]
-    threshold: float
-    label: str | None = None
 
 
 def wants(
     matrix: MatrixRecord, cells: Sequence[MatrixCell], limits: Sequence[Iterable[Limit]], scale: Scale
-) -> Iterator[Want]:
+) -> Iterator[WantedImages]:
     """What each of some cells asks for, with the `limits` of each context."""
     if scale.span is None or scale.low is None:
         return
@@ -61,7 +50,7 @@ def wants(
         if found:
             # a threshold that is open says more than a width
             more, limit = max(found, key=lambda one: (one[1] is not None, one[0]))
-            yield Want(
+            yield WantedImages(
                 data=matrix.data,
                 model=matrix.model,
                 measure=matrix.measure,
@@ -74,9 +63,9 @@ def wants(
             )
 
 
-def shopping(found: Iterable[Want]) -> tuple[list[Want], int]:
+def shopping(found: Iterable[WantedImages]) -> tuple[list[WantedImages], int]:
     """One line a class, ten at most, and how many are left: open thresholds first, and of those the largest number."""
-    by_class: dict[tuple[str, str], Want] = {}
+    by_class: dict[tuple[str, str], WantedImages] = {}
     for want in found:
         key = (want.data, want.cell.label)
         if key not in by_class or _weight(want) > _weight(by_class[key]):
@@ -120,5 +109,5 @@ def _open(cell: MatrixCell, threshold: float) -> bool:
     return cell.lower <= threshold <= cell.upper
 
 
-def _weight(want: Want) -> tuple[bool, int]:
+def _weight(want: WantedImages) -> tuple[bool, int]:
     return want.rule == "threshold", want.more

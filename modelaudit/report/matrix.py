@@ -75,6 +75,11 @@ def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
                 found.wanted_left_out,
             )
         )
+    if found.unread:
+        names = words._(", ").join(found.unread)
+        notes.append(
+            words._("Not shown, because the measure is not known where the record was made: {names}", names=names)
+        )
     confidence = words.limit(found.matrices[0].confidence, "percent")
     intro = words._(
         "Each cell is the mean over the images of one class under one context, and below it the range between its two "

@@ -17,13 +17,14 @@ from modelaudit.evidence.record import (
     ByClass,
     CaseRecord,
     ColumnRecord,
+    ContextNode,
     MatrixCell,
     RunRecord,
     SampleRecord,
     TableRecord,
 )
 from modelaudit.evidence.shopping import images_for
-from modelaudit.measures import worst_group_accuracy
+from modelaudit.measures import accuracy, worst_group_accuracy
 from modelaudit.statistics import betting
 
 SWAP = "accuracy.under(swap_background(other_class))"
@@ -160,9 +161,34 @@ def test_maps_are_told_only_where_accuracy_was_not_measured_under_contexts() -> 
     assert [one.measure.measure for one in both.matrices] == ["accuracy"]
 
 
-def test_a_column_that_this_process_cannot_read_is_left_out() -> None:
-    result = found(table(["cat", "dog"], {"accuracy": [1, 1], SWAP: [1, 0], "accuracy.under(ours(3))": [0, 0]}))
-    assert [context.key for context in result.matrices[0].contexts] == ["accuracy", SWAP]
+def test_a_context_that_this_process_does_not_know_is_told_by_its_text() -> None:
+    ours = "accuracy.under(ours(3))"
+    one = table(["cat"] * 40 + ["dog"] * 40, {"accuracy": [1] * 80, ours: [1] * 40 + [1] * 30 + [0] * 10})
+    own = ContextNode(name="ours", family="", arguments={}, text="ours(3)")
+    result = found(one, expected(f"{ours} > 0.8", left=measure("accuracy", own)))
+    assert [context.key for context in result.matrices[0].contexts] == ["accuracy", ours]
+    assert [node.text for node in result.matrices[0].contexts[1].contexts] == ["ours(3)"]
+    assert [(want.rule, want.cell.label) for want in result.wanted] == [("threshold", "dog")]
+
+
+def test_a_measure_that_this_process_does_not_know_is_named() -> None:
+    strange: dict[str, Values] = {f"ours(2){under}": [1, 0] for under in ("", ".under(fog(2))")}
+    result = found(table(["cat", "dog"], {"accuracy": [1, 1], SWAP: [1, 0]} | strange))
+    assert [one.measure.measure for one in result.matrices] == ["accuracy"]
+    assert result.unread == ["ours(2)", "ours(2).under(fog(2))"]
+
+
+def test_a_model_that_must_fail_has_no_matrix_unless_more_is_expected_of_it() -> None:
+    control = expected(f"{SWAP} > 0.8", must_fail=True)
+    assert by_class([PETS], [control], frozenset()) is None
+    assert found(PETS, control, expected("accuracy > 0.8", left=measure())).matrices != []
+
+
+def test_where_more_images_would_say_nothing_none_are_asked_for() -> None:
+    assert found(PETS).wanted != []
+    assert found(PETS, expected(f"{SWAP} > 0.8", about="this_set")).wanted == []
+    stopped = by_class([PETS], [expected(f"{SWAP} > 0.8")], frozenset({"d0"}))
+    assert stopped is not None and stopped.matrices[0].stopped and stopped.wanted == []
 
 
 def test_the_worst_labels_and_contexts_stay_and_the_rest_is_counted() -> None:
@@ -239,7 +265,7 @@ def test_a_threshold_within_the_bounds_asks_for_images_and_one_outside_does_not(
         {"about": "this_set"},
         {"models": ["m1"]},
         {"data": "d1"},
-        {"expectation": "accuracy.under(ours(3)) > 0.8"},
+        {"left": node_of(accuracy - 1), "expectation": f"{SWAP} - 1 > 0.8"},
         {"expectation": f"{SWAP}.where(correct) > 0.8"},
         {"expectation": f"{SWAP}.where(label('cat')) > 0.8"},
     ],
@@ -249,7 +275,8 @@ def test_what_sets_no_threshold_for_a_cell(changes: dict[str, object]) -> None:
     right: list[float | None] = [1.0] * 40 + [1.0] * 30 + [0.0] * 10
     one = table(["cat"] * 40 + ["dog"] * 40, {"accuracy": [1.0] * 80, SWAP: right})
     other = expected(f"{SWAP} > 0.8").model_copy(update=changes)
-    assert {want.rule for want in found(one, other).wanted} == {"width"}
+    also = [expected("accuracy > 0.5", left=measure())]  # its model is no control, and its data no agreed set
+    assert {want.rule for want in found(one, other, *also).wanted} == {"width"}
 
 
 def test_a_worst_group_sets_its_threshold_for_every_class_and_context() -> None:

@@ -154,13 +154,14 @@ def test_many_contexts_are_numbered_and_named_in_a_list() -> None:
 
 def test_what_is_left_out_is_counted() -> None:
     one = matrix(cells(), labels_left_out=950, contexts_left_out=3, stopped=True)
-    text = section(render_html(run(one, matrices_left_out=2, wanted_left_out=1), NOWHERE))
+    text = section(render_html(run(one, matrices_left_out=2, wanted_left_out=1, unread=["a", "b"]), NOWHERE))
     for said in (
         "950 more classes are not shown",
         "3 contexts that do better on average are not shown",
         "could stop early",
         "2 more tables are not shown",
         "More images of at least 1 other class would help too.",
+        "the measure is not known where the record was made: a, b",
     ):
         assert said in text
 
