@@ -26,7 +26,7 @@ from .limits import Limit
 from .record import MatrixCell, MatrixRecord, WantedImages
 
 MOST_LINES = 10
-#: what separates a mean from a threshold no further is not worth the images that would show it
+#: of the range: a mean that lies nearer to a threshold is told from it by too many images to ask for
 NEAREST = 0.05
 
 
@@ -48,8 +48,7 @@ def wants(
             found.append((more_images(cell, WIDTH, scale), None))
         found = [(more, one) for more, one in found if more > 0]
         if found:
-            # a threshold that is open says more than a width
-            more, limit = max(found, key=lambda one: (one[1] is not None, one[0]))
+            more, limit = max(found, key=lambda one: (one[0], one[1] is not None))
             yield WantedImages(
                 data=matrix.data,
                 model=matrix.model,
@@ -68,9 +67,9 @@ def shopping(found: Iterable[WantedImages]) -> tuple[list[WantedImages], int]:
     by_class: dict[tuple[str, str], WantedImages] = {}
     for want in found:
         key = (want.data, want.cell.label)
-        if key not in by_class or _weight(want) > _weight(by_class[key]):
+        if key not in by_class or want.more > by_class[key].more:
             by_class[key] = want
-    lines = sorted(by_class.values(), key=_weight, reverse=True)
+    lines = sorted(by_class.values(), key=lambda want: (want.rule != "threshold", -want.more))
     return lines[:MOST_LINES], max(0, len(lines) - MOST_LINES)
 
 
@@ -107,7 +106,3 @@ def _open(cell: MatrixCell, threshold: float) -> bool:
     if cell.lower is None or cell.upper is None:
         return True
     return cell.lower <= threshold <= cell.upper
-
-
-def _weight(want: WantedImages) -> tuple[bool, int]:
-    return want.rule == "threshold", want.more

@@ -233,13 +233,13 @@ def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
         noun=_capital(noun_of(want.measure, words), words),
         value=value,
     )
-    if interval := _interval(cell, unit, words):
-        found = words._("{what} ({details})", what=found, details=interval)
-    elif cell.clusters is not None:
-        clusters = words.ngettext("of {n} group or donor", "of {n} groups or donors", cell.clusters)
-        found = words._("{what} ({details})", what=found, details=clusters)
+    details = [interval] if (interval := _interval(cell, unit, words)) else []
+    if not details and cell.clusters is not None:
+        details.append(words.ngettext("of {n} group or donor", "of {n} groups or donors", cell.clusters))
     if len(record.models) > 1:
-        found = words._("{what} ({details})", what=found, details=_model(want.model, record, words))
+        details.append(_model(want.model, record, words))
+    if details:
+        found = words._("{what} ({details})", what=found, details=words._(", ").join(details))
     if want.op is not None and want.threshold is not None:
         limit = comparison(want.op, words.limit(want.threshold, unit), words)
         return words._("{found}: not enough to tell whether it is {limit}.", found=found, limit=limit)

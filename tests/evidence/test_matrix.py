@@ -296,6 +296,15 @@ def test_a_class_has_one_line_and_ten_lines_are_the_most() -> None:
     assert [want.more for want in result.wanted] == sorted((want.more for want in result.wanted), reverse=True)
 
 
+def test_the_line_of_a_class_is_of_the_cell_that_asks_for_most() -> None:
+    # two images more would tell 1 from .9; half right on another background asks for far more to know it to ten points
+    half: list[float | None] = [1.0] * 13 + [0.0] * 14
+    one = table(["cat"] * 27 + ["dog"] * 27, {"accuracy": [1.0] * 54, SWAP: half * 2})
+    result = found(one, expected("accuracy > 0.9", left=measure()))
+    assert [(want.rule, want.cell.context) for want in result.wanted] == [("width", 1)] * 2
+    assert result.wanted[0].more == images_for(13 / 27, 0.1, 0.95) - 27
+
+
 def test_it_goes_through_the_record_and_older_ones_have_none() -> None:
     run = record(by_class=found(PETS, expected(f"{SWAP} > 0.8")))
     assert RunRecord.model_validate_json(run.model_dump_json()) == run

@@ -210,7 +210,7 @@ def test_models_and_data_are_named_where_there_are_several() -> None:
     )
     (one,) = view(two).matrices
     assert (one.model, one.data) == ("model", "folder:data/line_a")
-    assert "(model)" in view(two).wanted[0][1]
+    assert "(47 to 93, model)" in view(two).wanted[0][1]
     assert only(matrix(cells())).data == ""
 
 
