@@ -105,6 +105,7 @@ def measure(
         failures=failures,
         passes=passes,
         checked=run.checks.any,
+        agreement={} if run.accord is None else run.accord.data(),
         sizes=run.stage.sizes(models),
         variants=[variation.data() for variation in run.variations],
         shown=lenders(run, end),

@@ -16,6 +16,7 @@ from ..language.checks import Checks
 from ..language.errors import AuditError, ContextError
 from ..language.sample import Sample
 from ..measures.base import tries_backgrounds
+from .accord import Accord
 from .album import Album, Frame, Print, frame_of, overlay_of
 from .explaining import what_went_wrong
 from .fidelity import settle
@@ -87,6 +88,7 @@ class Measuring:
         self.checks = Checks.off()
         self.variations: list[Variation] = []
         self.planting: Planting | None = None
+        self.accord: Accord | None = None
         self.looking: Looking | None = None
 
     def beside(self, group: Group, stage: Stage, models: Mapping[str, RunningModel], *, originals: bool) -> Measuring:
@@ -101,6 +103,7 @@ class Measuring:
         self._settle_precisions()
         self.variations = list(variations(self, self._group, self.checks)) if self.checks.any else []
         self.planting = Planting(self, self.checks) if self.checks.plant else None
+        self.accord = Accord(self, self.checks) if self.checks.agreement else None
         ahead: deque[Begun] = deque()
         for begun in self._work(advance):
             ahead.append(begun)
@@ -299,9 +302,9 @@ class Measuring:
             variation.miss(at)
 
     @property
-    def _beside(self) -> list[Variation | Planting]:
+    def _beside(self) -> list[Variation | Planting | Accord]:
         """What goes along with the measurement."""
-        return [*self.variations, *([] if self.planting is None else [self.planting])]
+        return [*self.variations, *(one for one in (self.planting, self.accord) if one is not None)]
 
     @property
     def keeps(self) -> bool:
