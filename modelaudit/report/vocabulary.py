@@ -131,6 +131,7 @@ RULES: dict[str, str] = {
     "gaffke, clustered": N_("Gaffke's bound of a bounded mean, over clusters of images"),
     "bca": N_("BCa bootstrap"),
     "tango": N_("Tango's score interval of a paired difference"),
+    "tango, clustered": N_("Tango's score interval of a paired difference, for as many images as are independent"),
     "bonferroni": N_("Clopper-Pearson on the discordant images with Bonferroni correction"),
     "cluster_t": N_("t interval on cluster means"),
     "betting_sequence": N_("confidence sequence of a bounded mean (betting, Waudby-Smith and Ramdas 2023)"),

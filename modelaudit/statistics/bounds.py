@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from .betting import betting_lower
-from .clusters import LEAST_CLUSTERS, Clusters, cluster_gaffke_lower, variances
+from .clusters import LARGEST_FOR_TANGO, LEAST_CLUSTERS, Clusters, cluster_gaffke_lower, design_effect, variances
 from .intervals import bca, clopper_pearson, gaffke_lower
 from .leaves import Completed, Leaves, estimate, lowest
 from .linear import Linear, Ratio
@@ -69,16 +69,22 @@ def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
     if plan.looks is not None:
         return _sequence(form, completed, leaves, plan, plan.looks)
     images = completed.n if plan.images is None else plan.images
-    clusterings = leaves.clusters(form.terms, completed.asked)
+    clusterings, of_two = leaves.clusters(form.terms, completed.asked), _of_two(form, leaves, plan)
     if clusterings:
-        return _clustered(completed, clusterings, images, plan.confidence)
+        return _clustered(completed, clusterings, images, plan.confidence, of_two)
     coefficients = list(form.terms.values())
-    if all(leaves[measure].column.scale == "proportion" for measure in form.terms):
-        if len(coefficients) == 1:
-            return _proportion(form.constant, coefficients[0], completed, images, plan.confidence)
-        if len(coefficients) == 2 and coefficients[0] == -coefficients[1] and not plan.inverting:
-            return _difference(form.constant, abs(coefficients[0]), completed, images, plan.confidence)
+    if len(coefficients) == 1 and leaves[next(iter(form.terms))].column.scale == "proportion":
+        return _proportion(form.constant, coefficients[0], completed, images, plan.confidence)
+    if of_two is not None:
+        return _difference(*of_two, completed, images, plan.confidence)
     return _mean(completed, images, plan.confidence)
+
+
+def _of_two(form: Linear, leaves: Leaves, plan: Plan) -> tuple[float, float] | None:
+    """(constant, size) of a difference of two proportions, which Tango's rule bounds; None for anything else."""
+    first, *others = form.terms.values()
+    proportions = all(leaves[measure].column.scale == "proportion" for measure in form.terms)
+    return (form.constant, abs(first)) if proportions and others == [-first] and not plan.inverting else None
 
 
 def upper_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
@@ -93,7 +99,7 @@ def _proportion(constant: float, coefficient: float, completed: Completed, image
     return Bound(constant + coefficient * (low if coefficient > 0 else high), "clopper_pearson", True)
 
 
-def _difference(constant: float, size: float, completed: Completed, images: int, confidence: float) -> Bound:
+def _difference(constant: float, size: float, completed: Completed, images: float, confidence: float) -> Bound:
     gains, losses = _share(completed, constant + size) * images, _share(completed, constant - size) * images
     return Bound(constant + size * tango(gains, losses, images, confidence)[0], "tango", False)
 
@@ -116,14 +122,20 @@ def _mean(completed: Completed, images: int, confidence: float) -> Bound:
     return Bound(completed.low + spread * low, "gaffke", False)
 
 
-def _clustered(completed: Completed, clusterings: tuple[Clusters, ...], images: int, confidence: float) -> Bound:
+def _clustered(
+    completed: Completed,
+    clusterings: tuple[Clusters, ...],
+    images: int,
+    confidence: float,
+    of_two: tuple[float, float] | None,
+) -> Bound:
     """The bound over clusters; with `images` there are as many more clusters of the same kind."""
     assert completed.values is not None
     fewest, times = min(clusterings, key=lambda one: one.sizes.size), images / completed.n
     if fewest.sizes.size * times < LEAST_CLUSTERS:
-        found = f"images of {fewest.sizes.size} {_SHARED.get(fewest.name, fewest.name)}"
-        return Bound(-math.inf, "none", False, f"{found}: at least {LEAST_CLUSTERS} are needed to decide anything")
-    clusters, own, variance, alone = variances(completed.values, clusterings)
+        few = f"images of {fewest.sizes.size} {_SHARED.get(fewest.name, fewest.name)}"
+        return Bound(-math.inf, "none", False, f"{few}: at least {LEAST_CLUSTERS} are needed to decide anything")
+    clusters, _, variance, alone = variances(completed.values, clusterings)
     shared = f"images of {clusters.sizes.size} {_SHARED.get(clusters.name, clusters.name)}"
     note = f"{shared}: more images help where they are of new ones"
     if alone > 0 and variance > alone:
@@ -133,9 +145,12 @@ def _clustered(completed: Completed, clusterings: tuple[Clusters, ...], images: 
     if not math.isfinite(spread):
         return _clustered_unbounded(completed, clusters, variance / times, images, confidence)
     unit = (completed.values - completed.low) / spread
-    repeat = times * (own / variance if variance > 0 else 1.0)
-    low = cluster_gaffke_lower(unit, clusters, confidence, repeat=repeat)
-    return Bound(completed.low + spread * low, "gaffke, clustered", False, note)
+    low = cluster_gaffke_lower(unit, clusterings, confidence, times=times)
+    found = Bound(completed.low + spread * low, "gaffke, clustered", False, note)
+    if of_two is None or len(clusterings) > 1 or clusters.met > LARGEST_FOR_TANGO:
+        return found
+    apart = _difference(*of_two, completed, images / design_effect(unit, clusters, times=times), confidence)
+    return found if found.value >= apart.value else replace(apart, rule="tango, clustered", note=note)
 
 
 def _clustered_unbounded(

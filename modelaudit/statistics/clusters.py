@@ -2,11 +2,12 @@
 
 The clusters are what is independent. With n_g images of sum S_g in cluster g the lower bound of the mean is Gaffke's
 over clusters: the ``1 - confidence`` quantile q of ``sum_g D_g S_g / sum_g D_g n_g`` with D uniform on the simplex and
-one cluster more, of ``sum n_g^2 / n`` images (the size that a mean image meets), all at the worst end. With one image a cluster it is Gaffke's.
+one cluster more, of :func:`unmet` images, all at the worst end. With one image a cluster it is Gaffke's.
 
 A design effect (n_eff = n V_0 / V images for the ordinary rule; Korn & Graubard 1998) and the t bound on clusters both
 err with few clusters, because a rare kind of cluster that was not met leaves no trace in V (docs/statistics.md). The
-worst cluster stands for what was not met.
+worst cluster stands for what was not met. Where clusters are small (donors that few images share), a difference of
+proportions is also bounded by Tango's rule for n / :func:`design_effect` images, and the better bound counts.
 
 With several clusterings at once (groups, donors) the one of the largest variance is taken, each of its clusters with
 the weight ``V_k / V``. V_k is that of the delete-a-cluster jackknife, and ``V = V_0 + sum_k max(V_k - V_0, 0)``:
@@ -17,7 +18,7 @@ the weight ``V_k / V``. V_k is that of the delete-a-cluster jackknife, and ``V =
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ from .roots import root
 
 #: with fewer clusters nothing is decided
 LEAST_CLUSTERS = 10
+#: in clusters of more images (as a mean image meets them) Tango's rule errs too often, for the few that they count as
+LARGEST_FOR_TANGO = 3.0
 _NOTHING = 1e-12
 
 
@@ -38,6 +41,11 @@ class Clusters:
     name: str
     codes: NDArray[np.int64]
     sizes: NDArray[np.int64]
+
+    @property
+    def met(self) -> float:
+        """n0, the size of the cluster that a mean image meets: ``sum n_g^2 / n``."""
+        return float(np.dot(self.sizes, self.sizes)) / self.codes.size
 
 
 def clusters_of(clusterings: Iterable[tuple[str, NDArray[np.int64]]]) -> tuple[Clusters, ...]:
@@ -71,25 +79,63 @@ def variances(values: NDArray[np.float64], clusterings: tuple[Clusters, ...]) ->
     return clusterings[chosen], each[chosen], alone + sum(one - alone for one in each), alone
 
 
+def likeness(values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0) -> float:
+    """How alike images of one cluster are, for [n] values in [0, 1] whose worst end is 0; 1 where it cannot be told.
+
+        r = (k + C) / (k + B),    k = mean^2 (n0 - 1)^3,    e_i = x_i - mean,
+        C = sum of e_i e_j (at least 0),  B = sum of (e_i^2 + e_j^2) / 2,  both over all pairs of images of one cluster
+
+    k is a prior of (n0 - 1)^3 pairs at the worst end that agree. It grows so fast with the size because a rare cluster
+    that fails as a whole is not seen in the pairs of others; found by simulation (docs/statistics.md).
+    """
+    e = values - np.mean(values)
+    totals, squares = (np.bincount(clusters.codes, weights=each, minlength=clusters.sizes.size) for each in (e, e * e))
+    agreeing = max(float(np.dot(totals, totals) - np.sum(squares)) / 2, 0.0) * times
+    pairs = float(np.dot(clusters.sizes - 1, squares)) / 2 * times
+    prior = float(np.mean(values)) ** 2 * (clusters.met - 1) ** 3
+    return min(1.0, (prior + agreeing) / (prior + pairs)) if prior + pairs > 0 else 1.0
+
+
+def unmet(values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0) -> float:
+    """How many images at the worst end stand for the clusters that were not met: from one to a whole cluster.
+
+    ``1 + (N - 1) r`` with ``N = max(m, n0 - m / 2)``, ``m = n / G``: the mean size is enough where sizes differ little
+    (donors drawn at random), not where they differ much.
+    """
+    mean = values.size / clusters.sizes.size
+    return 1 + (max(mean, clusters.met - mean / 2) - 1) * likeness(values, clusters, times=times)
+
+
+def design_effect(values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0) -> float:
+    """``1 + (n0 - 1) r``: how many images count as one, as a rule for independent images needs it."""
+    return 1 + (clusters.met - 1) * likeness(values, clusters, times=times)
+
+
 def cluster_gaffke_lower(
-    values: NDArray[np.float64], clusters: Clusters, confidence: float, *, repeat: float = 1.0
+    values: NDArray[np.float64], clusterings: tuple[Clusters, ...], confidence: float, *, times: float = 1.0
 ) -> float:
-    """The lower bound of the mean of [n] values in [0, 1]; `repeat` weights every cluster.
+    """The lower bound of the mean of [n] values in [0, 1]; with `times` there are as many more clusters of each kind.
 
     The quantile is Lugannani & Rice's saddlepoint approximation: nothing is drawn, the order plays no part.
     """
-    x, count = np.clip(values, 0.0, 1.0), clusters.sizes.size
-    totals = np.sort(np.bincount(clusters.codes, weights=x, minlength=count) + 1j * clusters.sizes)  # pairs (S_g, n_g)
-    sums, sizes = np.append(totals.real, 0.0), np.append(totals.imag, float(np.dot(clusters.sizes, clusters.sizes)) / x.size)
-    if np.max(sums) <= _NOTHING:
+    high = min(1.0, float(np.mean(values)))
+    if high <= _NOTHING:
         return 0.0
-    weights = np.append(np.full(count, repeat), 1.0)
+    below, alpha = cluster_tail(values, clusterings, times=times), 1 - confidence
+    return root(lambda q: below(q) - alpha, 0.0, high) if below(high) > alpha else high
 
-    def distance(q: float) -> float:
-        return _below(sums - q * sizes, weights) - (1 - confidence)
 
-    high = min(1.0, float(np.mean(x)))
-    return root(distance, 0.0, high) if distance(high) > 0 else high
+def cluster_tail(
+    values: NDArray[np.float64], clusterings: tuple[Clusters, ...], *, times: float = 1.0
+) -> Callable[[float], float]:
+    """The error rate at which q would be the lower bound, as a function of q: where it is less, q lies below."""
+    clusters, own, variance, _ = variances(values, clusterings)
+    totals = np.bincount(clusters.codes, weights=np.clip(values, 0.0, 1.0), minlength=clusters.sizes.size)
+    pairs, counts = np.unique(totals + 1j * clusters.sizes, return_counts=True)  # sorted (S_g, n_g), and how many
+    more = max(unmet(values, one, times=times) for one in clusterings)
+    sums, sizes = np.append(pairs.real, 0.0), np.append(pairs.imag, more)
+    weights = np.append(times * (own / variance if variance > 0 else 1.0) * counts, 1.0)
+    return lambda q: _below(sums - q * sizes, weights)
 
 
 def _below(ends: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

