@@ -37,6 +37,7 @@ from .pictures import store as write_picture
 from .plan import Group, PlannedCase, original_context
 from .plants import plants
 from .progress import Progress, Silent
+from .sanity import sanity
 from .scenes import Stage
 from .settings import Settings
 from .stopping import Looking, lenders, sample_facts, stops_early
@@ -95,6 +96,7 @@ def measure(
             passes.seconds = round(time.perf_counter() - began, 3)
         end = len(chosen) if run.looking is None else run.looking.end
         galleries = _galleries(run, settings)
+        sane = sanity(run, end)
     found = Measured(
         group=group.key,
         data=_data_facts(group, data, stage, store, {sample.id for sample in chosen[end:]}),
@@ -105,6 +107,7 @@ def measure(
         failures=failures,
         passes=passes,
         checked=run.checks.any,
+        sanity=sane,
         agreement={} if run.accord is None else run.accord.data(),
         sizes=run.stage.sizes(models),
         variants=[variation.data() for variation in run.variations],
