@@ -97,3 +97,23 @@ class Values:
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
         return self.divided[by]
+
+
+@dataclass
+class Doses:
+    """Columns by severity; 0 is the original."""
+
+    columns: Mapping[int, Column]
+    shared: tuple[Clustering, ...] = ()
+
+    def column(self, measure: Measure) -> Column:
+        return self.columns[0 if measure.context is None else int(getattr(measure.context, "severity"))]  # noqa: B009
+
+    def members(self, stratum: Stratum, model: str | None) -> Membership:
+        raise AssertionError("no stratum was asked for")
+
+    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
+        return self.shared
+
+    def strata_by(self, by: str) -> tuple[Stratum, ...]:
+        raise AssertionError("no strata were asked for")

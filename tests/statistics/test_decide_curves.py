@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
-from statistics_tables import column, proportion
+from statistics_tables import Doses, column, proportion
 
 from modelaudit.contexts import gaussian_noise
-from modelaudit.language.expression import Expectation, Measure
-from modelaudit.language.strata import Stratum
+from modelaudit.language.expression import Expectation
 from modelaudit.measures import accuracy
-from modelaudit.statistics import Clustering, Column, Decision, Membership, Verdict, clopper_pearson, decide
+from modelaudit.statistics import Decision, Verdict, clopper_pearson, decide
 
 CURVE = accuracy.under(gaussian_noise(each=[1, 2, 3]))
-
-
-@dataclass
-class Doses:
-    """Columns by severity; 0 is the original."""
-
-    columns: Mapping[int, Column]
-    shared: tuple[Clustering, ...] = ()
-
-    def column(self, measure: Measure) -> Column:
-        return self.columns[0 if measure.context is None else int(getattr(measure.context, "severity"))]  # noqa: B009
-
-    def members(self, stratum: Stratum, model: str | None) -> Membership:
-        raise AssertionError("no stratum was asked for")
-
-    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
-        return self.shared
-
-    def strata_by(self, by: str) -> tuple[Stratum, ...]:
-        raise AssertionError("no strata were asked for")
 
 
 def decided(expectation: Expectation, *right: int, n: int = 100) -> Decision:
