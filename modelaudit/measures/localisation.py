@@ -6,50 +6,16 @@ Notation: A the map, P = max(A, 0), M the object, valid pixels those that are no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.reasons import Missing
-from ..language.spec import MeasureSpec, Method, as_method
 from .base import Declares, Reading, Seen, measure
 from .behaviour import non_finite
+from .maps import AnyMethod, AttributionMeasure, first_of
 from .regions import Regions
-
-AnyMethod = Method | type[Method] | str
-
-
-@dataclass(frozen=True)
-class AttributionMeasure(MeasureSpec):
-    """What every measure of a map is asked with.
-
-    Args:
-        methods: the attribution methods; an expectation must hold by each of them.
-        target: what the map explains: "prediction" (on the image it is given), "label", "margin" (of the prediction to
-            the runner-up), or a class by name or index.
-    """
-
-    variadic: ClassVar[str | None] = "methods"
-
-    methods: tuple[Method, ...] = ()
-    target: str | int = "prediction"
-
-    def __post_init__(self) -> None:
-        given: Any = self.methods
-        several = given if isinstance(given, tuple | list) else (given,)
-        methods = tuple(as_method(method) for method in several)
-        if not methods:
-            raise ExpressionError(
-                f"{type(self).__name__} reads an attribution map; name at least one method, e.g. 'integrated_gradients'"
-            )
-        for method in methods:
-            if methods.count(method) > 1:
-                raise ExpressionError(f"the method {method} is named twice in one measure; name it once")
-        object.__setattr__(self, "methods", methods)
-        _check_target(self.target)
 
 
 @dataclass(frozen=True)
@@ -60,6 +26,11 @@ class BackgroundShare(AttributionMeasure):
 @dataclass(frozen=True)
 class BackgroundDependence(AttributionMeasure):
     """The background's share of the densities of positive attribution: the share, freed of the areas."""
+
+
+@dataclass(frozen=True)
+class BackgroundEnrichment(AttributionMeasure):
+    """The background's share of the positive attribution, over its share of the pixels: 1 is a uniform map."""
 
 
 _READS_MAPS = Declares(scale="mean", better="low", needs_mask=True, needs_attribution=True, reads_cells=True)
@@ -81,6 +52,21 @@ def read_background_dependence(spec: BackgroundDependence, seen: Seen) -> Readin
     return _reading(sums, on_background / (on_background + on_object))
 
 
+@measure(
+    "background_enrichment",
+    BackgroundEnrichment,
+    Declares(scale="mean", better="low", high=None, needs_mask=True, needs_attribution=True, reads_cells=True),
+)
+def read_background_enrichment(spec: BackgroundEnrichment, seen: Seen) -> Reading:
+    """``share / (1 - a)``, Kohlbrenner et al.'s (2020) weighted ratio seen from the background.
+
+    One image has at most ``1 / (1 - a)``; no bound holds for all images, so it is decided as a measure without a range.
+    """
+    sums = _sums(seen)
+    share = sums.background / (sums.background + sums.object)
+    return _reading(sums, share / (sums.background_area / (sums.background_area + sums.object_area)))
+
+
 def background_share(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """The share of the positive attribution that lies on the background; read it beside the object's area."""
     return Measure(BackgroundShare(methods, target))  # type: ignore[arg-type]
@@ -97,6 +83,11 @@ def background_dependence(*methods: AnyMethod, target: str | int = "prediction")
         ExpressionError: no method, one named twice, an unknown one, or a target that is none.
     """
     return Measure(BackgroundDependence(methods, target))  # type: ignore[arg-type]
+
+
+def background_enrichment(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
+    """The background's share of the attribution over that of the pixels; ``background_dependence`` has a range."""
+    return Measure(BackgroundEnrichment(methods, target))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -123,28 +114,9 @@ def _sums(seen: Seen) -> _Sums:
         Missing.ATTRIBUTION_INVALID: ~torch.isfinite(maps).flatten(1).all(dim=1),
         Missing.ZERO_ATTRIBUTION: largest == 0,
     }
-    return _Sums(on_object, on_background, regions.object_area, regions.background_area, _first(reasons))
-
-
-def _first(reasons: dict[Missing, Tensor]) -> dict[Missing, Tensor]:
-    """The same reasons, a sample counted only under the first that holds."""
-    first: dict[Missing, Tensor] = {}
-    told = torch.zeros_like(next(iter(reasons.values())))
-    for reason, where in reasons.items():
-        first[reason] = where & ~told
-        told = told | where
-    return first
+    return _Sums(on_object, on_background, regions.object_area, regions.background_area, first_of(reasons))
 
 
 def _reading(sums: _Sums, values: Tensor) -> Reading:
     undefined = torch.stack(list(sums.undefined.values())).any(dim=0)
     return Reading(values.masked_fill(undefined, torch.nan), sums.undefined)
-
-
-def _check_target(target: object) -> None:
-    named = isinstance(target, str) and target != ""
-    numbered = isinstance(target, int) and not isinstance(target, bool) and target >= 0
-    if not named and not numbered:
-        raise ExpressionError(
-            f"target={target!r}; use 'prediction', 'label', 'margin', or a class by name or index (0 or more)"
-        )
