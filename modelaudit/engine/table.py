@@ -9,12 +9,12 @@ import numpy as np
 from ..language import registry
 from ..language.errors import AuditError, ExpressionError, nearest
 from ..language.expression import Measure
-from ..language.strata import Label, Stratum
+from ..language.strata import Correct, Label, Misclassified, Stratum
 from ..measures.base import Declares
 from ..statistics import Clustering, Column, Membership
 from .facts import Facts, membership
 from .measured import ColumnData, Measured, ModelFacts
-from .plan import PlannedCase, column_key, original_context, single_method
+from .plan import PlannedCase, column_key, original_context, single_method, strata_of
 
 
 class NotMeasured(AuditError):
@@ -94,7 +94,7 @@ class CaseTable:
         for leaf in self._case.asked.expectation.expression.measures():
             model = self._case.models[leaf.model]
             columns = [column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)]
-            if leaf.stratum is not None:
+            if any(isinstance(part, Correct | Misclassified) for part in strata_of(leaf.stratum)):
                 columns.append("accuracy")
             for key in (f"model:{model}", *(f"{model}|{column}" for column in columns)):
                 if key in failures:
