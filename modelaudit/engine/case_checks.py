@@ -13,10 +13,13 @@ from ..language.errors import AuditError
 from ..language.expression import Expectation, Measure
 from ..statistics import Decision, Reason, Verdict, decide, singles
 from ..statistics.guards import Objection, moved, noise_floor, without
+from ..statistics.insane import over_sane
 from .checked import BlindCheck, CaseChecks, MaskCheck, MaskVariant, NoiseCheck, SeamCheck, SeamVerdict
+from .insane import insane_of, without_insane
 from .map_and_swap import agreements, two_by_two
 from .measured import Measured, VariantData
 from .plan import PassAsk, PlannedCase
+from .stopping import sequential
 from .table import CaseTable
 from .variant_table import VariantTable, on_original, reading_of
 from .variants import MASKS, Variant, feather_of, radius, seam_of, under_seam
@@ -74,21 +77,45 @@ class _Checker:
 
     def run(self) -> Checked:
         plant = self._measured.plants.get(self._case.asked.id)
+        whole, insane = self._decision, self._only_sane()
         found = CaseChecks(
+            insane=insane,
             masks=self._made("masks", self._masks),
             noise=self._made("noise floor", self._noise),
             blind=self._made("blind control", self._blind),
             plant=plant,
             seams=self._made("seams", lambda: list(self._seams())) or [],
             seam_verdict=self._made("seams", self._seam_verdict),
-            agreement=list(agreements(self._case, self._measured, self._decision)) if self._measured.checked else [],
+            agreement=list(agreements(self._case, self._measured, whole)) if self._measured.checked else [],
             two_by_two=list(two_by_two(self._case, self._measured, self._passes)) if self._measured.checked else [],
         )
         self._object(found)
         decision = without(self._decision, self._objections)
-        taken = decision.verdict is not self._decision.verdict
-        unguarded = self._decision.verdict.value if taken else None
+        taken = decision.verdict is not whole.verdict
+        unguarded = whole.verdict.value if taken else None
         return Checked(decision, found.model_copy(update={"unguarded": unguarded, "notes": self._notes}))
+
+    def _only_sane(self) -> list[str]:
+        """Go on with the methods that are sane, where that is what counts; the names of the others."""
+        insane = insane_of(self._case, self._measured)
+        case = without_insane(self._case, self._measured) if insane else None
+        sane = None if case is None else self._decide_on(case.asked.expectation)
+        self._decision, objection = over_sane(self._decision, sane, insane)
+        if objection is not None:
+            self._objections.append(objection)
+        elif insane and case is not None:
+            self._expectation = case.asked.expectation
+            self._notes.append(f"decided without {', '.join(insane)}: not sane on this model")
+        return insane
+
+    def _decide_on(self, expectation: Expectation) -> Decision:
+        return decide(
+            expectation,
+            self._table,
+            confidence=self._case.asked.case.confidence,
+            about=self._about,
+            sequential=sequential(self._measured),
+        )
 
     def _made(self, what: str, check: Callable[[], _T]) -> _T | None:
         try:

@@ -21,6 +21,7 @@ from ..statistics.planning import POWER
 from ..statistics.resampled import Resampled, drawn_by, draws
 from .checked import PlantCheck
 from .explaining import what_went_wrong
+from .insane import without_insane
 from .measured import Measured
 from .measuring import Measuring
 from .plan import Group, PlannedCase
@@ -68,7 +69,7 @@ def plants(run: Measuring, group: Group, measured: Measured) -> dict[str, PlantC
             CaseTable(case, measured).check()
         except AuditError:  # the case is an error, and says so itself
             continue
-        found[case.asked.id] = _plant(run, group, case, measured)
+        found[case.asked.id] = _plant(run, group, without_insane(case, measured) or case, measured)
     return found
 
 

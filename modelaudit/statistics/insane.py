@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from .guards import Objection
 from .verdict import Decision, Reason, Verdict
 
+_WAY_OUT = "maps are nearly the same with random weights; take another method"
+
 
 def over_sane(whole: Decision, sane: Decision | None, insane: Sequence[str]) -> tuple[Decision, Objection | None]:
     """The decision that counts, and what speaks against it.
@@ -29,6 +31,3 @@ def over_sane(whole: Decision, sane: Decision | None, insane: Sequence[str]) -> 
             Reason.ATTRIBUTION_INVALID, f"it fails only by what is not sane on this model: {names}; {_WAY_OUT}"
         )
     return sane, None
-
-
-_WAY_OUT = "its maps are nearly the same with random weights; take another method"
