@@ -15,6 +15,7 @@ from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
+from .cells import columns_of
 from .files import relative_id
 from .groups import ColumnGroup, grouping
 from .masks import MaskFile, Meaning, asked_meaning, mask_of
@@ -24,6 +25,7 @@ _NAME = re.compile(r"[\w.\-]+(/[\w.\-]+)?", re.ASCII)
 #: the first version that runs no code of a data set
 _OLDEST = 4
 _BATCH = 1000
+_PLAIN = ("string", "large_string", "int", "uint", "float", "bool")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +98,10 @@ def hugging_face(reference: Reference, root: Path) -> DataSet:
     groups = _groups(reference, table) or [None] * len(table)
     ids = _ids(reference, table, images, split, local)
     samples = tuple(
-        Sample(name, image.source, label, mask, group, "none" if mask is None else "mask")
-        for name, image, label, mask, group in zip(ids, images, labels, drawn, groups, strict=True)
+        Sample(name, image.source, label, mask, group, "none" if mask is None else "mask", columns=cells)
+        for name, image, label, mask, group, cells in zip(
+            ids, images, labels, drawn, groups, _cells(reference, table), strict=True
+        )
     )
     return DataSet(samples, tuple(_notes(samples, column)))
 
@@ -269,6 +273,24 @@ def _groups(reference: Reference, table: Any) -> list[str | None] | None:
     names = getattr(table.features[by.name], "names", None)
     values = _values(table, by.name)
     return [None if value is None else names[value] if names else str(value) for value in values]
+
+
+def _cells(reference: Reference, table: Any) -> list[dict[str, str]]:
+    """What stands in the columns of texts and numbers, a row each; others are not read."""
+    used = {reference.options.get(what, what) for what in ("image", "label")}
+    used |= {reference.options[what] for what in ("mask", "id") if what in reference.options}
+    plain = [
+        name
+        for name in table.column_names
+        if name not in used and str(getattr(table.features[name], "dtype", "")).startswith(_PLAIN)
+    ]
+    rows: list[dict[str, Any]] = [{} for _ in range(len(table))]
+    for name in plain:
+        names: Any = getattr(table.features[name], "names", None)
+        for row, value in zip(rows, _values(table, name), strict=True):
+            known = isinstance(value, int) and names is not None and 0 <= value < len(names)
+            row[name] = names[value] if known else None if names is not None else value
+    return [columns_of(row, ()) for row in rows]
 
 
 def _ids(reference: Reference, table: Any, pictures: Sequence[_Picture], split: str, local: Path | None) -> list[str]:

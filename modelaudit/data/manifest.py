@@ -11,6 +11,7 @@ from ..language.errors import DataError, nearest
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import data_source
+from .cells import columns_of
 from .files import existing_folder, file_named
 from .groups import ColumnGroup, grouping
 from .manifest_rows import Row, Table, csv_table, jsonl_table
@@ -110,8 +111,9 @@ def _sample(row: Row, manifest: _Manifest) -> tuple[Sample, Path | None]:
         image,
         unicodedata.normalize("NFC", label) if isinstance(label, str) else label,
         mask_source(mask, manifest.meaning),
-        group=None if group is None else str(group),
+        group=None if group is None else unicodedata.normalize("NFC", str(group)),
         mask_kind="none" if mask is None else "mask",
+        columns=columns_of(row.cells, [manifest.columns.get(what) for what in _COLUMNS]),
     )
     return sample, mask
 

@@ -15,6 +15,7 @@ from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
 from .braces import expanded
+from .cells import columns_of
 from .groups import ColumnGroup, grouping
 from .masks import MaskFile, Meaning, asked_meaning, check_meaning
 from .parts import FilePart
@@ -127,6 +128,7 @@ def _sample(row: _Row, columns: _Columns, meaning: Meaning | None) -> Sample | N
         mask if mask is None or meaning is None else MaskFile(mask, meaning),
         _group(row, facts, columns.group) if columns.group else None,
         "none" if mask is None else "mask",
+        columns=columns_of(facts, [columns.label]),
     )
 
 

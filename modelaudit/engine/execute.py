@@ -17,6 +17,7 @@ from ..language.sample import DataSet, Sample
 from ..models import borrowed, open_model
 from .album import Print
 from .contents import Contents
+from .divided import columns_named, sample_facts, values_of
 from .donors import limited, look_order
 from .explaining import what_went_wrong
 from .galleries import PictureAsk, pictures_of
@@ -40,7 +41,7 @@ from .progress import Progress, Silent
 from .sanity import sanity
 from .scenes import Stage
 from .settings import Settings
-from .stopping import Looking, lenders, sample_facts, stops_early
+from .stopping import Looking, lenders, stops_early
 from .store.file_digests import FileDigests
 from .store.store import Store
 from .tuning import micro_batch
@@ -100,7 +101,7 @@ def measure(
     found = Measured(
         group=group.key,
         data=_data_facts(group, data, stage, store, {sample.id for sample in chosen[end:]}),
-        samples=sample_facts(chosen[:end]),
+        samples=sample_facts(chosen[:end], columns_named(group.cases)),
         models=[_model_facts(key, model, run) for key, model in models.items()],
         columns=[column.data(None if end == len(chosen) else range(end)) for column in run.rows.columns.values()],
         galleries=galleries,
@@ -226,6 +227,9 @@ def _data_facts(
         reference=reference,
         available=len(data.samples),
         labels=sorted({str(sample.label) for sample in data.samples}),
+        groups=sorted({sample.group for sample in data.samples if sample.group}),
+        columns=sorted({name for sample in data.samples for name in sample.columns}),
+        values=values_of(data.samples, columns_named(group.cases)),
         mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
         fingerprint=fingerprint({name: digest for name, digest in stage.digests.items() if name not in beyond}),
         notes=[*data.notes, *stage.lending.notes, *store.notes],

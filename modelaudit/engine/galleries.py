@@ -17,6 +17,7 @@ from ..language.errors import AuditError
 from ..language.expression import Arithmetic, Expectation, Expression, Measure, Number
 from ..language.sample import Sample
 from ..language.spec import Context, Method, long_text
+from .divided import columns_named
 from .facts import Facts, membership
 from .gallery import Chosen, Gallery, orders_of
 from .models import RunningModel
@@ -52,6 +53,10 @@ class Galleries:
         self._known_labels = labels
         self._galleries = [Gallery(case) for case in group.cases]
         self._labels = np.array([str(sample.label) for sample in samples], dtype=object)
+        self._groups = [sample.group for sample in samples]
+        self._columns = {
+            name: [sample.columns.get(name) or None for sample in samples] for name in columns_named(group.cases)
+        }
         self._orders = orders_of(sample.id for sample in samples)
         self._indices = {
             key: np.array([model.indices[sample.label] for sample in samples], dtype=np.int64)
@@ -110,6 +115,8 @@ class Galleries:
             rows.areas(model, at),
             self._models[model].loaded.classes,
             self._known_labels,
+            [self._groups[one] for one in at],
+            {name: [cells[one] for one in at] for name, cells in self._columns.items()},
         )
 
 

@@ -42,11 +42,12 @@ class Row(_Plain):
 
 
 class SampleFacts(_Plain):
-    """A sample that was asked for."""
+    """A sample that was asked for. ``columns``: those that a stratum of the group names."""
 
     id: str
     label: str
     group: str | None
+    columns: dict[str, str] = {}
 
 
 class LayerFacts(_Plain):
@@ -138,7 +139,11 @@ class VariantData(_Plain):
 
 
 class DataFacts(_Plain):
-    """A data set as it was read; `labels` are those of all its samples, whatever the run's limit is."""
+    """A data set as it was read; `labels` and `groups` are those of all its samples, whatever the run's limit is.
+
+    ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
+    divide the images (:data:`~modelaudit.engine.divided.MOST`).
+    """
 
     key: str
     reference: str
@@ -148,6 +153,9 @@ class DataFacts(_Plain):
     fingerprint: str | None
     notes: list[str]
     unusable: dict[str, tuple[Missing, str]] = {}
+    groups: list[str] = []
+    columns: list[str] = []
+    values: dict[str, list[str]] = {}
 
 
 class Passes(_Plain):

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..language.errors import AuditError
 from ..language.sample import Sample
 from ..statistics import Verdict, decide
 from .checked import CaseChecks, Stopped
-from .measured import DataFacts, Measured, ModelFacts, PassData, Passes, SampleFacts
+from .divided import columns_named, sample_facts
+from .measured import DataFacts, Measured, ModelFacts, PassData, Passes
 from .plan import Group, PlannedCase
 from .table import CaseTable
 
@@ -44,11 +45,6 @@ def stops_early(group: Group, samples: Sequence[Sample]) -> bool:
     """Whether a group that asks for it can stop early: images with groups say nothing of the process one by one."""
     grouped = any(sample.group is not None for sample in samples)
     return not (grouped and any(case.asked.case.audit.about == "process" for case in group.cases))
-
-
-def sample_facts(samples: Iterable[Sample]) -> list[SampleFacts]:
-    """The samples as they leave the measurement."""
-    return [SampleFacts(id=one.id, label=str(one.label), group=one.group) for one in samples]
 
 
 def sequential(measured: Measured) -> int | None:
@@ -81,7 +77,7 @@ class Looking:
     def __init__(self, run: Measuring, group: Group, known: DataFacts) -> None:
         self._run, self._cases, self._data = run, group.cases, known
         self._group = group.key
-        self._facts = sample_facts(run.samples)
+        self._facts = sample_facts(run.samples, columns_named(group.cases))
         self._schedule = looks_of(len(run.samples))
         self._next = next(self._schedule)
         self._left: deque[int] = deque()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
 from ..language import registry
-from ..language.errors import AuditError, ExpressionError, nearest
+from ..language.errors import AuditError
 from ..language.expression import Measure
-from ..language.strata import Correct, Label, Misclassified, Stratum
+from ..language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum
 from ..measures.base import Declares
 from ..statistics import Clustering, Column, Membership
-from .facts import Facts, membership
+from .divided import divided_by, known_of
+from .facts import Facts, Known, membership
 from .measured import ColumnData, Measured, ModelFacts
 from .plan import PlannedCase, column_key, original_context, single_method, strata_of
 
@@ -30,6 +32,10 @@ class CaseTable:
         self._columns = {(column.model, column.key): column for column in measured.columns}
         self._models = {model.key: model for model in measured.models}
         self._donors = {(one.model, one.context): one.donors for one in measured.shown}
+
+    @cached_property
+    def _known(self) -> Known:
+        return known_of(self._measured)
 
     def column(self, measure: Measure) -> Column:
         """The column of a measure with one method.
@@ -59,6 +65,13 @@ class CaseTable:
             np.array([np.nan if area is None else area for area in facts.areas], dtype=np.float64),
             facts.classes,
             frozenset(labels if data is None else data.labels),
+            [sample.group for sample in self._measured.samples],
+            {
+                part.name: [sample.columns.get(part.name) for sample in self._measured.samples]
+                for part in strata_of(stratum)
+                if isinstance(part, ColumnIs | ColumnNumber)
+            },
+            self._known,
         )
         return Membership(*membership(stratum, known))
 
@@ -74,17 +87,12 @@ class CaseTable:
         )
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
-        """One stratum a label.
+        """One stratum a label, a group, or a text of a column (:func:`~modelaudit.engine.divided.divided_by`).
 
         Raises:
-            ExpressionError: anything else, which the samples do not have.
+            ExpressionError: the samples are not divided by that, or into too many parts.
         """
-        if by != "label":
-            raise ExpressionError(f"by={by!r}: the samples are not divided by that{nearest(by, ['label'])}")
-        labels = [sample.label for sample in self._measured.samples]
-        if self._measured.looks is not None and self._measured.data is not None:
-            labels = self._measured.data.labels  # some may be of images that were not looked at
-        return tuple(Label(label) for label in sorted(set(labels)))
+        return divided_by(by, self._measured)
 
     def check(self) -> None:
         """Raise NotMeasured for the first failure that this case meets."""

@@ -97,7 +97,9 @@ def _measured(table: TableRecord, record: RunRecord) -> Measured:
             fingerprint=facts.fingerprint,
             notes=[],
         ),
-        samples=[SampleFacts(id=one.id, label=one.label, group=one.group) for one in table.samples],
+        samples=[
+            SampleFacts(id=one.id, label=one.label, group=one.group, columns=one.columns) for one in table.samples
+        ],
         models=[_facts(model, table) for model in record.models if model.key in used],
         columns=[
             ColumnData(

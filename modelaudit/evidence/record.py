@@ -291,6 +291,7 @@ class SampleRecord(_Part):
     label: str
     group: str | None = None
     object_area: float | None = None
+    columns: dict[str, str] = {}
 
 
 class ColumnRecord(_Part):

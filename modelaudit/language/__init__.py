@@ -17,7 +17,7 @@ from .expression import Expectation, Expression, Measure
 from .parser import parse, parse_context, parse_expression
 from .reasons import Missing
 from .sample import BuiltModel, DataSet, Preprocessing, Sample
-from .strata import correct, label, misclassified, object_area
+from .strata import column, correct, group, label, misclassified, object_area
 
 __all__ = [
     "AttributionError",
@@ -40,7 +40,9 @@ __all__ = [
     "ResultsError",
     "Sample",
     "UnknownNameError",
+    "column",
     "correct",
+    "group",
     "label",
     "misclassified",
     "object_area",

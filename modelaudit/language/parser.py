@@ -138,15 +138,43 @@ def _stratum(node: ast.expr) -> Stratum:
         if len(node.args) == 1 and not node.keywords:
             return strata.Label(_value(node.args[0]))
         raise ExpressionError("label(...) takes exactly one class, by name or by index")
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "group":
+        if len(node.args) == 1 and not node.keywords:
+            return strata.Group(_value(node.args[0]))
+        raise ExpressionError("group(...) takes exactly one name")
+    if isinstance(node, ast.Call) and _is_column(node):
+        if len(node.args) == 2 and not node.keywords:
+            return strata.ColumnIs(_value(node.args[0]), _value(node.args[1]))
+        raise ExpressionError("column(name, value) takes a column and a text; or write column(name) < 3")
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and _is_column(node.left):
+        return _column_compared(node)
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and _is_area(node.left):
         op, limit = _COMPARISON.get(type(node.ops[0])), _number(node.comparators[0])
         if op is not None and limit is not None:
             return strata.ObjectArea(op, limit)
-    known = ("correct", "misclassified", "label", "object_area")
+    known = ("correct", "misclassified", "label", "object_area", "group", "column")
     raise ExpressionError(
         f"cannot read {ast.unparse(node)!r} as a stratum{nearest(ast.unparse(node), known)} "
-        "(correct, misclassified, label(name), object_area < 0.1, joined by &)"
+        "(correct, misclassified, label(name), group(name), column(name, value), column(name) < 3, object_area < 0.1, "
+        "joined by &)"
     )
+
+
+def _is_column(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "column"
+
+
+def _column_compared(node: ast.Compare) -> Stratum:
+    call, right = cast(ast.Call, node.left), node.comparators[0]
+    if len(call.args) != 1 or call.keywords:
+        raise ExpressionError("column(name) takes exactly one name where it is compared")
+    name = _value(call.args[0])
+    if isinstance(node.ops[0], ast.Eq):
+        return strata.ColumnIs(name, _value(right))
+    op, limit = _COMPARISON.get(type(node.ops[0])), _number(right, whole=True)
+    if op is None or limit is None:
+        raise ExpressionError(f"cannot read {ast.unparse(node)!r}: a column is == a text, or < <= > >= a number")
+    return strata.ColumnNumber(name, op, limit)
 
 
 def _is_area(node: ast.expr) -> bool:

@@ -36,6 +36,7 @@ class Sample:
             record says so.
         stored: pictures of the same sample that the data keep beside it, by name (the variants of ImageNet-9, the same
             part photographed on another line); sources as `image` has them.
+        columns: what else the data say of it, as text in NFC by column (camera, exposure); unknown ones are left out.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Sample:
     group: str | None = None
     mask_kind: MaskKind = "mask"
     stored: Mapping[str, Path | bytes | Pixels | Callable[[], Pixels]] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

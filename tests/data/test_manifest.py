@@ -218,3 +218,19 @@ def test_what_is_wrong_with_json_lines_is_said_with_the_line(
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, kind: str) -> None:
     with pytest.raises(DataError, match=r"nowhere: No such file"):
         open_data(f"{kind}:nowhere", root=tmp_path)
+
+
+def test_other_columns_travel_as_text_whatever_stands_in_them(tmp_path: Path) -> None:
+    long, html = "x" * 5000, "<script>alert(1)</script>"
+    accent = unicodedata.normalize("NFD", "é")
+    head = f"image,label,camera,{html},カメラ,{accent}\n"
+    data = read(tmp_path, head + f"images/a.png,bolt,cam3,{long},鉄,{accent}\nimages/b.png,nut,,{html},,\n")
+    first, second = (one.columns for one in data.samples)
+    assert first == {"camera": "cam3", html: long, "カメラ": "鉄", "\u00e9": "\u00e9"}
+    assert second == {html: html}
+
+
+def test_of_json_only_texts_and_numbers_are_columns(tmp_path: Path) -> None:
+    row = {"image": "images/a.png", "label": "a", "group": "g", "exposure": 2.5, "lot": 7, "ok": True, "boxes": [1]}
+    (one,) = read(tmp_path, json.dumps({**row, "none": None}), kind="jsonl").samples
+    assert one.columns == {"group": "g", "exposure": "2.5", "lot": "7", "ok": "true"}

@@ -7,7 +7,7 @@ import string
 from hypothesis import strategies as st
 
 from modelaudit.contexts import gaussian_noise, lighting, mean_fill, original, paste_back, swap_background
-from modelaudit.language import Expectation, Measure, correct, label, misclassified, object_area
+from modelaudit.language import Expectation, Measure, column, correct, group, label, misclassified, object_area
 from modelaudit.language.expression import Arithmetic, Expression, Number
 from modelaudit.measures import accuracy, background_dependence, background_share, confidence, flip_rate
 
@@ -39,8 +39,14 @@ areas = st.builds(
     st.sampled_from(["<", "<=", ">"]),
     st.floats(0, 1),
 )
+columns = st.one_of(
+    st.builds(group, names),
+    st.builds(lambda name, value: column(name) == value, names, names | st.integers(0, 9)),
+    st.builds(lambda name, limit: column(name) < limit, names, numbers),
+    st.builds(lambda name, limit: column(name) >= limit, names, st.integers(-9, 10**9)),
+)
 single_strata = st.one_of(
-    st.just(correct), st.just(misclassified), st.builds(label, names | st.integers(0, 999)), areas
+    st.just(correct), st.just(misclassified), st.builds(label, names | st.integers(0, 999)), areas, columns
 )
 strata = single_strata | st.builds(lambda a, b: a & b, single_strata, single_strata)
 methods = st.sampled_from(["gradcam", "saliency", "input_x_gradient", "integrated_gradients"]).map(str)
