@@ -2,8 +2,8 @@
 
 Each model is two networks of the demo side by side: logits (1 - r) x those of the network that decides on the part + r
 x those of the one that decides on the surroundings, each scaled to logits of unit spread. r is the planted dependence;
-nothing is trained. Prints, a method: Spearman's correlation of r with the mean background dependence on original images,
-the lowest over the seeds (each another line of images), and the means at r = 0 and r = 1.
+nothing is trained. Prints, a method: Spearman of r with the mean background dependence on original images (the lowest
+over the seeds, each another line of images), and means over the seeds at some r.
 
     python benchmarks/ranking.py --images 48 --seeds 3
 """
