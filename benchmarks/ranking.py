@@ -142,6 +142,8 @@ def ranked(method: str, seed: int, count: int) -> tuple[float, list[float]]:
     """Spearman's correlation over the planted models, and the mean of each."""
     line = images(seed, count)
     means = [dependence(planted, method, *line) for planted in PLANTED]
+    if len(set(means)) == 1:  # a method that does not look at the decision ranks nothing
+        return 0.0, means
     return float(spearmanr(PLANTED, means).statistic), means
 
 
