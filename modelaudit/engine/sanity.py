@@ -18,6 +18,7 @@ from ..data import LabelMap
 from ..language import draws
 from ..language.sample import Sample
 from ..language.spec import long_text
+from ..measures.deletion import area_under, deletion_curve
 from ..measures.randomisation import correlations, randomised
 from ..models import LoadedModel
 from .checked import Sanity
@@ -40,7 +41,7 @@ LIMIT = 0.7
 COPIES = 4
 #: one-sided, of the bounds
 CONFIDENCE = 0.95
-#: of the deletion curve
+#: of the deletion curve; RISE's own are of 224 pixels, 224 passes an image
 STEPS = 10
 _FOUND = TypeAdapter(list[Sanity])
 
@@ -166,38 +167,41 @@ def _tried(key: str, model: RunningModel, images: _Images, asks: Sequence[MapAsk
 def _with_random_weights(
     model: RunningModel, images: _Images, predicted: Tensor, asks: Sequence[MapAsk]
 ) -> dict[MapAsk, Tensor | str]:
-    """Maps [n, H, W] of copies with random weights, the i-th image's of copy i mod `COPIES`; or what went wrong.
-
-    A prediction is explained as the class that the model itself predicts.
-    """
+    """Maps [n, H, W] of copies with random weights, the i-th image's of copy i mod `COPIES`; or what went wrong."""
     found: dict[MapAsk, Tensor | str] = {}
     count = min(COPIES, len(images.ids))
-    own = {ask: replace(ask, target="label") if ask.target == "prediction" else ask for ask in asks}
     for number in range(count):
         at = list(range(number, len(images.ids), count))
-        part = images.rows(at)
         copied = replace(model.loaded, module=randomised(model.loaded.module, model.seed * COPIES + number))
-        for predicts in (True, False):
-            chosen = [ask for ask in asks if (ask.target == "prediction") is predicts]
-            if not chosen:
+        for ask, maps in _of_copy(copied, model, images.rows(at), predicted[at], asks):
+            so_far = found.get(ask)
+            if isinstance(maps, str) or isinstance(so_far, str):
+                found[ask] = maps if isinstance(maps, str) else str(so_far)
                 continue
-            labels = LabelMap({}) if predicts else model.labels
-            other = RunningModel(
-                copied, model.device, labels, min(model.batch, len(at)), model.passes, model.seed, model.layer,
-                model.precision,
-            )  # fmt: skip
-            look = other.look(
-                part.pixels, predicted[at] if predicts else part.labels, [own[one] for one in chosen], part.ids
-            )
-            for ask in chosen:
-                if own[ask] in look.failed:
-                    found[ask] = look.failed[own[ask]]
-                elif not isinstance(found.get(ask), str):
-                    values = look.maps[own[ask]].values
-                    maps = found.setdefault(ask, values.new_zeros(len(images.ids), *values.shape[1:]))
-                    assert isinstance(maps, Tensor)
-                    maps[at] = values
+            whole = maps.new_zeros(len(images.ids), *maps.shape[1:]) if so_far is None else so_far
+            whole[at] = maps
+            found[ask] = whole
     return found
+
+
+def _of_copy(
+    copied: LoadedModel, model: RunningModel, images: _Images, predicted: Tensor, asks: Sequence[MapAsk]
+) -> Iterator[tuple[MapAsk, Tensor | str]]:
+    """Each ask's maps [m, H, W]. "prediction" is explained as the class that the model itself predicts."""
+    for pinned in (True, False):
+        own = {one: MapAsk(one.method, "label") if pinned else one for one in asks if _predicts(one) is pinned}
+        if not own:
+            continue
+        labels, classes = (LabelMap({}), predicted) if pinned else (model.labels, images.labels)
+        rows = min(model.batch, len(images.ids))
+        other = RunningModel(copied, model.device, labels, rows, model.passes, model.seed, model.layer, model.precision)
+        look = other.look(images.pixels, classes, list(own.values()), images.ids)
+        for ask, asked in own.items():
+            yield ask, look.failed[asked] if asked in look.failed else look.maps[asked].values
+
+
+def _predicts(ask: MapAsk) -> bool:
+    return ask.target == "prediction"
 
 
 def _mprt(key: str, ask: MapAsk, maps: Explained, other: Tensor) -> Sanity:
@@ -209,11 +213,10 @@ def _mprt(key: str, ask: MapAsk, maps: Explained, other: Tensor) -> Sanity:
     values[_invalid(maps)] = np.nan
     count = min(COPIES, len(values))
     means = [_mean(values[number::count]) for number in range(count)]
-    value, (lower, _) = _mean(values), _bounds(np.array(means))
+    value, (lower, _) = _mean(values), _bounds(np.array(means, dtype=np.float64))
     if value is None:
         return _nothing(key, ask, "the model's own maps say nothing on these images")
-    sure = value if np.isclose(value, 1) else lower  # no interval is needed where nothing changes at all
-    passed = None if sure is None else not sure > LIMIT
+    passed = None if lower is None else lower <= LIMIT
     note = "" if passed is not None else "too few images for a bound"
     return Sanity(
         model=key, method=ask.text, check="mprt", value=value, limit=LIMIT, better="low", passed=passed,
@@ -240,19 +243,14 @@ def _of_deletion(key: str, ask: MapAsk, gains: Values, maps: Explained) -> Sanit
 
 
 def _deletion(model: RunningModel, images: _Images, classes: Tensor, order: Tensor) -> Values:
-    """[n] the area under the probability of `classes` while pixels go to black, those with the largest `order` first.
+    """[n] the area under the deletion curve of `classes`, in `STEPS` equal steps to black."""
+    step = math.ceil(order[0].numel() / STEPS)
 
-    RISE's deletion (Petsiuk et al. 2018) in `STEPS` equal steps, by the trapezoid rule; theirs are of 224 pixels.
-    """
-    side = images.pixels.shape[2] * images.pixels.shape[3]
-    ranks = order.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-    heights = []
-    for step in range(STEPS + 1):
-        kept = (ranks >= round(side * step / STEPS)).view(len(ranks), 1, *images.pixels.shape[2:])
-        logits = model.look(images.pixels * kept, images.labels, [], images.ids).logits
-        heights.append(logits.double().softmax(1).gather(1, classes[:, None])[:, 0])
-    curve = torch.stack(heights, dim=1)
-    return np.asarray(torch.trapezoid(curve, dx=1 / STEPS, dim=1).cpu().numpy(), dtype=np.float64)
+    def score(pixels: Tensor) -> Tensor:
+        return model.look(pixels, images.labels, [], images.ids).logits
+
+    curve = deletion_curve(order, images.pixels, score, classes, step)
+    return np.asarray(area_under(curve).cpu().numpy(), dtype=np.float64)
 
 
 def _chance(images: _Images, seed: int) -> Tensor:

@@ -99,11 +99,23 @@ class ReadsCorner(Net):
         return light[:, None] * self.head.weight[:, 0].abs() * torch.tensor([1.0, 0.0, -1.0])
 
 
+def reading_corners(*methods: Any, below: float) -> AuditCase:
+    data = [striped(number) for number in range(12)]
+    audited = Audit(ReadsCorner(), data, preprocessing=AS_IT_IS, classes=CLASSES, about="this_set")
+    return audited.expect(background_share(*methods) < below)
+
+
 def test_deletion_is_told_beside_it(tmp_path: Path) -> None:
-    measured = found(tmp_path, case(occlusion(window=0.25, stride=0.25), model=ReadsCorner()))
+    measured = found(tmp_path, reading_corners(occlusion(window=0.25, stride=0.25), below=1.1))
     (deletion,) = [one for one in measured.sanity if one.check == "deletion"]
-    assert deletion.value is not None and deletion.value > 0.05
+    assert deletion.value is not None and deletion.value > 0
     assert deletion.passed is True and deletion.better == "high" and deletion.limit == 0
+
+
+def test_images_without_a_map_are_left_out(tmp_path: Path) -> None:
+    """In some images the corner is darker than what it is replaced by: nothing speaks for the class."""
+    (deciding, _) = found(tmp_path, case(occlusion(window=0.25, stride=0.25), model=ReadsCorner())).sanity
+    assert 0 < deciding.images < 8 and deciding.value is not None
 
 
 @pytest.mark.parametrize("below", [1.1, 0.01])
@@ -123,9 +135,7 @@ def test_beside_a_sane_method_the_sane_one_decides(tmp_path: Path, edges: None) 
 
 def test_a_fail_of_the_insane_method_alone_is_inconclusive(tmp_path: Path, edges: None) -> None:
     """On a striped background every edge lies there, and the network reads the corner of the object."""
-    data = [striped(number) for number in range(12)]
-    audited = Audit(ReadsCorner(), data, preprocessing=AS_IT_IS, classes=CLASSES, about="this_set")
-    result = decided(tmp_path, audited.expect(background_share(Edges(), "saliency") < 0.5))
+    result = decided(tmp_path, reading_corners(Edges(), "saliency", below=0.5))
     assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, Reason.ATTRIBUTION_INVALID)
     assert result.checks is not None and result.checks.unguarded == "FAIL"
 
