@@ -114,8 +114,9 @@ def _curve(
     for first in range(0, len(done), several):
         limits = torch.tensor(done[first : first + several], device=before.device)
         gone = (ranks < limits.view(-1, 1, 1, 1))[:, :, None]  # [k, B, 1, H, W]
-        logits = score(torch.where(gone, after, before).flatten(0, 1))
-        chances = logits.double().softmax(dim=1).view(len(limits), count, -1)
+        with torch.no_grad():
+            logits = score(torch.where(gone, after, before).flatten(0, 1))
+        chances = logits.double().softmax(dim=1).view(len(limits), count, logits.shape[1])
         wanted = classes.to(chances.device).view(1, count, 1).expand(len(limits), -1, -1)
         points.append(chances.gather(2, wanted)[:, :, 0])
     curve = torch.cat(points).T

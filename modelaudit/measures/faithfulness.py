@@ -37,7 +37,7 @@ def infidelity(
     ``x - baseline``, as captum's ``multiply_by_inputs`` does to I. A method that is right but for a factor is wrong
     here. With `normalize` A is first multiplied by the factor that fits best over the perturbations,
     ``mean(I.A (f(x) - f(x - I))) / mean((I.A)^2)`` (0 where I.A is always 0), and what is left is the error of the fit:
-    with one perturbation nothing.
+    with one perturbation nothing. NaN where A is not finite.
 
     Args:
         attributions: [B, 3, H, W], or [B, H, W], which then counts for each channel alike.
@@ -52,22 +52,21 @@ def infidelity(
     shares = attributions.double() if attributions.dim() == 4 else attributions.double()[:, None]
     if shares.dim() != 4 or len(shares) != len(pixels) or shares.shape[2:] != pixels.shape[2:]:
         raise ValueError(f"attributions {tuple(attributions.shape)} are not those of pixels {tuple(pixels.shape)}")
-    before = _of_classes(score(pixels), classes)
+    before = _asked(score, pixels, classes)
     count, told, both, changed = 0, torch.zeros_like(before), torch.zeros_like(before), torch.zeros_like(before)
     plain = torch.zeros_like(before)
     for perturbation in perturbations:
         if perturbation.shape != pixels.shape:
             raise ValueError(f"a perturbation is {tuple(perturbation.shape)}, the pixels are {tuple(pixels.shape)}")
-        change = before - _of_classes(score(pixels - perturbation), classes)
+        change = before - _asked(score, pixels - perturbation, classes)
         predicted = (shares.to(pixels.device) * perturbation.double()).flatten(1).sum(dim=1).to(before.device)
         told, both, changed = told + predicted**2, both + predicted * change, changed + change**2
         plain, count = plain + (predicted - change) ** 2, count + 1
     if count == 0:
         raise ValueError("no perturbation was given; infidelity is a mean over at least one")
-    if not normalize:
-        return plain / count
     factor = both / torch.where(told == 0, 1.0, told)
-    return (factor**2 * told - 2 * factor * both + changed) / count
+    value = (factor**2 * told - 2 * factor * both + changed if normalize else plain) / count
+    return torch.where(torch.isfinite(shares).flatten(1).all(dim=1).to(value.device), value, torch.nan)
 
 
 def sensitivity_max(attributions: Tensor, pixels: Tensor, perturbations: Iterable[Tensor], explain: Explain) -> Tensor:
@@ -136,5 +135,7 @@ def _drawn(
         yield torch.stack([one(draws.generator(seed, sample, name, number)) for sample in ids]).to(like)
 
 
-def _of_classes(logits: Tensor, classes: Tensor) -> Tensor:
+def _asked(score: Score, pixels: Tensor, classes: Tensor) -> Tensor:
+    with torch.no_grad():
+        logits = score(pixels)
     return logits.double().gather(1, classes.to(logits.device)[:, None])[:, 0]

@@ -113,6 +113,11 @@ def test_a_map_that_is_not_finite_has_no_curve_and_spoils_no_other() -> None:
     assert curve[1].isnan().all() and torch.equal(curve[[0, 2]], good[[0, 2]])
 
 
+def test_no_images_have_no_curves() -> None:
+    nothing = deletion_curve(torch.zeros(0, 4, 4), torch.zeros(0, 3, 4, 4), sum_of_left, torch.zeros(0).long(), 4)
+    assert nothing.shape == (0, 5)
+
+
 @pytest.mark.parametrize(
     ("maps", "classes", "step", "message"),
     [((2, 4, 5), 2, 1, "are not those of pixels"), ((2, 4, 4), 1, 1, "one class"), ((2, 4, 4), 2, 0, "step=0")],

@@ -42,6 +42,24 @@ def test_a_factor_is_forgiven_only_when_normalised() -> None:
     assert (infidelity_of(5 * signed(TRUE), normalize=True) < 1e-12).all()
 
 
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_map_that_is_not_finite_has_no_infidelity_and_spoils_no_other(bad: float, normalize: bool) -> None:
+    shares = TRUE.clone()
+    shares[1, 0, 0, 0] = bad
+    assert infidelity_of(shares, normalize=normalize).isnan().tolist() == [False, True, False]
+
+
+def test_the_model_is_run_without_a_graph() -> None:
+    weights = WEIGHTS.clone().requires_grad_()
+
+    def trained(pixels: Tensor) -> Tensor:
+        value = (pixels * weights).sum(dim=(1, 2, 3))
+        return torch.stack([value, -value], dim=1)
+
+    assert not infidelity(TRUE, PIXELS, normal(IDS, PIXELS, 7, 2), trained, CLASSES).requires_grad
+
+
 def test_a_map_counts_for_each_channel() -> None:
     maps = torch.rand(3, 4, 5, dtype=torch.float64)
     torch.testing.assert_close(infidelity_of(maps), infidelity_of(maps[:, None].expand(-1, 3, -1, -1)))
