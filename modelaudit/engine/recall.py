@@ -167,14 +167,18 @@ class Recall:
     def keep_pass(
         self, batch: Batch, ask: PassAsk, names: Sequence[bytes], shown: Shown, areas: Any, logits: Tensor
     ) -> None:
+        """The facts of a pass on some samples, and the logits."""
+        self.keep_shown(batch, ask, names, shown, areas)
+        for name, row in zip(names, logits.detach().cpu(), strict=True):
+            batch.content(self.keys(ask).logits, name, _bytes(row))
+
+    def keep_shown(self, batch: Batch, ask: PassAsk, names: Sequence[bytes], shown: Shown, areas: Any) -> None:
         """The facts of a pass on some samples."""
         keys = self.keys(ask)
         size = shown.pixels.shape[2] * _SIDE + shown.pixels.shape[3]
         facts = zip(names, areas.tolist(), flags_of(shown), shown.kept, shown.absent, strict=True)
         for name, area, flags, kept, absent in facts:
             batch.number(keys.shown, name, area, absent, _packed(size, flags, kept))
-        for name, row in zip(names, logits.detach().cpu(), strict=True):
-            batch.content(keys.logits, name, _bytes(row))
 
     def keep_layer(self, batch: Batch, model: RunningModel) -> None:
         """The spatial layer that was found."""

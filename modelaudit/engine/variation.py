@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from ..contexts import needs_mask
 from ..language.checks import Checks
@@ -18,7 +19,7 @@ from .models import RunningModel
 from .plan import Group, PassAsk
 from .reading import ChunkValues, read_again
 from .rows import place_of
-from .scenes import Chunk
+from .scenes import Chunk, Shown
 from .store.store import Batch
 from .variants import Variant, images_of, may_draw, passes_of_variant, second_seed, variants_of
 
@@ -93,7 +94,7 @@ class Variation:
             if ask in self._own.passes:
                 try:
                     if self.variant is Variant.REDRAWN:
-                        self._copy_undrawn(ask, chunk, part, rows)
+                        self._copy_undrawn(ask, chunk, part, rows, batch)
                     self._own.compute(ask, part, batch)
                 except Exception as error:  # recorded: the check is not made, the audit itself goes on
                     self._own.give_up(ask, what_went_wrong(error))
@@ -112,7 +113,7 @@ class Variation:
             failures=dict(self._own.failures),
         )
 
-    def _copy_undrawn(self, ask: PassAsk, chunk: Chunk, part: Chunk, rows: Sequence[int]) -> None:
+    def _copy_undrawn(self, ask: PassAsk, chunk: Chunk, part: Chunk, rows: Sequence[int], batch: Batch) -> None:
         """Where the second draw shows the very same pixels, and no method draws, the values are those of the first."""
         if any(may_draw(column) for column in ask.columns):
             return
@@ -120,19 +121,35 @@ class Variation:
         first = self._base.stage.show(chunk, ask.context, preprocessing)
         second = self._own.stage.show(part, ask.context, preprocessing)
         same = (first.pixels[list(rows)] == second.pixels).flatten(1).all(dim=1).tolist()
-        for at, equal in zip(part.positions, same, strict=True):
-            if equal:
-                self._copy(ask, at)
+        copied = [row for row, equal in enumerate(same) if equal and self._copy(ask, part.positions[row])]
+        if copied and self._own.keeps:
+            self._keep(ask, part.part(copied), second.rows(torch.tensor(copied, device=second.pixels.device)), batch)
 
-    def _copy(self, ask: PassAsk, at: int) -> None:
+    def _keep(self, ask: PassAsk, part: Chunk, shown: Shown, batch: Batch) -> None:
+        """Store what was copied: under the second draw's own keys, which name its donors."""
+        recall = self._own.recall
+        names = recall.names_of(ask, part.samples, shown)
+        areas = self._base.rows.areas(ask.model, np.asarray(part.positions, dtype=np.intp))
+        recall.keep_shown(batch, ask, names, shown, areas)
+        of_values, keys = recall.value_names(ask, part.samples, names), recall.keys(ask).columns
+        for one in ask.columns:
+            column = self._own.rows.columns[ask.model, one.key]
+            for at, name in zip(part.positions, of_values, strict=True):
+                if one.key in keys and name is not None:
+                    reason = column.missing.get(at)
+                    value = np.nan if reason else float(column.values[at])
+                    batch.number(keys[one.key], name, value, reason, column.steps.get(at))
+
+    def _copy(self, ask: PassAsk, at: int) -> bool:
         known = [(self._base.rows.columns.get((ask.model, one.key)), one) for one in ask.columns]
         if any(column is None or not column.done[at] for column, _ in known):
-            return
+            return False
         for column, one in known:
             assert column is not None
             own = self._own.rows.columns[ask.model, one.key]
             own.put(at, float(column.values[at]), column.missing.get(at), column.steps.get(at))
         self._own.rows.passes[place_of(ask)].done[at] = True
+        return True
 
     def _pass_of(self, ask: PassAsk) -> PassAsk | None:
         return next((one for one in self._own.passes if place_of(one) == place_of(ask)), None)

@@ -311,7 +311,6 @@ def test_maps_of_two_seeds_differ_where_a_method_says_that_it_draws(name: str) -
 # --- stored ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="no pass is made, but one image is decoded again: cause not yet known")
 def test_an_unchanged_second_run_computes_nothing_variants_included(tmp_path: Path) -> None:
     one = audit(data=samples(), checks=ALL)
     (group,) = groups_of(
