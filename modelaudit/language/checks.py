@@ -28,7 +28,7 @@ class Checks:
         plant: a dependence planted into the stored logits (or maps) must be caught in `resamples` of them, or the
             instrument is ``instrument_insensitive``.
         resamples: of the plant.
-        sanity: each attribution method is tried on the model itself (randomised weights, deletion and insertion).
+        sanity: each attribution method is tried on the model itself (randomised weights, deletion).
         agreement: the maps of several methods are compared.
     """
 
