@@ -93,7 +93,9 @@ class _Checker:
         decision = without(self._decision, self._objections)
         taken = decision.verdict is not whole.verdict
         unguarded = whole.verdict.value if taken else None
-        return Checked(decision, found.model_copy(update={"unguarded": unguarded, "notes": self._notes}))
+        said = [one.note for one in self._objections] if taken else []
+        changes = {"unguarded": unguarded, "objections": said, "notes": self._notes}
+        return Checked(decision, found.model_copy(update=changes))
 
     def _only_sane(self) -> list[str]:
         """Go on with the methods that are sane, where that is what counts; the names of the others."""

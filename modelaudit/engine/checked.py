@@ -186,10 +186,12 @@ class Sanity(_Plain):
 class CaseChecks(_Plain):
     """What was checked of one case; None or empty where a check was off or has no meaning for it.
 
-    ``unguarded``: the verdict before the checks, where one of them took it away.
+    ``unguarded``: the verdict before the checks, where one of them took it away; ``objections``: what the checks say
+    against it, as it stands in the decision's note.
     """
 
     unguarded: VerdictName | None = None
+    objections: list[str] = []
     masks: MaskCheck | None = None
     noise: NoiseCheck | None = None
     blind: BlindCheck | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, GalleryRow, Panel, RunRecord
+from .checks import ChecksView, checks_view, guard_notes
 from .curve import Curve, curve_of
 from .gallery import Picture, Pictures
 from .image_values import area_text, image_caption, image_value, over_methods
@@ -99,6 +100,7 @@ class CaseView:
     worst_of: str
     rows: tuple[RowView, ...]
     rows_left_out: int
+    checks: ChecksView | None = None
 
 
 def badge_of(case: CaseRecord, words: Words) -> Badge:
@@ -136,6 +138,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         over_methods(case, words),
         rows,
         len(case.gallery) - len(rows),
+        checks_view(case, words),
     )
 
 
@@ -235,8 +238,7 @@ def _more(case: CaseRecord, words: Words) -> str:
 
 
 def _notes(case: CaseRecord, words: Words) -> tuple[str, ...]:
-    decisions = [case.decision, *case.decision.parts] if case.decision else []
-    notes = [note for note in (decision.note for decision in decisions) if note]
+    notes = list(guard_notes(case))
     if case.outcome in OUTCOMES:
         notes.append(words._(OUTCOMES[case.outcome]))
     return tuple(dict.fromkeys(notes))

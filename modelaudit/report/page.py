@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, DataRecord, RunRecord
 from .cases import Badge, CaseView, case_view
+from .checks import SanityView, sanity_views
 from .gallery import Pictures
 from .matrix import ByClassView, by_class_view
 from .references import titles_of
@@ -42,6 +43,7 @@ class Page:
     left_out: str
     missing_pictures: str
     by_class: ByClassView | None
+    sanity: tuple[SanityView, ...] = ()
 
 
 def overall_of(record: RunRecord) -> str:
@@ -86,6 +88,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         _left_out(record, words, pictures),
         _missing(words, pictures),
         by_class_view(record, words),
+        sanity_views(record, words),
     )
 
 
@@ -179,6 +182,12 @@ def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
         if record.partial_because:
             text = words._("{text} Reason: {reason}", text=text, reason=record.partial_because)
         found.append((words._("Partial run"), text))
+    if record.checks == "off" and record.quick_look is None:
+        text = words._(
+            "Moved masks, a second draw, a planted dependence and the sanity of the attribution methods were switched "
+            "off for this run."
+        )
+        found.append((words._("The audit itself was not checked"), text))
     return tuple(found)
 
 

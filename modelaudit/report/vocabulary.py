@@ -102,7 +102,10 @@ REASONS: dict[str, str] = {
     "undefined_values": N_("Some values could not be computed, and the verdict depends on what they would have been."),
     "mask_uncertain": N_("The verdict changes with small, plausible changes of the object masks."),
     "attribution_invalid": N_("The attribution method gave no valid heat map on this model."),
-    "instrument_insensitive": N_("The audit did not see a planted dependence of this size, so it cannot rule one out."),
+    "instrument_insensitive": N_(
+        "The audit could not be relied on here: it missed a planted dependence, or the seam of the paste alone "
+        "explains it."
+    ),
     "below_noise_floor": N_("The distance to the threshold is smaller than the noise of the measurement."),
     "missing_data": N_("Data needed for this expectation are missing."),
     "not_run": N_("This expectation was not run."),

@@ -1,0 +1,319 @@
+"""What the audit of the audit found, in words: of one case, and of the attribution methods of the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..evidence.record import CaseRecord, RunRecord
+from .left_side import digits_of, unit_of
+from .vocabulary import VERDICTS, method_text
+from .words import N_, Words
+
+#: only from this lower bound on is it said that 95 of 100 such audits find the plant
+_SURE = 0.95
+
+VARIANTS: dict[str, str] = {
+    "eroded": N_("masks eroded"),
+    "dilated": N_("masks dilated"),
+    "shifted_x": N_("masks shifted right"),
+    "shifted_y": N_("masks shifted down"),
+}
+
+SANITY: dict[str, str] = {
+    "mprt": N_("random weights (MPRT)"),
+    "smprt": N_("random weights, smoothed maps (sMPRT)"),
+    "emprt": N_("random weights, entropy (eMPRT)"),
+    "deletion": N_("deletion against a random order"),
+    "insertion": N_("insertion against a random order"),
+}
+
+
+@dataclass(frozen=True)
+class Square:
+    """Heat map against intervention: a heading and the four counts, the map's word by rows."""
+
+    heading: str
+    both: str
+    map_only: str
+    swap_only: str
+    neither: str
+    note: str
+
+
+@dataclass(frozen=True)
+class ChecksView:
+    """``taken``: that a check took the verdict away. ``masks``: heading, value, verdict. ``lines``: title, sentence."""
+
+    taken: str
+    masks: tuple[tuple[str, str, str], ...]
+    masks_note: str
+    lines: tuple[tuple[str, str], ...]
+    squares: tuple[Square, ...]
+
+
+@dataclass(frozen=True)
+class SanityView:
+    """One check of one method on one model."""
+
+    model: str
+    method: str
+    check: str
+    value: str
+    result: str
+    kind: str
+
+
+def checks_view(case: CaseRecord, words: Words) -> ChecksView | None:
+    """None where nothing was checked."""
+    checks = case.checks
+    if checks is None or case.decision is None:
+        return None
+    masks, note = _masks(case, words)
+    lines = [line for line in (*_floors(case, words), *_plant(case, words), *_seams(case, words)) if line[1]]
+    lines += [*_insane(case, words), *_agreement(case, words), *_holm(case, words)]
+    squares = tuple(_squares(case, words))
+    view = ChecksView(_taken(case, words), masks, note, tuple(lines), squares)
+    return view if view.taken or masks or lines or squares else None
+
+
+def sanity_views(record: RunRecord, words: Words) -> tuple[SanityView, ...]:
+    """Every sanity check of the run's attribution methods."""
+    results = {True: words._("passed"), False: words._("not passed"), None: words._("could not be made")}
+    kinds = {True: "pass", False: "fail", None: "not_run"}
+    names = {model.key: model.names[0] for model in record.models if model.names}
+    return tuple(
+        SanityView(
+            names.get(one.model, one.model.removeprefix("model:")),
+            method_text(one.method),
+            words._(SANITY[one.check]),
+            _compared(one.value, one.limit, one.better, words),
+            results[one.passed],
+            kinds[one.passed],
+        )
+        for one in record.sanity
+    )
+
+
+def guard_notes(case: CaseRecord) -> tuple[str, ...]:
+    """The notes of a decision without what its checks say, which the report says in its own language."""
+    decisions = [case.decision, *case.decision.parts] if case.decision else []
+    said = [] if case.checks is None else case.checks.objections
+    notes: list[str] = []
+    for decision in decisions:
+        parts = [part for part in decision.note.split("; ") if part and part not in said]
+        notes.append("; ".join(parts))
+    return tuple(dict.fromkeys(note for note in notes if note))
+
+
+def _taken(case: CaseRecord, words: Words) -> str:
+    if case.checks is None or case.checks.unguarded is None or case.verdict != "INCONCLUSIVE":
+        return ""
+    verdict = words._(VERDICTS[case.checks.unguarded])
+    reasons = {
+        "mask_uncertain": words._("it does not hold for masks moved by {n} px", n=_radius(case)),
+        "below_noise_floor": words._("it lies within what the measurement itself can tell"),
+        "instrument_insensitive": words._("the instrument could not be relied on here"),
+        "attribution_invalid": words._("the attribution method failed its sanity check on this model"),
+    }
+    because = reasons.get(case.reason or "", case.reason or "")
+    return words._(
+        "By its numbers alone the verdict would be “{verdict}”; {because}.", verdict=verdict, because=because
+    )
+
+
+def _radius(case: CaseRecord) -> int:
+    return case.checks.masks.radius if case.checks and case.checks.masks else 1
+
+
+def _masks(case: CaseRecord, words: Words) -> tuple[tuple[tuple[str, str, str], ...], str]:
+    found = case.checks.masks if case.checks else None
+    if found is None:
+        return (), ""
+    rows = tuple(
+        (words._(VARIANTS[one.variant]), _value(case, one.estimate, words), words._(VERDICTS[one.verdict]))
+        for one in found.variants
+    )
+    note = words.ngettext(
+        "Moved by {n} pixel, with the contexts made anew.",
+        "Moved by {n} pixels, with the contexts made anew.",
+        found.radius,
+    )
+    if found.moved:
+        more = words._(
+            "On {images} of {asked} images: the verdict on all of them, moved by the mean change on these.",
+            images=words.count(found.images),
+            asked=words.count(found.asked),
+        )
+        note = words._("{first} {second}", first=note, second=more)
+    return rows, note
+
+
+def _floors(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
+    checks = case.checks
+    assert checks is not None
+    found: list[tuple[str, str]] = []
+    if checks.noise is not None:
+        text = words._(
+            "A second draw moves the value by up to {floor}; it is {distance} away from the threshold.",
+            floor=_value(case, checks.noise.floor, words),
+            distance=_value(case, checks.noise.distance, words),
+        )
+        found.append((words._("Noise floor"), text))
+    if checks.blind is not None:
+        text = words._(
+            "A map with everything on the object would get {value} at this method's resolution.",
+            value=_value(case, checks.blind.value, words),
+        )
+        found.append((words._("Best possible map"), text))
+    return found
+
+
+def _plant(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
+    plant = case.checks.plant if case.checks else None
+    title = words._("Planted dependence")
+    if plant is None:
+        return []
+    if plant.lower is None and plant.caught is None:
+        return [(title, words._("None could be planted: {why}", why=plant.why_not))]
+    if plant.lower is None:
+        found = words._("The planted copy fails.") if plant.caught else words._("The planted copy does not fail.")
+        return [(title, found)]
+    text = words._(
+        "A planted dependence of this kind, {margin} points beyond the threshold, failed in {failed} of {resamples} "
+        "repeated audits (95% lower bound {lower}).",
+        margin=words.count(round(100 * plant.margin)),
+        failed=words.count(plant.failed),
+        resamples=words.count(plant.resamples),
+        lower=words.quantity(plant.lower, "percent", 1),
+    )
+    if plant.lower >= _SURE:
+        more = words._("At least 95 of 100 such audits would find it.")
+    elif plant.caught:
+        more = words._("That is enough to rely on.")
+    else:
+        more = words._("That is too few to rely on: a model with such a dependence could slip through.")
+    lines = [(title, words._("{first} {second}", first=text, second=more))]
+    if plant.blind_failed is not None and plant.blind_left is not None:
+        blind = words._(
+            "A copy that cannot see the background gets {value} and failed in {failed} of {resamples}.",
+            value=_value(case, plant.blind_left, words),
+            failed=words.count(plant.blind_failed),
+            resamples=words.count(plant.resamples),
+        )
+        lines.append((words._("Blind control"), blind))
+    return lines
+
+
+def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
+    checks = case.checks
+    assert checks is not None
+    title = words._("Seam of the paste")
+    found: list[tuple[str, str]] = []
+    for one in checks.seams:
+        if one.hard_edge:
+            found.append(
+                (title, words._("{context} has a hard edge: there is no seam to measure.", context=one.context))
+            )
+            continue
+        numbers = [
+            "–" if value is None else words.quantity(value, "number", 3)
+            for value in (one.original, one.seam, one.under_context)
+        ]
+        text = words._(
+            "{measure}: {original} on the originals, {seam} with the own background pasted back, {under} under "
+            "{context}. Nothing is subtracted.",
+            measure=one.measure,
+            original=numbers[0],
+            seam=numbers[1],
+            under=numbers[2],
+            context=one.context,
+        )
+        found.append((title, text))
+    if checks.seam_verdict is not None:
+        value = _value(case, checks.seam_verdict.corrected, words)
+        stands = (
+            words._("Without the effect of the seam the value would be {value}: the failure stands.", value=value)
+            if checks.seam_verdict.stands
+            else words._("Without the effect of the seam the value would be {value}: no failure is left.", value=value)
+        )
+        found.append((title, stands))
+    return found
+
+
+def _insane(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
+    names = [method_text(name) for name in (case.checks.insane if case.checks else ())]
+    text = words._(
+        "{methods}: hardly changes when the model's weights are random, and decides nothing alone.",
+        methods=", ".join(names),
+    )
+    return [(words._("Sanity of the method"), text)] if names else []
+
+
+def _agreement(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for one in case.checks.agreement if case.checks else ():
+        numbers = [
+            "–" if value is None else words.quantity(value, "number", 2) for value in (one.pixels, one.top, one.values)
+        ]
+        text = words._(
+            "{first} and {second}: rank correlation of the maps {pixels}, overlap of their strongest tenth {top}, rank "
+            "correlation of the values over images {values}.",
+            first=method_text(one.first),
+            second=method_text(one.second),
+            pixels=numbers[0],
+            top=numbers[1],
+            values=numbers[2],
+        )
+        if one.same_verdict is not None:
+            more = words._("They end in the same verdict.") if one.same_verdict else words._("Their verdicts differ.")
+            text = words._("{first} {second}", first=text, second=more)
+        lines.append((words._("Agreement of methods"), text))
+    return lines
+
+
+def _holm(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
+    holm = case.checks.holm if case.checks else None
+    if holm is None:
+        return []
+    declared = words.count(holm.declared)
+    text = (
+        words._("It fails also after Holm's correction over all {n} declared expectations.", n=declared)
+        if holm.rejected
+        else words._("After Holm's correction over all {n} declared expectations it would not fail.", n=declared)
+    )
+    more = words._("This is information and changes no verdict.")
+    return [(words._("Many expectations"), words._("{first} {second}", first=text, second=more))]
+
+
+def _squares(case: CaseRecord, words: Words) -> list[Square]:
+    squares: list[Square] = []
+    for one in case.checks.two_by_two if case.checks else ():
+        heading = words._("{method} against {context}", method=method_text(one.method), context=one.context)
+        note = words._(
+            "The map says “background” above {limit} of the background dependence; the swap says so where the answer "
+            "changes.",
+            limit=words.limit(one.limit, "number"),
+        )
+        if one.unknown:
+            unknown = words.ngettext("{n} image has no value.", "{n} images have no value.", one.unknown)
+            note = words._("{first} {second}", first=note, second=unknown)
+        both, map_only = words.count(one.both), words.count(one.map_only)
+        swap_only, neither = words.count(one.swap_only), words.count(one.neither)
+        squares.append(Square(heading, both, map_only, swap_only, neither, note))
+    return squares
+
+
+def _compared(value: float | None, limit: float | None, better: str, words: Words) -> str:
+    if value is None:
+        return "–"
+    text = words.quantity(value, "number", 3)
+    if limit is None:
+        return text
+    bound = words.limit(limit, "number")
+    if better == "low":
+        return words._("{value} (at most {limit})", value=text, limit=bound)
+    return words._("{value} (at least {limit})", value=text, limit=bound)
+
+
+def _value(case: CaseRecord, value: float | None, words: Words) -> str:
+    return "–" if value is None else words.quantity(value, unit_of(case.left), digits_of(case))

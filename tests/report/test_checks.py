@@ -1,0 +1,198 @@
+"""What the audit of the audit found, in both languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report.sample_record import case, decision, measure, record
+
+from modelaudit.engine.checked import (
+    Agreement,
+    BlindCheck,
+    CaseChecks,
+    Holm,
+    MaskCheck,
+    MaskVariant,
+    NoiseCheck,
+    PlantCheck,
+    Sanity,
+    SeamCheck,
+    SeamVerdict,
+    TwoByTwo,
+)
+from modelaudit.evidence.record import CaseRecord, write_record
+from modelaudit.report import write_reports
+from modelaudit.report.checks import checks_view, guard_notes, sanity_views
+from modelaudit.report.words import words_of
+
+EN, JA = words_of("en"), words_of("ja")
+HOSTILE = "<script>alert(1)</script>"
+
+
+def checked(**changed: object) -> CaseChecks:
+    variants = [
+        MaskVariant(variant=name, estimate=0.2, lower=0.1, upper=0.3, verdict="PASS")  # type: ignore[arg-type]
+        for name in ("eroded", "dilated", "shifted_x", "shifted_y")
+    ]
+    fields: dict[str, object] = {
+        "masks": MaskCheck(images=100, asked=400, radius=2, moved=True, variants=variants, agree=True),
+        "noise": NoiseCheck(images=100, floor=0.02, distance=0.1, passed=True),
+        "blind": BlindCheck(images=64, value=0.03, decides=True),
+        "plant": PlantCheck(
+            kind="map",
+            images=200,
+            margin=0.1,
+            needed=0.8,
+            left=0.5,
+            resamples=200,
+            failed=193,
+            lower=0.935,
+            caught=True,
+        ),
+        "seams": [
+            SeamCheck(
+                measure="accuracy", model="m", context=HOSTILE, images=9, original=1, seam=0.9, under_context=None
+            )
+        ],
+        "seam_verdict": SeamVerdict(corrected=0.5, stands=True),
+        "agreement": [
+            Agreement(
+                first="gradcam", second="saliency", images=9, pixels=0.5, top=0.3, values=None, same_verdict=False
+            )
+        ],
+        "two_by_two": [
+            TwoByTwo(
+                measure="background_dependence",
+                method="gradcam",
+                model="m",
+                context="swap_background(random)",
+                limit=0.5,
+                both=11,
+                map_only=22,
+                swap_only=33,
+                neither=44,
+                unknown=5,
+            )
+        ],
+        "holm": Holm(p=0.01, adjusted=0.04, declared=4, rejected=True),
+    }
+    return CaseChecks(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def one(verdict: str = "PASS", note: str = "", **changed: object) -> CaseRecord:
+    found = decision(verdict, 0.2, 0.1, 0.3, note=note)
+    return case("looked_at", measure("background_dependence"), "<", 0.4, verdict, decision=found).model_copy(
+        update={"checks": checked(), **changed}
+    )
+
+
+def lines(record_of: CaseRecord, title: str) -> list[str]:
+    view = checks_view(record_of, EN)
+    assert view is not None
+    return [text for name, text in view.lines if name == title]
+
+
+def test_every_check_has_its_sentence_in_both_languages() -> None:
+    english, japanese = checks_view(one(), EN), checks_view(one(), JA)
+    assert english is not None and japanese is not None
+    assert [name for name, _, _ in english.masks] == [
+        "masks eroded",
+        "masks dilated",
+        "masks shifted right",
+        "masks shifted down",
+    ]
+    assert "100 of 400 images" in english.masks_note and "2 pixels" in english.masks_note
+    assert len(english.lines) == len(japanese.lines) == 7
+    told = " ".join(text for _, text in japanese.lines)
+    assert "193" in told and "模擬監査" in told and not any(text in told for text in ("planted", "seam"))
+    (square,) = english.squares
+    assert (square.both, square.map_only, square.swap_only, square.neither) == ("11", "22", "33", "44")
+    assert "5 images have no value" in square.note
+
+
+@pytest.mark.parametrize(
+    ("lower", "caught", "said"),
+    [
+        (0.96, True, "At least 95 of 100"),
+        (0.9, True, "That is enough to rely on"),
+        (0.3, False, "could slip through"),
+    ],
+)
+def test_95_of_100_is_said_only_where_the_bound_says_it(lower: float, caught: bool, said: str) -> None:
+    plant = PlantCheck(
+        kind="logits", images=9, margin=0.1, needed=0.8, resamples=200, failed=150, lower=lower, caught=caught
+    )
+    (text,) = lines(one(checks=checked(plant=plant)), "Planted dependence")
+    assert said in text and "10 points beyond the threshold" in text and "150 of 200" in text
+    assert ("95 of 100" in text) is (lower >= 0.95)
+
+
+def test_where_nothing_could_be_planted_the_reason_stands() -> None:
+    plant = PlantCheck(kind="none", images=0, margin=0.1, needed=0.8, why_not="nothing changes in the background")
+    assert lines(one(checks=checked(plant=plant)), "Planted dependence") == [
+        "None could be planted: nothing changes in the background"
+    ]
+
+
+def test_a_hard_edge_has_no_seam() -> None:
+    seam = SeamCheck(
+        measure="accuracy", model="m", context="swap", images=9, original=1, seam=None, under_context=1, hard_edge=True
+    )
+    told = lines(one(checks=checked(seams=[seam], seam_verdict=None)), "Seam of the paste")
+    assert told == ["swap has a hard edge: there is no seam to measure."]
+
+
+@pytest.mark.parametrize(
+    "reason", ["mask_uncertain", "below_noise_floor", "instrument_insensitive", "attribution_invalid"]
+)
+@pytest.mark.parametrize("words", [EN, JA], ids=["en", "ja"])
+def test_a_verdict_that_was_taken_away_is_told_beside_the_one_that_is_left(reason: str, words: object) -> None:
+    taken = one("INCONCLUSIVE", reason=reason, checks=checked(unguarded="PASS"))
+    view = checks_view(taken, words)  # type: ignore[arg-type]
+    assert view is not None and view.taken
+    assert reason not in view.taken and ("Pass" in view.taken or "合格" in view.taken)
+
+
+def test_what_the_report_says_itself_is_not_repeated_from_the_note() -> None:
+    said = "with masks eroded the verdict is another one"
+    found = one("INCONCLUSIVE", f"{said}; images of 17 groups", checks=checked(objections=[said]))
+    assert guard_notes(found) == ("images of 17 groups",)
+    assert guard_notes(one(note="images of 17 groups", checks=None)) == ("images of 17 groups",)
+
+
+def test_sanity_is_told_for_every_method() -> None:
+    found = record(
+        sanity=[
+            Sanity(
+                model="m", method="gradcam", check="mprt", value=0.1, limit=0.5, better="low", passed=True, images=16
+            ),
+            Sanity(
+                model="m", method="lrp", check="emprt", value=None, limit=None, better="high", passed=None, images=0
+            ),
+            Sanity(
+                model="m", method=HOSTILE, check="deletion", value=0.9, limit=0.1, better="low", passed=False, images=9
+            ),
+        ]
+    )
+    first, second, third = sanity_views(found, EN)
+    assert (first.method, first.value, first.result) == ("Grad-CAM", "0.100 (at most 0.50)", "passed")
+    assert (second.value, second.result) == ("–", "could not be made")
+    assert third.result == "not passed"
+
+
+def test_the_page_shows_it_escaped_and_says_where_nothing_was_checked(tmp_path: Path) -> None:
+    sane = Sanity(
+        model=HOSTILE, method="gradcam", check="mprt", value=0.1, limit=0.5, better="low", passed=True, images=9
+    )
+    write_record(record(tmp_path, cases=[one("INCONCLUSIVE", reason="mask_uncertain")], sanity=[sane]), tmp_path)
+    write_reports(tmp_path)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert html.count("Checks of the audit itself</h4>") == 1 and "監査そのものの検査" in html
+    assert HOSTILE not in html and "Are the attribution methods sane" in html
+    assert "The audit itself was not checked" not in html
+    write_record(record(tmp_path, cases=[one(checks=None)], checks="off"), tmp_path)
+    write_reports(tmp_path)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Checks of the audit itself</h4>" not in html
+    assert "The audit itself was not checked" in html and "監査そのものの検査は行っていません" in html
