@@ -182,7 +182,7 @@ class _Checker:
         return MaskCheck(
             images=images,
             asked=asked,
-            radius=radius(size),
+            radius=radius(size, self._measured.radius),
             moved=few,
             variants=[_mask_variant(variant, one) for variant, one in decisions.items()],
             agree=verdicts <= {self._decision.verdict},

@@ -108,6 +108,7 @@ def measure(
         failures=failures,
         passes=passes,
         checked=run.checks.any,
+        radius=run.checks.radius,
         sanity=sane,
         agreement={} if run.accord is None else run.accord.data(),
         sizes=run.stage.sizes(models),

@@ -178,7 +178,7 @@ class Measured(_Plain):
     whose context takes donors. ``plants``: by case. ``agreement``: of maps, by
     "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images. ``looks``: of
     an audit that may stop early; its samples are those looked at, in their order.
-    ``checked``: whether the audit was itself audited.
+    ``checked``: whether the audit was itself audited, ``radius``: how far masks were moved.
     """
 
     group: str
@@ -196,6 +196,7 @@ class Measured(_Plain):
     sanity: list[Sanity] = []
     agreement: dict[str, tuple[float | None, float | None, int]] = {}
     looks: int | None = None
+    radius: float = 0.01
     checked: bool = False
     _orders: NDArray[np.uint64] | None = PrivateAttr(default=None)
 

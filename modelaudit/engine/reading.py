@@ -91,11 +91,12 @@ def read_again(
     rows: Sequence[int],
     found: ChunkValues,
     variant: Variant,
+    radius: float,
 ) -> ChunkValues:
     """The columns of a pass on some of its images with other masks: the logits and maps are those that are there."""
     at = torch.tensor(list(rows), device=found.logits.device)
     shown = found.shown.rows(at)
-    shown = replace(shown, mask=changed_mask(shown.mask, variant))
+    shown = replace(shown, mask=changed_mask(shown.mask, variant, radius))
     maps = {
         one: Explained(seen.maps.rows(at), {reason: flags[at] for reason, flags in seen.invalid.items()})
         for one, seen in found.maps.items()

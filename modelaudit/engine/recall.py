@@ -36,7 +36,7 @@ from .store.keys import (
     value_key,
 )
 from .store.store import Batch, Key, Store
-from .variants import MASKS, Variant
+from .variants import Variant
 
 _SIDE = 1 << 20
 _FLAGS = 16
@@ -219,12 +219,19 @@ class Recall:
                 model=ask.model.removeprefix("model:"),
                 data=self._group.removeprefix("data:"),
                 object_kept=self._stage.object_kept,
-                variant=str(self._stage.variant) if self._stage.variant in (*MASKS, Variant.BLIND) else "",
+                variant=self._variant(),
             )
             columns = {column.key: column.spec for column in whole.columns}
             draws = ask.context != original_context()
             self._keys[place, precision] = pass_keys(ask.context, columns, model.loaded, setting, draws=draws)
         return self._keys[place, precision]
+
+    def _variant(self) -> str:
+        """What pixels or masks depend on beside the seed."""
+        variant = self._stage.variant
+        if variant.of_masks:
+            return f"{variant} by {self._stage.radius!r}"
+        return str(variant) if variant is Variant.BLIND else ""
 
     def names(self, ask: PassAsk, samples: Sequence[Sample], *, decode: bool = False) -> list[bytes | None]:
         """The keys of samples; None where not all contents are known, unless others may be decoded for it."""

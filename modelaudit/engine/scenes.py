@@ -30,7 +30,7 @@ from .measured import Passes
 from .prepared import Prepared, prepare
 from .store.store import Store
 from .stored_pictures import Kept, StoredPictures
-from .variants import Variant, blinded, changed_mask, second_seed
+from .variants import RADIUS, Variant, blinded, changed_mask, second_seed
 
 _DECODERS = 2
 
@@ -146,7 +146,7 @@ class Stage:
         self._device = device
         self._passes = passes
         self.contents = contents or Contents(None)
-        self.variant = Variant.GIVEN
+        self.variant, self.radius = Variant.GIVEN, RADIUS
         self._whole = samples, store or Store(None), pools or {}, root
         self.lending = self._lending(seed)
         self.stored = StoredPictures(samples, self._begin, store or Store(None), self.contents)
@@ -162,10 +162,10 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._workers.shutdown(cancel_futures=True)
 
-    def varied(self, variant: Variant) -> Stage:
+    def varied(self, variant: Variant, radius: float = RADIUS) -> Stage:
         """The same stage with something else about it; it shares threads, contents and what is known of the samples."""
         other = copy.copy(self)
-        other.variant = variant
+        other.variant, other.radius = variant, radius
         if variant is Variant.REDRAWN:
             other.seed = second_seed(self.seed)
             other.lending = self._lending(other.seed)
@@ -322,7 +322,7 @@ class Stage:
         if self.variant is Variant.GIVEN:
             return scene
         assert scene.mask is not None
-        return replace(scene, mask=changed_mask(scene.mask, self.variant), seed=self.seed)
+        return replace(scene, mask=changed_mask(scene.mask, self.variant, self.radius), seed=self.seed)
 
     def _flags(self, flags: Iterable[bool]) -> Tensor:
         return torch.tensor(list(flags), dtype=torch.bool, device=self._device)

@@ -48,7 +48,7 @@ class Variant(StrEnum):
 
 
 MASKS = (Variant.ERODED, Variant.DILATED, Variant.SHIFTED_X, Variant.SHIFTED_Y)
-#: the masks are moved by this share of the shorter side, and by a pixel at least
+#: the masks are moved by this share of the shorter side unless an audit says otherwise, and by a pixel at least
 RADIUS = 0.01
 #: what a model that is blind to the background sees there: the mean colour of ImageNet
 _FILLED = (123 / 255, 116 / 255, 103 / 255)
@@ -67,13 +67,13 @@ def second_seed(seed: int) -> int:
     return seed + _SECOND_SEED
 
 
-def radius(size: Sequence[int]) -> int:
-    """By how many pixels masks of (height, width) are moved: 1 % of the shorter side, at least 1."""
-    return max(1, round(RADIUS * min(size)))
+def radius(size: Sequence[int], share: float = RADIUS) -> int:
+    """By how many pixels masks of (height, width) are moved: `share` of the shorter side, at least 1."""
+    return max(1, round(share * min(size)))
 
 
-def changed_mask(mask: Tensor, variant: Variant) -> Tensor:
-    """[B, H, W] uint8: the masks of a variant.
+def changed_mask(mask: Tensor, variant: Variant, share: float = RADIUS) -> Tensor:
+    """[B, H, W] uint8: the masks of a variant, moved by r = `share` of the shorter side.
 
     Erosion and dilation take a square of 2 r + 1 and move both edges of the ignore ring, that to the object and that to
     the background, so the ring keeps its place between them. Nothing comes in from outside of the frame: an object that
@@ -81,7 +81,7 @@ def changed_mask(mask: Tensor, variant: Variant) -> Tensor:
     """
     if not variant.of_masks:
         return mask
-    r = radius(mask.shape[1:])
+    r = radius(mask.shape[1:], share)
     if variant in (Variant.SHIFTED_X, Variant.SHIFTED_Y):
         axis = 2 if variant is Variant.SHIFTED_X else 1
         at = (torch.arange(mask.shape[axis], device=mask.device) - r).clamp_min(0)

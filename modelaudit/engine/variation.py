@@ -76,7 +76,8 @@ class Variation:
         rows = [row for row, at in enumerate(part.positions) if at in self.positions]
         if rows:
             chosen = replace(own, columns=tuple(one for one in own.columns if one.map in found.maps or one.map is None))
-            seen = read_again(chosen, self._base.models[ask.model], part.samples, rows, found, self.variant)
+            model, radius = self._base.models[ask.model], self._own.stage.radius
+            seen = read_again(chosen, model, part.samples, rows, found, self.variant, radius)
             self._own.take(chosen, part.part(rows), seen, batch)
 
     def step(self, chunk: Chunk, batch: Batch) -> None:
@@ -161,7 +162,7 @@ def variations(base: Measuring, group: Group, checks: Checks) -> Iterator[Variat
         passes = passes_of_variant(base.passes, variant)
         if not any(ask.columns for ask in passes):
             continue
-        stage = base.stage.varied(variant)
+        stage = base.stage.varied(variant, checks.radius)
         models: Mapping[str, RunningModel] = base.models
         if variant is Variant.REDRAWN:
             models = {key: replace(model, seed=second_seed(stage.seed)) for key, model in base.models.items()}

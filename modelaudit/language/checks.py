@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import ExpressionError, nearest
-from .spec import plain
+from .spec import plain, within
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,10 @@ class Checks:
     images decides anew; one on fewer moves the decision by the mean change that it found on them.
 
     Args:
-        masks: measured again with masks eroded, dilated and shifted by 1 % of the side (at least 1 px); contexts are
-            made anew with each. PASS and FAIL must not depend on it (``mask_uncertain``).
+        masks: measured again with masks eroded, dilated and shifted; contexts are made anew with each. PASS and FAIL
+            must not depend on it (``mask_uncertain``).
+        radius: by how much the masks are moved, in parts of the shorter side (at least 1 px), in (0, 0.25]. Say here
+            how far off your masks may be: what is further off than that is not looked for.
         noise: measured again with a second seed; a distance to the threshold below the noise floor decides nothing
             (``below_noise_floor``).
         blind: measured with the background replaced by its mean fill before the model: what a model gets that cannot
@@ -40,9 +42,15 @@ class Checks:
     resamples: int = 200
     sanity: int = 16
     agreement: int = 64
+    radius: float = 0.01
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "radius", float(within(self.radius, 0, 0.25, "checks: radius")))
+        if self.radius == 0:
+            raise ExpressionError("checks: radius=0 moves no mask; leave the check out with masks=0")
         for part in dataclasses.fields(self):
+            if part.name == "radius":
+                continue
             value = plain(getattr(self, part.name))
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ExpressionError(
@@ -53,12 +61,12 @@ class Checks:
     @classmethod
     def off(cls) -> Checks:
         """None of them."""
-        return cls(**{part.name: 0 for part in dataclasses.fields(cls)})
+        return cls(**{part.name: 0 for part in dataclasses.fields(cls) if part.name != "radius"})
 
     @property
     def any(self) -> bool:
         """Whether anything is checked at all."""
-        return self != Checks.off()
+        return dataclasses.replace(self, radius=Checks.radius) != Checks.off()
 
 
 def as_checks(value: Any) -> Checks | None:

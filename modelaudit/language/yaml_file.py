@@ -78,11 +78,11 @@ class AuditFields(_Strict):
         default={}, description="data whose backgrounds swap_background('pool:NAME') takes, by name"
     )
     stop: Literal["early"] | None = Field(default=None, description="early: stop as soon as everything is decided")
-    checks: dict[str, Annotated[int | Literal["off"], _Switch]] | Annotated[Literal["on", "off"], _Switch] | None = (
-        Field(
-            default=None,
-            description="how the audit is itself audited: on, off, or images a check (masks, noise, plant, ...)",
-        )
+    checks: (
+        dict[str, Annotated[int | float | Literal["off"], _Switch]] | Annotated[Literal["on", "off"], _Switch] | None
+    ) = Field(
+        default=None,
+        description="how the audit is itself audited: on, off, or images a check (masks, noise, plant, ...)",
     )
     expect: dict[str, ExpectationFields | str] = Field(min_length=1, description="expectations by name")
 

@@ -48,7 +48,7 @@ def outside(by: int) -> float:
     return 1 - ((40 - 2 * max(by, 0)) / 40) ** 2
 
 
-def masked(by: int, threshold: float, folder: Path, images: int = IMAGES) -> Result:
+def masked(by: int, threshold: float, folder: Path, images: int = IMAGES, radius: float = 0.01) -> Result:
     """The audit with masks that are `by` pixels too small (too large where negative), at a side of 100."""
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[30 + by : 70 - by, 30 + by : 70 - by] = 1
@@ -56,7 +56,7 @@ def masked(by: int, threshold: float, folder: Path, images: int = IMAGES) -> Res
     data = [
         Sample(f"{at:03d}", draw.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8), "red", mask) for at in range(IMAGES)
     ]
-    checks = Checks(masks=images, seams=0, **OFF)
+    checks = Checks(masks=images, seams=0, radius=radius, **OFF)
     one = Audit(
         ReadsTheObject(), data, preprocessing=Preprocessing(resize=SIDE), classes=CLASSES, checks=checks, object_kept=0
     )
@@ -77,6 +77,17 @@ def test_masks_three_percent_too_small_with_the_threshold_within_the_check_are_u
     assert result.checks.unguarded == "FAIL" and result.checks.masks.agree is False
     assert result.decision is not None and result.decision.estimate == pytest.approx(outside(3))
     assert (result.verdict, result.decision.reason) == (Verdict.INCONCLUSIVE, Reason.MASK_UNCERTAIN)
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.1, 0.2, 0.23])
+def test_masks_three_percent_too_small_are_uncertain_for_every_threshold_between_the_two_values(
+    tmp_path: Path, threshold: float
+) -> None:
+    """Who says that the masks may be 3 % off is told wherever true masks (0) would give another verdict than these."""
+    result = masked(3, threshold, tmp_path, radius=0.03)
+    assert result.checks is not None and result.checks.masks is not None and result.checks.masks.radius == 3
+    assert result.checks.unguarded == "FAIL"
+    assert result.decision is not None and result.decision.reason is Reason.MASK_UNCERTAIN
 
 
 def test_a_pass_that_rests_on_the_masks_does_not_stand_either(tmp_path: Path) -> None:
