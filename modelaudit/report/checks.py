@@ -81,17 +81,18 @@ def sanity_views(record: RunRecord, words: Words) -> tuple[SanityView, ...]:
     results = {True: words._("passed"), False: words._("not passed"), None: words._("could not be made")}
     kinds = {True: "pass", False: "fail", None: "not_run"}
     names = {model.key: model.names[0] for model in record.models if model.names}
-    return tuple(
+    views = (
         SanityView(
             names.get(one.model, one.model.removeprefix("model:")),
             method_text(one.method),
             words._(SANITY[one.check]),
             _compared(one.value, one.limit, one.better, words),
-            results[one.passed],
+            words._("undecided") if one.passed is None and one.value is not None else results[one.passed],
             kinds[one.passed],
         )
         for one in record.sanity
     )
+    return tuple(dict.fromkeys(views))  # several audits of one model tell the same
 
 
 def guard_notes(case: CaseRecord) -> tuple[str, ...]:
