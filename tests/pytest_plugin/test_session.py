@@ -132,7 +132,7 @@ def test_a_signal_in_the_middle_leaves_a_partial_record(line: Line) -> None:
         while not (line.path / "here").exists() and process.poll() is None and time.monotonic() < patience:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=240)
     finally:
         process.kill()
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output.decode()
