@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from ..data import LabelMap
 from ..language import draws
 from ..language.sample import Sample
-from ..language.spec import long_text
+from ..language.spec import Method, long_text
 from ..measures.deletion import area_under, deletion_curve
 from ..measures.randomisation import correlations, randomised
 from ..models import LoadedModel
@@ -39,6 +39,8 @@ Values = NDArray[np.float64]
 LIMIT = 0.7
 #: copies with random weights; the images are dealt out among them
 COPIES = 4
+#: steps on random weights of a method that chooses them by itself elsewhere
+_STEPS_OF_COPIES = 32
 #: one-sided, of the bounds
 CONFIDENCE = 0.95
 #: of the deletion curve; RISE's own are of 224 pixels, 224 passes an image
@@ -189,7 +191,11 @@ def _of_copy(
 ) -> Iterator[tuple[MapAsk, Tensor | str]]:
     """Each ask's maps [m, H, W]. "prediction" is explained as the class that the model itself predicts."""
     for pinned in (True, False):
-        own = {one: MapAsk(one.method, "label") if pinned else one for one in asks if _predicts(one) is pinned}
+        own = {
+            one: MapAsk(_of_fixed_work(one.method), "label" if pinned else one.target)
+            for one in asks
+            if _predicts(one) is pinned
+        }
         if not own:
             continue
         labels, classes = (LabelMap({}), predicted) if pinned else (model.labels, images.labels)
@@ -198,6 +204,12 @@ def _of_copy(
         look = other.look(images.pixels, classes, list(own.values()), images.ids)
         for ask, asked in own.items():
             yield ask, look.failed[asked] if asked in look.failed else look.maps[asked].values
+
+
+def _of_fixed_work(method: Method) -> Method:
+    """A method that takes as many steps as an image needs would take as many as it may on random weights."""
+    changed: Any = method
+    return replace(changed, steps=_STEPS_OF_COPIES) if getattr(method, "steps", None) == "auto" else method
 
 
 def _predicts(ask: MapAsk) -> bool:
