@@ -53,9 +53,13 @@ def read_pass(
 ) -> ChunkValues:
     """Run one pass and read its columns; of a model that is blind to the background with the maps it would have."""
     labels = labels_of(model, chunk.samples, shown.pixels.device)
-    look = model.look(shown.pixels, labels, ask.maps, [sample.id for sample in chunk.samples])
+    # the map that a blind model would have is known but for the grid that a method tells it on
+    run = [one for one in ask.maps if variant is not Variant.BLIND or _on_a_grid(one)]
+    look = model.look(shown.pixels, labels, run, [sample.id for sample in chunk.samples])
     if variant is Variant.BLIND:
-        look = replace(look, maps={one: _on_the_object(seen, shown.mask) for one, seen in look.maps.items()})
+        maps = {one: _on_the_object(seen, shown.mask) for one, seen in look.maps.items()}
+        exact = Explained(Maps((shown.mask == OBJECT).to(shown.pixels.dtype)), {})
+        look = replace(look, maps={**dict.fromkeys([one for one in ask.maps if one not in run], exact), **maps})
     if ask.context == original_context():
         model.original = look.logits
     failed = {column.key: look.failed[column.map] for column in ask.columns if column.map and column.map in look.failed}
@@ -73,6 +77,10 @@ def read_pass(
         if taken is not None:
             steps[column.key] = taken.cpu().numpy().astype(np.int64)
     return ChunkValues(shown, look.logits, look.maps, columns, _areas(regions, shown.bare), failed, steps)
+
+
+def _on_a_grid(ask: MapAsk) -> bool:
+    return bool(registry.entry_of(ask.method).declares.spatial_layer)
 
 
 def _on_the_object(found: Explained, mask: Tensor) -> Explained:
