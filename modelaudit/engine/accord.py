@@ -11,7 +11,7 @@ import torch
 
 from ..language.checks import Checks
 from ..measures.agreement import spearman, top_iou
-from .donors import limited
+from .donors import first_positions
 from .plan import MapAsk, PassAsk
 from .reading import ChunkValues
 from .scenes import Chunk
@@ -34,8 +34,7 @@ class Accord:
 
     def __init__(self, base: Measuring, checks: Checks) -> None:
         self._base = base
-        chosen = {sample.id for sample in limited(base.samples, checks.agreement, base.stage.seed)}
-        self.positions = {at for at, sample in enumerate(base.samples) if sample.id in chosen}
+        self.positions = set(first_positions(base.samples, checks.agreement, base.stage.seed))
         self.found: dict[tuple[str, str, str, str], dict[int, Values]] = {}
 
     def look_up(self, positions: Iterable[int]) -> set[int]:

@@ -128,6 +128,12 @@ def look_order(samples: Sequence[Sample], seed: int) -> list[Sample]:
     return sorted(samples, key=lambda sample: _hash(f"{seed}\0limit\0{sample.id}"))
 
 
+def first_positions(samples: Sequence[Sample], count: int, seed: int) -> list[int]:
+    """Where the first `count` samples of the fixed random order stand, in the samples' order."""
+    kept = {sample.id for sample in limited(samples, count, seed)}
+    return [at for at, sample in enumerate(samples) if sample.id in kept]
+
+
 def _in_order(weights: Words) -> Iterator[Positions]:
     """Positions from the largest weight down: the first ones at once, all others only where somebody asks."""
     if len(weights) <= 2 * _FIRST_BLOCK:

@@ -90,16 +90,16 @@ def _flips(columns: Mapping[tuple[str, str], ColumnData], model: str, context: C
     assert named[0] is not None and named[1] is not None
     flips = columns.get((model, column_key(named[0](), context)))
     if flips is not None:
-        return _array(flips)
+        return flips.array()
     under, original = (columns.get((model, column_key(named[1](), one))) for one in (context, None))
     if under is None or original is None:
         return None
-    before, after = _array(original), _array(under)
+    before, after = original.array(), under.array()
     return np.where(np.isnan(before) | np.isnan(after), np.nan, (before == 1) & (after == 0))
 
 
 def _table(model: str, method: str, context: Context, maps: ColumnData, flips: NDArray[np.float64]) -> TwoByTwo:
-    values = _array(maps)
+    values = maps.array()
     known = ~np.isnan(values) & ~np.isnan(flips)
     says, flipped = values > UNIFORM, flips == 1
     counts: dict[str, NDArray[np.bool_]] = {
@@ -115,7 +115,7 @@ def _table(model: str, method: str, context: Context, maps: ColumnData, flips: N
 
 def _values(columns: Mapping[tuple[str, str], ColumnData], model: str, spec: Any, leaf: Measure) -> Any:
     found = columns.get((model, column_key(replace(leaf, spec=spec).spec, leaf.context)))
-    return None if found is None else _array(found)
+    return None if found is None else found.array()
 
 
 def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
@@ -123,7 +123,3 @@ def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -
     if known.sum() < 3 or np.ptp(first[known]) == 0 or np.ptp(second[known]) == 0:
         return None
     return float(spearmanr(first[known], second[known]).statistic)
-
-
-def _array(column: ColumnData) -> NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in column.values], dtype=np.float64)

@@ -24,7 +24,7 @@ from ..language.checks import Checks
 from ..language.sample import BACKGROUND, IGNORE
 from ..measures.base import tries_backgrounds
 from ..measures.regions import Regions
-from .donors import limited
+from .donors import first_positions
 from .explaining import what_went_wrong
 from .models import Explained, Look, RunningModel
 from .plan import ColumnAsk, PassAsk, original_context
@@ -270,5 +270,4 @@ def _read_planted(
 
 def _chosen(base: Measuring, count: int, seed: int) -> Mapping[int, None]:
     """The positions of the first images of the audit's fixed random order."""
-    chosen = {sample.id for sample in limited(base.samples, count, seed)}
-    return {at: None for at, sample in enumerate(base.samples) if sample.id in chosen}
+    return dict.fromkeys(first_positions(base.samples, count, seed))

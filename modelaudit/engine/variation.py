@@ -12,7 +12,7 @@ import torch
 
 from ..contexts import needs_mask
 from ..language.checks import Checks
-from .donors import limited
+from .donors import first_positions
 from .explaining import what_went_wrong
 from .measured import VariantData
 from .models import RunningModel
@@ -166,9 +166,8 @@ def variations(base: Measuring, group: Group, checks: Checks) -> Iterator[Variat
         models: Mapping[str, RunningModel] = base.models
         if variant is Variant.REDRAWN:
             models = {key: replace(model, seed=second_seed(stage.seed)) for key, model in base.models.items()}
-        chosen = {sample.id for sample in limited(base.samples, images_of(variant, checks), base.stage.seed)}
         own = base.beside(
             replace(group, passes=passes, cases=()), stage, models, originals=variant is not Variant.BLIND
         )
-        positions = [at for at, sample in enumerate(base.samples) if sample.id in chosen]
+        positions = first_positions(base.samples, images_of(variant, checks), base.stage.seed)
         yield Variation(variant, base, own, positions)

@@ -21,6 +21,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..statistics import clopper_pearson
+from ..statistics.roots import least_whole
 from .cells import WIDTH, Scale, width
 from .limits import Limit
 from .record import MatrixCell, MatrixRecord, WantedImages
@@ -92,13 +93,9 @@ def images_for(share: float, near: float, confidence: float) -> int:
         lower, upper = clopper_pearson(share * n, n, confidence)
         return max(share - lower, upper - share) <= near
 
-    low, high = 0, 1
-    while not enough(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    found = least_whole(enough)
+    assert found is not None  # the bounds close in on any share
+    return found
 
 
 def _open(cell: MatrixCell, threshold: float) -> bool:

@@ -12,8 +12,8 @@ from typing import Literal
 
 from . import registry
 from .errors import ExpressionError
-from .expression import Arithmetic, Expression, Measure
-from .spec import Context, Spec, long_text, name_text, spec_text
+from .expression import Arithmetic, Expression, Measure, refined_text
+from .spec import Context, Spec, long_text, spec_text
 from .strata import Stratum
 
 #: the strata that "label", "group" or a column of the manifest divides the images into
@@ -82,12 +82,7 @@ class Composite(Expression):
         return self._text(f"{long_text(self.spec)} of [{of}]")
 
     def _text(self, spec: str) -> str:
-        text = spec
-        if self.model is not None:
-            text += f".of({name_text(self.model)})"
-        if self.stratum is not None:
-            text += f".where({self.stratum})"
-        return text
+        return refined_text(spec, self.model, self.stratum)
 
 
 @dataclass(frozen=True)

@@ -161,14 +161,7 @@ class Measure(Expression):
         return self._text(long_text(self.spec), "" if self.context is None else long_text(self.context))
 
     def _text(self, spec: str, context: str) -> str:
-        text = spec
-        if context:
-            text += f".under({context})"
-        if self.model is not None:
-            text += f".of({name_text(self.model)})"
-        if self.stratum is not None:
-            text += f".where({self.stratum})"
-        return text
+        return refined_text(f"{spec}.under({context})" if context else spec, self.model, self.stratum)
 
 
 @dataclass(frozen=True)
@@ -275,6 +268,13 @@ def long_form(expression: Expression) -> str:
     if isinstance(expression, Arithmetic | OfCurve):
         return expression.text(long_form)
     return expression.long_form() if isinstance(expression, Measure | Composite) else str(expression)
+
+
+def refined_text(text: str, model: str | None, stratum: Stratum | None) -> str:
+    """`text` with its refinements by a model and a stratum written behind it."""
+    if model is not None:
+        text += f".of({name_text(model)})"
+    return text if stratum is None else f"{text}.where({stratum})"
 
 
 def _operand(value: Expression | float) -> Expression:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from .errors import ExpressionError
 from .spec import name_text, number_text, one_of, plain, within
 
 Comparison = Literal["<", "<=", ">", ">="]
+_COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
 
 
 class Stratum:
@@ -65,7 +66,7 @@ class ObjectArea(Stratum):
     limit: float
 
     def __post_init__(self) -> None:
-        one_of(self.op, ("<", "<=", ">", ">="), "object_area")
+        one_of(self.op, _COMPARISONS, "object_area")
         object.__setattr__(self, "limit", float(within(self.limit, 0.0, 1.0, "object_area")))
 
     def __str__(self) -> str:
@@ -110,7 +111,7 @@ class ColumnNumber(Stratum):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", _text(self.name, "column(...)"))
-        one_of(self.op, ("<", "<=", ">", ">="), "column")
+        one_of(self.op, _COMPARISONS, "column")
         limit = plain(self.limit)
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not _is_finite(limit):
             raise ExpressionError(f"column({name_text(self.name)}) {self.op} {limit!r}: give a finite number")

@@ -19,11 +19,11 @@ from .curves import written_out
 from .decide import holds, singles
 from .extremes import lives_on_differences
 from .leaves import Leaves
+from .roots import least_whole
 from .values import Clustering, Column, Membership
 
 #: a value of a measure without a range, far beyond any threshold
 _FAR = 1e6
-_MOST_IMAGES = 10_000_000
 #: left sides of more different measures are not judged: what can be said of them is not worth 2^k decisions
 _MOST_MEASURES = 4
 
@@ -108,22 +108,10 @@ def _single(expectation: Expectation, images: int, plan: Plan, size: Callable[[S
 
     return Infeasible(
         sizes[smallest],
-        _least(enough, sizes[smallest] + 1),
+        least_whole(enough, sizes[smallest] + 1),
         None if smallest is None else str(smallest),
         len(kinds) < len({(_kind(measure), measure.context) for measure in measures}),
     )
-
-
-def _least(enough: Callable[[int], bool], start: int) -> int | None:
-    low, high = start - 1, start
-    while not enough(high):
-        if high > _MOST_IMAGES:
-            return None
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
 
 
 _Kind = tuple[MeasureSpec, str | None, Stratum | None]

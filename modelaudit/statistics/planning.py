@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +15,10 @@ from .compound import Several, Tree, blocks, tree_bound, tree_estimate
 from .intervals import clopper_pearson
 from .leaves import Leaves, lowest
 from .linear import Linear, Ratio
+from .roots import least_whole
 
 #: "probably": with this probability, if the truth is what was estimated
 POWER = 0.8
-_MOST_IMAGES = 10_000_000
 
 
 def further_images(
@@ -68,7 +67,7 @@ def _until_positive(form: Linear, leaves: Leaves, plan: Plan) -> int | None:
             bound = lower_bound(form, leaves, replace(plan, images=images)).value
         return bound - float(ndtri(POWER)) * deviation / math.sqrt(images) > 0
 
-    needed = _smallest(settled, n + 1)
+    needed = least_whole(settled, n + 1)
     return None if needed is None else needed - n
 
 
@@ -125,15 +124,3 @@ def _by_width(
         return None
     reserve = 1 + float(ndtri(POWER)) / float(ndtri(plan.confidence))
     return max(1, math.ceil(n * (reserve * width / distance) ** 2) - n)
-
-
-def _smallest(settled: Callable[[int], bool], start: int) -> int | None:
-    low, high = start - 1, start
-    while not settled(high):
-        if high > _MOST_IMAGES:
-            return None
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if settled(middle) else (middle, high)
-    return high

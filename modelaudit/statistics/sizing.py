@@ -33,6 +33,7 @@ from .decide import singles
 from .leaves import Leaves, lowest
 from .linear import Linear, Ratio
 from .power import Kind, Truth, power, vouched
+from .roots import least_whole
 from .truths import Pilot
 from .two_by_two import is_of_two_proportions, ratio_of_proportions
 from .values import Table
@@ -256,14 +257,9 @@ def _rule(truth: Truth, n: int) -> str:
 
 def _smallest(enough: Callable[[int], bool], *, exact: bool) -> int | None:
     """The smallest n that is enough; where power goes up and down in n, from which on up to 10 % more is too."""
-    low, high = 0, 1
-    while not enough(high):
-        if high > MOST_IMAGES:
-            return None
-        low, high = high, 2 * high
-    while high - low > (1 if exact else max(1, high // 100)):
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
+    high = least_whole(enough, most=MOST_IMAGES, slack=0 if exact else 100)
+    if high is None:
+        return None
     if not exact:
         return high
     while True:
