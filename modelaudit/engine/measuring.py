@@ -115,11 +115,13 @@ class Measuring:
             begun.give_up()
         if self._stopped:
             self._cut()
+        batch = Batch()
+        for variation in self.variations:
+            variation.finish(batch)
         for ask in list(self.passes):
             message = never_changed(ask, self.rows)
             if message is not None:
                 self._fail(ask, str(ContextError(message)))
-        batch = Batch()
         self._keep_facts(batch)
         self._store.commit(batch)
 
@@ -305,6 +307,11 @@ class Measuring:
     def _beside(self) -> list[Variation | Planting | Accord]:
         """What goes along with the measurement."""
         return [*self.variations, *(one for one in (self.planting, self.accord) if one is not None)]
+
+    @property
+    def size(self) -> int:
+        """Samples in a chunk."""
+        return self._size
 
     @property
     def keeps(self) -> bool:

@@ -12,11 +12,13 @@ import torch
 
 from ..contexts import needs_mask
 from ..language.checks import Checks
+from ..language.sample import Sample
 from .donors import first_positions
 from .explaining import what_went_wrong
 from .measured import VariantData
 from .models import RunningModel
 from .plan import Group, PassAsk
+from .prepared import Prepared
 from .reading import ChunkValues, read_again
 from .rows import place_of
 from .scenes import Chunk, Shown
@@ -41,6 +43,7 @@ class Variation:
         self.positions = frozenset(positions)
         self._base = base
         self._own = measuring
+        self._waiting: list[tuple[Sample, int, Prepared]] = []
 
     def look_up(self, positions: Iterable[int]) -> set[int]:
         """Read what is stored of the variant's images among these; those of which something is missing."""
@@ -67,6 +70,7 @@ class Variation:
             self._own.rows.unreadable[at] = False
             self.forget(at)
         self.positions = frozenset(at for at in self.positions if at < end)
+        self._waiting = [one for one in self._waiting if one[1] < end]
 
     def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
         """Read the columns of a mask variant off what a pass of the audit has just found, where only masks change."""
@@ -81,21 +85,30 @@ class Variation:
             self._own.take(chosen, part.part(rows), seen, batch)
 
     def step(self, chunk: Chunk, batch: Batch) -> None:
-        """Measure what is left to do on a chunk that the audit has been measured on."""
-        rows = [row for row, at in enumerate(chunk.positions) if at in self.positions]
-        if not rows:
-            return
-        part = Chunk(
-            tuple(chunk.samples[row] for row in rows),
-            tuple(chunk.positions[row] for row in rows),
-            tuple(chunk.prepared[row] for row in rows),
-        )
+        """Measure what is left to do of a chunk that the audit has been measured on.
+
+        The images of a check on few of them wait until they fill a micro-batch: alone they would be padded to one.
+        """
+        found = zip(chunk.samples, chunk.positions, chunk.prepared, strict=True)
+        self._waiting.extend(one for one in found if one[1] in self.positions)
+        while len(self._waiting) >= self._own.size:
+            self._measure(batch, self._own.size)
+
+    def finish(self, batch: Batch) -> None:
+        """Measure the images that still wait."""
+        if self._waiting:
+            self._measure(batch, len(self._waiting))
+
+    def _measure(self, batch: Batch, count: int) -> None:
+        samples, positions, prepared = zip(*self._waiting[:count], strict=True)
+        del self._waiting[:count]
+        part = Chunk(samples, positions, prepared)
         self._own.begin_step()
         for ask in list(self._own.passes):
             if ask in self._own.passes:
                 try:
                     if self.variant is Variant.REDRAWN:
-                        self._copy_undrawn(ask, chunk, part, rows, batch)
+                        self._copy_undrawn(ask, part, batch)
                     self._own.compute(ask, part, batch)
                 except Exception as error:  # recorded: the check is not made, the audit itself goes on
                     self._own.give_up(ask, what_went_wrong(error))
@@ -114,14 +127,14 @@ class Variation:
             failures=dict(self._own.failures),
         )
 
-    def _copy_undrawn(self, ask: PassAsk, chunk: Chunk, part: Chunk, rows: Sequence[int], batch: Batch) -> None:
+    def _copy_undrawn(self, ask: PassAsk, part: Chunk, batch: Batch) -> None:
         """Where the second draw shows the very same pixels, and no method draws, the values are those of the first."""
         if any(may_draw(column) for column in ask.columns):
             return
         preprocessing = self._base.models[ask.model].loaded.preprocessing
-        first = self._base.stage.show(chunk, ask.context, preprocessing)
+        first = self._base.stage.show(part, ask.context, preprocessing)
         second = self._own.stage.show(part, ask.context, preprocessing)
-        same = (first.pixels[list(rows)] == second.pixels).flatten(1).all(dim=1).tolist()
+        same = (first.pixels == second.pixels).flatten(1).all(dim=1).tolist()
         copied = [row for row, equal in enumerate(same) if equal and self._copy(ask, part.positions[row])]
         if copied and self._own.keeps:
             self._keep(ask, part.part(copied), second.rows(torch.tensor(copied, device=second.pixels.device)), batch)

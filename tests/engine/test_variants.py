@@ -326,3 +326,14 @@ def test_an_unchanged_second_run_computes_nothing_variants_included(tmp_path: Pa
     assert first.passes.forward > 0 and len(first.variants) == 7
     assert (again.passes.decoded, again.passes.forward, again.passes.backward) == (0, 0, 0)
     assert again.variants == first.variants and again.columns == first.columns
+
+
+def test_a_check_on_few_images_costs_as_many_passes_as_images(tmp_path: Path) -> None:
+    """Its images are spread over the chunks; each chunk's few would be padded to a whole micro-batch."""
+    one = audit(data=samples(32))
+    (group,) = groups_of(drop=one.expect(accuracy.under(SOFT) > 0.1))
+    few = replace(Checks.off(), masks=8)
+    without = measure(group, settings(tmp_path), Silent()).passes.forward
+    found = measure(group, settings(tmp_path, checks=few), Silent())
+    assert found.passes.forward - without == 4 * 8
+    assert all(None not in one.values for variant in found.variants for one in variant.columns)
