@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, RunRecord
-from .left_side import digits_of, unit_of
-from .vocabulary import VERDICTS, method_text
+from .left_side import contexts_of, digits_of, unit_of
+from .vocabulary import VERDICTS, context_label, method_text
 from .words import N_, Words
 
 #: only from this lower bound on is it said that 95 of 100 such audits find the plant
@@ -213,7 +213,13 @@ def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
     for one in checks.seams:
         if one.hard_edge:
             found.append(
-                (title, words._("{context} has a hard edge: there is no seam to measure.", context=one.context))
+                (
+                    title,
+                    words._(
+                        "{context} has a hard edge: there is no seam to measure.",
+                        context=_named(case, one.context, words),
+                    ),
+                )
             )
             continue
         numbers = [
@@ -227,7 +233,7 @@ def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
             original=numbers[0],
             seam=numbers[1],
             under=numbers[2],
-            context=one.context,
+            context=_named(case, one.context, words),
         )
         found.append((title, text))
     if checks.seam_verdict is not None:
@@ -289,7 +295,9 @@ def _holm(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
 def _squares(case: CaseRecord, words: Words) -> list[Square]:
     squares: list[Square] = []
     for one in case.checks.two_by_two if case.checks else ():
-        heading = words._("{method} against {context}", method=method_text(one.method), context=one.context)
+        heading = words._(
+            "{method} against {context}", method=method_text(one.method), context=_named(case, one.context, words)
+        )
         note = words._(
             "The map says “background” above {limit} of the background dependence; the swap says so where the answer "
             "changes.",
@@ -302,6 +310,12 @@ def _squares(case: CaseRecord, words: Words) -> list[Square]:
         swap_only, neither = words.count(one.swap_only), words.count(one.neither)
         squares.append(Square(heading, both, map_only, swap_only, neither, note))
     return squares
+
+
+def _named(case: CaseRecord, context: str, words: Words) -> str:
+    """A context of the case in words; one that only other cases of the data name as its text."""
+    known = {" | ".join(node.text for node in nodes): nodes for nodes in contexts_of(case.left)}
+    return f"“{context_label(known[context], words)}”" if context in known else context
 
 
 def _compared(value: float | None, limit: float | None, better: str, words: Words) -> str:
