@@ -125,7 +125,7 @@ def axis_of(values: list[float]) -> Axis | None:
     start, end = low - _PADDING * span, high + _PADDING * span
     if low >= 0 and high <= 1:
         start, end = max(start, 0.0), min(end, 1.0)
-    if not (math.isfinite(start) and math.isfinite(end) and end - start > 1e-9 * max(abs(start), abs(end), 1e-9)):
+    if not (math.isfinite(end - start) and end - start > 1e-9 * max(abs(start), abs(end), 1e-9)):
         return None
     return Axis(start, end)
 

@@ -113,7 +113,7 @@ def test_a_signal_in_the_middle_leaves_a_partial_record(line: Line) -> None:
             def forward(self, images):
                 if images.shape[-1] == SIDE:
                     Path("here").touch()
-                    time.sleep(60)
+                    time.sleep(240)
                 return super().forward(images)
 
         first = Audit(**told()).expect(accuracy > 0.5)
@@ -128,7 +128,7 @@ def test_a_signal_in_the_middle_leaves_a_partial_record(line: Line) -> None:
         stdout=subprocess.PIPE,
     )
     try:
-        patience = time.monotonic() + 120
+        patience = time.monotonic() + 240
         while not (line.path / "here").exists() and process.poll() is None and time.monotonic() < patience:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)

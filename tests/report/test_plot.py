@@ -61,3 +61,9 @@ def test_several_methods_are_several_rows() -> None:
 def test_nothing_measured_draws_nothing() -> None:
     assert plot_of(case("a", measure(), "<", 0.4, "ERROR"), EN) is None
     assert plot_of(case("a", measure(), "<", 0.4, "ERROR", decision=decision("ERROR", None, None, None)), EN) is None
+
+
+def test_numbers_whose_axis_has_no_finite_length_are_not_drawn() -> None:
+    far = 1.4497525281147708e308
+    found = case("a", measure("margin"), "<", -far, "FAIL", decision=decision("FAIL", far, None, far))
+    assert plot_of(found, EN) is None
