@@ -49,8 +49,8 @@ def grown(area: Tensor) -> Tensor:
 def in_step(done: Rendered) -> bool:
     """Red pixels and object (with its ring) agree to one pixel.
 
-    The nearest pixel has at least a quarter of the weight of a bilinear value: where the mask takes it a quarter is red,
-    also of a sliver at the mirrored border that is thinner than a pixel, and where three quarters are red it is taken.
+    The nearest pixel has at least a quarter of the weight of a bilinear value: where the mask takes it, a quarter is
+    red, also of a sliver at the mirrored border that is thinner than a pixel; where three quarters are red it is taken.
     """
     assert done.mask is not None
     red, kept = done.pixels[:, 0], done.mask != 0
