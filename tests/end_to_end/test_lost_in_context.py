@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "audits" / "examples" / "lost_in_context"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lost_in_context"
 
 
 def run(folder: Path, *options: str, assets: Path | None) -> subprocess.CompletedProcess[str]:

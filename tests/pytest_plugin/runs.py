@@ -57,10 +57,10 @@ class Line:
         return self.write(name, HEADER + textwrap.dedent(body))
 
     def run(self, *args: str, **how: bool) -> pytest.RunResult:
-        """A session inside this process."""
+        """A session inside this process; in the order of the files, whatever plugins are installed."""
         stored = () if self.store is None else (f"--audit-store={self.store}",)
         checked = () if self.checks is None else (f"--audit-checks={self.checks}",)
-        return self.pytester.runpytest_inprocess(*stored, *checked, *args, **how)
+        return self.pytester.runpytest_inprocess("-p", "no:randomly", *stored, *checked, *args, **how)
 
     def record(self, results: str = "audit-results") -> RunRecord:
         """The record of the latest run."""

@@ -1,6 +1,6 @@
 """The gap of ImageNet-9 (Xiao et al., *Noise or Signal*, ICLR 2021) of torchvision's first ResNet-50.
 
-Needs the images of the backgrounds challenge: ``IMAGENET9_ROOT=path/to/bg_challenge pytest audits/examples/imagenet9``.
+Needs the images of the backgrounds challenge: ``IMAGENET9_ROOT=path/to/bg_challenge pytest examples/imagenet9``.
 """
 
 import os
