@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# workers share the cores: with threads of their own each, they would wait for one another (set before torch is imported)
-_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-if _WORKERS > 1:
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _WORKERS)))
-
 import pytest
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+# workers share the cores: with threads of their own each they would wait for one another; torch is not imported yet
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if _WORKERS > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _WORKERS)))
+
 # at a desk every run looks at new examples; in CI the examples follow from the tests, so that a verdict repeats
 settings.register_profile("modelaudit", deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("modelaudit")
