@@ -98,6 +98,12 @@ def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseReco
     )
 
 
+def without_result(case: CaseRecord, message: str) -> CaseRecord:
+    """The case as an ERROR that says why, without anything that was decided."""
+    changes = {"verdict": "ERROR", "reason": None, "message": message, "decision": None, "checks": None}
+    return case.model_copy(update={**changes, "worst": [], "gallery": []})
+
+
 def decision_record(decision: Decision) -> DecisionRecord:
     """A decision as the record keeps it."""
     counts = decision.counts

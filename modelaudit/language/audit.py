@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 from .checks import Checks, as_checks
 from .errors import ExpressionError, nearest
@@ -168,6 +169,7 @@ class Audit:
             None if origin is None else id(origin.f_globals),
         )
         self.cases.append(case)
+        _stated[case] = _statement(case)
         if origin is not None:
             _created.setdefault(id(origin.f_globals), (origin.f_globals, []))[1].append(case)
         return case
@@ -191,6 +193,10 @@ def _replayed(data: Any) -> Any:
     return _Replayed(data) if not isinstance(data, str) and isinstance(data, Iterable) else data
 
 
+#: fields of an audit that a case's statement has in another form, or that only grow
+_SAID = ("model", "confidence", "cases")
+
+
 #: every case by the namespace of the module at whose top level it was stated, so that a collector can see which ones
 #: have lost their name; the namespace is kept too, or another one could come to have its id
 _created: dict[int, tuple[dict[str, Any], list[AuditCase]]] = {}
@@ -199,6 +205,54 @@ _created: dict[int, tuple[dict[str, Any], list[AuditCase]]] = {}
 def created_in(namespace: Mapping[str, Any]) -> list[AuditCase]:
     """The cases stated while the module with that namespace was executed, in order."""
     return list(_created[id(namespace)][1]) if id(namespace) in _created else []
+
+
+#: what every case stated when it was stated, kept apart from the case, so that nobody changes both by changing one
+_stated: WeakKeyDictionary[AuditCase, Mapping[str, str]] = WeakKeyDictionary()
+_ALTERED = (
+    "something changed it after the file stated it (a conftest.py, a plugin, other code of this process), so nothing "
+    "is decided: remove that code, or change the audit file"
+)
+
+
+def altered(case: AuditCase, expectation: Expectation | None = None) -> str | None:
+    """How a case differs from what its file stated, or None.
+
+    Args:
+        expectation: the one that is decided, of one of the case's models; None: the case's own.
+    """
+    then, now = _stated.get(case), _statement(case)
+    if then is None:
+        return f"'{case.expectation}' was not stated by Audit.expect(...); {_ALTERED}"
+    for name, value in then.items():
+        if now[name] != value:
+            return f"{name}: {now[name]!r} would be decided, and the file states {value!r}; {_ALTERED}"
+    variants = [one.long_form() for _, one in case.variants()]
+    if expectation is not None and expectation.long_form() not in variants:
+        return (
+            f"the expectation: '{expectation}' would be decided, and the file states '{case.expectation}'; {_ALTERED}"
+        )
+    return None
+
+
+def _statement(case: AuditCase) -> Mapping[str, str]:
+    """Everything of a case, and of its audit, that plays a part in the verdict, as text."""
+    audit = case.audit
+    return {
+        "the expectation": str(case.expectation),
+        "its long form": case.expectation.long_form(),
+        "confidence": repr(case.confidence),
+        "must_fail": repr(case.must_fail),
+        "clause": repr(case.clause),
+        "the models": ", ".join(f"{name}: {_named(model)}" for name, model in audit.models.items()),
+        **{part.name: _named(getattr(audit, part.name)) for part in fields(audit) if part.name not in _SAID},
+    }
+
+
+def _named(value: Any) -> str:
+    """A plain value by its text, any other object by its type and identity."""
+    plain = value is None or isinstance(value, str | int | float | Checks)
+    return repr(value) if plain else f"{type(value).__name__} at {id(value):#x}"
 
 
 def of_model(expectation: Expectation, name: str) -> Expectation:
