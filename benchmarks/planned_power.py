@@ -84,7 +84,7 @@ class Drawing:
 
     def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
         codes = self.values.get("cluster")
-        return () if codes is None else (Clustering("group", codes.astype(np.int64)),)
+        return () if codes is None else (Clustering("cluster", codes.astype(np.int64)),)
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
         return ()

@@ -45,6 +45,7 @@ def sample_facts(samples: Iterable[Sample], columns: Sequence[str]) -> list[Samp
             label=str(one.label),
             group=one.group,
             columns={name: one.columns[name] for name in columns if one.columns.get(name)},
+            cluster=one.cluster,
         )
         for one in samples
     ]

@@ -48,6 +48,7 @@ class SampleFacts(_Plain):
     label: str
     group: str | None
     columns: dict[str, str] = {}
+    cluster: str | None = None
 
 
 class LayerFacts(_Plain):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 FIRST_LOOK = 16
 GROWTH = 1.1
 _TOGETHER = (
-    "stop='early' is of no use here: images of one group depend on each other, so all of them were looked at once, and "
-    "the rule for groups decided"
+    "stop='early' has no effect here: images of one cluster depend on each other, so all were measured before the rule "
+    "for clusters decided"
 )
 
 
@@ -42,9 +42,9 @@ def looks_of(count: int) -> Iterator[int]:
 
 
 def stops_early(group: Group, samples: Sequence[Sample]) -> bool:
-    """Whether a group that asks for it can stop early: images with groups say nothing of the process one by one."""
-    grouped = any(sample.group is not None for sample in samples)
-    return not (grouped and any(case.asked.case.audit.about == "process" for case in group.cases))
+    """Whether a group that asks for it can stop early: images of clusters say nothing of the process one by one."""
+    clustered = any(sample.cluster is not None for sample in samples)
+    return not (clustered and any(case.asked.case.audit.about == "process" for case in group.cases))
 
 
 def sequential(measured: Measured) -> int | None:
@@ -58,7 +58,7 @@ def with_looks(checks: CaseChecks, measured: Measured) -> CaseChecks:
         return checks
     looked, available = len(measured.samples), measured.data.available
     found = Stopped(looked=looked, available=available, looks=measured.looks)
-    together = measured.looks == 1 and any(sample.group is not None for sample in measured.samples)
+    together = measured.looks == 1 and any(sample.cluster is not None for sample in measured.samples)
     return checks.model_copy(
         update={"stopped": found, "notes": [*checks.notes, _TOGETHER] if together else list(checks.notes)}
     )

@@ -76,10 +76,10 @@ class CaseTable:
         return Membership(*membership(stratum, known))
 
     def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
-        """Groups of the data, and the donors under the measure's context, where there are any."""
+        """Clusters of the data, and the donors under the measure's context, where there are any."""
         context = original_context() if measure.context is None else measure.context
         shared = {
-            "group": [sample.group for sample in self._measured.samples],
+            "cluster": [sample.cluster for sample in self._measured.samples],
             "donor": self._donors.get((self._case.models[measure.model], str(context)), ()),
         }
         return tuple(

@@ -234,7 +234,14 @@ def _table_record(part: Measured) -> TableRecord:
     return TableRecord(
         data=part.group,
         samples=[
-            SampleRecord(id=sample.id, label=sample.label, group=sample.group, object_area=area, columns=sample.columns)
+            SampleRecord(
+                id=sample.id,
+                label=sample.label,
+                group=sample.group,
+                object_area=area,
+                columns=sample.columns,
+                cluster=sample.cluster,
+            )
             for sample, area in zip(part.samples, areas, strict=True)
         ],
         columns=[

@@ -101,7 +101,7 @@ class Cells:
 
 def _shared(table: TableRecord, model: str, context: str) -> tuple[Clustering, ...]:
     names = {
-        "group": [sample.group for sample in table.samples],
+        "cluster": [sample.cluster for sample in table.samples],
         "donor": table.donors.get(f"{model}|{context}", []),
     }
     return tuple(

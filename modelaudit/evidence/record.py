@@ -292,6 +292,7 @@ class SampleRecord(_Part):
     group: str | None = None
     object_area: float | None = None
     columns: dict[str, str] = {}
+    cluster: str | None = None
 
 
 class ColumnRecord(_Part):

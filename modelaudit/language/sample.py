@@ -31,7 +31,9 @@ class Sample:
         label: the class as the data names it (text) or as the model indexes it (int).
         mask: the object mask: a path, an array [H, W] (1 object, 0 background, 255 ignore; bool is accepted), or a
             callable that returns one; None when there is none. It has the image's size *before* any geometry.
-        group: scene, camera or lot, when known.
+        group: how results are read (camera, line, exposure), when known; it changes no bound.
+        cluster: what images share that makes them depend on each other (scene, lot, burst), when known; bounds are over
+            clusters.
         mask_kind: what the mask was made from; a box is a coarse mask, one that a program guessed is "machine", and the
             record says so.
         stored: pictures of the same sample that the data keep beside it, by name (the variants of ImageNet-9, the same
@@ -47,6 +49,7 @@ class Sample:
     mask_kind: MaskKind = "mask"
     stored: Mapping[str, Path | bytes | Pixels | Callable[[], Pixels]] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from .sequences import Looks, sequence_lower, sequence_lower_expected, sequence_
 #: from this many images on, a mean is decided by the approximate bound, which is narrower
 IMAGES_FOR_APPROXIMATION = 200
 _FARTHEST_RATIO = 1e9
-_SHARED = {"group": "groups", "donor": "donors"}
+_SHARED = {"cluster": "clusters", "donor": "donors", "copies": "different pictures"}
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ def decide(
     so does each dose of a curve: PASS when every part passes, FAIL when one fails after Holm over the parts.
 
     With `sequential` the rows are the images looked at so far of so many, in the random order in which they were: the
-    bounds are those of confidence sequences, which may be read after every image. Images with groups are not decided
-    so about the process: the rule for one look holds.
+    bounds are those of confidence sequences, which may be read after every image. Images of clusters are not
+    decided so about the process: the rule for one look holds.
 
     Args:
         brief: the verdict and its bounds are enough (no p, no further images).
@@ -84,7 +84,7 @@ def plan_of(plan: Plan, single: Expectation, leaves: Leaves, sequential: int | N
     seen = leaves[measures[0]].column.values.size
     if not plan.exact:
         shared = {one.name for measure in measures for one in leaves.table.clusterings(measure)}
-        if "group" in shared:
+        if "cluster" in shared:
             return plan
         leaves.partial = seen < sequential
         return replace(plan, looks=Looks(sequential, of_this_set=False))

@@ -66,10 +66,12 @@ class Leaves:
         return self._read[measure]
 
     def taken(self, measures: Iterable[Measure], asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """[asked.sum()] bool: the images that a sequence takes, whose donors lend to none before them."""
+        """[asked.sum()] bool: the images that a sequence takes: neither copies of others nor with their donors."""
         key = (frozenset(measures), int(asked.sum()))
         if key not in self._taken:
-            shared = [one for measure in key[0] for one in self.table.clusterings(measure) if one.name == "donor"]
+            shared = [
+                one for measure in key[0] for one in self.table.clusterings(measure) if one.name in ("donor", "copies")
+            ]
             self._taken[key] = first_of_each([one.codes for one in shared], asked)[asked]
         return self._taken[key]
 

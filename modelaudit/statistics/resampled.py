@@ -40,9 +40,9 @@ def draws(codes: NDArray[np.int64], images: int, count: int, generator: np.rando
 
 
 def drawn_by(table: Table, measures: Sequence[Measure], images: int) -> NDArray[np.int64]:
-    """[images] the clusters that are drawn as a whole: groups of the data, else what shares donors, else none."""
+    """[images] the clusters that are drawn as a whole: clusters of the data, else what shares donors, else none."""
     found = [one for measure in measures for one in table.clusterings(measure)]
-    found.sort(key=lambda one: one.name != "group")
+    found.sort(key=lambda one: one.name != "cluster")
     return found[0].codes if found else np.full(images, -1, dtype=np.int64)
 
 

@@ -44,7 +44,7 @@ class Membership:
 class Clustering:
     """Which images are not independent of each other: those of one code. [n] int64; -1 is an image on its own.
 
-    ``name``: what they share, "group" or "donor".
+    ``name``: what they share, "cluster" (of the data), "donor" (of their backgrounds) or "copies" (one picture).
     """
 
     name: str
@@ -63,7 +63,7 @@ class Table(Protocol):
         ...
 
     def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
-        """What images share that makes a measure's values depend on each other: groups of the data, and donors."""
+        """What images share that makes a measure's values depend on each other: clusters, donors, copies."""
         ...
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:

@@ -232,24 +232,24 @@ def test_a_stratum_is_decided_by_its_own_images(tmp_path: Path) -> None:
 # --- what takes its place --------------------------------------------------------------------------------------------
 
 
-def grouped() -> list[Sample]:
-    return [coloured(number, group=f"lot {number // 8}", wrong=number % 20 == 19) for number in range(COUNT)]
+def clustered() -> list[Sample]:
+    return [coloured(number, cluster=f"lot {number // 8}", wrong=number % 20 == 19) for number in range(COUNT)]
 
 
-def test_images_with_groups_are_looked_at_once_and_all(tmp_path: Path) -> None:
-    found = results(tmp_path / "early", **wide(early(grouped())))
-    usual = results(tmp_path / "usual", **wide(audit(Colours(), grouped())))
+def test_images_of_clusters_are_looked_at_once_and_all(tmp_path: Path) -> None:
+    found = results(tmp_path / "early", **wide(early(clustered())))
+    usual = results(tmp_path / "usual", **wide(audit(Colours(), clustered())))
     for name, result in found.items():
         assert result.checks is not None
         assert result.checks.stopped is not None
         assert (result.checks.stopped.looked, result.checks.stopped.looks) == (COUNT, 1)
-        assert any("images of one group depend on each other" in note for note in result.checks.notes)
+        assert any("images of one cluster depend on each other" in note for note in result.checks.notes)
         assert result.decision == usual[name].decision
 
 
-def test_a_set_with_groups_stops_early_all_the_same(tmp_path: Path) -> None:
+def test_a_set_with_clusters_stops_early_all_the_same(tmp_path: Path) -> None:
     """Its images are drawn one by one, and nothing but the order is left to chance."""
-    found = results(tmp_path, right=early(grouped(), about="this_set").expect(accuracy > 0.6))["right"]
+    found = results(tmp_path, right=early(clustered(), about="this_set").expect(accuracy > 0.6))["right"]
     assert found.checks is not None
     assert found.checks.stopped is not None
     assert found.checks.stopped.looked < COUNT // 4

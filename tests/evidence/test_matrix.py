@@ -33,13 +33,13 @@ Values = Sequence[float | None]
 
 
 def table(labels: Sequence[str], columns: Mapping[str, Values], **changes: object) -> TableRecord:
-    """A table of data d0 and model m0; `groups` by sample."""
-    groups = changes.get("groups") or [None] * len(labels)
+    """A table of data d0 and model m0; `clusters` by sample."""
+    clusters = changes.get("clusters") or [None] * len(labels)
     return TableRecord(
         data="d0",
         samples=[
-            SampleRecord(id=f"{at}.png", label=label, group=group)
-            for at, (label, group) in enumerate(zip(labels, groups, strict=True))  # type: ignore[call-overload]
+            SampleRecord(id=f"{at}.png", label=label, cluster=cluster)
+            for at, (label, cluster) in enumerate(zip(labels, clusters, strict=True))  # type: ignore[call-overload]
         ],
         columns=[
             ColumnRecord(
@@ -117,15 +117,15 @@ def test_a_measure_without_range_has_no_bounds_and_asks_for_no_images() -> None:
     assert result.wanted == []
 
 
-def test_images_of_a_group_count_together_and_few_groups_bound_nothing() -> None:
+def test_images_of_a_cluster_count_together_and_few_clusters_bound_nothing() -> None:
     right: list[float | None] = [1.0, 0.0, 1.0, 1.0] * 20
     columns = {"accuracy": right, SWAP: right}
     alone = cell(found(table(["cat", "dog"] * 40, columns)), "cat", 0)
     scenes = [f"scene {at // 4}" for at in range(80)]
-    together = cell(found(table(["cat", "dog"] * 40, columns, groups=scenes)), "cat", 0)
+    together = cell(found(table(["cat", "dog"] * 40, columns, clusters=scenes)), "cat", 0)
     assert alone.clusters is None and together.clusters == 20
     assert alone.lower is not None and together.lower is not None and together.lower < alone.lower
-    two = cell(found(table(["cat", "dog"] * 40, columns, groups=["day", "day", "night", "night"] * 20)), "cat", 0)
+    two = cell(found(table(["cat", "dog"] * 40, columns, clusters=["day", "day", "night", "night"] * 20)), "cat", 0)
     assert (two.clusters, two.lower, two.upper) == (2, None, None)
 
 

@@ -113,7 +113,7 @@ def test_clusters_keep_their_promise(shared):
     for _ in range(200):
         same = generator.random(120) < np.sqrt(shared)
         right = np.where(same, generator.random(12)[codes], generator.random(120)) < 0.9
-        table = Values({"a": column(right, "proportion")}, clusters={"a": (Clustering("group", codes),)})
+        table = Values({"a": column(right, "proportion")}, clusters={"a": (Clustering("cluster", codes),)})
         result = decide(a < 2, table, confidence=0.95, about="process")
         wrong += (result.lower > 0.9, result.upper < 0.9)
     assert (wrong / 200 <= APPROXIMATE + 2 * np.sqrt(0.05 * 0.95 / 200)).all()

@@ -16,7 +16,7 @@ a, b = named("a"), named("b")
 CURVE = accuracy.under(gaussian_noise(each=[1, 2, 3]))
 seeds = st.integers(0, 10_000)
 CODES = np.arange(120) // 4  # 30 groups of 4
-GROUPS = (Clustering("group", CODES),)
+GROUPS = (Clustering("cluster", CODES),)
 
 
 def decided(expectation, table, **options):
@@ -49,7 +49,7 @@ def test_images_of_a_stratum_are_counted_with_their_clusters_inside_it():
     inside = np.arange(120) % 4 < 2
     whole = table(a=x)
     whole.strata = {str(label("cat")): Membership(inside, np.zeros(120, bool))}
-    part = table(a=x[inside], groups=(Clustering("group", CODES[inside]),))
+    part = table(a=x[inside], groups=(Clustering("cluster", CODES[inside]),))
     found, alone = decided(a.where(label("cat")) > 0.5, whole), decided(a > 0.5, part)
     assert (found.lower, found.upper, found.note) == (alone.lower, alone.upper, alone.note)
 
@@ -68,7 +68,7 @@ def test_too_few_clusters_in_the_stratum_are_said_to_be_too_few():
     whole.strata = {str(label("cat")): Membership(np.arange(120) < 36, np.zeros(120, bool))}
     found = decided(a.where(label("cat")) > 0.1, whole)
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, Reason.TOO_FEW_IMAGES)
-    assert "9 groups" in found.note
+    assert "9 clusters" in found.note
 
 
 def test_a_ratio_passes_where_the_numerator_less_the_threshold_times_the_denominator_does():
@@ -86,7 +86,7 @@ def test_the_parts_of_a_product_are_bounded_over_clusters_at_what_bonferroni_lea
     both = table(a=right(g, 0.6), b=right(g, 0.9))
     found = decided(a * b > 0.1, both)
     each = [
-        cluster_gaffke_lower(both.columns[name].values, clusters_of([("group", CODES)]), 0.975) for name in ("a", "b")
+        cluster_gaffke_lower(both.columns[name].values, clusters_of([("cluster", CODES)]), 0.975) for name in ("a", "b")
     ]
     assert found.rule == "interval_arithmetic"
     assert found.lower == pytest.approx(each[0] * each[1], abs=1e-6)
@@ -106,7 +106,7 @@ def test_every_dose_of_a_curve_and_its_slope_are_decided_over_clusters():
 
 
 def unbounded(values, codes):
-    return table(groups=(Clustering("group", codes),), a=column(values, "mean", None, None))
+    return table(groups=(Clustering("cluster", codes),), a=column(values, "mean", None, None))
 
 
 def test_a_measure_without_a_range_has_the_t_bound_of_its_clusters():
@@ -163,7 +163,7 @@ def test_large_clusters_are_never_bounded_by_tango():
 @given(seeds)
 def test_what_was_not_met_is_from_one_image_to_the_cluster_that_a_mean_image_meets(seed):
     g = np.random.default_rng(seed)
-    clusters = clusters_of([("group", g.integers(0, 25, 100))])[0]
+    clusters = clusters_of([("cluster", g.integers(0, 25, 100))])[0]
     x = g.random(100)
     assert 0 <= likeness(x, clusters) <= 1
     assert 1 <= unmet(x, clusters) <= design_effect(x, clusters) + 1e-12 <= clusters.met + 2e-12
@@ -173,7 +173,7 @@ def test_what_was_not_met_is_from_one_image_to_the_cluster_that_a_mean_image_mee
 @given(seeds)
 def test_images_that_equal_their_cluster_are_as_alike_as_can_be(seed):
     x = np.random.default_rng(seed).random(25)
-    clusters = clusters_of([("group", np.repeat(np.arange(25), 4))])[0]
+    clusters = clusters_of([("cluster", np.repeat(np.arange(25), 4))])[0]
     assert likeness(np.repeat(x, 4), clusters) == pytest.approx(1)
     assert unmet(np.repeat(x, 4), clusters) == pytest.approx(4)
 
@@ -186,6 +186,6 @@ def test_the_likeness_of_pairs_is_counted_one_pair_after_the_other():
             if codes[i] == codes[j]:
                 agreeing, pairs = agreeing + e[i] * e[j], pairs + (e[i] ** 2 + e[j] ** 2) / 2
     prior = x.mean() ** 2 * (15 / 7 - 1) ** 3
-    assert likeness(x, clusters_of([("group", codes)])[0]) == pytest.approx(
+    assert likeness(x, clusters_of([("cluster", codes)])[0]) == pytest.approx(
         (prior + max(agreeing, 0)) / (prior + pairs)
     )

@@ -17,7 +17,7 @@ seeds = st.integers(0, 10_000)
 
 
 def grouped(values, codes, scale="mean", **others):
-    shared = [Clustering(name, np.asarray(each)) for name, each in {"group": codes, **others}.items()]
+    shared = [Clustering(name, np.asarray(each)) for name, each in {"cluster": codes, **others}.items()]
     return Values({"a": column(values, scale)}, clusters={"*": tuple(shared), "a": tuple(shared)})
 
 
@@ -35,7 +35,7 @@ def test_clusters_of_one_are_decided_as_independent_images_to_the_bit(scale, cod
 def test_fewer_than_ten_clusters_decide_nothing_and_say_so():
     result = decided(grouped(np.ones(90), np.arange(90) % 9, "proportion"))
     assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, Reason.TOO_FEW_IMAGES)
-    assert "9 groups" in result.note
+    assert "9 clusters" in result.note
     assert "10 are needed" in result.note
 
 
@@ -47,7 +47,7 @@ def test_the_rule_is_approximate_and_says_how_many_images_it_counts():
     codes = np.arange(200) // 10
     result = decided(grouped((codes % 4 > 0).astype(float), codes, "proportion"))
     assert (result.rule, result.guaranteed) == ("gaffke, clustered", False)
-    assert "20 groups: counts as about 19 independent" in result.note
+    assert "20 clusters: counts as about 19 independent" in result.note
 
 
 @settings(max_examples=30, deadline=None)
@@ -66,8 +66,8 @@ def test_neither_the_order_of_images_nor_of_clusterings_matters(seed):
 def test_copies_of_images_inside_their_cluster_do_not_tighten_the_bound(seed, copies):
     g = np.random.default_rng(seed)
     x, codes = g.random(60), np.arange(60) % 15
-    once = cluster_gaffke_lower(x, clusters_of([("group", codes)]), 0.95)
-    again = cluster_gaffke_lower(np.repeat(x, copies), clusters_of([("group", np.repeat(codes, copies))]), 0.95)
+    once = cluster_gaffke_lower(x, clusters_of([("cluster", codes)]), 0.95)
+    again = cluster_gaffke_lower(np.repeat(x, copies), clusters_of([("cluster", np.repeat(codes, copies))]), 0.95)
     assert again <= once + 1e-8
 
 
@@ -75,7 +75,7 @@ def test_copies_of_images_inside_their_cluster_do_not_tighten_the_bound(seed, co
 @given(seeds)
 def test_equal_images_of_a_cluster_count_as_one_image(seed):
     x = np.random.default_rng(seed).random(25)
-    clusters = clusters_of([("group", np.repeat(np.arange(25), 4))])
+    clusters = clusters_of([("cluster", np.repeat(np.arange(25), 4))])
     assert cluster_gaffke_lower(np.repeat(x, 4), clusters, 0.95) == pytest.approx(gaffke_lower(x, 0.95), abs=1e-6)
 
 
@@ -85,13 +85,13 @@ def test_the_variance_is_that_of_the_mean_without_each_cluster_in_turn(seed):
     g = np.random.default_rng(seed)
     x, codes = g.random(50), np.append(np.arange(12), g.integers(0, 12, 38))
     left = np.array([x[codes != one].mean() for one in range(12)])
-    found = jackknife_variance(x, clusters_of([("group", codes)])[0])
+    found = jackknife_variance(x, clusters_of([("cluster", codes)])[0])
     assert found == pytest.approx(11 / 12 * np.sum((left - x.mean()) ** 2))
 
 
 def test_the_same_partition_twice_counts_once():
     codes = np.array([0, 0, 1, 1, -1])
-    assert len(clusters_of([("group", codes), ("donor", np.array([7, 7, 3, 3, 5]))])) == 1
+    assert len(clusters_of([("cluster", codes), ("donor", np.array([7, 7, 3, 3, 5]))])) == 1
 
 
 def test_shared_donors_on_top_of_groups_widen_the_bound():

@@ -49,7 +49,7 @@ def table(seed: int, n: int, level: float, missing: float, clusters: int) -> Val
     names |= {name: column(means(0.1 * at)) for at, name in enumerate(("share", "other", "gradcam", "saliency"))}
     names["margin"] = column(draw.normal(level, 1, n), low=None, high=None)
     inside = draw.random(n) < 0.8
-    shared = {"*": (Clustering("group", draw.integers(0, clusters, n)),)} if clusters else {}
+    shared = {"*": (Clustering("cluster", draw.integers(0, clusters, n)),)} if clusters else {}
     return Values(names, {"correct": Membership(inside, np.zeros(n, bool))}, shared)
 
 

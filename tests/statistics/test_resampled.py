@@ -49,7 +49,7 @@ def test_so_many_images_are_drawn_whatever_there_is(images: int) -> None:
 
 def test_clusters_are_drawn_whole_and_copies_are_clusters_of_their_own() -> None:
     codes = np.array([7, 2, 7, 2, 2, -1])
-    table = Values({"x": column(np.linspace(0, 1, 6))}, clusters={"*": (Clustering("group", codes),)})
+    table = Values({"x": column(np.linspace(0, 1, 6))}, clusters={"*": (Clustering("cluster", codes),)})
     for draw in draws(drawn_by(table, [X], 6), 60, 20, generator()):
         (found,) = Resampled(table, draw).clusterings(X)
         for code in set(found.codes.tolist()) - {-1}:
@@ -64,18 +64,18 @@ def test_a_draw_of_every_cluster_once_has_the_clusters_of_the_whole() -> None:
     codes: NDArray[np.int64] = np.array([0, 0, 1, 1, -1, -1])
     donors = np.array([3, 4, 4, 3, -1, 3])
     table = Values(
-        {"x": column(np.zeros(6))}, clusters={"*": (Clustering("group", codes), Clustering("donor", donors))}
+        {"x": column(np.zeros(6))}, clusters={"*": (Clustering("cluster", codes), Clustering("donor", donors))}
     )
     once = Resampled(table, Draw(np.arange(6), np.zeros(6, dtype=np.int64)))
     group, donor = once.clusterings(X)
     assert group.codes.tolist() == codes.tolist() and donor.codes.tolist() == donors.tolist()
     twice = Resampled(table, Draw(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]))).clusterings(X)
-    assert [one.name for one in twice] == ["group", "donor"]
+    assert [one.name for one in twice] == ["cluster", "donor"]
     assert len(set(twice[0].codes.tolist())) == 2 and len(set(twice[1].codes.tolist())) == 4
 
 
 def test_groups_of_the_data_are_drawn_before_what_shares_donors() -> None:
-    donor, group = Clustering("donor", np.array([1, 1, 2])), Clustering("group", np.array([5, 6, 6]))
+    donor, group = Clustering("donor", np.array([1, 1, 2])), Clustering("cluster", np.array([5, 6, 6]))
     table = Values({"x": column(np.zeros(3)), "y": column(np.zeros(3))}, clusters={"x": (donor,), "y": (donor, group)})
     assert drawn_by(table, [X, Y], 3).tolist() == group.codes.tolist()
     assert drawn_by(table, [X], 3).tolist() == donor.codes.tolist()

@@ -226,7 +226,7 @@ def test_several_methods_must_each_hold_by_the_sequence():
 
 
 def test_images_with_groups_are_decided_by_the_rule_for_one_look():
-    groups = (Clustering("group", np.repeat(np.arange(25), 4)),)
+    groups = (Clustering("cluster", np.repeat(np.arange(25), 4)),)
     values = {"a": proportion(95, 100)}
     found = decided(a > 0.5, values, clusters={"*": groups})
     plain = decide(a > 0.5, Values(values, clusters={"*": groups}), confidence=0.95, about="process")
