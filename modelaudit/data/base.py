@@ -56,8 +56,8 @@ class UnusableSample(DataError):
 
 @dataclass(frozen=True)
 class Reads:
-    """What a source takes on itself: ``columns`` says that ``?group=column:NAME`` is left to it, ``remote`` what it
-    is copied of a URL before it reads (None: it is given the URL as it stands)."""
+    """What a source takes on itself: ``columns`` says that ``?group=column:NAME`` and ``?cluster=column:NAME`` are
+    left to it, ``remote`` what it is copied of a URL before it reads (None: it is given the URL as it stands)."""
 
     columns: bool = False
     remote: WhereFrom | None = None
@@ -68,8 +68,9 @@ def data_source(
 ) -> Callable[[Source], Source]:
     """Register ``(reference, root) -> DataSet`` under the scheme users write; paths are relative to `root`.
 
-    The option ``group`` is taken from the reference and applied to what the source returns, for all sources alike
-    (:mod:`~modelaudit.data.groups`). Only ``column:NAME`` reaches a source, one that says it has `columns`.
+    The options ``group``, ``cluster`` and ``attribute.NAME`` are taken from the reference and applied to what the
+    source returns, for all sources alike (:mod:`~modelaudit.data.groups`). Only ``column:NAME`` reaches a source, one
+    that says it has `columns`.
 
     A source that says what it needs of a `remote` place never sees a URL: the "tree" below it, the "file" and those
     that its samples name (:func:`~modelaudit.data.remote.read` calls the source twice then), or the "files" that a

@@ -1,12 +1,14 @@
-r"""Groups (scene, camera, lot) by one option of every source: ``?group=path:REGEX``, ``folder:N``, ``exif:TAG`` or
-``column:NAME``.
+r"""What images have in common, by options of every source: ``?group=`` (how results are read), ``?cluster=`` (what
+makes images depend on each other) and ``?attribute.NAME=`` (a text under a name of the user's choice).
 
-Options are taken as they stand and end at ``&``: a pattern with an ampersand is written with ``\x26``.
+Each takes ``path:REGEX``, ``folder:N`` or ``exif:TAG``; groups and clusters take ``column:NAME`` too. Options are taken
+as they stand and end at ``&``: a pattern with an ampersand is written with ``\x26``.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +23,9 @@ from .base import UnusableSample
 from .images import exif_of, header
 from .parts import FilePart
 
+#: the options of which sources with columns read ``column:NAME`` themselves
+COLUMN_OPTIONS = ("group", "cluster")
+_ATTRIBUTE = "attribute."
 _FORMS = "column:NAME, path:REGEX, folder:N or exif:TAG"
 _TAG = re.compile(r"(?P<tag>\w+)(?:\[:(?P<length>[1-9]\d*)\])?", re.ASCII)
 
@@ -77,50 +82,79 @@ Finder = PathGroup | FolderGroup | ExifGroup
 Grouping = Finder | ColumnGroup
 
 
-def grouping(reference: Reference) -> Grouping | None:
-    """What ``?group=`` of a reference says; None where there is no such option.
+def groupings(reference: Reference) -> dict[str, Grouping]:
+    """What ``?group=``, ``?cluster=`` and ``?attribute.NAME=`` of a reference say, by option.
 
     Raises:
-        DataError: another form, a pattern that is none, a folder 0, an unknown EXIF field.
+        DataError: another form, an invalid pattern, a folder 0, an unknown EXIF field, an attribute without a name.
     """
-    text = reference.options.get("group")
-    if text is None:
-        return None
-    kind, colon, value = text.partition(":")
-    named = f"{reference.text!r}: group={text}"
-    if kind not in _MAKERS or not colon or not value:
-        raise DataError(f"{named}; write {_FORMS}{nearest(kind, _MAKERS)}")
-    return _MAKERS[kind](value, named)
+    return {
+        option: _grouping(reference, option, value)
+        for option, value in reference.options.items()
+        if option in COLUMN_OPTIONS or option.startswith(_ATTRIBUTE)
+    }
 
 
-def grouped(samples: Iterable[Sample], by: Finder, named: str) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
-    """The samples with their groups, and a note on those that have none.
+def column_named(reference: Reference, option: str) -> str | None:
+    """The column that ``?option=column:NAME`` names; None where the option takes another form, or is not there."""
+    by = groupings(reference).get(option)
+    return by.name if isinstance(by, ColumnGroup) else None
+
+
+def found_by(
+    samples: Iterable[Sample], option: str, by: Finder, named: str
+) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    """The samples with what `by` finds, and a note on those for which it finds nothing.
 
     Raises:
-        DataError: no sample at all has a group: whoever asks for groups wants intervals that know of them.
+        DataError: nothing is found for any sample, or the data have a column of the attribute's name already.
     """
+    what = option if option in COLUMN_OPTIONS else f"attribute {option.removeprefix(_ATTRIBUTE)!r}"
     changed, without, unread = [], [], []
     for sample in samples:
-        group = None
+        text = None
         try:
-            group = by(sample) or None
+            text = by(sample) or None
         except UnusableSample as error:
             unread.append((sample.id, str(error)))
         else:
-            if group is None:
+            if text is None:
                 without.append(sample.id)
-        changed.append(replace(sample, group=group))
+        changed.append(_with(sample, option, text, named))
     if changed and len(without) + len(unread) == len(changed):
         reason = unread[0][1] if unread else f"e.g. {without[0]!r}"
-        raise DataError(f"{named} finds a group for none of the {len(changed)} samples; {reason}")
+        raise DataError(f"{named} finds a value of ?{option}= for none of the {len(changed)} samples; {reason}")
     total, notes = len(changed), []
     if without:
-        notes.append(f"{len(without)} of {total} samples have no group, e.g. {without[0]!r}")
+        notes.append(f"{len(without)} of {total} samples have no {what}, e.g. {without[0]!r}")
     if unread:
         notes.append(
-            f"{len(unread)} of {total} samples have no group: their files cannot be read, e.g. {unread[0][0]!r}"
+            f"{len(unread)} of {total} samples have no {what}: their files cannot be read, e.g. {unread[0][0]!r}"
         )
     return tuple(changed), tuple(notes)
+
+
+def _with(sample: Sample, option: str, text: str | None, named: str) -> Sample:
+    if option == "group":
+        return replace(sample, group=text)
+    if option == "cluster":
+        return replace(sample, cluster=text)
+    name = unicodedata.normalize("NFC", option.removeprefix(_ATTRIBUTE))
+    if name in sample.attributes:
+        raise DataError(f"{named}: the data have a column {name!r} already; choose another name than {option}")
+    return sample if text is None else replace(sample, attributes={**sample.attributes, name: text})
+
+
+def _grouping(reference: Reference, option: str, text: str) -> Grouping:
+    kind, colon, value = text.partition(":")
+    named = f"{reference.text!r}: {option}={text}"
+    if option == _ATTRIBUTE:
+        raise DataError(f"{named}; give the attribute a name, as ?attribute.line=folder:1")
+    if kind not in _MAKERS or not colon or not value:
+        raise DataError(f"{named}; write {_FORMS}{nearest(kind, _MAKERS)}")
+    if kind == "column" and option.startswith(_ATTRIBUTE):
+        raise DataError(f"{named}; a column needs no such option: expressions name it as it is, column({value!r})")
+    return _MAKERS[kind](value, named)
 
 
 def _path(value: str, named: str) -> PathGroup:

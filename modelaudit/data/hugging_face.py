@@ -17,10 +17,10 @@ from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
 from .cells import columns_of
 from .files import relative_id
-from .groups import ColumnGroup, grouping
+from .groups import COLUMN_OPTIONS, column_named
 from .masks import MaskFile, Meaning, asked_meaning, mask_of
 
-_OPTIONS = ("split", "image", "label", "mask", "group", "id", "config", "revision", "mask_255")
+_OPTIONS = ("split", "image", "label", "mask", *COLUMN_OPTIONS, "id", "config", "revision", "mask_255")
 _NAME = re.compile(r"[\w.\-]+(/[\w.\-]+)?", re.ASCII)
 #: the first version that runs no code of a data set
 _OLDEST = 4
@@ -79,10 +79,10 @@ def hugging_face(reference: Reference, root: Path) -> DataSet:
     """A data set by its name on the Hub, or a folder or file below `root`: one that ``save_to_disk`` wrote, a parquet
     file, or a folder that ``load_dataset`` reads (parquet, images in folders of their labels).
 
-    ``?split=validation&image=image&label=label`` name the split and the columns, ``mask=``, ``group=column:`` and
-    ``id=`` others, ``config=`` and ``revision=`` what is loaded, ``mask_255=`` what 255 means in a mask. Names of a
-    ClassLabel become labels. Ids are the names of the image files where each has its own, else split and row. Images
-    are decoded as all others are; code of a data set is never run.
+    ``?split=validation&image=image&label=label`` name the split and the columns, ``mask=``, ``group=column:``,
+    ``cluster=column:`` and ``id=`` others, ``config=`` and ``revision=`` what is loaded, ``mask_255=`` what 255 means
+    in a mask. Names of a ClassLabel become labels. Ids are the names of the image files where each has its own, else
+    split and row. Images are decoded as all others are; code of a data set is never run.
 
     Raises:
         DataError: the library is missing, no such data set, split or column, or rows without a label.
@@ -95,12 +95,21 @@ def hugging_face(reference: Reference, root: Path) -> DataSet:
     column = reference.options.get("mask")
     masks = None if column is None else _pictures(reference, table, _column(reference, table, "mask", column), split)
     drawn = [None if masks is None else masks[row].mask(asked) for row in range(len(table))]
-    groups = _groups(reference, table) or [None] * len(table)
+    groups, clusters = (_texts(reference, table, what) or [None] * len(table) for what in COLUMN_OPTIONS)
     ids = _ids(reference, table, images, split, local)
     samples = tuple(
-        Sample(name, image.source, label, mask, group, "none" if mask is None else "mask", columns=cells)
-        for name, image, label, mask, group, cells in zip(
-            ids, images, labels, drawn, groups, _cells(reference, table), strict=True
+        Sample(
+            name,
+            image.source,
+            label,
+            mask,
+            group,
+            "none" if mask is None else "mask",
+            attributes=cells,
+            cluster=cluster,
+        )
+        for name, image, label, mask, group, cluster, cells in zip(
+            ids, images, labels, drawn, groups, clusters, _cells(reference, table), strict=True
         )
     )
     return DataSet(samples, tuple(_notes(samples, column)))
@@ -264,14 +273,15 @@ def _names(plain: Any, column: str, structured: bool) -> Iterator[tuple[str | No
         yield from zip(names, compute.is_null(content).to_pylist(), strict=True)
 
 
-def _groups(reference: Reference, table: Any) -> list[str | None] | None:
-    by = grouping(reference)
-    if not isinstance(by, ColumnGroup):
+def _texts(reference: Reference, table: Any, option: str) -> list[str | None] | None:
+    """The column that ``?group=`` or ``?cluster=`` names; None where neither does."""
+    column = column_named(reference, option)
+    if column is None:
         return None
-    if by.name not in table.column_names:
-        raise DataError(f"{reference.text!r}: no column {by.name!r}{nearest(by.name, table.column_names)}")
-    names = getattr(table.features[by.name], "names", None)
-    values = _values(table, by.name)
+    if column not in table.column_names:
+        raise DataError(f"{reference.text!r}: no column {column!r}{nearest(column, table.column_names)}")
+    names = getattr(table.features[column], "names", None)
+    values = _values(table, column)
     return [None if value is None else names[value] if names else str(value) for value in values]
 
 

@@ -24,7 +24,8 @@ def lists_names(reference: Any, root: Path) -> bool:
         return False
     parsed = parse_reference(reference)
     scheme = parsed.scheme or parsed.body
-    if any(map(is_url, (parsed.body, *parsed.options.values()))) or parsed.options.get("group", "").startswith("exif:"):
+    reads_headers = any(value.startswith("exif:") for value in parsed.options.values())
+    if reads_headers or any(map(is_url, (parsed.body, *parsed.options.values()))):
         return False
     if scheme in _ONE_FILE:
         try:

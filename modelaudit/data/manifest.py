@@ -1,4 +1,4 @@
-"""``csv:FILE`` and ``jsonl:FILE``: a table of images, labels, masks and groups."""
+"""``csv:FILE`` and ``jsonl:FILE``: a table of images, labels, masks, groups and clusters."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..language.sample import DataSet, Sample
 from .base import data_source
 from .cells import columns_of
 from .files import existing_folder, file_named
-from .groups import ColumnGroup, grouping
+from .groups import COLUMN_OPTIONS, column_named
 from .manifest_rows import Row, Table, csv_table, jsonl_table
 from .masks import Meaning, asked_meaning, check_meaning, mask_source
 from .objects import remark
 
 _NEEDED = ("image", "label")
 _COLUMNS = (*_NEEDED, "mask", "id")
-_OPTIONS = (*_COLUMNS, "group", "images", "masks", "mask_255")
+_OPTIONS = (*_COLUMNS, *COLUMN_OPTIONS, "images", "masks", "mask_255")
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,11 @@ class _Manifest:
 
 @data_source("csv", columns=True, remote="file")
 def csv_file(reference: Reference, root: Path) -> DataSet:
-    """``csv:FILE``, with the columns ``image``, ``label`` and, where there are such, ``mask``, ``group``, ``id``.
+    """``csv:FILE``, with the columns ``image``, ``label`` and, where there are such, ``mask``, ``group``, ``cluster``,
+    ``id``.
 
-    ``?image=path&label=class`` names columns that are called otherwise, ``?group=column:camera`` that of the groups.
+    ``?image=path&label=class`` names columns that are called otherwise, ``?group=column:camera`` and
+    ``?cluster=column:lot`` those of groups and clusters.
     ``?delimiter=;`` (or ``tab``) where it is not told by the header. Other options and ids as in :func:`jsonl_file`.
 
     Raises:
@@ -105,17 +107,22 @@ def _sample(row: Row, manifest: _Manifest) -> tuple[Sample, Path | None]:
     below, image = file_named(cells["image"], manifest.images, manifest.images, here)
     mask = file_named(cells["mask"], manifest.masks, manifest.masks, here)[1] if "mask" in cells else None
     label = cells["label"]
-    group = cells.get("group")
+    group, cluster = (_text(cells.get(what)) for what in COLUMN_OPTIONS)
     sample = Sample(
         unicodedata.normalize("NFC", str(cells.get("id", below))),
         image,
         unicodedata.normalize("NFC", label) if isinstance(label, str) else label,
         mask_source(mask, manifest.meaning),
-        group=None if group is None else unicodedata.normalize("NFC", str(group)),
+        group=group,
         mask_kind="none" if mask is None else "mask",
-        columns=columns_of(row.cells, [manifest.columns.get(what) for what in _COLUMNS]),
+        attributes=columns_of(row.cells, [manifest.columns.get(what) for what in _COLUMNS]),
+        cluster=cluster,
     )
     return sample, mask
+
+
+def _text(cell: str | int | None) -> str | None:
+    return None if cell is None else unicodedata.normalize("NFC", str(cell))
 
 
 def _columns(reference: Reference, known: tuple[str, ...], path: Path) -> dict[str, str]:
@@ -125,13 +132,11 @@ def _columns(reference: Reference, known: tuple[str, ...], path: Path) -> dict[s
         DataError: one that is needed or asked for is not.
     """
     asked = {what: reference.options[what] for what in _COLUMNS if what in reference.options}
-    by = grouping(reference)
-    if isinstance(by, ColumnGroup):
-        asked["group"] = by.name
-    columns = {what: asked.get(what, what) for what in (*_COLUMNS, "group")}
+    asked |= {what: name for what in COLUMN_OPTIONS if (name := column_named(reference, what)) is not None}
+    columns = {what: asked.get(what, what) for what in (*_COLUMNS, *COLUMN_OPTIONS)}
     for what, name in columns.items():
         if name not in known and (what in asked or what in _NEEDED):
-            option = f"group=column:{name}" if what == "group" else f"{what}={name}"
+            option = f"{what}=column:{name}" if what in COLUMN_OPTIONS else f"{what}={name}"
             hint = "" if what in asked else f"; ?{what}= names the one that holds it"
             raise DataError(f"{path}:1: no column {name!r} ({option}){nearest(name, known)}{hint}")
     return {what: name for what, name in columns.items() if name in known}
@@ -159,5 +164,9 @@ def _notes(samples: list[Sample], manifest: _Manifest) -> list[str]:
         masks = ["no masks: the file has no column 'mask', and none is named by ?mask="]
     else:
         masks = remark([sample.id for sample in samples if sample.mask is None], "images have no mask")
-    groups = [sample.id for sample in samples if sample.group is None] if "group" in manifest.columns else []
-    return [*masks, *remark(groups, "samples have no group")]
+    without = {
+        what: [sample.id for sample in samples if getattr(sample, what) is None]
+        for what in COLUMN_OPTIONS
+        if what in manifest.columns
+    }
+    return [*masks, *(note for what, names in without.items() for note in remark(names, f"samples have no {what}"))]

@@ -48,7 +48,7 @@ def csv_table(path: Path, delimiter: str | None, wanted: Sequence[str]) -> Table
     records = _records(text, delimiter, path)
     line, header = next(records, (1, []))
     if not header:
-        raise DataError(f"{path}:1: is empty; the first line names the columns, e.g. image,label,mask,group")
+        raise DataError(f"{path}:1: is empty; the first line names the columns, e.g. image,label,mask,group,cluster")
     twice = [name for name, count in Counter(header).items() if name and count > 1]
     if twice:
         raise DataError(f"{path}:{line}: the column {twice[0]!r} stands twice")

@@ -13,7 +13,7 @@ from ..language import registry
 from ..language.errors import DataError
 from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
-from .groups import ColumnGroup, Finder, grouped, grouping
+from .groups import ColumnGroup, Finder, found_by, groupings
 from .machine_masks import marked
 from .remote import is_url, read
 
@@ -33,7 +33,7 @@ def open_data(
         DataError: no such data, no sample in it, two samples with one id.
         UnknownNameError: no such source.
     """
-    by: Finder | None = None
+    by: dict[str, Finder] = {}
     if isinstance(reference, str):
         (data, by), named = _from_text(reference, root, cache, quiet), f"{reference!r}"
     elif isinstance(reference, DataSet):
@@ -53,14 +53,14 @@ def open_data(
             raise DataError(f"{named}: two samples have the id {one.id!r}; ids are unique (compared in Unicode's NFC)")
     samples, on_masks = marked(samples)
     notes = (*data.notes, *on_masks)
-    if by is not None:
-        samples, on_groups = grouped(samples, by, named)
-        notes += on_groups
+    for option, finder in by.items():
+        samples, on_texts = found_by(samples, option, finder, named)
+        notes += on_texts
     return replace(data, samples=samples, notes=notes)
 
 
-def _from_text(text: str, root: Path, cache: Path | None, quiet: bool) -> tuple[DataSet, Finder | None]:
-    """The data, and the groups that its source has not read itself."""
+def _from_text(text: str, root: Path, cache: Path | None, quiet: bool) -> tuple[DataSet, dict[str, Finder]]:
+    """The data, and who finds what its source has not read itself: groups, clusters, attributes, by their options."""
     reference = parse_reference(text)
     scheme = reference.scheme
     if not scheme:
@@ -70,14 +70,13 @@ def _from_text(text: str, root: Path, cache: Path | None, quiet: bool) -> tuple[
             raise DataError(f"data={text!r} has no scheme; write e.g. 'folder:{text}' (known: {known})")
         reference = Reference(scheme, "", reference.options, text)
     entry = registry.find("data", scheme)
-    by = grouping(reference)
-    if isinstance(by, ColumnGroup):
-        if not getattr(entry.declares, "columns", False):
-            raise DataError(f"{text!r}: {scheme} has no columns; write group=path:REGEX, folder:N or exif:TAG")
-        by = None
-    elif by is not None:
-        others = {key: value for key, value in reference.options.items() if key != "group"}
-        reference = replace(reference, options=others)
+    asked = groupings(reference)
+    for option, one in asked.items():
+        if isinstance(one, ColumnGroup) and not getattr(entry.declares, "columns", False):
+            raise DataError(f"{text!r}: {scheme} has no columns; write {option}=path:REGEX, folder:N or exif:TAG")
+    by = {option: one for option, one in asked.items() if not isinstance(one, ColumnGroup)}
+    others = {key: value for key, value in reference.options.items() if key not in by}
+    reference = replace(reference, options=others)
     kind = getattr(entry.declares, "remote", None)
     if kind is not None and any(map(is_url, (reference.body, *reference.options.values()))):
         return read(entry.function, reference, root, kind, cache=cache, quiet=quiet), by
@@ -96,11 +95,20 @@ def _checked(sample: object, named: str, root: Path) -> Sample:
         raise DataError(f"{sample.id!r} has the label {sample.label!r}; give the class as a text or an index")
     image, mask = _rooted(sample.image, root), _rooted(sample.mask, root)
     stored = {key: _rooted(source, root) for key, source in sample.stored.items()}
+    _check_texts(sample)
     name = unicodedata.normalize("NFC", sample.id)
     same = all(source is sample.stored[key] for key, source in stored.items())
     if name == sample.id and image is sample.image and mask is sample.mask and same:
         return sample
     return replace(sample, id=name, image=image, mask=mask, stored=stored)
+
+
+def _check_texts(sample: Sample) -> None:
+    """Raise a DataError where a cluster or an attribute is no text: 7 and "7" would be two clusters."""
+    texts = {"cluster": sample.cluster, **{f"attributes[{key!r}]": text for key, text in sample.attributes.items()}}
+    for what, text in texts.items():
+        if text is not None and not isinstance(text, str):
+            raise DataError(f"{sample.id!r}: {what} must be a text, got {text!r}; write str(...)")
 
 
 def _is_unicode(text: str) -> bool:

@@ -16,7 +16,7 @@ from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
 from .braces import expanded
 from .cells import columns_of
-from .groups import ColumnGroup, grouping
+from .groups import COLUMN_OPTIONS, column_named
 from .masks import MaskFile, Meaning, asked_meaning, check_meaning
 from .parts import FilePart
 from .tar_index import members
@@ -66,6 +66,7 @@ class _Columns:
     mask: str | None
     label: str | None
     group: str | None
+    cluster: str | None
 
 
 @data_source("webdataset", columns=True, remote="files")
@@ -74,14 +75,15 @@ def webdataset(reference: Reference, root: Path) -> DataSet:
     up to the first dot, which is its id: ``.jpg``, ``.jpeg``, ``.png`` or ``.webp``, with ``.cls`` (an index or a name)
     or a field of ``.json`` (``?label=FIELD``) for a label, and ``.mask.png`` or ``.seg.png`` for a mask.
 
-    ``?image=ENDING`` and ``?mask=ENDING`` name other files of a key, ``?group=column:FIELD`` a field of its ``.json``,
-    ``?mask_255=`` what 255 means. Nothing is unpacked: each archive is indexed once, and read by offsets.
+    ``?image=ENDING`` and ``?mask=ENDING`` name other files of a key, ``?group=column:FIELD`` and
+    ``?cluster=column:FIELD`` fields of its ``.json``, ``?mask_255=`` what 255 means. Nothing is unpacked: each archive
+    is indexed once, and read by offsets.
 
     Raises:
         DataError: a shard that is not there, cut off, damaged or compressed; two samples with one key, two files with
             one ending; samples without labels.
     """
-    reference.only(("image", "mask", "label", "group", "mask_255"), DataError)
+    reference.only(("image", "mask", "label", *COLUMN_OPTIONS, "mask_255"), DataError)
     columns = _columns(reference)
     rows, stray = _rows(Path(root, Path(name).expanduser()) for name in expanded(reference.body))
     meaning = asked_meaning(reference)
@@ -104,19 +106,18 @@ def webdataset(reference: Reference, root: Path) -> DataSet:
 
 
 def _columns(reference: Reference) -> _Columns:
-    group = grouping(reference)
     image, mask = (reference.options.get(key) for key in ("image", "mask"))
     return _Columns(
         None if image is None else image.lower().lstrip("."),
         None if mask is None else mask.lower().lstrip("."),
         reference.options.get("label"),
-        group.name if isinstance(group, ColumnGroup) else None,
+        *(column_named(reference, what) for what in COLUMN_OPTIONS),
     )
 
 
 def _sample(row: _Row, columns: _Columns, meaning: Meaning | None) -> Sample | None:
     """The sample of a key; None where it has no label."""
-    facts = _facts(row) if columns.label or columns.group else {}
+    facts = _facts(row) if columns.label or columns.group or columns.cluster else {}
     label = _label(row, facts, columns)
     if label is None:
         return None
@@ -126,9 +127,10 @@ def _sample(row: _Row, columns: _Columns, meaning: Meaning | None) -> Sample | N
         NoImage(str(row)) if image is None else image,
         label,
         mask if mask is None or meaning is None else MaskFile(mask, meaning),
-        _group(row, facts, columns.group) if columns.group else None,
+        _text(row, facts, columns.group),
         "none" if mask is None else "mask",
-        columns=columns_of(facts, [columns.label]),
+        attributes=columns_of(facts, [columns.label]),
+        cluster=_text(row, facts, columns.cluster),
     )
 
 
@@ -205,12 +207,12 @@ def _facts(row: _Row) -> Mapping[str, Any]:
     return facts
 
 
-def _group(row: _Row, facts: Mapping[str, Any], name: str) -> str | None:
-    value = facts.get(name)
+def _text(row: _Row, facts: Mapping[str, Any], name: str | None) -> str | None:
+    value = None if name is None else facts.get(name)
     if value is None or value == "":
         return None
     if isinstance(value, dict | list):
-        raise DataError(f"{row}: the field {name!r} is {value!r}; a group is a text or a number")
+        raise DataError(f"{row}: the field {name!r} is {value!r}; a group or cluster must be a text or a number")
     return str(value)
 
 
@@ -242,9 +244,10 @@ def _remarks(samples: Sequence[Sample], passed_over: Counter[str]) -> Iterator[s
     lost = [sample.id for sample in samples if isinstance(sample.image, NoImage)]
     if lost:
         yield f"{len(lost)} samples have no image, e.g. {', '.join(lost[:_NAMED])}"
-    grouped = [sample for sample in samples if sample.group is not None]
-    if grouped and len(grouped) < len(samples):
-        yield f"{len(samples) - len(grouped)} of {len(samples)} samples have no group"
+    for what in COLUMN_OPTIONS:
+        known = sum(getattr(sample, what) is not None for sample in samples)
+        if 0 < known < len(samples):
+            yield f"{len(samples) - known} of {len(samples)} samples have no {what}"
     if passed_over:
         yield f"files that belong to no sample were passed over: {_counted(passed_over)}"
 

@@ -44,7 +44,7 @@ def sample_facts(samples: Iterable[Sample], columns: Sequence[str]) -> list[Samp
             id=one.id,
             label=str(one.label),
             group=one.group,
-            columns={name: one.columns[name] for name in columns if one.columns.get(name)},
+            columns={name: one.attributes[name] for name in columns if one.attributes.get(name)},
             cluster=one.cluster,
         )
         for one in samples
@@ -53,7 +53,7 @@ def sample_facts(samples: Iterable[Sample], columns: Sequence[str]) -> list[Samp
 
 def values_of(samples: Sequence[Sample], columns: Iterable[str]) -> dict[str, list[str]]:
     """The distinct values of these columns, in order; one more than `MOST` where there are more."""
-    found = {name: sorted({one.columns[name] for one in samples if one.columns.get(name)}) for name in columns}
+    found = {name: sorted({one.attributes[name] for one in samples if one.attributes.get(name)}) for name in columns}
     return {name: values[: MOST + 1] for name, values in found.items() if values}
 
 

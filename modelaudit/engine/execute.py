@@ -229,7 +229,7 @@ def _data_facts(
         available=len(data.samples),
         labels=sorted({str(sample.label) for sample in data.samples}),
         groups=sorted({sample.group for sample in data.samples if sample.group}),
-        columns=sorted({name for sample in data.samples for name in sample.columns}),
+        columns=sorted({name for sample in data.samples for name in sample.attributes}),
         values=values_of(data.samples, columns_named(group.cases)),
         mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
         fingerprint=fingerprint({name: digest for name, digest in stage.digests.items() if name not in beyond}),

@@ -55,7 +55,7 @@ class Galleries:
         self._labels = np.array([str(sample.label) for sample in samples], dtype=object)
         self._groups = [sample.group for sample in samples]
         self._columns = {
-            name: [sample.columns.get(name) or None for sample in samples] for name in columns_named(group.cases)
+            name: [sample.attributes.get(name) or None for sample in samples] for name in columns_named(group.cases)
         }
         self._orders = orders_of(sample.id for sample in samples)
         self._indices = {

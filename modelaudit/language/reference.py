@@ -20,7 +20,7 @@ class Reference:
     def only(self, allowed: Iterable[str], error: type[AuditError]) -> None:
         """Raise `error` for the first option that is not among `allowed`, naming the nearest."""
         known = tuple(allowed)
-        pattern = "; an option ends at '&', which a pattern writes as \\x26" if "group=path:" in self.text else ""
+        pattern = "; an option ends at '&', which a pattern writes as \\x26" if "=path:" in self.text else ""
         for key in self.options:
             if key not in known:
                 raise error(f"{self.text!r}: unknown option {key!r}{nearest(key, known)}{pattern}")

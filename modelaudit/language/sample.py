@@ -31,14 +31,15 @@ class Sample:
         label: the class as the data names it (text) or as the model indexes it (int).
         mask: the object mask: a path, an array [H, W] (1 object, 0 background, 255 ignore; bool is accepted), or a
             callable that returns one; None when there is none. It has the image's size *before* any geometry.
-        group: how results are read (camera, line, exposure), when known; it changes no bound.
-        cluster: what images share that makes them depend on each other (scene, lot, burst), when known; bounds are over
-            clusters.
+        group: a way to read the results (camera, line, exposure), when known; it changes no bound.
         mask_kind: what the mask was made from; a box is a coarse mask, one that a program guessed is "machine", and the
             record says so.
         stored: pictures of the same sample that the data keep beside it, by name (the variants of ImageNet-9, the same
             part photographed on another line); sources as `image` has them.
-        columns: what else the data say of it, as text in NFC by column (camera, exposure); unknown ones are left out.
+        attributes: what else the data say of it, as text by name (a column, a part of the path, a field of EXIF); what
+            is not known is left out. Strata name them: ``column("exposure") < 3``.
+        cluster: what images share that makes them depend on each other (scene, lot, burst), when known: bounds are
+            over clusters.
     """
 
     id: str
@@ -48,7 +49,7 @@ class Sample:
     group: str | None = None
     mask_kind: MaskKind = "mask"
     stored: Mapping[str, Path | bytes | Pixels | Callable[[], Pixels]] = field(default_factory=dict)
-    columns: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
     cluster: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""Groups: one option for every source, read from the id, the folders or the header of the file, never guessed."""
+"""Groups, clusters and attributes: options of every source, read from the id, the folders or the header of the file."""
 
 from __future__ import annotations
 
@@ -66,6 +66,55 @@ def test_groups_from_the_path(cameras: Path, option: str, found: list[str]) -> N
     data = open_data(f"folder:line?group={option}", root=cameras)
     assert [sample.group for sample in data.samples] == found * 2
     assert not [note for note in data.notes if "group" in note]
+
+
+@pytest.mark.parametrize("option", [r"path:lot\d", "folder:2", r"path:(?:lot(8))|(cam\d)"])
+def test_clusters_and_attributes_are_found_as_groups_are(cameras: Path, option: str) -> None:
+    asked = "&".join(f"{what}={option}" for what in ("group", "cluster", "attribute.lot"))
+    samples = open_data(f"folder:line?{asked}", root=cameras).samples
+    assert len({sample.group for sample in samples}) == 2
+    assert all(sample.cluster == sample.group == sample.attributes["lot"] for sample in samples)
+
+
+def test_each_option_is_for_itself(cameras: Path) -> None:
+    asked = "group=folder:2&cluster=path:lot.&attribute.class=folder:1&attribute.eight=path:lot8"
+    data = open_data(f"folder:line?{asked}", root=cameras)
+    told = [(sample.group, sample.cluster, dict(sample.attributes)) for sample in data.samples[:3]]
+    assert told == [
+        ("cam1", "lot7", {"class": "bolt"}),
+        ("cam2", "lot7", {"class": "bolt"}),
+        ("cam2", "lot8", {"class": "bolt", "eight": "lot8"}),
+    ]
+    assert [note for note in data.notes if "4 of 6 samples have no attribute 'eight'" in note]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("cluster=lot", "cluster=lot; write column:NAME"),
+        ("cluster=path:lot9", r"\?cluster= for none of the 6"),
+        ("cluster=column:lot", "folder has no columns; write cluster=path:"),
+        ("attribute.=folder:1", "give the attribute a name"),
+        ("attribute.lot=column:lot", "a column needs no such option"),
+        ("attribute.lot=path:lot9", r"\?attribute.lot= for none of the 6"),
+        ("clusters=folder:1", "unknown option 'clusters'"),
+    ],
+)
+def test_what_clusters_and_attributes_are_not_is_refused(cameras: Path, asked: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        open_data(f"folder:line?{asked}", root=cameras)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"cluster": 7}, {"attributes": {"exposure": 2.5}}, {"attributes": {"lot": None}}], ids=str
+)
+def test_what_is_no_text_is_refused(changes: dict[str, Any]) -> None:
+    sample = Sample("a", IMAGE, 0, **changes)
+    if changes == {"attributes": {"lot": None}}:
+        assert open_data([sample], root=Path()).samples == (sample,)
+        return
+    with pytest.raises(DataError, match=r"'a': (cluster|attributes\['exposure'\]) must be a text, got (7|2\.5)"):
+        open_data([sample], root=Path())
 
 
 def test_the_outermost_folder_and_the_innermost_are_told_apart(cameras: Path) -> None:

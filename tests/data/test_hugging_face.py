@@ -103,6 +103,8 @@ def test_a_split_is_asked_for_where_there_are_several(tmp_path: Path) -> None:
             open_data(f"hf:{place}", root=tmp_path)
         data = open_data(f"hf:{place}?split=validation&group=column:camera", root=tmp_path)
         assert [one.group for one in data.samples] == ["x"] * 4
+        data = open_data(f"hf:{place}?split=validation&cluster=column:camera", root=tmp_path)
+        assert [(one.group, one.cluster) for one in data.samples] == [(None, "x")] * 4
         with pytest.raises(DataError, match="has the splits"):
             open_data(f"hf:{place}?split=test", root=tmp_path)
 

@@ -48,6 +48,23 @@ def test_a_row_is_a_sample(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [("", ["own", "own"]), ("?cluster=column:lot", ["7", "8"]), (r"?cluster=path:(\w)\.png", ["a", "b"])],
+)
+def test_clusters_stand_in_a_column_or_are_found(tmp_path: Path, kind: str, options: str, found: list[str]) -> None:
+    rows = [{"image": f"images/{n}.png", "label": "x", "cluster": "own", "lot": lot} for n, lot in (("a", 7), ("b", 8))]
+    text = "\n".join(map(json.dumps, rows)) if kind == "jsonl" else lines(rows)
+    data = read(tmp_path, text, options, kind=kind)
+    assert [one.cluster for one in data.samples] == found
+    assert [one.attributes["lot"] for one in data.samples] == ["7", "8"]
+
+
+def lines(rows: list[dict[str, Any]]) -> str:
+    return "\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]) + "\n"
+
+
 ROWS = [["image", "label", "mask"], ["images/a.png", "a, b; c", "masks/a.png"], ["images/b.png", "nut", "masks/b.png"]]
 
 
@@ -144,6 +161,7 @@ def test_masks_of_0_and_255_are_read_as_the_reference_says(tmp_path: Path) -> No
         ("image,class\na.png,x\n", "", r"no column 'label'.*\?label= names the one"),
         ("image,label\na.png,x\n", "?mask=masks", r"no column 'masks' \(mask=masks\)"),
         ("image,label,camera\na.png,x,1\n", "?group=column:camra", r"\(group=column:camra\); did you mean 'camera'"),
+        ("image,label,lot\na.png,x,1\n", "?cluster=column:lott", r"\(cluster=column:lott\); did you mean 'lot'"),
         ("image,label,label\na.png,x,y\n", "", r":1: the column 'label' stands twice"),
         ("image,label\nimages/a.png,x\nimages/b.png,x,y\n", "", r":3: 3 fields, and 2 columns"),
         ("image,label,mask\nimages/a.png,x\n", "", r":2: 2 fields, and 3 columns"),
@@ -163,7 +181,7 @@ def test_masks_of_0_and_255_are_read_as_the_reference_says(tmp_path: Path) -> No
         (TABLE, "?labels=x", "did you mean 'label'"),
         (TABLE, "?group=cam", "column:NAME"),
     ],
-    ids=range(26),
+    ids=range(27),
 )
 def test_what_is_wrong_with_a_table_is_said_with_its_line(
     tmp_path: Path, text: str | bytes, options: str, message: str
@@ -225,7 +243,7 @@ def test_other_columns_travel_as_text_whatever_stands_in_them(tmp_path: Path) ->
     accent = unicodedata.normalize("NFD", "é")
     head = f"image,label,camera,{html},カメラ,{accent}\n"
     data = read(tmp_path, head + f"images/a.png,bolt,cam3,{long},鉄,{accent}\nimages/b.png,nut,,{html},,\n")
-    first, second = (one.columns for one in data.samples)
+    first, second = (one.attributes for one in data.samples)
     assert first == {"camera": "cam3", html: long, "カメラ": "鉄", "\u00e9": "\u00e9"}
     assert second == {html: html}
 
@@ -233,4 +251,4 @@ def test_other_columns_travel_as_text_whatever_stands_in_them(tmp_path: Path) ->
 def test_of_json_only_texts_and_numbers_are_columns(tmp_path: Path) -> None:
     row = {"image": "images/a.png", "label": "a", "group": "g", "exposure": 2.5, "lot": 7, "ok": True, "boxes": [1]}
     (one,) = read(tmp_path, json.dumps({**row, "none": None}), kind="jsonl").samples
-    assert one.columns == {"group": "g", "exposure": "2.5", "lot": "7", "ok": "true"}
+    assert one.attributes == {"group": "g", "exposure": "2.5", "lot": "7", "ok": "true"}

@@ -97,6 +97,8 @@ def test_labels_and_groups_from_json(tmp_path: Path) -> None:
     shard(tmp_path / "x.tar", {**files, "0.png": picture(), "1.webp": picture(1, "WEBP")})
     data = open_data("webdataset:x.tar?label=class&group=column:scene", root=tmp_path)
     assert [(one.id, one.label, one.group) for one in data.samples] == [("0", "bolt", "7"), ("1", 3, "night")]
+    data = open_data("webdataset:x.tar?label=class&cluster=column:scene", root=tmp_path)
+    assert [(one.group, one.cluster) for one in data.samples] == [(None, "7"), (None, "night")]
     assert data.notes == ("2 of 2 images have no mask",)
 
 

@@ -25,7 +25,7 @@ def data() -> list[Sample]:
         sample(
             at,
             group="ab"[at % 2],
-            columns={
+            attributes={
                 "exposure": "dark" if at == 5 else str(at),
                 "unasked": "u",
                 **({} if at == 11 else {HTML: "x" * 300 if at < 6 else HTML}),
