@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import __version__
 from ..statistics.sizing import Size
-from .planned import PLANT, Planned, Price
+from .planned import Planned, Price
 from .text import table, wrapped
 
 FORMAT = "modelaudit-plan/1"
@@ -18,10 +18,9 @@ _ROWS = 20
 def told(found: Sequence[Planned], whole: Mapping[str, int], price: Price, power: float) -> Iterator[str]:
     """All of it, line by line: each expectation, what must be said of it, images by class, passes and time."""
     rows = [(one.name, *_numbers(one)) for one in found]
-    yield from table(("expectation", "if", "images", "power", "rule", "plant"), rows)
+    yield from table(("expectation", "if", "images", "power", "rule"), rows)
     yield from wrapped(
-        f"images: all that pass with power {power:g} if the left side truly is as in 'if'. plant: so many that a model "
-        f"{PLANT:g} beyond the threshold would be caught.",
+        f"images: all that pass with power {power:g} if the left side truly is as in 'if'.",
         indent=2,
     )
     for one in found:
@@ -50,7 +49,6 @@ def document(found: Sequence[Planned], whole: Mapping[str, int], price: Price) -
                 "name": one.name,
                 "expectation": one.expectation,
                 "images": one.images,
-                "plant": one.plant,
                 "why_not": one.why_not,
                 "parts": [{**asdict(size), "in_all": size.in_all} for size in one.sizes],
             }
@@ -68,12 +66,12 @@ def document(found: Sequence[Planned], whole: Mapping[str, int], price: Price) -
     }
 
 
-def _numbers(one: Planned) -> tuple[str, str, str, str, str]:
+def _numbers(one: Planned) -> tuple[str, str, str, str]:
     worst = one.worst
     if worst is None:
-        return "-", "-", "-", "-", "-"
+        return "-", "-", "-", "-"
     power = "-" if worst.reached is None else f"{worst.reached:.2f}"
-    return f"{worst.supposed:.4g}", _number(one.images), power, worst.rule, _number(one.plant)
+    return f"{worst.supposed:.4g}", _number(one.images), power, worst.rule
 
 
 def _notes(one: Planned) -> Iterator[str]:

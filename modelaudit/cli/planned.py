@@ -19,17 +19,13 @@ from ..language.strata import Label
 from ..statistics.guesses import Guess, from_guesses
 from ..statistics.sizing import Size, Wanted, from_pilot
 
-#: the plant lies so far beyond the threshold, and must be found so often that of 200 resamples .8 or more fail at the
-#: bound
-PLANT, PLANT_POWER = 0.10, 0.9
-_OPPOSITE = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 #: the margin for an expectation and the pilot's estimate
 Margin = Callable[[Expectation, float | None], float]
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One expectation: what each of its parts needs, and the plant beyond its threshold.
+    """One expectation: what each of its parts needs.
 
     ``labels``: of the pilot's images. ``why_not``: why there is nothing to say.
     """
@@ -37,7 +33,6 @@ class Planned:
     name: str
     expectation: str
     sizes: tuple[Size, ...] = ()
-    plant: int | None = None
     labels: Mapping[str, int] = field(default_factory=dict)
     data: str = ""
     why_not: str = ""
@@ -119,12 +114,11 @@ def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planne
         try:
             wanted = Wanted(margin(pilot.expectation, estimate), power, case.confidence)
             sizes = from_pilot(pilot.expectation, pilot.table, wanted)
-            plant = _most(from_pilot(_reversed(pilot.expectation), pilot.table, _plant(case.confidence)))
         except AuditError as error:
             yield Planned(case.name, case.expectation, why_not=str(error))
             continue
         labels = dict(sorted(Counter(pilot.labels).items()))
-        yield Planned(case.name, case.expectation, sizes, plant, labels, str(case.data), pilot=pilot)
+        yield Planned(case.name, case.expectation, sizes, labels, str(case.data), pilot=pilot)
 
 
 def from_case(
@@ -139,11 +133,10 @@ def from_case(
         try:
             wanted = Wanted(margin(expectation, None), power, level)
             sizes = from_guesses(expectation, wanted, guess)
-            plant = _most(from_guesses(_reversed(expectation), _plant(level), guess))
         except AuditError as error:
             yield Planned(called, str(expectation), why_not=str(error))
             continue
-        yield Planned(called, str(expectation), sizes, plant)
+        yield Planned(called, str(expectation), sizes)
 
 
 def in_all(found: Sequence[Planned], shares: Mapping[str, float]) -> dict[str, int]:
@@ -164,8 +157,6 @@ def in_all(found: Sequence[Planned], shares: Mapping[str, float]) -> dict[str, i
             most = max(most, size.in_all or 0)
         else:
             single[own] = max(single[own], size.images or 0)
-    plants = [one.plant for one in found if one.plant is not None]
-    most = max([most, *plants])
     if not known:
         return {"": most}
     return {label: max(math.ceil(most * share - 1e-9), single[label]) for label, share in known.items()}
@@ -207,17 +198,3 @@ def cost_of_cases(cases: Sequence[tuple[str, AuditCase]]) -> Price:
     ]
     groups = plan(asked)
     return Price(tuple(cost_of(group, Checks() if group.checks is None else group.checks) for group in groups))
-
-
-def _plant(confidence: float) -> Wanted:
-    return Wanted(PLANT, PLANT_POWER, confidence)
-
-
-def _reversed(expectation: Expectation) -> Expectation:
-    """What holds of a model that is worse: the planted copy must be shown to be that."""
-    return Expectation(expectation.expression, _OPPOSITE[expectation.op], expectation.threshold)  # type: ignore[arg-type]
-
-
-def _most(sizes: Sequence[Size]) -> int | None:
-    numbers = [size.in_all for size in sizes]
-    return None if None in numbers else max((one for one in numbers if one is not None), default=None)

@@ -9,20 +9,22 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from ..attribution import draws_at_random
+from ..contexts import donor_rule
 from ..language.errors import AuditError
 from ..language.expression import Expectation, Measure
 from ..statistics import Decision, Reason, Verdict, decide, singles
 from ..statistics.guards import Objection, moved, noise_floor, without
 from ..statistics.insane import over_sane
-from .checked import BlindCheck, CaseChecks, MaskCheck, MaskVariant, NoiseCheck, SeamCheck, SeamVerdict
+from .checked import BlindCheck, CaseChecks, MaskCheck, MaskVariant, NoiseCheck, SeamCheck
 from .insane import insane_of, without_insane
 from .map_and_swap import agreements, two_by_two
 from .measured import Measured, VariantData
 from .plan import PassAsk, PlannedCase
 from .stopping import sequential
 from .table import CaseTable
-from .variant_table import VariantTable, on_original, reading_of
-from .variants import MASKS, Variant, feather_of, radius, seam_of, under_seam
+from .variant_table import VariantTable, reading_of
+from .variants import MASKS, Variant, feather_of, radius, under_seam
 
 _T = TypeVar("_T")
 _WORDS = {
@@ -76,16 +78,13 @@ class _Checker:
         self._objections: list[Objection] = []
 
     def run(self) -> Checked:
-        plant = self._measured.plants.get(self._case.asked.id)
         whole, insane = self._decision, self._only_sane()
         found = CaseChecks(
             insane=insane,
             masks=self._made("masks", self._masks),
             noise=self._made("noise floor", self._noise),
             blind=self._made("blind control", self._blind),
-            plant=plant,
             seams=self._made("seams", lambda: list(self._seams())) or [],
-            seam_verdict=self._made("seams", self._seam_verdict),
             agreement=list(agreements(self._case, self._measured, whole)) if self._measured.checked else [],
             two_by_two=list(two_by_two(self._case, self._measured, self._passes)) if self._measured.checked else [],
         )
@@ -133,23 +132,13 @@ class _Checker:
                 _WORDS[Variant(one.variant)] for one in found.masks.variants if one.verdict != self._decision.verdict
             ]
             self._say(Reason.MASK_UNCERTAIN, f"with masks {' or '.join(other)} the verdict is another one")
-        if found.noise is not None and not found.noise.passed:
+        if found.noise is not None and found.noise.passed is False:
             floor = f"{found.noise.floor:.3g}"
             self._say(Reason.BELOW_NOISE_FLOOR, f"the distance to the threshold is below the noise floor of {floor}")
         if self._decision.verdict is Verdict.FAIL and found.blind is not None and not found.blind.decides:
             self._say(
                 Reason.BELOW_NOISE_FLOOR,
                 f"a map with all on the object would get {found.blind.value:.3g} at this method's resolution",
-            )
-        if self._decision.verdict is Verdict.FAIL and found.seam_verdict is not None and not found.seam_verdict.stands:
-            self._say(
-                Reason.INSTRUMENT_INSENSITIVE,
-                f"the seam alone does it: with its effect taken out the value is {found.seam_verdict.corrected:.3g}",
-            )
-        if self._decision.verdict is Verdict.PASS and found.plant is not None and found.plant.caught is False:
-            self._say(
-                Reason.INSTRUMENT_INSENSITIVE,
-                f"a planted dependence beyond the threshold failed in {found.plant.failed} of {found.plant.resamples}",
             )
 
     def _say(self, reason: Reason, note: str) -> None:
@@ -206,9 +195,21 @@ class _Checker:
         if not measured:
             return None
         floor, distance, _ = max(measured, key=lambda one: one[0] - one[1])
+        if floor == 0 and not self._draws():
+            return None
         beyond = [floor <= distance for floor, distance, verdict in measured if verdict is self._decision.verdict]
-        passed = all(beyond) if self._decision.verdict is not Verdict.FAIL else any(beyond)
+        passed: bool | None = all(beyond) if self._decision.verdict is not Verdict.FAIL else any(beyond)
+        if self._about == "process":  # the draws of an image are part of its value: the interval holds their noise
+            passed = None
         return NoiseCheck(images=len(data.positions), floor=floor, distance=distance, passed=passed)
+
+    def _draws(self) -> bool:
+        """Whether a donor or a method is drawn: contexts do not declare what they draw, their values show it."""
+        return any(
+            (leaf.context is not None and donor_rule(leaf.context) is not None)
+            or any(draws_at_random(method) for method in leaf.spec.methods)
+            for leaf in self._expectation.expression.measures()
+        )
 
     def _blind(self) -> BlindCheck | None:
         data = self._variants.get(Variant.BLIND)
@@ -248,21 +249,6 @@ class _Checker:
                 under_context=_mean(table, leaf),
                 hard_edge=not feather,
             )
-
-    def _seam_verdict(self) -> SeamVerdict | None:
-        """A FAIL is about the background only where it is still one without what the seam does."""
-        data = self._variants.get(Variant.SEAM)
-        leaves = list(self._expectation.expression.measures())
-        pastes = any(leaf.context is not None and seam_of(leaf.context) is not None for leaf in leaves)
-        if self._decision.verdict is not Verdict.FAIL or data is None or not pastes or self._decision.estimate is None:
-            return None
-        bare = VariantTable(self._case, self._table, data, data.positions, on_original)
-        seam = self._decide(self._view(data, Variant.SEAM)).estimate
-        original = self._decide(bare).estimate
-        if seam is None or original is None:
-            return None
-        corrected = self._decision.estimate - (seam - original)
-        return SeamVerdict(corrected=corrected, stands=not self._expectation.holds(corrected))
 
     def _reads(self, variants: Iterable[VariantData]) -> bool:
         """Whether the case reads anything that a variant measured, or tried to."""

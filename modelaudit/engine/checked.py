@@ -38,12 +38,16 @@ class MaskCheck(_Plain):
 
 
 class NoiseCheck(_Plain):
-    """``floor`` = 1.96 sqrt(sum (x1 - x2)^2) / n over the left side with two seeds; `distance` to the threshold."""
+    """``floor`` = 1.96 sqrt(sum (x1 - x2)^2) / n over the left side with two seeds; `distance` to the threshold.
+
+    ``passed``: whether the distance reaches the floor, where that decides (``about="this_set"``); None where the
+    interval holds the noise of the draws already, and the floor is only shown.
+    """
 
     images: int
     floor: float
     distance: float
-    passed: bool
+    passed: bool | None
 
 
 class BlindCheck(_Plain):
@@ -72,43 +76,6 @@ class SeamCheck(_Plain):
     seam: float | None
     under_context: float | None
     hard_edge: bool = False
-
-
-class SeamVerdict(_Plain):
-    """Whether a FAIL is about the background at all: the left side with the effect of the seam taken out.
-
-    ``corrected`` = left - (left with ``paste_back`` in place of the contexts - left on the originals).
-    """
-
-    corrected: float
-    stands: bool
-
-
-class PlantCheck(_Plain):
-    """A dependence planted beyond the threshold, and how often the same rule found it.
-
-    ``left`` is the left side of the planted copy over all `images`, ``margin`` beyond the threshold; ``failed`` of
-    ``resamples`` were FAIL, ``lower`` is the 95 % lower bound of that share, and ``caught`` says that it reaches
-    ``needed``. ``strength``: logits added for the class that the background speaks for, or evidence on the background
-    relative to the map's own. ``blind_*``: the same for a copy that is blind to the background; it must not fail.
-    ``why_not``: why nothing could be planted; then `left`, `strength` and `lower` are None. With ``about="this_set"``
-    the one set is decided once, and there is no bound.
-    """
-
-    kind: Literal["logits", "map", "both", "none"]
-    images: int
-    margin: float
-    needed: float
-    strength: float | None = None
-    left: float | None = None
-    resamples: int = 0
-    failed: int = 0
-    lower: float | None = None
-    caught: bool | None = None
-    blind_left: float | None = None
-    blind_failed: int | None = None
-    why_not: str = ""
-    note: str = ""
 
 
 class Agreement(_Plain):
@@ -195,9 +162,7 @@ class CaseChecks(_Plain):
     masks: MaskCheck | None = None
     noise: NoiseCheck | None = None
     blind: BlindCheck | None = None
-    plant: PlantCheck | None = None
     seams: list[SeamCheck] = []
-    seam_verdict: SeamVerdict | None = None
     agreement: list[Agreement] = []
     two_by_two: list[TwoByTwo] = []
     holm: Holm | None = None

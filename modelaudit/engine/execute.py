@@ -36,7 +36,6 @@ from .measuring import Measuring
 from .models import RunningModel
 from .pictures import store as write_picture
 from .plan import Group, PlannedCase, original_context
-from .plants import plants
 from .progress import Progress, Silent
 from .sanity import sanity
 from .scenes import Stage
@@ -98,7 +97,7 @@ def measure(
         end = len(chosen) if run.looking is None else run.looking.end
         galleries = _galleries(run, settings)
         sane = sanity(run, end)
-    found = Measured(
+    return Measured(
         group=group.key,
         data=_data_facts(group, data, stage, store, {sample.id for sample in chosen[end:]}),
         samples=sample_facts(chosen[:end], columns_named(group.cases)),
@@ -116,7 +115,6 @@ def measure(
         shown=lenders(run, end),
         looks=run.looking.looks if run.looking is not None else 1 if may_stop else None,
     )
-    return found.model_copy(update={"plants": plants(run, group, found)})
 
 
 def _galleries(run: Measuring, settings: Settings) -> dict[str, list[Row]]:

@@ -23,7 +23,6 @@ from .fidelity import settle
 from .galleries import Galleries, PictureAsk, pictures_of
 from .models import RunningModel
 from .plan import ColumnAsk, Group, PassAsk, original_context
-from .planting import Planting
 from .reading import ChunkValues, read_pass
 from .recall import Recall, flags_of
 from .rows import Place, Rows, coded_share, never_changed, place_of, share_of
@@ -87,7 +86,6 @@ class Measuring:
         self._group, self._labels = group, labels
         self.checks = Checks.off()
         self.variations: list[Variation] = []
-        self.planting: Planting | None = None
         self.accord: Accord | None = None
         self.looking: Looking | None = None
 
@@ -102,7 +100,6 @@ class Measuring:
         self.stage.prepare_for(model.loaded.preprocessing for model in self.models.values())
         self._settle_precisions()
         self.variations = list(variations(self, self._group, self.checks)) if self.checks.any else []
-        self.planting = Planting(self, self.checks) if self.checks.plant else None
         self.accord = Accord(self, self.checks) if self.checks.agreement else None
         ahead: deque[Begun] = deque()
         for begun in self._work(advance):
@@ -304,9 +301,9 @@ class Measuring:
             variation.miss(at)
 
     @property
-    def _beside(self) -> list[Variation | Planting | Accord]:
+    def _beside(self) -> list[Variation | Accord]:
         """What goes along with the measurement."""
-        return [*self.variations, *(one for one in (self.planting, self.accord) if one is not None)]
+        return [*self.variations, *(() if self.accord is None else (self.accord,))]
 
     @property
     def size(self) -> int:
@@ -338,12 +335,6 @@ class Measuring:
     def compute(self, ask: PassAsk, chunk: Chunk, batch: Batch) -> None:
         """What a pass lacks on a chunk, for a variant."""
         self._pass(ask, chunk, {}, batch)
-
-    def read_along(self, ask: PassAsk, chunk: Chunk, rows: Sequence[int], batch: Batch) -> None:
-        """Run a pass on some rows again, for what goes along alone."""
-        found = self._read(ask, chunk, tuple(rows))
-        assert self.planting is not None
-        self.planting.along(ask, chunk.part(rows), found.values, batch)
 
     def _read(self, ask: PassAsk, chunk: Chunk, rows: tuple[int, ...]) -> _Found:
         model, part = self.models[ask.model], chunk.part(rows)

@@ -14,7 +14,7 @@ from ..statistics import Clustering, Column, Membership
 from .measured import VariantData
 from .plan import PlannedCase, column_key
 from .table import CaseTable, NotMeasured, column_of
-from .variants import Variant, seam_of, under_seam
+from .variants import Variant, under_seam
 
 
 class VariantTable:
@@ -68,12 +68,6 @@ class VariantTable:
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
         """As in the audit itself."""
         return self._table.strata_by(by)
-
-
-def on_original(measure: Measure) -> Measure:
-    """The measure on the originals where its context pastes another background over a seam; else itself."""
-    pastes = measure.context is not None and seam_of(measure.context) is not None
-    return replace(measure, context=None) if pastes else measure
 
 
 def reading_of(variant: Variant) -> Callable[[Measure], Measure]:

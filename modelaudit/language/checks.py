@@ -22,14 +22,13 @@ class Checks:
             must not depend on it (``mask_uncertain``).
         radius: by how much the masks are moved, in parts of the shorter side (at least 1 px), in (0, 0.25]. Say here
             how far off your masks may be: what is further off than that is not looked for.
-        noise: measured again with a second seed; a distance to the threshold below the noise floor decides nothing
-            (``below_noise_floor``).
+        noise: measured again with a second seed: how much other draws (backgrounds, noise) change the value. It is
+            shown; with ``about="this_set"``, where no interval holds that noise, a smaller distance to the threshold
+            decides nothing (``below_noise_floor``).
         blind: measured with the background replaced by its mean fill before the model: what a model gets that cannot
             see any background. A threshold below that decides nothing.
-        seams: measured with the image's own background pasted back, beside every context that pastes one.
-        plant: a dependence planted into the stored logits (or maps) must be caught in `resamples` of them, or the
-            instrument is ``instrument_insensitive``.
-        resamples: of the plant.
+        seams: measured with the image's own background pasted back, beside every context that pastes one. The effect
+            is shown, and nothing is subtracted.
         sanity: each attribution method is tried on the model itself (randomised weights, deletion).
         agreement: the maps of several methods are compared.
     """
@@ -38,8 +37,6 @@ class Checks:
     noise: int = 200
     blind: int = 64
     seams: int = 200
-    plant: int = 512
-    resamples: int = 200
     sanity: int = 16
     agreement: int = 64
     radius: float = 0.01

@@ -82,7 +82,7 @@ class AuditFields(_Strict):
         dict[str, Annotated[int | float | Literal["off"], _Switch]] | Annotated[Literal["on", "off"], _Switch] | None
     ) = Field(
         default=None,
-        description="how the audit is itself audited: on, off, or images a check (masks, noise, plant, ...)",
+        description="how the audit is itself audited: on, off, or images a check (masks, noise, blind, ...)",
     )
     expect: dict[str, ExpectationFields | str] = Field(min_length=1, description="expectations by name")
 

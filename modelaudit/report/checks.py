@@ -9,9 +9,6 @@ from .left_side import contexts_of, digits_of, unit_of
 from .vocabulary import VERDICTS, context_label, method_text
 from .words import N_, Words
 
-#: only from this lower bound on is it said that 95 of 100 such audits find the plant
-_SURE = 0.95
-
 VARIANTS: dict[str, str] = {
     "eroded": N_("masks eroded"),
     "dilated": N_("masks dilated"),
@@ -69,7 +66,7 @@ def checks_view(case: CaseRecord, words: Words) -> ChecksView | None:
     if checks is None or case.decision is None:
         return None
     masks, note = _masks(case, words)
-    lines = [line for line in (*_floors(case, words), *_plant(case, words), *_seams(case, words)) if line[1]]
+    lines = [line for line in (*_floors(case, words), *_seams(case, words)) if line[1]]
     lines += [*_insane(case, words), *_agreement(case, words), *_holm(case, words)]
     squares = tuple(_squares(case, words))
     view = ChecksView(_taken(case, words), masks, note, tuple(lines), squares)
@@ -113,7 +110,7 @@ def _taken(case: CaseRecord, words: Words) -> str:
     reasons = {
         "mask_uncertain": words._("it does not hold for masks moved by {n} px", n=_radius(case)),
         "below_noise_floor": words._("it lies within what the measurement itself can tell"),
-        "instrument_insensitive": words._("the instrument could not be relied on here"),
+        "instrument_insensitive": words._("the limit would also pass a heat map that lies on the background alone"),
         "attribution_invalid": words._("the attribution method failed its sanity check on this model"),
     }
     because = reasons.get(case.reason or "", case.reason or "")
@@ -155,54 +152,22 @@ def _floors(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if checks.noise is not None:
         text = words._(
-            "A second draw moves the value by up to {floor}; it is {distance} away from the threshold.",
+            "Other draws of the same kind (backgrounds, noise) change the value by up to {floor}.",
             floor=_value(case, checks.noise.floor, words),
-            distance=_value(case, checks.noise.distance, words),
         )
-        found.append((words._("Noise floor"), text))
+        if checks.noise.passed is not None:  # without an interval the floor decides
+            more = words._(
+                "It is {distance} away from the threshold.", distance=_value(case, checks.noise.distance, words)
+            )
+            text = words._("{first} {second}", first=text, second=more)
+        found.append((words._("A second draw"), text))
     if checks.blind is not None:
         text = words._(
-            "A map with everything on the object would get {value} at this method's resolution.",
+            "The best value that this method can reach is {value}: a map with everything on the object.",
             value=_value(case, checks.blind.value, words),
         )
         found.append((words._("Best possible map"), text))
     return found
-
-
-def _plant(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
-    plant = case.checks.plant if case.checks else None
-    title = words._("Planted dependence")
-    if plant is None:
-        return []
-    if plant.lower is None and plant.caught is None:
-        return [(title, words._("None could be planted: {why}", why=plant.why_not))]
-    if plant.lower is None:
-        found = words._("The planted copy fails.") if plant.caught else words._("The planted copy does not fail.")
-        return [(title, found)]
-    text = words._(
-        "A planted dependence of this kind, {margin} points beyond the threshold, failed in {failed} of {resamples} "
-        "repeated audits (95% lower bound {lower}).",
-        margin=words.count(round(100 * plant.margin)),
-        failed=words.count(plant.failed),
-        resamples=words.count(plant.resamples),
-        lower=words.quantity(plant.lower, "percent", 1),
-    )
-    if plant.lower >= _SURE:
-        more = words._("At least 95 of 100 such audits would find it.")
-    elif plant.caught:
-        more = words._("That is enough to rely on.")
-    else:
-        more = words._("That is too few to rely on: a model with such a dependence could slip through.")
-    lines = [(title, words._("{first} {second}", first=text, second=more))]
-    if plant.blind_failed is not None and plant.blind_left is not None:
-        blind = words._(
-            "A copy that cannot see the background gets {value} and failed in {failed} of {resamples}.",
-            value=_value(case, plant.blind_left, words),
-            failed=words.count(plant.blind_failed),
-            resamples=words.count(plant.resamples),
-        )
-        lines.append((words._("Blind control"), blind))
-    return lines
 
 
 def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
@@ -216,7 +181,7 @@ def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
                 (
                     title,
                     words._(
-                        "{context} has a hard edge: there is no seam to measure.",
+                        "{context}: pasted with a hard edge; its effect was not measured.",
                         context=_named(case, one.context, words),
                     ),
                 )
@@ -236,14 +201,6 @@ def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
             context=_named(case, one.context, words),
         )
         found.append((title, text))
-    if checks.seam_verdict is not None:
-        value = _value(case, checks.seam_verdict.corrected, words)
-        stands = (
-            words._("Without the effect of the seam the value would be {value}: the failure stands.", value=value)
-            if checks.seam_verdict.stands
-            else words._("Without the effect of the seam the value would be {value}: no failure is left.", value=value)
-        )
-        found.append((title, stands))
     return found
 
 

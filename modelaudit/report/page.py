@@ -184,8 +184,8 @@ def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
         found.append((words._("Partial run"), text))
     if record.checks == "off" and record.quick_look is None:
         text = words._(
-            "Moved masks, a second draw, a planted dependence and the sanity of the attribution methods were switched "
-            "off for this run."
+            "Moved masks, a second draw, what the limits would catch and the validity of the attribution methods were "
+            "not looked at: the checks were switched off for this run."
         )
         found.append((words._("The audit itself was not checked"), text))
     return tuple(found)

@@ -103,8 +103,7 @@ REASONS: dict[str, str] = {
     "mask_uncertain": N_("The verdict changes with small, plausible changes of the object masks."),
     "attribution_invalid": N_("The attribution method gave no valid heat map on this model."),
     "instrument_insensitive": N_(
-        "The audit could not be relied on here: it missed a planted dependence, or the seam of the paste alone "
-        "explains it."
+        "The limit says nothing: a heat map that lies on the background alone would pass it as well."
     ),
     "below_noise_floor": N_("The distance to the threshold is smaller than the noise of the measurement."),
     "missing_data": N_("Data needed for this expectation are missing."),

@@ -18,7 +18,7 @@ def test_checks_are_on_off_or_numbers_of_images() -> None:
 
 
 def test_off_is_off_whatever_the_radius_is() -> None:
-    assert not Checks.off().any and Checks().any and Checks(**{**vars(Checks.off()), "plant": 1}).any
+    assert not Checks.off().any and Checks().any and Checks(**{**vars(Checks.off()), "seams": 1}).any
     assert not Checks(**{**vars(Checks.off()), "radius": 0.03}).any
 
 

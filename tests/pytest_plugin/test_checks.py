@@ -35,9 +35,7 @@ def test_every_check_is_made_by_default(line: Line) -> None:
     assert drop.masks.radius == 1 and drop.masks.images == drop.masks.asked == 120 and not drop.masks.moved
     assert drop.noise is not None and drop.noise.images == 120
     assert [(one.context, one.hard_edge) for one in drop.seams] == [("swap_background(random, feather=1)", False)]
-    assert drop.plant is not None and drop.plant.resamples == 200
     assert on_the_part.blind is not None and on_the_part.blind.images == 64 and on_the_part.blind.value == 0
-    assert on_the_part.plant is not None and on_the_part.plant.kind == "map"
 
 
 @pytest.mark.parametrize("how", ["option", "audit", "quick look"])
@@ -46,7 +44,7 @@ def test_nothing_is_checked_where_that_is_said(line: Line, how: str) -> None:
     line.audit(AUDIT.replace("told_all)", "told_all, checks='off')") if how == "audit" else AUDIT)
     line.run(*(("--audit-limit=20",) if how == "quick look" else ()))
     checks = found(line, "drop").checks
-    assert checks is None or (checks.masks, checks.noise, checks.plant, checks.seams) == (None, None, None, [])
+    assert checks is None or (checks.masks, checks.noise, checks.seams) == (None, None, [])
     assert line.record().checks == ("on" if how == "audit" else "off")
 
 

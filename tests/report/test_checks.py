@@ -15,10 +15,8 @@ from modelaudit.engine.checked import (
     MaskCheck,
     MaskVariant,
     NoiseCheck,
-    PlantCheck,
     Sanity,
     SeamCheck,
-    SeamVerdict,
     TwoByTwo,
 )
 from modelaudit.evidence.record import CaseRecord, write_record
@@ -37,25 +35,13 @@ def checked(**changed: object) -> CaseChecks:
     ]
     fields: dict[str, object] = {
         "masks": MaskCheck(images=100, asked=400, radius=2, moved=True, variants=variants, agree=True),
-        "noise": NoiseCheck(images=100, floor=0.02, distance=0.1, passed=True),
+        "noise": NoiseCheck(images=100, floor=0.02, distance=0.1, passed=None),
         "blind": BlindCheck(images=64, value=0.03, decides=True),
-        "plant": PlantCheck(
-            kind="map",
-            images=200,
-            margin=0.1,
-            needed=0.8,
-            left=0.5,
-            resamples=200,
-            failed=193,
-            lower=0.935,
-            caught=True,
-        ),
         "seams": [
             SeamCheck(
                 measure="accuracy", model="m", context=HOSTILE, images=9, original=1, seam=0.9, under_context=None
             )
         ],
-        "seam_verdict": SeamVerdict(corrected=0.5, stands=True),
         "agreement": [
             Agreement(
                 first="gradcam", second="saliency", images=9, pixels=0.5, top=0.3, values=None, same_verdict=False
@@ -103,44 +89,30 @@ def test_every_check_has_its_sentence_in_both_languages() -> None:
         "masks shifted down",
     ]
     assert "100 of 400 images" in english.masks_note and "2 pixels" in english.masks_note
-    assert len(english.lines) == len(japanese.lines) == 7
+    assert len(english.lines) == len(japanese.lines) == 5
     told = " ".join(text for _, text in japanese.lines)
-    assert "193" in told and "模擬監査" in told and not any(text in told for text in ("planted", "seam"))
+    assert "最大" in told and not any(text in told for text in ("draws", "seam", "background pasted"))
     (square,) = english.squares
     assert (square.both, square.map_only, square.swap_only, square.neither) == ("11", "22", "33", "44")
     assert "5 images have no value" in square.note
 
 
-@pytest.mark.parametrize(
-    ("lower", "caught", "said"),
-    [
-        (0.96, True, "At least 95 of 100"),
-        (0.9, True, "That is enough to rely on"),
-        (0.3, False, "could slip through"),
-    ],
-)
-def test_95_of_100_is_said_only_where_the_bound_says_it(lower: float, caught: bool, said: str) -> None:
-    plant = PlantCheck(
-        kind="logits", images=9, margin=0.1, needed=0.8, resamples=200, failed=150, lower=lower, caught=caught
+def test_a_second_draw_is_shown_and_its_distance_only_where_it_decides() -> None:
+    (shown,) = lines(one(), "A second draw")
+    assert "2.0" in shown or "0.02" in shown
+    assert "threshold" not in shown
+    (decides,) = lines(
+        one(checks=checked(noise=NoiseCheck(images=9, floor=0.2, distance=0.1, passed=False))), "A second draw"
     )
-    (text,) = lines(one(checks=checked(plant=plant)), "Planted dependence")
-    assert said in text and "10 points beyond the threshold" in text and "150 of 200" in text
-    assert ("95 of 100" in text) is (lower >= 0.95)
-
-
-def test_where_nothing_could_be_planted_the_reason_stands() -> None:
-    plant = PlantCheck(kind="none", images=0, margin=0.1, needed=0.8, why_not="nothing changes in the background")
-    assert lines(one(checks=checked(plant=plant)), "Planted dependence") == [
-        "None could be planted: nothing changes in the background"
-    ]
+    assert "away from the threshold" in decides
 
 
 def test_a_hard_edge_has_no_seam() -> None:
     seam = SeamCheck(
         measure="accuracy", model="m", context="swap", images=9, original=1, seam=None, under_context=1, hard_edge=True
     )
-    told = lines(one(checks=checked(seams=[seam], seam_verdict=None)), "Seam of the paste")
-    assert told == ["swap has a hard edge: there is no seam to measure."]
+    told = lines(one(checks=checked(seams=[seam])), "Seam of the paste")
+    assert told == ["swap: pasted with a hard edge; its effect was not measured."]
 
 
 @pytest.mark.parametrize(
