@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from modelaudit.testing import allow_expect
+
+__all__ = ["allow_expect"]
+
 pytest_plugins = ["pytester"]
 # workers share the cores: with threads of their own each they would wait for one another; torch is not imported yet
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -26,3 +30,8 @@ def assets() -> Path:
     if not (folder / "pets").is_dir():
         pytest.skip(f"no real model and photos at {folder}; set MODELAUDIT_ASSETS")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def expectations_may_be_stated(allow_expect: None) -> None:
+    """Tests of the language state expectations that nothing is to measure."""

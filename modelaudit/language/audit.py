@@ -30,7 +30,8 @@ DEFAULT_OBJECT_KEPT = 0.5
 class AuditCase:
     """A named expectation on an audit: one pytest item (one for each model, where it names none of several).
 
-    ``origin``, ``line`` and ``namespace`` say at the top level of which module it was stated.
+    ``origin`` and ``line`` are the file and line that state it: at the top level of the module whose globals have the
+    id ``namespace``, or inside a function that pytest ran, with ``namespace`` None.
     """
 
     audit: Audit
@@ -40,8 +41,8 @@ class AuditCase:
     confidence: float
     must_fail: bool
     marks: tuple[Any, ...]
-    origin: str | None
-    line: int | None
+    origin: str
+    line: int
     namespace: int | None
 
     def variants(self) -> tuple[tuple[str | None, Expectation], ...]:
@@ -155,7 +156,9 @@ class Audit:
         _check_refinements(expectation)
         if confidence is not None:
             _check_confidence(confidence)
-        origin = _module_frame(sys._getframe(1))
+        caller = sys._getframe(1)
+        module = _module_frame(caller)
+        stated = caller if module is None else module
         case = AuditCase(
             self,
             expectation,
@@ -164,14 +167,16 @@ class Audit:
             self.confidence if confidence is None else confidence,
             must_fail,
             tuple(marks) if isinstance(marks, list | tuple) else (marks,),
-            None if origin is None else str(Path(origin.f_code.co_filename).resolve()),
-            None if origin is None else origin.f_lineno,
-            None if origin is None else id(origin.f_globals),
+            str(Path(stated.f_code.co_filename).resolve()),
+            stated.f_lineno,
+            None if module is None else id(module.f_globals),
         )
         self.cases.append(case)
         _stated[case] = _statement(case)
-        if origin is not None:
-            _created.setdefault(id(origin.f_globals), (origin.f_globals, []))[1].append(case)
+        if module is None:
+            _in_functions.append(case)
+        else:
+            _created.setdefault(id(module.f_globals), (module.f_globals, []))[1].append(case)
         return case
 
 
@@ -255,6 +260,21 @@ def _named(value: Any) -> str:
     return repr(value) if plain else f"{type(value).__name__} at {id(value):#x}"
 
 
+#: cases stated while pytest ran a function (a test, a fixture) or read a YAML file: a collector takes the latter
+_in_functions: list[AuditCase] = []
+
+
+def stated_in_functions() -> list[AuditCase]:
+    """The cases stated inside functions that pytest ran, in order: no collector sees them, so nothing measures them."""
+    return list(_in_functions)
+
+
+def collected(case: AuditCase) -> None:
+    """Take a case that was not stated at the top level of a module: a collector made an item of it."""
+    if case in _in_functions:
+        _in_functions.remove(case)
+
+
 def of_model(expectation: Expectation, name: str) -> Expectation:
     """The expectation with `name` for every measure that names no model."""
     changed = expectation.expression._refined(
@@ -264,7 +284,13 @@ def of_model(expectation: Expectation, name: str) -> Expectation:
 
 
 def _module_frame(frame: FrameType | None) -> FrameType | None:
+    """The top level of the module that is being executed; None in a function that pytest runs, or in a thread.
+
+    Below a test's function there is a top level too, that of the script which started pytest.
+    """
     while frame is not None and frame.f_code.co_name != "<module>":
+        if frame.f_globals.get("__name__") == "_pytest.runner":
+            return None
         frame = frame.f_back
     return frame
 

@@ -6,19 +6,20 @@ collected.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .functions import StatedInFunctions
 from .options import add_options, read_options
 
 if TYPE_CHECKING:
     from .session import AuditSession
 
 PYTHON_PATTERN = "audit_*.py"
-YAML_SUFFIX = ".audit.yaml"
+YAML_SUFFIXES = (".audit.yaml", ".audit.yml")
 SESSION_KEY = pytest.StashKey["AuditSession"]()
 
 
@@ -66,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # a hook of our own that collected these files beside pytest's would make an explicit node id run twice
     config.addinivalue_line("python_files", PYTHON_PATTERN)
     config.pluginmanager.register(_Reports(config), "modelaudit-reports")
+    config.pluginmanager.register(StatedInFunctions(), "modelaudit-functions")
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
@@ -77,7 +79,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if not file_path.name.endswith(YAML_SUFFIX):
+    if not file_path.name.endswith(YAML_SUFFIXES):
         return None
     from .collect import AuditYamlFile
 
@@ -87,9 +89,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) -> list[pytest.Item] | None:
     if type(obj).__name__ != "AuditCase":
         return None
-    from .collect import AuditModule, items_of
+    from .collect import AuditModule, items_of, refuse_elsewhere
 
-    return items_of(collector, name, obj) if isinstance(collector, AuditModule) else None
+    if isinstance(collector, AuditModule):
+        return items_of(collector, name, obj)
+    refuse_elsewhere(collector, name, obj)
+    return None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -137,10 +142,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     state = _existing(config)
+    for line in _misnamed(config, () if state is None else state.declared):
+        terminalreporter.write_line(line, yellow=True)
     if state is not None:
         from .terminal import summarise
 
         summarise(terminalreporter, state)
+
+
+def _misnamed(config: pytest.Config, declared: Iterable[str]) -> list[str]:
+    """Lines about files that look like audits and were not collected."""
+    from .misnamed import misnamed, warnings_of
+
+    asked = [config.invocation_params.dir / arg.split("::")[0] for arg in config.args]
+    audit_files = {config.rootpath / name.split("::")[0] for name in declared}
+    patterns = [*config.getini("python_files"), *(f"*{suffix}" for suffix in YAML_SUFFIXES)]
+    return warnings_of(misnamed(asked, audit_files, patterns), config.rootpath)
 
 
 @pytest.hookimpl(optionalhook=True)

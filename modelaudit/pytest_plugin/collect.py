@@ -13,10 +13,10 @@ from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
 from _pytest.outcomes import Failed
 
-from ..language.audit import AuditCase, created_in
+from ..language.audit import AuditCase, collected, created_in
 from ..language.errors import AuditFileError
 from ..language.expression import Expectation
-from . import AuditWarning, audit_session
+from . import PYTHON_PATTERN, AuditWarning, audit_session
 
 OTHER_DISTRIBUTION = "modelaudit"
 
@@ -107,7 +107,7 @@ class AuditModule(pytest.Module):
 
 
 class AuditYamlFile(pytest.File):
-    """An ``*.audit.yaml`` file."""
+    """An ``*.audit.yaml`` (or ``.audit.yml``) file."""
 
     def collect(self) -> Iterator[pytest.Item]:
         refuse_other_distribution()
@@ -118,16 +118,41 @@ class AuditYamlFile(pytest.File):
             named = load_audit_file(self.path, allow_code=state.options.allow_code)
         except AuditFileError as error:
             raise self.CollectError(str(error)) from error
+        for one in named:
+            collected(one.case)
         items = [item for one in named for item in _variants(self, one.name, one.case, one.line)]
         state.declare(items)
         yield from items
 
 
 def items_of(collector: AuditModule, name: str, case: AuditCase) -> list[pytest.Item]:
-    """The items of a module-level name; none for a case that another module stated."""
+    """The items of a module-level name; none for a case that another audit file stated.
+
+    Raises:
+        CollectError: it was stated in a module that is not collected.
+    """
     if case.namespace != id(collector.obj.__dict__):
+        if not Path(case.origin).match(PYTHON_PATTERN):
+            raise collector.CollectError(
+                f"{collector.path}: {name} is an expectation that {case.origin}:{case.line} states, and only audit "
+                f"files ({PYTHON_PATTERN}) are measured: state it in this file"
+            )
         return []
     return list(_variants(collector, name, case, case.line))
+
+
+def refuse_elsewhere(collector: pytest.Collector, name: str, case: AuditCase) -> None:
+    """An expectation at the top level of a test module would be measured by nothing.
+
+    Raises:
+        CollectError: the module states the case itself.
+    """
+    if isinstance(collector, pytest.Module) and case.namespace == id(collector.obj.__dict__):
+        better = f"audit_{collector.path.stem.removeprefix('test_')}.py"
+        raise collector.CollectError(
+            f"{collector.path}:{case.line}: {name} is an expectation, and only audit files ({PYTHON_PATTERN}) are "
+            f"measured: rename the file, or move the expectation to {better}"
+        )
 
 
 def refuse_other_distribution() -> None:

@@ -61,11 +61,12 @@ def test_an_expectation_is_an_item_under_its_name(two: Line) -> None:
     assert collected(two) == ["audit_line.py::right_on_the_line", "audit_line.py::stays_right_in_noise"]
 
 
-def test_a_yaml_expectation_is_an_item_under_its_name(line: Line) -> None:
-    line.write("audits/line.audit.yaml", YAML)
+@pytest.mark.parametrize("ending", ["yaml", "yml"])
+def test_a_yaml_expectation_is_an_item_under_its_name(line: Line, ending: str) -> None:
+    line.write(f"audits/line.audit.{ending}", YAML)
     assert collected(line) == [
-        "audits/line.audit.yaml::right_on_the_line",
-        "audits/line.audit.yaml::stays_right_in_noise",
+        f"audits/line.audit.{ending}::right_on_the_line",
+        f"audits/line.audit.{ending}::stays_right_in_noise",
     ]
 
 
