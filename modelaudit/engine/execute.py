@@ -95,6 +95,8 @@ def measure(
             run.run(advance)
             passes.seconds = round(time.perf_counter() - began, 3)
         end = len(chosen) if run.looking is None else run.looking.end
+        passes.values = end * len(run.rows.columns)
+        passes.stored = sum(int(column.stored[:end].sum()) for column in run.rows.columns.values())
         galleries = _galleries(run, settings)
         sane = sanity(run, end)
     return Measured(

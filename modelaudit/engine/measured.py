@@ -162,6 +162,7 @@ class DataFacts(_Plain):
 class Passes(_Plain):
     """Images decoded, and images through the models: padding included, the models' own probes not.
 
+    ``values``: in the columns, of which ``stored`` came from the store, or were read off logits that did.
     ``seconds``: of the clock, while images were measured; opening data and models and drawing pictures are not in it.
     """
 
@@ -169,6 +170,8 @@ class Passes(_Plain):
     forward: int = 0
     backward: int = 0
     seconds: float = 0.0
+    values: int = 0
+    stored: int = 0
 
 
 class Measured(_Plain):

@@ -113,6 +113,7 @@ class Recall:
             found = cells.found & shown.found
             target = rows.columns[ask.model, column.key]
             target.values[at[found]], target.done[at[found]] = cells.values[found], True
+            target.stored[at[found]] = True
             target.missing.update({positions[row]: reason for row, reason in cells.reasons.items() if found[row]})
             worked = np.flatnonzero(found & (cells.steps >= 0)).tolist()
             target.steps.update({positions[row]: int(cells.steps[row]) for row in worked})

@@ -29,12 +29,13 @@ def place_of(ask: PassAsk) -> Place:
 
 @dataclass
 class ColumnRows:
-    """One column: [n] values, NaN where there is none, and which rows are done."""
+    """One column: [n] values, NaN where there is none, which rows are done, and at which the store had the value."""
 
     model: str
     ask: ColumnAsk
     values: NDArray[np.float64]
     done: NDArray[np.bool_]
+    stored: NDArray[np.bool_]
     missing: dict[int, Missing] = field(default_factory=dict)
     steps: dict[int, int] = field(default_factory=dict)
 
@@ -50,7 +51,7 @@ class ColumnRows:
 
     def forget(self, at: int) -> None:
         """As if the row had never been asked for."""
-        self.done[at], self.values[at] = False, np.nan
+        self.done[at], self.stored[at], self.values[at] = False, False, np.nan
         self.missing.pop(at, None)
         self.steps.pop(at, None)
 
@@ -114,7 +115,9 @@ class Rows:
         self.unreadable = np.zeros(count, dtype=bool)
         self.passes: dict[Place, PassRows] = {place_of(ask): _pass_rows(count) for ask in passes}
         self.columns: dict[tuple[str, str], ColumnRows] = {
-            (ask.model, column.key): ColumnRows(ask.model, column, np.full(count, np.nan), np.zeros(count, dtype=bool))
+            (ask.model, column.key): ColumnRows(
+                ask.model, column, np.full(count, np.nan), np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+            )
             for ask in passes
             for column in ask.columns
         }

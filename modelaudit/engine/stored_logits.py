@@ -76,6 +76,7 @@ def _fill(
         flags, absent = int(shown.flags[positions[row]]), shown.absent.get(positions[row])
         reason = absent or _reason(ask, flags, reading, number)
         target.put(positions[row], values[number], reason)
+        target.stored[positions[row]] = True
         name = names[number]
         if key is not None and name is not None:
             batch.number(key, name, np.nan if reason else values[number], reason)

@@ -226,6 +226,8 @@ def passes_record(measured: Sequence[Measured]) -> PassesRecord:
         forward=sum(part.passes.forward for part in measured),
         backward=sum(part.passes.backward for part in measured),
         seconds=sum(part.passes.seconds for part in measured),
+        values=sum(part.passes.values for part in measured),
+        stored=sum(part.passes.stored for part in measured),
     )
 
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
-from .record import Provenance
+from .record import InputFile, PluginRecord, Provenance
 
 _PACKAGES = ("pytest-modelaudit", "torch", "torchvision", "captum", "numpy", "scipy", "pillow", "pytest")
 
 
-def provenance(*, root: Path, device: str, seed: int, micro_batch: int) -> Provenance:
+@dataclass(frozen=True)
+class Inputs:
+    """What a run read beside models and data, as :class:`~modelaudit.evidence.record.Provenance` keeps it."""
+
+    files: list[InputFile]
+    plugins: list[PluginRecord]
+    options: Mapping[str, str]
+
+
+def provenance(*, root: Path, device: str, seed: int, micro_batch: int, inputs: Inputs | None = None) -> Provenance:
     """The provenance of a run of this process on this machine; it names no host and no user."""
     import torch
 
@@ -29,7 +42,20 @@ def provenance(*, root: Path, device: str, seed: int, micro_batch: int) -> Prove
         seed=seed,
         git_commit=commit,
         git_dirty=None if changes is None else bool(changes),
+        files=[] if inputs is None else inputs.files,
+        plugins=[] if inputs is None else inputs.plugins,
+        options={} if inputs is None else dict(inputs.options),
     )
+
+
+def input_file(path: Path, root: Path, role: Literal["audit", "conftest", "plugin", "ini"]) -> InputFile:
+    """A file with the digest of its content; of one outside of the rootdir the name alone is kept."""
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        digest = None
+    inside = path.is_relative_to(root)
+    return InputFile(path=path.relative_to(root).as_posix() if inside else path.name, role=role, sha256=digest)
 
 
 def _device_name(device: str) -> str:

@@ -399,16 +399,40 @@ class ByClass(_Part):
 class PassesRecord(_Part):
     """What the run cost, in images decoded and images through the models (padding of micro-batches included).
 
-    ``seconds``: of the clock, while images were measured; none in older records.
+    ``seconds``: of the clock, while images were measured; none in older records. ``values``: in the tables, of which
+    ``stored`` came from the store of an earlier run, and the others were computed; none in older records.
     """
 
     decoded: int
     forward: int
     backward: int
     seconds: float | None = None
+    values: int | None = None
+    stored: int | None = None
+
+
+class InputFile(_Part):
+    """A file whose content played a part: ``path`` is relative to the rootdir, or the name alone outside of it."""
+
+    path: str
+    role: Literal["audit", "conftest", "plugin", "ini"]
+    sha256: str | None
+
+
+class PluginRecord(_Part):
+    """A pytest plugin of an installed distribution."""
+
+    name: str
+    version: str
 
 
 class Provenance(_Part):
+    """Where the numbers come from.
+
+    ``files``: the audit files as they were collected, every conftest.py and plugin that is a file, the configuration.
+    ``options``: settings of the configuration (``addopts``, ``audit_*`` …) and of the environment that bear on audits.
+    """
+
     versions: dict[str, str]
     platform: str
     device: str
@@ -419,6 +443,9 @@ class Provenance(_Part):
     seed: int
     git_commit: str | None
     git_dirty: bool | None
+    files: list[InputFile] = []
+    plugins: list[PluginRecord] = []
+    options: dict[str, str] = {}
 
 
 class RunRecord(_Part):

@@ -96,6 +96,7 @@ class AuditModule(pytest.Module):
     """An ``audit_*.py`` file: a test module in which expectations are items too."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        audit_session(self.config).files.collected(self.path)
         refuse_other_distribution()
         found = list(super().collect())
         namespace = self.obj.__dict__
@@ -114,6 +115,7 @@ class AuditYamlFile(pytest.File):
         from ..language.yaml_file import load_audit_file
 
         state = audit_session(self.config)
+        state.files.collected(self.path)
         try:
             named = load_audit_file(self.path, allow_code=state.options.allow_code)
         except AuditFileError as error:

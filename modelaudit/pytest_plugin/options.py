@@ -10,6 +10,9 @@ import pytest
 
 from ..language.errors import ResultsError
 
+#: the ini twins that are registered
+INI_NAMES: list[str] = ["audit_allow_code"]
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Register the options and their ini twins."""
@@ -18,6 +21,8 @@ def add_options(parser: pytest.Parser) -> None:
     def add(name: str, default: str, description: str, **how: Any) -> None:
         group.addoption(f"--{name}", default=None, help=f"{description} (ini: {_ini(name)}; default: {default})", **how)
         parser.addini(_ini(name), description, default=None)
+        if _ini(name) not in INI_NAMES:
+            INI_NAMES.append(_ini(name))
 
     add("audit-results", "audit-results", "folder for the results of audits, one folder a run", metavar="DIR")
     add(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..engine.run import Run
     from ..evidence.record import CaseRecord, RunRecord
     from .collect import AuditItem
+    from .inputs import InputFiles
 
 #: expectations that cannot pass, named when they are collected
 _FORESEEN = 10
@@ -44,6 +45,7 @@ class AuditSession:
         self.decided: dict[str, CaseRecord] = {}
         self.record: RunRecord | None = None
         self.complaint = ""
+        self._files: InputFiles | None = None
         self._run: Run | None = None
         self._listings: Listings | None = None
 
@@ -57,8 +59,18 @@ class AuditSession:
             file = item.nodeid.split("::")[0]
             self.declared[item.nodeid] = declared_case(asked, Place(item.name, file, item.line))
 
+    @property
+    def files(self) -> InputFiles:
+        """The files that this process read."""
+        from .inputs import InputFiles
+
+        if self._files is None:
+            self._files = InputFiles(self.config.rootpath)
+        return self._files
+
     def select(self, items: Sequence[pytest.Item]) -> None:
         """Plan all selected cases together."""
+        self.files.note_plugins(self.config)
         from ..engine.plan import Asked
         from .collect import AuditItem
 
@@ -130,11 +142,12 @@ class AuditSession:
 
     def adopt(self, found: dict[str, Any]) -> None:
         """What a worker collected."""
-        from ..evidence.record import CaseRecord
+        from ..evidence.record import CaseRecord, InputFile
 
         for text in found["declared"]:
             record = CaseRecord.model_validate_json(text)
             self.declared.setdefault(record.id, record)
+        self.files.adopt(InputFile.model_validate_json(text) for text in found["files"])
         self.selected |= set(found["selected"])
         self.started = self.started or found["started"]
 
@@ -143,6 +156,7 @@ class AuditSession:
         if self.is_worker:
             self.config.workeroutput["modelaudit"] = {  # type: ignore[attr-defined]
                 "declared": [record.model_dump_json() for record in self.declared.values()],
+                "files": [one.model_dump_json() for one in self.files.files],
                 "selected": sorted(self.selected),
                 "started": self.started,
             }

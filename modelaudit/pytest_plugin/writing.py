@@ -19,6 +19,7 @@ from ..evidence.matrix import by_class
 from ..evidence.provenance import provenance
 from ..evidence.record import RunRecord, write_record
 from ..report import write_reports
+from .inputs import inputs_of
 from .outcome import overall
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
     settings = Settings(
         state.config.rootpath, state.folder, options.device, options.seed, micro_batch=options.micro_batch
     )
+    state.files.note_plugins(state.config)  # of pytest-xdist's controller, which collects nothing itself
     tables, decided = table_records(measured), with_holm(cases)
     return RunRecord(
         id=state.run_id,
@@ -64,6 +66,7 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
             device=settings.device_or_asked(),
             seed=state.options.seed,
             micro_batch=settings.resolved_micro_batch(),
+            inputs=inputs_of(state.config, state.files),
         ),
         cases=decided,
         models=model_records(measured),
