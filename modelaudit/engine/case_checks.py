@@ -115,6 +115,8 @@ class _Checker:
             self._table,
             confidence=self._case.asked.case.confidence,
             about=self._about,
+            bounds=self._case.asked.case.audit.bounds,
+            claim=self._case.asked.case.audit.claim,
             sequential=sequential(self._measured),
         )
 
@@ -151,7 +153,14 @@ class _Checker:
         return VariantTable(self._case, self._table, own, data.positions, reading)
 
     def _decide(self, table: VariantTable) -> Decision:
-        return decide(self._expectation, table, confidence=self._case.asked.case.confidence, about=self._about)
+        return decide(
+            self._expectation,
+            table,
+            confidence=self._case.asked.case.confidence,
+            about=self._about,
+            bounds=self._case.asked.case.audit.bounds,
+            claim=self._case.asked.case.audit.claim,
+        )
 
     def _masks(self) -> MaskCheck | None:
         found = {variant: self._variants[variant] for variant in MASKS if variant in self._variants}

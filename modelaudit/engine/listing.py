@@ -8,10 +8,13 @@ from pathlib import Path
 
 from ..data import lists_names, open_data
 from ..language.errors import AuditError
-from ..language.sample import DataSet
+from ..language.sample import DataSet, Sample
 from ..language.strata import Both, Label, Stratum
+from ..statistics import Clustering
 from ..statistics.feasibility import Infeasible, best_case
+from .measured import SampleFacts
 from .plan import Group, PlannedCase
+from .table import numbered
 
 
 class Listings:
@@ -45,23 +48,25 @@ def foreseen(groups: Iterable[Group], listings: Listings) -> dict[str, Infeasibl
         data = listings.look(group)
         if data is None:
             continue
-        labels = [str(sample.label) for sample in data.samples]
         for case in group.cases:
-            infeasible = impossible(case, labels)
+            infeasible = impossible(case, data.samples)
             if infeasible is not None:
                 found[case.asked.id] = infeasible
     return found
 
 
-def impossible(case: PlannedCase, labels: Sequence[str]) -> Infeasible | None:
-    """Why a case could not pass with images of these labels; None where it could, or nothing is known.
+def impossible(case: PlannedCase, samples: Sequence[Sample | SampleFacts]) -> Infeasible | None:
+    """Why a case could not pass with images of these labels and clusters; None where it could, or nothing is known.
 
     Of strata only labels are known beforehand; of others it is supposed that they hold every image. With
     ``stop="early"`` the rule for one look is asked: the sequences are wider, and need no fewer images.
     """
-    asked, counts = case.asked, Counter(labels)
+    asked, audit = case.asked, case.asked.case.audit
     if asked.case.must_fail:
         return None
+    labels = [str(sample.label) for sample in samples]
+    counts, clusters = Counter(labels), [sample.cluster for sample in samples]
+    known = audit.claim is None and any(one is not None for one in clusters)
 
     def size_of(stratum: Stratum) -> int:
         if isinstance(stratum, Both):
@@ -76,7 +81,9 @@ def impossible(case: PlannedCase, labels: Sequence[str]) -> Infeasible | None:
             asked.expectation,
             len(labels),
             confidence=asked.case.confidence,
-            about=asked.case.audit.about,
+            about=audit.about,
+            bounds=audit.bounds,
+            shared=(Clustering("cluster", numbered(clusters)),) if known else (),
             size_of=size_of,
             divided=divided,
         )

@@ -156,6 +156,8 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
             table,
             confidence=asked.case.confidence,
             about=about,
+            bounds=asked.case.audit.bounds,
+            claim=asked.case.audit.claim,
             sequential=sequential(measured),
         )
         decision = decision if limited else _with_feasibility(decision, case, measured)
@@ -180,7 +182,7 @@ def _with_feasibility(decision: Decision, case: PlannedCase, measured: Measured)
     """The decision; where so few images could not pass whatever they showed, it says so."""
     if decision.reason is not Reason.TOO_FEW_IMAGES:
         return decision
-    infeasible = impossible(case, [sample.label for sample in measured.samples])
+    infeasible = impossible(case, measured.samples)
     if infeasible is None:
         return decision
     return replace(decision, note="; ".join(text for text in (decision.note, f"it {infeasible}") if text))

@@ -44,7 +44,8 @@ def looks_of(count: int) -> Iterator[int]:
 def stops_early(group: Group, samples: Sequence[Sample]) -> bool:
     """Whether a group that asks for it can stop early: images of clusters say nothing of the process one by one."""
     clustered = any(sample.cluster is not None for sample in samples)
-    return not (clustered and any(case.asked.case.audit.about == "process" for case in group.cases))
+    audits = [case.asked.case.audit for case in group.cases]
+    return not (clustered and any(one.about == "process" and one.claim is None for one in audits))
 
 
 def sequential(measured: Measured) -> int | None:
@@ -173,6 +174,8 @@ def _settled(case: PlannedCase, seen: Measured) -> bool:
             table,
             confidence=case.asked.case.confidence,
             about=case.asked.case.audit.about,
+            bounds=case.asked.case.audit.bounds,
+            claim=case.asked.case.audit.claim,
             sequential=sequential(seen),
             brief=True,
         )

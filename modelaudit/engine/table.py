@@ -83,7 +83,7 @@ class CaseTable:
             "donor": self._donors.get((self._case.models[measure.model], str(context)), ()),
         }
         return tuple(
-            Clustering(name, _codes(names)) for name, names in shared.items() if any(one is not None for one in names)
+            Clustering(name, numbered(names)) for name, names in shared.items() if any(one is not None for one in names)
         )
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
@@ -123,7 +123,7 @@ def column_of(data: ColumnData, declares: Declares) -> Column:
     return Column(data.array(), data.missing, declares.scale, declares.low, declares.high)
 
 
-def _codes(names: Sequence[str | None]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def numbered(names: Sequence[str | None]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """A number for each name, -1 for none."""
     known = {name: at for at, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
     return np.array([-1 if name is None else known[name] for name in names], dtype=np.int64)

@@ -141,7 +141,7 @@ def cell_of(cells: Cells, label: int, context: int, scale: Scale, number: int) -
     """One cell; `number` is its context's in the matrix.
 
     The bounds are those that would decide an expectation on the mean of these images: Clopper and Pearson's of a
-    proportion, the betting bound of a mean (Gaffke's from 200 images on), over clusters where images share a group or
+    proportion, Gaffke's bound of a mean, over clusters where images share a cluster or
     a donor. Missing values stand at their worst and at their best end.
     """
     rows = np.flatnonzero(cells.codes == label)

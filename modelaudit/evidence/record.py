@@ -198,6 +198,8 @@ class CaseRecord(_Part):
     threshold: float
     confidence: float
     about: Literal["process", "this_set"]
+    bounds: Literal["approximate", "guaranteed"] = "approximate"
+    claim: Literal["these_clusters"] | None = None
     must_fail: bool
     verdict: VerdictName
     reason: str | None = None

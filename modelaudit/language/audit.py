@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     ModelRef = str | nn.Module | Callable[[], nn.Module]
 About = Literal["process", "this_set"]
 Stop = Literal["early"]
+#: which rules may decide: approximate ones, whose errors were simulated, or proven ones alone
+Bounds = Literal["approximate", "guaranteed"]
+#: the claim is about the clusters (and donors) met alone
+Claim = Literal["these_clusters"]
 DEFAULT_CONFIDENCE = 0.95
 DEFAULT_OBJECT_KEPT = 0.5
 
@@ -44,6 +49,16 @@ class AuditCase:
     origin: str
     line: int
     namespace: int | None
+
+    def long_form(self, expectation: Expectation) -> str:
+        """One of the expectations of :meth:`variants` with everything that decides it: what is hashed."""
+        audit = self.audit
+        deciding = f"confidence={self.confidence!r}, about={audit.about}, bounds={audit.bounds}, claim={audit.claim}"
+        return f"{expectation.long_form()}; {deciding}"
+
+    def fingerprint(self, expectation: Expectation) -> str:
+        """SHA-256 of :meth:`long_form`."""
+        return hashlib.sha256(self.long_form(expectation).encode()).hexdigest()
 
     def variants(self) -> tuple[tuple[str | None, Expectation], ...]:
         """The (model name, expectation) pairs that this case becomes.
@@ -70,6 +85,9 @@ class Audit:
             themselves; or a CSV or JSON file of them. With lists, an output that no label has means "none of these".
         confidence: of each one-sided bound, in (0.5, 1).
         about: "process" (the images are a sample of what the model will meet) or "this_set" (they are the acceptance).
+        bounds: "approximate" (rules whose error rates were simulated) or "guaranteed" (proven ones alone: wider).
+        claim: "these_clusters" limits the claim to the clusters met, and to the backgrounds that their donors lent:
+            images count as independent within them. None: clusters are a sample, as images are.
         object_kept: the least share of its object that the model's crop must leave of an image; below it the image has
             no value where masks are needed (``object_cropped``), and counts as undefined.
         seed: of every random draw; None takes the run's ``--audit-seed``.
@@ -90,6 +108,8 @@ class Audit:
     labels: Mapping[Any, Any] | str | None = field(default=None, kw_only=True)
     confidence: float = field(default=DEFAULT_CONFIDENCE, kw_only=True)
     about: About = field(default="process", kw_only=True)
+    bounds: Bounds = field(default="approximate", kw_only=True)
+    claim: Claim | None = field(default=None, kw_only=True)
     object_kept: float = field(default=DEFAULT_OBJECT_KEPT, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
     pools: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
@@ -102,6 +122,9 @@ class Audit:
         _check_confidence(self.confidence)
         if self.about not in ("process", "this_set"):
             raise ExpressionError(f"about={self.about!r}{nearest(str(self.about), ('process', 'this_set'))}")
+        if self.bounds not in ("approximate", "guaranteed"):
+            raise ExpressionError(f"bounds={self.bounds!r}{nearest(str(self.bounds), ('approximate', 'guaranteed'))}")
+        _check_claim(self.claim, self.about)
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
             raise ExpressionError(f"seed={self.seed!r} is no whole number")
         if self.stop not in (None, "early"):
@@ -154,6 +177,7 @@ class Audit:
             )
         _check_models(expectation, self.models)
         _check_refinements(expectation)
+        _check_bounds(expectation, self)
         if confidence is not None:
             _check_confidence(confidence)
         caller = sys._getframe(1)
@@ -293,6 +317,30 @@ def _module_frame(frame: FrameType | None) -> FrameType | None:
             return None
         frame = frame.f_back
     return frame
+
+
+def _check_claim(claim: object, about: str) -> None:
+    if claim not in (None, "these_clusters"):
+        raise ExpressionError(f"claim={claim!r}; use 'these_clusters', or leave it out")
+    if claim is not None and about == "this_set":
+        raise ExpressionError(
+            "claim='these_clusters' has no meaning with about='this_set', where the images are the acceptance and are "
+            "decided without an interval; leave the claim out"
+        )
+
+
+def _check_bounds(expectation: Expectation, audit: Audit) -> None:
+    from . import registry
+
+    if audit.bounds != "guaranteed" or audit.about == "this_set":
+        return
+    for measure in expectation.expression.measures():
+        declares = registry.entry_of(measure.spec).declares
+        if getattr(declares, "low", 0.0) is None or getattr(declares, "high", 0.0) is None:
+            raise ExpressionError(
+                f"'{measure}' has no range, so that no bound of its mean is guaranteed; leave out bounds='guaranteed', "
+                "or use a measure with a range"
+            )
 
 
 def _check_confidence(confidence: float) -> None:

@@ -70,6 +70,12 @@ class AuditFields(_Strict):
     )
     confidence: float = Field(default=DEFAULT_CONFIDENCE, gt=0.5, lt=1)
     about: Literal["process", "this_set"] = "process"
+    bounds: Literal["approximate", "guaranteed"] = Field(
+        default="approximate", description="guaranteed: decide by proven bounds alone, which are mostly wider"
+    )
+    claim: Literal["these_clusters"] | None = Field(
+        default=None, description="these_clusters: the claim is about the clusters and backgrounds met alone"
+    )
     object_kept: float = Field(
         default=DEFAULT_OBJECT_KEPT, ge=0, le=1, description="least share of an object that the model's crop must leave"
     )
@@ -122,6 +128,8 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             labels=fields.labels,
             confidence=fields.confidence,
             about=fields.about,
+            bounds=fields.bounds,
+            claim=fields.claim,
             object_kept=fields.object_kept,
             seed=fields.seed,
             pools=fields.pools,

@@ -99,6 +99,10 @@ VERDICTS: dict[str, str] = {
 
 REASONS: dict[str, str] = {
     "too_few_images": N_("Too few images to decide: the interval still contains the threshold."),
+    "too_few_clusters": N_(
+        "Too few independent clusters (scenes, lots, donors of backgrounds, different pictures); more images of the "
+        "same ones do not help."
+    ),
     "undefined_values": N_("Some values could not be computed, and the verdict depends on what they would have been."),
     "mask_uncertain": N_("The verdict changes with small, plausible changes of the object masks."),
     "attribution_invalid": N_("The attribution method gave no valid heat map on this model."),
@@ -134,7 +138,8 @@ RULES: dict[str, str] = {
     "bca": N_("BCa bootstrap"),
     "tango": N_("Tango's score interval of a paired difference"),
     "tango, clustered": N_("Tango's score interval of a paired difference, for as many images as are independent"),
-    "bonferroni": N_("Clopper-Pearson on the discordant images with Bonferroni correction"),
+    "betting, clustered": N_("betting bound of a bounded mean, over clusters of images"),
+    "discordant_clopper_pearson": N_("Clopper-Pearson on the discordant images with Bonferroni correction"),
     "cluster_t": N_("t interval on cluster means"),
     "betting_sequence": N_("confidence sequence of a bounded mean (betting, Waudby-Smith and Ramdas 2023)"),
     "wor_sequence": N_("confidence sequence of the mean of the agreed set, drawn without replacement (betting)"),

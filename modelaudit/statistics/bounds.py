@@ -9,17 +9,29 @@ import numpy as np
 from scipy.special import stdtrit
 
 from .betting import betting_lower
-from .clusters import LARGEST_FOR_TANGO, LEAST_CLUSTERS, Clusters, cluster_gaffke_lower, design_effect, variances
+from .clusters import (
+    LARGEST_FOR_TANGO,
+    LEAST_CLUSTERS,
+    Clusters,
+    cluster_betting_lower,
+    cluster_gaffke_lower,
+    design_effect,
+    joined,
+    variances,
+)
 from .intervals import bca, clopper_pearson, gaffke_lower
 from .leaves import Completed, Leaves, estimate, lowest
 from .linear import Linear, Ratio
-from .paired import tango
+from .paired import discordant_clopper_pearson, tango
 from .roots import root
 from .sequences import Looks, sequence_lower, sequence_lower_expected, sequence_lower_without_replacement
 
-#: from this many images on, a mean is decided by the approximate bound, which is narrower
-IMAGES_FOR_APPROXIMATION = 200
+#: a measure without a range has a bound from this many images on
+IMAGES_WITHOUT_RANGE = 200
+#: Tango's rule errs up to .073 below; there a difference of proportions is bounded as a mean
+IMAGES_FOR_TANGO = 100
 _FARTHEST_RATIO = 1e9
+_NOT_PROVEN = "a measure without a range has no guaranteed bound; use Audit(bounds='approximate')"
 _SHARED = {"cluster": "clusters", "donor": "donors", "copies": "different pictures"}
 
 
@@ -44,7 +56,8 @@ class Plan:
     With `images` the observed images stand for that many, in the same shares (planning). With `inverting` the
     difference of two proportions is bounded as a mean: a ratio's bound is searched over t in ``A - t B``, and a rule
     that holds at t = 1 alone would tear a hole into the search. With `looks` the bounds are those of confidence
-    sequences. `brief`: the verdict alone is wanted, not what else there is to say of it.
+    sequences. `brief`: the verdict alone is wanted, not what else there is to say of it. `guaranteed`: by proven rules
+    alone (``bounds="guaranteed"``).
     """
 
     confidence: float
@@ -53,6 +66,7 @@ class Plan:
     inverting: bool = False
     looks: Looks | None = None
     brief: bool = False
+    guaranteed: bool = False
 
 
 def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
@@ -71,13 +85,15 @@ def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
     images = completed.n if plan.images is None else plan.images
     clusterings, of_two = leaves.clusters(form.terms, completed.asked), _of_two(form, leaves, plan)
     if clusterings:
-        return _clustered(completed, clusterings, images, plan.confidence, of_two)
+        return _clustered(completed, clusterings, images, plan, of_two)
     coefficients = list(form.terms.values())
     if len(coefficients) == 1 and leaves[next(iter(form.terms))].column.scale == "proportion":
         return _proportion(form.constant, coefficients[0], completed, images, plan.confidence)
-    if of_two is not None:
+    if of_two is not None and plan.guaranteed:
+        return _difference(*of_two, completed, images, plan.confidence, proven=True)
+    if of_two is not None and images >= IMAGES_FOR_TANGO:
         return _difference(*of_two, completed, images, plan.confidence)
-    return _mean(completed, images, plan.confidence)
+    return _mean(completed, images, plan)
 
 
 def _of_two(form: Linear, leaves: Leaves, plan: Plan) -> tuple[float, float] | None:
@@ -99,9 +115,13 @@ def _proportion(constant: float, coefficient: float, completed: Completed, image
     return Bound(constant + coefficient * (low if coefficient > 0 else high), "clopper_pearson", True)
 
 
-def _difference(constant: float, size: float, completed: Completed, images: float, confidence: float) -> Bound:
+def _difference(
+    constant: float, size: float, completed: Completed, images: float, confidence: float, *, proven: bool = False
+) -> Bound:
     gains, losses = _share(completed, constant + size) * images, _share(completed, constant - size) * images
-    return Bound(constant + size * tango(gains, losses, images, confidence)[0], "tango", False)
+    rule = discordant_clopper_pearson if proven else tango
+    low = rule(gains, losses, images, confidence)[0]
+    return Bound(constant + size * low, "discordant_clopper_pearson" if proven else "tango", proven)
 
 
 def _share(completed: Completed, value: float) -> float:
@@ -109,16 +129,16 @@ def _share(completed: Completed, value: float) -> float:
     return float(np.mean(np.isclose(completed.values, value, rtol=1e-9, atol=1e-12)))
 
 
-def _mean(completed: Completed, images: int, confidence: float) -> Bound:
+def _mean(completed: Completed, images: int, plan: Plan) -> Bound:
     assert completed.values is not None
     spread = completed.high - completed.low
     if not math.isfinite(spread):
-        return _unbounded(completed, images, confidence)
+        return _unbounded(completed, images, plan)
     unit = (completed.values - completed.low) / spread
-    if images < IMAGES_FOR_APPROXIMATION:
+    if plan.guaranteed:
         repeated = unit if images == unit.size else np.resize(unit, images)
-        return Bound(completed.low + spread * betting_lower(repeated, confidence), "betting", True)
-    low = gaffke_lower(unit, confidence, repeat=images / unit.size)
+        return Bound(completed.low + spread * betting_lower(repeated, plan.confidence), "betting", True)
+    low = gaffke_lower(unit, plan.confidence, repeat=images / unit.size)
     return Bound(completed.low + spread * low, "gaffke", False)
 
 
@@ -126,11 +146,13 @@ def _clustered(
     completed: Completed,
     clusterings: tuple[Clusters, ...],
     images: int,
-    confidence: float,
+    plan: Plan,
     of_two: tuple[float, float] | None,
 ) -> Bound:
     """The bound over clusters; with `images` there are as many more clusters of the same kind."""
     assert completed.values is not None
+    if plan.guaranteed:
+        clusterings = (joined(clusterings),)
     fewest, times = min(clusterings, key=lambda one: one.sizes.size), images / completed.n
     if fewest.sizes.size * times < LEAST_CLUSTERS:
         few = f"images of {fewest.sizes.size} {_SHARED.get(fewest.name, fewest.name)}"
@@ -143,27 +165,32 @@ def _clustered(
         note = f"{shared}: counts as about {count} independent ones; more images help where they are of new ones"
     spread = completed.high - completed.low
     if not math.isfinite(spread):
-        return _clustered_unbounded(completed, clusters, variance / times, images, confidence)
-    unit = (completed.values - completed.low) / spread
+        return _clustered_unbounded(completed, clusters, variance / times, images, plan)
+    unit, confidence = (completed.values - completed.low) / spread, plan.confidence
+    if plan.guaranteed:
+        mean = float(np.mean(unit))
+        low = mean - (mean - cluster_betting_lower(unit, clusters, confidence)) / math.sqrt(times)
+        return Bound(completed.low + spread * low, "betting, clustered", True, note)
     low = cluster_gaffke_lower(unit, clusterings, confidence, times=times)
     found = Bound(completed.low + spread * low, "gaffke, clustered", False, note)
-    if of_two is None or len(clusterings) > 1 or clusters.met > LARGEST_FOR_TANGO:
+    counted = images / design_effect(unit, clusters, times=times)
+    if of_two is None or len(clusterings) > 1 or clusters.met > LARGEST_FOR_TANGO or counted < IMAGES_FOR_TANGO:
         return found
-    apart = _difference(*of_two, completed, images / design_effect(unit, clusters, times=times), confidence)
+    apart = _difference(*of_two, completed, counted, confidence)
     return found if found.value >= apart.value else replace(apart, rule="tango, clustered", note=note)
 
 
-def _clustered_unbounded(
-    completed: Completed, clusters: Clusters, variance: float, images: int, confidence: float
-) -> Bound:
+def _clustered_unbounded(completed: Completed, clusters: Clusters, variance: float, images: int, plan: Plan) -> Bound:
     assert completed.values is not None
     mean = float(np.mean(completed.values))
     totals = np.bincount(clusters.codes, weights=completed.values - mean)
     count = clusters.sizes.size * images / completed.n
-    if images < IMAGES_FOR_APPROXIMATION or bca(totals, confidence) is None:
-        note = f"a measure without a range is decided from {IMAGES_FOR_APPROXIMATION} images on, without spikes"
+    if plan.guaranteed:
+        return Bound(-math.inf, "none", True, _NOT_PROVEN)
+    if images < IMAGES_WITHOUT_RANGE or bca(totals, plan.confidence) is None:
+        note = f"a measure without a range is decided from {IMAGES_WITHOUT_RANGE} images on, without spikes"
         return Bound(-math.inf, "none", False, note)
-    low = mean - float(stdtrit(count - 1, confidence)) * math.sqrt(variance)
+    low = mean - float(stdtrit(count - 1, plan.confidence)) * math.sqrt(variance)
     return Bound(
         low, "cluster_t", False, "a measure without a range: the bound is approximate and blind to rare extremes"
     )
@@ -176,7 +203,7 @@ def _sequence(form: Linear, completed: Completed, leaves: Leaves, plan: Plan, lo
     if not math.isfinite(spread):  # without a sequence it keeps the audit looking, so the only look is the last one
         images = completed.n if plan.images is None else plan.images
         if completed.asked.size >= looks.available and not looks.of_this_set:
-            return _unbounded(completed, images, plan.confidence)
+            return _unbounded(completed, images, plan)
         return Bound(-math.inf, "none", False, "a measure without a range is not decided before all images are there")
     unit = (completed.values - completed.low) / spread
     if looks.of_this_set:
@@ -194,12 +221,14 @@ def _sequence(form: Linear, completed: Completed, leaves: Leaves, plan: Plan, lo
     return Bound(completed.low + spread * low, "betting_sequence", True, note if passed else "")
 
 
-def _unbounded(completed: Completed, images: int, confidence: float) -> Bound:
+def _unbounded(completed: Completed, images: int, plan: Plan) -> Bound:
     assert completed.values is not None
-    if images < IMAGES_FOR_APPROXIMATION:
-        note = f"a measure without a range is decided from {IMAGES_FOR_APPROXIMATION} images on"
+    if plan.guaranteed:
+        return Bound(-math.inf, "none", True, _NOT_PROVEN)
+    if images < IMAGES_WITHOUT_RANGE:
+        note = f"a measure without a range is decided from {IMAGES_WITHOUT_RANGE} images on"
         return Bound(-math.inf, "none", False, note)
-    interval = bca(completed.values, confidence)
+    interval = bca(completed.values, plan.confidence)
     if interval is None:
         return Bound(-math.inf, "none", False, "a measure without a range, with equal or spiked values, has no bound")
     mean = float(np.mean(completed.values))

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from .betting import LARGEST_BET
 from .roots import root
 
 #: with fewer clusters nothing is decided
@@ -79,20 +80,23 @@ def variances(values: NDArray[np.float64], clusterings: tuple[Clusters, ...]) ->
     return clusterings[chosen], each[chosen], alone + sum(one - alone for one in each), alone
 
 
-def likeness(values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0) -> float:
+def likeness(
+    values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0, mean: float | None = None
+) -> float:
     """How alike images of one cluster are, for [n] values in [0, 1] whose worst end is 0; 1 where it cannot be told.
 
         r = (k + C) / (k + B),    k = mean^2 (n0 - 1)^3,    e_i = x_i - mean,
         C = sum of e_i e_j (at least 0),  B = sum of (e_i^2 + e_j^2) / 2,  both over all pairs of images of one cluster
 
     k is a prior of (n0 - 1)^3 pairs at the worst end that agree. It grows so fast with the size because a rare cluster
-    that fails as a whole is not seen in the pairs of others; found by simulation (docs/statistics.md).
+    that fails as a whole is not seen in the pairs of others; found by simulation (docs/statistics.md). `mean`: of the
+    prior, where another one is supposed than that of the values.
     """
     e = values - np.mean(values)
     totals, squares = (np.bincount(clusters.codes, weights=each, minlength=clusters.sizes.size) for each in (e, e * e))
     agreeing = max(float(np.dot(totals, totals) - np.sum(squares)) / 2, 0.0) * times
     pairs = float(np.dot(clusters.sizes - 1, squares)) / 2 * times
-    prior = float(np.mean(values)) ** 2 * (clusters.met - 1) ** 3
+    prior = (float(np.mean(values)) if mean is None else mean) ** 2 * (clusters.met - 1) ** 3
     return min(1.0, (prior + agreeing) / (prior + pairs)) if prior + pairs > 0 else 1.0
 
 
@@ -106,9 +110,55 @@ def unmet(values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0
     return 1 + (max(mean, clusters.met - mean / 2) - 1) * likeness(values, clusters, times=times)
 
 
-def design_effect(values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0) -> float:
+def design_effect(
+    values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0, mean: float | None = None
+) -> float:
     """``1 + (n0 - 1) r``: how many images count as one, as a rule for independent images needs it."""
-    return 1 + (clusters.met - 1) * likeness(values, clusters, times=times)
+    return 1 + (clusters.met - 1) * likeness(values, clusters, times=times, mean=mean)
+
+
+def joined(clusterings: tuple[Clusters, ...]) -> Clusters:
+    """The clusters that share no image in any clustering: images that are linked by a chain of them are one."""
+    first, *others = clusterings
+    codes = first.codes
+    for other in others:
+        while True:  # of the lowest code that an image is linked to, until nothing changes
+            lowest = np.full(other.sizes.size, codes.size, dtype=np.int64)
+            np.minimum.at(lowest, other.codes, codes)
+            linked = np.full(int(codes.max()) + 1, codes.size, dtype=np.int64)
+            np.minimum.at(linked, codes, lowest[other.codes])
+            following = linked[codes]
+            if np.array_equal(following, codes):
+                break
+            codes = following
+    _, codes, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    return Clusters(first.name, codes.astype(np.int64).reshape(-1), sizes.astype(np.int64))
+
+
+def cluster_betting_lower(values: NDArray[np.float64], clusters: Clusters, confidence: float) -> float:
+    """The betting bound over clusters, guaranteed where no cluster is larger than the largest one met.
+
+    The bettor plays on ``(S_g - m n_g) / N`` of each cluster, N the largest size: its mean is at most 0 where the mean
+    of images is at most m. The bets are those of :func:`~modelaudit.statistics.betting.betting` with the running
+    variance of ``(S_g - mean n_g) / N``.
+    """
+    order = np.random.Generator(np.random.PCG64(clusters.sizes.size)).permutation(clusters.sizes.size)
+    largest = float(np.max(clusters.sizes))
+    sizes = clusters.sizes[order] / largest
+    sums = np.bincount(clusters.codes, np.clip(values, 0.0, 1.0), clusters.sizes.size)[order] / largest
+    needed, usual = math.log(1 / (1 - confidence)), float(np.mean(sizes))
+    seen = np.arange(1, sizes.size + 1)
+    means = (usual / 2 + np.cumsum(sums)) / (usual + np.cumsum(sizes))
+    variances = (usual**2 / 4 + np.cumsum((sums - means * sizes) ** 2)) / (seen + 1)
+    bets = np.sqrt(2 * needed / (sizes.size * np.append(usual**2 / 4, variances[:-1])))
+
+    def surplus(m: float) -> float:
+        return float(np.max(np.cumsum(np.log1p(np.minimum(bets, LARGEST_BET / m) * (sums - m * sizes))))) - needed
+
+    smallest, mean = 1e-12, float(np.sum(sums) / np.sum(sizes))
+    if mean <= smallest or surplus(smallest) < 0:
+        return 0.0
+    return mean if surplus(mean) >= 0 else root(surplus, smallest, mean)
 
 
 def cluster_gaffke_lower(

@@ -15,17 +15,20 @@ from functools import partial
 from itertools import product
 from typing import Any, Literal
 
+from ..language.audit import Bounds, Claim
 from ..language.composite import Extreme
 from ..language.curve import OfCurve, at_dose, expanded, open_doses
 from ..language.errors import ExpressionError, nearest
 from ..language.expression import Expectation, Expression, Measure
 from ..language.spec import Method
 from .bounds import Bound, Plan, ratio_beyond
+from .clusters import Clusters
 from .compound import Tree, blocks, decidable, tree_bound, tree_estimate, tree_of
 from .curves import curve_points, written_out
-from .leaves import Leaves, counts, mostly_invalid
+from .leaves import Leaves, counts
 from .linear import Ratio
 from .planning import further_images
+from .reasons import advice_on, reason_of, too_few
 from .sequences import Looks
 from .significance import smallest_error
 from .values import Table
@@ -41,6 +44,8 @@ def decide(
     *,
     confidence: float,
     about: Literal["process", "this_set"],
+    bounds: Bounds = "approximate",
+    claim: Claim | None = None,
     sequential: int | None = None,
     brief: bool = False,
 ) -> Decision:
@@ -58,6 +63,9 @@ def decide(
     decided so about the process: the rule for one look holds.
 
     Args:
+        bounds: "guaranteed" for proven rules alone.
+        claim: "these_clusters" where images count as independent within the clusters and the donors met; copies of one
+            picture never do.
         brief: the verdict and its bounds are enough (no p, no further images).
 
     Raises:
@@ -68,12 +76,25 @@ def decide(
         raise ExpressionError(f"confidence={confidence!r} is no number between 0.5 and 1; 0.95 is usual")
     if about not in ("process", "this_set"):
         raise ExpressionError(f"about={about!r}{nearest(str(about), ('process', 'this_set'))}")
-    leaves, variants = Leaves(table), list(_single(expectation, table))
-    plan = plan_of(Plan(confidence, exact=about == "this_set", brief=brief), variants[0][2], leaves, sequential)
+    leaves, variants = Leaves(table, claim=claim), list(_single(expectation, table))
+    plan = Plan(confidence, exact=about == "this_set", brief=brief, guaranteed=bounds == "guaranteed")
+    plan = plan_of(plan, variants[0][2], leaves, sequential)
     if len(variants) == 1:
-        return _part(*variants[0], leaves, plan)
+        return _limited(_part(*variants[0], leaves, plan), table, expectation, claim)
     parts = tuple(_part(*variant, leaves, plan) for variant in variants)
-    return _joined([written_out(single, leaves) for _, _, single in variants], parts, leaves, plan)
+    joined = _joined([written_out(single, leaves) for _, _, single in variants], parts, leaves, plan)
+    return _limited(joined, table, expectation, claim)
+
+
+def _limited(decision: Decision, table: Table, expectation: Expectation, claim: Claim | None) -> Decision:
+    """The decision, which says so where its claim is limited to what was met."""
+    if claim is None:
+        return decision
+    measures = [one for part in singles(expectation, table) for one in written_out(part).expression.measures()]
+    names = {one.name for measure in measures for one in table.clusterings(measure)}
+    met = [words for name, words in (("cluster", "these clusters"), ("donor", "these backgrounds")) if name in names]
+    note = f"holds for {' and '.join(met)} alone (claim='these_clusters')" if met else ""
+    return replace(decision, note="; ".join(text for text in (note, decision.note) if text))
 
 
 def plan_of(plan: Plan, single: Expectation, leaves: Leaves, sequential: int | None) -> Plan:
@@ -83,7 +104,7 @@ def plan_of(plan: Plan, single: Expectation, leaves: Leaves, sequential: int | N
         return plan
     seen = leaves[measures[0]].column.values.size
     if not plan.exact:
-        shared = {one.name for measure in measures for one in leaves.table.clusterings(measure)}
+        shared = {one.name for one in leaves.clusterings(measures)}
         if "cluster" in shared:
             return plan
         leaves.partial = seen < sequential
@@ -148,9 +169,13 @@ def _decided(expectation: Expectation, leaves: Leaves, plan: Plan) -> Decision:
     outcome = _outcome(expectation, tree, leaves, plan)
     reason, more, notes = None, None, [outcome.lower.note, outcome.upper.note]
     if outcome.verdict is Verdict.INCONCLUSIVE:
-        reason = _reason(expectation, tree, outcome, found, leaves, plan)
-        more = _more(expectation, tree, outcome, leaves, plan)
-        if decidable(tree, leaves):
+        few = None if plan.exact or plan.looks is not None else too_few(tree, leaves)
+        reason = _reason(expectation, tree, outcome, found, few, leaves, plan)
+        if few is not None:
+            notes = [advice_on(few)]
+        elif reason is Reason.TOO_FEW_IMAGES:
+            more = _more(expectation, tree, outcome, leaves, plan)
+        if few is None and decidable(tree, leaves):
             notes.append(_why_no_number(expectation, outcome, more, found, plan))
     deciding = outcome.upper if _reads_upper(expectation, outcome.verdict) else outcome.lower
     other = outcome.lower if deciding is outcome.upper else outcome.upper
@@ -210,19 +235,20 @@ def _complete(tree: Tree, leaves: Leaves) -> bool:
 
 
 def _reason(
-    expectation: Expectation, tree: Tree, outcome: _Outcome, found: Counts, leaves: Leaves, plan: Plan
+    expectation: Expectation,
+    tree: Tree,
+    outcome: _Outcome,
+    found: Counts,
+    few: Clusters | None,
+    leaves: Leaves,
+    plan: Plan,
 ) -> Reason:
-    if found.measured < found.asked:
-        settled = _outcome(expectation, tree, leaves.without_missing(), plan).verdict is not Verdict.INCONCLUSIVE
-        if settled or _unbounded(expectation, leaves):
-            return Reason.ATTRIBUTION_INVALID if mostly_invalid(found) else Reason.UNDEFINED_VALUES
-    known = outcome.estimate is not None and decidable(tree, leaves)
-    return Reason.UNDEFINED_VALUES if not known else Reason.TOO_FEW_IMAGES
+    def decided(how: str) -> bool:
+        of = leaves.without_missing() if how == "complete" else leaves
+        by = plan if how == "complete" else replace(plan, exact=True, looks=None)
+        return _outcome(expectation, tree, of, by).verdict is not Verdict.INCONCLUSIVE
 
-
-def _unbounded(expectation: Expectation, leaves: Leaves) -> bool:
-    columns = [leaves[measure].column for measure in expectation.expression.measures()]
-    return any(column.low is None or column.high is None for column in columns)
+    return reason_of(expectation, tree, outcome.estimate is not None, found, few, leaves, decided)
 
 
 def _more(expectation: Expectation, tree: Tree, outcome: _Outcome, leaves: Leaves, plan: Plan) -> int | None:
@@ -314,9 +340,7 @@ def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Lea
     shown = parts[chosen]
     reason, more, note = shown.reason, shown.more_images, shown.note
     if verdict is Verdict.INCONCLUSIVE:
-        waiting = [again.get(index, part) for index, part in enumerate(parts) if part.verdict is not Verdict.PASS]
-        numbers = [part.more_images for part in waiting]
-        more = None if None in numbers else max(number for number in numbers if number is not None)
+        more = _more_of_parts(singles, parts, leaves, corrected)
         if shown.verdict is Verdict.FAIL:
             reason = again[chosen].reason
             note = f"fails by {shown.part} alone, but not after Holm over {len(parts)} of them"
@@ -331,6 +355,24 @@ def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Lea
         note=note,
         p=_joined_p(parts) if verdict is Verdict.FAIL else None,
     )
+
+
+def _more_of_parts(
+    singles: list[Expectation], parts: tuple[Decision, ...], leaves: Leaves, corrected: Plan
+) -> int | None:
+    """Images until one part fails after Holm, where one is on the wrong side; else until all of them pass."""
+    if corrected.exact or corrected.brief:
+        return None
+    failing, passing = [], []
+    for single, part in zip(singles, parts, strict=True):
+        if part.estimate is not None and not holds(single, part.estimate):
+            failing.append(_decided(single, leaves, corrected).more_images)
+        elif part.verdict is not Verdict.PASS:
+            passing.append(part.more_images)
+    if failing:
+        return min((one for one in failing if one is not None), default=None)
+    known = [one for one in passing if one is not None]
+    return max(known) if known and len(known) == len(passing) else None
 
 
 def _joined_p(parts: tuple[Decision, ...]) -> float | None:

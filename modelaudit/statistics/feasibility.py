@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -10,10 +11,12 @@ from typing import Literal
 import numpy as np
 
 from ..language import registry
+from ..language.audit import Bounds
 from ..language.expression import Expectation, Measure
 from ..language.spec import MeasureSpec
 from ..language.strata import Stratum
-from .bounds import IMAGES_FOR_APPROXIMATION, Plan
+from .bounds import Plan
+from .clusters import LEAST_CLUSTERS, clusters_of
 from .compound import blocks, tree_bound, tree_of
 from .curves import written_out
 from .decide import holds, singles
@@ -22,6 +25,8 @@ from .leaves import Leaves
 from .roots import least_whole
 from .values import Clustering, Column, Membership
 
+#: so many images stand for any number of them, in the same shares
+_STANDING = 200
 #: a value of a measure without a range, far beyond any threshold
 _FAR = 1e6
 #: left sides of more different measures are not judged: what can be said of them is not worth 2^k decisions
@@ -33,19 +38,30 @@ class Infeasible:
     """What no `images` images of the stratum can show. ``needed``: the least number that could; None where none could.
 
     ``still``: the left side compares contexts, and the best that was supposed is that the context changes nothing.
+    ``clusters``: how many clusters the images are of, where they are of clusters.
     """
 
     images: int
     needed: int | None
     stratum: str | None = None
     still: bool = False
+    clusters: int | None = None
 
     def __str__(self) -> str:
+        if self.clusters is not None and self.clusters < LEAST_CLUSTERS:
+            return (
+                f"cannot pass with images of {self.clusters} clusters; needs at least {LEAST_CLUSTERS} (more images of "
+                "the same clusters do not help), or a claim about these alone: Audit(claim='these_clusters')"
+            )
         of = "" if self.stratum is None else f" of {self.stratum}"
         even = " even where the context changes nothing" if self.still else ""
         if self.needed is None:
             return f"cannot pass{even}: no number of images shows it; the threshold is the best value there is"
-        return f"cannot pass with {self.images} images{of}{even}; needs at least {self.needed}"
+        few = f"cannot pass with {self.images} images{of}{even}; needs at least {self.needed}"
+        if self.clusters is None:
+            return few
+        in_all = math.ceil(self.needed * self.clusters / self.images)
+        return f"{few}, of {in_all} clusters as large as these {self.clusters}"
 
 
 def best_case(
@@ -54,6 +70,8 @@ def best_case(
     *,
     confidence: float,
     about: Literal["process", "this_set"],
+    bounds: Bounds = "approximate",
+    shared: tuple[Clustering, ...] = (),
     size_of: Callable[[Stratum], int] | None = None,
     divided: Callable[[str], tuple[Stratum, ...]] = lambda by: (),
 ) -> Infeasible | None:
@@ -62,10 +80,12 @@ def best_case(
     Every measure is put at that end of its range which is best, on all images, and the rule that will decide is asked.
     Under its contexts a measure of one model has the value that it has without: a context that changes nothing is the
     best that is supposed. (That a model gains under a context would make ``accuracy - accuracy.under(c) < 0.05`` pass
-    with three images; who expects it needs no audit.) Every image counts as measured and as independent.
+    with three images; who expects it needs no audit.) Every image counts as measured, and as independent of those with
+    which it shares no cluster.
 
     Args:
         images: how many there are in all.
+        shared: the clusters of the images, as far as they are known and the claim is not limited to them.
         size_of: how many of them a stratum holds, or the most that it can hold; None: all of them.
         divided: the strata that "label", "group" or a column divide the images into.
 
@@ -76,13 +96,19 @@ def best_case(
         return None
     size = (lambda stratum: images) if size_of is None else size_of
     found = [
-        _single(single, images, Plan(confidence), size)
+        _single(single, images, Plan(confidence, guaranteed=bounds == "guaranteed"), size, shared)
         for single in singles(expectation, DeclaredValues(images, size, {}, divided))
     ]
     return max((one for one in found if one is not None), key=lambda one: one.needed or np.inf, default=None)
 
 
-def _single(expectation: Expectation, images: int, plan: Plan, size: Callable[[Stratum], int]) -> Infeasible | None:
+def _single(
+    expectation: Expectation,
+    images: int,
+    plan: Plan,
+    size: Callable[[Stratum], int],
+    shared: tuple[Clustering, ...],
+) -> Infeasible | None:
     single = written_out(expectation)
     if lives_on_differences(single.expression):
         return None
@@ -93,17 +119,21 @@ def _single(expectation: Expectation, images: int, plan: Plan, size: Callable[[S
     strata = {measure.stratum for measure in measures}
     sizes = {stratum: images if stratum is None else min(images, size(stratum)) for stratum in strata}
     smallest = min(sizes, key=lambda stratum: sizes[stratum])
+    together = clusters_of((one.name, one.codes) for one in shared) if set(strata) == {None} else ()
+    clusters = min((one.sizes.size for one in together), default=None)
+    if clusters is not None and clusters < LEAST_CLUSTERS:
+        return Infeasible(images, None, clusters=clusters)
+    known = tuple(Clustering(one.name, one.codes) for one in together)
 
     def enough(n: int) -> bool:
-        # a few images stand for n, in the same shares
-        return _passes(
-            single, kinds, IMAGES_FOR_APPROXIMATION, lambda _: IMAGES_FOR_APPROXIMATION, replace(plan, images=n)
-        )
+        # those there are stand for n, in the same shares
+        standing = images if known else _STANDING
+        return _passes(single, kinds, standing, lambda _: standing, replace(plan, images=n), known)
 
     if min(sizes.values()) < 1:
         return None  # an empty stratum is an error of its own
     alike = len(set(sizes.values())) == 1
-    if enough(sizes[smallest]) if alike else _passes(single, kinds, images, size, plan):
+    if enough(sizes[smallest]) if alike else _passes(single, kinds, images, size, plan, known):
         return None
 
     return Infeasible(
@@ -111,6 +141,7 @@ def _single(expectation: Expectation, images: int, plan: Plan, size: Callable[[S
         least_whole(enough, sizes[smallest] + 1),
         None if smallest is None else str(smallest),
         len(kinds) < len({(_kind(measure), measure.context) for measure in measures}),
+        clusters,
     )
 
 
@@ -122,10 +153,17 @@ def _kind(measure: Measure) -> _Kind:
     return measure.spec, measure.model, measure.stratum
 
 
-def _passes(single: Expectation, kinds: list[_Kind], images: int, size: Callable[[Stratum], int], plan: Plan) -> bool:
+def _passes(
+    single: Expectation,
+    kinds: list[_Kind],
+    images: int,
+    size: Callable[[Stratum], int],
+    plan: Plan,
+    shared: tuple[Clustering, ...],
+) -> bool:
     side = "upper" if single.wants_low else "lower"
     for ends in product((True, False), repeat=len(kinds)):
-        leaves = Leaves(DeclaredValues(images, size, dict(zip(kinds, ends, strict=True))))
+        leaves = Leaves(DeclaredValues(images, size, dict(zip(kinds, ends, strict=True)), shared=shared))
         tree = tree_of(single.expression, leaves)
         if any(not leaves.known(group).any() for group in _groups(tree)):
             return True  # strata that share no image: nothing is known
@@ -148,6 +186,7 @@ class DeclaredValues:
     size: Callable[[Stratum], int]
     ends: Mapping[_Kind, bool]
     divided: Callable[[str], tuple[Stratum, ...]] = lambda by: ()
+    shared: tuple[Clustering, ...] = ()
 
     def column(self, measure: Measure) -> Column:
         declares = registry.entry_of(measure.spec).declares
@@ -164,7 +203,7 @@ class DeclaredValues:
         return Membership(inside, np.zeros(self.images, dtype=bool))
 
     def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
-        return ()
+        return self.shared
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
         return self.divided(by)

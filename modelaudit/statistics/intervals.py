@@ -18,6 +18,8 @@ Interval = tuple[float, float]
 #: at this skewness of the mean (sample skewness / sqrt(n)) the second-order correction of BCa no longer suffices
 LARGEST_SKEWNESS_OF_MEAN = 0.2
 _NOTHING = 1e-12
+#: more different values than this are rounded to the grid, towards the worst end
+_MOST_VALUES, _GRID = 100_000, 100_000
 
 
 def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
@@ -89,7 +91,8 @@ def gaffke(values: ArrayLike, confidence: float, *, repeat: float = 1.0) -> Inte
     quantile is Lugannani & Rice's (1980) saddlepoint approximation: nothing is drawn, the order plays no part.
 
     That it holds at every n for every distribution on [0, 1] is a conjecture that no simulation has contradicted; it
-    is treated as approximate here. `repeat` weights every value, for planning.
+    is treated as approximate here. `repeat` weights every value, for planning. Where only one value differs from the
+    worst end the quantile is that of a beta law, and exact.
     """
     x = np.asarray(values, dtype=np.float64)
     return gaffke_lower(x, confidence, repeat=repeat), 1.0 - gaffke_lower(1.0 - x, confidence, repeat=repeat)
@@ -100,9 +103,19 @@ def gaffke_lower(values: ArrayLike, confidence: float, *, repeat: float = 1.0) -
     x = np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
     if np.max(x) <= _NOTHING:
         return 0.0
-    alpha = 1 - confidence
     x, counts = np.unique(x, return_counts=True)  # proportions and their sums have few values
-    z, weights = np.append(x, 0.0), np.append(repeat * counts, 1.0)
+    if x.size > _MOST_VALUES:
+        x, counts = np.unique(np.repeat(np.floor(x * _GRID) / _GRID, counts), return_counts=True)
+    return weighted_gaffke_lower(x, np.asarray(repeat * counts, dtype=np.float64), confidence)
+
+
+def weighted_gaffke_lower(x: NDArray[np.float64], counts: NDArray[np.float64], confidence: float) -> float:
+    """:func:`gaffke_lower` of different values in [0, 1], each of so many images (not necessarily a whole number)."""
+    alpha, above = 1 - confidence, x > _NOTHING
+    if above.sum() <= 1:
+        ones, n = float(np.sum(counts[above])), float(np.sum(counts))
+        return float(x[above][0] * betaincinv(ones, n - ones + 1, alpha)) if ones > 0 else 0.0
+    z, weights = np.append(x, 0.0), np.append(counts, 1.0)
 
     def distance(log_tilt: float) -> float:
         return _saddlepoint(z, weights, -math.exp(log_tilt))[1] - alpha

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..language.audit import Claim
 from ..language.errors import DataError
 from ..language.expression import Measure
 from ..language.reasons import Missing
@@ -17,7 +18,7 @@ from ..language.strata import Both, Correct, Misclassified, Stratum
 from .clusters import Clusters, clusters_of
 from .linear import Linear
 from .sequences import first_of_each
-from .values import Column, Membership, Table
+from .values import Clustering, Column, Membership, Table
 from .verdict import Counts
 
 #: by_reason key of images of which nobody can tell whether they belong to the stratum
@@ -50,7 +51,8 @@ class Leaves:
     """The leaves of an expression, each read once.
 
     With `complete_only` the images with a missing value are left out: what would be decided without them. ``partial``:
-    more images may come, of groups too that none has been of yet.
+    more images may come, of groups too that none has been of yet. ``claim="these_clusters"``: of what images share only
+    that they are copies of one picture counts.
     """
 
     table: Table
@@ -59,33 +61,37 @@ class Leaves:
     _taken: dict[tuple[frozenset[Measure], int], NDArray[np.bool_]] = field(default_factory=dict)
     partial: bool = False
     _clusters: dict[tuple[frozenset[Measure], int], tuple[Clusters, ...]] = field(default_factory=dict)
+    claim: Claim | None = None
 
     def __getitem__(self, measure: Measure) -> Leaf:
         if measure not in self._read:
             self._read[measure] = _leaf(self.table, measure)
         return self._read[measure]
 
+    def clusterings(self, measures: Iterable[Measure]) -> list[Clustering]:
+        """What makes the values of these measures depend on each other, as far as the claim reaches."""
+        every = [one for measure in measures for one in self.table.clusterings(measure)]
+        return [one for one in every if self.claim is None or one.name == "copies"]
+
     def taken(self, measures: Iterable[Measure], asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """[asked.sum()] bool: the images that a sequence takes: neither copies of others nor with their donors."""
         key = (frozenset(measures), int(asked.sum()))
         if key not in self._taken:
-            shared = [
-                one for measure in key[0] for one in self.table.clusterings(measure) if one.name in ("donor", "copies")
-            ]
-            self._taken[key] = first_of_each([one.codes for one in shared], asked)[asked]
+            shared = [one.codes for one in self.clusterings(key[0]) if one.name in ("donor", "copies")]
+            self._taken[key] = first_of_each(shared, asked)[asked]
         return self._taken[key]
 
     def clusters(self, measures: Iterable[Measure], asked: NDArray[np.bool_]) -> tuple[Clusters, ...]:
         """What holds the images asked for together, counted inside the stratum; nothing where all are on their own."""
         key = (frozenset(measures), int(asked.sum()))
         if key not in self._clusters:
-            shared = [(one.name, one.codes[asked]) for measure in key[0] for one in self.table.clusterings(measure)]
+            shared = [(one.name, one.codes[asked]) for one in self.clusterings(key[0])]
             self._clusters[key] = clusters_of(sorted(shared, key=lambda one: (one[0], one[1].tobytes())))
         return self._clusters[key]
 
     def without_missing(self) -> Leaves:
         """The same leaves, over complete images only."""
-        return Leaves(self.table, True, self._read, partial=self.partial)
+        return Leaves(self.table, True, self._read, partial=self.partial, claim=self.claim)
 
     def one_group(self, measures: Iterable[Measure]) -> bool:
         """True where all stand over the same stratum, so that their values pair up image by image."""

@@ -40,7 +40,21 @@ def further_images(
     if not tree.plain and upper_bound(tree.denominator, leaves, plan).value < 0:
         sign = -sign
     form = tree.numerator.plus(tree.denominator, -expectation.threshold).times(sign)
-    return _until_positive(form, leaves, replace(plan, inverting=not tree.plain)) if form.terms else None
+    if not form.terms:
+        return None
+    needed = [_until_positive(form, leaves, replace(plan, inverting=not tree.plain))]
+    if not tree.plain:  # and until the denominator can be told from 0
+        below = tree.denominator
+        if not (lower_bound(below, leaves, plan).value > 0 or upper_bound(below, leaves, plan).value < 0):
+            needed.append(_until_positive(below.times(math.copysign(1.0, _mean(below, leaves))), leaves, plan))
+    known = [one for one in needed if one is not None]
+    return max(known) if len(known) == len(needed) else None
+
+
+def _mean(form: Linear, leaves: Leaves) -> float:
+    """Over the images on which all of its measures are known."""
+    known = leaves.known(list(form.terms))
+    return form.constant + sum(c * float(leaves[m].column.values[known].mean()) for m, c in form.terms.items())
 
 
 def _until_positive(form: Linear, leaves: Leaves, plan: Plan) -> int | None:
@@ -55,7 +69,7 @@ def _until_positive(form: Linear, leaves: Leaves, plan: Plan) -> int | None:
     now = lower_bound(form, leaves, plan)
     if mean <= 0:
         return None
-    scaled = now.rule in ("gaffke", "bca", "gaffke, clustered", "tango, clustered", "cluster_t")
+    scaled = now.rule == "bca" or now.rule.endswith(("clustered", "_t"))
     single = next(iter(form.terms.values()))
 
     def settled(images: int) -> bool:
@@ -67,7 +81,7 @@ def _until_positive(form: Linear, leaves: Leaves, plan: Plan) -> int | None:
             bound = lower_bound(form, leaves, replace(plan, images=images)).value
         return bound - float(ndtri(POWER)) * deviation / math.sqrt(images) > 0
 
-    needed = least_whole(settled, n + 1)
+    needed = least_whole(settled, n + 1, slack=200)
     return None if needed is None else needed - n
 
 

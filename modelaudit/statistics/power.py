@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom  # type: ignore[attr-defined]  # its stubs know no distributions
 
-from .betting import LARGEST_BET
-from .bounds import IMAGES_FOR_APPROXIMATION
+from .bounds import IMAGES_FOR_TANGO, IMAGES_WITHOUT_RANGE
 from .intervals import bca
 
 Values = NDArray[np.float64]
@@ -114,9 +113,16 @@ def _difference(truth: Truth, n: int, confidence: float) -> float:
 
 
 def difference_passes(losses: Values, gains: Values, n: int, limit: float, confidence: float) -> Flags:
-    """Where the upper bound of ``(losses - gains) / n`` lies below `limit`, by the rule of :func:`tango`."""
+    """Where the upper bound of ``(losses - gains) / n`` lies below `limit`, by Tango's rule or as a mean."""
     losses, gains = np.broadcast_arrays(losses, gains)
     possible = losses + gains <= n
+    if n < IMAGES_FOR_TANGO:
+        cells = np.stack([losses, n - losses - gains, gains], axis=-1)[possible]
+        found = np.zeros(losses.shape, dtype=bool)
+        found[possible] = gaffke_passes(np.array([0.0, 0.5, 1.0]), cells, (1 - limit) / 2, confidence)
+        alone = possible & (gains == 0)
+        found[alone] = binom.cdf(losses[alone], n, min(1.0, max(0.0, limit))) < 1 - confidence
+        return found
     with np.errstate(invalid="ignore", divide="ignore"):
         passes = possible & (_scores(losses, gains, n, limit) < -float(ndtri(confidence)))
     alone = gains == 0
@@ -156,32 +162,14 @@ def _means(truth: Truth, n: int, confidence: float) -> Flags:
     generator = np.random.default_rng(n)
     spread = truth.high - truth.low
     if not math.isfinite(spread):
-        if n < IMAGES_FOR_APPROXIMATION:
+        if n < IMAGES_WITHOUT_RANGE:
             return np.zeros(1, dtype=bool)
         drawn = generator.choice(values, size=(_AUDITS_BCA, n), p=weights / weights.sum())
         bounds = [bca(one, confidence) for one in drawn]
         return np.array([bound is not None and bound[0] > 0 for bound in bounds])
     unit, at = np.clip((values - truth.low) / spread, 0.0, 1.0), -truth.low / spread
-    if n < IMAGES_FOR_APPROXIMATION:
-        drawn = unit[generator.choice(unit.size, size=(AUDITS, n), p=weights / weights.sum())]
-        return betting_passes(drawn, at, confidence)
     counts = generator.multinomial(n, weights / weights.sum(), size=AUDITS)
     return gaffke_passes(unit, counts.astype(np.float64), at, confidence)
-
-
-def betting_passes(values: Values, at: float, confidence: float) -> Flags:
-    """[k] bool: where the lower betting bound of values [k, n] in [0, 1] lies above `at`, as they stand in order."""
-    needed, n = math.log(1 / (1 - confidence)), values.shape[1]
-    if at < 0:
-        return np.ones(len(values), dtype=bool)
-    seen = np.arange(1, n + 1)
-    means = (0.5 + np.cumsum(values, axis=1)) / (seen + 1)
-    variances = (0.25 + np.cumsum((values - means) ** 2, axis=1)) / (seen + 1)
-    before = np.concatenate([np.full((len(values), 1), 0.25), variances[:, :-1]], axis=1)
-    m = max(at, 1e-12)
-    bets = np.minimum(np.sqrt(2 * needed / (n * before)), LARGEST_BET / m)
-    capital = np.max(np.cumsum(np.log1p(bets * (values - m)), axis=1), axis=1)
-    return np.asarray((capital > needed) & (values.mean(axis=1) > at))
 
 
 def gaffke_passes(values: Values, counts: Values, at: float, confidence: float) -> Flags:

@@ -26,7 +26,7 @@ from scipy.special import ndtri
 
 from ..language.errors import ExpressionError
 from ..language.expression import Expectation
-from .bounds import IMAGES_FOR_APPROXIMATION, Plan, lower_bound
+from .bounds import IMAGES_FOR_TANGO, Plan, lower_bound
 from .compound import tree_bound, tree_estimate, tree_of
 from .curves import written_out
 from .decide import singles
@@ -35,7 +35,7 @@ from .linear import Linear, Ratio
 from .power import Kind, Truth, power, vouched
 from .roots import least_whole
 from .truths import Pilot
-from .two_by_two import is_of_two_proportions, ratio_of_proportions
+from .two_by_two import base_and_difference, is_of_two_proportions, ratio_of_proportions
 from .values import Table
 
 MOST_IMAGES = 1_000_000
@@ -149,9 +149,9 @@ def _pilot(part: Expectation, leaves: Leaves, wanted: Wanted) -> Size:
         truth = _ratio_truth(part, tree, leaves, wanted, pilot)
     if truth is None:
         return replace(blank, note=_OUT_OF_RANGE)
-    shared = [one.codes[first.asked] for measure in form.terms for one in leaves.table.clusterings(measure)]
+    shared = [one.codes[first.asked] for one in leaves.clusterings(form.terms)]
     together = [codes for codes in map(_numbered, shared) if codes.max() + 1 < codes.size]
-    return _clustered(sized(truth, wanted, blank), form, leaves, pilot, together, target, wanted)
+    return _clustered(sized(truth, wanted, blank), form, leaves, pilot, together, target, wanted, ratio=not tree.plain)
 
 
 def oriented(part: Expectation, tree: Ratio) -> Linear:
@@ -172,10 +172,7 @@ def kind_of(form: Linear, leaves: Leaves, *, ratio: bool) -> Kind:
 
 
 def _ratio_truth(part: Expectation, tree: Ratio, leaves: Leaves, wanted: Wanted, pilot: Pilot) -> Truth | None:
-    (first,), (second,) = tree.numerator.terms, tree.denominator.terms
-    known = leaves.known([first, second])
-    above, below = (leaves[measure].column.values[known] for measure in (first, second))
-    found = ratio_of_proportions(part, wanted.supposed(part), float(below.mean()), float(np.mean(above != below)))
+    found = ratio_of_proportions(part, wanted.supposed(part), *base_and_difference(tree, leaves))
     return None if found is None else pilot.with_missing(*found)
 
 
@@ -190,7 +187,15 @@ def sized(truth: Truth, wanted: Wanted, blank: Size) -> Size:
 
 
 def _clustered(
-    found: Size, form: Linear, leaves: Leaves, pilot: Pilot, together: Sequence[Codes], target: float, wanted: Wanted
+    found: Size,
+    form: Linear,
+    leaves: Leaves,
+    pilot: Pilot,
+    together: Sequence[Codes],
+    target: float,
+    wanted: Wanted,
+    *,
+    ratio: bool,
 ) -> Size:
     """The same where images belong together: the pilot's bound over clusters, moved and for n images, with the power.
 
@@ -206,7 +211,7 @@ def _clustered(
     centred = pilot.values - pilot.values.mean()
     spread = max(float(np.sum(np.bincount(at, centred) ** 2)) for at in together)
     reserve = float(ndtri(wanted.power)) * math.sqrt(spread / pilot.values.size)
-    plan = Plan(wanted.confidence, inverting=found.rule in ("betting", "gaffke"))
+    plan = Plan(wanted.confidence, inverting=ratio)
 
     def enough(n: int) -> bool:
         bound = lower_bound(form, leaves, replace(plan, images=n)).value + shift
@@ -249,10 +254,11 @@ def _mean_of(form: Linear, leaves: Leaves) -> float:
 
 def _rule(truth: Truth, n: int) -> str:
     if truth.kind != "mean":
-        return "clopper_pearson" if truth.kind == "proportion" else "tango"
+        tango = truth.kind == "difference" and n >= IMAGES_FOR_TANGO
+        return "clopper_pearson" if truth.kind == "proportion" else "tango" if tango else "gaffke"
     if not math.isfinite(truth.high - truth.low):
         return "bca"
-    return "betting" if n < IMAGES_FOR_APPROXIMATION else "gaffke"
+    return "gaffke"
 
 
 def _smallest(enough: Callable[[int], bool], *, exact: bool) -> int | None:

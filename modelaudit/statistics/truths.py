@@ -36,6 +36,8 @@ def moved(values: Values, target: float, low: float, high: float) -> Values | No
     if not math.isfinite(high - low):
         return values + (target - float(values.mean()))
     span = high - low
+    if not low + 1e-12 * span < target < high - 1e-12 * span:
+        return np.full(values.size, target)
     shift = root(lambda by: float(np.mean(np.clip(values + by, low, high))) - target, -span, span)
     return np.clip(values + shift, low, high)
 

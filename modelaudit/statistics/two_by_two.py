@@ -20,6 +20,14 @@ def is_of_two_proportions(tree: Ratio, leaves: Leaves) -> bool:
     return plain and all(leaves[measure].column.scale == "proportion" for measure in measures)
 
 
+def base_and_difference(tree: Ratio, leaves: Leaves) -> tuple[float, float]:
+    """The share of images in which B counts, and that in which A and B differ."""
+    (first,), (second,) = tree.numerator.terms, tree.denominator.terms
+    known = leaves.known([first, second])
+    above, below = (leaves[measure].column.values[known] for measure in (first, second))
+    return float(below.mean()), float(np.mean(above != below))
+
+
 def ratio_of_proportions(
     part: Expectation, supposed: float, base: float, differing: float
 ) -> tuple[Values, Values] | None:

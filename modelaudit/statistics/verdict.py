@@ -31,6 +31,7 @@ class Reason(StrEnum):
     """Why a verdict is INCONCLUSIVE (or a case was not run)."""
 
     TOO_FEW_IMAGES = "too_few_images"
+    TOO_FEW_CLUSTERS = "too_few_clusters"
     UNDEFINED_VALUES = "undefined_values"
     MASK_UNCERTAIN = "mask_uncertain"
     ATTRIBUTION_INVALID = "attribution_invalid"

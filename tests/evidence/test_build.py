@@ -113,7 +113,8 @@ def test_a_case_that_was_never_run_says_so() -> None:
     record = declared_case(item, Place("a", "audits/audit_a.py", 12))
     assert (record.verdict, record.reason, record.outcome) == ("NOT_RUN", "not_run", "not_run")
     assert (record.clause, record.says, record.must_fail, record.line) == ("4.2", "it works", True, 12)
-    assert record.expectation == "accuracy > 0.5" and record.fingerprint in item.expectation.fingerprint()
+    assert record.expectation == "accuracy > 0.5" and record.fingerprint == item.case.fingerprint(item.expectation)
+    assert record.long_form.endswith("; confidence=0.95, about=process, bounds=approximate, claim=None")
     assert record.decision is None and record.gallery == []
 
 

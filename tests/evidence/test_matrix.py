@@ -25,7 +25,7 @@ from modelaudit.evidence.record import (
 )
 from modelaudit.evidence.shopping import images_for
 from modelaudit.measures import accuracy, worst_group_accuracy
-from modelaudit.statistics import betting
+from modelaudit.statistics import gaffke
 
 SWAP = "accuracy.under(swap_background(other_class))"
 CONFIDENCE = "confidence.under(swap_background(other_class))"
@@ -101,13 +101,13 @@ def test_bounds_are_clopper_and_pearsons_and_missing_values_stand_at_both_ends()
     assert dog.upper == 1.0
 
 
-def test_means_have_the_betting_bound() -> None:
+def test_means_have_gaffkes_bound() -> None:
     values = np.random.default_rng(0).uniform(0.2, 0.9, 40)
     result = found(
         table(["cat"] * 20 + ["dog"] * 20, {"confidence": values.tolist(), CONFIDENCE: (1 - values).tolist()})
     )
     assert cell(result, "dog", 0).mean == pytest.approx(values[20:].mean())
-    assert (cell(result, "dog", 0).lower, cell(result, "dog", 0).upper) == pytest.approx(betting(values[20:], 0.95))
+    assert (cell(result, "dog", 0).lower, cell(result, "dog", 0).upper) == pytest.approx(gaffke(values[20:], 0.95))
 
 
 def test_a_measure_without_range_has_no_bounds_and_asks_for_no_images() -> None:

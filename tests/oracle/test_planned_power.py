@@ -49,10 +49,10 @@ def missing(u):
     [
         (a > 0.9, 0.05, right, "clopper_pearson"),
         (b - a < 0.07, 0.05, drop, "tango"),
-        (a < 1 / 3 + 0.05, 0.05, mean, "betting"),
+        (a < 1 / 3 + 0.05, 0.05, mean, "gaffke"),
         (a < 0.1275, 0.03, spiked, "gaffke"),
-        (a / b > 0.8 / 0.9 - 0.1, 0.1, ratio, "betting"),
-        (mapped("a", "b") < 0.46, 0.06, methods, "betting"),
+        (a / b > 0.8 / 0.9 - 0.1, 0.1, ratio, "gaffke"),
+        (mapped("a", "b") < 0.46, 0.06, methods, "gaffke"),
         (a > 0.83, 0.94 / 0.97 - 0.83, missing, "clopper_pearson"),
     ],
     ids=["proportion", "drop", "mean", "spiked", "ratio", "methods", "missing"],

@@ -67,7 +67,7 @@ def test_too_few_clusters_in_the_stratum_are_said_to_be_too_few():
     whole = table(a=np.ones(120))
     whole.strata = {str(label("cat")): Membership(np.arange(120) < 36, np.zeros(120, bool))}
     found = decided(a.where(label("cat")) > 0.1, whole)
-    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, Reason.TOO_FEW_IMAGES)
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, Reason.TOO_FEW_CLUSTERS)
     assert "9 clusters" in found.note
 
 

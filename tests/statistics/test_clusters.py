@@ -34,9 +34,10 @@ def test_clusters_of_one_are_decided_as_independent_images_to_the_bit(scale, cod
 
 def test_fewer_than_ten_clusters_decide_nothing_and_say_so():
     result = decided(grouped(np.ones(90), np.arange(90) % 9, "proportion"))
-    assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, Reason.TOO_FEW_IMAGES)
-    assert "9 clusters" in result.note
-    assert "10 are needed" in result.note
+    assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, Reason.TOO_FEW_CLUSTERS)
+    assert result.more_images is None
+    assert "90 images of 9 clusters, and at least 10 are needed" in result.note
+    assert "more images of the same ones do not help" in result.note and "claim='these_clusters'" in result.note
 
 
 def test_the_value_of_an_agreed_set_knows_no_clusters():

@@ -34,14 +34,18 @@ class TestRules:
         assert result.rule == "clopper_pearson" and result.verdict is Verdict.PASS
         assert (result.lower, result.upper) == pytest.approx(((1 - high) / 2, (1 - low) / 2))
 
-    @pytest.mark.parametrize(("n", "rule", "bounds"), [(199, "betting", betting), (200, "gaffke", gaffke)])
-    def test_a_bounded_mean_is_decided_by_the_rule_of_its_size(self, n, rule, bounds):
-        result = decided(m < 0.4, {"m": column(beta(n))})
+    @pytest.mark.parametrize("n", [10, 40, 300])
+    @pytest.mark.parametrize(
+        ("bounds", "rule", "of"), [("guaranteed", "betting", betting), ("approximate", "gaffke", gaffke)]
+    )
+    def test_a_bounded_mean_is_decided_by_one_rule_whatever_its_size(self, n, bounds, rule, of):
+        table = Values({"m": column(beta(n))})
+        result = decide(m < 0.7, table, confidence=0.95, about="process", bounds=bounds)
         assert (result.verdict, result.rule, result.guaranteed) == (Verdict.PASS, rule, rule == "betting")
-        assert (result.lower, result.upper) == pytest.approx(bounds(beta(n), 0.95))
+        assert (result.lower, result.upper) == pytest.approx(of(beta(n), 0.95))
 
     def test_a_measure_of_another_range_is_bounded_in_its_own_units(self):
-        low, high = betting(beta(60), 0.95)
+        low, high = gaffke(beta(60), 0.95)
         result = decided(m < 0, {"m": column(beta(60) * 4 - 3, low=-3.0, high=1.0)})
         assert (result.lower, result.upper) == pytest.approx((4 * low - 3, 4 * high - 3))
 
@@ -56,7 +60,7 @@ class TestRules:
         shared = beta(100, 2, 2)
         columns = {"a": column(shared), "b": column(np.clip(shared + 0.05, 0, 1))}
         paired = decided(b - a < 0.3, columns)
-        assert paired.rule == "betting" and paired.verdict is Verdict.PASS
+        assert paired.rule == "gaffke" and paired.verdict is Verdict.PASS
         assert paired.upper - paired.lower < 0.25
 
     def test_equal_measures_cancel(self):
@@ -134,8 +138,8 @@ class TestMissing:
         result = decided(m < 0.25, {"m": column(values)})
         assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, Reason.UNDEFINED_VALUES)
         assert result.estimate == pytest.approx(0.1)
-        assert result.upper == pytest.approx(betting(np.append(np.full(50, 0.1), np.ones(8)), 0.95)[1])
-        assert result.lower == pytest.approx(betting(np.append(np.full(50, 0.1), np.zeros(8)), 0.95)[0])
+        assert result.upper == pytest.approx(gaffke(np.append(np.full(50, 0.1), np.ones(8)), 0.95)[1])
+        assert result.lower == pytest.approx(gaffke(np.append(np.full(50, 0.1), np.zeros(8)), 0.95)[0])
 
     def test_a_proportion_with_missing_values_stays_one(self):
         values = np.append((np.arange(90) < 88).astype(float), np.full(10, NAN))

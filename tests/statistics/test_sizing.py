@@ -69,12 +69,12 @@ def test_no_discordance_is_supposed_to_be_none_beyond_the_difference():
     assert one(a - b < 0.05, alike, margin=0.05).images == 59
 
 
-@pytest.mark.parametrize(("margin", "rule"), [(0.12, "betting"), (0.02, "gaffke")])
-def test_a_mean_needs_what_simulation_says(margin, rule):
+@pytest.mark.parametrize("margin", [0.12, 0.02])
+def test_a_mean_needs_what_simulation_says(margin):
     values = np.random.default_rng(0).beta(2, 6, 80)
     size = one(m < 0.4, {"m": column(values)}, margin=margin)
     shifted = values + (0.4 - margin) - values.mean()
-    assert size.rule == rule and shifted.min() > 0 and shifted.max() < 1
+    assert size.rule == "gaffke" and shifted.min() > 0 and shifted.max() < 1
     draw = lambda g, n: {"m": column(g.choice(shifted, n))}  # noqa: E731
     assert 0.78 <= passed(m < 0.4, draw, size.images, 500) <= 0.9
 
