@@ -85,6 +85,7 @@ class _Checker:
             noise=self._made("noise floor", self._noise),
             blind=self._made("blind control", self._blind),
             seams=self._made("seams", lambda: list(self._seams())) or [],
+            sensitivity=self._measured.sensitivity.get(self._case.asked.id),
             agreement=list(agreements(self._case, self._measured, whole)) if self._measured.checked else [],
             two_by_two=list(two_by_two(self._case, self._measured, self._passes)) if self._measured.checked else [],
         )
@@ -141,6 +142,13 @@ class _Checker:
             self._say(
                 Reason.BELOW_NOISE_FLOOR,
                 f"a map with all on the object would get {found.blind.value:.3g} at this method's resolution",
+            )
+
+        told = found.sensitivity
+        if self._decision.verdict is Verdict.PASS and told is not None and told.alone_passes:
+            self._say(
+                Reason.INSTRUMENT_INSENSITIVE,
+                f"a heat map of the background's evidence alone gets {told.alone:.3g} and would pass this limit",
             )
 
     def _say(self, reason: Reason, note: str) -> None:

@@ -78,6 +78,35 @@ class SeamCheck(_Plain):
     hard_edge: bool = False
 
 
+class Sensitivity(_Plain):
+    """What a limit on heat maps would catch, by copies of a model to which evidence from the background was added.
+
+    ``share``: of how many images the background decides the answer of the weakest copy from which on none passes the
+    limit; 0 where the model itself does not pass it, None where every copy does; `strength` is what its background adds
+    to a logit. ``most``: that share for the strongest copy. ``ratios``: the positive evidence that a logit is worth, by
+    method. ``flips``: the model's own answers that change under `swap`, on `flips_images`; None: not measured.
+    ``alone``: the left side for maps of the background's evidence alone, and whether it meets the limit; None where
+    maps are compared with each other. ``rough``: networks that were really trained with a shortcut differ from such
+    copies by more than .15, or were never compared for this method; ``trained``: the range of theirs. ``why_not``: why
+    nothing is told.
+    """
+
+    model: str
+    images: int
+    ratios: dict[str, float] = {}
+    strength: float | None = None
+    share: float | None = None
+    most: float | None = None
+    flips: float | None = None
+    flips_images: int = 0
+    swap: str = ""
+    alone: float | None = None
+    alone_passes: bool | None = None
+    rough: bool = False
+    trained: tuple[float, float] | None = None
+    why_not: str = ""
+
+
 class Agreement(_Plain):
     """How far two methods agree: means over images of rank correlation and IoU of the top 10 % of pixels.
 
@@ -154,7 +183,8 @@ class CaseChecks(_Plain):
     """What was checked of one case; None or empty where a check was off or has no meaning for it.
 
     ``unguarded``: the verdict before the checks, where one of them took it away; ``objections``: what the checks say
-    against it, as it stands in the decision's note.
+    against it, as it stands in the decision's note. ``smallest_effect``: of a claim on behaviour, the value of the left
+    side that these images would FAIL with a probability of 80 %; None where that cannot be said.
     """
 
     unguarded: VerdictName | None = None
@@ -163,6 +193,8 @@ class CaseChecks(_Plain):
     noise: NoiseCheck | None = None
     blind: BlindCheck | None = None
     seams: list[SeamCheck] = []
+    sensitivity: Sensitivity | None = None
+    smallest_effect: float | None = None
     agreement: list[Agreement] = []
     two_by_two: list[TwoByTwo] = []
     holm: Holm | None = None

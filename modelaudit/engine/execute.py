@@ -39,6 +39,7 @@ from .plan import Group, PlannedCase, original_context
 from .progress import Progress, Silent
 from .sanity import sanity
 from .scenes import Stage
+from .sensitivity.decide import sensitivities
 from .settings import Settings
 from .stopping import Looking, lenders, stops_early
 from .store.file_digests import FileDigests
@@ -99,7 +100,7 @@ def measure(
         passes.stored = sum(int(column.stored[:end].sum()) for column in run.rows.columns.values())
         galleries = _galleries(run, settings)
         sane = sanity(run, end)
-    return Measured(
+    found = Measured(
         group=group.key,
         data=_data_facts(group, data, stage, store, {sample.id for sample in chosen[end:]}),
         samples=sample_facts(chosen[:end], columns_named(group.cases)),
@@ -117,6 +118,7 @@ def measure(
         shown=lenders(run, end),
         looks=run.looking.looks if run.looking is not None else 1 if may_stop else None,
     )
+    return found.model_copy(update={"sensitivity": sensitivities(group, found, run.sensitivity)})
 
 
 def _galleries(run: Measuring, settings: Settings) -> dict[str, list[Row]]:

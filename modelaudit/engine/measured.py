@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from ..language.reasons import Missing
-from .checked import Sanity
+from .checked import Sanity, Sensitivity
 from .gallery import orders_of
 
 
@@ -179,7 +179,7 @@ class Measured(_Plain):
 
     ``failures`` holds what could not be measured at all, by "data", "model:<key>" or "<model key>|<column key>".
     ``variants``: what checks measured again. ``sizes``: (height, width) of what each model sees. ``shown``: of passes
-    whose context takes donors. ``agreement``: of maps, by
+    whose context takes donors. ``sensitivity``: by case. ``agreement``: of maps, by
     "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images. ``looks``: of
     an audit that may stop early; its samples are those looked at, in their order.
     ``checked``: whether the audit was itself audited, ``radius``: how far masks were moved.
@@ -197,6 +197,7 @@ class Measured(_Plain):
     variants: list[VariantData] = []
     sizes: dict[str, tuple[int, int]] = {}
     sanity: list[Sanity] = []
+    sensitivity: dict[str, Sensitivity] = {}
     agreement: dict[str, tuple[float | None, float | None, int]] = {}
     looks: int | None = None
     radius: float = 0.01

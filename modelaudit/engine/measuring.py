@@ -27,6 +27,7 @@ from .reading import ChunkValues, read_pass
 from .recall import Recall, flags_of
 from .rows import Place, Rows, coded_share, never_changed, place_of, share_of
 from .scenes import Begun, Chunk, Shown, Stage
+from .sensitivity.collect import Collector
 from .stopping import Looking
 from .store.store import Batch, Store
 from .stored_logits import read_from_logits
@@ -87,6 +88,7 @@ class Measuring:
         self.checks = Checks.off()
         self.variations: list[Variation] = []
         self.accord: Accord | None = None
+        self.sensitivity: Collector | None = None
         self.looking: Looking | None = None
 
     def beside(self, group: Group, stage: Stage, models: Mapping[str, RunningModel], *, originals: bool) -> Measuring:
@@ -101,6 +103,7 @@ class Measuring:
         self._settle_precisions()
         self.variations = list(variations(self, self._group, self.checks)) if self.checks.any else []
         self.accord = Accord(self, self.checks) if self.checks.agreement else None
+        self.sensitivity = Collector(self, self.checks) if self.checks.sensitivity else None
         ahead: deque[Begun] = deque()
         for begun in self._work(advance):
             ahead.append(begun)
@@ -115,6 +118,8 @@ class Measuring:
         batch = Batch()
         for variation in self.variations:
             variation.finish(batch)
+        if self.sensitivity is not None:
+            self.sensitivity.finish(batch)
         for ask in list(self.passes):
             message = never_changed(ask, self.rows)
             if message is not None:
@@ -301,9 +306,9 @@ class Measuring:
             variation.miss(at)
 
     @property
-    def _beside(self) -> list[Variation | Accord]:
+    def _beside(self) -> list[Variation | Accord | Collector]:
         """What goes along with the measurement."""
-        return [*self.variations, *(() if self.accord is None else (self.accord,))]
+        return [*self.variations, *(one for one in (self.accord, self.sensitivity) if one is not None)]
 
     @property
     def size(self) -> int:

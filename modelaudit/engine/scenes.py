@@ -156,6 +156,11 @@ class Stage:
         self.unusable: dict[str, tuple[Missing, str]] = {}
         self.digests: dict[str, str] = {}
 
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """The whole data set."""
+        return self._whole[0]
+
     def __enter__(self) -> Stage:
         return self
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..engine.checked import CaseChecks, Sanity
+from ..engine.checked import Sensitivity as Sensitivity
 from ..language.errors import ResultsError
 
 SCHEMA_VERSION = 1

@@ -29,6 +29,9 @@ class Checks:
             see any background. A threshold below that decides nothing.
         seams: measured with the image's own background pasted back, beside every context that pastes one. The effect
             is shown, and nothing is subtracted.
+        sensitivity: copies of the model to which evidence from the background is added: what each limit on heat maps
+            would catch. It is shown; only a limit that a map of the background alone meets decides nothing
+            (``instrument_insensitive``).
         sanity: each attribution method is tried on the model itself (randomised weights, deletion).
         agreement: the maps of several methods are compared.
     """
@@ -37,6 +40,7 @@ class Checks:
     noise: int = 200
     blind: int = 64
     seams: int = 200
+    sensitivity: int = 128
     sanity: int = 16
     agreement: int = 64
     radius: float = 0.01

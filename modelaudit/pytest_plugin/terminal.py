@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..engine.store.location import NOTE
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord
 from ..language.reasons import Missing
+from .limit_text import told_of_limit
 
 if TYPE_CHECKING:
     from .session import AuditSession
@@ -117,6 +118,7 @@ def _found(record: CaseRecord, decision: DecisionRecord, threshold: str) -> list
         lines.append(f"    by {_part(part)}: {part.verdict}, {_interval(part)}")
     lines.append(f"  {_counts(decision.counts)}")
     lines += _looked(record)
+    lines += [f"  {line}" for line in told_of_limit(record)]
     lines += [f"    {reason}: {Missing(reason).advice}" for reason in decision.counts.by_reason]
     if decision.more_images is not None:
         lines.append(

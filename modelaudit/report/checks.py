@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..evidence.record import CaseRecord, RunRecord
+from ..evidence.record import CaseRecord, RunRecord, Sensitivity
 from .left_side import contexts_of, digits_of, unit_of
 from .vocabulary import VERDICTS, context_label, method_text
 from .words import N_, Words
+
+#: below this share of answers a limit lies at the model's own level; from the other one on it catches little
+OWN_LEVEL, WEAK_LIMIT = 0.05, 0.9
 
 VARIANTS: dict[str, str] = {
     "eroded": N_("masks eroded"),
@@ -66,7 +69,7 @@ def checks_view(case: CaseRecord, words: Words) -> ChecksView | None:
     if checks is None or case.decision is None:
         return None
     masks, note = _masks(case, words)
-    lines = [line for line in (*_floors(case, words), *_seams(case, words)) if line[1]]
+    lines = [line for line in (*_power(case, words), *_floors(case, words), *_seams(case, words)) if line[1]]
     lines += [*_insane(case, words), *_agreement(case, words), *_holm(case, words)]
     squares = tuple(_squares(case, words))
     view = ChecksView(_taken(case, words), masks, note, tuple(lines), squares)
@@ -168,6 +171,87 @@ def _floors(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
         )
         found.append((words._("Best possible map"), text))
     return found
+
+
+def _power(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
+    """What the images, or the limit, would catch: a property of the audit, which takes no verdict away."""
+    checks = case.checks
+    assert checks is not None
+    found: list[tuple[str, str]] = []
+    if checks.smallest_effect is not None:
+        value = _value(case, checks.smallest_effect, words)
+        text = (
+            words._("A true value of {value} or more would have failed on these images in 8 of 10 audits.", value=value)
+            if case.op in ("<", "<=")
+            else words._(
+                "A true value of {value} or less would have failed on these images in 8 of 10 audits.", value=value
+            )
+        )
+        found.append((words._("What these images would have failed"), text))
+    told = checks.sensitivity
+    if told is not None:
+        sentences = [_caught(told, words), _own(told, words), _rough(told, words)]
+        text = _joined([one for one in sentences if one], words)
+        found.append((words._("What this limit would catch"), text))
+    return found
+
+
+def _caught(told: Sensitivity, words: Words) -> str:
+    if told.why_not:
+        return words._("It is not known: {why}.", why=told.why_not.splitlines()[0].rstrip("."))
+    if told.share is None:
+        return words._("No copy of this model to which evidence from the background was added fails this limit.")
+    share = words.quantity(told.share, "percent", 0)
+    if told.share < OWN_LEVEL:
+        return words._(
+            "The limit lies at this model's own level: copies to which evidence from the background was added no "
+            "longer pass it although that decides only {share} of the answers.",
+            share=share,
+        )
+    text = words._(
+        "Copies of this model to which evidence from the background was added no longer pass this limit once it "
+        "decides about {share} of the answers.",
+        share=share,
+    )
+    if told.share < WEAK_LIMIT:
+        return text
+    return _joined([text, words._("So a model that follows the background nearly always could pass it.")], words)
+
+
+def _own(told: Sensitivity, words: Words) -> str:
+    """The model's own flips, always beside what is told of its copies."""
+    if told.why_not:
+        return ""
+    if told.flips is None:
+        return words._("How many of this model's own answers change with another class's background was not measured.")
+    return words._(
+        "With another class's background {flips} of this model's own answers change ({images} images).",
+        flips=words.quantity(told.flips, "percent", 0),
+        images=words.count(told.flips_images),
+    )
+
+
+def _rough(told: Sensitivity, words: Words) -> str:
+    if told.why_not or not told.rough:
+        return ""
+    if told.trained is None:
+        return words._(
+            "This is rough: for this method copies were never compared with networks trained with a shortcut."
+        )
+    low, high = (words.quantity(one, "percent", 0) for one in told.trained)
+    return words._(
+        "This is rough: networks that were really trained with a shortcut begin to fail such a limit where the "
+        "background decides {low} to {high} of the answers.",
+        low=low,
+        high=high,
+    )
+
+
+def _joined(sentences: list[str], words: Words) -> str:
+    text = sentences[0]
+    for more in sentences[1:]:
+        text = words._("{first} {second}", first=text, second=more)
+    return text
 
 
 def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:

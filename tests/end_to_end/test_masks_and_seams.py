@@ -20,7 +20,7 @@ from modelaudit.measures import accuracy, background_share
 from modelaudit.statistics import Reason, Verdict
 
 CLASSES = ("red", "green")
-OFF: dict[str, int] = {"noise": 0, "blind": 0, "sanity": 0, "agreement": 0}
+OFF: dict[str, int] = {"noise": 0, "blind": 0, "sensitivity": 0, "sanity": 0, "agreement": 0}
 
 # --- masks -----------------------------------------------------------------------------------------------------------
 

@@ -143,7 +143,7 @@ def test_galleries_show_what_was_looked_at(tmp_path: Path) -> None:
 
 def test_checks_are_made_on_what_was_looked_at(tmp_path: Path) -> None:
     swap = swap_background("other_class")
-    one = early(checks=Checks(masks=50, noise=50, blind=20, seams=20, sanity=0, agreement=0))
+    one = early(checks=Checks(masks=50, noise=50, blind=20, seams=20, sensitivity=20, sanity=0, agreement=0))
     case = one.expect(accuracy.under(swap) > 0.2)
     found = measured(tmp_path, {"checks": Checks()}, swapped=case)
     assert len(found.samples) < 50

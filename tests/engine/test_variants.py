@@ -190,7 +190,7 @@ def variant(found: Measured, name: Variant) -> VariantData:
     return one
 
 
-ALL = Checks(masks=6, noise=6, blind=6, seams=6, sanity=0, agreement=0)
+ALL = Checks(masks=6, noise=6, blind=6, seams=6, sensitivity=0, sanity=0, agreement=0)
 
 
 def test_shares_under_other_masks_cost_no_pass(tmp_path: Path) -> None:

@@ -17,9 +17,11 @@ from modelaudit.engine.checked import (
     NoiseCheck,
     Sanity,
     SeamCheck,
+    Sensitivity,
     TwoByTwo,
 )
 from modelaudit.evidence.record import CaseRecord, write_record
+from modelaudit.pytest_plugin.limit_text import told_of_limit
 from modelaudit.report import write_reports
 from modelaudit.report.checks import checks_view, guard_notes, sanity_views
 from modelaudit.report.words import words_of
@@ -37,6 +39,8 @@ def checked(**changed: object) -> CaseChecks:
         "masks": MaskCheck(images=100, asked=400, radius=2, moved=True, variants=variants, agree=True),
         "noise": NoiseCheck(images=100, floor=0.02, distance=0.1, passed=None),
         "blind": BlindCheck(images=64, value=0.03, decides=True),
+        "smallest_effect": 0.54,
+        "sensitivity": Sensitivity(model="m", images=100, share=0.406, flips=0.023, flips_images=128),
         "seams": [
             SeamCheck(
                 measure="accuracy", model="m", context=HOSTILE, images=9, original=1, seam=0.9, under_context=None
@@ -89,9 +93,14 @@ def test_every_check_has_its_sentence_in_both_languages() -> None:
         "masks shifted down",
     ]
     assert "100 of 400 images" in english.masks_note and "2 pixels" in english.masks_note
-    assert len(english.lines) == len(japanese.lines) == 5
+    assert len(english.lines) == len(japanese.lines) == 7
     told = " ".join(text for _, text in japanese.lines)
-    assert "最大" in told and not any(text in told for text in ("draws", "seam", "background pasted"))
+    assert (
+        "最大" in told
+        and "41%" in told
+        and "2%" in told
+        and not any(text in told for text in ("draws", "seam", "background pasted"))
+    )
     (square,) = english.squares
     assert (square.both, square.map_only, square.swap_only, square.neither) == ("11", "22", "33", "44")
     assert "5 images have no value" in square.note
@@ -105,6 +114,39 @@ def test_a_second_draw_is_shown_and_its_distance_only_where_it_decides() -> None
         one(checks=checked(noise=NoiseCheck(images=9, floor=0.2, distance=0.1, passed=False))), "A second draw"
     )
     assert "away from the threshold" in decides
+
+
+def test_what_a_limit_catches_is_told_with_the_answers_that_other_backgrounds_really_change() -> None:
+    (text,) = lines(one(), "What this limit would catch")
+    assert "no longer pass this limit once it decides about 41% of the answers" in text
+    assert "2% of this model's own answers change (128 images)" in text and "rough" not in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"share": 0.03}, "at this model's own level"),
+        ({"share": 0.95}, "follows the background nearly always could pass"),
+        ({"share": None}, "No copy of this model"),
+        ({"share": 0.4, "flips": None}, "was not measured"),
+        ({"share": 0.4, "rough": True}, "never compared"),
+        ({"share": 0.4, "rough": True, "trained": (0.81, 0.83)}, "81% to 83%"),
+        ({"why_not": "no masks"}, "It is not known: no masks."),
+    ],
+)
+def test_every_way_in_which_a_limit_can_be_told(changed: dict[str, object], said: str) -> None:
+    fields: dict[str, object] = {"model": "m", "images": 100, "flips": 0.02, "flips_images": 9, **changed}
+    told = Sensitivity(**fields)  # type: ignore[arg-type]
+    (text,) = lines(one(checks=checked(sensitivity=told)), "What this limit would catch")
+    assert said in text
+    in_the_terminal = list(told_of_limit(one(checks=checked(sensitivity=told, smallest_effect=None))))
+    assert in_the_terminal and ("rough" in " ".join(in_the_terminal)) is ("rough" in text)
+
+
+def test_the_smallest_effect_stands_on_the_failing_side() -> None:
+    (text,) = lines(one(), "What these images would have failed")
+    assert "54.0% or more would have failed" in text
+    assert "0.54 or more" in next(told_of_limit(one()))
 
 
 def test_a_hard_edge_has_no_seam() -> None:
