@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from ..language.curve import expanded
 from ..language.errors import ExpressionError, nearest
@@ -37,8 +38,10 @@ def _named(case: PlannedCase) -> Iterator[str]:
     yield from (name for name in by if name not in ("label", "group"))
 
 
-def sample_facts(samples: Iterable[Sample], columns: Sequence[str]) -> list[SampleFacts]:
-    """The samples as they leave the measurement, with these columns of theirs."""
+def sample_facts(
+    samples: Iterable[Sample], columns: Sequence[str], copy_of: Mapping[str, str] = MappingProxyType({})
+) -> list[SampleFacts]:
+    """The samples as they leave the measurement, with these columns of theirs, and which of them are copies."""
     return [
         SampleFacts(
             id=one.id,
@@ -46,6 +49,7 @@ def sample_facts(samples: Iterable[Sample], columns: Sequence[str]) -> list[Samp
             group=one.group,
             columns={name: one.attributes[name] for name in columns if one.attributes.get(name)},
             cluster=one.cluster,
+            copy_of=copy_of.get(one.id),
         )
         for one in samples
     ]

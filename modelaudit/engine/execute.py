@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..language.sample import DataSet, Sample
 from ..models import borrowed, open_model
 from .album import Print
 from .contents import Contents
+from .copies import PictureCopies, notes_on
 from .divided import columns_named, sample_facts, values_of
 from .donors import limited, look_order
 from .explaining import what_went_wrong
@@ -89,8 +90,9 @@ def measure(
         size = settings.resolved_micro_batch()
         run = Measuring(group, chosen, labels, stage, models, store, failures, size=size)
         run.checks = settings.checks_of(group.checks)
+        pictures = PictureCopies(chosen, stage.signatures, store, passes)
         if early:
-            run.looking = Looking(run, group, _data_facts(group, data, stage, store))
+            run.looking = Looking(run, group, _data_facts(group, data, stage, store), pictures)
         with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
             began = time.perf_counter()
             run.run(advance)
@@ -98,12 +100,15 @@ def measure(
         end = len(chosen) if run.looking is None else run.looking.end
         passes.values = end * len(run.rows.columns)
         passes.stored = sum(int(column.stored[:end].sum()) for column in run.rows.columns.values())
+        copies = pictures.of(chosen[:end])
         galleries = _galleries(run, settings)
         sane = sanity(run, end)
     found = Measured(
         group=group.key,
-        data=_data_facts(group, data, stage, store, {sample.id for sample in chosen[end:]}),
-        samples=sample_facts(chosen[:end], columns_named(group.cases)),
+        data=_data_facts(
+            group, data, stage, store, {sample.id for sample in chosen[end:]}, notes_on(copies, chosen[:end])
+        ),
+        samples=sample_facts(chosen[:end], columns_named(group.cases), copies.copy_of),
         models=[_model_facts(key, model, run) for key, model in models.items()],
         columns=[column.data(None if end == len(chosen) else range(end)) for column in run.rows.columns.values()],
         galleries=galleries,
@@ -221,7 +226,12 @@ def _failed(group: Group, message: str, passes: Passes) -> Measured:
 
 
 def _data_facts(
-    group: Group, data: DataSet, stage: Stage, store: Store, beyond: Collection[str] = frozenset()
+    group: Group,
+    data: DataSet,
+    stage: Stage,
+    store: Store,
+    beyond: Collection[str] = frozenset(),
+    on_copies: Iterable[str] = (),
 ) -> DataFacts:
     """`beyond`: samples that were not looked at, whatever was decoded of them ahead."""
     reference = group.reference if isinstance(group.reference, str) else group.key.removeprefix("data:")
@@ -235,7 +245,7 @@ def _data_facts(
         values=values_of(data.samples, columns_named(group.cases)),
         mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
         fingerprint=fingerprint({name: digest for name, digest in stage.digests.items() if name not in beyond}),
-        notes=[*data.notes, *stage.lending.notes, *store.notes],
+        notes=[*data.notes, *on_copies, *stage.lending.notes, *store.notes],
         unusable=dict(
             sorted(
                 (name, why)

@@ -11,10 +11,10 @@ from ..language.errors import AuditError
 from ..language.sample import DataSet, Sample
 from ..language.strata import Both, Label, Stratum
 from ..statistics import Clustering
+from ..statistics.clusterings import numbered
 from ..statistics.feasibility import Infeasible, best_case
 from .measured import SampleFacts
 from .plan import Group, PlannedCase
-from .table import numbered
 
 
 class Listings:

@@ -42,13 +42,18 @@ class Row(_Plain):
 
 
 class SampleFacts(_Plain):
-    """A sample that was asked for. ``columns``: those that a stratum of the group names."""
+    """A sample that was asked for.
+
+    ``columns``: the attributes that a stratum of the group names. ``copy_of``: the first, by id, of the images that are
+    the same picture (itself, where it is that one); None where no other image is.
+    """
 
     id: str
     label: str
     group: str | None
     columns: dict[str, str] = {}
     cluster: str | None = None
+    copy_of: str | None = None
 
 
 class LayerFacts(_Plain):

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..data import Decoded, UnusableSample, apply_geometry, decode, object_kept
+from ..data.signature import Signature, signature_of
 from ..language.errors import DataError
 from ..language.sample import Preprocessing, Sample
 
@@ -21,12 +22,14 @@ class Prepared:
     """A decoded sample.
 
     ``views`` by geometry: pixels [3, H, W] and mask [H, W], or why there is none. ``kept`` by geometry: the share of
-    the object that its crop leaves, NaN without a mask.
+    the object that its crop leaves, NaN without a mask. ``signature``: what is kept to find copies, where it was asked
+    for.
     """
 
     decoded: Decoded
     views: Mapping[Any, View | DataError]
     kept: Mapping[Any, float] = field(default_factory=dict)
+    signature: Signature | None = None
 
     def view(self, preprocessing: Preprocessing) -> View:
         """The sample in a model's geometry.
@@ -54,8 +57,14 @@ class Prepared:
 _NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
 
 
-def prepare(sample: Sample, preprocessings: Sequence[Preprocessing]) -> Prepared | UnusableSample:
-    """Decode a sample and apply every geometry; a sample that cannot be used comes back as its reason."""
+def prepare(
+    sample: Sample, preprocessings: Sequence[Preprocessing], *, signed: bool = False
+) -> Prepared | UnusableSample:
+    """Decode a sample and apply every geometry; a sample that cannot be used comes back as its reason.
+
+    Args:
+        signed: keep the signature of the image.
+    """
     try:
         decoded = decode(sample)
     except UnusableSample as error:
@@ -68,4 +77,4 @@ def prepare(sample: Sample, preprocessings: Sequence[Preprocessing]) -> Prepared
             kept[preprocessing.geometry()] = object_kept(decoded.mask, preprocessing)
         except DataError as error:  # raised where a pass asks for this view
             views[preprocessing.geometry()] = error
-    return Prepared(decoded, views, kept)
+    return Prepared(decoded, views, kept, signature_of(decoded.image) if signed else None)

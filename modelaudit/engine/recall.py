@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..contexts import donor_rule, stored_picture
 from ..data import files_of
+from ..data.signature import Signature
 from ..language import registry
 from ..language.reasons import Missing
 from ..language.sample import Sample
@@ -39,6 +40,8 @@ from .store.store import Batch, Key, Store
 from .variants import Variant
 
 _SIDE = 1 << 20
+#: a digest of a decoded sample has so many hexadecimal digits
+_HEX = 64
 _FLAGS = 16
 _SHARES = 1 << 16
 
@@ -67,7 +70,8 @@ class Recall:
         found = self.store.contents(decoding_key(), names)
         for sample, content in zip(samples, found, strict=True):
             if content is not None and content[:1] == b"D":
-                self._stage.digests[sample.id] = content[1:].decode()
+                self._stage.digests[sample.id] = content[1 : 1 + _HEX].decode()
+                self._stage.signatures[sample.id] = Signature.from_bytes(content[1 + _HEX :])
             elif content is not None:
                 reason, message = json.loads(content[1:])
                 self._stage.note_unusable(sample, Missing(reason), message)
@@ -149,7 +153,8 @@ class Recall:
             reason, message = self._stage.unusable[sample.id]
             batch.content(decoding_key(), name, b"U" + json.dumps([reason.value, message]).encode())
         else:
-            batch.content(decoding_key(), name, b"D" + self._stage.digests[sample.id].encode())
+            known = self._stage.digests[sample.id].encode() + self._stage.signatures[sample.id].to_bytes()
+            batch.content(decoding_key(), name, b"D" + known)
 
     def names_of(
         self, ask: PassAsk, samples: Sequence[Sample], shown: Shown, donors: Sequence[Donor] | None = None

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..contexts import Rendered, Scene, apply, donor_rule, in_place, needs_mask, stored_picture
 from ..data import Decoded, UnusableSample
+from ..data.signature import Signature
 from ..language.audit import DEFAULT_OBJECT_KEPT
 from ..language.errors import DataError
 from ..language.reasons import Missing
@@ -126,6 +127,7 @@ class Stage:
         pools, root: data from outside that may lend backgrounds, and what relative paths to it are relative to.
         object_kept: the least share of an object that the model's crop must leave.
         unusable: filled with the samples that cannot be decoded, with reason and message.
+        signatures: filled with what is kept of the others to find copies, by id.
     """
 
     def __init__(
@@ -155,6 +157,7 @@ class Stage:
         self._workers = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode", initializer=_alone)
         self.unusable: dict[str, tuple[Missing, str]] = {}
         self.digests: dict[str, str] = {}
+        self.signatures: dict[str, Signature] = {}
 
     @property
     def samples(self) -> Sequence[Sample]:
@@ -186,7 +189,7 @@ class Stage:
 
     def begin(self, samples: Sequence[Sample], positions: Sequence[int]) -> Begun:
         """Start decoding a chunk."""
-        work = partial(prepare, preprocessings=self._geometries)
+        work = partial(prepare, preprocessings=self._geometries, signed=True)
         return Begun(tuple(samples), tuple(positions), tuple(self._workers.submit(work, sample) for sample in samples))
 
     def finish(self, begun: Begun) -> Chunk:
@@ -199,6 +202,8 @@ class Stage:
                 self.note_unusable(sample, found.reason, str(found))
             else:
                 self.digests[sample.id] = found.decoded.digest
+                if found.signature is not None:
+                    self.signatures[sample.id] = found.signature
                 kept.append((sample, at, found))
         return Chunk(
             tuple(sample for sample, _, _ in kept), tuple(at for _, at, _ in kept), tuple(found for _, _, found in kept)

@@ -15,6 +15,7 @@ from ..language.errors import AuditError
 from ..language.sample import Sample
 from ..statistics import Verdict, decide
 from .checked import CaseChecks, Stopped
+from .copies import PictureCopies
 from .divided import columns_named, sample_facts
 from .measured import DataFacts, Measured, ModelFacts, PassData, Passes
 from .plan import Group, PlannedCase
@@ -73,10 +74,11 @@ class Looking:
 
     Args:
         known: facts of the data as they will be of the whole.
+        pictures: tells which of the images looked at are one picture.
     """
 
-    def __init__(self, run: Measuring, group: Group, known: DataFacts) -> None:
-        self._run, self._cases, self._data = run, group.cases, known
+    def __init__(self, run: Measuring, group: Group, known: DataFacts, pictures: PictureCopies) -> None:
+        self._run, self._cases, self._data, self._pictures = run, group.cases, known, pictures
         self._group = group.key
         self._facts = sample_facts(run.samples, columns_named(group.cases))
         self._schedule = looks_of(len(run.samples))
@@ -132,6 +134,11 @@ class Looking:
     def _seen(self, count: int) -> Measured:
         """What decisions read, of the first images."""
         run, first = self._run, range(count)
+        copy_of = self._pictures.of(run.samples[:count]).copy_of
+        facts = [
+            one.model_copy(update={"copy_of": copy_of[one.id]}) if one.id in copy_of else one
+            for one in self._facts[:count]
+        ]
         models = [
             ModelFacts.model_construct(
                 key=key,
@@ -144,7 +151,7 @@ class Looking:
         return Measured.model_construct(
             group=self._group,
             data=self._data,
-            samples=self._facts[:count],
+            samples=facts,
             models=models,
             columns=[column.data(first) for column in run.rows.columns.values()],
             galleries={},

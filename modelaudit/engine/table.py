@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..language.expression import Measure
 from ..language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum
 from ..measures.base import Declares
 from ..statistics import Clustering, Column, Membership
+from ..statistics.clusterings import clusterings_of
 from .divided import divided_by, known_of
 from .facts import Facts, Known, membership
 from .measured import ColumnData, Measured, ModelFacts
@@ -76,15 +76,10 @@ class CaseTable:
         return Membership(*membership(stratum, known))
 
     def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
-        """Clusters of the data, and the donors under the measure's context, where there are any."""
+        """Clusters of the data, donors under the measure's context, and copies of one picture, where there are any."""
         context = original_context() if measure.context is None else measure.context
-        shared = {
-            "cluster": [sample.cluster for sample in self._measured.samples],
-            "donor": self._donors.get((self._case.models[measure.model], str(context)), ()),
-        }
-        return tuple(
-            Clustering(name, numbered(names)) for name, names in shared.items() if any(one is not None for one in names)
-        )
+        donors = self._donors.get((self._case.models[measure.model], str(context)), ())
+        return clusterings_of(self._measured.samples, donors)
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
         """One stratum a label, a group, or a text of a column (:func:`~modelaudit.engine.divided.divided_by`).
@@ -121,9 +116,3 @@ class CaseTable:
 def column_of(data: ColumnData, declares: Declares) -> Column:
     """A column as the decision reads it."""
     return Column(data.array(), data.missing, declares.scale, declares.low, declares.high)
-
-
-def numbered(names: Sequence[str | None]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """A number for each name, -1 for none."""
-    known = {name: at for at, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
-    return np.array([-1 if name is None else known[name] for name in names], dtype=np.int64)

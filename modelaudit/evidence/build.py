@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,7 +203,8 @@ def data_records(measured: Sequence[Measured]) -> list[DataRecord]:
                 available=part.data.available,
                 images=len(part.samples),
                 labels=dict(sorted(Counter(sample.label for sample in part.samples).items())),
-                groups=dict(sorted(Counter(one.group for one in part.samples if one.group is not None).items())),
+                groups=_counted(one.group for one in part.samples),
+                clusters=_counted(one.cluster for one in part.samples),
                 mask_kinds=part.data.mask_kinds,
                 fingerprint=part.data.fingerprint,
                 notes=part.data.notes,
@@ -214,6 +215,11 @@ def data_records(measured: Sequence[Measured]) -> list[DataRecord]:
             )
         )
     return records
+
+
+def _counted(names: Iterable[str | None]) -> dict[str, int]:
+    """How often each name occurs, in the order of the names."""
+    return dict(sorted(Counter(name for name in names if name is not None).items()))
 
 
 def table_records(measured: Sequence[Measured]) -> list[TableRecord]:
@@ -245,6 +251,7 @@ def _table_record(part: Measured) -> TableRecord:
                 object_area=area,
                 columns=sample.columns,
                 cluster=sample.cluster,
+                copy_of=sample.copy_of,
             )
             for sample, area in zip(part.samples, areas, strict=True)
         ],

@@ -16,6 +16,7 @@ from ..language.reasons import Missing
 from ..language.strata import Stratum
 from ..statistics import Clustering, Column, Membership
 from ..statistics.bounds import Plan, lower_bound, upper_bound
+from ..statistics.clusterings import clusterings_of
 from ..statistics.leaves import Leaves
 from ..statistics.linear import Linear
 from .record import ColumnRecord, MatrixCell, TableRecord
@@ -92,26 +93,14 @@ class Cells:
             codes,
             tuple(column for column, _ in columns),
             values,
-            tuple(_shared(table, column.model, context) for column, context in columns),
+            tuple(
+                clusterings_of(table.samples, table.donors.get(f"{column.model}|{context}", ()))
+                for column, context in columns
+            ),
             np.bincount(codes, minlength=len(labels)),
             known,
             means,
         )
-
-
-def _shared(table: TableRecord, model: str, context: str) -> tuple[Clustering, ...]:
-    names = {
-        "cluster": [sample.cluster for sample in table.samples],
-        "donor": table.donors.get(f"{model}|{context}", []),
-    }
-    return tuple(
-        Clustering(what, _numbered(each)) for what, each in names.items() if any(name is not None for name in each)
-    )
-
-
-def _numbered(names: Sequence[str | None]) -> NDArray[np.int64]:
-    known = {name: at for at, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
-    return np.array([-1 if name is None else known[name] for name in names], dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,15 @@ def _measured(table: TableRecord, record: RunRecord) -> Measured:
             notes=[],
         ),
         samples=[
-            SampleFacts(id=one.id, label=one.label, group=one.group, columns=one.columns) for one in table.samples
+            SampleFacts(
+                id=one.id,
+                label=one.label,
+                group=one.group,
+                columns=one.columns,
+                cluster=one.cluster,
+                copy_of=one.copy_of,
+            )
+            for one in table.samples
         ],
         models=[_facts(model, table) for model in record.models if model.key in used],
         columns=[

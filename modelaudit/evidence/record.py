@@ -283,6 +283,7 @@ class DataRecord(_Part):
     images: int
     labels: dict[str, int]
     groups: dict[str, int] = {}
+    clusters: dict[str, int] = {}
     mask_kinds: dict[str, int]
     fingerprint: str | None
     notes: list[str] = []
@@ -290,12 +291,15 @@ class DataRecord(_Part):
 
 
 class SampleRecord(_Part):
+    """``cluster``: of the data. ``copy_of``: the first of the images that are the same picture, itself included."""
+
     id: str
     label: str
     group: str | None = None
     object_area: float | None = None
     columns: dict[str, str] = {}
     cluster: str | None = None
+    copy_of: str | None = None
 
 
 class ColumnRecord(_Part):

@@ -8,7 +8,7 @@ from functools import partial
 
 from ...language.findings import DataFacts, LabelsMet, SampleFacts
 from ...language.sample import DataSet, Preprocessing, Sample
-from .alike import BITS, NEAR
+from ..alike import BITS, NEAR
 from .judging import findings_of
 from .looking import bare, look
 from .tallies import counted, histogram, mask_values, quantiles, shares, tallies

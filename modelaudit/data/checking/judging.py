@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...language.audit import DEFAULT_OBJECT_KEPT
 from ...language.findings import Finding, Item, Kind, LabelsMet, SampleFacts
 from ...language.reasons import Missing
-from .alike import alike, differing_bits
+from ..alike import alike, differing_bits
 
 #: in larger sets the distances are not told one by one
 _COMPARED = 300

@@ -14,6 +14,7 @@ from PIL import ExifTags
 from ...language.findings import SampleFacts
 from ...language.reasons import Missing
 from ...language.sample import Preprocessing, Sample
+from ..alike import look_of
 from ..base import UnusableSample
 from ..content import files_of
 from ..decode import decode
@@ -21,7 +22,6 @@ from ..geometry import object_kept
 from ..images import bytes_of, exif_of, header
 from ..mask_facts import mask_facts
 from ..parts import FilePart
-from .alike import look_of
 
 
 def look(sample: Sample, preprocessing: Preprocessing | None) -> SampleFacts:

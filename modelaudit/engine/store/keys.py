@@ -132,6 +132,11 @@ def decoding_key() -> Key:
     return Key(digest("decoded", made_with()), "decoded")
 
 
+def copies_key() -> Key:
+    """Where it is kept whether two images are one picture."""
+    return Key(digest("copies", made_with()), "copies")
+
+
 def lending_key(context: Context, preprocessing: Preprocessing) -> Key:
     """Where it lies which images can lend their backgrounds."""
     parts = (long_text(context), origin(context), repr(preprocessing.geometry()), made_with())

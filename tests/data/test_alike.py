@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from modelaudit.data.checking.alike import BITS, NEAR, alike, differing_bits, look_of
+from modelaudit.data.alike import BITS, NEAR, alike, differing_bits, look_of
 
 _SIZE = (BITS + 7) // 8
 

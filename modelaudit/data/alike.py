@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.fft import dctn
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ..base import Pixels
+from .base import Pixels
 
 _SIDE, _KEPT = 64, 16
 #: a hash has so many bits
@@ -27,14 +27,16 @@ _ROWS = 256
 def look_of(image: Pixels) -> bytes | None:
     """The perceptual hash of an image [H, W, 3]; None where it is of nearly one colour (deviation below 2 of 255).
 
-    Grey, 64 x 64 (Lanczos), the 16 x 16 lowest frequencies of its two-dimensional DCT-II but the mean: one bit each,
-    set where the coefficient lies above their median (Zauner 2010, with 255 bits for 63).
+    Grey, 64 x 64 (whole pixels averaged to 128 and more, then Lanczos), the 16 x 16 lowest frequencies of its
+    two-dimensional DCT-II but the mean: one bit each, set where the coefficient lies above their median (Zauner 2010,
+    with 255 bits for 63).
     """
-    small = Image.fromarray(image).convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    grey = np.asarray(small, dtype=np.float64)
-    if grey.std() < _ONE_COLOUR:
+    grey = Image.fromarray(image).convert("L")
+    small = grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    levels = np.asarray(small, dtype=np.float64)
+    if levels.std() < _ONE_COLOUR:
         return None
-    low = dctn(grey, norm="ortho")[:_KEPT, :_KEPT].ravel()[1:]
+    low = dctn(levels, norm="ortho")[:_KEPT, :_KEPT].ravel()[1:]
     return np.packbits(low > np.median(low)).tobytes()
 
 
@@ -44,25 +46,33 @@ def differing_bits(one: bytes, other: bytes) -> int:
 
 
 def alike(looks: Sequence[bytes], near: int) -> list[list[int]]:
-    """Sets of two and more positions, linked by pairs that differ in at most `near` bits; each in order.
+    """Sets of two and more positions, linked by pairs that differ in at most `near` bits; each in order."""
+    belongs = np.arange(len(looks))
+    for one, other in near_pairs(looks, near):
+        belongs = joined(belongs, one, other)
+    return sets_of(belongs)
+
+
+def near_pairs(
+    looks: Sequence[bytes], near: int, since: int = 0
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """The pairs (one < other, other >= since) of hashes that differ in at most `near` bits, block by block.
 
     Compares all pairs: with hashes as rows of +-1 the number of differing bits is ``(BITS - a . b) / 2``.
     """
     if len(looks) < 2:
-        return []
+        return
     packed = np.frombuffer(b"".join(looks), dtype=np.uint8).reshape(len(looks), -1)
     signs = np.unpackbits(packed, axis=1, count=BITS).astype(np.float32) * 2 - 1
-    belongs = np.arange(len(looks))
-    for first in range(0, len(looks), _ROWS):
-        rows = signs[first : first + _ROWS]
-        close = rows @ signs[first:].T >= BITS - 2 * near
-        one, other = np.nonzero(close)
-        belongs = _joined(belongs, one + first, other + first)
-    return _sets(belongs)
+    for first in range(since, len(looks), _ROWS):
+        last = first + _ROWS
+        other, one = np.nonzero(signs[first:last] @ signs[:last].T >= BITS - 2 * near)
+        before = one < other + first
+        yield one[before], other[before] + first
 
 
-def _joined(belongs: NDArray[np.intp], one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The sets once these pairs are linked too."""
+def joined(belongs: NDArray[np.intp], one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The sets, as a number for each member, once these pairs of members are linked too."""
     links = (belongs[one], belongs[other])
     size = len(belongs)
     graph: Any = coo_array((np.ones(len(one), dtype=bool), links), shape=(size, size))  # type: ignore[no-untyped-call]
@@ -70,7 +80,10 @@ def _joined(belongs: NDArray[np.intp], one: NDArray[np.intp], other: NDArray[np.
     return labels[belongs]
 
 
-def _sets(belongs: NDArray[np.intp]) -> list[list[int]]:
+def sets_of(belongs: NDArray[np.intp]) -> list[list[int]]:
+    """The sets of two and more members, each in order."""
+    if not len(belongs):
+        return []
     order = np.argsort(belongs, kind="stable")
     starts = np.flatnonzero(np.diff(belongs[order], prepend=-1))
     groups = [group.tolist() for group in np.split(order, starts[1:])]

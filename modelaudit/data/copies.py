@@ -1,0 +1,155 @@
+"""Which images are one picture: those of equal pixels, and near copies.
+
+Near copies are images whose perceptual hashes are near and of whose pixels at least 99 % agree within 3 of 255 in every
+channel. Noise of a sensor (2 of 255 and more), light and moving parts make other pictures of one scene: they resemble
+each other, and are not copies. Which images are copies depends on their pixels alone, not on names, files or order.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from heapq import nsmallest
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .alike import NEAR, joined, near_pairs, sets_of
+from .signature import KEPT, Signature, agreeing
+
+Same = Callable[[str, str], bool]
+#: of the kept pixels of near copies at most so many disagree: 1 % do, and of 192 more than 7 by chance of 1 in 2,000
+_MOST_APART = 7
+#: the kept pixels of one picture in two sizes differ by at most so much on average
+_RESCALED = 12.0
+#: comparisons of two images, for each image and in any case
+_EACH, _ANYHOW = 2, 50
+_PAIRS = 4096
+#: likely pairs that are kept for each comparison that may be made
+_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What was found.
+
+    Args:
+        copy_of: for every image that shares its picture, the first of its images by id (itself, where it is that one).
+        pictures: how many different pictures there are.
+        alike: sets of images with near hashes that are not all one picture, by id.
+        unchecked: of the likeliest pairs those that were not compared, because there are too many.
+    """
+
+    copy_of: Mapping[str, str]
+    pictures: int
+    alike: tuple[tuple[str, ...], ...] = ()
+    unchecked: int = 0
+
+
+class CopyFinder:
+    """Finds copies among images that are added one part after the other.
+
+    Args:
+        same: whether the pixels of two images, by id, agree; asked of likely pairs alone.
+    """
+
+    def __init__(self, same: Same) -> None:
+        self._same = same
+        self._images: dict[str, int] = {}
+        self._pictures: dict[bytes, int] = {}
+        self._first: list[str] = []
+        self._signatures: list[Signature] = []
+        self._hashed: list[int] = []
+        self._parents: list[int] = []
+        self._belongs = np.empty(0, dtype=np.intp)
+        self._compared = self._unchecked = 0
+
+    def add(self, signatures: Mapping[str, Signature]) -> None:
+        """Take more images in, by id."""
+        since = len(self._hashed)
+        for name, signature in signatures.items():
+            if name not in self._images:
+                self._images[name] = self._picture_of(name, signature)
+        new = np.arange(len(self._belongs), len(self._hashed))
+        self._belongs = np.append(self._belongs, new)
+        # all frames of a still camera may be likely pairs: the likeliest are enough to link what belongs together
+        self._compare(nsmallest(_LISTED * self._allowed, self._candidates(since)))
+
+    def found(self) -> Copies:
+        """What is known of the images that were added."""
+        members: dict[int, list[str]] = defaultdict(list)
+        for name in sorted(self._images):
+            members[self._root(self._images[name])].append(name)
+        copy_of = {name: names[0] for names in members.values() if len(names) > 1 for name in names}
+        alike = []
+        for positions in sets_of(self._belongs):
+            roots = {self._root(self._hashed[at]) for at in positions}
+            if len(roots) > 1:
+                alike.append(tuple(sorted(name for root in roots for name in members[root])))
+        return Copies(copy_of, len(members), tuple(sorted(alike)), self._unchecked)
+
+    def _picture_of(self, name: str, signature: Signature) -> int:
+        """The number of an image's picture: images of equal pixels share it."""
+        number = self._pictures.setdefault(signature.pixels, len(self._signatures))
+        if number == len(self._signatures):
+            self._signatures.append(signature)
+            self._first.append(name)
+            self._parents.append(number)
+            if signature.look is not None:
+                self._hashed.append(number)
+        self._first[number] = min(self._first[number], name)
+        return number
+
+    def _candidates(self, since: int) -> Iterator[tuple[int, bytes, bytes, int, int]]:
+        """Pairs of pictures that may be near copies, in an order that their pixels fix, the likeliest first."""
+        hashed = np.array(self._hashed, dtype=np.intp)
+        chosen = [self._signatures[number] for number in self._hashed]
+        some = np.frombuffer(b"".join(one.some for one in chosen), dtype=np.uint8).reshape(-1, KEPT, 3)
+        sizes = np.array([(one.height, one.width) for one in chosen], dtype=np.int64).reshape(-1, 2)
+        for one, other in near_pairs([one.look or b"" for one in chosen], NEAR, since):
+            self._belongs = joined(self._belongs, one, other)
+            for first in range(0, len(one), _PAIRS):
+                left, right = one[first : first + _PAIRS], other[first : first + _PAIRS]
+                apart, likely = _likely(some[left], some[right], sizes[left], sizes[right])
+                for at in np.flatnonzero(likely):
+                    pair = sorted(hashed[[left[at], right[at]]].tolist(), key=lambda n: self._signatures[n].pixels)
+                    yield (int(apart[at]), *(self._signatures[n].pixels for n in pair), *pair)
+
+    def _compare(self, candidates: list[tuple[int, bytes, bytes, int, int]]) -> None:
+        """Join the pictures whose pixels agree; those that are joined already need no comparison."""
+        for *_, one, other in candidates:
+            if self._root(one) == self._root(other):
+                continue
+            if self._compared >= self._allowed:
+                self._unchecked += 1
+                continue
+            self._compared += 1
+            if self._same(self._first[one], self._first[other]):
+                self._parents[self._root(other)] = self._root(one)
+
+    @property
+    def _allowed(self) -> int:
+        """How many comparisons may be made by now."""
+        return _ANYHOW + _EACH * len(self._images)
+
+    def _root(self, number: int) -> int:
+        while self._parents[number] != number:
+            self._parents[number] = self._parents[self._parents[number]]
+            number = self._parents[number]
+        return number
+
+
+def _likely(
+    one: NDArray[np.uint8], other: NDArray[np.uint8], sizes: NDArray[np.int64], others: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """For pairs of images, by [m, KEPT, 3] kept pixels and [m, 2] sizes: how many pixels disagree, and whether the
+    images may be near copies."""
+    apart = (~agreeing(one, other)).sum(axis=1)
+    equal = (sizes == others).all(axis=1)
+    # of one picture in two sizes the smaller is the larger one divided by some number, to a pixel
+    small, large = np.minimum(sizes, others), np.maximum(sizes, others)
+    nested = ((sizes <= others).all(axis=1) | (sizes >= others).all(axis=1)) & ~equal
+    scaled = np.abs(large[:, 0] * small[:, 1] - large[:, 1] * small[:, 0]) <= large.max(axis=1)
+    distance = np.abs(one.astype(np.int16) - other).mean(axis=(1, 2))
+    return apart.astype(np.int64), (equal & (apart <= _MOST_APART)) | (nested & scaled & (distance <= _RESCALED))
