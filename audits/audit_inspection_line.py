@@ -28,7 +28,7 @@ keeps_its_answer = sound.expect(flip_rate.under(another_line) < 0.20)
 survives_lighting = sound.expect(accuracy.under(lighting(each=[1, 2, 3, 4, 5])) > 0.90)  # at every severity
 few_of_ten_lines_flip_it = sound.expect(adversarial_background_rate(10).under(another_line) < 0.20)
 
-# negative controls: a model that takes the shortcut must be caught, or the audit proves nothing
+# known-bad models: a model that takes the shortcut must be caught, or the audit proves nothing
 shortcut_decides_on_the_background = shortcut.expect(
     background_dependence("gradcam", "integrated_gradients").under(another_line) < 0.40, must_fail=True
 )

@@ -103,7 +103,7 @@ def margin_of(margin: float | None, guess: float | None) -> Margin:
 
 
 def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planned]:
-    """What every expectation of a run needs; negative controls and whole sets need nothing."""
+    """What every expectation of a run needs; known-bad models and whole sets need nothing."""
     for case, pilot in pilots(record):
         if case.must_fail or case.about == "this_set":
             continue

@@ -42,7 +42,7 @@ class Listings:
 
 
 def foreseen(groups: Iterable[Group], listings: Listings) -> dict[str, Infeasible]:
-    """By case: why it could not pass. Negative controls are not judged: they are not to pass."""
+    """By case: why it could not pass. Known-bad models are not judged: they are not to pass."""
     found = {}
     for group in groups:
         data = listings.look(group)

@@ -19,6 +19,7 @@ from ..language.expression import Arithmetic, Expression, Measure, Number
 from ..language.spec import Composed, Context, Spec, value_text
 from ..statistics import Decision
 from .record import (
+    Absence,
     ArithmeticNode,
     CaseRecord,
     ColumnRecord,
@@ -55,6 +56,9 @@ class Place:
     line: int | None
 
 
+_UNDECIDED: dict[str, Any] = {"decision": None, "checks": None, "worst": [], "gallery": []}
+
+
 def declared_case(asked: Asked, place: Place) -> CaseRecord:
     """A case before anything ran: what stands in the record if nothing ever does."""
     expectation, case = asked.expectation, asked.case
@@ -76,7 +80,9 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
         bounds=case.audit.bounds,
         claim=case.audit.claim,
         must_fail=case.must_fail,
-        verdict="NOT_RUN",
+        known_bad=list(case.known_bad(expectation)),
+        verdict=None,
+        standing="not_run",
         reason="not_run",
         outcome="not_run",
     )
@@ -87,6 +93,7 @@ def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseReco
     return case.model_copy(
         update={
             "verdict": result.verdict.value,
+            "standing": "counted",
             "reason": None if result.reason is None else result.reason.value,
             "message": result.message,
             "decision": None if result.decision is None else decision_record(result.decision),
@@ -102,8 +109,14 @@ def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseReco
 
 def without_result(case: CaseRecord, message: str) -> CaseRecord:
     """The case as an ERROR that says why, without anything that was decided."""
-    changes = {"verdict": "ERROR", "reason": None, "message": message, "decision": None, "checks": None}
-    return case.model_copy(update={**changes, "worst": [], "gallery": []})
+    changes = {"verdict": "ERROR", "standing": "counted", "reason": None, "message": message}
+    return case.model_copy(update={**_UNDECIDED, **changes})
+
+
+def not_run(case: CaseRecord, absence: Absence, outcome: str) -> CaseRecord:
+    """The case without a verdict, and why; whatever was measured for it does not count."""
+    changes = {"verdict": None, "standing": "not_run", "reason": "not_run", "message": absence.why}
+    return case.model_copy(update={**_UNDECIDED, **changes, "absence": absence, "outcome": outcome})
 
 
 def decision_record(decision: Decision) -> DecisionRecord:

@@ -55,7 +55,7 @@ class _Column:
 def by_class(tables: Sequence[TableRecord], cases: Sequence[CaseRecord], stopped: frozenset[str]) -> ByClass | None:
     """The matrices of a run and its shopping list; None where there is but one label or one context.
 
-    Models that negative controls alone are about have no matrix. No images are asked for where the audit may stop
+    Models that known-bad models alone are about have no matrix. No images are asked for where the audit may stop
     early (it had more and did not look), or is about this very set.
 
     Args:

@@ -11,16 +11,17 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..engine.checked import CaseChecks, Sanity
 from ..engine.checked import Sensitivity as Sensitivity
 from ..language.errors import ResultsError
+from .states import AbsentBy, CaseVerdict, RunState, Standing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RECORD_NAME = "run.json"
 
-VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "SKIPPED", "NOT_RUN"]
+VerdictName = CaseVerdict
 
 
 class _Part(BaseModel):
@@ -179,10 +180,32 @@ class ImageValue(_Part):
     missing: str | None = None
 
 
+class Absence(_Part):
+    """Why a declared case is not counted.
+
+    ``by``: "selection" where the arguments that the user typed leave it out (or stop the run before it), "skip" and
+    "xfail" as pytest means them, "error" where its file could not be collected, "removed" where a conftest, a plugin,
+    or an option that nobody typed left it out, "interrupted" where the run ended before it.
+    """
+
+    by: AbsentBy
+    why: str
+
+
+class AbsentFile(_Part):
+    """An audit file below the folders of the run whose expectations are not known, and why; see :class:`Absence`."""
+
+    file: str
+    by: AbsentBy
+    why: str
+
+
 class CaseRecord(_Part):
     """One audit case and how it ended.
 
-    ``outcome`` is what pytest made of it (a negative control that is caught has verdict FAIL and outcome passed).
+    ``verdict``: none where the case was not run. ``standing``: whether the verdict counts for the run (states.py);
+    where it does not, ``absence`` says why. ``outcome`` is what pytest made of it (a known-bad model that is caught has
+    verdict FAIL and outcome passed). ``known_bad``: the models that must be caught, by name.
     """
 
     id: str
@@ -202,9 +225,12 @@ class CaseRecord(_Part):
     bounds: Literal["approximate", "guaranteed"] = "approximate"
     claim: Literal["these_clusters"] | None = None
     must_fail: bool
-    verdict: VerdictName
+    known_bad: list[str] = []
+    verdict: VerdictName | None
+    standing: Standing
+    absence: Absence | None = None
     reason: str | None = None
-    outcome: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "warned", "not_run"]
+    outcome: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "warned", "quick_look", "not_run"]
     message: str = ""
     decision: DecisionRecord | None = None
     models: list[str] = []
@@ -214,6 +240,14 @@ class CaseRecord(_Part):
     reproduce: str = ""
     duration_s: float | None = None
     checks: CaseChecks | None = None
+
+    @model_validator(mode="after")
+    def _standing_fits_the_verdict(self) -> CaseRecord:
+        if (self.verdict is None) != (self.standing == "not_run"):
+            raise ValueError(f"{self.id}: the standing {self.standing!r} does not fit the verdict {self.verdict}")
+        if self.standing == "counted" and self.absence is not None:
+            raise ValueError(f"{self.id}: is counted, and says why it is not: {self.absence.why}")
+        return self
 
 
 class LayerRecord(_Part):
@@ -458,21 +492,30 @@ class Provenance(_Part):
 class RunRecord(_Part):
     """Everything a run measured.
 
-    ``partial`` (why in ``partial_because``): something that the files declare was not run, so the whole never passed.
-    ``quick_look``: only that many images were asked for; such a run decides nothing.
+    ``overall``, ``whole``, ``partial`` and ``exit_status`` follow from the cases and files: see states.py.
+    ``whole``: every declared expectation was counted. ``partial``: something is missing that the user did not leave out
+    by typed arguments. ``missing``: what is missing from the whole, in a sentence. ``absent_files``: audit files below
+    the folders of the run that were not collected. ``quick_look``: only that many images were asked for; such a run
+    decides nothing.
+    ``allow_partial``: ``--audit-partial`` was typed. ``exit_status``: that of the audits; pytest's is another where
+    ordinary tests fail, or the run was interrupted.
     ``sanity``: what the attribution methods are worth on these models. ``checks``: "off" where the audit of the audit
     was switched off for the whole run. ``by_class``: none with one label or one context,
     in a quick look, and in older records.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     id: str
     started: str
     finished: str
     command: str
-    overall: Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "PARTIAL", "QUICK_LOOK"]
+    overall: RunState
+    whole: bool
     partial: bool
-    partial_because: str | None = None
+    missing: str | None = None
+    absent_files: list[AbsentFile] = []
+    allow_partial: bool = False
+    exit_status: int
     quick_look: int | None = None
     inconclusive: Literal["fail", "warn"] = "fail"
     provenance: Provenance

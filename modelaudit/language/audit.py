@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from .checks import Checks, as_checks
 from .errors import ExpressionError, nearest
 from .expression import Expectation
+from .known_bad import caught_by, checked_known_bad, model_text
 from .sample import Preprocessing, Sample
 from .spec import Composed, Context, within
 
@@ -70,6 +71,10 @@ class AuditCase:
             return ((None, self.expectation),)
         return tuple((name, of_model(self.expectation, name)) for name in names)
 
+    def known_bad(self, expectation: Expectation) -> tuple[str, ...]:
+        """The models that `expectation`, one of the variants, must catch, as readers know them; see ``must_fail``."""
+        return tuple(model_text(self.audit, name) for name in caught_by(self, expectation))
+
 
 @dataclass(frozen=True, eq=False)
 class Audit:
@@ -97,6 +102,8 @@ class Audit:
             confidence sequences; None looks at all of them once.
         checks: how the audit is itself audited: :class:`Checks`, "off", "on", or a dict of its fields; None takes the
             run's ``--audit-checks``.
+        known_bad: the names of models that must be caught (``must_fail``) and of which something else is expected too;
+            without it a model with both kinds of expectation is an error. A single model is called ``"model"``.
 
     Nothing is loaded here; references are resolved against pytest's rootdir when the first item runs.
     """
@@ -115,6 +122,7 @@ class Audit:
     pools: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     stop: Stop | None = field(default=None, kw_only=True)
     checks: Checks | Mapping[str, Any] | Literal["on", "off"] | None = field(default=None, kw_only=True)
+    known_bad: Iterable[str] = field(default=(), kw_only=True)
     allow_code: bool = field(default=True, kw_only=True, repr=False)
     cases: list[AuditCase] = field(default_factory=list, init=False, repr=False)
 
@@ -133,6 +141,7 @@ class Audit:
         object.__setattr__(self, "object_kept", float(within(self.object_kept, 0.0, 1.0, "object_kept")))
         if isinstance(self.model, Mapping) and not self.model:
             raise ExpressionError("model={} names no model; give at least one")
+        object.__setattr__(self, "known_bad", checked_known_bad(self.known_bad, self.models))
         object.__setattr__(self, "data", _replayed(self.data))
         object.__setattr__(self, "pools", _checked_pools(self.pools))
 
@@ -164,7 +173,7 @@ class Audit:
             clause: the contract clause it stands for.
             says: the sentence that the report prints instead of its own.
             confidence: instead of the audit's.
-            must_fail: a negative control: passes when, and only when, the verdict is FAIL.
+            must_fail: the model is known to be bad: passes when, and only when, the verdict is FAIL.
             marks: pytest marks.
 
         Raises:

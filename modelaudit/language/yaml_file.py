@@ -53,7 +53,7 @@ class ExpectationFields(_Strict):
     says: str | None = Field(default=None, description="the sentence that the report prints instead of its own")
     confidence: float | None = Field(default=None, gt=0.5, lt=1)
     must_fail: bool = Field(
-        default=False, description="a negative control: passes when, and only when, the verdict is FAIL"
+        default=False, description="a known-bad model: passes when, and only when, the verdict is FAIL"
     )
     marks: list[str | dict[str, str]] = Field(default=[], description="pytest marks: a name, or {name: reason}")
 
@@ -89,6 +89,9 @@ class AuditFields(_Strict):
     ) = Field(
         default=None,
         description="how the audit is itself audited: on, off, or images a check (masks, noise, blind, ...)",
+    )
+    known_bad: list[str] = Field(
+        default=[], description="models that must be caught and of which something else is expected too, by name"
     )
     expect: dict[str, ExpectationFields | str] = Field(min_length=1, description="expectations by name")
 
@@ -135,6 +138,7 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             pools=fields.pools,
             stop=fields.stop,
             checks=fields.checks,
+            known_bad=fields.known_bad,
             allow_code=allow_code,
         )
     except AuditError as error:

@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .folders import PYTHON_PATTERN, YAML_SUFFIXES
 from .functions import StatedInFunctions
-from .options import add_options, read_options
+from .options import add_options, check_gate, read_options
 
 if TYPE_CHECKING:
     from .session import AuditSession
 
-PYTHON_PATTERN = "audit_*.py"
-YAML_SUFFIXES = (".audit.yaml", ".audit.yml")
 SESSION_KEY = pytest.StashKey["AuditSession"]()
+#: whether the session came to running its items, and to its end
+STARTED = pytest.StashKey[bool]()
+FINISHED = pytest.StashKey[bool]()
+#: the node ids of all items before anything is deselected, and the items that pytest-split divides
+ORDER = pytest.StashKey[list[str]]()
+SPLITTABLE = pytest.StashKey[list[pytest.Item]]()
 
 
 class AuditWarning(pytest.PytestWarning):
@@ -51,19 +56,60 @@ class _Reports:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if hasattr(report, "modelaudit"):
+        # a failure that pytest-rerunfailures tries once more is no end of the case
+        if hasattr(report, "modelaudit") and report.outcome in ("passed", "failed", "skipped"):
             from .junit import type_failure
 
             record = audit_session(self._config).note(report)
             type_failure(self._config, report, record)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+class _BeforeSplit:
+    """Sees the items as pytest-split does, which divides them when all else is deselected.
+
+    Of hooks that ask to come last the one that was registered first comes first, and that plugin registers later.
+    """
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        if _existing(config) is not None:
+            config.stash[SPLITTABLE] = list(items)
+
+
+class _LastWord:
+    """Applies the exit status of the audits when every other plugin has had its say.
+
+    Registered after the conftest files that pytest loads at its start: the last registered wrapper is the outermost.
+    """
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, int | None, int | None]:
+        status = yield
+        if status is None or hasattr(config, "workerinput") or _only_tells(config):
+            return status
+        from .ending import last_word
+
+        return last_word(config, int(status), _existing(config), finished=config.stash.get(FINISHED, False))
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     add_options(parser)
+    pluginmanager.register(_BeforeSplit(), "modelaudit-before-split")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    try:
+        yield
+    except SystemExit as error:
+        raise pytest.UsageError(f"a conftest.py ended pytest while it was loaded: SystemExit({error.code})") from error
+    early_config.pluginmanager.register(_LastWord(), "modelaudit-last-word")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    read_options(config)  # a wrong value is a usage error, before anything is collected
+    options = read_options(config)  # a wrong value is a usage error, before anything is collected
+    if not hasattr(config, "workerinput"):
+        check_gate(config, options)
     # a hook of our own that collected these files beside pytest's would make an explicit node id run twice
     config.addinivalue_line("python_files", PYTHON_PATTERN)
     config.pluginmanager.register(_Reports(config), "modelaudit-reports")
@@ -97,10 +143,19 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) 
     return None
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    if _existing(config) is not None:
+        config.stash[ORDER] = [item.nodeid for item in items]
+    yield
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    state = _existing(session.config)
+    state, stash = _existing(session.config), session.config.stash
     if state is not None:
-        state.select(session.items)
+        order: list[str] = stash.get(ORDER, [])
+        splittable: list[pytest.Item] = stash.get(SPLITTABLE, [])
+        state.select(session.items, order, splittable)
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -111,9 +166,8 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    state = _existing(session.config)
-    if state is not None and not session.config.option.collectonly:
-        state.started = not session.testsfailed or session.config.option.continue_on_collection_errors
+    option = session.config.option
+    session.config.stash[STARTED] = not session.testsfailed or option.continue_on_collection_errors
 
 
 @pytest.hookimpl(wrapper=True)
@@ -129,20 +183,38 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    inconclusive = getattr(report, "modelaudit_verdict", None) == "INCONCLUSIVE" and report.when == "call"
-    return ("inconclusive", "I", "INCONCLUSIVE") if inconclusive and not hasattr(report, "wasxfail") else None
+    if report.when != "call" or hasattr(report, "wasxfail") or report.outcome not in ("passed", "failed", "skipped"):
+        return None
+    if getattr(report, "modelaudit_outcome", None) == "quick_look":
+        return "quick look", "Q", "QUICK LOOK"
+    inconclusive = getattr(report, "modelaudit_verdict", None) == "INCONCLUSIVE"
+    return ("inconclusive", "I", "INCONCLUSIVE") if inconclusive else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    state = _existing(session.config)
+    config = session.config
+    if _only_tells(config):
+        return
+    config.stash[FINISHED] = True
+    state = _existing(config)
+    if state is None and not hasattr(config, "workerinput"):
+        from .ending import overlooked
+
+        state = audit_session(config) if overlooked(config) else None
     if state is not None:
-        state.finish(session)
+        state.finish(session, started=config.stash.get(STARTED, False))
+
+
+def _only_tells(config: pytest.Config) -> bool:
+    """Whether the session runs no tests anyway: ``--collect-only``, ``--fixtures``, ``--help`` and the like."""
+    names = ("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+    return any(getattr(config.option, name, False) for name in names)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     state = _existing(config)
-    for line in _misnamed(config, () if state is None else state.declared):
+    for line in _misnamed(config, () if state is None else state.whole.declared):
         terminalreporter.write_line(line, yellow=True)
     if state is not None:
         from .terminal import summarise
@@ -163,7 +235,8 @@ def _misnamed(config: pytest.Config, declared: Iterable[str]) -> list[str]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """pytest-xdist: every worker of a run writes into the same run."""
-    node.workerinput["modelaudit_run"] = audit_session(node.config).run_id
+    state = audit_session(node.config)
+    node.workerinput |= {"modelaudit_run": state.run_id, "modelaudit_typed": state.typed.data()}
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
@@ -16,7 +17,12 @@ from _pytest.outcomes import Failed
 from ..language.audit import AuditCase, collected, created_in
 from ..language.errors import AuditFileError
 from ..language.expression import Expectation
-from . import PYTHON_PATTERN, AuditWarning, audit_session
+from ..language.known_bad import complaints, never_tried
+from . import AuditWarning, audit_session
+from .folders import PYTHON_PATTERN
+
+if TYPE_CHECKING:
+    from .session import AuditSession
 
 OTHER_DISTRIBUTION = "modelaudit"
 
@@ -58,12 +64,13 @@ class AuditItem(pytest.Item):
 
     def runtest(self) -> None:
         state = audit_session(self.config)
+        state.ran.add(self.nodeid)
         record = state.decide(self)
         if record.must_fail and record.verdict != "FAIL":
             raise AuditFailed(state.paragraph(record))
         if record.must_fail or record.verdict == "PASS":
             return
-        if record.verdict == "INCONCLUSIVE" and state.options.inconclusive == "warn":
+        if record.verdict == "INCONCLUSIVE" and state.options.inconclusive == "warn":  # see outcome.disclaim
             warnings.warn(AuditWarning(state.paragraph(record)), stacklevel=1)
             return
         raise AuditFailed(state.paragraph(record))
@@ -96,35 +103,65 @@ class AuditModule(pytest.Module):
     """An ``audit_*.py`` file: a test module in which expectations are items too."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        audit_session(self.config).files.collected(self.path)
-        refuse_other_distribution()
-        found = list(super().collect())
-        namespace = self.obj.__dict__
-        complaints = list(_lost(namespace))
-        if complaints:
-            raise self.CollectError("\n".join(f"{self.path}:{complaint}" for complaint in complaints))
-        audit_session(self.config).declare(one for one in found if isinstance(one, AuditItem))
+        with _declaring(self) as state:
+            refuse_other_distribution()
+            found = list(super().collect())
+            cases = list(_named(self.path, self.obj.__dict__))
+            made = [item for item in found if isinstance(item, AuditItem)]
+            for name, case in cases:  # what a hook or `__test__` kept from being an item is declared all the same
+                if not any(item.case is case for item in made):
+                    made += _variants(self, name, case, case.line)
+            _refuse_both_kinds(state, [case for _, case in cases])
+            state.declare(self.path, made)
         return found
 
 
 class AuditYamlFile(pytest.File):
     """An ``*.audit.yaml`` (or ``.audit.yml``) file."""
 
-    def collect(self) -> Iterator[pytest.Item]:
-        refuse_other_distribution()
-        from ..language.yaml_file import load_audit_file
+    def collect(self) -> Iterable[pytest.Item]:
+        with _declaring(self) as state:
+            refuse_other_distribution()
+            from ..language.yaml_file import load_audit_file
 
-        state = audit_session(self.config)
-        state.files.collected(self.path)
-        try:
-            named = load_audit_file(self.path, allow_code=state.options.allow_code)
-        except AuditFileError as error:
-            raise self.CollectError(str(error)) from error
-        for one in named:
-            collected(one.case)
-        items = [item for one in named for item in _variants(self, one.name, one.case, one.line)]
-        state.declare(items)
-        yield from items
+            try:
+                named = load_audit_file(self.path, allow_code=state.options.allow_code)
+            except AuditFileError as error:
+                raise self.CollectError(str(error)) from error
+            for one in named:
+                collected(one.case)
+            items = [item for one in named for item in _variants(self, one.name, one.case, one.line)]
+            _refuse_both_kinds(state, [one.case for one in named])
+            state.declare(self.path, items)
+        return items
+
+
+@contextmanager
+def _declaring(collector: pytest.File) -> Iterator[AuditSession]:
+    """Whatever ends the collection of a file early stands in the record: its expectations are then not known."""
+    state = audit_session(collector.config)
+    state.files.collected(collector.path)
+    try:
+        yield state
+    except BaseException as error:
+        state.whole.fail(collector.path, error)
+        raise
+
+
+def _refuse_both_kinds(state: AuditSession, cases: Sequence[AuditCase]) -> None:
+    """A model is known-bad or under test; where it is both, its audit says so.
+
+    Raises:
+        pytest.Collector.CollectError: it does not, or a model declared known-bad has nothing that must catch it.
+    """
+    found = [f"line {case.line}: {text}" for case, text in complaints([*state.whole.cases, *cases])]
+    for audit in dict.fromkeys(case.audit for case in cases):
+        for name in never_tried(audit):
+            found.append(
+                f"known_bad names {name!r}, and no expectation on it has must_fail=True: add one, or remove it"
+            )
+    if found:
+        raise pytest.Collector.CollectError("\n".join(found))
 
 
 def items_of(collector: AuditModule, name: str, case: AuditCase) -> list[pytest.Item]:
@@ -180,17 +217,26 @@ def _variants(parent: pytest.Collector, name: str, case: AuditCase, line: int | 
         yield AuditItem.from_parent(parent, name=label, case=case, expectation=expectation, label=name, line=line)
 
 
-def _lost(namespace: dict[str, Any]) -> Iterator[str]:
-    """Every case that is not bound to exactly one module-level name."""
+def _named(path: Path, namespace: dict[str, Any]) -> Iterator[tuple[str, AuditCase]]:
+    """The cases that a module states, each with the module-level name that it is bound to.
+
+    Raises:
+        pytest.Collector.CollectError: one is bound to none, or to several.
+    """
+    lost = []
     for case in created_in(namespace):
         names = [name for name, value in namespace.items() if value is case]
-        if not names:
-            yield (
-                f"{case.line}: the expectation '{case.expectation}' has no name of its own (rebound, or kept only in a "
-                "list): bind it to a module-level name, which becomes the name of its item"
+        if len(names) == 1:
+            yield names[0], case
+        elif not names:
+            lost.append(
+                f"{path}:{case.line}: the expectation '{case.expectation}' has no name of its own (rebound, or kept "
+                "only in a list): bind it to a module-level name, which becomes the name of its item"
             )
-        elif len(names) > 1:
-            yield (
-                f"{case.line}: the expectation '{case.expectation}' has {len(names)} names "
+        else:
+            lost.append(
+                f"{path}:{case.line}: the expectation '{case.expectation}' has {len(names)} names "
                 f"({', '.join(names)}); keep one"
             )
+    if lost:
+        raise pytest.Collector.CollectError("\n".join(lost))

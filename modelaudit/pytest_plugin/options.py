@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from ..language.errors import ResultsError
+from .typed import read_typed
 
 #: the ini twins that are registered
 INI_NAMES: list[str] = ["audit_allow_code"]
@@ -48,6 +50,19 @@ def add_options(parser: pytest.Parser) -> None:
         default=None,
         help="let *.audit.yaml files name Python factories, which are run (ini: audit_allow_code; default: no)",
     )
+    group.addoption(
+        "--audit-partial",
+        action="store_true",
+        default=False,
+        help="exit with 0 where nothing is missing but skips and xfails; only where it is typed",
+    )
+    group.addoption(
+        "--audit-gate",
+        action="store_true",
+        default=False,
+        help="refuse whatever selects or tolerates: the run is a verdict on the whole (ini: audit_gate = ci|on|off)",
+    )
+    parser.addini("audit_gate", "refuse selections and tolerances: ci (where CI is set), on or off", default="off")
     parser.addini("audit_allow_code", "let *.audit.yaml files name Python factories", type="bool", default=False)
 
 
@@ -95,6 +110,41 @@ def read_options(config: pytest.Config) -> Options:
         allow_code=bool(config.getini("audit_allow_code") if allow is None else allow),
         checks=checks == "on",
     )
+
+
+def check_gate(config: pytest.Config, options: Options) -> None:
+    """Refuse ``--audit-partial`` that nobody typed and, under the gate, whatever selects or tolerates.
+
+    Raises:
+        pytest.UsageError: it names everything that has to go.
+    """
+    typed = read_typed(config)
+    if config.option.audit_partial and not typed.allow_partial:
+        raise pytest.UsageError(
+            "--audit-partial counts only where it is typed; it is in addopts or PYTEST_ADDOPTS: remove it there"
+        )
+    if not _gate(config):
+        return
+    tolerated = {
+        f"--audit-limit={options.limit}": options.limit is not None,
+        "--audit-inconclusive=warn": options.inconclusive == "warn",
+        "--audit-checks=off": not options.checks,
+        "--audit-partial": typed.allow_partial,
+    }
+    found = [*typed.selections(), *(name for name, given in tolerated.items() if given)]
+    if found:
+        raise pytest.UsageError(
+            f"--audit-gate decides on the whole and refuses what selects or tolerates: {', '.join(found)}; leave that "
+            "out (also in the ini), and give folders in place of files"
+        )
+
+
+def _gate(config: pytest.Config) -> bool:
+    asked = str(config.getini("audit_gate") or "off")
+    if asked not in ("ci", "on", "off"):
+        raise pytest.UsageError(f"audit_gate = {asked}: use ci, on or off")
+    in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    return bool(config.option.audit_gate or asked == "on" or (asked == "ci" and in_ci))
 
 
 def _ini(name: str) -> str:

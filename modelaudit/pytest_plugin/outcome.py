@@ -1,50 +1,81 @@
-"""What pytest made of a case, and what the whole run comes to."""
+"""What pytest made of a case, and whether the case is counted for that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from ..evidence.record import CaseRecord
+from ..evidence.build import not_run
+from ..evidence.record import Absence, CaseRecord
+from ..evidence.states import counted_as
 
-Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "warned"]
-Overall = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "PARTIAL", "QUICK_LOOK"]
+if TYPE_CHECKING:
+    from .options import Options
+
+Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "warned", "quick_look"]
+_REPLACED = "something else ran in the place of its item, so that nothing was decided"
 
 
-def outcome_of(report: pytest.TestReport, record: CaseRecord) -> Outcome | None:
+def disclaim(
+    report: pytest.TestReport, record: CaseRecord, options: Options, location: tuple[str, int | None, str]
+) -> None:
+    """Let no report say "passed" of a case that a quick look or a tolerance let through.
+
+    For pytest and JUnit it is skipped with a message, so that whoever counts what passed does not count it.
+    """
+    if report.when != "call" or not report.passed or hasattr(report, "wasxfail"):
+        return
+    if options.limit is not None:
+        kind, why = "quick_look", f"quick look at {options.limit} images (--audit-limit): it decides nothing"
+    elif record.verdict == "INCONCLUSIVE" and not record.must_fail:
+        kind, why = "warned", "INCONCLUSIVE, tolerated by --audit-inconclusive=warn"
+    else:
+        return
+    report.outcome = "skipped"
+    report.longrepr = (location[0], location[1] or 0, f"Skipped: {why}")
+    report.__dict__["modelaudit_outcome"] = kind
+
+
+def outcome_of(report: pytest.TestReport) -> Outcome | None:
     """The outcome that one phase settles; None for a setup after which the item still runs."""
+    own: Outcome | None = getattr(report, "modelaudit_outcome", None)
+    if own is not None:
+        return own
     if hasattr(report, "wasxfail"):
         return "xpassed" if report.passed else "xfailed"
     if report.when == "setup":
         return "error" if report.failed else "skipped" if report.skipped else None
     if report.when != "call":
         return None
-    if report.skipped:
-        return "skipped"
-    if report.failed:
-        return "failed"
-    return "warned" if record.verdict == "INCONCLUSIVE" and not record.must_fail else "passed"
+    return "skipped" if report.skipped else "failed" if report.failed else "passed"
 
 
-def overall(cases: Iterable[CaseRecord], *, partial: bool, quick_look: bool) -> Overall:
-    """What the run comes to: the worst case by ERROR > FAIL > INCONCLUSIVE > PASS, and never more than was run.
+def replaced(record: CaseRecord) -> CaseRecord:
+    """The case of an item whose own ``runtest`` never ran: a verdict that fails stands, and no other."""
+    if record.verdict is not None and counted_as(record) != "PASS":
+        return record
+    return not_run(record, Absence(by="removed", why=_REPLACED), "not_run")
 
-    A negative control counts as PASS when it is caught (verdict FAIL) and as FAIL when it is not.
+
+def settled(report: pytest.TestReport, record: CaseRecord) -> CaseRecord:
+    """The case with what pytest made of it.
+
+    A skip takes a verdict away that passes, and no other. An ``xfail`` keeps the verdict and takes its standing. What
+    goes wrong beside the audit (a fixture, a hook) before the case could run is its ERROR.
     """
-    if quick_look:
-        return "QUICK_LOOK"
-    found = {_effective(case) for case in cases}
-    for verdict in ("ERROR", "FAIL", "INCONCLUSIVE"):
-        if verdict in found:
-            return verdict
-    if partial:
-        return "PARTIAL"
-    return "PASS" if "PASS" in found else "ERROR"
-
-
-def _effective(case: CaseRecord) -> str:
-    if case.must_fail and case.verdict in ("PASS", "INCONCLUSIVE", "FAIL"):
-        return "PASS" if case.verdict == "FAIL" else "FAIL"
-    return case.verdict
+    outcome = outcome_of(report)
+    if outcome is None or record.absence is not None:
+        return record
+    if outcome == "skipped" and (record.verdict is None or counted_as(record) == "PASS"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
+        return not_run(record, Absence(by="skip", why=reason.removeprefix("Skipped: ") or "skipped"), outcome)
+    if outcome == "xfailed":
+        absence = Absence(by="xfail", why=f"xfail: {getattr(report, 'wasxfail', '')}".removesuffix(": "))
+        if record.verdict is None:
+            return not_run(record, absence, outcome)
+        return record.model_copy(update={"outcome": outcome, "standing": "xfail", "absence": absence})
+    changes: dict[str, object] = {"outcome": outcome}
+    if outcome == "error" and record.verdict != "ERROR":
+        changes |= {"verdict": "ERROR", "standing": "counted", "reason": None, "message": str(report.longrepr)}
+    return record.model_copy(update=changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..evidence.folder import new_run_id
+from ..evidence.states import exit_status
 from ..language.errors import ResultsError
 from .options import read_options
+from .outcome import disclaim, replaced, settled
+from .typed import Typed, read_typed
+from .whole import Whole
 
 if TYPE_CHECKING:
     from ..engine.listing import Listings
@@ -25,11 +29,14 @@ if TYPE_CHECKING:
 
 #: expectations that cannot pass, named when they are collected
 _FORESEEN = 10
-_NOTHING_MEASURED = "audit cases were selected and none was measured"
 
 
 class AuditSession:
-    """One process's view of a run. The main process (or the xdist controller) writes the record."""
+    """One process's view of a run. The main process (or the xdist controller) writes the record.
+
+    ``decided``: cases measured in this process. ``ran``: items
+    whose own ``runtest`` was called here. ``ended``: cases as their reports say, wherever they ran.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -37,27 +44,31 @@ class AuditSession:
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
         self.run_id: str = worker["modelaudit_run"] if worker else new_run_id()
+        self.typed = Typed.of_data(worker["modelaudit_typed"]) if worker else read_typed(config)
+        self.whole = Whole(config, self.typed)
         self.folder = self.options.results / self.run_id
         self.start = datetime.now(UTC)
-        self.started = False
-        self.declared: dict[str, CaseRecord] = {}
-        self.selected: set[str] = set()
         self.decided: dict[str, CaseRecord] = {}
+        self.ended: dict[str, CaseRecord] = {}
+        self.ran: set[str] = set()
         self.record: RunRecord | None = None
+        self.status: int | None = None
         self.complaint = ""
         self._files: InputFiles | None = None
         self._run: Run | None = None
         self._listings: Listings | None = None
 
-    def declare(self, items: Iterable[AuditItem]) -> None:
-        """Cases that the collected files state, whether or not they are selected."""
+    def declare(self, path: Path, items: Sequence[AuditItem]) -> None:
+        """Cases that a collected file states, whether or not they are selected."""
         from ..engine.plan import Asked
         from ..evidence.build import Place, declared_case
 
-        for item in items:
-            asked = Asked(item.nodeid, item.case, item.expectation)
-            file = item.nodeid.split("::")[0]
-            self.declared[item.nodeid] = declared_case(asked, Place(item.name, file, item.line))
+        places = [Place(item.name, item.nodeid.split("::")[0], item.line) for item in items]
+        records = [
+            declared_case(Asked(item.nodeid, item.case, item.expectation), place)
+            for item, place in zip(items, places, strict=True)
+        ]
+        self.whole.declare(path, items, records)
 
     @property
     def files(self) -> InputFiles:
@@ -68,14 +79,14 @@ class AuditSession:
             self._files = InputFiles(self.config.rootpath)
         return self._files
 
-    def select(self, items: Sequence[pytest.Item]) -> None:
-        """Plan all selected cases together."""
+    def select(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
+        """Plan all selected cases together, and find what is missing among them."""
         self.files.note_plugins(self.config)
         from ..engine.plan import Asked
         from .collect import AuditItem
 
+        self.whole.choose(items, order, splittable)
         chosen = [item for item in items if isinstance(item, AuditItem)]
-        self.selected = {item.nodeid for item in chosen}
         if chosen and not self.config.option.collectonly:
             self._engine().select(Asked(item.nodeid, item.case, item.expectation) for item in chosen)
 
@@ -104,80 +115,100 @@ class AuditSession:
             began = time.perf_counter()
             with self._uncaptured():
                 result = self._engine().result(item.nodeid)
-            record = with_result(self.declared[item.nodeid], result, reproduce=self._reproduce(item))
+            record = with_result(self.whole.declared[item.nodeid], result, reproduce=self._reproduce(item))
             changed = altered(item.case, item.expectation)
             if changed is not None:  # whatever came of the changed one is nobody's result
                 record = without_result(record, changed)
             # of the cases that share what is measured, the first bears its time
             record = record.model_copy(update={"duration_s": round(time.perf_counter() - began, 3)})
             self.decided[item.nodeid] = record
-            item.user_properties.extend(_properties(record))
+            item.user_properties.extend(_properties(record, quick_look=self.options.limit is not None))
         return self.decided[item.nodeid]
 
     def annotate(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Let the report carry the case, so that it reaches the process that writes the record."""
-        settled = report.when == "call" or (report.when == "setup" and not report.passed)
-        if item.nodeid not in self.declared or not settled:
+        ends = report.when == "call" or (report.when == "setup" and not report.passed)
+        if not self.whole.made(item) or not ends:
             return
-        record = self.decided.get(item.nodeid, self.declared[item.nodeid])
+        record = self.decided.get(item.nodeid, self.whole.declared[item.nodeid])
+        if report.when == "call" and item.nodeid not in self.ran:
+            record = replaced(record)
+        disclaim(report, record, self.options, item.location)
         report.__dict__ |= {"modelaudit": record.model_dump_json(), "modelaudit_verdict": record.verdict}
 
     def note(self, report: pytest.TestReport) -> CaseRecord:
         """The case that a report carries, from this process or from a worker, with its outcome."""
         from ..evidence.record import CaseRecord
-        from .outcome import outcome_of
 
         record = CaseRecord.model_validate_json(report.__dict__["modelaudit"])
-        outcome = outcome_of(report, record)
-        if outcome is None:
-            return record
-        changes: dict[str, Any] = {"outcome": outcome}
-        if outcome == "skipped" and record.verdict == "NOT_RUN":
-            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
-            changes |= {"verdict": "SKIPPED", "reason": None, "message": reason}
-        elif outcome == "error" and record.verdict != "ERROR":
-            changes |= {"verdict": "ERROR", "reason": None, "message": str(report.longrepr)}
-        self.decided[record.id] = record.model_copy(update=changes)
-        return self.decided[record.id]
+        self.ended[record.id] = settled(report, record)
+        return self.ended[record.id]
 
     def adopt(self, found: dict[str, Any]) -> None:
         """What a worker collected."""
-        from ..evidence.record import CaseRecord, InputFile
+        from ..evidence.record import InputFile
 
-        for text in found["declared"]:
-            record = CaseRecord.model_validate_json(text)
-            self.declared.setdefault(record.id, record)
+        self.whole.adopt(found["whole"])
         self.files.adopt(InputFile.model_validate_json(text) for text in found["files"])
-        self.selected |= set(found["selected"])
-        self.started = self.started or found["started"]
 
-    def finish(self, session: pytest.Session) -> None:
-        """Hand over to the controller, or write the record; a run that measured nothing did not succeed."""
+    def finish(self, session: pytest.Session, *, started: bool) -> None:
+        """Hand over to the controller, or write the record and settle the exit status.
+
+        Args:
+            started: whether the session came to running its items; without that there is no record.
+        """
         if self.is_worker:
             self.config.workeroutput["modelaudit"] = {  # type: ignore[attr-defined]
-                "declared": [record.model_dump_json() for record in self.declared.values()],
+                "whole": self.whole.data(),
                 "files": [one.model_dump_json() for one in self.files.files],
-                "selected": sorted(self.selected),
-                "started": self.started,
             }
             return
-        if not self.selected or not self.started:
-            return
-        from .writing import write_run
+        cases, files = self._cases(session), self.whole.absent_files()
+        if not any(case.absence is None or case.absence.by != "selection" for case in cases) and all(
+            file.by == "selection" for file in files
+        ):
+            return  # nothing of the audits was selected: pytest's own rules
+        self.status = exit_status(cases, files, **self.terms)
+        if started:
+            from .writing import write_run
 
-        measured = any(record.verdict in ("PASS", "FAIL", "INCONCLUSIVE") for record in self.decided.values())
-        if not measured:
-            self._complain(session, _NOTHING_MEASURED)
-        try:
-            self.record = write_run(self, int(session.exitstatus))
-        except (OSError, ResultsError) as error:
-            self._complain(session, f"the record could not be written ({error}); choose another --audit-results")
+            try:
+                self.record = write_run(self, cases, files)
+            except (OSError, ResultsError) as error:
+                self._complain(f"the record could not be written ({error}); choose another --audit-results")
+        session.exitstatus = self.final(int(session.exitstatus))
 
-    def _complain(self, session: pytest.Session, complaint: str) -> None:
+    def final(self, status: int) -> int:
+        """The exit status of the run: pytest's own unless that is 0, whatever a plugin made of it."""
+        return self.status if status == pytest.ExitCode.OK and self.status is not None else status
+
+    @property
+    def terms(self) -> dict[str, bool]:
+        """On what terms the exit status follows from the cases; see :func:`states.exit_status`."""
+        return {
+            "quick_look": self.options.limit is not None,
+            "tolerate_inconclusive": self.options.inconclusive == "warn",
+            "allow_partial": self.typed.allow_partial,
+        }
+
+    def _cases(self, session: pytest.Session) -> list[CaseRecord]:
+        """Every declared case, as it ended or with what kept it from being run."""
+        from ..evidence.build import not_run
+
+        stopped = str(session.shouldfail or session.shouldstop or "") or None
+        cases = []
+        for name, declared in self.whole.declared.items():
+            case = self.ended.get(name, declared)
+            if case.verdict is None and case.absence is None:
+                case = not_run(case, self.whole.absence(name, stopped=stopped), case.outcome)
+            cases.append(case)
+        # a worker that died has not said what it collected
+        return cases + [case for name, case in self.ended.items() if name not in self.whole.declared]
+
+    def _complain(self, complaint: str) -> None:
         """Say what is wrong with the whole run, which then does not exit 0."""
-        self.complaint = f"{self.complaint}; {complaint}" if self.complaint else complaint
-        if int(session.exitstatus) == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self.complaint = complaint
+        self.status = max(self.status or 0, int(pytest.ExitCode.TESTS_FAILED))
 
     def paragraph(self, record: CaseRecord) -> str:
         """What a failed item prints."""
@@ -237,11 +268,11 @@ class AuditSession:
         return shlex.join(words)
 
 
-def _properties(record: CaseRecord) -> list[tuple[str, object]]:
-    """What JUnit XML keeps of a case."""
+def _properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, object]]:
+    """What JUnit XML keeps of a case; a quick look has no verdict."""
     decision = record.decision
     found: list[tuple[str, object]] = [
-        ("audit_verdict", record.verdict),
+        ("audit_verdict", "QUICK_LOOK" if quick_look else record.verdict),
         ("audit_expectation", record.expectation),
         ("audit_fingerprint", record.fingerprint),
         ("audit_threshold", record.threshold),

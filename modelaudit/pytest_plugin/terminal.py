@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.store.location import NOTE
-from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord
+from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord, RunRecord
 from ..language.reasons import Missing
 from .limit_text import told_of_limit
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .session import AuditSession
 
 _NAMED = 5
+#: what is missing is listed up to this many lines
+_LISTED = 40
 
 
 def paragraph(record: CaseRecord, report: str, *, limit: int | None = None) -> str:
@@ -47,11 +49,9 @@ def summarise(terminal: Any, state: AuditSession) -> None:
     if record is None:
         return
     terminal.write_sep("=", "audit")
-    terminal.write_line(f"{record.overall}: {_tally(record.cases)}")
-    if record.quick_look is not None:
-        terminal.write_line(f"quick look at {record.quick_look} images: decides nothing")
-    if record.partial:
-        terminal.write_line(f"partial: {record.partial_because}")
+    terminal.write_line(f"{_state(record)}: {_tally(record.cases)}")
+    for line in _not_whole(record):
+        terminal.write_line(line)
     for line in _stopped(record.cases):
         terminal.write_line(line)
     for line in _holm(record.cases):
@@ -59,6 +59,27 @@ def summarise(terminal: Any, state: AuditSession) -> None:
     for note in dict.fromkeys(note for data in record.data for note in data.notes if note.startswith(NOTE)):
         terminal.write_line(note)
     terminal.write_line(f"report: {state.report_path}")
+
+
+def _state(record: RunRecord) -> str:
+    selected = " of a selection" if record.overall == "PASS" and not record.whole else ""
+    return record.overall.replace("_", " ") + selected
+
+
+def _not_whole(record: RunRecord) -> Iterator[str]:
+    """Why the run is no verdict on the whole, and everything that is missing and that the user did not leave out."""
+    if record.quick_look is not None:
+        yield f"quick look at {record.quick_look} images: decides nothing"
+    if record.missing is not None:
+        yield f"{'partial' if record.partial else 'not the whole'}: {record.missing}"
+    missing = [(case.id, case.absence) for case in record.cases if case.absence is not None]
+    missing += [(file.file, Absence(by=file.by, why=file.why)) for file in record.absent_files]
+    listed = [f"  {name}: {absence.why}" for name, absence in missing if absence.by != "selection"]
+    yield from listed[:_LISTED]
+    if len(listed) > _LISTED:
+        yield f"  and {len(listed) - _LISTED} more, in run.json"
+    if record.allow_partial and record.overall == "PARTIAL" and record.exit_status == 0:
+        yield "--audit-partial: skips and xfails do not change the exit status; no verdict on the whole"
 
 
 def _stopped(cases: Sequence[CaseRecord]) -> Iterator[str]:
@@ -92,21 +113,35 @@ def _holm(cases: Sequence[CaseRecord]) -> Iterator[str]:
 
 
 def _tally(cases: Sequence[CaseRecord]) -> str:
-    """Expectations by verdict, and apart from them the negative controls, whose FAIL is no bad news."""
-    counts = Counter(case.verdict for case in cases if not case.must_fail)
-    parts = [f"{count} {verdict}" for verdict, count in sorted(counts.items())]
-    controls = [case for case in cases if case.must_fail]
-    if controls:
-        caught = sum(case.verdict == "FAIL" for case in controls)
-        parts.append(f"{caught} of {len(controls)} negative controls caught")
-    return ", ".join(parts)
+    """Requirements by verdict, and apart from them the known-bad models, whose FAIL is no bad news."""
+    counts = Counter(_standing(case) for case in cases if not case.must_fail)
+    names = {"not_run": "not run", "xfail": "marked xfail"}
+    order = ("ERROR", "FAIL", "INCONCLUSIVE", "PASS", "xfail", "not_run")
+    parts = [f"{counts[name]} {names.get(name, name)}" for name in order if counts[name]]
+    return ", ".join([*parts, *_known_bad(cases)]) or "nothing was run"
+
+
+def _standing(case: CaseRecord) -> str:
+    return str(case.verdict) if case.standing == "counted" else case.standing
+
+
+def _known_bad(cases: Sequence[CaseRecord]) -> Iterator[str]:
+    """Every known-bad model: it is caught where all expectations that must fail on it do."""
+    caught: dict[str, bool] = {}
+    for case in cases:
+        for name in case.known_bad:
+            caught[name] = caught.get(name, True) and case.standing == "counted" and case.verdict == "FAIL"
+    if caught:
+        names = ", ".join(name if found else f"{name} (NOT caught)" for name, found in caught.items())
+        noun = "model" if len(caught) == 1 else "models"
+        yield f"{sum(caught.values())} of {len(caught)} known-bad {noun} caught: {names}"
 
 
 def _headline(record: CaseRecord) -> str:
-    verdict = record.verdict + (f"({record.reason})" if record.reason else "")
+    verdict = (record.verdict or "NOT RUN") + (f"({record.reason})" if record.reason else "")
     control = ""
     if record.must_fail:
-        control = " [negative control: caught]" if record.verdict == "FAIL" else " [negative control: NOT caught]"
+        control = " [known-bad model: caught]" if record.verdict == "FAIL" else " [known-bad model: NOT caught]"
     clause = f" (clause {record.clause})" if record.clause else ""
     return f"{verdict}: {record.name}{clause}{control}"
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import pytest
-
 from ..engine.measured import Measured
 from ..engine.run import discard_measured, read_measured
 from ..engine.settings import Settings
@@ -17,18 +15,18 @@ from ..evidence.folder import point_latest
 from ..evidence.holm import with_holm
 from ..evidence.matrix import by_class
 from ..evidence.provenance import provenance
-from ..evidence.record import RunRecord, write_record
+from ..evidence.record import AbsentFile, CaseRecord, RunRecord, write_record
+from ..evidence.states import exit_status, is_partial, is_whole, missing_text, run_state
 from ..report import write_reports
 from .inputs import inputs_of
-from .outcome import overall
 
 if TYPE_CHECKING:
     from .session import AuditSession
 
 
-def write_run(state: AuditSession, exit_status: int) -> RunRecord:
+def write_run(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
     """Write ``run.json``, ``report.html`` and ``summary.md``, and let ``latest`` point at them."""
-    record = _record(state, exit_status)
+    record = _record(state, cases, files)
     write_record(record, state.folder)
     discard_measured(state.folder)
     write_reports(state.folder)
@@ -36,15 +34,8 @@ def write_run(state: AuditSession, exit_status: int) -> RunRecord:
     return record
 
 
-def _record(state: AuditSession, exit_status: int) -> RunRecord:
+def _record(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
     measured = read_measured(state.folder)
-    cases = [state.decided.get(name, record) for name, record in state.declared.items()]
-    cases += [record for name, record in state.decided.items() if name not in state.declared]
-    not_run = [case for case in cases if case.verdict == "NOT_RUN"]
-    interrupted = exit_status == pytest.ExitCode.INTERRUPTED
-    # --lf does not even collect the files in which nothing failed, so what they declare is not known
-    last_failed = bool(state.config.getoption("lf", False))
-    because = _because(len(not_run), len(cases), interrupted=interrupted, last_failed=last_failed)
     options = state.options
     settings = Settings(
         state.config.rootpath, state.folder, options.device, options.seed, micro_batch=options.micro_batch
@@ -56,9 +47,13 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
         started=state.start.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         command=shlex.join(["pytest", *map(str, state.config.invocation_params.args)]),
-        overall=overall(cases, partial=because is not None, quick_look=state.options.limit is not None),
-        partial=because is not None,
-        partial_because=because,
+        overall=run_state(cases, files, quick_look=options.limit is not None),
+        whole=is_whole(cases, files),
+        partial=is_partial(cases, files),
+        missing=missing_text(cases, files),
+        absent_files=list(files),
+        allow_partial=state.typed.allow_partial,
+        exit_status=exit_status(cases, files, **state.terms),
         quick_look=state.options.limit,
         inconclusive=state.options.inconclusive,
         provenance=provenance(
@@ -82,13 +77,3 @@ def _record(state: AuditSession, exit_status: int) -> RunRecord:
 def _stopped(measured: Sequence[Measured]) -> frozenset[str]:
     """The data of audits that may stop early."""
     return frozenset(part.group for part in measured if part.looks is not None)
-
-
-def _because(not_run: int, declared: int, *, interrupted: bool, last_failed: bool) -> str | None:
-    if interrupted:
-        return f"the run was interrupted; {not_run} of {declared} declared expectations were not run"
-    if not_run:
-        return f"{not_run} of {declared} declared expectations were not run (selected out, or stopped before)"
-    if last_failed:
-        return "--lf runs what failed last, and passes over the files in which nothing did"
-    return None

@@ -104,8 +104,8 @@ class CaseView:
 
 
 def badge_of(case: CaseRecord, words: Words) -> Badge:
-    """The badge of a case; a negative control is caught or not."""
-    name: str = case.verdict
+    """The badge of a case; a known-bad model is caught or not."""
+    name: str = case.verdict or "NOT_RUN"
     if case.must_fail and case.verdict in ("FAIL", "PASS", "INCONCLUSIVE"):
         name = "CAUGHT" if case.verdict == "FAIL" else "MISSED"
     return Badge(name.lower(), words._(VERDICTS[name]))

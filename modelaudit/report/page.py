@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, DataRecord, RunRecord
+from ..evidence.states import is_partial, is_whole, run_state
 from .cases import Badge, CaseView, case_view
 from .checks import SanityView, sanity_views
 from .gallery import Pictures
@@ -47,22 +48,9 @@ class Page:
 
 
 def overall_of(record: RunRecord) -> str:
-    """The record's own word, except that no run is said to have passed of which a part is missing or did not pass."""
-    if record.overall != "PASS":
-        return record.overall
-    if record.quick_look is not None:
-        return "QUICK_LOOK"
-    if record.partial or not record.cases or any(case.verdict == "NOT_RUN" for case in record.cases):
-        return "PARTIAL"
-    for wrong in ("ERROR", "FAIL", "INCONCLUSIVE"):
-        if any(_ended(case) == wrong and case.outcome in ("failed", "error") for case in record.cases):
-            return wrong
-    return "PASS"
-
-
-def _ended(case: CaseRecord) -> str:
-    """The verdict that counts for the run; a control that is not caught counts as a failure."""
-    return "FAIL" if case.must_fail and case.verdict == "PASS" else case.verdict
+    """The state of the run as it follows from the cases; a selection that passes is said to be one."""
+    state = run_state(record.cases, record.absent_files, quick_look=record.quick_look is not None)
+    return "SELECTION" if state == "PASS" and not is_whole(record.cases, record.absent_files) else state
 
 
 def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
@@ -93,7 +81,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
 
 
 def headline(record: RunRecord, words: Words) -> str:
-    """The run in one reading: how many expectations hold, what became of the others, and of the controls."""
+    """The run in one reading: how many expectations hold, how the others ended, and the known-bad models."""
     cases = [case for case in record.cases if not case.must_fail]
     controls = [case for case in record.cases if case.must_fail]
     said = [_holding(cases, overall_of(record), words), *_endings(cases, words)]
@@ -113,13 +101,12 @@ def _holding(cases: list[CaseRecord], overall: str, words: Words) -> str:
 
 
 def _endings(cases: list[CaseRecord], words: Words) -> list[str]:
-    """What became of the expectations that do not hold."""
-    n = {name: sum(case.verdict == name for case in cases) for name in VERDICTS}
+    """How the other expectations ended."""
+    n = {name: sum((case.verdict or "NOT_RUN") == name for case in cases) for name in VERDICTS}
     said = {
         "FAIL": words.ngettext("{n} does not hold", "{n} do not hold", n["FAIL"]),
         "INCONCLUSIVE": words._("{n} cannot be decided from these data", n=words.count(n["INCONCLUSIVE"])),
         "ERROR": words._("{n} could not be measured", n=words.count(n["ERROR"])),
-        "SKIPPED": words.ngettext("{n} was skipped", "{n} were skipped", n["SKIPPED"]),
         "NOT_RUN": words.ngettext("{n} was not run", "{n} were not run", n["NOT_RUN"]),
     }
     found = [text for name, text in said.items() if n[name]]
@@ -137,16 +124,20 @@ def _endings(cases: list[CaseRecord], words: Words) -> list[str]:
 
 
 def _caught(controls: list[CaseRecord], words: Words) -> str:
-    run = [case for case in controls if case.verdict not in ("NOT_RUN", "SKIPPED")]
+    run = [case for case in controls if case.verdict is not None]
     caught = sum(case.verdict == "FAIL" for case in run)
     if not run:
-        return words._("No negative control was run.")
+        return words._("No known-bad model was run.")
     if caught == len(run) == len(controls):
         return words.ngettext(
-            "The negative control was caught.", "All {n} negative controls were caught.", len(controls)
+            "The expectation on a known-bad model failed, as it must: it was caught.",
+            "All {n} expectations on known-bad models failed, as they must: they were caught.",
+            len(controls),
         )
     return words._(
-        "{caught} of {all} negative controls were caught.", caught=words.count(caught), all=words.count(len(controls))
+        "{caught} of {all} expectations on known-bad models failed, as they must.",
+        caught=words.count(caught),
+        all=words.count(len(controls)),
     )
 
 
@@ -177,11 +168,12 @@ def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
             record.quick_look,
         )
         found.append((words._("Quick look"), text))
-    if record.partial or overall_of(record) == "PARTIAL":
+    if not is_whole(record.cases, record.absent_files) or is_partial(record.cases, record.absent_files):
         text = words._("A part of what the audit files declare was not run, so nothing is said about the whole.")
-        if record.partial_because:
-            text = words._("{text} Reason: {reason}", text=text, reason=record.partial_because)
-        found.append((words._("Partial run"), text))
+        if record.missing:
+            text = words._("{text} Reason: {reason}", text=text, reason=record.missing)
+        partial = is_partial(record.cases, record.absent_files)
+        found.append((words._("Partial run") if partial else words._("A selection"), text))
     if record.checks == "off" and record.quick_look is None:
         text = words._(
             "Moved masks, a second draw, what the limits would catch and the validity of the attribution methods were "

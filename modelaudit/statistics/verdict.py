@@ -16,15 +16,14 @@ class Verdict(StrEnum):
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     ERROR = "ERROR"
-    SKIPPED = "SKIPPED"
 
 
-_PRECEDENCE = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.SKIPPED)
+_PRECEDENCE = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The first of ERROR > FAIL > INCONCLUSIVE > PASS > SKIPPED; SKIPPED for none."""
-    return min(verdicts, key=_PRECEDENCE.index, default=Verdict.SKIPPED)
+    """The first of ERROR > FAIL > INCONCLUSIVE > PASS that one of the verdicts is; there must be one."""
+    return min(verdicts, key=_PRECEDENCE.index)
 
 
 class Reason(StrEnum):

@@ -76,8 +76,8 @@ def test_another_schema_version_is_refused_by_both_numbers(full: RunRecord, tmp_
         ("[]", "is no run record"),
         ("3", "is no run record"),
         ("{}", "has schema version None"),
-        ('{"schema_version": 1}', "is no run record"),
-        ('{"schema_version": 1, "id": 3}', "is no run record"),
+        ('{"schema_version": 2}', "is no run record"),
+        ('{"schema_version": 2, "id": 3}', "is no run record"),
     ],
 )
 def test_what_is_no_record_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -9,6 +9,8 @@ from xml.etree.ElementTree import Element
 import pytest
 from pytest_plugin.runs import Line, counts
 
+from modelaudit.evidence.states import NO_VERDICT
+
 FOUR = """
 import pytest
 audit = Audit(**told())
@@ -113,7 +115,7 @@ def test_the_command_of_a_failure_reproduces_it(line: Line, options: tuple[str, 
     assert program == "pytest"
     assert line.run(*args).ret == pytest.ExitCode.TESTS_FAILED
     again = line.cases()
-    assert again["another"].verdict == "NOT_RUN"
+    assert again["another"].standing == "not_run"
     assert again["follows_the_surroundings"].decision == first.decision
     assert again["follows_the_surroundings"].worst == first.worst
 
@@ -123,7 +125,7 @@ def test_an_inconclusive_case_passes_with_a_warning_where_the_user_says_so(line:
     line.audit("too_few = Audit(**told()).expect(accuracy > 0.99)")
     line.write("pytest.ini", "[pytest]\n" + ("audit_inconclusive = warn\n" if how == "ini" else ""))
     result = line.run(*(("--audit-inconclusive=warn",) if how == "option" else ()))
-    assert result.ret == pytest.ExitCode.OK
+    assert result.ret == NO_VERDICT
     assert counts(result) == {"inconclusive": 1}
     assert "AuditWarning: INCONCLUSIVE(too_few_images): too_few" in result.stdout.str()
     record = line.record()
@@ -137,7 +139,7 @@ def test_the_command_line_overrules_the_ini(line: Line) -> None:
     assert line.run("--audit-inconclusive=fail").ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_a_negative_control_passes_on_fail_and_on_nothing_else(line: Line) -> None:
+def test_a_known_bad_model_passes_on_fail_and_on_nothing_else(line: Line) -> None:
     line.audit(FOUR.replace(")\n", ", must_fail=True)\n").replace("Audit(**told(), must_fail=True)", "Audit(**told())"))
     cases = line.junit("--audit-inconclusive=warn")
     assert ends(cases) == {
@@ -153,14 +155,14 @@ def test_a_negative_control_passes_on_fail_and_on_nothing_else(line: Line) -> No
 def test_a_control_that_was_not_caught_fails_the_run(line: Line) -> None:
     line.audit(
         """
-        audit = Audit(**told())
-        right = audit.expect(accuracy > 0.5)
-        control = audit.expect(accuracy > 0.4, must_fail=True)
+        right = Audit(**told()).expect(accuracy > 0.5)
+        control = Audit(**told(Blind())).expect(accuracy > 0.1, must_fail=True)
         """
     )
     result = line.run()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "PASS: control [negative control: NOT caught]" in result.stdout.str()
+    assert "PASS: control [known-bad model: NOT caught]" in result.stdout.str()
+    result.stdout.fnmatch_lines(["FAIL: 1 PASS, 0 of 1 known-bad model caught: Blind (NOT caught)"])
     assert line.record().overall == "FAIL"
 
 
@@ -194,17 +196,21 @@ def test_skip_xfail_and_marks_of_ones_own_mean_what_they_mean_in_pytest(line: Li
     found = {name: (case.verdict, case.outcome) for name, case in line.cases().items()}
     assert found == {
         "right": ("PASS", "passed"),
-        "skipped": ("SKIPPED", "skipped"),
-        "skipped_if": ("SKIPPED", "skipped"),
-        "own": ("SKIPPED", "skipped"),
+        "skipped": (None, "skipped"),
+        "skipped_if": (None, "skipped"),
+        "own": (None, "skipped"),
         "known": ("FAIL", "xfailed"),
         "mended": ("PASS", "xpassed"),
         "strictly": ("PASS", "failed"),
     }
+    standings = {name: case.standing for name, case in line.cases().items()}
+    assert [name for name, standing in standings.items() if standing == "not_run"] == ["skipped", "skipped_if", "own"]
+    assert [name for name, standing in standings.items() if standing == "xfail"] == ["known"]
     assert "not today" in line.cases()["skipped"].message
     assert "no camera here" in line.cases()["own"].message
     assert cases["strictly"].find("failure").get("type") == "XPASS"  # type: ignore[union-attr]
     assert [ends(cases)[name][0][0] for name in ("skipped", "own", "known")] == ["skipped"] * 3
+    assert line.record().overall == "FAIL"  # the strict xfail that passes
 
 
 def test_the_terminal_tells_the_verdicts_and_where_the_report_is(line: Line) -> None:

@@ -13,6 +13,7 @@ import pytest
 from pytest_plugin.runs import Line, counts
 
 from modelaudit.evidence.record import read_record
+from modelaudit.evidence.states import NO_VERDICT
 
 THREE = """
 import pytest
@@ -23,16 +24,21 @@ third = audit.expect(accuracy > 0.3)
 """
 
 
-def partial(line: Line, *, not_run: set[str]) -> None:
-    """The latest run is partial everywhere, lists what was not run, and does not pass."""
+def not_whole(line: Line, *, not_run: set[str], partial: bool = False) -> None:
+    """The latest run is not the whole, says so everywhere, and lists what was not run.
+
+    Args:
+        partial: whether something is missing that nobody left out by typed arguments.
+    """
     record = line.record()
-    assert record.partial
-    assert record.overall != "PASS"
-    assert {case.name for case in record.cases if case.verdict == "NOT_RUN"} == not_run
-    assert all((case.verdict == "NOT_RUN") == (case.outcome == "not_run") for case in record.cases)
+    assert (record.whole, record.partial) == (False, partial)
+    assert record.missing is not None
+    assert {case.name for case in record.cases if case.standing == "not_run"} == not_run
+    assert all((case.absence is not None) == (case.outcome == "not_run") for case in record.cases)
     latest = line.path / "audit-results" / "latest"
-    assert json.loads((latest / "run.json").read_text())["partial"] is True
-    assert "artial" in (latest / "summary.md").read_text()
+    assert json.loads((latest / "run.json").read_text())["whole"] is False
+    assert ("Partial run" if partial else "A selection") in (latest / "summary.md").read_text()
+    assert "## modelaudit: Pass" not in (latest / "summary.md").read_text()
     assert (latest / "report.html").is_file()
     assert not (latest / "measured").exists()
 
@@ -46,29 +52,35 @@ def partial(line: Line, *, not_run: set[str]) -> None:
     ],
     ids=" ".join,
 )
-def test_a_selection_is_partial_and_does_not_pass(line: Line, args: tuple[str, ...]) -> None:
+def test_a_selection_ends_as_what_was_selected_and_is_not_the_whole(line: Line, args: tuple[str, ...]) -> None:
     line.audit(THREE)
     result = line.run(*args)
     assert result.ret == pytest.ExitCode.OK
-    partial(line, not_run={"second", "third"})
-    assert line.record().overall == "PARTIAL"
-    result.stdout.fnmatch_lines(["PARTIAL: 2 NOT_RUN, 1 PASS", "partial: 2 of 3 declared expectations were not run*"])
+    not_whole(line, not_run={"second", "third"})
+    assert line.record().overall == "PASS"
+    result.stdout.fnmatch_lines(
+        [
+            "PASS of a selection: 1 PASS, 2 not run",
+            "not the whole: 2 of 3 declared expectations are not counted (2 not selected)",
+        ]
+    )
 
 
-def test_a_run_that_stops_at_the_first_failure_is_partial(line: Line) -> None:
+def test_a_run_that_stops_at_the_first_failure_lists_the_rest(line: Line) -> None:
     line.audit(THREE.replace("second = audit.expect(accuracy > 0.4)", "second = audit.expect(accuracy > 0.99)"))
     assert line.run("-x").ret == pytest.ExitCode.TESTS_FAILED
-    partial(line, not_run={"third"})
+    not_whole(line, not_run={"third"})
     assert line.record().overall == "INCONCLUSIVE"
+    assert "stopping after 1 failures" in line.cases()["third"].message
 
 
-def test_last_failed_runs_what_failed_and_is_partial(line: Line) -> None:
+def test_last_failed_runs_what_failed_and_is_a_selection(line: Line) -> None:
     line.audit(THREE.replace("audit.expect(accuracy > 0.3)", "audit.expect(accuracy > 0.99)"))
     assert line.run().ret == pytest.ExitCode.TESTS_FAILED
-    assert not line.record().partial
+    assert line.record().whole
     result = line.run("--lf", "-v")
     assert counts(result) == {"inconclusive": 1}
-    partial(line, not_run={"first", "second"})
+    not_whole(line, not_run={"first", "second"})
 
 
 def test_last_failed_does_not_vouch_for_files_that_it_passes_over(line: Line) -> None:
@@ -78,14 +90,17 @@ def test_last_failed_does_not_vouch_for_files_that_it_passes_over(line: Line) ->
     line.audit("mended = Audit(**told()).expect(accuracy > 0.5)")
     assert line.run("--lf").ret == pytest.ExitCode.OK
     assert {case.name for case in line.record().cases} == {"mended"}
-    partial(line, not_run=set())
+    not_whole(line, not_run=set())
+    (absent,) = line.record().absent_files
+    assert (absent.file, absent.by) == ("audit_other.py", "selection") and "--lf" in absent.why
 
 
 def test_a_whole_run_is_not_partial(line: Line) -> None:
     line.audit(THREE)
     assert line.run().ret == pytest.ExitCode.OK
     record = line.record()
-    assert (record.overall, record.partial, record.partial_because, record.quick_look) == ("PASS", False, None, None)
+    assert (record.overall, record.whole, record.partial, record.missing) == ("PASS", True, False, None)
+    assert (record.quick_look, record.absent_files, record.exit_status) == (None, [], 0)
     assert {case.outcome for case in record.cases} == {"passed"}
 
 
@@ -99,9 +114,9 @@ def test_ctrl_c_inside_the_model_leaves_a_partial_record(line: Line) -> None:
     )
     result = line.run(no_reraise_ctrlc=True)
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    partial(line, not_run={"second", "third"})
+    not_whole(line, not_run={"second", "third"}, partial=True)
     assert line.cases()["first"].verdict == "PASS"
-    assert "interrupted" in str(line.record().partial_because)
+    assert "2 not reached" in str(line.record().missing)
 
 
 def test_a_signal_in_the_middle_leaves_a_partial_record(line: Line) -> None:
@@ -136,16 +151,22 @@ def test_a_signal_in_the_middle_leaves_a_partial_record(line: Line) -> None:
     finally:
         process.kill()
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output.decode()
-    partial(line, not_run={"second"})
+    not_whole(line, not_run={"second"}, partial=True)
     assert line.cases()["first"].verdict == "PASS"
 
 
 def test_a_quick_look_is_marked_everywhere_and_decides_nothing(line: Line) -> None:
     line.audit(THREE)
-    result = line.run("--audit-limit", "12")
-    assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["QUICK_LOOK: 3 PASS", "quick look at 12 images: decides nothing"])
+    result = line.run("--audit-limit", "12", "--junitxml=junit.xml")
+    assert result.ret == NO_VERDICT
+    assert counts(result) == {"quick": 3}  # "3 quick look", and nothing passed
+    result.stdout.fnmatch_lines(["audit_line.py QQQ*"])
+    result.stdout.fnmatch_lines(["QUICK LOOK: 3 PASS", "quick look at 12 images: decides nothing"])
+    junit = (line.path / "junit.xml").read_text()
+    assert junit.count("<skipped") == 3 and "quick look at 12 images" in junit
+    assert 'name="audit_verdict" value="PASS"' not in junit
     record = line.record()
+    assert {case.outcome for case in record.cases} == {"quick_look"}
     assert (record.overall, record.quick_look) == ("QUICK_LOOK", 12)
     assert (record.data[0].images, record.data[0].available, len(record.tables[0].samples)) == (12, 20, 12)
     latest = line.path / "audit-results" / "latest"

@@ -11,7 +11,10 @@ right = audit.expect(accuracy > 0.5)
 
 
 def test_terminal_and_record_say_how_far_it_looked(line: Line) -> None:
-    line.audit(EARLY + "sure = audit.expect(accuracy > 0.75, must_fail=True)\n")
+    line.audit(
+        EARLY.replace("checks=", 'known_bad=["model"], checks=')
+        + "sure = audit.expect(accuracy > 0.75, must_fail=True)\n"
+    )
     result = line.run()
     cases, data = line.cases(), line.record().data[0]
     for case in cases.values():

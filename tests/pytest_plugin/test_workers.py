@@ -53,7 +53,8 @@ def test_two_workers_make_one_run_with_the_same_values(line: Line, monkeypatch: 
     assert together.models == alone.models
     assert together.passes.model_copy(update={"seconds": alone.passes.seconds}) == alone.passes
     assert seen_together == seen_alone
-    assert (together.overall, together.partial) == (alone.overall, alone.partial) == ("ERROR", False)
+    assert (together.overall, together.whole, together.missing) == (alone.overall, alone.whole, alone.missing)
+    assert (together.overall, together.whole, together.partial) == ("ERROR", False, True)
     failures = (line.path / "together.xml").read_text()
     assert 'type="FAIL"' in failures
     assert 'type="INCONCLUSIVE"' in failures

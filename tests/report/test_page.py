@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from report.sample_record import OTHER_CLASS, case, decision, measure, record
 
-from modelaudit.evidence.record import CaseRecord, CountsRecord, DecisionRecord, RunRecord
+from modelaudit.evidence.record import Absence, AbsentFile, CaseRecord, CountsRecord, DecisionRecord, RunRecord
 from modelaudit.report import render_html, render_summary
 from modelaudit.report.gallery import Pictures
 from modelaudit.report.page import Page, headline, overall_of, page_of, totals
@@ -22,13 +22,13 @@ def passing(name: str = "a", **changed: Any) -> CaseRecord:
     return case(name, measure(), ">", 0.9, "PASS", **{"decision": decision("PASS", 0.96, 0.93, 0.98), **changed})
 
 
-def control(verdict: str, outcome: str) -> CaseRecord:
+def control(verdict: str | None, outcome: str) -> CaseRecord:
     node = measure("accuracy", OTHER_CLASS, model="planted")
     return case("control", node, ">", 0.9, verdict, must_fail=True, outcome=outcome)
 
 
-def whole(cases: list[CaseRecord], overall: str = "PASS", **changed: Any) -> RunRecord:
-    return record(cases=cases, overall=overall, partial=False, partial_because=None, **changed)
+def whole(cases: list[CaseRecord], **changed: Any) -> RunRecord:
+    return record(cases=cases, **changed)
 
 
 def page(run: RunRecord) -> Page:
@@ -38,8 +38,12 @@ def page(run: RunRecord) -> Page:
 def test_a_whole_run_that_holds_says_so() -> None:
     run = whole([passing("a"), passing("b"), control("FAIL", "passed")])
     assert overall_of(run) == "PASS"
-    assert headline(run, EN) == "All 2 expectations hold. The negative control was caught."
-    assert headline(run, JA) == "2件の期待事項はすべて合格。陰性対照は1件すべて検出されました。"
+    assert headline(run, EN) == (
+        "All 2 expectations hold. The expectation on a known-bad model failed, as it must: it was caught."
+    )
+    assert headline(run, JA) == (
+        "2件の期待事項はすべて合格。既知不良モデルに対する1件の要求事項はすべて不合格となり、正しく検出されました。"
+    )
     assert "No part" not in render_html(run, Path("nowhere"))
     assert page(run).banners == ()
 
@@ -47,14 +51,17 @@ def test_a_whole_run_that_holds_says_so() -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"partial": True, "partial_because": "-x stopped the run"}, "PARTIAL"),
+        ({"absent_files": [AbsentFile(file="audits/audit_b.py", by="skip", why="no GPU")]}, "PARTIAL"),
+        ({"absent_files": [AbsentFile(file="audits/audit_b.py", by="selection", why="--ignore")]}, "SELECTION"),
+        ({"cases": [control("FAIL", "passed")]}, "PARTIAL"),
+        ({"cases": [passing(), case("b", measure(), ">", 0.9, None, absence=None)]}, "PARTIAL"),
         ({"quick_look": 20}, "QUICK_LOOK"),
-        ({"cases": [passing(), case("b", measure(), ">", 0.9, "NOT_RUN")]}, "PARTIAL"),
+        ({"cases": [passing(), case("b", measure(), ">", 0.9, None)]}, "SELECTION"),
         ({"cases": []}, "PARTIAL"),
         ({"cases": [passing(), case("b", measure(), ">", 0.9, "FAIL")]}, "FAIL"),
         ({"cases": [passing(), control("PASS", "failed")]}, "FAIL"),
         ({"cases": [passing(), case("b", measure(), ">", 0.9, "ERROR")]}, "ERROR"),
-        ({"cases": [passing(), control("INCONCLUSIVE", "failed")]}, "INCONCLUSIVE"),
+        ({"cases": [passing(), control("INCONCLUSIVE", "failed")]}, "FAIL"),
     ],
 )
 def test_no_run_passes_of_which_a_part_is_missing_or_did_not_pass(changed: dict[str, Any], said: str) -> None:
@@ -67,10 +74,19 @@ def test_no_run_passes_of_which_a_part_is_missing_or_did_not_pass(changed: dict[
     assert "## modelaudit: Pass" not in render_summary(run)
 
 
-def test_a_partial_run_says_why_and_lists_the_rest() -> None:
+@pytest.mark.parametrize(("by", "title"), [("selection", "A selection"), ("skip", "Partial run")])
+def test_what_is_not_the_whole_says_why(by: Any, title: str) -> None:
+    run = whole([passing(), case("b", measure(), ">", 0.9, None, absence=Absence(by=by, why="no GPU"))])
+    ((shown, text),) = page(run).banners
+    assert shown == title
+    assert (
+        f"Reason: 1 of 2 declared expectations are not counted (1 {'not selected' if by == 'selection' else 'skipped'})"
+        in text
+    )
+
+
+def test_a_selection_lists_the_rest() -> None:
     run = record()
-    assert [title for title, _ in page(run).banners] == ["Partial run"]
-    assert "Reason: -k selected 5 of 6 expectations" in page(run).banners[0][1]
     html = render_html(run, Path("nowhere"))
     assert html.count('class="case is-not_run"') == 2
     assert "一部実施" in html
@@ -100,22 +116,25 @@ def test_controls_stand_apart_and_are_caught_or_not() -> None:
     caught = page(whole([passing(), control("FAIL", "passed")]))
     assert [view.badge.kind for view in caught.controls] == ["caught"]
     assert len(caught.expectations) == 1
-    missed = whole([passing(), control("PASS", "failed")], overall="FAIL")
+    missed = whole([passing(), control("PASS", "failed")])
     assert page(missed).controls[0].badge.kind == "missed"
-    assert headline(missed, EN) == "1 of 1 expectations holds. 0 of 1 negative controls were caught."
+    assert (
+        headline(missed, EN)
+        == "1 of 1 expectations holds. 0 of 1 expectations on known-bad models failed, as they must."
+    )
     html = render_html(missed, Path("nowhere"))
     assert "The audit did NOT catch it" in html
     assert "監査はこれを検出できませんでした" in html
-    assert "did NOT catch" in render_html(whole([control("INCONCLUSIVE", "failed")], "FAIL"), Path("nowhere"))
+    assert "did NOT catch" in render_html(whole([control("INCONCLUSIVE", "failed")]), Path("nowhere"))
 
 
 def test_a_run_without_a_control_says_what_it_could_have_missed() -> None:
-    assert "This run had no negative control" in render_html(whole([passing()]), Path("nowhere"))
+    assert "This run had no known-bad model" in render_html(whole([passing()]), Path("nowhere"))
 
 
 def test_a_run_in_which_no_control_was_run_does_not_count_it_as_caught() -> None:
-    run = record(cases=[passing(), control("NOT_RUN", "not_run")])
-    assert headline(run, EN).endswith("No negative control was run.")
+    run = record(cases=[passing(), control(None, "not_run")])
+    assert headline(run, EN).endswith("No known-bad model was run.")
 
 
 def test_an_error_shows_its_message_and_an_inconclusive_one_what_would_settle_it() -> None:

@@ -73,7 +73,7 @@ def hostile_record() -> RunRecord:
     return record(
         id=HOSTILE,
         command=HOSTILE,
-        partial_because=HOSTILE,
+        missing=HOSTILE,
         notes=[HOSTILE],
         started=HOSTILE,
         cases=[attack, told],
@@ -211,7 +211,7 @@ def test_the_run_id_cannot_leave_its_css_string() -> None:
 def test_the_summary_tells_the_verdicts_and_the_way_back() -> None:
     text = render_summary(record())
     assert text.startswith("## modelaudit: Error\n")
-    assert "> **Partial run.**" in text
+    assert "> **A selection.**" in text
     assert "1 of 5 expectations holds; 1 does not hold" in text
     assert "`pytest 'audits/audit_line_a.py::survives_layout_change'`" in text
     assert "9 of 960 values asked for could not be computed" in text

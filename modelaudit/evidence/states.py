@@ -1,0 +1,209 @@
+"""The states of a case and of a run, and the exit status that follows from them: one table, in code and in docs/ci.md.
+
+Pure functions of what the record holds, so that whoever reads a record can derive its state anew.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+CaseVerdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
+Standing = Literal["counted", "xfail", "not_run"]
+RunState = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "PARTIAL", "QUICK_LOOK"]
+#: what kept a declared case, or an audit file, from being counted
+AbsentBy = Literal["selection", "skip", "xfail", "error", "removed", "interrupted"]
+
+#: the first that a counted case has is the run's
+PRECEDENCE: tuple[CaseVerdict, ...] = ("ERROR", "FAIL", "INCONCLUSIVE", "PASS")
+PASSED, FAILED, NO_VERDICT = 0, 1, 10
+_WORDS: dict[AbsentBy, str] = {
+    "selection": "not selected",
+    "skip": "skipped",
+    "xfail": "marked xfail",
+    "error": "with an error at collection",
+    "removed": "left out by a conftest, a plugin, or an option that was not typed",
+    "interrupted": "not reached",
+}
+ONLY_KNOWN_BAD = "only known-bad models were audited: a run needs a requirement that a model under test meets"
+
+
+class Absent(Protocol):
+    """Why something declared was not counted."""
+
+    @property
+    def by(self) -> AbsentBy: ...
+    @property
+    def why(self) -> str: ...
+
+
+class CaseEnd(Protocol):
+    """What a case's record says of its end."""
+
+    @property
+    def verdict(self) -> CaseVerdict | None: ...
+    @property
+    def standing(self) -> Standing: ...
+    @property
+    def must_fail(self) -> bool: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def absence(self) -> Absent | None: ...
+
+
+def counted_as(case: CaseEnd) -> CaseVerdict | None:
+    """The verdict that a case adds to its run; None where it is not counted.
+
+    A known-bad model counts as PASS when it is caught (verdict FAIL), and as FAIL when it is not. A case that passed
+    and whose item failed all the same (a strict ``xfail``, a hook that raises) counts as FAIL.
+    """
+    if case.standing != "counted" or case.verdict is None:
+        return None
+    if case.verdict == "ERROR":
+        return "ERROR"
+    if case.must_fail:
+        return "PASS" if case.verdict == "FAIL" else "FAIL"
+    return "FAIL" if case.verdict == "PASS" and case.outcome in ("failed", "error") else case.verdict
+
+
+def absences(cases: Iterable[CaseEnd], files: Iterable[Absent]) -> Iterator[AbsentBy]:
+    """What kept each declared case that does not count, and each audit file that was not collected, from counting."""
+    for case in cases:
+        if case.standing != "counted":
+            yield "interrupted" if case.absence is None else case.absence.by
+    for file in files:
+        yield file.by
+
+
+def is_whole(cases: Iterable[CaseEnd], files: Iterable[Absent]) -> bool:
+    """Whether every declared expectation was counted."""
+    return not list(absences(cases, files))
+
+
+def is_partial(cases: Sequence[CaseEnd], files: Sequence[Absent]) -> bool:
+    """Whether anything is missing that the user did not leave out by typed arguments.
+
+    A whole run in which only known-bad models were audited is partial too: nothing that should pass was tried.
+    """
+    missing = set(absences(cases, files))
+    return bool(missing - {"selection"}) or (not missing and all(case.must_fail for case in cases))
+
+
+def missing_text(cases: Sequence[CaseEnd], files: Sequence[Absent]) -> str | None:
+    """What is missing from the whole, in a sentence; None where nothing is."""
+    absent = list(absences(cases, ()))
+    parts = []
+    if absent:
+        parts.append(f"{len(absent)} of {len(cases)} declared expectations are not counted ({_tally(absent)})")
+    if files:
+        noun = "audit file is" if len(files) == 1 else "audit files are"
+        parts.append(f"{len(files)} {noun} not counted ({_tally([file.by for file in files])})")
+    if not parts and is_partial(cases, files):
+        return ONLY_KNOWN_BAD
+    return "; ".join(parts) or None
+
+
+def _tally(found: Sequence[AbsentBy]) -> str:
+    return ", ".join(f"{count} {_WORDS[by]}" for by, count in Counter(found).items())
+
+
+def run_state(cases: Sequence[CaseEnd], files: Sequence[Absent], *, quick_look: bool) -> RunState:
+    """What the run comes to: the worst of what was counted, and never PASS where something else is missing."""
+    if quick_look:
+        return "QUICK_LOOK"
+    found = {counted_as(case) for case in cases}
+    for verdict in PRECEDENCE[:-1]:
+        if verdict in found:
+            return verdict
+    return "PARTIAL" if "PASS" not in found or is_partial(cases, files) else "PASS"
+
+
+def exit_status(
+    cases: Sequence[CaseEnd],
+    files: Sequence[Absent],
+    *,
+    quick_look: bool = False,
+    tolerate_inconclusive: bool = False,
+    allow_partial: bool = False,
+) -> int:
+    """0: all that was selected passed. 1: something failed. 10: nothing failed, and it is no verdict on the whole.
+
+    Args:
+        tolerate_inconclusive: ``--audit-inconclusive=warn``.
+        allow_partial: ``--audit-partial``, which excuses skips and xfails and nothing else, beside at least one PASS.
+    """
+    found = {counted_as(case) for case in cases}
+    if found & {"ERROR", "FAIL"} or ("INCONCLUSIVE" in found and not tolerate_inconclusive):
+        return FAILED
+    state = run_state(cases, files, quick_look=quick_look)
+    if state == "PASS":
+        return PASSED
+    excused = allow_partial and state == "PARTIAL" and "PASS" in found
+    missing = set(absences(cases, files))
+    return PASSED if excused and missing and missing <= {"selection", "skip", "xfail"} else NO_VERDICT
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """One way in which a case ends: its verdict and standing, and what pytest and JUnit XML show."""
+
+    verdict: str
+    standing: str
+    pytest: str
+    junit: str
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One state of a run: when it is reached, its exit status, and the result of an in-toto test statement."""
+
+    state: str
+    when: str
+    exit_status: str
+    in_toto: str
+
+
+CASE_ROWS = (
+    CaseRow("PASS", "counted", "passed `.`", "passed"),
+    CaseRow("FAIL", "counted", "failed `F`", '`<failure type="FAIL">`'),
+    CaseRow("INCONCLUSIVE", "counted", "failed `I`", '`<failure type="INCONCLUSIVE">`'),
+    CaseRow("INCONCLUSIVE, tolerated (`--audit-inconclusive=warn`)", "counted", "`I`, a warning", "`<skipped>`"),
+    CaseRow("ERROR", "counted", "error `E`", "`<error>`"),
+    CaseRow("known-bad model: FAIL", "counted", "passed `.`", "passed"),
+    CaseRow("known-bad model: PASS", "counted", "failed `F`", '`<failure type="NOT_CAUGHT">`'),
+    CaseRow("known-bad model: INCONCLUSIVE", "counted", "failed `I`", '`<failure type="INCONCLUSIVE">`'),
+    CaseRow("what should pass passes in a quick look", "counted", "`Q`, neither passed nor failed", "`<skipped>`"),
+    CaseRow("any, marked `xfail` and not as required", "xfail", "xfailed `x`", "`<skipped>`"),
+    CaseRow("PASS, marked `xfail`", "counted", "xpassed `X`", "passed"),
+    CaseRow("PASS, marked `xfail(strict=True)`", "counted", "failed `F`", '`<failure type="XPASS">`'),
+    CaseRow("none: not selected", "not run", "deselected", "no entry"),
+    CaseRow("none: skipped, removed, interrupted", "not run", "skipped `s`, or no item", "`<skipped>`"),
+)
+
+RUN_ROWS = (
+    RunRow("ERROR", "a counted case could not be measured or decided", "1", "FAILED"),
+    RunRow("FAIL", "a counted case fails, or a known-bad model is not caught", "1", "FAILED"),
+    RunRow("INCONCLUSIVE", "a counted case is undecided", "1; 10 with `--audit-inconclusive=warn`", "FAILED"),
+    RunRow("PARTIAL", "nothing failed, and something is missing that you did not leave out", "10", "FAILED"),
+    RunRow("QUICK LOOK", "`--audit-limit`: it decides nothing", "10; 1 where a case fails", "FAILED"),
+    RunRow("PASS", "every declared expectation was counted and passes", "0", "PASSED"),
+    RunRow("PASS of a selection", "what you selected passes; one line says that it is not the whole", "0", "FAILED"),
+)
+
+
+def tables() -> tuple[str, str]:
+    """The two tables as Markdown: how a case ends, and what a run comes to."""
+    cases = [(row.verdict, row.standing, row.pytest, row.junit) for row in CASE_ROWS]
+    runs = [(row.state, row.when, row.exit_status, row.in_toto) for row in RUN_ROWS]
+    return (
+        _markdown(("case verdict", "standing", "pytest", "JUnit"), cases),
+        _markdown(("run", "when", "exit status", "in-toto"), runs),
+    )
+
+
+def _markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
