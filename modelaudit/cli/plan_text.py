@@ -18,9 +18,10 @@ _ROWS = 20
 def told(found: Sequence[Planned], whole: Mapping[str, int], price: Price, power: float) -> Iterator[str]:
     """All of it, line by line: each expectation, what must be said of it, images by class, passes and time."""
     rows = [(one.name, *_numbers(one)) for one in found]
-    yield from table(("expectation", "if", "images", "power", "rule"), rows)
+    yield from table(("expectation", "if", "images", "power", "rule", "fails"), rows)
     yield from wrapped(
-        f"images: all that pass with power {power:g} if the left side truly is as in 'if'.",
+        f"images: all that pass with power {power:g} if the left side truly is as in 'if'. fails: the value that the "
+        "images of the run would FAIL with 80 %.",
         indent=2,
     )
     for one in found:
@@ -49,6 +50,7 @@ def document(found: Sequence[Planned], whole: Mapping[str, int], price: Price) -
                 "name": one.name,
                 "expectation": one.expectation,
                 "images": one.images,
+                "fails": one.fails,
                 "why_not": one.why_not,
                 "parts": [{**asdict(size), "in_all": size.in_all} for size in one.sizes],
             }
@@ -66,12 +68,12 @@ def document(found: Sequence[Planned], whole: Mapping[str, int], price: Price) -
     }
 
 
-def _numbers(one: Planned) -> tuple[str, str, str, str]:
+def _numbers(one: Planned) -> tuple[str, str, str, str, str]:
     worst = one.worst
     if worst is None:
-        return "-", "-", "-", "-"
+        return "-", "-", "-", "-", "-"
     power = "-" if worst.reached is None else f"{worst.reached:.2f}"
-    return f"{worst.supposed:.4g}", _number(one.images), power, worst.rule
+    return f"{worst.supposed:.4g}", _number(one.images), power, worst.rule, _value(one.fails)
 
 
 def _notes(one: Planned) -> Iterator[str]:
@@ -120,6 +122,10 @@ def _span(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {name}"
     return f"{max(seconds, 1):.0f} s"
+
+
+def _value(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _number(count: int | None) -> str:

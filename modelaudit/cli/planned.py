@@ -16,6 +16,7 @@ from ..language.checks import Checks
 from ..language.errors import AuditError, ExpressionError
 from ..language.expression import Expectation
 from ..language.strata import Label
+from ..statistics.effect import smallest_effect
 from ..statistics.guesses import Guess, from_guesses
 from ..statistics.sizing import Size, Wanted, from_pilot
 
@@ -27,12 +28,14 @@ Margin = Callable[[Expectation, float | None], float]
 class Planned:
     """One expectation: what each of its parts needs.
 
-    ``labels``: of the pilot's images. ``why_not``: why there is nothing to say.
+    ``fails``: the value that the pilot's own images would FAIL with a probability of 80 %; None where that is not
+    known. ``labels``: of the pilot's images. ``why_not``: why there is nothing to say.
     """
 
     name: str
     expectation: str
     sizes: tuple[Size, ...] = ()
+    fails: float | None = None
     labels: Mapping[str, int] = field(default_factory=dict)
     data: str = ""
     why_not: str = ""
@@ -114,11 +117,12 @@ def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planne
         try:
             wanted = Wanted(margin(pilot.expectation, estimate), power, case.confidence)
             sizes = from_pilot(pilot.expectation, pilot.table, wanted)
+            fails = smallest_effect(pilot.expectation, pilot.table, confidence=case.confidence)
         except AuditError as error:
             yield Planned(case.name, case.expectation, why_not=str(error))
             continue
         labels = dict(sorted(Counter(pilot.labels).items()))
-        yield Planned(case.name, case.expectation, sizes, labels, str(case.data), pilot=pilot)
+        yield Planned(case.name, case.expectation, sizes, fails, labels, str(case.data), pilot=pilot)
 
 
 def from_case(

@@ -14,6 +14,7 @@ from ..contexts import donor_rule
 from ..language.errors import AuditError
 from ..language.expression import Expectation, Measure
 from ..statistics import Decision, Reason, Verdict, decide, singles
+from ..statistics.effect import smallest_effect
 from ..statistics.guards import Objection, moved, noise_floor, without
 from ..statistics.insane import over_sane
 from .checked import BlindCheck, CaseChecks, MaskCheck, MaskVariant, NoiseCheck, SeamCheck
@@ -86,6 +87,7 @@ class _Checker:
             blind=self._made("blind control", self._blind),
             seams=self._made("seams", lambda: list(self._seams())) or [],
             sensitivity=self._measured.sensitivity.get(self._case.asked.id),
+            smallest_effect=self._made("smallest effect", self._smallest_effect),
             agreement=list(agreements(self._case, self._measured, whole)) if self._measured.checked else [],
             two_by_two=list(two_by_two(self._case, self._measured, self._passes)) if self._measured.checked else [],
         )
@@ -118,6 +120,21 @@ class _Checker:
             about=self._about,
             bounds=self._case.asked.case.audit.bounds,
             claim=self._case.asked.case.audit.claim,
+            sequential=sequential(self._measured),
+        )
+
+    def _smallest_effect(self) -> float | None:
+        """Of a claim on behaviour; of one on maps it is said what the limit would catch."""
+        if any(leaf.spec.methods for leaf in self._expectation.expression.measures()):
+            return None
+        audit = self._case.asked.case.audit
+        return smallest_effect(
+            self._expectation,
+            self._table,
+            confidence=self._case.asked.case.confidence,
+            about=self._about,
+            bounds=audit.bounds,
+            claim=audit.claim,
             sequential=sequential(self._measured),
         )
 

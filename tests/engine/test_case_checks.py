@@ -55,3 +55,15 @@ def test_a_second_draw_decides_where_the_set_is_the_whole(tmp_path: Path, beyond
 def test_where_nothing_is_drawn_there_is_no_second_draw_to_show(tmp_path: Path) -> None:
     result = decided(tmp_path, "process", 0.05, blur(3, region="whole"))
     assert result.checks is not None and result.checks.noise is None
+
+
+def test_of_a_claim_on_behaviour_stands_what_its_images_would_have_failed(tmp_path: Path) -> None:
+    """60 images at "> 0.9": by the binomial law 48 right fail it with 80 %, if .79 are right in truth."""
+    one = Audit(ReadsOnePixel(), samples(60), preprocessing=AS_IT_IS, classes=CLASSES, checks=NOISE)
+    cases = {"high": one.expect(accuracy > 0.9), "low": one.expect(accuracy < 0.1)}
+    found = results(tmp_path, {"checks": NOISE}, **cases)
+    high, low = (found[name].checks for name in ("high", "low"))
+    assert high is not None and low is not None
+    assert high.smallest_effect == pytest.approx(0.79, abs=0.03)
+    assert low.smallest_effect == pytest.approx(1 - (high.smallest_effect or 0), abs=1e-6)
+    assert high.sensitivity is None
