@@ -190,7 +190,7 @@ def cost_of_run(record: RunRecord, found: Sequence[Planned]) -> Price:
 
 def _checks_of(record: RunRecord) -> Checks:
     """The checks that were made of any case, as large as they are by default."""
-    names = ("masks", "noise", "blind", "seams")
+    names = ("masks", "noise", "blind", "seams", "sensitivity")
     made = {name for case in record.cases for name in names if case.checks and getattr(case.checks, name)}
     return Checks(**{**vars(Checks.off()), **{name: getattr(Checks(), name) for name in made}})
 

@@ -11,12 +11,15 @@ import numpy as np
 
 from ..attribution import draws_at_random
 from ..contexts import donor_rule
+from ..language import registry
+from ..language.curve import expanded
 from ..language.errors import AuditError
 from ..language.expression import Expectation, Measure
 from ..statistics import Decision, Reason, Verdict, decide, singles
 from ..statistics.effect import smallest_effect
 from ..statistics.guards import Objection, moved, noise_floor, without
 from ..statistics.insane import over_sane
+from ..statistics.linear import normal_form
 from .checked import BlindCheck, CaseChecks, MaskCheck, MaskVariant, NoiseCheck, SeamCheck
 from .insane import insane_of, without_insane
 from .map_and_swap import agreements, two_by_two
@@ -155,12 +158,19 @@ class _Checker:
         if found.noise is not None and found.noise.passed is False:
             floor = f"{found.noise.floor:.3g}"
             self._say(Reason.BELOW_NOISE_FLOOR, f"the distance to the threshold is below the noise floor of {floor}")
-        if self._decision.verdict is Verdict.FAIL and found.blind is not None and not found.blind.decides:
+        blind = found.blind
+        if self._decision.verdict is Verdict.FAIL and blind is not None and blind.works is None and not blind.decides:
             self._say(
                 Reason.BELOW_NOISE_FLOOR,
-                f"a map with all on the object would get {found.blind.value:.3g} at this method's resolution",
+                f"a map with all on the object would get {blind.value:.3g} at this method's resolution",
             )
 
+        if found.blind is not None and found.blind.works is False:
+            self._say(
+                Reason.INSTRUMENT_INSENSITIVE,
+                f"a model that cannot see any background gets {found.blind.value:.3g} and must get none of it: the "
+                "backgrounds are not what is changed",
+            )
         told = found.sensitivity
         if self._decision.verdict is Verdict.PASS and told is not None and told.alone_passes:
             self._say(
@@ -248,7 +258,10 @@ class _Checker:
     def _blind(self) -> BlindCheck | None:
         data = self._variants.get(Variant.BLIND)
         leaves = list(self._expectation.expression.measures())
-        if data is None or not self._reads([data]) or not all(leaf.spec.methods for leaf in leaves):
+        if data is None or not self._reads([data]):
+            return None
+        known_answer = None if all(leaf.spec.methods for leaf in leaves) else self._of_the_blind(leaves)
+        if known_answer is None and not all(leaf.spec.methods for leaf in leaves):
             return None
         table = self._view(data, Variant.BLIND)
         values = [self._estimate(one, table) for one in singles(self._expectation, self._table)]
@@ -256,7 +269,25 @@ class _Checker:
         if not known:
             return None
         value = max(known) if self._expectation.wants_low else min(known)
-        return BlindCheck(images=len(data.positions), value=value, decides=self._expectation.holds(value))
+        works = None if known_answer is None else abs(value - known_answer) < 1e-9
+        decides = self._expectation.holds(value)
+        return BlindCheck(images=len(data.positions), value=value, decides=decides, works=works)
+
+    def _of_the_blind(self, leaves: list[Measure]) -> float | None:
+        """What a model that cannot see any background must get: nothing changes for it on a pasted one.
+
+        Known of falls and flips on backgrounds that are pasted with a hard edge; a feathered one mixes into the object.
+        """
+        contexts = [leaf.context for leaf in leaves if leaf.context is not None]
+        form = normal_form(expanded(self._expectation.expression))
+        if form is None or not form.plain or not contexts or any(feather_of(one) != 0 for one in contexts):
+            return None
+        sums: dict[object, float] = {}
+        for leaf, coefficient in form.numerator.terms.items():
+            if not registry.entry_of(leaf.spec).declares.needs_context:
+                key = (leaf.spec, leaf.model, leaf.stratum)
+                sums[key] = sums.get(key, 0.0) + coefficient
+        return form.numerator.constant if all(abs(total) < 1e-9 for total in sums.values()) else None
 
     def _estimate(self, expectation: Expectation, table: VariantTable) -> float | None:
         confidence = self._case.asked.case.confidence

@@ -53,12 +53,14 @@ class NoiseCheck(_Plain):
 class BlindCheck(_Plain):
     """The left side for a model that cannot see any background (it is filled before the model).
 
-    ``decides``: whether the threshold lies beyond what such a model gets.
+    ``decides``: whether the threshold lies beyond what such a model gets. ``works``: of a fall on pasted backgrounds,
+    whether that model has none, as it must; None of heat maps, where the value is the best that a method can reach.
     """
 
     images: int
     value: float
     decides: bool
+    works: bool | None = None
 
 
 class SeamCheck(_Plain):

@@ -9,6 +9,7 @@ from ..contexts import needs_mask
 from ..language import registry
 from ..language.checks import Checks
 from .plan import Group, PassAsk
+from .sensitivity.evidence import passes_with_maps
 from .variants import images_of, passes_of_variant, variants_of
 
 #: a backward pass takes about as long as two forward ones: it multiplies by the weights, and by the activations
@@ -61,7 +62,8 @@ def cost_of(group: Group, checks: Checks) -> Cost:
 
     Methods whose work varies count at most (``integrated_gradients(steps="auto")``); so does a search over many
     backgrounds, at the passes of one. Masks that are moved cost a pass only where the context is made with them. What
-    is done once for a model (its probe, randomised weights) or on stored values (the plant, agreement) is not in it.
+    is done once for a model (its probe, randomised weights) or on stored values (agreement) is not in it. What a limit
+    on heat maps catches counts at most: maps that the audit makes anyhow are not made again.
     """
     found: dict[str, Checked] = {}
     for variant in variants_of(checks):
@@ -73,6 +75,11 @@ def cost_of(group: Group, checks: Checks) -> Cost:
         if name in found:
             an_image = an_image + found[name].an_image
         found[name] = Checked(name, images_of(variant, checks), an_image)
+    of_maps = passes_with_maps(group.passes)
+    if checks.sensitivity and of_maps:
+        models = {ask.model for ask in of_maps}
+        an_image = passes_of(of_maps) + Passes(2 * len(models), 0)  # the originals, and a swap with another class
+        found["sensitivity"] = Checked("sensitivity", checks.sensitivity, an_image)
     return Cost(passes_of(group.passes), tuple(found.values()))
 
 

@@ -5,7 +5,7 @@ What is measured a second time, and on which columns that is needed at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields, replace
 from enum import StrEnum
 
@@ -118,10 +118,11 @@ def passes_of_variant(passes: Sequence[PassAsk], variant: Variant) -> tuple[Pass
             columns = [replace(one, key=column_key(one.spec, context)) for one in columns] if context else []
         else:
             context = ask.context
-            columns = [one for one in columns if _touches(variant, ask.context, one)]
+            pasting = {one.model for one in passes if feather_of(one.context) is not None}
+            columns = [one for one in columns if _touches(variant, ask, one, pasting)]
         if columns and context is not None:
             found.setdefault((ask.model, context), {}).update({one.key: one for one in columns})
-    if variant is Variant.BLIND:  # flips are judged against what the blind model says of the original
+    if variant is Variant.BLIND:  # falls and flips are judged against what the blind model says of the original
         for model in dict.fromkeys(model for model, _ in found):
             found = {(model, original_context()): found.pop((model, original_context()), {}), **found}
     return tuple(PassAsk(model, context, tuple(columns.values())) for (model, context), columns in found.items())
@@ -148,13 +149,21 @@ def under_seam(measure: Measure) -> Measure:
     return measure if seam is None else replace(measure, context=seam)
 
 
-def _touches(variant: Variant, context: Context, column: ColumnAsk) -> bool:
-    """Whether a column could be another one under a variant."""
+def _touches(variant: Variant, ask: PassAsk, column: ColumnAsk, pasting: Collection[str]) -> bool:
+    """Whether a column says something under a variant.
+
+    Of a model that cannot see any background it is known beforehand what it must get where maps are read, and where
+    another background is pasted; with another light, say, nobody knows.
+
+    Args:
+        pasting: the models of which anything is asked on a pasted background.
+    """
     if variant.of_masks:
-        return needs_mask(context) or bool(registry.entry_of(column.spec).declares.needs_mask)
+        return needs_mask(ask.context) or bool(registry.entry_of(column.spec).declares.needs_mask)
     if variant is Variant.REDRAWN:
-        return context != original_context() or may_draw(column)
-    return True
+        return ask.context != original_context() or may_draw(column)
+    pasted = feather_of(ask.context) is not None or (ask.context == original_context() and ask.model in pasting)
+    return column.map is not None or pasted
 
 
 def may_draw(column: ColumnAsk) -> bool:

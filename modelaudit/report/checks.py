@@ -164,7 +164,11 @@ def _floors(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
             )
             text = words._("{first} {second}", first=text, second=more)
         found.append((words._("A second draw"), text))
-    if checks.blind is not None:
+    if checks.blind is not None and checks.blind.works is not None:
+        value = _value(case, checks.blind.value, words)
+        text = words._("A model that cannot see any background gets {value}.", value=value)
+        found.append((words._("A model blind to the background"), text))
+    elif checks.blind is not None:
         text = words._(
             "The best value that this method can reach is {value}: a map with everything on the object.",
             value=_value(case, checks.blind.value, words),

@@ -8,7 +8,6 @@ much evidence a logit is worth. What a pass of the audit has just made is read o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +26,7 @@ from ..prepared import Prepared
 from ..reading import ChunkValues, labels_of
 from ..scenes import Chunk, Shown
 from ..store.store import Batch, Key
-from .evidence import curves, positive_mass, reads_where
+from .evidence import curves, passes_with_maps, positive_mass, reads_where
 from .facts import NO_CLASS, Answer, Curve, answered, gaps
 
 if TYPE_CHECKING:
@@ -50,11 +49,7 @@ class Collector:
         self._base, seed = base, base.stage.seed
         self.positions: Mapping[int, None] = dict.fromkeys(first_positions(base.samples, checks.sensitivity, seed))
         self._of_ratio = set(first_positions(base.samples, min(RATIO_IMAGES, checks.sensitivity), seed))
-        self.asks = tuple(
-            replace(ask, columns=columns)
-            for ask in base.passes
-            if (columns := tuple(column for column in ask.columns if reads_where(column)))
-        )
+        self.asks = passes_with_maps(base.passes)
         self.models = tuple(dict.fromkeys(ask.model for ask in self.asks))
         self.swaps = {model: _swap_of(model, base.passes) for model in self.models}
         self.answers: dict[str, dict[int, Answer]] = {model: {} for model in self.models}

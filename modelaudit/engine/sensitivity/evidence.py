@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -16,7 +17,7 @@ from ...language.sample import BACKGROUND, IGNORE
 from ...measures.base import tries_backgrounds
 from ...measures.regions import Regions
 from ..models import Explained, Look, RunningModel
-from ..plan import ColumnAsk
+from ..plan import ColumnAsk, PassAsk
 from ..reading import seen_of
 from ..scenes import Shown
 
@@ -29,6 +30,15 @@ def reads_where(column: ColumnAsk) -> bool:
     declares = registry.entry_of(column.spec).declares
     needs = declares.needs_mask and declares.needs_attribution
     return column.map is not None and bool(needs) and not tries_backgrounds(column.spec)
+
+
+def passes_with_maps(passes: Sequence[PassAsk]) -> tuple[PassAsk, ...]:
+    """The passes of which a measure says where a map lies, with these measures alone."""
+    return tuple(
+        replace(ask, columns=columns)
+        for ask in passes
+        if (columns := tuple(column for column in ask.columns if reads_where(column)))
+    )
 
 
 def positive_mass(maps: Maps, mask: Tensor) -> Tensor:
