@@ -169,7 +169,7 @@ def _decided(expectation: Expectation, leaves: Leaves, plan: Plan) -> Decision:
     outcome = _outcome(expectation, tree, leaves, plan)
     reason, more, notes = None, None, [outcome.lower.note, outcome.upper.note]
     if outcome.verdict is Verdict.INCONCLUSIVE:
-        few = None if plan.exact or plan.looks is not None else too_few(tree, leaves)
+        few = None if plan.exact or plan.looks is not None else too_few(tree, leaves, guaranteed=plan.guaranteed)
         reason = _reason(expectation, tree, outcome, found, few, leaves, plan)
         if few is not None:
             notes = [advice_on(few)]

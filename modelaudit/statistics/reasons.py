@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..language.expression import Expectation
-from .clusters import LEAST_CLUSTERS, Clusters
+from .clusters import LEAST_CLUSTERS, Clusters, joined
 from .compound import Tree, blocks, decidable
 from .leaves import Leaves, mostly_invalid
 from .verdict import Counts, Reason
@@ -13,6 +14,7 @@ from .verdict import Counts, Reason
 #: whether a case would be decided: "complete" (over images without a missing value), "endless" (with any number of
 #: images in the same shares)
 Decided = Callable[[str], bool]
+_LINKED = "linked"
 
 
 def reason_of(
@@ -48,17 +50,19 @@ def reason_of(
     return Reason.TOO_FEW_IMAGES if known and decidable(tree, leaves) else Reason.UNDEFINED_VALUES
 
 
-def too_few(tree: Tree, leaves: Leaves) -> Clusters | None:
-    """The clustering of the fewest clusters of any block, where they are fewer than ten; copies of pictures first."""
-    every = [
-        one
-        for block in blocks(tree)
-        for form in (block.numerator, block.denominator)
-        if form.terms
-        for one in leaves.clusters(form.terms, leaves[next(iter(form.terms))].asked)
-        if one.sizes.size < LEAST_CLUSTERS
-    ]
-    return min(every, key=lambda one: (one.name != "copies", one.sizes.size), default=None)
+def too_few(tree: Tree, leaves: Leaves, *, guaranteed: bool) -> Clusters | None:
+    """The clustering of the fewest clusters of any block, where they are fewer than ten; copies of pictures first.
+
+    A guaranteed bound counts what no chain of shared clusters and donors links.
+    """
+    every: list[Clusters] = []
+    for block in blocks(tree):
+        for form in (block.numerator, block.denominator):
+            found = leaves.clusters(form.terms, leaves[next(iter(form.terms))].asked) if form.terms else ()
+            every += [*found, replace(joined(found), name=_LINKED)] if guaranteed and len(found) > 1 else found
+    few = [one for one in every if one.sizes.size < LEAST_CLUSTERS]
+    order = ("copies", "cluster", "donor", _LINKED)
+    return min(few, key=lambda one: (order.index(one.name), one.sizes.size), default=None)
 
 
 def advice_on(few: Clusters) -> str:
@@ -68,6 +72,11 @@ def advice_on(few: Clusters) -> str:
         return (
             f"{count} different pictures among {images} images: copies count as one image, and at least "
             f"{LEAST_CLUSTERS} different ones are needed; add other pictures"
+        )
+    if few.name == _LINKED:
+        return (
+            f"{images} images that share clusters, donors or pictures form {count} parts with nothing in common, and a "
+            f"guaranteed bound needs {LEAST_CLUSTERS}; add other images, or use Audit(bounds='approximate')"
         )
     if few.name == "donor":
         return (
