@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta, binom
 
 from modelaudit.statistics.betting import LARGEST_BET
-from modelaudit.statistics.bounds import IMAGES_FOR_TANGO
+from modelaudit.statistics.bounds import DISCORDANT_FOR_TANGO
 from modelaudit.statistics.intervals import clopper_pearson
 from modelaudit.statistics.paired import discordant_clopper_pearson
 from modelaudit.statistics.power import difference_passes, gaffke_passes
@@ -284,7 +284,7 @@ def rows() -> Iterator[Row]:
     ):
         kind = "losses only" if drop == discordance else f"discordance {discordance:g}"
         name = f"paired difference {drop:g}, {kind}"
-        few = f"gaffke below {IMAGES_FOR_TANGO}, tango"
+        few = f"tango from {DISCORDANT_FOR_TANGO} discordant images on, else gaffke"
         yield Row(name, few, of_difference(drop, discordance, proven=False))
         yield Row(name, "discordant_clopper_pearson", of_difference(drop, discordance, proven=True), True)
     for name, law in LAWS.items():

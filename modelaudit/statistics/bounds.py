@@ -28,8 +28,8 @@ from .sequences import Looks, sequence_lower, sequence_lower_expected, sequence_
 
 #: a measure without a range has a bound from this many images on
 IMAGES_WITHOUT_RANGE = 200
-#: Tango's rule errs up to .073 below; there a difference of proportions is bounded as a mean
-IMAGES_FOR_TANGO = 100
+#: of fewer images on which two proportions differ Tango's rule errs up to .073: their difference is bounded as a mean
+DISCORDANT_FOR_TANGO = 10
 _FARTHEST_RATIO = 1e9
 _NOT_PROVEN = "a measure without a range has no guaranteed bound; use Audit(bounds='approximate')"
 _SHARED = {"cluster": "clusters", "donor": "donors", "copies": "different pictures"}
@@ -91,7 +91,7 @@ def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
         return _proportion(form.constant, coefficients[0], completed, images, plan.confidence)
     if of_two is not None and plan.guaranteed:
         return _difference(*of_two, completed, images, plan.confidence, proven=True)
-    if of_two is not None and images >= IMAGES_FOR_TANGO:
+    if of_two is not None and _discordant(*of_two, completed) * images >= DISCORDANT_FOR_TANGO:
         return _difference(*of_two, completed, images, plan.confidence)
     return _mean(completed, images, plan)
 
@@ -122,6 +122,11 @@ def _difference(
     rule = discordant_clopper_pearson if proven else tango
     low = rule(gains, losses, images, confidence)[0]
     return Bound(constant + size * low, "discordant_clopper_pearson" if proven else "tango", proven)
+
+
+def _discordant(constant: float, size: float, completed: Completed) -> float:
+    """The share of images on which the two proportions differ."""
+    return _share(completed, constant + size) + _share(completed, constant - size)
 
 
 def _share(completed: Completed, value: float) -> float:
@@ -174,7 +179,8 @@ def _clustered(
     low = cluster_gaffke_lower(unit, clusterings, confidence, times=times)
     found = Bound(completed.low + spread * low, "gaffke, clustered", False, note)
     counted = images / design_effect(unit, clusters, times=times)
-    if of_two is None or len(clusterings) > 1 or clusters.met > LARGEST_FOR_TANGO or counted < IMAGES_FOR_TANGO:
+    of_few = of_two is not None and _discordant(*of_two, completed) * counted < DISCORDANT_FOR_TANGO
+    if of_two is None or len(clusterings) > 1 or clusters.met > LARGEST_FOR_TANGO or of_few:
         return found
     apart = _difference(*of_two, completed, counted, confidence)
     return found if found.value >= apart.value else replace(apart, rule="tango, clustered", note=note)

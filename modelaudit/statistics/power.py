@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom  # type: ignore[attr-defined]  # its stubs know no distributions
 
-from .bounds import IMAGES_FOR_TANGO, IMAGES_WITHOUT_RANGE
+from .bounds import DISCORDANT_FOR_TANGO, IMAGES_WITHOUT_RANGE
 from .intervals import bca
 
 Values = NDArray[np.float64]
@@ -116,13 +116,6 @@ def difference_passes(losses: Values, gains: Values, n: int, limit: float, confi
     """Where the upper bound of ``(losses - gains) / n`` lies below `limit`, by Tango's rule or as a mean."""
     losses, gains = np.broadcast_arrays(losses, gains)
     possible = losses + gains <= n
-    if n < IMAGES_FOR_TANGO:
-        cells = np.stack([losses, n - losses - gains, gains], axis=-1)[possible]
-        found = np.zeros(losses.shape, dtype=bool)
-        found[possible] = gaffke_passes(np.array([0.0, 0.5, 1.0]), cells, (1 - limit) / 2, confidence)
-        alone = possible & (gains == 0)
-        found[alone] = binom.cdf(losses[alone], n, min(1.0, max(0.0, limit))) < 1 - confidence
-        return found
     with np.errstate(invalid="ignore", divide="ignore"):
         passes = possible & (_scores(losses, gains, n, limit) < -float(ndtri(confidence)))
     alone = gains == 0
@@ -130,6 +123,9 @@ def difference_passes(losses: Values, gains: Values, n: int, limit: float, confi
     if limit <= 0:
         only = (losses == 0) & ~alone
         passes &= ~only | (binom.sf(gains - 1, n, -limit) < 1 - confidence)
+    few = possible & ~alone & (losses + gains < DISCORDANT_FOR_TANGO)  # bounded as a mean
+    cells = np.stack([losses, n - losses - gains, gains], axis=-1)[few]
+    passes[few] = gaffke_passes(np.array([0.0, 0.5, 1.0]), cells, (1 - limit) / 2, confidence)
     return np.asarray(passes & (limit > -1))
 
 

@@ -26,7 +26,7 @@ from scipy.special import ndtri
 
 from ..language.errors import ExpressionError
 from ..language.expression import Expectation
-from .bounds import IMAGES_FOR_TANGO, Plan, lower_bound
+from .bounds import DISCORDANT_FOR_TANGO, Plan, lower_bound
 from .compound import tree_bound, tree_estimate, tree_of
 from .curves import written_out
 from .decide import singles
@@ -254,7 +254,7 @@ def _mean_of(form: Linear, leaves: Leaves) -> float:
 
 def _rule(truth: Truth, n: int) -> str:
     if truth.kind != "mean":
-        tango = truth.kind == "difference" and n >= IMAGES_FOR_TANGO
+        tango = truth.kind == "difference" and n * (1 - truth.weights[1]) >= DISCORDANT_FOR_TANGO
         return "clopper_pearson" if truth.kind == "proportion" else "tango" if tango else "gaffke"
     if not math.isfinite(truth.high - truth.low):
         return "bca"

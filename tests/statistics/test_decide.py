@@ -50,11 +50,11 @@ class TestRules:
         assert (result.lower, result.upper) == pytest.approx((4 * low - 3, 4 * high - 3))
 
     def test_a_drop_is_decided_by_tango_from_the_discordant_images(self):
-        first, second = np.arange(100) < 90, (np.arange(100) < 84) | (np.arange(100) == 95)
+        first, second = np.arange(100) < 90, (np.arange(100) < 80) | (np.arange(100) == 95)
         columns = {"a": column(first, "proportion"), "b": column(second, "proportion")}
-        result = decided(2 * (a - b) < 0.3, columns)
+        result = decided(2 * (a - b) < 0.4, columns)
         assert result.rule == "tango" and result.verdict is Verdict.PASS
-        assert (result.lower, result.upper) == pytest.approx([2 * x for x in tango(6, 1, 100, 0.95)])
+        assert (result.lower, result.upper) == pytest.approx([2 * x for x in tango(10, 1, 100, 0.95)])
 
     def test_a_paired_difference_of_measures_uses_their_pairing(self):
         shared = beta(100, 2, 2)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from modelaudit.statistics import tango
-from modelaudit.statistics.bounds import IMAGES_FOR_TANGO
+from modelaudit.statistics.bounds import DISCORDANT_FOR_TANGO
 from modelaudit.statistics.intervals import clopper_pearson, gaffke_lower
 from modelaudit.statistics.power import (
     Truth,
@@ -21,7 +21,7 @@ def truth(kind, values, weights, low=-1.0, high=1.0):
 
 def upper(losses, gains, n):
     """Tango's bound, of few images that of a mean."""
-    if n >= IMAGES_FOR_TANGO:
+    if losses + gains >= DISCORDANT_FOR_TANGO:
         return tango(losses, gains, n, 0.95)[1]
     return 1 - 2 * gaffke_lower(np.repeat([0.0, 0.5, 1.0], [losses, n - losses - gains, gains]), 0.95)
 
