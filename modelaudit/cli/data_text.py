@@ -16,10 +16,10 @@ _BAR = 40
 def told(facts: DataFacts) -> Iterator[str]:
     """All of it, line by line: what is there, then remarks, then problems, where the eye ends."""
     usable = sum(one.reason is None for one in facts.samples)
-    groups = f"{_count(len(facts.groups), 'group')}, " if facts.groups else ""
+    shared = (f"{_count(len(facts.groups), 'group')}, " if facts.groups else "") + _clusters(facts.clusters)
     yield plain(facts.reference)
     yield from wrapped(
-        f"{_count(len(facts.samples), 'image')} ({usable} usable), {_count(len(facts.labels), 'label')}, {groups}"
+        f"{_count(len(facts.samples), 'image')} ({usable} usable), {_count(len(facts.labels), 'label')}, {shared}"
         f"{_count(sum(one.mask is not None for one in facts.samples), 'mask')}",
         indent=2,
     )
@@ -27,6 +27,7 @@ def told(facts: DataFacts) -> Iterator[str]:
         yield from wrapped(f"note: {note}", indent=4, first="  ")
     yield from _tallies("label", facts.labels)
     yield from _tallies("group", facts.groups)
+    yield from _tallies("cluster", facts.clusters)
     yield ""
     yield from _counts("sizes", facts.sizes)
     yield from _counts("formats", facts.formats)
@@ -64,6 +65,13 @@ def _tallies(what: str, tallies: Mapping[str, Tally]) -> Iterator[str]:
         rest = [one.images for one in list(tallies.values())[_ROWS:]]
         images = f"{min(rest)}" if min(rest) == max(rest) else f"{min(rest)} to {max(rest)}"
         yield f"  and {len(rest)} more, each of {images} images"
+
+
+def _clusters(clusters: Mapping[str, Tally]) -> str:
+    if not clusters:
+        return ""
+    largest = max(one.images for one in clusters.values())
+    return f"{_count(len(clusters), 'cluster')} of at most {_count(largest, 'image')}, "
 
 
 def _counts(name: str, counts: Mapping[str, int]) -> Iterator[str]:

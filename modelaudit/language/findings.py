@@ -76,6 +76,7 @@ class SampleFacts:
     id: str
     label: str
     group: str | None
+    cluster: str | None
     mask_kind: str
     files: tuple[str, ...]
     reason: str | None = None
@@ -109,7 +110,8 @@ class Kind(StrEnum):
     TINY_OBJECT = "tiny_object"
     MANY_PIECES = "many_pieces"
     ALIKE = "alike"
-    ALIKE_ACROSS_GROUPS = "alike_across_groups"
+    ALIKE_ACROSS_CLUSTERS = "alike_across_clusters"
+    FEW_CLUSTERS = "few_clusters"
     COARSE_MASK = "coarse_mask"
     MACHINE_MASK = "machine_mask"
     CLASS_WITHOUT_LABEL = "class_without_label"
@@ -171,7 +173,7 @@ class Quantiles:
 
 @dataclass(frozen=True)
 class Tally:
-    """The images of one label or group."""
+    """The images of one label, group or cluster."""
 
     images: int
     usable: int
@@ -222,6 +224,7 @@ class DataFacts:
     findings: tuple[Finding, ...]
     labels: Mapping[str, Tally]
     groups: Mapping[str, Tally]
+    clusters: Mapping[str, Tally]
     sizes: Mapping[str, int]
     formats: Mapping[str, int]
     modes: Mapping[str, int]

@@ -87,6 +87,8 @@ def _facts(facts: DataFacts, words: Words) -> Iterator[tuple[str, str]]:
     yield _("Labels"), words.count(len(facts.labels))
     if facts.groups:
         yield _("Groups"), words.count(len(facts.groups))
+    if facts.clusters:
+        yield _("Clusters"), words.count(len(facts.clusters))
     yield _("Masks"), words.count(sum(one.mask is not None for one in facts.samples))
     if facts.geometry:
         yield _("Geometry of the model"), facts.geometry
@@ -139,6 +141,8 @@ def _picture(sample: SampleFacts, pictures: Mapping[str, bytes], words: Words, d
     lines = [words._("label {label}", label=sample.label)]
     if sample.group is not None:
         lines.append(words._("group {group}", group=sample.group))
+    if sample.cluster is not None:
+        lines.append(words._("cluster {cluster}", cluster=sample.cluster))
     if detail:
         lines.append(detail)
     content = pictures.get(sample.id, b"")
@@ -150,6 +154,7 @@ def _counts(facts: DataFacts, words: Words) -> Section:
     tables = [
         _tallies(_("Labels"), facts.labels, words),
         *([_tallies(_("Groups"), facts.groups, words)] if facts.groups else []),
+        *([_tallies(_("Clusters"), facts.clusters, words)] if facts.clusters else []),
         *([_quantiles(facts, words)] if facts.shares or facts.kept else []),
         _plain(_("Masks"), {_(MASK_KINDS.get(name, name)): n for name, n in facts.mask_kinds.items()}, words),
         _plain(_("Values in masks"), facts.mask_values, words),

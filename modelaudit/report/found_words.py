@@ -47,7 +47,7 @@ FOUND: dict[Kind, tuple[str, str]] = {
     ),
     Kind.SAME: (
         N_("The same picture several times"),
-        N_("Copies are no new evidence: intervals come out too narrow. Keep one of each."),
+        N_("Copies count as one image: they add no evidence. Keep one of each."),
     ),
     Kind.NO_MASKS: (
         N_("No masks at all"),
@@ -60,11 +60,18 @@ FOUND: dict[Kind, tuple[str, str]] = {
     Kind.MANY_PIECES: (N_("Masks of more than three pieces"), N_("Often crumbs of a bad mask. Look at them.")),
     Kind.ALIKE: (
         N_("Nearly the same picture several times"),
-        N_("Frames of one burst or copies: they say less than as many pictures taken apart."),
+        N_("Frames of one burst or scene? If such images depend on each other, say so with ?cluster=."),
     ),
-    Kind.ALIKE_ACROSS_GROUPS: (
-        N_("The same or nearly the same picture in different groups"),
-        N_("Groups (scene, camera, lot) are taken to be independent of each other."),
+    Kind.ALIKE_ACROSS_CLUSTERS: (
+        N_("The same or nearly the same picture in different clusters"),
+        N_("Clusters (scene, lot, burst) are taken to be independent of each other."),
+    ),
+    Kind.FEW_CLUSTERS: (
+        N_("Fewer than ten clusters"),
+        N_(
+            "An audit decides nothing with so few, and more images of the same clusters do not help: add images of "
+            'other scenes or lots, or limit the claim with claim="these_clusters".'
+        ),
     ),
     Kind.COARSE_MASK: (
         N_("Masks drawn from boxes"),

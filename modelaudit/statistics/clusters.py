@@ -25,11 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from ..language.sample import LEAST_CLUSTERS as LEAST_CLUSTERS
 from .betting import LARGEST_BET
 from .roots import root
 
-#: with fewer clusters nothing is decided
-LEAST_CLUSTERS = 10
 #: in clusters of more images (as a mean image meets them) Tango's rule errs too often, for the few that they count as
 LARGEST_FOR_TANGO = 3.0
 _NOTHING = 1e-12

@@ -45,6 +45,16 @@ def test_sound_data_end_with_0_and_say_what_is_there(here: Path, capsys: pytest.
     assert "PROBLEMS" not in said.out and said.err == ""
 
 
+def test_clusters_stand_beside_groups_with_what_few_of_them_mean(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "check", "folder:line?group=folder:1&cluster=path:(\\d).png"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 groups, 3 clusters of at most 2 images, 6 masks" in said
+    assert "cluster images usable masks object 0 2 2 2 13.0% 1 2" in said
+    assert "Fewer than ten clusters: 3" in said and "more images of the same clusters do not help" in said
+
+
 def test_problems_end_with_1_and_name_files(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spoil(here / "line")
     assert main(["data", "check", "folder:line"]) == 1

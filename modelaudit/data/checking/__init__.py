@@ -46,6 +46,7 @@ def check(
         findings=findings_of(samples, near=near, classes=classes),
         labels=tallies(samples, [one.label for one in samples]),
         groups=tallies(samples, [one.group for one in samples]),
+        clusters=tallies(samples, [one.cluster for one in samples]),
         sizes=counted(f"{one.width} x {one.height}" for one in usable),
         formats=counted(one.format for one in usable),
         modes=counted(one.mode for one in usable),

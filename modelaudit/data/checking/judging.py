@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...language.audit import DEFAULT_OBJECT_KEPT
 from ...language.findings import Finding, Item, Kind, LabelsMet, SampleFacts
 from ...language.reasons import Missing
+from ...language.sample import LEAST_CLUSTERS
 from ..alike import alike, differing_bits
 
 #: in larger sets the distances are not told one by one
@@ -34,9 +35,12 @@ def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelsMet
         found[Kind.NO_MASKS].append(Item(()))
     for kind, item in _twins(samples, near):
         found[kind].append(item)
+    for item in _few_clusters(samples):
+        found[Kind.FEW_CLUSTERS].append(item)
     for kind, item in _classes(classes, samples):
         found[kind].append(item)
     counts = {Kind.NO_MASKS: len(samples), Kind.LABEL_WITHOUT_CLASS: len(found[Kind.LABEL_WITHOUT_CLASS])}
+    counts[Kind.FEW_CLUSTERS] = len({one.cluster for one in samples} - {None})
     counts |= {} if classes is None else {Kind.CLASS_WITHOUT_LABEL: classes.without_label}
     return tuple(
         Finding(kind, counts.get(kind) or len({name for item in found[kind] for name in item.ids}), tuple(found[kind]))
@@ -79,7 +83,7 @@ def _twins(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, It
         if len(equal) > 1:
             across = len({one.label for one in equal}) > 1
             yield (Kind.SAME_ACROSS_CLASSES if across else Kind.SAME), Item(_ids(equal), "equal pixels")
-            yield from _across_groups(equal, "equal pixels")
+            yield from _across_clusters(equal, "equal pixels")
     # one stands for its equals: these are told already
     first = [equal[0] for equal in by_digest.values() if equal[0].look is not None]
     for positions in alike([one.look for one in first if one.look is not None], near):
@@ -87,14 +91,21 @@ def _twins(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, It
         detail = f"{_closest(similar, near)} bits differ"
         if len({one.label for one in similar}) > 1:
             yield Kind.ALIKE_ACROSS_CLASSES, Item(_ids(similar), detail)
-        else:
+        elif similar[0].cluster is None or len({one.cluster for one in similar}) > 1:  # else the data say so already
             yield Kind.ALIKE, Item(_ids(similar), detail)
-        yield from _across_groups(similar, detail)
+        yield from _across_clusters(similar, detail)
 
 
-def _across_groups(samples: Sequence[SampleFacts], detail: str) -> Iterator[tuple[Kind, Item]]:
-    if len({one.group for one in samples} - {None}) > 1:
-        yield Kind.ALIKE_ACROSS_GROUPS, Item(_ids(samples), detail)
+def _across_clusters(samples: Sequence[SampleFacts], detail: str) -> Iterator[tuple[Kind, Item]]:
+    if len({one.cluster for one in samples} - {None}) > 1:
+        yield Kind.ALIKE_ACROSS_CLUSTERS, Item(_ids(samples), detail)
+
+
+def _few_clusters(samples: Sequence[SampleFacts]) -> Iterator[Item]:
+    """One item where the images are of too few clusters; an image without a cluster is one by itself."""
+    known = {one.cluster for one in samples if one.cluster is not None}
+    if known and len(known) + sum(one.cluster is None for one in samples) < LEAST_CLUSTERS:
+        yield Item((), f"{len(samples)} images")
 
 
 def _closest(samples: Sequence[SampleFacts], near: int) -> str:

@@ -34,6 +34,7 @@ def look(sample: Sample, preprocessing: Preprocessing | None) -> SampleFacts:
         id=sample.id,
         label=str(sample.label),
         group=sample.group,
+        cluster=sample.cluster,
         mask_kind="none" if sample.mask is None else sample.mask_kind,
         files=tuple(map(str, files_of(sample))),
     )

@@ -11,7 +11,7 @@ from ...language.findings import Quantiles, SampleFacts, Tally
 
 
 def tallies(samples: Sequence[SampleFacts], names: Iterable[str | None]) -> dict[str, Tally]:
-    """Samples by name (of their label or group), in the order of the names; those whose name is None are left out."""
+    """Samples by name (of their label, group or cluster), in the order of the names; without those named None."""
     by_name: Mapping[str, list[SampleFacts]] = defaultdict(list)
     for sample, name in zip(samples, names, strict=True):
         if name is not None:

@@ -149,16 +149,31 @@ def test_the_share_that_a_crop_leaves_is_told_and_below_half_a_problem(tmp_path:
     assert (found.kind, found.items[0].detail) == (Kind.OBJECT_CROPPED, "45% of the object is left")
 
 
-def test_groups_that_share_a_picture_are_told(tmp_path: Path) -> None:
+def test_clusters_that_share_a_picture_are_told(tmp_path: Path) -> None:
     line(tmp_path)
     scaled(tmp_path, "nut")
     data = open_data(f"folder:{tmp_path}", root=tmp_path)
-    grouped = DataSet(tuple(replace(one, group="new" if "copy" in one.id else "old") for one in data.samples))
-    facts = check(grouped, "grouped")
-    assert [one.kind for one in facts.findings] == [Kind.ALIKE, Kind.ALIKE_ACROSS_GROUPS]
-    assert {name: tally.images for name, tally in facts.groups.items()} == {"new": 1, "old": 6}
-    unknown = DataSet(tuple(replace(one, group="new" if "copy" in one.id else None) for one in data.samples))
-    assert [one.kind for one in check(unknown, "half grouped").findings] == [Kind.ALIKE]
+
+    def checked(cluster: Callable[[Sample], str | None]) -> DataFacts:
+        return check(DataSet(tuple(replace(one, cluster=cluster(one)) for one in data.samples)), "clustered")
+
+    apart = checked(lambda one: "new" if "copy" in one.id else "old")
+    assert [one.kind for one in apart.findings] == [Kind.ALIKE, Kind.ALIKE_ACROSS_CLUSTERS, Kind.FEW_CLUSTERS]
+    assert {name: tally.images for name, tally in apart.clusters.items()} == {"new": 1, "old": 6}
+    half = checked(lambda one: "new" if "copy" in one.id else None)
+    assert [one.kind for one in half.findings] == [Kind.ALIKE, Kind.FEW_CLUSTERS]
+    # what is said to be one cluster may look alike
+    together = checked(lambda one: one.id.split("/")[0])
+    assert [one.kind for one in together.findings] == [Kind.FEW_CLUSTERS]
+
+
+@pytest.mark.parametrize(("clusters", "few"), [(9, True), (10, False)])
+def test_fewer_than_ten_clusters_are_told(tmp_path: Path, clusters: int, few: bool) -> None:
+    data = open_data(f"folder:{line(tmp_path, each=10)}", root=tmp_path)
+    lots = tuple(replace(one, cluster=f"lot {at % clusters}") for at, one in enumerate(data.samples))
+    facts = check(DataSet(lots), "lots")
+    assert len(facts.clusters) == clusters
+    assert [(one.kind, one.count) for one in facts.findings] == ([(Kind.FEW_CLUSTERS, 9)] if few else [])
 
 
 def test_boxes_and_machine_masks_are_remarks(tmp_path: Path) -> None:
