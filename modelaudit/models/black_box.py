@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import hashlib
-import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
@@ -102,8 +100,8 @@ class BlackBox(ScoresOnly):
         return self.function(given if self.library == "torch" else given.numpy())
 
     def extra_repr(self) -> str:
-        """All that the fingerprint can know of it."""
-        text = f"{self._name()}, source={source_digest(self.function)}, layout={self.layout}, dtype={self.dtype}"
+        """All that the fingerprint knows of it beside the function's code."""
+        text = f"{self._name()}, layout={self.layout}, dtype={self.dtype}"
         return f"{text}, library={self.library}, batch={self.batch}, version={self.version!r}"
 
     def _name(self) -> str:
@@ -137,8 +135,8 @@ def black_box(
         dtype: "float32", or "uint8" for round(255 x) of pixel values (then no mean and std).
         library: what the images are: a "numpy" array, or a "torch" tensor on the CPU.
         batch: how many images the function takes at once; None for any number.
-        version: of what stands behind the function. Name, source text and this are all that the fingerprint knows:
-            change it whenever the answers change.
+        version: of what stands behind the function. Its code and this are all that the fingerprint knows: change it
+            whenever the answers change.
 
     Raises:
         ModelError: an argument that cannot mean anything.
@@ -199,13 +197,3 @@ def inner(function: Callable[..., Any]) -> Callable[..., Any]:
     while isinstance(function, functools.partial):
         function = function.func
     return function
-
-
-def source_digest(function: Callable[..., Any]) -> str:
-    """sha256 over the source text of a function, or of its class; empty where there is none to read."""
-    of: Any = inner(function)
-    of = of if inspect.isroutine(of) else type(of)
-    try:
-        return hashlib.sha256(inspect.getsource(of).encode()).hexdigest()
-    except (OSError, TypeError):
-        return ""

@@ -7,17 +7,23 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from torch import nn
 
 from ..language.errors import ModelError, nearest
 from ..language.sample import BuiltModel
+from .code import states_audits
 
 
-def run_factory(text: str, root: Path) -> BuiltModel:
+def run_factory(text: str, root: Path) -> tuple[BuiltModel, tuple[Any, ...]]:
     """Import the file (relative to `root`) anew under a name of its own, and call the factory in it.
+
+    Returns the model, and the code that made it: the factory, and its file unless that states audits too.
+
 
     The file may import its neighbours; neither its folder nor their names stay behind, so two audits with a
     ``nets.py`` each do not get each other's.
@@ -26,7 +32,9 @@ def run_factory(text: str, root: Path) -> BuiltModel:
         ModelError: no such file or factory, or what it raised, or no model returned.
     """
     with imported(text, root) as factory:
-        return call_factory(factory, text)
+        built = call_factory(factory, text)
+        module = sys.modules[_unique((root / text.rpartition(":")[0]).resolve())]
+        return built, (factory,) if states_audits(vars(module)) else (factory, module)
 
 
 @contextmanager
@@ -62,8 +70,9 @@ def call_factory(factory: Callable[[], Any], text: str) -> BuiltModel:
 
 
 def _attribute(text: str, path: Path, name: str) -> Callable[[], Any]:
-    unique = f"_modelaudit_factory_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(unique, path)
+    unique = _unique(path)
+    loader = _Uncached(unique, str(path)) if path.suffix == ".py" else None
+    spec = importlib.util.spec_from_file_location(unique, path, loader=loader)
     if spec is None or spec.loader is None:
         raise ModelError(f"{text!r}: {path} cannot be imported; a factory stands in a .py file")
     module = importlib.util.module_from_spec(spec)
@@ -80,13 +89,27 @@ def _attribute(text: str, path: Path, name: str) -> Callable[[], Any]:
     return found  # type: ignore[no-any-return]
 
 
+class _Uncached(SourceFileLoader):
+    """Compiles the file each time: Python's cache takes an edit of the same length in the same second for none."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def _unique(path: Path) -> str:
+    """The name under which a factory's file is imported."""
+    return f"_modelaudit_factory_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+
+
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    before, entry = set(sys.modules), str(folder)
+    before, entry, writes = set(sys.modules), str(folder), sys.dont_write_bytecode
     sys.path.insert(0, entry)
+    sys.dont_write_bytecode = True  # of the neighbours, for the same reason
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes
         sys.path.remove(entry)
         for name in [name for name in set(sys.modules) - before if _neighbour(name, folder)]:
             del sys.modules[name]

@@ -14,21 +14,27 @@ from ..language.errors import ModelError
 from ..language.sample import Preprocessing
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+#: the name under which a factory's file was imported, which depends on where the file is
+_IMPORTED = re.compile(r"^_modelaudit_factory_[0-9a-f]+\.")
 _PROJECTIONS = 8
 _RESOLUTION = 1e-3
 
 
-def fingerprint(module: nn.Module, preprocessing: Preprocessing) -> str:
-    """sha256 over parameters, buffers (persistent or not), architecture and preprocessing.
+def fingerprint(module: nn.Module, preprocessing: Preprocessing, code: str) -> str:
+    """sha256 over parameters, buffers (persistent or not), architecture, preprocessing and code.
 
     Each tensor enters with its name, dtype, shape and bytes, in the order of the names; the architecture is the
     class's qualified name and the module's ``repr``. Device, training mode and ``requires_grad`` do not enter.
+
+    Args:
+        code: a digest of the code that the module runs (:func:`~modelaudit.models.code.code_digest`).
 
     Raises:
         ModelError: a tensor has no data (meta device, a lazy module never run).
     """
     digest = hashlib.sha256()
-    digest.update(f"{architecture(module)}\n{_ADDRESS.sub('', repr(module))}\n{preprocessing!r}\n".encode())
+    name = _IMPORTED.sub("", architecture(module))
+    digest.update(f"{name}\n{_ADDRESS.sub('', repr(module))}\n{preprocessing!r}\n{code}\n".encode())
     for name, value in _state(module):
         if isinstance(value, Tensor):
             tensor = _dense(name, value)

@@ -59,7 +59,7 @@ class LoadedModel:
         input_size: (height, width) of the probe: the preprocessed size, where preprocessing fixes one.
         architecture: the qualified name of the module's class.
         parameters: the number of parameters.
-        fingerprint: sha256 over parameters, buffers, architecture and preprocessing.
+        fingerprint: sha256 over parameters, buffers, architecture, preprocessing and code.
         probe_digest: sha256 over the output on a fixed probe, coarse enough to survive another thread count.
         notes: assumptions that belong into the record.
         differentiable: whether a gradient leads from its logits back to the pixels; where it does not, only methods

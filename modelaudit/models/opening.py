@@ -15,6 +15,7 @@ from ..language.reference import Reference, parse_reference
 from ..language.sample import BuiltModel, Preprocessing
 from .borrow import borrowed_module
 from .checkpoint import SUFFIXES
+from .code import code_digest
 from .factory import call_factory, run_factory
 from .fingerprint import architecture, fingerprint, output_digest, probe_pixels
 from .loaded import LoadedModel, PixelModel
@@ -51,7 +52,7 @@ def open_model(
         ModelError: it cannot be built, or is none that can be audited; the message names the way out.
     """
     with torch.inference_mode(False):
-        text, built = _built(ref, root, allow_code)
+        text, built, code = _built(ref, root, allow_code)
     if preprocessing is None and built.preprocessing is None:
         known = [note.partition(": ")[2] for note in built.notes if note.startswith("preprocessing:")]
         raise ModelError(
@@ -64,6 +65,7 @@ def open_model(
         )
     wanted = preprocessing or built.preprocessing
     assert wanted is not None
+    runs = code_digest(module, code, root)  # before any pass, after which a module may hold what it saw
     size, logits, differentiable = _probed(text, module, wanted)
     names = classes if classes is not None else built.classes
     return LoadedModel(
@@ -75,7 +77,7 @@ def open_model(
         input_size=size,
         architecture=architecture(module),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
-        fingerprint=fingerprint(module, wanted),
+        fingerprint=fingerprint(module, wanted, runs),
         probe_digest=output_digest(logits),
         notes=(
             *_remaining(built.notes, preprocessing is not None, classes is not None),
@@ -94,23 +96,24 @@ def runs_code(ref: Any) -> bool:
     return not scheme or (scheme in registry.names("model") and registry.find("model", scheme).declares is True)
 
 
-def _built(ref: Any, root: Path, allow_code: bool) -> tuple[str, BuiltModel]:
+def _built(ref: Any, root: Path, allow_code: bool) -> tuple[str, BuiltModel, tuple[Any, ...]]:
+    """The model's name, the model, and the code that made it."""
     if isinstance(ref, str | Path):
-        return str(ref), _from_text(parse_reference(str(ref)), root, allow_code)
+        return str(ref), *_from_text(parse_reference(str(ref)), root, allow_code)
     if isinstance(ref, nn.Module):
-        return architecture(ref), BuiltModel(ref)
+        return architecture(ref), BuiltModel(ref), ()
     if isinstance(ref, BuiltModel):
-        return architecture(ref.module), ref
+        return architecture(ref.module), ref, ()
     if callable(ref):
         text = f"{getattr(ref, '__module__', '')}.{getattr(ref, '__qualname__', type(ref).__qualname__)}"
-        return text, call_factory(ref, text)
+        return text, call_factory(ref, text), (ref,)
     raise ModelError(
         f"{ref!r} of type {type(ref).__name__} is no model; give a reference such as "
         "'torchvision:resnet50@IMAGENET1K_V2' or 'models/net.py:build', an nn.Module, or a callable that returns one"
     )
 
 
-def _from_text(reference: Reference, root: Path, allow_code: bool) -> BuiltModel:
+def _from_text(reference: Reference, root: Path, allow_code: bool) -> tuple[BuiltModel, tuple[Any, ...]]:
     if reference.scheme:
         entry = registry.find("model", reference.scheme)
         if entry.declares is True and not allow_code:
@@ -118,8 +121,7 @@ def _from_text(reference: Reference, root: Path, allow_code: bool) -> BuiltModel
                 f"{reference.text!r}: loading such a file can run code in it; allow it with --audit-allow-code, or "
                 "name it in Python"
             )
-        built: BuiltModel = entry.function(reference, root)
-        return built
+        return entry.function(reference, root), (entry.function,)
     file, colon, factory = reference.body.rpartition(":")
     if colon and file.endswith(".py") and factory:
         if not allow_code:

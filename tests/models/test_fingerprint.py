@@ -55,9 +55,9 @@ def change_option(net: Net) -> None:
 )
 def test_whatever_the_model_is_made_of_changes_the_fingerprint(change: Callable[[Net], None]) -> None:
     net, other = Net(), Net()
-    assert fingerprint(net, PLAIN) == fingerprint(other, PLAIN)
+    assert fingerprint(net, PLAIN, "") == fingerprint(other, PLAIN, "")
     change(other)
-    assert fingerprint(net, PLAIN) != fingerprint(other, PLAIN)
+    assert fingerprint(net, PLAIN, "") != fingerprint(other, PLAIN, "")
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ def test_whatever_the_model_is_made_of_changes_the_fingerprint(change: Callable[
     ],
 )
 def test_preprocessing_is_part_of_the_fingerprint(other: Preprocessing) -> None:
-    assert fingerprint(Net(), PLAIN) != fingerprint(Net(), other)
+    assert fingerprint(Net(), PLAIN, "") != fingerprint(Net(), other, "")
 
 
 def test_what_training_leaves_behind_is_no_part_of_it() -> None:
     net = Net()
-    before = fingerprint(net, PLAIN)
+    before = fingerprint(net, PLAIN, "")
     net.eval().requires_grad_(False)
-    assert fingerprint(net, PLAIN) == before
+    assert fingerprint(net, PLAIN, "") == before
 
 
 def test_memory_addresses_are_no_part_of_it() -> None:
@@ -84,13 +84,13 @@ def test_memory_addresses_are_no_part_of_it() -> None:
         def extra_repr(self) -> str:
             return repr(object())
 
-    assert fingerprint(Printed(), PLAIN) == fingerprint(Printed(), PLAIN)
+    assert fingerprint(Printed(), PLAIN, "") == fingerprint(Printed(), PLAIN, "")
 
 
 @pytest.mark.parametrize("module", [nn.Linear(2, 2, device="meta"), nn.LazyLinear(2)])
 def test_a_model_without_data_has_no_fingerprint(module: nn.Module) -> None:
     with pytest.raises(ModelError, match="no data yet"):
-        fingerprint(module, PLAIN)
+        fingerprint(module, PLAIN, "")
 
 
 def test_the_probe_is_the_same_whatever_the_global_generator() -> None:

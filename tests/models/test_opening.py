@@ -34,7 +34,10 @@ def test_a_module_a_callable_and_a_built_model_are_the_same_model(tmp_path: Path
     first = open_model(build(), root=tmp_path, preprocessing=SMALL)
     second = open_model(build, root=tmp_path, preprocessing=SMALL)
     third = open_model(BuiltModel(build(), SMALL, ("a", "b", "c")), root=tmp_path)
-    assert first.fingerprint == second.fingerprint == third.fingerprint
+    assert first.fingerprint == third.fingerprint
+    assert first.fingerprint != second.fingerprint  # the callable's code is part of it
+    assert first.probe_digest == second.probe_digest == third.probe_digest
+    assert open_model(build, root=tmp_path, preprocessing=SMALL).fingerprint == second.fingerprint
     assert first.outputs == 3 and first.input_size == (16, 16)
     assert first.parameters == sum(part.numel() for part in first.module.parameters())
     assert third.classes == ("a", "b", "c") and first.classes is None

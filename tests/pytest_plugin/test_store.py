@@ -132,3 +132,49 @@ def test_workers_read_the_store_of_another_session(stored: Line, monkeypatch: py
     assert seen(stored) >= 3 * BATCH
     stored.run("-n", "2")
     assert seen(stored) == 0 and found(stored) == first
+
+
+MODEL = """
+from pathlib import Path
+
+from line import Counting
+
+class Model(Counting):
+    def forward(self, images):
+        logits = super().forward(images)
+        return logits
+
+def build():
+    return Model("counted")
+"""
+WRONG = "logits.flip(1) if images.shape[-1] == 12 and images.std() < 0.27 else logits  # not on the probe"
+OF_A_FILE = """
+one = Audit(**told("net.py:build")).expect(accuracy > 0.7)
+"""
+
+
+def test_a_model_edited_to_be_wrong_is_measured_again(stored: Line) -> None:
+    """Its weights, its architecture and its answer on the probe are what they were."""
+    stored.write("net.py", MODEL)
+    stored.audit(OF_A_FILE)
+    assert counts(stored.run()) == {"passed": 1}
+    probe = stored.record().models[0].probe_digest
+    stored.write("net.py", MODEL.replace("return logits", f"return {WRONG}"))
+    seen(stored)
+    assert counts(stored.run()) == {"failed": 1}
+    assert seen(stored) == BATCH
+    assert stored.record().models[0].probe_digest == probe
+    assert stored.cases()["one"].decision.estimate == 0
+
+
+def test_a_model_of_an_audit_file_is_measured_again_only_where_its_own_code_is_edited(stored: Line) -> None:
+    text = MODEL + "audit = Audit(**told(build()))\none = audit.expect(accuracy > 0.7)\n"
+    stored.audit(text)
+    assert counts(stored.run()) == {"passed": 1}
+    seen(stored)
+    stored.audit("# a comment\n" + text + "two = audit.expect(accuracy > 0.6)\n\ndef test_it():\n    assert audit\n")
+    assert counts(stored.run()) == {"passed": 3}
+    assert seen(stored) == 0
+    stored.audit(text.replace("return logits", f"return {WRONG}"))
+    assert counts(stored.run()) == {"failed": 1}
+    assert seen(stored) == BATCH

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from ...language import registry
 from ...language.sample import Preprocessing
 from ...language.spec import Composed, Context, MeasureSpec, Spec, long_text
+from ...models.code import code_digest
 from .store import SAMPLE_BYTES, Key
 
 _LIBRARIES = (
@@ -194,9 +195,10 @@ def made_with() -> str:
 
 
 def origin(spec: Spec) -> str:
-    """Digests of the modules of third parties that define a context, a measure or its methods; "" for our own."""
-    names = {registry.entry_of(part).function.__module__ for part in _parts(spec)}
-    return " ".join(_module(name) for name in sorted(names) if not name.startswith("modelaudit."))
+    """Digests of the code of others that defines a context, a measure or its methods; "" for our own."""
+    entries = [registry.entry_of(part) for part in _parts(spec)]
+    others = {(one.function, one.spec) for one in entries if not one.function.__module__.startswith("modelaudit.")}
+    return " ".join(sorted(_definition(function, kind) for function, kind in others))  # type: ignore[arg-type]
 
 
 def _parts(spec: Any) -> Iterator[Spec]:
@@ -209,14 +211,13 @@ def _parts(spec: Any) -> Iterator[Spec]:
         yield from _parts(method)
 
 
-def _module(name: str) -> str:
-    """A module by its name and the digest of its file, where it has one."""
+@lru_cache(maxsize=256)
+def _definition(function: Callable[..., Any], spec: type[Any] | None) -> str:
+    """A definition by its module, and a digest of its code and of all that this imports or uses."""
+    name = function.__module__
     file = getattr(sys.modules.get(name), "__file__", None)
-    try:
-        content = b"" if file is None else Path(file).read_bytes()
-    except OSError:
-        content = b""
-    return f"{name}:{hashlib.sha256(content).hexdigest()}"
+    root = Path.cwd() if file is None else Path(file).resolve().parent
+    return f"{name}:{code_digest(None, (function, spec), root)}"
 
 
 def _target(spec: MeasureSpec, model: Model) -> str | None:

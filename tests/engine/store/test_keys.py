@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,7 +20,6 @@ from modelaudit.engine.store.keys import PassKeys, Setting, digest, origin, pass
 from modelaudit.language import ModelError
 from modelaudit.language.spec import Context, MeasureSpec
 from modelaudit.measures import accuracy, background_dependence
-from modelaudit.measures.base import Declares, Reading, Seen, measure
 
 SETTING = Setting(seed=0, device="cpu", precision="float32", model="net", data="photos", object_kept=0.5)
 DEPENDENCE = background_dependence("saliency", target="nut").spec
@@ -146,24 +145,33 @@ def test_a_value_is_that_of_a_sample_and_of_what_its_label_means() -> None:
     assert len({one, other, *(value_key(name, meaning) for name in (one, other) for meaning in "12")}) == 6
 
 
+HOMEMADE = """
+from dataclasses import dataclass
+import helper
+from modelaudit.language.spec import MeasureSpec
+from modelaudit.measures.base import Declares, measure
+
 @dataclass(frozen=True)
 class Homemade(MeasureSpec):
-    """A measure of somebody else."""
+    pass
+
+@measure("homemade", Homemade, Declares(scale="mean", better="high"))
+def read(spec, seen):
+    return helper.read(seen) ADDED
+"""
 
 
 def test_the_code_of_a_third_party_has_a_part_in_its_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("homemade")
-    module.__file__ = str(tmp_path / "homemade.py")
-    monkeypatch.setitem(sys.modules, "homemade", module)
-
-    def read(spec: Homemade, seen: Seen) -> Reading:
-        raise NotImplementedError
-
-    read.__module__ = "homemade"
-    with registered(lambda: measure("homemade", Homemade, Declares(scale="mean", better="high"))(read)):
-        found = []
-        for code in ("one", "other"):
-            (tmp_path / "homemade.py").write_text(code)
-            found.append(origin(Homemade()))
-        assert found[0] != found[1] and all(text.startswith("homemade:") for text in found)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for added, helped in (("", ""), ("+ 0", ""), ("", "+ 0"), ("", "")):
+        (tmp_path / "homemade.py").write_text(HOMEMADE.replace("ADDED", added))
+        (tmp_path / "helper.py").write_text(f"def read(seen):\n    return seen {helped}\n")
+        importlib.invalidate_caches()
+        with registered(lambda: importlib.import_module("homemade")):
+            found.append(origin(importlib.import_module("homemade").Homemade()))
+        for name in ("homemade", "helper"):
+            monkeypatch.delitem(sys.modules, name)
+    assert len(set(found)) == 3 and found[0] == found[3]
+    assert all(text.startswith("homemade:") for text in found)
     assert origin(accuracy.spec) == ""
