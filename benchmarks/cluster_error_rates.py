@@ -270,6 +270,43 @@ def clustered() -> Iterator[Scenario]:
                 yield Scenario(f"{name}, ICC {shared:g}, {kind}", left, truth, draw, sizes, names)
 
 
+def differing(share: float) -> Callable[[np.random.Generator, int], Mapping[str, Values]]:
+    """A drop of proportions with this share of differing images, three quarters of them losses."""
+    lost, gained = 0.75 * share, 0.25 * share
+    return lambda g, n: {"a": 1.0 - ((u := g.random(n)) < lost), "b": 1.0 - (u > 1 - gained)}
+
+
+#: what is bounded where nothing is shared in truth
+COSTS: Mapping[str, tuple[Expression, bool, Callable[[np.random.Generator, int], Mapping[str, Values]]]] = {
+    "drop, no image differs": (b - a, True, differing(0.0)),
+    "drop, 2 % of images differ": (b - a, True, differing(0.02)),
+    "drop, 5 % differ": (b - a, True, differing(0.05)),
+    "drop, 20 % differ": (b - a, True, differing(0.2)),
+    "drop, 50 % differ": (b - a, True, differing(0.5)),
+    "flips 0.05": (a, True, lambda g, n: {"a": (g.random(n) < 0.05) + 0.0}),
+    "flips 0.2": (a, True, lambda g, n: {"a": (g.random(n) < 0.2) + 0.0}),
+    "mean, Beta(2, 5)": (a, False, lambda g, n: {"a": g.beta(2, 5, n)}),
+    "mean, 3 % spikes": (a, False, lambda g, n: {"a": (g.random(n) < 0.03) + 0.0}),
+}
+
+
+def width(left: Expression, flags: bool, values: Mapping[str, Values]) -> float:
+    """Of the interval."""
+    leaves = Leaves(Drawn(values, frozenset("ab") if flags else frozenset()))
+    lower, upper = (tree_bound(tree_of(left, leaves), side, leaves, Plan(CONFIDENCE)) for side in ("lower", "upper"))
+    return upper.value - lower.value
+
+
+def cost(name: str, n: int, audits: int) -> float:
+    """The mean width over n donors drawn at random, relative to that for independent images."""
+    left, flags, draw = COSTS[name]
+    generator = np.random.default_rng([n, *name.encode()])
+    drawn = [draw(generator, n) for _ in range(audits)]
+    alone = np.mean([width(left, flags, values) for values in drawn])
+    shared = [width(left, flags, {**values, "donor": generator.integers(n, size=n)}) for values in drawn]
+    return float(np.mean(shared) / alone)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--audits", type=int, default=2000, help="simulated audits a scenario")
@@ -287,6 +324,12 @@ def main() -> None:
         for n in scenario.sizes if options.only in scenario.name else ():
             passed, failed, rule = simulated(scenario, n, options.audits)
             print(f"| {scenario.name} | {n} | {rule} | {passed:.3f} | {failed:.3f} |", flush=True)
+    sizes = (60, 125, 200, 500)
+    print("\n| width with n donors, nothing shared in truth |" + "".join(f" n = {n} |" for n in sizes))
+    print("|---|" + "---|" * len(sizes))
+    for name in COSTS if options.only in "cost" else ():
+        found = [f"{cost(name, n, min(options.audits, 50)):.2f}" for n in sizes]
+        print(f"| {name} | {' | '.join(found)} |", flush=True)
 
 
 if __name__ == "__main__":
