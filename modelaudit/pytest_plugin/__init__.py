@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .folders import PYTHON_PATTERN, YAML_SUFFIXES
+from .folders import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file
 from .functions import StatedInFunctions
 from .options import add_options, check_gate, read_options
+from .typed import typed_arguments
 
 if TYPE_CHECKING:
     from .session import AuditSession
@@ -62,6 +63,9 @@ class _Reports:
 
             record = audit_session(self._config).note(report)
             type_failure(self._config, report, record)
+        stated = getattr(report, "modelaudit_stated", ())
+        if stated and is_audit_file(Path(report.location[0]).name):
+            audit_session(self._config).whole.stated_in_functions(report.location[0], stated)
 
 
 class _BeforeSplit:
@@ -85,7 +89,7 @@ class _LastWord:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, int | None, int | None]:
         status = yield
-        if status is None or hasattr(config, "workerinput") or _only_tells(config):
+        if status is None or hasattr(config, "workerinput") or typed_arguments(config).only_tells:
             return status
         from .ending import last_word
 
@@ -167,7 +171,8 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     option = session.config.option
-    session.config.stash[STARTED] = not session.testsfailed or option.continue_on_collection_errors
+    collected = not session.testsfailed or option.continue_on_collection_errors
+    session.config.stash[STARTED] = collected and not option.collectonly
 
 
 @pytest.hookimpl(wrapper=True)
@@ -194,7 +199,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
-    if _only_tells(config):
+    if typed_arguments(config).only_tells:
         return
     config.stash[FINISHED] = True
     state = _existing(config)
@@ -204,12 +209,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         state = audit_session(config) if overlooked(config) else None
     if state is not None:
         state.finish(session, started=config.stash.get(STARTED, False))
-
-
-def _only_tells(config: pytest.Config) -> bool:
-    """Whether the session runs no tests anyway: ``--collect-only``, ``--fixtures``, ``--help`` and the like."""
-    names = ("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
-    return any(getattr(config.option, name, False) for name in names)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

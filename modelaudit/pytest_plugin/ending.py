@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .folders import audit_files, roots
-from .typed import read_typed
+from .typed import typed_arguments
 
 if TYPE_CHECKING:
     from .session import AuditSession
@@ -23,7 +23,7 @@ def overlooked(config: pytest.Config) -> bool:
 
 
 def _asked_for(config: pytest.Config) -> list[str]:
-    typed = read_typed(config)
+    typed = typed_arguments(config)
     return [str(path) for path in audit_files(roots(config, typed)) if typed.leaves_out(path) is None]
 
 

@@ -35,6 +35,7 @@ class StatedInFunctions:
             stated = stated_in_functions()[item.stash.get(_STATED_BEFORE, 0) :]
             if stated:
                 _make_error(report, _complaint(stated))
+                report.__dict__["modelaudit_stated"] = [f"line {case.line}: {case.expectation}" for case in stated]
         return report
 
 

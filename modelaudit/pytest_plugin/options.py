@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from ..language.errors import ResultsError
-from .typed import read_typed
+from .typed import typed_arguments
 
 #: the ini twins that are registered
 INI_NAMES: list[str] = ["audit_allow_code"]
@@ -118,7 +118,7 @@ def check_gate(config: pytest.Config, options: Options) -> None:
     Raises:
         pytest.UsageError: it names everything that has to go.
     """
-    typed = read_typed(config)
+    typed = typed_arguments(config)
     if config.option.audit_partial and not typed.allow_partial:
         raise pytest.UsageError(
             "--audit-partial counts only where it is typed; it is in addopts or PYTEST_ADDOPTS: remove it there"

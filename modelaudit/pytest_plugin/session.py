@@ -17,7 +17,7 @@ from ..evidence.states import exit_status
 from ..language.errors import ResultsError
 from .options import read_options
 from .outcome import disclaim, replaced, settled
-from .typed import Typed, read_typed
+from .typed import typed_arguments
 from .whole import Whole
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class AuditSession:
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
         self.run_id: str = worker["modelaudit_run"] if worker else new_run_id()
-        self.typed = Typed.of_data(worker["modelaudit_typed"]) if worker else read_typed(config)
+        self.typed = typed_arguments(config)
         self.whole = Whole(config, self.typed)
         self.folder = self.options.results / self.run_id
         self.start = datetime.now(UTC)

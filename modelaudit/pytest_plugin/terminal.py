@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.store.location import NOTE
 from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord, RunRecord
+from ..evidence.states import counted_as
 from ..language.reasons import Missing
 from .limit_text import told_of_limit
 
@@ -78,6 +79,9 @@ def _not_whole(record: RunRecord) -> Iterator[str]:
     yield from listed[:_LISTED]
     if len(listed) > _LISTED:
         yield f"  and {len(listed) - _LISTED} more, in run.json"
+    for case in record.cases:
+        if counted_as(case) not in (None, "PASS") and case.outcome in ("passed", "skipped", "xpassed", "quick_look"):
+            yield f"  {case.id}: {case.verdict} all the same, though its item is reported as {case.outcome}"
     if record.allow_partial and record.overall == "PARTIAL" and record.exit_status == 0:
         yield "--audit-partial: skips and xfails do not change the exit status; no verdict on the whole"
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+_ONLY_TELL = ("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+_KEY = pytest.StashKey["Typed"]()
+
 
 @dataclass(frozen=True)
 class TypedPath:
@@ -31,7 +34,10 @@ class TypedPath:
 
 @dataclass(frozen=True)
 class Typed:
-    """The typed arguments that select, and ``--audit-partial``. ``folder`` is where pytest was started."""
+    """The typed arguments that select, and ``--audit-partial``.
+
+    ``folder`` is where pytest was started. ``only_tells``: to run nothing was asked (``--collect-only``, ``--help``).
+    """
 
     folder: str
     paths: tuple[str, ...] = ()
@@ -47,6 +53,7 @@ class Typed:
     group: int | None = None
     max_failures: int = 0
     allow_partial: bool = False
+    only_tells: bool = False
 
     @property
     def places(self) -> tuple[TypedPath, ...]:
@@ -105,8 +112,16 @@ class Typed:
         return Path(os.path.abspath(os.path.join(self.folder, text)))  # noqa: PTH100, PTH118 (keeps links, as pytest does)
 
 
-def read_typed(config: pytest.Config) -> Typed:
-    """The typed arguments of a session, parsed by pytest's own parser without anything that ini or environment add."""
+def typed_arguments(config: pytest.Config) -> Typed:
+    """The typed arguments of a session; in a worker of pytest-xdist those of its controller."""
+    if _KEY not in config.stash:
+        handed = getattr(config, "workerinput", {}).get("modelaudit_typed")
+        config.stash[_KEY] = _parsed(config) if handed is None else Typed.of_data(handed)
+    return config.stash[_KEY]
+
+
+def _parsed(config: pytest.Config) -> Typed:
+    """By pytest's own parser, without anything that ini or environment add."""
     given = config.invocation_params
     found = config._parser.parse_known_args([os.fspath(argument) for argument in given.args])
 
@@ -128,6 +143,7 @@ def read_typed(config: pytest.Config) -> Typed:
         group=getattr(found, "group", None),
         max_failures=int(getattr(found, "maxfail", 0) or 0),
         allow_partial=bool(getattr(found, "audit_partial", False)),
+        only_tells=any(getattr(found, name, False) for name in _ONLY_TELL),
     )
 
 

@@ -27,6 +27,7 @@ class Whole:
     """What the audit files declare, and which of it the session is about to run.
 
     ``left_out``: by typed arguments. ``removed``: by anything else. ``broken``: files that could not be collected.
+    ``unmeasured``: files whose test functions state expectations.
     """
 
     def __init__(self, config: pytest.Config, typed: Typed) -> None:
@@ -38,6 +39,7 @@ class Whole:
         self.removed: set[str] = set()
         self.collected: set[str] = set()
         self.broken: dict[str, tuple[AbsentBy, str]] = {}
+        self.unmeasured: list[AbsentFile] = []
 
     @property
     def expected(self) -> list[str]:
@@ -63,10 +65,15 @@ class Whole:
         """A file whose expectations are not known, since collecting it ended early."""
         skipped = isinstance(error, pytest.skip.Exception | SkipTest)
         text = str(error).strip() or type(error).__name__
-        why = text.splitlines()[-1 if not skipped else 0]
+        why = text.splitlines()[-1 if not skipped else 0].removeprefix("E ").strip()  # as pytest marks a traceback
         self.broken[os.path.realpath(path)] = (
             ("skip", f"the module is skipped: {why}") if skipped else ("error", f"collection error: {why}")
         )
+
+    def stated_in_functions(self, file: str, stated: Sequence[str]) -> None:
+        """Expectations that a test function of an audit file states, where nothing measures them."""
+        why = f"stated inside a function, where nothing measures it: {'; '.join(stated)}"
+        self.unmeasured.append(AbsentFile(file=file, by="error", why=why))
 
     def choose(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
         """Compare what the session is about to run with what the user selected; see :func:`selection.left_out`."""
@@ -94,7 +101,10 @@ class Whole:
             why = self._why_absent(path)
             if why is not None:
                 found.append(AbsentFile(file=self._relative(path), by=why[0], why=why[1]))
-        return found
+        if not self.declared and not any(self.typed.selections()):
+            empty = sorted(Path(name) for name in self.collected)
+            found += [AbsentFile(file=self._relative(path), by="error", why="states no expectation") for path in empty]
+        return found + self.unmeasured
 
     def data(self) -> dict[str, Any]:
         """What a worker of pytest-xdist hands to its controller."""

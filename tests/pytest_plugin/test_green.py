@@ -131,7 +131,7 @@ WAYS: dict[str, Way] = {
     },
     **{
         f"{name} by a conftest before {when}": conftest(
-            hook(f"runtest_{when}(item)", f"if item.name == 'hard': {name}", "tryfirst=True"), listed="::hard"
+            hook(f"runtest_{when}(item)", f"if item.name == 'hard': {name}", "tryfirst=True"), listed="hard"
         )
         for name in ("pytest.skip('no')", "pytest.xfail('no')")
         for when in ("setup", "call")
@@ -229,7 +229,8 @@ WAYS: dict[str, Way] = {
     "no model at all": audit(EASY + "hard = Audit(**told({})).expect(accuracy < 0.5)\n"),
     "expect in a test function": audit(EASY + "a = Audit(**told())\ndef test_hard():\n    a.expect(accuracy < 0.5)\n"),
     "expect in an empty parametrisation": audit(
-        "import pytest\na = Audit(**told())\n@pytest.mark.parametrize('at', [])\ndef test_hard(at):\n    a.expect(accuracy < 0.5)\n"
+        "import pytest\na = Audit(**told())\n@pytest.mark.parametrize('at', [])\n"
+        "def test_hard(at):\n    a.expect(accuracy < 0.5)\n"
     ),
     # something else in its place
     "runtest replaced": conftest(
