@@ -362,6 +362,7 @@ class Measuring:
         place = self.rows.passes[place_of(ask)]
         shown = found.shown
         lent = [None if donor is None else donor[0] for donor in shown.donors]
+        self.rows.contents.update(donor for donor in shown.donors if donor is not None)
         facts = zip(part.positions, flags_of(shown), found.areas.tolist(), shown.kept, shown.absent, lent, strict=True)
         for at, flags, area, share, absent, donor in facts:
             place.put(at, flags, area, share_of(coded_share(share)), absent, donor)

@@ -109,6 +109,7 @@ class Recall:
             size, flags, kept = _unpacked(int(shown.steps[row]))
             sizes.setdefault(size, row)
             rows_of.put(positions[row], flags, float(shown.values[row]), kept, shown.reasons.get(row), _id(lent[row]))
+        rows.contents.update(lent[row] for row in np.flatnonzero(shown.found).tolist() if isinstance(lent[row], tuple))
         for size, row in sizes.items():
             self._stage.require_size(samples[row].id, divmod(size, _SIDE), preprocessing)
         at = np.asarray(positions, dtype=np.intp)

@@ -107,12 +107,14 @@ class PassRows:
 class Rows:
     """All columns and passes of a group, [n] rows each.
 
-    ``unreadable`` [n]: samples that cannot be decoded; every column has their reason.
+    ``unreadable`` [n]: samples that cannot be decoded; every column has their reason. ``contents``: of the images that
+    lent a background, by id.
     """
 
     def __init__(self, passes: Sequence[PassAsk], count: int) -> None:
         self.count = count
         self.unreadable = np.zeros(count, dtype=bool)
+        self.contents: dict[str, str] = {}
         self.passes: dict[Place, PassRows] = {place_of(ask): _pass_rows(count) for ask in passes}
         self.columns: dict[tuple[str, str], ColumnRows] = {
             (ask.model, column.key): ColumnRows(

@@ -163,9 +163,20 @@ class Looking:
 
 
 def lenders(run: Measuring, count: int) -> list[PassData]:
-    """Who lent the first images their backgrounds, in every pass in which anybody did."""
+    """Who lent the first images their backgrounds, in every pass in which anybody did.
+
+    Of donors of equal content the first by id stands for all: the same file twice in a pool is one background.
+    """
+    first: dict[str, str] = {}
+    for name, content in sorted(run.rows.contents.items()):
+        first.setdefault(content or name, name)
+    alias = {name: first[content or name] for name, content in run.rows.contents.items()}
     return [
-        PassData(model=model, context=context, donors=[rows.donors.get(at) for at in range(count)])
+        PassData(
+            model=model,
+            context=context,
+            donors=[None if name is None else alias.get(name, name) for name in map(rows.donors.get, range(count))],
+        )
         for (model, context), rows in run.rows.passes.items()
         if rows.donors
     ]

@@ -177,6 +177,17 @@ def test_donors_that_are_copies_are_one_donor(tmp_path: Path) -> None:
     assert len(set(shared["copies"].tolist())) == 3 + 1  # -1: on its own
 
 
+def test_a_pool_of_two_pictures_under_forty_names_has_two_donors(tmp_path: Path) -> None:
+    for at in range(40):
+        path = tmp_path / "pool" / f"{at:02}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(photo(at % 2, 64, 64)).save(path)
+    one = audit(Brightest(), [bright(at) for at in range(40)])
+    found = measured(tmp_path, swapped=one.expect(accuracy.under(swap_background("photos:pool")) > 0.2))
+    assert not found.failures
+    assert set(found.shown[0].donors) == {"photos:pool: 00.png", "photos:pool: 01.png"}
+
+
 def test_what_resembles_is_a_note_that_names_the_way_out(tmp_path: Path) -> None:
     frames = fixed_camera(30)
     data = [pictured(at, frame) for at, frame in enumerate(frames)] + [pictured(at, photo(at)) for at in range(50, 60)]
