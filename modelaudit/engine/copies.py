@@ -13,7 +13,7 @@ from ..data import UnusableSample, decode
 from ..data.base import Pixels
 from ..data.copies import Copies, CopyFinder
 from ..data.signature import AGREEING, TOLERANCE, Signature, agreement
-from ..language.sample import Sample
+from ..language.sample import ON_PICTURES, Sample
 from .measured import Passes
 from .store.keys import copies_key, digest
 from .store.store import Batch, Store
@@ -78,14 +78,18 @@ class PictureCopies:
 
 def notes_on(copies: Copies, samples: Sequence[Sample]) -> Iterator[str]:
     """What belongs into the record: images that are one picture, and images that resemble each other."""
+    return (f"{ON_PICTURES}{note}" for note in _notes(copies, samples))
+
+
+def _notes(copies: Copies, samples: Sequence[Sample]) -> Iterator[str]:
     count, copy_of = len(samples), copies.copy_of
     if copy_of:
         pictures = count - len(copy_of) + len(set(copy_of.values()))
         first = min(copy_of.values())
         other = min(name for name in copy_of if copy_of[name] == first != name)
         yield (
-            f"{pictures} different pictures among {count} images; {len(copy_of)} images have copies, e.g. {first!r} "
-            f"and {other!r} (equal pixels, or {AGREEING:.0%} within {TOLERANCE} of 255); copies count as one image"
+            f"{pictures} different ones among {count} images; {len(copy_of)} images have copies, e.g. {first!r} and "
+            f"{other!r} (equal pixels, or {AGREEING:.0%} within {TOLERANCE} of 255); copies count as one image"
         )
     clusters = {sample.id: sample.cluster for sample in samples}
     apart = [names for names in copies.alike if clusters[names[0]] is None or len({clusters[n] for n in names}) > 1]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ImageSource = "Path | bytes | Pixels | Callable[[], Pixels]"
 MaskKind = Literal["mask", "polygon", "rle", "box", "machine", "none"]
 OBJECT, BACKGROUND, IGNORE = 1, 0, 255
+#: how notes on copies and on pictures of one scene begin: whoever runs the audit sees them
+ON_PICTURES = "pictures: "
 #: with images of fewer clusters nothing is decided
 LEAST_CLUSTERS = 10
 

@@ -10,6 +10,7 @@ from ..engine.store.location import NOTE
 from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord, RunRecord
 from ..evidence.states import counted_as
 from ..language.reasons import Missing
+from ..language.sample import ON_PICTURES
 from .limit_text import told_of_limit
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def summarise(terminal: Any, state: AuditSession) -> None:
         terminal.write_line(line)
     for line in _holm(record.cases):
         terminal.write_line(line)
-    for note in dict.fromkeys(note for data in record.data for note in data.notes if note.startswith(NOTE)):
+    for note in dict.fromkeys(
+        note for data in record.data for note in data.notes if note.startswith((NOTE, ON_PICTURES))
+    ):
         terminal.write_line(note)
     terminal.write_line(f"report: {state.report_path}")
 

@@ -149,7 +149,9 @@ def test_a_few_copies_among_many_images_leave_the_verdict(tmp_path: Path) -> Non
     cases = {"right": audit(Brightest(), data, checks="off").expect(accuracy > 0.9)}
     result, found = results(tmp_path, **cases)["right"], measured(tmp_path / "again", **cases)
     assert result.verdict is Verdict.PASS and result.decision is not None and result.decision.estimate == 1.0
-    assert found.data is not None and found.data.notes[0].startswith("97 different pictures among 100 images; 6 images")
+    assert found.data is not None and found.data.notes[0].startswith(
+        "pictures: 97 different ones among 100 images; 6 images"
+    )
 
 
 def test_copies_bring_an_audit_that_stops_early_no_further(tmp_path: Path) -> None:
@@ -195,7 +197,7 @@ def test_what_resembles_is_a_note_that_names_the_way_out(tmp_path: Path) -> None
     assert copy_of(found) == {} and found.data is not None
     (note,) = found.data.notes
     assert note.endswith("if they depend on each other, say so with ?cluster=")
-    assert 10 <= int(note.split(" of 40 images resemble")[0]) <= 30
+    assert 10 <= int(note.removeprefix("pictures: ").split(" of 40 images resemble")[0]) <= 30
 
 
 def test_images_of_one_cluster_may_resemble_each_other() -> None:
