@@ -5,9 +5,10 @@ over clusters: the ``1 - confidence`` quantile q of ``sum_g D_g S_g / sum_g D_g 
 one cluster more, of :func:`unmet` images, all at the worst end. With one image a cluster it is Gaffke's.
 
 A design effect (n_eff = n V_0 / V images for the ordinary rule; Korn & Graubard 1998) and the t bound on clusters both
-err with few clusters, because a rare kind of cluster that was not met leaves no trace in V (docs/validation/error_rates.md). The
-worst cluster stands for what was not met. Where clusters are small (donors that few images share), a difference of
-proportions is also bounded by Tango's rule for n / :func:`design_effect` images, and the better bound counts.
+err with few clusters, because a rare kind of cluster that was not met leaves no trace in V
+(docs/validation/error_rates.md). The worst cluster stands for what was not met. Where clusters are small (donors that
+few images share), a difference of proportions is also bounded by Tango's rule for n / :func:`design_effect` images, and
+the better bound counts.
 
 With several clusterings at once (groups, donors) the one of the largest variance is taken, each of its clusters with
 the weight ``V_k / V``. V_k is that of the delete-a-cluster jackknife, and ``V = V_0 + sum_k max(V_k - V_0, 0)``:
@@ -88,7 +89,7 @@ def likeness(
         C = sum of e_i e_j (at least 0),  B = sum of (e_i^2 + e_j^2) / 2,  both over all pairs of images of one cluster
 
     k is a prior of (n0 - 1)^3 pairs at the worst end that agree. It grows so fast with the size because a rare cluster
-    that fails as a whole is not seen in the pairs of others; found by simulation (docs/statistics.md, Clusters). `mean`: of the
+    that fails as a whole is not seen in the pairs of others; found by simulation (docs/statistics.md). `mean`: of the
     prior, where another one is supposed than that of the values.
     """
     e = values - np.mean(values)

@@ -38,7 +38,8 @@ class Infeasible:
     """What no `images` images of the stratum can show. ``needed``: the least number that could; None where none could.
 
     ``still``: the left side compares contexts, and the best that was supposed is that the context changes nothing.
-    ``clusters``: how many clusters the images are of, where they are of clusters.
+    ``clusters``: how many clusters the images are of, where they are of clusters. ``outside``: the range of a measure,
+    where the threshold is outside of it.
     """
 
     images: int
@@ -46,6 +47,7 @@ class Infeasible:
     stratum: str | None = None
     still: bool = False
     clusters: int | None = None
+    outside: str = ""
 
     def __str__(self) -> str:
         if self.clusters is not None and self.clusters < LEAST_CLUSTERS:
@@ -55,12 +57,14 @@ class Infeasible:
             )
         of = "" if self.stratum is None else f" of {self.stratum}"
         even = " even where the context changes nothing" if self.still else ""
+        if self.outside:
+            return f"cannot pass: {self.outside}"
         if self.needed is None:
             return f"cannot pass{even}: no number of images shows it; the threshold is the best value there is"
         few = f"cannot pass with {self.images} images{of}{even}; needs at least {self.needed}"
         if self.clusters is None:
             return few
-        in_all = math.ceil(self.needed * self.clusters / self.images)
+        in_all = math.floor(self.needed * self.clusters / self.images)
         return f"{few}, of {in_all} clusters as large as these {self.clusters}"
 
 
@@ -136,13 +140,30 @@ def _single(
     if enough(sizes[smallest]) if alike else _passes(single, kinds, images, size, plan, known):
         return None
 
+    needed = least_whole(enough, sizes[smallest] + 1)
+    if needed is not None and clusters is not None:  # whole clusters
+        needed = math.ceil(math.ceil(needed * clusters / images) * images / clusters)
     return Infeasible(
         sizes[smallest],
-        least_whole(enough, sizes[smallest] + 1),
+        needed,
         None if smallest is None else str(smallest),
         len(kinds) < len({(_kind(measure), measure.context) for measure in measures}),
         clusters,
+        _outside(single),
     )
+
+
+def _outside(single: Expectation) -> str:
+    """What to say of a measure whose range the threshold lies outside of."""
+    measure, threshold = single.expression, single.threshold
+    if not isinstance(measure, Measure):
+        return ""
+    entry = registry.entry_of(measure.spec)
+    low, high = entry.declares.low, entry.declares.high
+    if low is None or high is None or low <= threshold <= high:
+        return ""
+    meant = f"; did you mean {threshold / 100:.2f}?" if (low, high) == (0, 1) and 1 < threshold <= 100 else ""
+    return f"{entry.name} lies between {low:g} and {high:g}{meant}"
 
 
 _Kind = tuple[MeasureSpec, str | None, Stratum | None]

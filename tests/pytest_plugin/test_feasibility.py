@@ -51,6 +51,33 @@ def test_it_runs_all_the_same_and_says_why_it_is_open(line: Line) -> None:
     assert "cannot pass" not in cases["wrong"].decision.note
 
 
+def test_too_few_clusters_are_said_at_collection_and_hold_the_verdict_up(line: Line) -> None:
+    for at in range(42):
+        file = line.path / "data" / CLASSES[at % 2] / f"lot{at % 7}_{at}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels(at, CLASSES[at % 2])).save(file)
+    line.audit(
+        """
+        audit = Audit(**told(data="folder:data?cluster=path:lot(\\d+)"), checks="off")
+        right = audit.expect(accuracy > 0.7)
+        limited = Audit(**told(data="folder:data?cluster=path:lot(\\d+)"), checks="off", claim="these_clusters")
+        here = limited.expect(accuracy > 0.7)
+        """
+    )
+    result = line.run()
+    result.stdout.fnmatch_lines(
+        ["audit: audit_line.py::right cannot pass with images of 7 clusters; needs at least 10*"]
+    )
+    result.stdout.no_fnmatch_line("*::here cannot pass*")
+    cases = line.cases()
+    assert (cases["right"].verdict, cases["right"].reason) == ("INCONCLUSIVE", "too_few_clusters")
+    assert cases["right"].decision is not None and cases["right"].decision.more_images is None
+    assert (cases["here"].verdict, cases["here"].claim) == ("PASS", "these_clusters")
+    assert cases["here"].decision is not None
+    assert cases["here"].decision.note.startswith("holds for these clusters alone")
+    assert cases["here"].long_form.endswith("claim=these_clusters")
+
+
 def test_samples_of_a_program_are_not_read_before_the_run(line: Line) -> None:
     line.audit(
         """

@@ -14,7 +14,7 @@ from modelaudit.language.spec import MeasureSpec
 from modelaudit.language.strata import Both, Label, correct, label
 from modelaudit.measures import accuracy, flip_rate
 from modelaudit.measures.base import Declares
-from modelaudit.statistics import Verdict, decide
+from modelaudit.statistics import Clustering, Verdict, decide
 from modelaudit.statistics.feasibility import best_case
 
 DROP = "accuracy - accuracy.under(swap_background(other_class)) < 0.05"
@@ -65,6 +65,35 @@ def test_the_best_of_a_difference_between_contexts_is_that_nothing_changes():
 def test_the_best_value_on_the_threshold_is_shown_by_no_number_of_images():
     found = case("accuracy >= 1", 500)
     assert found.needed is None and "no number of images" in str(found)
+
+
+@pytest.mark.parametrize(("text", "told"), [("accuracy > 90", "; did you mean 0.90?"), ("accuracy > 120", "")])
+def test_a_threshold_outside_the_range_of_the_measure_is_told_as_that(text, told):
+    assert str(case(text, 500)) == f"cannot pass: accuracy lies between 0 and 1{told}"
+
+
+def clusters(count, size):
+    return (Clustering("cluster", np.repeat(np.arange(count), size)),)
+
+
+def test_fewer_than_ten_clusters_cannot_pass_whatever_they_show():
+    told = str(case("accuracy > 0.5", 180, shared=clusters(9, 20)))
+    assert told.startswith("cannot pass with images of 9 clusters; needs at least 10")
+    assert "more images of the same clusters do not help" in told and "Audit(claim='these_clusters')" in told
+    assert case("accuracy > 0.5", 180) is None
+
+
+def test_of_more_clusters_it_is_asked_what_they_could_show():
+    found = case("accuracy > 0.95", 120, shared=clusters(12, 10))
+    assert (found.clusters, found.needed) == (12, 590)
+    assert str(found) == "cannot pass with 120 images; needs at least 590, of 59 clusters as large as these 12"
+    assert case("accuracy > 0.95", 590, shared=clusters(59, 10)) is None
+    assert case("accuracy > 0.95", 580, shared=clusters(58, 10)).needed == 590
+
+
+def test_a_guaranteed_bound_needs_more_images():
+    assert case(DROP, 59) is None
+    assert case(DROP, 59, bounds="guaranteed").needed == 72
 
 
 def test_one_method_or_dose_that_cannot_pass_is_enough():
