@@ -60,3 +60,21 @@ def test_the_report_reads_the_record_and_nothing_else_of_the_evidence() -> None:
 
 def test_no_module_of_odds_and_ends() -> None:
     assert not [file for file in files() if file.stem in ("utils", "util", "helpers", "common", "misc")]
+
+
+def handlers(file: Path) -> Iterator[ast.ExceptHandler]:
+    """The handlers of a file that catch anything."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ExceptHandler):
+            caught = None if node.type is None else ast.unparse(node.type)
+            if caught in (None, "Exception", "BaseException"):
+                yield node
+
+
+def test_what_the_engine_catches_of_audited_code_passes_the_boundary() -> None:
+    """An ``except Exception`` would let a SystemExit through, one without `contained` would swallow Ctrl-C."""
+    for file in (one for one in files() if one.is_relative_to(PACKAGE / "engine") and one.parent.name != "store"):
+        for handler in handlers(file):
+            text = "".join(map(ast.unparse, handler.body))
+            assert ast.unparse(handler.type or ast.Name("")) == "BaseException", f"{file}:{handler.lineno}"
+            assert "contained(" in text, f"{file}:{handler.lineno}"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..language.boundary import AuditedCodeError, contained, described
 from ..language.reasons import Missing
 from ..language.sample import Sample
 from .base import Decoded, Pixels, UnusableSample
@@ -106,8 +107,11 @@ def _called(source: Any, sample: Sample, reason: Missing) -> Any:
         return source()
     except UnusableSample:
         raise
-    except Exception as error:
-        raise UnusableSample(reason, f"{sample.id!r}: {type(error).__name__}: {error}") from error
+    except BaseException as raised:
+        error = contained(raised)
+        if isinstance(error, AuditedCodeError):  # not an unreadable image: it would steer the run
+            raise AuditedCodeError(f"{sample.id!r}: {error}") from raised
+        raise UnusableSample(reason, f"{sample.id!r}: {described(error)}") from error
 
 
 def _bytes_of_array(array: NDArray[np.uint8]) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data import fingerprint, label_map, labels_of, open_data
 from ..language import registry
-from ..language.errors import AuditError
+from ..language.boundary import contained
 from ..language.sample import DataSet, Sample
 from ..models import borrowed, open_model
 from .album import Print
@@ -62,8 +62,8 @@ def measure(
         device = settings.resolved_device()
         if data is None:
             data = open_data(group.reference, root=settings.root, quiet=isinstance(progress, Silent))
-    except AuditError as error:
-        return _failed(group, str(error), passes)
+    except BaseException as error:  # whatever a third party's source, or a generator of samples, raises
+        return _failed(group, what_went_wrong(contained(error)), passes)
     seed = settings.seed if group.seed is None else group.seed
     chosen: Sequence[Sample] = limited(data.samples, settings.limit, seed)
     may_stop = group.stop == "early" and settings.limit is None
@@ -205,8 +205,8 @@ def _open_models(
             labels = label_map(data, classes=loaded.classes, outputs=loaded.outputs, given=given)
             model = stack.enter_context(borrowed(loaded, device))
             batch = micro_batch(model, loaded.input_size, device, settings.micro_batch)
-        except Exception as error:  # whatever a third party's source raises: the other models go on
-            failures[f"model:{key}"] = what_went_wrong(error)
+        except BaseException as error:  # whatever a third party's source raises: the other models go on
+            failures[f"model:{key}"] = what_went_wrong(contained(error))
             continue
         models[key] = RunningModel(loaded, device, labels, batch, passes, seed)
     return models

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..attribution import Maps, Question
 from ..attribution.passes import Explanation, SharedPass, Watched
 from ..language import registry
+from ..language.boundary import contained, described
 from ..language.errors import AttributionError, AuditError
 from ..language.spatial import SpatialLayer
 from .plan import MapAsk
@@ -95,7 +96,15 @@ def what_went_wrong(error: Exception) -> str:
     """Our own errors say what to do; of any other, from a model or a third party's method, the whole traceback."""
     if isinstance(error, AuditError):
         return str(error)
-    return f"{type(error).__name__}: {error}\n{''.join(traceback.format_exception(error))}"
+    return f"{described(error)}\n{_traceback(error)}"
+
+
+def _traceback(error: Exception) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except BaseException as another:  # of an exception whose own text cannot be made
+        contained(another)
+        return ""
 
 
 def _logits(model: nn.Module, pixels: Tensor) -> Tensor:
@@ -121,8 +130,9 @@ def _explanations(run: SharedPass, batch: Batch, sharing: Sequence[Work], found:
             )
         except torch.cuda.OutOfMemoryError:
             raise
-        except Exception as error:
-            found.failed.update({work.ask: what_went_wrong(error) for work in of_target})
+        except BaseException as error:
+            message = what_went_wrong(contained(error))
+            found.failed.update({work.ask: message for work in of_target})
             continue
         if at_input or layers:
             found.backward += len(batch.pixels)
@@ -155,8 +165,8 @@ def _explain_one(
             maps: Maps = entry.function(ask.method, question)
     except torch.cuda.OutOfMemoryError:  # answered with a smaller micro-batch
         raise
-    except Exception as error:  # one method's failure is not the others'
-        found.failed[ask] = what_went_wrong(error)
+    except BaseException as error:  # one method's failure is not the others'
+        found.failed[ask] = what_went_wrong(contained(error))
         return
     found.maps[ask], found.explained[ask] = maps, explained
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..language.boundary import contained
 from ..models import Fidelity, fidelity
 from ..models.acceleration import Precision
 from .explaining import what_went_wrong
@@ -34,16 +35,17 @@ def settle(model: RunningModel, passes: Sequence[tuple[PassAsk, Shown]], chunk: 
         return
     try:
         reference = [read_pass(ask, model, chunk, shown) for ask, shown in passes]
-    except Exception as error:  # the measurement itself will meet it, and says which cases need what failed
-        model.notes.append(f"precision: {_EXACT}; nothing faster could be tried: {what_went_wrong(error)}")
+    except BaseException as error:  # the measurement itself will meet it, and says which cases need what failed
+        why = what_went_wrong(contained(error))
+        model.notes.append(f"precision: {_EXACT}; nothing faster could be tried: {why}")
         return
     for candidate in faster:
         model.precision = candidate
         try:
             found = [read_pass(ask, model, chunk, shown) for ask, shown in passes]
             judged = _judged(reference, found)
-        except Exception as error:
-            judged = Fidelity(False, float("nan"), what_went_wrong(error))
+        except BaseException as error:
+            judged = Fidelity(False, float("nan"), what_went_wrong(contained(error)))
         verb = "agrees with" if judged.ok else "differs from"
         model.notes.append(
             f"precision: {candidate} {verb} {_EXACT} on the first {len(chunk.samples)} images ({judged}; limit 0.001)"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..data import lists_names, open_data
+from ..language.boundary import contained
 from ..language.errors import AuditError
 from ..language.sample import DataSet, Sample
 from ..language.strata import Both, Label, Stratum
@@ -32,7 +33,8 @@ class Listings:
         if group.key not in self._found and lists_names(group.reference, self._root):
             try:
                 self._found[group.key] = open_data(group.reference, root=self._root, quiet=True)
-            except (AuditError, OSError):
+            except BaseException as error:
+                contained(error)
                 return None
         return self._found.get(group.key)
 

@@ -168,12 +168,14 @@ class Passes(_Plain):
     """Images decoded, and images through the models: padding included, the models' own probes not.
 
     ``values``: in the columns, of which ``stored`` came from the store, or were read off logits that did.
+    ``tried``: images through the models to try whether they are functions of their image; not in `forward`.
     ``seconds``: of the clock, while images were measured; opening data and models and drawing pictures are not in it.
     """
 
     decoded: int = 0
     forward: int = 0
     backward: int = 0
+    tried: int = 0
     seconds: float = 0.0
     values: int = 0
     stored: int = 0

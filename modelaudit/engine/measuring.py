@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..contexts import donor_rule, stored_picture
 from ..language import registry
+from ..language.boundary import contained
 from ..language.checks import Checks
 from ..language.errors import AuditError, ContextError
 from ..language.sample import Sample
@@ -83,6 +84,7 @@ class Measuring:
         self._originals: dict[tuple[str, int], Tensor] = {}
         self._looked_up: dict[int, str | None] = {}
         self._layers_kept: set[str] = set()
+        self._tried: set[str] = set()
         self._originals_of: Measuring | None = None
         self._group, self._labels = group, labels
         self.checks = Checks.off()
@@ -178,10 +180,10 @@ class Measuring:
             if self._stopped:
                 return
             positions = range(first, min(first + _BLOCK, len(self.samples)))
-            left = self._look_up(positions) if self._store.active else list(positions)
-            done = sorted(set(positions) - set(left))
+            missing = self._look_up(positions) if self._store.active else list(positions)
             again = {at for one in self._beside for at in one.look_up(positions)}
-            left = sorted({*left, *(at for at in again if not self.rows.unreadable[at])})
+            left = sorted({*missing, *(at for at in again if not self.rows.unreadable[at])})
+            done = sorted(set(positions) - set(left))  # each image is offered to the galleries once
             if self.looking is not None:
                 done = self.looking.looked_up(positions.stop, left, done)
             if done:
@@ -245,12 +247,13 @@ class Measuring:
         self._note(begun, chunk, batch)
         seen: dict[Place, list[_Found]] = {}
         self._originals.clear()
+        self._try_models(chunk)
         for ask in list(self.passes):
             if ask in self.passes:
                 try:
                     self._pass(ask, chunk, seen, batch)
-                except Exception as error:  # recorded in full: the cases that need this pass are errors, others go on
-                    self._fail(ask, what_went_wrong(error))
+                except BaseException as error:  # recorded in full: the cases that need it are errors, others go on
+                    self._fail(ask, what_went_wrong(contained(error)))
         count: Sequence[int] = begun.positions if self.looking is None else self.looking.measured(begun.positions)
         if self._stopped:
             self._cut()
@@ -263,6 +266,19 @@ class Measuring:
             self._keep_facts(batch)
             self._store.commit(batch)
         advance(len(count))
+
+    def _try_models(self, chunk: Chunk) -> None:
+        """Before a model's first pass: whether its logits are a function of the image."""
+        positions = np.asarray(chunk.positions, dtype=np.intp)
+        for key in dict.fromkeys(ask.model for ask in self.passes if self.rows.needed(ask, positions).any()):
+            if key in self._tried:
+                continue
+            self._tried.add(key)
+            model = self.models[key]
+            try:
+                model.check_repeatable(self.stage.scene(chunk, model.loaded.preprocessing).pixels)
+            except BaseException as error:
+                self._fail_all([ask for ask in self.passes if ask.model == key], what_went_wrong(contained(error)))
 
     @property
     def _stopped(self) -> bool:
@@ -494,8 +510,12 @@ class Measuring:
     def _fail(self, ask: PassAsk, message: str) -> None:
         """Give a pass up; without its originals a model's flips and strata mean nothing, so all of it goes."""
         whole_model = ask.context == original_context()
-        for one in [
-            one for one in self.passes if one.model == ask.model and (whole_model or one.context == ask.context)
-        ]:
+        self._fail_all(
+            [one for one in self.passes if one.model == ask.model and (whole_model or one.context == ask.context)],
+            message,
+        )
+
+    def _fail_all(self, asks: Sequence[PassAsk], message: str) -> None:
+        for one in asks:
             self.passes.remove(one)
             self.failures.update({f"{one.model}|{column.key}": message for column in one.columns})

@@ -13,6 +13,7 @@ from ..attribution import Maps, check
 from ..attribution.passes import Watched
 from ..data import LabelMap
 from ..language import registry
+from ..language.boundary import contained, described
 from ..language.errors import AttributionError, ModelError
 from ..language.reasons import Missing
 from ..language.spatial import SpatialLayer
@@ -20,6 +21,7 @@ from ..measures.base import Reading, Seen
 from ..models import (
     LoadedModel,
     Prepared,
+    check_repeatable,
     module_named,
     precision_context,
     precisions,
@@ -28,6 +30,7 @@ from ..models import (
     spatial_layer,
 )
 from ..models.acceleration import Precision
+from ..models.repeatability import IMAGES
 from .explaining import Batch, Found, Work, explain, joined, padded, what_went_wrong
 from .measured import Passes
 from .plan import ColumnAsk, MapAsk
@@ -134,6 +137,23 @@ class RunningModel:
         maps = {work.ask: self._checked(work.ask, found, counts, pixels) for work in works}
         return Look(logits, maps, failed)
 
+    def check_repeatable(self, images: Tensor) -> None:
+        """Pass a few of these images [n, 3, H, W] twice, in other company.
+
+        Raises:
+            ModelError: their logits differ, or the forward pass failed.
+        """
+        batch = min(IMAGES, self.batch)
+        while True:
+            try:
+                self.passes.tried += check_repeatable(self.loaded, images, batch)
+            except torch.cuda.OutOfMemoryError:
+                if batch == 1:
+                    raise
+            else:
+                return
+            batch //= 2
+
     def read(self, column: ColumnAsk, seen: Seen) -> Reading:
         """The values of one measure on one batch."""
         reading: Reading = registry.entry_of(column.spec).function(column.spec, seen)
@@ -161,11 +181,12 @@ class RunningModel:
                 ) from error
         except ModelError:
             raise
-        except Exception as error:
+        except BaseException as raised:
+            failure = contained(raised)
             raise ModelError(
                 f"{self.loaded.ref}: the forward pass on {tuple(batch.pixels.shape)} failed with "
-                f"{type(error).__name__}: {error}; check the model and its preprocessing"
-            ) from error
+                f"{described(failure)}; check the model and its preprocessing"
+            ) from failure
         else:
             self._require_logits(found.logits)
             return found
@@ -194,8 +215,8 @@ class RunningModel:
                 self._check_gradients(ask)
                 self._check_target(ask.target)
                 works.append(Work(ask, self._layer(ask, size)))
-            except Exception as error:
-                failed[ask] = what_went_wrong(error)
+            except BaseException as error:
+                failed[ask] = what_went_wrong(contained(error))
         return works, failed
 
     def _layer(self, ask: MapAsk, size: tuple[int, int]) -> SpatialLayer | None:

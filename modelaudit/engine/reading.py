@@ -14,6 +14,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from ..attribution import Maps
 from ..contexts import exempt, needs_mask
 from ..language import registry
+from ..language.boundary import contained
 from ..language.reasons import Missing
 from ..language.sample import OBJECT, Sample
 from ..measures.base import Seen
@@ -70,8 +71,8 @@ def read_pass(
         before = [*wide, *_own(column, shown, look)]
         try:
             columns[column.key] = _read(column, model, seen_of(column, model, look, labels, shown, regions), before)
-        except Exception as error:  # one measure's failure is not the others'
-            failed[column.key] = what_went_wrong(error)
+        except BaseException as error:  # one measure's failure is not the others'
+            failed[column.key] = what_went_wrong(contained(error))
             continue
         taken = None if column.map is None else look.maps[column.map].maps.steps
         if taken is not None:
@@ -118,8 +119,8 @@ def read_again(
         try:
             seen = seen_of(column, model, look, labels, shown, regions)
             columns[column.key] = _read(column, model, seen, [*wide, *_own(column, shown, look)])
-        except Exception as error:
-            failed[column.key] = what_went_wrong(error)
+        except BaseException as error:
+            failed[column.key] = what_went_wrong(contained(error))
     return ChunkValues(shown, look.logits, maps, columns, _areas(regions, shown.bare), failed, {})
 
 

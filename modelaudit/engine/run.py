@@ -11,6 +11,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from ..language.boundary import contained
 from ..language.errors import AuditError, ResultsError
 from ..language.expression import Measure
 from ..language.reasons import Missing
@@ -18,6 +19,7 @@ from ..statistics import Decision, Reason, Verdict, decide
 from .case_checks import checked
 from .checked import CaseChecks
 from .execute import measure
+from .explaining import what_went_wrong
 from .galleries import worst_per_image
 from .listing import Listings, impossible
 from .measured import Measured, Row
@@ -73,7 +75,7 @@ class Run:
         self._listings = listings or Listings(settings.root)
         self._groups: dict[str, tuple[Group, PlannedCase]] = {}
         self._measured: dict[str, Measured] = {}
-        self._broken: dict[str, Exception] = {}
+        self._broken: dict[str, str] = {}
 
     def select(self, asked: Iterable[Asked]) -> Sequence[Group]:
         """Plan all selected cases together."""
@@ -84,14 +86,13 @@ class Run:
     def result(self, case_id: str) -> Result:
         """The result of one selected case, measuring its group if nobody has."""
         group, case = self._groups[case_id]
-        if group.key in self._broken:
-            raise self._broken[group.key]
-        if group.key not in self._measured:
+        if group.key not in self._measured and group.key not in self._broken:
             try:
                 self._measured[group.key] = self._shared(group)
-            except Exception as error:  # raised for each of the group's cases, without measuring it again
-                self._broken[group.key] = error
-                raise
+            except BaseException as error:  # an error of each of the group's cases, without measuring it again
+                self._broken[group.key] = what_went_wrong(contained(error))
+        if group.key in self._broken:
+            return replace(_blank(case, group), message=self._broken[group.key])
         return decide_case(case, group, self._measured[group.key], limited=self.settings.limit is not None)
 
     def _shared(self, group: Group) -> Measured:
@@ -144,9 +145,7 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
     A quick look is a sample even where the whole set would have been the acceptance (``about="this_set"``).
     """
     asked = case.asked
-    blank = Result(
-        asked.id, Verdict.ERROR, None, None, "", tuple(dict.fromkeys(case.models.values())), group.key, (), ()
-    )
+    blank = _blank(case, group)
     table = CaseTable(case, measured)
     try:
         table.check()
@@ -176,6 +175,11 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
         worst=_worst(case, table, measured),
         gallery=tuple(measured.galleries.get(asked.id, ())),
     )
+
+
+def _blank(case: PlannedCase, group: Group) -> Result:
+    models = tuple(dict.fromkeys(case.models.values()))
+    return Result(case.asked.id, Verdict.ERROR, None, None, "", models, group.key, (), ())
 
 
 def _with_feasibility(decision: Decision, case: PlannedCase, measured: Measured) -> Decision:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..data import LabelMap
 from ..language import draws
+from ..language.boundary import contained
 from ..language.sample import Sample
 from ..language.spec import Method, long_text
 from ..measures.deletion import area_under, deletion_curve
@@ -87,8 +88,9 @@ class _Trials:
             return {ask: [_nothing(key, ask, why_not)] for ask in asks}
         try:
             made = _tried(key, model, self._images(model), asks)
-        except Exception as error:  # of a copy, or of the model on it: the audit goes on, and the next run tries again
-            return {ask: [_nothing(key, ask, what_went_wrong(error))] for ask in asks}
+        except BaseException as error:  # of a copy, or of the model on it: the audit goes on, the next run tries again
+            why = what_went_wrong(contained(error))
+            return {ask: [_nothing(key, ask, why)] for ask in asks}
         self._keep(model, made)
         return made
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..contexts import exempt, needs_mask
 from ..language import registry
+from ..language.boundary import contained
 from ..language.reasons import Missing
 from ..language.sample import Sample
 from ..measures.base import Reading, Seen
@@ -65,7 +66,8 @@ def _fill(
     seen = Seen(logits[0], labels, logits[1] if len(logits) > 1 else None, merged=merged)
     try:
         reading = model.read(column, seen)
-    except Exception:  # the pass itself is run then, and says what is wrong
+    except BaseException as error:  # the pass itself is run then, and says what is wrong
+        contained(error)
         return
     key = recall.keys(ask).columns.get(column.key)
     known = [chosen[row] for row in there]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ..contexts import needs_mask
+from ..language.boundary import contained
 from ..language.checks import Checks
 from ..language.sample import Sample
 from .donors import first_positions
@@ -110,8 +111,8 @@ class Variation:
                     if self.variant is Variant.REDRAWN:
                         self._copy_undrawn(ask, part, batch)
                     self._own.compute(ask, part, batch)
-                except Exception as error:  # recorded: the check is not made, the audit itself goes on
-                    self._own.give_up(ask, what_went_wrong(error))
+                except BaseException as error:  # recorded: the check is not made, the audit itself goes on
+                    self._own.give_up(ask, what_went_wrong(contained(error)))
 
     def write(self, batch: Batch) -> None:
         """What is known of donors by now."""

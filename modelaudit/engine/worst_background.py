@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..contexts import exempt
 from ..language import registry
+from ..language.boundary import contained
 from ..language.reasons import Missing
 from ..language.sample import Sample
 from ..measures.base import Seen
@@ -66,8 +67,8 @@ def with_worst(found: ChunkValues, ask: PassAsk, model: RunningModel, part: Chun
             search = _Search(column, ask, model, part, stage, found)
             columns[column.key], steps[column.key] = search.run()
             donors[column.key] = search.known
-        except Exception as error:  # one measure's failure is not the others'
-            failed[column.key] = what_went_wrong(error)
+        except BaseException as error:  # one measure's failure is not the others'
+            failed[column.key] = what_went_wrong(contained(error))
     return replace(found, columns=columns, steps=steps, donors=donors, failed=failed)
 
 

@@ -11,6 +11,7 @@ from .layers import layer_named, module_named, resolve_layer, spatial_layer
 from .loaded import LoadedModel, PixelModel
 from .onnx_source import onnx_model
 from .opening import open_model, runs_code
+from .repeatability import check_repeatable
 from .timm_source import timm_model
 from .torchvision_source import torchvision_model
 
@@ -22,6 +23,7 @@ __all__ = [
     "SpatialLayer",
     "black_box",
     "borrowed",
+    "check_repeatable",
     "exported_model",
     "fidelity",
     "hugging_face_model",

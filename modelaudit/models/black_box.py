@@ -23,6 +23,10 @@ LIBRARIES = ("numpy", "torch")
 SCORES_ONLY = "gradients: none lead through it, so only methods that see scores alone can explain it"
 
 
+#: what the record says of a model that may answer otherwise each time
+NOT_DETERMINISTIC = "answers: declared as not deterministic, so that another run may come to another verdict"
+
+
 class ScoresOnly(nn.Module):
     """A module whose scores come from outside torch: no gradient, no parameters, nothing that moves to a device.
 
@@ -90,8 +94,10 @@ class BlackBox(ScoresOnly):
         library: str,
         batch: int | None,
         version: str,
+        deterministic: bool,
     ) -> None:
         super().__init__(batch, outputs)
+        self.deterministic = deterministic
         self.function = function
         self.layout, self.dtype, self.library, self.version = layout, dtype, library, version
 
@@ -102,7 +108,8 @@ class BlackBox(ScoresOnly):
     def extra_repr(self) -> str:
         """All that the fingerprint knows of it beside the function's code."""
         text = f"{self._name()}, layout={self.layout}, dtype={self.dtype}"
-        return f"{text}, library={self.library}, batch={self.batch}, version={self.version!r}"
+        text = f"{text}, library={self.library}, batch={self.batch}, version={self.version!r}"
+        return text if self.deterministic else f"{text}, deterministic=False"
 
     def _name(self) -> str:
         function = inner(self.function)
@@ -121,12 +128,13 @@ def black_box(
     library: Literal["numpy", "torch"] = "numpy",
     batch: int | None = None,
     version: str = "",
+    deterministic: bool = True,
 ) -> BuiltModel:
     """A model of which only a function from images to scores is known: ``Audit(model=black_box(predict, ...))``.
 
     Args:
         function: images to scores [B, C], an array or a tensor; logits where there is a choice. A score must depend
-            on its image alone, and on no chance: each image is scored many times, in other company.
+            on its image alone, and on no chance: each image is scored many times, in other company. That is tried.
         preprocessing: size and normalisation, as for any model; Audit(preprocessing=...) may say it too. Without mean
             and std the function gets pixel values in [0, 1].
         classes: names by index.
@@ -137,6 +145,8 @@ def black_box(
         batch: how many images the function takes at once; None for any number.
         version: of what stands behind the function. Its code and this are all that the fingerprint knows: change it
             whenever the answers change.
+        deterministic: False where the same image may get other scores. That is not tried then, and stands beside
+            every verdict.
 
     Raises:
         ModelError: an argument that cannot mean anything.
@@ -152,13 +162,22 @@ def black_box(
     for name, number, least in (("outputs", outputs, 2), ("batch", batch, 1)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
             raise ModelError(f"black_box: {name}={number!r} is no whole number of at least {least}")
+    if not isinstance(deterministic, bool):
+        raise ModelError(f"black_box: deterministic must be True or False, got {deterministic!r}")
     if dtype == "uint8" and preprocessing is not None:
         check_unnormalised(preprocessing, "black_box")
     module = BlackBox(
-        function, outputs=outputs, layout=layout, dtype=dtype, library=library, batch=batch, version=version
+        function,
+        outputs=outputs,
+        layout=layout,
+        dtype=dtype,
+        library=library,
+        batch=batch,
+        version=version,
+        deterministic=deterministic,
     )
     names = None if classes is None else tuple(classes)
-    return BuiltModel(module, preprocessing, names, (SCORES_ONLY,))
+    return BuiltModel(module, preprocessing, names, (SCORES_ONLY, *(() if deterministic else (NOT_DETERMINISTIC,))))
 
 
 def check_unnormalised(preprocessing: Preprocessing, name: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 
+from ..language.boundary import contained, described
 from ..language.errors import ModelError, nearest
 from ..language.sample import BuiltModel
 from .code import states_audits
@@ -60,8 +61,9 @@ def call_factory(factory: Callable[[], Any], text: str) -> BuiltModel:
     """
     try:
         built = factory()
-    except Exception as error:
-        raise ModelError(f"{text!r}: the factory raised {type(error).__name__}: {error}") from error
+    except BaseException as raised:
+        error = contained(raised)
+        raise ModelError(f"{text!r}: the factory raised {described(error)}") from error
     if isinstance(built, nn.Module):
         return BuiltModel(built)
     if isinstance(built, BuiltModel):
@@ -79,9 +81,10 @@ def _attribute(text: str, path: Path, name: str) -> Callable[[], Any]:
     sys.modules[unique] = module  # dataclasses and pickle look their module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except BaseException as raised:
         del sys.modules[unique]
-        raise ModelError(f"{text!r}: importing {path} raised {type(error).__name__}: {error}") from error
+        error = contained(raised)
+        raise ModelError(f"{text!r}: importing {path} raised {described(error)}") from error
     found = getattr(module, name, None)
     if not callable(found):
         known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..language import registry
+from ..language.boundary import contained, described
 from ..language.errors import ModelError
 from ..language.reference import Reference, parse_reference
 from ..language.sample import BuiltModel, Preprocessing
@@ -162,11 +163,11 @@ def _probed(text: str, module: nn.Module, preprocessing: Preprocessing) -> tuple
                 return size, _checked_logits(text, logits), differentiable
             except ModelError:
                 raise
-            except Exception as error:  # whatever the user's forward raises
-                failures.append(error)
+            except BaseException as error:  # whatever the user's forward raises
+                failures.append(contained(error))
     tried = ", ".join(f"{height} x {width}" for height, width in sizes)
     raise ModelError(
-        f"{text}: the forward pass of one RGB image of {tried} raised {type(failures[0]).__name__}: {failures[0]}; "
+        f"{text}: the forward pass of one RGB image of {tried} raised {described(failures[0])}; "
         "say the size it takes with Preprocessing(resize=..., crop=...)"
     ) from failures[0]
 

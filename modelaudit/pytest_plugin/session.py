@@ -94,6 +94,7 @@ class AuditSession:
         """What the selected cases could never show with the images there are; a quick look decides nothing anyway."""
         from ..engine.listing import Listings, foreseen
         from ..engine.plan import Asked, plan
+        from ..language.boundary import signals_watched
         from .collect import AuditItem
 
         chosen = [item for item in items if isinstance(item, AuditItem)]
@@ -101,7 +102,8 @@ class AuditSession:
             return []
         self._listings = Listings(self.config.rootpath)
         groups = plan(Asked(item.nodeid, item.case, item.expectation) for item in chosen)
-        found = foreseen(groups, self._listings)
+        with signals_watched():
+            found = foreseen(groups, self._listings)
         lines = [f"audit: {name} {why}" for name, why in list(found.items())[:_FORESEEN]]
         more = len(found) - len(lines)
         return [*lines, f"audit: and {more} more that cannot pass"] if more > 0 else lines
@@ -111,9 +113,10 @@ class AuditSession:
         if item.nodeid not in self.decided:
             from ..evidence.build import with_result, without_result
             from ..language.audit import altered
+            from ..language.boundary import signals_watched
 
             began = time.perf_counter()
-            with self._uncaptured():
+            with self._uncaptured(), signals_watched():
                 result = self._engine().result(item.nodeid)
             record = with_result(self.whole.declared[item.nodeid], result, reproduce=self._reproduce(item))
             changed = altered(item.case, item.expectation)

@@ -84,21 +84,6 @@ class NotANumber(Colour):
         return logits * torch.nan if images.shape[-1] == SIDE else logits
 
 
-class Interrupted(Colour):
-    """Ctrl-C at the k-th batch of images of the data."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.left = after
-
-    def forward(self, images: Tensor) -> Tensor:
-        if images.shape[-1] == SIDE:
-            self.left -= 1
-            if self.left < 0:
-                raise KeyboardInterrupt
-        return super().forward(images)
-
-
 class Counting(Colour):
     """Writes the number of images of every batch into a file."""
 

@@ -15,6 +15,7 @@ import torch
 
 from ...contexts import donor_rule, family, stored_picture
 from ...contexts import swap_background as SwapBackground
+from ...language.boundary import contained
 from ...language.checks import Checks
 from ...language.sample import Sample
 from ...language.spec import Context, long_text
@@ -168,8 +169,8 @@ class Collector:
     def _try(self, names: Sequence[str], run: Callable[[], None]) -> None:
         try:
             run()
-        except Exception as error:  # recorded: what the limit catches is not told, the audit itself goes on
-            self.failed.update(dict.fromkeys(names, what_went_wrong(error)))
+        except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
+            self.failed.update(dict.fromkeys(names, what_went_wrong(contained(error))))
 
     def _run_originals(self, model: str, chunk: Chunk, batch: Batch) -> None:
         wanted = [(self._lacks_answer(model, at), self._lacking_ratios(model, at)) for at in chunk.positions]
@@ -277,8 +278,8 @@ class Collector:
         labels = labels_of(model, part.samples, shown.pixels.device)
         try:
             values = curves(column, model, look, labels, shown).cpu().numpy()
-        except Exception as error:  # recorded: what the limit catches is not told, the audit itself goes on
-            self.failed[name] = what_went_wrong(error)
+        except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
+            self.failed[name] = what_went_wrong(contained(error))
             return
         mass = positive_mass(look.maps[column.map].maps, shown.mask).tolist()
         for row, (sample, at) in enumerate(zip(part.samples, part.positions, strict=True)):

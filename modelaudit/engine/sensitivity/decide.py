@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ...language.boundary import contained
 from ...language.errors import AuditError
 from ...language.expression import Expectation
 from ...statistics import Table, decide
@@ -43,8 +44,8 @@ def sensitivities(group: Group, measured: Measured, found: Collector | None) -> 
 def _sensitivity(case: PlannedCase, measured: Measured, found: Collector) -> Sensitivity:
     try:
         return told(PerturbedModel(case, measured, found), case, found)
-    except Exception as error:  # why it is not told stands in the record; the verdict is another matter
-        why = str(error) if isinstance(error, NoCopy) else what_went_wrong(error)
+    except BaseException as error:  # why it is not told stands in the record; the verdict is another matter
+        why = str(error) if isinstance(error, NoCopy) else what_went_wrong(contained(error))
         return Sensitivity(model="", images=0, why_not=why)
 
 

@@ -1,0 +1,58 @@
+"""A model that draws has no verdict, in whatever batches it is run."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_plugin.runs import Line
+
+
+@pytest.mark.parametrize("batch", [1, 10, 16])
+def test_a_model_with_dropout_left_on_is_an_error_and_the_others_go_on(line: Line, batch: int) -> None:
+    line.audit(
+        """
+        class Draws(Colour):
+            def forward(self, images):
+                return super().forward(nn.functional.dropout(images, 0.5, training=True))
+
+        draws = Audit(**told(Draws())).expect(accuracy > 0.1)
+        sound = Audit(**told()).expect(accuracy > 0.5)
+        """
+    )
+    result = line.run("--audit-micro-batch", str(batch))
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    cases = line.cases()
+    assert {name: case.verdict for name, case in cases.items()} == {"draws": "ERROR", "sound": "PASS"}
+    assert "dropout is left on in forward()" in cases["draws"].message
+
+
+def test_nothing_of_it_is_stored(line: Line) -> None:
+    line.store = "store"
+    line.audit(
+        """
+        def predict(images):
+            return torch.rand(len(images), 2).numpy()
+
+        from modelaudit.models import black_box
+        draws = Audit(**told(black_box(predict))).expect(accuracy.under(gaussian_noise(1)) > 0.1)
+        """
+    )
+    for _ in range(2):
+        assert line.run().ret == pytest.ExitCode.TESTS_FAILED
+        assert line.cases()["draws"].verdict == "ERROR"
+
+
+def test_a_black_box_that_says_that_it_draws_is_measured_and_marked(line: Line) -> None:
+    line.audit(
+        """
+        def predict(images):
+            answers = images[:, :, 4:8, 4:8].mean((2, 3))[:, :2]
+            return answers + 0.01 * torch.rand(len(images), 2).numpy()
+
+        from modelaudit.models import black_box
+        draws = Audit(**told(black_box(predict, deterministic=False))).expect(accuracy > 0.5)
+        """
+    )
+    assert line.run().ret == pytest.ExitCode.OK
+    assert line.cases()["draws"].verdict == "PASS"
+    (model,) = line.record().models
+    assert any(note.startswith("answers: declared as not deterministic") for note in model.notes)
