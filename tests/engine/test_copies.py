@@ -120,7 +120,7 @@ def test_two_pictures_under_three_hundred_names_decide_nothing(tmp_path: Path) -
     assert "2 different pictures" in decision.note
     (note,) = measured(tmp_path / "again", **right(data)).data.notes  # type: ignore[union-attr]
     assert note.startswith(
-        "2 different pictures among 300 images; 300 images have copies, e.g. '000.png' and '002.png'"
+        "pictures: 2 different ones among 300 images; 300 images have copies, e.g. '000.png' and '002.png'"
     )
 
 
