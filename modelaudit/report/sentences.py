@@ -54,13 +54,19 @@ class Found:
 
 
 def sentence(case: CaseRecord, words: Words) -> str:
-    """What was found and what is required; the user's own words where there are any.
+    """What was found and what is required; the user's own words where there are any; and how far a claim reaches.
 
     >>> # "When the background is replaced by ..., 82.1% of the images are classified correctly;
     >>> #  more than 90% is required."
     """
-    if case.says:
-        return case.says
+    said = case.says or _said(case, words)
+    if case.claim is None:
+        return said
+    reach = words._("This is said of the clusters and backgrounds of these images alone.")
+    return f"{said} {reach}"
+
+
+def _said(case: CaseRecord, words: Words) -> str:
     unit = unit_of(case.left)
     reading = _at_worst(case, _reading(case.left, Found(_values(case, words), unit, digits_of(case)), words), words)
     limit = comparison(case.op, words.limit(case.threshold, unit), words)

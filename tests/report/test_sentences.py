@@ -188,6 +188,15 @@ def test_the_words_of_the_user_take_the_place_of_the_sentence() -> None:
     assert sentence(stated, EN) == sentence(stated, JA) == "It {must} 100% work"
 
 
+@pytest.mark.parametrize("says", [None, "It {must} 100% work."])
+def test_a_limited_claim_says_how_far_it_reaches_whatever_words_it_is_put_in(says: str | None) -> None:
+    stated = case("a", measure(), ">", 0.9, "PASS", says=says)
+    limited = stated.model_copy(update={"claim": "these_clusters"})
+    reach = "This is said of the clusters and backgrounds of these images alone."
+    assert sentence(limited, EN) == f"{sentence(stated, EN)} {reach}"
+    assert sentence(limited, JA).startswith(sentence(stated, JA)) and sentence(limited, JA) != sentence(stated, JA)
+
+
 def test_several_methods_are_told_by_their_values() -> None:
     parts = [decision("PASS", 0.31, 0.3, 0.32, method="gradcam"), decision("FAIL", 0.6, 0.5, 0.7, method="odd(k=2)")]
     node = measure("background_dependence", methods=["gradcam", "odd(k=2)"])
