@@ -20,7 +20,8 @@ def test_schema_prints_the_json_schema_of_yaml_audits(capsys: pytest.CaptureFixt
 def test_report_writes_the_reports_of_a_run_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    write_record(record(folder), folder)
+    not_run = [one for one in record().cases if one.verdict is None]
+    write_record(record(folder, cases=not_run, data=[]), folder)
     assert main(["report", str(folder)]) == 0
     assert (folder / "report.html").stat().st_size > 1000
     assert "report.html" in capsys.readouterr().out

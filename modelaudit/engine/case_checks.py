@@ -15,7 +15,7 @@ from ..language import registry
 from ..language.curve import expanded
 from ..language.errors import AuditError
 from ..language.expression import Expectation, Measure
-from ..statistics import Decision, Reason, Verdict, decide, singles
+from ..statistics import Decision, Verdict, decide, singles
 from ..statistics.effect import smallest_effect
 from ..statistics.guards import Objection, moved, noise_floor, without
 from ..statistics.insane import over_sane
@@ -24,6 +24,7 @@ from .checked import BlindCheck, CaseChecks, MaskCheck, MaskVariant, NoiseCheck,
 from .insane import insane_of, without_insane
 from .map_and_swap import agreements, two_by_two
 from .measured import Measured, VariantData
+from .objections import objections_of
 from .plan import PassAsk, PlannedCase
 from .stopping import sequential
 from .table import CaseTable
@@ -31,12 +32,6 @@ from .variant_table import VariantTable, reading_of
 from .variants import MASKS, Variant, feather_of, radius, under_seam
 
 _T = TypeVar("_T")
-_WORDS = {
-    Variant.ERODED: "eroded",
-    Variant.DILATED: "dilated",
-    Variant.SHIFTED_X: "shifted to the right",
-    Variant.SHIFTED_Y: "shifted down",
-}
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,7 @@ class _Checker:
             agreement=list(agreements(self._case, self._measured, whole)) if self._measured.checked else [],
             two_by_two=list(two_by_two(self._case, self._measured, self._passes)) if self._measured.checked else [],
         )
-        self._object(found)
+        self._objections.extend(objections_of(found, self._decision))
         decision = without(self._decision, self._objections)
         taken = decision.verdict is not whole.verdict
         unguarded = whole.verdict.value if taken else None
@@ -147,39 +142,6 @@ class _Checker:
         except AuditError as error:
             self._notes.append(f"{what}: could not be checked ({error})")
             return None
-
-    def _object(self, found: CaseChecks) -> None:
-        """In the order in which a reader should hear of them."""
-        if found.masks is not None and not found.masks.agree:
-            other = [
-                _WORDS[Variant(one.variant)] for one in found.masks.variants if one.verdict != self._decision.verdict
-            ]
-            self._say(Reason.MASK_UNCERTAIN, f"with masks {' or '.join(other)} the verdict is another one")
-        if found.noise is not None and found.noise.passed is False:
-            floor = f"{found.noise.floor:.3g}"
-            self._say(Reason.BELOW_NOISE_FLOOR, f"the distance to the threshold is below the noise floor of {floor}")
-        blind = found.blind
-        if self._decision.verdict is Verdict.FAIL and blind is not None and blind.works is None and not blind.decides:
-            self._say(
-                Reason.BELOW_NOISE_FLOOR,
-                f"a map with all on the object would get {blind.value:.3g} at this method's resolution",
-            )
-
-        if found.blind is not None and found.blind.works is False:
-            self._say(
-                Reason.INSTRUMENT_INSENSITIVE,
-                f"a model that cannot see any background gets {found.blind.value:.3g} and must get none of it: the "
-                "backgrounds are not what is changed",
-            )
-        told = found.sensitivity
-        if self._decision.verdict is Verdict.PASS and told is not None and told.alone_passes:
-            self._say(
-                Reason.INSTRUMENT_INSENSITIVE,
-                f"a heat map of the background's evidence alone gets {told.alone:.3g} and would pass this limit",
-            )
-
-    def _say(self, reason: Reason, note: str) -> None:
-        self._objections.append(Objection(reason, note))
 
     def _view(self, data: VariantData, variant: Variant | None) -> VariantTable:
         """The columns over a variant's images: under the variant, or as they are."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+#: the sanity check that decides; the others are information
+DECIDES = "mprt"
 VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 

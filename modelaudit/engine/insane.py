@@ -8,11 +8,9 @@ from typing import Any
 
 from ..language.expression import Expectation, Measure
 from ..language.spec import Method
+from .checked import DECIDES
 from .measured import Measured
 from .plan import MapAsk, PlannedCase, single_method
-
-#: the check that decides; the others are information
-DECIDES = "mprt"
 
 _Insane = dict[tuple[Method, ...], set[Method]]
 

@@ -105,7 +105,8 @@ class ModelFacts(_Plain):
 class ColumnData(_Plain):
     """Per-image values, None where `missing` has the reason by position.
 
-    ``steps``: how much work each image got, by position, where the method chooses that itself.
+    ``low``, ``high``: the measure's range, None where it has no bound. ``steps``: how much work each image got, by
+    position, where the method chooses that itself.
     """
 
     model: str
@@ -113,6 +114,8 @@ class ColumnData(_Plain):
     scale: Literal["proportion", "mean"]
     values: list[float | None]
     missing: dict[int, Missing]
+    low: float | None = 0.0
+    high: float | None = 1.0
     steps: dict[int, int] = {}
     _array: NDArray[np.float64] | None = PrivateAttr(default=None)
 

@@ -65,10 +65,13 @@ class ColumnRows:
         missing = {numbers[at]: reason for at, reason in self.missing.items() if at in numbers}
         for number in missing:
             values[number] = None
+        declares = registry.entry_of(self.ask.spec).declares
         return ColumnData(
             model=self.model,
             key=self.ask.key,
-            scale=registry.entry_of(self.ask.spec).declares.scale,
+            scale=declares.scale,
+            low=declares.low,
+            high=declares.high,
             values=values,
             missing=dict(sorted(missing.items())),
             steps=dict(sorted((numbers[at], count) for at, count in self.steps.items() if at in numbers)),

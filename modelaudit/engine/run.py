@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,9 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from ..language.boundary import contained
+from ..language.curve import without_composites
 from ..language.errors import AuditError, ResultsError
-from ..language.expression import Measure
+from ..language.expression import Expression, Measure
 from ..language.reasons import Missing
 from ..statistics import Decision, Reason, Verdict, decide
 from .case_checks import checked
@@ -45,7 +46,11 @@ class RankedImage:
 
 @dataclass(frozen=True)
 class Result:
-    """How one case ended. ``message`` is set for ERROR, and says what to do."""
+    """How one case ended. ``message`` is set for ERROR, and says what to do.
+
+    ``names``: the models by the names that the expectation has for them. ``formula``: the left side with its composites
+    written out, None where it has none.
+    """
 
     id: str
     verdict: Verdict
@@ -57,6 +62,8 @@ class Result:
     worst: tuple[RankedImage, ...]
     gallery: tuple[Row, ...]
     checks: CaseChecks | None = None
+    names: Mapping[str | None, str] = field(default_factory=dict)
+    formula: Expression | None = None
 
 
 class Run:
@@ -147,8 +154,11 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
     asked = case.asked
     blank = _blank(case, group)
     table = CaseTable(case, measured)
+    blank = replace(blank, names=case.models)
     try:
         table.check()
+        written = without_composites(asked.expectation.expression, table.strata_by)
+        blank = replace(blank, formula=None if written == asked.expectation.expression else written)
         about = "process" if limited else asked.case.audit.about
         decision = decide(
             asked.expectation,

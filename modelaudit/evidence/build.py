@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,14 +11,15 @@ from typing import Any
 
 from ..contexts import family
 from ..engine.measured import Measured, ModelFacts, Row
-from ..engine.plan import Asked
+from ..engine.plan import Asked, single_method
 from ..engine.run import RankedImage, Result
+from ..engine.stopping import sequential
 from ..language import registry
-from ..language.composite import Composite
+from ..language.composite import Composite, Extreme
 from ..language.curve import OfCurve, open_doses
 from ..language.expression import Arithmetic, Expression, Measure, Number
 from ..language.spec import Composed, Context, Spec, value_text
-from ..statistics import Decision
+from .decisions import decision_record
 from .record import (
     Absence,
     ArithmeticNode,
@@ -25,12 +27,11 @@ from .record import (
     ColumnRecord,
     CompositeNode,
     ContextNode,
-    CountsRecord,
     CropRecord,
     CurveNode,
     DataRecord,
-    DecisionRecord,
     DoseNode,
+    ExtremeNode,
     GalleryRow,
     ImageValue,
     LayerRecord,
@@ -40,10 +41,10 @@ from .record import (
     NumberNode,
     Panel,
     PassesRecord,
-    PointRecord,
     SampleRecord,
     TableRecord,
     Unusable,
+    ViewRecord,
 )
 
 
@@ -98,6 +99,8 @@ def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseReco
             "message": result.message,
             "decision": None if result.decision is None else decision_record(result.decision),
             "models": list(result.models),
+            "model_names": {name or "": key for name, key in result.names.items()},
+            "formula": None if result.formula is None else node_of(result.formula),
             "data": result.data,
             "worst": [_image_value(one) for one in result.worst],
             "gallery": [_gallery_row(row) for row in result.gallery],
@@ -119,36 +122,6 @@ def not_run(case: CaseRecord, absence: Absence, outcome: str) -> CaseRecord:
     return case.model_copy(update={**_UNDECIDED, **changes, "absence": absence, "outcome": outcome})
 
 
-def decision_record(decision: Decision) -> DecisionRecord:
-    """A decision as the record keeps it."""
-    counts = decision.counts
-    return DecisionRecord(
-        verdict=decision.verdict.value,
-        reason=None if decision.reason is None else decision.reason.value,
-        estimate=decision.estimate,
-        lower=decision.lower,
-        upper=decision.upper,
-        confidence=decision.confidence,
-        rule=decision.rule,
-        guaranteed=decision.guaranteed,
-        counts=CountsRecord(
-            asked=counts.asked,
-            measured=counts.measured,
-            undefined=counts.undefined,
-            errored=counts.errored,
-            by_reason=dict(counts.by_reason),
-        ),
-        more_images=decision.more_images,
-        method=decision.method,
-        dose=decision.dose,
-        curve=[PointRecord(**dataclasses.asdict(point)) for point in decision.curve],
-        parts=[decision_record(part) for part in decision.parts],
-        note=decision.note,
-        group=decision.group,
-        p=decision.p,
-    )
-
-
 def node_of(expression: Expression) -> Node:
     """The structure of a left side, so that a report can put it into words."""
     if isinstance(expression, Number):
@@ -159,6 +132,14 @@ def node_of(expression: Expression) -> Node:
         return CurveNode(functional=expression.functional, of=node_of(expression.curve), text=str(expression))
     if isinstance(expression, Composite):
         return _composite_node(expression)
+    if isinstance(expression, Extreme):
+        return ExtremeNode(
+            of=expression.kind,
+            parts=[node_of(part) for part in expression.parts],
+            names=list(expression.names),
+            low=expression.low if math.isfinite(expression.low) else None,
+            high=expression.high if math.isfinite(expression.high) else None,
+        )
     assert isinstance(expression, Measure)
     return _measure_node(expression)
 
@@ -191,6 +172,8 @@ def _measure_node(expression: Measure) -> MeasureNode:
         model=expression.model,
         stratum=None if expression.stratum is None else str(expression.stratum),
         text=str(expression),
+        specs=[str(spec) for spec, _ in single_method(expression.spec)],
+        under=None if expression.context is None else str(expression.context),
     )
 
 
@@ -275,12 +258,17 @@ def _table_record(part: Measured) -> TableRecord:
                 scale=column.scale,
                 values=column.values,
                 missing={at: reason.value for at, reason in column.missing.items()},
+                low=column.low,
+                high=column.high,
                 steps=column.steps,
             )
             for column in part.columns
             if f"{column.model}|{column.key}" not in part.failures
         ],
         donors={f"{one.model}|{one.context}": one.donors for one in part.shown},
+        views=[ViewRecord(model=one.key, indices=one.indices, areas=one.areas) for one in part.models],
+        labels=[] if part.data is None else sorted(set(part.data.labels)),
+        available=sequential(part),
     )
 
 

@@ -53,6 +53,7 @@ class MeasureNode(_Part):
     """A measure with its refinements; ``contexts`` is empty on original images.
 
     ``doses``: the measure is a curve; its contexts at each dose, of which one has no single strength in ``contexts``.
+    ``specs``: the measure by each method alone, as columns are named by it. ``under``: the context's text.
     """
 
     kind: Literal["measure"] = "measure"
@@ -66,6 +67,8 @@ class MeasureNode(_Part):
     model: str | None
     stratum: str | None
     text: str
+    specs: list[str] = []
+    under: str | None = None
 
 
 class ArithmeticNode(_Part):
@@ -98,7 +101,20 @@ class CompositeNode(_Part):
     text: str
 
 
-Node = Annotated[NumberNode | MeasureNode | ArithmeticNode | CurveNode | CompositeNode, Field(discriminator="kind")]
+class ExtremeNode(_Part):
+    """What a composite stands for where four operators cannot say it: the least of parts, or the larger in size."""
+
+    kind: Literal["extreme"] = "extreme"
+    of: Literal["minimum", "larger"]
+    parts: list[Node]
+    names: list[str] = []
+    low: float | None = None
+    high: float | None = None
+
+
+Node = Annotated[
+    NumberNode | MeasureNode | ArithmeticNode | CurveNode | CompositeNode | ExtremeNode, Field(discriminator="kind")
+]
 
 
 class CountsRecord(_Part):
@@ -206,6 +222,8 @@ class CaseRecord(_Part):
     ``verdict``: none where the case was not run. ``standing``: whether the verdict counts for the run (states.py);
     where it does not, ``absence`` says why. ``outcome`` is what pytest made of it (a known-bad model that is caught has
     verdict FAIL and outcome passed). ``known_bad``: the models that must be caught, by name.
+    ``model_names``: the models by the names that the expectation has for them, "" for the only one. ``formula``: the
+    left side with its composites written out, over the groups that there are; none where it has none.
     """
 
     id: str
@@ -234,6 +252,8 @@ class CaseRecord(_Part):
     message: str = ""
     decision: DecisionRecord | None = None
     models: list[str] = []
+    model_names: dict[str, str] = {}
+    formula: Node | None = None
     data: str | None = None
     worst: list[ImageValue] = []
     gallery: list[GalleryRow] = []
@@ -339,7 +359,8 @@ class SampleRecord(_Part):
 class ColumnRecord(_Part):
     """Per-image values in the order of the table's samples; null where `missing` gives the reason by position.
 
-    ``steps``: how much work each image got, by position, where that is not the same for all (the steps of
+    ``low``, ``high``: the measure's range, none where it has no bound. ``steps``: how much work each image got, by
+    position, where that is not the same for all (the steps of
     ``integrated_gradients(steps="auto")``, the backgrounds that were tried by ``adversarial_background_rate``).
     """
 
@@ -348,16 +369,33 @@ class ColumnRecord(_Part):
     scale: Literal["proportion", "mean"]
     values: list[float | None]
     missing: dict[int, str] = {}
+    low: float | None = 0.0
+    high: float | None = 1.0
     steps: dict[int, int] = {}
 
 
+class ViewRecord(_Part):
+    """The samples as one model sees them: the index of each one's class, and its object's share of the valid pixels."""
+
+    model: str
+    indices: list[int]
+    areas: list[float | None]
+
+
 class TableRecord(_Part):
-    """Per-image values of one data set. ``donors``: by "model|context", who lent each sample its background."""
+    """Per-image values of one data set, and what else bounds follow from.
+
+    ``donors``: by "model|context", who lent each sample its background. ``labels``: those of the whole data, whatever
+    was looked at. ``available``: of how many images those of an audit that may stop early were the first; else none.
+    """
 
     data: str
     samples: list[SampleRecord]
     columns: list[ColumnRecord]
     donors: dict[str, list[str | None]] = {}
+    views: list[ViewRecord] = []
+    labels: list[str] = []
+    available: int | None = None
 
 
 class MatrixContext(_Part):
@@ -453,11 +491,15 @@ class PassesRecord(_Part):
 
 
 class InputFile(_Part):
-    """A file whose content played a part: ``path`` is relative to the rootdir, or the name alone outside of it."""
+    """A file whose content played a part: ``path`` is relative to the rootdir, or the name alone outside of it.
+
+    ``cases``: how many cases an audit file declares.
+    """
 
     path: str
     role: Literal["audit", "conftest", "plugin", "ini"]
     sha256: str | None
+    cases: int | None = None
 
 
 class PluginRecord(_Part):

@@ -54,7 +54,7 @@ class AuditCase:
     def long_form(self, expectation: Expectation) -> str:
         """One of the expectations of :meth:`variants` with everything that decides it: what is hashed."""
         audit = self.audit
-        deciding = f"confidence={self.confidence!r}, about={audit.about}, bounds={audit.bounds}, claim={audit.claim}"
+        deciding = deciding_text(self.confidence, audit.about, audit.bounds, audit.claim, self.must_fail)
         return f"{expectation.long_form()}; {deciding}"
 
     def fingerprint(self, expectation: Expectation) -> str:
@@ -233,6 +233,11 @@ def _replayed(data: Any) -> Any:
 
 #: fields of an audit that a case's statement has in another form, or that only grow
 _SAID = ("model", "confidence", "cases")
+
+
+def deciding_text(confidence: float, about: About, bounds: Bounds, claim: Claim | None, must_fail: bool) -> str:
+    """What decides an expectation beside itself, as its long form says it."""
+    return f"confidence={confidence!r}, about={about}, bounds={bounds}, claim={claim}, must_fail={must_fail}"
 
 
 #: every case by the namespace of the module at whose top level it was stated, so that a collector can see which ones

@@ -112,6 +112,20 @@ def expanded(expression: Expression, divided: Divided | None = None) -> Expressi
     return expression
 
 
+def without_composites(expression: Expression, divided: Divided | None = None) -> Expression:
+    """The expression with every composite written out; slopes, areas and series stay as they are."""
+    if isinstance(expression, Composite):
+        return without_composites(expression.expanded(divided), divided)
+    if isinstance(expression, OfCurve):
+        return OfCurve(expression.functional, without_composites(expression.curve, divided))
+    if isinstance(expression, Extreme):
+        return replace(expression, parts=tuple(without_composites(part, divided) for part in expression.parts))
+    if isinstance(expression, Arithmetic):
+        left, right = (without_composites(side, divided) for side in (expression.left, expression.right))
+        return Arithmetic(expression.op, left, right)
+    return expression
+
+
 def of_one_image(expression: Expression) -> Expression:
     """The expression written out as it can be evaluated on a single image."""
     if isinstance(expression, Composite):

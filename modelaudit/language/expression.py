@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NoReturn
 
 from .errors import ExpressionError
-from .spec import Context, MeasureSpec, as_context, long_text, name_text, number_text, plain, spec_text
+from .spec import Context, MeasureSpec, as_context, long_text, name_text, number_text, plain
 from .strata import Comparison, Stratum
 
 Operator = Literal["+", "-", "*", "/"]
@@ -154,7 +154,7 @@ class Measure(Expression):
         return replace(self, stratum=stratum if self.stratum is None else self.stratum & stratum)
 
     def __str__(self) -> str:
-        return self._text(spec_text(self.spec), "" if self.context is None else str(self.context))
+        return self._text(str(self.spec), "" if self.context is None else str(self.context))
 
     def long_form(self) -> str:
         """Every field of measure, methods and context, with the versions of their definitions."""

@@ -46,6 +46,11 @@ def parse_context(text: str) -> Context:
     return _guarded(text, _context)
 
 
+def parse_stratum(text: str) -> Stratum:
+    """The stratum whose canonical text is `text`; no room is loaded for it."""
+    return _guarded(text, _stratum)
+
+
 def _guarded(text: str, read: Callable[[ast.expr], _T]) -> _T:
     if len(text) > _LONGEST:
         raise ExpressionError(f"the text has {len(text)} characters; at most {_LONGEST} are read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from ..evidence.provenance import Inputs, input_file
-from ..evidence.record import InputFile, PluginRecord
+from ..evidence.record import CaseRecord, InputFile, PluginRecord
 from .options import INI_NAMES
 
 #: settings of the configuration that bear on what is collected and decided, beside ``audit_*``
@@ -59,11 +60,15 @@ class InputFiles:
         return list(self._found.values())
 
 
-def inputs_of(config: pytest.Config, files: InputFiles) -> Inputs:
-    """Everything that a session was given."""
+def inputs_of(config: pytest.Config, files: InputFiles, cases: Iterable[CaseRecord]) -> Inputs:
+    """Everything that a session was given, with how many of the cases each audit file declares."""
+    declared = Counter(case.file for case in cases)
+    counted = [
+        one.model_copy(update={"cases": declared[one.path]}) if one.role == "audit" else one for one in files.files
+    ]
     installed = {dist.project_name: dist.version for _, dist in config.pluginmanager.list_plugin_distinfo()}
     plugins = [PluginRecord(name=name, version=version) for name, version in sorted(installed.items())]
-    return Inputs(files.files, plugins, {**dict(_settings(config)), **dict(_environment())})
+    return Inputs(counted, plugins, {**dict(_settings(config)), **dict(_environment())})
 
 
 def _plugin_files(config: pytest.Config) -> Iterator[Path]:

@@ -54,6 +54,7 @@ class AuditSession:
         self.record: RunRecord | None = None
         self.status: int | None = None
         self.complaint = ""
+        self.contradicted: list[str] = []
         self._files: InputFiles | None = None
         self._run: Run | None = None
         self._listings: Listings | None = None
@@ -177,6 +178,9 @@ class AuditSession:
 
             try:
                 self.record = write_run(self, cases, files)
+                self.status = self.record.exit_status
+                if self.contradicted:
+                    self._complain(f"not decided by the values that were measured: {', '.join(self.contradicted)}")
             except (OSError, ResultsError) as error:
                 self._complain(f"the record could not be written ({error}); choose another --audit-results")
         session.exitstatus = self.final(int(session.exitstatus))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ..engine.measured import Measured
 from ..engine.run import discard_measured, read_measured
 from ..engine.settings import Settings
-from ..evidence.build import data_records, model_records, passes_record, table_records
+from ..evidence.build import data_records, model_records, passes_record, table_records, without_result
+from ..evidence.consistency import contradictions
 from ..evidence.folder import point_latest
 from ..evidence.holm import with_holm
 from ..evidence.matrix import by_class
@@ -26,12 +28,31 @@ if TYPE_CHECKING:
 
 def write_run(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
     """Write ``run.json``, ``report.html`` and ``summary.md``, and let ``latest`` point at them."""
-    record = _record(state, cases, files)
+    record = _consistent(state, cases, files)
     write_record(record, state.folder)
     discard_measured(state.folder)
-    write_reports(state.folder)
+    write_reports(state.folder, record=record)
     point_latest(state.options.results, state.run_id)
     return record
+
+
+def _consistent(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
+    """The record, decided anew from its own tables: a case that does not follow from them is an error, and says why."""
+    record = _record(state, cases, files)
+    found = contradictions(record)
+    if not found:
+        return record
+    said = {name: "; ".join(map(str, each)) for name, each in groupby(found, key=lambda one: one.case)}
+    state.contradicted = [str(name or text) for name, text in said.items()]
+    mended = [
+        without_result(case, f"what was decided does not follow from the values: {said[case.id]}").model_copy(
+            update={"outcome": "error"}
+        )
+        if case.id in said
+        else case
+        for case in cases
+    ]
+    return _record(state, mended, files)
 
 
 def _record(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
@@ -61,7 +82,7 @@ def _record(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[Ab
             device=settings.device_or_asked(),
             seed=state.options.seed,
             micro_batch=settings.resolved_micro_batch(),
-            inputs=inputs_of(state.config, state.files),
+            inputs=inputs_of(state.config, state.files, cases),
         ),
         cases=decided,
         models=model_records(measured),

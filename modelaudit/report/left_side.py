@@ -8,6 +8,7 @@ from ..evidence.record import (
     CompositeNode,
     ContextNode,
     CurveNode,
+    ExtremeNode,
     MeasureNode,
     Node,
     NumberNode,
@@ -48,6 +49,8 @@ def text_of(node: Node) -> str:
         return repr(int(node.value)) if node.value.is_integer() and abs(node.value) < 1e15 else repr(node.value)
     if isinstance(node, MeasureNode | CurveNode | CompositeNode):
         return node.text
+    if isinstance(node, ExtremeNode):
+        return f"{node.of}({', '.join(map(text_of, node.parts))})"
     return f"{_operand(node.left, node.op, right=False)} {node.op} {_operand(node.right, node.op, right=True)}"
 
 

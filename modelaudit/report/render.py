@@ -14,7 +14,8 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
-from ..evidence.record import RunRecord, read_record
+from ..evidence.consistency import read_consistent_record
+from ..evidence.record import RunRecord
 from ..language.errors import ResultsError
 from .gallery import Pictures, choose, read_pictures
 from .page import page_of
@@ -73,16 +74,22 @@ def render_summary(record: RunRecord, *, language: str = "en", templates_dir: Pa
 def write_reports(
     folder: Path,
     *,
+    record: RunRecord | None = None,
     language: str = "en",
     budget_bytes: int = DEFAULT_BUDGET,
     templates_dir: Path | None = None,
 ) -> tuple[Path, Path]:
     """Write ``report.html`` and ``summary.md`` beside the ``run.json`` in `folder`, each whole or not at all.
 
+    Args:
+        record: what stands in ``run.json``, where it was checked before it was written; None reads and checks it.
+
     Raises:
-        ResultsError: no run record there, a template that cannot be rendered, or a folder that cannot be written to.
+        ResultsError: no run record there, one that contradicts itself, a template that cannot be rendered, or a folder
+            that cannot be written to.
     """
-    record = read_record(folder)
+    if record is None:
+        record = read_consistent_record(folder)
     if folder.is_file():
         folder = folder.parent
     page = render_html(record, folder, language=language, budget_bytes=budget_bytes, templates_dir=templates_dir)

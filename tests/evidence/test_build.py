@@ -60,6 +60,7 @@ def test_a_measure_of_behaviour_on_the_original() -> None:
         model=None,
         stratum=None,
         text="accuracy",
+        specs=["accuracy"],
     )
     said = node_of(accuracy.under(original))
     assert isinstance(said, MeasureNode) and said.contexts == []
@@ -70,6 +71,11 @@ def test_a_measure_with_every_refinement() -> None:
     node = node_of(left.of("new").where(correct & (object_area < 0.1)))
     assert isinstance(node, MeasureNode)
     assert (node.methods, node.target, node.scale, node.better) == (["gradcam", "saliency"], "label", "mean", "low")
+    assert [spec.partition(",")[0] for spec in node.specs] == [
+        "background_dependence(gradcam",
+        "background_dependence(saliency",
+    ]
+    assert node.under == "gaussian_noise(2) | swap_background(other_class) | lighting(3)"
     assert (node.model, node.stratum) == ("new", "correct & (object_area < 0.1)")
     assert [(part.name, part.family) for part in node.contexts] == [
         ("gaussian_noise", "perturbation"),
@@ -114,7 +120,7 @@ def test_a_case_that_was_never_run_says_so() -> None:
     assert (record.verdict, record.standing, record.reason, record.outcome) == (None, "not_run", "not_run", "not_run")
     assert (record.clause, record.says, record.must_fail, record.line) == ("4.2", "it works", True, 12)
     assert record.expectation == "accuracy > 0.5" and record.fingerprint == item.case.fingerprint(item.expectation)
-    assert record.long_form.endswith("; confidence=0.95, about=process, bounds=approximate, claim=None")
+    assert record.long_form.endswith("; confidence=0.95, about=process, bounds=approximate, claim=None, must_fail=True")
     assert record.decision is None and record.gallery == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from modelaudit.evidence.record import (
     Unusable,
 )
 from modelaudit.evidence.states import exit_status, is_partial, is_whole, missing_text, run_state
+from modelaudit.language.audit import deciding_text
 from modelaudit.report.left_side import text_of
 
 OTHER_CLASS = ContextNode(
@@ -82,8 +84,6 @@ def case(name: str, left: Node, op: str, threshold: float, verdict: str | None, 
         "clause": None,
         "says": None,
         "expectation": f"{text_of(left)} {op} {threshold}",
-        "long_form": "",
-        "fingerprint": "0f" * 32,
         "confidence": 0.95,
         "about": "process",
         "must_fail": False,
@@ -94,6 +94,10 @@ def case(name: str, left: Node, op: str, threshold: float, verdict: str | None, 
         "data": "d0",
         "reproduce": f"pytest 'audits/audit_line_a.py::{name}'",
     }
+    text = str({**fields, **changed}["expectation"])
+    must_fail = bool({**fields, **changed}["must_fail"])
+    text += f"; {deciding_text(fields['confidence'], 'process', 'approximate', None, must_fail)}"
+    fields |= {"long_form": text, "fingerprint": sha256(text.encode()).hexdigest()}
     return CaseRecord(
         left=left,
         op=op,

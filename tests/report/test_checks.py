@@ -20,7 +20,7 @@ from modelaudit.engine.checked import (
     Sensitivity,
     TwoByTwo,
 )
-from modelaudit.evidence.record import CaseRecord, write_record
+from modelaudit.evidence.record import CaseRecord
 from modelaudit.pytest_plugin.limit_text import told_of_limit
 from modelaudit.report import write_reports
 from modelaudit.report.checks import checks_view, guard_notes, sanity_views
@@ -199,14 +199,14 @@ def test_the_page_shows_it_escaped_and_says_where_nothing_was_checked(tmp_path: 
     sane = Sanity(
         model=HOSTILE, method="gradcam", check="mprt", value=0.1, limit=0.5, better="low", passed=True, images=9
     )
-    write_record(record(tmp_path, cases=[one("INCONCLUSIVE", reason="mask_uncertain")], sanity=[sane]), tmp_path)
-    write_reports(tmp_path)
+    write_reports(
+        tmp_path, record=record(tmp_path, cases=[one("INCONCLUSIVE", reason="mask_uncertain")], sanity=[sane])
+    )
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert html.count("Checks of the audit itself</h4>") == 1 and "監査そのものの検査" in html
     assert HOSTILE not in html and "Are the attribution methods sane" in html
     assert "The audit itself was not checked" not in html
-    write_record(record(tmp_path, cases=[one(checks=None)], checks="off"), tmp_path)
-    write_reports(tmp_path)
+    write_reports(tmp_path, record=record(tmp_path, cases=[one(checks=None)], checks="off"))
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Checks of the audit itself</h4>" not in html
     assert "The audit itself was not checked" in html and "監査そのものの検査は行っていません" in html

@@ -191,7 +191,7 @@ def test_a_missing_templates_folder_is_an_error(tmp_path: Path) -> None:
 def test_reports_are_written_beside_the_record(tmp_path: Path) -> None:
     run = record(tmp_path)
     write_record(run, tmp_path)
-    html, summary = write_reports(tmp_path)
+    html, summary = write_reports(tmp_path, record=run)
     assert html == tmp_path / "report.html" and summary == tmp_path / "summary.md"
     assert html.read_text(encoding="utf-8") == render_html(run, tmp_path)
     assert summary.read_text(encoding="utf-8") == render_summary(run)

@@ -1,0 +1,329 @@
+"""Whether a run record is consistent in itself: verdicts follow from bounds, bounds from the tables, the run from them.
+
+Everything is computed anew from what the record holds, by the code that decided the run; it needs numpy and scipy, and
+neither torch nor models nor data. A whole forgery of per-image values that is consistent in itself is not found: that
+takes the data and the model (docs/report.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from ..engine.checked import DECIDES, CaseChecks
+from ..engine.objections import objections_of
+from ..language.audit import deciding_text
+from ..language.errors import AuditError, ResultsError
+from ..language.expression import Expectation, Measure
+from ..language.spec import Method, number_text
+from ..statistics import Decision, Table, Verdict, decide
+from ..statistics.decide import holds
+from ..statistics.guards import without
+from ..statistics.insane import over_sane
+from .decisions import decision_record
+from .holm import with_holm
+from .record import CaseRecord, DataRecord, RunRecord, TableRecord, read_record
+from .recorded import RecordedSpec, RecordTable, Values, expectation_of, text_of
+from .states import exit_status, is_partial, is_whole, missing_text, run_state
+
+#: how far a recomputed number may lie from the stored one: searches end there, and machines round differently
+_RELATIVE, _ABSOLUTE = 1e-6, 1e-9
+_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Something that a record says, and does not follow from what else it says.
+
+    ``case``: its id; None for the run as a whole.
+    """
+
+    case: str | None
+    field: str
+    stored: object
+    recomputed: object
+
+    def __str__(self) -> str:
+        where = "the run" if self.case is None else self.case
+        return f"{where}: {self.field} is {_shown(self.stored)}, and {_shown(self.recomputed)} follows from the record"
+
+
+def read_consistent_record(path: Path) -> RunRecord:
+    """The record of a run, from its ``run.json`` or the folder that holds it.
+
+    Raises:
+        ResultsError: it cannot be read, or it contradicts itself: every contradiction names case, field and values.
+    """
+    record = read_record(path)
+    found = contradictions(record)
+    if found:
+        listed = "".join(f"\n  {one}" for one in found[:_NAMED])
+        more = f"\n  and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        raise ResultsError(
+            f"{path}: the record contradicts itself, so nothing is made of it:{listed}{more}\n"
+            "Run the audit again; a record is never edited by hand"
+        )
+    return record
+
+
+def contradictions(record: RunRecord) -> list[Contradiction]:
+    """Everything in a record that does not follow from what else is in it, in the order of its cases."""
+    return [*_of_cases(record), *_of_tables(record), *_of_run(record)]
+
+
+def _of_cases(record: RunRecord) -> Iterator[Contradiction]:
+    classes = {model.key: model.classes for model in record.models}
+    values = {table.data: Values(table, classes) for table in record.tables}
+    for case in record.cases:
+        try:
+            yield from _of_case(case, record, values)
+        except AuditError as error:  # what cannot be computed anew is not believed
+            yield Contradiction(case.id, "decision", _verdict(case), f"nothing ({error})")
+    for before, after in zip(record.cases, with_holm(_without_holm(record)), strict=True):
+        yield from _differing(before.id, "checks.holm", _holm(before), _holm(after))
+
+
+def _of_case(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) -> Iterator[Contradiction]:
+    yield from _texts(case)
+    if case.verdict in ("PASS", "FAIL", "INCONCLUSIVE"):
+        yield from _decided(case, record, values)
+    elif case.verdict is None and case.decision is not None:
+        yield Contradiction(case.id, "decision", case.decision.verdict, "none: the case was not run")
+    allowed = _outcomes(case, quick_look=record.quick_look is not None)
+    if case.outcome not in allowed:
+        yield Contradiction(case.id, "outcome", case.outcome, " or ".join(sorted(allowed)))
+
+
+def _texts(case: CaseRecord) -> Iterator[Contradiction]:
+    """The expectation in all of its forms."""
+    limit = f" {case.op} {number_text(case.threshold)}"
+    end = f"{limit}; {deciding_text(case.confidence, case.about, case.bounds, case.claim, case.must_fail)}"
+    yield from _differing(case.id, "expectation", case.expectation, f"{text_of(case.left)}{limit}")
+    if not case.long_form.endswith(end):
+        yield Contradiction(case.id, "long_form", case.long_form[-len(end) :], end)
+    yield from _differing(case.id, "must_fail", case.must_fail, bool(case.known_bad))
+    digest = hashlib.sha256(case.long_form.encode()).hexdigest()
+    yield from _differing(case.id, "fingerprint", case.fingerprint, digest)
+
+
+def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) -> Iterator[Contradiction]:
+    """The verdict, from the tables by way of the bounds and of what the checks found."""
+    if case.decision is None:
+        yield Contradiction(case.id, "decision", "none", "a decision with bounds")
+        return
+    if case.data is None or case.data not in values:
+        raise ResultsError(f"there is no table of {case.data!r}")
+    expectation, checks = expectation_of(case), case.checks or CaseChecks()
+    decider = _Decider(case, record, values[case.data])
+    yield from _differing(case.id, "checks.insane", checks.insane, decider.insane(expectation))
+    whole = decider.decide(expectation)
+    base, against_maps = over_sane(whole, decider.sane(expectation), checks.insane)
+    yield from _checked(case, expectation, base, checks)
+    objections = [*([] if against_maps is None else [against_maps]), *objections_of(checks, base)]
+    final = without(base, objections)
+    taken = final.verdict is not whole.verdict
+    said = [one.note for one in objections] if taken else []
+    yield from _differing(case.id, "checks.objections", checks.objections, said)
+    yield from _differing(case.id, "checks.unguarded", checks.unguarded, whole.verdict.value if taken else None)
+    yield from _compared(case.id, "decision", case.decision, decision_record(final))
+    yield from _differing(case.id, "verdict", case.verdict, final.verdict.value)
+    yield from _differing(case.id, "reason", case.reason, None if final.reason is None else final.reason.value)
+
+
+class _Decider:
+    """Decides the expectations of one recorded case."""
+
+    def __init__(self, case: CaseRecord, record: RunRecord, values: Values) -> None:
+        self._case, self._record, self._values = case, record, values
+        self._table: Table = RecordTable(case, values)
+
+    def decide(self, expectation: Expectation) -> Decision:
+        """As the run did: a quick look is a sample whatever the audit is about."""
+        return decide(
+            expectation,
+            self._table,
+            confidence=self._case.confidence,
+            about="process" if self._record.quick_look is not None else self._case.about,
+            bounds=self._case.bounds,
+            claim=self._case.claim,
+            sequential=self._values.table.available,
+        )
+
+    def insane(self, expectation: Expectation) -> list[str]:
+        """The methods that failed their sanity check on a model that the case asks them of, each once."""
+        leaves = expectation.expression.measures()
+        return list(dict.fromkeys(text for leaf in leaves for _, text in self._failed(leaf)))
+
+    def sane(self, expectation: Expectation) -> Decision | None:
+        """The decision without the methods that failed; None where none did, or a measure has none left."""
+        gone: dict[tuple[Method, ...], set[Method]] = {}
+        for leaf in expectation.expression.measures():
+            for method, _ in self._failed(leaf):
+                gone.setdefault(leaf.spec.methods, set()).add(method)
+        if not gone or any(set(methods) <= lost for methods, lost in gone.items()):
+            return None
+
+        def kept(leaf: Measure) -> Measure:
+            lost = gone.get(leaf.spec.methods, set())
+            spec: Any = leaf.spec
+            left = tuple(one for one in leaf.spec.methods if one not in lost)
+            return replace(leaf, spec=replace(spec, methods=left)) if lost else leaf
+
+        return self.decide(replace(expectation, expression=expectation.expression._refined(kept)))
+
+    def _failed(self, leaf: Measure) -> Iterator[tuple[Method, str]]:
+        """The methods of a measure that failed on its model, with the names that sanity checks have for them."""
+        assert isinstance(leaf.spec, RecordedSpec)
+        model = self._case.model_names.get(leaf.model or "")
+        of = "" if leaf.spec.target == "prediction" else f" of {leaf.spec.target}"
+        failed = {
+            one.method
+            for one in self._record.sanity
+            if one.model == model and one.check == DECIDES and one.passed is False
+        }
+        return ((method, f"{method}{of}") for method in leaf.spec.methods if f"{method}{of}" in failed)
+
+
+def _checked(case: CaseRecord, expectation: Expectation, base: Decision, checks: CaseChecks) -> Iterator[Contradiction]:
+    """What the checks say of themselves: verdicts with other masks, the floor, the map with all on the object."""
+    if checks.masks is not None:
+        for one in checks.masks.variants:
+            if not base.parts:
+                verdict = _verdict_of(expectation, one.lower, one.upper)
+                yield from _differing(case.id, f"checks.masks.{one.variant}.verdict", one.verdict, verdict)
+        agree = all(one.verdict == base.verdict for one in checks.masks.variants)
+        yield from _differing(case.id, "checks.masks.agree", checks.masks.agree, agree)
+    if checks.noise is not None and checks.noise.passed is not None and not base.parts and base.estimate is not None:
+        distance = abs(base.estimate - expectation.threshold)
+        yield from _differing(case.id, "checks.noise.distance", checks.noise.distance, distance)
+        yield from _differing(case.id, "checks.noise.passed", checks.noise.passed, checks.noise.floor <= distance)
+    if checks.sensitivity is not None and checks.sensitivity.alone is not None:
+        meets = expectation.holds(checks.sensitivity.alone)
+        yield from _differing(case.id, "checks.sensitivity.alone_passes", checks.sensitivity.alone_passes, meets)
+    if checks.blind is not None:
+        decides = expectation.holds(checks.blind.value)
+        yield from _differing(case.id, "checks.blind.decides", checks.blind.decides, decides)
+
+
+def _verdict_of(expectation: Expectation, lower: float | None, upper: float | None) -> str:
+    low, high = -math.inf if lower is None else lower, math.inf if upper is None else upper
+    worse, better = (high, low) if expectation.wants_low else (low, high)
+    if holds(expectation, worse):
+        return Verdict.PASS.value
+    return Verdict.INCONCLUSIVE.value if holds(expectation, better) else Verdict.FAIL.value
+
+
+def _outcomes(case: CaseRecord, *, quick_look: bool) -> set[str]:
+    """What pytest can have made of a case with that verdict and standing (states.py)."""
+    if case.verdict is None:
+        return {"not_run", "skipped", "xfailed"}
+    if case.standing == "xfail":
+        return {"xfailed"}
+    if case.verdict == "ERROR":
+        return {"error", "failed", "skipped"}
+    if case.verdict == ("FAIL" if case.must_fail else "PASS"):
+        return {"quick_look" if quick_look else "passed", "xpassed", "failed"}  # a strict xfail that passes has failed
+    tolerated = {"quick_look", "warned"} if case.verdict == "INCONCLUSIVE" and not case.must_fail else set()
+    return {"failed", "skipped", *tolerated}
+
+
+def _without_holm(record: RunRecord) -> list[CaseRecord]:
+    return [
+        case
+        if case.checks is None
+        else case.model_copy(update={"checks": case.checks.model_copy(update={"holm": None})})
+        for case in record.cases
+    ]
+
+
+def _holm(case: CaseRecord) -> object:
+    return None if case.checks is None or case.checks.holm is None else case.checks.holm
+
+
+def _of_tables(record: RunRecord) -> Iterator[Contradiction]:
+    """Counts of the data, from the tables."""
+    tables = {table.data: table for table in record.tables}
+    for data in record.data:
+        table = tables.get(data.key)
+        if table is None:
+            yield Contradiction(None, f"data {data.key}", "read", "nothing: it has no table")
+            continue
+        yield from _of_data(record, data, table)
+
+
+def _of_data(record: RunRecord, data: DataRecord, table: TableRecord) -> Iterator[Contradiction]:
+    samples = table.samples
+    name = f"data {data.key}"
+    yield from _differing(None, f"{name}: images", data.images, len(samples))
+    yield from _differing(None, f"{name}: labels", data.labels, dict(Counter(one.label for one in samples)))
+    groups = Counter(one.group for one in samples if one.group is not None)
+    yield from _differing(None, f"{name}: groups", data.groups, dict(groups))
+    if table.available is not None:
+        yield from _differing(None, f"{name}: available", data.available, table.available)
+    elif record.quick_look is None:
+        yield from _differing(None, f"{name}: available", data.available, len(samples))
+
+
+def _of_run(record: RunRecord) -> Iterator[Contradiction]:
+    """What the run comes to, from its cases and the files that are missing; how many cases each file declares."""
+    cases, files, quick_look = record.cases, record.absent_files, record.quick_look is not None
+    status = exit_status(
+        cases,
+        files,
+        quick_look=quick_look,
+        tolerate_inconclusive=record.inconclusive == "warn",
+        allow_partial=record.allow_partial,
+    )
+    yield from _differing(None, "overall", record.overall, run_state(cases, files, quick_look=quick_look))
+    yield from _differing(None, "whole", record.whole, is_whole(cases, files))
+    yield from _differing(None, "partial", record.partial, is_partial(cases, files))
+    yield from _differing(None, "missing", record.missing, missing_text(cases, files))
+    yield from _differing(None, "exit_status", record.exit_status, status)
+    declared = Counter(case.file for case in cases)
+    for file in record.provenance.files:
+        if file.cases is not None:
+            yield from _differing(None, f"number of cases of {file.path}", file.cases, declared[file.path])
+
+
+def _compared(case: str, field: str, stored: Any, recomputed: Any) -> Iterator[Contradiction]:
+    """The fields of two records of one kind; notes are words, and decide nothing."""
+    for name in type(stored).model_fields:
+        if name == "note":
+            continue
+        one, other = getattr(stored, name), getattr(recomputed, name)
+        if isinstance(one, BaseModel):
+            yield from _compared(case, f"{field}.{name}", one, other)
+        elif isinstance(one, list) and one and isinstance(one[0], BaseModel) and len(one) == len(other):
+            for at, (part, again) in enumerate(zip(one, other, strict=True)):
+                yield from _compared(case, f"{field}.{name}[{at}]", part, again)
+        else:
+            yield from _differing(case, f"{field}.{name}", one, other)
+
+
+def _differing(case: str | None, field: str, stored: object, recomputed: object) -> Iterator[Contradiction]:
+    if not _same(stored, recomputed):
+        yield Contradiction(case, field, stored, recomputed)
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
+    if isinstance(one, BaseModel) and isinstance(other, BaseModel):
+        return all(_same(getattr(one, name), getattr(other, name)) for name in type(one).model_fields)
+    return one == other
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, str | list | dict) else str(value)
+    return text if len(text) <= 120 else f"{text[:119]}…"
+
+
+def _verdict(case: CaseRecord) -> str:
+    return case.verdict or "none"
