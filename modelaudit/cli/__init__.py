@@ -1,4 +1,4 @@
-"""The command line: ``modelaudit`` data, masks, contexts, plan, report, store, schema and demo."""
+"""The command line: ``modelaudit`` gate, data, masks, contexts, plan, report, store, schema and demo."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import contexts, data, masks, plan, store
+from . import contexts, data, gate, masks, plan, store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 on success, 2 on a wrong call or an error that says what to do."""
+    """Run a command: 0 on success, 2 on a wrong call or an error that says what to do; ``gate`` ends as pytest does."""
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
     report.set_defaults(run=_report)
 
+    gate.add(commands)
     data.add(commands)
     masks.add(commands)
     contexts.add(commands)

@@ -6,20 +6,25 @@ collected.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..evidence.receipt import take_receipt
 from .folders import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file
 from .functions import StatedInFunctions
 from .options import add_options, check_gate, read_options
 from .typed import typed_arguments
 
 if TYPE_CHECKING:
+    from ..evidence.receipt import Receipt
     from .session import AuditSession
 
+#: whether the process that started this one wants to know where the record is
+RECEIPT: pytest.StashKey[Receipt | None] = pytest.StashKey()
 SESSION_KEY = pytest.StashKey["AuditSession"]()
 #: whether the session came to running its items, and to its end
 STARTED = pytest.StashKey[bool]()
@@ -103,6 +108,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    early_config.stash[RECEIPT] = take_receipt(os.environ)  # before any code of the project runs
     try:
         yield
     except SystemExit as error:

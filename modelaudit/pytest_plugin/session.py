@@ -15,6 +15,7 @@ import pytest
 from ..evidence.folder import new_run_id
 from ..evidence.states import exit_status
 from ..language.errors import ResultsError
+from . import RECEIPT
 from .options import read_options
 from .outcome import disclaim, replaced, settled
 from .typed import typed_arguments
@@ -43,7 +44,9 @@ class AuditSession:
         self.options = read_options(config)
         worker = getattr(config, "workerinput", None)
         self.is_worker = worker is not None
-        self.run_id: str = worker["modelaudit_run"] if worker else new_run_id()
+        self.receipt = config.stash.get(RECEIPT, None)
+        own = new_run_id() if self.receipt is None else self.receipt.run_id
+        self.run_id: str = worker["modelaudit_run"] if worker else own
         self.typed = typed_arguments(config)
         self.whole = Whole(config, self.typed)
         self.folder = self.options.results / self.run_id

@@ -33,6 +33,8 @@ def write_run(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[
     discard_measured(state.folder)
     write_reports(state.folder, record=record)
     point_latest(state.options.results, state.run_id)
+    if state.receipt is not None:
+        state.receipt.write(state.folder)
     return record
 
 

@@ -1,0 +1,98 @@
+"""``modelaudit gate``: pytest as a child process, whose exit status alone is not believed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..evidence.folder import new_run_id
+from ..evidence.receipt import Receipt
+from ..evidence.record import RunRecord, read_record
+from ..evidence.states import FAILED, NO_VERDICT, PASSED
+from ..language.errors import ResultsError
+
+
+def add(commands: Any) -> None:
+    """Add the command to those of ``modelaudit``."""
+    gate = commands.add_parser(
+        "gate",
+        help="run pytest --audit-gate and exit 0 only where the record of that run is a PASS of the whole",
+        description="Runs pytest --audit-gate as a child process. Exits 0 only where pytest does, and the record of "
+        "this very run is there, is consistent, and is a PASS of every declared expectation; otherwise with pytest's "
+        "exit status.",
+        usage="modelaudit gate [pytest arguments]",
+        add_help=False,
+        prefix_chars="\0",  # every argument is pytest's
+    )
+    gate.add_argument("arguments", nargs="*")
+    gate.set_defaults(run=_run, help=gate.format_help)
+
+
+def _run(given: argparse.Namespace) -> int:
+    if given.arguments in (["--help"], ["-h"]):
+        print(given.help())
+        return PASSED
+    with tempfile.TemporaryDirectory(prefix="modelaudit-gate-") as folder:
+        receipt = Receipt(new_run_id(), str(Path(folder) / "record"))
+        status = _pytest(given.arguments, receipt)
+        refused = _refusal(receipt, status)
+    if refused is None:
+        return PASSED
+    why, least = refused
+    print(f"modelaudit gate: {why}", file=sys.stderr)
+    return status if status != PASSED else least
+
+
+def _pytest(arguments: Sequence[str], receipt: Receipt) -> int:
+    """The exit status of pytest; 128 and the number of the signal where one ended it, as shells have it."""
+    command = [sys.executable, "-m", "pytest", "--audit-gate", *arguments]
+    with subprocess.Popen(command, env=os.environ | receipt.variable()) as child, _signals_for(child):
+        status = child.wait()
+    return status if status >= 0 else 128 - status
+
+
+@contextmanager
+def _signals_for(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whoever stops this process stops pytest, which then still writes its record. Ctrl-C reaches both by itself."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _refusal(receipt: Receipt, status: int) -> tuple[str, int] | None:
+    """Why the run is no PASS, with the exit status where pytest's own is 0; None where it is one."""
+    folder = receipt.folder()
+    if folder is None:
+        return f"pytest ended with exit status {status} and wrote no record, so nothing has passed", FAILED
+    try:
+        record = read_record(folder)
+    except ResultsError as error:
+        return str(error), FAILED
+    if record.id != receipt.run_id:
+        return f"{folder}: is the record of the run {record.id}, and this run was {receipt.run_id}", FAILED
+    if record.overall != "PASS" or not record.whole or record.exit_status != PASSED or record.quick_look is not None:
+        return _found(record, status), record.exit_status or NO_VERDICT
+    if status != PASSED:
+        return f"the audits pass, and pytest ended with exit status {status}: something else in the run failed", status
+    return None
+
+
+def _found(record: RunRecord, status: int) -> str:
+    """What the record says instead of a PASS."""
+    missing = f": {record.missing}" if record.missing else ""
+    believed = f"; pytest's exit status was {status}, which the record contradicts" if status == PASSED else ""
+    return f"the run is {record.overall.replace('_', ' ')}{missing}{believed}"

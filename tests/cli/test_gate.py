@@ -1,0 +1,150 @@
+"""The gate believes the record of its own run, and no exit status alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pytest_plugin.runs import Line
+from report.sample_record import record
+
+from modelaudit.cli import gate, main
+from modelaudit.evidence.receipt import VARIABLE, Receipt, take_receipt
+from modelaudit.evidence.record import RunRecord, write_record
+
+RIGHT = """
+import os
+
+audit = Audit(**told())
+right = audit.expect(accuracy > 0.5)
+
+def test_nobody_else_sees_what_the_gate_asked_for():
+    assert "MODELAUDIT_RECEIPT" not in os.environ
+"""
+
+
+@pytest.fixture
+def line(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Line:
+    """A folder in which child processes find the tests' models too."""
+    found = Line(pytester)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(found.path), os.environ.get("PYTHONPATH", "")]))
+    return found
+
+
+def gated(*args: str) -> int:
+    return main(["gate", "audits", "-q", "--audit-store=off", *args])
+
+
+def test_a_pass_of_the_whole_ends_with_0(line: Line) -> None:
+    line.audit(RIGHT, name="audits/audit_line.py")
+    assert gated("-n", "1") == 0
+    found = line.record()
+    assert (found.overall, found.whole) == ("PASS", True)
+    assert "--audit-gate" in found.command
+
+
+def test_a_model_that_ends_the_process_with_0_does_not_pass(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
+    """Not even where an earlier run has left a PASS."""
+    line.audit(RIGHT, name="audits/audit_line.py")
+    line.run("audits", "-q")
+    assert line.record().overall == "PASS"
+    line.audit(
+        """
+        import os
+
+        class Ends(Colour):
+            def forward(self, images):
+                os._exit(0)
+
+        right = Audit(**told(Ends())).expect(accuracy > 0.5)
+        """,
+        name="audits/audit_line.py",
+    )
+    assert gated() == 1
+    assert "pytest ended with exit status 0 and wrote no record" in capfd.readouterr().err
+
+
+def test_an_exit_status_that_is_rewritten_is_not_believed(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
+    line.audit("wrong_one = Audit(**told(wrong())).expect(accuracy > 0.5)", name="audits/audit_line.py")
+    line.write("audits/conftest.py", "import os\n\ndef pytest_unconfigure(config):\n    os._exit(0)\n")
+    assert gated() == 1
+    assert "the run is FAIL; pytest's exit status was 0, which the record contradicts" in capfd.readouterr().err
+
+
+def test_other_exit_statuses_are_those_of_pytest(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
+    skipped = "import pytest\nskipped = Audit(**told()).expect(accuracy > 0.5, marks=pytest.mark.skip)\n"
+    line.audit(RIGHT + skipped, name="audits/audit_line.py")
+    assert gated() == 10
+    assert "the run is PARTIAL: 1 of 2 declared expectations are not counted (1 skipped)" in capfd.readouterr().err
+    assert gated("-k", "right") == pytest.ExitCode.USAGE_ERROR
+    assert "pytest ended with exit status 4 and wrote no record" in capfd.readouterr().err
+
+
+@pytest.fixture
+def passed(tmp_path: Path) -> tuple[RunRecord, Receipt]:
+    """A PASS of the whole with its receipt."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    found = record(folder)
+    cases = [case.model_copy(update={"must_fail": False}) for case in found.cases if case.verdict == "PASS"]
+    receipt = Receipt("this-run", str(tmp_path / "receipt"))
+    return found.model_copy(
+        update={
+            "id": "this-run",
+            "overall": "PASS",
+            "whole": True,
+            "partial": False,
+            "missing": None,
+            "exit_status": 0,
+            "quick_look": None,
+            "cases": cases,
+        }
+    ), receipt
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "why"),
+    [
+        ({}, 0, None),
+        ({"id": "another-run"}, 0, "is the record of the run another-run, and this run was this-run"),
+        ({"overall": "FAIL", "exit_status": 1}, 1, "the run is FAIL"),
+        ({"overall": "INCONCLUSIVE", "exit_status": 10}, 10, "the run is INCONCLUSIVE"),
+        ({"overall": "QUICK_LOOK", "exit_status": 10, "quick_look": 8}, 10, "the run is QUICK LOOK"),
+        ({"whole": False, "missing": "1 audit file is not counted"}, 0, "1 audit file is not counted"),
+        ({}, 1, "the audits pass, and pytest ended with exit status 1"),
+        ({}, 3, "the audits pass, and pytest ended with exit status 3"),
+    ],
+)
+def test_the_record_says_whether_the_run_passed(
+    passed: tuple[RunRecord, Receipt], tmp_path: Path, changed: dict[str, object], status: int, why: str | None
+) -> None:
+    found, receipt = passed
+    write_record(found.model_copy(update=changed), tmp_path / "run")
+    receipt.write(tmp_path / "run")
+    refused = gate._refusal(receipt, status)
+    assert (refused is None) == (why is None)
+    if refused is not None and why is not None:
+        assert why in refused[0] and refused[1] != 0
+
+
+def test_a_record_that_cannot_be_read_is_no_pass(passed: tuple[RunRecord, Receipt], tmp_path: Path) -> None:
+    _, receipt = passed
+    receipt.write(tmp_path / "nowhere")
+    refused = gate._refusal(receipt, 0)
+    assert refused is not None and "cannot be read" in refused[0] and refused[1] == 1
+
+
+def test_a_receipt_is_taken_once(tmp_path: Path) -> None:
+    receipt = Receipt("this-run", str(tmp_path / "receipt"))
+    environment = receipt.variable()
+    assert take_receipt(environment) == receipt
+    assert take_receipt(environment) is None and VARIABLE not in environment
+    assert receipt.folder() is None
+    receipt.write(tmp_path)
+    assert receipt.folder() == tmp_path.resolve()
+
+
+def test_its_help_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gate", "--help"]) == 0
+    assert "usage: modelaudit gate [pytest arguments]" in capsys.readouterr().out
