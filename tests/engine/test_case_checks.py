@@ -7,16 +7,18 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from engine.small_audits import AS_IT_IS, CLASSES, results, samples
+from engine.small_audits import AS_IT_IS, CLASSES, Net, results, samples
 from torch import Tensor, nn
 
-from modelaudit.contexts import blur, gaussian_noise
+from modelaudit.contexts import blur, gaussian_noise, lighting, swap_background
 from modelaudit.engine.run import Result
 from modelaudit.language import Audit
 from modelaudit.language.checks import Checks
-from modelaudit.measures import accuracy
+from modelaudit.measures import accuracy, background_dependence, flip_rate
 from modelaudit.statistics import Reason, Verdict
 
+FEATHERED = swap_background("other_class", feather=2)
+ALL = Checks(sanity=0)
 NOISE = Checks(**{**vars(Checks.off()), "noise": 60})
 
 
@@ -67,3 +69,50 @@ def test_of_a_claim_on_behaviour_stands_what_its_images_would_have_failed(tmp_pa
     assert high.smallest_effect == pytest.approx(0.79, abs=0.03)
     assert low.smallest_effect == pytest.approx(1 - (high.smallest_effect or 0), abs=1e-6)
     assert high.sensitivity is None
+
+
+# --- the model that cannot see the background ------------------------------------------------------------------------
+
+BLIND = Checks(**{**vars(Checks.off()), "blind": 30})
+SWAP = swap_background("other_class")
+
+
+@pytest.mark.parametrize(
+    "left", [accuracy - accuracy.under(SWAP), flip_rate.under(SWAP), accuracy.under(SWAP) - accuracy], ids=str
+)
+def test_a_model_that_cannot_see_the_background_has_no_fall_on_a_pasted_one(tmp_path: Path, left: Any) -> None:
+    """The model itself reads nothing but the background: what is taken from it is all that it sees."""
+    one = Audit(ReadsOnePixel(), samples(30), preprocessing=AS_IT_IS, classes=CLASSES, checks=BLIND)
+    result = results(tmp_path, {"checks": BLIND}, fall=one.expect(left < 0.99))["fall"]
+    assert result.checks is not None and result.checks.blind is not None
+    assert (result.checks.blind.value, result.checks.blind.works) == (0, True)
+    assert result.checks.unguarded is None
+
+
+@pytest.mark.parametrize(
+    "left",
+    [accuracy, accuracy.under(SWAP), accuracy - accuracy.under(lighting(2)), accuracy - accuracy.under(FEATHERED)],
+    ids=str,
+)
+def test_where_nobody_knows_what_it_must_get_it_is_not_told(tmp_path: Path, left: Any) -> None:
+    """How often it is right, what light does to the object, and what a feathered seam mixes into its edge."""
+    one = Audit(ReadsOnePixel(), samples(30), preprocessing=AS_IT_IS, classes=CLASSES, checks=BLIND)
+    result = results(tmp_path, {"checks": BLIND}, fall=one.expect(left < 0.99))["fall"]
+    assert result.checks is not None and result.checks.blind is None
+
+
+def test_checks_are_made_only_where_what_they_vary_enters_the_claim(tmp_path: Path) -> None:
+    """No mask is moved for accuracy, nothing is drawn for a blur, and no copy is made for answers."""
+    one = Audit(Net(), samples(30), preprocessing=AS_IT_IS, classes=CLASSES, checks=ALL)
+    found = results(
+        tmp_path,
+        {"checks": ALL},
+        answers=one.expect(accuracy.under(blur(1, region="whole")) > 0.01),
+        maps=one.expect(background_dependence("gradcam") < 0.99),
+    )
+    answers, maps = found["answers"].checks, found["maps"].checks
+    assert answers is not None and maps is not None
+    assert (answers.masks, answers.noise, answers.blind, answers.sensitivity) == (None, None, None, None)
+    assert answers.smallest_effect is None or answers.smallest_effect < 0.01
+    assert maps.masks is not None and maps.blind is not None and maps.sensitivity is not None
+    assert (maps.noise, maps.smallest_effect) == (None, None)

@@ -75,6 +75,15 @@ def test_a_check_on_few_images_stays_as_it_is(tmp_path: Path) -> None:
     assert cost.of(1000).units == 1000 * cost.an_image.units + 8 * noise.an_image.units
 
 
+def test_what_a_limit_on_maps_catches_costs_at_most_what_the_plan_tells(tmp_path: Path) -> None:
+    checks = Checks(**{**vars(Checks.off()), "sensitivity": IMAGES})
+    told, made = counted(tmp_path, background_dependence("gradcam").under(SWAP) < 0.9, checks=checks)
+    alone, _ = counted(tmp_path / "off", background_dependence("gradcam").under(SWAP) < 0.9, checks=Checks.off())
+    assert alone.units < made.units and made.forward <= told.forward + IMAGES
+    behaviour = planned(accuracy.under(SWAP) > 0.1, checks=checks)
+    assert [one.name for one in cost_of(behaviour, checks).checks] == []
+
+
 def test_moved_masks_cost_no_pass_where_only_the_mask_changes() -> None:
     group = planned(background_dependence("gradcam").under(lighting(2)) < 0.9)
     masks = next(one for one in cost_of(group, Checks()).checks if one.name == "masks")

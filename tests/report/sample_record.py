@@ -167,7 +167,7 @@ def cases(gallery: list[GalleryRow]) -> list[CaseRecord]:
         case("recognises_small_parts", measure("accuracy", stratum="object_area < 0.1"), ">", 0.85, None),
         case(
             "shortcut_is_caught",
-            measure("accuracy", OTHER_CLASS, model="planted shortcut"),
+            measure("accuracy", OTHER_CLASS, model="shortcut"),
             ">",
             0.9,
             "FAIL",

@@ -61,12 +61,12 @@ def with_evidence(maps: Maps, mask: Tensor, fraction: float) -> Maps:
     scale = torch.where(nothing, spread, mass) / spread.clamp_min(1e-12)
     if fraction < 1:
         added = torch.where(nothing, scale if fraction else 0 * scale, scale * fraction / (1 - fraction))
-        planted = own + added.to(own.dtype)[:, None, None] * even
+        found = own + added.to(own.dtype)[:, None, None] * even
     else:
-        planted = scale.to(own.dtype)[:, None, None] * even
+        found = scale.to(own.dtype)[:, None, None] * even
     if maps.coarse is None:
-        return Maps(planted)
-    return Maps.on_grid(planted, (mask.shape[1], mask.shape[2]))
+        return Maps(found)
+    return Maps.on_grid(found, (mask.shape[1], mask.shape[2]))
 
 
 def curves(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, shown: Shown) -> Tensor:
