@@ -28,6 +28,8 @@ def _caught(told: Sensitivity) -> Iterator[str]:
         return
     if told.share is None:
         yield "no copy of this model to which evidence from the background was added fails this limit"
+    elif told.share == 0:
+        yield "the model itself does not meet this limit"
     elif told.share < OWN_LEVEL:
         yield f"the limit lies at this model's own level: added background decides {told.share:.0%} of the answers"
     else:
@@ -38,7 +40,7 @@ def _caught(told: Sensitivity) -> Iterator[str]:
         if told.share >= WEAK_LIMIT:
             yield "so a model that follows the background nearly always could pass it"
     if told.rough and told.trained is None:
-        yield "  rough: for this method copies were never compared with networks trained with a shortcut"
+        yield "  rough: for such a limit copies were never compared with networks trained with a shortcut"
     elif told.rough and told.trained is not None:
         low, high = told.trained
         yield f"  rough: networks trained with a shortcut begin to fail such a limit at {low:.0%} to {high:.0%}"

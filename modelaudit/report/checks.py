@@ -206,6 +206,8 @@ def _caught(told: Sensitivity, words: Words) -> str:
     if told.share is None:
         return words._("No copy of this model to which evidence from the background was added fails this limit.")
     share = words.quantity(told.share, "percent", 0)
+    if told.share == 0:
+        return words._("The model itself does not meet this limit.")
     if told.share < OWN_LEVEL:
         return words._(
             "The limit lies at this model's own level: copies to which evidence from the background was added no "
@@ -240,7 +242,7 @@ def _rough(told: Sensitivity, words: Words) -> str:
         return ""
     if told.trained is None:
         return words._(
-            "This is rough: for this method copies were never compared with networks trained with a shortcut."
+            "This is rough: for such a limit copies were never compared with networks trained with a shortcut."
         )
     low, high = (words.quantity(one, "percent", 0) for one in told.trained)
     return words._(

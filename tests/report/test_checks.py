@@ -125,6 +125,7 @@ def test_what_a_limit_catches_is_told_with_the_answers_that_other_backgrounds_re
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
+        ({"share": 0.0}, "The model itself does not meet this limit"),
         ({"share": 0.03}, "at this model's own level"),
         ({"share": 0.95}, "follows the background nearly always could pass"),
         ({"share": None}, "No copy of this model"),
