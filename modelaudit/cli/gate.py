@@ -10,14 +10,25 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evidence.folder import new_run_id
 from ..evidence.receipt import Receipt
-from ..evidence.record import RunRecord, read_record
 from ..evidence.states import FAILED, NO_VERDICT, PASSED
 from ..language.errors import ResultsError
+
+if TYPE_CHECKING:
+    from ..evidence.record import RunRecord
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a run does not pass the gate, and the exit status where pytest's own is 0."""
+
+    why: str
+    status: int
 
 
 def add(commands: Any) -> None:
@@ -43,12 +54,44 @@ def _run(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="modelaudit-gate-") as folder:
         receipt = Receipt(new_run_id(), str(Path(folder) / "record"))
         status = _pytest(given.arguments, receipt)
-        refused = _refusal(receipt, status)
+        try:
+            refused = refusal(_record(receipt, status), receipt.run_id, status)
+        except ResultsError as error:
+            refused = Refusal(str(error), FAILED)
     if refused is None:
         return PASSED
-    why, least = refused
-    print(f"modelaudit gate: {why}", file=sys.stderr)
-    return status if status != PASSED else least
+    print(f"modelaudit gate: {refused.why}", file=sys.stderr)
+    return status if status != PASSED else refused.status
+
+
+def refusal(record: RunRecord, run_id: str, status: int) -> Refusal | None:
+    """What keeps a run from passing the gate; None where nothing does.
+
+    Args:
+        record: what was read, and is consistent.
+        run_id: of the run that was started.
+        status: pytest's exit status.
+    """
+    if record.id != run_id:
+        return Refusal(f"the record is that of the run {record.id}, and this run was {run_id}", FAILED)
+    if record.overall != "PASS" or not record.whole or record.exit_status != PASSED:
+        missing = f": {record.missing}" if record.missing else ""
+        believed = f"; pytest's exit status was {status}, which the record contradicts" if status == PASSED else ""
+        state = record.overall.replace("_", " ")
+        return Refusal(f"the run is {state}{missing}{believed}", record.exit_status or NO_VERDICT)
+    if status != PASSED:
+        why = f"the audits pass, and pytest ended with exit status {status}: something else in the run failed"
+        return Refusal(why, status)
+    return None
+
+
+def _record(receipt: Receipt, status: int) -> RunRecord:
+    folder = receipt.folder()
+    if folder is None:
+        raise ResultsError(f"pytest ended with exit status {status} and wrote no record, so nothing has passed")
+    from ..evidence.consistency import read_consistent_record
+
+    return read_consistent_record(folder)
 
 
 def _pytest(arguments: Sequence[str], receipt: Receipt) -> int:
@@ -71,28 +114,3 @@ def _signals_for(child: subprocess.Popen[bytes]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _refusal(receipt: Receipt, status: int) -> tuple[str, int] | None:
-    """Why the run is no PASS, with the exit status where pytest's own is 0; None where it is one."""
-    folder = receipt.folder()
-    if folder is None:
-        return f"pytest ended with exit status {status} and wrote no record, so nothing has passed", FAILED
-    try:
-        record = read_record(folder)
-    except ResultsError as error:
-        return str(error), FAILED
-    if record.id != receipt.run_id:
-        return f"{folder}: is the record of the run {record.id}, and this run was {receipt.run_id}", FAILED
-    if record.overall != "PASS" or not record.whole or record.exit_status != PASSED or record.quick_look is not None:
-        return _found(record, status), record.exit_status or NO_VERDICT
-    if status != PASSED:
-        return f"the audits pass, and pytest ended with exit status {status}: something else in the run failed", status
-    return None
-
-
-def _found(record: RunRecord, status: int) -> str:
-    """What the record says instead of a PASS."""
-    missing = f": {record.missing}" if record.missing else ""
-    believed = f"; pytest's exit status was {status}, which the record contradicts" if status == PASSED else ""
-    return f"the run is {record.overall.replace('_', ' ')}{missing}{believed}"

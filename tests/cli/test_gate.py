@@ -11,7 +11,6 @@ from report.sample_record import record
 
 from modelaudit.cli import gate, main
 from modelaudit.evidence.receipt import VARIABLE, Receipt, take_receipt
-from modelaudit.evidence.record import RunRecord, write_record
 
 RIGHT = """
 import os
@@ -81,58 +80,53 @@ def test_other_exit_statuses_are_those_of_pytest(line: Line, capfd: pytest.Captu
     assert "pytest ended with exit status 4 and wrote no record" in capfd.readouterr().err
 
 
-@pytest.fixture
-def passed(tmp_path: Path) -> tuple[RunRecord, Receipt]:
-    """A PASS of the whole with its receipt."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    found = record(folder)
-    cases = [case.model_copy(update={"must_fail": False}) for case in found.cases if case.verdict == "PASS"]
-    receipt = Receipt("this-run", str(tmp_path / "receipt"))
-    return found.model_copy(
-        update={
-            "id": "this-run",
-            "overall": "PASS",
-            "whole": True,
-            "partial": False,
-            "missing": None,
-            "exit_status": 0,
-            "quick_look": None,
-            "cases": cases,
-        }
-    ), receipt
+def test_a_record_that_was_edited_is_not_believed(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
+    line.audit("wrong_one = Audit(**told(wrong())).expect(accuracy > 0.5)", name="audits/audit_line.py")
+    line.write(
+        "audits/conftest.py",
+        """
+        import os
+        from pathlib import Path
+
+        def pytest_unconfigure(config):
+            for file in Path("audit-results").glob("2*/run.json"):
+                text = file.read_text()
+                for old, new in (("FAIL", "PASS"), ('"failed"', '"passed"'), ('"exit_status": 1', '"exit_status": 0')):
+                    text = text.replace(old, new)
+                file.write_text(text)
+            os._exit(0)
+        """,
+    )
+    assert gated() == 1
+    said = capfd.readouterr().err
+    assert "the record contradicts itself" in said and "audits/audit_line.py::wrong_one" in said
+
+
+PASS = {"id": "this", "overall": "PASS", "whole": True, "partial": False, "missing": None, "exit_status": 0}
 
 
 @pytest.mark.parametrize(
-    ("changed", "status", "why"),
+    ("changed", "status", "why", "ends"),
     [
-        ({}, 0, None),
-        ({"id": "another-run"}, 0, "is the record of the run another-run, and this run was this-run"),
-        ({"overall": "FAIL", "exit_status": 1}, 1, "the run is FAIL"),
-        ({"overall": "INCONCLUSIVE", "exit_status": 10}, 10, "the run is INCONCLUSIVE"),
-        ({"overall": "QUICK_LOOK", "exit_status": 10, "quick_look": 8}, 10, "the run is QUICK LOOK"),
-        ({"whole": False, "missing": "1 audit file is not counted"}, 0, "1 audit file is not counted"),
-        ({}, 1, "the audits pass, and pytest ended with exit status 1"),
-        ({}, 3, "the audits pass, and pytest ended with exit status 3"),
+        ({}, 0, None, 0),
+        ({"id": "another"}, 0, "the record is that of the run another, and this run was this", 1),
+        ({"overall": "FAIL", "exit_status": 1}, 0, "the run is FAIL; pytest's exit status was 0, which", 1),
+        ({"overall": "FAIL", "exit_status": 1}, 1, "the run is FAIL", 1),
+        ({"overall": "INCONCLUSIVE", "exit_status": 10}, 0, "the run is INCONCLUSIVE", 10),
+        ({"overall": "QUICK_LOOK", "exit_status": 10, "quick_look": 8}, 0, "the run is QUICK LOOK", 10),
+        ({"overall": "PARTIAL", "exit_status": 0, "missing": "1 skipped"}, 0, "the run is PARTIAL: 1 skipped", 10),
+        ({"whole": False, "missing": "1 audit file is not counted"}, 0, "1 audit file is not counted", 10),
+        ({}, 1, "the audits pass, and pytest ended with exit status 1", 1),
+        ({}, 3, "the audits pass, and pytest ended with exit status 3", 3),
     ],
 )
 def test_the_record_says_whether_the_run_passed(
-    passed: tuple[RunRecord, Receipt], tmp_path: Path, changed: dict[str, object], status: int, why: str | None
+    changed: dict[str, object], status: int, why: str | None, ends: int
 ) -> None:
-    found, receipt = passed
-    write_record(found.model_copy(update=changed), tmp_path / "run")
-    receipt.write(tmp_path / "run")
-    refused = gate._refusal(receipt, status)
+    refused = gate.refusal(record().model_copy(update=PASS | changed), "this", status)
     assert (refused is None) == (why is None)
     if refused is not None and why is not None:
-        assert why in refused[0] and refused[1] != 0
-
-
-def test_a_record_that_cannot_be_read_is_no_pass(passed: tuple[RunRecord, Receipt], tmp_path: Path) -> None:
-    _, receipt = passed
-    receipt.write(tmp_path / "nowhere")
-    refused = gate._refusal(receipt, 0)
-    assert refused is not None and "cannot be read" in refused[0] and refused[1] == 1
+        assert why in refused.why and refused.status == ends
 
 
 def test_a_receipt_is_taken_once(tmp_path: Path) -> None:
