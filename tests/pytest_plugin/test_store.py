@@ -163,7 +163,7 @@ def test_a_model_edited_to_be_wrong_is_measured_again(stored: Line) -> None:
     stored.write("net.py", MODEL.replace("return logits", f"return {WRONG}"))
     seen(stored)
     assert counts(stored.run()) == {"failed": 1}
-    assert seen(stored) == BATCH
+    assert seen(stored) == BATCH + TRIED
     assert stored.record().models[0].probe_digest == probe
     assert stored.cases()["one"].decision.estimate == 0
 
@@ -178,4 +178,4 @@ def test_a_model_of_an_audit_file_is_measured_again_only_where_its_own_code_is_e
     assert seen(stored) == 0
     stored.audit(text.replace("return logits", f"return {WRONG}"))
     assert counts(stored.run()) == {"failed": 1}
-    assert seen(stored) == BATCH
+    assert seen(stored) == BATCH + TRIED
