@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..evidence.record import CaseRecord, Sensitivity
 from ..report.checks import OWN_LEVEL, WEAK_LIMIT
@@ -20,6 +20,16 @@ def told_of_limit(record: CaseRecord) -> Iterator[str]:
     told = checks.sensitivity
     if told is not None:
         yield from _caught(told)
+
+
+def weak_limits(cases: Iterable[CaseRecord]) -> Iterator[str]:
+    """Limits on heat maps that a model would meet whose background decides nearly all of its answers."""
+    for case in cases:
+        told = None if case.checks is None else case.checks.sensitivity
+        if case.verdict != "PASS" or told is None or told.why_not:
+            continue
+        if told.share is None or told.share >= WEAK_LIMIT:
+            yield f"{case.name}: a model that follows the background nearly always could pass this limit"
 
 
 def _caught(told: Sensitivity) -> Iterator[str]:

@@ -11,7 +11,7 @@ from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord,
 from ..evidence.states import counted_as
 from ..language.reasons import Missing
 from ..language.sample import ON_PICTURES
-from .limit_text import told_of_limit
+from .limit_text import told_of_limit, weak_limits
 
 if TYPE_CHECKING:
     from .session import AuditSession
@@ -56,7 +56,7 @@ def summarise(terminal: Any, state: AuditSession) -> None:
         terminal.write_line(line)
     for line in _stopped(record.cases):
         terminal.write_line(line)
-    for line in _holm(record.cases):
+    for line in (*_holm(record.cases), *weak_limits(record.cases)):
         terminal.write_line(line)
     for note in dict.fromkeys(
         note for data in record.data for note in data.notes if note.startswith((NOTE, ON_PICTURES))

@@ -42,9 +42,13 @@ class Square:
 
 @dataclass(frozen=True)
 class ChecksView:
-    """``taken``: that a check took the verdict away. ``masks``: heading, value, verdict. ``lines``: title, sentence."""
+    """``taken``: that a check took the verdict away. ``masks``: heading, value, verdict. ``lines``: title, sentence.
+
+    ``caught``: of the lines those that say what these images, or this limit, would catch.
+    """
 
     taken: str
+    caught: tuple[str, ...]
     masks: tuple[tuple[str, str, str], ...]
     masks_note: str
     lines: tuple[tuple[str, str], ...]
@@ -72,7 +76,8 @@ def checks_view(case: CaseRecord, words: Words) -> ChecksView | None:
     lines = [line for line in (*_power(case, words), *_floors(case, words), *_seams(case, words)) if line[1]]
     lines += [*_insane(case, words), *_agreement(case, words), *_holm(case, words)]
     squares = tuple(_squares(case, words))
-    view = ChecksView(_taken(case, words), masks, note, tuple(lines), squares)
+    caught = tuple(text for _, text in _power(case, words))
+    view = ChecksView(_taken(case, words), caught, masks, note, tuple(lines), squares)
     return view if view.taken or masks or lines or squares else None
 
 

@@ -36,6 +36,8 @@ def test_every_check_is_made_by_default(line: Line) -> None:
     assert drop.noise is not None and drop.noise.images == 120
     assert [(one.context, one.hard_edge) for one in drop.seams] == [("swap_background(random, feather=1)", False)]
     assert on_the_part.blind is not None and on_the_part.blind.images == 64 and on_the_part.blind.value == 0
+    assert on_the_part.sensitivity is not None and on_the_part.sensitivity.images == 120
+    assert drop.sensitivity is None and drop.smallest_effect is not None and drop.smallest_effect > 0.1
 
 
 @pytest.mark.parametrize("how", ["option", "audit", "quick look"])

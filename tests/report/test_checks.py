@@ -21,7 +21,7 @@ from modelaudit.engine.checked import (
     TwoByTwo,
 )
 from modelaudit.evidence.record import CaseRecord
-from modelaudit.pytest_plugin.limit_text import told_of_limit
+from modelaudit.pytest_plugin.limit_text import told_of_limit, weak_limits
 from modelaudit.report import write_reports
 from modelaudit.report.checks import checks_view, guard_notes, sanity_views
 from modelaudit.report.words import words_of
@@ -142,6 +142,20 @@ def test_every_way_in_which_a_limit_can_be_told(changed: dict[str, object], said
     assert said in text
     in_the_terminal = list(told_of_limit(one(checks=checked(sensitivity=told, smallest_effect=None))))
     assert in_the_terminal and ("rough" in " ".join(in_the_terminal)) is ("rough" in text)
+
+
+@pytest.mark.parametrize(("share", "verdict", "said"), [(0.4, "PASS", 0), (0.95, "PASS", 1), (None, "PASS", 1)])
+def test_the_closing_lines_name_limits_that_catch_little(share: float | None, verdict: str, said: int) -> None:
+    told = Sensitivity(model="m", images=100, share=share, flips=0.02, flips_images=9)
+    passing = one(verdict, checks=checked(sensitivity=told))
+    failing = one("FAIL", checks=checked(sensitivity=told))
+    assert len(list(weak_limits([passing, failing]))) == said
+
+
+def test_the_summary_says_what_limits_catch(tmp_path: Path) -> None:
+    write_reports(tmp_path, record=record(tmp_path, cases=[one()]))
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "What these limits and images would catch" in summary and "about 41% of the answers" in summary
 
 
 def test_the_smallest_effect_stands_on_the_failing_side() -> None:
