@@ -106,8 +106,8 @@ def _is_run(what: str) -> bool:
 
 
 def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any]:
+    from ..evidence.consistency import read_consistent_record
     from ..evidence.folder import resolve_run
-    from ..evidence.record import read_record
     from .planned import cost_of_run, from_run
 
     for name in ("discordance", "sd", "base", "cluster", "icc"):
@@ -115,7 +115,7 @@ def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any]:
             raise ExpressionError(
                 f"--{name} is read off the run; leave it out, or name an expectation instead of a run"
             )
-    record = read_record(resolve_run(Path(given.what)))
+    record = read_consistent_record(resolve_run(Path(given.what)))
     found = list(from_run(record, _margin(given), given.power))
     if not found:
         raise ExpressionError(f"{given.what}: has no expectation to plan for")

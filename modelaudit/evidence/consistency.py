@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,13 +24,25 @@ from ..language.audit import deciding_text
 from ..language.errors import AuditError, ResultsError
 from ..language.expression import Expectation, Measure
 from ..language.spec import Method, number_text
+from ..language.strata import Both, ColumnIs, Group, Label, Stratum
 from ..statistics import Decision, Table, Verdict, decide
 from ..statistics.decide import holds
 from ..statistics.guards import without
 from ..statistics.insane import over_sane
 from .decisions import decision_record
 from .holm import with_holm
-from .record import CaseRecord, DataRecord, RunRecord, TableRecord, read_record
+from .record import (
+    ArithmeticNode,
+    CaseRecord,
+    CompositeNode,
+    CurveNode,
+    DataRecord,
+    Node,
+    RunRecord,
+    SampleRecord,
+    TableRecord,
+    read_record,
+)
 from .recorded import RecordedSpec, RecordTable, Values, expectation_of, text_of
 from .states import exit_status, is_partial, is_whole, missing_text, run_state
 
@@ -121,6 +134,7 @@ def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
     if case.data is None or case.data not in values:
         raise ResultsError(f"there is no table of {case.data!r}")
     expectation, checks = expectation_of(case), case.checks or CaseChecks()
+    yield from _groups(case, expectation, values[case.data].table)
     decider = _Decider(case, record, values[case.data])
     yield from _differing(case.id, "checks.insane", checks.insane, decider.insane(expectation))
     whole = decider.decide(expectation)
@@ -135,6 +149,40 @@ def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
     yield from _compared(case.id, "decision", case.decision, decision_record(final))
     yield from _differing(case.id, "verdict", case.verdict, final.verdict.value)
     yield from _differing(case.id, "reason", case.reason, None if final.reason is None else final.reason.value)
+
+
+def _groups(case: CaseRecord, expectation: Expectation, table: TableRecord) -> Iterator[Contradiction]:
+    """Every group that the samples are divided into has its part in a worst group."""
+    told = {
+        str(part)
+        for leaf in expectation.expression.measures()
+        for part in (leaf.stratum.parts if isinstance(leaf.stratum, Both) else (leaf.stratum,))
+    }
+    for by in _divisions(case.left):
+        there = dict.fromkeys(_group_of(sample, by) for sample in table.samples)
+        missing = [str(group) for group in there if group is not None and str(group) not in told]
+        if missing:
+            yield Contradiction(case.id, "formula", "without " + ", ".join(missing), "a part for each of them")
+
+
+def _divisions(node: Node) -> Iterator[str]:
+    """What the worst groups in a left side are groups by."""
+    if isinstance(node, CompositeNode) and node.name == "worst_group_accuracy":
+        yield str(node.arguments.get("by", "label"))
+    elif isinstance(node, ArithmeticNode):
+        yield from _divisions(node.left)
+        yield from _divisions(node.right)
+    elif isinstance(node, CurveNode):
+        yield from _divisions(node.of)
+
+
+def _group_of(sample: SampleRecord, by: str) -> Stratum | None:
+    if by == "label":
+        return Label(sample.label)
+    name = sample.group if by == "group" else sample.columns.get(by)
+    if not name:
+        return None
+    return Group(name) if by == "group" else ColumnIs(by, name)
 
 
 class _Decider:
@@ -286,6 +334,9 @@ def _of_run(record: RunRecord) -> Iterator[Contradiction]:
     yield from _differing(None, "partial", record.partial, is_partial(cases, files))
     yield from _differing(None, "missing", record.missing, missing_text(cases, files))
     yield from _differing(None, "exit_status", record.exit_status, status)
+    typed = shlex.split(record.command)
+    if not any(word.startswith("@") for word in typed):  # pytest reads further arguments from such a file
+        yield from _differing(None, "allow_partial", record.allow_partial, "--audit-partial" in typed)
     declared = Counter(case.file for case in cases)
     for file in record.provenance.files:
         if file.cases is not None:

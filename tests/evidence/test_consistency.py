@@ -88,10 +88,28 @@ HONEST: dict[str, tuple[str, tuple[str, ...], int]] = {
         2,
     ),
     "early stop": (
-        'S = Audit(**told(), stop="early")\na = S.expect(accuracy > 0.4)\n'
+        'S = Audit(**told(data=samples(80)), stop="early")\na = S.expect(accuracy > 0.4)\n'
         "b = S.expect(accuracy.under(swap_background('other_class')) > 0.1)",
         (),
         2,
+    ),
+    "proven rules, clusters and copies": (
+        """
+        from dataclasses import replace
+        G = Audit(**told(data=samples(60)), bounds="guaranteed")
+        a = G.expect(confidence - confidence.under(lighting(3)) < 0.2)
+        b = G.expect(accuracy - accuracy.under(swap_background("other_class")) < 0.3)
+        scenes = [replace(one, cluster=f"scene {at // 4}", group="ab"[at % 2]) for at, one in enumerate(samples(60))]
+        c = Audit(**told(data=scenes)).expect(confidence.under(lighting(3)) > 0.2)
+        d = Audit(**told(data=scenes)).expect(worst_group_accuracy(by="group") > 0.2)
+        e = Audit(**told(data=scenes), claim="these_clusters").expect(accuracy.under(swap_background("random")) > 0.5)
+        few = [replace(one, cluster=f"scene {at // 20}") for at, one in enumerate(samples(60))]
+        f = Audit(**told(data=few)).expect(accuracy > 0.5)
+        copies = [replace(one, id=f"{at}-{one.id}") for at in range(3) for one in samples(30)]
+        g = Audit(**told(data=copies)).expect(accuracy.under(swap_background("other_class")) > 0.5)
+        """,
+        (),
+        7,
     ),
     "quick look": ("a = A.expect(accuracy > 0.5)\nb = A.expect(accuracy < 0.5)", ("--audit-limit=8",), 2),
     "selected": ("a = A.expect(accuracy > 0.5)\nb = A.expect(accuracy < 0.5)", ("-k", "a"), 2),
@@ -251,6 +269,18 @@ def one_group(record: dict[str, Any]) -> None:
         case(record, "worst")["formula"][part] = case(record, "worst")["formula"][part][:1]
 
 
+def no_objection(record: dict[str, Any]) -> None:
+    """The methods failed their sanity check, and took the verdict away."""
+    assert case(record, "maps")["reason"] == "attribution_invalid"
+    set_("maps", verdict="PASS", outcome="passed", reason=None, decision__verdict="PASS", decision__reason=None)(record)
+    case(record, "maps")["checks"].update(unguarded=None, objections=[], insane=[])
+
+
+def sane(record: dict[str, Any]) -> None:
+    for one in record["sanity"]:
+        one["passed"] = True
+
+
 def other_column(record: dict[str, Any]) -> None:
     case(record, "wrong")["left"]["specs"] = ["background_share(saliency)"]
 
@@ -294,7 +324,9 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "one sample less": (no_missing, "of 19 samples"),
     "who lent backgrounds": (donors, "::drop: decision."),
     "another column": (other_column, "'accuracy' is told as 'background_share(saliency)'"),
-    "a group left out": (one_group, "::worst: "),
+    "a group left out": (one_group, "::worst: formula is 'without label(red)'"),
+    "what a check says against it": (no_objection, "::maps: checks.insane is []"),
+    "what a check found": (sane, "::maps: checks.insane is ['saliency', 'input_x_gradient'], and [] follows"),
     "a part's bound": (
         lambda record: case(record, "maps")["decision"]["parts"][0].update(upper=0.1),
         "::maps: decision.parts[0].upper is 0.1",
@@ -305,6 +337,7 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "what the run comes to": (run(overall="PASS"), "the run: overall is 'PASS', and 'FAIL' follows"),
     "the exit status": (run(exit_status=0), "the run: exit_status is 0, and 1 follows"),
     "a quick look that was none": (run(quick_look=20), "the run: overall is 'FAIL', and 'QUICK_LOOK' follows"),
+    "a skip that was excused": (run(allow_partial=True), "the run: allow_partial is True, and False follows"),
     "no tables": (run(tables=[]), "there is no table of"),
     "an old record": (lambda record: case(record, "right")["left"].update(specs=[]), "does not say which columns"),
 }
