@@ -14,7 +14,7 @@ from ..data import fingerprint, label_map, labels_of, open_data
 from ..language import registry
 from ..language.boundary import contained
 from ..language.sample import DataSet, Sample
-from ..models import borrowed, open_model
+from ..models import borrowed, deterministic, open_model
 from .album import Print
 from .contents import Contents
 from .copies import PictureCopies, notes_on
@@ -275,6 +275,7 @@ def _model_facts(key: str, model: RunningModel, run: Measuring) -> ModelFacts:
         precision=model.precision,
         micro_batch=model.batch,
         notes=[*loaded.notes, *model.notes],
+        deterministic=deterministic(loaded),
         indices=[model.indices[sample.label] for sample in run.samples[:end]],
         areas=[None if np.isnan(area) else area for area in run.rows.areas(key)[:end].tolist()],
         crop=_crop_facts(key, run),

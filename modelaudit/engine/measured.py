@@ -82,7 +82,10 @@ class CropFacts(_Plain):
 
 
 class ModelFacts(_Plain):
-    """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share."""
+    """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share.
+
+    ``deterministic``: False for a black box that says that the same image may get other scores.
+    """
 
     key: str
     reference: str
@@ -97,6 +100,7 @@ class ModelFacts(_Plain):
     precision: str = "float32"
     micro_batch: int = 1
     notes: list[str] = []
+    deterministic: bool = True
     indices: list[int] = []
     areas: list[float | None] = []
     crop: CropFacts | None = None

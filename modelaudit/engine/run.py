@@ -50,6 +50,7 @@ class Result:
 
     ``names``: the models by the names that the expectation has for them. ``formula``: the left side with its composites
     written out, None where it has none.
+    ``deterministic``: False where one of its models says that the same image may get other scores.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Result:
     checks: CaseChecks | None = None
     names: Mapping[str | None, str] = field(default_factory=dict)
     formula: Expression | None = None
+    deterministic: bool = True
 
 
 class Run:
@@ -184,6 +186,7 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
         decision=decision,
         worst=_worst(case, table, measured),
         gallery=tuple(measured.galleries.get(asked.id, ())),
+        deterministic=all(model.deterministic for model in measured.models if model.key in blank.models),
     )
 
 

@@ -11,7 +11,7 @@ from .layers import layer_named, module_named, resolve_layer, spatial_layer
 from .loaded import LoadedModel, PixelModel
 from .onnx_source import onnx_model
 from .opening import open_model, runs_code
-from .repeatability import check_repeatable
+from .repeatability import check_repeatable, deterministic
 from .timm_source import timm_model
 from .torchvision_source import torchvision_model
 
@@ -24,6 +24,7 @@ __all__ = [
     "black_box",
     "borrowed",
     "check_repeatable",
+    "deterministic",
     "exported_model",
     "fidelity",
     "hugging_face_model",

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
-from _pytest.outcomes import Failed
+from _pytest.outcomes import Failed, OutcomeException
 
 from ..language.audit import AuditCase, collected, created_in
+from ..language.boundary import contained, described, signals_watched
 from ..language.errors import AuditFileError
 from ..language.expression import Expectation
 from ..language.known_bad import complaints, never_tried
@@ -105,6 +106,7 @@ class AuditModule(pytest.Module):
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         with _declaring(self) as state:
             refuse_other_distribution()
+            self._require_import()
             found = list(super().collect())
             cases = list(_named(self.path, self.obj.__dict__))
             made = [item for item in found if isinstance(item, AuditItem)]
@@ -114,6 +116,19 @@ class AuditModule(pytest.Module):
             _refuse_both_kinds(state, [case for _, case in cases])
             state.declare(self.path, made)
         return found
+
+    def _require_import(self) -> None:
+        """Import the file; one that would end the run (``sys.exit``) is an error of its own, and others are collected.
+
+        pytest's outcomes mean here what they mean in every module.
+        """
+        with signals_watched():
+            try:
+                _ = self.obj
+            except (Exception, OutcomeException):
+                raise
+            except BaseException as raised:
+                raise self.CollectError(f"importing {self.path} raised {described(contained(raised))}") from raised
 
 
 class AuditYamlFile(pytest.File):

@@ -127,6 +127,17 @@ def test_a_model_that_raises_for_batches_alone_takes_down_its_own_cases(line: Li
     assert "audit_line.py:" in cases["must_hold"].message
 
 
+@pytest.mark.parametrize("what", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "exit"])
+def test_an_audit_file_that_would_end_the_run_is_an_error_of_its_own(line: Line, what: str) -> None:
+    line.audit("sound = Audit(**told()).expect(accuracy > 0.5)")
+    line.write("audit_other.py", f"import pytest\n{RAISED[what]}")
+    result = line.run("--continue-on-collection-errors", no_reraise_ctrlc=True)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert line.cases()["sound"].verdict == "PASS"
+    assert line.record().overall != "PASS"
+    result.stdout.fnmatch_lines(["*audit_other.py*mine*"])
+
+
 def test_under_xdist_it_is_an_error_too(line: Line) -> None:
     line.audit(
         """
