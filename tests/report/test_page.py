@@ -23,7 +23,7 @@ def passing(name: str = "a", **changed: Any) -> CaseRecord:
 
 
 def control(verdict: str | None, outcome: str) -> CaseRecord:
-    node = measure("accuracy", OTHER_CLASS, model="planted")
+    node = measure("accuracy", OTHER_CLASS, model="candidate")
     return case("control", node, ">", 0.9, verdict, must_fail=True, outcome=outcome)
 
 
