@@ -8,17 +8,20 @@ each other, and are not copies. Which images are copies depends on their pixels 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from .alike import NEAR, joined, near_pairs, sets_of
-from .signature import KEPT, Signature, agreeing
+from .signature import KEPT, TOLERANCE, Signature, agreeing
 
 Same = Callable[[str, str], bool]
+Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 #: of the kept pixels of near copies at most so many disagree: 1 % do, and of 192 more than 7 by chance of 1 in 2,000
 _MOST_APART = 7
 #: the kept pixels of one picture in two sizes differ by at most so much on average
@@ -26,6 +29,9 @@ _RESCALED = 12.0
 #: comparisons of two images, for each image and in any case
 _EACH, _ANYHOW = 2, 50
 _PAIRS = 4096
+_LOOK_BYTES = 32
+#: neighbours are looked for by so many kept pixels together, with others so many times, and so many of each image
+_TOGETHER, _LOOKS, _NEIGHBOURS = 8, 3, 17
 #: likely pairs that are kept for each comparison that may be made
 _LISTED = 20
 
@@ -45,6 +51,71 @@ class Copies:
     pictures: int
     alike: tuple[tuple[str, ...], ...] = ()
     unchecked: int = 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of n pictures: [n, KEPT, 3] pixels, [n, 2] sizes, [n, 32] hashes."""
+
+    pixels: NDArray[np.uint8]
+    sizes: NDArray[np.int64]
+    looks: NDArray[np.uint8]
+    order: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, signatures: Sequence[Signature]) -> Kept:
+        """Of pictures that have a hash."""
+        pixels = np.frombuffer(b"".join(one.some for one in signatures), dtype=np.uint8).reshape(-1, KEPT, 3)
+        looks = np.frombuffer(b"".join(one.look or b"" for one in signatures), dtype=np.uint8)
+        sizes = np.array([(one.height, one.width) for one in signatures], dtype=np.int64).reshape(-1, 2)
+        order = np.array(sorted(range(len(signatures)), key=lambda at: signatures[at].pixels), dtype=np.intp)
+        return cls(pixels, sizes, looks.reshape(-1, _LOOK_BYTES), order)
+
+    def equal_sizes(self, since: int) -> Pairs:
+        """Pairs (one < other, other >= since) of one size of which all that is kept agrees well enough.
+
+        Neighbours are looked for by some of the kept pixels, all of which must agree; several such looks miss few.
+        """
+        found: set[tuple[int, int]] = set()
+        for size in np.unique(self.sizes, axis=0):
+            members = self.order[(self.sizes[self.order] == size).all(axis=1)]
+            for first in range(0, _LOOKS * _TOGETHER, _TOGETHER) if len(members) > 1 else ():
+                points = self.pixels[members, first : first + _TOGETHER].reshape(len(members), -1).astype(np.float64)
+                tree: Any = KDTree(points)  # type: ignore[no-untyped-call]
+                _, near = tree.query(points, _NEIGHBOURS, p=np.inf, distance_upper_bound=TOLERANCE + 0.5)
+                row, at = np.nonzero(near < len(members))
+                pairs = np.sort(np.stack([members[row], members[near[row, at]]], axis=1), axis=1)
+                pairs = pairs[(pairs[:, 0] < pairs[:, 1]) & (pairs[:, 1] >= since)]
+                found.update(map(tuple, pairs.tolist()))
+        one, other = np.array(sorted(found), dtype=np.intp).reshape(-1, 2).T
+        bits = np.unpackbits(self.looks[one] ^ self.looks[other], axis=1).sum(axis=1, dtype=np.int64)
+        likely = (bits <= NEAR) & (self.disagreeing(one, other) <= _MOST_APART)
+        return one[likely], other[likely]
+
+    def rescaled(self, one: NDArray[np.intp], other: NDArray[np.intp]) -> Pairs:
+        """Of these pairs those that may be one picture in two sizes: the smaller is the larger one divided by some
+        number, to a pixel."""
+        sizes, others = self.sizes[one], self.sizes[other]
+        small, large = np.minimum(sizes, others), np.maximum(sizes, others)
+        nested = ((sizes <= others).all(axis=1) | (sizes >= others).all(axis=1)) & (sizes != others).any(axis=1)
+        scaled = np.abs(large[:, 0] * small[:, 1] - large[:, 1] * small[:, 0]) <= large.max(axis=1, initial=0)
+        one, other = one[nested & scaled], other[nested & scaled]
+        distance = [
+            np.abs(self.pixels[one[at : at + _PAIRS]].astype(np.int16) - self.pixels[other[at : at + _PAIRS]]).mean(
+                axis=(1, 2)
+            )
+            for at in range(0, len(one), _PAIRS)
+        ]
+        near = np.concatenate(distance) <= _RESCALED if distance else np.empty(0, dtype=bool)
+        return one[near], other[near]
+
+    def disagreeing(self, one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.int64]:
+        """How many of the kept pixels of each pair disagree."""
+        counts = [
+            (~agreeing(self.pixels[one[at : at + _PAIRS]], self.pixels[other[at : at + _PAIRS]])).sum(axis=1)
+            for at in range(0, len(one), _PAIRS)
+        ]
+        return np.concatenate(counts).astype(np.int64) if counts else np.empty(0, dtype=np.int64)
 
 
 class CopyFinder:
@@ -103,18 +174,20 @@ class CopyFinder:
 
     def _candidates(self, since: int) -> Iterator[tuple[int, bytes, bytes, int, int]]:
         """Pairs of pictures that may be near copies, in an order that their pixels fix, the likeliest first."""
-        hashed = np.array(self._hashed, dtype=np.intp)
         chosen = [self._signatures[number] for number in self._hashed]
-        some = np.frombuffer(b"".join(one.some for one in chosen), dtype=np.uint8).reshape(-1, KEPT, 3)
-        sizes = np.array([(one.height, one.width) for one in chosen], dtype=np.int64).reshape(-1, 2)
-        for one, other in near_pairs([one.look or b"" for one in chosen], NEAR, since):
-            self._belongs = joined(self._belongs, one, other)
-            for first in range(0, len(one), _PAIRS):
-                left, right = one[first : first + _PAIRS], other[first : first + _PAIRS]
-                apart, likely = _likely(some[left], some[right], sizes[left], sizes[right])
-                for at in np.flatnonzero(likely):
-                    pair = sorted(hashed[[left[at], right[at]]].tolist(), key=lambda n: self._signatures[n].pixels)
-                    yield (int(apart[at]), *(self._signatures[n].pixels for n in pair), *pair)
+        kept = Kept.of(chosen)
+        pairs, several = [kept.equal_sizes(since)], len(np.unique(kept.sizes, axis=0)) > 1
+        for one, other in near_pairs([signature.look or b"" for signature in chosen], NEAR, since):
+            apart = self._belongs[one] != self._belongs[other]
+            if apart.any():
+                self._belongs = joined(self._belongs, one[apart], other[apart])
+            if several:
+                pairs.append(kept.rescaled(one, other))
+        for one, other in pairs:
+            disagreeing = kept.disagreeing(one, other)
+            for left, right, count in zip(one.tolist(), other.tolist(), disagreeing.tolist(), strict=True):
+                pair = sorted((self._hashed[left], self._hashed[right]), key=lambda n: self._signatures[n].pixels)
+                yield (count, *(self._signatures[n].pixels for n in pair), *pair)
 
     def _compare(self, candidates: list[tuple[int, bytes, bytes, int, int]]) -> None:
         """Join the pictures whose pixels agree; those that are joined already need no comparison."""
@@ -138,18 +211,3 @@ class CopyFinder:
             self._parents[number] = self._parents[self._parents[number]]
             number = self._parents[number]
         return number
-
-
-def _likely(
-    one: NDArray[np.uint8], other: NDArray[np.uint8], sizes: NDArray[np.int64], others: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """For pairs of images, by [m, KEPT, 3] kept pixels and [m, 2] sizes: how many pixels disagree, and whether the
-    images may be near copies."""
-    apart = (~agreeing(one, other)).sum(axis=1)
-    equal = (sizes == others).all(axis=1)
-    # of one picture in two sizes the smaller is the larger one divided by some number, to a pixel
-    small, large = np.minimum(sizes, others), np.maximum(sizes, others)
-    nested = ((sizes <= others).all(axis=1) | (sizes >= others).all(axis=1)) & ~equal
-    scaled = np.abs(large[:, 0] * small[:, 1] - large[:, 1] * small[:, 0]) <= large.max(axis=1)
-    distance = np.abs(one.astype(np.int16) - other).mean(axis=(1, 2))
-    return apart.astype(np.int64), (equal & (apart <= _MOST_APART)) | (nested & scaled & (distance <= _RESCALED))
