@@ -20,11 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, binom
 
-from modelaudit.statistics.betting import LARGEST_BET
 from modelaudit.statistics.bounds import DISCORDANT_FOR_TANGO
 from modelaudit.statistics.intervals import clopper_pearson
-from modelaudit.statistics.paired import discordant_clopper_pearson
-from modelaudit.statistics.power import difference_passes, gaffke_passes
+from modelaudit.statistics.power import betting_passes, difference_passes, gaffke_passes, proven_difference_passes
 from modelaudit.statistics.sequences import capitals
 
 Values = NDArray[np.float64]
@@ -78,11 +76,9 @@ def of_difference(drop: float, discordance: float, *, proven: bool) -> Callable[
 
     def rates(n: int, audits: int) -> Rates:
         x, y, weights = cells(n, losses, gains)
-        if proven:
-            bounds = np.array([discordant_clopper_pearson(a, b, n, CONFIDENCE) for a, b in zip(x, y, strict=True)])
-            return float(weights[bounds[:, 0] > drop].sum()), float(weights[bounds[:, 1] < drop].sum())
-        low = difference_passes(y, x, n, -drop, CONFIDENCE)  # losses - gains > drop is gains - losses < -drop
-        high = difference_passes(x, y, n, drop, CONFIDENCE)
+        passes = proven_difference_passes if proven else difference_passes
+        low = passes(y, x, n, -drop, CONFIDENCE)  # losses - gains > drop is gains - losses < -drop
+        high = passes(x, y, n, drop, CONFIDENCE)
         return float(weights[low].sum()), float(weights[high].sum())
 
     return rates
@@ -157,21 +153,11 @@ def of_proven_mean(law: Law) -> Callable[[int, int], Rates]:
         generator = np.random.default_rng(n)
         at = generator.choice(law.values.size, size=(audits, n), p=law.weights / law.weights.sum())
         drawn = law.values[at]
-        return float(betting_passes(drawn, law.mean).mean()), float(betting_passes(1 - drawn, 1 - law.mean).mean())
+        low = betting_passes(drawn, law.mean, CONFIDENCE)
+        high = betting_passes(1 - drawn, 1 - law.mean, CONFIDENCE)
+        return float(low.mean()), float(high.mean())
 
     return rates
-
-
-def betting_passes(values: Values, m: float) -> Flags:
-    """[k] bool: where the lower betting bound of [k, n] values lies above m; drawn values are in no order."""
-    needed, n = math.log(1 / ALPHA), values.shape[1]
-    seen = np.arange(1, n + 1)
-    means = (0.5 + np.cumsum(values, axis=1)) / (seen + 1)
-    variances = (0.25 + np.cumsum((values - means) ** 2, axis=1)) / (seen + 1)
-    before = np.concatenate([np.full((len(values), 1), 0.25), variances[:, :-1]], axis=1)
-    bets = np.minimum(np.sqrt(2 * needed / (n * before)), LARGEST_BET / max(m, 1e-12))
-    capital = np.max(np.cumsum(np.log1p(bets * (values - m)), axis=1), axis=1)
-    return np.asarray((capital > needed) & (values.mean(axis=1) > m))
 
 
 def of_difference_of_measures(n: int, audits: int) -> Rates:

@@ -115,9 +115,11 @@ def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planne
             continue
         estimate = None if case.decision is None else case.decision.estimate
         try:
-            wanted = Wanted(margin(pilot.expectation, estimate), power, case.confidence)
-            sizes = from_pilot(pilot.expectation, pilot.table, wanted)
-            fails = smallest_effect(pilot.expectation, pilot.table, confidence=case.confidence)
+            wanted = Wanted(margin(pilot.expectation, estimate), power, case.confidence, case.bounds)
+            sizes = from_pilot(pilot.expectation, pilot.table, wanted, claim=case.claim)
+            fails = smallest_effect(
+                pilot.expectation, pilot.table, confidence=case.confidence, bounds=case.bounds, claim=case.claim
+            )
         except AuditError as error:
             yield Planned(case.name, case.expectation, why_not=str(error))
             continue
@@ -135,7 +137,7 @@ def from_case(
     for model, expectation in case.variants():
         called = name if model is None else f"{name}[{model}]"
         try:
-            wanted = Wanted(margin(expectation, None), power, level)
+            wanted = Wanted(margin(expectation, None), power, level, case.audit.bounds)
             sizes = from_guesses(expectation, wanted, guess)
         except AuditError as error:
             yield Planned(called, str(expectation), why_not=str(error))

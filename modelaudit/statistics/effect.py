@@ -21,7 +21,6 @@ from .decide import singles
 from .intervals import weighted_gaffke_lower
 from .leaves import Leaves, lowest
 from .linear import Ratio
-from .paired import discordant_clopper_pearson
 from .power import Truth, power
 from .sizing import kind_of, oriented
 from .truths import Pilot, Values
@@ -139,10 +138,8 @@ class _Audit:
         if truth is None or truth.mean <= 0:
             return False
         images = self.n / self._design_effect(truth)
-        if truth.kind != "mean" and not self.guaranteed:
-            return power(truth, max(1, int(images)), self.confidence) >= POWER
-        if truth.kind == "proportion":
-            return power(truth, max(1, int(images)), self.confidence) >= POWER
+        if truth.kind != "mean":
+            return power(truth, max(1, int(images)), self.confidence, guaranteed=self.guaranteed) >= POWER
         return self._expected(truth, images) - float(ndtri(POWER)) * truth.deviation / math.sqrt(images) > 0
 
     def _design_effect(self, truth: Truth) -> float:
@@ -166,10 +163,6 @@ class _Audit:
         if not math.isfinite(spread):
             width = float(ndtri(self.confidence)) * truth.deviation / math.sqrt(images)
             return truth.mean - width if images >= IMAGES_WITHOUT_RANGE and not self.guaranteed else -math.inf
-        if truth.kind == "difference":
-            losses, _, gains = truth.weights * images
-            low = discordant_clopper_pearson(gains, losses, images, self.confidence)[0]
-            return float(truth.values[1] + spread / 2 * low)
         values, weights = truth.joined
         unit = np.clip((values - truth.low) / spread, 0.0, 1.0)
         if self.guaranteed:

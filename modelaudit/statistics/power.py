@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import betaincinv, ndtr, ndtri
 from scipy.stats import binom  # type: ignore[attr-defined]  # its stubs know no distributions
 
+from .betting import LARGEST_BET
 from .bounds import DISCORDANT_FOR_TANGO, IMAGES_WITHOUT_RANGE
 from .intervals import bca
 
@@ -71,18 +72,18 @@ class Truth:
         return sums / whole, whole
 
 
-def power(truth: Truth, n: int, confidence: float) -> float:
+def power(truth: Truth, n: int, confidence: float, *, guaranteed: bool = False) -> float:
     """The probability that n independent images pass. Exact for proportions, simulated for means."""
     if truth.kind == "proportion":
         return _proportion(truth, n, confidence)
     if truth.kind == "difference":
-        return _difference(truth, n, confidence)
-    return float(np.mean(_means(truth, n, confidence)))
+        return _difference(truth, n, confidence, guaranteed)
+    return float(np.mean(_means(truth, n, confidence, guaranteed)))
 
 
-def vouched(truth: Truth, n: int, confidence: float) -> float:
+def vouched(truth: Truth, n: int, confidence: float, *, guaranteed: bool = False) -> float:
     """:func:`power`, less two standard errors where it is simulated."""
-    found = power(truth, n, confidence)
+    found = power(truth, n, confidence, guaranteed=guaranteed)
     if truth.kind != "mean":
         return found
     audits = AUDITS if math.isfinite(truth.high - truth.low) else _AUDITS_BCA
@@ -97,7 +98,7 @@ def _proportion(truth: Truth, n: int, confidence: float) -> float:
     return float(binom.sf(needed - 1, n, truth.weights[1]))
 
 
-def _difference(truth: Truth, n: int, confidence: float) -> float:
+def _difference(truth: Truth, n: int, confidence: float, guaranteed: bool) -> float:
     """Summed over the discordant cells: x images lose, y gain."""
     low, middle, high = truth.values
     limit = 2 * middle / (high - low)
@@ -108,7 +109,8 @@ def _difference(truth: Truth, n: int, confidence: float) -> float:
     weights = binom.pmf(x, n, losses)[:, None] * binom.pmf(
         y[None, :], n - x[:, None], min(1.0, gains / (1 - losses)) if losses < 1 else 0.0
     )
-    passes = difference_passes(x[:, None].astype(float), y[None, :].astype(float), n, limit, confidence)
+    rule = proven_difference_passes if guaranteed else difference_passes
+    passes = rule(x[:, None].astype(float), y[None, :].astype(float), n, limit, confidence)
     return float(np.sum(weights[passes]))
 
 
@@ -127,6 +129,14 @@ def difference_passes(losses: Values, gains: Values, n: int, limit: float, confi
     cells = np.stack([losses, n - losses - gains, gains], axis=-1)[few]
     passes[few] = gaffke_passes(np.array([0.0, 0.5, 1.0]), cells, (1 - limit) / 2, confidence)
     return np.asarray(passes & (limit > -1))
+
+
+def proven_difference_passes(losses: Values, gains: Values, n: int, limit: float, confidence: float) -> Flags:
+    """The same by the rule of :func:`~modelaudit.statistics.paired.discordant_clopper_pearson`."""
+    each = (1 - confidence) / 2  # a bound is worked out once for each number of losses, and of gains
+    high = np.where(losses < n, betaincinv(losses + 1, np.maximum(n - losses, 1), 1 - each), 1.0)
+    low = np.where(gains > 0, betaincinv(np.maximum(gains, 1), n - gains + 1, each), 0.0)
+    return np.asarray((losses + gains <= n) & (high - low < limit))
 
 
 def _scores(losses: Values, gains: Values, n: int, d: float) -> Values:
@@ -152,20 +162,38 @@ def _likely(p: float, n: int) -> NDArray[np.int64]:
     return np.arange(int(binom.ppf(5e-10, n, p)), int(binom.ppf(1 - 5e-10, n, p)) + 1).clip(0, n)
 
 
-def _means(truth: Truth, n: int, confidence: float) -> Flags:
+def _means(truth: Truth, n: int, confidence: float, guaranteed: bool) -> Flags:
     """Whether each of many simulated audits passes; the draws depend on n alone."""
     values, weights = truth.joined
     generator = np.random.default_rng(n)
     spread = truth.high - truth.low
     if not math.isfinite(spread):
-        if n < IMAGES_WITHOUT_RANGE:
+        if n < IMAGES_WITHOUT_RANGE or guaranteed:
             return np.zeros(1, dtype=bool)
         drawn = generator.choice(values, size=(_AUDITS_BCA, n), p=weights / weights.sum())
         bounds = [bca(one, confidence) for one in drawn]
         return np.array([bound is not None and bound[0] > 0 for bound in bounds])
     unit, at = np.clip((values - truth.low) / spread, 0.0, 1.0), -truth.low / spread
+    if guaranteed:
+        drawn = unit[generator.choice(unit.size, size=(AUDITS, n), p=weights / weights.sum())]
+        return betting_passes(drawn, at, confidence)
     counts = generator.multinomial(n, weights / weights.sum(), size=AUDITS)
     return gaffke_passes(unit, counts.astype(np.float64), at, confidence)
+
+
+def betting_passes(values: Values, at: float, confidence: float) -> Flags:
+    """[k] bool: where the lower betting bound of values [k, n] in [0, 1] lies above `at`, as they stand in order."""
+    needed, n = math.log(1 / (1 - confidence)), values.shape[1]
+    if at < 0:
+        return np.ones(len(values), dtype=bool)
+    seen = np.arange(1, n + 1)
+    means = (0.5 + np.cumsum(values, axis=1)) / (seen + 1)
+    variances = (0.25 + np.cumsum((values - means) ** 2, axis=1)) / (seen + 1)
+    before = np.concatenate([np.full((len(values), 1), 0.25), variances[:, :-1]], axis=1)
+    m = max(at, 1e-12)
+    bets = np.minimum(np.sqrt(2 * needed / (n * before)), LARGEST_BET / m)
+    capital = np.max(np.cumsum(np.log1p(bets * (values - m)), axis=1), axis=1)
+    return np.asarray((capital > needed) & (values.mean(axis=1) > at))
 
 
 def gaffke_passes(values: Values, counts: Values, at: float, confidence: float) -> Flags:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ..language.audit import Bounds, Claim
 from ..language.errors import ExpressionError
 from ..language.expression import Expectation
 from .bounds import DISCORDANT_FOR_TANGO, Plan, lower_bound
@@ -92,6 +93,12 @@ class Wanted:
     margin: float
     power: float = 0.8
     confidence: float = 0.95
+    bounds: Bounds = "approximate"
+
+    @property
+    def guaranteed(self) -> bool:
+        """Whether proven rules alone decide."""
+        return self.bounds == "guaranteed"
 
     def __post_init__(self) -> None:
         if not 0 < self.margin < math.inf:
@@ -110,7 +117,9 @@ class Wanted:
         return expectation.threshold + (-self.margin if expectation.wants_low else self.margin)
 
 
-def from_pilot(expectation: Expectation, table: Table, wanted: Wanted) -> tuple[Size, ...]:
+def from_pilot(
+    expectation: Expectation, table: Table, wanted: Wanted, *, claim: Claim | None = None
+) -> tuple[Size, ...]:
     """What each part of the expectation needs, with the spread that a pilot found.
 
     All parts (methods, doses, groups) are supposed at the same margin, which is the worst case.
@@ -118,7 +127,7 @@ def from_pilot(expectation: Expectation, table: Table, wanted: Wanted) -> tuple[
     Raises:
         DataError: values that contradict their own declaration.
     """
-    leaves = Leaves(table)
+    leaves = Leaves(table, claim=claim)
     parts = [written_out(single, leaves) for single in singles(expectation, table)]
     return tuple(_pilot(part, leaves, wanted.each(len(parts))) for part in parts)
 
@@ -180,10 +189,16 @@ def sized(truth: Truth, wanted: Wanted, blank: Size) -> Size:
     """The smallest number of independent images from which on they pass with the power that is wanted."""
     if truth.mean <= 0:
         return replace(blank, note=_MISSING)
-    n = _smallest(lambda n: vouched(truth, n, wanted.confidence) >= wanted.power, exact=truth.kind != "mean")
+    level, proven = wanted.confidence, wanted.guaranteed
+
+    def enough(n: int) -> bool:
+        return vouched(truth, n, level, guaranteed=proven) >= wanted.power
+
+    n = _smallest(enough, exact=truth.kind != "mean")
     if n is None:
         return replace(blank, note=_TOO_MANY)
-    return replace(blank, images=n, rule=_rule(truth, n), reached=power(truth, n, wanted.confidence))
+    reached = power(truth, n, level, guaranteed=proven)
+    return replace(blank, images=n, rule=_rule(truth, n, wanted), reached=reached)
 
 
 def _clustered(
@@ -211,7 +226,7 @@ def _clustered(
     centred = pilot.values - pilot.values.mean()
     spread = max(float(np.sum(np.bincount(at, centred) ** 2)) for at in together)
     reserve = float(ndtri(wanted.power)) * math.sqrt(spread / pilot.values.size)
-    plan = Plan(wanted.confidence, inverting=ratio)
+    plan = Plan(wanted.confidence, inverting=ratio, guaranteed=wanted.guaranteed)
 
     def enough(n: int) -> bool:
         bound = lower_bound(form, leaves, replace(plan, images=n)).value + shift
@@ -236,7 +251,9 @@ def _by_width(part: Expectation, leaves: Leaves, wanted: Wanted, blank: Size) ->
     """Where no single rule decides: the pilot's distance from estimate to bound shrinks with the root of n."""
     tree = tree_of(part.expression, leaves)
     estimate = tree_estimate(tree, leaves)
-    bound = tree_bound(tree, "upper" if part.wants_low else "lower", leaves, Plan(wanted.confidence)).value
+    bound = tree_bound(
+        tree, "upper" if part.wants_low else "lower", leaves, Plan(wanted.confidence, guaranteed=wanted.guaranteed)
+    ).value
     if estimate is None or not math.isfinite(bound):
         return replace(blank, note="the pilot has too few images to bound this left side")
     reserve = 1 + float(ndtri(wanted.power)) / float(ndtri(wanted.confidence))
@@ -252,7 +269,9 @@ def _mean_of(form: Linear, leaves: Leaves) -> float:
     return form.constant + sum(c * float(leaves[m].column.values[known].mean()) for m, c in form.terms.items())
 
 
-def _rule(truth: Truth, n: int) -> str:
+def _rule(truth: Truth, n: int, wanted: Wanted) -> str:
+    if wanted.guaranteed and truth.kind != "proportion":
+        return "discordant_clopper_pearson" if truth.kind == "difference" else "betting"
     if truth.kind != "mean":
         tango = truth.kind == "difference" and n * (1 - truth.weights[1]) >= DISCORDANT_FOR_TANGO
         return "clopper_pearson" if truth.kind == "proportion" else "tango" if tango else "gaffke"

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from modelaudit.statistics import tango
+from modelaudit.statistics import discordant_clopper_pearson, tango
+from modelaudit.statistics.betting import betting_lower
 from modelaudit.statistics.bounds import DISCORDANT_FOR_TANGO
 from modelaudit.statistics.intervals import clopper_pearson, gaffke_lower
 from modelaudit.statistics.power import (
     Truth,
+    betting_passes,
     difference_passes,
     gaffke_passes,
     power,
+    proven_difference_passes,
 )
 
 
@@ -32,6 +35,26 @@ def test_a_difference_passes_where_its_bound_does(limit, n):
     expected = [upper(x, y, n) < limit for x, y in cells]
     x, y = np.array(cells, dtype=float).T
     assert difference_passes(x, y, n, limit, 0.95).tolist() == expected
+    assert any(expected) and not all(expected)
+
+
+def test_a_mean_passes_where_the_betting_bound_does():
+    generator = np.random.default_rng(0)
+    for at, n in ((0.2, 30), (0.45, 80), (0.9, 150)):
+        drawn = generator.beta(3 * at + 0.6, 3 * (1 - at), (60, n))
+        # the bound reads the values in a permutation of its own
+        order = np.random.Generator(np.random.PCG64(n)).permutation(n)
+        expected = [betting_lower(one, 0.95) > at for one in drawn]
+        assert betting_passes(drawn[:, order], at, 0.95).tolist() == expected
+        assert any(expected) and not all(expected)
+
+
+@pytest.mark.parametrize(("limit", "n"), [(0.05, 90), (0.3, 17), (0.0, 40), (-0.04, 120)])
+def test_a_difference_passes_where_its_proven_bound_does(limit, n):
+    cells = [(x, y) for x in range(min(n, 25)) for y in range(min(n, 25)) if x + y <= n]
+    expected = [discordant_clopper_pearson(x, y, n, 0.95)[1] < limit for x, y in cells]
+    x, y = np.array(cells, dtype=float).T
+    assert proven_difference_passes(x, y, n, limit, 0.95).tolist() == expected
     assert any(expected) and not all(expected)
 
 

@@ -206,3 +206,30 @@ def test_what_varies_apart_needs_a_pilot():
 def test_guesses_that_cannot_be_meant_are_refused(given):
     with pytest.raises(ExpressionError):
         Guess(**given)
+
+
+@pytest.mark.parametrize(
+    ("expectation", "rule"),
+    [(m < 0.4, "betting"), (a - b < 0.1, "discordant_clopper_pearson"), (a > 0.8, "clopper_pearson")],
+)
+def test_guaranteed_rules_are_planned_for_as_they_decide(expectation, rule):
+    columns = {
+        "m": column(np.random.default_rng(0).beta(2, 6, 80)),
+        "a": proportion(72, 80),
+        "b": proportion(70, 80),
+    }
+    wanted = Wanted(0.08, 0.8, 0.95, "guaranteed")
+    (size,) = from_pilot(expectation, Values(columns), wanted)
+    (approximate,) = from_pilot(expectation, Values(columns), Wanted(0.08))
+    assert size.rule == rule
+    assert size.images > approximate.images or rule == "clopper_pearson"
+
+
+def test_a_claim_about_these_clusters_needs_as_many_images_as_independent_ones():
+    shared = {"*": (Clustering("cluster", np.arange(80) // 4),)}
+    columns = {"a": column(np.arange(80) // 4 % 10 > 0, "proportion")}
+    sizes = [
+        from_pilot(a > 0.7, Values(columns, clusters=clusters), Wanted(0.1), claim=claim)[0].images
+        for clusters, claim in ((shared, None), (shared, "these_clusters"), ({}, None))
+    ]
+    assert sizes[0] > sizes[1] == sizes[2]
