@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..engine.plan import Asked, single_method
 from ..engine.run import RankedImage, Result
 from ..engine.stopping import sequential
 from ..language import registry
+from ..language.audit import Audit
+from ..language.checks import Checks
 from ..language.composite import Composite, Extreme
 from ..language.curve import OfCurve, open_doses
 from ..language.expression import Arithmetic, Expression, Measure, Number
@@ -45,6 +47,7 @@ from .record import (
     TableRecord,
     Unusable,
     ViewRecord,
+    Weakening,
 )
 
 
@@ -82,11 +85,24 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
         claim=case.audit.claim,
         must_fail=case.must_fail,
         known_bad=list(case.known_bad(expectation)),
+        weakened=list(_weakened(case.audit)),
         verdict=None,
         standing="not_run",
         reason="not_run",
         outcome="not_run",
     )
+
+
+def _weakened(audit: Audit) -> Iterator[Weakening]:
+    """What an audit itself gives up."""
+    checks = audit.checks
+    if isinstance(checks, Checks):
+        if not checks.any:
+            yield "checks_off"
+        elif 0 in dataclasses.astuple(checks):
+            yield "checks_left_out"
+    if audit.claim == "these_clusters":
+        yield "these_clusters"
 
 
 def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseRecord:

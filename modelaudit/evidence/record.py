@@ -24,6 +24,10 @@ RECORD_NAME = "run.json"
 VerdictName = CaseVerdict
 
 
+#: what makes a verdict weaker than the tool's own terms would have it
+Weakening = Literal["checks_off", "checks_off_run", "checks_left_out", "these_clusters", "tolerated"]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -221,7 +225,8 @@ class CaseRecord(_Part):
 
     ``verdict``: none where the case was not run. ``standing``: whether the verdict counts for the run (states.py);
     where it does not, ``absence`` says why. ``outcome`` is what pytest made of it (a known-bad model that is caught has
-    verdict FAIL and outcome passed). ``known_bad``: the models that must be caught, by name.
+    verdict FAIL and outcome passed). ``known_bad``: the models that must be caught, by name. ``weakened``: by what the
+    verdict is weaker than it would be by default.
     ``model_names``: the models by the names that the expectation has for them, "" for the only one. ``formula``: the
     left side with its composites written out, over the groups that there are; none where it has none.
     """
@@ -247,6 +252,7 @@ class CaseRecord(_Part):
     verdict: VerdictName | None
     standing: Standing
     absence: Absence | None = None
+    weakened: list[Weakening] = []
     reason: str | None = None
     outcome: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "warned", "quick_look", "not_run"]
     message: str = ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from ..evidence.build import not_run
-from ..evidence.record import Absence, CaseRecord
+from ..evidence.record import Absence, CaseRecord, Weakening
 from ..evidence.states import counted_as
 
 if TYPE_CHECKING:
@@ -35,6 +35,16 @@ def disclaim(
     report.outcome = "skipped"
     report.longrepr = (location[0], location[1] or 0, f"Skipped: {why}")
     report.__dict__["modelaudit_outcome"] = kind
+
+
+def weakened(record: CaseRecord, options: Options) -> list[Weakening]:
+    """By what the verdict is weaker than by default: what its audit gave up, and what the run does."""
+    found = list(record.weakened)
+    if not options.checks and "checks_off" not in found:
+        found.append("checks_off_run")
+    if record.verdict == "INCONCLUSIVE" and not record.must_fail and options.inconclusive == "warn":
+        found.append("tolerated")
+    return found
 
 
 def outcome_of(report: pytest.TestReport) -> Outcome | None:

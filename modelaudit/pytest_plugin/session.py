@@ -16,8 +16,9 @@ from ..evidence.folder import new_run_id
 from ..evidence.states import exit_status
 from ..language.errors import ResultsError
 from . import RECEIPT
+from .junit import add_absent
 from .options import read_options
-from .outcome import disclaim, replaced, settled
+from .outcome import disclaim, replaced, settled, weakened
 from .typed import typed_arguments
 from .whole import Whole
 
@@ -126,6 +127,7 @@ class AuditSession:
             changed = altered(item.case, item.expectation)
             if changed is not None:  # whatever came of the changed one is nobody's result
                 record = without_result(record, changed)
+            record = record.model_copy(update={"weakened": weakened(record, self.options)})
             # of the cases that share what is measured, the first bears its time
             record = record.model_copy(update={"duration_s": round(time.perf_counter() - began, 3)})
             self.decided[item.nodeid] = record
@@ -176,6 +178,8 @@ class AuditSession:
         ):
             return  # nothing of the audits was selected: pytest's own rules
         self.status = exit_status(cases, files, **self.terms)
+        if started:
+            add_absent(self.config, [case for case in cases if case.id not in self.ended], files)
         if started:
             from .writing import write_run
 
@@ -289,6 +293,8 @@ def _properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, obje
     ]
     if record.reason is not None:
         found.append(("audit_reason", record.reason))
+    if record.weakened:
+        found.append(("audit_weakened", ", ".join(record.weakened)))
     if record.clause is not None:
         found.append(("audit_clause", record.clause))
     if decision is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.store.location import NOTE
-from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord, RunRecord
+from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord, RunRecord, Weakening
 from ..evidence.states import counted_as
 from ..language.reasons import Missing
 from ..language.sample import ON_PICTURES
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 _NAMED = 5
 #: what is missing is listed up to this many lines
 _LISTED = 40
+
+
+_WEAKENED: dict[Weakening, str] = {
+    "checks_off": "no checks (the audit says checks='off')",
+    "checks_off_run": "no checks (--audit-checks off)",
+    "checks_left_out": "some checks are left out (the audit says checks=...)",
+    "these_clusters": "holds for these clusters alone (claim='these_clusters')",
+    "tolerated": "tolerated (--audit-inconclusive=warn)",
+}
 
 
 def paragraph(record: CaseRecord, report: str, *, limit: int | None = None) -> str:
@@ -33,6 +42,8 @@ def paragraph(record: CaseRecord, report: str, *, limit: int | None = None) -> s
     if record.worst:
         shown = [f"{one.sample} ({one.missing or _number(one.value)})" for one in record.worst[:_NAMED]]
         lines.append(f"  worst images: {', '.join(shown)}")
+    if record.weakened:
+        lines.append(f"  weakened: {', '.join(_WEAKENED[name] for name in record.weakened)}")
     if limit is not None:
         lines.append(f"  quick look (--audit-limit {limit}): decides nothing")
     lines += [f"  report: {report}", f"  reproduce: {record.reproduce}"]
@@ -54,6 +65,9 @@ def summarise(terminal: Any, state: AuditSession) -> None:
     terminal.write_line(f"{_state(record)}: {_tally(record.cases)}")
     for line in _not_whole(record):
         terminal.write_line(line)
+    for name, text in _WEAKENED.items():
+        if count := sum(name in case.weakened and case.verdict is not None for case in record.cases):
+            terminal.write_line(f"{count} of {len(record.cases)} verdicts weakened: {text}")
     for line in _stopped(record.cases):
         terminal.write_line(line)
     for line in (*_holm(record.cases), *weak_limits(record.cases)):

@@ -19,6 +19,7 @@ from .vocabulary import (
     REASONS,
     RULES,
     VERDICTS,
+    WEAKENED,
     comparison,
     context_label,
     known,
@@ -101,6 +102,7 @@ class CaseView:
     rows: tuple[RowView, ...]
     rows_left_out: int
     checks: ChecksView | None = None
+    weakened: tuple[str, ...] = ()
 
 
 def badge_of(case: CaseRecord, words: Words) -> Badge:
@@ -139,6 +141,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         rows,
         len(case.gallery) - len(rows),
         checks_view(case, words),
+        tuple(known(WEAKENED, name, words) for name in case.weakened) if case.verdict is not None else (),
     )
 
 

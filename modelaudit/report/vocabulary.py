@@ -160,10 +160,18 @@ MASK_KINDS: dict[str, str] = {
 RANKS: dict[str, str] = {"worst": N_("Worst"), "typical": N_("Typical"), "best": N_("Best")}
 
 OUTCOMES: dict[str, str] = {
-    "xfailed": N_("Marked as expected to fail (xfail): it does not fail the run."),
+    "xfailed": N_("Marked as expected to fail (xfail): it is not counted, and the run is partial."),
     "xpassed": N_("Marked as expected to fail (xfail), but it passed."),
-    "warned": N_("Reported as a warning: it does not fail the run."),
+    "warned": N_("Tolerated as a warning: the run is not a pass."),
     "skipped": N_("Skipped on request."),
+}
+
+WEAKENED: dict[str, str] = {
+    "checks_off": N_("not itself checked (the audit switches the checks off)"),
+    "checks_off_run": N_("not itself checked (switched off for this run)"),
+    "checks_left_out": N_("some checks left out by the audit"),
+    "these_clusters": N_("holds for these scenes or lots alone"),
+    "tolerated": N_("tolerated as a warning"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import shlex
 from xml.etree.ElementTree import Element
@@ -10,6 +11,7 @@ import pytest
 from pytest_plugin.runs import Line, counts
 
 from modelaudit.evidence.states import NO_VERDICT
+from modelaudit.report import vocabulary
 
 FOUR = """
 import pytest
@@ -219,3 +221,62 @@ def test_the_terminal_tells_the_verdicts_and_where_the_report_is(line: Line) -> 
     result.stdout.fnmatch_lines(
         ["*= audit =*", "ERROR: 1 ERROR, 1 FAIL, 1 INCONCLUSIVE, 1 PASS", "report: audit-results/*/report.html"]
     )
+
+
+WEAKENED = {
+    "checks_off": ("checks='off'", (), "no checks (the audit says checks='off')"),
+    "checks_off_run": ("", ("--audit-checks=off",), "no checks (--audit-checks off)"),
+    "checks_left_out": ("checks={'masks': 0}", (), "some checks are left out"),
+    "these_clusters": ("claim='these_clusters'", (), "holds for these clusters alone"),
+    "tolerated": ("", ("--audit-inconclusive=warn",), "tolerated (--audit-inconclusive=warn)"),
+}
+
+
+@pytest.mark.parametrize("name", WEAKENED)
+def test_what_weakens_a_verdict_stands_beside_it_everywhere(line: Line, name: str) -> None:
+    option, typed, says = WEAKENED[name]
+    line.checks = None
+    line.audit(f"too_few = Audit(**told({option})).expect(accuracy > 0.99)")
+    result = line.run("--junitxml=junit.xml", *typed)
+    assert name in line.cases()["too_few"].weakened
+    assert f"1 of 1 verdicts weakened: {says}" in result.stdout.str()
+    if name != "tolerated":  # a tolerated case prints its paragraph as a warning
+        result.stdout.fnmatch_lines([f"  weakened: *{glob.escape(says)}*"])
+    assert name in (line.path / "junit.xml").read_text().split('name="audit_weakened" value="')[1].split('"')[0]
+    latest = line.path / "audit-results" / "latest"
+    words = vocabulary.WEAKENED[name]
+    assert words.split(" (")[0] in (latest / "summary.md").read_text()
+    html = (latest / "report.html").read_text()
+    assert html.count(f'<span class="weakened">{words}</span>') == 2  # the row of the overview, and the case
+
+
+def test_a_verdict_on_the_usual_terms_is_not_called_weakened(line: Line) -> None:
+    line.checks = None
+    line.audit("right = Audit(**told()).expect(accuracy > 0.5)")
+    assert "verdicts weakened" not in line.run("--junitxml=junit.xml").stdout.str()
+    assert line.cases()["right"].weakened == []
+    assert "audit_weakened" not in (line.path / "junit.xml").read_text()
+
+
+def test_junit_has_an_entry_for_what_a_conftest_takes_away_and_none_for_what_was_not_selected(line: Line) -> None:
+    line.write(
+        "conftest.py",
+        """
+        collect_ignore = ["audit_other.py"]
+
+        def pytest_collection_modifyitems(items):
+            items[:] = [item for item in items if item.name != "hidden"]
+        """,
+    )
+    line.audit("other = Audit(**told()).expect(accuracy > 0.5)", name="audit_other.py")
+    line.audit(
+        "audit = Audit(**told())\nright = audit.expect(accuracy > 0.5)\nhidden = audit.expect(accuracy > 0.6)\n"
+        "unwanted = audit.expect(accuracy > 0.4)"
+    )
+    cases = line.junit("--deselect=audit_line.py::unwanted")
+    assert ends(cases) == {
+        "right": [],
+        "hidden": [("skipped", "pytest.skip")],
+        "audit_other": [("skipped", "pytest.skip")],
+    }
+    assert "not run: left out by a conftest.py" in str(cases["hidden"].find("skipped").get("message"))  # type: ignore[union-attr]
