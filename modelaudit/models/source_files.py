@@ -6,11 +6,14 @@ import ast
 import importlib.util
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+#: when this process began, nearly
+_BEGAN = time.time_ns()
 _OURS = Path(__file__).resolve().parents[1]
 
 
@@ -55,10 +58,17 @@ def _python_folders() -> tuple[Path, ...]:
 
 
 def _content(file: Path) -> bytes:
+    """The bytes of a file.
+
+    One that was written since this process began may have been imported before that. What was run is not known for
+    sure then, so its content is like no other, and later runs do not take this one's values for theirs.
+    """
     try:
-        return file.read_bytes()
+        content, facts = file.read_bytes(), file.stat()
     except OSError:
         return b""
+    written = max(facts.st_mtime_ns, facts.st_ctime_ns)
+    return content if written < _BEGAN else content + b"\n# written at %d" % written
 
 
 def _imported(file: Path, content: bytes, root: Path) -> Iterator[Path]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ import torchvision
 from torch import nn
 
 from modelaudit.language.sample import Preprocessing
-from modelaudit.models import open_model
+from modelaudit.models import open_model, source_files
 from modelaudit.models.code import code_digest
 
 PLAIN = Preprocessing(resize=8, crop=8)
@@ -52,6 +53,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder whose modules can be imported, and are forgotten at the end."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(source_files, "_BEGAN", time.time_ns() + 10**12)  # as if each text had its own process
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
@@ -434,7 +436,20 @@ def test_a_factory_in_a_file_of_audits_counts_and_the_rest_of_the_file_does_not(
     assert found[0] == found[1] != found[2]
 
 
-def test_the_place_of_a_project_does_not_count(tmp_path: Path) -> None:
+def test_a_file_that_is_written_while_the_process_runs_is_like_no_other(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process may have imported what was there before."""
+    write(project, "net.py", NET)
+    later = of(project, "net.py:Net")
+    monkeypatch.setattr(source_files, "_BEGAN", 0)
+    meanwhile = of(project, "net.py:Net")
+    assert meanwhile != later
+    assert of(project, "net.py:Net") == meanwhile
+
+
+def test_the_place_of_a_project_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_files, "_BEGAN", time.time_ns() + 10**12)
     found = set()
     for name in ("here", "there"):
         folder = tmp_path / name
