@@ -113,6 +113,7 @@ def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseReco
             "standing": "counted",
             "reason": None if result.reason is None else result.reason.value,
             "message": result.message,
+            "weakened": [*case.weakened, *(() if result.deterministic else ("not_deterministic",))],
             "decision": None if result.decision is None else decision_record(result.decision),
             "models": list(result.models),
             "model_names": {name or "": key for name, key in result.names.items()},

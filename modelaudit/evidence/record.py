@@ -25,7 +25,9 @@ VerdictName = CaseVerdict
 
 
 #: what makes a verdict weaker than the tool's own terms would have it
-Weakening = Literal["checks_off", "checks_off_run", "checks_left_out", "these_clusters", "tolerated"]
+Weakening = Literal[
+    "checks_off", "checks_off_run", "checks_left_out", "these_clusters", "not_deterministic", "tolerated"
+]
 
 
 class _Part(BaseModel):

@@ -26,6 +26,7 @@ _WEAKENED: dict[Weakening, str] = {
     "checks_off_run": "no checks (--audit-checks off)",
     "checks_left_out": "some checks are left out (the audit says checks=...)",
     "these_clusters": "holds for these clusters alone (claim='these_clusters')",
+    "not_deterministic": "another run may come to another verdict (black_box(..., deterministic=False))",
     "tolerated": "tolerated (--audit-inconclusive=warn)",
 }
 

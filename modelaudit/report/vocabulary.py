@@ -171,6 +171,7 @@ WEAKENED: dict[str, str] = {
     "checks_off_run": N_("not itself checked (switched off for this run)"),
     "checks_left_out": N_("some checks left out by the audit"),
     "these_clusters": N_("holds for these scenes or lots alone"),
+    "not_deterministic": N_("the model may answer otherwise each time, as declared"),
     "tolerated": N_("tolerated as a warning"),
 }
 
