@@ -59,6 +59,14 @@ def test_near_copies_are_one_picture(seed: int) -> None:
     assert copies(images) == Copies(dict.fromkeys("abce", "a"), pictures=2)
 
 
+def test_many_near_copies_of_two_pictures_are_two_pictures() -> None:
+    images = {f"{at:03}": nearly(photo(at % 2), levels=1, share=0.001, seed=at) for at in range(200)}
+    compared = Compared(images)
+    found = compared.found()
+    assert (found.pictures, found.unchecked, set(found.copy_of.values())) == (2, 0, {"000", "001"})
+    assert compared.count <= 250
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -193,7 +193,7 @@ def test_the_run_passes_and_covers_every_photo(run: Audited) -> None:
     assert (data["available"], data["images"], data["mask_kinds"], data["unusable"]) == (125, 125, {"mask": 125}, [])
     # logits and both methods from one forward and one backward pass; 125 images are eight micro-batches of 16
     passes = {name: count for name, count in run.record["passes"].items() if name != "seconds"}
-    assert passes == {"decoded": 125, "forward": 128, "backward": 128}
+    assert passes == {"decoded": 125, "forward": 128, "backward": 128, "values": 375, "stored": 0}
 
 
 def test_accuracy_is_exactly_that_of_torchvision(run: Audited, plain: Plain) -> None:
