@@ -8,8 +8,8 @@ A cell asks for images for one of two reasons:
 
 (A point is a hundredth of the measure's range.) The number is the smallest n at which Clopper and Pearson's bounds of
 n images with the cell's own mean are that near: for a mean of values in a range as for a proportion, whose spread is
-the largest. Where images share groups or donors it is at least that by which the cell's own width shrinks with the root
-of n.
+the largest. Where images share clusters or donors it is at least that by which the cell's own width shrinks with the
+root of n.
 
 More images of a class serve all contexts, since those are made from the images: a class has one line, that of the
 cell that asks for most.

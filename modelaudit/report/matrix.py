@@ -181,8 +181,8 @@ def _notes(matrix: MatrixRecord, words: Words) -> list[str]:
     if any(cell.clusters is not None for cell in matrix.cells):
         notes.append(
             words._(
-                "Images that share a group, or the donor of their background, count together; with fewer than ten "
-                "groups or donors a cell has no bounds."
+                "Images of one cluster, with one donor of their background, or of one picture count together; with "
+                "fewer than ten of these a cell has no bounds."
             )
         )
     if any(cell.missing for cell in matrix.cells):
@@ -235,7 +235,7 @@ def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
     )
     details = [interval] if (interval := _interval(cell, unit, words)) else []
     if not details and cell.clusters is not None:
-        details.append(words.ngettext("of {n} group or donor", "of {n} groups or donors", cell.clusters))
+        details.append(words.ngettext("of {n} cluster", "of {n} clusters", cell.clusters))
     if len(record.models) > 1:
         details.append(_model(want.model, record, words))
     if details:

@@ -180,7 +180,7 @@ def test_a_line_of_the_shopping_list_says_what_and_why() -> None:
         ),
         (
             "Collect about 1 more image of class “bolt” under this context: background of another class.",
-            "Accuracy 75.0% on 12 images (of 3 groups or donors): too few for any bound.",
+            "Accuracy 75.0% on 12 images (of 3 clusters): too few for any bound.",
         ),
     )
 
