@@ -418,7 +418,7 @@ class MatrixCell(_Part):
 
     ``lower`` and ``upper`` are one-sided bounds of the mean, each at the matrix's confidence; none where no rule gives
     them. ``few``: a bound lies further from the mean than a tenth of the measure's range, or there is none and fewer
-    than 29 images. ``clusters``: how many groups of the data or donors there are, where several images share one.
+    than 29 images. ``clusters``: how many clusters or donors there are, where several images share one.
     """
 
     label: str
