@@ -58,3 +58,37 @@ def test_two_workers_make_one_run_with_the_same_values(line: Line, monkeypatch: 
     failures = (line.path / "together.xml").read_text()
     assert 'type="FAIL"' in failures
     assert 'type="INCONCLUSIVE"' in failures
+
+
+def test_what_is_missing_is_the_same_with_two_workers(line: Line) -> None:
+    line.write("pytest.ini", "[pytest]\npythonpath = .\n")
+    line.write(
+        "conftest.py",
+        """
+        collect_ignore = ["audit_other.py"]
+
+        def pytest_collection_modifyitems(items):
+            items[:] = [item for item in items if item.name != "hidden"]
+        """,
+    )
+    line.audit("other = Audit(**told()).expect(accuracy > 0.5)", name="audit_other.py")
+    line.audit("import pytest\npytest.skip('no data', allow_module_level=True)", name="audit_skipped.py")
+    line.audit(
+        """
+        import pytest
+        audit = Audit(**told())
+        right = audit.expect(accuracy > 0.5)
+        hidden = audit.expect(accuracy > 0.6)
+        unwanted = audit.expect(accuracy > 0.7)
+        skipped = audit.expect(accuracy > 0.4, marks=pytest.mark.skip(reason="not today"))
+        """
+    )
+    found = []
+    for workers in ((), ("-n", "2")):
+        result = line.run("--deselect=audit_line.py::unwanted", *workers)
+        record = line.record()
+        listed = [text for text in result.outlines if text.startswith(("PARTIAL", "partial", "  audit_"))]
+        standings = {case.name: (case.standing, case.absence) for case in record.cases}
+        found.append((int(result.ret), record.overall, record.missing, record.absent_files, standings, listed))
+    assert found[0] == found[1]
+    assert (found[0][0], found[0][1], len(found[0][5])) == (10, "PARTIAL", 6)
