@@ -27,7 +27,7 @@ class Whole:
     """What the audit files declare, and which of it the session is about to run.
 
     ``left_out``: by typed arguments. ``removed``: by anything else. ``broken``: files that could not be collected.
-    ``unmeasured``: files whose test functions state expectations.
+    ``unmeasured``: what test functions of a file state, by the file.
     """
 
     def __init__(self, config: pytest.Config, typed: Typed) -> None:
@@ -39,7 +39,7 @@ class Whole:
         self.removed: set[str] = set()
         self.collected: set[str] = set()
         self.broken: dict[str, tuple[AbsentBy, str]] = {}
-        self.unmeasured: list[AbsentFile] = []
+        self.unmeasured: dict[str, list[str]] = {}
 
     @property
     def expected(self) -> list[str]:
@@ -72,8 +72,7 @@ class Whole:
 
     def stated_in_functions(self, file: str, stated: Sequence[str]) -> None:
         """Expectations that a test function of an audit file states, where nothing measures them."""
-        why = f"stated inside a function, where nothing measures it: {'; '.join(stated)}"
-        self.unmeasured.append(AbsentFile(file=file, by="error", why=why))
+        self.unmeasured.setdefault(file, []).extend(stated)
 
     def choose(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
         """Compare what the session is about to run with what the user selected; see :func:`selection.left_out`."""
@@ -96,15 +95,19 @@ class Whole:
 
     def absent_files(self) -> list[AbsentFile]:
         """The audit files below the folders of the run whose expectations are not known."""
-        found = []
+        unmeasured = {
+            file: f"stated inside a function, where nothing measures it: {'; '.join(stated)}"
+            for file, stated in self.unmeasured.items()
+        }
+        found = [AbsentFile(file=file, by="error", why=why) for file, why in unmeasured.items()]
         for path in audit_files(roots(self.config, self.typed)):
             why = self._why_absent(path)
             if why is not None:
                 found.append(AbsentFile(file=self._relative(path), by=why[0], why=why[1]))
         if not self.declared and not any(self.typed.selections()):
-            empty = sorted(Path(name) for name in self.collected)
-            found += [AbsentFile(file=self._relative(path), by="error", why="states no expectation") for path in empty]
-        return found + self.unmeasured
+            empty = {self._relative(Path(name)) for name in self.collected} - unmeasured.keys()
+            found += [AbsentFile(file=file, by="error", why="states no expectation") for file in sorted(empty)]
+        return found
 
     def data(self) -> dict[str, Any]:
         """What a worker of pytest-xdist hands to its controller."""

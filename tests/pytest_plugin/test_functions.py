@@ -105,6 +105,14 @@ def test_the_error_says_how_to_write_it(line: Line) -> None:
     )
 
 
+def test_a_file_is_listed_once_whatever_its_functions_state(line: Line) -> None:
+    body = "def test_one():\n    audit.expect(accuracy < 0.1)\ndef test_two():\n    audit.expect(accuracy < 0.2)"
+    line.audit(f"audit = Audit(**told())\n{body}")
+    line.run()
+    (absent,) = line.record().absent_files
+    assert "accuracy < 0.1" in absent.why and "accuracy < 0.2" in absent.why
+
+
 def test_the_error_names_the_line(line: Line) -> None:
     file = line.audit("audit = Audit(**told())\ndef test_right():\n    audit.expect(accuracy < 0.1)")
     number = 1 + file.read_text().splitlines().index("    audit.expect(accuracy < 0.1)")
