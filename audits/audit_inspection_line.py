@@ -6,7 +6,7 @@ surroundings of its own. Both classify that line nearly perfectly; only one of t
 
 import torch
 
-from modelaudit import Audit, Checks
+from modelaudit import Audit, CheckSettings
 from modelaudit.contexts import lighting, swap_background
 from modelaudit.measures import accuracy, adversarial_background_rate, background_dependence, flip_rate
 
@@ -14,7 +14,7 @@ LINE = "demo:?coupling=0.95&images=200&seed=1"
 another_line = swap_background("other_class")
 
 # how the audit is itself audited: what is measured again for that, on a part of the images: the demo stays quick
-checks = Checks(masks=48, noise=48)
+checks = CheckSettings(masks=48, noise=48)
 
 sound = Audit(model="demo:sound", data=LINE, checks=checks)
 shortcut = Audit(model="demo:shortcut", data=LINE, checks=checks)

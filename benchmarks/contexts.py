@@ -16,7 +16,7 @@ import torch
 from side_by_side import MEAN, STD, Options, built, drawn, machine, options, table
 from torchvision.transforms import Normalize
 
-from modelaudit.contexts import Scene, apply, donor_rule, family, stored_picture
+from modelaudit.contexts import ContextInput, apply, donor_rule, family, stored_picture
 from modelaudit.data import apply_geometry, decode
 from modelaudit.language import Preprocessing, parse_context, registry
 from modelaudit.language.spec import Context
@@ -33,15 +33,15 @@ def examples() -> Iterator[Context]:
                 yield context
 
 
-def scene(given: Options) -> Scene:
+def scene(given: Options) -> ContextInput:
     """A micro-batch of images with objects, and as many donors."""
     samples = drawn(2 * given.batch, given.side)
     views = [apply_geometry(decode(sample), Preprocessing(given.side, given.side)) for sample in samples]
     pixels = torch.stack([image for image, _ in views]).to(given.device)
     masks = torch.stack([mask for _, mask in views if mask is not None]).to(given.device)
     ids, count = tuple(sample.id for sample in samples), given.batch
-    donors = Scene(pixels[count:], masks[count:], ids[count:], 0)
-    return Scene(pixels[:count], masks[:count], ids[:count], 0, donors=donors)
+    donors = ContextInput(pixels[count:], masks[count:], ids[count:], 0)
+    return ContextInput(pixels[:count], masks[:count], ids[:count], 0, donors=donors)
 
 
 def main() -> None:

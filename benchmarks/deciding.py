@@ -22,8 +22,8 @@ import numpy as np
 
 from modelaudit import Audit, label
 from modelaudit.contexts import gaussian_noise, lighting, swap_background
-from modelaudit.engine.measured import ColumnData, DataFacts, Measured, ModelFacts, Passes, SampleFacts
-from modelaudit.engine.plan import Asked, Group, PlannedCase, plan
+from modelaudit.engine.measured import Measured, MeasuredColumn, MeasuredData, MeasuredModel, MeasuredSample, PassCounts
+from modelaudit.engine.plan import Asked, PlanGroup, PlannedCase, plan
 from modelaudit.engine.run import decide_case
 from modelaudit.language import correct
 from modelaudit.language.expression import Expectation
@@ -55,7 +55,7 @@ def cases(audits: Sequence[Audit], count: int) -> Iterator[tuple[str, Asked]]:
         yield kind, Asked(f"{kind}::{at}", audits[clustered].expect(expectation), expectation)
 
 
-def drawn(group: Group, images: int, clusters: int | None) -> Measured:
+def drawn(group: PlanGroup, images: int, clusters: int | None) -> Measured:
     """What a measurement of the group would leave behind."""
     generator = np.random.default_rng(0)
     columns = []
@@ -66,16 +66,18 @@ def drawn(group: Group, images: int, clusters: int | None) -> Measured:
                 scale = "proportion"
             else:
                 values, scale = generator.beta(2, 5, images), "mean"
-            columns.append(ColumnData(model=ask.model, key=column.key, scale=scale, values=values.tolist(), missing={}))
+            columns.append(
+                MeasuredColumn(model=ask.model, key=column.key, scale=scale, values=values.tolist(), missing={})
+            )
     samples = [
-        SampleFacts(
+        MeasuredSample(
             id=f"{at:06}.png", label=LABELS[at % 4], group=None if clusters is None else f"scene {at % clusters}"
         )
         for at in range(images)
     ]
     return Measured(
         group=group.key,
-        data=DataFacts(
+        data=MeasuredData(
             key=group.key,
             reference="drawn",
             available=images,
@@ -89,13 +91,13 @@ def drawn(group: Group, images: int, clusters: int | None) -> Measured:
         columns=columns,
         galleries={},
         failures={},
-        passes=Passes(),
+        passes=PassCounts(),
     )
 
 
-def facts(key: str, images: int) -> ModelFacts:
+def facts(key: str, images: int) -> MeasuredModel:
     """A model that was run on the images."""
-    return ModelFacts(
+    return MeasuredModel(
         key=key,
         reference=key,
         architecture="drawn",
@@ -110,7 +112,7 @@ def facts(key: str, images: int) -> ModelFacts:
     )
 
 
-Work = tuple[str, Group, Measured, PlannedCase]
+Work = tuple[str, PlanGroup, Measured, PlannedCase]
 
 
 def decided(work: Sequence[Work]) -> dict[str, list[float]]:

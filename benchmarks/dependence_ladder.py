@@ -22,10 +22,10 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from modelaudit.attribution.base import Maps, Question
+from modelaudit.attribution.base import AttributionInput, Maps
 from modelaudit.attribution.cam import GradCam, gradcam_maps
 from modelaudit.attribution.integrated import IntegratedGradients, integrated_gradients_maps
-from modelaudit.contexts import Scene, apply, swap_background
+from modelaudit.contexts import ContextInput, apply, swap_background
 from modelaudit.demo.line import Line
 from modelaudit.demo.net import InspectionNet
 from modelaudit.demo.source_data import demo_data
@@ -33,7 +33,7 @@ from modelaudit.demo.training import MEAN, STD, Training, train
 from modelaudit.engine.donors import DonorPool
 from modelaudit.language.reference import parse_reference
 from modelaudit.language.sample import Preprocessing
-from modelaudit.measures.base import Seen
+from modelaudit.measures.base import MeasureInput
 from modelaudit.measures.localisation import BackgroundDependence, read_background_dependence
 from modelaudit.models import PixelModel
 
@@ -58,7 +58,7 @@ class Rung:
     original: dict[str, Tensor]
 
 
-def scenes(data: str) -> tuple[Scene, Scene, Tensor]:
+def scenes(data: str) -> tuple[ContextInput, ContextInput, Tensor]:
     """The images of a demo line, the same on the backgrounds of other classes, and their labels."""
     reference = parse_reference(data)
     samples = demo_data(reference, Path()).samples
@@ -66,19 +66,19 @@ def scenes(data: str) -> tuple[Scene, Scene, Tensor]:
     line = Line(float(reference.options.get("coupling", "0.95")), seed)
     frames = line.draw(range(len(samples)))
     pixels = torch.from_numpy(frames.pixels).permute(0, 3, 1, 2).float() / 255
-    scene = Scene(pixels, torch.from_numpy(frames.masks), tuple(sample.id for sample in samples), seed)
+    scene = ContextInput(pixels, torch.from_numpy(frames.masks), tuple(sample.id for sample in samples), seed)
     pool = DonorPool(samples, seed=seed, name="swap_background")
     position = {sample.id: at for at, sample in enumerate(samples)}
     lenders = [position[next(pool.ranked(sample, "other_class")).id] for sample in samples]
     assert scene.mask is not None
-    donors = Scene(pixels[lenders], scene.mask[lenders], tuple(scene.ids[at] for at in lenders), seed)
-    done = apply(swap_background("other_class"), Scene(pixels, scene.mask, scene.ids, seed, donors))
+    donors = ContextInput(pixels[lenders], scene.mask[lenders], tuple(scene.ids[at] for at in lenders), seed)
+    done = apply(swap_background("other_class"), ContextInput(pixels, scene.mask, scene.ids, seed, donors))
     assert not done.impossible.any()
-    return scene, Scene(done.pixels, done.mask, scene.ids, seed), torch.from_numpy(frames.parts)
+    return scene, ContextInput(done.pixels, done.mask, scene.ids, seed), torch.from_numpy(frames.parts)
 
 
 def dependence(
-    network: nn.Module, layer: nn.Module, scene: Scene, labels: Tensor, methods: Sequence[str] = METHODS
+    network: nn.Module, layer: nn.Module, scene: ContextInput, labels: Tensor, methods: Sequence[str] = METHODS
 ) -> tuple[float, dict[str, Tensor]]:
     """Accuracy, and the background dependence of each image by each method."""
     model = PixelModel(network, Preprocessing(mean=MEAN, std=STD)).eval()
@@ -93,10 +93,10 @@ def dependence(
         predicted = logits.argmax(dim=1)
         right += float((predicted == truth).sum())
         selector = nn.functional.one_hot(predicted, logits.shape[1]).float()
-        question = Question(model, pixels, selector, (selector * logits).sum(dim=1), layer)
+        question = AttributionInput(model, pixels, selector, (selector * logits).sum(dim=1), layer)
         for method in methods:
             result = _maps(method, question)
-            seen = Seen(logits, truth, attribution=result.values, mask=mask)
+            seen = MeasureInput(logits, truth, attribution=result.values, mask=mask)
             reading = read_background_dependence(BackgroundDependence((method,)), seen)  # type: ignore[arg-type]
             values = reading.values.clone()
             for undefined in reading.undefined.values():
@@ -105,7 +105,7 @@ def dependence(
     return right / len(labels), {method: torch.cat(values) for method, values in found.items()}
 
 
-def _maps(method: str, question: Question) -> Maps:
+def _maps(method: str, question: AttributionInput) -> Maps:
     if method == "gradcam":
         return gradcam_maps(GradCam(), question)
     return integrated_gradients_maps(IntegratedGradients(steps=_STEPS), question)

@@ -18,12 +18,12 @@ from side_by_side import MEAN, STD, Options, built, dependence, drawn, machine, 
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
-from modelaudit.attribution import Question, integrated_gradients
+from modelaudit.attribution import AttributionInput, integrated_gradients
 from modelaudit.attribution.validity import COMPLETENESS_LIMIT
 from modelaudit.contexts import original
 from modelaudit.language import registry
 from modelaudit.language.sample import Preprocessing
-from modelaudit.models import PixelModel, Prepared, precision_context, prepare
+from modelaudit.models import PixelModel, PreparedModel, precision_context, prepare_model
 
 STEPS = (8, 16, 32, 64, 128)
 AUTO = integrated_gradients()
@@ -49,7 +49,7 @@ def captums(plain: nn.Module, pixels: Tensor, steps: int, batch: int) -> Explain
     return torch.cat(maps), torch.cat(errors), torch.full((len(pixels),), steps)
 
 
-def ours(prepared: Prepared, pixels: Tensor, batch: int) -> Explained:
+def ours(prepared: PreparedModel, pixels: Tensor, batch: int) -> Explained:
     """The same by ``steps="auto"``; as the engine asks, in passes of one size."""
     function = registry.entry_of(AUTO).function
     maps, errors, steps = [], [], []
@@ -57,7 +57,7 @@ def ours(prepared: Prepared, pixels: Tensor, batch: int) -> Explained:
         with torch.no_grad():
             logits = prepared.model(part)
         selector = nn.functional.one_hot(logits.argmax(1), logits.shape[1]).to(logits.dtype)
-        found = function(AUTO, Question(prepared.model, part, selector, (logits * selector).sum(1), rows=batch))
+        found = function(AUTO, AttributionInput(prepared.model, part, selector, (logits * selector).sum(1), rows=batch))
         assert found.completeness is not None and found.steps is not None
         maps.append(found.values)
         errors.append(found.completeness)
@@ -84,7 +84,7 @@ def compared(name: str, given: Options) -> list[str]:
     module = built(name).to(given.device).requires_grad_(False)
     (scene,) = rendered(drawn(given.images, given.side), (original(),), given.side, given.device)
     plain = nn.Sequential(Normalize(MEAN, STD), module)
-    prepared = prepare(PixelModel(module, Preprocessing(*size, MEAN, STD)), size)
+    prepared = prepare_model(PixelModel(module, Preprocessing(*size, MEAN, STD)), size)
     steps = enough(lambda count: captums(plain, scene.pixels, count, given.batch))
     for _ in range(given.rounds):
         with clock.timed("captum", given.images):

@@ -35,7 +35,7 @@ from modelaudit.engine.progress import Silent
 from modelaudit.engine.run import Result, Run
 from modelaudit.engine.settings import Settings
 from modelaudit.language.audit import Audit, AuditCase
-from modelaudit.language.checks import Checks
+from modelaudit.language.checks import CheckSettings
 from modelaudit.language.sample import Preprocessing
 from modelaudit.language.spec import Method
 from modelaudit.measures import accuracy, background_dependence, flip_rate
@@ -48,7 +48,7 @@ LEARNED = 0.9
 METHODS: Mapping[str, Method] = {"Grad-CAM": GradCam(), "Integrated Gradients": IntegratedGradients(steps=16)}
 PLACES = ("swapped", "originals")
 SWAP = swap_background("other_class")
-CHECKS = dataclasses.replace(Checks.off(), sensitivity=128)
+CHECKS = dataclasses.replace(CheckSettings.off(), sensitivity=128)
 PREPROCESSING = Preprocessing(resize=(64, 64), mean=MEAN, std=STD)
 
 
@@ -79,7 +79,7 @@ def audited(
 ) -> Measured:
     """A network on the held-out images, decided by the engine as in a pytest run; its copies only where asked for."""
     options: dict[str, Any] = {} if isinstance(model, str) else {"preprocessing": PREPROCESSING, "classes": PARTS}
-    checks = CHECKS if copies else Checks.off()
+    checks = CHECKS if copies else CheckSettings.off()
     audit = Audit(model, data, checks=checks, **options)
     cases: dict[tuple[str, str, float], AuditCase] = {
         ("flips", "swapped", 0.5): audit.expect(flip_rate.under(SWAP) < 0.5),
@@ -104,7 +104,7 @@ def audited(
     )
 
 
-def _results(cases: Sequence[AuditCase], checks: Checks) -> Iterator[Result]:
+def _results(cases: Sequence[AuditCase], checks: CheckSettings) -> Iterator[Result]:
     items = [Asked(str(at), case, expectation) for at, case in enumerate(cases) for _, expectation in case.variants()]
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(root=Path(folder), folder=Path(folder), device="cpu", checks=checks)

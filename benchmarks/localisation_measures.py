@@ -17,17 +17,17 @@ import pytorch_grad_cam
 import quantus
 import torch
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from side_by_side import MEAN, STD, Options, Rendered, built, drawn, frozen, machine, options, rendered, table
+from side_by_side import MEAN, STD, ContextOutput, Options, built, drawn, frozen, machine, options, rendered, table
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
-from modelaudit.attribution import Question, gradcam, saliency
+from modelaudit.attribution import AttributionInput, gradcam, saliency
 from modelaudit.contexts import original
 from modelaudit.language import registry
 from modelaudit.language.sample import Preprocessing
 from modelaudit.measures import background_share
-from modelaudit.measures.base import Seen
-from modelaudit.models import PixelModel, Prepared, precision_context, prepare, spatial_layer
+from modelaudit.measures.base import MeasureInput
+from modelaudit.models import PixelModel, PreparedModel, precision_context, prepare_model, spatial_layer
 
 CONVOLUTIONAL = ("resnet50", "squeezenet1_0")
 
@@ -49,7 +49,7 @@ def theirs_cam(cam: Any, plain: nn.Module, pixels: Tensor, batch: int) -> Tensor
     return torch.cat(found)
 
 
-def our_cam(prepared: Prepared, layer: nn.Module, pixels: Tensor, batch: int) -> Tensor:
+def our_cam(prepared: PreparedModel, layer: nn.Module, pixels: Tensor, batch: int) -> Tensor:
     """[n, H, W]."""
     function = registry.entry_of(gradcam()).function
     found = []
@@ -57,7 +57,7 @@ def our_cam(prepared: Prepared, layer: nn.Module, pixels: Tensor, batch: int) ->
         with torch.no_grad():
             logits = prepared.model(part)
         selector = nn.functional.one_hot(logits.argmax(1), logits.shape[1]).to(logits.dtype)
-        question = Question(prepared.model, part, selector, (logits * selector).sum(1), layer)
+        question = AttributionInput(prepared.model, part, selector, (logits * selector).sum(1), layer)
         found.append(function(gradcam(), question).values)
     return torch.cat(found)
 
@@ -78,7 +78,7 @@ def cams(name: str, given: Options) -> list[str]:
     pixel_model = PixelModel(module, Preprocessing(*size, MEAN, STD))
     layer = spatial_layer(pixel_model, size).name
     with frozen(module):
-        prepared = prepare(pixel_model, size)
+        prepared = prepare_model(pixel_model, size)
     with pytorch_grad_cam.GradCAM(plain, [dict(module.named_modules())[layer]]) as cam:
         cam.batch_size = given.batch
         for _ in range(given.rounds):
@@ -118,7 +118,7 @@ def shares(given: Options) -> list[str]:
     ]
 
 
-def quantus_values(score: Any, scene: Rendered, maps: Tensor) -> np.ndarray[Any, Any]:
+def quantus_values(score: Any, scene: ContextOutput, maps: Tensor) -> np.ndarray[Any, Any]:
     """[n], from numpy as Quantus wants it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -134,10 +134,10 @@ def quantus_values(score: Any, scene: Rendered, maps: Tensor) -> np.ndarray[Any,
     return np.asarray(found, dtype=np.float64)
 
 
-def our_values(scene: Rendered, maps: Tensor) -> Tensor:
+def our_values(scene: ContextOutput, maps: Tensor) -> Tensor:
     """[n] background shares."""
     spec = background_share(saliency()).spec
-    seen = Seen(
+    seen = MeasureInput(
         torch.zeros(len(maps), 2, device=maps.device),
         torch.zeros(len(maps), dtype=torch.long, device=maps.device),
         attribution=maps,

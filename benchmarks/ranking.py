@@ -19,14 +19,14 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from modelaudit.attribution.base import Question
+from modelaudit.attribution.base import AttributionInput
 from modelaudit.demo.line import Line
 from modelaudit.demo.net import InspectionNet
 from modelaudit.demo.source_models import shipped
 from modelaudit.language import registry
 from modelaudit.language.errors import AuditError
 from modelaudit.language.sample import Preprocessing
-from modelaudit.measures.base import Seen
+from modelaudit.measures.base import MeasureInput
 from modelaudit.measures.localisation import BackgroundDependence, read_background_dependence
 from modelaudit.models import PixelModel
 
@@ -126,10 +126,10 @@ def dependence(planted: float, method: str, pixels: Tensor, masks: Tensor, label
             logits = model(pixels[part])
         selector = nn.functional.one_hot(logits.argmax(dim=1), logits.shape[1]).float()
         ids = tuple(str(number) for number in range(at, at + len(logits)))
-        question = Question(
+        question = AttributionInput(
             model, pixels[part], selector, (selector * logits).sum(dim=1), layer=network.features, ids=ids
         )
-        seen = Seen(logits, labels[part], attribution=entry.function(spec, question).values, mask=masks[part])
+        seen = MeasureInput(logits, labels[part], attribution=entry.function(spec, question).values, mask=masks[part])
         reading = read_background_dependence(BackgroundDependence((spec,)), seen)
         values = reading.values.clone()
         for undefined in reading.undefined.values():

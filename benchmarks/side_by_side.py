@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.transforms import Normalize
 
-from modelaudit.engine.measured import Passes
-from modelaudit.engine.scenes import Stage
+from modelaudit.engine.measured import PassCounts
+from modelaudit.engine.scenes import BatchBuilder
 from modelaudit.language.sample import Preprocessing, Sample
 from modelaudit.language.spatial import SpatialLayer
 from modelaudit.language.spec import Context
@@ -75,7 +75,7 @@ def _sample(number: int, side: int) -> Sample:
 
 
 @dataclass(frozen=True)
-class Rendered:
+class ContextOutput:
     """The images [n, 3, H, W] and masks [n, H, W] of one context, as the engine shows them to the model."""
 
     context: Context
@@ -83,13 +83,13 @@ class Rendered:
     mask: Tensor
 
 
-def rendered(samples: Sequence[Sample], contexts: Sequence[Context], side: int, device: str) -> list[Rendered]:
+def rendered(samples: Sequence[Sample], contexts: Sequence[Context], side: int, device: str) -> list[ContextOutput]:
     """Every sample under every context, so that both sides explain the very same pixels."""
     preprocessing = Preprocessing(side, side, MEAN, STD)
-    with Stage(samples, seed=0, device=device, passes=Passes()) as stage:
+    with BatchBuilder(samples, seed=0, device=device, passes=PassCounts()) as stage:
         chunk = stage.chunk(samples, 0)
         shown = [stage.show(chunk, context, preprocessing) for context in contexts]
-    return [Rendered(context, one.pixels, one.mask) for context, one in zip(contexts, shown, strict=True)]
+    return [ContextOutput(context, one.pixels, one.mask) for context, one in zip(contexts, shown, strict=True)]
 
 
 # ----------------------------------------------------------------------------------------------------- the captum loop

@@ -29,9 +29,9 @@ from side_by_side import (
     STD,
     CaptumLoop,
     Clock,
+    ContextOutput,
     Laps,
     Options,
-    Rendered,
     apart,
     bare_pass,
     built,
@@ -52,7 +52,7 @@ from modelaudit.engine.plan import Asked, plan
 from modelaudit.engine.settings import Settings
 from modelaudit.language.sample import Preprocessing, Sample
 from modelaudit.measures import accuracy, background_dependence
-from modelaudit.models import PixelModel, precision_context, prepare
+from modelaudit.models import PixelModel, precision_context, prepare_model
 
 CONTEXTS = (original(), swap_background("other_class"), gaussian_noise(3))
 
@@ -116,7 +116,7 @@ def compared(name: str, given: Options) -> list[str]:
     samples = drawn(given.images + given.batch, given.side)  # the first chunk is the engine's start
     standard = Standard(module, samples, given)
     scenes = rendered(samples, CONTEXTS, given.side, given.device)
-    rest = [Rendered(one.context, one.pixels[given.batch :], one.mask[given.batch :]) for one in scenes]
+    rest = [ContextOutput(one.context, one.pixels[given.batch :], one.mask[given.batch :]) for one in scenes]
     captums = CaptumLoop(module, given.batch, (given.side, given.side))
     captums(scenes[0].pixels[:1], scenes[0].mask[:1])
     starts, found, theirs = [], {}, {}
@@ -146,9 +146,9 @@ def compared(name: str, given: Options) -> list[str]:
     ]
 
 
-def bare(standard: Standard, scenes: list[Rendered], clock: Clock, given: Options) -> None:
+def bare(standard: Standard, scenes: list[ContextOutput], clock: Clock, given: Options) -> None:
     """Time the passes alone, on a prepared model."""
-    prepared = prepare(PixelModel(standard.module, standard.preprocessing), (given.side, given.side))
+    prepared = prepare_model(PixelModel(standard.module, standard.preprocessing), (given.side, given.side))
     ready = [scene.pixels.contiguous(memory_format=prepared.memory_format) for scene in scenes]
     with frozen(standard.module), precision_context(prepared.precision):
         bare_pass(prepared.model, ready[0][: given.batch])

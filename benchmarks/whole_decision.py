@@ -22,8 +22,16 @@ from numpy.typing import NDArray
 
 from modelaudit.contexts import lighting, swap_background
 from modelaudit.engine.case_checks import checked
-from modelaudit.engine.measured import ColumnData, Measured, ModelFacts, PassData, Passes, SampleFacts, VariantData
-from modelaudit.engine.plan import Asked, Group, column_key, plan
+from modelaudit.engine.measured import (
+    Measured,
+    MeasuredColumn,
+    MeasuredModel,
+    MeasuredSample,
+    PassCounts,
+    PassDonors,
+    RerunData,
+)
+from modelaudit.engine.plan import Asked, PlanGroup, column_key, plan
 from modelaudit.engine.table import CaseTable
 from modelaudit.language.audit import Audit
 from modelaudit.language.expression import Expectation, Measure
@@ -80,7 +88,7 @@ def scenarios() -> Iterator[Scenario]:
         yield Scenario(name, lambda t, measure=measure: measure < t, 0.4, draw, (measure,), measure.context is not None)
 
 
-def planned(scenario: Scenario) -> Group:
+def planned(scenario: Scenario) -> PlanGroup:
     """The group of the one case."""
     audit = Audit("torchvision:squeezenet1_0", "folder:data")
     case = audit.expect(scenario.claim(scenario.truth))
@@ -88,13 +96,15 @@ def planned(scenario: Scenario) -> Group:
     return group
 
 
-def column(model: str, measure: Measure, values: Values) -> ColumnData:
+def column(model: str, measure: Measure, values: Values) -> MeasuredColumn:
     scale = "proportion" if not measure.spec.methods else "mean"
     key = column_key(measure.spec, measure.context)
-    return ColumnData.model_construct(model=model, key=key, scale=scale, values=values.tolist(), missing={}, steps={})
+    return MeasuredColumn.model_construct(
+        model=model, key=key, scale=scale, values=values.tolist(), missing={}, steps={}
+    )
 
 
-def measured(group: Group, scenario: Scenario, n: int, truth: float, generator: np.random.Generator) -> Measured:
+def measured(group: PlanGroup, scenario: Scenario, n: int, truth: float, generator: np.random.Generator) -> Measured:
     """What such an audit of n images leaves behind."""
     model = next(iter(group.cases[0].models.values()))
     values = scenario.draw(generator, n, truth)
@@ -107,19 +117,17 @@ def measured(group: Group, scenario: Scenario, n: int, truth: float, generator: 
             moved = np.clip(given + generator.normal(shift, 0.02, n), 0, 1)
             other = moved if measure.spec.methods else np.where(generator.random(n) < 0.005, 1 - given, given)
             columns.append(column(model, measure, other))
-        variants.append(
-            VariantData.model_construct(variant=name, positions=list(range(n)), columns=columns, failures={})
-        )
+        variants.append(RerunData.model_construct(variant=name, positions=list(range(n)), columns=columns, failures={}))
     return Measured.model_construct(
         group=group.key,
         data=None,
-        samples=[SampleFacts(id=f"{at}", label="a", group=None) for at in range(n)],
-        models=[ModelFacts.model_construct(key=model, classes=["a"], indices=[0] * n, areas=[0.2] * n)],
+        samples=[MeasuredSample(id=f"{at}", label="a", group=None) for at in range(n)],
+        models=[MeasuredModel.model_construct(key=model, classes=["a"], indices=[0] * n, areas=[0.2] * n)],
         columns=[column(model, measure, each) for measure, each in values.items()],
         galleries={},
         failures={},
-        passes=Passes(),
-        shown=[PassData.model_construct(model=model, context=str(SWAP), donors=donors)] if donors else [],
+        passes=PassCounts(),
+        shown=[PassDonors.model_construct(model=model, context=str(SWAP), donors=donors)] if donors else [],
         variants=variants,
         checked=False,
     )
@@ -134,7 +142,7 @@ class Found:
     excludes: bool
 
 
-def ended(group: Group, found: Measured) -> Found:
+def ended(group: PlanGroup, found: Measured) -> Found:
     """The verdict after the checks, and whether the interval excludes the threshold."""
     case = group.cases[0]
     table = CaseTable(case, found)

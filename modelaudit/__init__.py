@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         AuditError,
         AuditFileError,
         BuiltModel,
-        Checks,
+        CheckSettings,
         ContextError,
         DataError,
         DataSet,
@@ -49,7 +49,7 @@ __all__ = [
     "AuditError",
     "AuditFileError",
     "BuiltModel",
-    "Checks",
+    "CheckSettings",
     "ContextError",
     "DataError",
     "DataSet",
@@ -76,7 +76,12 @@ __all__ = [
 ]
 
 
+#: names of earlier versions, by their names today
+_RENAMED = {"Checks": "CheckSettings"}
+
+
 def __getattr__(name: str) -> Any:
+    name = _RENAMED.get(name, name)
     if name in __all__:
         from . import language
 

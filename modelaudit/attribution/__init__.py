@@ -1,6 +1,6 @@
 """Attribution: methods that give each pixel its share in the decision, under the names users write."""
 
-from .base import Cost, Maps, Question, attribution, draws_at_random
+from .base import AttributionInput, Cost, Maps, attribution, draws_at_random
 from .cam import GradCam as gradcam
 from .cam import GradCamPlusPlus as gradcam_plus_plus
 from .cam import LayerCam as layercam
@@ -28,9 +28,9 @@ from .smoothing import VarGrad as vargrad
 from .validity import check
 
 __all__ = [
+    "AttributionInput",
     "Cost",
     "Maps",
-    "Question",
     "attention_rollout",
     "attribution",
     "check",

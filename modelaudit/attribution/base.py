@@ -20,7 +20,7 @@ Shared = Literal["input_gradient", "layer_activation", "layer_gradient"]
 
 
 @dataclass(frozen=True)
-class Question:
+class AttributionInput:
     """One batch, and what is to be explained on it.
 
     Args:
@@ -136,7 +136,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Declares:
+class MethodDeclaration:
     """The needs and the cost of a method, as data.
 
     Args:
@@ -172,7 +172,7 @@ def draws_at_random(spec: Method) -> bool:
 
 
 def attribution(
-    name: str, spec: type[Method], declares: Declares, *, version: int = 1
+    name: str, spec: type[Method], declares: MethodDeclaration, *, version: int = 1
 ) -> Callable[[_Function], _Function]:
     """Register a pure function ``(spec, question) -> Maps`` under the name users write."""
 

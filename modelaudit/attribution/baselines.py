@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import one_of
-from .base import Question
+from .base import AttributionInput
 
 #: baselines of one colour, RGB in pixel values; "mean" is the mean colour of ImageNet
 BASELINES = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0), "mean": (123 / 255, 116 / 255, 103 / 255)}
@@ -33,7 +33,7 @@ def named(baseline: str | tuple[str, ...], what: str) -> tuple[str, ...]:
     return names
 
 
-def baseline_images(name: str, question: Question, method: str, slot: int = 0) -> Tensor:
+def baseline_images(name: str, question: AttributionInput, method: str, slot: int = 0) -> Tensor:
     """The baseline [B, 3, H, W] of every image, in pixel values.
 
     "blur" is the image under a Gaussian of :data:`BLUR` of its shorter side; where that reaches over the border, the
@@ -50,7 +50,7 @@ def baseline_images(name: str, question: Question, method: str, slot: int = 0) -
     return colour.view(1, 3, 1, 1).expand_as(pixels)
 
 
-def normal_noise(question: Question, among: Sequence[int], method: str, slot: int) -> Tensor:
+def normal_noise(question: AttributionInput, among: Sequence[int], method: str, slot: int) -> Tensor:
     """Standard normal draws [len(among), 3, H, W], one for each of these images of the batch.
 
     In float32 whatever the model's type, so that every type sees the same noise.

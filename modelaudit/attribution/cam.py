@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .layer_grid import OnLayer, cells
 
-_DECLARES = Declares(
+_DECLARES = MethodDeclaration(
     cost=lambda spec: Cost(forward=1, backward=1),
     tensors=("layer_activation", "layer_gradient"),
     spatial_layer=True,
@@ -62,7 +62,7 @@ class LayerCam(OnLayer):
 
 
 @attribution("gradcam", GradCam, _DECLARES)
-def gradcam_maps(spec: GradCam, question: Question) -> Maps:
+def gradcam_maps(spec: GradCam, question: AttributionInput) -> Maps:
     """Maps on the layer's grid. `question.layer` is the layer that ``spec.layer`` names, or the last spatial one.
 
     Raises:
@@ -75,7 +75,7 @@ def gradcam_maps(spec: GradCam, question: Question) -> Maps:
 
 
 @attribution("gradcam_plus_plus", GradCamPlusPlus, _DECLARES)
-def gradcam_plus_plus_maps(spec: GradCamPlusPlus, question: Question) -> Maps:
+def gradcam_plus_plus_maps(spec: GradCamPlusPlus, question: AttributionInput) -> Maps:
     """Maps on the layer's grid, NaN where the weights are none.
 
     Raises:
@@ -91,7 +91,7 @@ def gradcam_plus_plus_maps(spec: GradCamPlusPlus, question: Question) -> Maps:
 
 
 @attribution("layercam", LayerCam, _DECLARES)
-def layercam_maps(spec: LayerCam, question: Question) -> Maps:
+def layercam_maps(spec: LayerCam, question: AttributionInput) -> Maps:
     """Maps on the layer's grid.
 
     Raises:
@@ -101,5 +101,5 @@ def layercam_maps(spec: LayerCam, question: Question) -> Maps:
     return Maps.on_grid((gradient.relu() * activation).sum(1).relu(), _size(question))
 
 
-def _size(question: Question) -> tuple[int, int]:
+def _size(question: AttributionInput) -> tuple[int, int]:
     return question.pixels.shape[2], question.pixels.shape[3]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..language.errors import ExpressionError
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .layer_grid import OnLayer, cells
 
 #: where the two largest singular values are closer than this, relative, rounding decides on the vector
@@ -41,7 +41,7 @@ class EigenCam(OnLayer):
             raise ExpressionError(f"eigencam: centred={self.centred!r} is neither true nor false")
 
 
-_DECLARES = Declares(
+_DECLARES = MethodDeclaration(
     cost=lambda spec: Cost(forward=1, backward=0),
     tensors=("layer_activation",),
     spatial_layer=True,
@@ -51,7 +51,7 @@ _DECLARES = Declares(
 
 
 @attribution("eigencam", EigenCam, _DECLARES)
-def eigencam_maps(spec: EigenCam, question: Question) -> Maps:
+def eigencam_maps(spec: EigenCam, question: AttributionInput) -> Maps:
     """Maps on the layer's grid, brought to the image's size bilinearly with align_corners=False.
 
     Raises:

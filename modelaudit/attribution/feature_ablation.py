@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..language.spec import Method
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .perturbed import Fill, for_each_image
 from .superpixels import Segmentation, Superpixels, check_cut, most_segments
 
@@ -39,8 +39,8 @@ def _cost(spec: FeatureAblation) -> Cost:
     return Cost(forward=1 + most_segments(spec), backward=0)
 
 
-@attribution("feature_ablation", FeatureAblation, Declares(cost=_cost, gradients=False))
-def feature_ablation_maps(spec: FeatureAblation, question: Question) -> Maps:
+@attribution("feature_ablation", FeatureAblation, MethodDeclaration(cost=_cost, gradients=False))
+def feature_ablation_maps(spec: FeatureAblation, question: AttributionInput) -> Maps:
     """[B, H, W], signed; over a superpixel it sums to the drop of the score.
 
     Raises:
@@ -49,7 +49,7 @@ def feature_ablation_maps(spec: FeatureAblation, question: Question) -> Maps:
     return Maps(torch.stack(for_each_image(question, lambda image: _ablated(spec, question, image))))
 
 
-def _ablated(spec: FeatureAblation, question: Question, image: int) -> Tensor:
+def _ablated(spec: FeatureAblation, question: AttributionInput, image: int) -> Tensor:
     parts = Superpixels.of(question, image, spec)
 
     def kept(numbers: range) -> Tensor:

@@ -12,7 +12,7 @@ from ..language.errors import AttributionError
 from ..language.spatial import lies_over
 from ..language.spec import Method, one_of
 from ..language.upsampling import upsampled
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .bias import BiasedOutput, Biases
 from .integrated import completeness_error
 from .layer_grid import precision
@@ -51,11 +51,11 @@ class FullGrad(Method):
         one_of(self.rescale, _RESCALES, "fullgrad: rescale")
 
 
-_DECLARES = Declares(cost=lambda spec: Cost(forward=1, backward=1), completeness=True)
+_DECLARES = MethodDeclaration(cost=lambda spec: Cost(forward=1, backward=1), completeness=True)
 
 
 @attribution("fullgrad", FullGrad, _DECLARES)
-def fullgrad_maps(spec: FullGrad, question: Question) -> Maps:
+def fullgrad_maps(spec: FullGrad, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0, and the completeness error [B].
 
     Raises:
@@ -74,7 +74,7 @@ def fullgrad_maps(spec: FullGrad, question: Question) -> Maps:
     return Maps(torch.cat(maps), completeness)
 
 
-def _explained(spec: FullGrad, question: Question, pixels: Tensor, selector: Tensor) -> tuple[Tensor, Tensor]:
+def _explained(spec: FullGrad, question: AttributionInput, pixels: Tensor, selector: Tensor) -> tuple[Tensor, Tensor]:
     name = name_of(question.model)
     with gradients_wanted(), torch.autocast(pixels.device.type, enabled=False):
         leaf = pixels.detach().clone().requires_grad_()
@@ -163,7 +163,7 @@ def _rescaled(shares: Tensor, by: str) -> Tensor:
     return torch.where(high > low, (shares - low) / (high - low), 0)
 
 
-def _require_some_complete(question: Question, errors: Tensor) -> None:
+def _require_some_complete(question: AttributionInput, errors: Tensor) -> None:
     """Where every image misses f(x), it is not the images: something ran that is not linear, or was not seen."""
     finite = errors[errors.isfinite()]
     if len(finite) and bool((finite > COMPLETENESS_LIMIT).all()):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..language.spec import Method
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .passes import shared
 
-_ONE_GRADIENT = Declares(cost=lambda spec: Cost(forward=1, backward=1), tensors=("input_gradient",), own_passes=False)
+_ONE_GRADIENT = MethodDeclaration(
+    cost=lambda spec: Cost(forward=1, backward=1), tensors=("input_gradient",), own_passes=False
+)
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,12 @@ class InputTimesGradient(Method):
 
 
 @attribution("saliency", Saliency, _ONE_GRADIENT)
-def saliency_maps(spec: Saliency, question: Question) -> Maps:
+def saliency_maps(spec: Saliency, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0."""
     return Maps(shared(question, "input_gradient")["input_gradient"].abs().sum(1))
 
 
 @attribution("input_x_gradient", InputTimesGradient, _ONE_GRADIENT)
-def input_x_gradient_maps(spec: InputTimesGradient, question: Question) -> Maps:
+def input_x_gradient_maps(spec: InputTimesGradient, question: AttributionInput) -> Maps:
     """[B, H, W], signed."""
     return Maps((question.pixels * shared(question, "input_gradient")["input_gradient"]).sum(1))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Method, within
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .baselines import baseline_images, named, normal_noise
 from .points import gradients_at
 
@@ -49,11 +49,11 @@ class GradientShap(Method):
         within(self.noise, 0, 2, "gradient_shap: noise")
 
 
-_DECLARES = Declares(cost=lambda spec: Cost(forward=spec.samples, backward=spec.samples), draws=True)
+_DECLARES = MethodDeclaration(cost=lambda spec: Cost(forward=spec.samples, backward=spec.samples), draws=True)
 
 
 @attribution("gradient_shap", GradientShap, _DECLARES)
-def gradient_shap_maps(spec: GradientShap, question: Question) -> Maps:
+def gradient_shap_maps(spec: GradientShap, question: AttributionInput) -> Maps:
     """[B, H, W], signed.
 
     Raises:
@@ -69,7 +69,7 @@ def gradient_shap_maps(spec: GradientShap, question: Question) -> Maps:
 class _Draws:
     """What is random: where on which way from a baseline to the image a sample lies."""
 
-    def __init__(self, spec: GradientShap, question: Question) -> None:
+    def __init__(self, spec: GradientShap, question: AttributionInput) -> None:
         self.spec, self.question = spec, question
         self.names = named(spec.baseline, _NAME)
         fixed = [name for name in self.names if name != "noise"]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..language.errors import AttributionError
 from ..language.spec import Method
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .cam import GradCam, gradcam_maps
 from .layer_grid import OnLayer
 from .passes import gradients_wanted, name_of, no_gradient
@@ -72,14 +72,14 @@ class GuidedGradCam(OnLayer):
     """
 
 
-_ONE_PASS = Declares(cost=lambda spec: Cost(forward=1, backward=1))
-_WITH_LAYER = Declares(
+_ONE_PASS = MethodDeclaration(cost=lambda spec: Cost(forward=1, backward=1))
+_WITH_LAYER = MethodDeclaration(
     cost=lambda spec: Cost(forward=2, backward=2), tensors=("layer_activation", "layer_gradient"), spatial_layer=True
 )
 
 
 @attribution("guided_backprop", GuidedBackprop, _ONE_PASS)
-def guided_backprop_maps(spec: GuidedBackprop, question: Question) -> Maps:
+def guided_backprop_maps(spec: GuidedBackprop, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
     Raises:
@@ -89,7 +89,7 @@ def guided_backprop_maps(spec: GuidedBackprop, question: Question) -> Maps:
 
 
 @attribution("deconvolution", Deconvolution, _ONE_PASS)
-def deconvolution_maps(spec: Deconvolution, question: Question) -> Maps:
+def deconvolution_maps(spec: Deconvolution, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
     Raises:
@@ -99,7 +99,7 @@ def deconvolution_maps(spec: Deconvolution, question: Question) -> Maps:
 
 
 @attribution("guided_gradcam", GuidedGradCam, _WITH_LAYER)
-def guided_gradcam_maps(spec: GuidedGradCam, question: Question) -> Maps:
+def guided_gradcam_maps(spec: GuidedGradCam, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
     Raises:
@@ -117,7 +117,7 @@ def _deconvolved(inner: tuple[Any, ...], outer: tuple[Any, ...]) -> tuple[Any, .
     return (outer[0].relu(), *inner[1:])
 
 
-def _through_relus(name: str, question: Question, rule: _Rule) -> Tensor:
+def _through_relus(name: str, question: AttributionInput, rule: _Rule) -> Tensor:
     """[B, 3, H, W], the gradient at the pixels under another rule of ReLUs.
 
     The rule is put on the nodes of the pass's own graph, so no way of writing a ReLU escapes it, nothing is left on

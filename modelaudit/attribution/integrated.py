@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Method, within
-from .base import Cost, Declares, Maps, Question, Shared, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, Shared, attribution
 from .baselines import BASELINES as BASELINES
 from .baselines import baseline_images, named
 from .passes import gradients, scores
@@ -75,11 +75,11 @@ def _tensors(spec: Any) -> tuple[Shared, ...]:
     return ("input_gradient",) if spec.steps == "auto" else ()
 
 
-_DECLARES = Declares(cost=_cost, tensors=_tensors, completeness=True)
+_DECLARES = MethodDeclaration(cost=_cost, tensors=_tensors, completeness=True)
 
 
 @attribution(_NAME, IntegratedGradients, _DECLARES, version=2)
-def integrated_gradients_maps(spec: IntegratedGradients, question: Question) -> Maps:
+def integrated_gradients_maps(spec: IntegratedGradients, question: AttributionInput) -> Maps:
     """[B, H, W], signed, the completeness error [B], and with "auto" the gradients [B] that each image took.
 
     What is kept does not grow with the steps.
@@ -108,7 +108,7 @@ def completeness_error(shares: Tensor, explained: Tensor, at_baseline: Tensor) -
     return torch.where(scale == 0, error, torch.where(lost, torch.inf, error / scale))
 
 
-def _fixed(question: Question, starts: list[Tensor], steps: int) -> Maps:
+def _fixed(question: AttributionInput, starts: list[Tensor], steps: int) -> Maps:
     pixels = question.pixels.detach()
     nodes, weights = gauss_legendre(steps)
     shares = torch.zeros_like(pixels)
@@ -129,7 +129,7 @@ def _between(start: Tensor, end: Tensor, part: float, rows: slice | list[int]) -
     return start[rows] + part * (end[rows] - start[rows])
 
 
-def _at_image(question: Question) -> Tensor:
+def _at_image(question: AttributionInput) -> Tensor:
     """[B, 3, H, W], the gradient at the image: the engine's, else from own passes of the usual size."""
     if "input_gradient" in question.tensors:
         return question.tensors["input_gradient"].detach()
@@ -143,7 +143,7 @@ class _Refined:
     itself, of weight * gradient * (x - b), the mean over baselines.
     """
 
-    def __init__(self, question: Question, starts: list[Tensor], tolerance: float) -> None:
+    def __init__(self, question: AttributionInput, starts: list[Tensor], tolerance: float) -> None:
         self.question, self.starts, self.tolerance = question, starts, tolerance
         self.pixels = question.pixels.detach()
         count = len(self.pixels)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Method, within
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .perturbed import Fill, for_each_image
 from .superpixels import Segmentation, Superpixels, check_cut, explained_by_shares, joined, most_segments
 
@@ -57,8 +57,8 @@ def _cost(spec: KernelShap) -> Cost:
     return Cost(forward=2 + _coalition_count(spec, most_segments(spec)), backward=0)
 
 
-@attribution("kernel_shap", KernelShap, Declares(cost=_cost, gradients=False, completeness=True, draws=True))
-def kernel_shap_maps(spec: KernelShap, question: Question) -> Maps:
+@attribution("kernel_shap", KernelShap, MethodDeclaration(cost=_cost, gradients=False, completeness=True, draws=True))
+def kernel_shap_maps(spec: KernelShap, question: AttributionInput) -> Maps:
     """[B, H, W], signed, and the completeness error [B]. An image whose fit has no single solution gets NaN.
 
     Raises:
@@ -67,7 +67,7 @@ def kernel_shap_maps(spec: KernelShap, question: Question) -> Maps:
     return joined(for_each_image(question, lambda image: _fit(spec, question, image)))
 
 
-def _fit(spec: KernelShap, question: Question, image: int) -> Maps:
+def _fit(spec: KernelShap, question: AttributionInput, image: int) -> Maps:
     parts = Superpixels.of(question, image, spec)
     coalitions, weights = _coalitions(spec, question, image, parts.count)
     ends = torch.tensor([[False], [True]]).expand(2, parts.count)
@@ -82,7 +82,7 @@ def _coalition_count(spec: KernelShap, players: int) -> int:
     return everything if everything <= spec.samples else spec.samples // 2 * 2
 
 
-def _coalitions(spec: KernelShap, question: Question, image: int, players: int) -> tuple[Tensor, Tensor]:
+def _coalitions(spec: KernelShap, question: AttributionInput, image: int, players: int) -> tuple[Tensor, Tensor]:
     """[n, K] bool coalitions, neither empty nor whole, and their weights [n]."""
     count = _coalition_count(spec, players)
     sizes = torch.arange(1, players, dtype=torch.float64)

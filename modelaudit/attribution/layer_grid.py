@@ -11,7 +11,7 @@ from ..language import registry
 from ..language.errors import AttributionError, ExpressionError
 from ..language.spatial import lies_over
 from ..language.spec import Method
-from .base import Question, Shared
+from .base import AttributionInput, Shared
 from .passes import shared
 
 
@@ -34,7 +34,7 @@ class OnLayer(Method):
             raise ExpressionError(f"{name}: layer={self.layer!r} is no name of a module; write e.g. layer='layer4'")
 
 
-def cells(spec: OnLayer, question: Question, *wanted: Shared) -> tuple[Tensor, ...]:
+def cells(spec: OnLayer, question: AttributionInput, *wanted: Shared) -> tuple[Tensor, ...]:
     """The `wanted` tensors of the layer, each [B, K, h, w] over the image.
 
     Raises:
@@ -65,7 +65,7 @@ def way_out(spec: Method) -> str:
     return f'name one with {name}(layer="..."), or take another method, e.g. integrated_gradients'
 
 
-def _check_layer(spec: OnLayer, question: Question) -> None:
+def _check_layer(spec: OnLayer, question: AttributionInput) -> None:
     if question.layer is None:
         raise AttributionError(f"{spec}: the model has no spatial layer; {way_out(spec)}")
     if spec.layer is not None:

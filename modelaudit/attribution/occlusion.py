@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..language.spec import Method, one_of, within
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .baselines import NAMES
 from .perturbed import Fill, filled, for_each_image, perturbed_scores
 
@@ -50,14 +50,14 @@ def _cost(spec: Occlusion) -> Cost:
     return Cost(forward=1 + steps**2, backward=0)
 
 
-@attribution("occlusion", Occlusion, Declares(cost=_cost, gradients=False))
-def occlusion_maps(spec: Occlusion, question: Question) -> Maps:
+@attribution("occlusion", Occlusion, MethodDeclaration(cost=_cost, gradients=False))
+def occlusion_maps(spec: Occlusion, question: AttributionInput) -> Maps:
     """[B, H, W], signed, in units of the explained quantity."""
     windows = _windows(spec, question.pixels.shape[2], question.pixels.shape[3])
     return Maps(torch.stack(for_each_image(question, lambda image: _occluded(spec, question, image, windows))))
 
 
-def _occluded(spec: Occlusion, question: Question, image: int, windows: list[Window]) -> Tensor:
+def _occluded(spec: Occlusion, question: AttributionInput, image: int, windows: list[Window]) -> Tensor:
     pixels = question.pixels[image]
     fill = filled(question, image, spec.fill, "occlusion")
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..language.errors import AttributionError
 from ..language.spatial import SpatialLayer
-from .base import Question, Shared
+from .base import AttributionInput, Shared
 
 _WAY_OUT = 'name one with gradcam(layer="..."), or take another method, e.g. integrated_gradients'
 
@@ -157,7 +157,7 @@ class Explanation:
         return found
 
 
-def shared(question: Question, *wanted: Shared) -> dict[str, Tensor]:
+def shared(question: AttributionInput, *wanted: Shared) -> dict[str, Tensor]:
     """The tensors that a method declared: those that the engine handed over, else from one pass of its own."""
     if set(wanted) <= question.tensors.keys():
         return {name: question.tensors[name] for name in wanted}
@@ -171,7 +171,7 @@ def shared(question: Question, *wanted: Shared) -> dict[str, Tensor]:
     return found.tensors(wanted, layer)
 
 
-def scores(question: Question, images: Tensor, selector: Tensor) -> Tensor:
+def scores(question: AttributionInput, images: Tensor, selector: Tensor) -> Tensor:
     """[N], the explained quantity of images [N, 3, H, W] under selectors [N, C], in passes of ``question.rows``.
 
     No gradient is kept. The last pass is padded, so that every pass has one size and no value depends on how many
@@ -184,7 +184,7 @@ def scores(question: Question, images: Tensor, selector: Tensor) -> Tensor:
     return torch.cat(found)
 
 
-def gradients(question: Question, images: Tensor, selector: Tensor) -> tuple[Tensor, Tensor]:
+def gradients(question: AttributionInput, images: Tensor, selector: Tensor) -> tuple[Tensor, Tensor]:
     """[N] the explained quantity and [N, 3, H, W] its gradient at the images, in passes of ``question.rows``.
 
     Raises:
@@ -242,7 +242,7 @@ def gradients_wanted() -> Iterator[None]:
         yield
 
 
-def _parts(question: Question, images: Tensor, selector: Tensor) -> Iterator[tuple[Tensor, Tensor, int]]:
+def _parts(question: AttributionInput, images: Tensor, selector: Tensor) -> Iterator[tuple[Tensor, Tensor, int]]:
     rows = question.rows or len(question.pixels)
     for first in range(0, len(images), rows):
         part, chosen = images[first : first + rows], selector[first : first + rows]

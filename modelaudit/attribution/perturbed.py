@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-from .base import Question
+from .base import AttributionInput
 from .baselines import baseline_images
 from .passes import scores
 
@@ -22,7 +22,7 @@ Perturb = Callable[[range], Tensor]
 _Result = TypeVar("_Result")
 
 
-def for_each_image(question: Question, explain: Callable[[int], _Result]) -> list[_Result]:
+def for_each_image(question: AttributionInput, explain: Callable[[int], _Result]) -> list[_Result]:
     """``explain(image)`` for every row of the batch; one that repeats the row before it, as padding does, only once."""
     found: list[_Result] = []
     for image in range(len(question.pixels)):
@@ -30,7 +30,7 @@ def for_each_image(question: Question, explain: Callable[[int], _Result]) -> lis
     return found
 
 
-def perturbed_scores(question: Question, image: int, count: int, perturb: Perturb) -> Tensor:
+def perturbed_scores(question: AttributionInput, image: int, count: int, perturb: Perturb) -> Tensor:
     """[count], the explained quantity of the perturbations 0 to count - 1 of one image.
 
     An image shares no pass with another: kernels give other last bits at another place in a pass, and so neither the
@@ -53,14 +53,14 @@ def parts_of(count: int, size: int) -> Iterator[range]:
         yield range(first, min(first + size, count))
 
 
-def _repeats(question: Question, image: int) -> bool:
+def _repeats(question: AttributionInput, image: int) -> bool:
     """Whether all that decides an image's values, its id too, is as in the row before."""
     if image == 0 or not question.ids or question.ids[image] != question.ids[image - 1]:
         return False
     return all(torch.equal(part[image], part[image - 1]) for part in (question.pixels, question.selector))
 
 
-def filled(question: Question, image: int, fill: Fill, method: str) -> Tensor:
+def filled(question: AttributionInput, image: int, fill: Fill, method: str) -> Tensor:
     """[3, H, W], what takes the place of pixels that are taken away: the baseline of that name, "noise" by the id."""
     name = question.ids[image] if question.ids else str(image)
     alone = replace(question, pixels=question.pixels[image : image + 1], ids=(name,))

@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .base import Question
+from .base import AttributionInput
 from .passes import gradients
 
 #: (number of the point, images of the batch) to the points [n, 3, H, W]
 Point = Callable[[int, Sequence[int]], Tensor]
 #: number of the point, images of the batch, values of the explained quantity [n], gradients [n, 3, H, W]
-Seen = tuple[int, list[int], Tensor, Tensor]
+PathGradients = tuple[int, list[int], Tensor, Tensor]
 
 
-def gradients_at(question: Question, count: int, point: Point, among: Sequence[int] | None = None) -> Iterator[Seen]:
+def gradients_at(
+    question: AttributionInput, count: int, point: Point, among: Sequence[int] | None = None
+) -> Iterator[PathGradients]:
     """Values and gradients at ``point(0)`` to ``point(count - 1)`` of the images `among` (None: all of the batch).
 
     One point of all these images follows the other, in passes of ``question.rows``. So every image meets its points in

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..language.errors import ExpressionError
 from ..language.spec import Method, one_of, within
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .baselines import NAMES
 from .perturbed import Fill, filled, for_each_image, parts_of, perturbed_scores
 
@@ -64,16 +64,16 @@ class Rise(Method):
 
 
 @attribution(
-    "rise", Rise, Declares(cost=lambda spec: Cost(forward=spec.masks, backward=0), gradients=False, draws=True)
+    "rise", Rise, MethodDeclaration(cost=lambda spec: Cost(forward=spec.masks, backward=0), gradients=False, draws=True)
 )
-def rise_maps(spec: Rise, question: Question) -> Maps:
+def rise_maps(spec: Rise, question: AttributionInput) -> Maps:
     """[B, H, W], signed when centred, in units of the explained quantity."""
     if spec.quantity == "probability":
         question = replace(question, model=nn.Sequential(question.model, nn.Softmax(dim=1)))
     return Maps(torch.stack(for_each_image(question, lambda image: _map(spec, question, image))))
 
 
-def _map(spec: Rise, question: Question, image: int) -> Tensor:
+def _map(spec: Rise, question: AttributionInput, image: int) -> Tensor:
     pixels = question.pixels[image]
     fill, masks = filled(question, image, spec.fill, "rise"), _Masks(spec, question, image)
 
@@ -92,7 +92,7 @@ def _map(spec: Rise, question: Question, image: int) -> Tensor:
 class _Masks:
     """The masks of one image, drawn by its id: a random grid and a shift in pixels for each."""
 
-    def __init__(self, spec: Rise, question: Question, image: int) -> None:
+    def __init__(self, spec: Rise, question: AttributionInput, image: int) -> None:
         self._pixels = question.pixels[image]
         height, width = self._pixels.shape[1:]
         self._cells = (math.ceil(height / spec.grid), math.ceil(width / spec.grid))

@@ -11,7 +11,7 @@ from ..language.errors import AttributionError
 from ..language.spatial import SpatialLayer
 from ..language.spec import Method
 from .attention import Attention, Attentions
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .passes import gradients_wanted, name_of, no_gradient
 
 _INSTEAD = "take another method, e.g. gradcam or integrated_gradients"
@@ -31,11 +31,11 @@ class AttentionRollout(Method):
     """
 
 
-_DECLARES = Declares(cost=lambda spec: Cost(forward=1, backward=1), spatial_layer=True)
+_DECLARES = MethodDeclaration(cost=lambda spec: Cost(forward=1, backward=1), spatial_layer=True)
 
 
 @attribution("attention_rollout", AttentionRollout, _DECLARES)
-def attention_rollout_maps(spec: AttentionRollout, question: Question) -> Maps:
+def attention_rollout_maps(spec: AttentionRollout, question: AttributionInput) -> Maps:
     """Maps >= 0 on the grid of tokens, brought to the image's size bilinearly with align_corners=False.
 
     Raises:
@@ -56,7 +56,7 @@ def attention_rollout_maps(spec: AttentionRollout, question: Question) -> Maps:
     return Maps.on_grid(torch.cat(maps), (question.pixels.shape[2], question.pixels.shape[3]))
 
 
-def _rolled_out(question: Question, spatial: SpatialLayer, pixels: Tensor, selector: Tensor) -> Tensor:
+def _rolled_out(question: AttributionInput, spatial: SpatialLayer, pixels: Tensor, selector: Tensor) -> Tensor:
     name = name_of(question.model)
     attentions = Attentions()
     with gradients_wanted(), torch.autocast(pixels.device.type, enabled=False):

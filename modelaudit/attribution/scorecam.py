@@ -10,7 +10,7 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.spec import one_of
 from ..language.upsampling import upsampled
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .baselines import NAMES
 from .layer_grid import OnLayer, cells, precise
 from .perturbed import Fill, filled, for_each_image, perturbed_scores
@@ -49,7 +49,7 @@ class ScoreCam(OnLayer):
         one_of(self.fill, NAMES, "scorecam: fill")
 
 
-_DECLARES = Declares(
+_DECLARES = MethodDeclaration(
     cost=lambda spec: Cost(forward=2 + (spec.channels or _USUAL_MOST_CHANNELS), backward=0),
     tensors=("layer_activation",),
     spatial_layer=True,
@@ -58,7 +58,7 @@ _DECLARES = Declares(
 
 
 @attribution("scorecam", ScoreCam, _DECLARES)
-def scorecam_maps(spec: ScoreCam, question: Question) -> Maps:
+def scorecam_maps(spec: ScoreCam, question: AttributionInput) -> Maps:
     """Maps >= 0 on the layer's grid, brought to the image's size bilinearly with align_corners=False.
 
     Raises:
@@ -70,7 +70,7 @@ def scorecam_maps(spec: ScoreCam, question: Question) -> Maps:
     return Maps.on_grid(torch.stack(maps), (question.pixels.shape[2], question.pixels.shape[3]))
 
 
-def _map(spec: ScoreCam, question: Question, image: int, activation: Tensor) -> Tensor:
+def _map(spec: ScoreCam, question: AttributionInput, image: int, activation: Tensor) -> Tensor:
     """[h, w] of one image whose layer's values are [K, h, w]."""
     chosen, live = _liveliest(activation, spec.channels)
     pixels = question.pixels[image]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Method, within
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .perturbed import Fill, for_each_image
 from .superpixels import Segmentation, Superpixels, check_cut, explained_by_shares, joined, most_segments
 
@@ -51,8 +51,10 @@ def _cost(spec: ShapleySampling) -> Cost:
     return Cost(forward=2 + spec.samples * (most_segments(spec) - 1), backward=0)
 
 
-@attribution("shapley_sampling", ShapleySampling, Declares(cost=_cost, gradients=False, completeness=True, draws=True))
-def shapley_sampling_maps(spec: ShapleySampling, question: Question) -> Maps:
+@attribution(
+    "shapley_sampling", ShapleySampling, MethodDeclaration(cost=_cost, gradients=False, completeness=True, draws=True)
+)
+def shapley_sampling_maps(spec: ShapleySampling, question: AttributionInput) -> Maps:
     """[B, H, W], signed, and the completeness error [B], which is float noise unless the model is none of one image.
 
     Raises:
@@ -61,7 +63,7 @@ def shapley_sampling_maps(spec: ShapleySampling, question: Question) -> Maps:
     return joined(for_each_image(question, lambda image: _sampled(spec, question, image)))
 
 
-def _sampled(spec: ShapleySampling, question: Question, image: int) -> Maps:
+def _sampled(spec: ShapleySampling, question: AttributionInput, image: int) -> Maps:
     parts = Superpixels.of(question, image, spec)
     orders = _orders(question, image, spec.samples, parts.count)
     ranks, steps = orders.argsort(1), parts.count - 1
@@ -81,7 +83,7 @@ def _coalition(ranks: Tensor, number: int, steps: int) -> Tensor:
     return ranks[sample] <= step
 
 
-def _orders(question: Question, image: int, samples: int, count: int) -> Tensor:
+def _orders(question: AttributionInput, image: int, samples: int, count: int) -> Tensor:
     """[samples, K]: permutations of an image's superpixels; every second one is the one before it reversed."""
     generator = question.generator(image, "shapley_sampling")
     orders: list[Tensor] = []

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Method, within
-from .base import Cost, Declares, Maps, Question, attribution
+from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from .baselines import normal_noise
 from .points import gradients_at
 
@@ -76,8 +76,8 @@ def _cost(spec: Any) -> Cost:
     return Cost(forward=spec.samples, backward=spec.samples)
 
 
-@attribution("smoothgrad", SmoothGrad, Declares(cost=_cost, draws=True))
-def smoothgrad_maps(spec: SmoothGrad, question: Question) -> Maps:
+@attribution("smoothgrad", SmoothGrad, MethodDeclaration(cost=_cost, draws=True))
+def smoothgrad_maps(spec: SmoothGrad, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
     Raises:
@@ -87,8 +87,8 @@ def smoothgrad_maps(spec: SmoothGrad, question: Question) -> Maps:
     return Maps(mean.sum(1))
 
 
-@attribution("smoothgrad_squared", SmoothGradSquared, Declares(cost=_cost, draws=True))
-def smoothgrad_squared_maps(spec: SmoothGradSquared, question: Question) -> Maps:
+@attribution("smoothgrad_squared", SmoothGradSquared, MethodDeclaration(cost=_cost, draws=True))
+def smoothgrad_squared_maps(spec: SmoothGradSquared, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
     Raises:
@@ -98,8 +98,8 @@ def smoothgrad_squared_maps(spec: SmoothGradSquared, question: Question) -> Maps
     return Maps((variance + mean**2).sum(1))
 
 
-@attribution("vargrad", VarGrad, Declares(cost=_cost, draws=True))
-def vargrad_maps(spec: VarGrad, question: Question) -> Maps:
+@attribution("vargrad", VarGrad, MethodDeclaration(cost=_cost, draws=True))
+def vargrad_maps(spec: VarGrad, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
     Raises:
@@ -109,7 +109,7 @@ def vargrad_maps(spec: VarGrad, question: Question) -> Maps:
     return Maps(variance.sum(1))
 
 
-def _moments(spec: Smoothed, question: Question) -> tuple[Tensor, Tensor]:
+def _moments(spec: Smoothed, question: AttributionInput) -> tuple[Tensor, Tensor]:
     """Mean and variance [B, 3, H, W] of S, one sample after the other (Welford 1962).
 
     The variance from E[S^2] - E[S]^2 would be a difference of two large numbers.

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..language import registry
 from ..language.errors import AttributionError, ExpressionError
 from ..language.spec import one_of, within
-from .base import Maps, Question
+from .base import AttributionInput, Maps
 from .baselines import NAMES
 from .integrated import completeness_error
 from .perturbed import Fill, filled, perturbed_scores
@@ -67,14 +67,14 @@ class Superpixels:
         fill: [3, H, W], what takes the place of superpixels that are not kept.
     """
 
-    question: Question
+    question: AttributionInput
     image: int
     labels: Tensor
     count: int
     fill: Tensor
 
     @classmethod
-    def of(cls, question: Question, image: int, cut: Cut) -> Superpixels:
+    def of(cls, question: AttributionInput, image: int, cut: Cut) -> Superpixels:
         """Cut one image of the question as a method over superpixels says.
 
         Raises:

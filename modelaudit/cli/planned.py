@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..engine.cost import Cost, Passes, cost_of
+from ..engine.cost import AuditCost, PassCost, cost_of
 from ..engine.plan import Asked, plan
 from ..evidence.pilot import Pilot, groups_of, pilots
 from ..evidence.record import RunRecord
 from ..language.audit import AuditCase
-from ..language.checks import Checks
+from ..language.checks import CheckSettings
 from ..language.errors import AuditError, ExpressionError
 from ..language.expression import Expectation
 from ..language.strata import Label
@@ -64,14 +64,14 @@ class Price:
         device: on what.
     """
 
-    costs: tuple[Cost, ...]
+    costs: tuple[AuditCost, ...]
     share: float = 1.0
     seconds: float | None = None
     device: str = ""
 
-    def passes(self, images: int) -> Passes:
+    def passes(self, images: int) -> PassCost:
         """All passes for so many images of each data set."""
-        return sum((cost.of(images) for cost in self.costs), Passes()).times(self.share)
+        return sum((cost.of(images) for cost in self.costs), PassCost()).times(self.share)
 
     def checks(self, images: int) -> float:
         """What share of the work is the checks'."""
@@ -178,7 +178,7 @@ def cost_of_run(record: RunRecord, found: Sequence[Planned]) -> Price:
     known = {one.name: one.pilot for one in found if one.pilot is not None}
     groups = groups_of(known, checks)
     costs = tuple(cost_of(group, checks) for group in groups)
-    done = Passes(record.passes.forward, record.passes.backward).units
+    done = PassCost(record.passes.forward, record.passes.backward).units
     images = [len({table.data: table for table in record.tables}[str(group.reference)].samples) for group in groups]
     most = sum(cost.of(count).units for cost, count in zip(costs, images, strict=True))
     whole = record.passes.decoded >= sum(len(table.samples) for table in record.tables)
@@ -190,11 +190,11 @@ def cost_of_run(record: RunRecord, found: Sequence[Planned]) -> Price:
     )
 
 
-def _checks_of(record: RunRecord) -> Checks:
+def _checks_of(record: RunRecord) -> CheckSettings:
     """The checks that were made of any case, as large as they are by default."""
     names = ("masks", "noise", "blind", "seams", "sensitivity")
     made = {name for case in record.cases for name in names if case.checks and getattr(case.checks, name)}
-    return Checks(**{**vars(Checks.off()), **{name: getattr(Checks(), name) for name in made}})
+    return CheckSettings(**{**vars(CheckSettings.off()), **{name: getattr(CheckSettings(), name) for name in made}})
 
 
 def cost_of_cases(cases: Sequence[tuple[str, AuditCase]]) -> Price:
@@ -203,4 +203,4 @@ def cost_of_cases(cases: Sequence[tuple[str, AuditCase]]) -> Price:
         Asked(f"{name}[{model}]", case, expectation) for name, case in cases for model, expectation in case.variants()
     ]
     groups = plan(asked)
-    return Price(tuple(cost_of(group, Checks() if group.checks is None else group.checks) for group in groups))
+    return Price(tuple(cost_of(group, CheckSettings() if group.checks is None else group.checks) for group in groups))

@@ -11,7 +11,7 @@ from .apply import (
     needs_mask,
     stored_picture,
 )
-from .base import Rendered, Scene
+from .base import ContextInput, ContextOutput
 from .camera import Perspective, Rotation, Shift, Zoom
 from .camera import Perspective as perspective
 from .camera import Rotation as rotation
@@ -113,6 +113,8 @@ from .stored import Stored as stored
 __all__ = [
     "Blur",
     "Brightness",
+    "ContextInput",
+    "ContextOutput",
     "Contrast",
     "Defocus",
     "DefocusBlur",
@@ -154,11 +156,9 @@ __all__ = [
     "Pixelate",
     "RemoveBackground",
     "RemoveObject",
-    "Rendered",
     "RescaleObject",
     "Rotation",
     "Saturate",
-    "Scene",
     "SensorNoise",
     "Shadow",
     "Shift",

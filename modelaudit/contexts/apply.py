@@ -11,14 +11,14 @@ from torch import Tensor
 from ..language import registry
 from ..language.errors import ContextError, ExpressionError
 from ..language.spec import Composed, Context
-from .base import Declares, Family, Rendered, Scene, rendered, with_pixels
+from .base import ContextDeclaration, ContextInput, ContextOutput, Family, rendered, with_pixels
 from .donor_rules import DonorRule, as_rule
 
 #: the family of a composition is the first of these that a part belongs to
 _STRONGEST_FIRST: tuple[Family, ...] = ("no_information", "change", "perturbation", "control")
 
 
-def apply(context: Context, scene: Scene) -> Rendered:
+def apply(context: Context, scene: ContextInput) -> ContextOutput:
     """The scene under the context; the parts of a composition one after the other, impossible where one of them is.
 
     Every part draws from the same generators, so a part that stands twice in a composition repeats its draw.
@@ -34,7 +34,7 @@ def apply(context: Context, scene: Scene) -> Rendered:
     for part in _parts(context):
         before = done
         done = registry.entry_of(part).function(part, with_pixels(scene, before))
-        done = Rendered(done.pixels, done.mask, before.impossible | done.impossible)
+        done = ContextOutput(done.pixels, done.mask, before.impossible | done.impossible)
     return done
 
 
@@ -59,7 +59,7 @@ def lending_context(context: Context) -> Context:
     return ranked[0] if len(ranked) == 1 else Composed(tuple(ranked))
 
 
-def can_lend(context: Context, donors: Scene) -> Tensor:
+def can_lend(context: Context, donors: ContextInput) -> Tensor:
     """[B] bool: which of the images have a background to lend to the parts that ask for donors."""
     able = torch.ones(len(donors.ids), dtype=torch.bool, device=donors.pixels.device)
     for part in _parts(context):
@@ -99,6 +99,6 @@ def _parts(context: Context) -> tuple[Context, ...]:
     return context.parts if isinstance(context, Composed) else (context,)
 
 
-def _declares(part: Context) -> Declares:
-    declares: Declares = registry.entry_of(part).declares
+def _declares(part: Context) -> ContextDeclaration:
+    declares: ContextDeclaration = registry.entry_of(part).declares
     return declares

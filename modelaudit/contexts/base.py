@@ -19,7 +19,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Scene:
+class ContextInput:
     """A batch after the model's geometry and before its normalisation.
 
     Args:
@@ -35,7 +35,7 @@ class Scene:
     mask: Tensor | None
     ids: tuple[str, ...]
     seed: int
-    donors: Scene | None = None
+    donors: ContextInput | None = None
     stored: Mapping[str, Tensor] = field(default_factory=dict)
 
     def generator(self, index: int, name: str, slot: int = 0) -> torch.Generator:
@@ -49,12 +49,12 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Rendered:
+class ContextOutput:
     """A batch under a context.
 
     Args:
         pixels: [B, 3, H, W] float32 in [0, 1].
-        mask: as in :class:`Scene`; another one only where the context moves the object.
+        mask: as in :class:`ContextInput`; another one only where the context moves the object.
         impossible: [B] bool, True where the context has no meaning for a sample (a mask that fills the image,
             say); its pixels are ignored and its values are undefined.
     """
@@ -65,7 +65,7 @@ class Rendered:
 
 
 @dataclass(frozen=True)
-class Declares:
+class ContextDeclaration:
     """The needs of a context, as data.
 
     ``donors``: who lends a background, as a rule or as its text; None where nobody is asked to. ``stored``: the name of
@@ -82,16 +82,16 @@ class Declares:
     stored: Callable[[Any], str | None] = lambda spec: None
     in_place: Callable[[Any], bool] = lambda spec: True
     exempt: Callable[[Any], bool] = lambda spec: False
-    lends: Callable[[Any, Scene], Tensor] = lambda spec, scene: torch.ones(
+    lends: Callable[[Any, ContextInput], Tensor] = lambda spec, scene: torch.ones(
         len(scene.ids), dtype=torch.bool, device=scene.pixels.device
     )
     examples: tuple[str, ...] = ()
 
 
 def context(
-    name: str, spec: type[Context], declares: Declares, *, version: int = 1
+    name: str, spec: type[Context], declares: ContextDeclaration, *, version: int = 1
 ) -> Callable[[_Function], _Function]:
-    """Register a pure function ``(spec, scene) -> Rendered`` under the name users write."""
+    """Register a pure function ``(spec, scene) -> ContextOutput`` under the name users write."""
 
     def decorate(function: _Function) -> _Function:
         registry.register(registry.Entry("context", name, spec, function, declares, version))
@@ -100,7 +100,7 @@ def context(
     return decorate
 
 
-def drawn(scene: Scene, name: str, draw: Callable[[torch.Generator], Tensor], slot: int = 0) -> Tensor:
+def drawn(scene: ContextInput, name: str, draw: Callable[[torch.Generator], Tensor], slot: int = 0) -> Tensor:
     """[B, ...] one draw a sample, made on the CPU, so that it is the same on every device.
 
     Args:
@@ -126,13 +126,13 @@ def alone(function: Callable[..., Tensor], *batches: Tensor) -> Tensor:
     return torch.cat([function(*(batch[row : row + 1] for batch in batches)) for row in range(len(batches[0]))])
 
 
-def rendered(scene: Scene, pixels: Tensor, impossible: Tensor | None = None) -> Rendered:
+def rendered(scene: ContextInput, pixels: Tensor, impossible: Tensor | None = None) -> ContextOutput:
     """`pixels` with the scene's own mask, possible everywhere unless said otherwise."""
     if impossible is None:
         impossible = torch.zeros(len(pixels), dtype=torch.bool, device=pixels.device)
-    return Rendered(pixels, scene.mask, impossible)
+    return ContextOutput(pixels, scene.mask, impossible)
 
 
-def with_pixels(scene: Scene, done: Rendered) -> Scene:
+def with_pixels(scene: ContextInput, done: ContextOutput) -> ContextInput:
     """The scene that the next context of a composition sees."""
     return replace(scene, pixels=done.pixels, mask=done.mask)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from .base import Scene, drawn
+from .base import ContextInput, drawn
 
 Blank = Literal["black", "white", "mean", "red", "green", "blue", "gaussian_noise", "white_noise"]
 BLANKS: tuple[Blank, ...] = get_args(Blank)
@@ -23,7 +23,7 @@ _COLOURS = {
 }
 
 
-def blank(scene: Scene, fill: Blank, name: str, slot: int = 0) -> Tensor:
+def blank(scene: ContextInput, fill: Blank, name: str, slot: int = 0) -> Tensor:
     """[B or 1, 3, H or 1, W or 1], to stand in for pixels: the same whatever the image shows.
 
     ``mean`` is the mean colour of ImageNet, (123, 116, 103) / 255, and no mean of the image. ``gaussian_noise`` is
@@ -42,5 +42,5 @@ def blank(scene: Scene, fill: Blank, name: str, slot: int = 0) -> Tensor:
     return (_three(scene, MEAN_COLOUR) + noise * _three(scene, DEVIATION)).clamp(0.0, 1.0)
 
 
-def _three(scene: Scene, values: tuple[float, ...]) -> Tensor:
+def _three(scene: ContextInput, values: tuple[float, ...]) -> Tensor:
     return (torch.tensor(values, dtype=scene.pixels.dtype, device=scene.pixels.device) / 255)[None, :, None, None]

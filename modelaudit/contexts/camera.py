@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import dose, one_of, spec_name
-from .base import Declares, Rendered, Scene, context, drawn, rendered
+from .base import ContextDeclaration, ContextInput, ContextOutput, context, drawn, rendered
 from .dosed import Dosed, checked_direction, singles
 from .filling import RIM, fill_of, fillable, with_margin
 from .regions import Region, inside, mask_of
@@ -22,7 +22,7 @@ from .warp import warp
 Turn = Literal["drawn", "clockwise", "counterclockwise"]
 #: what takes the place of an object that is taken out of the picture
 HoleFill = Literal["inpaint", "tile", "mean"]
-_Homography = Callable[[Any, Scene], Tensor]
+_Homography = Callable[[Any, ContextInput], Tensor]
 
 
 class _Moved(Dosed):
@@ -137,7 +137,7 @@ def _motion(name: str, spec: type[_Moved], *, examples: tuple[str, ...]) -> Call
     """Register a function ``(spec, scene) -> [B, 3, 3]``: the homography that :func:`~.warp.warp` takes."""
 
     def decorate(function: _Homography) -> _Homography:
-        declares = Declares(
+        declares = ContextDeclaration(
             family="perturbation",
             needs_mask=lambda spec: spec.region != "whole",
             exempt=lambda spec: bool(spec.is_neutral),
@@ -146,7 +146,7 @@ def _motion(name: str, spec: type[_Moved], *, examples: tuple[str, ...]) -> Call
 
         @context(name, spec, declares)
         @functools.wraps(function)
-        def moved(spec: _Moved, scene: Scene) -> Rendered:
+        def moved(spec: _Moved, scene: ContextInput) -> ContextOutput:
             if not scene.ids:
                 return rendered(scene, scene.pixels)
             return _joined([_move(spec, one, function(spec, one)) for one in singles(scene)])
@@ -157,7 +157,7 @@ def _motion(name: str, spec: type[_Moved], *, examples: tuple[str, ...]) -> Call
 
 
 @_motion("shift", Shift, examples=("shift(20)", "shift(30, region=background)", "shift(30, region=object)"))
-def shift(spec: Shift, scene: Scene) -> Tensor:
+def shift(spec: Shift, scene: ContextInput) -> Tensor:
     """``source = p - pixels (cos a, -sin a)``, a the direction; a is uniform unless given."""
     matrix = _unmoved(scene)
     matrix[:, :2, 2] = -spec.amount * _towards(spec.direction, scene, "shift")
@@ -167,7 +167,7 @@ def shift(spec: Shift, scene: Scene) -> Tensor:
 @_motion(
     "rotation", Rotation, examples=("rotation(10)", "rotation(30, region=background)", "rotation(30, region=object)")
 )
-def rotation(spec: Rotation, scene: Scene) -> Tensor:
+def rotation(spec: Rotation, scene: ContextInput) -> Tensor:
     """``source = [[cos t, -sin t], [sin t, cos t]] p``, counterclockwise for t > 0 (rows point down)."""
     sign = drawn(scene, "rotation", lambda generator: torch.randint(2, (), generator=generator)).double() * 2 - 1
     if spec.turn != "drawn":
@@ -180,7 +180,7 @@ def rotation(spec: Rotation, scene: Scene) -> Tensor:
 
 
 @_motion("zoom", Zoom, examples=("zoom(1.3)", "zoom(0.8)", "zoom(1.5, region=background)", "zoom(0.6, region=object)"))
-def zoom(spec: Zoom, scene: Scene) -> Tensor:
+def zoom(spec: Zoom, scene: ContextInput) -> Tensor:
     """``source = p / factor``."""
     matrix = _unmoved(scene)
     matrix[:, 0, 0] = matrix[:, 1, 1] = 1.0 / spec.amount
@@ -188,14 +188,14 @@ def zoom(spec: Zoom, scene: Scene) -> Tensor:
 
 
 @_motion("perspective", Perspective, examples=("perspective(0.3)", "perspective(0.3, region=background)"))
-def perspective(spec: Perspective, scene: Scene) -> Tensor:
+def perspective(spec: Perspective, scene: ContextInput) -> Tensor:
     """``source = p / (1 + strength (p . u) / R)``, u = (cos a, -sin a), R the distance of the corner; a as in shift."""
     matrix = _unmoved(scene)
     matrix[:, 2, :2] = spec.amount * _towards(spec.direction, scene, "perspective")
     return matrix
 
 
-def _move(spec: _Moved, scene: Scene, homography: Tensor) -> Rendered:
+def _move(spec: _Moved, scene: ContextInput, homography: Tensor) -> ContextOutput:
     """The region moved, the rest in its place.
 
     The whole frame: pixels and mask by the same homography. The background: taken without its object and a rim of 2
@@ -222,34 +222,34 @@ def _move(spec: _Moved, scene: Scene, homography: Tensor) -> Rendered:
     new = torch.where(step.inside(), step.mask(mask), 0)
     gone = ~(new == OBJECT).flatten(1).any(dim=1)
     pixels = torch.where((new != 0).unsqueeze(1), step.pixels(scene.pixels).clamp(0.0, 1.0), filled)
-    return Rendered(pixels, new, impossible | gone)
+    return ContextOutput(pixels, new, impossible | gone)
 
 
-def _whole(spec: _Moved, scene: Scene, homography: Tensor, region: Tensor, impossible: Tensor) -> Rendered:
+def _whole(spec: _Moved, scene: ContextInput, homography: Tensor, region: Tensor, impossible: Tensor) -> ContextOutput:
     if spec.is_neutral:
         return rendered(scene, scene.pixels, impossible)
     step = warp(homography, region)
     pixels = step.pixels(scene.pixels).clamp(0.0, 1.0)
     if scene.mask is None:
-        return Rendered(pixels, None, impossible)
+        return ContextOutput(pixels, None, impossible)
     new = step.mask(scene.mask)
     had = (scene.mask == OBJECT).flatten(1).any(dim=1)
     # a mirror image of the object is no object: what left the frame is gone
     gone = ~((new == OBJECT) & step.inside()).flatten(1).any(dim=1)
-    return Rendered(pixels, new, impossible | (had & gone))
+    return ContextOutput(pixels, new, impossible | (had & gone))
 
 
-def _joined(parts: list[Rendered]) -> Rendered:
+def _joined(parts: list[ContextOutput]) -> ContextOutput:
     masks = [part.mask for part in parts if part.mask is not None]
     pixels = torch.cat([part.pixels for part in parts])
-    return Rendered(pixels, torch.cat(masks) if masks else None, torch.cat([part.impossible for part in parts]))
+    return ContextOutput(pixels, torch.cat(masks) if masks else None, torch.cat([part.impossible for part in parts]))
 
 
-def _unmoved(scene: Scene) -> Tensor:
+def _unmoved(scene: ContextInput) -> Tensor:
     return torch.eye(3, dtype=torch.float64, device=scene.pixels.device).repeat(len(scene.ids), 1, 1)
 
 
-def _towards(direction: float | None, scene: Scene, name: str) -> Tensor:
+def _towards(direction: float | None, scene: ContextInput, name: str) -> Tensor:
     """[B, 2]: (column, row) of the direction, of length 1; computed on the CPU, so that no device rounds otherwise."""
 
     def unit(generator: torch.Generator) -> Tensor:

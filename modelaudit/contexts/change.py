@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..language.spec import Context, one_of
-from .base import Declares, Rendered, Scene, context
+from .base import ContextDeclaration, ContextInput, ContextOutput, context
 from .donor_rules import DonorRule
 from .filling import FILLS, Fill, can_fill
 from .pasting import pasted
@@ -43,14 +43,14 @@ class SwapBackground(Context):
 @context(
     "swap_background",
     SwapBackground,
-    Declares(
+    ContextDeclaration(
         family="change",
         donors=lambda spec: DonorRule.of(spec.donors, "donors", spec.rank),
         lends=lambda spec, scene: can_fill(scene, spec.fill),
         examples=("swap_background(other_class)", "swap_background(random, feather=3, fill=inpaint)"),
     ),
 )
-def swap(spec: SwapBackground, scene: Scene) -> Rendered:
+def swap(spec: SwapBackground, scene: ContextInput) -> ContextOutput:
     """The object composited onto the donor's background.
 
     Impossible where the image has no object or no background, or the donor has nothing beside its object.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..language.spec import Context, one_of
-from .base import Declares, Rendered, Scene, context, rendered
+from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
 from .filling import FILLS, Fill, fill_of
 from .pasting import pasted
 from .regions import mask_of, without_object_or_background
@@ -62,9 +62,11 @@ class PasteBack(Context):
 @context(
     "original",
     Original,
-    Declares(family="control", needs_mask=lambda spec: False, exempt=lambda spec: True, examples=("original",)),
+    ContextDeclaration(
+        family="control", needs_mask=lambda spec: False, exempt=lambda spec: True, examples=("original",)
+    ),
 )
-def original(spec: Original, scene: Scene) -> Rendered:
+def original(spec: Original, scene: ContextInput) -> ContextOutput:
     """The scene's own pixels."""
     return rendered(scene, scene.pixels)
 
@@ -72,9 +74,11 @@ def original(spec: Original, scene: Scene) -> Rendered:
 @context(
     "identity",
     Identity,
-    Declares(family="control", needs_mask=lambda spec: False, exempt=lambda spec: True, examples=("identity",)),
+    ContextDeclaration(
+        family="control", needs_mask=lambda spec: False, exempt=lambda spec: True, examples=("identity",)
+    ),
 )
-def identity(spec: Identity, scene: Scene) -> Rendered:
+def identity(spec: Identity, scene: ContextInput) -> ContextOutput:
     """A copy of the scene's own pixels."""
     return rendered(scene, scene.pixels.clone())
 
@@ -82,13 +86,13 @@ def identity(spec: Identity, scene: Scene) -> Rendered:
 @context(
     "swap_identical",
     SwapIdentical,
-    Declares(
+    ContextDeclaration(
         family="control",
         exempt=lambda spec: True,
         examples=("swap_identical", "swap_identical(feather=3, fill=keep)"),
     ),
 )
-def swap_identical(spec: SwapIdentical, scene: Scene) -> Rendered:
+def swap_identical(spec: SwapIdentical, scene: ContextInput) -> ContextOutput:
     """Impossible where the swap would be: no object, no background, or nothing to fill with."""
     return pasted(scene, scene, str(spec), fill=spec.fill, feather=spec.feather)
 
@@ -96,9 +100,9 @@ def swap_identical(spec: SwapIdentical, scene: Scene) -> Rendered:
 @context(
     "paste_back",
     PasteBack,
-    Declares(family="control", exempt=lambda spec: True, examples=("paste_back", "paste_back(feather=3)")),
+    ContextDeclaration(family="control", exempt=lambda spec: True, examples=("paste_back", "paste_back(feather=3)")),
 )
-def paste_back(spec: PasteBack, scene: Scene) -> Rendered:
+def paste_back(spec: PasteBack, scene: ContextInput) -> ContextOutput:
     """The object composited onto its own background, from which object and ring were taken and tiled over.
 
     Pixels outside the object and its ring never change; inside, those within `feather` of the edge mix with the tile.

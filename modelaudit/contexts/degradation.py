@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Context, dose, one_of, spec_name
-from .base import Declares, Rendered, Scene, context, rendered
+from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
 from .regions import REGIONS, Region, inside
 
 SEVERITIES = (1, 2, 3, 4, 5)
-_Degrade = Callable[[Any, Scene], Tensor]
+_Degrade = Callable[[Any, ContextInput], Tensor]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def degradation(
     """
 
     def decorate(function: _Degrade) -> _Degrade:
-        declares = Declares(
+        declares = ContextDeclaration(
             family="perturbation",
             needs_mask=lambda spec: spec.region != "whole",
             exempt=exempt,
@@ -80,7 +80,7 @@ def degradation(
 
         @context(name, spec, declares, version=version)
         @functools.wraps(function)
-        def limited(spec: Any, scene: Scene) -> Rendered:
+        def limited(spec: Any, scene: ContextInput) -> ContextOutput:
             region = inside(scene, spec.region, str(spec))
             pixels = function(spec, scene).clamp(0.0, 1.0)
             return rendered(scene, torch.where(region, pixels, scene.pixels), ~region.flatten(1).any(dim=1))

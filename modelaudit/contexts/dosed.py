@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Context, one_of, spec_name, within
-from .base import Scene
+from .base import ContextInput
 from .degradation import degradation
 from .regions import REGIONS, Region
 
-_Degrade = Callable[[Any, Scene], Tensor]
+_Degrade = Callable[[Any, ContextInput], Tensor]
 
 
 class Dosed(Context):
@@ -69,7 +69,7 @@ def checked_direction(direction: float | None, what: str) -> float | None:
     return None if direction is None else float(within(direction, 0.0, 360.0, f"{what}: direction (degrees)")) + 0.0
 
 
-def singles(scene: Scene) -> Iterator[Scene]:
+def singles(scene: ContextInput) -> Iterator[ContextInput]:
     """The scene in the pieces that a function may take at once: image by image on the CPU, whole elsewhere.
 
     On the CPU an image must not depend, to the bit, on its company: powers, exponentials, transforms and products of
@@ -81,7 +81,7 @@ def singles(scene: Scene) -> Iterator[Scene]:
     for row in range(len(scene.ids)):
         at = slice(row, row + 1)
         mask = None if scene.mask is None else scene.mask[at]
-        yield Scene(scene.pixels[at], mask, scene.ids[at], scene.seed)
+        yield ContextInput(scene.pixels[at], mask, scene.ids[at], scene.seed)
 
 
 def dosed(
@@ -95,7 +95,7 @@ def dosed(
     def decorate(function: _Degrade) -> _Degrade:
         @degradation(name, spec, examples=examples, exempt=lambda spec: bool(spec.is_neutral), version=version)
         @functools.wraps(function)
-        def at_dose(spec: Dosed, scene: Scene) -> Tensor:
+        def at_dose(spec: Dosed, scene: ContextInput) -> Tensor:
             if spec.is_neutral or not scene.ids:
                 return scene.pixels
             return torch.cat([function(spec, one) for one in singles(scene)])

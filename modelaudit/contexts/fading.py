@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..language.spec import dose, one_of
-from .base import Scene
+from .base import ContextInput
 from .dosed import Dosed, dosed
 from .regions import Region, inside, mean_of
 
@@ -41,7 +41,7 @@ class Fade(Dosed):
 
 
 @dosed("fade", Fade, examples=("fade(0.5)", "fade(1, to=white)"))
-def fade(spec: Fade, scene: Scene) -> Tensor:
+def fade(spec: Fade, scene: ContextInput) -> Tensor:
     """``(1 - s) x + s c``, c the colour: linear in the strength s."""
     if spec.to == "mean":
         colour = mean_of(scene.pixels, inside(scene, spec.region, str(spec)))

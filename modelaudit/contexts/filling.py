@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..language.sample import BACKGROUND, IGNORE
-from .base import Scene, alone
+from .base import ContextInput, alone
 from .inpainting import inpainted, widened
 from .regions import mean_of
 
@@ -47,7 +47,7 @@ def fillable(mask: Tensor, fill: Fill) -> Tensor:
     return (mask == BACKGROUND).flatten(1).any(dim=1)
 
 
-def can_fill(scene: Scene, fill: Fill) -> Tensor:
+def can_fill(scene: ContextInput, fill: Fill) -> Tensor:
     """[B] bool: what :func:`fillable` says of the scene's masks."""
     assert scene.mask is not None
     return fillable(scene.mask, fill)
@@ -59,7 +59,7 @@ def with_margin(mask: Tensor, margin: int) -> Tensor:
     return torch.where(wide & (mask == BACKGROUND), IGNORE, mask)
 
 
-def without_object(scene: Scene, fill: Fill) -> tuple[Tensor, Tensor]:
+def without_object(scene: ContextInput, fill: Fill) -> tuple[Tensor, Tensor]:
     """The scene with the place of its object filled: [B, 3, H, W], and [B] bool where that is impossible.
 
     The place is the bounding box of object and ring; with ``inpaint`` it is object, ring and a rim of 2 pixels. An

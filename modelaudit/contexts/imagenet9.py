@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..language.spec import Context
-from .base import Declares, Rendered, Scene, context, rendered
+from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
 from .filling import can_fill, in_box, without_object
 from .pasting import pasted
 from .regions import mask_of, without_object_or_background
@@ -59,42 +59,42 @@ class MixedNext(Context):
     """Object and ring on the Only-BG-T of an image of the next class (Mixed-Next)."""
 
 
-def _blackened(scene: Scene, where: Tensor, what: str) -> Rendered:
+def _blackened(scene: ContextInput, where: Tensor, what: str) -> ContextOutput:
     return rendered(scene, scene.pixels.masked_fill(where, 0.0), without_object_or_background(scene, what))
 
 
-@context("only_foreground", OnlyForeground, Declares(family="change", examples=("only_foreground",)))
-def only_foreground(spec: OnlyForeground, scene: Scene) -> Rendered:
+@context("only_foreground", OnlyForeground, ContextDeclaration(family="change", examples=("only_foreground",)))
+def only_foreground(spec: OnlyForeground, scene: ContextInput) -> ContextOutput:
     """Every background pixel 0. Impossible where the image has no object or no background."""
     mask_of(scene, str(spec))
     return _blackened(scene, ~scene.kept(), str(spec))
 
 
-@context("no_fg", NoFg, Declares(family="no_information", examples=("no_fg",)))
-def no_fg(spec: NoFg, scene: Scene) -> Rendered:
+@context("no_fg", NoFg, ContextDeclaration(family="no_information", examples=("no_fg",)))
+def no_fg(spec: NoFg, scene: ContextInput) -> ContextOutput:
     """Every pixel of object and ring 0. Impossible where the image has no object or no background."""
     mask_of(scene, str(spec))
     return _blackened(scene, scene.kept(), str(spec))
 
 
-@context("only_bg_b", OnlyBgB, Declares(family="no_information", examples=("only_bg_b",)))
-def only_bg_b(spec: OnlyBgB, scene: Scene) -> Rendered:
+@context("only_bg_b", OnlyBgB, ContextDeclaration(family="no_information", examples=("only_bg_b",)))
+def only_bg_b(spec: OnlyBgB, scene: ContextInput) -> ContextOutput:
     """Every pixel of the bounding box 0. Impossible without an object, or where the box fills the frame."""
     box = in_box(mask_of(scene, str(spec)))
     done = _blackened(scene, box, str(spec))
     return rendered(scene, done.pixels, done.impossible | box.flatten(1).all(dim=1))
 
 
-@context("only_bg_t", OnlyBgT, Declares(family="no_information", examples=("only_bg_t",)))
-def only_bg_t(spec: OnlyBgT, scene: Scene) -> Rendered:
+@context("only_bg_t", OnlyBgT, ContextDeclaration(family="no_information", examples=("only_bg_t",)))
+def only_bg_t(spec: OnlyBgT, scene: ContextInput) -> ContextOutput:
     """The tile of the strip in the bounding box. Impossible without an object, or where no strip is beside it."""
     mask_of(scene, str(spec))
     pixels, unfilled = without_object(scene, "tile")
     return rendered(scene, pixels, unfilled | without_object_or_background(scene, str(spec)))
 
 
-def _mixed(name: str, donors: str) -> Declares:
-    return Declares(
+def _mixed(name: str, donors: str) -> ContextDeclaration:
+    return ContextDeclaration(
         family="change",
         donors=lambda spec: donors,
         lends=lambda spec, scene: can_fill(scene, "tile"),
@@ -103,18 +103,18 @@ def _mixed(name: str, donors: str) -> Declares:
 
 
 @context("mixed_same", MixedSame, _mixed("mixed_same", "same_class"))
-def mixed_same(spec: MixedSame, scene: Scene) -> Rendered:
+def mixed_same(spec: MixedSame, scene: ContextInput) -> ContextOutput:
     """The swap with a hard edge and a tiled donor; so are the other two."""
     return pasted(scene, scene.donors, str(spec))
 
 
 @context("mixed_rand", MixedRand, _mixed("mixed_rand", "random"))
-def mixed_rand(spec: MixedRand, scene: Scene) -> Rendered:
+def mixed_rand(spec: MixedRand, scene: ContextInput) -> ContextOutput:
     """As :func:`mixed_same`."""
     return pasted(scene, scene.donors, str(spec))
 
 
 @context("mixed_next", MixedNext, _mixed("mixed_next", "next_class"))
-def mixed_next(spec: MixedNext, scene: Scene) -> Rendered:
+def mixed_next(spec: MixedNext, scene: ContextInput) -> ContextOutput:
     """As :func:`mixed_same`."""
     return pasted(scene, scene.donors, str(spec))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..language.spec import dose, spec_name, within
-from .base import Scene, drawn
+from .base import ContextInput, drawn
 from .colour_temperature import adaptation
 from .dosed import Dosed, dosed
 from .regions import Region
@@ -131,19 +131,19 @@ class Flicker(Dosed):
 
 
 @dosed("exposure", Exposure, examples=("exposure(-2)", "exposure(1.5)"))
-def exposure(spec: Exposure, scene: Scene) -> Tensor:
+def exposure(spec: Exposure, scene: ContextInput) -> Tensor:
     """``srgb(2^stops linear(x))``."""
     return to_srgb(to_linear(scene.pixels) * 2.0**spec.amount)
 
 
 @dosed("gamma", Gamma, examples=("gamma(0.5)", "gamma(2)"))
-def gamma(spec: Gamma, scene: Scene) -> Tensor:
+def gamma(spec: Gamma, scene: ContextInput) -> Tensor:
     """``x^value``."""
     return scene.pixels**spec.amount
 
 
 @dosed("white_balance", WhiteBalance, examples=("white_balance(3000)", "white_balance(12000)"))
-def white_balance(spec: WhiteBalance, scene: Scene) -> Tensor:
+def white_balance(spec: WhiteBalance, scene: ContextInput) -> Tensor:
     """``srgb(M linear(x))``, M the Bradford adaptation from the black body of 6500 K to that of `kelvin`."""
     light = to_linear(scene.pixels)
     matrix = adaptation(6500.0, spec.amount)
@@ -153,7 +153,7 @@ def white_balance(spec: WhiteBalance, scene: Scene) -> Tensor:
 
 
 @dosed("shadow", Shadow, examples=("shadow(0.6)",))
-def shadow(spec: Shadow, scene: Scene) -> Tensor:
+def shadow(spec: Shadow, scene: ContextInput) -> Tensor:
     """``srgb((1 - strength m) linear(x))``, m from 1 in the shadow to 0 beside it.
 
     With u = (cos phi, sin phi), phi uniform in [0, 2 pi), the edge is at distance o from the centre of the frame, o
@@ -172,7 +172,7 @@ def shadow(spec: Shadow, scene: Scene) -> Tensor:
 
 
 @dosed("glare", Glare, examples=("glare(3)",))
-def glare(spec: Glare, scene: Scene) -> Tensor:
+def glare(spec: Glare, scene: ContextInput) -> Tensor:
     """``srgb(linear(x) + strength (1 + (r/a)^2)^(-3/2))``, r the distance from the spot, a = SPOT of the shorter side.
 
     The profile (Moffat's, as of scattered light) has a core and a halo in one; the spot is uniform in the middle
@@ -187,7 +187,7 @@ def glare(spec: Glare, scene: Scene) -> Tensor:
 
 
 @dosed("flicker", Flicker, examples=("flicker(0.5)", "flicker(0.5, bands=8)"))
-def flicker(spec: Flicker, scene: Scene) -> Tensor:
+def flicker(spec: Flicker, scene: ContextInput) -> Tensor:
     """``srgb((1 + strength sin(2 pi (bands (row + 1/2) / H + phase))) linear(x))``, phase uniform in [0, 1)."""
     height = scene.pixels.shape[2]
     phase = drawn(scene, "flicker", lambda generator: torch.rand((), generator=generator))

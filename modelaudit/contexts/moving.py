@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Context, within
-from .base import Declares, Rendered, Scene, context, drawn
+from .base import ContextDeclaration, ContextInput, ContextOutput, context, drawn
 from .filling import box
 from .placing import PlaceFill, checked_place, placed, taken, within_frame
 from .regions import mask_of
@@ -62,13 +62,13 @@ class Mirror(Context):
 @context(
     "move_object",
     MoveObject,
-    Declares(
+    ContextDeclaration(
         family="change",
         exempt=lambda spec: spec.dx == 0 and spec.dy == 0,
         examples=("move_object", "move_object(dx=0.1, dy=-0.05, fill=tile)"),
     ),
 )
-def move_object(spec: MoveObject, scene: Scene) -> Rendered:
+def move_object(spec: MoveObject, scene: ContextInput) -> ContextOutput:
     """Every pixel of object and ring copied, to the bit. Impossible where one of them would leave the frame."""
     mask = mask_of(scene, str(spec))
     down, right, impossible = _shift(spec, scene)
@@ -78,8 +78,8 @@ def move_object(spec: MoveObject, scene: Scene) -> Rendered:
     return _copied(scene, rows, columns, spec.fill, str(spec), impossible)
 
 
-@context("mirror_object", MirrorObject, Declares(family="change", examples=("mirror_object",)))
-def mirror_object(spec: MirrorObject, scene: Scene) -> Rendered:
+@context("mirror_object", MirrorObject, ContextDeclaration(family="change", examples=("mirror_object",)))
+def mirror_object(spec: MirrorObject, scene: ContextInput) -> ContextOutput:
     """Column x of the bounding box of object and ring becomes column left + right - x."""
     mask = mask_of(scene, str(spec))
     height, width = mask.shape[1:]
@@ -90,20 +90,24 @@ def mirror_object(spec: MirrorObject, scene: Scene) -> Rendered:
     return _copied(scene, rows, within_frame(columns, width), spec.fill, str(spec), possible)
 
 
-@context("mirror", Mirror, Declares(family="perturbation", needs_mask=lambda spec: False, examples=("mirror",)))
-def mirror(spec: Mirror, scene: Scene) -> Rendered:
+@context(
+    "mirror", Mirror, ContextDeclaration(family="perturbation", needs_mask=lambda spec: False, examples=("mirror",))
+)
+def mirror(spec: Mirror, scene: ContextInput) -> ContextOutput:
     """Column x becomes column W - 1 - x, in pixels and mask."""
     possible = torch.zeros(len(scene.ids), dtype=torch.bool, device=scene.pixels.device)
-    return Rendered(scene.pixels.flip(3), None if scene.mask is None else scene.mask.flip(2), possible)
+    return ContextOutput(scene.pixels.flip(3), None if scene.mask is None else scene.mask.flip(2), possible)
 
 
-def _copied(scene: Scene, rows: Tensor, columns: Tensor, fill: PlaceFill, what: str, impossible: Tensor) -> Rendered:
+def _copied(
+    scene: ContextInput, rows: Tensor, columns: Tensor, fill: PlaceFill, what: str, impossible: Tensor
+) -> ContextOutput:
     mask = taken(mask_of(scene, what).unsqueeze(1), rows, columns)[:, 0]
     colours = taken(scene.pixels, rows, columns)
     return placed(scene, colours, mask, fill=fill, what=what, impossible=impossible)
 
 
-def _shift(spec: MoveObject, scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
+def _shift(spec: MoveObject, scene: ContextInput) -> tuple[Tensor, Tensor, Tensor]:
     """[B] each: pixels downwards and to the right, and where there is no such place in the frame."""
     mask = mask_of(scene, str(spec))
     height, width = mask.shape[1:]

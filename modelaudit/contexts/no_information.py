@@ -11,7 +11,7 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import Context, one_of, plain
-from .base import Declares, Rendered, Scene, context, rendered
+from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
 from .blank import BLANKS, Blank, blank
 from .filling import RIM, fill_of, with_margin
 from .regions import inside, mask_of, mean_of, without_object_or_background
@@ -80,9 +80,9 @@ class RemoveBackground(Context):
 @context(
     "mean_fill",
     MeanFill,
-    Declares(family="no_information", examples=("mean_fill(background)", "mean_fill(object)")),
+    ContextDeclaration(family="no_information", examples=("mean_fill(background)", "mean_fill(object)")),
 )
-def mean_fill(spec: MeanFill, scene: Scene) -> Rendered:
+def mean_fill(spec: MeanFill, scene: ContextInput) -> ContextOutput:
     """The region in one colour. Impossible where the image has no object or no background."""
     return _filled(scene, spec.region, blank(scene, "mean", "mean_fill"), str(spec))
 
@@ -90,12 +90,12 @@ def mean_fill(spec: MeanFill, scene: Scene) -> Rendered:
 @context(
     "remove_background",
     RemoveBackground,
-    Declares(
+    ContextDeclaration(
         family="no_information",
         examples=("remove_background(fill=black)", "remove_background(fill=gaussian_noise)"),
     ),
 )
-def remove_background(spec: RemoveBackground, scene: Scene) -> Rendered:
+def remove_background(spec: RemoveBackground, scene: ContextInput) -> ContextOutput:
     """The blank in the background. Impossible where the image has no object or no background."""
     return _filled(scene, "background", blank(scene, spec.fill, "remove_background"), str(spec))
 
@@ -103,12 +103,12 @@ def remove_background(spec: RemoveBackground, scene: Scene) -> Rendered:
 @context(
     "remove_object",
     RemoveObject,
-    Declares(
+    ContextDeclaration(
         family="no_information",
         examples=("remove_object", "remove_object(fill=tile)", "remove_object(fill=silhouette)"),
     ),
 )
-def remove_object(spec: RemoveObject, scene: Scene) -> Rendered:
+def remove_object(spec: RemoveObject, scene: ContextInput) -> ContextOutput:
     """The fill in object, ring and margin. Impossible without object or background, and with "tile" without a strip."""
     mask = with_margin(mask_of(scene, str(spec)), spec.margin)
     unfilled = torch.zeros(len(mask), dtype=torch.bool, device=mask.device)
@@ -122,6 +122,6 @@ def remove_object(spec: RemoveObject, scene: Scene) -> Rendered:
     return rendered(scene, pixels, unfilled | without_object_or_background(scene, str(spec)))
 
 
-def _filled(scene: Scene, region: FilledRegion, fill: Tensor, what: str) -> Rendered:
+def _filled(scene: ContextInput, region: FilledRegion, fill: Tensor, what: str) -> ContextOutput:
     pixels = torch.where(inside(scene, region, what), fill, scene.pixels)
     return rendered(scene, pixels, without_object_or_background(scene, what))

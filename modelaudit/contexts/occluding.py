@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import Context, dose, one_of, within
-from .base import Declares, Rendered, Scene, context, drawn, rendered
+from .base import ContextDeclaration, ContextInput, ContextOutput, context, drawn, rendered
 from .blank import BLANKS, Blank, blank
 from .filling import grid
 from .regions import mask_of
@@ -42,13 +42,13 @@ class OccludeObject(Context):
 @context(
     "occlude_object",
     OccludeObject,
-    Declares(
+    ContextDeclaration(
         family="no_information",
         exempt=lambda spec: spec.share == 0,
         examples=("occlude_object(0.25)", "occlude_object(0.75, fill=white_noise)"),
     ),
 )
-def occlude_object(spec: OccludeObject, scene: Scene) -> Rendered:
+def occlude_object(spec: OccludeObject, scene: ContextInput) -> ContextOutput:
     """The patch is a square that grows round the point until round(share * object pixels) object pixels lie in it.
 
     Of its last line of pixels only the first ones from the top are taken, so the number is exact. Ring pixels are
@@ -62,7 +62,7 @@ def occlude_object(spec: OccludeObject, scene: Scene) -> Rendered:
     return rendered(scene, pixels, ~(mask == OBJECT).flatten(1).any(dim=1))
 
 
-def _centre(scene: Scene, mask: Tensor) -> Tensor:
+def _centre(scene: ContextInput, mask: Tensor) -> Tensor:
     """[B] the place, in reading order, of an object pixel; every one is equally likely."""
     share = drawn(scene, "occlude_object", lambda generator: torch.rand((), generator=generator, dtype=torch.float64))
     rank = (mask == OBJECT).flatten(1).cumsum(dim=1)

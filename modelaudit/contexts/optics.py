@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..language.spec import dose, spec_name
-from .base import Scene, drawn
+from .base import ContextInput, drawn
 from .corruptions.filters import convolved, gaussian
 from .dosed import Dosed, checked_direction, dosed
 from .light import centred, smoothstep
@@ -114,19 +114,19 @@ class Vignette(Dosed):
 
 
 @dosed("blur", Blur, examples=("blur(2)", "blur(8)"))
-def blur(spec: Blur, scene: Scene) -> Tensor:
+def blur(spec: Blur, scene: ContextInput) -> Tensor:
     """The Gaussian cut at 4 sigma, the frame mirrored at its border: ``scipy.ndimage.gaussian_filter`` as it stands."""
     return gaussian(scene.pixels, spec.amount, "reflect")
 
 
 @dosed("defocus", Defocus, examples=("defocus(2)", "defocus(6)"))
-def defocus(spec: Defocus, scene: Scene) -> Tensor:
+def defocus(spec: Defocus, scene: ContextInput) -> Tensor:
     """``srgb(disc * linear(x))``, * the convolution."""
     return to_srgb(convolved(to_linear(scene.pixels), disc(spec.amount).to(scene.pixels), "reflect"))
 
 
 @dosed("motion", Motion, examples=("motion(12)", "motion(24, direction=0)"))
-def motion(spec: Motion, scene: Scene) -> Tensor:
+def motion(spec: Motion, scene: ContextInput) -> Tensor:
     """``srgb(streak * linear(x))``, * the convolution; the direction is uniform unless given."""
     degrees = drawn(scene, "motion", lambda generator: 180 * torch.rand((), generator=generator, dtype=torch.float64))
     if spec.direction is not None:
@@ -136,7 +136,7 @@ def motion(spec: Motion, scene: Scene) -> Tensor:
 
 
 @dosed("lens_dirt", LensDirt, examples=("lens_dirt(0.7)",))
-def lens_dirt(spec: LensDirt, scene: Scene) -> Tensor:
+def lens_dirt(spec: LensDirt, scene: ContextInput) -> Tensor:
     """``srgb(linear(x) product over specks of (1 - strength o m))``: linear light through soft discs.
 
     A speck has its centre uniform in the frame, a radius uniform in SPECK_RADIUS, a density o uniform in [0.4, 1], and
@@ -157,7 +157,7 @@ def lens_dirt(spec: LensDirt, scene: Scene) -> Tensor:
 
 
 @dosed("vignette", Vignette, examples=("vignette(0.8)",))
-def vignette(spec: Vignette, scene: Scene) -> Tensor:
+def vignette(spec: Vignette, scene: ContextInput) -> Tensor:
     """``srgb((1 + k^2 rho^2)^-2 linear(x))``, rho the distance from the centre in units of that of the frame's corner.
 
     That is cos^4 of the angle to the axis, tan = k rho; ``k^2 = (1 - strength)^(-1/2) - 1``.

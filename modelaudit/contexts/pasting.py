@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ..language.errors import ContextError
-from .base import Rendered, Scene, rendered
+from .base import ContextInput, ContextOutput, rendered
 from .filling import Fill, without_object
 from .regions import mask_of, without_object_or_background
 from .seam import composite
 
 
-def pasted(scene: Scene, donors: Scene | None, what: str, *, fill: Fill = "tile", feather: float = 0.0) -> Rendered:
+def pasted(
+    scene: ContextInput, donors: ContextInput | None, what: str, *, fill: Fill = "tile", feather: float = 0.0
+) -> ContextOutput:
     """Object and ring where they are, over the donors' backgrounds.
 
     Impossible where the image has no object or no background, or the donor has nothing to fill its object's place with.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .base import Scene, drawn
+from .base import ContextInput, drawn
 from .degradation import Severe, degradation, level
 from .regions import Region
 
@@ -26,7 +26,7 @@ class Lighting(Severe):
 
 
 @degradation("lighting", Lighting, examples=("lighting(3)",))
-def lighting(spec: Lighting, scene: Scene) -> Tensor:
+def lighting(spec: Lighting, scene: ContextInput) -> Tensor:
     """``x (1 + s t)``, t falling linearly from 1 to -1 across the frame along the drawn direction.
 
     With u = (cos phi, sin phi), phi uniform in [0, 2 pi), and pixel centres p measured from the centre of the frame,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import one_of
-from .base import Rendered, Scene
+from .base import ContextInput, ContextOutput
 from .filling import RIM, fill_of, with_margin
 from .regions import without_object_or_background
 
@@ -22,7 +22,9 @@ def checked_place(fill: str, what: str) -> None:
     one_of(fill, get_args(PlaceFill), f"{what}: fill")
 
 
-def placed(scene: Scene, colours: Tensor, mask: Tensor, *, fill: PlaceFill, what: str, impossible: Tensor) -> Rendered:
+def placed(
+    scene: ContextInput, colours: Tensor, mask: Tensor, *, fill: PlaceFill, what: str, impossible: Tensor
+) -> ContextOutput:
     """The object at its new place, over its own background.
 
     Object and ring are taken away (they and a rim of 2 pixels, not their bounding box, are filled) and put down where
@@ -42,7 +44,7 @@ def placed(scene: Scene, colours: Tensor, mask: Tensor, *, fill: PlaceFill, what
     pixels = torch.where((mask != BACKGROUND).unsqueeze(1), colours, background)
     vanished = ~(mask == OBJECT).flatten(1).any(dim=1)
     impossible = impossible | unfilled | vanished | without_object_or_background(scene, what)
-    return Rendered(pixels, torch.where(impossible[:, None, None], scene.mask, mask), impossible)
+    return ContextOutput(pixels, torch.where(impossible[:, None, None], scene.mask, mask), impossible)
 
 
 def taken(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -9,20 +9,20 @@ from torch import Tensor
 
 from ..language.errors import ContextError
 from ..language.sample import BACKGROUND, OBJECT
-from .base import Scene, alone
+from .base import ContextInput, alone
 
 Region = Literal["background", "object", "whole"]
 REGIONS: tuple[Region, ...] = ("background", "object", "whole")
 
 
-def mask_of(scene: Scene, what: str) -> Tensor:
+def mask_of(scene: ContextInput, what: str) -> Tensor:
     """[B, H, W], or a ContextError that names the context."""
     if scene.mask is None:
         raise ContextError(f"{what} acts on a part of the image and needs object masks, and these data have none")
     return scene.mask
 
 
-def inside(scene: Scene, region: Region, what: str) -> Tensor:
+def inside(scene: ContextInput, region: Region, what: str) -> Tensor:
     """[B, 1, H, W] bool. The ignore ring goes with the object: background is mask == 0, object mask != 0."""
     if region == "whole":
         return torch.ones_like(scene.pixels[:, :1], dtype=torch.bool)
@@ -30,7 +30,7 @@ def inside(scene: Scene, region: Region, what: str) -> Tensor:
     return ((mask == BACKGROUND) if region == "background" else (mask != BACKGROUND)).unsqueeze(1)
 
 
-def without_object_or_background(scene: Scene, what: str) -> Tensor:
+def without_object_or_background(scene: ContextInput, what: str) -> Tensor:
     """[B] bool: no object pixel, or nothing but object and ring: there is no background to exchange."""
     mask = mask_of(scene, what).flatten(1)
     return ~(mask == OBJECT).any(dim=1) | ~(mask == BACKGROUND).any(dim=1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import Context, dose, within
-from .base import Declares, Rendered, Scene, alone, context
+from .base import ContextDeclaration, ContextInput, ContextOutput, alone, context
 from .filling import box
 from .placing import PlaceFill, checked_place, placed, taken, within_frame
 from .regions import mask_of
@@ -70,9 +70,9 @@ def _checked_share(value: float) -> float:
 @context(
     "rescale_object",
     RescaleObject,
-    Declares(family="change", exempt=lambda spec: spec.factor == 1, examples=("rescale_object(0.6)",)),
+    ContextDeclaration(family="change", exempt=lambda spec: spec.factor == 1, examples=("rescale_object(0.6)",)),
 )
-def rescale_object(spec: RescaleObject, scene: Scene) -> Rendered:
+def rescale_object(spec: RescaleObject, scene: ContextInput) -> ContextOutput:
     """Impossible where object or ring would leave the frame, or no object pixel is left."""
     mask = mask_of(scene, str(spec))
     assert spec.factor is not None
@@ -80,8 +80,8 @@ def rescale_object(spec: RescaleObject, scene: Scene) -> Rendered:
     return _scaled(scene, factor, spec.fill, str(spec))
 
 
-@context("shrink_object", ShrinkObject, Declares(family="no_information", examples=("shrink_object(0.02)",)))
-def shrink_object(spec: ShrinkObject, scene: Scene) -> Rendered:
+@context("shrink_object", ShrinkObject, ContextDeclaration(family="no_information", examples=("shrink_object(0.02)",)))
+def shrink_object(spec: ShrinkObject, scene: ContextInput) -> ContextOutput:
     """The factor is sqrt(share * H W / object pixels). Impossible where the object is no larger than the share."""
     mask = mask_of(scene, str(spec))
     assert spec.share is not None
@@ -89,10 +89,10 @@ def shrink_object(spec: ShrinkObject, scene: Scene) -> Rendered:
     wanted = spec.share * mask.shape[1] * mask.shape[2]
     factor = (wanted / area.clamp_min(1.0)).sqrt()
     done = _scaled(scene, factor.clamp_max(1.0), spec.fill, str(spec))
-    return Rendered(done.pixels, done.mask, done.impossible | (factor >= 1.0))
+    return ContextOutput(done.pixels, done.mask, done.impossible | (factor >= 1.0))
 
 
-def _scaled(scene: Scene, factor: Tensor, fill: PlaceFill, what: str) -> Rendered:
+def _scaled(scene: ContextInput, factor: Tensor, fill: PlaceFill, what: str) -> ContextOutput:
     mask = mask_of(scene, what)
     height, width = mask.shape[1:]
     top, bottom, left, right = (edge.flatten() for edge in box(mask))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Context, dose, one_of
-from .base import Declares, Rendered, Scene, alone, context, rendered
+from .base import ContextDeclaration, ContextInput, ContextOutput, alone, context, rendered
 from .regions import REGIONS, Region, inside
 
 
@@ -43,13 +43,13 @@ def _checked_side(side: object) -> int:
 @context(
     "low_resolution",
     LowResolution,
-    Declares(
+    ContextDeclaration(
         family="no_information",
         needs_mask=lambda spec: spec.region != "whole",
         examples=("low_resolution(8)", "low_resolution(16, region=object)"),
     ),
 )
-def low_resolution(spec: LowResolution, scene: Scene) -> Rendered:
+def low_resolution(spec: LowResolution, scene: ContextInput) -> ContextOutput:
     """Down by area, up by bilinear interpolation (``align_corners=False``), both over the region's pixels alone.
 
     With A the means over areas, U the interpolation and r the region: ``U A (r x) / U A r``. Impossible where the

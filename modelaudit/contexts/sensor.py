@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import dose
-from .base import Scene, drawn
+from .base import ContextInput, drawn
 from .corruptions.jpeg import compressed
 from .dosed import Dosed, dosed
 from .regions import Region
@@ -66,7 +66,7 @@ class Jpeg(Dosed):
 
 
 @dosed("sensor_noise", SensorNoise, examples=("sensor_noise(3200)", "sensor_noise(25600)"))
-def sensor_noise(spec: SensorNoise, scene: Scene) -> Tensor:
+def sensor_noise(spec: SensorNoise, scene: ContextInput) -> Tensor:
     """``srgb(l + sqrt(g l / F + (g r / F)^2) z)``, l = linear(x), g = iso / 100, z standard normal [3, H, W] a sample.
 
     F = FULL_WELL electrons fill white at ISO 100, r = READ_NOISE. The shot noise is Poisson's with its variance, in the
@@ -85,6 +85,6 @@ def noisy(light: Tensor, iso: float, normal: Tensor) -> Tensor:
 
 
 @dosed("jpeg", Jpeg, examples=("jpeg(10)", "jpeg(40)"))
-def jpeg(spec: Jpeg, scene: Scene) -> Tensor:
+def jpeg(spec: Jpeg, scene: ContextInput) -> Tensor:
     """Encoded (4:2:0, the standard tables) and decoded as by Pillow."""
     return compressed(scene.pixels, int(spec.amount))

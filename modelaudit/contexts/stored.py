@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, get_args
 
 from ..language.errors import ContextError, ExpressionError
 from ..language.spec import Context, one_of
-from .base import Declares, Rendered, Scene, context, rendered
+from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
 
 StoredMask = Literal["same", "none"]
 
@@ -37,14 +37,14 @@ class Stored(Context):
 @context(
     "stored",
     Stored,
-    Declares(
+    ContextDeclaration(
         family="change",
         needs_mask=lambda spec: False,
         stored=lambda spec: spec.name,
         in_place=lambda spec: spec.mask == "same",
     ),
 )
-def show(spec: Stored, scene: Scene) -> Rendered:
+def show(spec: Stored, scene: ContextInput) -> ContextOutput:
     """The stored pixels; the mask stays the scene's.
 
     Raises:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..language.checks import Checks
+from ..language.checks import CheckSettings
 from ..measures.agreement import spearman, top_iou
 from .donors import first_positions
 from .plan import MapAsk, PassAsk
 from .reading import ChunkValues
 from .scenes import Chunk
-from .store.store import Batch
+from .store.store import StoreBatch
 
 if TYPE_CHECKING:
     from .measuring import Measuring
@@ -32,7 +32,7 @@ class Accord:
     ``found``: by (model, context, method, method) and position.
     """
 
-    def __init__(self, base: Measuring, checks: Checks) -> None:
+    def __init__(self, base: Measuring, checks: CheckSettings) -> None:
         self._base = base
         self.positions = set(first_positions(base.samples, checks.agreement, base.stage.seed))
         self.found: dict[tuple[str, str, str, str], dict[int, Values]] = {}
@@ -68,7 +68,7 @@ class Accord:
             self.forget(at)
         self.positions = {at for at in self.positions if at < end}
 
-    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
+    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: StoreBatch) -> None:
         """Compare the maps that a pass of the audit has just made."""
         rows = [row for row, at in enumerate(part.positions) if at in self.positions]
         at = torch.tensor(rows, device=found.logits.device)
@@ -85,10 +85,10 @@ class Accord:
                     content = np.array(values, dtype="<f8").tobytes()
                     self._base.recall.keep_content(batch, key, ask, part.samples[row], what, content)
 
-    def step(self, chunk: Chunk, batch: Batch) -> None:
+    def step(self, chunk: Chunk, batch: StoreBatch) -> None:
         """There is nothing to do apart from the passes of the audit."""
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: StoreBatch) -> None:
         """Everything is kept as it comes."""
 
     def data(self) -> dict[str, tuple[float | None, float | None, int]]:

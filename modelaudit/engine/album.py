@@ -17,7 +17,7 @@ from .galleries import PictureAsk
 from .pictures import encoded, image_array, overlay_array
 from .plan import PassAsk
 from .recall import Recall
-from .store.store import Batch
+from .store.store import StoreBatch
 
 _ENCODERS = 2
 
@@ -79,7 +79,7 @@ class Album:
         for key in [key for key in self._frames if key[0] not in kept]:
             del self._frames[key]
 
-    def keep_drafts(self, batch: Batch) -> None:
+    def keep_drafts(self, batch: StoreBatch) -> None:
         """Let the new frames outlive a run that is cut off, and the old ones go."""
         if not self._recall.store.active:
             return
@@ -110,7 +110,7 @@ class Album:
         frames = {key: self._frames[key] for key in open_ones if key not in found and key in self._frames}
         with ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode") as workers:
             contents = list(workers.map(encoded, (frame.pixels for frame in frames.values())))
-        batch = Batch()
+        batch = StoreBatch()
         for (key, frame), content in zip(frames.items(), contents, strict=True):
             found[key] = Print(content, frame.prediction, frame.probability)
             ask = self._pass(key[1])

@@ -10,26 +10,26 @@ from typing import Final, Literal
 
 import numpy as np
 
-from ..contexts import Scene, can_lend, lending_context
+from ..contexts import ContextInput, can_lend, lending_context
 from ..contexts.donor_rules import DonorRule
 from ..language.errors import ContextError
 from ..language.sample import Preprocessing, Sample
 from ..language.spec import Context
 from .choices import Choices
-from .contents import Contents
+from .contents import SampleContents
 from .donor_images import DonorImages
 from .donors import DonorPool
 from .lenders import Lenders
 from .mixing import Words
-from .prepared import Prepared
+from .prepared import PreparedSample
 from .store.keys import content_key, lending_key
-from .store.store import Batch, Store
+from .store.store import Store, StoreBatch
 
 #: nothing is known yet of who lends
 UNKNOWN: Final = "unknown"
 #: id and content of an image that lends its background
 Donor = tuple[str, str]
-MakeScene = Callable[[Sequence[Sample], Sequence[Prepared], Preprocessing], Scene]
+MakeScene = Callable[[Sequence[Sample], Sequence[PreparedSample], Preprocessing], ContextInput]
 _NAMED = 3
 
 
@@ -53,7 +53,7 @@ class Borrowing:
         images: DonorImages,
         make_scene: MakeScene,
         store: Store,
-        contents: Contents,
+        contents: SampleContents,
     ) -> None:
         self.rule = rule
         self.passed_over: set[str] = set()
@@ -147,7 +147,7 @@ class Borrowing:
         """Id and content of donors that were looked at."""
         return [(donor.id, self._contents.known(donor) or "") for donor in donors]
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: StoreBatch) -> None:
         """What was found out since the last time."""
         for name, able in self._new:
             batch.number(self._key, name, float(able))
@@ -177,7 +177,7 @@ class Borrowing:
     def _judge(self, donors: Iterable[Sample]) -> None:
         """Find out which of the donors have a background to lend."""
         new = {donor.id: donor for donor in donors if donor.id not in self._judged}
-        seen: list[tuple[Sample, Prepared]] = []
+        seen: list[tuple[Sample, PreparedSample]] = []
         for donor in new.values():
             self._images.start(donor, self._preprocessing)
         for donor in new.values():

@@ -20,16 +20,16 @@ from ..statistics.effect import smallest_effect
 from ..statistics.guards import Objection, moved, noise_floor, without
 from ..statistics.insane import over_sane
 from ..statistics.linear import normal_form
-from .checked import BlindCheck, CaseChecks, MaskCheck, MaskVariant, NoiseCheck, SeamCheck
+from .checked import BlindCheck, CheckResults, MaskCheck, MaskVariant, NoiseCheck, SeamCheck
 from .insane import insane_of, without_insane
 from .map_and_swap import agreements, two_by_two
-from .measured import Measured, VariantData
+from .measured import Measured, RerunData
 from .objections import objections_of
 from .plan import PassAsk, PlannedCase
 from .stopping import sequential
 from .table import CaseTable
-from .variant_table import VariantTable, reading_of
-from .variants import MASKS, Variant, feather_of, radius, under_seam
+from .variant_table import RerunTable, reading_of
+from .variants import MASKS, Intervention, feather_of, radius, under_seam
 
 _T = TypeVar("_T")
 
@@ -39,7 +39,7 @@ class Checked:
     """A decision after the checks, and what they found."""
 
     decision: Decision
-    checks: CaseChecks
+    checks: CheckResults
 
 
 def checked(
@@ -72,13 +72,13 @@ class _Checker:
         self._case, self._table, self._measured, self._decision = case, table, measured, decision
         self._about: Literal["process", "this_set"] = about
         self._expectation = case.asked.expectation
-        self._variants = {Variant(one.variant): one for one in measured.variants}
+        self._variants = {Intervention(one.variant): one for one in measured.variants}
         self._notes: list[str] = []
         self._objections: list[Objection] = []
 
     def run(self) -> Checked:
         whole, insane = self._decision, self._only_sane()
-        found = CaseChecks(
+        found = CheckResults(
             insane=insane,
             masks=self._made("masks", self._masks),
             noise=self._made("noise floor", self._noise),
@@ -143,13 +143,13 @@ class _Checker:
             self._notes.append(f"{what}: could not be checked ({error})")
             return None
 
-    def _view(self, data: VariantData, variant: Variant | None) -> VariantTable:
+    def _view(self, data: RerunData, variant: Intervention | None) -> RerunTable:
         """The columns over a variant's images: under the variant, or as they are."""
         own = None if variant is None else data
         reading = reading_of(variant) if variant is not None else lambda measure: measure
-        return VariantTable(self._case, self._table, own, data.positions, reading)
+        return RerunTable(self._case, self._table, own, data.positions, reading)
 
-    def _decide(self, table: VariantTable) -> Decision:
+    def _decide(self, table: RerunTable) -> Decision:
         return decide(
             self._expectation,
             table,
@@ -184,10 +184,10 @@ class _Checker:
         )
 
     def _noise(self) -> NoiseCheck | None:
-        data = self._variants.get(Variant.REDRAWN)
+        data = self._variants.get(Intervention.REDRAWN)
         if data is None or not self._reads([data]) or self._decision.estimate is None:
             return None
-        first, second = self._view(data, None), self._view(data, Variant.REDRAWN)
+        first, second = self._view(data, None), self._view(data, Intervention.REDRAWN)
         images = max(self._decision.counts.measured, 1)
         parts = list(self._decision.parts) or [self._decision]
         floors = [noise_floor(one, first, second, images) for one in singles(self._expectation, self._table)]
@@ -218,14 +218,14 @@ class _Checker:
         )
 
     def _blind(self) -> BlindCheck | None:
-        data = self._variants.get(Variant.BLIND)
+        data = self._variants.get(Intervention.BLIND)
         leaves = list(self._expectation.expression.measures())
         if data is None or not self._reads([data]):
             return None
         known_answer = None if all(leaf.spec.methods for leaf in leaves) else self._of_the_blind(leaves)
         if known_answer is None and not all(leaf.spec.methods for leaf in leaves):
             return None
-        table = self._view(data, Variant.BLIND)
+        table = self._view(data, Intervention.BLIND)
         values = [self._estimate(one, table) for one in singles(self._expectation, self._table)]
         known = [value for value in values if value is not None]
         if not known:
@@ -251,13 +251,13 @@ class _Checker:
                 sums[key] = sums.get(key, 0.0) + coefficient
         return form.numerator.constant if all(abs(total) < 1e-9 for total in sums.values()) else None
 
-    def _estimate(self, expectation: Expectation, table: VariantTable) -> float | None:
+    def _estimate(self, expectation: Expectation, table: RerunTable) -> float | None:
         confidence = self._case.asked.case.confidence
         return decide(expectation, table, confidence=confidence, about="this_set").estimate
 
     def _seams(self) -> Iterator[SeamCheck]:
         """One a measure under a context that pastes another background."""
-        data = self._variants.get(Variant.SEAM)
+        data = self._variants.get(Intervention.SEAM)
         wanted = [leaf for leaf in self._expectation.expression.measures() if leaf.context is not None]
         for leaf in dict.fromkeys(wanted):
             assert leaf.context is not None
@@ -265,7 +265,7 @@ class _Checker:
             if feather is None or (data is None and feather) or len(leaf.spec.methods) > 1:
                 continue
             positions = range(len(self._measured.samples)) if data is None else data.positions
-            table = VariantTable(self._case, self._table, data, positions)
+            table = RerunTable(self._case, self._table, data, positions)
             yield SeamCheck(
                 measure=str(replace(leaf, context=None)),
                 model=self._case.models[leaf.model],
@@ -277,14 +277,14 @@ class _Checker:
                 hard_edge=not feather,
             )
 
-    def _reads(self, variants: Iterable[VariantData]) -> bool:
+    def _reads(self, variants: Iterable[RerunData]) -> bool:
         """Whether the case reads anything that a variant measured, or tried to."""
         keys = {(one.model, one.key) for data in variants for one in data.columns}
         leaves = list(self._expectation.expression.measures())
         return any(self._table.key(leaf) & keys for leaf in leaves)
 
 
-def _mask_variant(variant: Variant, decision: Decision) -> MaskVariant:
+def _mask_variant(variant: Intervention, decision: Decision) -> MaskVariant:
     return MaskVariant(
         variant=variant.value,  # type: ignore[arg-type]
         estimate=decision.estimate,
@@ -294,7 +294,7 @@ def _mask_variant(variant: Variant, decision: Decision) -> MaskVariant:
     )
 
 
-def _mean(table: VariantTable, measure: Measure) -> float | None:
+def _mean(table: RerunTable, measure: Measure) -> float | None:
     """None where it was not measured."""
     try:
         values = table.column(measure).values

@@ -183,7 +183,7 @@ class Sanity(_Plain):
     note: str = ""
 
 
-class CaseChecks(_Plain):
+class CheckResults(_Plain):
     """What was checked of one case; None or empty where a check was off or has no meaning for it.
 
     ``unguarded``: the verdict before the checks, where one of them took it away; ``objections``: what the checks say

@@ -9,7 +9,7 @@ from ..language.sample import Sample
 from .donors import DonorPool
 from .lenders import Lenders
 from .store.keys import choice_key, digest
-from .store.store import Batch, Store
+from .store.store import Store, StoreBatch
 
 _NOT_ASKED, _NOBODY = 2**32 - 1, 2**32 - 2
 
@@ -46,7 +46,7 @@ class Choices:
             self._stored = False
         return None if self._found[here] == _NOBODY else self._lenders.samples[self._found[here]]
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: StoreBatch) -> None:
         """Keep the choices once all of them are made."""
         if not self._stored and _NOT_ASKED not in self._found:
             content = b"".join(at.to_bytes(4, "little") for at in self._found)

@@ -9,7 +9,7 @@ from ..language.sample import Sample
 from .store.file_digests import FileDigests
 
 
-class Contents:
+class SampleContents:
     """The contents of a data set's samples, each looked up once.
 
     Args:
@@ -21,9 +21,9 @@ class Contents:
         self._known: dict[str, str | None] = {}
         self._lost: set[str] = set()
 
-    def another(self) -> Contents:
+    def another(self) -> SampleContents:
         """The same of other samples, whose ids may meet those of these."""
-        return Contents(self._digests)
+        return SampleContents(self._digests)
 
     def of(self, samples: Sequence[Sample]) -> list[str | None]:
         """The content of each sample; None where only decoding tells."""

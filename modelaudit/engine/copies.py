@@ -14,9 +14,9 @@ from ..data.base import Pixels
 from ..data.copies import Copies, CopyFinder
 from ..data.signature import AGREEING, TOLERANCE, Signature, agreement
 from ..language.sample import ON_PICTURES, Sample
-from .measured import Passes
+from .measured import PassCounts
 from .store.keys import copies_key, digest
-from .store.store import Batch, Store
+from .store.store import Store, StoreBatch
 
 #: decoded images that are kept for the next pair
 _KEPT = 4
@@ -32,13 +32,13 @@ class PictureCopies:
     """
 
     def __init__(
-        self, samples: Sequence[Sample], signatures: Mapping[str, Signature], store: Store, passes: Passes
+        self, samples: Sequence[Sample], signatures: Mapping[str, Signature], store: Store, passes: PassCounts
     ) -> None:
         self._samples = {sample.id: sample for sample in samples}
         self._signatures = signatures
         self._store, self._passes = store, passes
         self._finder = CopyFinder(self._same)
-        self._batch = Batch()
+        self._batch = StoreBatch()
         self._images: OrderedDict[str, Pixels | None] = OrderedDict()
 
     def of(self, samples: Sequence[Sample]) -> Copies:
@@ -46,7 +46,7 @@ class PictureCopies:
         known = {one.id: self._signatures[one.id] for one in samples if one.id in self._signatures}
         self._finder.add(known)
         self._store.commit(self._batch)
-        self._batch, self._images = Batch(), OrderedDict()
+        self._batch, self._images = StoreBatch(), OrderedDict()
         return self._finder.found()
 
     def _same(self, one: str, other: str) -> bool:

@@ -10,7 +10,7 @@ from ..language.errors import ExpressionError, nearest
 from ..language.sample import Sample
 from ..language.strata import ColumnIs, ColumnNumber, Group, Label, Stratum
 from .facts import Known
-from .measured import DataFacts, Measured, SampleFacts
+from .measured import Measured, MeasuredData, MeasuredSample
 from .plan import PlannedCase, strata_of
 
 #: into so many parts a group or a column may divide the images
@@ -40,10 +40,10 @@ def _named(case: PlannedCase) -> Iterator[str]:
 
 def sample_facts(
     samples: Iterable[Sample], columns: Sequence[str], copy_of: Mapping[str, str] = MappingProxyType({})
-) -> list[SampleFacts]:
+) -> list[MeasuredSample]:
     """The samples as they leave the measurement, with these columns of theirs, and which of them are copies."""
     return [
-        SampleFacts(
+        MeasuredSample(
             id=one.id,
             label=str(one.label),
             group=one.group,
@@ -83,7 +83,7 @@ def divided_by(by: str, measured: Measured) -> tuple[Stratum, ...]:
         ExpressionError: the samples are not divided by that, or into more than `MOST` parts.
     """
     samples = measured.samples
-    whole: DataFacts | None = measured.data if measured.looks is not None else None
+    whole: MeasuredData | None = measured.data if measured.looks is not None else None
     if by == "label":
         return tuple(
             Label(one) for one in sorted({one.label for one in samples} if whole is None else set(whole.labels))
@@ -104,7 +104,7 @@ def divided_by(by: str, measured: Measured) -> tuple[Stratum, ...]:
     return tuple(ColumnIs(by, one) for one in _few(values if whole is None else set(known.values.get(by, ())), by))
 
 
-def _groups(samples: Iterable[SampleFacts]) -> set[str]:
+def _groups(samples: Iterable[MeasuredSample]) -> set[str]:
     return {one.group for one in samples if one.group}
 
 

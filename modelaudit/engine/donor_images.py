@@ -14,10 +14,10 @@ from torch import Tensor
 from ..data import UnusableSample
 from ..language.errors import DataError
 from ..language.sample import Preprocessing, Sample
-from .contents import Contents
-from .prepared import Prepared
+from .contents import SampleContents
+from .prepared import PreparedSample
 
-Begin = Callable[[Sample, Preprocessing], "Future[Prepared | UnusableSample]"]
+Begin = Callable[[Sample, Preprocessing], "Future[PreparedSample | UnusableSample]"]
 #: donors that are being decoded at a time: of one context those of the chunks that are decoded ahead
 _BEGUN = 1024
 #: what the kept donors may take, in bytes: 2,600 images of 224 x 224
@@ -33,11 +33,11 @@ class DonorImages:
         contents: is told what was decoded.
     """
 
-    def __init__(self, begin: Begin, contents: Contents) -> None:
+    def __init__(self, begin: Begin, contents: SampleContents) -> None:
         self._begin = begin
         self._contents = contents
-        self._begun: OrderedDict[Any, Future[Prepared | UnusableSample]] = OrderedDict()
-        self._ready: OrderedDict[Any, Prepared] = OrderedDict()
+        self._begun: OrderedDict[Any, Future[PreparedSample | UnusableSample]] = OrderedDict()
+        self._ready: OrderedDict[Any, PreparedSample] = OrderedDict()
         self._bytes = 0
         self.unusable: dict[str, UnusableSample] = {}
 
@@ -49,7 +49,7 @@ class DonorImages:
             while len(self._begun) > _BEGUN:
                 self._begun.popitem(last=False)[1].cancel()  # it is begun again where it is asked for
 
-    def find(self, donor: Sample, preprocessing: Preprocessing) -> Prepared | None:
+    def find(self, donor: Sample, preprocessing: Preprocessing) -> PreparedSample | None:
         """One donor, None where it cannot be decoded; that is found out once."""
         if donor.id in self.unusable:
             return None
@@ -64,7 +64,7 @@ class DonorImages:
         self._contents.note(donor, found.decoded.content)
         return self._keep(key, found)
 
-    def get(self, donor: Sample, preprocessing: Preprocessing) -> Prepared:
+    def get(self, donor: Sample, preprocessing: Preprocessing) -> PreparedSample:
         """One donor that could be decoded before.
 
         Raises:
@@ -75,7 +75,7 @@ class DonorImages:
             raise DataError(f"{donor.id!r} was there a moment ago, and is not now: {self.unusable[donor.id]}")
         return found
 
-    def _keep(self, key: Any, found: Prepared) -> Prepared:
+    def _keep(self, key: Any, found: PreparedSample) -> PreparedSample:
         kept = _mapped(found, _bytes)
         self._ready[key] = kept
         self._bytes += _size(kept)
@@ -84,7 +84,7 @@ class DonorImages:
         return found
 
 
-def _mapped(found: Prepared, pixels: Callable[[Tensor], Tensor]) -> Prepared:
+def _mapped(found: PreparedSample, pixels: Callable[[Tensor], Tensor]) -> PreparedSample:
     """The same with other pixels in its views."""
     views = {
         geometry: view if isinstance(view, DataError) else (pixels(view[0]), view[1])
@@ -103,7 +103,7 @@ def _floats(pixels: Tensor) -> Tensor:
     return pixels.float() / _LEVELS if pixels.dtype == torch.uint8 else pixels
 
 
-def _size(found: Prepared) -> int:
+def _size(found: PreparedSample) -> int:
     """What the views of one take, in bytes."""
     tensors = [tensor for view in found.views.values() if not isinstance(view, DataError) for tensor in view]
     return sum(tensor.nbytes for tensor in tensors if tensor is not None)

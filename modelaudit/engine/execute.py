@@ -16,40 +16,40 @@ from ..language.boundary import contained
 from ..language.sample import DataSet, Sample
 from ..models import borrowed, deterministic, open_model
 from .album import Print
-from .contents import Contents
+from .contents import SampleContents
 from .copies import PictureCopies, notes_on
 from .divided import columns_named, sample_facts, values_of
 from .donors import limited, look_order
 from .explaining import what_went_wrong
 from .galleries import PictureAsk, pictures_of
-from .gallery import Chosen
+from .gallery import GalleryChoice
 from .measured import (
     CropFacts,
-    DataFacts,
+    KeptImage,
+    KeptPicture,
     LayerFacts,
     Measured,
-    ModelFacts,
-    Passes,
-    Picture,
-    Row,
+    MeasuredData,
+    MeasuredModel,
+    PassCounts,
 )
 from .measuring import Measuring
 from .models import RunningModel
 from .pictures import store as write_picture
-from .plan import Group, PlannedCase, original_context
+from .plan import PlanGroup, PlannedCase, original_context
 from .progress import Progress, Silent
 from .sanity import sanity
-from .scenes import Stage
+from .scenes import BatchBuilder
 from .sensitivity.decide import sensitivities
 from .settings import Settings
-from .stopping import Looking, lenders, stops_early
+from .stopping import InterimAnalysis, lenders, stops_early
 from .store.file_digests import FileDigests
 from .store.store import Store
 from .tuning import micro_batch
 
 
 def measure(
-    group: Group, settings: Settings, progress: Progress, store: Store | None = None, data: DataSet | None = None
+    group: PlanGroup, settings: Settings, progress: Progress, store: Store | None = None, data: DataSet | None = None
 ) -> Measured:
     """Measure all that a group asks, except what the store already holds.
 
@@ -57,7 +57,7 @@ def measure(
     meaning on these data) is a failure with its message, and takes down only the cases that need it. `data` are those
     of the group where they were listed before.
     """
-    passes, store = Passes(), store or Store(None)
+    passes, store = PassCounts(), store or Store(None)
     try:
         device = settings.resolved_device()
         if data is None:
@@ -71,9 +71,9 @@ def measure(
     if early:
         chosen = look_order(chosen, seed)
     failures: dict[str, str] = {}
-    contents = Contents(FileDigests(store) if store.active else None)
+    contents = SampleContents(FileDigests(store) if store.active else None)
     with contextlib.ExitStack() as stack:
-        stage = Stage(
+        stage = BatchBuilder(
             data.samples,
             seed=seed,
             device=device,
@@ -92,7 +92,7 @@ def measure(
         run.checks = settings.checks_of(group.checks)
         pictures = PictureCopies(chosen, stage.signatures, store, passes)
         if early:
-            run.looking = Looking(run, group, _data_facts(group, data, stage, store), pictures)
+            run.looking = InterimAnalysis(run, group, _data_facts(group, data, stage, store), pictures)
         with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
             began = time.perf_counter()
             run.run(advance)
@@ -126,7 +126,7 @@ def measure(
     return found.model_copy(update={"sensitivity": sensitivities(group, found, run.sensitivity)})
 
 
-def _galleries(run: Measuring, settings: Settings) -> dict[str, list[Row]]:
+def _galleries(run: Measuring, settings: Settings) -> dict[str, list[KeptImage]]:
     """The rows of every case by its id, their pictures written into the run's folder."""
     chosen = list(run.galleries.chosen(run.rows, run.failures))
     pictures = {case.asked.id: pictures_of(case, run.passes) for case, _ in chosen}
@@ -144,16 +144,16 @@ def _galleries(run: Measuring, settings: Settings) -> dict[str, list[Row]]:
 def _row(
     run: Measuring,
     case: PlannedCase,
-    one: Chosen,
+    one: GalleryChoice,
     pictures: Sequence[PictureAsk],
     prints: Mapping[tuple[int, PictureAsk], Print],
     files: Mapping[tuple[int, PictureAsk], str],
-) -> Row:
+) -> KeptImage:
     """A kept image; the area is what the case's first model sees of the object."""
     sample, first = run.samples[one.position], next(iter(case.models.values()))
     area = float(run.rows.areas(first, np.array([one.position]))[0])
     shown = [picture for picture in pictures if (one.position, picture) in prints]
-    return Row(
+    return KeptImage(
         rank=one.rank,
         sample=sample.id,
         label=str(sample.label),
@@ -166,10 +166,10 @@ def _row(
     )
 
 
-def _picture(run: Measuring, sample: Sample, picture: PictureAsk, found: Print, file: str) -> Picture:
+def _picture(run: Measuring, sample: Sample, picture: PictureAsk, found: Print, file: str) -> KeptPicture:
     hidden = picture.kind == "original" or picture.context == original_context()
     index, model = found.prediction, run.models[picture.model]
-    return Picture(
+    return KeptPicture(
         kind=picture.kind,
         context=None if hidden else str(picture.context),
         method=None if picture.map is None else picture.map.text,
@@ -182,11 +182,11 @@ def _picture(run: Measuring, sample: Sample, picture: PictureAsk, found: Print, 
 
 
 def _open_models(
-    group: Group,
+    group: PlanGroup,
     data: DataSet,
     settings: Settings,
     seed: int,
-    passes: Passes,
+    passes: PassCounts,
     failures: dict[str, str],
     stack: contextlib.ExitStack,
 ) -> dict[str, RunningModel]:
@@ -212,7 +212,7 @@ def _open_models(
     return models
 
 
-def _failed(group: Group, message: str, passes: Passes) -> Measured:
+def _failed(group: PlanGroup, message: str, passes: PassCounts) -> Measured:
     return Measured(
         group=group.key,
         data=None,
@@ -226,16 +226,16 @@ def _failed(group: Group, message: str, passes: Passes) -> Measured:
 
 
 def _data_facts(
-    group: Group,
+    group: PlanGroup,
     data: DataSet,
-    stage: Stage,
+    stage: BatchBuilder,
     store: Store,
     beyond: Collection[str] = frozenset(),
     on_copies: Iterable[str] = (),
-) -> DataFacts:
+) -> MeasuredData:
     """`beyond`: samples that were not looked at, whatever was decoded of them ahead."""
     reference = group.reference if isinstance(group.reference, str) else group.key.removeprefix("data:")
-    return DataFacts(
+    return MeasuredData(
         key=group.key,
         reference=reference,
         available=len(data.samples),
@@ -256,12 +256,12 @@ def _data_facts(
     )
 
 
-def _model_facts(key: str, model: RunningModel, run: Measuring) -> ModelFacts:
+def _model_facts(key: str, model: RunningModel, run: Measuring) -> MeasuredModel:
     loaded, layer = model.loaded, model.layer
     end = None if run.looking is None else run.looking.end
     if layer is None and _reads_layer(key, run):
         layer = run.recall.layer(model)
-    return ModelFacts(
+    return MeasuredModel(
         key=key,
         reference=loaded.ref,
         architecture=loaded.architecture,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ..attribution import Maps, Question
+from ..attribution import AttributionInput, Maps
 from ..attribution.passes import Explanation, SharedPass, Watched
 from ..language import registry
 from ..language.boundary import contained, described
@@ -37,7 +37,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Batch:
+class MicroBatch:
     """A micro-batch, padded to its size.
 
     Args:
@@ -53,7 +53,7 @@ class Batch:
 
 
 @dataclass
-class Found:
+class PassTensors:
     """What one micro-batch gave: logits [rows, C], maps and explained quantities by ask, and what went wrong.
 
     ``forward`` and ``backward`` count the rows that went through the model, padding and methods' own passes included.
@@ -67,7 +67,7 @@ class Found:
     backward: int = 0
 
 
-def explain(model: nn.Module, batch: Batch, works: Sequence[Work]) -> Found:
+def explain(model: nn.Module, batch: MicroBatch, works: Sequence[Work]) -> PassTensors:
     """One forward pass for logits and all shared tensors, one backward pass a target, then the methods.
 
     A method that fails is in `failed`, and the others go on; a model that fails raises.
@@ -83,7 +83,7 @@ def explain(model: nn.Module, batch: Batch, works: Sequence[Work]) -> Found:
         except AttributionError as error:  # of a layer, not of the model: the logits are still wanted
             refused = str(error)
     logits = run.logits if run is not None else _logits(model, batch.pixels)
-    found = Found(logits, forward=len(batch.pixels))
+    found = PassTensors(logits, forward=len(batch.pixels))
     explanations = {} if run is None else _explanations(run, batch, sharing, found)
     del run  # its graph is not needed any more, and methods' own passes need the memory
     for work in works:
@@ -113,7 +113,9 @@ def _logits(model: nn.Module, pixels: Tensor) -> Tensor:
     return logits
 
 
-def _explanations(run: SharedPass, batch: Batch, sharing: Sequence[Work], found: Found) -> dict[str | int, Explanation]:
+def _explanations(
+    run: SharedPass, batch: MicroBatch, sharing: Sequence[Work], found: PassTensors
+) -> dict[str | int, Explanation]:
     """One backward pass for each target that needs one."""
     targets = tuple(dict.fromkeys(work.ask.target for work in sharing))
     explanations: dict[str | int, Explanation] = {}
@@ -140,7 +142,7 @@ def _explanations(run: SharedPass, batch: Batch, sharing: Sequence[Work], found:
 
 
 def _explain_one(
-    model: nn.Module, batch: Batch, work: Work, explanation: Explanation | None, refused: str, found: Found
+    model: nn.Module, batch: MicroBatch, work: Work, explanation: Explanation | None, refused: str, found: PassTensors
 ) -> None:
     ask = work.ask
     entry = registry.entry_of(ask.method)
@@ -149,7 +151,7 @@ def _explain_one(
             raise AttributionError(refused)
         selector = batch.selectors(found.logits, ask.target)
         explained = (found.logits * selector).sum(1)
-        question = Question(
+        question = AttributionInput(
             model,
             batch.pixels,
             selector,
@@ -172,7 +174,7 @@ def _explain_one(
 
 
 @contextmanager
-def _counted(model: nn.Module, found: Found) -> Iterator[None]:
+def _counted(model: nn.Module, found: PassTensors) -> Iterator[None]:
     """Count the images of passes that a method runs itself."""
 
     def back(gradient: Tensor) -> None:

@@ -15,12 +15,12 @@ from .explaining import what_went_wrong
 from .models import RunningModel
 from .plan import PassAsk
 from .reading import ChunkValues, read_pass
-from .scenes import Chunk, Shown
+from .scenes import Chunk, ContextBatch
 
 _EXACT: Precision = "float32"
 
 
-def settle(model: RunningModel, passes: Sequence[tuple[PassAsk, Shown]], chunk: Chunk) -> None:
+def settle(model: RunningModel, passes: Sequence[tuple[PassAsk, ContextBatch]], chunk: Chunk) -> None:
     """Set the model's precision to the fastest one that changes no prediction and no measure by more than 1e-3.
 
     Every pass of the first chunk is run in float32 and in each faster precision that the device has, until one agrees;

@@ -19,9 +19,9 @@ from ..language.sample import Sample
 from ..language.spec import Context, Method, long_text
 from .divided import columns_named
 from .facts import Facts, membership
-from .gallery import Chosen, Gallery, orders_of
+from .gallery import Gallery, GalleryChoice, orders_of
 from .models import RunningModel
-from .plan import Group, MapAsk, PassAsk, PlannedCase, column_key, original_context, single_method
+from .plan import MapAsk, PassAsk, PlanGroup, PlannedCase, column_key, original_context, single_method
 from .rows import Rows
 
 _CONTEXTS_SHOWN = 3
@@ -47,7 +47,7 @@ class Galleries:
     """One gallery a case, offered images whose values are complete."""
 
     def __init__(
-        self, group: Group, models: Mapping[str, RunningModel], samples: Sequence[Sample], labels: frozenset[str]
+        self, group: PlanGroup, models: Mapping[str, RunningModel], samples: Sequence[Sample], labels: frozenset[str]
     ) -> None:
         self._models = models
         self._known_labels = labels
@@ -87,7 +87,7 @@ class Galleries:
                 found.setdefault(at, []).append(gallery.case)
         return found
 
-    def chosen(self, rows: Rows, failures: Mapping[str, str]) -> Iterator[tuple[PlannedCase, list[Chosen]]]:
+    def chosen(self, rows: Rows, failures: Mapping[str, str]) -> Iterator[tuple[PlannedCase, list[GalleryChoice]]]:
         """The images that every case shows; none where something of it failed."""
         for gallery in self._galleries:
             yield gallery.case, [] if _failed(gallery.case, rows, failures) else gallery.chosen()

@@ -20,7 +20,7 @@ _TYPICAL_POOL = 16
 Rank = Literal["worst", "typical", "best"]
 
 
-class Chosen(NamedTuple):
+class GalleryChoice(NamedTuple):
     """An image to show: its position in the group, and its value."""
 
     rank: Rank
@@ -71,7 +71,7 @@ class Gallery:
         """The images that may still be shown."""
         return {int(at) for one in (self._worst, self._best, self._typical) for at in one.positions}
 
-    def chosen(self) -> list[Chosen]:
+    def chosen(self) -> list[GalleryChoice]:
         """The images to show, worst first; none twice."""
         if not self._values:
             return []
@@ -89,7 +89,7 @@ class Gallery:
         take("typical", self._typical, near.tolist(), TYPICAL)
         ranks: dict[Rank, int] = {"worst": 0, "typical": 1, "best": 2}
         ordered = sorted(chosen.items(), key=lambda one: (ranks[one[1][0]], -one[1][1], one[1][2]))
-        return [Chosen(rank, at, self._sign * badness) for at, (rank, badness, _) in ordered]
+        return [GalleryChoice(rank, at, self._sign * badness) for at, (rank, badness, _) in ordered]
 
 
 def tie_break(sample: str) -> str:

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..contexts import Scene, donor_rule, lending_context
+from ..contexts import ContextInput, donor_rule, lending_context
 from ..contexts.donor_rules import DonorRule
 from ..language import registry
 from ..language.sample import Preprocessing, Sample
 from ..language.spec import Composed, Context
 from .borrowing import UNKNOWN, Borrowing, Donor, MakeScene, all_of
 from .choices import Choices
-from .contents import Contents
+from .contents import SampleContents
 from .donor_images import Begin, DonorImages
 from .donors import DonorPool
 from .lenders import Sources
-from .prepared import Prepared
-from .store.store import Batch, Store
+from .prepared import PreparedSample
+from .store.store import Store, StoreBatch
 
 _NAMED = 3
 
@@ -32,7 +32,7 @@ class Lent:
     each, None where there is no donor.
     """
 
-    scene: Scene
+    scene: ContextInput
     donors: tuple[Donor | None, ...]
 
 
@@ -54,7 +54,7 @@ class Lending:
         begin: Begin,
         make_scene: MakeScene,
         store: Store,
-        contents: Contents,
+        contents: SampleContents,
         pools: Mapping[str, Any],
         root: Path,
     ) -> None:
@@ -72,7 +72,7 @@ class Lending:
     def donors(
         self,
         samples: Sequence[Sample],
-        own: Sequence[Prepared],
+        own: Sequence[PreparedSample],
         context: Context,
         preprocessing: Preprocessing,
     ) -> Lent:
@@ -103,7 +103,7 @@ class Lending:
         rank = borrowing.rule.rank
         return [donors[rank:] for donors in borrowing.able(samples, None if count is None else rank + count)]
 
-    def scene(self, donors: Sequence[Sample], preprocessing: Preprocessing) -> Scene:
+    def scene(self, donors: Sequence[Sample], preprocessing: Preprocessing) -> ContextInput:
         """Donors that were found to be able to lend; their decoding goes on in several threads."""
         for donor in donors:
             self._images.start(donor, preprocessing)
@@ -155,7 +155,7 @@ class Lending:
         """Backgrounds that were looked at, as one donor (:func:`~.borrowing.all_of`)."""
         return all_of(self._borrowing(context, preprocessing).contents(donors))
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: StoreBatch) -> None:
         """What was found out since the last time."""
         for borrowing in self._borrowings.values():
             borrowing.write(batch)

@@ -14,8 +14,8 @@ from ..language.strata import Both, Label, Stratum
 from ..statistics import Clustering
 from ..statistics.clusterings import numbered
 from ..statistics.feasibility import Infeasible, best_case
-from .measured import SampleFacts
-from .plan import Group, PlannedCase
+from .measured import MeasuredSample
+from .plan import PlanGroup, PlannedCase
 
 
 class Listings:
@@ -28,7 +28,7 @@ class Listings:
         self._root = root
         self._found: dict[str, DataSet] = {}
 
-    def look(self, group: Group) -> DataSet | None:
+    def look(self, group: PlanGroup) -> DataSet | None:
         """The data; None where they cannot be listed so cheaply, or not at all: the run will say why."""
         if group.key not in self._found and lists_names(group.reference, self._root):
             try:
@@ -38,12 +38,12 @@ class Listings:
                 return None
         return self._found.get(group.key)
 
-    def take(self, group: Group) -> DataSet | None:
+    def take(self, group: PlanGroup) -> DataSet | None:
         """The data where they were listed; they are given up here."""
         return self._found.pop(group.key, None)
 
 
-def foreseen(groups: Iterable[Group], listings: Listings) -> dict[str, Infeasible]:
+def foreseen(groups: Iterable[PlanGroup], listings: Listings) -> dict[str, Infeasible]:
     """By case: why it could not pass. Known-bad models are not judged: they are not to pass."""
     found = {}
     for group in groups:
@@ -57,7 +57,7 @@ def foreseen(groups: Iterable[Group], listings: Listings) -> dict[str, Infeasibl
     return found
 
 
-def impossible(case: PlannedCase, samples: Sequence[Sample | SampleFacts]) -> Infeasible | None:
+def impossible(case: PlannedCase, samples: Sequence[Sample | MeasuredSample]) -> Infeasible | None:
     """Why a case could not pass with images of these labels and clusters; None where it could, or nothing is known.
 
     Of strata only labels are known beforehand; of others it is supposed that they hold every image. With

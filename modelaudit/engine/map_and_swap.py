@@ -16,7 +16,7 @@ from ..language.expression import Measure
 from ..language.spec import Context
 from ..statistics import Decision
 from .checked import Agreement, TwoByTwo
-from .measured import ColumnData, Measured
+from .measured import Measured, MeasuredColumn
 from .plan import PassAsk, PlannedCase, column_key, original_context, single_method
 
 #: a map says "background" above the level of a uniform map
@@ -84,7 +84,9 @@ def _changes(leaf: Measure, model: str, passes: tuple[PassAsk, ...]) -> list[Con
     return [context for context in dict.fromkeys(asked) if family(context) == "change"]
 
 
-def _flips(columns: Mapping[tuple[str, str], ColumnData], model: str, context: Context) -> NDArray[np.float64] | None:
+def _flips(
+    columns: Mapping[tuple[str, str], MeasuredColumn], model: str, context: Context
+) -> NDArray[np.float64] | None:
     """[n] 1 where the context changes the answer, NaN where that is not known; None where nothing was measured."""
     named = registry.find("measure", "flip_rate").spec, registry.find("measure", "accuracy").spec
     assert named[0] is not None and named[1] is not None
@@ -98,7 +100,7 @@ def _flips(columns: Mapping[tuple[str, str], ColumnData], model: str, context: C
     return np.where(np.isnan(before) | np.isnan(after), np.nan, (before == 1) & (after == 0))
 
 
-def _table(model: str, method: str, context: Context, maps: ColumnData, flips: NDArray[np.float64]) -> TwoByTwo:
+def _table(model: str, method: str, context: Context, maps: MeasuredColumn, flips: NDArray[np.float64]) -> TwoByTwo:
     values = maps.array()
     known = ~np.isnan(values) & ~np.isnan(flips)
     says, flipped = values > UNIFORM, flips == 1
@@ -113,7 +115,7 @@ def _table(model: str, method: str, context: Context, maps: ColumnData, flips: N
     return TwoByTwo(measure=_MEASURE, method=method, model=model, context=str(context), limit=UNIFORM, **numbers)
 
 
-def _values(columns: Mapping[tuple[str, str], ColumnData], model: str, spec: Any, leaf: Measure) -> Any:
+def _values(columns: Mapping[tuple[str, str], MeasuredColumn], model: str, spec: Any, leaf: Measure) -> Any:
     found = columns.get((model, column_key(replace(leaf, spec=spec).spec, leaf.context)))
     return None if found is None else found.array()
 

@@ -17,7 +17,7 @@ class _Plain(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Picture(_Plain):
+class KeptPicture(_Plain):
     """One kept picture; `file` is relative to the run's folder. `right`: whether the prediction is the label's."""
 
     kind: Literal["original", "context", "attribution"]
@@ -30,7 +30,7 @@ class Picture(_Plain):
     file: str
 
 
-class Row(_Plain):
+class KeptImage(_Plain):
     """One kept image of a case; `object_area` is the object's share of the valid pixels, None without a mask."""
 
     rank: Literal["worst", "typical", "best"]
@@ -38,10 +38,10 @@ class Row(_Plain):
     label: str
     value: float
     object_area: float | None
-    pictures: list[Picture]
+    pictures: list[KeptPicture]
 
 
-class SampleFacts(_Plain):
+class MeasuredSample(_Plain):
     """A sample that was asked for.
 
     ``columns``: the attributes that a stratum of the group names. ``copy_of``: the first, by id, of the images that are
@@ -81,7 +81,7 @@ class CropFacts(_Plain):
     below: int
 
 
-class ModelFacts(_Plain):
+class MeasuredModel(_Plain):
     """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share.
 
     ``deterministic``: False for a black box that says that the same image may get other scores.
@@ -106,7 +106,7 @@ class ModelFacts(_Plain):
     crop: CropFacts | None = None
 
 
-class ColumnData(_Plain):
+class MeasuredColumn(_Plain):
     """Per-image values, None where `missing` has the reason by position.
 
     ``low``, ``high``: the measure's range, None where it has no bound. ``steps``: how much work each image got, by
@@ -131,7 +131,7 @@ class ColumnData(_Plain):
         return self._array
 
 
-class PassData(_Plain):
+class PassDonors(_Plain):
     """One (model, context): who lent each image its background, None where nobody did."""
 
     model: str
@@ -139,19 +139,19 @@ class PassData(_Plain):
     donors: list[str | None]
 
 
-class VariantData(_Plain):
-    """An audit with something else about it (:class:`~modelaudit.engine.variants.Variant`), on some of its images.
+class RerunData(_Plain):
+    """An audit with something else about it (:class:`~modelaudit.engine.variants.Intervention`), on some of its images.
 
     Columns have one value a position; those that the variant cannot change are missing, and are the audit's own.
     """
 
     variant: str
     positions: list[int]
-    columns: list[ColumnData]
+    columns: list[MeasuredColumn]
     failures: dict[str, str] = {}
 
 
-class DataFacts(_Plain):
+class MeasuredData(_Plain):
     """A data set as it was read; `labels` and `groups` are those of all its samples, whatever the run's limit is.
 
     ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
@@ -171,7 +171,7 @@ class DataFacts(_Plain):
     values: dict[str, list[str]] = {}
 
 
-class Passes(_Plain):
+class PassCounts(_Plain):
     """Images decoded, and images through the models: padding included, the models' own probes not.
 
     ``values``: in the columns, of which ``stored`` came from the store, or were read off logits that did.
@@ -200,15 +200,15 @@ class Measured(_Plain):
     """
 
     group: str
-    data: DataFacts | None
-    samples: list[SampleFacts]
-    models: list[ModelFacts]
-    columns: list[ColumnData]
-    galleries: dict[str, list[Row]]
+    data: MeasuredData | None
+    samples: list[MeasuredSample]
+    models: list[MeasuredModel]
+    columns: list[MeasuredColumn]
+    galleries: dict[str, list[KeptImage]]
     failures: dict[str, str]
-    passes: Passes
-    shown: list[PassData] = []
-    variants: list[VariantData] = []
+    passes: PassCounts
+    shown: list[PassDonors] = []
+    variants: list[RerunData] = []
     sizes: dict[str, tuple[int, int]] = {}
     sanity: list[Sanity] = []
     sensitivity: dict[str, Sensitivity] = {}

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..contexts import donor_rule, stored_picture
 from ..language import registry
 from ..language.boundary import contained
-from ..language.checks import Checks
+from ..language.checks import CheckSettings
 from ..language.errors import AuditError, ContextError
 from ..language.sample import Sample
 from ..measures.base import tries_backgrounds
@@ -23,16 +23,16 @@ from .explaining import what_went_wrong
 from .fidelity import settle
 from .galleries import Galleries, PictureAsk, pictures_of
 from .models import RunningModel
-from .plan import ColumnAsk, Group, PassAsk, original_context
+from .plan import ColumnAsk, PassAsk, PlanGroup, original_context
 from .reading import ChunkValues, read_pass
 from .recall import Recall, flags_of
 from .rows import Place, Rows, coded_share, never_changed, place_of, share_of
-from .scenes import Begun, Chunk, Shown, Stage
+from .scenes import BatchBuilder, Chunk, ContextBatch, PendingChunk
 from .sensitivity.collect import Collector
-from .stopping import Looking
-from .store.store import Batch, Store
+from .stopping import InterimAnalysis
+from .store.store import Store, StoreBatch
 from .stored_logits import read_from_logits
-from .variation import Variation, variations
+from .variation import Rerun, variations
 from .worst_background import with_worst
 
 #: samples that are looked up in the store at once
@@ -60,10 +60,10 @@ class Measuring:
 
     def __init__(
         self,
-        group: Group,
+        group: PlanGroup,
         samples: Sequence[Sample],
         labels: frozenset[str],
-        stage: Stage,
+        stage: BatchBuilder,
         models: Mapping[str, RunningModel],
         store: Store,
         failures: dict[str, str],
@@ -87,13 +87,15 @@ class Measuring:
         self._tried: set[str] = set()
         self._originals_of: Measuring | None = None
         self._group, self._labels = group, labels
-        self.checks = Checks.off()
-        self.variations: list[Variation] = []
+        self.checks = CheckSettings.off()
+        self.variations: list[Rerun] = []
         self.accord: Accord | None = None
         self.sensitivity: Collector | None = None
-        self.looking: Looking | None = None
+        self.looking: InterimAnalysis | None = None
 
-    def beside(self, group: Group, stage: Stage, models: Mapping[str, RunningModel], *, originals: bool) -> Measuring:
+    def beside(
+        self, group: PlanGroup, stage: BatchBuilder, models: Mapping[str, RunningModel], *, originals: bool
+    ) -> Measuring:
         """A measurement of other passes on the same samples, for a variant; with `originals` its originals are ours."""
         own = Measuring(group, self.samples, self._labels, stage, models, self._store, {}, size=self._size)
         own._originals_of = self if originals else None
@@ -106,7 +108,7 @@ class Measuring:
         self.variations = list(variations(self, self._group, self.checks)) if self.checks.any else []
         self.accord = Accord(self, self.checks) if self.checks.agreement else None
         self.sensitivity = Collector(self, self.checks) if self.checks.sensitivity else None
-        ahead: deque[Begun] = deque()
+        ahead: deque[PendingChunk] = deque()
         for begun in self._work(advance):
             ahead.append(begun)
             if len(ahead) > _AHEAD:
@@ -117,7 +119,7 @@ class Measuring:
             begun.give_up()
         if self._stopped:
             self._cut()
-        batch = Batch()
+        batch = StoreBatch()
         for variation in self.variations:
             variation.finish(batch)
         if self.sensitivity is not None:
@@ -129,7 +131,7 @@ class Measuring:
         self._keep_facts(batch)
         self._store.commit(batch)
 
-    def _keep_facts(self, batch: Batch) -> None:
+    def _keep_facts(self, batch: StoreBatch) -> None:
         """What is known of donors and models by now."""
         self.stage.lending.write(batch)
         for variation in self._beside:
@@ -163,18 +165,18 @@ class Measuring:
                 continue
             first = range(min(self._size, len(self.samples)))
             chunk = self.stage.finish(self.stage.begin([self.samples[at] for at in first], first))
-            shown: list[tuple[PassAsk, Shown]] = []
+            shown: list[tuple[PassAsk, ContextBatch]] = []
             for ask in asks if chunk.samples else ():
                 try:
                     shown.append((ask, self.stage.show(chunk, ask.context, model.loaded.preprocessing)))
                 except AuditError:  # the pass itself raises it, and takes down what needs it
                     continue
             settle(model, shown, chunk)
-            batch = Batch()
+            batch = StoreBatch()
             self.recall.keep_precision(batch, model, asks)
             self._store.commit(batch)
 
-    def _work(self, advance: Callable[[int], None]) -> Iterator[Begun]:
+    def _work(self, advance: Callable[[int], None]) -> Iterator[PendingChunk]:
         """The chunks in which something is left to do, their decoding begun."""
         for first in range(0, len(self.samples), _BLOCK):
             if self._stopped:
@@ -240,9 +242,9 @@ class Measuring:
             except AuditError:  # the pass itself raises it, and takes down what needs it
                 continue
 
-    def _step(self, begun: Begun, advance: Callable[[int], None]) -> None:
+    def _step(self, begun: PendingChunk, advance: Callable[[int], None]) -> None:
         """One chunk through every pass that has something left to do."""
-        batch = Batch()
+        batch = StoreBatch()
         chunk = self.stage.finish(begun)
         self._note(begun, chunk, batch)
         seen: dict[Place, list[_Found]] = {}
@@ -295,7 +297,7 @@ class Measuring:
         for variation in self._beside:
             variation.cut(self.looking.end)
 
-    def _note(self, begun: Begun, chunk: Chunk, batch: Batch) -> None:
+    def _note(self, begun: PendingChunk, chunk: Chunk, batch: StoreBatch) -> None:
         """What decoding found: samples that cannot be used, and files that changed since they were looked up."""
         readable = set(chunk.positions)
         for at, sample in zip(begun.positions, begun.samples, strict=True):
@@ -322,7 +324,7 @@ class Measuring:
             variation.miss(at)
 
     @property
-    def _beside(self) -> list[Variation | Accord | Collector]:
+    def _beside(self) -> list[Rerun | Accord | Collector]:
         """What goes along with the measurement."""
         return [*self.variations, *(one for one in (self.accord, self.sensitivity) if one is not None)]
 
@@ -340,7 +342,7 @@ class Measuring:
         """Forget what was kept of the last chunk."""
         self._originals.clear()
 
-    def _pass(self, ask: PassAsk, chunk: Chunk, seen: dict[Place, list[_Found]], batch: Batch) -> None:
+    def _pass(self, ask: PassAsk, chunk: Chunk, seen: dict[Place, list[_Found]], batch: StoreBatch) -> None:
         """Compute what a pass lacks on a chunk: rows that lack the same columns together."""
         positions = np.asarray(chunk.positions, dtype=np.intp)
         groups: dict[tuple[ColumnAsk, ...], list[int]] = {}
@@ -353,7 +355,7 @@ class Measuring:
             for variation in self._beside:
                 variation.along(ask, chunk.part(rows), found.values, batch)
 
-    def compute(self, ask: PassAsk, chunk: Chunk, batch: Batch) -> None:
+    def compute(self, ask: PassAsk, chunk: Chunk, batch: StoreBatch) -> None:
         """What a pass lacks on a chunk, for a variant."""
         self._pass(ask, chunk, {}, batch)
 
@@ -372,7 +374,7 @@ class Measuring:
             self._remember(ask.model, part, found.logits)
         return _Found(rows, found)
 
-    def take(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
+    def take(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: StoreBatch) -> None:
         """Put values into the rows and into what is stored."""
         self._give_up(ask, found.failed)
         place = self.rows.passes[place_of(ask)]

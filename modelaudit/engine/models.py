@@ -17,22 +17,22 @@ from ..language.boundary import contained, described
 from ..language.errors import AttributionError, ModelError
 from ..language.reasons import Missing
 from ..language.spatial import SpatialLayer
-from ..measures.base import Reading, Seen
+from ..measures.base import MeasureInput, MeasureOutput
 from ..models import (
     LoadedModel,
-    Prepared,
+    PreparedModel,
     check_repeatable,
     module_named,
     precision_context,
     precisions,
-    prepare,
+    prepare_model,
     resolve_layer,
     spatial_layer,
 )
 from ..models.acceleration import Precision
 from ..models.repeatability import IMAGES
-from .explaining import Batch, Found, Work, explain, joined, padded, what_went_wrong
-from .measured import Passes
+from .explaining import MicroBatch, PassTensors, Work, explain, joined, padded, what_went_wrong
+from .measured import PassCounts
 from .plan import ColumnAsk, MapAsk
 
 
@@ -50,7 +50,7 @@ class Explained:
 
 
 @dataclass(frozen=True)
-class Look:
+class ModelOutput:
     """What a model answered on some images: logits [n, C], maps, and methods that failed with what went wrong."""
 
     logits: Tensor
@@ -76,13 +76,13 @@ class RunningModel:
     device: str
     labels: LabelMap
     batch: int
-    passes: Passes
+    passes: PassCounts
     seed: int = 0
     layer: SpatialLayer | None = None
     precision: Precision = "float32"
     original: Tensor | None = field(default=None, repr=False)
     notes: list[str] = field(default_factory=list)
-    _prepared: Prepared | None = field(default=None, repr=False)
+    _prepared: PreparedModel | None = field(default=None, repr=False)
     _kept: set[str] = field(default_factory=set, repr=False)
     _layers: dict[tuple[str | None, tuple[int, int]], SpatialLayer | str] = field(default_factory=dict, repr=False)
 
@@ -101,15 +101,15 @@ class RunningModel:
         """The precisions that may be tried on this device, fastest first; the last one needs no check."""
         return precisions(self.device, self.loaded.module)
 
-    def prepared(self, size: tuple[int, int]) -> Prepared:
+    def prepared(self, size: tuple[int, int]) -> PreparedModel:
         """The model as it is run on images of `size`: made when it first runs, since a stored run needs none."""
         if self._prepared is None:
-            self._prepared = prepare(self.loaded.pixel_model, size, keep=self._kept)
+            self._prepared = prepare_model(self.loaded.pixel_model, size, keep=self._kept)
         if self._prepared.precision != self.precision:
             self._prepared = self._prepared.at(self.precision)
         return self._prepared
 
-    def look(self, pixels: Tensor, labels: Tensor, asks: Sequence[MapAsk], ids: Sequence[str]) -> Look:
+    def look(self, pixels: Tensor, labels: Tensor, asks: Sequence[MapAsk], ids: Sequence[str]) -> ModelOutput:
         """Logits and attributions of images [n, 3, H, W], in padded passes of `batch` images.
 
         Raises:
@@ -117,7 +117,7 @@ class RunningModel:
         """
         size = (pixels.shape[2], pixels.shape[3])
         works, failed = self._works(asks, size)
-        found: list[Found] = []
+        found: list[PassTensors] = []
         counts: list[int] = []
         first = 0
         while first < len(pixels):
@@ -135,7 +135,7 @@ class RunningModel:
             self.passes.forward += part.forward
             self.passes.backward += part.backward
         maps = {work.ask: self._checked(work.ask, found, counts, pixels) for work in works}
-        return Look(logits, maps, failed)
+        return ModelOutput(logits, maps, failed)
 
     def check_repeatable(self, images: Tensor) -> None:
         """Pass a few of these images [n, 3, H, W] twice, in other company.
@@ -154,21 +154,23 @@ class RunningModel:
                 return
             batch //= 2
 
-    def read(self, column: ColumnAsk, seen: Seen) -> Reading:
+    def read(self, column: ColumnAsk, seen: MeasureInput) -> MeasureOutput:
         """The values of one measure on one batch."""
-        reading: Reading = registry.entry_of(column.spec).function(column.spec, seen)
+        reading: MeasureOutput = registry.entry_of(column.spec).function(column.spec, seen)
         return reading
 
     def class_name(self, index: int) -> str:
         """The name of a class, its index where the names are unknown."""
         return self.loaded.classes[index] if self.loaded.classes else str(index)
 
-    def _micro_batch(self, pixels: Tensor, labels: Tensor, works: Sequence[Work], ids: tuple[str, ...]) -> Found | None:
+    def _micro_batch(
+        self, pixels: Tensor, labels: Tensor, works: Sequence[Work], ids: tuple[str, ...]
+    ) -> PassTensors | None:
         """None where memory did not suffice; the next micro-batches are smaller then."""
         rows = self.batch
         ids = (*ids, *ids[-1:] * (rows - len(ids)))
         known = padded(labels, rows)
-        batch = Batch(padded(pixels, rows), ids, self.seed, lambda logits, to: self._selector(to, logits, known))
+        batch = MicroBatch(padded(pixels, rows), ids, self.seed, lambda logits, to: self._selector(to, logits, known))
         size = (pixels.shape[2], pixels.shape[3])
         try:
             with precision_context(self.precision):
@@ -201,7 +203,7 @@ class RunningModel:
         if logits.ndim != 2 or logits.shape[1] != self.loaded.outputs:
             raise ModelError(f"{self.loaded.ref}: logits have shape {tuple(logits.shape)}, not [images, classes]")
 
-    def _checked(self, ask: MapAsk, found: Sequence[Found], counts: Sequence[int], pixels: Tensor) -> Explained:
+    def _checked(self, ask: MapAsk, found: Sequence[PassTensors], counts: Sequence[int], pixels: Tensor) -> Explained:
         maps = joined([part.maps[ask] for part in found], counts)
         explained = torch.cat([part.explained[ask][:count] for part, count in zip(found, counts, strict=True)])
         return Explained(maps, check(maps, pixels, explained))
@@ -235,7 +237,7 @@ class RunningModel:
         return found
 
     def _found_layer(self, name: str | None, size: tuple[int, int]) -> SpatialLayer:
-        """Found and proven on the user's own model, before anything is folded."""
+        """PassTensors and proven on the user's own model, before anything is folded."""
         if name is not None:
             found = resolve_layer(self.loaded.pixel_model, name, size)
         elif self.layer is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..statistics import Decision, Reason, Verdict
 from ..statistics.guards import Objection
-from .checked import CaseChecks
+from .checked import CheckResults
 
 _WORDS = {
     "eroded": "eroded",
@@ -16,7 +16,7 @@ _WORDS = {
 }
 
 
-def objections_of(found: CaseChecks, decision: Decision) -> Iterator[Objection]:
+def objections_of(found: CheckResults, decision: Decision) -> Iterator[Objection]:
     """In the order in which a reader should hear of them."""
     if found.masks is not None and not found.masks.agree:
         other = [_WORDS[one.variant] for one in found.masks.variants if one.verdict != decision.verdict]

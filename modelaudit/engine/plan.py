@@ -15,7 +15,7 @@ from typing import Any
 
 from ..language import registry
 from ..language.audit import Audit, AuditCase, _Replayed
-from ..language.checks import Checks
+from ..language.checks import CheckSettings
 from ..language.expression import Expectation, Measure
 from ..language.sample import Preprocessing
 from ..language.spec import Context, MeasureSpec, Method, as_context
@@ -88,7 +88,7 @@ class PlannedCase:
 
 
 @dataclass(frozen=True)
-class Group:
+class PlanGroup:
     """All that is asked of one data set; `pools` lend backgrounds from outside of it.
 
     ``stop`` and ``checks`` are the audits'; audits that differ in them measure apart.
@@ -101,7 +101,7 @@ class Group:
     object_kept: float
     pools: Mapping[str, Any]
     stop: str | None
-    checks: Checks | None
+    checks: CheckSettings | None
     models: Mapping[str, ModelAsk]
     passes: tuple[PassAsk, ...]
     cases: tuple[PlannedCase, ...]
@@ -112,7 +112,7 @@ class Group:
         return hashlib.sha256(self.key.encode()).hexdigest()[:16]
 
 
-def plan(asked: Iterable[Asked]) -> tuple[Group, ...]:
+def plan(asked: Iterable[Asked]) -> tuple[PlanGroup, ...]:
     """Gather the cases into groups and remove what is asked twice."""
     planner = _Planner()
     for one in asked:
@@ -163,9 +163,9 @@ class _Planner:
         for measure in asked.expectation.expression.measures():
             self._measure(measure, models[measure.model], group)
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[PlanGroup, ...]:
         return tuple(
-            Group(
+            PlanGroup(
                 key,
                 found["reference"],
                 found["labels"],

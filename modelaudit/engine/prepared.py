@@ -18,7 +18,7 @@ View = tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedSample:
     """A decoded sample.
 
     ``views`` by geometry: pixels [3, H, W] and mask [H, W], or why there is none. ``kept`` by geometry: the share of
@@ -49,17 +49,17 @@ class Prepared:
         found = self.kept.get(preprocessing.geometry())
         return object_kept(self.decoded.mask, preprocessing) if found is None else found
 
-    def light(self) -> Prepared:
+    def light(self) -> PreparedSample:
         """The same without the decoded pixels, for those of which only the views are wanted."""
-        return Prepared(replace(self.decoded, image=_NO_PIXELS, mask=None), self.views, self.kept)
+        return PreparedSample(replace(self.decoded, image=_NO_PIXELS, mask=None), self.views, self.kept)
 
 
 _NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
 
 
-def prepare(
+def prepare_sample(
     sample: Sample, preprocessings: Sequence[Preprocessing], *, signed: bool = False
-) -> Prepared | UnusableSample:
+) -> PreparedSample | UnusableSample:
     """Decode a sample and apply every geometry; a sample that cannot be used comes back as its reason.
 
     Args:
@@ -77,4 +77,4 @@ def prepare(
             kept[preprocessing.geometry()] = object_kept(decoded.mask, preprocessing)
         except DataError as error:  # raised where a pass asks for this view
             views[preprocessing.geometry()] = error
-    return Prepared(decoded, views, kept, signature_of(decoded.image) if signed else None)
+    return PreparedSample(decoded, views, kept, signature_of(decoded.image) if signed else None)

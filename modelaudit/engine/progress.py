@@ -32,7 +32,7 @@ class Silent:
         return self._task()
 
 
-class Shown:
+class ProgressBar:
     """A bar on a terminal; on anything else a line at the start, then one every 15 seconds.
 
     Args:

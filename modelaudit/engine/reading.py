@@ -17,14 +17,14 @@ from ..language import registry
 from ..language.boundary import contained
 from ..language.reasons import Missing
 from ..language.sample import OBJECT, Sample
-from ..measures.base import Seen
+from ..measures.base import MeasureInput
 from ..measures.regions import Regions
 from .borrowing import Donor
 from .explaining import what_went_wrong
-from .models import Explained, Look, RunningModel
+from .models import Explained, ModelOutput, RunningModel
 from .plan import ColumnAsk, MapAsk, PassAsk, original_context
-from .scenes import Chunk, Shown
-from .variants import Variant, changed_mask
+from .scenes import Chunk, ContextBatch
+from .variants import Intervention, changed_mask
 
 Values = tuple[NDArray[np.float64], Mapping[int, Missing]]
 
@@ -39,7 +39,7 @@ class ChunkValues:
     each image as one donor.
     """
 
-    shown: Shown
+    shown: ContextBatch
     logits: Tensor
     maps: Mapping[MapAsk, Explained]
     columns: Mapping[str, Values]
@@ -50,14 +50,14 @@ class ChunkValues:
 
 
 def read_pass(
-    ask: PassAsk, model: RunningModel, chunk: Chunk, shown: Shown, variant: Variant = Variant.GIVEN
+    ask: PassAsk, model: RunningModel, chunk: Chunk, shown: ContextBatch, variant: Intervention = Intervention.GIVEN
 ) -> ChunkValues:
     """Run one pass and read its columns; of a model that is blind to the background with the maps it would have."""
     labels = labels_of(model, chunk.samples, shown.pixels.device)
     # the map that a blind model would have is known but for the grid that a method tells it on
-    run = [one for one in ask.maps if variant is not Variant.BLIND or _on_a_grid(one)]
+    run = [one for one in ask.maps if variant is not Intervention.BLIND or _on_a_grid(one)]
     look = model.look(shown.pixels, labels, run, [sample.id for sample in chunk.samples])
-    if variant is Variant.BLIND:
+    if variant is Intervention.BLIND:
         maps = {one: _on_the_object(seen, shown.mask) for one, seen in look.maps.items()}
         exact = Explained(Maps((shown.mask == OBJECT).to(shown.pixels.dtype)), {})
         look = replace(look, maps={**dict.fromkeys([one for one in ask.maps if one not in run], exact), **maps})
@@ -99,7 +99,7 @@ def read_again(
     samples: Sequence[Sample],
     rows: Sequence[int],
     found: ChunkValues,
-    variant: Variant,
+    variant: Intervention,
     radius: float,
 ) -> ChunkValues:
     """The columns of a pass on some of its images with other masks: the logits and maps are those that are there."""
@@ -110,7 +110,7 @@ def read_again(
         one: Explained(seen.maps.rows(at), {reason: flags[at] for reason, flags in seen.invalid.items()})
         for one, seen in found.maps.items()
     }
-    look = Look(found.logits[at], maps, {})
+    look = ModelOutput(found.logits[at], maps, {})
     labels, regions = labels_of(model, [samples[row] for row in rows], shown.pixels.device), Regions(shown.mask)
     wide = pass_wide(ask, shown)
     columns: dict[str, Values] = {}
@@ -129,12 +129,14 @@ def labels_of(model: RunningModel, samples: Sequence[Sample], device: torch.devi
     return torch.tensor([model.indices[sample.label] for sample in samples], device=device)
 
 
-def seen_of(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, shown: Shown, regions: Regions) -> Seen:
+def seen_of(
+    column: ColumnAsk, model: RunningModel, look: ModelOutput, labels: Tensor, shown: ContextBatch, regions: Regions
+) -> MeasureInput:
     """What a measure is handed: a coarse map as it is where the measure reads cells, else the full map."""
     declares = registry.entry_of(column.spec).declares
     found = None if column.map is None else look.maps[column.map].maps
     cells = found.coarse if found is not None and declares.reads_cells else None
-    return Seen(
+    return MeasureInput(
         look.logits,
         labels,
         model.original if declares.needs_original else None,
@@ -146,7 +148,9 @@ def seen_of(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, 
     )
 
 
-def _read(column: ColumnAsk, model: RunningModel, seen: Seen, before: Iterable[tuple[Missing, Tensor]]) -> Values:
+def _read(
+    column: ColumnAsk, model: RunningModel, seen: MeasureInput, before: Iterable[tuple[Missing, Tensor]]
+) -> Values:
     """A measure's values; a row is missing for the first reason that holds."""
     reading = model.read(column, seen)
     values = reading.values.double().cpu().numpy()
@@ -157,7 +161,7 @@ def _read(column: ColumnAsk, model: RunningModel, seen: Seen, before: Iterable[t
     return values, missing
 
 
-def pass_wide(ask: PassAsk, shown: Shown) -> list[tuple[Missing, Tensor]]:
+def pass_wide(ask: PassAsk, shown: ContextBatch) -> list[tuple[Missing, Tensor]]:
     """Why images have no value whatever is measured, the first reason first."""
     cropped = shown.cropped if needs_mask(ask.context) else torch.zeros_like(shown.cropped)
     found = [
@@ -171,13 +175,13 @@ def pass_wide(ask: PassAsk, shown: Shown) -> list[tuple[Missing, Tensor]]:
     return found
 
 
-def _absent(shown: Shown) -> list[tuple[Missing, Tensor]]:
+def _absent(shown: ContextBatch) -> list[tuple[Missing, Tensor]]:
     """Where the data keep no picture to show, by reason."""
     reasons = [reason for reason in dict.fromkeys(shown.absent) if reason is not None]
     return [(reason, torch.tensor([one is reason for one in shown.absent])) for reason in reasons]
 
 
-def _own(column: ColumnAsk, shown: Shown, look: Look) -> list[tuple[Missing, Tensor]]:
+def _own(column: ColumnAsk, shown: ContextBatch, look: ModelOutput) -> list[tuple[Missing, Tensor]]:
     found: list[tuple[Missing, Tensor]] = []
     if registry.entry_of(column.spec).declares.needs_mask:
         found += [(Missing.NO_MASK, shown.bare), (Missing.OBJECT_CROPPED, shown.cropped)]

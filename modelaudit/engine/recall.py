@@ -24,7 +24,7 @@ from .borrowing import UNKNOWN, Donor
 from .models import RunningModel
 from .plan import ColumnAsk, PassAsk, original_context
 from .rows import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Place, Rows, coded_share, place_of, share_of
-from .scenes import Shown, Stage
+from .scenes import BatchBuilder, ContextBatch
 from .store.keys import (
     PassKeys,
     Setting,
@@ -36,8 +36,8 @@ from .store.keys import (
     sample_key,
     value_key,
 )
-from .store.store import Batch, Key, Store
-from .variants import Variant
+from .store.store import Key, Store, StoreBatch
+from .variants import Intervention
 
 _SIDE = 1 << 20
 #: a digest of a decoded sample has so many hexadecimal digits
@@ -54,7 +54,12 @@ class Recall:
     """
 
     def __init__(
-        self, store: Store, stage: Stage, models: Mapping[str, RunningModel], passes: Sequence[PassAsk], group: str
+        self,
+        store: Store,
+        stage: BatchBuilder,
+        models: Mapping[str, RunningModel],
+        passes: Sequence[PassAsk],
+        group: str,
     ) -> None:
         self.store = store
         self._stage = stage
@@ -133,19 +138,21 @@ class Recall:
         names = self.value_names(ask, samples, self.names(ask, samples))
         return self.store.contents(key, [None if name is None else _picture_name(name, what) for name in names])
 
-    def keep_content(self, batch: Batch, key: Key, ask: PassAsk, sample: Sample, what: str, content: bytes) -> None:
+    def keep_content(
+        self, batch: StoreBatch, key: Key, ask: PassAsk, sample: Sample, what: str, content: bytes
+    ) -> None:
         """Keep a picture."""
         (name,) = self.value_names(ask, [sample], self.names(ask, [sample]))
         if name is not None:
             batch.content(key, _picture_name(name, what), content)
 
-    def forget_content(self, batch: Batch, key: Key, ask: PassAsk, sample: Sample, what: str) -> None:
+    def forget_content(self, batch: StoreBatch, key: Key, ask: PassAsk, sample: Sample, what: str) -> None:
         """Let go of a picture."""
         (name,) = self.value_names(ask, [sample], self.names(ask, [sample]))
         if name is not None:
             batch.forget(key, _picture_name(name, what))
 
-    def keep_outcome(self, batch: Batch, sample: Sample) -> None:
+    def keep_outcome(self, batch: StoreBatch, sample: Sample) -> None:
         """What became of a sample when it was decoded."""
         name = self._outcome(sample)
         if name is None:
@@ -158,7 +165,7 @@ class Recall:
             batch.content(decoding_key(), name, b"D" + known)
 
     def names_of(
-        self, ask: PassAsk, samples: Sequence[Sample], shown: Shown, donors: Sequence[Donor] | None = None
+        self, ask: PassAsk, samples: Sequence[Sample], shown: ContextBatch, donors: Sequence[Donor] | None = None
     ) -> list[bytes]:
         """The keys of samples that were just shown.
 
@@ -172,14 +179,16 @@ class Recall:
         ]
 
     def keep_pass(
-        self, batch: Batch, ask: PassAsk, names: Sequence[bytes], shown: Shown, areas: Any, logits: Tensor
+        self, batch: StoreBatch, ask: PassAsk, names: Sequence[bytes], shown: ContextBatch, areas: Any, logits: Tensor
     ) -> None:
         """The facts of a pass on some samples, and the logits."""
         self.keep_shown(batch, ask, names, shown, areas)
         for name, row in zip(names, logits.detach().cpu(), strict=True):
             batch.content(self.keys(ask).logits, name, _bytes(row))
 
-    def keep_shown(self, batch: Batch, ask: PassAsk, names: Sequence[bytes], shown: Shown, areas: Any) -> None:
+    def keep_shown(
+        self, batch: StoreBatch, ask: PassAsk, names: Sequence[bytes], shown: ContextBatch, areas: Any
+    ) -> None:
         """The facts of a pass on some samples."""
         keys = self.keys(ask)
         size = shown.pixels.shape[2] * _SIDE + shown.pixels.shape[3]
@@ -187,7 +196,7 @@ class Recall:
         for name, area, flags, kept, absent in facts:
             batch.number(keys.shown, name, area, absent, _packed(size, flags, kept))
 
-    def keep_layer(self, batch: Batch, model: RunningModel) -> None:
+    def keep_layer(self, batch: StoreBatch, model: RunningModel) -> None:
         """The spatial layer that was found."""
         if model.layer is not None:
             content = json.dumps(dataclasses.asdict(model.layer)).encode()
@@ -198,7 +207,7 @@ class Recall:
         (content,) = self.store.contents(layer_key(), [self._layer_name(model)])
         return None if content is None else SpatialLayer(**json.loads(content))
 
-    def keep_precision(self, batch: Batch, model: RunningModel, asks: Sequence[PassAsk]) -> None:
+    def keep_precision(self, batch: StoreBatch, model: RunningModel, asks: Sequence[PassAsk]) -> None:
         """What the model's passes run in, and how that was found out."""
         content = json.dumps([model.precision, model.notes]).encode()
         batch.content(precision_key(), self._precision_name(model, asks), content)
@@ -238,7 +247,7 @@ class Recall:
         variant = self._stage.variant
         if variant.of_masks:
             return f"{variant} by {self._stage.radius!r}"
-        return str(variant) if variant is Variant.BLIND else ""
+        return str(variant) if variant is Intervention.BLIND else ""
 
     def names(self, ask: PassAsk, samples: Sequence[Sample], *, decode: bool = False) -> list[bytes | None]:
         """The keys of samples; None where not all contents are known, unless others may be decoded for it."""
@@ -302,7 +311,7 @@ def _id(donor: Any) -> str | None:
     return donor[0] if isinstance(donor, tuple) else None
 
 
-def flags_of(shown: Shown) -> list[int]:
+def flags_of(shown: ContextBatch) -> list[int]:
     """[n] what became of each image, as bits."""
     bits = (
         (shown.changed, CHANGED),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..contexts import exempt
 from ..language import registry
 from ..language.reasons import Missing
-from .measured import ColumnData
+from .measured import MeasuredColumn
 from .plan import ColumnAsk, PassAsk
 
 #: the bits of ``PassRows.flags``: what became of an image under a context
@@ -55,7 +55,7 @@ class ColumnRows:
         self.missing.pop(at, None)
         self.steps.pop(at, None)
 
-    def data(self, positions: Sequence[int] | None = None) -> ColumnData:
+    def data(self, positions: Sequence[int] | None = None) -> MeasuredColumn:
         """The column as it leaves the measurement; of some rows alone, where `positions` names them."""
         chosen = range(len(self.values)) if positions is None else positions
         values: list[float | None] = (
@@ -66,7 +66,7 @@ class ColumnRows:
         for number in missing:
             values[number] = None
         declares = registry.entry_of(self.ask.spec).declares
-        return ColumnData(
+        return MeasuredColumn(
             model=self.model,
             key=self.ask.key,
             scale=declares.scale,

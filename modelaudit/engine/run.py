@@ -18,13 +18,13 @@ from ..language.expression import Expression, Measure
 from ..language.reasons import Missing
 from ..statistics import Decision, Reason, Verdict, decide
 from .case_checks import checked
-from .checked import CaseChecks
+from .checked import CheckResults
 from .execute import measure
 from .explaining import what_went_wrong
 from .galleries import worst_per_image
 from .listing import Listings, impossible
-from .measured import Measured, Row
-from .plan import Asked, Group, PlannedCase, plan, single_method
+from .measured import KeptImage, Measured
+from .plan import Asked, PlanGroup, PlannedCase, plan, single_method
 from .progress import Progress
 from .settings import Settings
 from .stopping import sequential, with_looks
@@ -61,8 +61,8 @@ class Result:
     models: tuple[str, ...]
     data: str
     worst: tuple[RankedImage, ...]
-    gallery: tuple[Row, ...]
-    checks: CaseChecks | None = None
+    gallery: tuple[KeptImage, ...]
+    checks: CheckResults | None = None
     names: Mapping[str | None, str] = field(default_factory=dict)
     formula: Expression | None = None
     deterministic: bool = True
@@ -82,11 +82,11 @@ class Run:
         self._progress = progress
         self._store = store or Store(None)
         self._listings = listings or Listings(settings.root)
-        self._groups: dict[str, tuple[Group, PlannedCase]] = {}
+        self._groups: dict[str, tuple[PlanGroup, PlannedCase]] = {}
         self._measured: dict[str, Measured] = {}
         self._broken: dict[str, str] = {}
 
-    def select(self, asked: Iterable[Asked]) -> Sequence[Group]:
+    def select(self, asked: Iterable[Asked]) -> Sequence[PlanGroup]:
         """Plan all selected cases together."""
         groups = plan(asked)
         self._groups = {case.asked.id: (group, case) for group in groups for case in group.cases}
@@ -104,7 +104,7 @@ class Run:
             return replace(_blank(case, group), message=self._broken[group.key])
         return decide_case(case, group, self._measured[group.key], limited=self.settings.limit is not None)
 
-    def _shared(self, group: Group) -> Measured:
+    def _shared(self, group: PlanGroup) -> Measured:
         folder = self.settings.folder / MEASURED_FOLDER
         file, lock = folder / f"{group.digest}.json", FileLock(folder / f"{group.digest}.lock")
         with _writing(folder):
@@ -148,7 +148,7 @@ def discard_measured(folder: Path) -> None:
             exchange.rmdir()
 
 
-def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited: bool) -> Result:
+def decide_case(case: PlannedCase, group: PlanGroup, measured: Measured, *, limited: bool) -> Result:
     """The verdict of one case from stored values alone.
 
     A quick look is a sample even where the whole set would have been the acceptance (``about="this_set"``).
@@ -190,7 +190,7 @@ def decide_case(case: PlannedCase, group: Group, measured: Measured, *, limited:
     )
 
 
-def _blank(case: PlannedCase, group: Group) -> Result:
+def _blank(case: PlannedCase, group: PlanGroup) -> Result:
     models = tuple(dict.fromkeys(case.models.values()))
     return Result(case.asked.id, Verdict.ERROR, None, None, "", models, group.key, (), ())
 

@@ -29,7 +29,7 @@ from .models import Explained, RunningModel
 from .plan import MapAsk
 from .scenes import Chunk
 from .store.keys import digest, made_with, origin
-from .store.store import Batch, Key
+from .store.store import Key, StoreBatch
 
 if TYPE_CHECKING:
     from .measuring import Measuring
@@ -110,7 +110,7 @@ class _Trials:
         return None if content is None else _FOUND.validate_json(content)
 
     def _keep(self, model: RunningModel, made: Mapping[MapAsk, list[Sanity]]) -> None:
-        name, batch = self._name(model), Batch()
+        name, batch = self._name(model), StoreBatch()
         if name is None:
             return
         for ask, found in made.items():

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..contexts import Rendered, Scene, apply, donor_rule, in_place, needs_mask, stored_picture
+from ..contexts import ContextInput, ContextOutput, apply, donor_rule, in_place, needs_mask, stored_picture
 from ..data import Decoded, UnusableSample
 from ..data.signature import Signature
 from ..language.audit import DEFAULT_OBJECT_KEPT
@@ -25,19 +25,19 @@ from ..language.reasons import Missing
 from ..language.sample import Preprocessing, Sample
 from ..language.spec import Context
 from ..models import precision_context
-from .contents import Contents
+from .contents import SampleContents
 from .lending import Lending
-from .measured import Passes
-from .prepared import Prepared, prepare
+from .measured import PassCounts
+from .prepared import PreparedSample, prepare_sample
 from .store.store import Store
-from .stored_pictures import Kept, StoredPictures
-from .variants import RADIUS, Variant, blinded, changed_mask, second_seed
+from .stored_pictures import StoredPicture, StoredPictures
+from .variants import RADIUS, Intervention, blinded, changed_mask, second_seed
 
 _DECODERS = 2
 
 
 @dataclass(frozen=True)
-class Shown:
+class ContextBatch:
     """A chunk under one context, in one geometry.
 
     ``bare`` [n] bool: nobody knows where the object is, so nothing that needs a mask can be measured.
@@ -59,9 +59,9 @@ class Shown:
     bare: Tensor
     absent: tuple[Missing | None, ...]
     stored: tuple[str | None, ...]
-    scene: Scene
+    scene: ContextInput
 
-    def rows(self, at: Tensor) -> Shown:
+    def rows(self, at: Tensor) -> ContextBatch:
         """Some of the images, [m] long; the scene stays that of all of them."""
         chosen = at.tolist()
         tensors = ("pixels", "mask", "without_mask", "impossible", "changed", "cropped", "bare")
@@ -80,10 +80,10 @@ class Chunk:
 
     samples: tuple[Sample, ...]
     positions: tuple[int, ...]
-    prepared: tuple[Prepared, ...]
-    scenes: dict[Any, Scene] = field(default_factory=dict)
-    shown: dict[Any, Shown] = field(default_factory=dict)
-    stored: dict[Any, tuple[Kept, Tensor]] = field(default_factory=dict)
+    prepared: tuple[PreparedSample, ...]
+    scenes: dict[Any, ContextInput] = field(default_factory=dict)
+    shown: dict[Any, ContextBatch] = field(default_factory=dict)
+    stored: dict[Any, tuple[StoredPicture, Tensor]] = field(default_factory=dict)
     _parts: dict[tuple[int, ...], Chunk] = field(default_factory=dict)
 
     @property
@@ -106,12 +106,12 @@ class Chunk:
 
 
 @dataclass(frozen=True, eq=False)
-class Begun:
+class PendingChunk:
     """A chunk whose samples are being decoded."""
 
     samples: tuple[Sample, ...]
     positions: tuple[int, ...]
-    futures: tuple[Future[Prepared | UnusableSample], ...]
+    futures: tuple[Future[PreparedSample | UnusableSample], ...]
 
     def give_up(self) -> None:
         """Decode nothing more of it."""
@@ -119,7 +119,7 @@ class Begun:
             future.cancel()
 
 
-class Stage:
+class BatchBuilder:
     """Turns samples into batches of pixels under contexts.
 
     Args:
@@ -136,9 +136,9 @@ class Stage:
         *,
         seed: int,
         device: str,
-        passes: Passes,
+        passes: PassCounts,
         store: Store | None = None,
-        contents: Contents | None = None,
+        contents: SampleContents | None = None,
         pools: Mapping[str, Any] | None = None,
         root: Path = Path(),
         object_kept: float = DEFAULT_OBJECT_KEPT,
@@ -147,8 +147,8 @@ class Stage:
         self.object_kept = object_kept
         self._device = device
         self._passes = passes
-        self.contents = contents or Contents(None)
-        self.variant, self.radius = Variant.GIVEN, RADIUS
+        self.contents = contents or SampleContents(None)
+        self.variant, self.radius = Intervention.GIVEN, RADIUS
         self._whole = samples, store or Store(None), pools or {}, root
         self.lending = self._lending(seed)
         self.stored = StoredPictures(samples, self._begin, store or Store(None), self.contents)
@@ -164,17 +164,17 @@ class Stage:
         """The whole data set."""
         return self._whole[0]
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> BatchBuilder:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._workers.shutdown(cancel_futures=True)
 
-    def varied(self, variant: Variant, radius: float = RADIUS) -> Stage:
+    def varied(self, variant: Intervention, radius: float = RADIUS) -> BatchBuilder:
         """The same stage with something else about it; it shares threads, contents and what is known of the samples."""
         other = copy.copy(self)
         other.variant, other.radius = variant, radius
-        if variant is Variant.REDRAWN:
+        if variant is Intervention.REDRAWN:
             other.seed = second_seed(self.seed)
             other.lending = self._lending(other.seed)
         return other
@@ -187,14 +187,16 @@ class Stage:
         """The geometries that workers apply ahead; any other is applied when it is asked for."""
         self._geometries = tuple({one.geometry(): one for one in preprocessings}.values())
 
-    def begin(self, samples: Sequence[Sample], positions: Sequence[int]) -> Begun:
+    def begin(self, samples: Sequence[Sample], positions: Sequence[int]) -> PendingChunk:
         """Start decoding a chunk."""
-        work = partial(prepare, preprocessings=self._geometries, signed=True)
-        return Begun(tuple(samples), tuple(positions), tuple(self._workers.submit(work, sample) for sample in samples))
+        work = partial(prepare_sample, preprocessings=self._geometries, signed=True)
+        return PendingChunk(
+            tuple(samples), tuple(positions), tuple(self._workers.submit(work, sample) for sample in samples)
+        )
 
-    def finish(self, begun: Begun) -> Chunk:
+    def finish(self, begun: PendingChunk) -> Chunk:
         """Samples that cannot be decoded are noted in `unusable` and left out."""
-        kept: list[tuple[Sample, int, Prepared]] = []
+        kept: list[tuple[Sample, int, PreparedSample]] = []
         for sample, at, future in zip(begun.samples, begun.positions, begun.futures, strict=True):
             found = future.result()
             self._passes.decoded += 1
@@ -218,7 +220,7 @@ class Stage:
         self.unusable[sample.id] = (reason, message)
         self.digests[sample.id] = f"unusable:{reason}"
 
-    def show(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> Shown:
+    def show(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> ContextBatch:
         """The chunk under a context, computed once a geometry.
 
         Raises:
@@ -229,7 +231,7 @@ class Stage:
             chunk.shown[key] = self._shown(chunk, context, preprocessing)
         return chunk.shown[key]
 
-    def scene(self, chunk: Chunk, preprocessing: Preprocessing) -> Scene:
+    def scene(self, chunk: Chunk, preprocessing: Preprocessing) -> ContextInput:
         """The chunk on original images; the mask is all background where a sample has none."""
         key = preprocessing.geometry()
         if key not in chunk.scenes:
@@ -254,7 +256,7 @@ class Stage:
         geometries = {key: model.loaded.preprocessing.geometry() for key, model in models.items()}
         return {key: self._sizes[one][0] for key, one in geometries.items() if one in self._sizes}
 
-    def _shown(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> Shown:
+    def _shown(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> ContextBatch:
         original = self._as_varied(self.scene(chunk, preprocessing))
         assert original.mask is not None
         scene, donors = self._with_donors(original, chunk, context, preprocessing)
@@ -266,8 +268,8 @@ class Stage:
         without = bare if needs_mask(context) else torch.zeros_like(bare)
         lent = self._flags(donor_rule(context) is None or donor is not None for donor in donors)
         kept = tuple(found.object_kept(preprocessing) for found in chunk.prepared)
-        return Shown(
-            pixels=blinded(done.pixels, mask) if self.variant is Variant.BLIND else done.pixels,
+        return ContextBatch(
+            pixels=blinded(done.pixels, mask) if self.variant is Intervention.BLIND else done.pixels,
             mask=mask,
             without_mask=without,
             impossible=(done.impossible | ~lent) & ~without,
@@ -283,7 +285,7 @@ class Stage:
 
     def show_on(
         self,
-        shown: Shown,
+        shown: ContextBatch,
         rows: Sequence[int],
         donors: Sequence[Sample],
         context: Context,
@@ -304,16 +306,16 @@ class Stage:
         return done.pixels, (done.pixels != scene.pixels).flatten(1).any(1) & ~done.impossible
 
     def _with_donors(
-        self, scene: Scene, chunk: Chunk, context: Context, preprocessing: Preprocessing
-    ) -> tuple[Scene, tuple[tuple[str, str] | None, ...]]:
+        self, scene: ContextInput, chunk: Chunk, context: Context, preprocessing: Preprocessing
+    ) -> tuple[ContextInput, tuple[tuple[str, str] | None, ...]]:
         if donor_rule(context) is None:
             return scene, (None,) * len(chunk.samples)
         found = self.lending.donors(chunk.samples, chunk.prepared, context, preprocessing)
         return replace(scene, donors=self._as_varied(found.scene)), found.donors
 
     def _with_stored(
-        self, scene: Scene, chunk: Chunk, context: Context, preprocessing: Preprocessing
-    ) -> tuple[Scene, tuple[Missing | None, ...], tuple[str | None, ...]]:
+        self, scene: ContextInput, chunk: Chunk, context: Context, preprocessing: Preprocessing
+    ) -> tuple[ContextInput, tuple[Missing | None, ...], tuple[str | None, ...]]:
         """Pictures that the data keep; where there is none the image stands in for it."""
         name = stored_picture(context)
         if name is None:
@@ -327,9 +329,9 @@ class Stage:
         found, pixels = chunk.stored[key]
         return replace(scene, stored={name: pixels}), found.reasons, found.contents
 
-    def _as_varied(self, scene: Scene) -> Scene:
+    def _as_varied(self, scene: ContextInput) -> ContextInput:
         """Other masks and draws; samples without a mask have none to change, and stay without an object."""
-        if self.variant is Variant.GIVEN:
+        if self.variant is Intervention.GIVEN:
             return scene
         assert scene.mask is not None
         return replace(scene, mask=changed_mask(scene.mask, self.variant, self.radius), seed=self.seed)
@@ -337,10 +339,12 @@ class Stage:
     def _flags(self, flags: Iterable[bool]) -> Tensor:
         return torch.tensor(list(flags), dtype=torch.bool, device=self._device)
 
-    def _begin(self, sample: Sample, preprocessing: Preprocessing) -> Future[Prepared | UnusableSample]:
+    def _begin(self, sample: Sample, preprocessing: Preprocessing) -> Future[PreparedSample | UnusableSample]:
         return self._workers.submit(_light, sample, preprocessing)
 
-    def _scene(self, samples: Sequence[Sample], prepared: Sequence[Prepared], preprocessing: Preprocessing) -> Scene:
+    def _scene(
+        self, samples: Sequence[Sample], prepared: Sequence[PreparedSample], preprocessing: Preprocessing
+    ) -> ContextInput:
         pixels: list[Tensor] = []
         masks: list[Tensor] = []
         for sample, found in zip(samples, prepared, strict=True):
@@ -349,7 +353,7 @@ class Stage:
             masks.append(torch.zeros(image.shape[1:], dtype=torch.uint8) if mask is None else mask)
             self.require_size(sample.id, (image.shape[1], image.shape[2]), preprocessing)
         ids = tuple(sample.id for sample in samples)
-        return Scene(self._on_device(torch.stack(pixels)), self._on_device(torch.stack(masks)), ids, self.seed)
+        return ContextInput(self._on_device(torch.stack(pixels)), self._on_device(torch.stack(masks)), ids, self.seed)
 
     def _on_device(self, batch: Tensor) -> Tensor:
         """From pinned memory the copy to a GPU goes on beside what the GPU does."""
@@ -358,22 +362,22 @@ class Stage:
         return batch.to(self._device)
 
 
-def _applied(context: Context, scene: Scene) -> Rendered:
+def _applied(context: Context, scene: ContextInput) -> ContextOutput:
     """In float32 whatever the process allows for products: what is shown must not depend on somebody's switch."""
     with precision_context("float32"):
         return apply(context, scene)
 
 
-def _rows_of(scene: Scene, rows: Tensor, donors: Scene) -> Scene:
+def _rows_of(scene: ContextInput, rows: Tensor, donors: ContextInput) -> ContextInput:
     assert scene.mask is not None
     ids = tuple(scene.ids[row] for row in rows.tolist())
     stored = {name: pixels[rows] for name, pixels in scene.stored.items()}
     return replace(scene, pixels=scene.pixels[rows], mask=scene.mask[rows], ids=ids, donors=donors, stored=stored)
 
 
-def _light(sample: Sample, preprocessing: Preprocessing) -> Prepared | UnusableSample:
+def _light(sample: Sample, preprocessing: Preprocessing) -> PreparedSample | UnusableSample:
     """One that may wait for long until it is asked for: it does so without its decoded pixels."""
-    found = prepare(sample, (preprocessing,))
+    found = prepare_sample(sample, (preprocessing,))
     return found if isinstance(found, UnusableSample) else found.light()
 
 

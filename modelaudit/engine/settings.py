@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..language.checks import Checks
+from ..language.checks import CheckSettings
 from ..language.errors import AuditError
 
 DEFAULT_SEED = 0
@@ -34,12 +34,12 @@ class Settings:
     seed: int = DEFAULT_SEED
     limit: int | None = None
     micro_batch: int | None = None
-    checks: Checks | None = None
+    checks: CheckSettings | None = None
 
-    def checks_of(self, given: Checks | None) -> Checks:
+    def checks_of(self, given: CheckSettings | None) -> CheckSettings:
         """The checks of an audit that asks for `given`."""
         if self.checks is None or self.limit is not None:
-            return Checks.off()
+            return CheckSettings.off()
         return self.checks if given is None else given
 
     def resolved_device(self) -> str:

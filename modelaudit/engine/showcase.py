@@ -17,8 +17,8 @@ from ..language.errors import AuditError, ExpressionError
 from ..language.findings import Absence, ContextCell, ContextRow
 from ..language.sample import DataSet, Preprocessing, Sample
 from ..language.spec import Composed, Context, as_context, name_text
-from .measured import Passes
-from .scenes import Chunk, Shown, Stage
+from .measured import PassCounts
+from .scenes import BatchBuilder, Chunk, ContextBatch
 from .thumbnails import thumbnail
 
 SIZE, SIDE, ROW_BYTES = 224, 176, 30_000
@@ -64,7 +64,7 @@ def showcase(
     """
     preprocessing = Preprocessing(resize=size, crop=size)
     contexts = [one for text in texts for one in _contexts(text)]
-    with Stage(data.samples, seed=seed, device="cpu", passes=Passes(), root=root) as stage:
+    with BatchBuilder(data.samples, seed=seed, device="cpu", passes=PassCounts(), root=root) as stage:
         stage.prepare_for([preprocessing])
         chunk = _chosen(stage, data, images, seed)
         rows = []
@@ -104,7 +104,7 @@ def _contexts(text: str) -> Iterator[Context | str]:
     yield from (context.at_dose(dose) for dose in context.doses) if context.doses else (context,)
 
 
-def _chosen(stage: Stage, data: DataSet, images: int, seed: int) -> Chunk:
+def _chosen(stage: BatchBuilder, data: DataSet, images: int, seed: int) -> Chunk:
     """The first readable ones in an order of the seed: labels in turn, images with masks before others."""
     by_label: dict[str, list[Sample]] = {}
     for sample in sorted(data.samples, key=lambda one: (one.mask is None, _hash(seed, one.id))):
@@ -120,7 +120,7 @@ def _chosen(stage: Stage, data: DataSet, images: int, seed: int) -> Chunk:
     return stage.chunk(kept, 0)
 
 
-def _row(stage: Stage, chunk: Chunk, context: Context | str, preprocessing: Preprocessing) -> ContextRow:
+def _row(stage: BatchBuilder, chunk: Chunk, context: Context | str, preprocessing: Preprocessing) -> ContextRow:
     if isinstance(context, str):
         found = registry.find("context", context).declares
         message = f'it has no example; say it with its arguments: --context "{context}(...)"'
@@ -141,7 +141,7 @@ def _with_message(row: ContextRow, message: str) -> ContextRow:
     return ContextRow(row.text, row.family, row.sentence, message=message)
 
 
-def _cells(chunk: Chunk, shown: Shown, may_stay: bool) -> Iterator[ContextCell]:
+def _cells(chunk: Chunk, shown: ContextBatch, may_stay: bool) -> Iterator[ContextCell]:
     room = ROW_BYTES // len(chunk.samples)
     for at, sample in enumerate(chunk.samples):
         nothing = bool(shown.impossible[at]) or shown.absent[at] is not None
@@ -156,7 +156,7 @@ def _cells(chunk: Chunk, shown: Shown, may_stay: bool) -> Iterator[ContextCell]:
         )
 
 
-def _originals(stage: Stage, chunk: Chunk, preprocessing: Preprocessing) -> Iterator[ContextCell]:
+def _originals(stage: BatchBuilder, chunk: Chunk, preprocessing: Preprocessing) -> Iterator[ContextCell]:
     if not chunk.samples:
         return
     scene = stage.scene(chunk, preprocessing)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from ..language.errors import AuditError
 from ..language.sample import Sample
 from ..statistics import Verdict, decide
-from .checked import CaseChecks, Stopped
+from .checked import CheckResults, Stopped
 from .copies import PictureCopies
 from .divided import columns_named, sample_facts
-from .measured import DataFacts, Measured, ModelFacts, PassData, Passes
-from .plan import Group, PlannedCase
+from .measured import Measured, MeasuredData, MeasuredModel, PassCounts, PassDonors
+from .plan import PlanGroup, PlannedCase
 from .table import CaseTable
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def looks_of(count: int) -> Iterator[int]:
     yield count
 
 
-def stops_early(group: Group, samples: Sequence[Sample]) -> bool:
+def stops_early(group: PlanGroup, samples: Sequence[Sample]) -> bool:
     """Whether a group that asks for it can stop early: images of clusters say nothing of the process one by one."""
     clustered = any(sample.cluster is not None for sample in samples)
     audits = [case.asked.case.audit for case in group.cases]
@@ -54,7 +54,7 @@ def sequential(measured: Measured) -> int | None:
     return None if measured.looks is None or measured.data is None else measured.data.available
 
 
-def with_looks(checks: CaseChecks, measured: Measured) -> CaseChecks:
+def with_looks(checks: CheckResults, measured: Measured) -> CheckResults:
     """What was checked of a case, with how far its audit looked."""
     if measured.looks is None or measured.data is None:
         return checks
@@ -66,7 +66,7 @@ def with_looks(checks: CaseChecks, measured: Measured) -> CaseChecks:
     )
 
 
-class Looking:
+class InterimAnalysis:
     """The looks of one measurement.
 
     ``end``: so many images count, as far as is known by now. ``looks``: made so far. ``stopped``: whether the rest need
@@ -77,7 +77,7 @@ class Looking:
         pictures: tells which of the images looked at are one picture.
     """
 
-    def __init__(self, run: Measuring, group: Group, known: DataFacts, pictures: PictureCopies) -> None:
+    def __init__(self, run: Measuring, group: PlanGroup, known: MeasuredData, pictures: PictureCopies) -> None:
         self._run, self._cases, self._data, self._pictures = run, group.cases, known, pictures
         self._group = group.key
         self._facts = sample_facts(run.samples, columns_named(group.cases))
@@ -140,7 +140,7 @@ class Looking:
             for one in self._facts[:count]
         ]
         models = [
-            ModelFacts.model_construct(
+            MeasuredModel.model_construct(
                 key=key,
                 classes=None if model.loaded.classes is None else list(model.loaded.classes),
                 indices=[model.indices[sample.label] for sample in run.samples[:count]],
@@ -156,13 +156,13 @@ class Looking:
             columns=[column.data(first) for column in run.rows.columns.values()],
             galleries={},
             failures=run.failures,
-            passes=Passes(),
+            passes=PassCounts(),
             shown=lenders(run, count),
             looks=self.looks,
         )
 
 
-def lenders(run: Measuring, count: int) -> list[PassData]:
+def lenders(run: Measuring, count: int) -> list[PassDonors]:
     """Who lent the first images their backgrounds, in every pass in which anybody did.
 
     Of donors of equal content the first by id stands for all: the same file twice in a pool is one background.
@@ -172,7 +172,7 @@ def lenders(run: Measuring, count: int) -> list[PassData]:
         first.setdefault(content or name, name)
     alias = {name: first[content or name] for name, content in run.rows.contents.items()}
     return [
-        PassData(
+        PassDonors(
             model=model,
             context=context,
             donors=[None if name is None else alias.get(name, name) for name in map(rows.donors.get, range(count))],

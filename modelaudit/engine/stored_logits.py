@@ -13,12 +13,12 @@ from ..language import registry
 from ..language.boundary import contained
 from ..language.reasons import Missing
 from ..language.sample import Sample
-from ..measures.base import Reading, Seen
+from ..measures.base import MeasureInput, MeasureOutput
 from .models import RunningModel
 from .plan import ColumnAsk, PassAsk, original_context
 from .recall import Recall
 from .rows import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Rows, place_of
-from .store.store import Batch
+from .store.store import StoreBatch
 
 
 def read_from_logits(
@@ -30,7 +30,7 @@ def read_from_logits(
     samples: Sequence[Sample],
 ) -> None:
     """Fill in the columns that need nothing but logits, where these are stored; what is found is stored too."""
-    batch = Batch()
+    batch = StoreBatch()
     for ask in passes:
         for column in ask.columns:
             declares = registry.entry_of(column.spec).declares
@@ -51,7 +51,7 @@ def _fill(
     model: RunningModel,
     positions: Sequence[int],
     samples: Sequence[Sample],
-    batch: Batch,
+    batch: StoreBatch,
 ) -> None:
     chosen = [samples[at] for at in positions]
     needed = [recall.logits(ask, chosen)]
@@ -63,7 +63,7 @@ def _fill(
     logits = [torch.stack([_known(one[row]) for row in there]) for one in needed]
     labels = torch.tensor([model.indices[chosen[row].label] for row in there])
     merged = None if model.merged is None else model.merged.to(labels.device)
-    seen = Seen(logits[0], labels, logits[1] if len(logits) > 1 else None, merged=merged)
+    seen = MeasureInput(logits[0], labels, logits[1] if len(logits) > 1 else None, merged=merged)
     try:
         reading = model.read(column, seen)
     except BaseException as error:  # the pass itself is run then, and says what is wrong
@@ -84,7 +84,7 @@ def _fill(
             batch.number(key, name, np.nan if reason else values[number], reason)
 
 
-def _reason(ask: PassAsk, flags: int, reading: Reading, row: int) -> Missing | None:
+def _reason(ask: PassAsk, flags: int, reading: MeasureOutput, row: int) -> Missing | None:
     """Why a row has no value: first what became of the image, then what the measure says."""
     if flags & WITHOUT_MASK:
         return Missing.NO_MASK

@@ -14,10 +14,10 @@ from ..language.errors import ContextError, nearest
 from ..language.reasons import Missing
 from ..language.sample import Preprocessing, Sample
 from ..language.spec import Context
-from .contents import Contents
-from .prepared import Prepared
+from .contents import SampleContents
+from .prepared import PreparedSample
 from .store.keys import decoding_key, digest
-from .store.store import Batch, Store
+from .store.store import Store, StoreBatch
 
 #: pictures that are being decoded at a time: of one name those of the chunks that are decoded ahead
 _BEGUN = 1024
@@ -26,14 +26,14 @@ _ABSENT, _LOST = "absent", "lost"
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredPicture:
     """The stored pictures of some samples, in their order.
 
     ``pictures``: None where there is none to show, for a reason of `reasons`. ``contents`` have a part in the keys of
     what is measured.
     """
 
-    pictures: tuple[Prepared | None, ...]
+    pictures: tuple[PreparedSample | None, ...]
     reasons: tuple[Missing | None, ...]
     contents: tuple[str, ...]
 
@@ -51,21 +51,21 @@ class StoredPictures:
     def __init__(
         self,
         samples: Sequence[Sample],
-        begin: Callable[[Sample, Preprocessing], Future[Prepared | UnusableSample]],
+        begin: Callable[[Sample, Preprocessing], Future[PreparedSample | UnusableSample]],
         store: Store,
-        contents: Contents,
+        contents: SampleContents,
     ) -> None:
         self._samples = samples
         self._begin = begin
         self._store = store
         self._contents = contents
-        self._of: dict[tuple[str, bool], Contents] = {}
+        self._of: dict[tuple[str, bool], SampleContents] = {}
         self._there: set[str] = set()
-        self._begun: OrderedDict[Any, Future[Prepared | UnusableSample]] = OrderedDict()
+        self._begun: OrderedDict[Any, Future[PreparedSample | UnusableSample]] = OrderedDict()
         self._new: list[tuple[bytes, str]] = []
         self.unusable: dict[str, tuple[Missing, str]] = {}
 
-    def show(self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing) -> Kept:
+    def show(self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing) -> StoredPicture:
         """Decode the pictures of some samples; one that cannot be used is noted in `unusable`.
 
         Raises:
@@ -74,7 +74,7 @@ class StoredPictures:
         self.prefetch(samples, context, preprocessing)
         found = [self._one(sample, context, preprocessing) for sample in samples]
         pictures, reasons, contents = zip(*found, strict=True)
-        return Kept(pictures, reasons, contents)
+        return StoredPicture(pictures, reasons, contents)
 
     def prefetch(self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing) -> None:
         """Start decoding the pictures of some samples.
@@ -115,7 +115,7 @@ class StoredPictures:
         self._recall_messages(samples, context, found)
         return found
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: StoreBatch) -> None:
         """What was found out since the last time."""
         for name, message in self._new:
             batch.content(decoding_key(), name, message.encode())
@@ -123,7 +123,7 @@ class StoredPictures:
 
     def _one(
         self, sample: Sample, context: Context, preprocessing: Preprocessing
-    ) -> tuple[Prepared | None, Missing | None, str]:
+    ) -> tuple[PreparedSample | None, Missing | None, str]:
         picture = _picture(sample, context)
         if picture is None:
             return None, Missing.NO_STORED, _ABSENT
@@ -151,7 +151,7 @@ class StoredPictures:
                 reason, _, text = message.decode().partition("\n")
                 self.unusable[_named(sample, context)] = (Missing(reason), text)
 
-    def _contents_of(self, context: Context) -> Contents:
+    def _contents_of(self, context: Context) -> SampleContents:
         key = (str(stored_picture(context)), in_place(context))
         if key not in self._of:
             self._of[key] = self._contents.another()

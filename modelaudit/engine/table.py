@@ -10,12 +10,12 @@ from ..language import registry
 from ..language.errors import AuditError
 from ..language.expression import Measure
 from ..language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum
-from ..measures.base import Declares
+from ..measures.base import MeasureDeclaration
 from ..statistics import Clustering, Column, Membership
 from ..statistics.clusterings import clusterings_of
 from .divided import divided_by, known_of
 from .facts import Facts, Known, membership
-from .measured import ColumnData, Measured, ModelFacts
+from .measured import Measured, MeasuredColumn, MeasuredModel
 from .plan import PlannedCase, column_key, original_context, single_method, strata_of
 
 
@@ -103,16 +103,16 @@ class CaseTable:
                 if key in failures:
                     raise NotMeasured(failures[key])
 
-    def _data(self, model: str, key: str) -> ColumnData:
+    def _data(self, model: str, key: str) -> MeasuredColumn:
         try:
             return self._columns[model, key]
         except KeyError:
             raise NotMeasured(f"'{key}' of {model.removeprefix('model:')} was not measured") from None
 
-    def _model(self, key: str) -> ModelFacts:
+    def _model(self, key: str) -> MeasuredModel:
         return self._models[key]
 
 
-def column_of(data: ColumnData, declares: Declares) -> Column:
+def column_of(data: MeasuredColumn, declares: MeasureDeclaration) -> Column:
     """A column as the decision reads it."""
     return Column(data.array(), data.missing, declares.scale, declares.low, declares.high)

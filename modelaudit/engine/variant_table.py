@@ -11,13 +11,13 @@ from ..language import registry
 from ..language.expression import Measure
 from ..language.strata import Stratum
 from ..statistics import Clustering, Column, Membership
-from .measured import VariantData
+from .measured import RerunData
 from .plan import PlannedCase, column_key
 from .table import CaseTable, NotMeasured, column_of
-from .variants import Variant, under_seam
+from .variants import Intervention, under_seam
 
 
-class VariantTable:
+class RerunTable:
     """The columns of a case under a variant, over its images; what a variant cannot change is the audit's own.
 
     Args:
@@ -30,7 +30,7 @@ class VariantTable:
         self,
         case: PlannedCase,
         table: CaseTable,
-        data: VariantData | None,
+        data: RerunData | None,
         positions: Sequence[int],
         other: Callable[[Measure], Measure] = lambda measure: measure,
     ) -> None:
@@ -70,6 +70,6 @@ class VariantTable:
         return self._table.strata_by(by)
 
 
-def reading_of(variant: Variant) -> Callable[[Measure], Measure]:
+def reading_of(variant: Intervention) -> Callable[[Measure], Measure]:
     """What is read in the place of a measure under a variant."""
-    return under_seam if variant is Variant.SEAM else lambda measure: measure
+    return under_seam if variant is Intervention.SEAM else lambda measure: measure

@@ -17,14 +17,14 @@ from ..attribution import draws_at_random
 from ..contexts import family, needs_mask
 from ..contexts import paste_back as PasteBack
 from ..language import registry
-from ..language.checks import Checks
+from ..language.checks import CheckSettings
 from ..language.expression import Measure
 from ..language.sample import BACKGROUND, IGNORE, OBJECT
 from ..language.spec import Composed, Context
 from .plan import ColumnAsk, PassAsk, column_key, original_context
 
 
-class Variant(StrEnum):
+class Intervention(StrEnum):
     """What is other than in the audit itself.
 
     ``ERODED``, ``DILATED``, ``SHIFTED_X``, ``SHIFTED_Y``: the masks; contexts are made anew with them. ``REDRAWN``: the
@@ -47,7 +47,7 @@ class Variant(StrEnum):
         return self in MASKS
 
 
-MASKS = (Variant.ERODED, Variant.DILATED, Variant.SHIFTED_X, Variant.SHIFTED_Y)
+MASKS = (Intervention.ERODED, Intervention.DILATED, Intervention.SHIFTED_X, Intervention.SHIFTED_Y)
 #: the masks are moved by this share of the shorter side unless an audit says otherwise, and by a pixel at least
 RADIUS = 0.01
 #: what a model that is blind to the background sees there: the mean colour of ImageNet
@@ -55,11 +55,13 @@ _FILLED = (123 / 255, 116 / 255, 103 / 255)
 _SECOND_SEED = 1_000_003
 
 
-def images_of(variant: Variant, checks: Checks) -> int:
+def images_of(variant: Intervention, checks: CheckSettings) -> int:
     """On how many images a variant is measured."""
     if variant.of_masks:
         return checks.masks
-    return {Variant.REDRAWN: checks.noise, Variant.BLIND: checks.blind, Variant.SEAM: checks.seams}[variant]
+    return {Intervention.REDRAWN: checks.noise, Intervention.BLIND: checks.blind, Intervention.SEAM: checks.seams}[
+        variant
+    ]
 
 
 def second_seed(seed: int) -> int:
@@ -72,7 +74,7 @@ def radius(size: Sequence[int], share: float = RADIUS) -> int:
     return max(1, round(share * min(size)))
 
 
-def changed_mask(mask: Tensor, variant: Variant, share: float = RADIUS) -> Tensor:
+def changed_mask(mask: Tensor, variant: Intervention, share: float = RADIUS) -> Tensor:
     """[B, H, W] uint8: the masks of a variant, moved by r = `share` of the shorter side.
 
     Erosion and dilation take a square of 2 r + 1 and move both edges of the ignore ring, that to the object and that to
@@ -82,12 +84,12 @@ def changed_mask(mask: Tensor, variant: Variant, share: float = RADIUS) -> Tenso
     if not variant.of_masks:
         return mask
     r = radius(mask.shape[1:], share)
-    if variant in (Variant.SHIFTED_X, Variant.SHIFTED_Y):
-        axis = 2 if variant is Variant.SHIFTED_X else 1
+    if variant in (Intervention.SHIFTED_X, Intervention.SHIFTED_Y):
+        axis = 2 if variant is Intervention.SHIFTED_X else 1
         at = (torch.arange(mask.shape[axis], device=mask.device) - r).clamp_min(0)
         return mask.index_select(axis, at)
     object_, kept = mask == OBJECT, mask != BACKGROUND
-    if variant is Variant.DILATED:
+    if variant is Intervention.DILATED:
         object_, kept = _widened(object_, r), _widened(kept, r)
     else:
         object_, kept = ~_widened(~object_, r), ~_widened(~kept, r)
@@ -101,19 +103,19 @@ def blinded(pixels: Tensor, mask: Tensor) -> Tensor:
     return torch.where((mask == OBJECT).unsqueeze(1), pixels, colour)
 
 
-def variants_of(checks: Checks) -> Iterator[Variant]:
+def variants_of(checks: CheckSettings) -> Iterator[Intervention]:
     """The variants that are measured at all."""
-    for variant in (*MASKS, Variant.REDRAWN, Variant.BLIND, Variant.SEAM):
+    for variant in (*MASKS, Intervention.REDRAWN, Intervention.BLIND, Intervention.SEAM):
         if images_of(variant, checks):
             yield variant
 
 
-def passes_of_variant(passes: Sequence[PassAsk], variant: Variant) -> tuple[PassAsk, ...]:
+def passes_of_variant(passes: Sequence[PassAsk], variant: Intervention) -> tuple[PassAsk, ...]:
     """What of the audit's passes a variant measures anew. A search over many backgrounds is not repeated."""
     found: dict[tuple[str, Context], dict[str, ColumnAsk]] = {}
     for ask in passes:
         columns = [column for column in ask.columns if registry.entry_of(column.spec).declares.backgrounds is None]
-        if variant is Variant.SEAM:
+        if variant is Intervention.SEAM:
             context = seam_of(ask.context)
             columns = [replace(one, key=column_key(one.spec, context)) for one in columns] if context else []
         else:
@@ -122,7 +124,7 @@ def passes_of_variant(passes: Sequence[PassAsk], variant: Variant) -> tuple[Pass
             columns = [one for one in columns if _touches(variant, ask, one, pasting)]
         if columns and context is not None:
             found.setdefault((ask.model, context), {}).update({one.key: one for one in columns})
-    if variant is Variant.BLIND:  # falls and flips are judged against what the blind model says of the original
+    if variant is Intervention.BLIND:  # falls and flips are judged against what the blind model says of the original
         for model in dict.fromkeys(model for model, _ in found):
             found = {(model, original_context()): found.pop((model, original_context()), {}), **found}
     return tuple(PassAsk(model, context, tuple(columns.values())) for (model, context), columns in found.items())
@@ -149,7 +151,7 @@ def under_seam(measure: Measure) -> Measure:
     return measure if seam is None else replace(measure, context=seam)
 
 
-def _touches(variant: Variant, ask: PassAsk, column: ColumnAsk, pasting: Collection[str]) -> bool:
+def _touches(variant: Intervention, ask: PassAsk, column: ColumnAsk, pasting: Collection[str]) -> bool:
     """Whether a column says something under a variant.
 
     Of a model that cannot see any background it is known beforehand what it must get where maps are read, and where
@@ -160,7 +162,7 @@ def _touches(variant: Variant, ask: PassAsk, column: ColumnAsk, pasting: Collect
     """
     if variant.of_masks:
         return needs_mask(ask.context) or bool(registry.entry_of(column.spec).declares.needs_mask)
-    if variant is Variant.REDRAWN:
+    if variant is Intervention.REDRAWN:
         return ask.context != original_context() or may_draw(column)
     pasted = feather_of(ask.context) is not None or (ask.context == original_context() and ask.model in pasting)
     return column.map is not None or pasted

@@ -12,25 +12,25 @@ import torch
 
 from ..contexts import needs_mask
 from ..language.boundary import contained
-from ..language.checks import Checks
+from ..language.checks import CheckSettings
 from ..language.sample import Sample
 from .donors import first_positions
 from .explaining import what_went_wrong
-from .measured import VariantData
+from .measured import RerunData
 from .models import RunningModel
-from .plan import Group, PassAsk
-from .prepared import Prepared
+from .plan import PassAsk, PlanGroup
+from .prepared import PreparedSample
 from .reading import ChunkValues, read_again
 from .rows import place_of
-from .scenes import Chunk, Shown
-from .store.store import Batch
-from .variants import Variant, images_of, may_draw, passes_of_variant, second_seed, variants_of
+from .scenes import Chunk, ContextBatch
+from .store.store import StoreBatch
+from .variants import Intervention, images_of, may_draw, passes_of_variant, second_seed, variants_of
 
 if TYPE_CHECKING:
     from .measuring import Measuring
 
 
-class Variation:
+class Rerun:
     """One variant of a measurement, on some of its images.
 
     Args:
@@ -39,12 +39,12 @@ class Variation:
         positions: of the images.
     """
 
-    def __init__(self, variant: Variant, base: Measuring, measuring: Measuring, positions: Sequence[int]) -> None:
+    def __init__(self, variant: Intervention, base: Measuring, measuring: Measuring, positions: Sequence[int]) -> None:
         self.variant = variant
         self.positions = frozenset(positions)
         self._base = base
         self._own = measuring
-        self._waiting: list[tuple[Sample, int, Prepared]] = []
+        self._waiting: list[tuple[Sample, int, PreparedSample]] = []
 
     def look_up(self, positions: Iterable[int]) -> set[int]:
         """Read what is stored of the variant's images among these; those of which something is missing."""
@@ -73,7 +73,7 @@ class Variation:
         self.positions = frozenset(at for at in self.positions if at < end)
         self._waiting = [one for one in self._waiting if one[1] < end]
 
-    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
+    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: StoreBatch) -> None:
         """Read the columns of a mask variant off what a pass of the audit has just found, where only masks change."""
         own = self._pass_of(ask)
         if own is None or not self.variant.of_masks or needs_mask(ask.context):
@@ -85,7 +85,7 @@ class Variation:
             seen = read_again(chosen, model, part.samples, rows, found, self.variant, radius)
             self._own.take(chosen, part.part(rows), seen, batch)
 
-    def step(self, chunk: Chunk, batch: Batch) -> None:
+    def step(self, chunk: Chunk, batch: StoreBatch) -> None:
         """Measure what is left to do of a chunk that the audit has been measured on.
 
         The images of a check on few of them wait until they fill a micro-batch: alone they would be padded to one.
@@ -95,12 +95,12 @@ class Variation:
         while len(self._waiting) >= self._own.size:
             self._measure(batch, self._own.size)
 
-    def finish(self, batch: Batch) -> None:
+    def finish(self, batch: StoreBatch) -> None:
         """Measure the images that still wait."""
         if self._waiting:
             self._measure(batch, len(self._waiting))
 
-    def _measure(self, batch: Batch, count: int) -> None:
+    def _measure(self, batch: StoreBatch, count: int) -> None:
         samples, positions, prepared = zip(*self._waiting[:count], strict=True)
         del self._waiting[:count]
         part = Chunk(samples, positions, prepared)
@@ -108,27 +108,27 @@ class Variation:
         for ask in list(self._own.passes):
             if ask in self._own.passes:
                 try:
-                    if self.variant is Variant.REDRAWN:
+                    if self.variant is Intervention.REDRAWN:
                         self._copy_undrawn(ask, part, batch)
                     self._own.compute(ask, part, batch)
                 except BaseException as error:  # recorded: the check is not made, the audit itself goes on
                     self._own.give_up(ask, what_went_wrong(contained(error)))
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: StoreBatch) -> None:
         """What is known of donors by now."""
-        if self.variant is Variant.REDRAWN:
+        if self.variant is Intervention.REDRAWN:
             self._own.stage.lending.write(batch)
 
-    def data(self) -> VariantData:
+    def data(self) -> RerunData:
         """What was found, in the order of the positions."""
-        return VariantData(
+        return RerunData(
             variant=str(self.variant),
             positions=sorted(self.positions),
             columns=[column.data(sorted(self.positions)) for column in self._own.rows.columns.values()],
             failures=dict(self._own.failures),
         )
 
-    def _copy_undrawn(self, ask: PassAsk, part: Chunk, batch: Batch) -> None:
+    def _copy_undrawn(self, ask: PassAsk, part: Chunk, batch: StoreBatch) -> None:
         """Where the second draw shows the very same pixels, and no method draws, the values are those of the first."""
         if any(may_draw(column) for column in ask.columns):
             return
@@ -140,7 +140,7 @@ class Variation:
         if copied and self._own.keeps:
             self._keep(ask, part.part(copied), second.rows(torch.tensor(copied, device=second.pixels.device)), batch)
 
-    def _keep(self, ask: PassAsk, part: Chunk, shown: Shown, batch: Batch) -> None:
+    def _keep(self, ask: PassAsk, part: Chunk, shown: ContextBatch, batch: StoreBatch) -> None:
         """Store what was copied: under the second draw's own keys, which name its donors."""
         recall = self._own.recall
         names = recall.names_of(ask, part.samples, shown)
@@ -170,7 +170,7 @@ class Variation:
         return next((one for one in self._own.passes if place_of(one) == place_of(ask)), None)
 
 
-def variations(base: Measuring, group: Group, checks: Checks) -> Iterator[Variation]:
+def variations(base: Measuring, group: PlanGroup, checks: CheckSettings) -> Iterator[Rerun]:
     """The variants that are measured beside an audit."""
     for variant in variants_of(checks):
         passes = passes_of_variant(base.passes, variant)
@@ -178,10 +178,10 @@ def variations(base: Measuring, group: Group, checks: Checks) -> Iterator[Variat
             continue
         stage = base.stage.varied(variant, checks.radius)
         models: Mapping[str, RunningModel] = base.models
-        if variant is Variant.REDRAWN:
+        if variant is Intervention.REDRAWN:
             models = {key: replace(model, seed=second_seed(stage.seed)) for key, model in base.models.items()}
         own = base.beside(
-            replace(group, passes=passes, cases=()), stage, models, originals=variant is not Variant.BLIND
+            replace(group, passes=passes, cases=()), stage, models, originals=variant is not Intervention.BLIND
         )
         positions = first_positions(base.samples, images_of(variant, checks), base.stage.seed)
-        yield Variation(variant, base, own, positions)
+        yield Rerun(variant, base, own, positions)

@@ -20,14 +20,14 @@ from ..language import registry
 from ..language.boundary import contained
 from ..language.reasons import Missing
 from ..language.sample import Sample
-from ..measures.base import Seen
+from ..measures.base import MeasureInput
 from ..measures.behaviour import non_finite, right
 from .borrowing import Donor
 from .explaining import what_went_wrong
 from .models import RunningModel
 from .plan import ColumnAsk, PassAsk
 from .reading import ChunkValues, Values, labels_of, pass_wide
-from .scenes import Chunk, Stage
+from .scenes import BatchBuilder, Chunk
 
 
 @dataclass
@@ -59,7 +59,7 @@ class _Image:
             self.flipped = value == 1 and not broken
 
 
-def with_worst(found: ChunkValues, ask: PassAsk, model: RunningModel, part: Chunk, stage: Stage) -> ChunkValues:
+def with_worst(found: ChunkValues, ask: PassAsk, model: RunningModel, part: Chunk, stage: BatchBuilder) -> ChunkValues:
     """What a pass found, and with it the columns of `ask`, all of which try several backgrounds."""
     columns, steps, donors, failed = dict(found.columns), dict(found.steps), dict(found.donors), dict(found.failed)
     for column in ask.columns:
@@ -80,7 +80,7 @@ class _Search:
     """
 
     def __init__(
-        self, column: ColumnAsk, ask: PassAsk, model: RunningModel, part: Chunk, stage: Stage, found: ChunkValues
+        self, column: ColumnAsk, ask: PassAsk, model: RunningModel, part: Chunk, stage: BatchBuilder, found: ChunkValues
     ) -> None:
         assert model.original is not None
         self._column, self._ask, self._model, self._stage, self._found = column, ask, model, stage, found
@@ -141,8 +141,8 @@ class _Search:
         for one, value, no_value, other in zip(images, reading.values.tolist(), broken.tolist(), changed, strict=True):
             one.take(value, no_value, other)
 
-    def _seen(self, logits: Tensor, rows: Sequence[int] | slice = slice(None)) -> Seen:
-        return Seen(logits, self._labels[rows], self._original[rows], merged=self._model.merged)
+    def _seen(self, logits: Tensor, rows: Sequence[int] | slice = slice(None)) -> MeasureInput:
+        return MeasureInput(logits, self._labels[rows], self._original[rows], merged=self._model.merged)
 
 
 def _next_pairs(left: Sequence[_Image], batch: int) -> list[tuple[_Image, Sample]]:

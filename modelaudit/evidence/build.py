@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..contexts import family
-from ..engine.measured import Measured, ModelFacts, Row
+from ..engine.measured import KeptImage, Measured, MeasuredModel
 from ..engine.plan import Asked, single_method
 from ..engine.run import RankedImage, Result
 from ..engine.stopping import sequential
 from ..language import registry
 from ..language.audit import Audit
-from ..language.checks import Checks
+from ..language.checks import CheckSettings
 from ..language.composite import Composite, Extreme
 from ..language.curve import OfCurve, open_doses
 from ..language.expression import Arithmetic, Expression, Measure, Number
@@ -96,7 +96,7 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
 def _weakened(audit: Audit) -> Iterator[Weakening]:
     """What an audit itself gives up."""
     checks = audit.checks
-    if isinstance(checks, Checks):
+    if isinstance(checks, CheckSettings):
         if not checks.any:
             yield "checks_off"
         elif 0 in dataclasses.astuple(checks):
@@ -289,7 +289,7 @@ def _table_record(part: Measured) -> TableRecord:
     )
 
 
-def _model_record(facts: ModelFacts) -> ModelRecord:
+def _model_record(facts: MeasuredModel) -> ModelRecord:
     layer = facts.layer
     return ModelRecord(
         key=facts.key,
@@ -347,7 +347,7 @@ def _image_value(image: RankedImage) -> ImageValue:
     return ImageValue(sample=image.sample, value=image.value, missing=image.missing)
 
 
-def _gallery_row(row: Row) -> GalleryRow:
+def _gallery_row(row: KeptImage) -> GalleryRow:
     return GalleryRow(
         rank=row.rank,
         sample=row.sample,

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..engine.checked import DECIDES, CaseChecks
+from ..engine.checked import DECIDES, CheckResults
 from ..engine.objections import objections_of
 from ..language.audit import deciding_text
 from ..language.errors import AuditError, ResultsError
@@ -133,7 +133,7 @@ def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
         return
     if case.data is None or case.data not in values:
         raise ResultsError(f"there is no table of {case.data!r}")
-    expectation, checks = expectation_of(case), case.checks or CaseChecks()
+    expectation, checks = expectation_of(case), case.checks or CheckResults()
     yield from _groups(case, expectation, values[case.data].table)
     decider = _Decider(case, record, values[case.data])
     yield from _differing(case.id, "checks.insane", checks.insane, decider.insane(expectation))
@@ -239,7 +239,9 @@ class _Decider:
         return ((method, f"{method}{of}") for method in leaf.spec.methods if f"{method}{of}" in failed)
 
 
-def _checked(case: CaseRecord, expectation: Expectation, base: Decision, checks: CaseChecks) -> Iterator[Contradiction]:
+def _checked(
+    case: CaseRecord, expectation: Expectation, base: Decision, checks: CheckResults
+) -> Iterator[Contradiction]:
     """What the checks say of themselves: verdicts with other masks, the floor, the map with all on the object."""
     if checks.masks is not None:
         for one in checks.masks.variants:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..engine.checked import CaseChecks, Holm
+from ..engine.checked import CheckResults, Holm
 from .record import CaseRecord
 
 
@@ -39,6 +39,6 @@ def _p(case: CaseRecord) -> float | None:
 def _noted(case: CaseRecord, holm: Holm) -> CaseRecord:
     # 1 - 0.95 is a little more or less than 0.05
     rejected = holm.adjusted <= (1 - case.confidence) * (1 + 1e-9)
-    checks = CaseChecks() if case.checks is None else case.checks
+    checks = CheckResults() if case.checks is None else case.checks
     checks = checks.model_copy(update={"holm": holm.model_copy(update={"rejected": rejected})})
     return case.model_copy(update={"checks": checks})

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..engine.measured import ColumnData, DataFacts, Measured, ModelFacts, PassData, Passes, SampleFacts
-from ..engine.plan import Asked, Group, PlannedCase, plan
+from ..engine.measured import (
+    Measured,
+    MeasuredColumn,
+    MeasuredData,
+    MeasuredModel,
+    MeasuredSample,
+    PassCounts,
+    PassDonors,
+)
+from ..engine.plan import Asked, PlanGroup, PlannedCase, plan
 from ..engine.table import CaseTable, NotMeasured
 from ..language.audit import Audit
-from ..language.checks import Checks
+from ..language.checks import CheckSettings
 from ..language.errors import AuditError
 from ..language.expression import Expectation
 from ..language.parser import parse
@@ -50,7 +58,7 @@ def pilots(record: RunRecord) -> Iterator[tuple[CaseRecord, Pilot | str]]:
         yield case, Pilot(case, expectation, table, tuple(one.label for one in tables[case.data].samples))
 
 
-def groups_of(found: Mapping[str, Pilot], checks: Checks) -> tuple[Group, ...]:
+def groups_of(found: Mapping[str, Pilot], checks: CheckSettings) -> tuple[PlanGroup, ...]:
     """The plan that these cases of a record would have, for counting passes: nothing of it can be opened."""
     audits: dict[tuple[str, ...], Audit] = {}
     asked = []
@@ -88,7 +96,7 @@ def _measured(table: TableRecord, record: RunRecord) -> Measured:
     used = {column.model for column in table.columns}
     return Measured(
         group=table.data,
-        data=DataFacts(
+        data=MeasuredData(
             key=table.data,
             reference=facts.reference,
             available=facts.available,
@@ -98,7 +106,7 @@ def _measured(table: TableRecord, record: RunRecord) -> Measured:
             notes=[],
         ),
         samples=[
-            SampleFacts(
+            MeasuredSample(
                 id=one.id,
                 label=one.label,
                 group=one.group,
@@ -110,7 +118,7 @@ def _measured(table: TableRecord, record: RunRecord) -> Measured:
         ],
         models=[_facts(model, table) for model in record.models if model.key in used],
         columns=[
-            ColumnData(
+            MeasuredColumn(
                 model=column.model,
                 key=column.measure,
                 scale=column.scale,
@@ -121,19 +129,19 @@ def _measured(table: TableRecord, record: RunRecord) -> Measured:
         ],
         galleries={},
         failures={},
-        passes=Passes(),
+        passes=PassCounts(),
         shown=[
-            PassData(model=model, context=context, donors=donors)
+            PassDonors(model=model, context=context, donors=donors)
             for key, donors in table.donors.items()
             for model, _, context in [key.partition("|")]
         ],
     )
 
 
-def _facts(model: ModelRecord, table: TableRecord) -> ModelFacts:
+def _facts(model: ModelRecord, table: TableRecord) -> MeasuredModel:
     classes = model.classes or []
     at = {name: index for index, name in enumerate(classes)}
-    return ModelFacts(
+    return MeasuredModel(
         key=model.key,
         reference=model.reference,
         architecture=model.architecture,

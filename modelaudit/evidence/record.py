@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..engine.checked import CaseChecks, Sanity
+from ..engine.checked import CheckResults, Sanity
 from ..engine.checked import Sensitivity as Sensitivity
 from ..language.errors import ResultsError
 from .states import AbsentBy, CaseVerdict, RunState, Standing
@@ -267,7 +267,7 @@ class CaseRecord(_Part):
     gallery: list[GalleryRow] = []
     reproduce: str = ""
     duration_s: float | None = None
-    checks: CaseChecks | None = None
+    checks: CheckResults | None = None
 
     @model_validator(mode="after")
     def _standing_fits_the_verdict(self) -> CaseRecord:

@@ -1,7 +1,7 @@
 """The language users write: audits, measures, expectations, their canonical text, and the YAML form."""
 
 from .audit import Audit, AuditCase
-from .checks import Checks
+from .checks import CheckSettings
 from .errors import (
     AttributionError,
     AuditError,
@@ -26,7 +26,7 @@ __all__ = [
     "AuditError",
     "AuditFileError",
     "BuiltModel",
-    "Checks",
+    "CheckSettings",
     "ContextError",
     "DataError",
     "DataSet",

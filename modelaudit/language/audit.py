@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
-from .checks import Checks, as_checks
+from .checks import CheckSettings, as_checks
 from .errors import ExpressionError, nearest
 from .expression import Expectation
 from .known_bad import caught_by, checked_known_bad, model_text
@@ -100,8 +100,8 @@ class Audit:
             ``swap_background("pool:NAME")``: references (``"photos:data/new_line"``) or iterables of :class:`Sample`.
         stop: "early" looks at the images in a fixed random order and stops as soon as every expectation is decided, by
             confidence sequences; None looks at all of them once.
-        checks: how the audit is itself audited: :class:`Checks`, "off", "on", or a dict of its fields; None takes the
-            run's ``--audit-checks``.
+        checks: how the audit is itself audited: :class:`CheckSettings`, "off", "on", or a dict of its fields; None
+            takes the run's ``--audit-checks``.
         known_bad: the names of models that must be caught (``must_fail``) and of which something else is expected too;
             without it a model with both kinds of expectation is an error. A single model is called ``"model"``.
 
@@ -121,7 +121,7 @@ class Audit:
     seed: int | None = field(default=None, kw_only=True)
     pools: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     stop: Stop | None = field(default=None, kw_only=True)
-    checks: Checks | Mapping[str, Any] | Literal["on", "off"] | None = field(default=None, kw_only=True)
+    checks: CheckSettings | Mapping[str, Any] | Literal["on", "off"] | None = field(default=None, kw_only=True)
     known_bad: Iterable[str] = field(default=(), kw_only=True)
     allow_code: bool = field(default=True, kw_only=True, repr=False)
     cases: list[AuditCase] = field(default_factory=list, init=False, repr=False)
@@ -294,7 +294,7 @@ def _statement(case: AuditCase) -> Mapping[str, str]:
 
 def _named(value: Any) -> str:
     """A plain value by its text, any other object by its type and identity."""
-    plain = value is None or isinstance(value, str | int | float | Checks)
+    plain = value is None or isinstance(value, str | int | float | CheckSettings)
     return repr(value) if plain else f"{type(value).__name__} at {id(value):#x}"
 
 

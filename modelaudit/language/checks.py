@@ -11,7 +11,7 @@ from .spec import plain, within
 
 
 @dataclass(frozen=True)
-class Checks:
+class CheckSettings:
     """The checks beside an audit: each a number of images, 0 to leave it out.
 
     The images are the first of the audit's fixed random order, so that fewer of them are part of more. A check on all
@@ -60,32 +60,32 @@ class Checks:
             object.__setattr__(self, part.name, value)
 
     @classmethod
-    def off(cls) -> Checks:
+    def off(cls) -> CheckSettings:
         """None of them."""
         return cls(**{part.name: 0 for part in dataclasses.fields(cls) if part.name != "radius"})
 
     @property
     def any(self) -> bool:
         """Whether anything is checked at all."""
-        return dataclasses.replace(self, radius=Checks.radius) != Checks.off()
+        return dataclasses.replace(self, radius=CheckSettings.radius) != CheckSettings.off()
 
 
-def as_checks(value: Any) -> Checks | None:
-    """Checks from a :class:`Checks`, "off", "on", or a mapping of its fields; None where nothing is said.
+def as_checks(value: Any) -> CheckSettings | None:
+    """A :class:`CheckSettings` as it is, or made of "off", "on" or a mapping of its fields; None of None.
 
     Raises:
         ExpressionError: anything else, or a name that is no check.
     """
-    if value is None or isinstance(value, Checks):
+    if value is None or isinstance(value, CheckSettings):
         return value
     if value in ("off", False):
-        return Checks.off()
+        return CheckSettings.off()
     if value in ("on", True):
-        return Checks()
+        return CheckSettings()
     if isinstance(value, dict):
-        known = [part.name for part in dataclasses.fields(Checks)]
+        known = [part.name for part in dataclasses.fields(CheckSettings)]
         for name in value:
             if name not in known:
                 raise ExpressionError(f"checks: unknown check {name!r}{nearest(str(name), known)}")
-        return Checks(**{name: 0 if number in ("off", False) else number for name, number in value.items()})
-    raise ExpressionError(f"checks={value!r}; give 'on', 'off' or Checks(masks=..., noise=...)")
+        return CheckSettings(**{name: 0 if number in ("off", False) else number for name, number in value.items()})
+    raise ExpressionError(f"checks={value!r}; give 'on', 'off' or CheckSettings(masks=..., noise=...)")

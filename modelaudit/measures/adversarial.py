@@ -10,7 +10,7 @@ from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec
 from ..language.strata import Stratum, correct
-from .base import Declares, Reading, Seen, measure
+from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .behaviour import non_finite, right
 
 
@@ -48,7 +48,7 @@ def adversarial_background_rate(backgrounds: int | None = None) -> Measure:
 @measure(
     "adversarial_background_rate",
     AdversarialBackgroundRate,
-    Declares(
+    MeasureDeclaration(
         scale="proportion",
         better="low",
         needs_original=True,
@@ -56,10 +56,10 @@ def adversarial_background_rate(backgrounds: int | None = None) -> Measure:
         backgrounds=lambda spec: spec.backgrounds,
     ),
 )
-def read_adversarial_background(spec: AdversarialBackgroundRate, seen: Seen) -> Reading:
+def read_adversarial_background(spec: AdversarialBackgroundRate, seen: MeasureInput) -> MeasureOutput:
     """Right on the original and wrong on the one background that is seen; undefined where a logit is not finite."""
     if seen.original_logits is None:
         raise ValueError("adversarial_background_rate asks which answers were right, and no original logits are there")
     flipped = right(seen, seen.original_logits) & ~right(seen, seen.logits)
     broken = non_finite(seen.logits) | non_finite(seen.original_logits)
-    return Reading(flipped.double(), {Missing.NON_FINITE_LOGITS: broken})
+    return MeasureOutput(flipped.double(), {Missing.NON_FINITE_LOGITS: broken})

@@ -17,7 +17,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Seen:
+class MeasureInput:
     """One batch under one context, as a measure sees it.
 
     Args:
@@ -49,7 +49,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Reading:
+class MeasureOutput:
     """One value an image, [B] float64, and where it is undefined, [B] bool by reason (values there are ignored)."""
 
     values: Tensor
@@ -57,7 +57,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Declares:
+class MeasureDeclaration:
     """What the statistics and the engine must know of a measure.
 
     ``scale``: "proportion" (0 or 1 an image) or "mean". ``low``/``high``: its range, None where it has no bound.
@@ -84,9 +84,9 @@ def tries_backgrounds(spec: MeasureSpec) -> bool:
 
 
 def measure(
-    name: str, spec: type[MeasureSpec], declares: Declares, *, version: int = 1
+    name: str, spec: type[MeasureSpec], declares: MeasureDeclaration, *, version: int = 1
 ) -> Callable[[_Function], _Function]:
-    """Register a pure function ``(spec, seen) -> Reading`` under the name users write."""
+    """Register a pure function ``(spec, seen) -> MeasureOutput`` under the name users write."""
 
     def decorate(function: _Function) -> _Function:
         registry.register(registry.Entry("measure", name, spec, function, declares, version))

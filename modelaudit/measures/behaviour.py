@@ -11,7 +11,7 @@ from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec
-from .base import Declares, Reading, Seen, measure
+from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ class FlipRate(MeasureSpec):
     """
 
 
-@measure("accuracy", Accuracy, Declares(scale="proportion", better="high"))
-def read_accuracy(spec: Accuracy, seen: Seen) -> Reading:
+@measure("accuracy", Accuracy, MeasureDeclaration(scale="proportion", better="high"))
+def read_accuracy(spec: Accuracy, seen: MeasureInput) -> MeasureOutput:
     """``argmax(logits) == label``; undefined where a logit is not finite."""
     return _reading(right(seen, seen.logits).double(), non_finite(seen.logits))
 
 
-@measure("top_k_accuracy", TopKAccuracy, Declares(scale="proportion", better="high"))
-def read_top_k_accuracy(spec: TopKAccuracy, seen: Seen) -> Reading:
+@measure("top_k_accuracy", TopKAccuracy, MeasureDeclaration(scale="proportion", better="high"))
+def read_top_k_accuracy(spec: TopKAccuracy, seen: MeasureInput) -> MeasureOutput:
     """Fewer than k other meanings come before the label's; undefined where a logit is not finite."""
     best, first = _meanings(seen)
     label = seen.labels[:, None] if seen.merged is None else seen.labels[:, None] + 1
@@ -84,8 +84,8 @@ def read_top_k_accuracy(spec: TopKAccuracy, seen: Seen) -> Reading:
     return _reading((before.sum(dim=1) < spec.k).double(), non_finite(seen.logits))
 
 
-@measure("margin", Margin, Declares(scale="mean", better="high", low=None, high=None))
-def read_margin(spec: Margin, seen: Seen) -> Reading:
+@measure("margin", Margin, MeasureDeclaration(scale="mean", better="high", low=None, high=None))
+def read_margin(spec: Margin, seen: MeasureInput) -> MeasureOutput:
     """``max(logits of the label) - max(logits of all else)`` in float64; undefined where a logit is not finite.
 
     Raises:
@@ -100,8 +100,8 @@ def read_margin(spec: Margin, seen: Seen) -> Reading:
     return _reading(label.amax(dim=1) - other.amax(dim=1), non_finite(seen.logits))
 
 
-@measure("confidence", Confidence, Declares(scale="mean", better="high"))
-def read_confidence(spec: Confidence, seen: Seen) -> Reading:
+@measure("confidence", Confidence, MeasureDeclaration(scale="mean", better="high"))
+def read_confidence(spec: Confidence, seen: MeasureInput) -> MeasureOutput:
     """``softmax(logits)[label]`` in float64; undefined where a logit is not finite."""
     probabilities = seen.logits.double().softmax(dim=1)
     if seen.merged is None:
@@ -110,8 +110,10 @@ def read_confidence(spec: Confidence, seen: Seen) -> Reading:
     return _reading((probabilities * own).sum(dim=1).clamp_max(1.0), non_finite(seen.logits))
 
 
-@measure("flip_rate", FlipRate, Declares(scale="proportion", better="low", needs_original=True, needs_context=True))
-def read_flip_rate(spec: FlipRate, seen: Seen) -> Reading:
+@measure(
+    "flip_rate", FlipRate, MeasureDeclaration(scale="proportion", better="low", needs_original=True, needs_context=True)
+)
+def read_flip_rate(spec: FlipRate, seen: MeasureInput) -> MeasureOutput:
     """``argmax(logits) != argmax(original logits)``; undefined where a logit of either is not finite."""
     if seen.original_logits is None:
         raise ValueError("flip_rate compares with the original image, and its logits were not handed over")
@@ -119,12 +121,12 @@ def read_flip_rate(spec: FlipRate, seen: Seen) -> Reading:
     return _reading(flipped.double(), non_finite(seen.logits) | non_finite(seen.original_logits))
 
 
-def right(seen: Seen, logits: Tensor) -> Tensor:
+def right(seen: MeasureInput, logits: Tensor) -> Tensor:
     """[B] bool: the predicted class is the label's."""
     return seen.classes_of(logits) == seen.labels
 
 
-def _meanings(seen: Seen) -> tuple[Tensor, Tensor]:
+def _meanings(seen: MeasureInput) -> tuple[Tensor, Tensor]:
     """[B, M] each: the strongest logit of every meaning and the lowest output that has it; -inf and C for none.
 
     Without label map the meanings are the outputs; with one, meaning 0 is "none of the labels" and class c is c + 1.
@@ -145,6 +147,6 @@ def non_finite(logits: Tensor) -> Tensor:
     return ~torch.isfinite(logits).all(dim=1)
 
 
-def _reading(values: Tensor, broken: Tensor) -> Reading:
+def _reading(values: Tensor, broken: Tensor) -> MeasureOutput:
     values = values.masked_fill(broken, torch.nan)
-    return Reading(values, {Missing.NON_FINITE_LOGITS: broken})
+    return MeasureOutput(values, {Missing.NON_FINITE_LOGITS: broken})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..language.expression import Measure
-from .base import Declares, Reading, Seen, measure
+from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .maps import AnyMethod, AttributionMeasure, positive_of, read_of, valid_of, whole_map
 
 
@@ -25,9 +25,9 @@ class EnergyPointingGame(AttributionMeasure):
 @measure(
     "density_difference",
     DensityDifference,
-    Declares(scale="mean", better="high", low=-1.0, high=1.0, needs_mask=True, needs_attribution=True),
+    MeasureDeclaration(scale="mean", better="high", low=-1.0, high=1.0, needs_mask=True, needs_attribution=True),
 )
-def read_density_difference(spec: DensityDifference, seen: Seen) -> Reading:
+def read_density_difference(spec: DensityDifference, seen: MeasureInput) -> MeasureOutput:
     """``d_o - d_b`` with d_o = sum(P M) / (a N) and d_b = sum(P (1 - M)) / ((1 - a) N), P scaled to max 1 over valid
     pixels (delta density, Moayeri et al. 2022)."""
     maps, regions = whole_map(seen)
@@ -40,9 +40,9 @@ def read_density_difference(spec: DensityDifference, seen: Seen) -> Reading:
 @measure(
     "energy_pointing_game",
     EnergyPointingGame,
-    Declares(scale="mean", better="high", needs_mask=True, needs_attribution=True),
+    MeasureDeclaration(scale="mean", better="high", needs_mask=True, needs_attribution=True),
 )
-def read_energy_pointing_game(spec: EnergyPointingGame, seen: Seen) -> Reading:
+def read_energy_pointing_game(spec: EnergyPointingGame, seen: MeasureInput) -> MeasureOutput:
     """``sum(P in the bounding box of M) / sum(P)`` over valid pixels (Wang et al. 2020, Score-CAM)."""
     maps, regions = whole_map(seen)
     positive = positive_of(maps, regions)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..language.expression import Measure
 from ..language.reasons import Missing
-from .base import Declares, Reading, Seen, measure
+from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .behaviour import non_finite
 from .maps import AnyMethod, AttributionMeasure, first_of
 from .regions import Regions
@@ -33,18 +33,18 @@ class BackgroundEnrichment(AttributionMeasure):
     """The background's share of the positive attribution, over its share of the pixels: 1 is a uniform map."""
 
 
-_READS_MAPS = Declares(scale="mean", better="low", needs_mask=True, needs_attribution=True, reads_cells=True)
+_READS_MAPS = MeasureDeclaration(scale="mean", better="low", needs_mask=True, needs_attribution=True, reads_cells=True)
 
 
 @measure("background_share", BackgroundShare, _READS_MAPS)
-def read_background_share(spec: BackgroundShare, seen: Seen) -> Reading:
+def read_background_share(spec: BackgroundShare, seen: MeasureInput) -> MeasureOutput:
     """``sum(P (1 - M)) / sum(P)`` over valid pixels (Adhikari et al. 2024; 1 - relevance mass accuracy, Arras 2022)."""
     sums = _sums(seen)
     return _reading(sums, sums.background / (sums.background + sums.object))
 
 
 @measure("background_dependence", BackgroundDependence, _READS_MAPS)
-def read_background_dependence(spec: BackgroundDependence, seen: Seen) -> Reading:
+def read_background_dependence(spec: BackgroundDependence, seen: MeasureInput) -> MeasureOutput:
     """``d_b / (d_b + d_o)``, d_b = sum(P (1 - M)) / ((1 - a) N), d_o = sum(P M) / (a N); 0.5 for a uniform map."""
     sums = _sums(seen)
     on_background = sums.background / sums.background_area
@@ -55,9 +55,11 @@ def read_background_dependence(spec: BackgroundDependence, seen: Seen) -> Readin
 @measure(
     "background_enrichment",
     BackgroundEnrichment,
-    Declares(scale="mean", better="low", high=None, needs_mask=True, needs_attribution=True, reads_cells=True),
+    MeasureDeclaration(
+        scale="mean", better="low", high=None, needs_mask=True, needs_attribution=True, reads_cells=True
+    ),
 )
-def read_background_enrichment(spec: BackgroundEnrichment, seen: Seen) -> Reading:
+def read_background_enrichment(spec: BackgroundEnrichment, seen: MeasureInput) -> MeasureOutput:
     """``share / (1 - a)``, Kohlbrenner et al.'s (2020) weighted ratio seen from the background.
 
     One image has at most ``1 / (1 - a)``; no bound holds for all images, so it is decided as a measure without a range.
@@ -101,7 +103,7 @@ class _Sums:
     undefined: dict[Missing, Tensor]
 
 
-def _sums(seen: Seen) -> _Sums:
+def _sums(seen: MeasureInput) -> _Sums:
     maps = seen.attribution if seen.cells is None else seen.cells
     if maps is None or seen.mask is None:
         raise ValueError("a measure of a map needs the map and the mask, and one of them was not handed over")
@@ -117,6 +119,6 @@ def _sums(seen: Seen) -> _Sums:
     return _Sums(on_object, on_background, regions.object_area, regions.background_area, first_of(reasons))
 
 
-def _reading(sums: _Sums, values: Tensor) -> Reading:
+def _reading(sums: _Sums, values: Tensor) -> MeasureOutput:
     undefined = torch.stack(list(sums.undefined.values())).any(dim=0)
-    return Reading(values.masked_fill(undefined, torch.nan), sums.undefined)
+    return MeasureOutput(values.masked_fill(undefined, torch.nan), sums.undefined)

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec, Method, as_method
-from .base import Reading, Seen
+from .base import MeasureInput, MeasureOutput
 from .behaviour import non_finite
 from .regions import Regions
 
@@ -48,7 +48,7 @@ class AttributionMeasure(MeasureSpec):
         _check_target(self.target)
 
 
-def whole_map(seen: Seen) -> tuple[Tensor, Regions]:
+def whole_map(seen: MeasureInput) -> tuple[Tensor, Regions]:
     """The maps [B, H, W] in full size, and the regions of the masks."""
     if seen.attribution is None or seen.mask is None:
         raise ValueError("a measure of a map needs the map and the mask, and one of them was not handed over")
@@ -66,7 +66,7 @@ def positive_of(maps: Tensor, regions: Regions) -> Tensor:
     return positive.double() * valid_of(regions)
 
 
-def read_of(seen: Seen, maps: Tensor, regions: Regions, zero: Tensor, values: Tensor) -> Reading:
+def read_of(seen: MeasureInput, maps: Tensor, regions: Regions, zero: Tensor, values: Tensor) -> MeasureOutput:
     """Values [B], undefined with the first reason that holds.
 
     Args:
@@ -81,7 +81,7 @@ def read_of(seen: Seen, maps: Tensor, regions: Regions, zero: Tensor, values: Te
     }
     undefined = first_of(reasons)
     anywhere = torch.stack(list(undefined.values())).any(dim=0)
-    return Reading(values.double().masked_fill(anywhere, torch.nan), undefined)
+    return MeasureOutput(values.double().masked_fill(anywhere, torch.nan), undefined)
 
 
 def first_of(reasons: dict[Missing, Tensor]) -> dict[Missing, Tensor]:

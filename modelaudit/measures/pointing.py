@@ -10,7 +10,7 @@ from torch.nn.functional import max_pool1d
 
 from ..language.expression import Measure
 from ..language.spec import within
-from .base import Declares, Reading, Seen, measure
+from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .maps import AnyMethod, AttributionMeasure, positive_of, read_of, valid_of, whole_map
 
 _SIDE = 224
@@ -35,9 +35,9 @@ class PointingGame(AttributionMeasure):
 @measure(
     "pointing_game",
     PointingGame,
-    Declares(scale="mean", better="high", needs_mask=True, needs_attribution=True),
+    MeasureDeclaration(scale="mean", better="high", needs_mask=True, needs_attribution=True),
 )
-def read_pointing_game(spec: PointingGame, seen: Seen) -> Reading:
+def read_pointing_game(spec: PointingGame, seen: MeasureInput) -> MeasureOutput:
     """The share of the valid pixels with the largest P that lie in the object widened by the tolerance: 0 or 1 unless
     several are equal (Zhang et al. 2016)."""
     maps, regions = whole_map(seen)

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.spec import within
-from .base import Declares, Reading, Seen, measure
+from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .maps import AnyMethod, AttributionMeasure, positive_of, read_of, valid_of, whole_map
 from .regions import Regions
 
@@ -62,18 +62,18 @@ class MaskIou(AttributionMeasure):
         object.__setattr__(self, "threshold", float(self.threshold))
 
 
-_ORDER = Declares(scale="mean", better="high", needs_mask=True, needs_attribution=True)
+_ORDER = MeasureDeclaration(scale="mean", better="high", needs_mask=True, needs_attribution=True)
 
 
 @measure("relevance_rank_accuracy", RelevanceRankAccuracy, _ORDER)
-def read_relevance_rank_accuracy(spec: RelevanceRankAccuracy, seen: Seen) -> Reading:
+def read_relevance_rank_accuracy(spec: RelevanceRankAccuracy, seen: MeasureInput) -> MeasureOutput:
     """``|top-|M| pixels of P in M| / |M|`` over valid pixels; chance level a (Arras et al. 2022)."""
     maps, regions = whole_map(seen)
     return _top(seen, maps, regions, regions.object_area.long())
 
 
 @measure("top_k_intersection", TopKIntersection, _ORDER)
-def read_top_k_intersection(spec: TopKIntersection, seen: Seen) -> Reading:
+def read_top_k_intersection(spec: TopKIntersection, seen: MeasureInput) -> MeasureOutput:
     """``|top-k pixels of P in M| / k`` over valid pixels; chance level a (Theiner et al. 2021)."""
     maps, regions = whole_map(seen)
     valid = valid_of(regions).sum(1)
@@ -81,7 +81,7 @@ def read_top_k_intersection(spec: TopKIntersection, seen: Seen) -> Reading:
 
 
 @measure("attribution_auc", AttributionAuc, _ORDER)
-def read_attribution_auc(spec: AttributionAuc, seen: Seen) -> Reading:
+def read_attribution_auc(spec: AttributionAuc, seen: MeasureInput) -> MeasureOutput:
     """The probability that a pixel of the object has a larger A than one of the background, ties counted half; chance
     level 0.5. It reads the signed map: negative evidence on the background is right."""
     maps, regions = whole_map(seen)
@@ -97,7 +97,7 @@ def read_attribution_auc(spec: AttributionAuc, seen: Seen) -> Reading:
 
 
 @measure("mask_iou", MaskIou, _ORDER)
-def read_mask_iou(spec: MaskIou, seen: Seen) -> Reading:
+def read_mask_iou(spec: MaskIou, seen: MeasureInput) -> MeasureOutput:
     """``|{P >= t max P} and M| / |{P >= t max P} or M|`` over valid pixels (Hard ImageNet, Moayeri et al. 2022)."""
     maps, regions = whole_map(seen)
     positive, inside = positive_of(maps, regions), regions.object.flatten(1)
@@ -136,7 +136,7 @@ def mask_iou(*methods: AnyMethod, threshold: float = 0.5, target: str | int = "p
     return Measure(MaskIou(methods, target, threshold))  # type: ignore[arg-type]
 
 
-def _top(seen: Seen, maps: Tensor, regions: Regions, count: Tensor) -> Reading:
+def _top(seen: MeasureInput, maps: Tensor, regions: Regions, count: Tensor) -> MeasureOutput:
     """The expected share of the `count` [B] strongest pixels that lie in the object.
 
     With g pixels above the count-th largest value, t equal to it, and g_M, t_M of those in the object:

@@ -1,7 +1,7 @@
 """Models: where they come from, who they are, and how they are run without being changed."""
 
 from ..language.spatial import SpatialLayer
-from .acceleration import Fidelity, Prepared, fidelity, precision_context, precisions, prepare
+from .acceleration import Fidelity, PreparedModel, fidelity, precision_context, precisions, prepare_model
 from .base import model_source
 from .black_box import black_box
 from .borrow import borrowed
@@ -19,7 +19,7 @@ __all__ = [
     "Fidelity",
     "LoadedModel",
     "PixelModel",
-    "Prepared",
+    "PreparedModel",
     "SpatialLayer",
     "black_box",
     "borrowed",
@@ -35,7 +35,7 @@ __all__ = [
     "open_model",
     "precision_context",
     "precisions",
-    "prepare",
+    "prepare_model",
     "resolve_layer",
     "runs_code",
     "spatial_layer",

@@ -25,7 +25,7 @@ _AMPERE = (8, 0)
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedModel:
     """A model as it is run.
 
     Args:
@@ -45,7 +45,7 @@ class Prepared:
     changed: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
-    def at(self, precision: Precision) -> Prepared:
+    def at(self, precision: Precision) -> PreparedModel:
         """The same in another precision, in the memory format that suits it."""
         module = self.model.module
         memory_format = memory_format_for(module, device_of(module).type, precision)
@@ -55,9 +55,9 @@ class Prepared:
         return replace(self, model=fast, precision=precision, memory_format=memory_format)
 
 
-def prepare(
+def prepare_model(
     model: PixelModel, size: tuple[int, int], *, precision: Precision = "float32", keep: Collection[str] = ()
-) -> Prepared:
+) -> PreparedModel:
     """Fold what can be folded and choose the memory format, by rules: nothing is timed, so nothing depends on chance.
 
     Call it while `model` is borrowed (on its device, frozen, in eval mode), and use the result no longer than that: it
@@ -72,7 +72,7 @@ def prepare(
     if found.pairs:
         notes = (f"{len(found.pairs)} batch norms are folded into the layers before them (proven in float64)",)
     module = _with_contiguous_products(found.module)
-    plain = Prepared(
+    plain = PreparedModel(
         PixelModel(module, model.preprocessing), folded=len(found.pairs), changed=found.changed, notes=notes
     )
     return plain.at(precision)
@@ -102,7 +102,7 @@ def precision_context(precision: Precision) -> Iterator[None]:
     """The process's float32 modes as `precision` wants them, around forward and backward passes; then as they were.
 
     "tf32" allows TF32; "float32" and "bfloat16" forbid TF32 and bfloat16 in products of float32 values. bfloat16 itself
-    is entered by :class:`Prepared`'s model, around its forward pass alone, so that no share is summed in it.
+    is entered by :class:`PreparedModel`'s model, around its forward pass alone, so that no share is summed in it.
     """
     switches = _switches(precision == "tf32")
     before = [read() for read, _, _ in switches]

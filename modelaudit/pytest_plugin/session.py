@@ -241,11 +241,11 @@ class AuditSession:
 
     def _engine(self) -> Run:
         if self._run is None:
-            from ..engine.progress import Shown, Silent
+            from ..engine.progress import ProgressBar, Silent
             from ..engine.run import Run
             from ..engine.settings import Settings
             from ..engine.store.opening import open_store
-            from ..language.checks import Checks
+            from ..language.checks import CheckSettings
 
             quiet = self.is_worker or self.config.getoption("verbose", 0) < 0
             settings = Settings(
@@ -255,12 +255,12 @@ class AuditSession:
                 seed=self.options.seed,
                 limit=self.options.limit,
                 micro_batch=self.options.micro_batch,
-                checks=Checks() if self.options.checks else None,
+                checks=CheckSettings() if self.options.checks else None,
             )
             asked = self.options.store
             root = self.config.rootpath
             store = open_store(None if asked == "off" else asked, root=root, off=asked == "off")
-            progress = Silent() if quiet else Shown(lambda: sys.stderr)
+            progress = Silent() if quiet else ProgressBar(lambda: sys.stderr)
             self._run = Run(settings, progress, store, self._listings)
         return self._run
 

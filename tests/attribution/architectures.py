@@ -22,7 +22,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from modelaudit.attribution import Maps, Question, check
+from modelaudit.attribution import AttributionInput, Maps, check
 from modelaudit.attribution.passes import name_of
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError
@@ -30,7 +30,7 @@ from modelaudit.language.reasons import Missing
 from modelaudit.language.sample import BuiltModel, Preprocessing
 from modelaudit.language.spatial import SpatialLayer
 from modelaudit.language.spec import Method
-from modelaudit.models import borrowed, module_named, open_model, prepare, spatial_layer
+from modelaudit.models import borrowed, module_named, open_model, prepare_model, spatial_layer
 
 CLASSES = 3
 DOCUMENT = Path(__file__).parents[2] / "docs" / "methods.md"
@@ -334,7 +334,7 @@ def row(architecture: Architecture) -> dict[str, Cell]:
         except AttributionError as error:
             layer = error
         keep = (layer.name,) if isinstance(layer, SpatialLayer) else ()
-        prepared = prepare(loaded.pixel_model, size, keep=keep).model
+        prepared = prepare_model(loaded.pixel_model, size, keep=keep).model
         return {name: _cell(method, prepared, pixels, layer) for name, method in methods().items()}
 
 
@@ -369,13 +369,13 @@ def _explained(method: Method, model: nn.Module, pixels: Tensor, layer: SpatialL
     return "maps of zeros for and against every class"
 
 
-def _question(model: nn.Module, pixels: Tensor, target: int, sign: int, layer: SpatialLayer | None) -> Question:
+def _question(model: nn.Module, pixels: Tensor, target: int, sign: int, layer: SpatialLayer | None) -> AttributionInput:
     selector = torch.zeros(len(pixels), CLASSES)
     selector[:, target] = sign
     with torch.no_grad():
         explained = (model(pixels) * selector).sum(1)
     module = None if layer is None else module_named(model, layer.name)
-    return Question(model, pixels, selector, explained, module, layer, ids=("a", "b"), seed=3, rows=len(pixels))
+    return AttributionInput(model, pixels, selector, explained, module, layer, ids=("a", "b"), seed=3, rows=len(pixels))
 
 
 def reason(text: str) -> str:

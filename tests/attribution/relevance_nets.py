@@ -6,7 +6,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from modelaudit.attribution import Maps, Question
+from modelaudit.attribution import AttributionInput, Maps
 from modelaudit.language import registry
 from modelaudit.language.sample import Preprocessing
 from modelaudit.language.spec import Method
@@ -39,7 +39,7 @@ def explain(method: Method, model: nn.Module, images: Tensor, classes: list[int]
         logits = model(images)
     chosen = logits.argmax(1) if classes is None else torch.tensor(classes)
     selector = nn.functional.one_hot(chosen, logits.shape[1]).to(logits.dtype)
-    asked = Question(model, images, selector, (logits * selector).sum(1), **more)  # type: ignore[arg-type]
+    asked = AttributionInput(model, images, selector, (logits * selector).sum(1), **more)  # type: ignore[arg-type]
     return registry.entry_of(method).function(method, asked)  # type: ignore[no-any-return]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from modelaudit.attribution import Question
+from modelaudit.attribution import AttributionInput
 
 
 def relu_net() -> nn.Module:
@@ -14,15 +14,15 @@ def relu_net() -> nn.Module:
     return nn.Sequential(*layers, nn.Linear(8, 3)).eval().requires_grad_(False)
 
 
-def asked(model: nn.Module, count: int = 4, side: int = 8) -> Question:
+def asked(model: nn.Module, count: int = 4, side: int = 8) -> AttributionInput:
     images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1))
     selector = torch.eye(3)[torch.arange(count) % 3]
     ids = tuple(f"image {index}" for index in range(count))
-    return Question(model, images, selector, (model(images) * selector).sum(1), ids=ids)
+    return AttributionInput(model, images, selector, (model(images) * selector).sum(1), ids=ids)
 
 
-def part(question: Question, chosen: list[int]) -> Question:
+def part(question: AttributionInput, chosen: list[int]) -> AttributionInput:
     """The same question about some of the images."""
     ids = tuple(question.ids[index] for index in chosen)
     tensors = [getattr(question, name)[chosen] for name in ("pixels", "selector", "explained")]
-    return Question(question.model, *tensors, ids=ids, rows=question.rows)
+    return AttributionInput(question.model, *tensors, ids=ids, rows=question.rows)

@@ -15,7 +15,7 @@ from attribution.architectures import ARCHIVES, FAMILIES, NORMAL, Architecture, 
 from captum.attr import LayerGradCam
 from torch.nn import functional
 
-from modelaudit.attribution import Question, gradcam
+from modelaudit.attribution import AttributionInput, gradcam
 from modelaudit.language import registry
 from modelaudit.language.sample import BuiltModel
 from modelaudit.models import borrowed, module_named, open_model, spatial_layer
@@ -72,7 +72,7 @@ def test_gradcam_of_a_transformer_is_over_places_where_the_library_has_channels(
         layer = spatial_layer(model, (32, 32))
         found = module_named(model, layer.name)
         assert found is block and layer.side == "input"
-        question = Question(model, pixels, selector, (model(pixels) * selector).sum(1), found, layer)
+        question = AttributionInput(model, pixels, selector, (model(pixels) * selector).sum(1), found, layer)
         values = registry.entry_of(gradcam()).function(gradcam(), question).values
 
         kept: list[torch.Tensor] = []

@@ -8,14 +8,14 @@ import scipy.ndimage
 import torch
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question
+from modelaudit.attribution import AttributionInput
 from modelaudit.attribution.baselines import BASELINES, NAMES, baseline_images, named, normal_noise
 from modelaudit.language.errors import ExpressionError
 
 
-def asked(pixels: Tensor, *ids: str, seed: int = 0) -> Question:
+def asked(pixels: Tensor, *ids: str, seed: int = 0) -> AttributionInput:
     empty = torch.zeros(len(pixels))
-    return Question(nn.Identity(), pixels, empty[:, None], empty, ids=ids, seed=seed)
+    return AttributionInput(nn.Identity(), pixels, empty[:, None], empty, ids=ids, seed=seed)
 
 
 def pixels(count: int = 3, size: tuple[int, int] = (20, 31)) -> Tensor:

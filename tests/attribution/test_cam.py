@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modelaudit.attribution import Maps, Question, check, gradcam, gradcam_plus_plus, layercam
+from modelaudit.attribution import AttributionInput, Maps, check, gradcam, gradcam_plus_plus, layercam
 from modelaudit.attribution.cam import gradcam_maps, gradcam_plus_plus_maps, layercam_maps
 from modelaudit.attribution.layer_grid import OnLayer
 from modelaudit.language import registry
@@ -39,10 +39,10 @@ class Net(nn.Module):
         return self.head((functional.relu(maps, inplace=True) if self.inplace else maps).mean((2, 3)))
 
 
-def asked(model: nn.Module, layer: nn.Module | None, size: tuple[int, int] = (17, 25)) -> Question:
+def asked(model: nn.Module, layer: nn.Module | None, size: tuple[int, int] = (17, 25)) -> AttributionInput:
     images = torch.rand(4, 3, *size, generator=torch.Generator().manual_seed(1))
     selector = torch.eye(3)[torch.tensor([0, 1, 2, 1])]
-    return Question(model, images, selector, (model(images) * selector).sum(1), layer)
+    return AttributionInput(model, images, selector, (model(images) * selector).sum(1), layer)
 
 
 def test_with_global_pooling_and_a_linear_head_it_is_the_class_activation_map() -> None:
@@ -117,15 +117,17 @@ def test_a_layer_is_a_name(method: type[OnLayer], layer: str) -> None:
         method(layer=layer)
 
 
-def given_tensors(activation: Tensor, gradient: Tensor) -> Question:
+def given_tensors(activation: Tensor, gradient: Tensor) -> AttributionInput:
     """What the engine hands over: the model itself is not run."""
     count = len(activation)
     tensors = {"layer_activation": activation, "layer_gradient": gradient}
     idle = nn.Identity()
-    return Question(idle, torch.rand(count, 3, 8, 8), torch.eye(3)[:count], torch.ones(count), idle, tensors=tensors)
+    return AttributionInput(
+        idle, torch.rand(count, 3, 8, 8), torch.eye(3)[:count], torch.ones(count), idle, tensors=tensors
+    )
 
 
-def explain(method: OnLayer, question: Question) -> Maps:
+def explain(method: OnLayer, question: AttributionInput) -> Maps:
     return registry.entry_of(method).function(method, question)  # type: ignore[no-any-return]
 
 

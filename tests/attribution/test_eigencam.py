@@ -6,17 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, check, eigencam
+from modelaudit.attribution import AttributionInput, check, eigencam
 from modelaudit.attribution.eigencam import EigenCam, eigencam_maps, first_projection
 from modelaudit.language.errors import ExpressionError
 from modelaudit.language.reasons import Missing
 
 
-def asked(activation: Tensor) -> Question:
+def asked(activation: Tensor) -> AttributionInput:
     """What the engine hands over: the model itself is not run, and there is no gradient."""
     count, idle = len(activation), nn.Identity()
     tensors = {"layer_activation": activation}
-    return Question(idle, torch.rand(count, 3, 8, 8), torch.eye(9)[:count], torch.ones(count), idle, tensors=tensors)
+    return AttributionInput(
+        idle, torch.rand(count, 3, 8, 8), torch.eye(9)[:count], torch.ones(count), idle, tensors=tensors
+    )
 
 
 def cells(activation: Tensor, method: EigenCam | None = None) -> Tensor:
@@ -92,7 +94,7 @@ def test_no_gradient_is_needed() -> None:
 
     model = Blocked().eval().requires_grad_(False)
     images = torch.rand(2, 3, 8, 8)
-    question = Question(model, images, torch.eye(4)[:2], torch.ones(2), model.features)
+    question = AttributionInput(model, images, torch.eye(4)[:2], torch.ones(2), model.features)
     maps = eigencam_maps(eigencam(), question)
     assert maps.values.shape == (2, 8, 8) and not maps.values.requires_grad
     torch.testing.assert_close(maps.coarse, cells(model.features(images)))

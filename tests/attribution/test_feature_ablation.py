@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, feature_ablation
+from modelaudit.attribution import AttributionInput, feature_ablation
 from modelaudit.attribution.superpixels import SEGMENTATIONS, Segmentation, Superpixels
 from modelaudit.language import registry
 
@@ -22,7 +22,7 @@ class Scores(nn.Module):
 def sums(method: feature_ablation, model: nn.Module, pixels: Tensor) -> tuple[Tensor, Superpixels]:
     """[K], the sum of the first image's map over each superpixel."""
     selector = torch.tensor([[1.0, 0.0]]).double().expand(len(pixels), -1)
-    asked = Question(model, pixels, selector, model(pixels)[:, 0])
+    asked = AttributionInput(model, pixels, selector, model(pixels)[:, 0])
     values = registry.entry_of(method).function(method, asked).values[0]
     parts = Superpixels.of(asked, 0, method)
     return torch.zeros(parts.count).double().index_add_(0, parts.labels.flatten(), values.flatten()), parts

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modelaudit.attribution import Question, fullgrad
+from modelaudit.attribution import AttributionInput, fullgrad
 from modelaudit.attribution.fullgrad import FullGrad, fullgrad_maps
 from modelaudit.language.errors import AttributionError, ExpressionError
 from modelaudit.language.sample import Preprocessing
@@ -31,13 +31,13 @@ def frozen(model: nn.Module) -> nn.Module:
     return model.double().eval().requires_grad_(False)
 
 
-def asked(model: nn.Module, side: int = 40, count: int = 3, rows: int | None = None) -> Question:
+def asked(model: nn.Module, side: int = 40, count: int = 3, rows: int | None = None) -> AttributionInput:
     parameter = next(model.parameters(), torch.zeros(0))
     images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1)).to(parameter.dtype)
     with torch.no_grad():
         logits = model(images)
     selector = functional.one_hot(torch.arange(count) % logits.shape[1], logits.shape[1]).to(logits.dtype)
-    return Question(model, images, selector, (logits * selector).sum(1), rows=rows)
+    return AttributionInput(model, images, selector, (logits * selector).sum(1), rows=rows)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5", "regnet_x_400mf"])

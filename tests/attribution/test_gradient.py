@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, input_x_gradient, integrated_gradients, saliency
+from modelaudit.attribution import AttributionInput, input_x_gradient, integrated_gradients, saliency
 from modelaudit.attribution.gradient import input_x_gradient_maps, saliency_maps
 from modelaudit.attribution.integrated import BASELINES, integrated_gradients_maps
 
 
-def linear(seed: int) -> tuple[Question, Tensor]:
+def linear(seed: int) -> tuple[AttributionInput, Tensor]:
     """A linear model on two images, each explained by another class, and the weights [2, 3, 5, 4] of those classes."""
     generator = torch.Generator().manual_seed(seed)
     model = nn.Sequential(nn.Flatten(), nn.Linear(60, 3)).eval().requires_grad_(False)
@@ -20,7 +20,7 @@ def linear(seed: int) -> tuple[Question, Tensor]:
     images = torch.rand(2, 3, 5, 4, generator=generator)
     selector = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, -1.0]])
     weights = (selector @ model[1].weight).view(2, 3, 5, 4)
-    return Question(model, images, selector, (model(images) * selector).sum(1)), weights
+    return AttributionInput(model, images, selector, (model(images) * selector).sum(1)), weights
 
 
 seeds = settings(deadline=None, max_examples=20)(given(st.integers(0, 2**31)))

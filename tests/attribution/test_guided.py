@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modelaudit.attribution import Question, deconvolution, gradcam, guided_backprop, guided_gradcam, saliency
+from modelaudit.attribution import AttributionInput, deconvolution, gradcam, guided_backprop, guided_gradcam, saliency
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError, ExpressionError
 from modelaudit.language.parser import parse_expression
@@ -35,14 +35,14 @@ class Net(nn.Module):
         return logits
 
 
-def asked(model: nn.Module, count: int = 4) -> Question:
+def asked(model: nn.Module, count: int = 4) -> AttributionInput:
     images = torch.rand(count, 3, 15, 15, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     selector = torch.eye(3, dtype=torch.float64)[torch.arange(count) % 3]
     layer = dict(model.named_modules()).get("features")
-    return Question(model, images, selector, (model(images) * selector).sum(1), layer)
+    return AttributionInput(model, images, selector, (model(images) * selector).sum(1), layer)
 
 
-def explain(method: Method, question: Question) -> Tensor:
+def explain(method: Method, question: AttributionInput) -> Tensor:
     return registry.entry_of(method).function(method, question).values  # type: ignore[no-any-return]
 
 
@@ -100,7 +100,7 @@ def test_a_clipped_relu_passes_back_where_it_is_neither_flat_below_nor_above() -
     model = nn.Sequential(nn.ReLU6(), nn.Flatten(), nn.Linear(3, 2, bias=False)).eval().requires_grad_(False)
     model[2].weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [1.0, -1.0, 1.0]]))
     images = torch.tensor([-1.0, 3.0, 9.0]).view(1, 3, 1, 1).expand(2, -1, -1, -1).contiguous()
-    question = Question(model, images, torch.eye(2), model(images).diagonal())
+    question = AttributionInput(model, images, torch.eye(2), model(images).diagonal())
     assert explain(guided_backprop(), question).flatten().tolist() == [2, 0]
     assert explain(deconvolution(), question).flatten().tolist() == [6, 2]
 
@@ -147,22 +147,22 @@ def test_a_network_without_a_relu_is_refused(method: Method) -> None:
 
 def test_compiled_and_scripted_models_are_refused_not_explained_by_the_plain_gradient() -> None:
     small = nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(675, 3)).double().eval().requires_grad_(False)
-    compiled = Question(torch.compile(small, backend="aot_eager"), **tensors(asked(Net())))
+    compiled = AttributionInput(torch.compile(small, backend="aot_eager"), **tensors(asked(Net())))
     with pytest.raises(AttributionError, match="CompiledFunction"):
         explain(guided_backprop(), compiled)
     scripted = torch.jit.trace(Net(), asked(Net()).pixels)
     with pytest.raises(AttributionError, match=r"TorchScript .* torch\.export"):
-        explain(guided_backprop(), Question(scripted, **tensors(asked(Net()))))
+        explain(guided_backprop(), AttributionInput(scripted, **tensors(asked(Net()))))
 
 
 def test_an_exported_model_is_explained() -> None:
     question = asked(Net())
     exported = torch.export.export(Net(), (question.pixels,)).module()
-    found = explain(guided_backprop(), Question(exported, **tensors(question)))
+    found = explain(guided_backprop(), AttributionInput(exported, **tensors(question)))
     torch.testing.assert_close(found, by_rule(guided_backprop()))
 
 
-def tensors(question: Question) -> dict[str, Tensor]:
+def tensors(question: AttributionInput) -> dict[str, Tensor]:
     return {name: getattr(question, name) for name in ("pixels", "selector", "explained")}
 
 
@@ -189,7 +189,7 @@ def test_guided_gradcam_is_the_product_of_the_two() -> None:
 def test_guided_gradcam_wants_a_spatial_layer() -> None:
     question = asked(Net())
     with pytest.raises(AttributionError, match="no spatial layer"):
-        explain(guided_gradcam(), Question(question.model, **tensors(question)))
+        explain(guided_gradcam(), AttributionInput(question.model, **tensors(question)))
     with pytest.raises(AttributionError, match="got the layer"):
         explain(guided_gradcam(layer="first"), question)
     with pytest.raises(ExpressionError, match="no name of a module"):
@@ -213,7 +213,7 @@ def test_nothing_is_left_behind(method: Method) -> None:
     )
     assert not any(parameter.requires_grad for parameter in question.model.parameters())
     with pytest.raises(RuntimeError, match="half-way"):
-        explain(method, Question(Failing(), **tensors(question), layer=question.layer))
+        explain(method, AttributionInput(Failing(), **tensors(question), layer=question.layer))
     assert torch.equal(explain(saliency(), question), before)
 
 
@@ -223,10 +223,14 @@ def test_an_image_has_the_same_map_alone_and_in_any_company(method: Method) -> N
     together = explain(method, question)
     for index in range(4):
         rows = slice(index, index + 1)
-        alone = Question(question.model, **{n: t[rows] for n, t in tensors(question).items()}, layer=question.layer)
+        alone = AttributionInput(
+            question.model, **{n: t[rows] for n, t in tensors(question).items()}, layer=question.layer
+        )
         torch.testing.assert_close(explain(method, alone)[0], together[index])
     order = [2, 0, 3, 1]
-    shuffled = Question(question.model, **{n: t[order] for n, t in tensors(question).items()}, layer=question.layer)
+    shuffled = AttributionInput(
+        question.model, **{n: t[order] for n, t in tensors(question).items()}, layer=question.layer
+    )
     assert torch.equal(explain(method, shuffled), together[order])
 
 
@@ -237,7 +241,7 @@ def test_the_callers_gradient_mode_does_not_matter(method: Method, context: type
     expected = explain(method, question)
     with context():
         copies = {name: tensor.clone() for name, tensor in tensors(question).items()}
-        assert torch.equal(explain(method, Question(question.model, **copies, layer=question.layer)), expected)
+        assert torch.equal(explain(method, AttributionInput(question.model, **copies, layer=question.layer)), expected)
 
 
 class Blocked(Net):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Maps, Question, check, integrated_gradients
+from modelaudit.attribution import AttributionInput, Maps, check, integrated_gradients
 from modelaudit.attribution.baselines import NAMES, baseline_images
 from modelaudit.attribution.integrated import (
     _DECLARES,
@@ -36,7 +36,7 @@ METHODS = [
 ]
 
 
-def asked(model: nn.Module, count: int = 4, side: int = 10) -> Question:
+def asked(model: nn.Module, count: int = 4, side: int = 10) -> AttributionInput:
     return small_questions.asked(model, count, side)
 
 
@@ -57,10 +57,10 @@ class Pixels(nn.Module):
         return self.function(x[:, 0, 0, 0], x[:, 0, 0, 1])[:, None]  # type: ignore[no-any-return,operator]
 
 
-def two_pixels(model: nn.Module, first: float, second: float) -> Question:
+def two_pixels(model: nn.Module, first: float, second: float) -> AttributionInput:
     images = torch.zeros(1, 3, 2, 2, dtype=torch.float64)
     images[0, 0, 0] = torch.tensor([first, second], dtype=torch.float64)
-    return Question(model, images, torch.ones(1, 1, dtype=torch.float64), model(images)[:, 0])
+    return AttributionInput(model, images, torch.ones(1, 1, dtype=torch.float64), model(images)[:, 0])
 
 
 values = st.floats(0.01, 1)
@@ -199,10 +199,10 @@ class Step(nn.Module):
         return torch.stack([(mean > 0.5) * 10 + 0.01 * mean, mean], 1)
 
 
-def jump(*brightness: float) -> Question:
+def jump(*brightness: float) -> AttributionInput:
     bright = torch.tensor(brightness)[:, None, None, None].expand(-1, 3, 4, 4).contiguous()
     selector, model = torch.tensor([[1.0, 0.0]] * len(bright)), Step()
-    return Question(model, bright, selector, (model(bright) * selector).sum(1))
+    return AttributionInput(model, bright, selector, (model(bright) * selector).sum(1))
 
 
 @pytest.mark.parametrize("steps", ["auto", 64])
@@ -237,7 +237,7 @@ def test_an_image_without_a_number_is_not_refined_and_leaves_the_others_alone() 
     images = torch.full((2, 3, 4, 4), 0.5)
     images[0, 0, 0, 0] = 0.95
     model = Broken()
-    question = Question(model, images, torch.ones(2, 1), model(images)[:, 0])
+    question = AttributionInput(model, images, torch.ones(2, 1), model(images)[:, 0])
     maps = integrated_gradients_maps(integrated_gradients(), question)
     assert maps.steps is not None and maps.steps.tolist() == [8, 8]
     invalid = check(maps, images, question.explained)[Missing.ATTRIBUTION_INVALID]

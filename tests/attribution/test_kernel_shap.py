@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modelaudit.attribution import Maps, Question, check, kernel_shap
+from modelaudit.attribution import AttributionInput, Maps, check, kernel_shap
 from modelaudit.attribution.kernel_shap import _coalitions, _fitted
 from modelaudit.attribution.superpixels import SEGMENTATIONS, Segmentation, Superpixels
 from modelaudit.language import registry
@@ -28,18 +28,20 @@ class Net(nn.Module):
         return torch.tanh(2 * (x - 0.4).flatten(1) @ self.first.T) @ self.second.T
 
 
-def ask(count: int = 2, side: int = 8, model: nn.Module | None = None) -> Question:
+def ask(count: int = 2, side: int = 8, model: nn.Module | None = None) -> AttributionInput:
     model = model or Net(side)
     pixels = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     selector = torch.tensor([[1.0, -1.0]]).double().expand(count, -1)
-    return Question(model, pixels, selector, (model(pixels) * selector).sum(1), ids=tuple("abc"[:count]), rows=64)
+    return AttributionInput(
+        model, pixels, selector, (model(pixels) * selector).sum(1), ids=tuple("abc"[:count]), rows=64
+    )
 
 
-def explain(method: kernel_shap, asked: Question) -> Maps:
+def explain(method: kernel_shap, asked: AttributionInput) -> Maps:
     return registry.entry_of(method).function(method, asked)  # type: ignore[no-any-return]
 
 
-def sums(method: kernel_shap, asked: Question, image: int) -> Tensor:
+def sums(method: kernel_shap, asked: AttributionInput, image: int) -> Tensor:
     parts = Superpixels.of(asked, image, method)
     values = explain(method, asked).values[image]
     return torch.zeros(parts.count).double().index_add_(0, parts.labels.flatten(), values.flatten())

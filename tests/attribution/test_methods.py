@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Cost, Maps, Question, input_x_gradient, integrated_gradients
+from modelaudit.attribution import AttributionInput, Cost, Maps, input_x_gradient, integrated_gradients
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError
 from modelaudit.language.parser import parse_expression
@@ -65,15 +65,15 @@ class Net(nn.Module):
         return self.head(nn.functional.relu(self.features(x), inplace=True).mean((2, 3)))
 
 
-def question(model: nn.Module, pixels: Tensor, classes: list[int]) -> Question:
+def question(model: nn.Module, pixels: Tensor, classes: list[int]) -> AttributionInput:
     selector = torch.zeros(len(pixels), 4)
     selector[torch.arange(len(pixels)), classes] = 1
     with torch.no_grad():
         explained = (model(pixels) * selector).sum(1)
-    return Question(model, pixels, selector, explained, getattr(model, "features", None))
+    return AttributionInput(model, pixels, selector, explained, getattr(model, "features", None))
 
 
-def explain(method: Method, asked: Question) -> Maps:
+def explain(method: Method, asked: AttributionInput) -> Maps:
     return registry.entry_of(method).function(method, asked)  # type: ignore[no-any-return]
 
 
@@ -119,7 +119,7 @@ def test_order_and_chunks_change_nothing_to_the_bit(method: Method, order: list[
     model, images, classes = Net(), pixels(6), [0, 1, 2, 3, 1, 0]
     ids = tuple(f"{at}.png" for at in range(6))
 
-    def asked(chosen: list[int]) -> Question:
+    def asked(chosen: list[int]) -> AttributionInput:
         found = question(model, images[chosen], [classes[at] for at in chosen])
         return replace(found, rows=3, ids=tuple(ids[at] for at in chosen), seed=seed)
 
@@ -178,7 +178,7 @@ def test_a_margin_is_the_difference_of_two_logits(method: Method) -> None:
     model, image = Net(), pixels(1)
     asked = question(model, image, [0])
     margin = torch.tensor([[1.0, 0.0, -1.0, 0.0]])
-    both = Question(model, image, margin, (model(image) * margin).sum(1), asked.layer)
+    both = AttributionInput(model, image, margin, (model(image) * margin).sum(1), asked.layer)
     first, second = (explain(method, question(model, image, [index])).values for index in (0, 2))
     if isinstance(method, input_x_gradient) or (isinstance(method, integrated_gradients) and method.steps != "auto"):
         torch.testing.assert_close(explain(method, both).values, first - second, rtol=1e-4, atol=1e-6)

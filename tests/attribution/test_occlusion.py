@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Maps, Question, occlusion
+from modelaudit.attribution import AttributionInput, Maps, occlusion
 from modelaudit.attribution.baselines import BASELINES
 from modelaudit.attribution.occlusion import _spans
 from modelaudit.language import registry
@@ -30,7 +30,9 @@ class Scores(nn.Module):
 
 def explain(method: occlusion, model: nn.Module, pixels: Tensor) -> Maps:
     selector = torch.tensor([[1.0, 0.0]]).double().expand(len(pixels), -1)
-    return registry.entry_of(method).function(method, Question(model, pixels, selector, torch.zeros(len(pixels))))  # type: ignore[no-any-return]
+    return registry.entry_of(method).function(
+        method, AttributionInput(model, pixels, selector, torch.zeros(len(pixels)))
+    )  # type: ignore[no-any-return]
 
 
 def noise(*shape: int) -> Tensor:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, gradcam, input_x_gradient, saliency
+from modelaudit.attribution import AttributionInput, gradcam, input_x_gradient, saliency
 from modelaudit.attribution.passes import SharedPass, Watched, gradients, scores, shared
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError
@@ -76,7 +76,7 @@ def test_several_targets_are_explained_from_one_forward_pass() -> None:
     first = run.explain(one_hot([0, 0]), input_gradient=True, last=False).tensors(("input_gradient",), None)
     second = run.explain(one_hot([1, 1]), input_gradient=True).tensors(("input_gradient",), None)
     assert len(passes) == 1
-    _, alone = gradients(Question(net, images, one_hot([1, 1]), torch.zeros(2)), images, one_hot([1, 1]))
+    _, alone = gradients(AttributionInput(net, images, one_hot([1, 1]), torch.zeros(2)), images, one_hot([1, 1]))
     assert torch.equal(second["input_gradient"], alone)
     assert not torch.equal(first["input_gradient"], alone)
 
@@ -95,12 +95,12 @@ def test_two_layers_in_one_pass() -> None:
 def test_a_method_reads_the_tensors_it_is_handed_and_runs_the_model_only_without_them(method: Method) -> None:
     net, images, selector = Net(), pixels(3), one_hot([0, 1, 2])
     entry = registry.entry_of(method)
-    asked = Question(net, images, selector, torch.zeros(3), net.second)
+    asked = AttributionInput(net, images, selector, torch.zeros(3), net.second)
     alone = entry.function(method, asked).values
     handed = shared(asked, *entry.declares.reads(method))
     passes: list[int] = []
     net.register_forward_hook(lambda *_: passes.append(1))
-    asked = Question(net, images, selector, torch.zeros(3), net.second, tensors=handed)
+    asked = AttributionInput(net, images, selector, torch.zeros(3), net.second, tensors=handed)
     assert torch.equal(entry.function(method, asked).values, alone)
     assert passes == []
 
@@ -147,13 +147,13 @@ def test_own_passes_have_one_size_and_give_each_image_its_value(rows: int, count
     selector = one_hot([at % 3 for at in range(count)])
     sizes: list[int] = []
     net.register_forward_hook(lambda _, given, __: sizes.append(len(given[0])))
-    asked = Question(net, images, selector, torch.zeros(count), rows=rows)
+    asked = AttributionInput(net, images, selector, torch.zeros(count), rows=rows)
     found = scores(asked, images, selector)
     values, slopes = gradients(asked, images, selector)
     assert set(sizes) == {rows}
     assert torch.equal(found, values)
     for at in range(count):
-        alone = Question(net, images[at : at + 1], selector[at : at + 1], torch.zeros(1), rows=rows)
+        alone = AttributionInput(net, images[at : at + 1], selector[at : at + 1], torch.zeros(1), rows=rows)
         value, slope = gradients(alone, images[at : at + 1], selector[at : at + 1])
         assert torch.equal(value[0], values[at])
         assert torch.equal(slope[0], slopes[at])

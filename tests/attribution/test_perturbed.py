@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question
+from modelaudit.attribution import AttributionInput
 from modelaudit.attribution.baselines import NAMES, baseline_images
 from modelaudit.attribution.perturbed import filled, for_each_image, perturbed_scores
 
@@ -24,10 +24,10 @@ class Sums(nn.Module):
         return x.sum((2, 3))[:, :2]
 
 
-def question(model: nn.Module, images: int, rows: int | None, ids: tuple[str, ...] = ()) -> Question:
+def question(model: nn.Module, images: int, rows: int | None, ids: tuple[str, ...] = ()) -> AttributionInput:
     pixels = torch.arange(images, dtype=torch.float64).view(-1, 1, 1, 1).expand(images, 3, 2, 2).clone()
     selector = torch.eye(2, dtype=torch.float64)[torch.arange(images) % 2]
-    return Question(model, pixels, selector, torch.zeros(images), rows=rows, ids=ids)
+    return AttributionInput(model, pixels, selector, torch.zeros(images), rows=rows, ids=ids)
 
 
 @settings(max_examples=80, deadline=None)

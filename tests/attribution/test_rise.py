@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from modelaudit.attribution import Maps, Question, rise
+from modelaudit.attribution import AttributionInput, Maps, rise
 from modelaudit.attribution.baselines import BASELINES
 from modelaudit.attribution.rise import _Masks
 from modelaudit.language import registry
@@ -27,17 +27,19 @@ class Linear(nn.Module):
         return torch.einsum("bchw,kchw->bk", x, self.weights) + self.offset
 
 
-def question(model: nn.Module, count: int = 1, rows: int | None = 50) -> Question:
+def question(model: nn.Module, count: int = 1, rows: int | None = 50) -> AttributionInput:
     pixels = torch.rand(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2)).double()
     selector = torch.tensor([[1.0, 0.0]]).double().expand(count, -1)
-    return Question(model, pixels, selector, model(pixels)[:, 0], ids=tuple("abcdef"[:count]), seed=4, rows=rows)
+    return AttributionInput(
+        model, pixels, selector, model(pixels)[:, 0], ids=tuple("abcdef"[:count]), seed=4, rows=rows
+    )
 
 
-def explain(method: rise, asked: Question) -> Maps:
+def explain(method: rise, asked: AttributionInput) -> Maps:
     return registry.entry_of(method).function(method, asked)  # type: ignore[no-any-return]
 
 
-def masks_of(method: rise, asked: Question, image: int = 0) -> Tensor:
+def masks_of(method: rise, asked: AttributionInput, image: int = 0) -> Tensor:
     return _Masks(method, asked, image).of(range(method.masks))
 
 
@@ -45,7 +47,7 @@ def masks_of(method: rise, asked: Question, image: int = 0) -> Tensor:
 def test_masks_are_those_of_the_paper(height: int, width: int, grid: int) -> None:
     """The random grid, brought to (grid + 1) cells bilinearly by torch itself, cut out at the shift."""
     pixels = torch.zeros(1, 3, height, width)
-    masks = _Masks(rise(masks=20, grid=grid), Question(nn.Identity(), pixels, pixels, pixels), 0)
+    masks = _Masks(rise(masks=20, grid=grid), AttributionInput(nn.Identity(), pixels, pixels, pixels), 0)
     cells = -(-height // grid), -(-width // grid)
     full = interpolate(
         masks._grids[:, None].float(), (cells[0] * (grid + 1), cells[1] * (grid + 1)), mode="bilinear"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modelaudit.attribution import Question, attention_rollout
+from modelaudit.attribution import AttributionInput, attention_rollout
 from modelaudit.attribution.rollout import attention_rollout_maps
 from modelaudit.language.errors import AttributionError
 from modelaudit.language.spatial import SpatialLayer
@@ -78,10 +78,12 @@ class Vit(nn.Module):
         return self.head(tokens[:, 0] if self.read == "first" else tokens[:, self.prefix :].mean(1))
 
 
-def asked(model: nn.Module, spatial: SpatialLayer | None = TOKENS, count: int = 4, rows: int | None = None) -> Question:
+def asked(
+    model: nn.Module, spatial: SpatialLayer | None = TOKENS, count: int = 4, rows: int | None = None
+) -> AttributionInput:
     images = torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     selector = torch.eye(3)[torch.arange(count) % 3]
-    return Question(model, images, selector, (model(images) * selector).sum(1), spatial=spatial, rows=rows)
+    return AttributionInput(model, images, selector, (model(images) * selector).sum(1), spatial=spatial, rows=rows)
 
 
 def by_hand(net: Vit, pixels: Tensor, rows: list[int]) -> Tensor:
@@ -166,7 +168,7 @@ def test_hugging_faces_own_attentions(heads: str) -> None:
             return self.module(x).logits
 
     selector = torch.eye(3)[:2]
-    question = Question(Logits(), images, selector, torch.ones(2), spatial=replace(TOKENS, channels=16))
+    question = AttributionInput(Logits(), images, selector, torch.ones(2), spatial=replace(TOKENS, channels=16))
     found = attention_rollout_maps(attention_rollout(), question).coarse
     torch.testing.assert_close(found, product[:, 0, 1:].view(2, 4, 4), rtol=1e-4, atol=1e-6)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modelaudit.attribution import Question, scorecam
+from modelaudit.attribution import AttributionInput, scorecam
 from modelaudit.attribution.scorecam import ScoreCam, scorecam_maps
 from modelaudit.language.errors import ExpressionError
 
@@ -32,17 +32,17 @@ class Net(nn.Module):
         return self.head(self.features(x).mean((2, 3)))
 
 
-def asked(model: Net, count: int = 4, rows: int | None = None) -> Question:
+def asked(model: Net, count: int = 4, rows: int | None = None) -> AttributionInput:
     images = torch.rand(count, 3, 15, 21, generator=torch.Generator().manual_seed(1))
     for image in range(count):  # each of another colour, so that other channels vary most
         images[image, image % 3] *= 0.1
     selector = torch.eye(3)[torch.arange(count) % 3]
     explained = (model(images) * selector).sum(1)
     model.passes.clear()
-    return Question(model, images, selector, explained, model.features, rows=rows)
+    return AttributionInput(model, images, selector, explained, model.features, rows=rows)
 
 
-def by_hand(question: Question, image: int, channels: list[int] | None = None) -> Tensor:
+def by_hand(question: AttributionInput, image: int, channels: list[int] | None = None) -> Tensor:
     """Algorithm 1 of the paper for one image, with its difference to the black image."""
     model, pixels = question.model, question.pixels[image : image + 1]
     values = model.features(pixels)[0]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from modelaudit.attribution import (
+    AttributionInput,
     Cost,
     Maps,
-    Question,
     check,
     feature_ablation,
     kernel_shap,
@@ -67,16 +67,20 @@ def pixels(count: int = 5, side: int = 12) -> Tensor:
     return nn.functional.interpolate(noise, (side, side), mode="bilinear")
 
 
-def question(order: list[int], rows: int | None = None, *, seed: int = 0, model: nn.Module | None = None) -> Question:
+def question(
+    order: list[int], rows: int | None = None, *, seed: int = 0, model: nn.Module | None = None
+) -> AttributionInput:
     """The images of that order; each explains a class of its own."""
     model = model or Net()
     images, selector = pixels()[order], torch.eye(4)[torch.tensor(order) % 4]
     with torch.no_grad():
         explained = (model(images) * selector).sum(1)
-    return Question(model, images, selector, explained, ids=tuple(IDS[at] for at in order), seed=seed, rows=rows)
+    return AttributionInput(
+        model, images, selector, explained, ids=tuple(IDS[at] for at in order), seed=seed, rows=rows
+    )
 
 
-def explain(method: Method, asked: Question) -> Maps:
+def explain(method: Method, asked: AttributionInput) -> Maps:
     return registry.entry_of(method).function(method, asked)  # type: ignore[no-any-return]
 
 
@@ -160,7 +164,7 @@ def test_the_seed_and_the_id_decide_what_is_drawn(method: Method) -> None:
     assert not torch.equal(asked.pixels[0], asked.pixels[1]) and torch.equal(asked.pixels[0], asked.pixels[2])
     same, other = explain(method, asked).values[[0, 2]], explain(method, question([0, 1, 0], seed=1)).values[[0, 2]]
     assert torch.equal(same[0], same[1])
-    renamed = Question(asked.model, asked.pixels, asked.selector, asked.explained, ids=("a", "b", "c"))
+    renamed = AttributionInput(asked.model, asked.pixels, asked.selector, asked.explained, ids=("a", "b", "c"))
     by_id = explain(method, renamed).values[[0, 2]]
     if method == kernel_shap(samples=14, segments=4):  # all coalitions: nothing is drawn
         assert torch.equal(other, same) and torch.equal(by_id, same)
@@ -171,7 +175,9 @@ def test_the_seed_and_the_id_decide_what_is_drawn(method: Method) -> None:
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_a_float64_model_is_explained_in_float64(method: Method) -> None:
     single, model = question([0, 1]), Net().double()
-    asked = Question(model, single.pixels.double(), single.selector.double(), single.explained.double(), ids=single.ids)
+    asked = AttributionInput(
+        model, single.pixels.double(), single.selector.double(), single.explained.double(), ids=single.ids
+    )
     found = explain(method, asked).values
     assert found.dtype == torch.float64
     if getattr(method, "segmentation", "grid") == "grid":
@@ -183,11 +189,11 @@ def test_a_float64_model_is_explained_in_float64(method: Method) -> None:
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_maps_are_the_same_on_a_gpu(method: Method) -> None:
     single, model = question([0, 1], rows=5), Net().double()
-    asked = Question(
+    asked = AttributionInput(
         model, single.pixels.double(), single.selector.double(), single.explained.double(), ids=single.ids, rows=5
     )
     expected = explain(method, asked)
-    on_gpu = Question(
+    on_gpu = AttributionInput(
         model.cuda(), asked.pixels.cuda(), asked.selector.cuda(), asked.explained.cuda(), ids=asked.ids, rows=5
     )
     found = explain(method, on_gpu)
@@ -206,7 +212,7 @@ def test_an_image_whose_scores_are_not_finite_is_invalid_and_the_others_are_not(
     broken = asked.pixels.clone()
     broken[0] += 3
     flags = check(
-        explain(method, Question(asked.model, broken, asked.selector, asked.explained, ids=asked.ids)),
+        explain(method, AttributionInput(asked.model, broken, asked.selector, asked.explained, ids=asked.ids)),
         broken,
         asked.explained,
     )

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modelaudit.attribution import Maps, Question, shapley_sampling
+from modelaudit.attribution import AttributionInput, Maps, shapley_sampling
 from modelaudit.attribution.shapley import _orders
 from modelaudit.attribution.superpixels import SEGMENTATIONS, Segmentation, Superpixels
 from modelaudit.language import registry
@@ -20,16 +20,16 @@ class Scores(nn.Module):
         return torch.stack([value, torch.zeros_like(value)], dim=1)
 
 
-def ask(model: nn.Module, pixels: Tensor, rows: int = 16) -> Question:
+def ask(model: nn.Module, pixels: Tensor, rows: int = 16) -> AttributionInput:
     selector = torch.tensor([[1.0, 0.0]]).double().expand(len(pixels), -1)
-    return Question(model, pixels, selector, model(pixels)[:, 0], ids=("a", "b", "c")[: len(pixels)], rows=rows)
+    return AttributionInput(model, pixels, selector, model(pixels)[:, 0], ids=("a", "b", "c")[: len(pixels)], rows=rows)
 
 
-def explain(method: shapley_sampling, asked: Question) -> Maps:
+def explain(method: shapley_sampling, asked: AttributionInput) -> Maps:
     return registry.entry_of(method).function(method, asked)  # type: ignore[no-any-return]
 
 
-def sums(method: shapley_sampling, asked: Question, image: int = 0) -> Tensor:
+def sums(method: shapley_sampling, asked: AttributionInput, image: int = 0) -> Tensor:
     parts = Superpixels.of(asked, image, method)
     values = explain(method, asked).values[image]
     return torch.zeros(parts.count).double().index_add_(0, parts.labels.flatten(), values.flatten())
@@ -83,7 +83,7 @@ def test_every_map_sums_to_the_change_and_an_explained_quantity_of_another_model
     change = asked.explained - model(torch.zeros(1, 3, 8, 8).double())[:, 0]
     torch.testing.assert_close(maps.values.sum((1, 2)), change)
     assert maps.completeness is not None and float(maps.completeness.max()) < 1e-12
-    other = Question(model, asked.pixels, asked.selector, asked.explained + 0.5 * change, ids=asked.ids)
+    other = AttributionInput(model, asked.pixels, asked.selector, asked.explained + 0.5 * change, ids=asked.ids)
     lies = explain(shapley_sampling(samples=3, segments=4, fill="black"), other).completeness
     assert lies is not None and float(lies.min()) > 0.3
 

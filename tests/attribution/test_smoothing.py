@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, saliency, smoothgrad, smoothgrad_squared, vargrad
+from modelaudit.attribution import AttributionInput, saliency, smoothgrad, smoothgrad_squared, vargrad
 from modelaudit.attribution.baselines import normal_noise
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError, ExpressionError
@@ -27,7 +27,7 @@ class Bowl(nn.Module):
         return torch.stack([factor * 0.5 * (x**2).sum((1, 2, 3)) for factor in (1.0, -2.0, 0.5)], 1)
 
 
-def explain(method: Method, question: Question) -> Tensor:
+def explain(method: Method, question: AttributionInput) -> Tensor:
     return registry.entry_of(method).function(method, question).values  # type: ignore[no-any-return]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, feature_ablation
+from modelaudit.attribution import AttributionInput, feature_ablation
 from modelaudit.attribution.superpixels import SEGMENTATIONS, Segmentation, Superpixels, grid, most_segments, slic
 from modelaudit.language.errors import AttributionError
 
@@ -18,9 +18,9 @@ class Total(nn.Module):
         return x.sum((2, 3))
 
 
-def question(pixels: Tensor) -> Question:
+def question(pixels: Tensor) -> AttributionInput:
     selector = torch.ones(len(pixels), 3, dtype=pixels.dtype)
-    return Question(Total(), pixels, selector, pixels.sum((1, 2, 3)))
+    return AttributionInput(Total(), pixels, selector, pixels.sum((1, 2, 3)))
 
 
 def picture(height: int = 24, width: int = 20) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 
 
 def boxed_mask(height: int, width: int, top: int, left: int, rows: int, columns: int, ring: int = 1) -> Tensor:
@@ -16,14 +16,14 @@ def boxed_mask(height: int, width: int, top: int, left: int, rows: int, columns:
     return mask
 
 
-def scene(count: int = 3, height: int = 24, width: int = 20, *, seed: int = 0, prefix: str = "own") -> Scene:
+def scene(count: int = 3, height: int = 24, width: int = 20, *, seed: int = 0, prefix: str = "own") -> ContextInput:
     """Random pixels, a rectangle with a ring in each image, and donors made the same way."""
     own = _scene(count, height, width, seed, prefix)
     donors = _scene(count, height, width, seed + 1000, "donor")
-    return Scene(own.pixels, own.mask, own.ids, seed, donors)
+    return ContextInput(own.pixels, own.mask, own.ids, seed, donors)
 
 
-def _scene(count: int, height: int, width: int, seed: int, prefix: str) -> Scene:
+def _scene(count: int, height: int, width: int, seed: int, prefix: str) -> ContextInput:
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.rand(count, 3, height, width, generator=generator)
     masks = []
@@ -32,13 +32,13 @@ def _scene(count: int, height: int, width: int, seed: int, prefix: str) -> Scene
         top = int(torch.randint(1, height - rows - 1, (), generator=generator))
         left = int(torch.randint(1, width - columns - 1, (), generator=generator))
         masks.append(boxed_mask(height, width, top, left, rows, columns))
-    return Scene(pixels, torch.stack(masks), tuple(f"{prefix}/{index}" for index in range(count)), seed)
+    return ContextInput(pixels, torch.stack(masks), tuple(f"{prefix}/{index}" for index in range(count)), seed)
 
 
-def part(whole: Scene, *indices: int) -> Scene:
+def part(whole: ContextInput, *indices: int) -> ContextInput:
     """The samples at `indices`, in that order, with their donors."""
     rows = list(indices)
-    return Scene(
+    return ContextInput(
         whole.pixels[rows],
         None if whole.mask is None else whole.mask[rows],
         tuple(whole.ids[row] for row in rows),

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from modelaudit.contexts import apply, perspective, rotation, shift, zoom
-from modelaudit.contexts.base import Rendered, Scene
+from modelaudit.contexts.base import ContextInput, ContextOutput
 from modelaudit.contexts.warp import mirrored_at, warp
 from modelaudit.language.parser import parse_context
 from modelaudit.language.spec import Context
@@ -27,15 +27,15 @@ MOTIONS = st.one_of(
 )
 
 
-def coloured(height: int, width: int, top: int, left: int, rows: int, columns: int, ring: int = 0) -> Scene:
+def coloured(height: int, width: int, top: int, left: int, rows: int, columns: int, ring: int = 0) -> ContextInput:
     """A red object, and its ring, on blue."""
     mask = boxed_mask(height, width, top, left, rows, columns, ring)[None]
     red = (mask != 0).float()
-    return Scene(torch.stack([red, 0 * red, 1 - red], dim=1), mask, ("one",), 0)
+    return ContextInput(torch.stack([red, 0 * red, 1 - red], dim=1), mask, ("one",), 0)
 
 
 @st.composite
-def objects(draw: st.DrawFn) -> Scene:
+def objects(draw: st.DrawFn) -> ContextInput:
     height, width = draw(st.integers(30, 60)), draw(st.integers(30, 60))
     rows, columns = draw(st.integers(6, 14)), draw(st.integers(6, 14))
     top, left = draw(st.integers(1, height - rows - 1)), draw(st.integers(1, width - columns - 1))
@@ -46,7 +46,7 @@ def grown(area: Tensor) -> Tensor:
     return max_pool2d(area.float().unsqueeze(1), 3, 1, 1)[:, 0] > 0
 
 
-def in_step(done: Rendered) -> bool:
+def in_step(done: ContextOutput) -> bool:
     """Red pixels and object (with its ring) agree to one pixel.
 
     The nearest pixel has at least a quarter of the weight of a bilinear value: where the mask takes it, a quarter is
@@ -59,7 +59,7 @@ def in_step(done: Rendered) -> bool:
 
 @settings(max_examples=150, deadline=None)
 @given(own=objects(), motion=MOTIONS, region=st.sampled_from(["whole", "background", "object"]))
-def test_the_mask_follows_the_pixels_to_one_pixel(own: Scene, motion: Context, region: str) -> None:
+def test_the_mask_follows_the_pixels_to_one_pixel(own: ContextInput, motion: Context, region: str) -> None:
     done = apply(replace(motion, region=region), own)  # type: ignore[type-var]
     if not done.impossible[0]:
         assert in_step(done)
@@ -87,7 +87,7 @@ def test_a_shift_moves_the_picture_where_it_says(direction: float, down: int, ri
 
 def test_a_drawn_shift_has_its_length_and_any_direction() -> None:
     own = coloured(60, 60, 25, 25, 10, 10)
-    many = Scene(own.pixels.repeat(30, 1, 1, 1), own.mask.repeat(30, 1, 1), tuple(map(str, range(30))), 0)  # type: ignore[union-attr]
+    many = ContextInput(own.pixels.repeat(30, 1, 1, 1), own.mask.repeat(30, 1, 1), tuple(map(str, range(30))), 0)  # type: ignore[union-attr]
     red = apply(shift(8), many).pixels[:, 0].double()
     steps = torch.arange(60, dtype=torch.float64) - 29.5
     down = (red.sum(dim=2) * steps).sum(dim=1) / red.sum(dim=(1, 2))
@@ -108,7 +108,7 @@ def test_a_quarter_turn_goes_the_way_it_says(turn: str, above: bool) -> None:
 
 def test_a_drawn_turn_goes_both_ways() -> None:
     own = coloured(41, 41, 18, 30, 5, 5)
-    many = Scene(own.pixels.repeat(12, 1, 1, 1), own.mask.repeat(12, 1, 1), tuple(map(str, range(12))), 0)  # type: ignore[union-attr]
+    many = ContextInput(own.pixels.repeat(12, 1, 1, 1), own.mask.repeat(12, 1, 1), tuple(map(str, range(12))), 0)  # type: ignore[union-attr]
     done = apply(rotation(90), many)
     given_ways = [apply(rotation(90, turn=turn), many).mask for turn in ("clockwise", "counterclockwise")]  # type: ignore[arg-type]
     ways = [

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from modelaudit.contexts import apply, can_lend, lighting, swap_background
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.contexts.filling import FILLS, without_object
 from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
@@ -98,8 +98,8 @@ def test_a_value_does_not_depend_on_the_batch_or_the_order(seed: int, feather: f
         assert torch.equal(together[index], apply(context, part(own, index)).pixels[0])
 
 
-def one(pixels: Tensor, mask: Tensor, donors: Scene | None = None) -> Scene:
-    return Scene(pixels[None], mask[None], ("one",), 0, donors)
+def one(pixels: Tensor, mask: Tensor, donors: ContextInput | None = None) -> ContextInput:
+    return ContextInput(pixels[None], mask[None], ("one",), 0, donors)
 
 
 def test_the_largest_strip_is_tiled_over_the_box_from_its_corner() -> None:

@@ -11,7 +11,7 @@ from contexts.scenes import boxed_mask, part
 from torch import Tensor
 from torch.nn import functional
 
-from modelaudit.contexts import Rendered, Scene, apply, donor_rule, exempt, needs_mask
+from modelaudit.contexts import ContextInput, ContextOutput, apply, donor_rule, exempt, needs_mask
 from modelaudit.contexts.corruptions.jpeg import JPEG_QUALITY
 from modelaudit.contexts.filling import RIM, in_box
 from modelaudit.language import registry
@@ -24,17 +24,17 @@ EXAMPLES = [text for name in registry.names("context") for text in registry.find
 every = pytest.mark.parametrize("text", EXAMPLES)
 
 
-def photo(count: int = 3, height: int = 40, width: int = 48, seed: int = 0) -> Scene:
+def photo(count: int = 3, height: int = 40, width: int = 48, seed: int = 0) -> ContextInput:
     """Smooth pixels with grain away from 0 and 1, one object of its own place and size in each, and donors."""
     generator = torch.Generator().manual_seed(seed)
 
-    def half(prefix: str) -> Scene:
+    def half(prefix: str) -> ContextInput:
         coarse = torch.rand(count, 3, 5, 6, generator=generator)
         smooth = functional.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
         grain = torch.rand(count, 3, height, width, generator=generator)
         masks = [boxed_mask(height, width, 11 + index, 13 + index, 12 + index, 15 - index) for index in range(count)]
         ids = tuple(f"{prefix}/{index}" for index in range(count))
-        return Scene(0.1 + 0.6 * smooth + 0.2 * grain, torch.stack(masks), ids, 0)
+        return ContextInput(0.1 + 0.6 * smooth + 0.2 * grain, torch.stack(masks), ids, 0)
 
     return replace(half("own"), donors=half("donor"))
 
@@ -43,40 +43,40 @@ def widened(where: Tensor, by: int) -> Tensor:
     return functional.max_pool2d(where.float(), 2 * by + 1, stride=1, padding=by) > 0 if by else where
 
 
-def object_and_ring(context: Context, scene: Scene, done: Rendered) -> Tensor:
+def object_and_ring(context: Context, scene: ContextInput, done: ContextOutput) -> Tensor:
     return scene.kept()
 
 
-def background(context: Context, scene: Scene, done: Rendered) -> Tensor:
+def background(context: Context, scene: ContextInput, done: ContextOutput) -> Tensor:
     return ~scene.kept()
 
 
-def whole(context: Context, scene: Scene, done: Rendered) -> Tensor:
+def whole(context: Context, scene: ContextInput, done: ContextOutput) -> Tensor:
     return torch.ones_like(scene.kept())
 
 
-def bounding_box(context: Context, scene: Scene, done: Rendered) -> Tensor:
+def bounding_box(context: Context, scene: ContextInput, done: ContextOutput) -> Tensor:
     assert scene.mask is not None
     return in_box(scene.mask)
 
 
-def behind_the_object(context: Context, scene: Scene, done: Rendered) -> Tensor:
+def behind_the_object(context: Context, scene: ContextInput, done: ContextOutput) -> Tensor:
     """The background; with a feather also the object within its radius."""
     return ~scene.kept() | widened(~scene.kept(), int(context.feather))  # type: ignore[attr-defined]
 
 
-def with_its_margin(context: Context, scene: Scene, done: Rendered) -> Tensor:
+def with_its_margin(context: Context, scene: ContextInput, done: ContextOutput) -> Tensor:
     return widened(scene.kept(), context.margin)  # type: ignore[attr-defined]
 
 
-def both_places(context: Context, scene: Scene, done: Rendered) -> Tensor:
+def both_places(context: Context, scene: ContextInput, done: ContextOutput) -> Tensor:
     """Where the object was, with the rim that goes with it, and where it is."""
     assert done.mask is not None
     return widened(scene.kept(), RIM) | (done.mask != 0).unsqueeze(1)
 
 
 #: where a context without a field `region` may change pixels
-WHERE: dict[str, Callable[[Context, Scene, Rendered], Tensor]] = {
+WHERE: dict[str, Callable[[Context, ContextInput, ContextOutput], Tensor]] = {
     "swap_background": behind_the_object,
     "swap_identical": whole,
     "mixed_same": background,
@@ -103,7 +103,7 @@ WHERE: dict[str, Callable[[Context, Scene, Rendered], Tensor]] = {
 REGIONS = {"background": background, "object": object_and_ring, "whole": whole}
 
 
-def allowed(context: Context, scene: Scene, done: Rendered) -> Tensor:
+def allowed(context: Context, scene: ContextInput, done: ContextOutput) -> Tensor:
     parts = context.parts if isinstance(context, Composed) else (context,)
     where = torch.zeros_like(scene.kept())
     for one in parts:
@@ -116,7 +116,7 @@ def allowed(context: Context, scene: Scene, done: Rendered) -> Tensor:
     return where
 
 
-def check(done: Rendered, scene: Scene) -> None:
+def check(done: ContextOutput, scene: ContextInput) -> None:
     assert done.pixels.shape == scene.pixels.shape and done.pixels.dtype == torch.float32
     assert torch.isfinite(done.pixels).all()
     assert done.pixels.min() >= 0 and done.pixels.max() <= 1
@@ -126,7 +126,7 @@ def check(done: Rendered, scene: Scene) -> None:
     assert set(done.mask.unique().tolist()) <= {0, 1, 255}
 
 
-def copied(scene: Scene) -> Scene:
+def copied(scene: ContextInput) -> ContextInput:
     assert scene.mask is not None
     donors = None if scene.donors is None else copied(scene.donors)
     return replace(scene, pixels=scene.pixels.clone(), mask=scene.mask.clone(), donors=donors)
@@ -161,13 +161,13 @@ def test_no_bit_depends_on_batch_order_or_company(text: str) -> None:
 @every
 def test_it_draws_under_its_own_name_alone(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     names: set[str] = set()
-    draw = Scene.generator
+    draw = ContextInput.generator
 
-    def watched(self: Scene, index: int, name: str, slot: int = 0) -> torch.Generator:
+    def watched(self: ContextInput, index: int, name: str, slot: int = 0) -> torch.Generator:
         names.add(name)
         return draw(self, index, name, slot)
 
-    monkeypatch.setattr(Scene, "generator", watched)
+    monkeypatch.setattr(ContextInput, "generator", watched)
     context = parse_context(text)
     apply(context, photo(1))
     assert names <= {registry.entry_of(context).name}
@@ -237,12 +237,14 @@ def test_without_masks_it_works_if_it_needs_none(text: str) -> None:
     assert done.mask is None
 
 
-def _with_mask(side: tuple[int, int], fill: Callable[[Tensor], None]) -> Scene:
+def _with_mask(side: tuple[int, int], fill: Callable[[Tensor], None]) -> ContextInput:
     generator = torch.Generator().manual_seed(1)
     mask = torch.zeros(1, *side, dtype=torch.uint8)
     fill(mask[0])
-    donor = Scene(torch.rand(1, 3, *side, generator=generator), boxed_mask(*side, 5, 6, 3, 4)[None], ("donor",), 0)
-    return Scene(torch.rand(1, 3, *side, generator=generator), mask, ("own",), 0, donor)
+    donor = ContextInput(
+        torch.rand(1, 3, *side, generator=generator), boxed_mask(*side, 5, 6, 3, 4)[None], ("donor",), 0
+    )
+    return ContextInput(torch.rand(1, 3, *side, generator=generator), mask, ("own",), 0, donor)
 
 
 def _one_pixel(mask: Tensor) -> None:

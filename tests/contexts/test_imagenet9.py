@@ -24,7 +24,7 @@ from modelaudit.contexts import (
     remove_object,
     swap_background,
 )
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.language.errors import ContextError
 from modelaudit.language.spec import Context
 
@@ -93,7 +93,9 @@ def mask(rows: list[list[int]]) -> Tensor:
     return torch.tensor(rows, dtype=torch.uint8)[None].masked_fill(torch.tensor(rows)[None] == 9, 255)
 
 
-SCENE = Scene(pixels(PIXELS), mask(MASK), ("own",), 0, Scene(pixels(DONOR_PIXELS), mask(DONOR_MASK), ("donor",), 0))
+SCENE = ContextInput(
+    pixels(PIXELS), mask(MASK), ("own",), 0, ContextInput(pixels(DONOR_PIXELS), mask(DONOR_MASK), ("donor",), 0)
+)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_families() -> None:
 def test_a_box_that_fills_the_frame_leaves_no_background_of_a_box() -> None:
     diagonal = torch.eye(5, dtype=torch.uint8)[None]
     square = torch.rand(1, 3, 5, 5, generator=torch.Generator().manual_seed(0))
-    scene = Scene(square, diagonal, ("own",), 0, Scene(square, diagonal, ("donor",), 0))
+    scene = ContextInput(square, diagonal, ("own",), 0, ContextInput(square, diagonal, ("donor",), 0))
     for context in (only_bg_b(), only_bg_t(), mixed_rand()):
         assert apply(context, scene).impossible.tolist() == [True]
     assert can_lend(mixed_rand(), scene).tolist() == [False]

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from modelaudit.contexts import apply, remove_object
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.contexts.filling import fill_of, with_margin
 from modelaudit.contexts.inpainting import inpainted, widened
 from modelaudit.contexts.multigrid import harmonic
@@ -119,14 +119,14 @@ def test_on_photographs_the_removed_object_leaves_no_outline() -> None:
     assert float(beside(tiled.pixels, hole)[0][usable & ~tiled.impossible].median()) > 4
 
 
-def _photos(files: list[Path]) -> Scene:
+def _photos(files: list[Path]) -> ContextInput:
     pixels, masks = [], []
     for file in files:
         image = Image.open(file).convert("RGB").resize((224, 224))
         mask = Image.open(str(file).replace("images", "masks").replace(".jpg", ".png")).resize((224, 224), 0)
         pixels.append(torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255)
         masks.append(torch.from_numpy(np.array(mask)))
-    return Scene(torch.stack(pixels), torch.stack(masks), tuple(file.stem for file in files), 0)
+    return ContextInput(torch.stack(pixels), torch.stack(masks), tuple(file.stem for file in files), 0)
 
 
 def test_a_margin_widens_the_ring_and_never_takes_the_last_background() -> None:

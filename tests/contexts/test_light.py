@@ -12,13 +12,13 @@ from contexts.scenes import scene
 from torch import Tensor
 
 from modelaudit.contexts import apply, exposure, flicker, gamma, glare, shadow, white_balance
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.contexts.colour_temperature import adaptation, planckian
 from modelaudit.contexts.light import PENUMBRA, SPOT
 from modelaudit.contexts.srgb import to_linear, to_srgb
 
 
-def grey(value: float, count: int = 1, side: int = 64) -> Scene:
+def grey(value: float, count: int = 1, side: int = 64) -> ContextInput:
     own = scene(count, side, side)
     return replace(own, pixels=torch.full_like(own.pixels, value), mask=None, donors=None)
 

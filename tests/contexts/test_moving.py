@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from modelaudit.contexts import apply, exempt, mirror, mirror_object, move_object, swap_background
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.language.errors import ExpressionError
 from modelaudit.language.parser import parse_context
 from modelaudit.language.spec import Context
@@ -20,11 +20,11 @@ from modelaudit.language.spec import Context
 few = settings(max_examples=25, deadline=None)
 
 
-def red_on_grey(height: int = 20, width: int = 30, *, top: int = 6, left: int = 8, ring: int = 1) -> Scene:
+def red_on_grey(height: int = 20, width: int = 30, *, top: int = 6, left: int = 8, ring: int = 1) -> ContextInput:
     """A red object with a green ring; the background grey."""
     mask = boxed_mask(height, width, top, left, 5, 7, ring)[None]
     pixels = torch.full((1, 3, height, width), 0.5)
-    return Scene(painted(pixels, mask), mask, ("one",), 0)
+    return ContextInput(painted(pixels, mask), mask, ("one",), 0)
 
 
 def painted(pixels: Tensor, mask: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ def test_a_drawn_place_lies_in_the_frame_and_is_another_one(seed: int, name: str
 def test_every_other_place_is_drawn_equally_often() -> None:
     mask = boxed_mask(4, 5, 1, 1, 2, 3, ring=0)
     count = 2400
-    own = Scene(torch.rand(count, 3, 4, 5), mask.expand(count, -1, -1), tuple(map(str, range(count))), 0)
+    own = ContextInput(torch.rand(count, 3, 4, 5), mask.expand(count, -1, -1), tuple(map(str, range(count))), 0)
     done = apply(move_object(fill="mean"), own)
     assert done.mask is not None
     firsts = done.mask.flatten(1).argmax(dim=1)
@@ -94,7 +94,7 @@ def test_where_object_or_ring_would_leave_the_frame_it_is_impossible_and_the_mas
 def test_an_object_as_large_as_the_frame_has_no_other_place() -> None:
     mask = torch.zeros(1, 8, 8, dtype=torch.uint8)
     mask[0, 0], mask[0, :, 0], mask[0, 7], mask[0, :, 7] = 1, 1, 1, 1
-    own = Scene(torch.rand(1, 3, 8, 8), mask, ("frame",), 0)
+    own = ContextInput(torch.rand(1, 3, 8, 8), mask, ("frame",), 0)
     assert apply(move_object(), own).impossible.tolist() == [True]
 
 
@@ -141,7 +141,7 @@ def test_the_object_is_mirrored_within_its_box() -> None:
     mask = torch.zeros(1, 8, 12, dtype=torch.uint8)
     mask[0, 3, 2:6], mask[0, 4, 2] = 1, 1
     pixels = painted(torch.full((1, 3, 8, 12), 0.5), mask)
-    done = apply(mirror_object(), Scene(pixels, mask, ("one",), 0))
+    done = apply(mirror_object(), ContextInput(pixels, mask, ("one",), 0))
     expected = torch.zeros_like(mask)
     expected[0, 3, 2:6], expected[0, 4, 5] = 1, 1
     assert done.mask is not None and torch.equal(done.mask, expected)

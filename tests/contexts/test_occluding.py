@@ -10,22 +10,22 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from modelaudit.contexts import apply, exempt, occlude_object
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.language.errors import ExpressionError
 from modelaudit.language.parser import parse_context
 
 few = settings(max_examples=40, deadline=None)
 
 
-def ragged(seed: int, height: int = 26, width: int = 31) -> Scene:
+def ragged(seed: int, height: int = 26, width: int = 31) -> ContextInput:
     """Objects of any form, with ring pixels among them; no pixel is white."""
     generator = torch.Generator().manual_seed(seed)
     mask = torch.rand(3, height, width, generator=generator)
     values = torch.where(mask > 0.6, 1, torch.where(mask > 0.5, 255, 0)).to(torch.uint8)
-    return Scene(0.9 * torch.rand(3, 3, height, width, generator=generator), values, ("a", "b", "c"), seed)
+    return ContextInput(0.9 * torch.rand(3, 3, height, width, generator=generator), values, ("a", "b", "c"), seed)
 
 
-def covered(own: Scene, share: float) -> Tensor:
+def covered(own: ContextInput, share: float) -> Tensor:
     """[B, H, W] bool."""
     return (apply(occlude_object(share, fill="white"), own).pixels == 1).all(dim=1)
 
@@ -59,7 +59,7 @@ def test_nothing_is_the_image_to_the_bit_and_all_is_object_and_ring() -> None:
 def test_the_patch_is_a_square_round_one_point() -> None:
     mask = torch.ones(1, 60, 60, dtype=torch.uint8)
     mask[0, 0, 0] = 0
-    own = Scene(torch.full((1, 3, 60, 60), 0.4), mask, ("wide",), 3)
+    own = ContextInput(torch.full((1, 3, 60, 60), 0.4), mask, ("wide",), 3)
     rows, columns = covered(own, 121 / 3599)[0].nonzero(as_tuple=True)
     height, width = int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1
     assert len(rows) == 121 and max(height, width) >= 11
@@ -69,7 +69,7 @@ def test_the_patch_is_a_square_round_one_point() -> None:
 def test_every_object_pixel_is_a_centre_equally_often() -> None:
     mask = boxed_mask(6, 7, 2, 1, 2, 4, ring=1)
     count = 2400
-    own = Scene(torch.zeros(count, 3, 6, 7), mask.expand(count, -1, -1), tuple(map(str, range(count))), 0)
+    own = ContextInput(torch.zeros(count, 3, 6, 7), mask.expand(count, -1, -1), tuple(map(str, range(count))), 0)
     found = covered(own, 1 / 8).sum(dim=0)
     assert int(found.sum()) == count and not found[mask != 1].any()
     assert float(((found[mask == 1] - 300.0).square() / 300).sum()) < 24.3  # chi square, 7 degrees, 0.1 %

@@ -8,7 +8,7 @@ import pytest
 import torch
 from contexts.scenes import scene
 
-from modelaudit.contexts import Scene, apply, stored_picture
+from modelaudit.contexts import ContextInput, apply, stored_picture
 from modelaudit.language import parse_context, registry
 
 pytestmark = [
@@ -18,7 +18,7 @@ pytestmark = [
 EXAMPLES = [text for name in registry.names("context") for text in registry.find("context", name).declares.examples]
 
 
-def on_gpu(given: Scene) -> Scene:
+def on_gpu(given: ContextInput) -> ContextInput:
     mask = None if given.mask is None else given.mask.cuda()
     donors = None if given.donors is None else on_gpu(given.donors)
     return replace(given, pixels=given.pixels.cuda(), mask=mask, donors=donors)

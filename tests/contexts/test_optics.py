@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from modelaudit.contexts import apply, blur, defocus, lens_dirt, motion, vignette
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.contexts.optics import SPECK_RADIUS, SPECKS
 from modelaudit.contexts.point_spread import disc, streak
 from modelaudit.contexts.srgb import to_linear
 from modelaudit.language.spec import Context
 
 
-def bare(height: int = 40, width: int = 33) -> Scene:
+def bare(height: int = 40, width: int = 33) -> ContextInput:
     return replace(scene(1, height, width), mask=None, donors=None)
 
 

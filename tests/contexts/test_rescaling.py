@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from modelaudit.contexts import apply, exempt, rescale_object, shrink_object, swap_background
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.contexts.filling import box
 from modelaudit.language.errors import ExpressionError
 from modelaudit.language.parser import parse_context
@@ -29,7 +29,7 @@ def disc(side: int, y: float, x: float, radius: float, ring: float = 2.0) -> Ten
     return torch.where(distance <= radius, 1, torch.where(distance <= radius + ring, 255, 0)).to(torch.uint8)
 
 
-def one(mask: Tensor, seed: int = 0) -> Scene:
+def one(mask: Tensor, seed: int = 0) -> ContextInput:
     """Red objects on a blue background: no colour is mixed of both unless by mistake."""
     grain = 0.2 * torch.rand(1, 3, *mask.shape, generator=torch.Generator().manual_seed(seed))
     front, back = torch.tensor([0.8, 0.0, 0.0]), torch.tensor([0.0, 0.0, 0.8])
@@ -37,7 +37,7 @@ def one(mask: Tensor, seed: int = 0) -> Scene:
     grain[:, 0] *= mask != 0
     grain[:, 2] *= mask == 0
     grain[:, 1] = 0
-    return Scene(pixels + grain, mask[None], ("one",), 0)
+    return ContextInput(pixels + grain, mask[None], ("one",), 0)
 
 
 def test_the_factor_one_is_the_image_to_the_bit() -> None:
@@ -76,7 +76,7 @@ def test_halving_an_object_takes_the_means_of_its_pixels() -> None:
     mask = torch.zeros(64, 64, dtype=torch.uint8)
     mask[16:48, 16:48] = 1
     striped = (torch.arange(64) % 2).float().expand(1, 3, 64, 64)
-    done = apply(rescale_object(0.25), Scene(striped, mask[None], ("one",), 0))
+    done = apply(rescale_object(0.25), ContextInput(striped, mask[None], ("one",), 0))
     inner = done.pixels[0, :, 30:34, 30:34]
     assert torch.allclose(inner, torch.full_like(inner, 0.5), atol=0.02)
 

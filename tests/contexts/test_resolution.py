@@ -10,7 +10,7 @@ from contexts.scenes import scene
 from torch.nn import functional
 
 from modelaudit.contexts import apply, low_resolution, needs_mask
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
 
@@ -28,7 +28,7 @@ def test_of_the_whole_frame_it_is_the_area_mean_and_bilinear_interpolation(heigh
 def test_sides_that_do_not_divide_share_pixels_by_their_overlap() -> None:
     pixels = torch.zeros(1, 3, 5, 5)
     pixels[..., 2] = 1  # the middle column: half of it in each of two areas 2.5 wide
-    done = apply(low_resolution(2, region="whole"), Scene(pixels, None, ("one",), 0)).pixels
+    done = apply(low_resolution(2, region="whole"), ContextInput(pixels, None, ("one",), 0)).pixels
     assert torch.allclose(done, torch.full_like(done, 0.2), atol=1e-6)
 
 

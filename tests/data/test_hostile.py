@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from data.pictures import RED, encoded, save
 from data.test_decode import HOSTILE
-from data.trees import BUILDERS, IN_A_CONTAINER, WITHOUT_SIZE, Scene, draw_ring, picture, scene_of, write
+from data.trees import BUILDERS, IN_A_CONTAINER, WITHOUT_SIZE, ContextInput, draw_ring, picture, scene_of, write
 from PIL import Image
 
 from modelaudit.data import UnusableSample, decode, open_data
@@ -26,7 +26,7 @@ with_a_file = pytest.mark.parametrize("source", [name for name in BUILDERS if na
 with_a_size = pytest.mark.parametrize("source", [name for name in BUILDERS if name not in WITHOUT_SIZE])
 
 
-def opened(source: str, root: Path, scene: Scene = SCENE) -> DataSet:
+def opened(source: str, root: Path, scene: ContextInput = SCENE) -> DataSet:
     return open_data(BUILDERS[source](root, scene), root=root)
 
 
@@ -353,7 +353,7 @@ def test_the_store_knows_a_sample_without_decoding_it(tmp_path: Path, source: st
 
     from modelaudit.data import content_of, files_of
 
-    def content(root: Path, scene: Scene) -> str | None:
+    def content(root: Path, scene: ContextInput) -> str | None:
         (sample,) = opened(source, root, scene).samples
         return content_of(sample, {path: sha256(path.read_bytes()).hexdigest() for path in files_of(sample)})
 

@@ -26,7 +26,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Scene:
+class ContextInput:
     """The object's place in the upright image, the image's file, and the size that annotations state."""
 
     content: bytes
@@ -48,14 +48,14 @@ class Scene:
         return [left, top, right, top, right, bottom, left, bottom]
 
 
-def picture(scene: Scene) -> Image.Image:
+def picture(scene: ContextInput) -> Image.Image:
     """A red object before green."""
     return Image.fromarray(np.where(scene.mask[:, :, None] == 1, np.uint8(RED), np.uint8(GREEN)).astype(np.uint8))
 
 
-def scene_of(orientation: int = 1, kind: str = "PNG", **parts: Any) -> Scene:
+def scene_of(orientation: int = 1, kind: str = "PNG", **parts: Any) -> ContextInput:
     """The scene, its file stored as a camera does that is held in this EXIF orientation."""
-    scene = Scene(b"", **parts)
+    scene = ContextInput(b"", **parts)
     upright = picture(scene)
     stored = upright.transpose(Image.Transpose(_BACK[orientation])) if orientation > 1 else upright
     exif = Image.Exif()
@@ -64,7 +64,7 @@ def scene_of(orientation: int = 1, kind: str = "PNG", **parts: Any) -> Scene:
     return replace(scene, content=encoded(stored, kind, exif=exif, **options))
 
 
-Builder = Callable[[Path, Scene], str]
+Builder = Callable[[Path, ContextInput], str]
 
 
 def write(path: Path, content: bytes | str) -> Path:
@@ -73,14 +73,14 @@ def write(path: Path, content: bytes | str) -> Path:
     return path
 
 
-def _folder(root: Path, scene: Scene) -> str:
+def _folder(root: Path, scene: ContextInput) -> str:
     write(root / "images" / "cat" / scene.name, scene.content)
     save(root / "masks" / "cat" / "a.png", scene.mask)
     return f"folder:{root}"
 
 
-def _coco(outline: Callable[[Scene], Any]) -> Builder:
-    def build(root: Path, scene: Scene) -> str:
+def _coco(outline: Callable[[ContextInput], Any]) -> Builder:
+    def build(root: Path, scene: ContextInput) -> str:
         write(root / "images" / scene.name, scene.content)
         left, top, right, bottom = scene.box
         box = [left, top, right - left, bottom - top]
@@ -100,13 +100,13 @@ def _coco(outline: Callable[[Scene], Any]) -> Builder:
     return build
 
 
-def _rle(scene: Scene) -> dict[str, Any]:
+def _rle(scene: ContextInput) -> dict[str, Any]:
     found = coco_mask.encode(np.asfortranarray(scene.mask))
     return {"size": found["size"], "counts": found["counts"].decode()}
 
 
 def _voc(masks: str) -> Builder:
-    def build(root: Path, scene: Scene) -> str:
+    def build(root: Path, scene: ContextInput) -> str:
         left, top, right, bottom = scene.box
         box = f"<xmin>{left + 1}</xmin><ymin>{top + 1}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax>"
         size = f"<size><width>{scene.size[1]}</width><height>{scene.size[0]}</height><depth>3</depth></size>"
@@ -126,8 +126,8 @@ def _voc(masks: str) -> Builder:
     return build
 
 
-def _labelme(shape: Callable[[Scene], dict[str, Any]], *, embedded: bool = False) -> Builder:
-    def build(root: Path, scene: Scene) -> str:
+def _labelme(shape: Callable[[ContextInput], dict[str, Any]], *, embedded: bool = False) -> Builder:
+    def build(root: Path, scene: ContextInput) -> str:
         if not embedded:
             write(root / scene.name, scene.content)
         document = {
@@ -145,23 +145,23 @@ def _labelme(shape: Callable[[Scene], dict[str, Any]], *, embedded: bool = False
     return build
 
 
-def labelme_mask(scene: Scene) -> dict[str, Any]:
+def labelme_mask(scene: ContextInput) -> dict[str, Any]:
     left, top, right, bottom = scene.box
     ones = Image.fromarray(np.ones((bottom - top, right - left), dtype=np.uint8))
     text = base64.b64encode(encoded(ones)).decode()
     return {"shape_type": "mask", "points": [[left, top], [right - 1, bottom - 1]], "mask": text}
 
 
-def _corners(scene: Scene) -> dict[str, Any]:
+def _corners(scene: ContextInput) -> dict[str, Any]:
     return {"shape_type": "rectangle", "points": [list(scene.box[:2]), list(scene.box[2:])]}
 
 
-def _points(scene: Scene) -> dict[str, Any]:
+def _points(scene: ContextInput) -> dict[str, Any]:
     return {"shape_type": "polygon", "points": np.reshape(scene.polygon, (4, 2)).tolist()}
 
 
-def _yolo(numbers: Callable[[Scene], list[float]]) -> Builder:
-    def build(root: Path, scene: Scene) -> str:
+def _yolo(numbers: Callable[[ContextInput], list[float]]) -> Builder:
+    def build(root: Path, scene: ContextInput) -> str:
         write(root / "images" / "val" / scene.name, scene.content)
         write(root / "labels" / "val" / "a.txt", " ".join(map(str, [1, *numbers(scene)])) + "\n")
         write(root / "data.yaml", "train: images/train\nval: images/val\nnc: 2\nnames: [dog, cat]\n")
@@ -170,30 +170,30 @@ def _yolo(numbers: Callable[[Scene], list[float]]) -> Builder:
     return build
 
 
-def _shares(scene: Scene) -> list[float]:
+def _shares(scene: ContextInput) -> list[float]:
     return [value / scene.size[1 - place % 2] for place, value in enumerate(scene.polygon)]
 
 
-def _centre(scene: Scene) -> list[float]:
+def _centre(scene: ContextInput) -> list[float]:
     left, top, right, bottom = scene.box
     height, width = scene.size
     return [(left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height]
 
 
-def _csv(root: Path, scene: Scene) -> str:
+def _csv(root: Path, scene: ContextInput) -> str:
     write(root / "images" / scene.name, scene.content)
     save(root / "masks" / "a.png", scene.mask)
     write(root / "line.csv", f"image,label,mask\nimages/{scene.name},cat,masks/a.png\n")
     return f"csv:{root / 'line.csv'}"
 
 
-def _jsonl(root: Path, scene: Scene) -> str:
+def _jsonl(root: Path, scene: ContextInput) -> str:
     _csv(root, scene)
     write(root / "line.jsonl", json.dumps({"image": f"images/{scene.name}", "label": "cat", "mask": "masks/a.png"}))
     return f"jsonl:{root / 'line.jsonl'}"
 
 
-def _imagenet9(root: Path, scene: Scene) -> str:
+def _imagenet9(root: Path, scene: ContextInput) -> str:
     write(root / "original" / "val" / "00_dog" / scene.name, scene.content)
     path = root / "fg_mask" / "val" / "00_dog" / "a.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -201,7 +201,7 @@ def _imagenet9(root: Path, scene: Scene) -> str:
     return f"imagenet9:{root}"
 
 
-def _imagenet_s(root: Path, scene: Scene) -> str:
+def _imagenet_s(root: Path, scene: ContextInput) -> str:
     wnids = imagenet_wnids()[: VARIANTS["S50"]]
     for wnid in wnids:
         (root / "validation" / wnid).mkdir(parents=True, exist_ok=True)
@@ -211,7 +211,7 @@ def _imagenet_s(root: Path, scene: Scene) -> str:
     return f"imagenet_s:{root}"
 
 
-def _webdataset(root: Path, scene: Scene) -> str:
+def _webdataset(root: Path, scene: ContextInput) -> str:
     root.mkdir(parents=True, exist_ok=True)
     files = {scene.name: scene.content, "a.cls": b"cat", "a.mask.png": encoded(Image.fromarray(scene.mask))}
     with tarfile.open(root / "line-000.tar", "w") as archive:
@@ -222,7 +222,7 @@ def _webdataset(root: Path, scene: Scene) -> str:
     return f"webdataset:{root}/line-{{000..000}}.tar"
 
 
-def _hf(root: Path, scene: Scene) -> str:
+def _hf(root: Path, scene: ContextInput) -> str:
     import datasets
 
     columns = {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat"]), "mask": datasets.Image()}
@@ -264,7 +264,7 @@ IN_A_CONTAINER = ("labelme imageData", "webdataset", "hf")
 WITHOUT_SIZE = ("yolo polygon", "yolo box")
 
 
-def draw_ring(scene: Scene) -> NDArray[np.uint8]:
+def draw_ring(scene: ContextInput) -> NDArray[np.uint8]:
     """The mask with a ring of 255 round the object."""
     ring = Image.fromarray(scene.mask)
     left, top, right, bottom = scene.box

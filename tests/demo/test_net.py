@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from modelaudit.attribution.base import Question
+from modelaudit.attribution.base import AttributionInput
 from modelaudit.attribution.cam import GradCam, gradcam_maps
 from modelaudit.demo.net import InspectionNet
 from modelaudit.models import spatial_layer
@@ -40,5 +40,7 @@ def test_the_gradcam_of_a_prediction_is_never_empty() -> None:
     pixels = torch.rand(64, 3, 64, 64)
     logits = model(pixels).detach()
     selector = torch.nn.functional.one_hot(logits.argmax(dim=1), 4).float()
-    maps = gradcam_maps(GradCam(), Question(model, pixels, selector, (selector * logits).sum(dim=1), model.features))
+    maps = gradcam_maps(
+        GradCam(), AttributionInput(model, pixels, selector, (selector * logits).sum(dim=1), model.features)
+    )
     assert (maps.values.flatten(1).amax(dim=1) > 0).all()

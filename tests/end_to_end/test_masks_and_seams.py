@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from modelaudit import Audit, Preprocessing, Sample
 from modelaudit.contexts import paste_back, swap_background
 from modelaudit.engine.run import Result
-from modelaudit.language.checks import Checks
+from modelaudit.language.checks import CheckSettings
 from modelaudit.measures import accuracy, background_share
 from modelaudit.statistics import Reason, Verdict
 
@@ -56,7 +56,7 @@ def masked(by: int, threshold: float, folder: Path, images: int = IMAGES, radius
     data = [
         Sample(f"{at:03d}", draw.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8), "red", mask) for at in range(IMAGES)
     ]
-    checks = Checks(masks=images, seams=0, radius=radius, **OFF)
+    checks = CheckSettings(masks=images, seams=0, radius=radius, **OFF)
     one = Audit(
         ReadsTheObject(), data, preprocessing=Preprocessing(resize=SIDE), classes=CLASSES, checks=checks, object_kept=0
     )
@@ -152,7 +152,7 @@ def pure(at: int) -> Sample:
 
 
 def seamed(model: nn.Module, folder: Path, context: Any = SOFT, seams: int = 200, left: Any = None) -> Result:
-    checks = Checks(masks=0, seams=seams, **OFF)
+    checks = CheckSettings(masks=0, seams=seams, **OFF)
     one = Audit(
         model,
         [pure(at) for at in range(80)],

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from modelaudit.engine.execute import measure
-from modelaudit.engine.measured import ColumnData, Measured
-from modelaudit.engine.plan import Asked, Group, plan
+from modelaudit.engine.measured import Measured, MeasuredColumn
+from modelaudit.engine.plan import Asked, PlanGroup, plan
 from modelaudit.engine.progress import Silent
 from modelaudit.engine.run import Result, Run
 from modelaudit.engine.settings import Settings
@@ -95,7 +95,7 @@ def settings(folder: Path, **options: Any) -> Settings:
     return Settings(root=folder, folder=folder / "run", **given)
 
 
-def groups_of(**cases: AuditCase) -> tuple[Group, ...]:
+def groups_of(**cases: AuditCase) -> tuple[PlanGroup, ...]:
     return plan(asked(**cases))
 
 
@@ -113,7 +113,7 @@ def results(folder: Path, options: dict[str, Any] | None = None, **cases: AuditC
     return {item.id: run.result(item.id) for item in items}
 
 
-def column(found: Measured, key: str, model: str | None = None) -> ColumnData:
+def column(found: Measured, key: str, model: str | None = None) -> MeasuredColumn:
     (one,) = [one for one in found.columns if one.key == key and model in (None, one.model)]
     return one
 

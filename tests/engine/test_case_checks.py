@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from modelaudit.contexts import blur, gaussian_noise, lighting, swap_background
 from modelaudit.engine.run import Result
 from modelaudit.language import Audit
-from modelaudit.language.checks import Checks
+from modelaudit.language.checks import CheckSettings
 from modelaudit.measures import accuracy, background_dependence, flip_rate
 from modelaudit.statistics import Reason, Verdict
 
 FEATHERED = swap_background("other_class", feather=2)
-ALL = Checks(sanity=0)
-NOISE = Checks(**{**vars(Checks.off()), "noise": 60})
+ALL = CheckSettings(sanity=0)
+NOISE = CheckSettings(**{**vars(CheckSettings.off()), "noise": 60})
 
 
 class ReadsOnePixel(nn.Module):
@@ -73,7 +73,7 @@ def test_of_a_claim_on_behaviour_stands_what_its_images_would_have_failed(tmp_pa
 
 # --- the model that cannot see the background ------------------------------------------------------------------------
 
-BLIND = Checks(**{**vars(Checks.off()), "blind": 30})
+BLIND = CheckSettings(**{**vars(CheckSettings.off()), "blind": 30})
 SWAP = swap_background("other_class")
 
 

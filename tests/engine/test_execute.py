@@ -27,8 +27,7 @@ from engine.small_audits import (
 )
 from torch import Tensor
 
-from modelaudit.attribution.base import Cost, Maps, attribution
-from modelaudit.attribution.base import Declares as MethodDeclares
+from modelaudit.attribution.base import Cost, Maps, MethodDeclaration, attribution
 from modelaudit.contexts import gaussian_noise, lighting, mean_fill, paste_back, swap_background
 from modelaudit.engine.execute import measure
 from modelaudit.engine.measured import Measured
@@ -37,7 +36,7 @@ from modelaudit.engine.progress import Silent
 from modelaudit.language import Audit, Missing, Preprocessing, Sample
 from modelaudit.language.spec import MeasureSpec, Method
 from modelaudit.measures import accuracy, background_dependence, confidence, flip_rate
-from modelaudit.measures.base import Declares, Reading, Seen
+from modelaudit.measures.base import MeasureDeclaration, MeasureInput, MeasureOutput
 from modelaudit.measures.base import measure as measure_of
 
 SWAP = swap_background("other_class")
@@ -65,7 +64,7 @@ class ExplodingMeasure(MeasureSpec):
 
 
 def exploding() -> None:
-    declares = MethodDeclares(cost=lambda spec: Cost(0, 0), tensors=())
+    declares = MethodDeclaration(cost=lambda spec: Cost(0, 0), tensors=())
 
     @attribution("exploding", Exploding, declares)
     def explode(spec: Exploding, question: Any) -> Maps:
@@ -77,12 +76,12 @@ def exploding() -> None:
             raise ZeroDivisionError("a white image")
         return Maps(question.pixels.sum(1))
 
-    @measure_of("careless", Careless, Declares(scale="mean", better="high"))
-    def careless(spec: Careless, seen: Seen) -> Reading:
-        return Reading(torch.full((len(seen.logits),), torch.nan, dtype=torch.float64))
+    @measure_of("careless", Careless, MeasureDeclaration(scale="mean", better="high"))
+    def careless(spec: Careless, seen: MeasureInput) -> MeasureOutput:
+        return MeasureOutput(torch.full((len(seen.logits),), torch.nan, dtype=torch.float64))
 
-    @measure_of("exploding_measure", ExplodingMeasure, Declares(scale="mean", better="high"))
-    def explode_measure(spec: ExplodingMeasure, seen: Seen) -> Reading:
+    @measure_of("exploding_measure", ExplodingMeasure, MeasureDeclaration(scale="mean", better="high"))
+    def explode_measure(spec: ExplodingMeasure, seen: MeasureInput) -> MeasureOutput:
         raise ZeroDivisionError("no number today")
 
 

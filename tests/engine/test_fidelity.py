@@ -13,10 +13,10 @@ from torch import Tensor
 from modelaudit.contexts import gaussian_noise
 from modelaudit.data import LabelMap
 from modelaudit.engine.fidelity import settle
-from modelaudit.engine.measured import Passes
+from modelaudit.engine.measured import PassCounts
 from modelaudit.engine.models import RunningModel
 from modelaudit.engine.plan import PassAsk
-from modelaudit.engine.scenes import Chunk, Shown, Stage
+from modelaudit.engine.scenes import BatchBuilder, Chunk, ContextBatch
 from modelaudit.language import BuiltModel
 from modelaudit.measures import accuracy, background_dependence
 from modelaudit.models import open_model
@@ -51,7 +51,7 @@ class Forgiving(Net):
             return super().forward(pixels.float())
 
 
-def asked(net: Net, offered: tuple[Precision, ...]) -> tuple[Offering, list[tuple[PassAsk, Shown]], Chunk]:
+def asked(net: Net, offered: tuple[Precision, ...]) -> tuple[Offering, list[tuple[PassAsk, ContextBatch]], Chunk]:
     data = samples(8)
     (group,) = groups_of(
         one=audit(net, data).expect(accuracy.under(gaussian_noise(3)) > 0.1),
@@ -59,8 +59,8 @@ def asked(net: Net, offered: tuple[Precision, ...]) -> tuple[Offering, list[tupl
     )
     loaded = open_model(BuiltModel(net.eval().requires_grad_(False), AS_IT_IS, CLASSES), root=Path())
     labels = LabelMap({name: at for at, name in enumerate(CLASSES)})
-    model = Offering(loaded, "cpu", labels, 4, Passes(), offered=offered)
-    with Stage(data, seed=0, device="cpu", passes=Passes()) as stage:
+    model = Offering(loaded, "cpu", labels, 4, PassCounts(), offered=offered)
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
         chunk = stage.finish(stage.begin(data, range(8)))
         return model, [(ask, stage.show(chunk, ask.context, AS_IT_IS)) for ask in group.passes], chunk
 
@@ -107,10 +107,10 @@ def test_on_a_gpu_the_first_images_decide() -> None:
     net = Net().cuda()
     loaded = open_model(BuiltModel(net.eval().requires_grad_(False), AS_IT_IS, CLASSES), root=Path())
     net.cuda()
-    model = RunningModel(loaded, "cuda", LabelMap({name: at for at, name in enumerate(CLASSES)}), 4, Passes())
+    model = RunningModel(loaded, "cuda", LabelMap({name: at for at, name in enumerate(CLASSES)}), 4, PassCounts())
     data = samples(8)
     (group,) = groups_of(one=audit(net, data).expect(background_dependence("saliency", "gradcam") < 0.9))
-    with Stage(data, seed=0, device="cuda", passes=Passes()) as stage:
+    with BatchBuilder(data, seed=0, device="cuda", passes=PassCounts()) as stage:
         chunk = stage.finish(stage.begin(data, range(8)))
         settle(model, [(ask, stage.show(chunk, ask.context, AS_IT_IS)) for ask in group.passes], chunk)
     assert model.precision in model.candidates

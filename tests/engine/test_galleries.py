@@ -15,11 +15,11 @@ from modelaudit.engine.execute import measure
 from modelaudit.engine.measured import Measured
 from modelaudit.engine.progress import Advance
 from modelaudit.engine.store.store import Store
-from modelaudit.language import Checks
+from modelaudit.language import CheckSettings
 from modelaudit.measures import accuracy, background_dependence, confidence
 
 IMAGES = 40
-CHECKS = Checks(masks=12, noise=12, blind=0, seams=0, sanity=0, agreement=0)
+CHECKS = CheckSettings(masks=12, noise=12, blind=0, seams=0, sanity=0, agreement=0)
 
 
 class Stopped(BaseException):

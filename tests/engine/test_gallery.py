@@ -10,7 +10,7 @@ from engine.small_audits import audit, groups_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.engine.gallery import _TYPICAL_POOL, BEST, TYPICAL, WORST, Chosen, Gallery, orders_of, tie_break
+from modelaudit.engine.gallery import _TYPICAL_POOL, BEST, TYPICAL, WORST, Gallery, GalleryChoice, orders_of, tie_break
 from modelaudit.language.expression import Expectation
 from modelaudit.measures import background_dependence, confidence
 
@@ -105,4 +105,4 @@ def test_what_may_be_shown_does_not_pile_up_with_the_data_and_holds_what_is_show
         entered |= kept.kept - before
     assert {one.position for one in kept.chosen()} <= kept.kept
     assert len(entered) < 250  # about k log(n / k) for each of the three, of 5,000 that were offered
-    assert all(isinstance(one, Chosen) for one in kept.chosen())
+    assert all(isinstance(one, GalleryChoice) for one in kept.chosen())

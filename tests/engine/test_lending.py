@@ -16,8 +16,8 @@ from PIL import Image
 from modelaudit.contexts import swap_background
 from modelaudit.engine.donors import DonorPool
 from modelaudit.engine.lenders import Lenders
-from modelaudit.engine.measured import Passes
-from modelaudit.engine.scenes import Shown, Stage
+from modelaudit.engine.measured import PassCounts
+from modelaudit.engine.scenes import BatchBuilder, ContextBatch
 from modelaudit.language import Audit, AuditCase, ContextError, Missing, Preprocessing, Sample
 from modelaudit.measures import accuracy, confidence
 
@@ -36,13 +36,13 @@ def photo(number: int, **changes: Any) -> Sample:
 
 def shown(
     data: list[Sample], donors: str, *, rank: int = 0, pools: Mapping[str, Any] | None = None, root: Path = Path()
-) -> Shown:
+) -> ContextBatch:
     context = swap_background(donors, rank=rank)
-    with Stage(data, seed=0, device="cpu", passes=Passes(), pools=pools, root=root) as stage:
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts(), pools=pools, root=root) as stage:
         return stage.show(stage.chunk(data, 0), context, AS_IT_IS)
 
 
-def greys(found: Shown) -> list[int]:
+def greys(found: ContextBatch) -> list[int]:
     """The number of the image whose grey stands in the corner of each."""
     return [round((float(value) * 255 - 5) / 10) for value in found.pixels[:, 0, 0, 0]]
 
@@ -204,7 +204,7 @@ def test_a_rank_beyond_a_pool_is_an_error() -> None:
 def test_a_photo_of_another_size_without_a_resize_is_an_error_that_names_it() -> None:
     data = [flat(at) for at in range(3)]
     large = photo(0, image=np.zeros((20, 20, 3), np.uint8))
-    with Stage(data, seed=0, device="cpu", passes=Passes(), pools={"night": [large]}) as stage:
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts(), pools={"night": [large]}) as stage:
         chunk = stage.chunk(data, 0)
         with pytest.raises(Exception, match=r"pool:night: 000.png is 20 x 20.*Preprocessing\(resize=...\)"):
             stage.show(chunk, NIGHT, Preprocessing())

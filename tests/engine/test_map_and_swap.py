@@ -10,11 +10,11 @@ import pytest
 from engine.small_audits import audit, column, measured, results, samples
 from scipy.stats import spearmanr
 
-from modelaudit import Checks
+from modelaudit import CheckSettings
 from modelaudit.contexts import gaussian_noise, swap_background
 from modelaudit.measures import accuracy, background_dependence, flip_rate
 
-ONLY = Checks(masks=0, noise=0, blind=0, seams=0, sensitivity=0, sanity=0, agreement=64)
+ONLY = CheckSettings(masks=0, noise=0, blind=0, seams=0, sensitivity=0, sanity=0, agreement=64)
 ON: dict[str, Any] = {"checks": ONLY}
 SWAP = swap_background("random")
 
@@ -75,7 +75,7 @@ def test_methods_are_compared_by_their_maps_by_their_values_and_by_their_verdict
 
 
 def test_maps_are_compared_on_no_more_images_than_the_check_says(tmp_path: Path) -> None:
-    few = Checks(masks=0, noise=0, blind=0, seams=0, sensitivity=0, sanity=0, agreement=5)
+    few = CheckSettings(masks=0, noise=0, blind=0, seams=0, sensitivity=0, sanity=0, agreement=5)
     both = audit(data=samples(20)).expect(background_dependence("saliency", "input_x_gradient") < 0.9)
     (pair,) = results(tmp_path, {"checks": few}, both=both)["both"].checks.agreement  # type: ignore[union-attr]
     assert pair.images == 5

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from modelaudit.attribution import gradcam, input_x_gradient, integrated_gradients, occlusion, saliency
 from modelaudit.data import LabelMap
-from modelaudit.engine.measured import Passes
-from modelaudit.engine.models import Look, RunningModel
+from modelaudit.engine.measured import PassCounts
+from modelaudit.engine.models import ModelOutput, RunningModel
 from modelaudit.engine.plan import MapAsk
 from modelaudit.engine.tuning import micro_batch
 from modelaudit.language import AuditCase, BuiltModel
@@ -58,10 +58,10 @@ class Hungry(Net):
 
 def running(net: Net, batch: int) -> RunningModel:
     loaded = open_model(BuiltModel(net.eval().requires_grad_(False), AS_IT_IS), root=Path())
-    return RunningModel(loaded, "cpu", LabelMap({}), batch, Passes())
+    return RunningModel(loaded, "cpu", LabelMap({}), batch, PassCounts())
 
 
-def looked(net: Net, batch: int, count: int = 10, asks: list[MapAsk] | None = None, order: Any = None) -> Look:
+def looked(net: Net, batch: int, count: int = 10, asks: list[MapAsk] | None = None, order: Any = None) -> ModelOutput:
     pixels = torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     order = list(range(count)) if order is None else order
     labels = torch.arange(count) % 3
@@ -180,7 +180,7 @@ def test_a_model_without_gradients_names_the_methods_that_need_none() -> None:
         return np.stack([images.mean((1, 2, 3)), images[:, 0].mean((1, 2))], axis=1)
 
     loaded = open_model(black_box(scored, preprocessing=AS_IT_IS), root=Path())
-    model = RunningModel(loaded, "cpu", LabelMap({}), 4, Passes())
+    model = RunningModel(loaded, "cpu", LabelMap({}), 4, PassCounts())
     asks = [MapAsk(saliency(), "prediction"), MapAsk(occlusion(), "prediction")]
     look = model.look(torch.rand(2, 3, 16, 16), torch.tensor([0, 1]), asks, ["a", "b"])
     assert set(look.maps) == {asks[1]}
@@ -202,6 +202,6 @@ def test_where_several_outputs_mean_a_label_targets_keep_to_what_they_mean(
     target: str | int, explained: list[list[float]]
 ) -> None:
     loaded = open_model(BuiltModel(Net(), AS_IT_IS), root=Path())
-    model = RunningModel(loaded, "cpu", LabelMap({"dog": 0}, (0, 0, 2, -1, -1)), 2, Passes())
+    model = RunningModel(loaded, "cpu", LabelMap({"dog": 0}, (0, 0, 2, -1, -1)), 2, PassCounts())
     logits = torch.tensor([[1.0, 2.0, 3.0, 9.0, 8.0], [9.0, 8.0, 7.0, 1.0, float("-inf")]])
     assert model._selector(target, logits, torch.tensor([0, 0])).tolist() == explained

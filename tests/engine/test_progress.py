@@ -7,7 +7,7 @@ import io
 import pytest
 
 from modelaudit.engine import progress
-from modelaudit.engine.progress import Shown, Silent
+from modelaudit.engine.progress import ProgressBar, Silent
 
 
 class Terminal(io.StringIO):
@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_that_is_gone_afterwards() -> None:
     stream = Terminal()
-    with Shown(lambda: stream).task("pets", 10) as advance:
+    with ProgressBar(lambda: stream).task("pets", 10) as advance:
         advance(4)
         advance(6)
     text = stream.getvalue()
@@ -27,7 +27,7 @@ def test_a_terminal_gets_a_bar_that_is_gone_afterwards() -> None:
 
 def test_a_log_gets_a_line_at_the_start_and_no_flood() -> None:
     stream = io.StringIO()
-    with Shown(lambda: stream).task("pets", 10) as advance:
+    with ProgressBar(lambda: stream).task("pets", 10) as advance:
         for _ in range(10):
             advance(1)
     assert stream.getvalue() == "\nauditing pets: 10 images"
@@ -36,7 +36,7 @@ def test_a_log_gets_a_line_at_the_start_and_no_flood() -> None:
 def test_a_long_task_gets_a_line_every_fifteen_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     stream, now = io.StringIO(), [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with Shown(lambda: stream).task("pets", 100) as advance:
+    with ProgressBar(lambda: stream).task("pets", 100) as advance:
         for _ in range(10):
             now[0] += 4
             advance(10)
@@ -50,7 +50,7 @@ def test_a_long_task_gets_a_line_every_fifteen_seconds(monkeypatch: pytest.Monke
 def test_the_stream_is_asked_for_when_the_task_begins() -> None:
     """pytest replaces stderr while it captures; a stream taken earlier would be the wrong one."""
     streams: list[io.StringIO] = []
-    shown = Shown(lambda: streams[-1])
+    shown = ProgressBar(lambda: streams[-1])
     streams.append(io.StringIO())
     with shown.task("pets", 1):
         pass

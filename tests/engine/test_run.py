@@ -46,7 +46,7 @@ from modelaudit.language import (
 )
 from modelaudit.language.spec import MeasureSpec
 from modelaudit.measures import accuracy, background_dependence, confidence, flip_rate
-from modelaudit.measures.base import Declares, Reading, Seen
+from modelaudit.measures.base import MeasureDeclaration, MeasureInput, MeasureOutput
 from modelaudit.measures.base import measure as measure_of
 from modelaudit.statistics import Reason, Verdict
 
@@ -221,8 +221,8 @@ def test_a_measure_that_gives_nan_without_a_reason_never_gets_a_verdict(tmp_path
         """Says nothing."""
 
     def careless() -> Any:
-        return measure_of("careless", Careless, Declares(scale="mean", better="high"))(
-            lambda spec, seen: Reading(torch.full((len(_logits(seen)),), torch.nan, dtype=torch.float64))
+        return measure_of("careless", Careless, MeasureDeclaration(scale="mean", better="high"))(
+            lambda spec, seen: MeasureOutput(torch.full((len(_logits(seen)),), torch.nan, dtype=torch.float64))
         )
 
     with registered(careless):
@@ -230,7 +230,7 @@ def test_a_measure_that_gives_nan_without_a_reason_never_gets_a_verdict(tmp_path
     assert found.verdict is Verdict.ERROR and found.message
 
 
-def _logits(seen: Seen) -> torch.Tensor:
+def _logits(seen: MeasureInput) -> torch.Tensor:
     return seen.logits
 
 

@@ -25,8 +25,8 @@ from engine.small_audits import (
 )
 from torch import Tensor, nn
 
-from modelaudit.attribution import Cost, Maps, Question, attribution, occlusion
-from modelaudit.attribution.base import Declares
+from modelaudit.attribution import AttributionInput, Cost, Maps, attribution, occlusion
+from modelaudit.attribution.base import MeasureDeclaration
 from modelaudit.engine.checked import Sanity
 from modelaudit.engine.execute import measure
 from modelaudit.engine.measured import Measured
@@ -35,13 +35,13 @@ from modelaudit.engine.run import Result
 from modelaudit.engine.sanity import LIMIT
 from modelaudit.engine.store.store import Store
 from modelaudit.language import Audit, AuditCase, Sample
-from modelaudit.language.checks import Checks
+from modelaudit.language.checks import CheckSettings
 from modelaudit.language.spec import Method
 from modelaudit.measures import accuracy, background_dependence, background_share
 from modelaudit.models import black_box
 from modelaudit.statistics import Reason, Verdict
 
-ONLY = replace(Checks.off(), sanity=8)
+ONLY = replace(CheckSettings.off(), sanity=8)
 THREE = ("saliency", "integrated_gradients", "gradcam")
 
 
@@ -55,8 +55,8 @@ def edges() -> Iterator[None]:
     """The method ``edges``, for one test."""
 
     def register() -> None:
-        @attribution("edges", Edges, Declares(lambda spec: Cost(0, 0)))
-        def edge_maps(spec: Edges, question: Question) -> Maps:
+        @attribution("edges", Edges, MeasureDeclaration(lambda spec: Cost(0, 0)))
+        def edge_maps(spec: Edges, question: AttributionInput) -> Maps:
             image = question.pixels.sum(1)
             return Maps((image - image.roll(1, 2)).abs() + (image - image.roll(1, 1)).abs())
 
@@ -68,7 +68,9 @@ def case(*methods: Any, below: float = 1.1, model: nn.Module | None = None, **op
     return audit(model, samples(12)).expect(background_share(*methods, **options) < below)
 
 
-def found(folder: Path, case: AuditCase, checks: Checks = ONLY, store: Path | None = None, seed: int = 0) -> Measured:
+def found(
+    folder: Path, case: AuditCase, checks: CheckSettings = ONLY, store: Path | None = None, seed: int = 0
+) -> Measured:
     (group,) = groups_of(case=case)
     kept = Store(store)
     measured = measure(group, settings(folder, checks=checks, seed=seed), Silent(), kept)
@@ -150,9 +152,9 @@ def striped(number: int) -> Sample:
 
 
 def test_without_the_check_nobody_objects(tmp_path: Path, edges: None) -> None:
-    result = results(tmp_path, {"checks": Checks.off()}, case=case(Edges()))["case"]
+    result = results(tmp_path, {"checks": CheckSettings.off()}, case=case(Edges()))["case"]
     assert result.verdict is Verdict.PASS
-    plain, checked = (found(tmp_path, case("saliency"), checks) for checks in (Checks.off(), ONLY))
+    plain, checked = (found(tmp_path, case("saliency"), checks) for checks in (CheckSettings.off(), ONLY))
     assert plain.sanity == [] and (plain.passes.decoded, plain.passes.forward) == (12, 12)
     assert checked.passes.decoded == 12 + 8 and checked.passes.forward > plain.passes.forward
 

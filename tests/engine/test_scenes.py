@@ -12,12 +12,20 @@ from engine.small_audits import AS_IT_IS, SIDE, sample
 from numpy.typing import NDArray
 from PIL import Image
 
-from modelaudit.contexts import Rendered, Scene, apply, gaussian_blur, gaussian_noise, lighting, swap_background
+from modelaudit.contexts import (
+    ContextInput,
+    ContextOutput,
+    apply,
+    gaussian_blur,
+    gaussian_noise,
+    lighting,
+    swap_background,
+)
 from modelaudit.engine import scenes
 from modelaudit.engine.donors import DonorPool
-from modelaudit.engine.measured import Passes
-from modelaudit.engine.prepared import Prepared
-from modelaudit.engine.scenes import Shown, Stage
+from modelaudit.engine.measured import PassCounts
+from modelaudit.engine.prepared import PreparedSample
+from modelaudit.engine.scenes import BatchBuilder, ContextBatch
 from modelaudit.language import ContextError, DataError, Missing, Preprocessing, Sample
 from modelaudit.language.spec import Context
 
@@ -31,8 +39,10 @@ def flat(number: int, **changes: Any) -> Sample:
     return sample(number, **{"image": np.full((SIDE, SIDE, 3), 10 * number + 5, np.uint8), **changes})
 
 
-def shown(data: list[Sample], context: Any, preprocessing: Preprocessing = AS_IT_IS) -> tuple[Stage, Shown]:
-    with Stage(data, seed=0, device="cpu", passes=Passes()) as stage:
+def shown(
+    data: list[Sample], context: Any, preprocessing: Preprocessing = AS_IT_IS
+) -> tuple[BatchBuilder, ContextBatch]:
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
         return stage, stage.show(stage.chunk(data, 0), context, preprocessing)
 
 
@@ -51,7 +61,7 @@ def ranked(data: list[Sample], at: int, rule: str = "random") -> list[int]:
 def test_a_process_that_allows_coarser_products_sees_the_same_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     during: list[str] = []
 
-    def watched(context: Context, scene: Scene) -> Rendered:
+    def watched(context: Context, scene: ContextInput) -> ContextOutput:
         during.append(torch.get_float32_matmul_precision())
         return apply(context, scene)
 
@@ -66,9 +76,9 @@ def test_a_process_that_allows_coarser_products_sees_the_same_pictures(monkeypat
 
 
 def test_what_lends_waits_without_its_decoded_pixels() -> None:
-    with Stage([flat(0)], seed=0, device="cpu", passes=Passes()) as stage:
+    with BatchBuilder([flat(0)], seed=0, device="cpu", passes=PassCounts()) as stage:
         found = stage._begin(flat(0), AS_IT_IS).result()
-        assert isinstance(found, Prepared) and found.decoded.image.size == 0 and found.decoded.mask is None
+        assert isinstance(found, PreparedSample) and found.decoded.image.size == 0 and found.decoded.mask is None
         pixels, mask = found.view(AS_IT_IS)
         assert pixels.shape == (3, SIDE, SIDE) and mask is not None
 
@@ -93,7 +103,7 @@ def test_an_image_that_cannot_lend_is_passed_over_by_all(changes: dict[str, Any]
     before = lenders(data)
     useless = before[0]
     data[useless] = flat(useless, **changes)
-    with Stage(data, seed=0, device="cpu", passes=Passes()) as stage:
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
         others = [one for one in data if one is not data[useless]]
         found = stage.show(stage.chunk(others, 0), SWAP, AS_IT_IS)
     after = [round((float(value) * 255 - 5) / 10) for value in found.pixels[:, 0, 0, 0]]
@@ -160,7 +170,7 @@ def test_a_swap_keeps_the_object_and_takes_the_background() -> None:
 
 
 def stage_chunk(data: list[Sample]) -> Any:
-    with Stage(data, seed=0, device="cpu", passes=Passes()) as stage:
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
         return stage.chunk(data, 0)
 
 
@@ -168,7 +178,10 @@ def stage_chunk(data: list[Sample]) -> Any:
 def test_images_of_different_sizes_are_an_error_that_names_two_and_the_way_out(split: bool) -> None:
     data = [sample(0), sample(1, side=20)]
     message = r"000.png is 16 x 16, 001.png is 20 x 20.*Preprocessing\(resize=...\)"
-    with Stage(data, seed=0, device="cpu", passes=Passes()) as stage, pytest.raises(DataError, match=message):
+    with (
+        BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage,
+        pytest.raises(DataError, match=message),
+    ):
         for part in [data[:1], data[1:]] if split else [data]:
             stage.show(stage.chunk(part, 0), lighting(1), RAW)
     assert shown(data, lighting(1), AS_IT_IS)[1].pixels.shape == (2, 3, SIDE, SIDE)
@@ -177,7 +190,7 @@ def test_images_of_different_sizes_are_an_error_that_names_two_and_the_way_out(s
 def test_one_context_is_rendered_once_a_geometry() -> None:
     data = [sample(at, side=20) for at in range(3)]
     photometry = Preprocessing(resize=SIDE, mean=(0.5, 0.5, 0.5))
-    with Stage(data, seed=0, device="cpu", passes=Passes()) as stage:
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
         chunk = stage.chunk(data, 0)
         first = stage.show(chunk, SWAP, AS_IT_IS)
         assert stage.show(chunk, swap_background("random"), photometry) is first
@@ -187,7 +200,7 @@ def test_one_context_is_rendered_once_a_geometry() -> None:
 def test_unreadable_images_are_named_with_their_reason_and_the_rest_keep_their_places() -> None:
     data = [flat(at) for at in range(5)]
     data[1], data[3] = flat(1, image=b"no picture"), flat(3, mask=np.full((SIDE, SIDE), 7, np.uint8))
-    with Stage(data, seed=0, device="cpu", passes=Passes()) as stage:
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
         chunk = stage.chunk(data, 10)
         assert chunk.positions == (10, 12, 14)
         assert {name: reason for name, (reason, _) in stage.unusable.items()} == {
@@ -208,7 +221,7 @@ def test_a_donor_that_no_longer_exists_is_asked_once(tmp_path: Path) -> None:
     data = [flat(at) for at in range(8)]
     useless = max(set(before := lenders(data)), key=before.count)
     data[useless] = flat(useless, image=lost)
-    with Stage(data, seed=0, device="cpu", passes=Passes()) as stage:
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
         others = [one for one in data if one is not data[useless]]
         stage.show(stage.chunk(others, 0), SWAP, AS_IT_IS)
     assert len(tries) == 1

@@ -13,8 +13,8 @@ from engine.small_audits import SIDE, sample
 from PIL import Image
 
 from modelaudit.contexts import swap_background
-from modelaudit.engine.measured import Passes
-from modelaudit.engine.scenes import Stage
+from modelaudit.engine.measured import PassCounts
+from modelaudit.engine.scenes import BatchBuilder
 from modelaudit.engine.showcase import sentence_of, showcase, texts_of
 from modelaudit.engine.thumbnails import thumbnail
 from modelaudit.language import ExpressionError, Preprocessing, Sample, registry
@@ -40,7 +40,7 @@ def test_pictures_and_donors_are_those_of_an_audit() -> None:
     context = swap_background("other_class")
     originals, (row,) = shown(data, str(context), seed=5)
     ids = [cell.sample for cell in originals]
-    with Stage(data, seed=5, device="cpu", passes=Passes()) as stage:
+    with BatchBuilder(data, seed=5, device="cpu", passes=PassCounts()) as stage:
         chunk = stage.chunk([one for name in ids for one in data if one.id == name], 0)
         expected = stage.show(chunk, context, Preprocessing(resize=SIDE, crop=SIDE))
     assert [cell.donor for cell in row.cells] == [one[0] for one in expected.donors if one is not None]

@@ -20,7 +20,7 @@ from modelaudit.engine.progress import Silent
 from modelaudit.engine.run import Result, decide_case
 from modelaudit.engine.stopping import FIRST_LOOK, looks_of
 from modelaudit.engine.store.store import Store
-from modelaudit.language import Audit, AuditCase, Checks, Sample, label
+from modelaudit.language import Audit, AuditCase, CheckSettings, Sample, label
 from modelaudit.measures import accuracy, confidence, worst_group_accuracy
 from modelaudit.statistics import Verdict
 
@@ -143,9 +143,9 @@ def test_galleries_show_what_was_looked_at(tmp_path: Path) -> None:
 
 def test_checks_are_made_on_what_was_looked_at(tmp_path: Path) -> None:
     swap = swap_background("other_class")
-    one = early(checks=Checks(masks=50, noise=50, blind=20, seams=20, sensitivity=20, sanity=0, agreement=0))
+    one = early(checks=CheckSettings(masks=50, noise=50, blind=20, seams=20, sensitivity=20, sanity=0, agreement=0))
     case = one.expect(accuracy.under(swap) > 0.2)
-    found = measured(tmp_path, {"checks": Checks()}, swapped=case)
+    found = measured(tmp_path, {"checks": CheckSettings()}, swapped=case)
     assert len(found.samples) < 50
     assert found.variants
     for variant in found.variants:

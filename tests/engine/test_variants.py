@@ -17,13 +17,13 @@ from torch import Tensor
 from modelaudit.attribution import draws_at_random
 from modelaudit.contexts import gaussian_noise, lighting, paste_back, swap_background
 from modelaudit.engine.execute import measure
-from modelaudit.engine.measured import Measured, VariantData
+from modelaudit.engine.measured import Measured, RerunData
 from modelaudit.engine.plan import PassAsk, original_context
 from modelaudit.engine.progress import Silent
 from modelaudit.engine.store.store import Store
 from modelaudit.engine.variants import (
     MASKS,
-    Variant,
+    Intervention,
     blinded,
     changed_mask,
     feather_of,
@@ -33,12 +33,12 @@ from modelaudit.engine.variants import (
     variants_of,
 )
 from modelaudit.language import AuditCase, registry
-from modelaudit.language.checks import Checks
+from modelaudit.language.checks import CheckSettings
 from modelaudit.measures import accuracy, background_dependence, background_share
 
 SWAP = swap_background("other_class")
 SOFT = swap_background("other_class", feather=2)
-OFF = Checks.off()
+OFF = CheckSettings.off()
 
 
 def drawn(*rows: str) -> Tensor:
@@ -59,17 +59,17 @@ OBJECT = drawn(".......", ".......", "..###..", "..###..", "..###..", ".......",
 @pytest.mark.parametrize(
     ("variant", "expected"),
     [
-        (Variant.ERODED, drawn(*[("." * 7)] * 3, "...#...", *[("." * 7)] * 3)),
-        (Variant.DILATED, drawn("." * 7, *[".#####."] * 5, "." * 7)),
-        (Variant.SHIFTED_X, drawn(*["." * 7] * 2, *["...###."] * 3, *["." * 7] * 2)),
-        (Variant.SHIFTED_Y, drawn(*["." * 7] * 3, *["..###.."] * 3, "." * 7)),
-        (Variant.GIVEN, OBJECT),
-        (Variant.REDRAWN, OBJECT),
-        (Variant.BLIND, OBJECT),
-        (Variant.SEAM, OBJECT),
+        (Intervention.ERODED, drawn(*[("." * 7)] * 3, "...#...", *[("." * 7)] * 3)),
+        (Intervention.DILATED, drawn("." * 7, *[".#####."] * 5, "." * 7)),
+        (Intervention.SHIFTED_X, drawn(*["." * 7] * 2, *["...###."] * 3, *["." * 7] * 2)),
+        (Intervention.SHIFTED_Y, drawn(*["." * 7] * 3, *["..###.."] * 3, "." * 7)),
+        (Intervention.GIVEN, OBJECT),
+        (Intervention.REDRAWN, OBJECT),
+        (Intervention.BLIND, OBJECT),
+        (Intervention.SEAM, OBJECT),
     ],
 )
-def test_a_square_moved_by_a_pixel(variant: Variant, expected: Tensor) -> None:
+def test_a_square_moved_by_a_pixel(variant: Intervention, expected: Tensor) -> None:
     assert torch.equal(changed_mask(OBJECT, variant), expected)
 
 
@@ -78,32 +78,32 @@ def test_at_a_side_of_224_edges_move_by_two_pixels() -> None:
     mask[:, 50:100, 60:120] = 1
     areas = {variant: int(changed_mask(mask, variant).sum()) for variant in MASKS}
     assert areas == {
-        Variant.ERODED: 46 * 56,
-        Variant.DILATED: 54 * 64,
-        Variant.SHIFTED_X: 50 * 60,
-        Variant.SHIFTED_Y: 50 * 60,
+        Intervention.ERODED: 46 * 56,
+        Intervention.DILATED: 54 * 64,
+        Intervention.SHIFTED_X: 50 * 60,
+        Intervention.SHIFTED_Y: 50 * 60,
     }
 
 
 def test_the_ignore_ring_moves_with_the_edge() -> None:
     ring = drawn("." * 9, *[".ooooooo."] * 2, *[".oo###oo."] * 3, *[".ooooooo."] * 2, "." * 9)
     eroded = drawn(*["." * 9] * 2, "..ooooo..", "..ooooo..", "..oo#oo..", "..ooooo..", *["." * 9] * 2)
-    found = changed_mask(ring, Variant.ERODED)
+    found = changed_mask(ring, Intervention.ERODED)
     assert torch.equal(found[:, 3:5], eroded[:, 3:5]) and int((found == 1).sum()) == 1
     assert int((found != 0).sum()) == 5 * 5
-    wide = changed_mask(ring, Variant.DILATED)
+    wide = changed_mask(ring, Intervention.DILATED)
     assert int((wide == 1).sum()) == 5 * 5 and bool((wide != 0).all())
 
 
 def test_an_object_at_the_border_is_not_eroded_there() -> None:
     mask = drawn("###..", "###..", "###..", ".....", ".....")
-    assert torch.equal(changed_mask(mask, Variant.ERODED), drawn("##...", "##...", ".....", ".....", "....."))
+    assert torch.equal(changed_mask(mask, Intervention.ERODED), drawn("##...", "##...", ".....", ".....", "....."))
     full = torch.ones(1, 5, 5, dtype=torch.uint8)
-    assert torch.equal(changed_mask(full, Variant.ERODED), full)
+    assert torch.equal(changed_mask(full, Intervention.ERODED), full)
 
 
 def test_a_shifted_mask_repeats_its_first_column() -> None:
-    assert torch.equal(changed_mask(drawn("#...", "#..."), Variant.SHIFTED_X), drawn("##..", "##.."))
+    assert torch.equal(changed_mask(drawn("#...", "#..."), Intervention.SHIFTED_X), drawn("##..", "##.."))
 
 
 def test_a_blind_model_sees_nothing_but_the_object() -> None:
@@ -117,7 +117,7 @@ def test_a_blind_model_sees_nothing_but_the_object() -> None:
 # --- which passes ----------------------------------------------------------------------------------------------------
 
 
-def passes(variant: Variant, **cases: AuditCase) -> dict[str, set[str]]:
+def passes(variant: Intervention, **cases: AuditCase) -> dict[str, set[str]]:
     """Columns by context."""
     (group,) = groups_of(**cases)
     found: tuple[PassAsk, ...] = passes_of_variant(group.passes, variant)
@@ -131,7 +131,7 @@ TINY = audit()
 def test_other_masks_touch_only_what_reads_a_mask() -> None:
     cases = {"a": TINY.expect(accuracy > 0.5), "s": TINY.expect(SHARE < 0.9)}
     cases |= {"n": TINY.expect(accuracy.under(lighting(3)) > 0), "w": TINY.expect(accuracy.under(SWAP) > 0)}
-    assert passes(Variant.ERODED, **cases) == {
+    assert passes(Intervention.ERODED, **cases) == {
         "original": {str(SHARE)},
         str(SWAP): {str(accuracy.under(SWAP))},
     }
@@ -141,7 +141,7 @@ def test_a_second_seed_touches_drawn_contexts_and_drawing_methods() -> None:
     rise = background_share("rise")
     cases = {"a": TINY.expect(accuracy > 0.5), "s": TINY.expect(SHARE < 0.9), "r": TINY.expect(rise < 0.9)}
     cases |= {"n": TINY.expect(accuracy.under(gaussian_noise(3)) > 0)}
-    assert passes(Variant.REDRAWN, **cases) == {
+    assert passes(Intervention.REDRAWN, **cases) == {
         "original": {str(rise)},
         "gaussian_noise(3)": {"accuracy.under(gaussian_noise(3))"},
     }
@@ -150,26 +150,26 @@ def test_a_second_seed_touches_drawn_contexts_and_drawing_methods() -> None:
 def test_a_seam_is_measured_in_place_of_what_pastes_with_one() -> None:
     cases = {"o": TINY.expect(accuracy > 0.5), "h": TINY.expect(accuracy.under(SWAP) > 0)}
     cases |= {"f": TINY.expect(accuracy.under(SOFT) > 0)}
-    assert passes(Variant.SEAM, **cases) == {"paste_back(feather=2)": {"accuracy.under(paste_back(feather=2))"}}
+    assert passes(Intervention.SEAM, **cases) == {"paste_back(feather=2)": {"accuracy.under(paste_back(feather=2))"}}
     assert (feather_of(SWAP), feather_of(SOFT), feather_of(gaussian_noise(3))) == (0.0, 2.0, None)
     assert seam_of(SWAP) is None and seam_of(SOFT) == paste_back(2)
 
 
 def test_a_blind_model_is_asked_of_the_original_first() -> None:
-    found = passes(Variant.BLIND, w=TINY.expect(accuracy.under(SWAP) > 0))
+    found = passes(Intervention.BLIND, w=TINY.expect(accuracy.under(SWAP) > 0))
     assert list(found) == [str(original_context()), str(SWAP)]
 
 
 def test_checks_that_are_off_have_no_variant() -> None:
     assert list(variants_of(OFF)) == []
     assert list(variants_of(replace(OFF, masks=5))) == list(MASKS)
-    assert list(variants_of(replace(OFF, seams=5, blind=2))) == [Variant.BLIND, Variant.SEAM]
+    assert list(variants_of(replace(OFF, seams=5, blind=2))) == [Intervention.BLIND, Intervention.SEAM]
 
 
 # --- measured --------------------------------------------------------------------------------------------------------
 
 
-def run(folder: Path, checks: Checks, options: dict[str, object] | None = None, count: int = 10) -> Measured:
+def run(folder: Path, checks: CheckSettings, options: dict[str, object] | None = None, count: int = 10) -> Measured:
     one = audit(data=samples(count), checks=checks)
     cases = {"share": one.expect(background_dependence("saliency", "gradcam") < 0.9)}
     cases |= {"swap": one.expect(accuracy.under(SOFT) > 0.1)}
@@ -185,18 +185,18 @@ def values_of(found: Measured) -> dict[tuple[str, str, str], list[float | None]]
     }
 
 
-def variant(found: Measured, name: Variant) -> VariantData:
+def variant(found: Measured, name: Intervention) -> RerunData:
     (one,) = [one for one in found.variants if one.variant == name]
     return one
 
 
-ALL = Checks(masks=6, noise=6, blind=6, seams=6, sensitivity=0, sanity=0, agreement=0)
+ALL = CheckSettings(masks=6, noise=6, blind=6, seams=6, sensitivity=0, sanity=0, agreement=0)
 
 
 def test_shares_under_other_masks_cost_no_pass(tmp_path: Path) -> None:
     """On original images the map is the same; only its sums are taken anew."""
 
-    def shares(checks: Checks) -> Measured:
+    def shares(checks: CheckSettings) -> Measured:
         one = audit(data=samples(), checks=checks)
         case = one.expect(background_dependence("saliency", "gradcam", "integrated_gradients") < 0.9)
         return measured(tmp_path / str(checks.masks), {"checks": checks}, share=case)
@@ -218,12 +218,12 @@ def test_an_object_that_erosion_removes_is_undefined_there(tmp_path: Path) -> No
     data = [*samples(8), sample(8, mask=thin)]
     one = audit(data=data, checks=checks)
     found = measured(tmp_path, {"checks": checks}, share=one.expect(SHARE < 0.9))
-    (own,) = variant(found, Variant.ERODED).columns
+    (own,) = variant(found, Intervention.ERODED).columns
     at = next(
-        row for row, at in enumerate(variant(found, Variant.ERODED).positions) if found.samples[at].id == "008.png"
+        row for row, at in enumerate(variant(found, Intervention.ERODED).positions) if found.samples[at].id == "008.png"
     )
     assert own.values[at] is None and own.missing[at] == "empty_mask"
-    (wide,) = variant(found, Variant.DILATED).columns
+    (wide,) = variant(found, Intervention.DILATED).columns
     assert wide.values[at] is not None
 
 
@@ -255,7 +255,7 @@ def test_where_the_second_draw_shows_the_same_pixels_the_values_are_those_of_the
         {"checks": OFF},
         alone=plain.expect(background_dependence("saliency").under(swap_background("other_class")) < 0.9),
     )
-    data = variant(found, Variant.REDRAWN)
+    data = variant(found, Intervention.REDRAWN)
     (drawn_again,) = data.columns
     (first,) = [one for one in found.columns if one.key == drawn_again.key]
     assert drawn_again.values == [first.values[at] for at in data.positions]
@@ -267,10 +267,10 @@ def test_a_second_draw_of_noise_gives_other_values(tmp_path: Path) -> None:
     one = audit(checks=checks)
     case = one.expect(background_dependence("saliency").under(gaussian_noise(5)) < 0.9)
     found = measured(tmp_path, {"checks": checks}, noisy=case)
-    (again,) = variant(found, Variant.REDRAWN).columns
+    (again,) = variant(found, Intervention.REDRAWN).columns
     (first,) = [one for one in found.columns if one.key == again.key]
     assert all(
-        again.values[row] != first.values[at] for row, at in enumerate(variant(found, Variant.REDRAWN).positions)
+        again.values[row] != first.values[at] for row, at in enumerate(variant(found, Intervention.REDRAWN).positions)
     )
 
 
@@ -332,7 +332,7 @@ def test_a_check_on_few_images_costs_as_many_passes_as_images(tmp_path: Path) ->
     """Its images are spread over the chunks; each chunk's few would be padded to a whole micro-batch."""
     one = audit(data=samples(32))
     (group,) = groups_of(drop=one.expect(accuracy.under(SOFT) > 0.1))
-    few = replace(Checks.off(), masks=8)
+    few = replace(CheckSettings.off(), masks=8)
     without = measure(group, settings(tmp_path), Silent()).passes.forward
     found = measure(group, settings(tmp_path, checks=few), Silent())
     assert found.passes.forward - without == 4 * 8

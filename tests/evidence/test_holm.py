@@ -8,7 +8,7 @@ import pytest
 from report.sample_record import record
 from scipy.stats import false_discovery_control
 
-from modelaudit.engine.checked import CaseChecks, NoiseCheck
+from modelaudit.engine.checked import CheckResults, NoiseCheck
 from modelaudit.evidence.holm import with_holm
 from modelaudit.evidence.record import CaseRecord
 
@@ -60,7 +60,7 @@ def test_each_is_compared_with_its_own_confidence() -> None:
 
 def test_what_else_was_checked_stays() -> None:
     noise = NoiseCheck(images=5, floor=0.01, distance=0.1, passed=True)
-    (after,) = with_holm([case("a", 0.02, checks=CaseChecks(noise=noise))])
+    (after,) = with_holm([case("a", 0.02, checks=CheckResults(noise=noise))])
     assert after.checks is not None and after.checks.noise == noise and after.checks.holm is not None
 
 

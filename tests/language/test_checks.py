@@ -5,21 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit import Audit, Checks
+from modelaudit import Audit, CheckSettings
 from modelaudit.language.checks import as_checks
 from modelaudit.language.errors import ExpressionError
 
 
 def test_checks_are_on_off_or_numbers_of_images() -> None:
     assert as_checks(None) is None
-    assert as_checks("on") == Checks() and as_checks("off") == Checks.off()
-    assert as_checks({"masks": 500, "noise": "off"}) == Checks(masks=500, noise=0)
-    assert Audit("demo:sound", "demo:", checks={"masks": np.int64(7)}).checks == Checks(masks=7)
+    assert as_checks("on") == CheckSettings() and as_checks("off") == CheckSettings.off()
+    assert as_checks({"masks": 500, "noise": "off"}) == CheckSettings(masks=500, noise=0)
+    assert Audit("demo:sound", "demo:", checks={"masks": np.int64(7)}).checks == CheckSettings(masks=7)
 
 
 def test_off_is_off_whatever_the_radius_is() -> None:
-    assert not Checks.off().any and Checks().any and Checks(**{**vars(Checks.off()), "seams": 1}).any
-    assert not Checks(**{**vars(Checks.off()), "radius": 0.03}).any
+    assert (
+        not CheckSettings.off().any
+        and CheckSettings().any
+        and CheckSettings(**{**vars(CheckSettings.off()), "seams": 1}).any
+    )
+    assert not CheckSettings(**{**vars(CheckSettings.off()), "radius": 0.03}).any
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from modelaudit.language.parser import parse_expression
 from modelaudit.language.strata import correct, label
 from modelaudit.measures import accuracy, adversarial_background_rate
 from modelaudit.measures.adversarial import AdversarialBackgroundRate, read_adversarial_background
-from modelaudit.measures.base import Seen
+from modelaudit.measures.base import MeasureInput
 
 SPEC = AdversarialBackgroundRate()
 #: right or wrong on the original, right or wrong on the background
@@ -20,7 +20,7 @@ RIGHT, WRONG, BROKEN = [2.0, 1.0], [1.0, 2.0], [torch.nan, 0.0]
 
 def read(first: list[list[float]], second: list[list[float]], **more: object) -> tuple[list[float], list[bool]]:
     labels = torch.zeros(len(first), dtype=torch.long)
-    seen = Seen(torch.tensor(second), labels, torch.tensor(first), **more)  # type: ignore[arg-type]
+    seen = MeasureInput(torch.tensor(second), labels, torch.tensor(first), **more)  # type: ignore[arg-type]
     reading = read_adversarial_background(SPEC, seen)
     return reading.values.tolist(), reading.undefined[Missing.NON_FINITE_LOGITS].tolist()
 
@@ -44,7 +44,7 @@ def test_another_output_of_the_same_label_is_no_flip() -> None:
 
 def test_without_original_logits_it_says_so() -> None:
     with pytest.raises(ValueError, match="original logits"):
-        read_adversarial_background(SPEC, Seen(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long)))
+        read_adversarial_background(SPEC, MeasureInput(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long)))
 
 
 @pytest.mark.parametrize(

@@ -15,27 +15,27 @@ from modelaudit.language.expression import Measure
 from modelaudit.language.parser import parse
 from modelaudit.language.reasons import Missing
 from modelaudit.measures import accuracy, confidence, flip_rate, margin, top_k_accuracy
-from modelaudit.measures.base import Reading, Seen
+from modelaudit.measures.base import MeasureInput, MeasureOutput
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 1.0, 0.0]])
 
 
-def read(measure: Measure, seen: Seen) -> Reading:
+def read(measure: Measure, seen: MeasureInput) -> MeasureOutput:
     return registry.entry_of(measure.spec).function(measure.spec, seen)
 
 
 def test_accuracy_is_one_where_the_largest_logit_is_the_labels() -> None:
-    reading = read(accuracy, Seen(LOGITS, torch.tensor([0, 1, 1])))
+    reading = read(accuracy, MeasureInput(LOGITS, torch.tensor([0, 1, 1])))
     assert reading.values.tolist() == [1.0, 0.0, 0.0]
     assert reading.values.dtype == torch.float64
 
 
 def test_equal_logits_count_for_the_lowest_index() -> None:
-    assert read(accuracy, Seen(torch.zeros(1, 50), torch.tensor([0]))).values.tolist() == [1.0]
+    assert read(accuracy, MeasureInput(torch.zeros(1, 50), torch.tensor([0]))).values.tolist() == [1.0]
 
 
 def test_confidence_is_the_softmax_probability_of_the_label() -> None:
-    reading = read(confidence, Seen(LOGITS, torch.tensor([1, 2, 2])))
+    reading = read(confidence, MeasureInput(LOGITS, torch.tensor([1, 2, 2])))
     expected = [
         math.exp(1) / (math.exp(2) + math.exp(1) + 1),
         math.exp(3) / (math.exp(3) + 2),
@@ -48,20 +48,20 @@ def test_confidence_is_the_softmax_probability_of_the_label() -> None:
 def test_confidences_of_all_classes_sum_to_one_and_ignore_a_shift(logits: list[float], shift: float) -> None:
     rows = torch.tensor([logits]).double().expand(len(logits), -1)
     labels = torch.arange(len(logits))
-    values = read(confidence, Seen(rows, labels)).values
+    values = read(confidence, MeasureInput(rows, labels)).values
     assert float(values.sum()) == pytest.approx(1.0)
-    assert torch.allclose(values, read(confidence, Seen(rows + shift, labels)).values, atol=1e-9)
+    assert torch.allclose(values, read(confidence, MeasureInput(rows + shift, labels)).values, atol=1e-9)
 
 
 def test_flip_rate_compares_predictions_and_not_labels() -> None:
     original = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 9.0], [5.0, 1.0, 0.0]])
-    reading = read(flip_rate, Seen(LOGITS, torch.tensor([1, 1, 1]), original_logits=original))
+    reading = read(flip_rate, MeasureInput(LOGITS, torch.tensor([1, 1, 1]), original_logits=original))
     assert reading.values.tolist() == [1.0, 0.0, 0.0]
 
 
 def test_flip_rate_without_original_logits_is_an_error() -> None:
     with pytest.raises(ValueError, match="original"):
-        read(flip_rate, Seen(LOGITS, torch.tensor([0, 0, 0])))
+        read(flip_rate, MeasureInput(LOGITS, torch.tensor([0, 0, 0])))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -69,7 +69,7 @@ def test_flip_rate_without_original_logits_is_an_error() -> None:
 def test_a_logit_that_is_not_finite_leaves_no_number(measure: Measure, bad: float) -> None:
     logits = LOGITS.clone()
     logits[1, 0] = bad
-    reading = read(measure, Seen(logits, torch.tensor([0, 2, 0]), original_logits=LOGITS))
+    reading = read(measure, MeasureInput(logits, torch.tensor([0, 2, 0]), original_logits=LOGITS))
     assert reading.undefined[Missing.NON_FINITE_LOGITS].tolist() == [False, True, False]
     assert reading.values.isnan().tolist() == [False, True, False]
 
@@ -77,7 +77,7 @@ def test_a_logit_that_is_not_finite_leaves_no_number(measure: Measure, bad: floa
 def test_broken_logits_on_the_original_leave_no_flip() -> None:
     original = LOGITS.clone()
     original[0, 0] = math.nan
-    reading = read(flip_rate, Seen(LOGITS, torch.tensor([0, 2, 0]), original_logits=original))
+    reading = read(flip_rate, MeasureInput(LOGITS, torch.tensor([0, 2, 0]), original_logits=original))
     assert reading.undefined[Missing.NON_FINITE_LOGITS].tolist() == [True, False, False]
 
 
@@ -101,9 +101,11 @@ class TestManyOutputsOneLabel:
 
     merged = torch.tensor([0, 0, 2, -1, -1])
 
-    def seen(self, logits: list[list[float]], labels: list[int], original: list[list[float]] | None = None) -> Seen:
+    def seen(
+        self, logits: list[list[float]], labels: list[int], original: list[list[float]] | None = None
+    ) -> MeasureInput:
         before = None if original is None else torch.tensor(original)
-        return Seen(torch.tensor(logits), torch.tensor(labels), before, merged=self.merged)
+        return MeasureInput(torch.tensor(logits), torch.tensor(labels), before, merged=self.merged)
 
     def test_any_of_the_labels_outputs_is_right_and_none_of_these_is_wrong(self) -> None:
         rows = [[0.0, 9, 1, 1, 1], [9.0, 0, 1, 1, 1], [0.0, 0, 9, 1, 1], [0.0, 0, 1, 9, 1], [0.0, 0, 1, 1, 9]]
@@ -138,7 +140,7 @@ def test_top_k_counts_distinct_meanings(outputs: list[tuple[float, int]], k: int
     lowest = {kind: next(at for at, (_, other) in enumerate(outputs) if other == kind) for _, kind in outputs}
     meanings = [-1 if kind < 0 else lowest[kind] for _, kind in outputs]
     for label in {meaning for meaning in meanings if meaning >= 0}:
-        seen = Seen(torch.tensor([logits]), torch.tensor([label]), merged=torch.tensor(meanings))
+        seen = MeasureInput(torch.tensor([logits]), torch.tensor([label]), merged=torch.tensor(meanings))
         assert read(top_k_accuracy(k), seen).values.tolist() == [float(ranked(logits, label, meanings) < k)]
         if k == 1:
             assert read(accuracy, seen).values.tolist() == [float(ranked(logits, label, meanings) < 1)]
@@ -146,7 +148,7 @@ def test_top_k_counts_distinct_meanings(outputs: list[tuple[float, int]], k: int
 
 def test_top_k_without_label_map_is_the_usual_one_and_top_1_is_accuracy() -> None:
     logits = torch.randn(200, 10, generator=torch.Generator().manual_seed(0))
-    seen = Seen(logits, torch.arange(200) % 10)
+    seen = MeasureInput(logits, torch.arange(200) % 10)
     usual = (logits.topk(3).indices == seen.labels[:, None]).any(dim=1)
     assert read(top_k_accuracy(3), seen).values.tolist() == usual.double().tolist()
     assert read(top_k_accuracy(1), seen).values.tolist() == read(accuracy, seen).values.tolist()
@@ -155,18 +157,22 @@ def test_top_k_without_label_map_is_the_usual_one_and_top_1_is_accuracy() -> Non
 
 def test_the_margin_is_to_the_strongest_output_that_means_something_else() -> None:
     labels = torch.tensor([0, 0, 1])
-    assert read(margin, Seen(LOGITS, labels)).values.tolist() == [1.0, -3.0, 0.0]
+    assert read(margin, MeasureInput(LOGITS, labels)).values.tolist() == [1.0, -3.0, 0.0]
     # outputs 0 and 1 mean one label, 2 means none: a runner-up that means the same is none
     merged = torch.tensor([0, 0, -1])
-    assert read(margin, Seen(LOGITS, torch.tensor([0, 0, 0]), merged=merged)).values.tolist() == [2.0, -3.0, 1.0]
+    assert read(margin, MeasureInput(LOGITS, torch.tensor([0, 0, 0]), merged=merged)).values.tolist() == [
+        2.0,
+        -3.0,
+        1.0,
+    ]
     with pytest.raises(ValueError, match="every output"):
-        read(margin, Seen(LOGITS, torch.tensor([0, 0, 0]), merged=torch.tensor([0, 0, 0])))
+        read(margin, MeasureInput(LOGITS, torch.tensor([0, 0, 0]), merged=torch.tensor([0, 0, 0])))
 
 
 def test_broken_logits_have_no_rank_and_no_margin() -> None:
     broken = torch.tensor([[1.0, math.nan, 0.0], [1.0, 0.0, math.inf], [2.0, 1.0, 0.0]])
     for measure in (margin, top_k_accuracy(2)):
-        reading = read(measure, Seen(broken, torch.tensor([0, 0, 0])))
+        reading = read(measure, MeasureInput(broken, torch.tensor([0, 0, 0])))
         assert reading.undefined[Missing.NON_FINITE_LOGITS].tolist() == [True, True, False]
 
 

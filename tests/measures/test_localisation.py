@@ -18,16 +18,16 @@ from modelaudit.language.expression import Measure
 from modelaudit.language.parser import parse
 from modelaudit.language.reasons import Missing
 from modelaudit.measures import background_dependence, background_share
-from modelaudit.measures.base import Reading, Seen
+from modelaudit.measures.base import MeasureInput, MeasureOutput
 from modelaudit.measures.localisation import BackgroundShare
 
 SHARE, DEPENDENCE = background_share("saliency"), background_dependence("saliency")
 BOTH = pytest.mark.parametrize("measure", [SHARE, DEPENDENCE])
 
 
-def read(measure: Measure, maps: Tensor, mask: Tensor) -> Reading:
+def read(measure: Measure, maps: Tensor, mask: Tensor) -> MeasureOutput:
     logits, labels = torch.zeros(len(maps), 2), torch.zeros(len(maps), dtype=torch.long)
-    seen = Seen(logits, labels, attribution=maps, mask=mask)
+    seen = MeasureInput(logits, labels, attribution=maps, mask=mask)
     return registry.entry_of(measure.spec).function(measure.spec, seen)
 
 
@@ -151,7 +151,7 @@ def test_attribution_on_ignored_pixels_alone_is_none() -> None:
 def test_a_map_of_broken_logits_is_not_read() -> None:
     mask = torch.tensor([[[1, 0]]], dtype=torch.uint8)
     logits = torch.tensor([[math.nan, 0.0]])
-    seen = Seen(logits, torch.tensor([0]), attribution=torch.ones(1, 1, 2), mask=mask)
+    seen = MeasureInput(logits, torch.tensor([0]), attribution=torch.ones(1, 1, 2), mask=mask)
     reading = registry.entry_of(SHARE.spec).function(SHARE.spec, seen)
     assert reading.undefined[Missing.NON_FINITE_LOGITS].tolist() == [True]
 
@@ -235,4 +235,4 @@ def test_bad_targets_are_refused(target: object) -> None:
 
 def test_a_mask_or_map_that_was_not_handed_over_is_an_error() -> None:
     with pytest.raises(ValueError, match="map"):
-        registry.entry_of(SHARE.spec).function(SHARE.spec, Seen(torch.zeros(1, 2), torch.tensor([0])))
+        registry.entry_of(SHARE.spec).function(SHARE.spec, MeasureInput(torch.zeros(1, 2), torch.tensor([0])))

@@ -19,7 +19,7 @@ from modelaudit.language.errors import ExpressionError
 from modelaudit.language.expression import Measure
 from modelaudit.language.parser import parse
 from modelaudit.language.reasons import Missing
-from modelaudit.measures.base import Reading, Seen
+from modelaudit.measures.base import MeasureInput, MeasureOutput
 from modelaudit.measures.pointing import _widened
 
 MAKERS: dict[str, Callable[..., Measure]] = {
@@ -39,9 +39,11 @@ ALL = pytest.mark.parametrize("name", MAKERS)
 seeds = st.integers(0, 10_000)
 
 
-def read(measure: Measure, maps: Tensor, mask: Tensor) -> Reading:
+def read(measure: Measure, maps: Tensor, mask: Tensor) -> MeasureOutput:
     logits, labels = torch.zeros(len(maps), 2), torch.zeros(len(maps), dtype=torch.long)
-    return registry.entry_of(measure.spec).function(measure.spec, Seen(logits, labels, attribution=maps, mask=mask))
+    return registry.entry_of(measure.spec).function(
+        measure.spec, MeasureInput(logits, labels, attribution=maps, mask=mask)
+    )
 
 
 def value(measure: Measure, maps: object, mask: object) -> float:

@@ -13,7 +13,7 @@ from modelaudit.language import registry
 from modelaudit.language.expression import Measure
 from modelaudit.language.reasons import Missing
 from modelaudit.measures import background_dependence, background_share
-from modelaudit.measures.base import Reading, Seen
+from modelaudit.measures.base import MeasureInput, MeasureOutput
 from modelaudit.measures.regions import Regions
 
 BOTH = pytest.mark.parametrize("measure", [background_share("gradcam"), background_dependence("gradcam")], ids=str)
@@ -26,8 +26,8 @@ def case(seed: int, rows: int, columns: int) -> tuple[Tensor, Tensor]:
     return cells, mask
 
 
-def read(measure: Measure, **maps: Tensor) -> Reading:
-    seen = Seen(torch.zeros(3, 2), torch.zeros(3, dtype=torch.long), **maps)
+def read(measure: Measure, **maps: Tensor) -> MeasureOutput:
+    seen = MeasureInput(torch.zeros(3, 2), torch.zeros(3, dtype=torch.long), **maps)
     return registry.entry_of(measure.spec).function(measure.spec, seen)
 
 

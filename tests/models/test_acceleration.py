@@ -13,12 +13,12 @@ from modelaudit.language import Preprocessing
 from modelaudit.models import PixelModel, borrowed, open_model
 from modelaudit.models.acceleration import (
     Fidelity,
-    Prepared,
+    PreparedModel,
     fidelity,
     memory_format_for,
     precision_context,
     precisions,
-    prepare,
+    prepare_model,
 )
 
 SIZE = (32, 32)
@@ -61,7 +61,7 @@ def explained(model: nn.Module, pixels: Tensor = PIXELS) -> tuple[Tensor, Tensor
 
 def test_a_convolutional_network_is_folded_and_in_channels_last_and_gives_the_same() -> None:
     model = pixel_model()
-    found = prepare(model, SIZE)
+    found = prepare_model(model, SIZE)
     assert (found.folded, found.memory_format, found.precision) == (2, torch.channels_last, "float32")
     assert found.notes == ("2 batch norms are folded into the layers before them (proven in float64)",)
     assert found.changed == {"body.0", "body.3"}
@@ -73,7 +73,7 @@ def test_a_convolutional_network_is_folded_and_in_channels_last_and_gives_the_sa
 def test_the_user_s_weights_stay_as_they_lie() -> None:
     model = pixel_model(torchvision.models.squeezenet1_1(num_classes=5))
     storage = {name: (value.data_ptr(), value.stride()) for name, value in model.named_parameters()}
-    found = prepare(model, (64, 64))
+    found = prepare_model(model, (64, 64))
     assert found.memory_format == torch.channels_last and found.folded == 0 and found.notes == ()
     assert {name: (value.data_ptr(), value.stride()) for name, value in model.named_parameters()} == storage
     weights = [part.weight for part in found.model.modules() if isinstance(part, nn.Conv2d)]
@@ -83,7 +83,7 @@ def test_the_user_s_weights_stay_as_they_lie() -> None:
 
 def test_layers_see_channels_last() -> None:
     seen: list[Tensor] = []
-    found = prepare(pixel_model(), SIZE)
+    found = prepare_model(pixel_model(), SIZE)
     found.model.module.body[2].register_forward_hook(lambda _, __, output: seen.append(output))
     found.model(PIXELS)
     assert seen[0].is_contiguous(memory_format=torch.channels_last)
@@ -96,7 +96,7 @@ def test_a_borrowed_module_comes_back_as_it_was(tmp_path: Path) -> None:
     }
     loaded = open_model(module, root=tmp_path, preprocessing=PREPROCESSING)
     with borrowed(loaded, "cpu") as model:
-        found = prepare(model, SIZE)
+        found = prepare_model(model, SIZE)
         assert found.folded == 2
         found.model(PIXELS)
     after = module.state_dict(keep_vars=True)
@@ -115,7 +115,7 @@ def transformer() -> nn.Module:
 
 def test_a_transformer_keeps_its_format_and_its_weights() -> None:
     module = transformer()
-    found = prepare(pixel_model(module), SIZE)
+    found = prepare_model(pixel_model(module), SIZE)
     assert (found.memory_format, found.folded, found.notes) == (torch.contiguous_format, 0, ())
     shared = zip(module.parameters(), found.model.module.parameters(), strict=True)
     assert all(given is used for given, used in shared)
@@ -130,7 +130,7 @@ def products(model: nn.Module) -> set[str]:
 
 def test_attention_multiplies_all_tokens_at_once() -> None:
     model = pixel_model(transformer())
-    found = prepare(model, SIZE)
+    found = prepare_model(model, SIZE)
     assert products(model) == {"aten::bmm", "aten::addmm"}  # torch's own way with frozen weights, and slow
     assert products(found.model) == {"aten::addmm"}
     for mine, reference in zip(explained(found.model), explained(model), strict=True):
@@ -162,13 +162,13 @@ def test_other_products_give_the_same_too(batch_first: bool) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = pixel_model(Mixer(batch_first))
-    found = prepare(model, SIZE)
+    found = prepare_model(model, SIZE)
     for mine, reference in zip(explained(found.model), explained(model), strict=True):
         torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-6)
 
 
 def test_layers_whose_own_output_will_be_read_keep_it() -> None:
-    found = prepare(pixel_model(), SIZE, keep=("body.3",))
+    found = prepare_model(pixel_model(), SIZE, keep=("body.3",))
     assert found.folded == 1 and found.changed == {"body.0"}
 
 
@@ -179,7 +179,7 @@ def test_what_runs_only_on_its_own_size_is_proven_there() -> None:
                 raise ValueError("images must be 160 x 160")
             return super().forward(x)
 
-    found = prepare(pixel_model(Fixed()), (160, 160))
+    found = prepare_model(pixel_model(Fixed()), (160, 160))
     assert found.folded == 2 and "proven" in found.notes[0]
 
 
@@ -188,7 +188,7 @@ def test_why_nothing_is_folded_is_said() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x.float())
 
-    found = prepare(pixel_model(Single()), SIZE)
+    found = prepare_model(pixel_model(Single()), SIZE)
     assert found.folded == 0 and "not folded" in found.notes[0]
 
 
@@ -219,7 +219,7 @@ def test_a_cpu_has_float32_alone() -> None:
 
 def test_bfloat16_is_entered_by_the_model_alone_and_logits_leave_it_in_float32() -> None:
     model = pixel_model()
-    found = prepare(model, SIZE).at("bfloat16")
+    found = prepare_model(model, SIZE).at("bfloat16")
     seen: list[Tensor] = []
     found.model.module.body[0].register_forward_hook(lambda _, __, output: seen.append(output))
     with precision_context(found.precision):
@@ -234,7 +234,7 @@ def test_bfloat16_is_entered_by_the_model_alone_and_logits_leave_it_in_float32()
 
 
 def test_another_precision_shares_the_folded_weights() -> None:
-    found = prepare(pixel_model(), SIZE)
+    found = prepare_model(pixel_model(), SIZE)
     other = found.at("bfloat16")
     assert other.precision == "bfloat16" and found.precision == "float32"
     assert other.model.module.head.weight is found.model.module.head.weight
@@ -243,7 +243,7 @@ def test_another_precision_shares_the_folded_weights() -> None:
 
 def test_a_model_of_float64_stays_in_it() -> None:
     model = pixel_model(Net().double())
-    found = prepare(model, SIZE)
+    found = prepare_model(model, SIZE)
     assert found.model(PIXELS.double()).dtype == torch.float64 and found.folded == 2
 
 
@@ -329,13 +329,13 @@ def test_undefined_and_infinite_values_of_both_sides_agree() -> None:
 def test_bfloat16_is_refused_where_it_changes_a_measure() -> None:
     """The check on real passes: bfloat16's share of the left half differs by more than a thousandth."""
 
-    def shares(prepared: Prepared) -> tuple[dict[str, Tensor], Tensor]:
+    def shares(prepared: PreparedModel) -> tuple[dict[str, Tensor], Tensor]:
         with precision_context(prepared.precision):
             logits, gradient = explained(prepared.model)
         saliency = gradient.abs().sum(1)
         return {"left": saliency[..., :16].sum((1, 2)) / saliency.sum((1, 2))}, logits
 
-    plain = prepare(pixel_model(), SIZE)
+    plain = prepare_model(pixel_model(), SIZE)
     (slow, slow_logits), (fast, fast_logits) = shares(plain), shares(plain.at("bfloat16"))
     assert fidelity(slow, slow, (slow_logits, slow_logits)).ok
     strict = fidelity(slow, fast, (slow_logits, fast_logits), limit=1e-7)
@@ -347,7 +347,7 @@ def test_bfloat16_is_refused_where_it_changes_a_measure() -> None:
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 def test_on_a_gpu_every_precision_gives_nearly_the_cpu_s_numbers(precision: Any) -> None:
     expected, expected_gradient = explained(pixel_model())
-    found = prepare(pixel_model(Net().cuda()), SIZE, precision=precision)
+    found = prepare_model(pixel_model(Net().cuda()), SIZE, precision=precision)
     assert found.folded == 2
     with precision_context(precision):
         logits, gradient = explained(found.model, PIXELS.cuda())

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, check, input_x_gradient, occlusion
+from modelaudit.attribution import AttributionInput, check, input_x_gradient, occlusion
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError, ModelError
 from modelaudit.language.sample import Preprocessing
@@ -53,7 +53,7 @@ def test_a_function_is_a_model_whose_maps_are_those_of_the_network_behind_it() -
     for loaded in (boxed, plain):
         with borrowed(loaded, "cpu") as model, torch.no_grad():
             selector = torch.eye(3)[[0, 1, 2, 0]]
-            asked = Question(model, pixels(), selector, (model(pixels()) * selector).sum(1), rows=4)
+            asked = AttributionInput(model, pixels(), selector, (model(pixels()) * selector).sum(1), rows=4)
             method = occlusion(window=0.25, stride=0.25)
             found = registry.entry_of(method).function(method, asked)
             assert not any(bool(flags.any()) for flags in check(found, asked.pixels, asked.explained).values())
@@ -64,7 +64,7 @@ def test_a_function_is_a_model_whose_maps_are_those_of_the_network_behind_it() -
 def test_a_method_that_needs_gradients_says_that_there_are_none() -> None:
     loaded = open_model(black_box(lambda images: NET(images), preprocessing=SMALL, library="torch"), root=Path())
     with borrowed(loaded, "cpu") as model:
-        asked = Question(model, pixels(), torch.eye(3)[[0, 1, 2, 0]], torch.zeros(4))
+        asked = AttributionInput(model, pixels(), torch.eye(3)[[0, 1, 2, 0]], torch.zeros(4))
         with pytest.raises(AttributionError, match="no gradient leads"):
             registry.entry_of(input_x_gradient()).function(input_x_gradient(), asked)
 

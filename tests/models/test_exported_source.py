@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, input_x_gradient
+from modelaudit.attribution import AttributionInput, input_x_gradient
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError, ModelError
 from modelaudit.language.sample import Preprocessing
@@ -60,7 +60,7 @@ def test_a_program_answers_and_explains_like_the_module_that_it_was_made_from(fo
         with borrowed(one, "cpu") as model:
             with torch.no_grad():
                 logits = model(pixels)
-            question = Question(model, pixels, selector, (logits * selector).sum(1))
+            question = AttributionInput(model, pixels, selector, (logits * selector).sum(1))
             maps.append((logits, registry.entry_of(method).function(method, question).values))
     torch.testing.assert_close(maps[0], maps[1], rtol=1e-4, atol=1e-6)
 

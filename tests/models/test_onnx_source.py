@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, input_x_gradient, occlusion
+from modelaudit.attribution import AttributionInput, input_x_gradient, occlusion
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError, ModelError
 from modelaudit.language.sample import Preprocessing
@@ -109,7 +109,7 @@ def test_occlusion_maps_are_those_of_the_network(exported: Path) -> None:
     for one in (loaded, plain):
         with borrowed(one, "cpu") as model, torch.no_grad():
             selector = torch.eye(4)[[0, 1, 2, 3, 0]]
-            asked = Question(model, pixels(), selector, (model(pixels()) * selector).sum(1), rows=8)
+            asked = AttributionInput(model, pixels(), selector, (model(pixels()) * selector).sum(1), rows=8)
             maps.append(registry.entry_of(occlusion()).function(occlusion(), asked).values)
     assert float(maps[1].abs().max()) > 1e-3
     torch.testing.assert_close(maps[0], maps[1], rtol=0, atol=1e-5)
@@ -117,7 +117,7 @@ def test_occlusion_maps_are_those_of_the_network(exported: Path) -> None:
 
 def test_gradient_methods_are_refused(exported: Path) -> None:
     with borrowed(opened(exported), "cpu") as model:
-        asked = Question(model, pixels(1), torch.eye(4)[:1], torch.zeros(1))
+        asked = AttributionInput(model, pixels(1), torch.eye(4)[:1], torch.zeros(1))
         with pytest.raises(AttributionError, match="no gradient leads"):
             registry.entry_of(input_x_gradient()).function(input_x_gradient(), asked)
 

@@ -16,7 +16,15 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
-from modelaudit.attribution import Maps, Question, check, gradcam, input_x_gradient, integrated_gradients, saliency
+from modelaudit.attribution import (
+    AttributionInput,
+    Maps,
+    check,
+    gradcam,
+    input_x_gradient,
+    integrated_gradients,
+    saliency,
+)
 from modelaudit.language import registry
 from modelaudit.language.reasons import Missing
 from modelaudit.language.sample import Preprocessing
@@ -48,7 +56,9 @@ class Case:
             selector = nn.functional.one_hot(self.target, logits.shape[1]).double()
             found = spatial_layer(self.loaded, self.loaded.input_size).name
             assert found == self.name
-            question = Question(model, self.pixels, selector, (logits * selector).sum(1), layer_named(model, found))
+            question = AttributionInput(
+                model, self.pixels, selector, (logits * selector).sum(1), layer_named(model, found)
+            )
             return registry.entry_of(method).function(method, question)  # type: ignore[no-any-return]
 
 
@@ -115,6 +125,6 @@ def test_the_default_steps_are_complete_on_a_real_photo() -> None:
     with borrowed(loaded, "cpu") as model, torch.no_grad():
         logits = model(pixels)
         selector = nn.functional.one_hot(logits.argmax(1), 1000).float()
-        question = Question(model, pixels, selector, (logits * selector).sum(1))
+        question = AttributionInput(model, pixels, selector, (logits * selector).sum(1))
         maps = registry.entry_of(integrated_gradients()).function(integrated_gradients(), question)
     assert not bool(check(maps, pixels, question.explained)[Missing.ATTRIBUTION_INVALID].any())

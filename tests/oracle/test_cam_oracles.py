@@ -23,7 +23,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection, get_2d_projection_with_sign_correction
 
 from modelaudit.attribution import (
-    Question,
+    AttributionInput,
     eigencam,
     fullgrad,
     gradcam,
@@ -38,7 +38,7 @@ SIDE = 64
 
 
 @pytest.fixture(scope="module", params=["resnet18", "squeezenet1_1"])
-def question(request: pytest.FixtureRequest) -> Question:
+def question(request: pytest.FixtureRequest) -> AttributionInput:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     module = getattr(torchvision.models, request.param)(num_classes=7).double().eval().requires_grad_(False)
@@ -47,7 +47,7 @@ def question(request: pytest.FixtureRequest) -> Question:
     with torch.no_grad():
         logits = module(images)
     selector = functional.one_hot(logits.argmax(1), 7).double()
-    return Question(module, images, selector, (logits * selector).sum(1), layer)
+    return AttributionInput(module, images, selector, (logits * selector).sum(1), layer)
 
 
 @pytest.fixture
@@ -63,13 +63,13 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[np.ndarray[Any, Any
     yield found
 
 
-def ours(method: Method, question: Question) -> Tensor:
+def ours(method: Method, question: AttributionInput) -> Tensor:
     maps = registry.entry_of(method).function(method, question)
     assert maps.coarse is not None
     return maps.coarse  # type: ignore[no-any-return]
 
 
-def theirs(peer: Callable[..., Any], question: Question, coarse: list[np.ndarray[Any, Any]]) -> Tensor:
+def theirs(peer: Callable[..., Any], question: AttributionInput, coarse: list[np.ndarray[Any, Any]]) -> Tensor:
     targets = [ClassifierOutputTarget(index) for index in question.selector.argmax(1).tolist()]
     model = question.model.requires_grad_(True)  # the peer's hooks see gradients only then
     try:
@@ -89,18 +89,18 @@ def assert_alike(found: Tensor, expected: Tensor, tolerance: float = 1e-6) -> No
     assert float(scaled[0].flatten(1).std(1).min()) > 0.01, "a flat map compares nothing"
 
 
-def test_gradcam(question: Question, coarse: list[np.ndarray[Any, Any]]) -> None:
+def test_gradcam(question: AttributionInput, coarse: list[np.ndarray[Any, Any]]) -> None:
     assert_alike(ours(gradcam(), question), theirs(pytorch_grad_cam.GradCAM, question, coarse))
 
 
-def test_layercam(question: Question, coarse: list[np.ndarray[Any, Any]]) -> None:
+def test_layercam(question: AttributionInput, coarse: list[np.ndarray[Any, Any]]) -> None:
     assert_alike(ours(layercam(), question), theirs(pytorch_grad_cam.LayerCAM, question, coarse))
 
 
-def test_gradcam_plus_plus_of_a_large_score(question: Question, coarse: list[np.ndarray[Any, Any]]) -> None:
+def test_gradcam_plus_plus_of_a_large_score(question: AttributionInput, coarse: list[np.ndarray[Any, Any]]) -> None:
     """The peer adds 1e-6 to a denominator of the size of g^2, which a score a million times as large makes nothing."""
     large = Scaled(question.model, 1e6)
-    asked = Question(large, question.pixels, question.selector, question.explained * 1e6, question.layer)
+    asked = AttributionInput(large, question.pixels, question.selector, question.explained * 1e6, question.layer)
     expected = theirs(pytorch_grad_cam.GradCAMPlusPlus, asked, coarse)
     assert_alike(ours(gradcam_plus_plus(), asked), expected)
 
@@ -115,7 +115,7 @@ class Scaled(nn.Module):
         return self.module(x) * self.factor  # type: ignore[no-any-return]
 
 
-def test_eigencam_centred(question: Question) -> None:
+def test_eigencam_centred(question: AttributionInput) -> None:
     """What the peer's EigenCAM is the positive part of, with the sign that it can correct and otherwise leaves open."""
     values = values_of(question).numpy()
     corrected = torch.from_numpy(get_2d_projection_with_sign_correction(values))
@@ -123,7 +123,7 @@ def test_eigencam_centred(question: Question) -> None:
     assert_alike(ours(eigencam(centred=True), question), corrected.relu())
 
 
-def test_eigencam_of_the_paper(question: Question) -> None:
+def test_eigencam_of_the_paper(question: AttributionInput) -> None:
     """U S of LAPACK's singular value decomposition of the values by cell, not centred."""
     expected = []
     for values in values_of(question).numpy():
@@ -133,7 +133,7 @@ def test_eigencam_of_the_paper(question: Question) -> None:
     torch.testing.assert_close(ours(eigencam(), question), torch.from_numpy(np.stack(expected)).relu())
 
 
-def values_of(question: Question) -> Tensor:
+def values_of(question: AttributionInput) -> Tensor:
     assert question.layer is not None
     kept: list[Tensor] = []
     handle = question.layer.register_forward_hook(lambda _, __, output: kept.append(output.clone()))
@@ -153,11 +153,13 @@ class HalfPixel(nn.Module):
         return functional.interpolate(x, self.size, mode="bilinear", align_corners=False)
 
 
-def test_scorecam(question: Question, coarse: list[np.ndarray[Any, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scorecam(
+    question: AttributionInput, coarse: list[np.ndarray[Any, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The score is a hundred times the logit, so that the weights differ; of 6 channels, for time."""
     assert question.layer is not None
     narrow = Narrow(question.model, question.layer)
-    asked = Question(narrow, question.pixels, question.selector, question.explained, narrow.few)
+    asked = AttributionInput(narrow, question.pixels, question.selector, question.explained, narrow.few)
     monkeypatch.setattr(nn, "UpsamplingBilinear2d", HalfPixel)
     monkeypatch.setattr("pytorch_grad_cam.score_cam.tqdm.tqdm", lambda steps: steps)
     assert_alike(ours(scorecam(), asked), theirs(pytorch_grad_cam.ScoreCAM, asked, coarse), 1e-5)
@@ -199,7 +201,7 @@ def test_fullgrad_by_channel() -> None:
     with pytorch_grad_cam.FullGrad(model, []) as cam:
         expected = torch.from_numpy(cam(images.clone(), targets)).double()
     selector = torch.eye(3).double()
-    question = Question(model.requires_grad_(False), images, selector, model(images).diag())
+    question = AttributionInput(model.requires_grad_(False), images, selector, model(images).diag())
     found = registry.entry_of(fullgrad()).function(fullgrad(rescale="channel"), question).values
     low, high = found.amin((1, 2), keepdim=True), found.amax((1, 2), keepdim=True)
     torch.testing.assert_close((found - low) / (high - low), expected, rtol=0, atol=1e-5)

@@ -13,16 +13,16 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as vision
 
 from modelaudit.contexts import apply, perspective, rotation, shift, zoom
-from modelaudit.contexts.base import Rendered, Scene
+from modelaudit.contexts.base import ContextInput, ContextOutput
 
 BILINEAR, NEAREST = InterpolationMode.BILINEAR, InterpolationMode.NEAREST
 
 
-def own(height: int = 64, width: int = 48) -> Scene:
+def own(height: int = 64, width: int = 48) -> ContextInput:
     return replace(scene(2, height, width), donors=None)
 
 
-def agree(done: Rendered, pixels: Tensor, mask: Tensor, covered: Tensor) -> None:
+def agree(done: ContextOutput, pixels: Tensor, mask: Tensor, covered: Tensor) -> None:
     """Within the part that torchvision fills from the frame: the same pixels, and the same mask but for ties."""
     full = (covered > 0.999).expand_as(pixels)
     assert full.float().mean() > 0.5
@@ -33,7 +33,7 @@ def agree(done: Rendered, pixels: Tensor, mask: Tensor, covered: Tensor) -> None
 
 
 def by_affine(
-    images: Scene, angle: float = 0, translate: tuple[int, int] = (0, 0), scale: float = 1
+    images: ContextInput, angle: float = 0, translate: tuple[int, int] = (0, 0), scale: float = 1
 ) -> tuple[Tensor, ...]:
     assert images.mask is not None
     ones = torch.ones_like(images.pixels[:, :1])

@@ -17,7 +17,7 @@ from skimage import color
 from torch import Tensor
 
 from modelaudit.contexts import apply
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.contexts.corruptions import blur, digital, elastic, noise, weather
 from modelaudit.contexts.corruptions.jpeg import compressed
 from modelaudit.contexts.corruptions.plasma import plasma
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 severities = pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
 
 
-def under(name: str, severity: int, own: Scene) -> Array:
+def under(name: str, severity: int, own: ContextInput) -> Array:
     """[H, W, 3] float64 of the first sample, over the whole frame."""
     return planes(apply(corruption(name, severity, "whole"), own).pixels[0])
 

@@ -20,14 +20,14 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
-from modelaudit.attribution import Question, gradcam, input_x_gradient, integrated_gradients, saliency
+from modelaudit.attribution import AttributionInput, gradcam, input_x_gradient, integrated_gradients, saliency
 from modelaudit.language import registry
 from modelaudit.language.sample import Preprocessing
 from modelaudit.language.spec import Method
 from modelaudit.measures import background_dependence
-from modelaudit.measures.base import Seen
-from modelaudit.models import PixelModel, open_model, prepare
-from modelaudit.models.acceleration import Prepared
+from modelaudit.measures.base import MeasureInput
+from modelaudit.models import PixelModel, open_model, prepare_model
+from modelaudit.models.acceleration import PreparedModel
 from modelaudit.models.folding import folded
 
 ASSETS = Path(os.environ.get("MODELAUDIT_ASSETS", Path(__file__).resolve().parents[2].parent / "shared" / "assets"))
@@ -82,8 +82,8 @@ class Case:
         preprocessing = Preprocessing(side, side, MEAN, STD)
         plain = PixelModel(module, preprocessing)
         everything = [name for name, _ in module.named_modules()]
-        both: Prepared = prepare(plain, (side, side))
-        unfolded = prepare(plain, (side, side), keep=everything)
+        both: PreparedModel = prepare_model(plain, (side, side))
+        unfolded = prepare_model(plain, (side, side), keep=everything)
         assert unfolded.folded == 0
         assert both.memory_format == unfolded.memory_format == torch.channels_last
         norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
@@ -124,13 +124,13 @@ class Case:
         assert torch.equal(logits.argmax(1), self.target)
         selector = nn.functional.one_hot(self.target, logits.shape[1]).float()
         layer = dict(model.module.named_modules())[self.layer]
-        question = Question(model, self.pixels, selector, (logits * selector).sum(1), layer)
+        question = AttributionInput(model, self.pixels, selector, (logits * selector).sum(1), layer)
         values: Tensor = registry.entry_of(method).function(method, question).values
         return values
 
     def dependence(self, name: str, maps: Tensor) -> Tensor:
         spec = background_dependence(name).spec
-        seen = Seen(torch.zeros(IMAGES, 2), torch.zeros(IMAGES).long(), attribution=maps, mask=self.mask)
+        seen = MeasureInput(torch.zeros(IMAGES, 2), torch.zeros(IMAGES).long(), attribution=maps, mask=self.mask)
         reading = registry.entry_of(spec).function(spec, seen)
         assert not any(bool(flags.any()) for flags in reading.undefined.values())
         values: Tensor = reading.values

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modelaudit.attribution import (
-    Question,
+    AttributionInput,
     deconvolution,
     gradient_shap,
     guided_backprop,
@@ -56,16 +56,16 @@ MODELS = {
 }
 
 
-def asked(model: nn.Module, layer: str | None = None, side: int = 48) -> Question:
+def asked(model: nn.Module, layer: str | None = None, side: int = 48) -> AttributionInput:
     model.double().eval().requires_grad_(False)
     images = torch.rand(3, 3, side, side, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     logits = model(images)
     selector = functional.one_hot(TARGETS, logits.shape[1]).double()
     found = None if layer is None else dict(model.named_modules())[layer]
-    return Question(model, images, selector, (logits * selector).sum(1), found, ids=("a", "b", "c"))
+    return AttributionInput(model, images, selector, (logits * selector).sum(1), found, ids=("a", "b", "c"))
 
 
-def ours(method: Method, question: Question) -> Tensor:
+def ours(method: Method, question: AttributionInput) -> Tensor:
     return registry.entry_of(method).function(method, question).values  # type: ignore[no-any-return]
 
 
@@ -77,7 +77,7 @@ def close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6 * largest)
 
 
-def pixels(question: Question) -> Tensor:
+def pixels(question: AttributionInput) -> Tensor:
     return question.pixels.clone().requires_grad_()
 
 
@@ -212,7 +212,7 @@ def test_trap_networks_of_other_activations_are_refused(name: str) -> None:
         model = getattr(torchvision.models, name)()
     model.eval().requires_grad_(False)
     images = torch.rand(1, 3, 32, 32)
-    question = Question(model, images, torch.eye(1000)[:1], model(images)[:, 0])
+    question = AttributionInput(model, images, torch.eye(1000)[:1], model(images)[:, 0])
     with pytest.raises(AttributionError, match=r"Gelu|Silu|Hardswish"):
         ours(guided_backprop(), question)
 
@@ -222,7 +222,7 @@ def test_networks_of_relus_only_are_explained(name: str) -> None:
     torch.manual_seed(0)
     model = getattr(torchvision.models, name)().eval().requires_grad_(False)
     images = torch.rand(1, 3, 32, 32)
-    question = Question(model, images, torch.eye(1000)[:1], model(images)[:, 0])
+    question = AttributionInput(model, images, torch.eye(1000)[:1], model(images)[:, 0])
     for method in (guided_backprop(), deconvolution()):
         found = ours(method, question)
         assert bool(found.isfinite().all()) and not torch.allclose(found, ours(saliency(), question), rtol=1e-3, atol=0)

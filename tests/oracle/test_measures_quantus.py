@@ -13,7 +13,7 @@ from modelaudit.attribution import saliency
 from modelaudit.language import registry
 from modelaudit.language.expression import Measure
 from modelaudit.language.reasons import Missing
-from modelaudit.measures.base import Seen
+from modelaudit.measures.base import MeasureInput
 from modelaudit.measures.localisation import BackgroundShare
 
 quantus = pytest.importorskip("quantus", reason="Quantus is not installed (pip install pytest-modelaudit[test])")
@@ -53,7 +53,7 @@ def test_background_share_is_one_minus_the_mass_inside(metric: str, seed: int) -
     maps, masks = cases(seed)
     metric_class = getattr(quantus, metric)
     score = metric_class(abs=True, normalise=False, display_progressbar=False, disable_warnings=True)
-    seen = Seen(
+    seen = MeasureInput(
         torch.zeros(4, 2),
         torch.zeros(4, dtype=torch.long),
         attribution=torch.from_numpy(maps[:, 0]).abs(),
@@ -65,7 +65,7 @@ def test_background_share_is_one_minus_the_mass_inside(metric: str, seed: int) -
 
 
 def ours(measure: Measure, maps: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, dict[Missing, torch.Tensor]]:
-    seen = Seen(
+    seen = MeasureInput(
         torch.zeros(len(maps), 2),
         torch.zeros(len(maps), dtype=torch.long),
         attribution=torch.from_numpy(maps[:, 0]),

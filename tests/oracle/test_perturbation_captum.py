@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modelaudit.attribution import Question, feature_ablation, kernel_shap, occlusion, shapley_sampling
+from modelaudit.attribution import AttributionInput, feature_ablation, kernel_shap, occlusion, shapley_sampling
 from modelaudit.attribution.baselines import BASELINES
 from modelaudit.attribution.occlusion import _spans
 from modelaudit.attribution.shapley import _orders
@@ -32,14 +32,14 @@ class Net(nn.Module):
         return self.head(features.mean((2, 3)) * features.amax((2, 3)))
 
 
-def question(height: int = 24, width: int = 24) -> Question:
+def question(height: int = 24, width: int = 24) -> AttributionInput:
     pixels = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     selector = torch.eye(4, dtype=torch.float64)[CLASSES]
     model = Net()
-    return Question(model, pixels, selector, (model(pixels) * selector).sum(1), ids=("a", "b"), rows=7)
+    return AttributionInput(model, pixels, selector, (model(pixels) * selector).sum(1), ids=("a", "b"), rows=7)
 
 
-def ours(method: Method, asked: Question) -> Tensor:
+def ours(method: Method, asked: AttributionInput) -> Tensor:
     return registry.entry_of(method).function(method, asked).values  # type: ignore[no-any-return]
 
 

@@ -10,7 +10,7 @@ from report.sample_record import case, decision, measure, record
 from modelaudit.engine.checked import (
     Agreement,
     BlindCheck,
-    CaseChecks,
+    CheckResults,
     Holm,
     MaskCheck,
     MaskVariant,
@@ -30,7 +30,7 @@ EN, JA = words_of("en"), words_of("ja")
 HOSTILE = "<script>alert(1)</script>"
 
 
-def checked(**changed: object) -> CaseChecks:
+def checked(**changed: object) -> CheckResults:
     variants = [
         MaskVariant(variant=name, estimate=0.2, lower=0.1, upper=0.3, verdict="PASS")  # type: ignore[arg-type]
         for name in ("eroded", "dilated", "shifted_x", "shifted_y")
@@ -67,7 +67,7 @@ def checked(**changed: object) -> CaseChecks:
         ],
         "holm": Holm(p=0.01, adjusted=0.04, declared=4, rejected=True),
     }
-    return CaseChecks(**{**fields, **changed})  # type: ignore[arg-type]
+    return CheckResults(**{**fields, **changed})  # type: ignore[arg-type]
 
 
 def one(verdict: str = "PASS", note: str = "", **changed: object) -> CaseRecord:
@@ -218,10 +218,10 @@ def test_the_page_shows_it_escaped_and_says_where_nothing_was_checked(tmp_path: 
         tmp_path, record=record(tmp_path, cases=[one("INCONCLUSIVE", reason="mask_uncertain")], sanity=[sane])
     )
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert html.count("Checks of the audit itself</h4>") == 1 and "監査そのものの検査" in html
+    assert html.count("CheckSettings of the audit itself</h4>") == 1 and "監査そのものの検査" in html
     assert HOSTILE not in html and "Are the attribution methods sane" in html
     assert "The audit itself was not checked" not in html
     write_reports(tmp_path, record=record(tmp_path, cases=[one(checks=None)], checks="off"))
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Checks of the audit itself</h4>" not in html
+    assert "CheckSettings of the audit itself</h4>" not in html
     assert "The audit itself was not checked" in html and "監査そのものの検査は行っていません" in html

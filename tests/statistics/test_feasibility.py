@@ -13,7 +13,7 @@ from modelaudit.language.parser import parse
 from modelaudit.language.spec import MeasureSpec
 from modelaudit.language.strata import Both, Label, correct, label
 from modelaudit.measures import accuracy, flip_rate
-from modelaudit.measures.base import Declares
+from modelaudit.measures.base import MeasureDeclaration
 from modelaudit.statistics import Clustering, Verdict, decide
 from modelaudit.statistics.feasibility import best_case
 
@@ -121,7 +121,9 @@ class Unbounded(MeasureSpec):
 
 
 registry.register(
-    registry.Entry("statistics_test", "unbounded", Unbounded, lambda: None, Declares("mean", "low", None, None))
+    registry.Entry(
+        "statistics_test", "unbounded", Unbounded, lambda: None, MeasureDeclaration("mean", "low", None, None)
+    )
 )
 
 

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from ...language.errors import AttributionError
 from ...language.spec import Method, one_of
-from ..base import Cost, Declares, Maps, Question, attribution
+from ..base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from ..baselines import NAMES, baseline_images
 from ..integrated import completeness_error
 from ..passes import gradients_wanted, name_of, no_gradient
@@ -49,8 +49,8 @@ class DeepLift(Method):
         one_of(self.baseline, NAMES, "deeplift: baseline")
 
 
-@attribution("deeplift", DeepLift, Declares(cost=lambda spec: Cost(forward=2, backward=1), completeness=True))
-def deeplift_maps(spec: DeepLift, question: Question) -> Maps:
+@attribution("deeplift", DeepLift, MethodDeclaration(cost=lambda spec: Cost(forward=2, backward=1), completeness=True))
+def deeplift_maps(spec: DeepLift, question: AttributionInput) -> Maps:
     """[B, H, W], signed, and the completeness error [B].
 
     Raises:
@@ -66,7 +66,9 @@ def deeplift_maps(spec: DeepLift, question: Question) -> Maps:
     return Maps(shares.sum(1), completeness_error(shares, question.explained.detach(), at_baseline))
 
 
-def _multipliers(question: Question, pixels: Tensor, reference: Tensor, selector: Tensor) -> tuple[Tensor, Tensor]:
+def _multipliers(
+    question: AttributionInput, pixels: Tensor, reference: Tensor, selector: Tensor
+) -> tuple[Tensor, Tensor]:
     """[B, 3, H, W], and the explained quantity of the baseline [B]."""
     tape: list[_Call] = []
     with gradients_wanted():

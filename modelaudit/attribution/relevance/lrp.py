@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...language.errors import AttributionError
 from ...language.spec import Method, one_of, within
-from ..base import Cost, Declares, Maps, Question, attribution
+from ..base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
 from ..passes import gradients_wanted, name_of, no_gradient
 from .operations import refuse_what_cannot_be_seen
 from .passing import in_passes
@@ -75,8 +75,8 @@ class Lrp(Method):
         within(self.gamma, 0, 1000, "lrp: gamma")
 
 
-@attribution("lrp", Lrp, Declares(cost=lambda spec: Cost(forward=1, backward=1), completeness=True))
-def lrp_maps(spec: Lrp, question: Question) -> Maps:
+@attribution("lrp", Lrp, MethodDeclaration(cost=lambda spec: Cost(forward=1, backward=1), completeness=True))
+def lrp_maps(spec: Lrp, question: AttributionInput) -> Maps:
     """[B, H, W], signed, and the conservation error [B].
 
     Raises:
@@ -88,7 +88,9 @@ def lrp_maps(spec: Lrp, question: Question) -> Maps:
     return Maps(shares.sum(1), _conservation_error(shares, question.explained.detach(), absorbed))
 
 
-def _relevance(question: Question, composite: Composite, pixels: Tensor, selector: Tensor) -> tuple[Tensor, Tensor]:
+def _relevance(
+    question: AttributionInput, composite: Composite, pixels: Tensor, selector: Tensor
+) -> tuple[Tensor, Tensor]:
     """[B, 3, H, W], and what was absorbed on the way [B]."""
     with gradients_wanted():
         leaf = pixels.detach().clone().requires_grad_()

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..base import Question
+from ..base import AttributionInput
 
 
 def in_passes(
-    question: Question, explain: Callable[..., tuple[Tensor, Tensor]], *more: Tensor
+    question: AttributionInput, explain: Callable[..., tuple[Tensor, Tensor]], *more: Tensor
 ) -> tuple[Tensor, Tensor]:
     """What ``explain(pixels, selector, *more)`` gives, in passes of ``question.rows`` images, the last padded."""
     with torch.inference_mode(False):

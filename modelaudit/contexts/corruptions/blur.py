@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base import Scene, drawn
+from ..base import ContextInput, drawn
 from ..degradation import Severe, degradation, level
 from .filters import convolved, disc, gaussian, line, scale_of, zoomed
 
@@ -57,13 +57,13 @@ class ZoomBlur(Severe):
 
 
 @degradation("gaussian_blur", GaussianBlur, examples=("gaussian_blur(3)",))
-def gaussian_blur(spec: GaussianBlur, scene: Scene) -> Tensor:
+def gaussian_blur(spec: GaussianBlur, scene: ContextInput) -> Tensor:
     """Cut at 4 sigma, edge pixels repeated, as ``skimage.filters.gaussian`` does in the released code."""
     return gaussian(scene.pixels, level(spec, GAUSSIAN_BLUR_SIGMA) * scale_of(scene.pixels))
 
 
 @degradation("defocus_blur", DefocusBlur, examples=("defocus_blur(3)",))
-def defocus_blur(spec: DefocusBlur, scene: Scene) -> Tensor:
+def defocus_blur(spec: DefocusBlur, scene: ContextInput) -> Tensor:
     """Convolution with :func:`filters.disc`, mirrored at the edges (OpenCV's default).
 
     At radius 8 and 10 the released kernel has no room for its softened edge, folds it back in and so brightens the
@@ -74,7 +74,7 @@ def defocus_blur(spec: DefocusBlur, scene: Scene) -> Tensor:
 
 
 @degradation("glass_blur", GlassBlur, examples=("glass_blur(3)",))
-def glass_blur(spec: GlassBlur, scene: Scene) -> Tensor:
+def glass_blur(spec: GlassBlur, scene: ContextInput) -> Tensor:
     """Gaussian blur, rounds of :func:`shuffled` pixels, Gaussian blur; steps in whole pixels, at least 1."""
     sigma, farthest, rounds = level(spec, GLASS)
     scale = scale_of(scene.pixels)
@@ -118,14 +118,14 @@ def shuffled(uniform: Tensor, step: int) -> Tensor:
 
 
 @degradation("motion_blur", MotionBlur, examples=("motion_blur(3)",))
-def motion_blur(spec: MotionBlur, scene: Scene) -> Tensor:
+def motion_blur(spec: MotionBlur, scene: ContextInput) -> Tensor:
     """Convolution with :func:`filters.line`, edge pixels repeated, as ImageMagick does in the released code."""
     radius, sigma = (length * scale_of(scene.pixels) for length in level(spec, MOTION))
     kernels = lines(scene, "motion_blur", (-45.0, 45.0), radius, sigma)
     return convolved(scene.pixels, kernels, "nearest")
 
 
-def lines(scene: Scene, name: str, angles: tuple[float, float], radius: float, sigma: float) -> Tensor:
+def lines(scene: ContextInput, name: str, angles: tuple[float, float], radius: float, sigma: float) -> Tensor:
     """[B, k, k] the line of each sample, its angle drawn between `angles` in degrees."""
 
     def draw(generator: torch.Generator) -> Tensor:
@@ -137,7 +137,7 @@ def lines(scene: Scene, name: str, angles: tuple[float, float], radius: float, s
 
 
 @degradation("zoom_blur", ZoomBlur, examples=("zoom_blur(3)",))
-def zoom_blur(spec: ZoomBlur, scene: Scene) -> Tensor:
+def zoom_blur(spec: ZoomBlur, scene: ContextInput) -> Tensor:
     """``(x + sum of the zooms of x) / (number of zooms + 1)``, each by :func:`filters.zoomed`."""
     factors = np.arange(1, *level(spec, ZOOM)).tolist()
     # with the channels last interpolation takes half the time

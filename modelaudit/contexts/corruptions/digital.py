@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Scene, alone
+from ..base import ContextInput, alone
 from ..degradation import Severe, degradation, level
 from .filters import separable
 
@@ -36,14 +36,14 @@ class Pixelate(Severe):
 
 
 @degradation("contrast", Contrast, examples=("contrast(3)",))
-def contrast(spec: Contrast, scene: Scene) -> Tensor:
+def contrast(spec: Contrast, scene: ContextInput) -> Tensor:
     """``(x - mean) c + mean``, the mean of each channel over the whole image, whatever the region."""
     mean = alone(lambda images: images.mean(dim=(2, 3), keepdim=True), scene.pixels)
     return (scene.pixels - mean) * float(level(spec, CONTRAST)) + mean
 
 
 @degradation("saturate", Saturate, examples=("saturate(3)",))
-def saturate(spec: Saturate, scene: Scene) -> Tensor:
+def saturate(spec: Saturate, scene: ContextInput) -> Tensor:
     """``v - (v - x) S' / S`` with v the greatest channel, ``S = 1 - least / v`` and ``S' = clip(a S + b, 0, 1)``.
 
     That is the way to HSV and back. Grey has no hue: with b > 0 it turns to hue 0, red, as by the released code.
@@ -58,7 +58,7 @@ def saturate(spec: Saturate, scene: Scene) -> Tensor:
 
 
 @degradation("pixelate", Pixelate, examples=("pixelate(3)",))
-def pixelate(spec: Pixelate, scene: Scene) -> Tensor:
+def pixelate(spec: Pixelate, scene: ContextInput) -> Tensor:
     """Pillow's box filter to ``int(c side)`` pixels (at least 1) and back, without its rounding to 8 bits."""
     rows, columns = (_pixelated(side, level(spec, PIXELATE)) for side in scene.pixels.shape[-2:])
     return separable(scene.pixels, rows, columns)

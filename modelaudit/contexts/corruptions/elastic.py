@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from ...language.sample import OBJECT
-from ..base import Declares, Rendered, Scene, alone, context, drawn, rendered
+from ..base import ContextDeclaration, ContextInput, ContextOutput, alone, context, drawn, rendered
 from ..degradation import Severe, level
 from ..regions import inside
 from .filters import folded, gaussian, scale_of
@@ -37,13 +37,13 @@ class ElasticTransform(Severe):
     """
 
 
-_ELASTIC = Declares(
+_ELASTIC = ContextDeclaration(
     family="perturbation", needs_mask=lambda spec: spec.region != "whole", examples=("elastic_transform(3)",)
 )
 
 
 @context("elastic_transform", ElasticTransform, _ELASTIC)
-def elastic_transform(spec: ElasticTransform, scene: Scene) -> Rendered:
+def elastic_transform(spec: ElasticTransform, scene: ContextInput) -> ContextOutput:
     """Two bilinear samplings, at :func:`affine_points` mirrored at the edges and at :func:`displaced_points` reflected.
 
     As in the released code, except that OpenCV rounds the affine map to 1/32 of a pixel. Impossible where the region is
@@ -77,7 +77,7 @@ def affine_map(corners: Tensor, height: int, width: int) -> Tensor:
     return back
 
 
-def affine_points(scene: Scene, corner: float) -> Tensor:
+def affine_points(scene: ContextInput, corner: float) -> Tensor:
     """[B, 2, H, W] (x, y) of the source of each pixel under an affine map whose corners move by up to `corner`."""
     height, width = scene.pixels.shape[-2:]
 
@@ -91,7 +91,7 @@ def affine_points(scene: Scene, corner: float) -> Tensor:
     return points
 
 
-def displaced_points(scene: Scene, height: float, sigma: float) -> Tensor:
+def displaced_points(scene: ContextInput, height: float, sigma: float) -> Tensor:
     """[B, 2, H, W] (x, y) of each pixel, displaced by uniform noise in [-1, 1], blurred by `sigma`, times `height`."""
     shape = (1, 2, *scene.pixels.shape[-2:])
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...language.draws import generator
-from ..base import Scene, drawn
+from ..base import ContextInput, drawn
 from .filters import REFERENCE_SIDE, scale_of
 from .plasma import plasma, side_of
 
@@ -21,7 +21,7 @@ _SOWN = 6
 _DARK, _WHITE = (0.10, 0.15, 0.22), (0.88, 0.94, 0.98)
 
 
-def ice(scene: Scene, name: str) -> Tensor:
+def ice(scene: ContextInput, name: str) -> Tensor:
     """[B, 3, H, W] in [0, 1]: ice over the whole frame, one draw a sample.
 
     ``dark + d (white - dark)`` with the depth ``d = (1 - exp(-1.5 f)) (.3 + .7 p) + .15 p``, at most 1: p plasma, f the

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Scene
+from ..base import ContextInput
 from ..degradation import Severe, degradation, level
 
 JPEG_QUALITY = (25, 18, 15, 10, 7)
@@ -42,7 +42,7 @@ class JpegCompression(Severe):
 
 
 @degradation("jpeg_compression", JpegCompression, examples=("jpeg_compression(3)",))
-def jpeg_compression(spec: JpegCompression, scene: Scene) -> Tensor:
+def jpeg_compression(spec: JpegCompression, scene: ContextInput) -> Tensor:
     """Encoded and decoded as by Pillow: :func:`compressed`."""
     return compressed(scene.pixels, int(level(spec, JPEG_QUALITY)))
 

@@ -10,7 +10,7 @@ import torch
 from scipy.special import pdtr
 from torch import Tensor
 
-from ..base import Scene, drawn
+from ..base import ContextInput, drawn
 from ..degradation import Severe, degradation, level
 
 #: standard deviations, in pixel values [0, 1]
@@ -47,13 +47,13 @@ class SpeckleNoise(Severe):
 
 
 @degradation("gaussian_noise", GaussianNoise, examples=("gaussian_noise(3)",))
-def gaussian_noise(spec: GaussianNoise, scene: Scene) -> Tensor:
+def gaussian_noise(spec: GaussianNoise, scene: ContextInput) -> Tensor:
     """``x + sigma z``, z standard normal [3, H, W] a sample."""
     return scene.pixels + float(level(spec, GAUSSIAN_SIGMA)) * _normal(scene, "gaussian_noise")
 
 
 @degradation("shot_noise", ShotNoise, examples=("shot_noise(3)",))
-def shot_noise(spec: ShotNoise, scene: Scene) -> Tensor:
+def shot_noise(spec: ShotNoise, scene: ContextInput) -> Tensor:
     """``Poisson(c x) / c``, x on the 256 levels of an 8-bit image as in the released code.
 
     Drawn by inversion, ``k = min{k : P(Poisson(c x) <= k) >= u}`` for u uniform [3, H, W] a sample: one u for all
@@ -65,7 +65,7 @@ def shot_noise(spec: ShotNoise, scene: Scene) -> Tensor:
 
 
 @degradation("impulse_noise", ImpulseNoise, examples=("impulse_noise(3)",))
-def impulse_noise(spec: ImpulseNoise, scene: Scene) -> Tensor:
+def impulse_noise(spec: ImpulseNoise, scene: ContextInput) -> Tensor:
     """Each value of each channel becomes, with the chance c, 0 or 1 with equal chances.
 
     The values hit at one severity are hit at every higher one, and become the same.
@@ -77,17 +77,17 @@ def impulse_noise(spec: ImpulseNoise, scene: Scene) -> Tensor:
 
 
 @degradation("speckle_noise", SpeckleNoise, examples=("speckle_noise(3)",))
-def speckle_noise(spec: SpeckleNoise, scene: Scene) -> Tensor:
+def speckle_noise(spec: SpeckleNoise, scene: ContextInput) -> Tensor:
     """``x + sigma x z``, z standard normal [3, H, W] a sample."""
     return scene.pixels * (1.0 + float(level(spec, SPECKLE_SIGMA)) * _normal(scene, "speckle_noise"))
 
 
-def _normal(scene: Scene, name: str) -> Tensor:
+def _normal(scene: ContextInput, name: str) -> Tensor:
     shape = scene.pixels.shape[1:]
     return drawn(scene, name, lambda generator: torch.randn(shape, generator=generator))
 
 
-def _uniform(scene: Scene, name: str) -> Tensor:
+def _uniform(scene: ContextInput, name: str) -> Tensor:
     shape = scene.pixels.shape[1:]
     return drawn(scene, name, lambda generator: torch.rand(shape, generator=generator))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Scene, drawn
+from ..base import ContextInput, drawn
 from ..degradation import Severe, degradation, level
 from .filters import border_index, gaussian, scale_of
 
@@ -37,7 +37,7 @@ class Spatter(Severe):
 
 
 @degradation("spatter", Spatter, examples=("spatter(2)", "spatter(5)"))
-def spatter(spec: Spatter, scene: Scene) -> Tensor:
+def spatter(spec: Spatter, scene: ContextInput) -> Tensor:
     """Where a blurred normal field exceeds the threshold there is liquid.
 
     Mud: ``x (1 - m) + mud m``, m the liquid's area blurred, 0 below .8. Water: ``x + water m``, m by :func:`_drops`.
@@ -63,7 +63,7 @@ def spatter(spec: Spatter, scene: Scene) -> Tensor:
     return scene.pixels + _colour(WATER, scene) * (strength * _drops(liquid, wet))
 
 
-def _colour(colour: tuple[float, float, float], scene: Scene) -> Tensor:
+def _colour(colour: tuple[float, float, float], scene: ContextInput) -> Tensor:
     return torch.tensor(colour, device=scene.pixels.device).view(1, 3, 1, 1)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..base import Scene, drawn
+from ..base import ContextInput, drawn
 from ..degradation import Severe, degradation, level
 from .blur import lines
 from .filters import convolved, scale_of, zoomed
@@ -53,7 +53,7 @@ class Brightness(Severe):
 
 
 @degradation("snow", Snow, examples=("snow(3)",))
-def snow(spec: Snow, scene: Scene) -> Tensor:
+def snow(spec: Snow, scene: ContextInput) -> Tensor:
     """``s x + (1 - s) max(x, 1.5 luma + .5) + f + f turned by 180 degrees``, f the flakes.
 
     f is a normal field of mean and deviation m, d, enlarged by z, set to 0 below its threshold, clipped to [0, 1] and
@@ -77,7 +77,7 @@ def snow(spec: Snow, scene: Scene) -> Tensor:
 
 
 @degradation("frost", Frost, examples=("frost(3)",))
-def frost(spec: Frost, scene: Scene) -> Tensor:
+def frost(spec: Frost, scene: ContextInput) -> Tensor:
     """``a x + b ice``, (a, b) = (1, .4) (.8, .6) (.7, .7) (.65, .7) (.6, .75), ice by :func:`ice.ice`.
 
     The shares are the released code's, the ice is not: that code cuts it from photos of frost.
@@ -87,7 +87,7 @@ def frost(spec: Frost, scene: Scene) -> Tensor:
 
 
 @degradation("fog", Fog, examples=("fog(3)",))
-def fog(spec: Fog, scene: Scene) -> Tensor:
+def fog(spec: Fog, scene: ContextInput) -> Tensor:
     """``(x + c plasma) m / (m + c)``, m the greatest value of the whole image, plasma by :func:`plasma.plasma`.
 
     Its side is the least power of two that covers the image (256 for 224, as released); the top left corner is used.
@@ -103,7 +103,7 @@ def fog(spec: Fog, scene: Scene) -> Tensor:
 
 
 @degradation("brightness", Brightness, examples=("brightness(3)",))
-def brightness(spec: Brightness, scene: Scene) -> Tensor:
+def brightness(spec: Brightness, scene: ContextInput) -> Tensor:
     """``x v' / v`` with v the greatest channel and ``v' = min(v + c, 1)``; black becomes the grey v'.
 
     That is the way to HSV and back: with hue and saturation kept all channels grow in proportion.

@@ -16,19 +16,19 @@ import torch
 from ...contexts import donor_rule, family, stored_picture
 from ...contexts import swap_background as SwapBackground
 from ...language.boundary import contained
-from ...language.checks import Checks
+from ...language.checks import CheckSettings
 from ...language.sample import Sample
 from ...language.spec import Context, long_text
 from ..donors import DonorPool, first_positions
 from ..explaining import what_went_wrong
-from ..models import Explained, Look, RunningModel
+from ..models import Explained, ModelOutput, RunningModel
 from ..plan import ColumnAsk, MapAsk, PassAsk, original_context
-from ..prepared import Prepared
+from ..prepared import PreparedSample
 from ..reading import ChunkValues, labels_of
-from ..scenes import Chunk, Shown
-from ..store.store import Batch, Key
+from ..scenes import Chunk, ContextBatch
+from ..store.store import Key, StoreBatch
 from .evidence import curves, passes_with_maps, positive_mass, reads_where
-from .facts import NO_CLASS, Answer, Curve, answered, gaps
+from .facts import NO_CLASS, Answer, EvidenceCurve, answered, gaps
 
 if TYPE_CHECKING:
     from ..measuring import Measuring
@@ -46,7 +46,7 @@ class Collector:
     "<model>|swap" or "<model>|<column key>".
     """
 
-    def __init__(self, base: Measuring, checks: Checks) -> None:
+    def __init__(self, base: Measuring, checks: CheckSettings) -> None:
         self._base, seed = base, base.stage.seed
         self.positions: Mapping[int, None] = dict.fromkeys(first_positions(base.samples, checks.sensitivity, seed))
         self._of_ratio = set(first_positions(base.samples, min(RATIO_IMAGES, checks.sensitivity), seed))
@@ -56,12 +56,12 @@ class Collector:
         self.answers: dict[str, dict[int, Answer]] = {model: {} for model in self.models}
         self.swapped: dict[str, dict[int, int]] = {model: {} for model in self.models}
         self.ratios: dict[tuple[str, MapAsk], dict[int, float]] = {}
-        self.curves: dict[tuple[str, str], dict[int, Curve]] = {}
+        self.curves: dict[tuple[str, str], dict[int, EvidenceCurve]] = {}
         for ask in self.asks:
             self.ratios.update({(ask.model, one): {} for one in ask.maps})
             self.curves.update({(ask.model, column.key): {} for column in ask.columns})
         self.failed: dict[str, str] = {}
-        self._waiting: list[tuple[Sample, int, Prepared]] = []
+        self._waiting: list[tuple[Sample, int, PreparedSample]] = []
         self._label = {sample.id: sample.label for sample in base.stage.samples}
         self._pool = DonorPool(base.stage.samples, seed=seed, name="swap_background") if self.asks else None
 
@@ -91,7 +91,7 @@ class Collector:
         self.positions = {at: None for at in self.positions if at < end}
         self._waiting = [one for one in self._waiting if one[1] < end]
 
-    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: Batch) -> None:
+    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: StoreBatch) -> None:
         """Keep what a pass of the audit has just found: of maps those of the class that the background speaks for."""
         rows = [row for row, at in enumerate(part.positions) if at in self.positions]
         if not rows or ask.model not in self.models:
@@ -102,7 +102,7 @@ class Collector:
             one: Explained(seen.maps.rows(at), {reason: flags[at] for reason, flags in seen.invalid.items()})
             for one, seen in found.maps.items()
         }
-        look = Look(found.logits[at], maps, {})
+        look = ModelOutput(found.logits[at], maps, {})
         if ask.context == original_context():
             self._keep_answers(ask.model, chosen, look, batch)
             self._keep_ratios(ask.model, chosen, look, shown, batch)
@@ -112,19 +112,19 @@ class Collector:
             if reads_where(column) and column.map in maps:
                 self._keep_curves(ask, column, chosen, look, shown, batch)
 
-    def step(self, chunk: Chunk, batch: Batch) -> None:
+    def step(self, chunk: Chunk, batch: StoreBatch) -> None:
         """Run what no pass of the audit has made; its images wait until they fill a micro-batch."""
         found = zip(chunk.samples, chunk.positions, chunk.prepared, strict=True)
         self._waiting.extend(one for one in found if one[1] in self.positions and self._lacks(one[1]))
         while len(self._waiting) >= self._base.size:
             self._run(batch, self._base.size)
 
-    def finish(self, batch: Batch) -> None:
+    def finish(self, batch: StoreBatch) -> None:
         """Run the images that still wait."""
         if self._waiting:
             self._run(batch, len(self._waiting))
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: StoreBatch) -> None:
         """Everything is kept as it comes."""
 
     # --- what is missing, and the passes for it ----------------------------------------------------------------------
@@ -155,7 +155,7 @@ class Collector:
             if f"{ask.model}|{column.key}" not in self.failed and at not in self.curves[ask.model, column.key]
         )
 
-    def _run(self, batch: Batch, count: int) -> None:
+    def _run(self, batch: StoreBatch, count: int) -> None:
         samples, positions, prepared = zip(*self._waiting[:count], strict=True)
         del self._waiting[:count]
         chunk = Chunk(samples, positions, prepared)
@@ -172,7 +172,7 @@ class Collector:
         except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
             self.failed.update(dict.fromkeys(names, what_went_wrong(contained(error))))
 
-    def _run_originals(self, model: str, chunk: Chunk, batch: Batch) -> None:
+    def _run_originals(self, model: str, chunk: Chunk, batch: StoreBatch) -> None:
         wanted = [(self._lacks_answer(model, at), self._lacking_ratios(model, at)) for at in chunk.positions]
         rows = [row for row, (answer, maps) in enumerate(wanted) if answer or maps]
         if rows:
@@ -181,13 +181,13 @@ class Collector:
             self._keep_answers(model, part, look, batch)
             self._keep_ratios(model, part, look, shown, batch)
 
-    def _run_swap(self, model: str, chunk: Chunk, batch: Batch) -> None:
+    def _run_swap(self, model: str, chunk: Chunk, batch: StoreBatch) -> None:
         rows = [row for row, at in enumerate(chunk.positions) if self._lacks_swap(model, at)]
         if rows:
             part, look, shown = self._looked(model, chunk, rows, self.swaps[model], ())
             self._keep_swapped(model, part, look, shown, batch)
 
-    def _run_curves(self, ask: PassAsk, chunk: Chunk, batch: Batch) -> None:
+    def _run_curves(self, ask: PassAsk, chunk: Chunk, batch: StoreBatch) -> None:
         """On the maps of the class that the background speaks for, where the answer is another one."""
         rows = [row for row, at in enumerate(chunk.positions) if self._lacking(ask, at)]
         if not rows:
@@ -206,12 +206,12 @@ class Collector:
             if column.map not in maps:
                 self.failed[f"{ask.model}|{column.key}"] = look.failed[asked[column.map]]
                 continue
-            found = Look(look.logits, {column.map: maps[column.map]}, {})
+            found = ModelOutput(look.logits, {column.map: maps[column.map]}, {})
             self._keep_curves(ask, column, part, found, shown, batch, of_spoken=True)
 
     def _looked(
         self, model: str, chunk: Chunk, rows: Sequence[int], context: Context, maps: Sequence[MapAsk]
-    ) -> tuple[Chunk, Look, Shown]:
+    ) -> tuple[Chunk, ModelOutput, ContextBatch]:
         part, running = chunk.part(rows), self._base.models[model]
         shown = self._base.stage.show(part, context, running.loaded.preprocessing)
         labels = labels_of(running, part.samples, shown.pixels.device)
@@ -219,7 +219,7 @@ class Collector:
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
-    def _keep_answers(self, name: str, part: Chunk, look: Look, batch: Batch) -> None:
+    def _keep_answers(self, name: str, part: Chunk, look: ModelOutput, batch: StoreBatch) -> None:
         model = self._base.models[name]
         labels, donors = self._classes(model, part.samples), self._other_classes(model, part.samples)
         found = zip(
@@ -234,7 +234,7 @@ class Collector:
             self.answers[name][at] = Answer(*values)
             self._keep(batch, _of(name), None, sample, _ANSWER, self.answers[name][at].content())
 
-    def _keep_swapped(self, name: str, part: Chunk, look: Look, shown: Shown, batch: Batch) -> None:
+    def _keep_swapped(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch, batch: StoreBatch) -> None:
         found = answered(self._base.models[name], look.logits)
         impossible = (shown.impossible | shown.without_mask).tolist()
         for sample, at, answer, never in zip(part.samples, part.positions, found, impossible, strict=True):
@@ -242,7 +242,7 @@ class Collector:
             self.swapped[name][at] = own
             self._keep(batch, _of(name, self.swaps[name]), None, sample, _SWAPPED, np.float64(own).tobytes())
 
-    def _keep_ratios(self, name: str, part: Chunk, look: Look, shown: Shown, batch: Batch) -> None:
+    def _keep_ratios(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch, batch: StoreBatch) -> None:
         """The positive evidence of a map over the logit that it explains; NaN where that is not above 0."""
         largest = look.logits.amax(dim=1).double()
         for one, seen in look.maps.items():
@@ -259,9 +259,9 @@ class Collector:
         ask: PassAsk,
         column: ColumnAsk,
         part: Chunk,
-        look: Look,
-        shown: Shown,
-        batch: Batch,
+        look: ModelOutput,
+        shown: ContextBatch,
+        batch: StoreBatch,
         *,
         of_spoken: bool = False,
     ) -> None:
@@ -284,16 +284,16 @@ class Collector:
         mass = positive_mass(look.maps[column.map].maps, shown.mask).tolist()
         for row, (sample, at) in enumerate(zip(part.samples, part.positions, strict=True)):
             if missing[row] == np.inf:
-                curve = Curve.unchanged(spoken[row])
+                curve = EvidenceCurve.unchanged(spoken[row])
             elif missing[row] <= 0 or of_spoken:
-                curve = Curve(spoken[row], missing[row], mass[row], values[row])
+                curve = EvidenceCurve(spoken[row], missing[row], mass[row], values[row])
             else:
                 continue
             self.curves[ask.model, column.key][at] = curve
             self._keep(batch, ask, column.key, sample, _CURVE, curve.content())
 
     def _missing(
-        self, model: RunningModel, target: str | int, samples: Sequence[Sample], look: Look, spoken: list[int]
+        self, model: RunningModel, target: str | int, samples: Sequence[Sample], look: ModelOutput, spoken: list[int]
     ) -> list[float]:
         """[n] the logits that the background must add before the map explains the class that it speaks for."""
         if target == "prediction":
@@ -331,7 +331,9 @@ class Collector:
         keys = self._base.recall.keys(ask)
         return keys.logits if column is None else keys.columns[column]
 
-    def _keep(self, batch: Batch, ask: PassAsk, column: str | None, sample: Sample, what: str, content: bytes) -> None:
+    def _keep(
+        self, batch: StoreBatch, ask: PassAsk, column: str | None, sample: Sample, what: str, content: bytes
+    ) -> None:
         if self._base.keeps:
             self._base.recall.keep_content(batch, self._key(ask, column), ask, sample, what, content)
 
@@ -365,7 +367,7 @@ class Collector:
         spoken = dict(zip(positions, self._spoken(ask, samples, self._base.recall.donors(ask, samples)), strict=True))
         for column in ask.columns:
             kept = self.curves[ask.model, column.key]
-            found = ((at, Curve.of(one)) for at, one in self._stored(ask, column.key, positions, _CURVE))
+            found = ((at, EvidenceCurve.of(one)) for at, one in self._stored(ask, column.key, positions, _CURVE))
             kept.update((at, curve) for at, curve in found if curve.spoken == spoken[at])
 
 

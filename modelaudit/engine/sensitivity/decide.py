@@ -15,7 +15,7 @@ from ..checked import Sensitivity
 from ..explaining import what_went_wrong
 from ..insane import without_insane
 from ..measured import Measured
-from ..plan import Group, PlannedCase
+from ..plan import PlanGroup, PlannedCase
 from ..table import CaseTable
 from .collect import Collector
 from .perturbed_model import NoCopy, PerturbedModel, directions
@@ -26,7 +26,7 @@ _STRENGTHS = tuple(2.0 ** (step / 2) for step in range(-16, 17))
 _HALVINGS = 16
 
 
-def sensitivities(group: Group, measured: Measured, found: Collector | None) -> dict[str, Sensitivity]:
+def sensitivities(group: PlanGroup, measured: Measured, found: Collector | None) -> dict[str, Sensitivity]:
     """What the limits of a group's cases on heat maps catch, by the case's id."""
     if found is None or measured.data is None:
         return {}

@@ -16,10 +16,10 @@ from ...language.reasons import Missing
 from ...language.sample import BACKGROUND, IGNORE
 from ...measures.base import tries_backgrounds
 from ...measures.regions import Regions
-from ..models import Explained, Look, RunningModel
+from ..models import Explained, ModelOutput, RunningModel
 from ..plan import ColumnAsk, PassAsk
 from ..reading import seen_of
-from ..scenes import Shown
+from ..scenes import ContextBatch
 
 #: the added evidence as a share of a map's whole positive evidence; 1 is a map of the background's evidence alone
 FRACTIONS = (0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -69,7 +69,7 @@ def with_evidence(maps: Maps, mask: Tensor, fraction: float) -> Maps:
     return Maps.on_grid(found, (mask.shape[1], mask.shape[2]))
 
 
-def curves(column: ColumnAsk, model: RunningModel, look: Look, labels: Tensor, shown: Shown) -> Tensor:
+def curves(column: ColumnAsk, model: RunningModel, look: ModelOutput, labels: Tensor, shown: ContextBatch) -> Tensor:
     """[n, len(FRACTIONS)] float64: the measure with each share of added evidence, NaN where it is undefined.
 
     Args:

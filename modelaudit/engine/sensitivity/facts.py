@@ -47,7 +47,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Curve:
+class EvidenceCurve:
     """A measure of one image on the map of the class that its background speaks for.
 
     ``gap``: the logits that the background must add before the map explains that class, infinite where it never does.
@@ -60,7 +60,7 @@ class Curve:
     values: NDArray[np.float64]
 
     @classmethod
-    def unchanged(cls, spoken: int) -> Curve:
+    def unchanged(cls, spoken: int) -> EvidenceCurve:
         """Of an image on which a copy's map is the model's own."""
         return cls(spoken, np.inf, 0.0, np.full(len(FRACTIONS), np.nan))
 
@@ -69,7 +69,7 @@ class Curve:
         return np.array([self.spoken, self.gap, self.mass, *self.values], dtype="<f8").tobytes()
 
     @classmethod
-    def of(cls, content: bytes) -> Curve:
+    def of(cls, content: bytes) -> EvidenceCurve:
         """As it was stored."""
         spoken, gap, mass, *values = np.frombuffer(content, "<f8").tolist()
         return cls(int(spoken), gap, mass, np.array(values))

@@ -21,13 +21,13 @@ from ...language.errors import AuditError
 from ...language.expression import Expectation, Measure
 from ...language.reasons import Missing
 from ...statistics.linear import normal_form
-from ..measured import ColumnData, Measured, VariantData
+from ..measured import Measured, MeasuredColumn, RerunData
 from ..plan import ColumnAsk, MapAsk, PlannedCase, column_key, single_method
 from ..table import CaseTable
-from ..variant_table import VariantTable
+from ..variant_table import RerunTable
 from .collect import Collector
 from .evidence import FRACTIONS, reads_where
-from .facts import NO_CLASS, Answer, Curve
+from .facts import NO_CLASS, Answer, EvidenceCurve
 
 Array = NDArray[np.float64]
 #: fewer images than this say nothing about a limit
@@ -42,9 +42,9 @@ class NoCopy(AuditError):
 class _Column:
     """A column of a copy: the model's own values, and those on the map of the class that the background speaks for."""
 
-    own: ColumnData
+    own: MeasuredColumn
     ask: MapAsk
-    curves: Sequence[Curve]
+    curves: Sequence[EvidenceCurve]
     ratio: float
 
 
@@ -116,20 +116,20 @@ class PerturbedModel:
         both = [answers[at].own != swapped[at] for at in swapped if at in answers and swapped[at] != NO_CLASS]
         return (float(np.mean(both)), len(both)) if both else None
 
-    def at(self, strength: float) -> VariantTable:
+    def at(self, strength: float) -> RerunTable:
         """The case's values for a copy of this strength, in logits; 0 is the model itself."""
         return self._table_of(lambda column: self._values(column, strength))
 
-    def alone(self) -> VariantTable:
+    def alone(self) -> RerunTable:
         """The case's values where every map is that of the background's evidence alone."""
         return self._table_of(lambda column: np.array([one.values[-1] for one in column.curves]))
 
-    def _table_of(self, values_of: Callable[[_Column], Array]) -> VariantTable:
+    def _table_of(self, values_of: Callable[[_Column], Array]) -> RerunTable:
         columns = [self._column(key, column, values_of(column)) for key, column in self._columns.items()]
-        data = VariantData.model_construct(variant="copy", positions=self.positions, columns=columns, failures={})
-        return VariantTable(self._case, self._table, data, self.positions)
+        data = RerunData.model_construct(variant="copy", positions=self.positions, columns=columns, failures={})
+        return RerunTable(self._case, self._table, data, self.positions)
 
-    def _column(self, key: str, column: _Column, values: Array) -> ColumnData:
+    def _column(self, key: str, column: _Column, values: Array) -> MeasuredColumn:
         own = {row: column.own.missing.get(at) for row, at in enumerate(self.positions)}
         missing: dict[int, Missing] = {}
         for row, reason in own.items():
@@ -138,7 +138,7 @@ class PerturbedModel:
         for row in np.flatnonzero(np.isnan(values)).tolist():
             missing.setdefault(row, own[row] or Missing.ZERO_ATTRIBUTION)
         numbers = [None if row in missing else value for row, value in enumerate(values.tolist())]
-        return ColumnData.model_construct(
+        return MeasuredColumn.model_construct(
             model=self.model, key=key, scale=column.own.scale, values=numbers, missing=missing, steps={}
         )
 
@@ -187,7 +187,7 @@ class PerturbedModel:
             raise NoCopy(f"fewer than {LEAST_IMAGES} images have an image of another class beside them")
         return kept
 
-    def _curves_of(self, key: str) -> Sequence[Curve]:
+    def _curves_of(self, key: str) -> Sequence[EvidenceCurve]:
         found = self._found.curves[self.model, key]
         return [found[at] for at in self.positions]
 

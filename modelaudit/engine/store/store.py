@@ -38,7 +38,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Cells:
+class StoredNumbers:
     """Numbers of some samples, in their order.
 
     ``found`` [n] bool; ``values`` [n] float64, NaN where there is none; ``reasons`` by position, where the value is
@@ -63,7 +63,7 @@ class FileRow(NamedTuple):
 
 
 @dataclass
-class Batch:
+class StoreBatch:
     """What is written in one transaction."""
 
     cells: list[tuple[Key, list[tuple[bytes, float | None, str | None, int | None]]]] = field(default_factory=list)
@@ -117,13 +117,13 @@ class Store:
                 self._database.write(self._touch)
             self._database.close()
 
-    def cells(self, keys: Sequence[Key], samples: Sequence[bytes | None]) -> list[Cells]:
+    def cells(self, keys: Sequence[Key], samples: Sequence[bytes | None]) -> list[StoredNumbers]:
         """The numbers of `samples` under each of the keys; None stands for a sample that cannot be known."""
         missing = [_no_cells(len(samples)) for _ in keys]
         if self._database is None or not keys:
             return missing
 
-        def question(connection: sqlite3.Connection) -> list[Cells]:
+        def question(connection: sqlite3.Connection) -> list[StoredNumbers]:
             _ask(connection, samples)
             return [self._cells(connection, key, samples) for key in keys]
 
@@ -169,7 +169,7 @@ class Store:
 
         return self._database.ask(question, {})
 
-    def commit(self, batch: Batch) -> bool:
+    def commit(self, batch: StoreBatch) -> bool:
         """Write all of a batch, or nothing of it; whether it is written."""
         if self._database is None or not batch:
             return False
@@ -216,7 +216,7 @@ class Store:
         query = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)"
         self._database.write(lambda connection: (connection.executemany(query, noted), None)[1])
 
-    def _cells(self, connection: sqlite3.Connection, key: Key, samples: Sequence[bytes | None]) -> Cells:
+    def _cells(self, connection: sqlite3.Connection, key: Key, samples: Sequence[bytes | None]) -> StoredNumbers:
         found = _no_cells(len(samples))
         number = self._number(connection, key)
         if number is None:
@@ -232,7 +232,7 @@ class Store:
         _, values, reasons, steps = _unsealed(key, [samples[one] or b"" for one in at.tolist()], rows)
         found.found[at], found.values[at], found.steps[at] = True, values, steps
         given = {int(at[row]): _reason(reason) for row, reason in enumerate(reasons) if reason is not None}
-        return Cells(found.found, found.values, given, found.steps)
+        return StoredNumbers(found.found, found.values, given, found.steps)
 
     def _number(self, connection: sqlite3.Connection, key: Key) -> int | None:
         found = connection.execute("SELECT id, used FROM keys WHERE digest = ?", (key.digest,)).fetchone()
@@ -263,7 +263,7 @@ def _ask(connection: sqlite3.Connection, samples: Sequence[bytes | None]) -> Non
     connection.executemany("INSERT INTO asked VALUES (?, ?)", asked)
 
 
-def _write(connection: sqlite3.Connection, batch: Batch) -> None:
+def _write(connection: sqlite3.Connection, batch: StoreBatch) -> None:
     numbers: dict[bytes, int] = {}
 
     def number(key: Key) -> int:
@@ -294,8 +294,8 @@ def _write(connection: sqlite3.Connection, batch: Batch) -> None:
         connection.execute("DELETE FROM blobs WHERE key = ? AND sample = ?", (number(key), sample))
 
 
-def _no_cells(count: int) -> Cells:
-    return Cells(
+def _no_cells(count: int) -> StoredNumbers:
+    return StoredNumbers(
         np.zeros(count, dtype=bool),
         np.full(count, np.nan),
         {},

@@ -1,4 +1,4 @@
-"""Looking after a store: what is in it, and what may go."""
+"""InterimAnalysis after a store: what is in it, and what may go."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Holding:
 
 
 @dataclass(frozen=True)
-class Contents:
+class StoreContents:
     """What a store holds: its size in bytes, and holdings in the order of their last use."""
 
     file: Path
@@ -43,7 +43,7 @@ class Contents:
     files: int
 
 
-def contents_of(folder: Path) -> Contents:
+def contents_of(folder: Path) -> StoreContents:
     """What the store in `folder` holds.
 
     Raises:
@@ -57,7 +57,7 @@ def contents_of(folder: Path) -> Contents:
             "MIN(created), MAX(used) FROM keys WHERE model <> '' GROUP BY model, context, data "
             "ORDER BY MAX(used) DESC, model, context, data"
         )
-        return Contents(
+        return StoreContents(
             folder / FILE,
             _size(folder),
             tuple(Holding(*row) for row in holdings.fetchall()),

@@ -8,7 +8,7 @@ import torch
 from contexts.scenes import boxed_mask
 from torch import Tensor
 
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.language.parser import parse_context
 from modelaudit.language.spec import Context
 
@@ -53,14 +53,14 @@ def picture(height: int = 224, width: int = 224, seed: int = 0) -> Tensor:
     return ((total[0] * 1.6 + 0.5).clamp(0, 1) * 255).round() / 255
 
 
-def pictures(count: int = 2, height: int = 224, width: int = 224, seed: int = 0) -> Scene:
+def pictures(count: int = 2, height: int = 224, width: int = 224, seed: int = 0) -> ContextInput:
     """A scene of them, with a rectangle of object and a ring in each."""
     pixels = torch.stack([picture(height, width, seed * 1000 + index) for index in range(count)])
     mask = boxed_mask(height, width, height // 4, width // 3, height // 3, width // 3)
-    return Scene(pixels, mask.expand(count, -1, -1), tuple(f"picture/{index}" for index in range(count)), seed)
+    return ContextInput(pixels, mask.expand(count, -1, -1), tuple(f"picture/{index}" for index in range(count)), seed)
 
 
-def grey(value: float, height: int = 224, width: int = 224, count: int = 1, seed: int = 0) -> Scene:
+def grey(value: float, height: int = 224, width: int = 224, count: int = 1, seed: int = 0) -> ContextInput:
     """Scenes of one colour."""
     own = pictures(count, height, width, seed)
-    return Scene(torch.full_like(own.pixels, value), own.mask, own.ids, seed)
+    return ContextInput(torch.full_like(own.pixels, value), own.mask, own.ids, seed)

@@ -7,7 +7,7 @@ import torch
 from contexts.corruptions.pictures import corruption, grey, pictures
 
 from modelaudit.contexts import apply
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.contexts.corruptions import digital
 
 
@@ -35,7 +35,7 @@ def test_contrast_of_the_background_turns_about_the_mean_of_the_whole_image() ->
 @pytest.mark.parametrize(("severity", "saturation"), [(1, 0.3 * 0.75), (2, 0.1 * 0.75), (3, 1.0), (4, 1.0), (5, 1.0)])
 def test_saturation_is_scaled_and_the_value_kept(severity: int, saturation: float) -> None:
     colour = torch.tensor([0.2, 0.8, 0.5]).view(1, 3, 1, 1)
-    own = Scene(colour.clone(), None, ("a",), 0)
+    own = ContextInput(colour.clone(), None, ("a",), 0)
     done = apply(corruption("saturate", severity, "whole"), own).pixels.flatten().tolist()
     assert done == pytest.approx([0.8 * (1 - saturation), 0.8, 0.8 * (1 - saturation / 2)], abs=1e-6)
 

@@ -9,7 +9,7 @@ import torch
 from contexts.corruptions.pictures import corruption, pictures
 
 from modelaudit.contexts import apply
-from modelaudit.contexts.base import Scene
+from modelaudit.contexts.base import ContextInput
 from modelaudit.contexts.corruptions.elastic import ELASTIC, affine_map, nearest, places, sampled
 
 
@@ -71,7 +71,7 @@ def test_in_a_region_the_mask_stays(region: str) -> None:
 
 def test_small_severities_displace_by_few_pixels() -> None:
     ramp = torch.arange(224.0).expand(3, 224, 224).unsqueeze(0) / 223
-    own = Scene(ramp, None, ("a",), 0)
+    own = ContextInput(ramp, None, ("a",), 0)
     for severity, most in ((3, 10.0), (5, 22.0)):
         moved = (apply(corruption("elastic_transform", severity, "whole"), own).pixels - ramp)[..., 30:-30, 30:-30]
         assert 0.5 < float(moved.abs().max()) * 223 < most

@@ -13,7 +13,7 @@ from contexts.scenes import part, scene
 from torch import Tensor
 
 from modelaudit.contexts import apply, corruptions, family, needs_mask
-from modelaudit.contexts.base import Rendered, Scene
+from modelaudit.contexts.base import ContextInput, ContextOutput
 from modelaudit.language import registry
 from modelaudit.language.errors import ExpressionError
 from modelaudit.language.parser import parse_context
@@ -43,7 +43,7 @@ FARTHER = RANDOM - {"snow", "frost", "fog", "spatter", "glass_blur", "elastic_tr
 every = pytest.mark.parametrize("name", NAMES)
 
 
-def under(name: str, severity: int, own: Scene, region: str = "background") -> Rendered:
+def under(name: str, severity: int, own: ContextInput, region: str = "background") -> ContextOutput:
     return apply(corruption(name, severity, region), own)
 
 
@@ -128,7 +128,7 @@ def test_severity_5_of_snow_spatter_and_glass_is_farther_than_3_and_3_than_1(nam
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (2, 3), (17, 9), (33, 64)])
 def test_small_and_odd_frames_survive(name: str, shape: tuple[int, int]) -> None:
     generator = torch.Generator().manual_seed(1)
-    own = Scene(torch.rand(2, 3, *shape, generator=generator), None, ("a", "b"), 0)
+    own = ContextInput(torch.rand(2, 3, *shape, generator=generator), None, ("a", "b"), 0)
     for severity in SEVERITIES:
         done = under(name, severity, own, "whole").pixels
         assert torch.isfinite(done).all() and float(done.min()) >= 0 and float(done.max()) <= 1

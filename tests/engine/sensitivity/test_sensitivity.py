@@ -20,11 +20,11 @@ from modelaudit.engine.run import Result
 from modelaudit.engine.sensitivity.evidence import FRACTIONS, positive_mass, with_evidence
 from modelaudit.engine.store.store import Store
 from modelaudit.language import Audit, Preprocessing, Sample
-from modelaudit.language.checks import Checks
+from modelaudit.language.checks import CheckSettings
 from modelaudit.measures import accuracy, background_dependence, background_share
 from modelaudit.statistics import Reason, Verdict
 
-ONLY = Checks(**{**vars(Checks.off()), "sensitivity": 60})
+ONLY = CheckSettings(**{**vars(CheckSettings.off()), "sensitivity": 60})
 SIDE, CLASSES = 16, ("red", "green", "blue")
 PLACE = slice(5, 11)
 SWAP = swap_background("other_class")

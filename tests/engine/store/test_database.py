@@ -16,16 +16,16 @@ import pytest
 from engine.store.test_store import KEY, NAMES, OTHER, filled
 
 from modelaudit.engine.store.location import FILE
-from modelaudit.engine.store.store import Batch, Store
+from modelaudit.engine.store.store import Store, StoreBatch
 
 WRITER = """
 import sys
 from pathlib import Path
-from modelaudit.engine.store.store import Batch, Key, Store
+from modelaudit.engine.store.store import StoreBatch, Key, Store
 store, start = Store(Path(sys.argv[1])), int(sys.argv[2])
 print("ready", flush=True)
 for number in range(start, start + int(sys.argv[3])):
-    batch = Batch()
+    batch = StoreBatch()
     for part in range(20):
         batch.number(Key(b"k" * 16, "values"), b"%08d%08d" % (number, part), number + part / 100)
     batch.content(Key(b"c" * 16, "logits"), b"%016d" % number, b"x" * 4000)
@@ -80,7 +80,7 @@ def test_two_threads_of_two_stores_write_at_once(tmp_path: Path) -> None:
     def work(start: int) -> None:
         store = Store(tmp_path)
         for number in range(start, start + 40):
-            batch = Batch()
+            batch = StoreBatch()
             for part in range(20):
                 batch.number(KEY, b"%08d%08d" % (number, part), number + part / 100)
             assert store.commit(batch)
@@ -120,7 +120,7 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(tmp_path: Path, how: 
     assert np.array_equal(found.values[found.found], (np.arange(100) / 7)[found.found])
     if how != "cut off":
         assert not found.found.any()
-    batch = Batch()
+    batch = StoreBatch()
     batch.number(KEY, NAMES[120], 4.0)
     assert store.commit(batch)
     assert store.cells([KEY], NAMES[120:121])[0].values[0] == 4.0
@@ -148,7 +148,7 @@ def test_garbage_anywhere_in_the_file_never_makes_a_wrong_value(tmp_path: Path) 
         assert np.array_equal(found.values[found.found], expected[found.found]) and not found.reasons
         for name, content in enumerate(store.contents(OTHER, NAMES[:100])):
             assert content in (None, bytes([name]) * 50)
-        batch = Batch()
+        batch = StoreBatch()
         batch.number(KEY, NAMES[120], 4.0)
         store.commit(batch)
         noticed += bool(store.notes)
@@ -160,7 +160,7 @@ def test_a_full_disk_ends_storing_and_nothing_else(tmp_path: Path) -> None:
     store = filled(tmp_path)
     assert store._database is not None
     store._database.ask(lambda connection: connection.execute("PRAGMA max_page_count=1").fetchone(), None)
-    batch = Batch()
+    batch = StoreBatch()
     for name in NAMES:
         batch.content(KEY, name, b"x" * 10_000)
     assert not store.commit(batch)
@@ -171,7 +171,7 @@ def test_a_full_disk_ends_storing_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_ends_storing_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    store, batch = Store(tmp_path / "file" / "store"), Batch()
+    store, batch = Store(tmp_path / "file" / "store"), StoreBatch()
     batch.number(KEY, NAMES[0], 1.0)
     assert not store.cells([KEY], NAMES[:1])[0].found.any() and not store.commit(batch)
     (note,) = store.notes
@@ -203,7 +203,7 @@ def test_a_store_that_is_cleared_while_it_is_used_is_begun_anew(tmp_path: Path) 
     store = filled(tmp_path)
     for file in tmp_path.glob("store.*"):
         file.unlink()
-    batch = Batch()
+    batch = StoreBatch()
     batch.number(KEY, NAMES[120], 4.0)
     store.commit(batch)
     store.close()

@@ -151,13 +151,13 @@ HOMEMADE = """
 from dataclasses import dataclass
 import helper
 from modelaudit.language.spec import MeasureSpec
-from modelaudit.measures.base import Declares, measure
+from modelaudit.measures.base import MeasureDeclaration, measure
 
 @dataclass(frozen=True)
 class Homemade(MeasureSpec):
     pass
 
-@measure("homemade", Homemade, Declares(scale="mean", better="high"))
+@measure("homemade", Homemade, MeasureDeclaration(scale="mean", better="high"))
 def read(spec, seen):
     return helper.read(seen) ADDED
 """

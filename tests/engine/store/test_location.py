@@ -109,10 +109,10 @@ def test_the_default_place_on_a_share_means_no_store_and_says_so(on_a_share: Pat
 
 
 def test_by_default_the_store_lies_below_the_root_and_hides_from_git(tmp_path: Path) -> None:
-    from modelaudit.engine.store.store import Batch, Key
+    from modelaudit.engine.store.store import Key, StoreBatch
 
     store = open_store(None, root=tmp_path)
-    batch = Batch()
+    batch = StoreBatch()
     batch.content(Key(b"k" * 16, "pictures"), b"s" * 16, b"content")
     assert store.commit(batch) and store.notes == []
     assert (tmp_path / ".modelaudit" / "store.sqlite").exists()

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from modelaudit.engine.store.location import FILE
-from modelaudit.engine.store.store import Batch, Key, Store
+from modelaudit.engine.store.store import Key, Store, StoreBatch
 from modelaudit.language import Missing
 
 KEY, OTHER = Key(b"k" * 16, "values", "net", "original", "accuracy", "photos"), Key(b"o" * 16, "values")
@@ -22,7 +22,7 @@ NAMES = [bytes([at]) * 16 for at in range(200)]
 
 
 def filled(folder: Path, count: int = 100) -> Store:
-    store, batch = Store(folder), Batch()
+    store, batch = Store(folder), StoreBatch()
     for at, name in enumerate(NAMES[:count]):
         batch.number(KEY, name, at / 7, steps=at if at % 2 else None)
         batch.content(OTHER, name, bytes([at]) * 50)
@@ -43,7 +43,7 @@ rows = st.tuples(
 def test_numbers_come_back_to_the_bit(
     tmp_path_factory: pytest.TempPathFactory, given_rows: list[tuple[bytes, float, Missing | None, int | None]]
 ) -> None:
-    store, batch = Store(tmp_path_factory.mktemp("store")), Batch()
+    store, batch = Store(tmp_path_factory.mktemp("store")), StoreBatch()
     for row in given_rows:
         batch.number(KEY, *row)
     store.commit(batch)
@@ -60,7 +60,7 @@ def test_numbers_come_back_to_the_bit(
 
 def test_what_is_there_stays(tmp_path: Path) -> None:
     store = filled(tmp_path)
-    again = Batch()
+    again = StoreBatch()
     again.number(KEY, NAMES[3], 99.0)
     again.content(OTHER, NAMES[3], b"another")
     assert store.commit(again)
@@ -78,7 +78,7 @@ def test_keys_do_not_meet_and_unknown_samples_are_not_found(tmp_path: Path) -> N
 
 def test_what_was_dropped_is_gone(tmp_path: Path) -> None:
     store = filled(tmp_path)
-    one = Batch()
+    one = StoreBatch()
     one.forget(OTHER, NAMES[1])
     store.commit(one)
     assert store.contents(OTHER, NAMES[:3]) == [bytes([0]) * 50, None, bytes([2]) * 50]
@@ -88,7 +88,7 @@ def test_what_was_dropped_is_gone(tmp_path: Path) -> None:
 
 
 def test_without_a_place_nothing_is_kept(tmp_path: Path) -> None:
-    store, batch = Store(None), Batch()
+    store, batch = Store(None), StoreBatch()
     batch.number(KEY, NAMES[0], 1.0)
     assert not store.active and not store.commit(batch)
     assert not store.cells([KEY], NAMES[:1])[0].found.any() and store.contents(KEY, NAMES[:1]) == [None]
