@@ -22,9 +22,16 @@ import numpy as np
 
 from modelaudit import Audit, label
 from modelaudit.contexts import gaussian_noise, lighting, swap_background
-from modelaudit.engine.measured import Measured, MeasuredColumn, MeasuredData, MeasuredModel, MeasuredSample, PassCounts
-from modelaudit.engine.plan import Asked, PlanGroup, PlannedCase, plan
-from modelaudit.engine.run import decide_case
+from modelaudit.engine.executors.run import decide_case
+from modelaudit.engine.planning.plan import Asked, PlanGroup, PlannedCase, plan
+from modelaudit.engine.results.measured import (
+    Measured,
+    MeasuredColumn,
+    MeasuredData,
+    MeasuredModel,
+    MeasuredSample,
+    PassCounts,
+)
 from modelaudit.language import correct
 from modelaudit.language.expression import Expectation
 from modelaudit.measures import accuracy, background_dependence, confidence, flip_rate

@@ -30,7 +30,7 @@ from modelaudit.demo.line import Line
 from modelaudit.demo.net import InspectionNet
 from modelaudit.demo.source_data import demo_data
 from modelaudit.demo.training import MEAN, STD, Training, train
-from modelaudit.engine.donors import DonorPool
+from modelaudit.engine.images.donor_ranking import DonorPool
 from modelaudit.language.reference import parse_reference
 from modelaudit.language.sample import Preprocessing
 from modelaudit.measures.base import MeasureInput

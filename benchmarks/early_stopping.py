@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from modelaudit.engine.stopping import looks_of
+from modelaudit.engine.decision.interim_analysis import looks_of
 from modelaudit.statistics.sequences import capitals, capitals_without_replacement
 
 Values = NDArray[np.float64]

@@ -30,12 +30,12 @@ from modelaudit.contexts import swap_background
 from modelaudit.demo.line import PARTS
 from modelaudit.demo.net import InspectionNet
 from modelaudit.demo.training import MEAN, STD, Training, train
-from modelaudit.engine.plan import Asked
-from modelaudit.engine.progress import Silent
-from modelaudit.engine.run import Result, Run
-from modelaudit.engine.settings import Settings
+from modelaudit.engine.executors.run import Result, Run
+from modelaudit.engine.planning.plan import Asked
+from modelaudit.engine.results.settings import Settings
 from modelaudit.language.audit import Audit, AuditCase
 from modelaudit.language.checks import CheckSettings
+from modelaudit.language.progress import Silent
 from modelaudit.language.sample import Preprocessing
 from modelaudit.language.spec import Method
 from modelaudit.measures import accuracy, background_dependence, flip_rate

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.transforms import Normalize
 
-from modelaudit.engine.measured import PassCounts
-from modelaudit.engine.scenes import BatchBuilder
+from modelaudit.engine.images.batches import BatchBuilder
+from modelaudit.engine.results.measured import PassCounts
 from modelaudit.language.sample import Preprocessing, Sample
 from modelaudit.language.spatial import SpatialLayer
 from modelaudit.language.spec import Context

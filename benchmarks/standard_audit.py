@@ -46,10 +46,10 @@ from torch import Tensor, nn
 
 from modelaudit import Audit, AuditCase
 from modelaudit.contexts import gaussian_noise, original, swap_background
-from modelaudit.engine.execute import measure
-from modelaudit.engine.measured import Measured
-from modelaudit.engine.plan import Asked, plan
-from modelaudit.engine.settings import Settings
+from modelaudit.engine.assembly import measure
+from modelaudit.engine.planning.plan import Asked, plan
+from modelaudit.engine.results.measured import Measured
+from modelaudit.engine.results.settings import Settings
 from modelaudit.language.sample import Preprocessing, Sample
 from modelaudit.measures import accuracy, background_dependence
 from modelaudit.models import PixelModel, precision_context, prepare_model

@@ -48,7 +48,8 @@ looked = line.expect(background_dependence("saliency", "input_x_gradient", "grad
 in_the_dark = line.expect(background_share("saliency").under(dark).where(correct) < 0.99)
 """
 IMPORTS = (
-    "import torch, torchvision, scipy.stats, pydantic, jinja2, captum.attr, modelaudit.engine.run, modelaudit.report"
+    "import torch, torchvision, scipy.stats, pydantic, jinja2, captum.attr, modelaudit.engine.executors.run, "
+    "modelaudit.report"
 )
 
 

@@ -4,7 +4,7 @@
 
 Each audit is a table of per-image values as the engine measures them: answers on the original and under contexts,
 shares of heat maps, donors, and all of it again with masks moved. It is decided by the code that decides a run
-(:func:`~modelaudit.statistics.decide`, then :func:`~modelaudit.engine.case_checks.checked`). Printed for n = 10 to 500
+(:func:`~modelaudit.statistics.decide`, then ``apply_checks``). Printed for n = 10 to 500
 images: false PASS and false FAIL with the truth exactly at the threshold (nominal .05), and, with truths at the
 threshold and .15 on either side of it, what became of the audits whose interval excludes the threshold: decided, or
 taken away by a check that found another verdict with moved masks. Moved masks change a map's share by a normal amount
@@ -21,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.contexts import lighting, swap_background
-from modelaudit.engine.case_checks import checked
-from modelaudit.engine.measured import (
+from modelaudit.engine.decision.apply_checks import checked
+from modelaudit.engine.decision.case_table import CaseTable
+from modelaudit.engine.planning.plan import Asked, PlanGroup, column_key, plan
+from modelaudit.engine.results.measured import (
     Measured,
     MeasuredColumn,
     MeasuredModel,
@@ -31,8 +33,6 @@ from modelaudit.engine.measured import (
     PassDonors,
     RerunData,
 )
-from modelaudit.engine.plan import Asked, PlanGroup, column_key, plan
-from modelaudit.engine.table import CaseTable
 from modelaudit.language.audit import Audit
 from modelaudit.language.expression import Expectation, Measure
 from modelaudit.measures import accuracy, background_dependence

@@ -10,7 +10,7 @@ import pytest
 
 from modelaudit.cli import main
 from modelaudit.engine.store.location import FILE
-from modelaudit.engine.store.store import Batch, FileRow, Key, Store, today
+from modelaudit.engine.store.store import FileRow, Key, Store, StoreBatch, today
 
 
 def key(name: str, kind: str = "values") -> Key:
@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store with values that were used 0, 10 and 40 days ago, half a megabyte each."""
     place = tmp_path / "project" / ".modelaudit"
     for name, age in (("new", 0), ("older", 10), ("oldest", 40)):
-        store, batch = Store(place), Batch()
+        store, batch = Store(place), StoreBatch()
         for at in range(500):
             batch.number(key(name), sample(at), at / 3)
             batch.number(key(f"{name} shown", "shown"), sample(at), 0.5)

@@ -59,7 +59,7 @@ def _list(_: argparse.Namespace) -> int:
 
 def _show(given: argparse.Namespace) -> int:
     from ..data import open_data
-    from ..engine.showcase import showcase, texts_of
+    from ..preview.contact_sheet import showcase, texts_of
     from ..report.context_sheet import context_sheet
     from ..report.render import write_whole
     from ..report.sheet import render_sheet

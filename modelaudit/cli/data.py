@@ -133,7 +133,7 @@ def _write_json(path: Path, facts: DataFacts) -> None:
 
 
 def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> None:
-    from ..engine.thumbnails import thumbnails
+    from ..preview.thumbnails import thumbnails
     from ..report.data_sheet import choose, data_sheet
     from ..report.render import write_whole
     from ..report.sheet import render_sheet

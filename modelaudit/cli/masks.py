@@ -66,7 +66,7 @@ def add(commands: Any) -> None:
 def _masks(given: argparse.Namespace) -> int:
     from ..data import open_data
     from ..data.mask_making import Policy, make_masks
-    from ..engine.mask_makers import maker_of
+    from ..preview.mask_makers import maker_of
     from ..report.render import write_whole
     from .progress import counting
     from .text import say
@@ -178,7 +178,7 @@ def _way_back(reference: str, into: Path) -> Iterator[str]:
 def _write_page(given: argparse.Namespace, reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> None:
     from dataclasses import replace
 
-    from ..engine.thumbnails import thumbnails
+    from ..preview.thumbnails import thumbnails
     from ..report.mask_sheet import choose, mask_sheet
     from ..report.render import write_whole
     from ..report.sheet import render_sheet

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..engine.cost import AuditCost, PassCost, cost_of
-from ..engine.plan import Asked, plan
+from ..engine.planning.cost import AuditCost, PassCost, cost_of
+from ..engine.planning.plan import Asked, plan
 from ..evidence.pilot import Pilot, groups_of, pilots
 from ..evidence.record import RunRecord
 from ..language.audit import AuditCase

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..contexts import family
-from ..engine.measured import KeptImage, Measured, MeasuredModel
-from ..engine.plan import Asked, single_method
-from ..engine.run import RankedImage, Result
-from ..engine.stopping import sequential
+from ..engine.decision.interim_analysis import sequential
+from ..engine.executors.run import RankedImage, Result
+from ..engine.planning.plan import Asked, single_method
+from ..engine.results.measured import KeptImage, Measured, MeasuredModel
 from ..language import registry
 from ..language.audit import Audit
 from ..language.checks import CheckSettings

@@ -18,8 +18,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..engine.checked import DECIDES, CheckResults
-from ..engine.objections import objections_of
+from ..engine.decision.objections import objections_of
+from ..engine.results.checks import DECIDES, CheckResults
 from ..language.audit import deciding_text
 from ..language.errors import AuditError, ResultsError
 from ..language.expression import Expectation, Measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..engine.checked import CheckResults, Holm
+from ..engine.results.checks import CheckResults, Holm
 from .record import CaseRecord
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..engine.plan import column_key, single_method
+from ..engine.planning.plan import column_key, single_method
 from ..language.errors import AuditError
 from ..language.parser import parse
 from ..language.strata import Label

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.plan import original_context
+from ..engine.planning.plan import original_context
 from ..language.errors import AuditError
 from ..language.expression import Measure
 from ..language.parser import parse_expression

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..engine.measured import (
+from ..engine.decision.case_table import CaseTable, NotMeasured
+from ..engine.planning.plan import Asked, PlanGroup, PlannedCase, plan
+from ..engine.results.measured import (
     Measured,
     MeasuredColumn,
     MeasuredData,
@@ -14,8 +16,6 @@ from ..engine.measured import (
     PassCounts,
     PassDonors,
 )
-from ..engine.plan import Asked, PlanGroup, PlannedCase, plan
-from ..engine.table import CaseTable, NotMeasured
 from ..language.audit import Audit
 from ..language.checks import CheckSettings
 from ..language.errors import AuditError

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..engine.checked import CheckResults, Sanity
-from ..engine.checked import Sensitivity as Sensitivity
+from ..engine.results.checks import CheckResults, Sanity
+from ..engine.results.checks import Sensitivity as Sensitivity
 from ..language.errors import ResultsError
 from .states import AbsentBy, CaseVerdict, RunState, Standing
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.facts import Facts, membership
+from ..engine.results.strata import Facts, membership
 from ..language.composite import Extreme
 from ..language.curve import OfCurve
 from ..language.errors import ResultsError

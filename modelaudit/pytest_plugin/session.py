@@ -23,8 +23,8 @@ from .typed import typed_arguments
 from .whole import Whole
 
 if TYPE_CHECKING:
-    from ..engine.listing import Listings
-    from ..engine.run import Run
+    from ..engine.executors.run import Run
+    from ..engine.planning.feasibility import Listings
     from ..evidence.record import CaseRecord, RunRecord
     from .collect import AuditItem
     from .inputs import InputFiles
@@ -65,7 +65,7 @@ class AuditSession:
 
     def declare(self, path: Path, items: Sequence[AuditItem]) -> None:
         """Cases that a collected file states, whether or not they are selected."""
-        from ..engine.plan import Asked
+        from ..engine.planning.plan import Asked
         from ..evidence.build import Place, declared_case
 
         places = [Place(item.name, item.nodeid.split("::")[0], item.line) for item in items]
@@ -87,7 +87,7 @@ class AuditSession:
     def select(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
         """Plan all selected cases together, and find what is missing among them."""
         self.files.note_plugins(self.config)
-        from ..engine.plan import Asked
+        from ..engine.planning.plan import Asked
         from .collect import AuditItem
 
         self.whole.choose(items, order, splittable)
@@ -97,8 +97,8 @@ class AuditSession:
 
     def foresee(self, items: Sequence[pytest.Item]) -> list[str]:
         """What the selected cases could never show with the images there are; a quick look decides nothing anyway."""
-        from ..engine.listing import Listings, foreseen
-        from ..engine.plan import Asked, plan
+        from ..engine.planning.feasibility import Listings, foreseen
+        from ..engine.planning.plan import Asked, plan
         from ..language.boundary import signals_watched
         from .collect import AuditItem
 
@@ -241,11 +241,11 @@ class AuditSession:
 
     def _engine(self) -> Run:
         if self._run is None:
-            from ..engine.progress import ProgressBar, Silent
-            from ..engine.run import Run
-            from ..engine.settings import Settings
+            from ..engine.executors.run import Run
+            from ..engine.results.settings import Settings
             from ..engine.store.opening import open_store
             from ..language.checks import CheckSettings
+            from ..language.progress import ProgressBar, Silent
 
             quiet = self.is_worker or self.config.getoption("verbose", 0) < 0
             settings = Settings(

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..engine.measured import Measured
-from ..engine.run import discard_measured, read_measured
-from ..engine.settings import Settings
+from ..engine.executors.run import discard_measured, read_measured
+from ..engine.results.measured import Measured
+from ..engine.results.settings import Settings
 from ..evidence.build import data_records, model_records, passes_record, table_records, without_result
 from ..evidence.consistency import contradictions
 from ..evidence.folder import point_latest

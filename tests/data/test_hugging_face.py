@@ -14,7 +14,7 @@ from data.pictures import encoded, image_array, line, mask_array
 from PIL import Image
 
 from modelaudit.data import UnusableSample, decode, open_data
-from modelaudit.engine.contents import Contents
+from modelaudit.engine.images.contents import SampleContents
 from modelaudit.engine.store.file_digests import FileDigests
 from modelaudit.engine.store.store import Store
 from modelaudit.language.errors import DataError
@@ -76,7 +76,7 @@ def test_images_labels_masks_and_groups_of_a_saved_data_set(tmp_path: Path) -> N
 def test_the_store_knows_a_row_without_decoding_it(tmp_path: Path) -> None:
     table().save_to_disk(tmp_path / "saved")
     samples = open_data("hf:saved?mask=mask", root=tmp_path).samples
-    contents = Contents(FileDigests(Store(tmp_path / "store"))).of(samples)
+    contents = SampleContents(FileDigests(Store(tmp_path / "store"))).of(samples)
     assert contents == [decode(one).content for one in samples]
     assert len(set(contents)) == 4
     table(image=[{"bytes": IMAGES[0], "path": f"{at}.png"} for at in range(4)]).to_parquet(tmp_path / "x.parquet")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from modelaudit.data import FilePart, UnusableSample, content_of, decode, files_of
 from modelaudit.data.masks import MaskFile
-from modelaudit.engine.contents import Contents
+from modelaudit.engine.images.contents import SampleContents
 from modelaudit.engine.store.file_digests import FileDigests
 from modelaudit.engine.store.store import Store
 from modelaudit.language.reasons import Missing
@@ -50,22 +50,22 @@ def test_a_part_is_decoded_as_a_file_of_its_own(tmp_path: Path, sample: Sample) 
 def test_the_store_knows_a_part_without_decoding_it(tmp_path: Path, sample: Sample) -> None:
     container = tmp_path / "container"
     first = digests(tmp_path, container)
-    assert Contents(first).of([sample]) == [decode(sample).content]
+    assert SampleContents(first).of([sample]) == [decode(sample).content]
     assert first.hashed == 2
     again = digests(tmp_path, container)
-    assert Contents(again).of([sample]) == [decode(sample).content]
+    assert SampleContents(again).of([sample]) == [decode(sample).content]
     assert again.hashed == 0
 
 
 def test_a_part_of_a_changed_container_is_hashed_again(tmp_path: Path, sample: Sample) -> None:
     container = tmp_path / "container"
-    (before,) = Contents(digests(tmp_path, container)).of([sample])
+    (before,) = SampleContents(digests(tmp_path, container)).of([sample])
     content = bytearray(container.read_bytes())
     content[10] ^= 1  # in the image: the size stays
     container.write_bytes(content)
     os.utime(container, ns=(1, 1))
     again = digests(tmp_path, container)
-    (after,) = Contents(again).of([sample])
+    (after,) = SampleContents(again).of([sample])
     assert again.hashed == 2 and after != before
 
 
@@ -89,7 +89,7 @@ def test_a_part_that_the_file_no_longer_holds_is_told(tmp_path: Path, sample: Sa
     found = digests(tmp_path, container).of(files_of(sample))
     assert set(found.values()) == {None}
     assert content_of(sample, found) is None
-    contents = Contents(digests(tmp_path, container))
+    contents = SampleContents(digests(tmp_path, container))
     contents.of([sample])
     assert contents.lost(sample)
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from modelaudit.data import FilePart, UnusableSample, decode, open_data
 from modelaudit.data.braces import expanded
-from modelaudit.engine.contents import Contents
+from modelaudit.engine.images.contents import SampleContents
 from modelaudit.engine.store.file_digests import FileDigests
 from modelaudit.engine.store.store import Store
 from modelaudit.language.errors import DataError
@@ -85,7 +85,7 @@ def test_nothing_but_headers_and_labels_is_read_before_a_sample_is_decoded(tmp_p
 def test_a_sample_that_moves_to_another_shard_keeps_its_content(tmp_path: Path) -> None:
     shards(tmp_path, 1)
     (one, other) = open_data("webdataset:line-000.tar", root=tmp_path).samples
-    contents = Contents(FileDigests(Store(tmp_path / "store"))).of([one, other])
+    contents = SampleContents(FileDigests(Store(tmp_path / "store"))).of([one, other])
     assert contents == [decode(one).content, decode(other).content]
     shard(tmp_path / "x.tar", {"line/0b.png": picture(), "line/0b.cls": b"nut", "line/0b.seg.png": MASK})
     assert decode(open_data("webdataset:x.tar", root=tmp_path).samples[0]).content == contents[1]

@@ -8,10 +8,10 @@ import pytest
 
 from modelaudit import Audit, Expectation
 from modelaudit.contexts import swap_background
-from modelaudit.engine.plan import Asked
-from modelaudit.engine.progress import Silent
-from modelaudit.engine.run import Result, Run
-from modelaudit.engine.settings import Settings
+from modelaudit.engine.executors.run import Result, Run
+from modelaudit.engine.planning.plan import Asked
+from modelaudit.engine.results.settings import Settings
+from modelaudit.language.progress import Silent
 from modelaudit.measures import accuracy, background_dependence
 from modelaudit.statistics import Verdict
 

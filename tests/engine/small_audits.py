@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from modelaudit.engine.execute import measure
-from modelaudit.engine.measured import Measured, MeasuredColumn
-from modelaudit.engine.plan import Asked, PlanGroup, plan
-from modelaudit.engine.progress import Silent
-from modelaudit.engine.run import Result, Run
-from modelaudit.engine.settings import Settings
+from modelaudit.engine.assembly import measure
+from modelaudit.engine.executors.run import Result, Run
+from modelaudit.engine.planning.plan import Asked, PlanGroup, plan
+from modelaudit.engine.results.measured import Measured, MeasuredColumn
+from modelaudit.engine.results.settings import Settings
 from modelaudit.language import Audit, AuditCase, Preprocessing, Sample, registry
+from modelaudit.language.progress import Silent
 
 SIDE = 16
 AS_IT_IS = Preprocessing(resize=SIDE)

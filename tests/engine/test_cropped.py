@@ -9,12 +9,12 @@ import pytest
 from engine.small_audits import audit, column, groups_of, measured, sample, settings
 
 from modelaudit.contexts import gaussian_noise, lighting
-from modelaudit.engine.execute import measure
-from modelaudit.engine.measured import Measured
-from modelaudit.engine.progress import Silent
+from modelaudit.engine.assembly import measure
+from modelaudit.engine.results.measured import Measured
 from modelaudit.engine.store.store import Store
 from modelaudit.language import Audit, AuditCase, Missing, Preprocessing, Sample
 from modelaudit.language.errors import ExpressionError
+from modelaudit.language.progress import Silent
 from modelaudit.measures import accuracy, background_share
 
 WIDE = Preprocessing(crop=12)

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from engine.small_audits import MICRO_BATCH, groups_of, settings
 
-from modelaudit.engine.execute import measure
-from modelaudit.engine.measured import Measured
-from modelaudit.engine.progress import Silent
+from modelaudit.engine.assembly import measure
+from modelaudit.engine.results.measured import Measured
 from modelaudit.engine.store.location import FILE
 from modelaudit.engine.store.store import Store
+from modelaudit.language.progress import Silent
 
 IMAGES, KILLS = 400, 20
 #: how far into a run kills reach at most: most of them early, some when there is something to lose on any machine

@@ -30,13 +30,13 @@ from engine.small_audits import (
 from PIL import Image
 
 from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
-from modelaudit.engine.execute import measure
-from modelaudit.engine.measured import Measured
-from modelaudit.engine.progress import Silent
+from modelaudit.engine.assembly import measure
+from modelaudit.engine.results.measured import Measured
 from modelaudit.engine.store.file_digests import FileDigests
 from modelaudit.engine.store.location import FILE
 from modelaudit.engine.store.store import Store
 from modelaudit.language import Audit, AuditCase, Missing, Preprocessing, Sample, correct
+from modelaudit.language.progress import Silent
 from modelaudit.measures import accuracy, background_dependence, background_share, confidence, flip_rate
 
 SWAP = swap_background("other_class")

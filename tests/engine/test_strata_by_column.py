@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from engine.small_audits import Net, audit, measured, results, sample, values
 
-from modelaudit.engine.divided import MOST, divided_by
-from modelaudit.engine.facts import Facts, Known, membership
+from modelaudit.engine.results.divided import MOST, divided_by
+from modelaudit.engine.results.strata import Facts, Known, membership
 from modelaudit.language import ExpressionError, Sample, column, correct, group
-from modelaudit.language.strata import ColumnIs, PlanGroup, Stratum
+from modelaudit.language.strata import ColumnIs, Group, Stratum
 from modelaudit.measures import accuracy, confidence, worst_group_accuracy
 
 HTML = "<b>&'\"鉄"
@@ -98,7 +98,7 @@ def test_parts_that_were_not_looked_at_stay_and_too_many_are_refused(tmp_path: P
     whole = measured(tmp_path, a=case)
     early = whole.model_copy(update={"samples": whole.samples[:1], "looks": 1})
     assert divided_by(HTML, early) == divided_by(HTML, whole) == (ColumnIs(HTML, HTML), ColumnIs(HTML, "x" * 300))
-    assert divided_by("group", early) == (PlanGroup("a"), PlanGroup("b"))
+    assert divided_by("group", early) == (Group("a"), Group("b"))
     many = [one.model_copy(update={"columns": {"id": str(at)}}) for at, one in enumerate(whole.samples * 20)]
     with pytest.raises(ExpressionError, match=f"more than {MOST}"):
         divided_by("id", whole.model_copy(update={"samples": many}))

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from language import expressions
 
 from modelaudit.contexts import gaussian_noise, lighting, original, swap_background
-from modelaudit.engine.run import read_measured
+from modelaudit.engine.executors.run import read_measured
 from modelaudit.evidence.build import (
     Place,
     data_records,

@@ -8,7 +8,7 @@ import pytest
 from report.sample_record import record
 from scipy.stats import false_discovery_control
 
-from modelaudit.engine.checked import CheckResults, NoiseCheck
+from modelaudit.engine.results.checks import CheckResults, NoiseCheck
 from modelaudit.evidence.holm import with_holm
 from modelaudit.evidence.record import CaseRecord
 

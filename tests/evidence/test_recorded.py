@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from language import expressions
 
-from modelaudit.engine.plan import column_key as column_key_of_the_run
-from modelaudit.engine.plan import single_method
+from modelaudit.engine.planning.plan import column_key as column_key_of_the_run
+from modelaudit.engine.planning.plan import single_method
 from modelaudit.evidence.build import node_of
 from modelaudit.evidence.recorded import column_key, expression_of, text_of
 from modelaudit.language.curve import open_doses, without_composites

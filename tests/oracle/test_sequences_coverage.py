@@ -9,7 +9,7 @@ import pytest
 from scipy.special import betaincinv
 from statistics_tables import Values, column, named
 
-from modelaudit.engine.stopping import looks_of
+from modelaudit.engine.decision.interim_analysis import looks_of
 from modelaudit.statistics import Verdict, decide
 from modelaudit.statistics.sequences import capitals, capitals_without_replacement
 

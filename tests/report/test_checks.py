@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from report.sample_record import case, decision, measure, record
 
-from modelaudit.engine.checked import (
+from modelaudit.engine.results.checks import (
     Agreement,
     BlindCheck,
     CheckResults,

@@ -58,7 +58,7 @@ class Setting:
     """What all columns of a model in one run have in common; `model` and `data` are names for people.
 
     ``object_kept``: the least share of an object that the model's crop must leave. ``variant``: what is other than in
-    the audit itself (:class:`~modelaudit.engine.variants.Intervention`), where pixels or masks depend on it.
+    the audit itself (:class:`~modelaudit.engine.planning.reruns.Intervention`), where pixels or masks depend on it.
     """
 
     seed: int

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...language.reasons import Missing
-from ..mixing import Words, mixed
 from .database import Damaged, Database
+from .mixing import Words, mixed
 
 SAMPLE_BYTES = 16
 _SECONDS_A_DAY = 86_400

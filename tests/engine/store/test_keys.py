@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
-from modelaudit.engine.plan import original_context
+from modelaudit.engine.planning.plan import original_context
 from modelaudit.engine.store import keys
 from modelaudit.engine.store.keys import PassKeys, Setting, digest, origin, pass_keys, sample_key, value_key
 from modelaudit.language import ModelError

@@ -1,0 +1,383 @@
+"""Collects what copies of a model are made of, beside a measurement and on some of its images.
+
+Of every measure that says where a heat map lies: its values with evidence added to the background, on the map of the
+class that this background speaks for. Of every model: its answers on the originals and on swapped backgrounds, and how
+much evidence a logit is worth. What a pass of the audit has just made is read off it; the rest is run on these images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ....contexts import donor_rule, family, stored_picture
+from ....contexts import swap_background as SwapBackground
+from ....language.boundary import contained
+from ....language.checks import CheckSettings
+from ....language.sample import Sample
+from ....language.spec import Context, long_text
+from ...images.batches import Chunk, ContextBatch
+from ...images.donor_ranking import DonorPool, first_positions
+from ...images.prepared import PreparedSample
+from ...inference.attribution import what_went_wrong
+from ...inference.running_model import Explained, ModelOutput, RunningModel
+from ...inference.values import ChunkValues, labels_of
+from ...planning.plan import ColumnAsk, MapAsk, PassAsk, original_context
+from ...store.store import Key, StoreBatch
+from .answers import NO_CLASS, Answer, EvidenceCurve, answered, gaps
+from .evidence import curves, passes_with_maps, positive_mass, reads_where
+
+if TYPE_CHECKING:
+    from ...measurement.loop import Measuring
+
+#: on so many images it is measured how much evidence a logit is worth, where the audit has no maps of the originals
+RATIO_IMAGES = 32
+_ANSWER, _SWAPPED, _RATIO, _CURVE = "sensitivity answer", "sensitivity swap", "sensitivity ratio", "sensitivity curve"
+
+
+class Collector:
+    """Goes along with a measurement as variants do, on the first images of its order.
+
+    ``answers``: by model and position; ``swapped``: the class answered on a swapped background; ``ratios``: positive
+    evidence a logit, by (model, map); ``curves``: by (model, column key); ``failed``: why something has none, by model,
+    "<model>|swap" or "<model>|<column key>".
+    """
+
+    def __init__(self, base: Measuring, checks: CheckSettings) -> None:
+        self._base, seed = base, base.stage.seed
+        self.positions: Mapping[int, None] = dict.fromkeys(first_positions(base.samples, checks.sensitivity, seed))
+        self._of_ratio = set(first_positions(base.samples, min(RATIO_IMAGES, checks.sensitivity), seed))
+        self.asks = passes_with_maps(base.passes)
+        self.models = tuple(dict.fromkeys(ask.model for ask in self.asks))
+        self.swaps = {model: _swap_of(model, base.passes) for model in self.models}
+        self.answers: dict[str, dict[int, Answer]] = {model: {} for model in self.models}
+        self.swapped: dict[str, dict[int, int]] = {model: {} for model in self.models}
+        self.ratios: dict[tuple[str, MapAsk], dict[int, float]] = {}
+        self.curves: dict[tuple[str, str], dict[int, EvidenceCurve]] = {}
+        for ask in self.asks:
+            self.ratios.update({(ask.model, one): {} for one in ask.maps})
+            self.curves.update({(ask.model, column.key): {} for column in ask.columns})
+        self.failed: dict[str, str] = {}
+        self._waiting: list[tuple[Sample, int, PreparedSample]] = []
+        self._label = {sample.id: sample.label for sample in base.stage.samples}
+        self._pool = DonorPool(base.stage.samples, seed=seed, name="swap_background") if self.asks else None
+
+    def look_up(self, positions: Iterable[int]) -> set[int]:
+        """Read what is stored of these images; those of which something is missing."""
+        chosen = [at for at in positions if at in self.positions and not self._base.rows.unreadable[at]]
+        if chosen and self._base.keeps:
+            for model in self.models:
+                self._recall_model(model, chosen)
+            for ask in self.asks:
+                self._recall_curves(ask, chosen)
+        return {at for at in chosen if self._lacks(at)}
+
+    def miss(self, at: int) -> None:
+        """Nothing is kept of a sample that cannot be decoded."""
+        self.forget(at)
+
+    def forget(self, at: int) -> None:
+        """As if nothing were known of a sample."""
+        for kept in (*self.answers.values(), *self.swapped.values(), *self.ratios.values(), *self.curves.values()):
+            kept.pop(at, None)  # type: ignore[attr-defined]
+
+    def cut(self, end: int) -> None:
+        """Leave out all images from `end` on."""
+        for at in [at for at in self.positions if at >= end]:
+            self.forget(at)
+        self.positions = {at: None for at in self.positions if at < end}
+        self._waiting = [one for one in self._waiting if one[1] < end]
+
+    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: StoreBatch) -> None:
+        """Keep what a pass of the audit has just found: of maps those of the class that the background speaks for."""
+        rows = [row for row, at in enumerate(part.positions) if at in self.positions]
+        if not rows or ask.model not in self.models:
+            return
+        at = torch.tensor(rows, device=found.logits.device)
+        chosen, shown = part.part(rows), found.shown.rows(at)
+        maps = {
+            one: Explained(seen.maps.rows(at), {reason: flags[at] for reason, flags in seen.invalid.items()})
+            for one, seen in found.maps.items()
+        }
+        look = ModelOutput(found.logits[at], maps, {})
+        if ask.context == original_context():
+            self._keep_answers(ask.model, chosen, look, batch)
+            self._keep_ratios(ask.model, chosen, look, shown, batch)
+        elif ask.context == self.swaps[ask.model]:
+            self._keep_swapped(ask.model, chosen, look, shown, batch)
+        for column in ask.columns:
+            if reads_where(column) and column.map in maps:
+                self._keep_curves(ask, column, chosen, look, shown, batch)
+
+    def step(self, chunk: Chunk, batch: StoreBatch) -> None:
+        """Run what no pass of the audit has made; its images wait until they fill a micro-batch."""
+        found = zip(chunk.samples, chunk.positions, chunk.prepared, strict=True)
+        self._waiting.extend(one for one in found if one[1] in self.positions and self._lacks(one[1]))
+        while len(self._waiting) >= self._base.size:
+            self._run(batch, self._base.size)
+
+    def finish(self, batch: StoreBatch) -> None:
+        """Run the images that still wait."""
+        if self._waiting:
+            self._run(batch, len(self._waiting))
+
+    def write(self, batch: StoreBatch) -> None:
+        """Everything is kept as it comes."""
+
+    # --- what is missing, and the passes for it ----------------------------------------------------------------------
+
+    def _lacks(self, at: int) -> bool:
+        of_models = any(
+            self._lacks_answer(model, at) or self._lacks_swap(model, at) or self._lacking_ratios(model, at)
+            for model in self.models
+        )
+        return of_models or any(self._lacking(ask, at) for ask in self.asks)
+
+    def _lacks_answer(self, model: str, at: int) -> bool:
+        return model not in self.failed and at not in self.answers[model]
+
+    def _lacks_swap(self, model: str, at: int) -> bool:
+        return f"{model}|swap" not in self.failed and at not in self.swapped[model]
+
+    def _lacking_ratios(self, model: str, at: int) -> tuple[MapAsk, ...]:
+        """The maps of an original that are still to be made: of the first images alone."""
+        if at not in self._of_ratio or model in self.failed:
+            return ()
+        return tuple(one for (of, one), kept in self.ratios.items() if of == model and at not in kept)
+
+    def _lacking(self, ask: PassAsk, at: int) -> tuple[ColumnAsk, ...]:
+        return tuple(
+            column
+            for column in ask.columns
+            if f"{ask.model}|{column.key}" not in self.failed and at not in self.curves[ask.model, column.key]
+        )
+
+    def _run(self, batch: StoreBatch, count: int) -> None:
+        samples, positions, prepared = zip(*self._waiting[:count], strict=True)
+        del self._waiting[:count]
+        chunk = Chunk(samples, positions, prepared)
+        for model in self.models:
+            self._try([model], lambda model=model: self._run_originals(model, chunk, batch))  # type: ignore[misc]
+            self._try([f"{model}|swap"], lambda model=model: self._run_swap(model, chunk, batch))  # type: ignore[misc]
+        for ask in self.asks:
+            names = [f"{ask.model}|{column.key}" for column in ask.columns]
+            self._try(names, lambda ask=ask: self._run_curves(ask, chunk, batch))  # type: ignore[misc]
+
+    def _try(self, names: Sequence[str], run: Callable[[], None]) -> None:
+        try:
+            run()
+        except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
+            self.failed.update(dict.fromkeys(names, what_went_wrong(contained(error))))
+
+    def _run_originals(self, model: str, chunk: Chunk, batch: StoreBatch) -> None:
+        wanted = [(self._lacks_answer(model, at), self._lacking_ratios(model, at)) for at in chunk.positions]
+        rows = [row for row, (answer, maps) in enumerate(wanted) if answer or maps]
+        if rows:
+            maps = tuple(dict.fromkeys(one for _, ratios in wanted for one in ratios))
+            part, look, shown = self._looked(model, chunk, rows, original_context(), maps)
+            self._keep_answers(model, part, look, batch)
+            self._keep_ratios(model, part, look, shown, batch)
+
+    def _run_swap(self, model: str, chunk: Chunk, batch: StoreBatch) -> None:
+        rows = [row for row, at in enumerate(chunk.positions) if self._lacks_swap(model, at)]
+        if rows:
+            part, look, shown = self._looked(model, chunk, rows, self.swaps[model], ())
+            self._keep_swapped(model, part, look, shown, batch)
+
+    def _run_curves(self, ask: PassAsk, chunk: Chunk, batch: StoreBatch) -> None:
+        """On the maps of the class that the background speaks for, where the answer is another one."""
+        rows = [row for row, at in enumerate(chunk.positions) if self._lacking(ask, at)]
+        if not rows:
+            return
+        part, model = chunk.part(rows), self._base.models[ask.model]
+        shown = self._base.stage.show(part, ask.context, model.loaded.preprocessing)
+        spoken = self._spoken(ask, part.samples, shown.donors)
+        columns = tuple(dict.fromkeys(column for at in part.positions for column in self._lacking(ask, at)))
+        asked = {column.map: MapAsk(column.map.method, "label") for column in columns if column.map is not None}
+        classes = torch.tensor([max(one, 0) for one in spoken], device=shown.pixels.device)
+        ids = [sample.id for sample in part.samples]
+        look = model.look(shown.pixels, classes, list(dict.fromkeys(asked.values())), ids)
+        maps = {one: look.maps[other] for one, other in asked.items() if other in look.maps}
+        for column in columns:
+            assert column.map is not None
+            if column.map not in maps:
+                self.failed[f"{ask.model}|{column.key}"] = look.failed[asked[column.map]]
+                continue
+            found = ModelOutput(look.logits, {column.map: maps[column.map]}, {})
+            self._keep_curves(ask, column, part, found, shown, batch, of_spoken=True)
+
+    def _looked(
+        self, model: str, chunk: Chunk, rows: Sequence[int], context: Context, maps: Sequence[MapAsk]
+    ) -> tuple[Chunk, ModelOutput, ContextBatch]:
+        part, running = chunk.part(rows), self._base.models[model]
+        shown = self._base.stage.show(part, context, running.loaded.preprocessing)
+        labels = labels_of(running, part.samples, shown.pixels.device)
+        return part, running.look(shown.pixels, labels, maps, [sample.id for sample in part.samples]), shown
+
+    # --- keeping -----------------------------------------------------------------------------------------------------
+
+    def _keep_answers(self, name: str, part: Chunk, look: ModelOutput, batch: StoreBatch) -> None:
+        model = self._base.models[name]
+        labels, donors = self._classes(model, part.samples), self._other_classes(model, part.samples)
+        found = zip(
+            answered(model, look.logits),
+            labels,
+            gaps(model, look.logits, labels),
+            donors,
+            gaps(model, look.logits, donors),
+            strict=True,
+        )
+        for sample, at, values in zip(part.samples, part.positions, found, strict=True):
+            self.answers[name][at] = Answer(*values)
+            self._keep(batch, _of(name), None, sample, _ANSWER, self.answers[name][at].content())
+
+    def _keep_swapped(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch, batch: StoreBatch) -> None:
+        found = answered(self._base.models[name], look.logits)
+        impossible = (shown.impossible | shown.without_mask).tolist()
+        for sample, at, answer, never in zip(part.samples, part.positions, found, impossible, strict=True):
+            own = NO_CLASS if never else answer
+            self.swapped[name][at] = own
+            self._keep(batch, _of(name, self.swaps[name]), None, sample, _SWAPPED, np.float64(own).tobytes())
+
+    def _keep_ratios(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch, batch: StoreBatch) -> None:
+        """The positive evidence of a map over the logit that it explains; NaN where that is not above 0."""
+        largest = look.logits.amax(dim=1).double()
+        for one, seen in look.maps.items():
+            if (name, one) not in self.ratios:
+                continue
+            found = torch.where(largest > 0, positive_mass(seen.maps, shown.mask) / largest, torch.nan)
+            for sample, at, value in zip(part.samples, part.positions, found.tolist(), strict=True):
+                self.ratios[name, one][at] = value
+                what = f"{_RATIO} {one.target} {long_text(one.method)}"
+                self._keep(batch, _of(name), None, sample, what, np.float64(value).tobytes())
+
+    def _keep_curves(
+        self,
+        ask: PassAsk,
+        column: ColumnAsk,
+        part: Chunk,
+        look: ModelOutput,
+        shown: ContextBatch,
+        batch: StoreBatch,
+        *,
+        of_spoken: bool = False,
+    ) -> None:
+        """Of the images whose map here is that of the class their background speaks for; ``of_spoken``: of all.
+
+        Where a copy's map stays the model's own there is nothing to add to.
+        """
+        assert column.map is not None
+        name, model = f"{ask.model}|{column.key}", self._base.models[ask.model]
+        if name in self.failed:
+            return
+        spoken = self._spoken(ask, part.samples, shown.donors)
+        missing = self._missing(model, column.map.target, part.samples, look, spoken)
+        labels = labels_of(model, part.samples, shown.pixels.device)
+        try:
+            values = curves(column, model, look, labels, shown).cpu().numpy()
+        except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
+            self.failed[name] = what_went_wrong(contained(error))
+            return
+        mass = positive_mass(look.maps[column.map].maps, shown.mask).tolist()
+        for row, (sample, at) in enumerate(zip(part.samples, part.positions, strict=True)):
+            if missing[row] == np.inf:
+                curve = EvidenceCurve.unchanged(spoken[row])
+            elif missing[row] <= 0 or of_spoken:
+                curve = EvidenceCurve(spoken[row], missing[row], mass[row], values[row])
+            else:
+                continue
+            self.curves[ask.model, column.key][at] = curve
+            self._keep(batch, ask, column.key, sample, _CURVE, curve.content())
+
+    def _missing(
+        self, model: RunningModel, target: str | int, samples: Sequence[Sample], look: ModelOutput, spoken: list[int]
+    ) -> list[float]:
+        """[n] the logits that the background must add before the map explains the class that it speaks for."""
+        if target == "prediction":
+            return gaps(model, look.logits, spoken)
+        if target == "margin":
+            return [np.inf] * len(spoken)
+        fixed = self._classes(model, samples) if target == "label" else [model.loaded.index_of(target)] * len(spoken)
+        return [-np.inf if one == other else np.inf for one, other in zip(spoken, fixed, strict=True)]
+
+    # --- which class a background speaks for -------------------------------------------------------------------------
+
+    def _spoken(self, ask: PassAsk, samples: Sequence[Sample], donors: Sequence[object]) -> list[int]:
+        """Its label's on originals and wherever the background is the image's own; after a swap the donor's."""
+        model, rule = self._base.models[ask.model], donor_rule(ask.context)
+        if stored_picture(ask.context) is not None or family(ask.context) == "no_information":
+            return [NO_CLASS] * len(samples)
+        if rule is None:
+            return self._classes(model, samples)
+        lent = [donor[0] if isinstance(donor, tuple) and not rule.outside else None for donor in donors]
+        labels = [None if one is None else self._label.get(one) for one in lent]
+        return [NO_CLASS if label is None else model.indices.get(label, NO_CLASS) for label in labels]
+
+    def _classes(self, model: RunningModel, samples: Sequence[Sample]) -> list[int]:
+        return [model.indices[sample.label] for sample in samples]
+
+    def _other_classes(self, model: RunningModel, samples: Sequence[Sample]) -> list[int]:
+        """The classes of the images that would lend their backgrounds in a swap with another class."""
+        assert self._pool is not None
+        donors = [self._pool.first(sample, "other_class") for sample in samples]
+        return [NO_CLASS if one is None else model.indices.get(one.label, NO_CLASS) for one in donors]
+
+    # --- the store ---------------------------------------------------------------------------------------------------
+
+    def _key(self, ask: PassAsk, column: str | None) -> Key:
+        keys = self._base.recall.keys(ask)
+        return keys.logits if column is None else keys.columns[column]
+
+    def _keep(
+        self, batch: StoreBatch, ask: PassAsk, column: str | None, sample: Sample, what: str, content: bytes
+    ) -> None:
+        if self._base.keeps:
+            self._base.recall.keep_content(batch, self._key(ask, column), ask, sample, what, content)
+
+    def _stored(
+        self, ask: PassAsk, column: str | None, positions: Sequence[int], what: str
+    ) -> Iterable[tuple[int, bytes]]:
+        samples = [self._base.samples[at] for at in positions]
+        contents = self._base.recall.contents(self._key(ask, column), ask, samples, what)
+        return ((at, content) for at, content in zip(positions, contents, strict=True) if content is not None)
+
+    def _recall_model(self, name: str, positions: Sequence[int]) -> None:
+        donors = self._other_classes(self._base.models[name], [self._base.samples[at] for at in positions])
+        now = dict(zip(positions, donors, strict=True))
+        for at, content in self._stored(_of(name), None, positions, _ANSWER):
+            answer = Answer.of(content)
+            if answer.donor == now[at]:  # else the data have other images by now
+                self.answers[name][at] = answer
+        for one, kept in ((one, kept) for (of, one), kept in self.ratios.items() if of == name):
+            what = f"{_RATIO} {one.target} {long_text(one.method)}"
+            kept.update(
+                (at, float(np.frombuffer(one)[0])) for at, one in self._stored(_of(name), None, positions, what)
+            )
+        self._try([f"{name}|swap"], lambda: self._recall_swapped(name, positions))
+
+    def _recall_swapped(self, name: str, positions: Sequence[int]) -> None:
+        found = self._stored(_of(name, self.swaps[name]), None, positions, _SWAPPED)
+        self.swapped[name].update((at, int(np.frombuffer(content)[0])) for at, content in found)
+
+    def _recall_curves(self, ask: PassAsk, positions: Sequence[int]) -> None:
+        samples = [self._base.samples[at] for at in positions]
+        spoken = dict(zip(positions, self._spoken(ask, samples, self._base.recall.donors(ask, samples)), strict=True))
+        for column in ask.columns:
+            kept = self.curves[ask.model, column.key]
+            found = ((at, EvidenceCurve.of(one)) for at, one in self._stored(ask, column.key, positions, _CURVE))
+            kept.update((at, curve) for at, curve in found if curve.spoken == spoken[at])
+
+
+def _of(model: str, context: Context | None = None) -> PassAsk:
+    """A pass of a model, with no column of its own."""
+    return PassAsk(model, original_context() if context is None else context, ())
+
+
+def _swap_of(model: str, passes: Sequence[PassAsk]) -> Context:
+    """The swap with another class by which a model's own dependence is told: one that the audit makes, if it does."""
+    plain: Context = SwapBackground("other_class")
+    made = [ask.context for ask in passes if ask.model == model and isinstance(ask.context, SwapBackground)]
+    return next((one for one in made if one.donors == "other_class"), plain)

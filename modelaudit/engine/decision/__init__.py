@@ -1,0 +1,1 @@
+"""From measured columns to verdicts: tables, reruns, checks applied."""

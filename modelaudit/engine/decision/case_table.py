@@ -1,0 +1,118 @@
+"""Measured columns as the decision reads them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from ...language import registry
+from ...language.errors import AuditError
+from ...language.expression import Measure
+from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum
+from ...measures.base import MeasureDeclaration
+from ...statistics import Clustering, Column, Membership
+from ...statistics.clusterings import clusterings_of
+from ..planning.plan import PlannedCase, column_key, original_context, single_method, strata_of
+from ..results.divided import divided_by, known_of
+from ..results.measured import Measured, MeasuredColumn, MeasuredModel
+from ..results.strata import Facts, Known, membership
+
+
+class NotMeasured(AuditError):
+    """A column that a case needs could not be measured; the message is the failure's own."""
+
+
+class CaseTable:
+    """The columns and strata of one case."""
+
+    def __init__(self, case: PlannedCase, measured: Measured) -> None:
+        self._case = case
+        self._measured = measured
+        self._columns = {(column.model, column.key): column for column in measured.columns}
+        self._models = {model.key: model for model in measured.models}
+        self._donors = {(one.model, one.context): one.donors for one in measured.shown}
+
+    @cached_property
+    def _known(self) -> Known:
+        return known_of(self._measured)
+
+    def column(self, measure: Measure) -> Column:
+        """The column of a measure with one method.
+
+        Raises:
+            NotMeasured: with the message of what went wrong.
+        """
+        model = self._case.models[measure.model]
+        data = self._data(model, column_key(measure.spec, measure.context))
+        return column_of(data, registry.entry_of(measure.spec).declares)
+
+    def key(self, measure: Measure) -> set[tuple[str, str]]:
+        """The columns that a measure reads, one a method, as (model, key)."""
+        model = self._case.models[measure.model]
+        return {(model, column_key(spec, measure.context)) for spec, _ in single_method(measure.spec)}
+
+    def members(self, stratum: Stratum, model: str | None) -> Membership:
+        """The samples of a stratum, judged by that model of the case."""
+        key = self._case.models[model]
+        facts = self._model(key)
+        correct = self._columns.get((key, "accuracy"))
+        labels, data = [sample.label for sample in self._measured.samples], self._measured.data
+        known = Facts(
+            labels,
+            np.array(facts.indices, dtype=np.int64),
+            None if correct is None else correct.array(),
+            np.array([np.nan if area is None else area for area in facts.areas], dtype=np.float64),
+            facts.classes,
+            frozenset(labels if data is None else data.labels),
+            [sample.group for sample in self._measured.samples],
+            {
+                part.name: [sample.columns.get(part.name) for sample in self._measured.samples]
+                for part in strata_of(stratum)
+                if isinstance(part, ColumnIs | ColumnNumber)
+            },
+            self._known,
+        )
+        return Membership(*membership(stratum, known))
+
+    def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
+        """Clusters of the data, donors under the measure's context, and copies of one picture, where there are any."""
+        context = original_context() if measure.context is None else measure.context
+        donors = self._donors.get((self._case.models[measure.model], str(context)), ())
+        return clusterings_of(self._measured.samples, donors)
+
+    def strata_by(self, by: str) -> tuple[Stratum, ...]:
+        """One stratum a label, a group, or a text of a column (:func:`~modelaudit.engine.results.divided.divided_by`).
+
+        Raises:
+            ExpressionError: the samples are not divided by that, or into too many parts.
+        """
+        return divided_by(by, self._measured)
+
+    def check(self) -> None:
+        """Raise NotMeasured for the first failure that this case meets."""
+        failures = self._measured.failures
+        if "data" in failures:
+            raise NotMeasured(failures["data"])
+        for leaf in self._case.asked.expectation.expression.measures():
+            model = self._case.models[leaf.model]
+            columns = [column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)]
+            if any(isinstance(part, Correct | Misclassified) for part in strata_of(leaf.stratum)):
+                columns.append("accuracy")
+            for key in (f"model:{model}", *(f"{model}|{column}" for column in columns)):
+                if key in failures:
+                    raise NotMeasured(failures[key])
+
+    def _data(self, model: str, key: str) -> MeasuredColumn:
+        try:
+            return self._columns[model, key]
+        except KeyError:
+            raise NotMeasured(f"'{key}' of {model.removeprefix('model:')} was not measured") from None
+
+    def _model(self, key: str) -> MeasuredModel:
+        return self._models[key]
+
+
+def column_of(data: MeasuredColumn, declares: MeasureDeclaration) -> Column:
+    """A column as the decision reads it."""
+    return Column(data.array(), data.missing, declares.scale, declares.low, declares.high)

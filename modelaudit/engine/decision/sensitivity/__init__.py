@@ -1,0 +1,1 @@
+"""How large a planted dependence a limit on heat maps would catch."""

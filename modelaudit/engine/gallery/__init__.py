@@ -1,0 +1,1 @@
+"""Which images and heat maps a report shows, and their making."""

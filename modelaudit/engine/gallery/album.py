@@ -1,0 +1,168 @@
+"""The pictures of images that galleries may show: drawn while the images are at hand, encoded when they are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...language.sample import Sample
+from ..measurement.store_lookup import Recall
+from ..planning.plan import PassAsk
+from ..store.store import StoreBatch
+from .drawing import encoded, image_array, overlay_array
+from .selection import PictureAsk
+
+_ENCODERS = 2
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture that is not encoded yet: [h, w, 3], and what the model answered where it was asked."""
+
+    pixels: NDArray[np.uint8]
+    prediction: int | None
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Print:
+    """A picture as a file, and what the model answered."""
+
+    content: bytes
+    prediction: int | None
+    probability: float | None
+
+
+def frame_of(pixels: Tensor, logits: Tensor | None) -> Frame:
+    """An image [3, H, W] with the model's answer [C] to it."""
+    return Frame(image_array(pixels), *_answer(logits))
+
+
+def overlay_of(pixels: Tensor, values: Tensor, mask: Tensor, logits: Tensor) -> Frame:
+    """A map [H, W] over its image."""
+    return Frame(overlay_array(pixels, values, mask), *_answer(logits))
+
+
+class Album:
+    """Frames and prints by (position, picture).
+
+    Every picture is kept under the pass that it belongs to; of the original that is the pass on originals, whether or
+    not it was asked for (``bare``: it was not, and the picture tells no prediction).
+    """
+
+    def __init__(self, recall: Recall, samples: Sequence[Sample], passes: Sequence[PassAsk]) -> None:
+        self._recall = recall
+        self._samples = samples
+        self._asked = {(ask.model, ask.context) for ask in passes}
+        self._frames: dict[tuple[int, PictureAsk], Frame] = {}
+        self._new: set[tuple[int, PictureAsk]] = set()
+        self._drafts: set[tuple[int, PictureAsk]] = set()
+
+    def __contains__(self, key: tuple[int, PictureAsk]) -> bool:
+        return key in self._frames
+
+    def add(self, at: int, picture: PictureAsk, frame: Frame) -> None:
+        """Keep a frame of the image at a position."""
+        self._frames[at, picture] = frame
+        self._new.add((at, picture))
+
+    def keep_only(self, positions: Iterable[int]) -> None:
+        """Let go of the frames of all other images."""
+        kept = set(positions)
+        for key in [key for key in self._frames if key[0] not in kept]:
+            del self._frames[key]
+
+    def keep_drafts(self, batch: StoreBatch) -> None:
+        """Let the new frames outlive a run that is cut off, and the old ones go."""
+        if not self._recall.store.active:
+            return
+        for at, picture in self._new & self._frames.keys():
+            keys, ask, sample = self._recall.keys(self._pass(picture)), self._pass(picture), self._samples[at]
+            content = _draft(self._frames[at, picture])
+            self._recall.keep_content(batch, keys.drafts, ask, sample, self._text(picture), content)
+        for at, picture in self._drafts - self._frames.keys():
+            keys, ask, sample = self._recall.keys(self._pass(picture)), self._pass(picture), self._samples[at]
+            self._recall.forget_content(batch, keys.drafts, ask, sample, self._text(picture))
+        self._drafts = (self._drafts | self._new) & self._frames.keys()
+        self._new.clear()
+
+    def drop_drafts(self) -> None:
+        """Forget what an unfinished run would have needed."""
+        asks = [self._pass(PictureAsk("context", model, context)) for model, context in self._asked]
+        self._recall.store.drop([self._recall.keys(ask).drafts for ask in asks])
+
+    def prints(self, wanted: Iterable[tuple[int, PictureAsk]]) -> dict[tuple[int, PictureAsk], Print]:
+        """The pictures that are stored, or can be made of frames; those made are stored."""
+        found: dict[tuple[int, PictureAsk], Print] = {}
+        open_ones = dict.fromkeys(wanted)
+        by_picture: dict[PictureAsk, list[int]] = {}
+        for at, picture in open_ones:
+            by_picture.setdefault(picture, []).append(at)
+        for picture, positions in by_picture.items():
+            self._load(picture, positions, found)
+        frames = {key: self._frames[key] for key in open_ones if key not in found and key in self._frames}
+        with ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode") as workers:
+            contents = list(workers.map(encoded, (frame.pixels for frame in frames.values())))
+        batch = StoreBatch()
+        for (key, frame), content in zip(frames.items(), contents, strict=True):
+            found[key] = Print(content, frame.prediction, frame.probability)
+            ask = self._pass(key[1])
+            keys, sample = self._recall.keys(ask), self._samples[key[0]]
+            self._recall.keep_content(batch, keys.pictures, ask, sample, self._text(key[1]), _stored(found[key]))
+        self._recall.store.commit(batch)
+        return found
+
+    def _load(self, picture: PictureAsk, positions: list[int], found: dict[tuple[int, PictureAsk], Print]) -> None:
+        ask, text = self._pass(picture), self._text(picture)
+        keys, samples = self._recall.keys(ask), [self._samples[at] for at in positions]
+        for at, content in zip(positions, self._recall.contents(keys.pictures, ask, samples, text), strict=True):
+            if content is not None:
+                found[at, picture] = _print(content)
+        left = [at for at in positions if (at, picture) not in found and (at, picture) not in self._frames]
+        drafts = self._recall.contents(keys.drafts, ask, [self._samples[at] for at in left], text)
+        for at, content in zip(left, drafts, strict=True):
+            if content is not None:
+                self._frames[at, picture] = _frame(content)
+
+    def _pass(self, picture: PictureAsk) -> PassAsk:
+        return PassAsk(picture.model, picture.context, ())
+
+    def _text(self, picture: PictureAsk) -> str:
+        asked = (picture.model, picture.context) in self._asked
+        return picture.text if asked else f"{picture.text} bare"
+
+
+def _answer(logits: Tensor | None) -> tuple[int | None, float | None]:
+    if logits is None or not bool(torch.isfinite(logits).all()):
+        return None, None
+    probabilities = logits.softmax(0)
+    best = int(probabilities.argmax())
+    return best, float(probabilities[best])
+
+
+def _stored(one: Print) -> bytes:
+    return json.dumps([one.prediction, one.probability]).encode() + b"\n" + one.content
+
+
+def _print(content: bytes) -> Print:
+    head, _, body = content.partition(b"\n")
+    prediction, probability = json.loads(head)
+    return Print(body, prediction, probability)
+
+
+def _draft(frame: Frame) -> bytes:
+    head = [frame.prediction, frame.probability, *frame.pixels.shape[:2]]
+    return json.dumps(head).encode() + b"\n" + np.ascontiguousarray(frame.pixels).tobytes()
+
+
+def _frame(content: bytes) -> Frame:
+    head, _, body = content.partition(b"\n")
+    prediction, probability, height, width = json.loads(head)
+    return Frame(np.frombuffer(body, dtype=np.uint8).reshape(height, width, 3), prediction, probability)

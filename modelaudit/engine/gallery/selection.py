@@ -1,0 +1,212 @@
+"""The galleries of a group's cases: which images are offered, and which pictures of them are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...contexts import exempt
+from ...language.composite import Extreme
+from ...language.curve import at_dose, doses_of, of_one_image
+from ...language.errors import AuditError
+from ...language.expression import Arithmetic, Expectation, Expression, Measure, Number
+from ...language.sample import Sample
+from ...language.spec import Context, Method, long_text
+from ..inference.running_model import RunningModel
+from ..measurement.value_table import Rows
+from ..planning.plan import MapAsk, PassAsk, PlanGroup, PlannedCase, column_key, original_context, single_method
+from ..results.divided import columns_named
+from ..results.strata import Facts, membership
+from .candidates import Gallery, GalleryChoice, orders_of
+
+_CONTEXTS_SHOWN = 3
+_METHODS_SHOWN = 2
+
+
+@dataclass(frozen=True)
+class PictureAsk:
+    """One picture of one image; `map` is set for an attribution."""
+
+    kind: Literal["original", "context", "attribution"]
+    model: str
+    context: Context
+    map: MapAsk | None = None
+
+    @property
+    def text(self) -> str:
+        """What tells it apart from the other pictures of the same (model, context, sample)."""
+        return self.kind if self.map is None else f"{self.kind} {long_text(self.map.method)} of {self.map.target}"
+
+
+class Galleries:
+    """One gallery a case, offered images whose values are complete."""
+
+    def __init__(
+        self, group: PlanGroup, models: Mapping[str, RunningModel], samples: Sequence[Sample], labels: frozenset[str]
+    ) -> None:
+        self._models = models
+        self._known_labels = labels
+        self._galleries = [Gallery(case) for case in group.cases]
+        self._labels = np.array([str(sample.label) for sample in samples], dtype=object)
+        self._groups = [sample.group for sample in samples]
+        self._columns = {
+            name: [sample.attributes.get(name) or None for sample in samples] for name in columns_named(group.cases)
+        }
+        self._orders = orders_of(sample.id for sample in samples)
+        self._indices = {
+            key: np.array([model.indices[sample.label] for sample in samples], dtype=np.int64)
+            for key, model in models.items()
+        }
+
+    def offer(self, rows: Rows, positions: Sequence[int], failures: Mapping[str, str]) -> None:
+        """Offer images to every case of which nothing failed."""
+        at = np.asarray(positions, dtype=np.intp)
+        for gallery in self._galleries:
+            if _failed(gallery.case, rows, failures) or not len(at):
+                continue
+            try:
+                found = worst_per_image(gallery.case.asked.expectation, partial(self._leaf, gallery.case, rows, at))
+            except AuditError:  # a stratum of no known class, say: the decision says so, of this case alone
+                continue
+            values = np.broadcast_to(found, at.shape)
+            defined = ~np.isnan(values)
+            if defined.any():
+                gallery.offer(at[defined], values[defined], self._orders[at[defined]])
+
+    @property
+    def kept(self) -> dict[int, list[PlannedCase]]:
+        """The images that may be shown, with the cases that may show them."""
+        found: dict[int, list[PlannedCase]] = {}
+        for gallery in self._galleries:
+            for at in gallery.kept:
+                found.setdefault(at, []).append(gallery.case)
+        return found
+
+    def chosen(self, rows: Rows, failures: Mapping[str, str]) -> Iterator[tuple[PlannedCase, list[GalleryChoice]]]:
+        """The images that every case shows; none where something of it failed."""
+        for gallery in self._galleries:
+            yield gallery.case, [] if _failed(gallery.case, rows, failures) else gallery.chosen()
+
+    def _leaf(self, case: PlannedCase, rows: Rows, at: NDArray[np.intp], leaf: Measure) -> NDArray[np.float64]:
+        """Values of a leaf on some images, NaN where missing or outside its stratum; of several methods the worst."""
+        model = case.models[leaf.model]
+        combined: NDArray[np.float64] | None = None
+        for spec, _ in single_method(leaf.spec):
+            values = rows.columns[model, column_key(spec, leaf.context)].values[at]
+            worse = np.fmax if case.asked.expectation.wants_low else np.fmin
+            combined = values if combined is None else worse(combined, values)
+        assert combined is not None
+        if leaf.stratum is not None:
+            inside, _ = membership(leaf.stratum, self._facts(model, rows, at))
+            combined[~inside] = np.nan
+        return combined
+
+    def _facts(self, model: str, rows: Rows, at: NDArray[np.intp]) -> Facts:
+        correct = rows.columns.get((model, "accuracy"))
+        return Facts(
+            list(self._labels[at]),
+            self._indices[model][at],
+            None if correct is None else correct.values[at],
+            rows.areas(model, at),
+            self._models[model].loaded.classes,
+            self._known_labels,
+            [self._groups[one] for one in at],
+            {name: [cells[one] for one in at] for name, cells in self._columns.items()},
+        )
+
+
+def pictures_of(case: PlannedCase, passes: Sequence[PassAsk]) -> list[PictureAsk]:
+    """What a case shows of an image: for every model the original, then each context, each with its heat maps."""
+    asked = {method for leaf in case.asked.expectation.expression.measures() for method in leaf.spec.methods}
+    known = {(one.model, one.context): one for one in passes}
+    own = passes_of(case)
+    pictures: list[PictureAsk] = []
+    for model in dict.fromkeys(case.models.values()):
+        contexts = [context for owner, context in own if owner == model and context != original_context()]
+        pictures.append(PictureAsk("original", model, original_context()))
+        pictures.extend(_overlays(model, original_context(), known, asked))
+        for context in _spread(contexts):
+            pictures.append(PictureAsk("context", model, context))
+            pictures.extend(_overlays(model, context, known, asked))
+    return pictures
+
+
+def _spread(contexts: Sequence[Context]) -> Sequence[Context]:
+    """Those that are shown: of many doses the least and the greatest that change anything, and one between."""
+    if len(contexts) > _CONTEXTS_SHOWN:
+        contexts = [context for context in contexts if not exempt(context)] or contexts
+    places = np.linspace(0, len(contexts) - 1, min(len(contexts), _CONTEXTS_SHOWN)).round().astype(int)
+    return [contexts[at] for at in places.tolist()]
+
+
+def passes_of(case: PlannedCase) -> tuple[tuple[str, Context], ...]:
+    """The (model, context) pairs that a case reads, each once, in the order of its text."""
+    leaves = case.asked.expectation.expression.measures()
+    return tuple(dict.fromkeys((case.models[leaf.model], leaf.context or original_context()) for leaf in leaves))
+
+
+def worst_per_image(expectation: Expectation, leaf: Callable[[Measure], NDArray[np.float64]]) -> NDArray[np.float64]:
+    """:func:`per_image`; of a curve that must hold at every dose the dose at which the image is worst."""
+    expression = of_one_image(expectation.expression)
+    singles = [at_dose(expression, dose) for dose in doses_of(expression)] or [expression]
+    worse = np.fmax if expectation.wants_low else np.fmin
+    return reduce(worse, [per_image(single, leaf) for single in singles])
+
+
+def per_image(expression: Expression, leaf: Callable[[Measure], NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The left side on every single image, NaN where a value is missing: what images are ranked by."""
+    if isinstance(expression, Number):
+        return np.float64(expression.value) + np.zeros(1)
+    if isinstance(expression, Measure):
+        return leaf(expression)
+    if isinstance(expression, Extreme):
+        parts = np.stack(np.broadcast_arrays(*(per_image(part, leaf) for part in expression.parts)))
+        return _least(parts) if expression.kind == "minimum" else _largest(parts)
+    assert isinstance(expression, Arithmetic)
+    left, right = per_image(expression.left, leaf), per_image(expression.right, leaf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: NDArray[np.float64] = {
+            "+": np.add,
+            "-": np.subtract,
+            "*": np.multiply,
+            "/": np.divide,
+        }[expression.op](left, right)
+    return np.where(np.isfinite(result), result, np.nan)
+
+
+def _least(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[n] of [parts, n]; NaN where one is missing."""
+    least: NDArray[np.float64] = parts.min(axis=0)
+    return least
+
+
+def _largest(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[n] of [parts, n]: the largest in size; a part without a value does not count."""
+    sizes = np.where(np.isnan(parts), -1.0, np.abs(parts))
+    largest: NDArray[np.float64] = np.take_along_axis(parts, sizes.argmax(axis=0)[None], axis=0)[0]
+    return largest
+
+
+def _overlays(
+    model: str, context: Context, known: Mapping[tuple[str, Context], PassAsk], asked: set[Method]
+) -> list[PictureAsk]:
+    """The case's own methods; where it names none, those that the pass computes for others."""
+    ran = known.get((model, context))
+    maps = () if ran is None else ran.maps
+    shown = [ask for ask in maps if ask.method in asked] or list(maps)
+    return [PictureAsk("attribution", model, context, ask) for ask in shown[:_METHODS_SHOWN]]
+
+
+def _failed(case: PlannedCase, rows: Rows, failures: Mapping[str, str]) -> bool:
+    """Whether anything that a case reads could not be measured."""
+    for leaf in case.asked.expectation.expression.measures():
+        model = case.models[leaf.model]
+        keys = [column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)]
+        if any((model, key) not in rows.columns or f"{model}|{key}" in failures for key in keys):
+            return True
+    return False

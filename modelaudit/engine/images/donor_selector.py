@@ -1,0 +1,269 @@
+"""Who lends to whom under one context in one geometry: found out by looking at donors, or known from an earlier run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Final, Literal
+
+import numpy as np
+
+from ...contexts import ContextInput, can_lend, lending_context
+from ...contexts.donor_rules import DonorRule
+from ...language.errors import ContextError
+from ...language.sample import Preprocessing, Sample
+from ...language.spec import Context
+from ..store.keys import content_key, lending_key
+from ..store.mixing import Words
+from ..store.store import Store, StoreBatch
+from .contents import SampleContents
+from .donor_cache import DonorImages
+from .donor_pools import Lenders
+from .donor_ranking import DonorPool
+from .first_choices import Choices
+from .prepared import PreparedSample
+
+#: nothing is known yet of who lends
+UNKNOWN: Final = "unknown"
+#: id and content of an image that lends its background
+Donor = tuple[str, str]
+MakeScene = Callable[[Sequence[Sample], Sequence[PreparedSample], Preprocessing], ContextInput]
+_NAMED = 3
+
+
+class Borrowing:
+    """The donors of one context in one geometry.
+
+    Args:
+        pool, choices: who is in rank for whom, by weights alone; who turns out to have nothing to lend is passed over.
+        images, make_scene: donors to pixels.
+        store, contents: where it is kept which contents have a background to lend.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        preprocessing: Preprocessing,
+        rule: DonorRule,
+        lenders: Lenders,
+        pool: DonorPool,
+        choices: Choices,
+        images: DonorImages,
+        make_scene: MakeScene,
+        store: Store,
+        contents: SampleContents,
+    ) -> None:
+        self.rule = rule
+        self.passed_over: set[str] = set()
+        self._context = context
+        self._preprocessing = preprocessing
+        self._lenders = lenders
+        self._pool = pool
+        self._choices = choices
+        self._images = images
+        self._make_scene = make_scene
+        self._store = store
+        self._contents = contents
+        self._key = lending_key(lending_context(context), preprocessing)
+        self._stored: dict[bytes, float] | None = None
+        self._judged: dict[str, bool] = {}
+        self._known: dict[str, tuple[str, bool]] = {}
+        self._new: list[tuple[bytes, bool]] = []
+
+    def donors(self, samples: Sequence[Sample]) -> list[Sample | None]:
+        """The donor of each sample: the one at the rule's rank among those who can lend.
+
+        Raises:
+            ContextError: nobody of a pool from outside can.
+        """
+        found = [donors[self.rule.rank :] for donors in self.able(samples, self.rule.rank + 1)]
+        self._require([len(donors) > 0 for donors in found])
+        return [donors[0] if donors else None for donors in found]
+
+    def able(self, samples: Sequence[Sample], count: int | None) -> list[list[Sample]]:
+        """For each sample the first `count` (None: all) in rank that can be decoded and have a background to lend."""
+        ranked = [self._ranked(sample) for sample in samples]
+        found: list[list[Sample]] = [[] for _ in samples]
+        asking = list(range(len(samples)))
+        while asking:
+            next_ones = {row: next(ranked[row], None) for row in asking}
+            self._judge(donor for donor in next_ones.values() if donor is not None)
+            asking = [row for row, donor in next_ones.items() if donor is not None]
+            for row in asking:
+                self._take(next_ones[row], found[row])  # type: ignore[arg-type]
+            asking = [row for row in asking if len(found[row]) != count]
+        return found
+
+    def prefetch(self, samples: Sequence[Sample]) -> None:
+        """Start decoding those who are likely to lend."""
+        for sample in samples:
+            donor = self._choices.first(self._pool, sample) if not self.rule.rank else None
+            if donor is not None and self._lenders.may(donor) and self._judged.get(donor.id, True):
+                self._images.start(donor, self._preprocessing)
+
+    def recall_donors(self, samples: Sequence[Sample], *, decode: bool) -> list[Donor | Literal["unknown"] | None]:
+        """For each sample id and content of its donor, as far as that is known.
+
+        Args:
+            decode: decode a donor of which only that tells the content.
+
+        Raises:
+            ContextError: as :meth:`donors`.
+        """
+        if not self.rule.rank:
+            firsts = [self._choices.first(self._pool, sample) for sample in samples]
+            self._contents.of([donor for donor in firsts if donor is not None and self._lenders.may(donor)])
+        rank = self.rule.rank
+        found = self.recall(samples, rank + 1, decode=decode)
+        self._require([isinstance(donors, str) or len(donors) > rank for donors in found])
+        return [donors if isinstance(donors, str) else next(iter(donors[rank:]), None) for donors in found]
+
+    def recall(
+        self, samples: Sequence[Sample], count: int | None, *, decode: bool
+    ) -> list[list[Donor] | Literal["unknown"]]:
+        """:meth:`able` as far as it is known without looking: id and content of each."""
+        return [self._recalled(sample, count, decode) for sample in samples]
+
+    def recall_all(self, samples: Sequence[Sample], *, decode: bool) -> list[Donor | Literal["unknown"]]:
+        """All who can lend to each sample as one donor (:func:`all_of`), as far as that is known without looking."""
+        lenders = self._lenders.samples
+        known = [self._ability(donor, decode) if self._lenders.may(donor) else ("", False) for donor in lenders]
+        able = np.array([one is not None and one[1] for one in known])
+        unknown = np.array([one is None for one in known])
+        words = np.zeros((len(lenders), 2), dtype=np.uint64)
+        for at in np.flatnonzero(able):
+            words[at] = _words(lenders[at].id, known[at][0])  # type: ignore[index]
+        for at in np.flatnonzero(~able & ~unknown):
+            self._pass_over(lenders[at])
+        found: list[Donor | Literal["unknown"]] = []
+        for sample in samples:
+            eligible = self._pool.eligible(sample, self.rule)
+            found.append(UNKNOWN if unknown[eligible].any() else _together(words[eligible[able[eligible]]]))
+        return found
+
+    def contents(self, donors: Iterable[Sample]) -> list[Donor]:
+        """Id and content of donors that were looked at."""
+        return [(donor.id, self._contents.known(donor) or "") for donor in donors]
+
+    def write(self, batch: StoreBatch) -> None:
+        """What was found out since the last time."""
+        for name, able in self._new:
+            batch.number(self._key, name, float(able))
+        self._new.clear()
+
+    def _take(self, donor: Sample, found: list[Sample]) -> None:
+        if self._judged[donor.id]:
+            found.append(donor)
+        else:
+            self._pass_over(donor)
+
+    def _pass_over(self, donor: Sample) -> None:
+        """An image of the data is counted where it is measured itself; one from outside only here."""
+        if self._lenders.outside:
+            self.passed_over.add(donor.id)
+
+    def _ranked(self, sample: Sample) -> Iterator[Sample]:
+        """Who may lend, in rank; of most samples only the first is wanted, and that one is at hand."""
+        ranked = self._pool.ranked(sample, self.rule)
+        if not self.rule.rank:
+            first = self._choices.first(self._pool, sample)
+            if first is None:
+                return iter(())
+            ranked = chain((first,), (donor for donor in ranked if donor is not first))
+        return (donor for donor in ranked if self._lenders.may(donor))
+
+    def _judge(self, donors: Iterable[Sample]) -> None:
+        """Find out which of the donors have a background to lend."""
+        new = {donor.id: donor for donor in donors if donor.id not in self._judged}
+        seen: list[tuple[Sample, PreparedSample]] = []
+        for donor in new.values():
+            self._images.start(donor, self._preprocessing)
+        for donor in new.values():
+            prepared = self._images.find(donor, self._preprocessing)
+            if prepared is None:
+                self._learn(donor, self._images.unusable[donor.id].content, False)
+            else:
+                seen.append((donor, prepared))
+        if seen:
+            scene = self._make_scene([one for one, _ in seen], [one for _, one in seen], self._preprocessing)
+            for (donor, prepared), able in zip(seen, can_lend(self._context, scene).tolist(), strict=True):
+                self._learn(donor, prepared.decoded.content, able)
+
+    def _learn(self, donor: Sample, content: str | None, able: bool) -> None:
+        self._judged[donor.id] = able
+        if content is None or not self._store.active:
+            return
+        name, known = content_key(content), self._all_stored()
+        if name not in known:
+            known[name] = float(able)
+            self._new.append((name, able))
+
+    def _recalled(self, sample: Sample, count: int | None, decode: bool) -> list[Donor] | Literal["unknown"]:
+        found: list[Donor] = []
+        for donor in self._ranked(sample):
+            able = self._ability(donor, decode)
+            if able is None:
+                return UNKNOWN
+            if not able[1]:
+                self._pass_over(donor)
+                continue
+            found.append((donor.id, able[0]))
+            if len(found) == count:
+                break
+        return found
+
+    def _ability(self, donor: Sample, decode: bool) -> tuple[str, bool] | None:
+        """The content of a donor, and whether it can lend; None where one of them is not known."""
+        content = self._contents.known(donor)
+        known = self._known.get(donor.id)
+        if known is not None and known[0] is content:
+            return known
+        if content is None:
+            (content,) = self._contents.of([donor])
+            if self._contents.lost(donor):
+                return "", False
+            if content is None and decode:
+                self._images.find(donor, self._preprocessing)
+                content = self._contents.known(donor)
+        able = None if content is None else self._all_stored().get(content_key(content))
+        if content is None or able is None:
+            return None
+        self._known[donor.id] = (content, bool(able))
+        return self._known[donor.id]
+
+    def _all_stored(self) -> dict[bytes, float]:
+        if self._stored is None:
+            self._stored = self._store.all_cells(self._key)
+        return self._stored
+
+    def _require(self, has_donor: Sequence[bool]) -> None:
+        """From outside all lend to all: where one has no donor nobody has."""
+        if not self._lenders.outside or all(has_donor):
+            return
+        samples, rank = self._lenders.samples, self.rule.rank
+        able = len(samples) - len(self.passed_over)
+        listed = ", ".join(repr(name) for name in sorted(self.passed_over)[:_NAMED])
+        tried = f" (tried {len(samples)}: {listed}{', ...' if len(samples) > _NAMED else ''})" if not able else ""
+        counted = f"only {able} of the {len(samples)} images can lend" if able else "no image can lend"
+        wanted = f", and rank={rank} asks for one more" if able else ""
+        raise ContextError(f"'{self._context}': of {self.rule.text} {counted} a background{wanted}{tried}")
+
+
+def all_of(donors: Iterable[Donor]) -> Donor:
+    """Several donors as one: their number, and a digest of the set of them, whatever their order."""
+    words = np.array([_words(name, content) for name, content in donors], dtype=np.uint64)
+    return _together(words.reshape(-1, 2))
+
+
+def _together(words: Words) -> Donor:
+    """Sums of independent uniform words: two sets that differ have the same ones by chance of 2^-128."""
+    first, second = words.sum(axis=0, dtype=np.uint64).tolist()
+    return f"{len(words)} backgrounds", f"{first:016x}{second:016x}"
+
+
+@lru_cache(maxsize=1 << 16)
+def _words(name: str, content: str) -> tuple[int, int]:
+    digest = hashlib.sha256(f"{len(name)}:{name}{content}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")

@@ -1,0 +1,218 @@
+"""Donors as a context is given them: decoded, in the model's geometry, and with a background to lend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ...contexts import ContextInput, donor_rule, lending_context
+from ...contexts.donor_rules import DonorRule
+from ...language import registry
+from ...language.sample import Preprocessing, Sample
+from ...language.spec import Composed, Context
+from ..store.store import Store, StoreBatch
+from .contents import SampleContents
+from .donor_cache import Begin, DonorImages
+from .donor_pools import Sources
+from .donor_ranking import DonorPool
+from .donor_selector import UNKNOWN, Borrowing, Donor, MakeScene, all_of
+from .first_choices import Choices
+from .prepared import PreparedSample
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Lent:
+    """The donors of some samples.
+
+    ``scene``: one donor a sample, in its order; a sample without one stands in for it. ``donors``: id and content of
+    each, None where there is no donor.
+    """
+
+    scene: ContextInput
+    donors: tuple[Donor | None, ...]
+
+
+class Lending:
+    """The donors of a data set's samples, under every context that asks for some.
+
+    Args:
+        samples: the whole data set, whatever the run's limit is.
+        begin: starts decoding a sample into a geometry.
+        make_scene: prepared samples to a scene in that geometry.
+        store, contents: where it is kept which contents have a background to lend.
+        pools, root: data from outside that may lend, and what relative paths to it are relative to.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        seed: int,
+        begin: Begin,
+        make_scene: MakeScene,
+        store: Store,
+        contents: SampleContents,
+        pools: Mapping[str, Any],
+        root: Path,
+    ) -> None:
+        self._samples = samples
+        self._seed = seed
+        self._make_scene = make_scene
+        self._store = store
+        self._contents = contents
+        self._images = DonorImages(begin, contents)
+        self._sources = Sources(samples, pools, root)
+        self._pools: dict[tuple[str, str], DonorPool] = {}
+        self._choices: dict[tuple[str, str], Choices] = {}
+        self._borrowings: dict[Any, Borrowing] = {}
+
+    def donors(
+        self,
+        samples: Sequence[Sample],
+        own: Sequence[PreparedSample],
+        context: Context,
+        preprocessing: Preprocessing,
+    ) -> Lent:
+        """One donor a sample: at the context's rank among those that can be decoded and have a background to lend.
+
+        Raises:
+            ContextError: no sample of the data set could ever have a donor.
+        """
+        borrowing = self._borrowing(context, preprocessing)
+        chosen = borrowing.donors(samples)
+        pairs = [
+            (sample, mine) if donor is None else (donor, self._images.get(donor, preprocessing))
+            for donor, sample, mine in zip(chosen, samples, own, strict=True)
+        ]
+        scene = self._make_scene([sample for sample, _ in pairs], [found for _, found in pairs], preprocessing)
+        known = [None if donor is None else borrowing.contents([donor])[0] for donor in chosen]
+        return Lent(scene, tuple(known))
+
+    def backgrounds(
+        self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing, count: int | None
+    ) -> list[list[Sample]]:
+        """For each sample up to `count` (None: all) donors, from the context's rank on.
+
+        Raises:
+            ContextError: as :meth:`donors`.
+        """
+        borrowing = self._borrowing(context, preprocessing)
+        rank = borrowing.rule.rank
+        return [donors[rank:] for donors in borrowing.able(samples, None if count is None else rank + count)]
+
+    def scene(self, donors: Sequence[Sample], preprocessing: Preprocessing) -> ContextInput:
+        """Donors that were found to be able to lend; their decoding goes on in several threads."""
+        for donor in donors:
+            self._images.start(donor, preprocessing)
+        return self._make_scene(donors, [self._images.get(donor, preprocessing) for donor in donors], preprocessing)
+
+    def prefetch(self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing) -> None:
+        """Start decoding those who are likely to lend.
+
+        Raises:
+            ContextError: no sample of the data set could ever have a donor.
+        """
+        self._borrowing(context, preprocessing).prefetch(samples)
+
+    def recall(
+        self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing, *, decode: bool = False
+    ) -> list[Donor | Literal["unknown"] | None]:
+        """For each sample the id and the content of its donor, as far as that is known.
+
+        Args:
+            decode: decode a donor of which only that tells the content.
+
+        Raises:
+            ContextError: no sample of the data set could ever have a donor.
+        """
+        return self._borrowing(context, preprocessing).recall_donors(samples, decode=decode)
+
+    def recall_backgrounds(
+        self,
+        samples: Sequence[Sample],
+        context: Context,
+        preprocessing: Preprocessing,
+        count: int | None,
+        *,
+        decode: bool = False,
+    ) -> list[Donor | Literal["unknown"]]:
+        """For each sample its backgrounds as one donor (:func:`~.borrowing.all_of`), as far as they are known.
+
+        Raises:
+            ContextError: as :meth:`recall`.
+        """
+        borrowing = self._borrowing(context, preprocessing)
+        rank = borrowing.rule.rank
+        if count is None and not rank:
+            return borrowing.recall_all(samples, decode=decode)
+        found = borrowing.recall(samples, None if count is None else rank + count, decode=decode)
+        return [UNKNOWN if isinstance(donors, str) else all_of(donors[rank:]) for donors in found]
+
+    def known(self, donors: Sequence[Sample], context: Context, preprocessing: Preprocessing) -> Donor:
+        """Backgrounds that were looked at, as one donor (:func:`~.borrowing.all_of`)."""
+        return all_of(self._borrowing(context, preprocessing).contents(donors))
+
+    def write(self, batch: StoreBatch) -> None:
+        """What was found out since the last time."""
+        for borrowing in self._borrowings.values():
+            borrowing.write(batch)
+        for choices in self._choices.values():
+            choices.write(batch)
+
+    @property
+    def notes(self) -> list[str]:
+        """What belongs into the record: the pools that were opened, and their images that could not lend."""
+        passed: dict[str, set[str]] = {}
+        for borrowing in self._borrowings.values():
+            passed.setdefault(borrowing.rule.text, set()).update(borrowing.passed_over)
+        return [note + _passed(passed.get(text, set())) for text, note in sorted(self._sources.notes.items())]
+
+    def _borrowing(self, context: Context, preprocessing: Preprocessing) -> Borrowing:
+        key = (context, preprocessing.geometry())
+        if key not in self._borrowings:
+            rule = donor_rule(context)
+            assert rule is not None
+            lenders = self._sources.of(rule, context)
+            pool, choices = self._ranking(rule, context)
+            self._borrowings[key] = Borrowing(
+                context,
+                preprocessing,
+                rule,
+                lenders,
+                pool,
+                choices,
+                self._images,
+                self._make_scene,
+                self._store,
+                self._contents,
+            )
+        return self._borrowings[key]
+
+    def _ranking(self, rule: DonorRule, context: Context) -> tuple[DonorPool, Choices]:
+        """Who is in rank for whom; rules over the data's own images share their weights."""
+        lenders, name = self._sources.of(rule, context), _name_of(context)
+        of_pool = (name, rule.text if rule.outside else "")
+        if of_pool not in self._pools:
+            self._pools[of_pool] = DonorPool(self._samples, seed=self._seed, name=name, lenders=lenders)
+        if (name, rule.text) not in self._choices:
+            self._choices[name, rule.text] = Choices(
+                self._samples, lenders, rule, seed=self._seed, name=name, store=self._store
+            )
+        return self._pools[of_pool], self._choices[name, rule.text]
+
+
+def _passed(names: set[str]) -> str:
+    if not names:
+        return ""
+    listed = ", ".join(sorted(names)[:_NAMED])
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"; {len(names)} of them cannot be read or have no background to lend, and were passed over: {listed}{more}"
+
+
+def _name_of(context: Context) -> str:
+    """The name of the part that asks for donors, of the first where there are several."""
+    asking = lending_context(context)
+    return registry.entry_of(asking.parts[0] if isinstance(asking, Composed) else asking).name

@@ -1,0 +1,1 @@
+"""From pixels to values: micro-batches, precision, attribution, measures."""

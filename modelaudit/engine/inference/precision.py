@@ -1,0 +1,75 @@
+"""Whether a faster precision gives a model's numbers: checked on the user's own first images, before any counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...language.boundary import contained
+from ...models import Fidelity, fidelity
+from ...models.acceleration import Precision
+from ..images.batches import Chunk, ContextBatch
+from ..planning.plan import PassAsk
+from .attribution import what_went_wrong
+from .running_model import RunningModel
+from .values import ChunkValues, read_pass
+
+_EXACT: Precision = "float32"
+
+
+def settle(model: RunningModel, passes: Sequence[tuple[PassAsk, ContextBatch]], chunk: Chunk) -> None:
+    """Set the model's precision to the fastest one that changes no prediction and no measure by more than 1e-3.
+
+    Every pass of the first chunk is run in float32 and in each faster precision that the device has, until one agrees;
+    nothing of that is kept. What was found is a note for the record. Where nothing faster exists this costs nothing.
+
+    Args:
+        passes: the model's, originals first, with the chunk as each of them sees it.
+    """
+    model.precision = _EXACT
+    faster = model.candidates[:-1]
+    if not faster or not passes:
+        return
+    try:
+        reference = [read_pass(ask, model, chunk, shown) for ask, shown in passes]
+    except BaseException as error:  # the measurement itself will meet it, and says which cases need what failed
+        why = what_went_wrong(contained(error))
+        model.notes.append(f"precision: {_EXACT}; nothing faster could be tried: {why}")
+        return
+    for candidate in faster:
+        model.precision = candidate
+        try:
+            found = [read_pass(ask, model, chunk, shown) for ask, shown in passes]
+            judged = _judged(reference, found)
+        except BaseException as error:
+            judged = Fidelity(False, float("nan"), what_went_wrong(contained(error)))
+        verb = "agrees with" if judged.ok else "differs from"
+        model.notes.append(
+            f"precision: {candidate} {verb} {_EXACT} on the first {len(chunk.samples)} images ({judged}; limit 0.001)"
+        )
+        if judged.ok:
+            return
+    model.precision = _EXACT
+
+
+def _judged(reference: Sequence[ChunkValues], fast: Sequence[ChunkValues]) -> Fidelity:
+    """The values of all passes together, each under the number of its pass."""
+    return fidelity(_values(reference), _values(fast), (_logits(reference), _logits(fast)))
+
+
+def _values(passes: Sequence[ChunkValues]) -> dict[str, Tensor]:
+    """[n] by column, NaN where missing; maps that a faster precision alone makes invalid show so."""
+    found: dict[str, Tensor] = {}
+    for number, values in enumerate(passes):
+        for key, (column, missing) in values.columns.items():
+            known = column.copy()
+            known[list(missing)] = np.nan
+            found[f"{key} of pass {number}"] = torch.from_numpy(known)
+    return found
+
+
+def _logits(passes: Sequence[ChunkValues]) -> Tensor:
+    return torch.cat([values.logits for values in passes])

@@ -1,0 +1,155 @@
+"""Measures of the worst of several backgrounds: images are shown on one after the other until one flips them.
+
+A micro-batch always holds as many pairs of image and background as it has rows: images that are settled leave, and the
+others get several backgrounds at once. What stands behind the first flip of an image is not looked at, so that neither
+value nor count depends on the company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...contexts import exempt
+from ...language import registry
+from ...language.boundary import contained
+from ...language.reasons import Missing
+from ...language.sample import Sample
+from ...measures.base import MeasureInput
+from ...measures.behaviour import non_finite, right
+from ..images.batches import BatchBuilder, Chunk
+from ..images.donor_selector import Donor
+from ..planning.plan import ColumnAsk, PassAsk
+from .attribution import what_went_wrong
+from .running_model import RunningModel
+from .values import ChunkValues, Values, labels_of, pass_wide
+
+
+@dataclass
+class _Image:
+    """One image while its backgrounds are tried; the first one is that of the pass.
+
+    ``asked``: backgrounds that were shown; ``tried``: those of them that count, up to the first flip.
+    """
+
+    row: int
+    donors: Sequence[Sample]
+    asked: int = 0
+    tried: int = 0
+    flipped: bool = False
+    broken: bool = False
+    changed: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is left to be tried."""
+        return not self.flipped and self.tried < len(self.donors)
+
+    def take(self, value: float, broken: bool, changed: bool) -> None:
+        """What came of the next background."""
+        if self.open:
+            self.tried += 1
+            self.changed |= changed
+            self.broken |= broken
+            self.flipped = value == 1 and not broken
+
+
+def with_worst(found: ChunkValues, ask: PassAsk, model: RunningModel, part: Chunk, stage: BatchBuilder) -> ChunkValues:
+    """What a pass found, and with it the columns of `ask`, all of which try several backgrounds."""
+    columns, steps, donors, failed = dict(found.columns), dict(found.steps), dict(found.donors), dict(found.failed)
+    for column in ask.columns:
+        try:
+            search = _Search(column, ask, model, part, stage, found)
+            columns[column.key], steps[column.key] = search.run()
+            donors[column.key] = search.known
+        except BaseException as error:  # one measure's failure is not the others'
+            failed[column.key] = what_went_wrong(contained(error))
+    return replace(found, columns=columns, steps=steps, donors=donors, failed=failed)
+
+
+class _Search:
+    """One column on one chunk.
+
+    Args:
+        found: what the pass found on the first background of each image.
+    """
+
+    def __init__(
+        self, column: ColumnAsk, ask: PassAsk, model: RunningModel, part: Chunk, stage: BatchBuilder, found: ChunkValues
+    ) -> None:
+        assert model.original is not None
+        self._column, self._ask, self._model, self._stage, self._found = column, ask, model, stage, found
+        self._original = model.original
+        self._labels = labels_of(model, part.samples, found.logits.device)
+        preprocessing, wanted = model.loaded.preprocessing, registry.entry_of(column.spec).declares.backgrounds
+        several = stage.lending.backgrounds(part.samples, ask.context, preprocessing, wanted(column.spec))
+        self._images = [_Image(row, donors) for row, donors in enumerate(several)]
+        self.known: list[Donor] = [stage.lending.known(donors, ask.context, preprocessing) for donors in several]
+
+    def run(self) -> tuple[Values, NDArray[np.int64]]:
+        """Values and missing rows, and how many backgrounds were tried of each image."""
+        missing = self._without_search()
+        originally_right = right(self._seen(self._original), self._original).tolist()
+        left = [one for one in self._images if one.row not in missing and originally_right[one.row]]
+        for one in left:
+            one.asked = 1
+        changed = self._found.shown.changed.tolist()
+        self._read(left, self._found.logits[[one.row for one in left]], [changed[one.row] for one in left])
+        while left := [one for one in left if one.open]:
+            self._show(_next_pairs(left, self._model.batch))
+        for one in self._images:
+            if one.tried and not one.flipped and (reason := self._undefined(one)) is not None:
+                missing[one.row] = reason
+        values = np.array([np.nan if one.row in missing else float(one.flipped) for one in self._images])
+        return (values, missing), np.array([one.tried for one in self._images], dtype=np.int64)
+
+    def _without_search(self) -> dict[int, Missing]:
+        """Images that have no value whatever the backgrounds are."""
+        reasons = [one for one in pass_wide(self._ask, self._found.shown) if one[0] is not Missing.CONTEXT_UNCHANGED]
+        missing: dict[int, Missing] = {}
+        for reason, flags in [*reasons, (Missing.NON_FINITE_LOGITS, non_finite(self._original))]:
+            for row in torch.nonzero(flags).flatten().tolist():
+                missing.setdefault(row, reason)
+        return missing
+
+    def _undefined(self, one: _Image) -> Missing | None:
+        """Why an image that nothing flipped may yet have been flipped."""
+        if one.broken:
+            return Missing.NON_FINITE_LOGITS
+        return None if one.changed or exempt(self._ask.context) else Missing.CONTEXT_UNCHANGED
+
+    def _show(self, pairs: Sequence[tuple[_Image, Sample]]) -> None:
+        """One micro-batch of images, each on its next background."""
+        images, donors = [one for one, _ in pairs], [donor for _, donor in pairs]
+        rows, preprocessing = [one.row for one in images], self._model.loaded.preprocessing
+        pixels, changed = self._stage.show_on(self._found.shown, rows, donors, self._ask.context, preprocessing)
+        ids = [self._found.shown.scene.ids[row] for row in rows]
+        look = self._model.look(pixels, self._labels[rows], (), ids)
+        self._read(images, look.logits, changed.tolist())
+
+    def _read(self, images: Sequence[_Image], logits: Tensor, changed: Sequence[bool]) -> None:
+        """What came of the next background of each image, in the order in which they were shown."""
+        reading = self._model.read(self._column, self._seen(logits, [one.row for one in images]))
+        broken = torch.zeros(len(images), dtype=torch.bool, device=logits.device)
+        for flags in reading.undefined.values():
+            broken = broken | flags
+        for one, value, no_value, other in zip(images, reading.values.tolist(), broken.tolist(), changed, strict=True):
+            one.take(value, no_value, other)
+
+    def _seen(self, logits: Tensor, rows: Sequence[int] | slice = slice(None)) -> MeasureInput:
+        return MeasureInput(logits, self._labels[rows], self._original[rows], merged=self._model.merged)
+
+
+def _next_pairs(left: Sequence[_Image], batch: int) -> list[tuple[_Image, Sample]]:
+    """As many pairs as a micro-batch has rows: each image on its next background, then on the one after it, ..."""
+    pairs: list[tuple[_Image, Sample]] = []
+    while len(pairs) < batch and (more := [one for one in left if one.asked < len(one.donors)]):
+        for one in more[: batch - len(pairs)]:
+            pairs.append((one, one.donors[one.asked]))
+            one.asked += 1
+    return pairs

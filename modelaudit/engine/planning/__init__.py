@@ -1,0 +1,1 @@
+"""What must run, each thing once; its cost and its feasibility."""

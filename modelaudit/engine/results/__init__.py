@@ -1,0 +1,1 @@
+"""What was measured, as plain data: the ground floor of the engine."""

@@ -1,0 +1,225 @@
+"""What a group's measurement leaves behind: plain data, which goes between processes as JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from ...language.reasons import Missing
+from ..gallery.candidates import orders_of
+from .checks import Sanity, Sensitivity
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class KeptPicture(_Plain):
+    """One kept picture; `file` is relative to the run's folder. `right`: whether the prediction is the label's."""
+
+    kind: Literal["original", "context", "attribution"]
+    context: str | None
+    method: str | None
+    model: str
+    prediction: str | None
+    probability: float | None
+    right: bool | None = None
+    file: str
+
+
+class KeptImage(_Plain):
+    """One kept image of a case; `object_area` is the object's share of the valid pixels, None without a mask."""
+
+    rank: Literal["worst", "typical", "best"]
+    sample: str
+    label: str
+    value: float
+    object_area: float | None
+    pictures: list[KeptPicture]
+
+
+class MeasuredSample(_Plain):
+    """A sample that was asked for.
+
+    ``columns``: the attributes that a stratum of the group names. ``copy_of``: the first, by id, of the images that are
+    the same picture (itself, where it is that one); None where no other image is.
+    """
+
+    id: str
+    label: str
+    group: str | None
+    columns: dict[str, str] = {}
+    cluster: str | None = None
+    copy_of: str | None = None
+
+
+class LayerFacts(_Plain):
+    """The spatial layer that maps were read off, as :class:`~modelaudit.language.spatial.SpatialLayer`."""
+
+    name: str
+    channels: int
+    height: int
+    width: int
+    layout: Literal["NCHW", "NHWC", "tokens"] = "NCHW"
+    prefix: int = 0
+    side: Literal["output", "input"] = "output"
+
+
+class CropFacts(_Plain):
+    """The share of the objects that a model's crop cuts off: on average, and at worst on the sample `worst`.
+
+    ``below``: images that keep less than `limit` of their object.
+    """
+
+    mean_lost: float
+    worst_lost: float
+    worst: str
+    limit: float
+    below: int
+
+
+class MeasuredModel(_Plain):
+    """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share.
+
+    ``deterministic``: False for a black box that says that the same image may get other scores.
+    """
+
+    key: str
+    reference: str
+    architecture: str
+    parameters: int
+    outputs: int
+    classes: list[str] | None
+    preprocessing: dict[str, object]
+    fingerprint: str
+    probe_digest: str
+    layer: LayerFacts | None = None
+    precision: str = "float32"
+    micro_batch: int = 1
+    notes: list[str] = []
+    deterministic: bool = True
+    indices: list[int] = []
+    areas: list[float | None] = []
+    crop: CropFacts | None = None
+
+
+class MeasuredColumn(_Plain):
+    """Per-image values, None where `missing` has the reason by position.
+
+    ``low``, ``high``: the measure's range, None where it has no bound. ``steps``: how much work each image got, by
+    position, where the method chooses that itself.
+    """
+
+    model: str
+    key: str
+    scale: Literal["proportion", "mean"]
+    values: list[float | None]
+    missing: dict[int, Missing]
+    low: float | None = 0.0
+    high: float | None = 1.0
+    steps: dict[int, int] = {}
+    _array: NDArray[np.float64] | None = PrivateAttr(default=None)
+
+    def array(self) -> NDArray[np.float64]:
+        """[n] float64, NaN where there is no value; made once, and read-only."""
+        if self._array is None:
+            self._array = np.array([np.nan if value is None else value for value in self.values], dtype=np.float64)
+            self._array.flags.writeable = False
+        return self._array
+
+
+class PassDonors(_Plain):
+    """One (model, context): who lent each image its background, None where nobody did."""
+
+    model: str
+    context: str
+    donors: list[str | None]
+
+
+class RerunData(_Plain):
+    """An audit with something else about it (an ``Intervention``), on some of its images.
+
+    Columns have one value a position; those that the variant cannot change are missing, and are the audit's own.
+    """
+
+    variant: str
+    positions: list[int]
+    columns: list[MeasuredColumn]
+    failures: dict[str, str] = {}
+
+
+class MeasuredData(_Plain):
+    """A data set as it was read; `labels` and `groups` are those of all its samples, whatever the run's limit is.
+
+    ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
+    divide the images (:data:`~modelaudit.engine.results.divided.MOST`).
+    """
+
+    key: str
+    reference: str
+    available: int
+    labels: list[str]
+    mask_kinds: dict[str, int]
+    fingerprint: str | None
+    notes: list[str]
+    unusable: dict[str, tuple[Missing, str]] = {}
+    groups: list[str] = []
+    columns: list[str] = []
+    values: dict[str, list[str]] = {}
+
+
+class PassCounts(_Plain):
+    """Images decoded, and images through the models: padding included, the models' own probes not.
+
+    ``values``: in the columns, of which ``stored`` came from the store, or were read off logits that did.
+    ``tried``: images through the models to try whether they are functions of their image; not in `forward`.
+    ``seconds``: of the clock, while images were measured; opening data and models and drawing pictures are not in it.
+    """
+
+    decoded: int = 0
+    forward: int = 0
+    backward: int = 0
+    tried: int = 0
+    seconds: float = 0.0
+    values: int = 0
+    stored: int = 0
+
+
+class Measured(_Plain):
+    """Everything that one group's measurement found out.
+
+    ``failures`` holds what could not be measured at all, by "data", "model:<key>" or "<model key>|<column key>".
+    ``variants``: what checks measured again. ``sizes``: (height, width) of what each model sees. ``shown``: of passes
+    whose context takes donors. ``sensitivity``: by case. ``agreement``: of maps, by
+    "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images. ``looks``: of
+    an audit that may stop early; its samples are those looked at, in their order.
+    ``checked``: whether the audit was itself audited, ``radius``: how far masks were moved.
+    """
+
+    group: str
+    data: MeasuredData | None
+    samples: list[MeasuredSample]
+    models: list[MeasuredModel]
+    columns: list[MeasuredColumn]
+    galleries: dict[str, list[KeptImage]]
+    failures: dict[str, str]
+    passes: PassCounts
+    shown: list[PassDonors] = []
+    variants: list[RerunData] = []
+    sizes: dict[str, tuple[int, int]] = {}
+    sanity: list[Sanity] = []
+    sensitivity: dict[str, Sensitivity] = {}
+    agreement: dict[str, tuple[float | None, float | None, int]] = {}
+    looks: int | None = None
+    radius: float = 0.01
+    checked: bool = False
+    _orders: NDArray[np.uint64] | None = PrivateAttr(default=None)
+
+    def orders(self) -> NDArray[np.uint64]:
+        """[n]: what orders images of equal value (``orders_of``); made once."""
+        if self._orders is None:
+            self._orders = orders_of(sample.id for sample in self.samples)
+        return self._orders

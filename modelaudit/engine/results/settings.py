@@ -1,0 +1,73 @@
+"""How a run is done: what the command line says, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...language.checks import CheckSettings
+from ...language.errors import AuditError
+
+DEFAULT_SEED = 0
+MICRO_BATCH_CPU = 16
+MICRO_BATCH_GPU = 256
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a run.
+
+    Args:
+        root: what relative paths are resolved against (pytest's rootdir).
+        folder: where the run's results go.
+        device: a torch device; "auto" is the first CUDA device where there is one, else the CPU.
+        seed: of every draw, where an audit gives none.
+        limit: images per data set in a quick look; None for all.
+        micro_batch: images in one pass, the last one padded; None for the device's default.
+        checks: how audits that say nothing are themselves audited; None switches the checks off for all of them, and so
+            does a quick look.
+    """
+
+    root: Path
+    folder: Path
+    device: str = "auto"
+    seed: int = DEFAULT_SEED
+    limit: int | None = None
+    micro_batch: int | None = None
+    checks: CheckSettings | None = None
+
+    def checks_of(self, given: CheckSettings | None) -> CheckSettings:
+        """The checks of an audit that asks for `given`."""
+        if self.checks is None or self.limit is not None:
+            return CheckSettings.off()
+        return self.checks if given is None else given
+
+    def resolved_device(self) -> str:
+        """The device's name for torch.
+
+        Raises:
+            AuditError: no such device on this machine.
+        """
+        import torch
+
+        if self.device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise AuditError(f"--audit-device {self.device}: {reason}; use cpu, cuda or auto") from error
+        return self.device
+
+    def device_or_asked(self) -> str:
+        """The resolved device, or what was asked for where there is no such device."""
+        try:
+            return self.resolved_device()
+        except AuditError:
+            return self.device
+
+    def resolved_micro_batch(self) -> int:
+        """Images in one pass."""
+        if self.micro_batch is not None:
+            return self.micro_batch
+        return MICRO_BATCH_CPU if self.device_or_asked() == "cpu" else MICRO_BATCH_GPU

@@ -1,0 +1,162 @@
+"""What strata are judged by: the same rules for a chunk (galleries) and for a whole run (decisions)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...language.errors import ExpressionError, nearest
+from ...language.strata import Both, ColumnIs, ColumnNumber, Correct, Group, Label, Misclassified, ObjectArea, Stratum
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the whole data have: groups, columns, and what stands in the columns that strata name.
+
+    Args:
+        most: columns with more values than that are not listed whole, and any value may be one of them.
+    """
+
+    groups: Sequence[str]
+    columns: Sequence[str]
+    values: Mapping[str, Sequence[str]]
+    most: int
+
+    def check(self, stratum: Group | ColumnIs | ColumnNumber) -> None:
+        """Raise an ExpressionError, with the nearest and what there is, where no sample has what a stratum names."""
+        if isinstance(stratum, Group):
+            if stratum.group not in self.groups:
+                raise ExpressionError(f"{stratum}: no image is of that group{_there(stratum.group, self.groups)}")
+            return
+        self.check_column(stratum.name)
+        values = self.values.get(stratum.name, ())
+        if len(values) > self.most:
+            return
+        if isinstance(stratum, ColumnIs) and stratum.value not in values:
+            raise ExpressionError(f"{stratum}: no image has that{_there(stratum.value, values)}")
+        if isinstance(stratum, ColumnNumber) and all(math.isnan(number_of(value)) for value in values):
+            raise ExpressionError(f"{stratum}: the column holds no number{_there('', values)}")
+
+    def check_column(self, name: str) -> None:
+        """Raise an ExpressionError where no sample has that column."""
+        if name not in self.columns:
+            raise ExpressionError(f"column({name!r}): no image has that column{_there(name, self.columns)}")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Per-sample facts for one model, [n] each.
+
+    Args:
+        labels: the labels as the data name them.
+        indices: the model's class index of each.
+        correct: 1, 0, or NaN where it is not known; None when nobody asked.
+        areas: the object's share of the valid pixels after geometry, NaN where there is no mask.
+        classes: the model's class names.
+        known_labels: all labels of the data, whatever the chunk.
+        groups: the group of each, None where it has none.
+        columns: what stands in the columns that strata name, None where a sample lacks it.
+        known: what the whole data have; None where names need not be judged, since the decision does.
+    """
+
+    labels: Sequence[str]
+    indices: NDArray[np.int64]
+    correct: NDArray[np.float64] | None
+    areas: NDArray[np.float64]
+    classes: Sequence[str] | None
+    known_labels: frozenset[str]
+    groups: Sequence[str | None] = ()
+    columns: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    known: Known | None = None
+
+
+def membership(stratum: Stratum, facts: Facts) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """[n] bool each: inside, and not known.
+
+    Raises:
+        ExpressionError: the stratum names a class that neither the data nor the model have.
+    """
+    if isinstance(stratum, Both):
+        pairs = [membership(part, facts) for part in stratum.parts]
+        possible = np.all([inside | unknown for inside, unknown in pairs], axis=0)
+        certain = np.all([inside & ~unknown for inside, unknown in pairs], axis=0)
+        return certain, possible & ~certain
+    if isinstance(stratum, Correct | Misclassified):
+        assert facts.correct is not None
+        wanted = 1.0 if isinstance(stratum, Correct) else 0.0
+        return facts.correct == wanted, np.isnan(facts.correct)
+    if isinstance(stratum, Label):
+        return _labelled(stratum, facts), np.zeros(len(facts.labels), dtype=bool)
+    if isinstance(stratum, Group | ColumnIs | ColumnNumber) and facts.known is not None:
+        facts.known.check(stratum)
+    if isinstance(stratum, Group):
+        return _named(stratum.group, facts.groups)
+    if isinstance(stratum, ColumnIs):
+        return _named(stratum.value, _cells(stratum.name, facts))
+    if isinstance(stratum, ObjectArea):
+        return _compared(facts.areas, stratum)
+    if isinstance(stratum, ColumnNumber):
+        return _compared(np.array([number_of(cell) for cell in _cells(stratum.name, facts)], dtype=float), stratum)
+    raise ExpressionError(f"the stratum '{stratum}' is not known to this version")
+
+
+def number_of(cell: str | None) -> float:
+    """The finite number that a cell holds, else NaN."""
+    try:
+        value = math.nan if cell is None or "_" in cell else float(cell)
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) else math.nan
+
+
+def _cells(name: str, facts: Facts) -> Sequence[str | None]:
+    return facts.columns.get(name) or [None] * len(facts.labels)
+
+
+def _named(wanted: str, cells: Sequence[str | None]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    return (
+        np.array([cell == wanted for cell in cells], dtype=bool),
+        np.array([cell is None for cell in cells], dtype=bool),
+    )
+
+
+def _compared(
+    values: NDArray[np.float64], stratum: ObjectArea | ColumnNumber
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    unknown = np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        compared = {
+            "<": values < stratum.limit,
+            "<=": values <= stratum.limit,
+            ">": values > stratum.limit,
+            ">=": values >= stratum.limit,
+        }[stratum.op]
+    return compared & ~unknown, unknown
+
+
+def _labelled(stratum: Label, facts: Facts) -> NDArray[np.bool_]:
+    wanted = stratum.label
+    if isinstance(wanted, str) and wanted in facts.known_labels:
+        return np.array([name == wanted for name in facts.labels], dtype=bool)
+    classes = list(facts.classes or ())
+    if isinstance(wanted, str) and wanted in classes:
+        wanted = classes.index(wanted)
+    if isinstance(wanted, int):
+        return np.asarray(facts.indices == wanted)
+    known = [*facts.known_labels, *classes]
+    raise ExpressionError(f"label({wanted!r}): neither the data nor the model have that class{nearest(wanted, known)}")
+
+
+def _there(wanted: str, known: Sequence[str]) -> str:
+    """The nearest, and what there is, cut to a length that can be read."""
+    if not known:
+        return "; there are none"
+    told = ", ".join(repr(one if len(one) <= 40 else one[:39] + "…") for one in known[:12])
+    more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+    close = nearest(wanted, known)
+    close = close if len(close) <= 200 else ""
+    return f"{close}{'' if close.endswith('?') else ';'} there is {told}{more}"

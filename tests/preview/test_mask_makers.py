@@ -1,0 +1,128 @@
+"""Who makes masks, as users name them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights, lraspp_mobilenet_v3_large
+
+from modelaudit.language.errors import AuditError, ModelError
+from modelaudit.language.reference import parse_reference
+from modelaudit.preview.mask_makers import box_of, maker_of, wanted_classes
+
+CLASSES = tuple(LRASPP_MobileNet_V3_Large_Weights.DEFAULT.meta["categories"])
+DOG, CAT, PLANT = CLASSES.index("dog"), CLASSES.index("cat"), CLASSES.index("pottedplant")
+IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+LRASPP = "torchvision:lraspp_mobilenet_v3_large?checkpoint=weights.pt"
+
+
+def box(left: int = 10, top: int = 5, right: int = 30, bottom: int = 20) -> Any:
+    mask = np.zeros((40, 60), dtype=np.uint8)
+    mask[top:bottom, left:right] = 1
+    return mask
+
+
+def test_a_box_is_left_top_right_bottom() -> None:
+    assert box_of(box()) == (10, 5, 30, 20)
+    assert box_of(box() | box(40, 30, 41, 31)) == (10, 5, 41, 31)
+    assert box_of(None) is None and box_of(np.zeros((4, 4), np.uint8)) is None
+
+
+def test_a_function_of_ones_own_gets_image_box_and_label(tmp_path: Path) -> None:
+    (tmp_path / "shapes.py").write_text("import numpy\ndef fill(shape):\n    return numpy.zeros(shape, dtype=bool)\n")
+    (tmp_path / "cut.py").write_text(
+        "def cut(image, box, label):\n"
+        "    from shapes import fill\n"  # found beside the file, when it is called
+        "    mask = fill(image.shape[:2])\n"
+        "    if box is None:\n"
+        "        return mask\n"
+        "    left, top, right, bottom = box\n"
+        "    mask[top:bottom, left:right] = label == 'bolt'\n"
+        "    return mask\n"
+    )
+    with maker_of("cut.py:cut", root=tmp_path) as maker:
+        assert np.array_equal(maker.function(IMAGE, box(), "bolt"), box() == 1)
+        assert not maker.function(IMAGE, box(), "nut").any()
+        assert not maker.function(IMAGE, None, "bolt").any()
+        assert maker.by == "cut.py:cut"
+        first = maker.version
+    (tmp_path / "cut.py").write_text("def cut(image, box, label):\n    return image[:, :, 0] > 0\n")
+    with maker_of("cut.py:cut", root=tmp_path) as maker:
+        assert maker.version != first
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Path:
+    """A model that says dog everywhere."""
+    module = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=21)
+    with torch.no_grad():
+        for head in (module.classifier.low_classifier, module.classifier.high_classifier):
+            head.weight.zero_()
+            head.bias.zero_()
+        module.classifier.low_classifier.bias[DOG] = 1
+    torch.save(module.state_dict(), tmp_path / "weights.pt")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("option", "label", "all_of_it"),
+    [
+        ("", "dog", True),
+        ("", "12_Dog", True),  # a leading index is no part of the name
+        ("", "cat", False),  # the class with the label's name, and there is no cat
+        ("", "chihuahua", True),  # no such class: everything that is not background
+        ("&object=any", "cat", True),
+        ("&object=cat,dog", "cat", True),
+        ("&object=cat", "dog", False),
+        (f"&object={DOG}", "chihuahua", True),
+    ],
+)
+def test_the_object_is_what_the_classes_say(answers: Path, option: str, label: str, all_of_it: bool) -> None:
+    with maker_of(LRASPP + option, root=answers, device="cpu") as maker:
+        found = maker.function(IMAGE, None, label)
+    assert found.shape == (40, 60) and found.all() == found.any() == all_of_it
+
+
+def test_a_box_bounds_what_a_model_finds(answers: Path) -> None:
+    with maker_of(LRASPP, root=answers, device="cpu") as maker:
+        assert np.array_equal(maker.function(IMAGE, box(), "dog"), box() == 1)
+
+
+def test_the_mark_names_the_weights_and_no_folder(answers: Path) -> None:
+    (answers / "deep").mkdir()
+    (answers / "weights.pt").rename(answers / "deep/weights.pt")
+    text = f"torchvision:lraspp_mobilenet_v3_large?checkpoint={answers}/deep/weights.pt"
+    with maker_of(text, root=answers, device="cpu") as maker:
+        assert maker.by == "torchvision:lraspp_mobilenet_v3_large?checkpoint=weights.pt"
+        assert "sha256" in maker.version
+
+
+def test_classes_are_named_without_regard_to_signs() -> None:
+    wanted = wanted_classes(parse_reference("torchvision:x?object=Potted-Plant,cat"), CLASSES)
+    assert wanted("anything") == (PLANT, CAT)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grabcat", "did you mean 'grabcut'"),
+        ("cut.py", "path/file.py:function"),
+        ("timm:resnet50", "torchvision:<segmentation model>"),
+        ("nowhere.py:cut", "no file"),
+        (LRASPP + "&objects=dog", "did you mean 'object'"),
+        (LRASPP + "&object=dgo", "no class 'dgo'; did you mean 'dog'"),
+    ],
+)
+def test_a_maker_that_is_none_says_what_to_write(answers: Path, text: str, message: str) -> None:
+    with pytest.raises(AuditError, match=message), maker_of(text, root=answers, device="cpu"):
+        pass
+
+
+def test_a_file_without_that_function_names_those_it_has(tmp_path: Path) -> None:
+    (tmp_path / "cut.py").write_text("def cutout(image, box, label):\n    return None\n")
+    with pytest.raises(ModelError, match="cutout"), maker_of("cut.py:cut", root=tmp_path):
+        pass
