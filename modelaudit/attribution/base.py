@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -13,6 +13,7 @@ from ..language import draws, registry
 from ..language.spatial import SpatialLayer
 from ..language.spec import Method
 from ..language.upsampling import upsampled
+from ..language.wording import Worded, Wording
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 #: what one forward and one backward pass give to every method that asks for it
@@ -149,6 +150,7 @@ class MethodDeclaration:
         gradients: it needs a model that gradients go through; False for methods that only see scores.
         completeness: its shares must sum to f(x) - f(baseline), and `Maps.completeness` says by how much they do not.
         draws: it draws at random whatever its arguments are. (A baseline or a fill named "noise" draws too.)
+        wording: its name in reports; without it the canonical text stands there.
     """
 
     cost: Callable[[Any], Cost]
@@ -158,6 +160,11 @@ class MethodDeclaration:
     gradients: bool = True
     completeness: bool = False
     draws: bool = False
+    wording: Worded = None
+
+    def named(self, name: str) -> MethodDeclaration:
+        """The same declaration for a method of this proper name: "Grad-CAM"."""
+        return replace(self, wording=Wording.name(name))
 
     def reads(self, spec: Method) -> tuple[Shared, ...]:
         """The shared tensors that `spec` reads."""

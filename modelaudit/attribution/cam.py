@@ -61,7 +61,7 @@ class LayerCam(OnLayer):
     """
 
 
-@attribution("gradcam", GradCam, _DECLARES)
+@attribution("gradcam", GradCam, _DECLARES.named("Grad-CAM"))
 def gradcam_maps(spec: GradCam, question: AttributionInput) -> Maps:
     """Maps on the layer's grid. `question.layer` is the layer that ``spec.layer`` names, or the last spatial one.
 
@@ -74,7 +74,7 @@ def gradcam_maps(spec: GradCam, question: AttributionInput) -> Maps:
     return Maps.on_grid((weights * activation).sum(1).relu(), _size(question))
 
 
-@attribution("gradcam_plus_plus", GradCamPlusPlus, _DECLARES)
+@attribution("gradcam_plus_plus", GradCamPlusPlus, _DECLARES.named("Grad-CAM++"))
 def gradcam_plus_plus_maps(spec: GradCamPlusPlus, question: AttributionInput) -> Maps:
     """Maps on the layer's grid, NaN where the weights are none.
 
@@ -90,7 +90,7 @@ def gradcam_plus_plus_maps(spec: GradCamPlusPlus, question: AttributionInput) ->
     return Maps.on_grid(torch.where(broken[:, None, None], torch.nan, maps), _size(question))
 
 
-@attribution("layercam", LayerCam, _DECLARES)
+@attribution("layercam", LayerCam, _DECLARES.named("LayerCAM"))
 def layercam_maps(spec: LayerCam, question: AttributionInput) -> Maps:
     """Maps on the layer's grid.
 

@@ -50,7 +50,7 @@ _DECLARES = MethodDeclaration(
 )
 
 
-@attribution("eigencam", EigenCam, _DECLARES)
+@attribution("eigencam", EigenCam, _DECLARES.named("Eigen-CAM"))
 def eigencam_maps(spec: EigenCam, question: AttributionInput) -> Maps:
     """Maps on the layer's grid, brought to the image's size bilinearly with align_corners=False.
 

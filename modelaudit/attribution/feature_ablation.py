@@ -39,7 +39,10 @@ def _cost(spec: FeatureAblation) -> Cost:
     return Cost(forward=1 + most_segments(spec), backward=0)
 
 
-@attribution("feature_ablation", FeatureAblation, MethodDeclaration(cost=_cost, gradients=False))
+_DECLARES = MethodDeclaration(cost=_cost, gradients=False).named("Feature Ablation")
+
+
+@attribution("feature_ablation", FeatureAblation, _DECLARES)
 def feature_ablation_maps(spec: FeatureAblation, question: AttributionInput) -> Maps:
     """[B, H, W], signed; over a superpixel it sums to the drop of the score.
 

@@ -54,7 +54,7 @@ class FullGrad(Method):
 _DECLARES = MethodDeclaration(cost=lambda spec: Cost(forward=1, backward=1), completeness=True)
 
 
-@attribution("fullgrad", FullGrad, _DECLARES)
+@attribution("fullgrad", FullGrad, _DECLARES.named("FullGrad"))
 def fullgrad_maps(spec: FullGrad, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0, and the completeness error [B].
 

@@ -23,13 +23,13 @@ class InputTimesGradient(Method):
     """Sum over channels of x * d f / d x, signed, x pixel values (Shrikumar et al. 2016)."""
 
 
-@attribution("saliency", Saliency, _ONE_GRADIENT)
+@attribution("saliency", Saliency, _ONE_GRADIENT.named("Saliency"))
 def saliency_maps(spec: Saliency, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0."""
     return Maps(shared(question, "input_gradient")["input_gradient"].abs().sum(1))
 
 
-@attribution("input_x_gradient", InputTimesGradient, _ONE_GRADIENT)
+@attribution("input_x_gradient", InputTimesGradient, _ONE_GRADIENT.named("Input × Gradient"))
 def input_x_gradient_maps(spec: InputTimesGradient, question: AttributionInput) -> Maps:
     """[B, H, W], signed."""
     return Maps((question.pixels * shared(question, "input_gradient")["input_gradient"]).sum(1))

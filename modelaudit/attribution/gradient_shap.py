@@ -52,7 +52,7 @@ class GradientShap(Method):
 _DECLARES = MethodDeclaration(cost=lambda spec: Cost(forward=spec.samples, backward=spec.samples), draws=True)
 
 
-@attribution("gradient_shap", GradientShap, _DECLARES)
+@attribution("gradient_shap", GradientShap, _DECLARES.named("GradientSHAP"))
 def gradient_shap_maps(spec: GradientShap, question: AttributionInput) -> Maps:
     """[B, H, W], signed.
 

@@ -78,7 +78,7 @@ _WITH_LAYER = MethodDeclaration(
 )
 
 
-@attribution("guided_backprop", GuidedBackprop, _ONE_PASS)
+@attribution("guided_backprop", GuidedBackprop, _ONE_PASS.named("Guided Backpropagation"))
 def guided_backprop_maps(spec: GuidedBackprop, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
@@ -88,7 +88,7 @@ def guided_backprop_maps(spec: GuidedBackprop, question: AttributionInput) -> Ma
     return Maps(_through_relus("guided_backprop", question, _guided).abs().sum(1))
 
 
-@attribution("deconvolution", Deconvolution, _ONE_PASS)
+@attribution("deconvolution", Deconvolution, _ONE_PASS.named("Deconvolution"))
 def deconvolution_maps(spec: Deconvolution, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
@@ -98,7 +98,7 @@ def deconvolution_maps(spec: Deconvolution, question: AttributionInput) -> Maps:
     return Maps(_through_relus("deconvolution", question, _deconvolved).abs().sum(1))
 
 
-@attribution("guided_gradcam", GuidedGradCam, _WITH_LAYER)
+@attribution("guided_gradcam", GuidedGradCam, _WITH_LAYER.named("Guided Grad-CAM"))
 def guided_gradcam_maps(spec: GuidedGradCam, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 

@@ -78,7 +78,7 @@ def _tensors(spec: Any) -> tuple[Shared, ...]:
 _DECLARES = MethodDeclaration(cost=_cost, tensors=_tensors, completeness=True)
 
 
-@attribution(_NAME, IntegratedGradients, _DECLARES, version=2)
+@attribution(_NAME, IntegratedGradients, _DECLARES.named("Integrated Gradients"), version=2)
 def integrated_gradients_maps(spec: IntegratedGradients, question: AttributionInput) -> Maps:
     """[B, H, W], signed, the completeness error [B], and with "auto" the gradients [B] that each image took.
 

@@ -57,7 +57,14 @@ def _cost(spec: KernelShap) -> Cost:
     return Cost(forward=2 + _coalition_count(spec, most_segments(spec)), backward=0)
 
 
-@attribution("kernel_shap", KernelShap, MethodDeclaration(cost=_cost, gradients=False, completeness=True, draws=True))
+_DECLARES = MethodDeclaration(cost=_cost, gradients=False, completeness=True, draws=True).named("KernelSHAP")
+
+
+@attribution(
+    "kernel_shap",
+    KernelShap,
+    _DECLARES,
+)
 def kernel_shap_maps(spec: KernelShap, question: AttributionInput) -> Maps:
     """[B, H, W], signed, and the completeness error [B]. An image whose fit has no single solution gets NaN.
 

@@ -50,7 +50,7 @@ def _cost(spec: Occlusion) -> Cost:
     return Cost(forward=1 + steps**2, backward=0)
 
 
-@attribution("occlusion", Occlusion, MethodDeclaration(cost=_cost, gradients=False))
+@attribution("occlusion", Occlusion, MethodDeclaration(cost=_cost, gradients=False).named("Occlusion"))
 def occlusion_maps(spec: Occlusion, question: AttributionInput) -> Maps:
     """[B, H, W], signed, in units of the explained quantity."""
     windows = _windows(spec, question.pixels.shape[2], question.pixels.shape[3])

@@ -64,7 +64,11 @@ class Rise(Method):
 
 
 @attribution(
-    "rise", Rise, MethodDeclaration(cost=lambda spec: Cost(forward=spec.masks, backward=0), gradients=False, draws=True)
+    "rise",
+    Rise,
+    MethodDeclaration(cost=lambda spec: Cost(forward=spec.masks, backward=0), gradients=False, draws=True).named(
+        "RISE"
+    ),
 )
 def rise_maps(spec: Rise, question: AttributionInput) -> Maps:
     """[B, H, W], signed when centred, in units of the explained quantity."""

@@ -34,7 +34,7 @@ class AttentionRollout(Method):
 _DECLARES = MethodDeclaration(cost=lambda spec: Cost(forward=1, backward=1), spatial_layer=True)
 
 
-@attribution("attention_rollout", AttentionRollout, _DECLARES)
+@attribution("attention_rollout", AttentionRollout, _DECLARES.named("Attention Rollout"))
 def attention_rollout_maps(spec: AttentionRollout, question: AttributionInput) -> Maps:
     """Maps >= 0 on the grid of tokens, brought to the image's size bilinearly with align_corners=False.
 

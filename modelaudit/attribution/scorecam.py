@@ -57,7 +57,7 @@ _DECLARES = MethodDeclaration(
 )
 
 
-@attribution("scorecam", ScoreCam, _DECLARES)
+@attribution("scorecam", ScoreCam, _DECLARES.named("Score-CAM"))
 def scorecam_maps(spec: ScoreCam, question: AttributionInput) -> Maps:
     """Maps >= 0 on the layer's grid, brought to the image's size bilinearly with align_corners=False.
 

@@ -51,8 +51,15 @@ def _cost(spec: ShapleySampling) -> Cost:
     return Cost(forward=2 + spec.samples * (most_segments(spec) - 1), backward=0)
 
 
+_DECLARES = MethodDeclaration(cost=_cost, gradients=False, completeness=True, draws=True).named(
+    "Shapley Value Sampling"
+)
+
+
 @attribution(
-    "shapley_sampling", ShapleySampling, MethodDeclaration(cost=_cost, gradients=False, completeness=True, draws=True)
+    "shapley_sampling",
+    ShapleySampling,
+    _DECLARES,
 )
 def shapley_sampling_maps(spec: ShapleySampling, question: AttributionInput) -> Maps:
     """[B, H, W], signed, and the completeness error [B], which is float noise unless the model is none of one image.

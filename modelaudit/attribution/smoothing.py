@@ -76,7 +76,7 @@ def _cost(spec: Any) -> Cost:
     return Cost(forward=spec.samples, backward=spec.samples)
 
 
-@attribution("smoothgrad", SmoothGrad, MethodDeclaration(cost=_cost, draws=True))
+@attribution("smoothgrad", SmoothGrad, MethodDeclaration(cost=_cost, draws=True).named("SmoothGrad"))
 def smoothgrad_maps(spec: SmoothGrad, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
@@ -87,7 +87,7 @@ def smoothgrad_maps(spec: SmoothGrad, question: AttributionInput) -> Maps:
     return Maps(mean.sum(1))
 
 
-@attribution("smoothgrad_squared", SmoothGradSquared, MethodDeclaration(cost=_cost, draws=True))
+@attribution("smoothgrad_squared", SmoothGradSquared, MethodDeclaration(cost=_cost, draws=True).named("SmoothGrad²"))
 def smoothgrad_squared_maps(spec: SmoothGradSquared, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 
@@ -98,7 +98,7 @@ def smoothgrad_squared_maps(spec: SmoothGradSquared, question: AttributionInput)
     return Maps((variance + mean**2).sum(1))
 
 
-@attribution("vargrad", VarGrad, MethodDeclaration(cost=_cost, draws=True))
+@attribution("vargrad", VarGrad, MethodDeclaration(cost=_cost, draws=True).named("VarGrad"))
 def vargrad_maps(spec: VarGrad, question: AttributionInput) -> Maps:
     """[B, H, W] of values >= 0.
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..language import registry
 from ..language.draws import generator
 from ..language.spec import Context
+from ..language.wording import Worded
 from .donor_rules import DonorRule
 
 Family = Literal["change", "perturbation", "no_information", "control"]
@@ -73,7 +74,8 @@ class ContextDeclaration:
     ``exempt``: the context may change no pixel at all (original, identity, controls). Any other one that changes
     none in a whole run is an error, and in a single image an undefined value. ``lends``: [B] bool, which images of a
     scene can be donors. ``examples``: canonical texts of it at strengths that people should see (contact sheets, and
-    the tests that hold for every context).
+    the tests that hold for every context). ``wording``: its words in reports; without them the canonical text stands
+    there.
     """
 
     family: Family
@@ -86,6 +88,7 @@ class ContextDeclaration:
         len(scene.ids), dtype=torch.bool, device=scene.pixels.device
     )
     examples: tuple[str, ...] = ()
+    wording: Worded = None
 
 
 def context(

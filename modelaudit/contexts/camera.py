@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import dose, one_of, spec_name
+from ..language.wording import Phrase, Wording
 from .base import ContextDeclaration, ContextInput, ContextOutput, context, drawn, rendered
 from .dosed import Dosed, checked_direction, singles
 from .filling import RIM, fill_of, fillable, with_margin
@@ -133,7 +134,9 @@ class Perspective(_Directed):
     neutral = 0.0
 
 
-def _motion(name: str, spec: type[_Moved], *, examples: tuple[str, ...]) -> Callable[[_Homography], _Homography]:
+def _motion(
+    name: str, spec: type[_Moved], *, examples: tuple[str, ...], wording: Wording
+) -> Callable[[_Homography], _Homography]:
     """Register a function ``(spec, scene) -> [B, 3, 3]``: the homography that :func:`~.warp.warp` takes."""
 
     def decorate(function: _Homography) -> _Homography:
@@ -142,6 +145,7 @@ def _motion(name: str, spec: type[_Moved], *, examples: tuple[str, ...]) -> Call
             needs_mask=lambda spec: spec.region != "whole",
             exempt=lambda spec: bool(spec.is_neutral),
             examples=examples,
+            wording=wording,
         )
 
         @context(name, spec, declares)
@@ -156,7 +160,15 @@ def _motion(name: str, spec: type[_Moved], *, examples: tuple[str, ...]) -> Call
     return decorate
 
 
-@_motion("shift", Shift, examples=("shift(20)", "shift(30, region=background)", "shift(30, region=object)"))
+@_motion(
+    "shift",
+    Shift,
+    examples=("shift(20)", "shift(30, region=background)", "shift(30, region=object)"),
+    wording=Wording(
+        Phrase("{region} shifted", "{region} is shifted", "{pixels} px"),
+        Phrase("{region}の平行移動", "{region}を平行移動し", "{pixels} px"),
+    ),
+)
 def shift(spec: Shift, scene: ContextInput) -> Tensor:
     """``source = p - pixels (cos a, -sin a)``, a the direction; a is uniform unless given."""
     matrix = _unmoved(scene)
@@ -165,7 +177,13 @@ def shift(spec: Shift, scene: ContextInput) -> Tensor:
 
 
 @_motion(
-    "rotation", Rotation, examples=("rotation(10)", "rotation(30, region=background)", "rotation(30, region=object)")
+    "rotation",
+    Rotation,
+    examples=("rotation(10)", "rotation(30, region=background)", "rotation(30, region=object)"),
+    wording=Wording(
+        Phrase("{region} rotated", "{region} is rotated", "{degrees}°"),
+        Phrase("{region}の回転", "{region}を回転し", "{degrees}°"),
+    ),
 )
 def rotation(spec: Rotation, scene: ContextInput) -> Tensor:
     """``source = [[cos t, -sin t], [sin t, cos t]] p``, counterclockwise for t > 0 (rows point down)."""
@@ -179,7 +197,15 @@ def rotation(spec: Rotation, scene: ContextInput) -> Tensor:
     return matrix
 
 
-@_motion("zoom", Zoom, examples=("zoom(1.3)", "zoom(0.8)", "zoom(1.5, region=background)", "zoom(0.6, region=object)"))
+@_motion(
+    "zoom",
+    Zoom,
+    examples=("zoom(1.3)", "zoom(0.8)", "zoom(1.5, region=background)", "zoom(0.6, region=object)"),
+    wording=Wording(
+        Phrase("{region} at another scale", "{region} is shown at another scale", "× {factor}"),
+        Phrase("{region}の拡大・縮小", "{region}の拡大率を変え", "× {factor}"),
+    ),
+)
 def zoom(spec: Zoom, scene: ContextInput) -> Tensor:
     """``source = p / factor``."""
     matrix = _unmoved(scene)
@@ -187,7 +213,15 @@ def zoom(spec: Zoom, scene: ContextInput) -> Tensor:
     return matrix
 
 
-@_motion("perspective", Perspective, examples=("perspective(0.3)", "perspective(0.3, region=background)"))
+@_motion(
+    "perspective",
+    Perspective,
+    examples=("perspective(0.3)", "perspective(0.3, region=background)"),
+    wording=Wording(
+        Phrase("{region} from another angle", "{region} is seen from another angle", "strength {strength}"),
+        Phrase("別の角度から見た{region}", "{region}を別の角度から見た形に変え", "強さ {strength}"),
+    ),
+)
 def perspective(spec: Perspective, scene: ContextInput) -> Tensor:
     """``source = p / (1 + strength (p . u) / R)``, u = (cos a, -sin a), R the distance of the corner; a as in shift."""
     matrix = _unmoved(scene)

@@ -48,6 +48,7 @@ class SwapBackground(Context):
         donors=lambda spec: DonorRule.of(spec.donors, "donors", spec.rank),
         lends=lambda spec, scene: can_fill(scene, spec.fill),
         examples=("swap_background(other_class)", "swap_background(random, feather=3, fill=inpaint)"),
+        wording=lambda spec: DonorRule.of(spec.donors, "donors").wording,
     ),
 )
 def swap(spec: SwapBackground, scene: ContextInput) -> ContextOutput:

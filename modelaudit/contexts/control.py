@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..language.spec import Context, one_of
+from ..language.wording import Phrase, Wording
 from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
 from .filling import FILLS, Fill, fill_of
 from .pasting import pasted
@@ -75,7 +76,14 @@ def original(spec: Original, scene: ContextInput) -> ContextOutput:
     "identity",
     Identity,
     ContextDeclaration(
-        family="control", needs_mask=lambda spec: False, exempt=lambda spec: True, examples=("identity",)
+        family="control",
+        needs_mask=lambda spec: False,
+        exempt=lambda spec: True,
+        examples=("identity",),
+        wording=Wording(
+            Phrase("the same image once more (control)", "the same image is shown once more (control)"),
+            Phrase("同じ画像の再提示（対照）", "対照として同じ画像を再び見せ"),
+        ),
     ),
 )
 def identity(spec: Identity, scene: ContextInput) -> ContextOutput:
@@ -90,6 +98,13 @@ def identity(spec: Identity, scene: ContextInput) -> ContextOutput:
         family="control",
         exempt=lambda spec: True,
         examples=("swap_identical", "swap_identical(feather=3, fill=keep)"),
+        wording=Wording(
+            Phrase(
+                "background swapped with the image's own (control)",
+                "the background is swapped with the image's own (control)",
+            ),
+            Phrase("自身の背景との入れ替え（対照）", "対照として背景を自身の背景と入れ替え"),
+        ),
     ),
 )
 def swap_identical(spec: SwapIdentical, scene: ContextInput) -> ContextOutput:
@@ -100,7 +115,15 @@ def swap_identical(spec: SwapIdentical, scene: ContextInput) -> ContextOutput:
 @context(
     "paste_back",
     PasteBack,
-    ContextDeclaration(family="control", exempt=lambda spec: True, examples=("paste_back", "paste_back(feather=3)")),
+    ContextDeclaration(
+        family="control",
+        exempt=lambda spec: True,
+        examples=("paste_back", "paste_back(feather=3)"),
+        wording=Wording(
+            Phrase("own background pasted back (control)", "the image's own background is pasted back (control)"),
+            Phrase("元の背景の貼り戻し（対照）", "対照として元の背景を貼り戻し"),
+        ),
+    ),
 )
 def paste_back(spec: PasteBack, scene: ContextInput) -> ContextOutput:
     """The object composited onto its own background, from which object and ring were taken and tiled over.

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Context, dose, one_of, spec_name
+from ..language.wording import Worded
 from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
 from .regions import REGIONS, Region, inside
 
@@ -61,6 +62,7 @@ def degradation(
     spec: type[Context],
     *,
     examples: tuple[str, ...],
+    wording: Worded = None,
     exempt: Callable[[Any], bool] = lambda spec: False,
     version: int = 1,
 ) -> Callable[[_Degrade], _Degrade]:
@@ -76,6 +78,7 @@ def degradation(
             needs_mask=lambda spec: spec.region != "whole",
             exempt=exempt,
             examples=examples,
+            wording=wording,
         )
 
         @context(name, spec, declares, version=version)

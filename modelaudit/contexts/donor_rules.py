@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from ..language.errors import ExpressionError, nearest
 from ..language.spec import plain
+from ..language.wording import Phrase, Wording
 
 #: said without a name
 Plain = Literal["same_class", "other_class", "next_class", "random", "other_group"]
@@ -14,6 +15,54 @@ Plain = Literal["same_class", "other_class", "next_class", "random", "other_grou
 Named = Literal["class", "group", "photos", "pool"]
 _PLAIN: tuple[str, ...] = get_args(Plain)
 _NAMED = {"class": "class:NAME", "group": "group:NAME", "photos": "photos:DIR", "pool": "pool:NAME"}
+
+#: label, and what the background is replaced by, in English and Japanese
+_WORDS: dict[str, tuple[str, str, str, str]] = {
+    "same_class": (
+        "background of another image of the same class",
+        "that of another image of the same class",
+        "同じクラスの別画像の背景",
+        "同じクラスの別画像の背景",
+    ),
+    "other_class": (
+        "background of another class",
+        "that of an image of another class",
+        "別クラスの背景",
+        "別クラスの画像の背景",
+    ),
+    "next_class": (
+        "background of the next class",
+        "that of an image of the next class",
+        "次のクラスの背景",
+        "次のクラスの画像の背景",
+    ),
+    "random": (
+        "background of a random image",
+        "that of a random image",
+        "無作為に選んだ画像の背景",
+        "無作為に選んだ画像の背景",
+    ),
+    "other_group": (
+        "background of another group",
+        "that of an image of another group",
+        "別グループの背景",
+        "別グループの画像の背景",
+    ),
+    "class": (
+        "background of class “NAME”",
+        "that of an image of class “NAME”",
+        "クラス「NAME」の背景",
+        "クラス「NAME」の画像の背景",
+    ),
+    "group": (
+        "background of group “NAME”",
+        "that of an image of group “NAME”",
+        "グループ「NAME」の背景",
+        "グループ「NAME」の画像の背景",
+    ),
+    "photos": ("background from “NAME”", "a photo from “NAME”", "「NAME」の背景", "「NAME」の写真"),
+    "pool": ("background from pool “NAME”", "one from pool “NAME”", "プール「NAME」の背景", "プール「NAME」の背景"),
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +109,15 @@ class DonorRule:
     def text(self) -> str:
         """As users write it, without the rank."""
         return f"{self.kind}:{self.name}" if self.name else self.kind
+
+    @property
+    def wording(self) -> Wording:
+        """Whose background it is, in words."""
+        label, clause, japanese, japanese_clause = (text.replace("NAME", self.name) for text in _WORDS[self.kind])
+        return Wording(
+            Phrase(label, f"the background is replaced by {clause}"),
+            Phrase(japanese, f"背景を{japanese_clause}に置き換え"),
+        )
 
     def __str__(self) -> str:
         return f"{self.text}, rank {self.rank}" if self.rank else self.text

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Context, one_of, spec_name, within
+from ..language.wording import Worded
 from .base import ContextInput
 from .degradation import degradation
 from .regions import REGIONS, Region
@@ -85,7 +86,7 @@ def singles(scene: ContextInput) -> Iterator[ContextInput]:
 
 
 def dosed(
-    name: str, spec: type[Dosed], *, examples: tuple[str, ...], version: int = 1
+    name: str, spec: type[Dosed], *, examples: tuple[str, ...], wording: Worded = None, version: int = 1
 ) -> Callable[[_Degrade], _Degrade]:
     """:func:`~.degradation.degradation` for a dose: the neutral one gives the image back and is exempt.
 
@@ -93,7 +94,14 @@ def dosed(
     """
 
     def decorate(function: _Degrade) -> _Degrade:
-        @degradation(name, spec, examples=examples, exempt=lambda spec: bool(spec.is_neutral), version=version)
+        @degradation(
+            name,
+            spec,
+            examples=examples,
+            wording=wording,
+            exempt=lambda spec: bool(spec.is_neutral),
+            version=version,
+        )
         @functools.wraps(function)
         def at_dose(spec: Dosed, scene: ContextInput) -> Tensor:
             if spec.is_neutral or not scene.ids:

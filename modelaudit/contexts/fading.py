@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..language.spec import dose, one_of
+from ..language.wording import Phrase, Wording
 from .base import ContextInput
 from .dosed import Dosed, dosed
 from .regions import Region, inside, mean_of
@@ -40,7 +41,15 @@ class Fade(Dosed):
         one_of(self.to, get_args(FadeTo), "fade: to")
 
 
-@dosed("fade", Fade, examples=("fade(0.5)", "fade(1, to=white)"))
+@dosed(
+    "fade",
+    Fade,
+    examples=("fade(0.5)", "fade(1, to=white)"),
+    wording=Wording(
+        Phrase("{region} faded", "{region} is faded", "strength {strength}"),
+        Phrase("{region}の退色", "{region}を一様な色に近づけ", "強さ {strength}"),
+    ),
+)
 def fade(spec: Fade, scene: ContextInput) -> Tensor:
     """``(1 - s) x + s c``, c the colour: linear in the strength s."""
     if spec.to == "mean":

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..language.spec import Context
+from ..language.wording import Phrase, Wording
 from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
+from .donor_rules import DonorRule
 from .filling import can_fill, in_box, without_object
 from .pasting import pasted
 from .regions import mask_of, without_object_or_background
@@ -63,21 +65,54 @@ def _blackened(scene: ContextInput, where: Tensor, what: str) -> ContextOutput:
     return rendered(scene, scene.pixels.masked_fill(where, 0.0), without_object_or_background(scene, what))
 
 
-@context("only_foreground", OnlyForeground, ContextDeclaration(family="change", examples=("only_foreground",)))
+@context(
+    "only_foreground",
+    OnlyForeground,
+    ContextDeclaration(
+        family="change",
+        examples=("only_foreground",),
+        wording=Wording(
+            Phrase("the object alone on black", "the object stands alone on black"),
+            Phrase("黒地に対象物のみ", "対象物だけを黒地に残し"),
+        ),
+    ),
+)
 def only_foreground(spec: OnlyForeground, scene: ContextInput) -> ContextOutput:
     """Every background pixel 0. Impossible where the image has no object or no background."""
     mask_of(scene, str(spec))
     return _blackened(scene, ~scene.kept(), str(spec))
 
 
-@context("no_fg", NoFg, ContextDeclaration(family="no_information", examples=("no_fg",)))
+@context(
+    "no_fg",
+    NoFg,
+    ContextDeclaration(
+        family="no_information",
+        examples=("no_fg",),
+        wording=Wording(
+            Phrase("the object blacked out", "the object is blacked out"),
+            Phrase("対象物の黒塗り", "対象物を黒く塗りつぶし"),
+        ),
+    ),
+)
 def no_fg(spec: NoFg, scene: ContextInput) -> ContextOutput:
     """Every pixel of object and ring 0. Impossible where the image has no object or no background."""
     mask_of(scene, str(spec))
     return _blackened(scene, scene.kept(), str(spec))
 
 
-@context("only_bg_b", OnlyBgB, ContextDeclaration(family="no_information", examples=("only_bg_b",)))
+@context(
+    "only_bg_b",
+    OnlyBgB,
+    ContextDeclaration(
+        family="no_information",
+        examples=("only_bg_b",),
+        wording=Wording(
+            Phrase("the object's box blacked out", "the object's box is blacked out"),
+            Phrase("対象物の外接矩形の黒塗り", "対象物の外接矩形を黒く塗りつぶし"),
+        ),
+    ),
+)
 def only_bg_b(spec: OnlyBgB, scene: ContextInput) -> ContextOutput:
     """Every pixel of the bounding box 0. Impossible without an object, or where the box fills the frame."""
     box = in_box(mask_of(scene, str(spec)))
@@ -85,7 +120,18 @@ def only_bg_b(spec: OnlyBgB, scene: ContextInput) -> ContextOutput:
     return rendered(scene, done.pixels, done.impossible | box.flatten(1).all(dim=1))
 
 
-@context("only_bg_t", OnlyBgT, ContextDeclaration(family="no_information", examples=("only_bg_t",)))
+@context(
+    "only_bg_t",
+    OnlyBgT,
+    ContextDeclaration(
+        family="no_information",
+        examples=("only_bg_t",),
+        wording=Wording(
+            Phrase("the object's box filled from the background", "the object's box is filled from the background"),
+            Phrase("対象物の外接矩形を背景で充填", "対象物の外接矩形を背景で埋め"),
+        ),
+    ),
+)
 def only_bg_t(spec: OnlyBgT, scene: ContextInput) -> ContextOutput:
     """The tile of the strip in the bounding box. Impossible without an object, or where no strip is beside it."""
     mask_of(scene, str(spec))
@@ -99,6 +145,7 @@ def _mixed(name: str, donors: str) -> ContextDeclaration:
         donors=lambda spec: donors,
         lends=lambda spec, scene: can_fill(scene, "tile"),
         examples=(name,),
+        wording=DonorRule.of(donors, name).wording,
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..language.spec import dose, spec_name, within
+from ..language.wording import Phrase, Wording
 from .base import ContextInput, drawn
 from .colour_temperature import adaptation
 from .dosed import Dosed, dosed
@@ -130,19 +131,43 @@ class Flicker(Dosed):
         object.__setattr__(self, "bands", float(within(self.bands, 0.5, 100.0, f"{spec_name(type(self))}: bands")))
 
 
-@dosed("exposure", Exposure, examples=("exposure(-2)", "exposure(1.5)"))
+@dosed(
+    "exposure",
+    Exposure,
+    examples=("exposure(-2)", "exposure(1.5)"),
+    wording=Wording(
+        Phrase("other exposure of {region}", "the exposure of {region} is changed", "{stops} stops"),
+        Phrase("{region}の露出の変化", "{region}の露出を変え", "{stops} 段"),
+    ),
+)
 def exposure(spec: Exposure, scene: ContextInput) -> Tensor:
     """``srgb(2^stops linear(x))``."""
     return to_srgb(to_linear(scene.pixels) * 2.0**spec.amount)
 
 
-@dosed("gamma", Gamma, examples=("gamma(0.5)", "gamma(2)"))
+@dosed(
+    "gamma",
+    Gamma,
+    examples=("gamma(0.5)", "gamma(2)"),
+    wording=Wording(
+        Phrase("other tone curve (gamma) of {region}", "the tone curve (gamma) of {region} is changed", "γ = {value}"),
+        Phrase("{region}の階調（ガンマ）の変化", "{region}の階調（ガンマ）を変え", "γ = {value}"),
+    ),
+)
 def gamma(spec: Gamma, scene: ContextInput) -> Tensor:
     """``x^value``."""
     return scene.pixels**spec.amount
 
 
-@dosed("white_balance", WhiteBalance, examples=("white_balance(3000)", "white_balance(12000)"))
+@dosed(
+    "white_balance",
+    WhiteBalance,
+    examples=("white_balance(3000)", "white_balance(12000)"),
+    wording=Wording(
+        Phrase("other colour temperature of {region}", "the colour temperature of {region} is changed", "{kelvin} K"),
+        Phrase("{region}の色温度の変化", "{region}の色温度を変え", "{kelvin} K"),
+    ),
+)
 def white_balance(spec: WhiteBalance, scene: ContextInput) -> Tensor:
     """``srgb(M linear(x))``, M the Bradford adaptation from the black body of 6500 K to that of `kelvin`."""
     light = to_linear(scene.pixels)
@@ -152,7 +177,15 @@ def white_balance(spec: WhiteBalance, scene: ContextInput) -> Tensor:
     return to_srgb(torch.stack(channels, dim=1))  # type: ignore[arg-type]
 
 
-@dosed("shadow", Shadow, examples=("shadow(0.6)",))
+@dosed(
+    "shadow",
+    Shadow,
+    examples=("shadow(0.6)",),
+    wording=Wording(
+        Phrase("a shadow on {region}", "a shadow falls on {region}", "strength {strength}"),
+        Phrase("{region}への影", "{region}に影を落とし", "強さ {strength}"),
+    ),
+)
 def shadow(spec: Shadow, scene: ContextInput) -> Tensor:
     """``srgb((1 - strength m) linear(x))``, m from 1 in the shadow to 0 beside it.
 
@@ -171,7 +204,15 @@ def shadow(spec: Shadow, scene: ContextInput) -> Tensor:
     return relit(scene.pixels, (1.0 - spec.amount * covered).unsqueeze(1))
 
 
-@dosed("glare", Glare, examples=("glare(3)",))
+@dosed(
+    "glare",
+    Glare,
+    examples=("glare(3)",),
+    wording=Wording(
+        Phrase("glare on {region}", "glare falls on {region}", "strength {strength}"),
+        Phrase("{region}への強い反射光", "{region}に強い反射光を重ね", "強さ {strength}"),
+    ),
+)
 def glare(spec: Glare, scene: ContextInput) -> Tensor:
     """``srgb(linear(x) + strength (1 + (r/a)^2)^(-3/2))``, r the distance from the spot, a = SPOT of the shorter side.
 
@@ -186,7 +227,19 @@ def glare(spec: Glare, scene: ContextInput) -> Tensor:
     return relit(scene.pixels, torch.ones_like(spot[:, None]), spec.amount * spot.unsqueeze(1))
 
 
-@dosed("flicker", Flicker, examples=("flicker(0.5)", "flicker(0.5, bands=8)"))
+@dosed(
+    "flicker",
+    Flicker,
+    examples=("flicker(0.5)", "flicker(0.5, bands=8)"),
+    wording=Wording(
+        Phrase(
+            "bands of flickering light over {region}",
+            "bands of flickering light run over {region}",
+            "strength {strength}",
+        ),
+        Phrase("{region}へのフリッカーの縞", "{region}にフリッカーの縞を重ね", "強さ {strength}"),
+    ),
+)
 def flicker(spec: Flicker, scene: ContextInput) -> Tensor:
     """``srgb((1 + strength sin(2 pi (bands (row + 1/2) / H + phase))) linear(x))``, phase uniform in [0, 1)."""
     height = scene.pixels.shape[2]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Context, within
+from ..language.wording import Phrase, Wording
 from .base import ContextDeclaration, ContextInput, ContextOutput, context, drawn
 from .filling import box
 from .placing import PlaceFill, checked_place, placed, taken, within_frame
@@ -66,6 +67,7 @@ class Mirror(Context):
         family="change",
         exempt=lambda spec: spec.dx == 0 and spec.dy == 0,
         examples=("move_object", "move_object(dx=0.1, dy=-0.05, fill=tile)"),
+        wording=Wording(Phrase("the object moved", "the object is moved"), Phrase("対象物の移動", "対象物を移動し")),
     ),
 )
 def move_object(spec: MoveObject, scene: ContextInput) -> ContextOutput:
@@ -78,7 +80,17 @@ def move_object(spec: MoveObject, scene: ContextInput) -> ContextOutput:
     return _copied(scene, rows, columns, spec.fill, str(spec), impossible)
 
 
-@context("mirror_object", MirrorObject, ContextDeclaration(family="change", examples=("mirror_object",)))
+@context(
+    "mirror_object",
+    MirrorObject,
+    ContextDeclaration(
+        family="change",
+        examples=("mirror_object",),
+        wording=Wording(
+            Phrase("the object mirrored", "the object is mirrored"), Phrase("対象物の左右反転", "対象物を左右反転し")
+        ),
+    ),
+)
 def mirror_object(spec: MirrorObject, scene: ContextInput) -> ContextOutput:
     """Column x of the bounding box of object and ring becomes column left + right - x."""
     mask = mask_of(scene, str(spec))
@@ -91,7 +103,16 @@ def mirror_object(spec: MirrorObject, scene: ContextInput) -> ContextOutput:
 
 
 @context(
-    "mirror", Mirror, ContextDeclaration(family="perturbation", needs_mask=lambda spec: False, examples=("mirror",))
+    "mirror",
+    Mirror,
+    ContextDeclaration(
+        family="perturbation",
+        needs_mask=lambda spec: False,
+        examples=("mirror",),
+        wording=Wording(
+            Phrase("the image mirrored", "the image is mirrored"), Phrase("画像の左右反転", "画像を左右反転し")
+        ),
+    ),
 )
 def mirror(spec: Mirror, scene: ContextInput) -> ContextOutput:
     """Column x becomes column W - 1 - x, in pixels and mask."""

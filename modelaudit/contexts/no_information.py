@@ -11,6 +11,7 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import Context, one_of, plain
+from ..language.wording import Phrase, Wording
 from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
 from .blank import BLANKS, Blank, blank
 from .filling import RIM, fill_of, with_margin
@@ -80,7 +81,14 @@ class RemoveBackground(Context):
 @context(
     "mean_fill",
     MeanFill,
-    ContextDeclaration(family="no_information", examples=("mean_fill(background)", "mean_fill(object)")),
+    ContextDeclaration(
+        family="no_information",
+        examples=("mean_fill(background)", "mean_fill(object)"),
+        wording=Wording(
+            Phrase("{region} in one mean colour", "{region} is filled with one mean colour"),
+            Phrase("{region}を平均色で塗りつぶし", "{region}を平均色で塗りつぶし"),
+        ),
+    ),
 )
 def mean_fill(spec: MeanFill, scene: ContextInput) -> ContextOutput:
     """The region in one colour. Impossible where the image has no object or no background."""
@@ -93,6 +101,10 @@ def mean_fill(spec: MeanFill, scene: ContextInput) -> ContextOutput:
     ContextDeclaration(
         family="no_information",
         examples=("remove_background(fill=black)", "remove_background(fill=gaussian_noise)"),
+        wording=Wording(
+            Phrase("the background removed", "the background is removed", "{fill}"),
+            Phrase("背景の除去", "背景を除去し", "{fill}"),
+        ),
     ),
 )
 def remove_background(spec: RemoveBackground, scene: ContextInput) -> ContextOutput:
@@ -106,6 +118,10 @@ def remove_background(spec: RemoveBackground, scene: ContextInput) -> ContextOut
     ContextDeclaration(
         family="no_information",
         examples=("remove_object", "remove_object(fill=tile)", "remove_object(fill=silhouette)"),
+        wording=Wording(
+            Phrase("the object removed", "the object is removed", "{fill}"),
+            Phrase("対象物の除去", "対象物を除去し", "{fill}"),
+        ),
     ),
 )
 def remove_object(spec: RemoveObject, scene: ContextInput) -> ContextOutput:

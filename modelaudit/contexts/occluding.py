@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import Context, dose, one_of, within
+from ..language.wording import Phrase, Wording
 from .base import ContextDeclaration, ContextInput, ContextOutput, context, drawn, rendered
 from .blank import BLANKS, Blank, blank
 from .filling import grid
@@ -46,6 +47,10 @@ class OccludeObject(Context):
         family="no_information",
         exempt=lambda spec: spec.share == 0,
         examples=("occlude_object(0.25)", "occlude_object(0.75, fill=white_noise)"),
+        wording=Wording(
+            Phrase("the object partly covered", "a part of the object is covered", "share {share}"),
+            Phrase("対象物の部分的な遮蔽", "対象物の一部を隠し", "割合 {share}"),
+        ),
     ),
 )
 def occlude_object(spec: OccludeObject, scene: ContextInput) -> ContextOutput:

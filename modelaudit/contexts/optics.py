@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..language.spec import dose, spec_name
+from ..language.wording import Phrase, Wording
 from .base import ContextInput, drawn
 from .corruptions.filters import convolved, gaussian
 from .dosed import Dosed, checked_direction, dosed
@@ -113,19 +114,43 @@ class Vignette(Dosed):
     neutral = 0.0
 
 
-@dosed("blur", Blur, examples=("blur(2)", "blur(8)"))
+@dosed(
+    "blur",
+    Blur,
+    examples=("blur(2)", "blur(8)"),
+    wording=Wording(
+        Phrase("blur of {region}", "{region} is blurred", "σ = {sigma} px"),
+        Phrase("{region}のぼかし", "{region}をぼかし", "σ = {sigma} px"),
+    ),
+)
 def blur(spec: Blur, scene: ContextInput) -> Tensor:
     """The Gaussian cut at 4 sigma, the frame mirrored at its border: ``scipy.ndimage.gaussian_filter`` as it stands."""
     return gaussian(scene.pixels, spec.amount, "reflect")
 
 
-@dosed("defocus", Defocus, examples=("defocus(2)", "defocus(6)"))
+@dosed(
+    "defocus",
+    Defocus,
+    examples=("defocus(2)", "defocus(6)"),
+    wording=Wording(
+        Phrase("{region} out of focus", "{region} is put out of focus", "radius {radius} px"),
+        Phrase("{region}のピンぼけ", "{region}のピントを外し", "半径 {radius} px"),
+    ),
+)
 def defocus(spec: Defocus, scene: ContextInput) -> Tensor:
     """``srgb(disc * linear(x))``, * the convolution."""
     return to_srgb(convolved(to_linear(scene.pixels), disc(spec.amount).to(scene.pixels), "reflect"))
 
 
-@dosed("motion", Motion, examples=("motion(12)", "motion(24, direction=0)"))
+@dosed(
+    "motion",
+    Motion,
+    examples=("motion(12)", "motion(24, direction=0)"),
+    wording=Wording(
+        Phrase("motion blur of {region}", "{region} is blurred by motion", "{length} px"),
+        Phrase("{region}の動きぶれ", "{region}に動きぶれを加え", "{length} px"),
+    ),
+)
 def motion(spec: Motion, scene: ContextInput) -> Tensor:
     """``srgb(streak * linear(x))``, * the convolution; the direction is uniform unless given."""
     degrees = drawn(scene, "motion", lambda generator: 180 * torch.rand((), generator=generator, dtype=torch.float64))
@@ -135,7 +160,15 @@ def motion(spec: Motion, scene: ContextInput) -> Tensor:
     return to_srgb(convolved(to_linear(scene.pixels), kernels.to(scene.pixels), "reflect"))
 
 
-@dosed("lens_dirt", LensDirt, examples=("lens_dirt(0.7)",))
+@dosed(
+    "lens_dirt",
+    LensDirt,
+    examples=("lens_dirt(0.7)",),
+    wording=Wording(
+        Phrase("dirt on the lens over {region}", "dirt on the lens covers {region}", "strength {strength}"),
+        Phrase("{region}へのレンズの汚れ", "{region}にレンズの汚れを重ね", "強さ {strength}"),
+    ),
+)
 def lens_dirt(spec: LensDirt, scene: ContextInput) -> Tensor:
     """``srgb(linear(x) product over specks of (1 - strength o m))``: linear light through soft discs.
 
@@ -156,7 +189,15 @@ def lens_dirt(spec: LensDirt, scene: ContextInput) -> Tensor:
     return relit(scene.pixels, through.unsqueeze(1))
 
 
-@dosed("vignette", Vignette, examples=("vignette(0.8)",))
+@dosed(
+    "vignette",
+    Vignette,
+    examples=("vignette(0.8)",),
+    wording=Wording(
+        Phrase("vignetting of {region}", "{region} darkens towards the corners", "strength {strength}"),
+        Phrase("{region}の周辺減光", "{region}を隅に向けて暗くし", "強さ {strength}"),
+    ),
+)
 def vignette(spec: Vignette, scene: ContextInput) -> Tensor:
     """``srgb((1 + k^2 rho^2)^-2 linear(x))``, rho the distance from the centre in units of that of the frame's corner.
 

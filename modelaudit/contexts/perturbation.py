@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..language.wording import Phrase, Wording
 from .base import ContextInput, drawn
 from .degradation import Severe, degradation, level
 from .regions import Region
@@ -25,7 +26,15 @@ class Lighting(Severe):
     region: Region = "whole"
 
 
-@degradation("lighting", Lighting, examples=("lighting(3)",))
+@degradation(
+    "lighting",
+    Lighting,
+    examples=("lighting(3)",),
+    wording=Wording(
+        Phrase("other lighting of {region}", "the lighting of {region} is changed", "severity {severity} of 5"),
+        Phrase("{region}の照明の変化", "{region}の照明を変え", "強度{severity}/5段階"),
+    ),
+)
 def lighting(spec: Lighting, scene: ContextInput) -> Tensor:
     """``x (1 + s t)``, t falling linearly from 1 to -1 across the frame along the drawn direction.
 

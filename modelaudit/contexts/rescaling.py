@@ -10,6 +10,7 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import Context, dose, within
+from ..language.wording import Phrase, Wording
 from .base import ContextDeclaration, ContextInput, ContextOutput, alone, context
 from .filling import box
 from .placing import PlaceFill, checked_place, placed, taken, within_frame
@@ -70,7 +71,15 @@ def _checked_share(value: float) -> float:
 @context(
     "rescale_object",
     RescaleObject,
-    ContextDeclaration(family="change", exempt=lambda spec: spec.factor == 1, examples=("rescale_object(0.6)",)),
+    ContextDeclaration(
+        family="change",
+        exempt=lambda spec: spec.factor == 1,
+        examples=("rescale_object(0.6)",),
+        wording=Wording(
+            Phrase("the object at another size", "the object is shown at another size", "× {factor}"),
+            Phrase("対象物の大きさの変化", "対象物の大きさを変え", "× {factor}"),
+        ),
+    ),
 )
 def rescale_object(spec: RescaleObject, scene: ContextInput) -> ContextOutput:
     """Impossible where object or ring would leave the frame, or no object pixel is left."""
@@ -80,7 +89,18 @@ def rescale_object(spec: RescaleObject, scene: ContextInput) -> ContextOutput:
     return _scaled(scene, factor, spec.fill, str(spec))
 
 
-@context("shrink_object", ShrinkObject, ContextDeclaration(family="no_information", examples=("shrink_object(0.02)",)))
+@context(
+    "shrink_object",
+    ShrinkObject,
+    ContextDeclaration(
+        family="no_information",
+        examples=("shrink_object(0.02)",),
+        wording=Wording(
+            Phrase("the object shrunk", "the object is shrunk to a share of the image", "share {share}"),
+            Phrase("対象物の縮小", "対象物を画像の一定割合まで縮小し", "割合 {share}"),
+        ),
+    ),
+)
 def shrink_object(spec: ShrinkObject, scene: ContextInput) -> ContextOutput:
     """The factor is sqrt(share * H W / object pixels). Impossible where the object is no larger than the share."""
     mask = mask_of(scene, str(spec))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Context, dose, one_of
+from ..language.wording import Phrase, Wording
 from .base import ContextDeclaration, ContextInput, ContextOutput, alone, context, rendered
 from .regions import REGIONS, Region, inside
 
@@ -47,6 +48,10 @@ def _checked_side(side: object) -> int:
         family="no_information",
         needs_mask=lambda spec: spec.region != "whole",
         examples=("low_resolution(8)", "low_resolution(16, region=object)"),
+        wording=Wording(
+            Phrase("low resolution of {region}", "the resolution of {region} is lowered", "{side} px"),
+            Phrase("{region}の低解像度化", "{region}の解像度を下げ", "{side} px"),
+        ),
     ),
 )
 def low_resolution(spec: LowResolution, scene: ContextInput) -> ContextOutput:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import dose
+from ..language.wording import Phrase, Wording
 from .base import ContextInput, drawn
 from .corruptions.jpeg import compressed
 from .dosed import Dosed, dosed
@@ -65,7 +66,15 @@ class Jpeg(Dosed):
         return quality
 
 
-@dosed("sensor_noise", SensorNoise, examples=("sensor_noise(3200)", "sensor_noise(25600)"))
+@dosed(
+    "sensor_noise",
+    SensorNoise,
+    examples=("sensor_noise(3200)", "sensor_noise(25600)"),
+    wording=Wording(
+        Phrase("sensor noise on {region}", "sensor noise is added to {region}", "ISO {iso}"),
+        Phrase("{region}へのセンサーノイズ", "{region}にセンサーノイズを加え", "ISO {iso}"),
+    ),
+)
 def sensor_noise(spec: SensorNoise, scene: ContextInput) -> Tensor:
     """``srgb(l + sqrt(g l / F + (g r / F)^2) z)``, l = linear(x), g = iso / 100, z standard normal [3, H, W] a sample.
 
@@ -84,7 +93,15 @@ def noisy(light: Tensor, iso: float, normal: Tensor) -> Tensor:
     return light + torch.sqrt(per_electron * light + (per_electron * READ_NOISE) ** 2) * normal
 
 
-@dosed("jpeg", Jpeg, examples=("jpeg(10)", "jpeg(40)"))
+@dosed(
+    "jpeg",
+    Jpeg,
+    examples=("jpeg(10)", "jpeg(40)"),
+    wording=Wording(
+        Phrase("JPEG compression of {region}", "{region} is compressed as JPEG", "quality {quality}"),
+        Phrase("{region}のJPEG圧縮", "{region}をJPEG圧縮し", "品質 {quality}"),
+    ),
+)
 def jpeg(spec: Jpeg, scene: ContextInput) -> Tensor:
     """Encoded (4:2:0, the standard tables) and decoded as by Pillow."""
     return compressed(scene.pixels, int(spec.amount))

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, get_args
 
 from ..language.errors import ContextError, ExpressionError
 from ..language.spec import Context, one_of
+from ..language.wording import Phrase, Wording
 from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
 
 StoredMask = Literal["same", "none"]
@@ -42,6 +43,10 @@ class Stored(Context):
         needs_mask=lambda spec: False,
         stored=lambda spec: spec.name,
         in_place=lambda spec: spec.mask == "same",
+        wording=Wording(
+            Phrase("stored picture “{name}”", "the stored picture “{name}” is shown in its place"),
+            Phrase("保存画像「{name}」", "保存画像「{name}」に置き換え"),
+        ),
     ),
 )
 def show(spec: Stored, scene: ContextInput) -> ContextOutput:

@@ -15,6 +15,7 @@ from .errors import ExpressionError
 from .expression import Arithmetic, Expression, Measure, refined_text
 from .spec import Context, Spec, long_text, spec_text
 from .strata import Stratum
+from .wording import Wording
 
 #: the strata that "label", "group" or a column of the manifest divides the images into
 Divided = Callable[[str], tuple[Stratum, ...]]
@@ -34,6 +35,10 @@ class CompositeSpec(Spec):
     def of_one_image(self) -> Expression:
         """What images are ranked by."""
         return self.algebra(None)
+
+    def wording(self) -> Wording | None:
+        """What it is called in reports; without it the canonical text stands there."""
+        return None
 
     def under(self, context: Context) -> CompositeSpec:
         """The same with its measures under a context, where it leaves that open."""

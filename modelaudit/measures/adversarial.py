@@ -10,6 +10,7 @@ from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec
 from ..language.strata import Stratum, correct
+from ..language.wording import Phrase, Wording
 from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .behaviour import non_finite, right
 
@@ -54,6 +55,9 @@ def adversarial_background_rate(backgrounds: int | None = None) -> Measure:
         needs_original=True,
         needs_context=True,
         backgrounds=lambda spec: spec.backgrounds,
+        wording=Wording(
+            Phrase("share of right answers that some background flips"), Phrase("背景を替えると誤判定になる割合")
+        ),
     ),
 )
 def read_adversarial_background(spec: AdversarialBackgroundRate, seen: MeasureInput) -> MeasureOutput:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..language import registry
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec
+from ..language.wording import Worded
 from .regions import Regions
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -63,7 +64,9 @@ class MeasureDeclaration:
     ``scale``: "proportion" (0 or 1 an image) or "mean". ``low``/``high``: its range, None where it has no bound.
     ``better``: "low" or "high". ``needs_context``: without ``.under`` it says nothing. ``reads_cells``: a coarse map
     need not be upsampled for it. ``backgrounds``: of a measure of the worst of several backgrounds, how many, from its
-    spec, None for all there are: the engine shows one after the other and keeps the first value that is 1.
+    spec, None for all there are: the engine shows one after the other and keeps the first value that is 1. ``percent``:
+    its mean reads in per cent (a proportion always does). ``wording``: its words in reports; without them the canonical
+    text stands there.
     """
 
     scale: Literal["proportion", "mean"]
@@ -76,6 +79,8 @@ class MeasureDeclaration:
     needs_context: bool = False
     reads_cells: bool = False
     backgrounds: Callable[[Any], int | None] | None = None
+    percent: bool = False
+    wording: Worded = None
 
 
 def tries_backgrounds(spec: MeasureSpec) -> bool:

@@ -11,6 +11,7 @@ from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec
+from ..language.wording import Phrase, Wording
 from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 
 
@@ -68,13 +69,30 @@ class FlipRate(MeasureSpec):
     """
 
 
-@measure("accuracy", Accuracy, MeasureDeclaration(scale="proportion", better="high"))
+@measure(
+    "accuracy",
+    Accuracy,
+    MeasureDeclaration(
+        scale="proportion",
+        better="high",
+        wording=Wording(
+            Phrase("accuracy", "{value} of the images are classified correctly"),
+            Phrase("正解率", "画像の{value}が正しく分類されました"),
+        ),
+    ),
+)
 def read_accuracy(spec: Accuracy, seen: MeasureInput) -> MeasureOutput:
     """``argmax(logits) == label``; undefined where a logit is not finite."""
     return _reading(right(seen, seen.logits).double(), non_finite(seen.logits))
 
 
-@measure("top_k_accuracy", TopKAccuracy, MeasureDeclaration(scale="proportion", better="high"))
+@measure(
+    "top_k_accuracy",
+    TopKAccuracy,
+    MeasureDeclaration(
+        scale="proportion", better="high", wording=Wording(Phrase("top-{k} accuracy"), Phrase("top-{k}正解率"))
+    ),
+)
 def read_top_k_accuracy(spec: TopKAccuracy, seen: MeasureInput) -> MeasureOutput:
     """Fewer than k other meanings come before the label's; undefined where a logit is not finite."""
     best, first = _meanings(seen)
@@ -84,7 +102,17 @@ def read_top_k_accuracy(spec: TopKAccuracy, seen: MeasureInput) -> MeasureOutput
     return _reading((before.sum(dim=1) < spec.k).double(), non_finite(seen.logits))
 
 
-@measure("margin", Margin, MeasureDeclaration(scale="mean", better="high", low=None, high=None))
+@measure(
+    "margin",
+    Margin,
+    MeasureDeclaration(
+        scale="mean",
+        better="high",
+        low=None,
+        high=None,
+        wording=Wording(Phrase("margin to the runner-up"), Phrase("次点クラスとの差（マージン）")),
+    ),
+)
 def read_margin(spec: Margin, seen: MeasureInput) -> MeasureOutput:
     """``max(logits of the label) - max(logits of all else)`` in float64; undefined where a logit is not finite.
 
@@ -100,7 +128,16 @@ def read_margin(spec: Margin, seen: MeasureInput) -> MeasureOutput:
     return _reading(label.amax(dim=1) - other.amax(dim=1), non_finite(seen.logits))
 
 
-@measure("confidence", Confidence, MeasureDeclaration(scale="mean", better="high"))
+@measure(
+    "confidence",
+    Confidence,
+    MeasureDeclaration(
+        scale="mean",
+        better="high",
+        wording=Wording(Phrase("probability of the labelled class"), Phrase("正解クラスの予測確率")),
+        percent=True,
+    ),
+)
 def read_confidence(spec: Confidence, seen: MeasureInput) -> MeasureOutput:
     """``softmax(logits)[label]`` in float64; undefined where a logit is not finite."""
     probabilities = seen.logits.double().softmax(dim=1)
@@ -111,7 +148,18 @@ def read_confidence(spec: Confidence, seen: MeasureInput) -> MeasureOutput:
 
 
 @measure(
-    "flip_rate", FlipRate, MeasureDeclaration(scale="proportion", better="low", needs_original=True, needs_context=True)
+    "flip_rate",
+    FlipRate,
+    MeasureDeclaration(
+        scale="proportion",
+        better="low",
+        needs_original=True,
+        needs_context=True,
+        wording=Wording(
+            Phrase("share of changed predictions", "the prediction changes on {value} of the images"),
+            Phrase("予測変化率", "画像の{value}で予測が変わりました"),
+        ),
+    ),
 )
 def read_flip_rate(spec: FlipRate, seen: MeasureInput) -> MeasureOutput:
     """``argmax(logits) != argmax(original logits)``; undefined where a logit of either is not finite."""

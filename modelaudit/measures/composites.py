@@ -10,6 +10,7 @@ from ..language.composite import Composite, CompositeSpec, Divided, Extreme, com
 from ..language.errors import ExpressionError, nearest
 from ..language.expression import Arithmetic, Expression, Measure, Number
 from ..language.spec import Context, as_context, one_of, spec_name
+from ..language.wording import Phrase, Wording
 from .behaviour import Accuracy
 
 _ACCURACY = Measure(Accuracy())
@@ -66,6 +67,9 @@ class RelativeForegroundSensitivity(CompositeSpec):
                 'first and the background in the second, e.g. gaussian_noise(3, region="object")'
             )
 
+    def wording(self) -> Wording:
+        return Wording(Phrase("relative foreground sensitivity"), Phrase("相対前景感度"))
+
     def leaves(self) -> tuple[Measure, ...]:
         return _ACCURACY._under(self.foreground), _ACCURACY._under(self.background)
 
@@ -99,6 +103,13 @@ class WorstGroupAccuracy(CompositeSpec):
             raise ExpressionError("worst_group_accuracy: a context is named twice; name each once")
         if not isinstance(self.by, str) or not self.by:
             raise ExpressionError(f"worst_group_accuracy: by={self.by!r}; use 'label', 'group' or the name of a column")
+
+    def wording(self) -> Wording:
+        groups = {"label": ("by class", "クラス別"), "group": ("by group of the data", "データのグループ別")}
+        by, by_japanese = groups.get(self.by, (f"by “{self.by}”", f"「{self.by}」別"))
+        return Wording(
+            Phrase("accuracy of the worst group", detail=by), Phrase("最も悪い群の正解率", detail=by_japanese)
+        )
 
     def leaves(self) -> tuple[Measure, ...]:
         return tuple(_ACCURACY._under(context) for context in self.contexts) or (_ACCURACY,)
@@ -158,6 +169,17 @@ class MeanCorruptionError(CompositeSpec):
             )
         if self.baseline is not None and (not isinstance(self.baseline, str) or not self.baseline):
             raise ExpressionError(f"mean_corruption_error: baseline={self.baseline!r}; give the name of a model")
+
+    def wording(self) -> Wording:
+        count = len(self.corruptions)
+        base, japanese = "AlexNet", "AlexNet"
+        if self.baseline is not None:
+            base, japanese = f"model “{self.baseline}”", f"モデル「{self.baseline}」"
+        several = "1 corruption" if count == 1 else f"{count} corruptions"
+        return Wording(
+            Phrase("mean corruption error", detail=f"relative to {base}, {several}"),
+            Phrase("平均劣化誤り率（mCE）", detail=f"{japanese}比、劣化{count}種類"),
+        )
 
     def leaves(self) -> tuple[Measure, ...]:
         return tuple(_ACCURACY._under(self._series(name)) for name in self.corruptions)

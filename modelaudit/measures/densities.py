@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..language.expression import Measure
+from ..language.wording import Phrase, Wording
 from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .maps import AnyMethod, AttributionMeasure, positive_of, read_of, valid_of, whole_map
 
@@ -25,7 +26,17 @@ class EnergyPointingGame(AttributionMeasure):
 @measure(
     "density_difference",
     DensityDifference,
-    MeasureDeclaration(scale="mean", better="high", low=-1.0, high=1.0, needs_mask=True, needs_attribution=True),
+    MeasureDeclaration(
+        scale="mean",
+        better="high",
+        low=-1.0,
+        high=1.0,
+        needs_mask=True,
+        needs_attribution=True,
+        wording=Wording(
+            Phrase("difference of attribution density, object minus background"), Phrase("寄与密度の差（対象物－背景）")
+        ),
+    ),
 )
 def read_density_difference(spec: DensityDifference, seen: MeasureInput) -> MeasureOutput:
     """``d_o - d_b`` with d_o = sum(P M) / (a N) and d_b = sum(P (1 - M)) / ((1 - a) N), P scaled to max 1 over valid
@@ -40,7 +51,14 @@ def read_density_difference(spec: DensityDifference, seen: MeasureInput) -> Meas
 @measure(
     "energy_pointing_game",
     EnergyPointingGame,
-    MeasureDeclaration(scale="mean", better="high", needs_mask=True, needs_attribution=True),
+    MeasureDeclaration(
+        scale="mean",
+        better="high",
+        needs_mask=True,
+        needs_attribution=True,
+        wording=Wording(Phrase("share of the attribution in the bounding box"), Phrase("外接矩形内の寄与の割合")),
+        percent=True,
+    ),
 )
 def read_energy_pointing_game(spec: EnergyPointingGame, seen: MeasureInput) -> MeasureOutput:
     """``sum(P in the bounding box of M) / sum(P)`` over valid pixels (Wang et al. 2020, Score-CAM)."""

@@ -5,13 +5,14 @@ Notation: A the map, P = max(A, 0), M the object, valid pixels those that are no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..language.expression import Measure
 from ..language.reasons import Missing
+from ..language.wording import Phrase, Wording
 from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .behaviour import non_finite
 from .maps import AnyMethod, AttributionMeasure, first_of
@@ -36,14 +37,29 @@ class BackgroundEnrichment(AttributionMeasure):
 _READS_MAPS = MeasureDeclaration(scale="mean", better="low", needs_mask=True, needs_attribution=True, reads_cells=True)
 
 
-@measure("background_share", BackgroundShare, _READS_MAPS)
+@measure(
+    "background_share",
+    BackgroundShare,
+    replace(
+        _READS_MAPS,
+        wording=Wording(
+            Phrase("share of the attribution on the background", "{value} of the attribution lies on the background"),
+            Phrase("背景への寄与の割合", "予測への寄与の{value}が背景にあります"),
+        ),
+        percent=True,
+    ),
+)
 def read_background_share(spec: BackgroundShare, seen: MeasureInput) -> MeasureOutput:
     """``sum(P (1 - M)) / sum(P)`` over valid pixels (Adhikari et al. 2024; 1 - relevance mass accuracy, Arras 2022)."""
     sums = _sums(seen)
     return _reading(sums, sums.background / (sums.background + sums.object))
 
 
-@measure("background_dependence", BackgroundDependence, _READS_MAPS)
+@measure(
+    "background_dependence",
+    BackgroundDependence,
+    replace(_READS_MAPS, wording=Wording(Phrase("background dependence"), Phrase("背景依存度"))),
+)
 def read_background_dependence(spec: BackgroundDependence, seen: MeasureInput) -> MeasureOutput:
     """``d_b / (d_b + d_o)``, d_b = sum(P (1 - M)) / ((1 - a) N), d_o = sum(P M) / (a N); 0.5 for a uniform map."""
     sums = _sums(seen)
@@ -56,7 +72,13 @@ def read_background_dependence(spec: BackgroundDependence, seen: MeasureInput) -
     "background_enrichment",
     BackgroundEnrichment,
     MeasureDeclaration(
-        scale="mean", better="low", high=None, needs_mask=True, needs_attribution=True, reads_cells=True
+        scale="mean",
+        better="low",
+        high=None,
+        needs_mask=True,
+        needs_attribution=True,
+        reads_cells=True,
+        wording=Wording(Phrase("background enrichment"), Phrase("背景濃縮度")),
     ),
 )
 def read_background_enrichment(spec: BackgroundEnrichment, seen: MeasureInput) -> MeasureOutput:

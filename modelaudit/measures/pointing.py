@@ -10,6 +10,7 @@ from torch.nn.functional import max_pool1d
 
 from ..language.expression import Measure
 from ..language.spec import within
+from ..language.wording import Phrase, Wording
 from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .maps import AnyMethod, AttributionMeasure, positive_of, read_of, valid_of, whole_map
 
@@ -35,7 +36,17 @@ class PointingGame(AttributionMeasure):
 @measure(
     "pointing_game",
     PointingGame,
-    MeasureDeclaration(scale="mean", better="high", needs_mask=True, needs_attribution=True),
+    MeasureDeclaration(
+        scale="mean",
+        better="high",
+        needs_mask=True,
+        needs_attribution=True,
+        wording=Wording(
+            Phrase("pointing game", "the strongest point of the heat map lies on the object in {value} of the images"),
+            Phrase("ポインティングゲーム正解率", "画像の{value}で、ヒートマップの最大点が対象物の上にあります"),
+        ),
+        percent=True,
+    ),
 )
 def read_pointing_game(spec: PointingGame, seen: MeasureInput) -> MeasureOutput:
     """The share of the valid pixels with the largest P that lie in the object widened by the tolerance: 0 or 1 unless

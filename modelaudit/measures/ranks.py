@@ -6,7 +6,7 @@ no order of the pixels; it is then a fraction also where the literature has a 0 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.spec import within
+from ..language.wording import Phrase, Wording
 from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 from .maps import AnyMethod, AttributionMeasure, positive_of, read_of, valid_of, whole_map
 from .regions import Regions
@@ -65,14 +66,26 @@ class MaskIou(AttributionMeasure):
 _ORDER = MeasureDeclaration(scale="mean", better="high", needs_mask=True, needs_attribution=True)
 
 
-@measure("relevance_rank_accuracy", RelevanceRankAccuracy, _ORDER)
+@measure(
+    "relevance_rank_accuracy",
+    RelevanceRankAccuracy,
+    replace(_ORDER, wording=Wording(Phrase("relevance rank accuracy"), Phrase("関連度順位の一致率")), percent=True),
+)
 def read_relevance_rank_accuracy(spec: RelevanceRankAccuracy, seen: MeasureInput) -> MeasureOutput:
     """``|top-|M| pixels of P in M| / |M|`` over valid pixels; chance level a (Arras et al. 2022)."""
     maps, regions = whole_map(seen)
     return _top(seen, maps, regions, regions.object_area.long())
 
 
-@measure("top_k_intersection", TopKIntersection, _ORDER)
+@measure(
+    "top_k_intersection",
+    TopKIntersection,
+    replace(
+        _ORDER,
+        wording=Wording(Phrase("top-k intersection with the object"), Phrase("上位k画素と対象物の重なり")),
+        percent=True,
+    ),
+)
 def read_top_k_intersection(spec: TopKIntersection, seen: MeasureInput) -> MeasureOutput:
     """``|top-k pixels of P in M| / k`` over valid pixels; chance level a (Theiner et al. 2021)."""
     maps, regions = whole_map(seen)
@@ -80,7 +93,11 @@ def read_top_k_intersection(spec: TopKIntersection, seen: MeasureInput) -> Measu
     return _top(seen, maps, regions, valid.clamp_max(spec.k))
 
 
-@measure("attribution_auc", AttributionAuc, _ORDER)
+@measure(
+    "attribution_auc",
+    AttributionAuc,
+    replace(_ORDER, wording=Wording(Phrase("AUC of the attribution against the object"), Phrase("寄与と対象物のAUC"))),
+)
 def read_attribution_auc(spec: AttributionAuc, seen: MeasureInput) -> MeasureOutput:
     """The probability that a pixel of the object has a larger A than one of the background, ties counted half; chance
     level 0.5. It reads the signed map: negative evidence on the background is right."""
@@ -96,7 +113,14 @@ def read_attribution_auc(spec: AttributionAuc, seen: MeasureInput) -> MeasureOut
     return read_of(seen, maps, regions, zero, auc)
 
 
-@measure("mask_iou", MaskIou, _ORDER)
+@measure(
+    "mask_iou",
+    MaskIou,
+    replace(
+        _ORDER,
+        wording=Wording(Phrase("overlap (IoU) of attribution and object"), Phrase("寄与領域と対象物の重なり（IoU）")),
+    ),
+)
 def read_mask_iou(spec: MaskIou, seen: MeasureInput) -> MeasureOutput:
     """``|{P >= t max P} and M| / |{P >= t max P} or M|`` over valid pixels (Hard ImageNet, Moayeri et al. 2022)."""
     maps, regions = whole_map(seen)

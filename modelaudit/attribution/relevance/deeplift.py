@@ -49,7 +49,11 @@ class DeepLift(Method):
         one_of(self.baseline, NAMES, "deeplift: baseline")
 
 
-@attribution("deeplift", DeepLift, MethodDeclaration(cost=lambda spec: Cost(forward=2, backward=1), completeness=True))
+@attribution(
+    "deeplift",
+    DeepLift,
+    MethodDeclaration(cost=lambda spec: Cost(forward=2, backward=1), completeness=True).named("DeepLIFT"),
+)
 def deeplift_maps(spec: DeepLift, question: AttributionInput) -> Maps:
     """[B, H, W], signed, and the completeness error [B].
 

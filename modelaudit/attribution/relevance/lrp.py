@@ -75,7 +75,9 @@ class Lrp(Method):
         within(self.gamma, 0, 1000, "lrp: gamma")
 
 
-@attribution("lrp", Lrp, MethodDeclaration(cost=lambda spec: Cost(forward=1, backward=1), completeness=True))
+@attribution(
+    "lrp", Lrp, MethodDeclaration(cost=lambda spec: Cost(forward=1, backward=1), completeness=True).named("LRP")
+)
 def lrp_maps(spec: Lrp, question: AttributionInput) -> Maps:
     """[B, H, W], signed, and the conservation error [B].
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...language.wording import Phrase, Wording
 from ..base import ContextInput, drawn
 from ..degradation import Severe, degradation, level
 from .filters import convolved, disc, gaussian, line, scale_of, zoomed
@@ -56,13 +57,29 @@ class ZoomBlur(Severe):
     """The mean of zooms from 1 to 1.11 1.15 1.20 1.24 1.30."""
 
 
-@degradation("gaussian_blur", GaussianBlur, examples=("gaussian_blur(3)",))
+@degradation(
+    "gaussian_blur",
+    GaussianBlur,
+    examples=("gaussian_blur(3)",),
+    wording=Wording(
+        Phrase("blur of {region}", "{region} is blurred", "severity {severity} of 5"),
+        Phrase("{region}のぼかし", "{region}をぼかし", "強度{severity}/5段階"),
+    ),
+)
 def gaussian_blur(spec: GaussianBlur, scene: ContextInput) -> Tensor:
     """Cut at 4 sigma, edge pixels repeated, as ``skimage.filters.gaussian`` does in the released code."""
     return gaussian(scene.pixels, level(spec, GAUSSIAN_BLUR_SIGMA) * scale_of(scene.pixels))
 
 
-@degradation("defocus_blur", DefocusBlur, examples=("defocus_blur(3)",))
+@degradation(
+    "defocus_blur",
+    DefocusBlur,
+    examples=("defocus_blur(3)",),
+    wording=Wording(
+        Phrase("{region} out of focus", "{region} is put out of focus", "severity {severity} of 5"),
+        Phrase("{region}のピンぼけ", "{region}のピントを外し", "強度{severity}/5段階"),
+    ),
+)
 def defocus_blur(spec: DefocusBlur, scene: ContextInput) -> Tensor:
     """Convolution with :func:`filters.disc`, mirrored at the edges (OpenCV's default).
 
@@ -73,7 +90,15 @@ def defocus_blur(spec: DefocusBlur, scene: ContextInput) -> Tensor:
     return convolved(scene.pixels, disc(radius * scale_of(scene.pixels), softness).unsqueeze(0), "mirror")
 
 
-@degradation("glass_blur", GlassBlur, examples=("glass_blur(3)",))
+@degradation(
+    "glass_blur",
+    GlassBlur,
+    examples=("glass_blur(3)",),
+    wording=Wording(
+        Phrase("{region} behind frosted glass", "{region} is seen through frosted glass", "severity {severity} of 5"),
+        Phrase("すりガラス越しの{region}", "{region}をすりガラス越しにし", "強度{severity}/5段階"),
+    ),
+)
 def glass_blur(spec: GlassBlur, scene: ContextInput) -> Tensor:
     """Gaussian blur, rounds of :func:`shuffled` pixels, Gaussian blur; steps in whole pixels, at least 1."""
     sigma, farthest, rounds = level(spec, GLASS)
@@ -117,7 +142,15 @@ def shuffled(uniform: Tensor, step: int) -> Tensor:
     return target.gather(1, chain)
 
 
-@degradation("motion_blur", MotionBlur, examples=("motion_blur(3)",))
+@degradation(
+    "motion_blur",
+    MotionBlur,
+    examples=("motion_blur(3)",),
+    wording=Wording(
+        Phrase("motion blur of {region}", "{region} is blurred by motion", "severity {severity} of 5"),
+        Phrase("{region}の動きぶれ", "{region}に動きぶれを加え", "強度{severity}/5段階"),
+    ),
+)
 def motion_blur(spec: MotionBlur, scene: ContextInput) -> Tensor:
     """Convolution with :func:`filters.line`, edge pixels repeated, as ImageMagick does in the released code."""
     radius, sigma = (length * scale_of(scene.pixels) for length in level(spec, MOTION))
@@ -136,7 +169,15 @@ def lines(scene: ContextInput, name: str, angles: tuple[float, float], radius: f
     return drawn(scene, name, draw, slot=1)
 
 
-@degradation("zoom_blur", ZoomBlur, examples=("zoom_blur(3)",))
+@degradation(
+    "zoom_blur",
+    ZoomBlur,
+    examples=("zoom_blur(3)",),
+    wording=Wording(
+        Phrase("zoom blur of {region}", "{region} is blurred by zooming", "severity {severity} of 5"),
+        Phrase("{region}のズームぶれ", "{region}にズームぶれを加え", "強度{severity}/5段階"),
+    ),
+)
 def zoom_blur(spec: ZoomBlur, scene: ContextInput) -> Tensor:
     """``(x + sum of the zooms of x) / (number of zooms + 1)``, each by :func:`filters.zoomed`."""
     factors = np.arange(1, *level(spec, ZOOM)).tolist()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...language.wording import Phrase, Wording
 from ..base import ContextInput, alone
 from ..degradation import Severe, degradation, level
 from .filters import separable
@@ -35,14 +36,34 @@ class Pixelate(Severe):
     """Down to .6 .5 .4 .3 .25 of the sides and up again."""
 
 
-@degradation("contrast", Contrast, examples=("contrast(3)",))
+@degradation(
+    "contrast",
+    Contrast,
+    examples=("contrast(3)",),
+    wording=Wording(
+        Phrase("lower contrast of {region}", "the contrast of {region} is lowered", "severity {severity} of 5"),
+        Phrase("{region}のコントラスト低下", "{region}のコントラストを下げ", "強度{severity}/5段階"),
+    ),
+)
 def contrast(spec: Contrast, scene: ContextInput) -> Tensor:
     """``(x - mean) c + mean``, the mean of each channel over the whole image, whatever the region."""
     mean = alone(lambda images: images.mean(dim=(2, 3), keepdim=True), scene.pixels)
     return (scene.pixels - mean) * float(level(spec, CONTRAST)) + mean
 
 
-@degradation("saturate", Saturate, examples=("saturate(3)",))
+@degradation(
+    "saturate",
+    Saturate,
+    examples=("saturate(3)",),
+    wording=Wording(
+        Phrase(
+            "other colour saturation of {region}",
+            "the colour saturation of {region} is changed",
+            "severity {severity} of 5",
+        ),
+        Phrase("{region}の彩度の変化", "{region}の彩度を変え", "強度{severity}/5段階"),
+    ),
+)
 def saturate(spec: Saturate, scene: ContextInput) -> Tensor:
     """``v - (v - x) S' / S`` with v the greatest channel, ``S = 1 - least / v`` and ``S' = clip(a S + b, 0, 1)``.
 
@@ -57,7 +78,15 @@ def saturate(spec: Saturate, scene: ContextInput) -> Tensor:
     return torch.where(spread > 0, value - (value - scene.pixels) * (new / share.clamp_min(1e-12)), red)
 
 
-@degradation("pixelate", Pixelate, examples=("pixelate(3)",))
+@degradation(
+    "pixelate",
+    Pixelate,
+    examples=("pixelate(3)",),
+    wording=Wording(
+        Phrase("{region} in coarse pixels", "{region} is shown in coarse pixels", "severity {severity} of 5"),
+        Phrase("{region}の粗い画素化", "{region}を粗い画素で表し", "強度{severity}/5段階"),
+    ),
+)
 def pixelate(spec: Pixelate, scene: ContextInput) -> Tensor:
     """Pillow's box filter to ``int(c side)`` pixels (at least 1) and back, without its rounding to 8 bits."""
     rows, columns = (_pixelated(side, level(spec, PIXELATE)) for side in scene.pixels.shape[-2:])

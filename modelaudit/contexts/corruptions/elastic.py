@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from ...language.sample import OBJECT
+from ...language.wording import Phrase, Wording
 from ..base import ContextDeclaration, ContextInput, ContextOutput, alone, context, drawn, rendered
 from ..degradation import Severe, level
 from ..regions import inside
@@ -38,7 +39,13 @@ class ElasticTransform(Severe):
 
 
 _ELASTIC = ContextDeclaration(
-    family="perturbation", needs_mask=lambda spec: spec.region != "whole", examples=("elastic_transform(3)",)
+    family="perturbation",
+    needs_mask=lambda spec: spec.region != "whole",
+    examples=("elastic_transform(3)",),
+    wording=Wording(
+        Phrase("elastic distortion of {region}", "{region} is distorted elastically", "severity {severity} of 5"),
+        Phrase("{region}の弾性変形", "{region}を弾性的に変形し", "強度{severity}/5段階"),
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...language.wording import Phrase, Wording
 from ..base import ContextInput
 from ..degradation import Severe, degradation, level
 
@@ -41,7 +42,15 @@ class JpegCompression(Severe):
     """JPEG at quality 25 18 15 10 7."""
 
 
-@degradation("jpeg_compression", JpegCompression, examples=("jpeg_compression(3)",))
+@degradation(
+    "jpeg_compression",
+    JpegCompression,
+    examples=("jpeg_compression(3)",),
+    wording=Wording(
+        Phrase("JPEG compression of {region}", "{region} is compressed as JPEG", "severity {severity} of 5"),
+        Phrase("{region}のJPEG圧縮", "{region}をJPEG圧縮し", "強度{severity}/5段階"),
+    ),
+)
 def jpeg_compression(spec: JpegCompression, scene: ContextInput) -> Tensor:
     """Encoded and decoded as by Pillow: :func:`compressed`."""
     return compressed(scene.pixels, int(level(spec, JPEG_QUALITY)))

@@ -10,6 +10,7 @@ import torch
 from scipy.special import pdtr
 from torch import Tensor
 
+from ...language.wording import Phrase, Wording
 from ..base import ContextInput, drawn
 from ..degradation import Severe, degradation, level
 
@@ -46,13 +47,29 @@ class SpeckleNoise(Severe):
     """Gaussian noise in proportion to the pixel value, with the deviations .15 .2 .35 .45 .6."""
 
 
-@degradation("gaussian_noise", GaussianNoise, examples=("gaussian_noise(3)",))
+@degradation(
+    "gaussian_noise",
+    GaussianNoise,
+    examples=("gaussian_noise(3)",),
+    wording=Wording(
+        Phrase("noise on {region}", "noise is added to {region}", "severity {severity} of 5"),
+        Phrase("{region}へのノイズ", "{region}にノイズを加え", "強度{severity}/5段階"),
+    ),
+)
 def gaussian_noise(spec: GaussianNoise, scene: ContextInput) -> Tensor:
     """``x + sigma z``, z standard normal [3, H, W] a sample."""
     return scene.pixels + float(level(spec, GAUSSIAN_SIGMA)) * _normal(scene, "gaussian_noise")
 
 
-@degradation("shot_noise", ShotNoise, examples=("shot_noise(3)",))
+@degradation(
+    "shot_noise",
+    ShotNoise,
+    examples=("shot_noise(3)",),
+    wording=Wording(
+        Phrase("shot noise on {region}", "shot noise is added to {region}", "severity {severity} of 5"),
+        Phrase("{region}へのショットノイズ", "{region}にショットノイズを加え", "強度{severity}/5段階"),
+    ),
+)
 def shot_noise(spec: ShotNoise, scene: ContextInput) -> Tensor:
     """``Poisson(c x) / c``, x on the 256 levels of an 8-bit image as in the released code.
 
@@ -64,7 +81,15 @@ def shot_noise(spec: ShotNoise, scene: ContextInput) -> Tensor:
     return poisson(rate, levels, _uniform(scene, "shot_noise")) / rate
 
 
-@degradation("impulse_noise", ImpulseNoise, examples=("impulse_noise(3)",))
+@degradation(
+    "impulse_noise",
+    ImpulseNoise,
+    examples=("impulse_noise(3)",),
+    wording=Wording(
+        Phrase("impulse noise on {region}", "impulse noise is added to {region}", "severity {severity} of 5"),
+        Phrase("{region}へのインパルスノイズ", "{region}にインパルスノイズを加え", "強度{severity}/5段階"),
+    ),
+)
 def impulse_noise(spec: ImpulseNoise, scene: ContextInput) -> Tensor:
     """Each value of each channel becomes, with the chance c, 0 or 1 with equal chances.
 
@@ -76,7 +101,15 @@ def impulse_noise(spec: ImpulseNoise, scene: ContextInput) -> Tensor:
     return torch.where(hit, salt.to(scene.pixels.dtype), scene.pixels)
 
 
-@degradation("speckle_noise", SpeckleNoise, examples=("speckle_noise(3)",))
+@degradation(
+    "speckle_noise",
+    SpeckleNoise,
+    examples=("speckle_noise(3)",),
+    wording=Wording(
+        Phrase("speckle noise on {region}", "speckle noise is added to {region}", "severity {severity} of 5"),
+        Phrase("{region}へのスペックルノイズ", "{region}にスペックルノイズを加え", "強度{severity}/5段階"),
+    ),
+)
 def speckle_noise(spec: SpeckleNoise, scene: ContextInput) -> Tensor:
     """``x + sigma x z``, z standard normal [3, H, W] a sample."""
     return scene.pixels * (1.0 + float(level(spec, SPECKLE_SIGMA)) * _normal(scene, "speckle_noise"))

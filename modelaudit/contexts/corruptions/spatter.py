@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...language.wording import Phrase, Wording
 from ..base import ContextInput, drawn
 from ..degradation import Severe, degradation, level
 from .filters import border_index, gaussian, scale_of
@@ -36,7 +37,15 @@ class Spatter(Severe):
     """Drops on the lens: water at severities 1 to 3, mud at 4 and 5."""
 
 
-@degradation("spatter", Spatter, examples=("spatter(2)", "spatter(5)"))
+@degradation(
+    "spatter",
+    Spatter,
+    examples=("spatter(2)", "spatter(5)"),
+    wording=Wording(
+        Phrase("spatter on {region}", "water or mud spatters {region}", "severity {severity} of 5"),
+        Phrase("{region}への飛沫", "{region}に水や泥の飛沫を重ね", "強度{severity}/5段階"),
+    ),
+)
 def spatter(spec: Spatter, scene: ContextInput) -> Tensor:
     """Where a blurred normal field exceeds the threshold there is liquid.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...language.wording import Phrase, Wording
 from ..base import ContextInput, drawn
 from ..degradation import Severe, degradation, level
 from .blur import lines
@@ -52,7 +53,15 @@ class Brightness(Severe):
     """The value of HSV raised by .1 .2 .3 .4 .5, hue and saturation kept."""
 
 
-@degradation("snow", Snow, examples=("snow(3)",))
+@degradation(
+    "snow",
+    Snow,
+    examples=("snow(3)",),
+    wording=Wording(
+        Phrase("snow over {region}", "snow falls over {region}", "severity {severity} of 5"),
+        Phrase("{region}への雪", "{region}に雪を降らせ", "強度{severity}/5段階"),
+    ),
+)
 def snow(spec: Snow, scene: ContextInput) -> Tensor:
     """``s x + (1 - s) max(x, 1.5 luma + .5) + f + f turned by 180 degrees``, f the flakes.
 
@@ -76,7 +85,15 @@ def snow(spec: Snow, scene: ContextInput) -> Tensor:
     return share * scene.pixels + (1 - share) * white + fallen + fallen.flip(-2, -1)
 
 
-@degradation("frost", Frost, examples=("frost(3)",))
+@degradation(
+    "frost",
+    Frost,
+    examples=("frost(3)",),
+    wording=Wording(
+        Phrase("frost over {region}", "frost covers {region}", "severity {severity} of 5"),
+        Phrase("{region}への霜", "{region}に霜を重ね", "強度{severity}/5段階"),
+    ),
+)
 def frost(spec: Frost, scene: ContextInput) -> Tensor:
     """``a x + b ice``, (a, b) = (1, .4) (.8, .6) (.7, .7) (.65, .7) (.6, .75), ice by :func:`ice.ice`.
 
@@ -86,7 +103,15 @@ def frost(spec: Frost, scene: ContextInput) -> Tensor:
     return float(picture) * scene.pixels + float(share) * ice(scene, "frost")
 
 
-@degradation("fog", Fog, examples=("fog(3)",))
+@degradation(
+    "fog",
+    Fog,
+    examples=("fog(3)",),
+    wording=Wording(
+        Phrase("fog over {region}", "fog covers {region}", "severity {severity} of 5"),
+        Phrase("{region}への霧", "{region}に霧を重ね", "強度{severity}/5段階"),
+    ),
+)
 def fog(spec: Fog, scene: ContextInput) -> Tensor:
     """``(x + c plasma) m / (m + c)``, m the greatest value of the whole image, plasma by :func:`plasma.plasma`.
 
@@ -102,7 +127,15 @@ def fog(spec: Fog, scene: ContextInput) -> Tensor:
     return (scene.pixels + density * cloud) * (greatest / (greatest + density))
 
 
-@degradation("brightness", Brightness, examples=("brightness(3)",))
+@degradation(
+    "brightness",
+    Brightness,
+    examples=("brightness(3)",),
+    wording=Wording(
+        Phrase("{region} brighter", "{region} is made brighter", "severity {severity} of 5"),
+        Phrase("{region}の明るさの増加", "{region}を明るくし", "強度{severity}/5段階"),
+    ),
+)
 def brightness(spec: Brightness, scene: ContextInput) -> Tensor:
     """``x v' / v`` with v the greatest channel and ``v' = min(v + c, 1)``; black becomes the grey v'.
 
