@@ -28,13 +28,13 @@ from modelaudit.statistics.clusters import (
     LARGEST_FOR_TANGO,
     LEAST_CLUSTERS,
     cluster_betting_lower,
-    cluster_tail,
+    cluster_error_at,
     clusters_of,
     joined,
     variances,
 )
+from modelaudit.statistics.columns import Columns
 from modelaudit.statistics.compound import tree_bound, tree_of
-from modelaudit.statistics.leaves import Leaves
 
 Values = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -89,10 +89,10 @@ a, b = Measure(Simulated("a")), Measure(Simulated("b"))
 
 def judged(scenario: Scenario, values: Mapping[str, Values]) -> tuple[bool, bool, str]:
     """(PASS, FAIL, rule) of ``left > truth``."""
-    leaves, plan = Leaves(Drawn(values, scenario.proportions)), Plan(CONFIDENCE)
+    columns, plan = Columns(Drawn(values, scenario.proportions)), Plan(CONFIDENCE)
     expectation = Expectation(scenario.left, ">", scenario.truth)
-    tree = tree_of(expectation.expression, leaves)
-    lower, upper = (tree_bound(tree, side, leaves, plan) for side in ("lower", "upper"))
+    tree = tree_of(expectation.expression, columns)
+    lower, upper = (tree_bound(tree, side, columns, plan) for side in ("lower", "upper"))
     rule = upper.rule if lower.rule == "none" else lower.rule
     return expectation.holds(lower.value), not expectation.holds(upper.value), rule
 
@@ -110,10 +110,10 @@ def over_clusters(scenario: Scenario, values: Mapping[str, Values]) -> tuple[boo
     shared = clusters_of((name, values[name].astype(np.int64)) for name in ("cluster", "donor") if name in values)
     low = -1.0 if "b" in values else 0.0
     few = any(one.sizes.size < LEAST_CLUSTERS for one in shared)
-    if few or not shared or (low < 0 and len(shared) == 1 and shared[0].met <= LARGEST_FOR_TANGO):
+    if few or not shared or (low < 0 and len(shared) == 1 and shared[0].size_per_image <= LARGEST_FOR_TANGO):
         return judged(scenario, values)[:2]
     unit, truth = (left_side(values) - low) / (1 - low), (scenario.truth - low) / (1 - low)
-    lower, upper = cluster_tail(unit, shared)(truth), cluster_tail(1 - unit, shared)(1 - truth)
+    lower, upper = cluster_error_at(unit, shared)(truth), cluster_error_at(1 - unit, shared)(1 - truth)
     return lower < 1 - CONFIDENCE, upper < 1 - CONFIDENCE
 
 
@@ -292,8 +292,8 @@ COSTS: Mapping[str, tuple[Expression, bool, Callable[[np.random.Generator, int],
 
 def width(left: Expression, flags: bool, values: Mapping[str, Values]) -> float:
     """Of the interval."""
-    leaves = Leaves(Drawn(values, frozenset("ab") if flags else frozenset()))
-    lower, upper = (tree_bound(tree_of(left, leaves), side, leaves, Plan(CONFIDENCE)) for side in ("lower", "upper"))
+    columns = Columns(Drawn(values, frozenset("ab") if flags else frozenset()))
+    lower, upper = (tree_bound(tree_of(left, columns), side, columns, Plan(CONFIDENCE)) for side in ("lower", "upper"))
     return upper.value - lower.value
 
 

@@ -25,11 +25,10 @@ from modelaudit.language.spec import MeasureSpec, Method
 from modelaudit.language.strata import Label, Stratum
 from modelaudit.statistics import Clustering, Column, Membership
 from modelaudit.statistics.bounds import Plan
+from modelaudit.statistics.columns import Columns
 from modelaudit.statistics.compound import tree_bound, tree_of
-from modelaudit.statistics.curves import written_out
-from modelaudit.statistics.decide import singles
-from modelaudit.statistics.leaves import Leaves
-from modelaudit.statistics.sizing import Size, Wanted, from_pilot
+from modelaudit.statistics.expansion import single_expectations, written_out
+from modelaudit.statistics.sample_size import PowerTarget, SampleSize, from_pilot
 
 Values = NDArray[np.float64]
 #: uniform numbers [n] to values by name; two calls with the same numbers are of the same images
@@ -216,10 +215,10 @@ def mean_of(quantile: Callable[[Values], Values]) -> float:
     return float(np.mean(quantile((np.arange(200_000) + 0.5) / 200_000)))
 
 
-def planned(scenario: Scenario, values: Mapping[str, Values]) -> Size:
+def planned(scenario: Scenario, values: Mapping[str, Values]) -> SampleSize:
     """The part that needs most."""
     found = from_pilot(
-        scenario.expectation, Drawing(values, scenario.proportions), Wanted(scenario.margin, POWER, CONFIDENCE)
+        scenario.expectation, Drawing(values, scenario.proportions), PowerTarget(scenario.margin, POWER, CONFIDENCE)
     )
     return max(found, key=lambda size: size.in_all or np.inf)
 
@@ -227,11 +226,11 @@ def planned(scenario: Scenario, values: Mapping[str, Values]) -> Size:
 def passes(scenario: Scenario, values: Mapping[str, Values]) -> bool:
     """Whether an audit passes: every part by the bound that decides it."""
     drawing = Drawing(values, scenario.proportions)
-    leaves = Leaves(drawing)
-    for single in singles(scenario.expectation, drawing):
+    columns = Columns(drawing)
+    for single in single_expectations(scenario.expectation, drawing):
         part = written_out(single)
         side = "upper" if part.wants_low else "lower"
-        if not part.holds(tree_bound(tree_of(part.expression, leaves), side, leaves, Plan(CONFIDENCE)).value):
+        if not part.holds(tree_bound(tree_of(part.expression, columns), side, columns, Plan(CONFIDENCE)).value):
             return False
     return True
 

@@ -16,8 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from modelaudit.statistics.betting import betting_lower
-from modelaudit.statistics.intervals import gaffke_lower
+from modelaudit.statistics.intervals import betting_lower, gaffke_lower
 
 Values = NDArray[np.float64]
 CONFIDENCE, ALPHA, DRAWS = 0.95, 0.05, 2000

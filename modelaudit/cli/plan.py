@@ -123,7 +123,7 @@ def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any]:
 
 
 def _of_guesses(given: argparse.Namespace, classes: tuple[str, ...]) -> tuple[list[Planned], Any]:
-    from ..statistics.guesses import Guess
+    from ..statistics.assumptions import Assumptions
     from .planned import cost_of_cases, from_case
 
     if given.margin is None and given.guess is None:
@@ -135,7 +135,7 @@ def _of_guesses(given: argparse.Namespace, classes: tuple[str, ...]) -> tuple[li
         "cluster": given.cluster,
         "correlation": given.icc,
     }
-    guess = Guess(classes=classes, **{name: value for name, value in names.items() if value is not None})
+    guess = Assumptions(classes=classes, **{name: value for name, value in names.items() if value is not None})
     cases = list(_cases(given))
     found = [
         one

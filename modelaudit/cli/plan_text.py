@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .. import __version__
-from ..statistics.sizing import Size
+from ..statistics.sample_size import SampleSize
 from .planned import Planned, Price
 from .text import table, wrapped
 
@@ -93,7 +93,7 @@ def _notes(one: Planned) -> Iterator[str]:
         yield from wrapped(f"{one.name}: {'; '.join(said)}", indent=4, first="  ")
 
 
-def _share(size: Size) -> str:
+def _share(size: SampleSize) -> str:
     return "" if size.share == 1 else f", which holds {size.share:.1%} of all"
 
 

@@ -16,9 +16,9 @@ from ..language.checks import CheckSettings
 from ..language.errors import AuditError, ExpressionError
 from ..language.expression import Expectation
 from ..language.strata import Label
+from ..statistics.assumptions import Assumptions, from_assumptions
 from ..statistics.effect import smallest_effect
-from ..statistics.guesses import Guess, from_guesses
-from ..statistics.sizing import Size, Wanted, from_pilot
+from ..statistics.sample_size import PowerTarget, SampleSize, from_pilot
 
 #: the margin for an expectation and the pilot's estimate
 Margin = Callable[[Expectation, float | None], float]
@@ -34,7 +34,7 @@ class Planned:
 
     name: str
     expectation: str
-    sizes: tuple[Size, ...] = ()
+    sizes: tuple[SampleSize, ...] = ()
     fails: float | None = None
     labels: Mapping[str, int] = field(default_factory=dict)
     data: str = ""
@@ -48,7 +48,7 @@ class Planned:
         return max((one for one in found if one is not None), default=None) if None not in found else None
 
     @property
-    def worst(self) -> Size | None:
+    def worst(self) -> SampleSize | None:
         """The part that needs most, or has no number."""
         return max(self.sizes, key=lambda size: math.inf if size.in_all is None else size.in_all, default=None)
 
@@ -115,7 +115,7 @@ def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planne
             continue
         estimate = None if case.decision is None else case.decision.estimate
         try:
-            wanted = Wanted(margin(pilot.expectation, estimate), power, case.confidence, case.bounds)
+            wanted = PowerTarget(margin(pilot.expectation, estimate), power, case.confidence, case.bounds)
             sizes = from_pilot(pilot.expectation, pilot.table, wanted, claim=case.claim)
             fails = smallest_effect(
                 pilot.expectation, pilot.table, confidence=case.confidence, bounds=case.bounds, claim=case.claim
@@ -128,7 +128,7 @@ def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planne
 
 
 def from_case(
-    name: str, case: AuditCase, margin: Margin, power: float, guess: Guess, confidence: float | None
+    name: str, case: AuditCase, margin: Margin, power: float, guess: Assumptions, confidence: float | None
 ) -> Iterator[Planned]:
     """What a case needs, by guesses, for each model that it is stated of."""
     if case.must_fail or case.audit.about == "this_set":
@@ -137,8 +137,8 @@ def from_case(
     for model, expectation in case.variants():
         called = name if model is None else f"{name}[{model}]"
         try:
-            wanted = Wanted(margin(expectation, None), power, level, case.audit.bounds)
-            sizes = from_guesses(expectation, wanted, guess)
+            wanted = PowerTarget(margin(expectation, None), power, level, case.audit.bounds)
+            sizes = from_assumptions(expectation, wanted, guess)
         except AuditError as error:
             yield Planned(called, str(expectation), why_not=str(error))
             continue

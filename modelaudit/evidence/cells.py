@@ -16,8 +16,8 @@ from ..language.reasons import Missing
 from ..language.strata import Stratum
 from ..statistics import Clustering, Column, Membership
 from ..statistics.bounds import Plan, lower_bound, upper_bound
-from ..statistics.clusterings import clusterings_of
-from ..statistics.leaves import Leaves
+from ..statistics.clusters import clusterings_of
+from ..statistics.columns import Columns
 from ..statistics.linear import Linear
 from .record import ColumnRecord, MatrixCell, TableRecord
 
@@ -138,10 +138,10 @@ def cell_of(cells: Cells, label: int, context: int, scale: Scale, number: int) -
     missing = {at: Missing(column.missing[row]) for at, row in enumerate(rows.tolist()) if row in column.missing}
     shared = tuple(Clustering(one.name, one.codes[rows]) for one in cells.shared[context])
     images = _Images(Column(values, missing, column.scale, scale.low, scale.high), shared)
-    leaves, form, plan = Leaves(images), Linear(terms={scale.measure: 1.0}), Plan(scale.confidence)
-    bounds = tuple(float(side(form, leaves, plan).value) for side in (lower_bound, upper_bound))
+    read, form, plan = Columns(images), Linear(terms={scale.measure: 1.0}), Plan(scale.confidence)
+    bounds = tuple(float(side(form, read, plan).value) for side in (lower_bound, upper_bound))
     bounded = all(map(math.isfinite, bounds))
-    together = leaves.clusters(form.terms, np.ones(len(rows), dtype=bool))
+    together = read.clusters(form.terms, np.ones(len(rows), dtype=bool))
     found = MatrixCell(
         label=cells.labels[label],
         context=number,

@@ -25,10 +25,9 @@ from ..language.errors import AuditError, ResultsError
 from ..language.expression import Expectation, Measure
 from ..language.spec import Method, number_text
 from ..language.strata import Both, ColumnIs, Group, Label, Stratum
-from ..statistics import Decision, Table, Verdict, decide
+from ..statistics import Decision, ValueTable, Verdict, decide
 from ..statistics.decide import holds
-from ..statistics.guards import without
-from ..statistics.insane import over_sane
+from ..statistics.objections import apply_objections, decide_on_valid_methods
 from .decisions import decision_record
 from .holm import with_holm
 from .record import (
@@ -138,10 +137,10 @@ def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
     decider = _Decider(case, record, values[case.data])
     yield from _differing(case.id, "checks.insane", checks.insane, decider.insane(expectation))
     whole = decider.decide(expectation)
-    base, against_maps = over_sane(whole, decider.sane(expectation), checks.insane)
+    base, against_maps = decide_on_valid_methods(whole, decider.sane(expectation), checks.insane)
     yield from _checked(case, expectation, base, checks)
     objections = [*([] if against_maps is None else [against_maps]), *objections_of(checks, base)]
-    final = without(base, objections)
+    final = apply_objections(base, objections)
     taken = final.verdict is not whole.verdict
     said = [one.note for one in objections] if taken else []
     yield from _differing(case.id, "checks.objections", checks.objections, said)
@@ -190,7 +189,7 @@ class _Decider:
 
     def __init__(self, case: CaseRecord, record: RunRecord, values: Values) -> None:
         self._case, self._record, self._values = case, record, values
-        self._table: Table = RecordTable(case, values)
+        self._table: ValueTable = RecordTable(case, values)
 
     def decide(self, expectation: Expectation) -> Decision:
         """As the run did: a quick look is a sample whatever the audit is about."""

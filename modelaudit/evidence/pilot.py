@@ -22,7 +22,7 @@ from ..language.errors import AuditError
 from ..language.expression import Expectation
 from ..language.parser import parse
 from ..language.reasons import Missing
-from ..statistics import Table
+from ..statistics import ValueTable
 from .record import CaseRecord, ModelRecord, RunRecord, TableRecord
 
 
@@ -32,7 +32,7 @@ class Pilot:
 
     case: CaseRecord
     expectation: Expectation
-    table: Table
+    table: ValueTable
     labels: tuple[str, ...]
 
 

@@ -25,7 +25,7 @@ from ..language.reasons import Missing
 from ..language.spec import Context, MeasureSpec, Method
 from ..language.strata import Both, ColumnIs, ColumnNumber, Stratum
 from ..statistics import Clustering, Column, Membership
-from ..statistics.clusterings import clusterings_of
+from ..statistics.clusters import clusterings_of
 from .record import (
     ArithmeticNode,
     CaseRecord,

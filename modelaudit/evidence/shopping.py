@@ -21,7 +21,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..statistics import clopper_pearson
-from ..statistics.roots import least_whole
+from ..statistics.search import least_integer
 from .cells import WIDTH, Scale, width
 from .limits import Limit
 from .record import MatrixCell, MatrixRecord, WantedImages
@@ -93,7 +93,7 @@ def images_for(share: float, near: float, confidence: float) -> int:
         lower, upper = clopper_pearson(share * n, n, confidence)
         return max(share - lower, upper - share) <= near
 
-    found = least_whole(enough)
+    found = least_integer(enough)
     assert found is not None  # the bounds close in on any share
     return found
 

@@ -1,10 +1,9 @@
 """Verdicts from per-image values: bounds, missing values, methods, planning."""
 
-from .betting import betting
-from .decide import decide, singles
-from .intervals import bca, clopper_pearson, gaffke, wilson
-from .paired import discordant_clopper_pearson, tango
-from .values import Clustering, Column, Membership, Table
+from .decide import decide
+from .expansion import single_expectations
+from .intervals import bca, betting, clopper_pearson, discordant_clopper_pearson, gaffke, tango, wilson
+from .values import Clustering, Column, Membership, ValueTable
 from .verdict import Counts, Decision, Reason, Verdict, worst
 
 __all__ = [
@@ -14,7 +13,7 @@ __all__ = [
     "Decision",
     "Membership",
     "Reason",
-    "Table",
+    "ValueTable",
     "Verdict",
     "bca",
     "betting",
@@ -22,7 +21,7 @@ __all__ = [
     "decide",
     "discordant_clopper_pearson",
     "gaffke",
-    "singles",
+    "single_expectations",
     "tango",
     "wilson",
     "worst",

@@ -8,22 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtrit
 
-from .betting import betting_lower
 from .clusters import (
     LARGEST_FOR_TANGO,
     LEAST_CLUSTERS,
     Clusters,
     cluster_betting_lower,
     cluster_gaffke_lower,
+    connected_clusters,
     design_effect,
-    joined,
     variances,
 )
-from .intervals import bca, clopper_pearson, gaffke_lower
-from .leaves import Completed, Leaves, estimate, lowest
+from .columns import Columns, Completed, complete_at_worst, estimate
+from .intervals import bca, betting_lower, clopper_pearson, discordant_clopper_pearson, gaffke_lower, tango
 from .linear import Linear, Ratio
-from .paired import discordant_clopper_pearson, tango
-from .roots import root
+from .search import find_root
 from .sequences import Looks, sequence_lower, sequence_lower_expected, sequence_lower_without_replacement
 
 #: a measure without a range has a bound from this many images on
@@ -69,11 +67,11 @@ class Plan:
     guaranteed: bool = False
 
 
-def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
+def lower_bound(form: Linear, columns: Columns, plan: Plan) -> Bound:
     """The lower bound of a linear form over one stratum."""
     if not form.terms:
         return Bound(form.constant, "exact", True, "the measures cancel: the left side is a constant")
-    completed = lowest(form, leaves)
+    completed = complete_at_worst(form, columns)
     if completed.n == 0:
         return Bound(-math.inf, "none", True)
     if completed.values is None:
@@ -81,13 +79,13 @@ def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
     if plan.exact:
         return Bound(math.fsum(completed.values) / completed.n, "exact", True)
     if plan.looks is not None:
-        return _sequence(form, completed, leaves, plan, plan.looks)
+        return _sequence(form, completed, columns, plan, plan.looks)
     images = completed.n if plan.images is None else plan.images
-    clusterings, of_two = leaves.clusters(form.terms, completed.asked), _of_two(form, leaves, plan)
+    clusterings, of_two = columns.clusters(form.terms, completed.asked), _of_two(form, columns, plan)
     if clusterings:
         return _clustered(completed, clusterings, images, plan, of_two)
     coefficients = list(form.terms.values())
-    if len(coefficients) == 1 and leaves[next(iter(form.terms))].column.scale == "proportion":
+    if len(coefficients) == 1 and columns[next(iter(form.terms))].column.scale == "proportion":
         return _proportion(form.constant, coefficients[0], completed, images, plan.confidence)
     if of_two is not None and plan.guaranteed:
         return _difference(*of_two, completed, images, plan.confidence, proven=True)
@@ -96,16 +94,16 @@ def lower_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
     return _mean(completed, images, plan)
 
 
-def _of_two(form: Linear, leaves: Leaves, plan: Plan) -> tuple[float, float] | None:
+def _of_two(form: Linear, columns: Columns, plan: Plan) -> tuple[float, float] | None:
     """(constant, size) of a difference of two proportions, which Tango's rule bounds; None for anything else."""
     first, *others = form.terms.values()
-    proportions = all(leaves[measure].column.scale == "proportion" for measure in form.terms)
+    proportions = all(columns[measure].column.scale == "proportion" for measure in form.terms)
     return (form.constant, abs(first)) if proportions and others == [-first] and not plan.inverting else None
 
 
-def upper_bound(form: Linear, leaves: Leaves, plan: Plan) -> Bound:
+def upper_bound(form: Linear, columns: Columns, plan: Plan) -> Bound:
     """The upper bound of a linear form over one stratum."""
-    return lower_bound(form.times(-1.0), leaves, plan).mirrored()
+    return lower_bound(form.times(-1.0), columns, plan).mirrored()
 
 
 def _proportion(constant: float, coefficient: float, completed: Completed, images: int, confidence: float) -> Bound:
@@ -157,7 +155,7 @@ def _clustered(
     """The bound over clusters; with `images` there are as many more clusters of the same kind."""
     assert completed.values is not None
     if plan.guaranteed:
-        clusterings = (joined(clusterings),)
+        clusterings = (connected_clusters(clusterings),)
     fewest, times = min(clusterings, key=lambda one: one.sizes.size), images / completed.n
     if fewest.sizes.size * times < LEAST_CLUSTERS:
         few = f"images of {fewest.sizes.size} {_SHARED.get(fewest.name, fewest.name)}"
@@ -180,7 +178,7 @@ def _clustered(
     found = Bound(completed.low + spread * low, "gaffke, clustered", False, note)
     counted = images / design_effect(unit, clusters, times=times)
     of_few = of_two is not None and _discordant(*of_two, completed) * counted < DISCORDANT_FOR_TANGO
-    if of_two is None or len(clusterings) > 1 or clusters.met > LARGEST_FOR_TANGO or of_few:
+    if of_two is None or len(clusterings) > 1 or clusters.size_per_image > LARGEST_FOR_TANGO or of_few:
         return found
     apart = _difference(*of_two, completed, counted, confidence)
     return found if found.value >= apart.value else replace(apart, rule="tango, clustered", note=note)
@@ -202,7 +200,7 @@ def _clustered_unbounded(completed: Completed, clusters: Clusters, variance: flo
     )
 
 
-def _sequence(form: Linear, completed: Completed, leaves: Leaves, plan: Plan, looks: Looks) -> Bound:
+def _sequence(form: Linear, completed: Completed, columns: Columns, plan: Plan, looks: Looks) -> Bound:
     """The bound that holds at every look."""
     assert completed.values is not None
     spread = completed.high - completed.low
@@ -217,7 +215,7 @@ def _sequence(form: Linear, completed: Completed, leaves: Leaves, plan: Plan, lo
         every[completed.asked] = unit
         low = sequence_lower_without_replacement(every, plan.confidence, looks.available, completed.asked)
         return Bound(completed.low + spread * low, "wor_sequence", True)
-    taken = leaves.taken(form.terms, completed.asked)
+    taken = columns.taken(form.terms, completed.asked)
     unit, passed = unit[taken], int((~taken).sum())
     note = f"{passed} of {completed.n} images are passed over: who lends them the background lent it before"
     if plan.images is None:
@@ -242,50 +240,50 @@ def _unbounded(completed: Completed, images: int, plan: Plan) -> Bound:
     return Bound(low, "bca", False, "a measure without a range: the bound is approximate and blind to rare extremes")
 
 
-def ratio_estimate(ratio: Ratio, leaves: Leaves) -> float | None:
+def ratio_estimate(ratio: Ratio, columns: Columns) -> float | None:
     """The ratio of the means over complete images; None where there is none, or the denominator is 0."""
     measures = list(ratio.measures())
-    above, below = (estimate(form, leaves, measures) for form in (ratio.numerator, ratio.denominator))
+    above, below = (estimate(form, columns, measures) for form in (ratio.numerator, ratio.denominator))
     return None if above is None or below is None or below == 0 else above / below
 
 
-def ratio_bound(ratio: Ratio, side: str, leaves: Leaves, plan: Plan) -> Bound:
+def ratio_bound(ratio: Ratio, side: str, columns: Columns, plan: Plan) -> Bound:
     """The bound of A / B on one side ("lower" or "upper").
 
     Where a bound of B shows its sign, ``A / B > t`` is ``A - t B > 0`` (B positive), paired; the bound of the ratio is
     the t at which the bound of ``A - t B`` crosses 0 (Fieller's way, with the rules of this module).
     """
     if ratio.plain:
-        return (lower_bound if side == "lower" else upper_bound)(ratio.numerator, leaves, plan)
+        return (lower_bound if side == "lower" else upper_bound)(ratio.numerator, columns, plan)
     above, below = ratio.numerator, ratio.denominator
-    if upper_bound(below, leaves, plan).value < 0:
+    if upper_bound(below, columns, plan).value < 0:
         above, below = above.times(-1.0), below.times(-1.0)
-    elif not lower_bound(below, leaves, plan).value > 0:
+    elif not lower_bound(below, columns, plan).value > 0:
         return Bound(-math.inf if side == "lower" else math.inf, "none", True, "the denominator cannot be told from 0")
     if side == "upper":
-        return _inverted(above.times(-1.0), below, leaves, plan).mirrored()
-    return _inverted(above, below, leaves, plan)
+        return _inverted(above.times(-1.0), below, columns, plan).mirrored()
+    return _inverted(above, below, columns, plan)
 
 
-def ratio_beyond(ratio: Ratio, threshold: float, side: str, leaves: Leaves, plan: Plan) -> bool:
+def ratio_beyond(ratio: Ratio, threshold: float, side: str, columns: Columns, plan: Plan) -> bool:
     """Whether the bound of A / B on one side lies beyond a threshold: one bound of ``A - t B``, no search for it."""
     above, below = ratio.numerator, ratio.denominator
-    if upper_bound(below, leaves, plan).value < 0:
+    if upper_bound(below, columns, plan).value < 0:
         above, below = above.times(-1.0), below.times(-1.0)
-    elif not lower_bound(below, leaves, plan).value > 0:
+    elif not lower_bound(below, columns, plan).value > 0:
         return False
     distance = above.plus(below, -threshold)
     oriented = distance if side == "lower" else distance.times(-1.0)
-    return lower_bound(oriented, leaves, replace(plan, inverting=True)).value > 0
+    return lower_bound(oriented, columns, replace(plan, inverting=True)).value > 0
 
 
-def _inverted(above: Linear, below: Linear, leaves: Leaves, plan: Plan) -> Bound:
+def _inverted(above: Linear, below: Linear, columns: Columns, plan: Plan) -> Bound:
     """The largest t with a positive lower bound of ``above - t * below``, for a positive `below`."""
 
     def at(t: float) -> Bound:
-        return lower_bound(above.plus(below, -t), leaves, replace(plan, inverting=True))
+        return lower_bound(above.plus(below, -t), columns, replace(plan, inverting=True))
 
-    middle = ratio_estimate(Ratio(above, below), leaves) or 0.0
+    middle = ratio_estimate(Ratio(above, below), columns) or 0.0
     low = high = middle
     step = max(abs(middle), 0.1)
     while at(high).value > 0:
@@ -299,6 +297,6 @@ def _inverted(above: Linear, below: Linear, leaves: Leaves, plan: Plan) -> Bound
             return Bound(-math.inf, "none", True)
         low -= step
         step *= 2
-    crossing = root(lambda t: at(t).value, low, high)
+    crossing = find_root(lambda t: at(t).value, low, high)
     inside = at(crossing - 1e-6 * max(1.0, abs(crossing)))
     return replace(inside, value=crossing, note="a ratio, decided as numerator - threshold * denominator")

@@ -2,10 +2,10 @@
 
 The clusters are what is independent. With n_g images of sum S_g in cluster g the lower bound of the mean is Gaffke's
 over clusters: the ``1 - confidence`` quantile q of ``sum_g D_g S_g / sum_g D_g n_g`` with D uniform on the simplex and
-one cluster more, of :func:`unmet` images, all at the worst end. With one image a cluster it is Gaffke's.
+one cluster more, of :func:`unseen_images` images, all at the worst end. With one image a cluster it is Gaffke's.
 
 A design effect (n_eff = n V_0 / V images for the ordinary rule; Korn & Graubard 1998) and the t bound on clusters both
-err with few clusters, because a rare kind of cluster that was not met leaves no trace in V
+err with few clusters, because a rare kind of cluster that was not met columns no trace in V
 (docs/validation/error_rates.md). The worst cluster stands for what was not met. Where clusters are small (donors that
 few images share), a difference of proportions is also bounded by Tango's rule for n / :func:`design_effect` images, and
 the better bound counts.
@@ -19,16 +19,18 @@ the weight ``V_k / V``. V_k is that of the delete-a-cluster jackknife, and ``V =
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ..language.sample import LEAST_CLUSTERS as LEAST_CLUSTERS
-from .betting import LARGEST_BET
-from .roots import root
+from .intervals import LARGEST_BET
+from .search import find_root
+from .values import Clustering
 
 #: in clusters of more images (as a mean image meets them) Tango's rule errs too often, for the few that they count as
 LARGEST_FOR_TANGO = 3.0
@@ -44,7 +46,7 @@ class Clusters:
     sizes: NDArray[np.int64]
 
     @property
-    def met(self) -> float:
+    def size_per_image(self) -> float:
         """n0, the size of the cluster that a mean image meets: ``sum n_g^2 / n``."""
         return float(np.dot(self.sizes, self.sizes)) / self.codes.size
 
@@ -80,7 +82,7 @@ def variances(values: NDArray[np.float64], clusterings: tuple[Clusters, ...]) ->
     return clusterings[chosen], each[chosen], alone + sum(one - alone for one in each), alone
 
 
-def likeness(
+def cluster_similarity(
     values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0, mean: float | None = None
 ) -> float:
     """How alike images of one cluster are, for [n] values in [0, 1] whose worst end is 0; 1 where it cannot be told.
@@ -96,28 +98,28 @@ def likeness(
     totals, squares = (np.bincount(clusters.codes, weights=each, minlength=clusters.sizes.size) for each in (e, e * e))
     agreeing = max(float(np.dot(totals, totals) - np.sum(squares)) / 2, 0.0) * times
     pairs = float(np.dot(clusters.sizes - 1, squares)) / 2 * times
-    prior = (float(np.mean(values)) if mean is None else mean) ** 2 * (clusters.met - 1) ** 3
+    prior = (float(np.mean(values)) if mean is None else mean) ** 2 * (clusters.size_per_image - 1) ** 3
     return min(1.0, (prior + agreeing) / (prior + pairs)) if prior + pairs > 0 else 1.0
 
 
-def unmet(values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0) -> float:
+def unseen_images(values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0) -> float:
     """How many images at the worst end stand for the clusters that were not met: from one to a whole cluster.
 
     ``1 + (N - 1) r`` with ``N = max(m, n0 - m / 2)``, ``m = n / G``: the mean size is enough where sizes differ little
     (donors drawn at random), not where they differ much.
     """
     mean = values.size / clusters.sizes.size
-    return 1 + (max(mean, clusters.met - mean / 2) - 1) * likeness(values, clusters, times=times)
+    return 1 + (max(mean, clusters.size_per_image - mean / 2) - 1) * cluster_similarity(values, clusters, times=times)
 
 
 def design_effect(
     values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0, mean: float | None = None
 ) -> float:
     """``1 + (n0 - 1) r``: how many images count as one, as a rule for independent images needs it."""
-    return 1 + (clusters.met - 1) * likeness(values, clusters, times=times, mean=mean)
+    return 1 + (clusters.size_per_image - 1) * cluster_similarity(values, clusters, times=times, mean=mean)
 
 
-def joined(clusterings: tuple[Clusters, ...]) -> Clusters:
+def connected_clusters(clusterings: tuple[Clusters, ...]) -> Clusters:
     """The clusters that share no image in any clustering: images that are linked by a chain of them are one."""
     first, *others = clusterings
     codes = first.codes
@@ -139,7 +141,7 @@ def cluster_betting_lower(values: NDArray[np.float64], clusters: Clusters, confi
     """The betting bound over clusters, guaranteed where no cluster is larger than the largest one met.
 
     The bettor plays on ``(S_g - m n_g) / N`` of each cluster, N the largest size: its mean is at most 0 where the mean
-    of images is at most m. The bets are those of :func:`~modelaudit.statistics.betting.betting` with the running
+    of images is at most m. The bets are those of :func:`~modelaudit.statistics.intervals.betting` with the running
     variance of ``(S_g - mean n_g) / N``.
     """
     order = np.random.Generator(np.random.PCG64(clusters.sizes.size)).permutation(clusters.sizes.size)
@@ -158,7 +160,7 @@ def cluster_betting_lower(values: NDArray[np.float64], clusters: Clusters, confi
     smallest, mean = 1e-12, float(np.sum(sums) / np.sum(sizes))
     if mean <= smallest or surplus(smallest) < 0:
         return 0.0
-    return mean if surplus(mean) >= 0 else root(surplus, smallest, mean)
+    return mean if surplus(mean) >= 0 else find_root(surplus, smallest, mean)
 
 
 def cluster_gaffke_lower(
@@ -171,18 +173,18 @@ def cluster_gaffke_lower(
     high = min(1.0, float(np.mean(values)))
     if high <= _NOTHING:
         return 0.0
-    below, alpha = cluster_tail(values, clusterings, times=times), 1 - confidence
-    return root(lambda q: below(q) - alpha, 0.0, high) if below(high) > alpha else high
+    below, alpha = cluster_error_at(values, clusterings, times=times), 1 - confidence
+    return find_root(lambda q: below(q) - alpha, 0.0, high) if below(high) > alpha else high
 
 
-def cluster_tail(
+def cluster_error_at(
     values: NDArray[np.float64], clusterings: tuple[Clusters, ...], *, times: float = 1.0
 ) -> Callable[[float], float]:
     """The error rate at which q would be the lower bound, as a function of q: where it is less, q lies below."""
     clusters, own, variance, _ = variances(values, clusterings)
     totals = np.bincount(clusters.codes, weights=np.clip(values, 0.0, 1.0), minlength=clusters.sizes.size)
     pairs, counts = np.unique(totals + 1j * clusters.sizes, return_counts=True)  # sorted (S_g, n_g), and how many
-    more = max(unmet(values, one, times=times) for one in clusterings)
+    more = max(unseen_images(values, one, times=times) for one in clusterings)
     sums, sizes = np.append(pairs.real, 0.0), np.append(pairs.imag, more)
     weights = np.append(times * (own / variance if variance > 0 else 1.0) * counts, 1.0)
     return lambda q: _below(sums - q * sizes, weights)
@@ -224,3 +226,41 @@ def _as_met(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     met: NDArray[np.int64] = first[inverse.reshape(-1)].astype(np.int64)
     return met
+
+
+class ClusteredSample(Protocol):
+    """An image: its id, the cluster that the data give it, and the first of the images that are the same picture."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def cluster(self) -> str | None: ...
+    @property
+    def copy_of(self) -> str | None: ...
+
+
+def clusterings_of(samples: Iterable[ClusteredSample], donors: Sequence[str | None]) -> tuple[Clustering, ...]:
+    """Clusters of the data, donors of backgrounds, and copies of one picture, where there are any.
+
+    Args:
+        donors: the image that lent each its background, by id; empty where no image did. Donors that are copies of one
+            picture are one donor.
+    """
+    every = tuple(samples)
+    pictures = {one.id: one.copy_of for one in every if one.copy_of is not None}
+    shared = {
+        "cluster": [one.cluster for one in every],
+        "donor": [None if donor is None else pictures.get(donor, donor) for donor in donors],
+        "copies": [one.copy_of for one in every],
+    }
+    return tuple(
+        Clustering(name, integer_codes(names))
+        for name, names in shared.items()
+        if any(one is not None for one in names)
+    )
+
+
+def integer_codes(names: Sequence[str | None]) -> NDArray[np.int64]:
+    """A number for each name, -1 for none."""
+    known = {name: at for at, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
+    return np.array([-1 if name is None else known[name] for name in names], dtype=np.int64)

@@ -9,38 +9,36 @@ these three is decided in this module.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import product
-from typing import Any, Literal
+from typing import Literal
 
 from ..language.audit import Bounds, Claim
 from ..language.composite import Extreme
-from ..language.curve import OfCurve, at_dose, expanded, open_doses
+from ..language.curve import OfCurve
 from ..language.errors import ExpressionError, nearest
-from ..language.expression import Expectation, Expression, Measure
-from ..language.spec import Method
+from ..language.expression import Expectation
 from .bounds import Bound, Plan, ratio_beyond
 from .clusters import Clusters
+from .columns import Columns, counts
 from .compound import Tree, blocks, decidable, tree_bound, tree_estimate, tree_of
-from .curves import curve_points, written_out
-from .leaves import Leaves, counts
+from .expansion import _single, curve_points, single_expectations, written_out
+from .inconclusive import advice_on, fewest_clusters, further_images, reason_of
 from .linear import Ratio
-from .planning import further_images
-from .reasons import advice_on, reason_of, too_few
 from .sequences import Looks
-from .significance import smallest_error
-from .values import Table
+from .values import ValueTable
 from .verdict import Counts, Decision, Reason, Verdict, worst
 
 #: of a worst group the record lists no more
 _GROUPS_LISTED = 20
+#: a FAIL that holds at this rate is not asked further
+LEAST_ERROR = 1e-9
+_ERROR_STEPS = 12
 
 
 def decide(
     expectation: Expectation,
-    table: Table,
+    table: ValueTable,
     *,
     confidence: float,
     about: Literal["process", "this_set"],
@@ -76,51 +74,53 @@ def decide(
         raise ExpressionError(f"confidence={confidence!r} is no number between 0.5 and 1; 0.95 is usual")
     if about not in ("process", "this_set"):
         raise ExpressionError(f"about={about!r}{nearest(str(about), ('process', 'this_set'))}")
-    leaves, variants = Leaves(table, claim=claim), list(_single(expectation, table))
+    columns, variants = Columns(table, claim=claim), list(_single(expectation, table))
     plan = Plan(confidence, exact=about == "this_set", brief=brief, guaranteed=bounds == "guaranteed")
-    plan = plan_of(plan, variants[0][2], leaves, sequential)
+    plan = plan_of(plan, variants[0][2], columns, sequential)
     if len(variants) == 1:
-        return _limited(_part(*variants[0], leaves, plan), table, expectation, claim)
-    parts = tuple(_part(*variant, leaves, plan) for variant in variants)
-    joined = _joined([written_out(single, leaves) for _, _, single in variants], parts, leaves, plan)
+        return _limited(_part(*variants[0], columns, plan), table, expectation, claim)
+    parts = tuple(_part(*variant, columns, plan) for variant in variants)
+    joined = _joined([written_out(single, columns) for _, _, single in variants], parts, columns, plan)
     return _limited(joined, table, expectation, claim)
 
 
-def _limited(decision: Decision, table: Table, expectation: Expectation, claim: Claim | None) -> Decision:
+def _limited(decision: Decision, table: ValueTable, expectation: Expectation, claim: Claim | None) -> Decision:
     """The decision, which says so where its claim is limited to what was met."""
     if claim is None:
         return decision
-    measures = [one for part in singles(expectation, table) for one in written_out(part).expression.measures()]
+    measures = [
+        one for part in single_expectations(expectation, table) for one in written_out(part).expression.measures()
+    ]
     names = {one.name for measure in measures for one in table.clusterings(measure)}
     met = [words for name, words in (("cluster", "these clusters"), ("donor", "these backgrounds")) if name in names]
     note = f"holds for {' and '.join(met)} alone (claim='these_clusters')" if met else ""
     return replace(decision, note="; ".join(text for text in (note, decision.note) if text))
 
 
-def plan_of(plan: Plan, single: Expectation, leaves: Leaves, sequential: int | None) -> Plan:
+def plan_of(plan: Plan, single: Expectation, columns: Columns, sequential: int | None) -> Plan:
     """The plan of an audit that may stop early."""
-    measures = list(written_out(single, leaves).expression.measures()) if sequential is not None else []
+    measures = list(written_out(single, columns).expression.measures()) if sequential is not None else []
     if sequential is None or not measures:
         return plan
-    seen = leaves[measures[0]].column.values.size
+    seen = columns[measures[0]].column.values.size
     if not plan.exact:
-        shared = {one.name for one in leaves.clusterings(measures)}
+        shared = {one.name for one in columns.clusterings(measures)}
         if "cluster" in shared:
             return plan
-        leaves.partial = seen < sequential
+        columns.partial = seen < sequential
         return replace(plan, looks=Looks(sequential, of_this_set=False))
-    leaves.partial = seen < sequential
+    columns.partial = seen < sequential
     return plan if seen >= sequential else replace(plan, exact=False, looks=Looks(sequential, of_this_set=True))
 
 
-def _part(method: str | None, dose: float | None, single: Expectation, leaves: Leaves, plan: Plan) -> Decision:
-    whole = written_out(single, leaves)
-    decision = _with_groups(whole, _decided(whole, leaves, plan), leaves, plan)
-    curve = curve_points(single.expression, leaves, plan) if isinstance(single.expression, OfCurve) else ()
+def _part(method: str | None, dose: float | None, single: Expectation, columns: Columns, plan: Plan) -> Decision:
+    whole = written_out(single, columns)
+    decision = _with_groups(whole, _decided(whole, columns, plan), columns, plan)
+    curve = curve_points(single.expression, columns, plan) if isinstance(single.expression, OfCurve) else ()
     return replace(decision, method=method, dose=dose, curve=curve)
 
 
-def _with_groups(whole: Expectation, decision: Decision, leaves: Leaves, plan: Plan) -> Decision:
+def _with_groups(whole: Expectation, decision: Decision, columns: Columns, plan: Plan) -> Decision:
     """Of a worst group its parts: what each group would be decided as by itself, and which one is least.
 
     The whole is not decided by them: see :func:`extremes.minimum_bound`.
@@ -128,7 +128,7 @@ def _with_groups(whole: Expectation, decision: Decision, leaves: Leaves, plan: P
     extreme = whole.expression
     if plan.brief or not isinstance(extreme, Extreme) or extreme.kind != "minimum" or not any(extreme.names):
         return decision
-    found = [tree_estimate(tree_of(part, leaves), leaves) for part in extreme.parts]
+    found = [tree_estimate(tree_of(part, columns), columns) for part in extreme.parts]
     estimates = [math.inf if one is None else one for one in found]
     lowest = sorted(range(len(estimates)), key=estimates.__getitem__)[:_GROUPS_LISTED]
     notes = [decision.note]
@@ -139,7 +139,7 @@ def _with_groups(whole: Expectation, decision: Decision, leaves: Leaves, plan: P
 
     def part(at: int) -> Decision:
         alone = Expectation(extreme.parts[at], whole.op, whole.threshold)
-        return replace(_decided(alone, leaves, plan), group=extreme.names[at])
+        return replace(_decided(alone, columns, plan), group=extreme.names[at])
 
     return replace(
         decision,
@@ -157,25 +157,27 @@ class _Outcome:
     upper: Bound
 
 
-def _decided(expectation: Expectation, leaves: Leaves, plan: Plan) -> Decision:
+def _decided(expectation: Expectation, columns: Columns, plan: Plan) -> Decision:
     measures = list(dict.fromkeys(expectation.expression.measures()))
-    found = counts(measures, leaves)
-    tree = tree_of(expectation.expression, leaves)
-    if not all(leaves[measure].known.any() for measure in measures) or not _complete(tree, leaves):
+    found = counts(measures, columns)
+    tree = tree_of(expectation.expression, columns)
+    if not all(columns[measure].known.any() for measure in measures) or not _complete(tree, columns):
         note = "no image has every value that the expression needs"
         return Decision(
             Verdict.INCONCLUSIVE, Reason.MISSING_DATA, None, None, None, plan.confidence, "none", True, found, note=note
         )
-    outcome = _outcome(expectation, tree, leaves, plan)
+    outcome = _outcome(expectation, tree, columns, plan)
     reason, more, notes = None, None, [outcome.lower.note, outcome.upper.note]
     if outcome.verdict is Verdict.INCONCLUSIVE:
-        few = None if plan.exact or plan.looks is not None else too_few(tree, leaves, guaranteed=plan.guaranteed)
-        reason = _reason(expectation, tree, outcome, found, few, leaves, plan)
+        few = (
+            None if plan.exact or plan.looks is not None else fewest_clusters(tree, columns, guaranteed=plan.guaranteed)
+        )
+        reason = _reason(expectation, tree, outcome, found, few, columns, plan)
         if few is not None:
             notes = [advice_on(few)]
         elif reason is Reason.TOO_FEW_IMAGES:
-            more = _more(expectation, tree, outcome, leaves, plan)
-        if few is None and decidable(tree, leaves):
+            more = _more(expectation, tree, outcome, columns, plan)
+        if few is None and decidable(tree, columns):
             notes.append(_why_no_number(expectation, outcome, more, found, plan))
     deciding = outcome.upper if _reads_upper(expectation, outcome.verdict) else outcome.lower
     other = outcome.lower if deciding is outcome.upper else outcome.upper
@@ -190,13 +192,13 @@ def _decided(expectation: Expectation, leaves: Leaves, plan: Plan) -> Decision:
         outcome.lower.guaranteed and outcome.upper.guaranteed,
         found,
         more_images=more,
-        p=_smallest_error(expectation, tree, leaves, plan) if outcome.verdict is Verdict.FAIL else None,
+        p=_smallest_error(expectation, tree, columns, plan) if outcome.verdict is Verdict.FAIL else None,
         note="; ".join(dict.fromkeys(note for note in notes if note)),
     )
 
 
-def _outcome(expectation: Expectation, tree: Tree, leaves: Leaves, plan: Plan) -> _Outcome:
-    lower, upper = (tree_bound(tree, side, leaves, plan) for side in ("lower", "upper"))
+def _outcome(expectation: Expectation, tree: Tree, columns: Columns, plan: Plan) -> _Outcome:
+    lower, upper = (tree_bound(tree, side, columns, plan) for side in ("lower", "upper"))
     worse, better = (upper, lower) if expectation.wants_low else (lower, upper)
     if holds(expectation, worse.value):
         verdict = Verdict.PASS
@@ -204,7 +206,7 @@ def _outcome(expectation: Expectation, tree: Tree, leaves: Leaves, plan: Plan) -
         verdict = Verdict.FAIL
     else:
         verdict = Verdict.INCONCLUSIVE
-    return _Outcome(verdict, tree_estimate(tree, leaves), lower, upper)
+    return _Outcome(verdict, tree_estimate(tree, columns), lower, upper)
 
 
 def holds(expectation: Expectation, value: float) -> bool:
@@ -214,7 +216,7 @@ def holds(expectation: Expectation, value: float) -> bool:
     return expectation.holds(threshold if at_threshold else value)
 
 
-def _smallest_error(expectation: Expectation, tree: Tree, leaves: Leaves, plan: Plan) -> float | None:
+def _smallest_error(expectation: Expectation, tree: Tree, columns: Columns, plan: Plan) -> float | None:
     """Of a FAIL; None for one without an error rate."""
     if plan.exact or plan.brief:
         return None
@@ -223,15 +225,30 @@ def _smallest_error(expectation: Expectation, tree: Tree, leaves: Leaves, plan: 
     def fails(error: float) -> bool:
         each = replace(plan, confidence=1 - error)
         if isinstance(tree, Ratio) and not tree.plain:
-            return ratio_beyond(tree, expectation.threshold, better, leaves, each)
-        return not holds(expectation, tree_bound(tree, better, leaves, each).value)
+            return ratio_beyond(tree, expectation.threshold, better, columns, each)
+        return not holds(expectation, tree_bound(tree, better, columns, each).value)
 
     return smallest_error(fails, 1 - plan.confidence)
 
 
-def _complete(tree: Tree, leaves: Leaves) -> bool:
+def smallest_error(fails: Callable[[float], bool], error: float) -> float:
+    """The smallest error rate in [`LEAST_ERROR`, `error`] at which `fails` holds, which it does at `error`.
+
+    Bisection on the logarithm in 12 steps, rounded up: at most .5 % too large. It is the p value of a FAIL wherever
+    the bounds of its rule are nested, as those of all rules here are.
+    """
+    if fails(LEAST_ERROR):
+        return LEAST_ERROR
+    low, high = math.log(LEAST_ERROR), math.log(error)
+    for _ in range(_ERROR_STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if fails(math.exp(middle)) else (middle, high)
+    return math.exp(high) if high < math.log(error) else error
+
+
+def _complete(tree: Tree, columns: Columns) -> bool:
     groups = [list(block.measures()) for block in blocks(tree)]
-    return all(bool(leaves.known(group).any()) for group in groups if group)
+    return all(bool(columns.known(group).any()) for group in groups if group)
 
 
 def _reason(
@@ -240,22 +257,22 @@ def _reason(
     outcome: _Outcome,
     found: Counts,
     few: Clusters | None,
-    leaves: Leaves,
+    columns: Columns,
     plan: Plan,
 ) -> Reason:
     def decided(how: str) -> bool:
-        of = leaves.without_missing() if how == "complete" else leaves
+        of = columns.without_missing() if how == "complete" else columns
         by = plan if how == "complete" else replace(plan, exact=True, looks=None)
         return _outcome(expectation, tree, of, by).verdict is not Verdict.INCONCLUSIVE
 
-    return reason_of(expectation, tree, outcome.estimate is not None, found, few, leaves, decided)
+    return reason_of(expectation, tree, outcome.estimate is not None, found, few, columns, decided)
 
 
-def _more(expectation: Expectation, tree: Tree, outcome: _Outcome, leaves: Leaves, plan: Plan) -> int | None:
+def _more(expectation: Expectation, tree: Tree, outcome: _Outcome, columns: Columns, plan: Plan) -> int | None:
     of_this_set = plan.exact or (plan.looks is not None and plan.looks.of_this_set)
-    if of_this_set or plan.brief or outcome.estimate is None or not decidable(tree, leaves):
+    if of_this_set or plan.brief or outcome.estimate is None or not decidable(tree, columns):
         return None
-    return further_images(expectation, tree, outcome.estimate, (outcome.lower, outcome.upper), leaves, plan)
+    return further_images(expectation, tree, outcome.estimate, (outcome.lower, outcome.upper), columns, plan)
 
 
 def _why_no_number(expectation: Expectation, outcome: _Outcome, more: int | None, found: Counts, plan: Plan) -> str:
@@ -276,60 +293,11 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def singles(expectation: Expectation, table: Table) -> list[Expectation]:
-    """The expectations that must all hold where one names several: of one method, one dose and one group each.
-
-    Of a worst group that is to be high each group must; one that is to be low stays whole.
-    """
-    found: list[Expectation] = []
-    for _, _, single in _single(expectation, table):
-        whole = expanded(single.expression, lambda by: table.strata_by(by))
-        parts = [single.expression]
-        if isinstance(whole, Extreme) and whole.kind == "minimum" and not single.wants_low:
-            parts = list(whole.parts)
-        found.extend(Expectation(part, single.op, single.threshold) for part in parts)
-    return found
-
-
-def _single(expectation: Expectation, table: Table) -> Iterator[tuple[str | None, float | None, Expectation]]:
-    """The expectation with one method a measure and one dose an open curve, for every combination."""
-    for method, single in _single_methods(expectation):
-        for dose in open_doses(single.expression) or (None,):
-            at = single.expression
-            if dose is not None:
-                at = at_dose(expanded(at, lambda by: table.strata_by(by)), dose)
-            yield method, dose, Expectation(at, expectation.op, expectation.threshold)
-
-
-def _single_methods(expectation: Expectation) -> Iterator[tuple[str | None, Expectation]]:
-    """The expectation with one method a measure, for every combination; measures that name the same move together."""
-    measures = expectation.expression.measures()
-    several = list(dict.fromkeys(measure.spec.methods for measure in measures if len(measure.spec.methods) > 1))
-    for chosen in product(*several):
-        choice = dict(zip(several, chosen, strict=True))
-        expression = expectation.expression._refined(partial(_with_method, choice))
-        text = ", ".join(str(method) for method in chosen) or _the_method(expectation.expression)
-        yield text, Expectation(expression, expectation.op, expectation.threshold)
-
-
-def _the_method(expression: Expression) -> str | None:
-    named = dict.fromkeys(str(method) for measure in expression.measures() for method in measure.spec.methods)
-    return ", ".join(named) or None
-
-
-def _with_method(choice: dict[tuple[Method, ...], Method], measure: Measure) -> Measure:
-    method = choice.get(measure.spec.methods)
-    if method is None:
-        return measure
-    spec: Any = measure.spec
-    return replace(measure, spec=replace(spec, methods=(method,)))
-
-
-def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Leaves, plan: Plan) -> Decision:
+def _joined(singles: list[Expectation], parts: tuple[Decision, ...], columns: Columns, plan: Plan) -> Decision:
     """One verdict over methods and doses: no correction for PASS, Holm for FAIL."""
     corrected = replace(plan, confidence=1 - (1 - plan.confidence) / len(parts))
     again = {
-        index: _decided(singles[index], leaves, plan if plan.exact else corrected)
+        index: _decided(singles[index], columns, plan if plan.exact else corrected)
         for index, part in enumerate(parts)
         if part.verdict is Verdict.FAIL
     }
@@ -340,7 +308,7 @@ def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Lea
     shown = parts[chosen]
     reason, more, note = shown.reason, shown.more_images, shown.note
     if verdict is Verdict.INCONCLUSIVE:
-        more = _more_of_parts(singles, parts, leaves, corrected)
+        more = _more_of_parts(singles, parts, columns, corrected)
         if shown.verdict is Verdict.FAIL:
             reason = again[chosen].reason
             note = f"fails by {shown.part} alone, but not after Holm over {len(parts)} of them"
@@ -349,7 +317,7 @@ def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Lea
         shown,
         verdict=verdict,
         reason=reason,
-        counts=counts(measures, leaves),
+        counts=counts(measures, columns),
         more_images=more,
         parts=parts,
         note=note,
@@ -358,7 +326,7 @@ def _joined(singles: list[Expectation], parts: tuple[Decision, ...], leaves: Lea
 
 
 def _more_of_parts(
-    singles: list[Expectation], parts: tuple[Decision, ...], leaves: Leaves, corrected: Plan
+    singles: list[Expectation], parts: tuple[Decision, ...], columns: Columns, corrected: Plan
 ) -> int | None:
     """Images until one part fails after Holm, where one is on the wrong side; else until all of them pass."""
     if corrected.exact or corrected.brief:
@@ -366,7 +334,7 @@ def _more_of_parts(
     failing, passing = [], []
     for single, part in zip(singles, parts, strict=True):
         if part.estimate is not None and not holds(single, part.estimate):
-            failing.append(_decided(single, leaves, corrected).more_images)
+            failing.append(_decided(single, columns, corrected).more_images)
         elif part.verdict is not Verdict.PASS:
             passing.append(part.more_images)
     if failing:

@@ -1,4 +1,4 @@
-"""The smallest effect that an audit of these images would FAIL: power, said beside a verdict and never part of it."""
+"""The smallest effect that an audit of these images would FAIL: power, reported with a verdict and never part of it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from scipy.special import ndtri
 
 from ..language.audit import Bounds, Claim
 from ..language.expression import Expectation
-from .betting import betting_lower
+from .assumed_distribution import (
+    Distribution,
+    PilotValues,
+    Values,
+    base_and_difference,
+    is_of_two_proportions,
+    ratio_of_proportions,
+)
 from .bounds import IMAGES_WITHOUT_RANGE
 from .clusters import LEAST_CLUSTERS, Clusters, design_effect, variances
+from .columns import Columns, complete_at_worst
 from .compound import tree_of
-from .curves import written_out
-from .decide import singles
-from .intervals import weighted_gaffke_lower
-from .leaves import Leaves, lowest
+from .expansion import single_expectations, written_out
+from .intervals import betting_lower, weighted_gaffke_lower
 from .linear import Ratio
-from .power import Truth, power
-from .sizing import kind_of, oriented
-from .truths import Pilot, Values
-from .two_by_two import base_and_difference, is_of_two_proportions, ratio_of_proportions
-from .values import Table
+from .power import power
+from .sample_size import kind_of, oriented
+from .values import ValueTable
 
 #: an effect of this size FAILs with this probability
 POWER = 0.8
@@ -35,7 +39,7 @@ _STEPS = 14
 
 def smallest_effect(
     expectation: Expectation,
-    table: Table,
+    table: ValueTable,
     *,
     confidence: float,
     about: Literal["process", "this_set"] = "process",
@@ -45,66 +49,66 @@ def smallest_effect(
 ) -> float | None:
     """The value of the left side, beyond the threshold, that these images would FAIL with a probability of 80 %.
 
-    The images keep what the audit found of them besides the mean (discordance, spread, clusters, missing values), as a
-    plan does (:mod:`~modelaudit.statistics.sizing`). Where the expectation names several methods, doses or groups it is
-    the value that one of them must have to FAIL after Holm, in whichever it is most.
+    The images keep everything but their mean (discordance, spread, clusters, missing values), as a plan does
+    (:mod:`~modelaudit.statistics.sample_size`). Where the expectation names several methods, doses or groups it is the
+    value that one of them must have to FAIL after Holm, the most extreme over all of them.
 
     Returns:
-        None where it cannot be said: for this set (the value itself decides), sequences, products and different strata,
-        fewer than ten clusters, and where not even the worst end of the range would FAIL.
+        None for this set (the value itself decides), sequences, products and different strata, fewer than ten
+        clusters, and where not even the worst end of the range would FAIL.
     """
     if about == "this_set" or sequential is not None:
         return None
-    leaves = Leaves(table, claim=claim)
-    parts = [written_out(single, leaves) for single in singles(expectation, table)]
+    columns = Columns(table, claim=claim)
+    parts = [written_out(single, columns) for single in single_expectations(expectation, table)]
     each = 1 - (1 - confidence) / len(parts)
-    found = [_of_part(part, leaves, each, bounds == "guaranteed") for part in parts]
+    found = [_of_part(part, columns, each, bounds == "guaranteed") for part in parts]
     known = [one for one in found if one is not None]
     if not known or len(known) < len(found):
         return None
     return max(known) if expectation.wants_low else min(known)
 
 
-def _of_part(part: Expectation, leaves: Leaves, confidence: float, guaranteed: bool) -> float | None:
-    tree = tree_of(part.expression, leaves)
+def _of_part(part: Expectation, columns: Columns, confidence: float, guaranteed: bool) -> float | None:
+    tree = tree_of(part.expression, columns)
     measures = list(dict.fromkeys(part.expression.measures()))
-    if not isinstance(tree, Ratio) or not all(leaves[measure].known.any() for measure in measures):
+    if not isinstance(tree, Ratio) or not all(columns[measure].known.any() for measure in measures):
         return None
     form = oriented(part, tree).times(-1.0)  # above 0 where it FAILs
-    if not form.terms or not leaves.known(list(form.terms)).any():
+    if not form.terms or not columns.known(list(form.terms)).any():
         return None
-    completed = lowest(form, leaves)
-    scale = 1.0 if tree.plain else abs(_mean(tree, leaves))
+    completed = complete_at_worst(form, columns)
+    scale = 1.0 if tree.plain else abs(_mean(tree, columns))
     if completed.values is None or scale == 0:
         return None
-    asked = leaves[next(iter(form.terms))].asked
-    pilot = Pilot(completed.values, leaves.known(list(form.terms))[asked], completed.low, completed.high)
-    together = leaves.clusters(form.terms, completed.asked)
+    asked = columns[next(iter(form.terms))].asked
+    pilot = PilotValues(completed.values, columns.known(list(form.terms))[asked], completed.low, completed.high)
+    together = columns.clusters(form.terms, completed.asked)
     if any(one.sizes.size < LEAST_CLUSTERS for one in together):
         return None
     audit = _Audit(completed.n, confidence, guaranteed, together, completed.values)
-    kind = kind_of(form, leaves, ratio=not tree.plain)
+    kind = kind_of(form, columns, ratio=not tree.plain)
 
-    of_two = not tree.plain and is_of_two_proportions(tree, leaves)
+    of_two = not tree.plain and is_of_two_proportions(tree, columns)
 
-    def truth(margin: float) -> Truth | None:
+    def distribution(margin: float) -> Distribution | None:
         if not of_two:
-            return pilot.truth(kind, form, margin * scale)
+            return pilot.distribution(kind, form, margin * scale)
         supposed = part.threshold + (margin if part.wants_low else -margin)
-        found = ratio_of_proportions(part, supposed, *base_and_difference(tree, leaves))
+        found = ratio_of_proportions(part, supposed, *base_and_difference(tree, columns))
         return None if found is None else pilot.with_missing(-found[0], found[1])  # above 0 where it FAILs
 
     furthest = completed.high / scale if math.isfinite(completed.high) else _farthest(audit) / scale
     if of_two and not part.wants_low:
         furthest = part.threshold
-    margin = _least(lambda one: audit.fails(truth(one)), furthest)
+    margin = _least(lambda one: audit.fails(distribution(one)), furthest)
     return None if margin is None else part.threshold + (margin if part.wants_low else -margin)
 
 
-def _mean(tree: Ratio, leaves: Leaves) -> float:
+def _mean(tree: Ratio, columns: Columns) -> float:
     form = tree.denominator
-    known = leaves.known(list(form.terms))
-    return form.constant + sum(c * float(leaves[m].column.values[known].mean()) for m, c in form.terms.items())
+    known = columns.known(list(form.terms))
+    return form.constant + sum(c * float(columns[m].column.values[known].mean()) for m, c in form.terms.items())
 
 
 def _farthest(audit: _Audit) -> float:
@@ -125,7 +129,7 @@ def _least(enough: Callable[[float], bool], furthest: float) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class _Audit:
-    """The images at hand: how many there are, how they hang together, and the rule that bounds them."""
+    """The images at hand: how many there are, how they depend on each other, and the rule that bounds them."""
 
     n: int
     confidence: float
@@ -133,21 +137,23 @@ class _Audit:
     together: tuple[Clusters, ...]
     values: Values
 
-    def fails(self, truth: Truth | None) -> bool:
-        """Whether such a truth would be shown to be above 0 with the power that is asked; None is out of range."""
-        if truth is None or truth.mean <= 0:
+    def fails(self, distribution: Distribution | None) -> bool:
+        """Whether a mean so distributed would be shown to be above 0 with the required power; None is out of range."""
+        if distribution is None or distribution.mean <= 0:
             return False
-        images = self.n / self._design_effect(truth)
-        if truth.kind != "mean":
-            return power(truth, max(1, int(images)), self.confidence, guaranteed=self.guaranteed) >= POWER
-        return self._expected(truth, images) - float(ndtri(POWER)) * truth.deviation / math.sqrt(images) > 0
+        images = self.n / self._design_effect(distribution)
+        if distribution.kind != "mean":
+            return power(distribution, max(1, int(images)), self.confidence, guaranteed=self.guaranteed) >= POWER
+        return (
+            self._expected(distribution, images) - float(ndtri(POWER)) * distribution.deviation / math.sqrt(images) > 0
+        )
 
-    def _design_effect(self, truth: Truth) -> float:
-        spread = truth.high - truth.low
+    def _design_effect(self, distribution: Distribution) -> float:
+        spread = distribution.high - distribution.low
         if not math.isfinite(spread):
             return self.without_range()
-        unit = np.clip((self.values - truth.low) / spread, 0.0, 1.0)
-        mean = (truth.mean - truth.low) / spread
+        unit = np.clip((self.values - distribution.low) / spread, 0.0, 1.0)
+        mean = (distribution.mean - distribution.low) / spread
         return 1 + sum(design_effect(unit, one, mean=mean) - 1 for one in self.together)
 
     def without_range(self) -> float:
@@ -157,16 +163,16 @@ class _Audit:
         _, _, variance, alone = variances(self.values, self.together)
         return max(1.0, variance / alone) if alone > 0 and math.isfinite(variance) else 1.0
 
-    def _expected(self, truth: Truth, images: float) -> float:
-        """The lower bound of a sample that is distributed as the truth is."""
-        spread = truth.high - truth.low
+    def _expected(self, distribution: Distribution, images: float) -> float:
+        """The lower bound of a sample with exactly this distribution."""
+        spread = distribution.high - distribution.low
         if not math.isfinite(spread):
-            width = float(ndtri(self.confidence)) * truth.deviation / math.sqrt(images)
-            return truth.mean - width if images >= IMAGES_WITHOUT_RANGE and not self.guaranteed else -math.inf
-        values, weights = truth.joined
-        unit = np.clip((values - truth.low) / spread, 0.0, 1.0)
+            width = float(ndtri(self.confidence)) * distribution.deviation / math.sqrt(images)
+            return distribution.mean - width if images >= IMAGES_WITHOUT_RANGE and not self.guaranteed else -math.inf
+        values, weights = distribution.joined
+        unit = np.clip((values - distribution.low) / spread, 0.0, 1.0)
         if self.guaranteed:
             count = max(1, int(images))
             at = np.searchsorted(np.cumsum(weights), (np.arange(count) + 0.5) / count)
-            return truth.low + spread * betting_lower(unit[np.minimum(at, unit.size - 1)], self.confidence)
-        return truth.low + spread * weighted_gaffke_lower(unit, weights * images, self.confidence)
+            return distribution.low + spread * betting_lower(unit[np.minimum(at, unit.size - 1)], self.confidence)
+        return distribution.low + spread * weighted_gaffke_lower(unit, weights * images, self.confidence)

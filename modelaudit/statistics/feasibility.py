@@ -17,12 +17,11 @@ from ..language.spec import MeasureSpec
 from ..language.strata import Stratum
 from .bounds import Plan
 from .clusters import LEAST_CLUSTERS, clusters_of
+from .columns import Columns
 from .compound import blocks, tree_bound, tree_of
-from .curves import written_out
-from .decide import holds, singles
-from .extremes import lives_on_differences
-from .leaves import Leaves
-from .roots import least_whole
+from .decide import holds
+from .expansion import lives_on_differences, single_expectations, written_out
+from .search import least_integer
 from .values import Clustering, Column, Membership
 
 #: so many images stand for any number of them, in the same shares
@@ -101,7 +100,7 @@ def best_case(
     size = (lambda stratum: images) if size_of is None else size_of
     found = [
         _single(single, images, Plan(confidence, guaranteed=bounds == "guaranteed"), size, shared)
-        for single in singles(expectation, DeclaredValues(images, size, {}, divided))
+        for single in single_expectations(expectation, DeclaredValues(images, size, {}, divided))
     ]
     return max((one for one in found if one is not None), key=lambda one: one.needed or np.inf, default=None)
 
@@ -140,7 +139,7 @@ def _single(
     if enough(sizes[smallest]) if alike else _passes(single, kinds, images, size, plan, known):
         return None
 
-    needed = least_whole(enough, sizes[smallest] + 1)
+    needed = least_integer(enough, sizes[smallest] + 1)
     if needed is not None and clusters is not None:  # whole clusters
         needed = math.ceil(math.ceil(needed * clusters / images) * images / clusters)
     return Infeasible(
@@ -184,11 +183,11 @@ def _passes(
 ) -> bool:
     side = "upper" if single.wants_low else "lower"
     for ends in product((True, False), repeat=len(kinds)):
-        leaves = Leaves(DeclaredValues(images, size, dict(zip(kinds, ends, strict=True)), shared=shared))
-        tree = tree_of(single.expression, leaves)
-        if any(not leaves.known(group).any() for group in _groups(tree)):
+        columns = Columns(DeclaredValues(images, size, dict(zip(kinds, ends, strict=True)), shared=shared))
+        tree = tree_of(single.expression, columns)
+        if any(not columns.known(group).any() for group in _groups(tree)):
             return True  # strata that share no image: nothing is known
-        if holds(single, tree_bound(tree, side, leaves, plan).value):
+        if holds(single, tree_bound(tree, side, columns, plan).value):
             return True
     return False
 

@@ -1,4 +1,4 @@
-"""One-sided bounds of a proportion or a mean, as pure functions.
+"""One-sided bounds of a proportion, a mean, or a difference of two proportions, as pure functions.
 
 Every function returns ``(lower, upper)``: two one-sided bounds, each at `confidence`; together they are the central
 ``2 * confidence - 1`` interval.
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, ndtr, ndtri
 
-from .roots import root
+from .search import find_root
 
 Interval = tuple[float, float]
 #: at this skewness of the mean (sample skewness / sqrt(n)) the second-order correction of BCa no longer suffices
@@ -129,7 +129,7 @@ def weighted_gaffke_lower(x: NDArray[np.float64], counts: NDArray[np.float64], c
         return _saddlepoint(z, weights, -math.exp(low))[0]
     if distance(high) > 0:
         return 0.0
-    tilt = -math.exp(root(distance, low, high))
+    tilt = -math.exp(find_root(distance, low, high))
     return max(0.0, _saddlepoint(z, weights, tilt)[0])
 
 
@@ -150,3 +150,94 @@ def _saddlepoint(z: NDArray[np.float64], weights: NDArray[np.float64], tilt: flo
         return q, 0.5
     # Barndorff-Nielsen's form: a probability also in the far tail
     return q, float(ndtr(w + math.log(u / w) / w))
+
+
+#: share of the largest bet that cannot ruin the bettor; near 1 keeps the bound tight when all values are equal
+LARGEST_BET = 0.9
+
+
+def betting(values: ArrayLike, confidence: float) -> tuple[float, float]:
+    """One-sided bounds of the mean of independent values in [0, 1], each at `confidence`; guaranteed at every n.
+
+    The lower bound is the smallest m for which the capital ``max_t prod_{i<=t} (1 + b_i(m) (x_i - m))`` stays below
+    ``1 / alpha``, with the predictable plug-in bets ``b_i(m) = min(sqrt(2 log(1/alpha) / (n v_{i-1})), 0.9 / m)`` and
+    ``v`` the regularised running variance. Each bet falls in m and the capital with it, so a root search finds the
+    bound. The upper bound is the lower one of 1 - x.
+
+    The capital reads the values one after the other. They are read in a permutation that depends on n alone: it
+    breaks an ordering by class or by time, and the bound stays exact. (Sorting first, so that the order of the images
+    would not matter, is wrong: a fixed permutation of sorted values is no sample, and its error reaches .6.)
+    """
+    x = np.asarray(values, dtype=np.float64)
+    return betting_lower(x, confidence), 1.0 - betting_lower(1.0 - x, confidence)
+
+
+def betting_lower(values: ArrayLike, confidence: float) -> float:
+    """The lower one of :func:`betting`'s bounds."""
+    x = np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
+    x = x[np.random.Generator(np.random.PCG64(x.size)).permutation(x.size)]
+    needed = math.log(1 / (1 - confidence))
+    bets = _plug_in_bets(x, needed)
+
+    def surplus(m: float) -> float:
+        return float(np.max(np.cumsum(np.log1p(np.minimum(bets, LARGEST_BET / m) * (x - m))))) - needed
+
+    smallest, mean = 1e-12, float(np.mean(x))
+    if mean <= smallest or surplus(smallest) < 0:
+        return 0.0
+    if surplus(mean) >= 0:  # early luck would put the bound above the mean
+        return mean
+    return find_root(surplus, smallest, mean)
+
+
+def _plug_in_bets(x: NDArray[np.float64], needed: float) -> NDArray[np.float64]:
+    n = x.size
+    seen = np.arange(1, n + 1)
+    means = (0.5 + np.cumsum(x)) / (seen + 1)
+    variances = (0.25 + np.cumsum((x - means) ** 2)) / (seen + 1)
+    before = np.append(0.25, variances[:-1])
+    bets: NDArray[np.float64] = np.sqrt(2 * needed / (n * before))
+    return bets
+
+
+def tango(only_first: float, only_second: float, n: float, confidence: float) -> Interval:
+    """Tango's (1998) score bounds, never tighter than Clopper-Pearson's where a discordant cell is empty.
+
+    With one cell empty the problem is that of a single proportion, where a score bound errs as Wilson's does (no
+    discordance in 52 images would pass ``< 0.05``; 0.95^52 = .069); the exact bound takes over (59 images).
+    """
+    lower = -_upper(only_second, only_first, n, confidence)
+    return lower, _upper(only_first, only_second, n, confidence)
+
+
+def discordant_clopper_pearson(only_first: float, only_second: float, n: float, confidence: float) -> Interval:
+    """The guaranteed mode: Clopper-Pearson on each discordant cell, with Bonferroni over the two."""
+    each = 1 - (1 - confidence) / 2
+    first, second = clopper_pearson(only_first, n, each), clopper_pearson(only_second, n, each)
+    return first[0] - second[1], first[1] - second[0]
+
+
+def score(difference: float, only_first: float, only_second: float, n: float) -> float:
+    """Tango's z: the observed difference against `difference`, with p01 at its restricted maximum likelihood."""
+    b, c, d = only_first, only_second, difference
+    linear = -b - c + (2 * n - b + c) * d
+    root = math.sqrt(max(linear * linear + 8 * n * c * d * (1 - d), 0.0))
+    p01 = (root - linear) / (4 * n) if linear <= 0 else 2 * c * d * (1 - d) / (root + linear)
+    variance = n * (2 * p01 + d * (1 - d))
+    distance = b - c - n * d
+    if variance <= 0:
+        return 0.0 if distance == 0 else math.copysign(math.inf, distance)
+    return distance / math.sqrt(variance)
+
+
+def _upper(only_first: float, only_second: float, n: float, confidence: float) -> float:
+    z = float(ndtri(confidence))
+    observed = (only_first - only_second) / n
+    upper = 1.0
+    if observed < 1 and score(1.0, only_first, only_second, n) < -z:
+        upper = find_root(lambda d: score(d, only_first, only_second, n) + z, observed, 1.0)
+    if only_second == 0:
+        upper = max(upper, clopper_pearson(only_first, n, confidence)[1])
+    elif only_first == 0:
+        upper = max(upper, -clopper_pearson(only_second, n, confidence)[0])
+    return upper

@@ -1,108 +1,61 @@
-"""How probably n images pass, by the rule that decides, if the truth is a given distribution of per-image values.
+"""How probably n images pass, by the rule that decides, given the true distribution of per-image values.
 
-Everything is said of an oriented left side: it passes where its lower bound lies above 0.
+The left side is oriented: it passes where its lower bound is above 0.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtr, ndtri
 from scipy.stats import binom  # type: ignore[attr-defined]  # its stubs know no distributions
 
-from .betting import LARGEST_BET
+from .assumed_distribution import Distribution
 from .bounds import DISCORDANT_FOR_TANGO, IMAGES_WITHOUT_RANGE
-from .intervals import bca
+from .intervals import LARGEST_BET, bca
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Kind = Literal["proportion", "difference", "mean"]
 #: simulated audits, where no sum over all outcomes is possible
 AUDITS = 2000
 _AUDITS_BCA = 600
 #: outcomes of a 2 x 2 table that are summed one by one; beyond that the normal law of the score is close enough
 _MOST_TABLES = 4_000_000
-#: distinct values of a mean that are kept; more are joined to their means
-_MOST_VALUES = 512
 
 
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """The distribution of the oriented left side over images.
-
-    Args:
-        kind: which rule decides: of one proportion, of a difference of two on the same images, or of a mean.
-        values, weights: [m] each; weights sum to 1. A proportion has two values, a difference three, in rising order.
-        low, high: the range of the form; infinite where a measure has none.
-    """
-
-    kind: Kind
-    values: Values
-    weights: Values
-    low: float
-    high: float
-
-    @property
-    def mean(self) -> float:
-        """The true value of the left side, less its threshold."""
-        return float(self.values @ self.weights)
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation from image to image."""
-        return math.sqrt(max(0.0, float((self.values - self.mean) ** 2 @ self.weights)))
-
-    @cached_property
-    def joined(self) -> tuple[Values, Values]:
-        """At most 512 values and their weights: neighbours are joined to their mean, the ends of the range stay."""
-        values, inverse = np.unique(self.values, return_inverse=True)
-        weights: Values = np.bincount(inverse, self.weights).astype(np.float64)
-        if values.size <= _MOST_VALUES:
-            return values, weights
-        bins = np.minimum((np.cumsum(weights) * _MOST_VALUES).astype(int), _MOST_VALUES - 1)
-        bins[0], bins[-1] = -1, _MOST_VALUES
-        _, bins = np.unique(bins, return_inverse=True)
-        whole: Values = np.bincount(bins, weights).astype(np.float64)
-        sums: Values = np.bincount(bins, weights * values).astype(np.float64)
-        return sums / whole, whole
-
-
-def power(truth: Truth, n: int, confidence: float, *, guaranteed: bool = False) -> float:
+def power(distribution: Distribution, n: int, confidence: float, *, guaranteed: bool = False) -> float:
     """The probability that n independent images pass. Exact for proportions, simulated for means."""
-    if truth.kind == "proportion":
-        return _proportion(truth, n, confidence)
-    if truth.kind == "difference":
-        return _difference(truth, n, confidence, guaranteed)
-    return float(np.mean(_means(truth, n, confidence, guaranteed)))
+    if distribution.kind == "proportion":
+        return _proportion(distribution, n, confidence)
+    if distribution.kind == "difference":
+        return _difference(distribution, n, confidence, guaranteed)
+    return float(np.mean(_means(distribution, n, confidence, guaranteed)))
 
 
-def vouched(truth: Truth, n: int, confidence: float, *, guaranteed: bool = False) -> float:
+def power_lower_bound(distribution: Distribution, n: int, confidence: float, *, guaranteed: bool = False) -> float:
     """:func:`power`, less two standard errors where it is simulated."""
-    found = power(truth, n, confidence, guaranteed=guaranteed)
-    if truth.kind != "mean":
+    found = power(distribution, n, confidence, guaranteed=guaranteed)
+    if distribution.kind != "mean":
         return found
-    audits = AUDITS if math.isfinite(truth.high - truth.low) else _AUDITS_BCA
+    audits = AUDITS if math.isfinite(distribution.high - distribution.low) else _AUDITS_BCA
     return found - 2 * math.sqrt(found * (1 - found) / audits)
 
 
-def _proportion(truth: Truth, n: int, confidence: float) -> float:
-    """Clopper-Pearson inverts the binomial test: x images suffice where P(X >= x) < alpha with the truth at 0."""
-    low, high = truth.values
+def _proportion(distribution: Distribution, n: int, confidence: float) -> float:
+    """Clopper-Pearson inverts the binomial test: x images suffice where P(X >= x) < alpha with the true value at 0."""
+    low, high = distribution.values
     at_threshold = min(1.0, max(0.0, -low / (high - low)))
     needed = binom.isf(1 - confidence, n, at_threshold) + 1
-    return float(binom.sf(needed - 1, n, truth.weights[1]))
+    return float(binom.sf(needed - 1, n, distribution.weights[1]))
 
 
-def _difference(truth: Truth, n: int, confidence: float, guaranteed: bool) -> float:
+def _difference(distribution: Distribution, n: int, confidence: float, guaranteed: bool) -> float:
     """Summed over the discordant cells: x images lose, y gain."""
-    low, middle, high = truth.values
+    low, middle, high = distribution.values
     limit = 2 * middle / (high - low)
-    losses, gains = float(truth.weights[0]), float(truth.weights[2])
+    losses, gains = float(distribution.weights[0]), float(distribution.weights[2])
     x, y = _likely(losses, n), _likely(gains, n)
     if x.size * y.size > _MOST_TABLES:
         return _normal_difference(losses, gains, limit, n, confidence)
@@ -132,7 +85,7 @@ def difference_passes(losses: Values, gains: Values, n: int, limit: float, confi
 
 
 def proven_difference_passes(losses: Values, gains: Values, n: int, limit: float, confidence: float) -> Flags:
-    """The same by the rule of :func:`~modelaudit.statistics.paired.discordant_clopper_pearson`."""
+    """The same by the rule of :func:`~modelaudit.statistics.intervals.discordant_clopper_pearson`."""
     each = (1 - confidence) / 2  # a bound is worked out once for each number of losses, and of gains
     high = np.where(losses < n, betaincinv(losses + 1, np.maximum(n - losses, 1), 1 - each), 1.0)
     low = np.where(gains > 0, betaincinv(np.maximum(gains, 1), n - gains + 1, each), 0.0)
@@ -140,7 +93,7 @@ def proven_difference_passes(losses: Values, gains: Values, n: int, limit: float
 
 
 def _scores(losses: Values, gains: Values, n: int, d: float) -> Values:
-    """:func:`modelaudit.statistics.paired.score` of many tables."""
+    """:func:`modelaudit.statistics.intervals.score` of many tables."""
     b, c = losses, gains
     linear = -b - c + (2 * n - b + c) * d
     root = np.sqrt(np.maximum(linear * linear + 8 * n * c * d * (1 - d), 0.0))
@@ -162,18 +115,18 @@ def _likely(p: float, n: int) -> NDArray[np.int64]:
     return np.arange(int(binom.ppf(5e-10, n, p)), int(binom.ppf(1 - 5e-10, n, p)) + 1).clip(0, n)
 
 
-def _means(truth: Truth, n: int, confidence: float, guaranteed: bool) -> Flags:
+def _means(distribution: Distribution, n: int, confidence: float, guaranteed: bool) -> Flags:
     """Whether each of many simulated audits passes; the draws depend on n alone."""
-    values, weights = truth.joined
+    values, weights = distribution.joined
     generator = np.random.default_rng(n)
-    spread = truth.high - truth.low
+    spread = distribution.high - distribution.low
     if not math.isfinite(spread):
         if n < IMAGES_WITHOUT_RANGE or guaranteed:
             return np.zeros(1, dtype=bool)
         drawn = generator.choice(values, size=(_AUDITS_BCA, n), p=weights / weights.sum())
         bounds = [bca(one, confidence) for one in drawn]
         return np.array([bound is not None and bound[0] > 0 for bound in bounds])
-    unit, at = np.clip((values - truth.low) / spread, 0.0, 1.0), -truth.low / spread
+    unit, at = np.clip((values - distribution.low) / spread, 0.0, 1.0), -distribution.low / spread
     if guaranteed:
         drawn = unit[generator.choice(unit.size, size=(AUDITS, n), p=weights / weights.sum())]
         return betting_passes(drawn, at, confidence)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logsumexp
 
-from .roots import root
+from .search import find_root
 
 #: shares of the largest bet
 SHARES: NDArray[np.float64] = expit(np.linspace(-3.5, 4.0, 12))
@@ -148,4 +148,4 @@ def _bound(capital: _Capital, confidence: float, certain: float) -> float:
     low = max(certain, _SMALLEST)
     if low >= 1 or surplus(low * (1 + 1e-9)) < 0:
         return certain
-    return max(certain, root(surplus, low * (1 + 1e-9), 1.0))
+    return max(certain, find_root(surplus, low * (1 + 1e-9), 1.0))

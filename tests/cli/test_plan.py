@@ -10,8 +10,8 @@ import pytest
 from modelaudit.cli import main
 from modelaudit.cli.plan import classes_of
 from modelaudit.language import ExpressionError, parse
-from modelaudit.statistics.guesses import Guess, from_guesses
-from modelaudit.statistics.sizing import Wanted
+from modelaudit.statistics.assumptions import Assumptions, from_assumptions
+from modelaudit.statistics.sample_size import PowerTarget
 
 DROP = "accuracy - accuracy.under(swap_background(other_class)) < 0.05"
 
@@ -29,7 +29,7 @@ def planned(*args: str) -> dict[str, object]:
 
 def test_an_expectation_is_planned_by_guesses(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", DROP, "--guess", "0.02", "--discordance", "0.06"]) == 0
-    (size,) = from_guesses(parse(DROP), Wanted(0.03), Guess(discordance=0.06))
+    (size,) = from_assumptions(parse(DROP), PowerTarget(0.03), Assumptions(discordance=0.06))
     said = capsys.readouterr().out
     assert f"0.02  {size.images:>6}" in said and "tango" in said
     assert f"{size.images} images are enough for all" in said
@@ -85,7 +85,7 @@ def test_a_python_file_is_run_and_planned(capsys: pytest.CaptureFixture[str]) ->
     )
     assert main(["plan", "audit_line.py", "--margin", "0.1", "--classes", "nut=0.1,bolt=0.9"]) == 0
     said = capsys.readouterr().out
-    (size,) = from_guesses(parse("accuracy > 0.8"), Wanted(0.1, confidence=0.9), Guess())
+    (size,) = from_assumptions(parse("accuracy > 0.8"), PowerTarget(0.1, confidence=0.9), Assumptions())
     assert f"{size.images} images of label(nut)" in said
     rows = {line.split()[0]: line.split()[-1] for line in said.splitlines() if line.startswith(("  nut ", "  bolt "))}
     # a tenth of the images in all would be too few of the label that is asked for by itself

@@ -8,7 +8,7 @@ import pytest
 from statistics_tables import Values, column, mapped, named
 
 from modelaudit.statistics import Verdict, decide
-from modelaudit.statistics.sizing import Wanted, from_pilot
+from modelaudit.statistics.sample_size import PowerTarget, from_pilot
 
 a, b = named("a"), named("b")
 AUDITS, POWER = 400, 0.8
@@ -59,7 +59,7 @@ def missing(u):
 )
 def test_power_at_the_planned_number_is_what_was_asked(expectation, margin, truth, rule):
     pilot = Values(truth((np.arange(500) + 0.5) / 500))
-    sizes = from_pilot(expectation, pilot, Wanted(margin, POWER))
+    sizes = from_pilot(expectation, pilot, PowerTarget(margin, POWER))
     n = max(size.images for size in sizes)
     assert {size.rule for size in sizes} == {rule}
     generator, audits = np.random.default_rng(n), AUDITS // 4 if truth is ratio else AUDITS

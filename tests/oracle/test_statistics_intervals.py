@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.optimize import minimize_scalar
 
 from modelaudit.statistics import bca, clopper_pearson, gaffke, tango, wilson
-from modelaudit.statistics.paired import score
+from modelaudit.statistics.intervals import score
 
 COUNTS = [(0, 1), (1, 1), (17, 19), (3, 20), (50, 100), (499, 500), (0, 2000)]
 

@@ -13,8 +13,8 @@ from modelaudit.evidence.build import decision_record
 from modelaudit.evidence.pilot import Pilot, pilots
 from modelaudit.language import parse
 from modelaudit.statistics import decide
-from modelaudit.statistics.guesses import Guess, from_guesses
-from modelaudit.statistics.sizing import Wanted, from_pilot
+from modelaudit.statistics.assumptions import Assumptions, from_assumptions
+from modelaudit.statistics.sample_size import PowerTarget, from_pilot
 
 AUDIT = """
 from modelaudit import correct, label
@@ -64,11 +64,11 @@ def test_a_plan_from_a_run_reads_its_values_and_its_speed(
     found = planned(line, monkeypatch, "--margin", "0.1")
     by_name = {one["name"]: one for one in found["expectations"]}
     assert set(by_name) == {"half", "drop", "depends", "ratio", "red", "right", "models"}
-    (size,) = from_guesses(parse("accuracy > 0.4"), Wanted(0.1), Guess())
+    (size,) = from_assumptions(parse("accuracy > 0.4"), PowerTarget(0.1), Assumptions())
     assert by_name["half"]["images"] == size.images
     pilot = next(pilot for case, pilot in pilots(line.record()) if case.name == "depends")
     assert isinstance(pilot, Pilot)
-    sizes = from_pilot(pilot.expectation, pilot.table, Wanted(0.1))
+    sizes = from_pilot(pilot.expectation, pilot.table, PowerTarget(0.1))
     assert [part["images"] for part in by_name["depends"]["parts"]] == [size.images for size in sizes]
     assert by_name["red"]["parts"][0]["share"] == 0.5
     assert set(found["images_in_all"]) == {"red", "green"}

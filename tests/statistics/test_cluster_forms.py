@@ -10,7 +10,13 @@ from modelaudit.contexts import gaussian_noise
 from modelaudit.language.strata import label
 from modelaudit.measures import accuracy
 from modelaudit.statistics import Clustering, Membership, Reason, Verdict, clopper_pearson, decide
-from modelaudit.statistics.clusters import cluster_gaffke_lower, clusters_of, design_effect, likeness, unmet
+from modelaudit.statistics.clusters import (
+    cluster_gaffke_lower,
+    cluster_similarity,
+    clusters_of,
+    design_effect,
+    unseen_images,
+)
 
 a, b = named("a"), named("b")
 CURVE = accuracy.under(gaussian_noise(each=[1, 2, 3]))
@@ -165,8 +171,8 @@ def test_what_was_not_met_is_from_one_image_to_the_cluster_that_a_mean_image_mee
     g = np.random.default_rng(seed)
     clusters = clusters_of([("cluster", g.integers(0, 25, 100))])[0]
     x = g.random(100)
-    assert 0 <= likeness(x, clusters) <= 1
-    assert 1 <= unmet(x, clusters) <= design_effect(x, clusters) + 1e-12 <= clusters.met + 2e-12
+    assert 0 <= cluster_similarity(x, clusters) <= 1
+    assert 1 <= unseen_images(x, clusters) <= design_effect(x, clusters) + 1e-12 <= clusters.size_per_image + 2e-12
 
 
 @settings(max_examples=20, deadline=None)
@@ -174,8 +180,8 @@ def test_what_was_not_met_is_from_one_image_to_the_cluster_that_a_mean_image_mee
 def test_images_that_equal_their_cluster_are_as_alike_as_can_be(seed):
     x = np.random.default_rng(seed).random(25)
     clusters = clusters_of([("cluster", np.repeat(np.arange(25), 4))])[0]
-    assert likeness(np.repeat(x, 4), clusters) == pytest.approx(1)
-    assert unmet(np.repeat(x, 4), clusters) == pytest.approx(4)
+    assert cluster_similarity(np.repeat(x, 4), clusters) == pytest.approx(1)
+    assert unseen_images(np.repeat(x, 4), clusters) == pytest.approx(4)
 
 
 def test_the_likeness_of_pairs_is_counted_one_pair_after_the_other():
@@ -186,6 +192,6 @@ def test_the_likeness_of_pairs_is_counted_one_pair_after_the_other():
             if codes[i] == codes[j]:
                 agreeing, pairs = agreeing + e[i] * e[j], pairs + (e[i] ** 2 + e[j] ** 2) / 2
     prior = x.mean() ** 2 * (15 / 7 - 1) ** 3
-    assert likeness(x, clusters_of([("cluster", codes)])[0]) == pytest.approx(
+    assert cluster_similarity(x, clusters_of([("cluster", codes)])[0]) == pytest.approx(
         (prior + max(agreeing, 0)) / (prior + pairs)
     )

@@ -32,14 +32,14 @@ from modelaudit.statistics import (
     Verdict,
     clopper_pearson,
     decide,
-    singles,
+    single_expectations,
 )
 from modelaudit.statistics.bounds import Plan
+from modelaudit.statistics.columns import Columns
 from modelaudit.statistics.compound import tree_bound, tree_of
-from modelaudit.statistics.curves import algebra_of
+from modelaudit.statistics.expansion import algebra_of
 from modelaudit.statistics.feasibility import best_case
-from modelaudit.statistics.guards import noise_floor
-from modelaudit.statistics.leaves import Leaves
+from modelaudit.statistics.objections import noise_floor
 
 ON_OBJECT, BEHIND = gaussian_noise(3, region="object"), gaussian_noise(3)
 RFS = relative_foreground_sensitivity(ON_OBJECT, BEHIND)
@@ -174,8 +174,8 @@ def test_a_worst_group_that_must_be_low_is_caught_by_one_group() -> None:
     table = grouped((20, 50), (50, 50))
     assert decided(worst_group_accuracy() < 0.8, table).verdict is Verdict.PASS
     assert (
-        len(singles(worst_group_accuracy() > 0.8, table)) == 2
-        and len(singles(worst_group_accuracy() < 0.8, table)) == 1
+        len(single_expectations(worst_group_accuracy() > 0.8, table)) == 2
+        and len(single_expectations(worst_group_accuracy() < 0.8, table)) == 1
     )
 
 
@@ -281,9 +281,9 @@ def rates(left: Expression, tables: list[Answers], truth: float) -> tuple[float,
     """How often the lower bound lies above the truth, and the upper bound below it."""
     wrong = np.zeros(2)
     for table in tables:
-        leaves = Leaves(table)
-        tree = tree_of(algebra_of(left, leaves), leaves)
-        lower, upper = (tree_bound(tree, side, leaves, Plan(0.95)).value for side in ("lower", "upper"))
+        columns = Columns(table)
+        tree = tree_of(algebra_of(left, columns), columns)
+        lower, upper = (tree_bound(tree, side, columns, Plan(0.95)).value for side in ("lower", "upper"))
         wrong += (lower > truth, upper < truth)
     return tuple((wrong / len(tables)).tolist())
 

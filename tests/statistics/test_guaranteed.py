@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from statistics_tables import Values, column, named, proportion
 
 from modelaudit.statistics import Clustering, Reason, Verdict, decide, discordant_clopper_pearson
-from modelaudit.statistics.clusters import cluster_betting_lower, clusters_of, joined
+from modelaudit.statistics.clusters import cluster_betting_lower, clusters_of, connected_clusters
 from modelaudit.statistics.intervals import clopper_pearson, gaffke_lower
 
 a, b, m = named("a"), named("b"), named("m")
@@ -82,7 +82,7 @@ def test_linked_images_are_one_cluster_and_others_are_not(pairs):
     clusters = clusters_of([("cluster", first), ("donor", second)])
     if not clusters:
         return
-    codes = joined(clusters).codes
+    codes = connected_clusters(clusters).codes
     near = np.logical_or.reduce([one.codes[:, None] == one.codes[None, :] for one in clusters])
     reach = np.linalg.matrix_power(near.astype(np.int64), near.shape[0]) > 0
     for i, j in itertools.combinations(range(codes.size), 2):

@@ -5,11 +5,10 @@ import pytest
 from scipy.stats import binom
 
 from modelaudit.statistics import discordant_clopper_pearson, tango
-from modelaudit.statistics.betting import betting_lower
+from modelaudit.statistics.assumed_distribution import Distribution
 from modelaudit.statistics.bounds import DISCORDANT_FOR_TANGO
-from modelaudit.statistics.intervals import clopper_pearson, gaffke_lower
+from modelaudit.statistics.intervals import betting_lower, clopper_pearson, gaffke_lower
 from modelaudit.statistics.power import (
-    Truth,
     betting_passes,
     difference_passes,
     gaffke_passes,
@@ -19,7 +18,7 @@ from modelaudit.statistics.power import (
 
 
 def truth(kind, values, weights, low=-1.0, high=1.0):
-    return Truth(kind, np.asarray(values, dtype=float), np.asarray(weights, dtype=float), low, high)
+    return Distribution(kind, np.asarray(values, dtype=float), np.asarray(weights, dtype=float), low, high)
 
 
 def upper(losses, gains, n):

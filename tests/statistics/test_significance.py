@@ -6,7 +6,7 @@ from scipy.stats import binom
 from statistics_tables import Values, column, mapped, named, proportion
 
 from modelaudit.statistics import Verdict, decide
-from modelaudit.statistics.significance import LEAST, smallest_error
+from modelaudit.statistics.decide import LEAST_ERROR, smallest_error
 
 a, b = named("a"), named("b")
 
@@ -18,7 +18,7 @@ def decided(expectation, columns, confidence=0.95, about="process"):
 @pytest.mark.parametrize(("ones", "n"), [(80, 100), (78, 100), (14, 20), (700, 1000)])
 def test_of_a_proportion_it_is_the_exact_binomial_tail(ones, n):
     p = decided(a > 0.9, {"a": proportion(ones, n)}).p
-    assert p == pytest.approx(max(LEAST, binom.cdf(ones, n, 0.9)), rel=0.01)
+    assert p == pytest.approx(max(LEAST_ERROR, binom.cdf(ones, n, 0.9)), rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_of_a_proportion_it_is_the_exact_binomial_tail(ones, n):
 )
 def test_it_is_where_the_verdict_turns(expectation, columns):
     found = decided(expectation, columns)
-    assert found.verdict is Verdict.FAIL and LEAST < found.p < 0.05
+    assert found.verdict is Verdict.FAIL and LEAST_ERROR < found.p < 0.05
     assert decided(expectation, columns, 1 - found.p).verdict is Verdict.FAIL
     assert decided(expectation, columns, 1 - found.p * 0.98).verdict is Verdict.INCONCLUSIVE
 
@@ -55,5 +55,5 @@ def test_of_several_methods_it_is_corrected_for_their_number():
 
 def test_a_fail_beyond_all_doubt_is_not_asked_further():
     asked = []
-    assert smallest_error(lambda error: asked.append(error) or True, 0.05) == LEAST
-    assert asked == [LEAST]
+    assert smallest_error(lambda error: asked.append(error) or True, 0.05) == LEAST_ERROR
+    assert asked == [LEAST_ERROR]

@@ -15,11 +15,10 @@ from ...language import registry
 from ...language.curve import expanded
 from ...language.errors import AuditError
 from ...language.expression import Expectation, Measure
-from ...statistics import Decision, Verdict, decide, singles
+from ...statistics import Decision, Verdict, decide, single_expectations
 from ...statistics.effect import smallest_effect
-from ...statistics.guards import Objection, moved, noise_floor, without
-from ...statistics.insane import over_sane
 from ...statistics.linear import normal_form
+from ...statistics.objections import Objection, apply_objections, decide_on_valid_methods, noise_floor, shift_decision
 from ..planning.plan import PassAsk, PlannedCase
 from ..planning.reruns import MASKS, Intervention, feather_of, radius, under_seam
 from ..results.checks import BlindCheck, CheckResults, MaskCheck, MaskVariant, NoiseCheck, SeamCheck
@@ -90,7 +89,7 @@ class _Checker:
             two_by_two=list(two_by_two(self._case, self._measured, self._passes)) if self._measured.checked else [],
         )
         self._objections.extend(objections_of(found, self._decision))
-        decision = without(self._decision, self._objections)
+        decision = apply_objections(self._decision, self._objections)
         taken = decision.verdict is not whole.verdict
         unguarded = whole.verdict.value if taken else None
         said = [one.note for one in self._objections] if taken else []
@@ -102,7 +101,7 @@ class _Checker:
         insane = insane_of(self._case, self._measured)
         case = without_insane(self._case, self._measured) if insane else None
         sane = None if case is None else self._decide_on(case.asked.expectation)
-        self._decision, objection = over_sane(self._decision, sane, insane)
+        self._decision, objection = decide_on_valid_methods(self._decision, sane, insane)
         if objection is not None:
             self._objections.append(objection)
         elif insane and case is not None:
@@ -170,7 +169,8 @@ class _Checker:
         if few:
             given = self._decide(self._view(data, None))
             decisions = {
-                variant: moved(self._decision, given, one, self._expectation) for variant, one in decisions.items()
+                variant: shift_decision(self._decision, given, one, self._expectation)
+                for variant, one in decisions.items()
             }
         verdicts = {one.verdict for one in decisions.values()}
         size = self._measured.sizes.get(next(iter(self._case.models.values())), (224, 224))
@@ -190,7 +190,9 @@ class _Checker:
         first, second = self._view(data, None), self._view(data, Intervention.REDRAWN)
         images = max(self._decision.counts.measured, 1)
         parts = list(self._decision.parts) or [self._decision]
-        floors = [noise_floor(one, first, second, images) for one in singles(self._expectation, self._table)]
+        floors = [
+            noise_floor(one, first, second, images) for one in single_expectations(self._expectation, self._table)
+        ]
         if len(floors) != len(parts):  # parts are groups: the same floor for all of them
             floors = [max((one for one in floors if one is not None), default=None)] * len(parts)
         measured = [
@@ -226,7 +228,7 @@ class _Checker:
         if known_answer is None and not all(leaf.spec.methods for leaf in leaves):
             return None
         table = self._view(data, Intervention.BLIND)
-        values = [self._estimate(one, table) for one in singles(self._expectation, self._table)]
+        values = [self._estimate(one, table) for one in single_expectations(self._expectation, self._table)]
         known = [value for value in values if value is not None]
         if not known:
             return None

@@ -12,7 +12,7 @@ from ...language.expression import Measure
 from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum
 from ...measures.base import MeasureDeclaration
 from ...statistics import Clustering, Column, Membership
-from ...statistics.clusterings import clusterings_of
+from ...statistics.clusters import clusterings_of
 from ..planning.plan import PlannedCase, column_key, original_context, single_method, strata_of
 from ..results.divided import divided_by, known_of
 from ..results.measured import Measured, MeasuredColumn, MeasuredModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...statistics import Decision, Reason, Verdict
-from ...statistics.guards import Objection
+from ...statistics.objections import Objection
 from ..results.checks import CheckResults
 
 _WORDS = {

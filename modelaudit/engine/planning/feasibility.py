@@ -12,7 +12,7 @@ from ...language.errors import AuditError
 from ...language.sample import DataSet, Sample
 from ...language.strata import Both, Label, Stratum
 from ...statistics import Clustering
-from ...statistics.clusterings import numbered
+from ...statistics.clusters import integer_codes
 from ...statistics.feasibility import Infeasible, best_case
 from ..results.measured import MeasuredSample
 from .plan import PlanGroup, PlannedCase
@@ -85,7 +85,7 @@ def impossible(case: PlannedCase, samples: Sequence[Sample | MeasuredSample]) ->
             confidence=asked.case.confidence,
             about=audit.about,
             bounds=audit.bounds,
-            shared=(Clustering("cluster", numbered(clusters)),) if known else (),
+            shared=(Clustering("cluster", integer_codes(clusters)),) if known else (),
             size_of=size_of,
             divided=divided,
         )

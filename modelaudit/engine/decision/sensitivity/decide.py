@@ -10,7 +10,7 @@ import numpy as np
 from ....language.boundary import contained
 from ....language.errors import AuditError
 from ....language.expression import Expectation
-from ....statistics import Table, decide
+from ....statistics import ValueTable, decide
 from ...checks.sensitivity.collect import Collector
 from ...inference.attribution import what_went_wrong
 from ...planning.plan import PlanGroup, PlannedCase
@@ -53,7 +53,7 @@ def told(copies: PerturbedModel, case: PlannedCase, found: Collector) -> Sensiti
     """What is told of a limit, from its copies."""
     expectation, confidence = case.asked.expectation, case.asked.case.confidence
 
-    def left(table: Table) -> float | None:
+    def left(table: ValueTable) -> float | None:
         return decide(expectation, table, confidence=confidence, about="this_set", brief=True).estimate
 
     strength = _strongest_that_passes(lambda w: _holds(expectation, left(copies.at(w))), copies.decisive)

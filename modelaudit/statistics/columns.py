@@ -1,4 +1,4 @@
-"""The values behind a left side: read from the table, checked, cut to their stratum, completed."""
+"""The columns of an expression: read from the table, checked, limited to their stratum, missing values completed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..language.strata import Both, Correct, Misclassified, Stratum
 from .clusters import Clusters, clusters_of
 from .linear import Linear
 from .sequences import first_of_each
-from .values import Clustering, Column, Membership, Table
+from .values import Clustering, Column, Membership, ValueTable
 from .verdict import Counts
 
 #: by_reason key of images of which nobody can tell whether they belong to the stratum
@@ -27,7 +27,7 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Leaf:
+class MeasureColumn:
     """One measure over all samples, with its stratum."""
 
     column: Column
@@ -47,25 +47,25 @@ class Leaf:
 
 
 @dataclass
-class Leaves:
-    """The leaves of an expression, each read once.
+class Columns:
+    """The columns of an expression, each read once.
 
     With `complete_only` the images with a missing value are left out: what would be decided without them. ``partial``:
     more images may come, of groups too that none has been of yet. ``claim="these_clusters"``: of what images share only
     that they are copies of one picture counts.
     """
 
-    table: Table
+    table: ValueTable
     complete_only: bool = False
-    _read: dict[Measure, Leaf] = field(default_factory=dict)
+    _read: dict[Measure, MeasureColumn] = field(default_factory=dict)
     _taken: dict[tuple[frozenset[Measure], int], NDArray[np.bool_]] = field(default_factory=dict)
     partial: bool = False
     _clusters: dict[tuple[frozenset[Measure], int], tuple[Clusters, ...]] = field(default_factory=dict)
     claim: Claim | None = None
 
-    def __getitem__(self, measure: Measure) -> Leaf:
+    def __getitem__(self, measure: Measure) -> MeasureColumn:
         if measure not in self._read:
-            self._read[measure] = _leaf(self.table, measure)
+            self._read[measure] = _measure_column(self.table, measure)
         return self._read[measure]
 
     def clusterings(self, measures: Iterable[Measure]) -> list[Clustering]:
@@ -89,9 +89,9 @@ class Leaves:
             self._clusters[key] = clusters_of(sorted(shared, key=lambda one: (one[0], one[1].tobytes())))
         return self._clusters[key]
 
-    def without_missing(self) -> Leaves:
-        """The same leaves, over complete images only."""
-        return Leaves(self.table, True, self._read, partial=self.partial, claim=self.claim)
+    def without_missing(self) -> Columns:
+        """The same columns, over complete images only."""
+        return Columns(self.table, True, self._read, partial=self.partial, claim=self.claim)
 
     def one_group(self, measures: Iterable[Measure]) -> bool:
         """True where all stand over the same stratum, so that their values pair up image by image."""
@@ -118,16 +118,16 @@ class Completed:
     asked: NDArray[np.bool_]
 
 
-def lowest(form: Linear, leaves: Leaves) -> Completed:
+def complete_at_worst(form: Linear, columns: Columns) -> Completed:
     """The form over the images of its stratum, every missing value at its worst end for a lower bound."""
     measures = list(form.terms)
-    asked = leaves.known(measures) if leaves.complete_only else leaves[measures[0]].asked
+    asked = columns.known(measures) if columns.complete_only else columns[measures[0]].asked
     low, high = form.constant, form.constant
     total: NDArray[np.float64] | None = np.full(int(asked.sum()), form.constant)
     for measure, coefficient in form.terms.items():
-        ends = _ends(leaves[measure].column, coefficient)
+        ends = _ends(columns[measure].column, coefficient)
         low, high = low + ends[0], high + ends[1]
-        column = np.where(leaves[measure].unknown, np.nan, leaves[measure].column.values)[asked]
+        column = np.where(columns[measure].unknown, np.nan, columns[measure].column.values)[asked]
         missing = np.isnan(column)
         if total is None or (missing.any() and not np.isfinite(ends).all()):
             total = None
@@ -136,28 +136,28 @@ def lowest(form: Linear, leaves: Leaves) -> Completed:
     return Completed(total, low, high, int(asked.sum()), asked)
 
 
-def estimate(form: Linear, leaves: Leaves, measures: Iterable[Measure]) -> float | None:
+def estimate(form: Linear, columns: Columns, measures: Iterable[Measure]) -> float | None:
     """The form's mean over the images on which all of `measures` are known; None where there is none."""
     if not form.terms:
         return form.constant
-    known = leaves.known(measures)
+    known = columns.known(measures)
     if not known.any():
         return None
     total = np.full(int(known.sum()), form.constant)
     for measure, coefficient in form.terms.items():
-        total += coefficient * leaves[measure].column.values[known]
+        total += coefficient * columns[measure].column.values[known]
     return math.fsum(total) / total.size  # as the exact bounds are summed, so that they equal it
 
 
-def counts(measures: Iterable[Measure], leaves: Leaves) -> Counts:
-    """asked = measured + undefined + errored; an image counts once, at its worst leaf."""
+def counts(measures: Iterable[Measure], columns: Columns) -> Counts:
+    """asked = measured + undefined + errored; an image counts once, by its worst value."""
     worst: dict[int, tuple[int, str]] = {}
     asked: set[int] = set()
     for measure in dict.fromkeys(measures):
-        leaf = leaves[measure]
-        asked.update(np.flatnonzero(leaf.asked).tolist())
-        for index in np.flatnonzero(leaf.asked & ~leaf.known).tolist():
-            reason = leaf.column.missing.get(index)
+        read = columns[measure]
+        asked.update(np.flatnonzero(read.asked).tolist())
+        for index in np.flatnonzero(read.asked & ~read.known).tolist():
+            reason = read.column.missing.get(index)
             found = (2, UNKNOWN_STRATUM) if reason is None else (2 if reason.errored else 1, reason.value)
             if found[0] > worst.get(index, (0, ""))[0]:
                 worst[index] = found
@@ -177,17 +177,17 @@ def _ends(column: Column, coefficient: float) -> tuple[float, float]:
     return (coefficient * low, coefficient * high) if coefficient > 0 else (coefficient * high, coefficient * low)
 
 
-def _leaf(table: Table, measure: Measure) -> Leaf:
+def _measure_column(table: ValueTable, measure: Measure) -> MeasureColumn:
     column = _checked(table.column(measure), measure)
     n = column.values.size
     if measure.stratum is None:
-        return Leaf(column, np.ones(n, bool), np.zeros(n, bool), None)
+        return MeasureColumn(column, np.ones(n, bool), np.zeros(n, bool), None)
     members: Membership = table.members(measure.stratum, measure.model)
     if members.inside.shape != (n,) or members.unknown.shape != (n,):
         raise DataError(f"'{measure}': {n} values, but a stratum of {members.inside.size} samples")
     by_model = measure.model if _follows_model(measure.stratum) else None
     group = (str(measure.stratum), by_model, members.inside.tobytes(), members.unknown.tobytes())
-    return Leaf(column, members.inside, members.unknown, group)
+    return MeasureColumn(column, members.inside, members.unknown, group)
 
 
 def _follows_model(stratum: Stratum) -> bool:

@@ -1,4 +1,4 @@
-"""Verdicts that a check takes away: PASS and FAIL stand only where none of them does."""
+"""Verdicts that a check withdraws: PASS and FAIL stand only where no check objects."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..language.expression import Expectation
-from .compound import Several, Tree, tree_of
-from .curves import written_out
-from .leaves import Leaves
+from .columns import Columns
+from .compound import ExtremeTree, Tree, tree_of
+from .expansion import written_out
 from .linear import Linear, Ratio
-from .values import Table
+from .values import ValueTable
 from .verdict import Decision, Reason, Verdict, worst
 
 #: of the noise floor: two-sided, at 95 %
@@ -29,7 +29,7 @@ class Objection:
     note: str
 
 
-def without(decision: Decision, objections: Sequence[Objection]) -> Decision:
+def apply_objections(decision: Decision, objections: Sequence[Objection]) -> Decision:
     """The decision, INCONCLUSIVE for the first objection; the notes of all of them are kept."""
     if decision.verdict not in (Verdict.PASS, Verdict.FAIL) or not objections:
         return decision
@@ -39,7 +39,7 @@ def without(decision: Decision, objections: Sequence[Objection]) -> Decision:
     )
 
 
-def moved(decision: Decision, given: Decision, other: Decision, expectation: Expectation) -> Decision:
+def shift_decision(decision: Decision, given: Decision, other: Decision, expectation: Expectation) -> Decision:
     """A decision over all images, moved by what a variant changed on some of them.
 
     Estimate and bounds of every part are shifted by ``other.estimate - given.estimate`` of that part. The shift is
@@ -71,7 +71,7 @@ def _shifted(decision: Decision, given: Decision, other: Decision, expectation: 
     return replace(decision, verdict=verdict, estimate=estimate, lower=lower, upper=upper)
 
 
-def noise_floor(expectation: Expectation, first: Table, second: Table, images: int) -> float | None:
+def noise_floor(expectation: Expectation, first: ValueTable, second: ValueTable, images: int) -> float | None:
     """``1.96 sqrt(sum (x1 - x2)^2) / n`` of a left side measured with two seeds, scaled to `images`.
 
     x1 and x2 are the left side image by image, of a ratio A / B those of ``(A - r B) / mean(B)``. Where images share
@@ -86,52 +86,52 @@ def noise_floor(expectation: Expectation, first: Table, second: Table, images: i
     Returns:
         None where no image has both values, or a denominator is 0.
     """
-    leaves, again = Leaves(first), Leaves(second)
-    return _floor(tree_of(written_out(expectation).expression, leaves), leaves, again, images)
+    columns, again = Columns(first), Columns(second)
+    return _floor(tree_of(written_out(expectation).expression, columns), columns, again, images)
 
 
-def _floor(tree: Tree, leaves: Leaves, again: Leaves, images: int) -> float | None:
+def _floor(tree: Tree, columns: Columns, again: Columns, images: int) -> float | None:
     if isinstance(tree, Ratio):
-        return _floor_of_block(tree, leaves, again, images)
-    parts = tree.parts if isinstance(tree, Several) else (tree.left, tree.right)
-    floors = [_floor(part, leaves, again, images) for part in parts]
+        return _floor_of_block(tree, columns, again, images)
+    parts = tree.parts if isinstance(tree, ExtremeTree) else (tree.left, tree.right)
+    floors = [_floor(part, columns, again, images) for part in parts]
     known = [one for one in floors if one is not None]
     if len(known) < len(floors):
         return None
-    return max(known) if isinstance(tree, Several) else sum(known)
+    return max(known) if isinstance(tree, ExtremeTree) else sum(known)
 
 
-def _floor_of_block(block: Ratio, leaves: Leaves, again: Leaves, images: int) -> float | None:
+def _floor_of_block(block: Ratio, columns: Columns, again: Columns, images: int) -> float | None:
     measures = list(block.measures())
     if not measures:
         return 0.0
-    known = leaves.known(measures) & again.known(measures)
-    scale = _mean(block.denominator, leaves, known) if known.any() else 0.0
+    known = columns.known(measures) & again.known(measures)
+    scale = _mean(block.denominator, columns, known) if known.any() else 0.0
     if scale == 0:
         return None
-    difference = _values(block, again, known) - _values(block, leaves, known)
-    codes = [one.codes[known] for measure in measures for one in leaves.table.clusterings(measure)]
+    difference = _values(block, again, known) - _values(block, columns, known)
+    codes = [one.codes[known] for measure in measures for one in columns.table.clusterings(measure)]
     floor = Z * math.sqrt(_sum_of_squares(difference / scale, codes)) / known.sum()
     return float(floor * math.sqrt(known.sum() / max(images, int(known.sum()))))
 
 
-def _values(block: Ratio, leaves: Leaves, known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    above = _form(block.numerator, leaves, known)
+def _values(block: Ratio, columns: Columns, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    above = _form(block.numerator, columns, known)
     if block.plain:
         return above
-    below = _form(block.denominator, leaves, known)
+    below = _form(block.denominator, columns, known)
     ratio = float(np.mean(above)) / float(np.mean(below)) if np.mean(below) else 0.0
     return above - ratio * below
 
 
-def _mean(form: Linear, leaves: Leaves, known: NDArray[np.bool_]) -> float:
-    return abs(float(np.mean(_form(form, leaves, known))))
+def _mean(form: Linear, columns: Columns, known: NDArray[np.bool_]) -> float:
+    return abs(float(np.mean(_form(form, columns, known))))
 
 
-def _form(form: Linear, leaves: Leaves, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _form(form: Linear, columns: Columns, known: NDArray[np.bool_]) -> NDArray[np.float64]:
     total = np.full(int(known.sum()), form.constant)
     for measure, coefficient in form.terms.items():
-        total += coefficient * leaves[measure].column.values[known]
+        total += coefficient * columns[measure].column.values[known]
     return total
 
 
@@ -143,3 +143,31 @@ def _sum_of_squares(difference: NDArray[np.float64], codes: Sequence[NDArray[np.
         together = np.bincount(code[~alone], weights=difference[~alone]) if (~alone).any() else np.zeros(1)
         sums.append(float(np.sum(difference[alone] ** 2) + np.sum(together**2)))
     return max(sums)
+
+
+_WAY_OUT = "maps are nearly the same with random weights; take another method"
+
+
+def decide_on_valid_methods(
+    whole: Decision, sane: Decision | None, insane: Sequence[str]
+) -> tuple[Decision, Objection | None]:
+    """The decision that counts, and what speaks against it.
+
+    The methods that are sane decide. Where the left side FAILs over all methods and not over these, only a method that
+    means nothing on this model fails: that is no FAIL, and what is left is no PASS that anybody asked for.
+
+    Args:
+        whole: over all methods.
+        sane: over those that passed their sanity check; None where no measure that needs a map is left with one.
+        insane: the names of the others.
+    """
+    if not insane:
+        return whole, None
+    names = ", ".join(insane)
+    if sane is None:
+        return whole, Objection(Reason.ATTRIBUTION_INVALID, f"no method is sane on this model: {names}; {_WAY_OUT}")
+    if whole.verdict is Verdict.FAIL and sane.verdict is not Verdict.FAIL:
+        return whole, Objection(
+            Reason.ATTRIBUTION_INVALID, f"it fails only by what is not sane on this model: {names}; {_WAY_OUT}"
+        )
+    return sane, None

@@ -1,7 +1,7 @@
 """How many images an audit needs: the smallest number that passes with a given power, by the rule that decides.
 
-The truth is supposed to lie `margin` on the right side of the threshold. What else must be known of it comes from a
-pilot run (:func:`from_pilot`) or is guessed (:mod:`~modelaudit.statistics.guesses`):
+The true value is assumed to be `margin` on the right side of the threshold. What else must be known comes from a pilot
+run (:func:`from_pilot`) or is assumed (:mod:`~modelaudit.statistics.assumptions`):
 
 - a proportion: nothing;
 - a difference of proportions on the same images: the share of images on which they differ, at least the difference;
@@ -9,7 +9,7 @@ pilot run (:func:`from_pilot`) or is guessed (:mod:`~modelaudit.statistics.guess
   supposed one;
 - a ratio ``A / B``: the mean of ``A - t B``, which is the margin times that of B; of two proportions the pilot's share
   of images on which they differ, at least their difference;
-- where images of one cluster belong together: the bound of the pilot, moved, with the spread of its clusters' totals.
+- where images of one cluster belong together: the bound of the pilot, shifted, with the spread of its clusters' totals.
 
 Missing values of the pilot keep their share, and stay at their worst end.
 """
@@ -27,17 +27,22 @@ from scipy.special import ndtri
 from ..language.audit import Bounds, Claim
 from ..language.errors import ExpressionError
 from ..language.expression import Expectation
+from .assumed_distribution import (
+    Distribution,
+    Kind,
+    PilotValues,
+    base_and_difference,
+    is_of_two_proportions,
+    ratio_of_proportions,
+)
 from .bounds import DISCORDANT_FOR_TANGO, Plan, lower_bound
+from .columns import Columns, complete_at_worst
 from .compound import tree_bound, tree_estimate, tree_of
-from .curves import written_out
-from .decide import singles
-from .leaves import Leaves, lowest
+from .expansion import single_expectations, written_out
 from .linear import Linear, Ratio
-from .power import Kind, Truth, power, vouched
-from .roots import least_whole
-from .truths import Pilot
-from .two_by_two import base_and_difference, is_of_two_proportions, ratio_of_proportions
-from .values import Table
+from .power import power, power_lower_bound
+from .search import least_integer
+from .values import ValueTable
 
 MOST_IMAGES = 1_000_000
 Values = NDArray[np.float64]
@@ -52,12 +57,12 @@ _TOO_MANY = f"not with {MOST_IMAGES} images"
 
 
 @dataclass(frozen=True)
-class Size:
+class SampleSize:
     """What one part of an expectation (a method, a dose, a group) needs.
 
     Args:
         text: the part.
-        supposed: the value of its left side that is taken for the truth.
+        supposed: the assumed true value of its left side.
         images: of its stratum; None where no number would do.
         rule: what decides at that number.
         reached: the power there.
@@ -83,11 +88,11 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A power to pass with, if the truth lies `margin` from the threshold; the confidence is that of the verdict.
+class PowerTarget:
+    """The power to pass with when the true value is `margin` from the threshold, at the confidence of the verdict.
 
     Raises:
-        ExpressionError: a number that cannot be meant.
+        ExpressionError: a number outside its range.
     """
 
     margin: float
@@ -102,24 +107,26 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if not 0 < self.margin < math.inf:
-            raise ExpressionError(f"margin={self.margin!r}: the truth must lie a positive distance from the threshold")
+            raise ExpressionError(
+                f"margin={self.margin!r}: must be positive: the distance of the true value from the threshold"
+            )
         if not 0.5 <= self.power < 1:
-            raise ExpressionError(f"power={self.power!r} is no number from 0.5 to below 1; 0.8 is usual")
+            raise ExpressionError(f"power={self.power!r} must be at least 0.5 and below 1; 0.8 is usual")
         if not 0.5 < self.confidence < 1:
-            raise ExpressionError(f"confidence={self.confidence!r} is no number between 0.5 and 1; 0.95 is usual")
+            raise ExpressionError(f"confidence={self.confidence!r} must be between 0.5 and 1; 0.95 is usual")
 
-    def each(self, parts: int) -> Wanted:
+    def each(self, parts: int) -> PowerTarget:
         """For each of several parts that must all pass: each may miss its share of what the whole may (Boole)."""
         return replace(self, power=1 - (1 - self.power) / parts)
 
     def supposed(self, expectation: Expectation) -> float:
-        """The left side that is taken for the truth."""
+        """The assumed true value of the left side."""
         return expectation.threshold + (-self.margin if expectation.wants_low else self.margin)
 
 
 def from_pilot(
-    expectation: Expectation, table: Table, wanted: Wanted, *, claim: Claim | None = None
-) -> tuple[Size, ...]:
+    expectation: Expectation, table: ValueTable, wanted: PowerTarget, *, claim: Claim | None = None
+) -> tuple[SampleSize, ...]:
     """What each part of the expectation needs, with the spread that a pilot found.
 
     All parts (methods, doses, groups) are supposed at the same margin, which is the worst case.
@@ -127,40 +134,42 @@ def from_pilot(
     Raises:
         DataError: values that contradict their own declaration.
     """
-    leaves = Leaves(table, claim=claim)
-    parts = [written_out(single, leaves) for single in singles(expectation, table)]
-    return tuple(_pilot(part, leaves, wanted.each(len(parts))) for part in parts)
+    columns = Columns(table, claim=claim)
+    parts = [written_out(single, columns) for single in single_expectations(expectation, table)]
+    return tuple(_pilot(part, columns, wanted.each(len(parts))) for part in parts)
 
 
-def _pilot(part: Expectation, leaves: Leaves, wanted: Wanted) -> Size:
-    tree = tree_of(part.expression, leaves)
+def _pilot(part: Expectation, columns: Columns, wanted: PowerTarget) -> SampleSize:
+    tree = tree_of(part.expression, columns)
     measures = list(dict.fromkeys(part.expression.measures()))
-    blank = Size(str(part), wanted.supposed(part))
-    if not all(leaves[measure].known.any() for measure in measures):
+    blank = SampleSize(str(part), wanted.supposed(part))
+    if not all(columns[measure].known.any() for measure in measures):
         return replace(blank, note="the pilot has no image with these values")
     if not isinstance(tree, Ratio):
-        return _by_width(part, leaves, wanted, blank)
+        return _by_width(part, columns, wanted, blank)
     form = oriented(part, tree)
-    first, target = leaves[measures[0]], wanted.margin
+    first, target = columns[measures[0]], wanted.margin
     blank = replace(
         blank,
         share=float(first.asked.mean()),
         stratum=None if measures[0].stratum is None else str(measures[0].stratum),
     )
     if not tree.plain:
-        target *= abs(_mean_of(tree.denominator, leaves))
-    completed = lowest(form, leaves)
+        target *= abs(_mean_of(tree.denominator, columns))
+    completed = complete_at_worst(form, columns)
     if completed.values is None:
         return replace(blank, note="a missing value of a measure without a range has no worst end")
-    pilot = Pilot(completed.values, leaves.known(list(form.terms))[first.asked], completed.low, completed.high)
-    truth = pilot.truth(kind_of(form, leaves, ratio=not tree.plain), form, target)
-    if not tree.plain and is_of_two_proportions(tree, leaves):
-        truth = _ratio_truth(part, tree, leaves, wanted, pilot)
-    if truth is None:
+    pilot = PilotValues(completed.values, columns.known(list(form.terms))[first.asked], completed.low, completed.high)
+    distribution = pilot.distribution(kind_of(form, columns, ratio=not tree.plain), form, target)
+    if not tree.plain and is_of_two_proportions(tree, columns):
+        distribution = _ratio_distribution(part, tree, columns, wanted, pilot)
+    if distribution is None:
         return replace(blank, note=_OUT_OF_RANGE)
-    shared = [one.codes[first.asked] for one in leaves.clusterings(form.terms)]
+    shared = [one.codes[first.asked] for one in columns.clusterings(form.terms)]
     together = [codes for codes in map(_numbered, shared) if codes.max() + 1 < codes.size]
-    return _clustered(sized(truth, wanted, blank), form, leaves, pilot, together, target, wanted, ratio=not tree.plain)
+    return _clustered(
+        required_size(distribution, wanted, blank), form, columns, pilot, together, target, wanted, ratio=not tree.plain
+    )
 
 
 def oriented(part: Expectation, tree: Ratio) -> Linear:
@@ -169,10 +178,10 @@ def oriented(part: Expectation, tree: Ratio) -> Linear:
     return form.times(-1.0) if part.wants_low else form
 
 
-def kind_of(form: Linear, leaves: Leaves, *, ratio: bool) -> Kind:
+def kind_of(form: Linear, columns: Columns, *, ratio: bool) -> Kind:
     """Which rule bounds a form, as :func:`~modelaudit.statistics.bounds.lower_bound` chooses it."""
     coefficients = list(form.terms.values())
-    if all(leaves[measure].column.scale == "proportion" for measure in form.terms):
+    if all(columns[measure].column.scale == "proportion" for measure in form.terms):
         if len(coefficients) == 1:
             return "proportion"
         if len(coefficients) == 2 and coefficients[0] == -coefficients[1] and not ratio:
@@ -180,38 +189,40 @@ def kind_of(form: Linear, leaves: Leaves, *, ratio: bool) -> Kind:
     return "mean"
 
 
-def _ratio_truth(part: Expectation, tree: Ratio, leaves: Leaves, wanted: Wanted, pilot: Pilot) -> Truth | None:
-    found = ratio_of_proportions(part, wanted.supposed(part), *base_and_difference(tree, leaves))
+def _ratio_distribution(
+    part: Expectation, tree: Ratio, columns: Columns, wanted: PowerTarget, pilot: PilotValues
+) -> Distribution | None:
+    found = ratio_of_proportions(part, wanted.supposed(part), *base_and_difference(tree, columns))
     return None if found is None else pilot.with_missing(*found)
 
 
-def sized(truth: Truth, wanted: Wanted, blank: Size) -> Size:
+def required_size(distribution: Distribution, wanted: PowerTarget, blank: SampleSize) -> SampleSize:
     """The smallest number of independent images from which on they pass with the power that is wanted."""
-    if truth.mean <= 0:
+    if distribution.mean <= 0:
         return replace(blank, note=_MISSING)
     level, proven = wanted.confidence, wanted.guaranteed
 
     def enough(n: int) -> bool:
-        return vouched(truth, n, level, guaranteed=proven) >= wanted.power
+        return power_lower_bound(distribution, n, level, guaranteed=proven) >= wanted.power
 
-    n = _smallest(enough, exact=truth.kind != "mean")
+    n = _smallest(enough, exact=distribution.kind != "mean")
     if n is None:
         return replace(blank, note=_TOO_MANY)
-    reached = power(truth, n, level, guaranteed=proven)
-    return replace(blank, images=n, rule=_rule(truth, n, wanted), reached=reached)
+    reached = power(distribution, n, level, guaranteed=proven)
+    return replace(blank, images=n, rule=_rule(distribution, n, wanted), reached=reached)
 
 
 def _clustered(
-    found: Size,
+    found: SampleSize,
     form: Linear,
-    leaves: Leaves,
-    pilot: Pilot,
+    columns: Columns,
+    pilot: PilotValues,
     together: Sequence[Codes],
     target: float,
-    wanted: Wanted,
+    wanted: PowerTarget,
     *,
     ratio: bool,
-) -> Size:
+) -> SampleSize:
     """The same where images belong together: the pilot's bound over clusters, moved and for n images, with the power.
 
     The spread of the mean is that of the totals of the pilot's clusters, and shrinks with the root of n; a tenth more
@@ -229,7 +240,7 @@ def _clustered(
     plan = Plan(wanted.confidence, inverting=ratio, guaranteed=wanted.guaranteed)
 
     def enough(n: int) -> bool:
-        bound = lower_bound(form, leaves, replace(plan, images=n)).value + shift
+        bound = lower_bound(form, columns, replace(plan, images=n)).value + shift
         return bound - reserve / math.sqrt(n) > 0
 
     n = _smallest(enough, exact=False)
@@ -237,7 +248,7 @@ def _clustered(
         return none
     n = max(math.ceil(RESERVE * n), found.images)
     size = max(at.size / (at.max() + 1) for at in together)
-    rule = lower_bound(form, leaves, replace(plan, images=n)).rule
+    rule = lower_bound(form, columns, replace(plan, images=n)).rule
     return replace(found, images=n, rule=rule, reached=wanted.power, clusters=max(1, round(n / size)), note=_ABOUT)
 
 
@@ -247,42 +258,42 @@ def _numbered(codes: Codes) -> Codes:
     return np.unique(np.where(own, codes.max(initial=-1) + np.cumsum(own), codes), return_inverse=True)[1].reshape(-1)
 
 
-def _by_width(part: Expectation, leaves: Leaves, wanted: Wanted, blank: Size) -> Size:
+def _by_width(part: Expectation, columns: Columns, wanted: PowerTarget, blank: SampleSize) -> SampleSize:
     """Where no single rule decides: the pilot's distance from estimate to bound shrinks with the root of n."""
-    tree = tree_of(part.expression, leaves)
-    estimate = tree_estimate(tree, leaves)
+    tree = tree_of(part.expression, columns)
+    estimate = tree_estimate(tree, columns)
     bound = tree_bound(
-        tree, "upper" if part.wants_low else "lower", leaves, Plan(wanted.confidence, guaranteed=wanted.guaranteed)
+        tree, "upper" if part.wants_low else "lower", columns, Plan(wanted.confidence, guaranteed=wanted.guaranteed)
     ).value
     if estimate is None or not math.isfinite(bound):
         return replace(blank, note="the pilot has too few images to bound this left side")
     reserve = 1 + float(ndtri(wanted.power)) / float(ndtri(wanted.confidence))
-    pilot = leaves[next(iter(part.expression.measures()))].asked.size
+    pilot = columns[next(iter(part.expression.measures()))].asked.size
     images = math.ceil(pilot * (reserve * abs(bound - estimate) / wanted.margin) ** 2)
     return replace(
         blank, images=images, rule="interval_arithmetic", note="from the width of the pilot's interval; approximate"
     )
 
 
-def _mean_of(form: Linear, leaves: Leaves) -> float:
-    known = leaves.known(list(form.terms)) if form.terms else np.ones(1, dtype=bool)
-    return form.constant + sum(c * float(leaves[m].column.values[known].mean()) for m, c in form.terms.items())
+def _mean_of(form: Linear, columns: Columns) -> float:
+    known = columns.known(list(form.terms)) if form.terms else np.ones(1, dtype=bool)
+    return form.constant + sum(c * float(columns[m].column.values[known].mean()) for m, c in form.terms.items())
 
 
-def _rule(truth: Truth, n: int, wanted: Wanted) -> str:
-    if wanted.guaranteed and truth.kind != "proportion":
-        return "discordant_clopper_pearson" if truth.kind == "difference" else "betting"
-    if truth.kind != "mean":
-        tango = truth.kind == "difference" and n * (1 - truth.weights[1]) >= DISCORDANT_FOR_TANGO
-        return "clopper_pearson" if truth.kind == "proportion" else "tango" if tango else "gaffke"
-    if not math.isfinite(truth.high - truth.low):
+def _rule(distribution: Distribution, n: int, wanted: PowerTarget) -> str:
+    if wanted.guaranteed and distribution.kind != "proportion":
+        return "discordant_clopper_pearson" if distribution.kind == "difference" else "betting"
+    if distribution.kind != "mean":
+        tango = distribution.kind == "difference" and n * (1 - distribution.weights[1]) >= DISCORDANT_FOR_TANGO
+        return "clopper_pearson" if distribution.kind == "proportion" else "tango" if tango else "gaffke"
+    if not math.isfinite(distribution.high - distribution.low):
         return "bca"
     return "gaffke"
 
 
 def _smallest(enough: Callable[[int], bool], *, exact: bool) -> int | None:
     """The smallest n that is enough; where power goes up and down in n, from which on up to 10 % more is too."""
-    high = least_whole(enough, most=MOST_IMAGES, slack=0 if exact else 100)
+    high = least_integer(enough, most=MOST_IMAGES, slack=0 if exact else 100)
     if high is None:
         return None
     if not exact:

@@ -7,16 +7,17 @@ from statistics_tables import Values, column, mapped, named, proportion
 from modelaudit.language import ExpressionError, parse
 from modelaudit.language.strata import label
 from modelaudit.statistics import Clustering, Membership, Verdict, decide
-from modelaudit.statistics.guesses import Guess, from_guesses
-from modelaudit.statistics.power import Truth, power
-from modelaudit.statistics.sizing import Wanted, from_pilot
+from modelaudit.statistics.assumed_distribution import Distribution
+from modelaudit.statistics.assumptions import Assumptions, from_assumptions
+from modelaudit.statistics.power import power
+from modelaudit.statistics.sample_size import PowerTarget, from_pilot
 
 a, b, m = named("a"), named("b"), named("m")
 GENERATOR = np.random.default_rng(7)
 
 
 def planned(expectation, columns, margin=0.05, power=0.8, **tables):
-    return from_pilot(expectation, Values(columns, **tables), Wanted(margin, power))
+    return from_pilot(expectation, Values(columns, **tables), PowerTarget(margin, power))
 
 
 def one(expectation, columns, **given):
@@ -35,7 +36,7 @@ def passed(expectation, draw, n, audits):
 def test_a_proportion_needs_what_its_exact_power_says():
     size = one(a > 0.9, {"a": proportion(38, 40)})
     assert (size.rule, size.supposed) == ("clopper_pearson", pytest.approx(0.95))
-    truth = Truth("proportion", np.array([-0.9, 0.1]), np.array([0.05, 0.95]), -0.9, 0.1)
+    truth = Distribution("proportion", np.array([-0.9, 0.1]), np.array([0.05, 0.95]), -0.9, 0.1)
     falls_short = [n for n in range(1, 600) if power(truth, n, 0.95) < 0.8]
     assert size.images == falls_short[-1] + 1
     draw = lambda g, n: {"a": column((g.random(n) < 0.95).astype(float), "proportion")}  # noqa: E731
@@ -155,14 +156,14 @@ def test_what_no_rule_decides_is_planned_by_its_width():
 @pytest.mark.parametrize("given", [{"margin": 0.0}, {"margin": -1}, {"margin": 0.1, "power": 1.0}])
 def test_what_cannot_be_meant_is_refused(given):
     with pytest.raises(ExpressionError):
-        Wanted(**given)
+        PowerTarget(**given)
 
 
 DROP = "accuracy - accuracy.under(swap_background(other_class)) < 0.05"
 
 
 def guessed(text, margin, **guess):
-    return from_guesses(parse(text), Wanted(margin), Guess(**guess))
+    return from_assumptions(parse(text), PowerTarget(margin), Assumptions(**guess))
 
 
 def test_guesses_of_a_proportion_are_those_of_any_pilot():
@@ -205,7 +206,7 @@ def test_what_varies_apart_needs_a_pilot():
 @pytest.mark.parametrize("given", [{"discordance": 2}, {"deviation": 0}, {"base": 0}, {"cluster": 0}])
 def test_guesses_that_cannot_be_meant_are_refused(given):
     with pytest.raises(ExpressionError):
-        Guess(**given)
+        Assumptions(**given)
 
 
 @pytest.mark.parametrize(
@@ -218,9 +219,9 @@ def test_guaranteed_rules_are_planned_for_as_they_decide(expectation, rule):
         "a": proportion(72, 80),
         "b": proportion(70, 80),
     }
-    wanted = Wanted(0.08, 0.8, 0.95, "guaranteed")
+    wanted = PowerTarget(0.08, 0.8, 0.95, "guaranteed")
     (size,) = from_pilot(expectation, Values(columns), wanted)
-    (approximate,) = from_pilot(expectation, Values(columns), Wanted(0.08))
+    (approximate,) = from_pilot(expectation, Values(columns), PowerTarget(0.08))
     assert size.rule == rule
     assert size.images > approximate.images or rule == "clopper_pearson"
 
@@ -229,7 +230,7 @@ def test_a_claim_about_these_clusters_needs_as_many_images_as_independent_ones()
     shared = {"*": (Clustering("cluster", np.arange(80) // 4),)}
     columns = {"a": column(np.arange(80) // 4 % 10 > 0, "proportion")}
     sizes = [
-        from_pilot(a > 0.7, Values(columns, clusters=clusters), Wanted(0.1), claim=claim)[0].images
+        from_pilot(a > 0.7, Values(columns, clusters=clusters), PowerTarget(0.1), claim=claim)[0].images
         for clusters, claim in ((shared, None), (shared, "these_clusters"), ({}, None))
     ]
     assert sizes[0] > sizes[1] == sizes[2]

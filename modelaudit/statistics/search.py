@@ -11,13 +11,13 @@ _FAR = 1e12
 MOST_IMAGES = 10_000_000
 
 
-def root(function: Callable[[float], float], low: float, high: float) -> float:
+def find_root(function: Callable[[float], float], low: float, high: float) -> float:
     """Where `function` changes sign between `low` and `high` (Brent 1973); infinite values count as far."""
     found = brentq(lambda x: max(-_FAR, min(_FAR, function(x))), low, high, xtol=1e-11, rtol=1e-12)  # type: ignore[no-untyped-call]
     return float(found)
 
 
-def least_whole(
+def least_integer(
     enough: Callable[[int], bool], start: int = 1, *, most: int = MOST_IMAGES, slack: int = 0
 ) -> int | None:
     """The least whole number from `start` on that is `enough`, by doubling and halving; None beyond `most`.

@@ -11,7 +11,7 @@ from statistics_tables import Values, column, mapped, named
 
 from modelaudit.language.expression import Expectation
 from modelaudit.statistics import Clustering, Decision, Reason, Verdict, decide
-from modelaudit.statistics.guards import Objection, moved, noise_floor, without
+from modelaudit.statistics.objections import Objection, apply_objections, noise_floor, shift_decision
 
 A, B = named("a"), named("b")
 FIRST, SECOND = [0.1, 0.4, 0.3, 0.8], [0.3, 0.3, 0.3, 0.4]
@@ -120,7 +120,7 @@ def decided(expectation: Expectation, **columns: Any) -> Decision:
 def test_a_moved_decision_is_shifted_by_what_the_variant_changed() -> None:
     expectation = A < 0.5
     whole = decided(expectation, a=LOW)
-    found = moved(whole, decided(expectation, a=LOW[:20]), decided(expectation, a=HIGH[:20]), expectation)
+    found = shift_decision(whole, decided(expectation, a=LOW[:20]), decided(expectation, a=HIGH[:20]), expectation)
     assert whole.estimate is not None and whole.lower is not None and whole.upper is not None
     assert found.estimate == pytest.approx(whole.estimate + 0.2)
     assert found.lower == pytest.approx(whole.lower + 0.2) and found.upper == pytest.approx(whole.upper + 0.2)
@@ -132,21 +132,21 @@ def test_a_moved_decision_is_shifted_by_what_the_variant_changed() -> None:
 def test_the_shifted_bounds_decide(threshold: float, verdict: Verdict) -> None:
     expectation = threshold > A
     given, other = decided(expectation, a=LOW[:20]), decided(expectation, a=HIGH[:20])
-    assert moved(decided(expectation, a=LOW), given, other, expectation).verdict is verdict
+    assert shift_decision(decided(expectation, a=LOW), given, other, expectation).verdict is verdict
 
 
 def test_a_lower_limit_is_judged_from_the_other_side() -> None:
     expectation = A > 0.35
     whole = decided(expectation, a=HIGH)
     assert whole.verdict is Verdict.PASS
-    found = moved(whole, decided(expectation, a=HIGH[:20]), decided(expectation, a=LOW[:20]), expectation)
+    found = shift_decision(whole, decided(expectation, a=HIGH[:20]), decided(expectation, a=LOW[:20]), expectation)
     assert found.verdict is Verdict.FAIL
 
 
 def test_a_variant_without_an_estimate_decides_nothing() -> None:
     expectation = A < 0.5
     nothing = decided(expectation, a=[float("nan")] * 20)
-    found = moved(decided(expectation, a=LOW), decided(expectation, a=LOW[:20]), nothing, expectation)
+    found = shift_decision(decided(expectation, a=LOW), decided(expectation, a=LOW[:20]), nothing, expectation)
     assert found.verdict is Verdict.INCONCLUSIVE and found.estimate is None
 
 
@@ -154,7 +154,7 @@ def test_each_method_is_moved_by_its_own_change_and_the_worst_of_them_counts() -
     expectation = mapped("x", "y") < 0.35
     whole, given = decided(expectation, x=LOW, y=LOW), decided(expectation, x=LOW[:20], y=LOW[:20])
     assert whole.verdict is Verdict.PASS
-    found = moved(whole, given, decided(expectation, x=LOW[:20], y=HIGH[:20]), expectation)
+    found = shift_decision(whole, given, decided(expectation, x=LOW[:20], y=HIGH[:20]), expectation)
     assert [part.verdict for part in found.parts] == [Verdict.PASS, Verdict.FAIL]
     assert found.verdict is Verdict.FAIL and found.estimate == pytest.approx(0.45)
 
@@ -168,7 +168,7 @@ MASKS = Objection(Reason.MASK_UNCERTAIN, "the verdict is another one")
 @pytest.mark.parametrize("threshold", [0.1, 0.9])
 def test_an_objection_takes_pass_and_fail_away_and_keeps_the_numbers(threshold: float) -> None:
     before = decided(threshold > A, a=LOW)
-    after = without(before, [MASKS, SEAM])
+    after = apply_objections(before, [MASKS, SEAM])
     assert before.verdict in (Verdict.PASS, Verdict.FAIL)
     assert (after.verdict, after.reason) == (Verdict.INCONCLUSIVE, Reason.MASK_UNCERTAIN)
     assert (after.estimate, after.lower, after.upper) == (before.estimate, before.lower, before.upper)
@@ -177,9 +177,9 @@ def test_an_objection_takes_pass_and_fail_away_and_keeps_the_numbers(threshold: 
 
 def test_without_an_objection_a_verdict_stands() -> None:
     before = decided(A < 0.9, a=LOW)
-    assert before.verdict is Verdict.PASS and without(before, []) == before
+    assert before.verdict is Verdict.PASS and apply_objections(before, []) == before
 
 
 def test_what_is_inconclusive_already_keeps_its_own_reason() -> None:
     before = decided(A < 0.25, a=LOW)
-    assert before.verdict is Verdict.INCONCLUSIVE and without(before, [SEAM]) == before
+    assert before.verdict is Verdict.INCONCLUSIVE and apply_objections(before, [SEAM]) == before

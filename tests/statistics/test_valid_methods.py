@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.statistics import Counts, Decision, Reason, Verdict
-from modelaudit.statistics.guards import without
-from modelaudit.statistics.insane import over_sane
+from modelaudit.statistics.objections import apply_objections, decide_on_valid_methods
 
 
 def decision(verdict: str) -> Decision:
@@ -16,22 +15,22 @@ def decision(verdict: str) -> Decision:
 
 def test_without_an_insane_method_nothing_changes() -> None:
     whole = decision("FAIL")
-    assert over_sane(whole, None, []) == (whole, None)
+    assert decide_on_valid_methods(whole, None, []) == (whole, None)
 
 
 @pytest.mark.parametrize("verdict", ["PASS", "FAIL"])
 def test_insane_methods_alone_decide_nothing(verdict: str) -> None:
-    found, objection = over_sane(decision(verdict), None, ["edges", "ramp"])
+    found, objection = decide_on_valid_methods(decision(verdict), None, ["edges", "ramp"])
     assert objection is not None and "edges, ramp" in objection.note
-    taken = without(found, [objection])
+    taken = apply_objections(found, [objection])
     assert (taken.verdict, taken.reason) == (Verdict.INCONCLUSIVE, Reason.ATTRIBUTION_INVALID)
 
 
 @pytest.mark.parametrize("sane", ["PASS", "INCONCLUSIVE"])
 def test_a_fail_by_an_insane_method_alone_is_none(sane: str) -> None:
-    found, objection = over_sane(decision("FAIL"), decision(sane), ["edges"])
+    found, objection = decide_on_valid_methods(decision("FAIL"), decision(sane), ["edges"])
     assert objection is not None and objection.reason is Reason.ATTRIBUTION_INVALID
-    assert without(found, [objection]).verdict is Verdict.INCONCLUSIVE
+    assert apply_objections(found, [objection]).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -40,4 +39,4 @@ def test_a_fail_by_an_insane_method_alone_is_none(sane: str) -> None:
 )
 def test_otherwise_the_sane_ones_decide(whole: str, sane: str) -> None:
     kept = decision(sane)
-    assert over_sane(decision(whole), kept, ["edges"]) == (kept, None)
+    assert decide_on_valid_methods(decision(whole), kept, ["edges"]) == (kept, None)
