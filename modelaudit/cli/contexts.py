@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .arguments import LANGUAGES, at_least, reference_of
+from .terminal import LANGUAGES, at_least, reference_of
 
 
 def add(commands: Any) -> None:
@@ -41,7 +41,7 @@ def _list(_: argparse.Namespace) -> int:
     from ..contexts import donor_rule, needs_mask
     from ..language import registry
     from ..language.spec import as_context
-    from .text import say, table
+    from .terminal import say, table
 
     rows = []
     for name in registry.names("context"):
@@ -59,13 +59,13 @@ def _list(_: argparse.Namespace) -> int:
 
 def _show(given: argparse.Namespace) -> int:
     from ..data import open_data
+    from ..language.progress import counting
     from ..preview.contact_sheet import showcase, texts_of
     from ..report.context_sheet import context_sheet
     from ..report.render import write_whole
     from ..report.sheet import render_sheet
     from ..report.words import words_of
-    from .progress import counting
-    from .text import say, table, wrapped
+    from .terminal import say, table, wrapped
 
     reference = reference_of(given.data)
     data = open_data(reference, root=Path.cwd())

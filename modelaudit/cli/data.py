@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import DataError
-from .arguments import LANGUAGES, at_least, preprocessing_of, reference_of
+from .terminal import LANGUAGES, at_least, preprocessing_of, reference_of
 
 if TYPE_CHECKING:
     from ..language.findings import DataFacts, LabelsMet
@@ -62,10 +62,11 @@ def add(commands: Any) -> None:
 
 def _check(given: argparse.Namespace) -> int:
     from ..data import open_data
-    from ..data.checking import NEAR, check
+    from ..data.checking import check
+    from ..data.signature import NEAR
+    from ..language.progress import counting
     from .data_text import told
-    from .progress import counting
-    from .text import say
+    from .terminal import say
 
     reference = reference_of(given.reference)
     data = open_data(reference, root=Path.cwd())
@@ -85,8 +86,8 @@ def _check(given: argparse.Namespace) -> int:
 
 def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelsMet | None, Preprocessing | None]:
     """Which labels meet classes, and the geometry of the model, where one was named."""
-    from ..data.checking.labels_met import labels_met
-    from ..data.label_map import labels_of
+    from ..data.check_findings import labels_met
+    from ..data.labels import labels_of
 
     if given.model is not None and given.classes is not None:
         raise DataError("--model and --classes both name classes; give one of them")
@@ -126,19 +127,19 @@ def read_classes(path: Path) -> Sequence[str]:
 
 def _write_json(path: Path, facts: DataFacts) -> None:
     from ..report.render import write_whole
-    from .data_json import document
+    from .data_text import document
 
     write_whole(path, json.dumps(document(facts), indent=1, ensure_ascii=False) + "\n")
     print(path, file=sys.stderr)
 
 
 def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> None:
+    from ..language.progress import counting
     from ..preview.thumbnails import thumbnails
     from ..report.data_sheet import choose, data_sheet
     from ..report.render import write_whole
     from ..report.sheet import render_sheet
     from ..report.words import words_of
-    from .progress import counting
 
     choice = choose(facts, given.pictures)
     wanted = [sample for sample in data.samples if sample.id in choice.ids]

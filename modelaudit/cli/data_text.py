@@ -1,13 +1,16 @@
-"""What ``modelaudit data check`` says in a terminal."""
+"""What ``modelaudit data check`` found, as text for a terminal and as data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
-from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, Tally
+from .. import __version__
+from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
 from ..report.found_words import FOUND
 from ..report.vocabulary import MASK_KINDS
-from .text import plain, table, wrapped
+from .terminal import plain, table, wrapped
 
 _ROWS, _NAMED, _OF_A_SET, _COUNTS = 20, 5, 4, 6
 _BAR = 40
@@ -146,3 +149,30 @@ def _item(finding: Finding, item: Item) -> str:
 
 def _count(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+FORMAT = "modelaudit-data-check/1"
+
+
+def document(facts: DataFacts) -> dict[str, Any]:
+    """Everything: totals, findings with all that show them, and every sample."""
+    known = asdict(facts)
+    known["samples"] = [_sample_document(one) for one in facts.samples]
+    known["findings"] = [
+        {
+            "kind": one.kind.value,
+            "problem": one.kind.problem,
+            "count": one.count,
+            "items": [asdict(i) for i in one.items],
+        }
+        for one in facts.findings
+    ]
+    return {"format": FORMAT, "modelaudit": __version__, "problems": len(facts.problems), **known}
+
+
+def _sample_document(sample: SampleFacts) -> dict[str, Any]:
+    known = asdict(sample)
+    known["look"] = None if sample.look is None else sample.look.hex()
+    if sample.mask is not None:
+        known["mask"]["share"] = sample.mask.share
+    return known

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..language.errors import DataError
 from ..language.reference import parse_reference
-from .arguments import LANGUAGES, at_least, reference_of
+from .terminal import LANGUAGES, at_least, reference_of
 
 if TYPE_CHECKING:
     from ..language.findings import MaskMade
@@ -66,10 +66,10 @@ def add(commands: Any) -> None:
 def _masks(given: argparse.Namespace) -> int:
     from ..data import open_data
     from ..data.mask_making import Policy, make_masks
+    from ..language.progress import counting
     from ..preview.mask_makers import maker_of
     from ..report.render import write_whole
-    from .progress import counting
-    from .text import say
+    from .terminal import say
 
     reference = reference_of(given.reference)
     data = open_data(reference, root=Path.cwd())
@@ -136,7 +136,7 @@ def table_of(data: DataSet, made: Sequence[MaskMade]) -> str:
 def told(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> Iterator[str]:
     """What was done, and what to look at."""
     from ..report.found_words import REMARKS
-    from .text import table, wrapped
+    from .terminal import table, wrapped
 
     count = Counter(one.outcome for one in made)
     yield from wrapped(f"{reference}: masks by {by}", indent=2, first="")
@@ -163,7 +163,7 @@ def told(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> It
 
 def _way_back(reference: str, into: Path) -> Iterator[str]:
     """How an audit reads the masks."""
-    from .text import wrapped
+    from .terminal import wrapped
 
     parsed = parse_reference(reference)
     if parsed.scheme == "folder":

@@ -62,9 +62,8 @@ def add(commands: Any) -> None:
 
 
 def _plan(given: argparse.Namespace) -> int:
-    from .plan_text import document, told
-    from .planned import in_all
-    from .text import say
+    from .planned import document, in_all, told
+    from .terminal import say
 
     if given.margin is not None and given.guess is not None:
         raise ExpressionError("--margin and --guess both say where the truth lies; give one of them")

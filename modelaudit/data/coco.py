@@ -14,8 +14,18 @@ from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import data_source
 from .files import confined, existing_folder, file_named
-from .objects import Objects, asked_objects, chosen, on_boxes_and_mixtures, remark, sample_of
-from .outlines import Region, RegionsMask, is_number, stated_size
+from .objects import (
+    Objects,
+    Region,
+    RegionsMask,
+    asked_objects,
+    chosen,
+    is_number,
+    on_boxes_and_mixtures,
+    remark,
+    sample_of,
+    stated_size,
+)
 
 _LABELS = ("name", "imagenet_index")
 _CROWDS = ("object", "ignore")

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from .alike import NEAR, joined, near_pairs, sets_of
-from .signature import KEPT, TOLERANCE, Signature, agreeing
+from .signature import KEPT, NEAR, TOLERANCE, Signature, agreeing, joined, near_pairs, sets_of
 
 Same = Callable[[str, str], bool]
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]

@@ -1,8 +1,10 @@
-"""``folder:DIR``: images in folders named after their labels, with a parallel tree of masks."""
+"""Folders of images: ``folder:DIR`` with labels, masks and stored pictures, ``photos:DIR`` without labels."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..language.errors import DataError, nearest
@@ -10,8 +12,79 @@ from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import data_source
 from .files import confined, existing_folder, files_below, is_image, relative_id
+from .labels import NO_LABEL
 from .masks import asked_meaning, check_meaning, mask_source
-from .stored_trees import pictures_of, stored_options, stored_trees
+
+_PREFIX = "stored."
+
+
+@dataclass(frozen=True)
+class StoredTree:
+    """The pictures of one name; `pictures` by the paths of their images without ending."""
+
+    name: str
+    folder: Path
+    pictures: Mapping[str, tuple[Path, ...]]
+
+
+def stored_options(reference: Reference) -> tuple[str, ...]:
+    """The options of a reference that name such trees, and one that shows how they are written."""
+    return (*(key for key in reference.options if key.startswith(_PREFIX) and key != _PREFIX), f"{_PREFIX}NAME")
+
+
+def stored_trees(reference: Reference, base: Path, root: Path) -> tuple[StoredTree, ...]:
+    """The trees that a reference names, looked for below `base`, then below `root`.
+
+    A tree holds ``<label>/...``, or ``images/<label>/...``, as the images themselves.
+
+    Raises:
+        DataError: no such folder, or a link that leads out of it.
+    """
+    trees: list[StoredTree] = []
+    for key in stored_options(reference)[:-1]:
+        given = reference.options[key]
+        folder = existing_folder(given, base, root, what=f"{reference.text}: {key}={given}")
+        within = folder / "images" if (folder / "images").is_dir() else folder
+        pictures: dict[str, list[Path]] = defaultdict(list)
+        for path in filter(is_image, files_below(within)):
+            pictures[_stem(relative_id(path, within))].append(path)
+        trees.append(
+            StoredTree(key.removeprefix(_PREFIX), within, {stem: tuple(found) for stem, found in pictures.items()})
+        )
+    return tuple(trees)
+
+
+def pictures_of(
+    reference: Reference, trees: tuple[StoredTree, ...], images: Mapping[str, Path]
+) -> tuple[dict[str, dict[str, Path]], list[str]]:
+    """The pictures of every image by its id and their names, and how many images have none.
+
+    Raises:
+        DataError: several pictures of one name for an image, or a tree of which no picture belongs to an image.
+    """
+    found: dict[str, dict[str, Path]] = {name: {} for name in images}
+    notes: list[str] = []
+    for tree in trees:
+        for name, path in images.items():
+            own = tree.pictures.get(_stem(name), ())
+            if len(own) > 1:
+                listed = ", ".join(map(str, own))
+                raise DataError(f"{path} has several pictures {tree.name!r}: {listed}; keep one")
+            if own:
+                found[name][tree.name] = own[0]
+        matched = {_stem(name) for name in images if tree.name in found[name]}
+        if not matched:
+            stem = _stem(next(iter(images)))
+            raise DataError(
+                f"{reference.text!r}: no picture in {tree.folder} belongs to an image; looked e.g. for {stem}.png"
+                f"{nearest(stem, tree.pictures)}"
+            )
+        without = sum(tree.name not in pictures for pictures in found.values())
+        if without:
+            notes.append(f"{without} of {len(images)} images have no picture {tree.name!r}")
+        if len(tree.pictures) > len(matched):
+            notes.append(f"{len(tree.pictures) - len(matched)} pictures {tree.name!r} belong to no image")
+    return found, notes
 
 
 @data_source("folder", remote="tree")
@@ -139,3 +212,23 @@ def _stem(name: str) -> str:
 
 def _counted(others: Counter[str]) -> str:
     return ", ".join(f"{count} x {ending}" for ending, count in sorted(others.items()))
+
+
+@data_source("photos", remote="tree")
+def photos(reference: Reference, root: Path) -> DataSet:
+    """All images below a folder, whatever its layout: no labels, no masks. Ids are their paths below it.
+
+    They cannot be the data of an audit (:func:`~modelaudit.data.labels.class_indices` says so).
+
+    Raises:
+        DataError: no folder, or no image in it.
+    """
+    reference.only((), DataError)
+    folder = existing_folder(reference.body, root, what=reference.text)
+    every = list(files_below(folder))
+    images = [path for path in every if is_image(path)]
+    if not images:
+        raise DataError(f"{reference.text!r}: no image in {folder}; looked for png, jpg, webp, bmp and tif")
+    passed_over = len(every) - len(images)
+    notes = (f"{passed_over} files that are no images by their ending were passed over",) if passed_over else ()
+    return DataSet(tuple(Sample(relative_id(path, folder), path, NO_LABEL, mask_kind="none") for path in images), notes)

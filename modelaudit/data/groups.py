@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from PIL import ExifTags, Image
 
@@ -19,9 +20,8 @@ from ..language.errors import DataError, nearest
 from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import Sample
-from .base import UnusableSample
+from .base import FilePart, UnusableSample
 from .images import exif_of, header
-from .parts import FilePart
 
 #: the options of which sources with columns read ``column:NAME`` themselves
 COLUMN_OPTIONS = ("group", "cluster")
@@ -202,3 +202,23 @@ _MAKERS: dict[str, Callable[[str, str], Grouping]] = {
     "folder": _folder,
     "exif": _exif,
 }
+
+
+def columns_of(cells: Mapping[str, Any], used: Collection[str | None]) -> dict[str, str]:
+    """The cells that hold a text, a number or true and false, as text in NFC, but for those of `used` columns.
+
+    Empty cells, lists, objects and bytes are no text that a stratum could name, and are left out too.
+    """
+    return {
+        unicodedata.normalize("NFC", name): text
+        for name, value in cells.items()
+        if name and name not in used and isinstance(value, str | int | float)
+        for text in [_text(value)]
+        if text
+    }
+
+
+def _text(value: str | float) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return unicodedata.normalize("NFC", str(value)).strip()

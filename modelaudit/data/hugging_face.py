@@ -15,9 +15,8 @@ from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
-from .cells import columns_of
 from .files import relative_id
-from .groups import COLUMN_OPTIONS, column_named
+from .groups import COLUMN_OPTIONS, column_named, columns_of
 from .masks import MaskFile, Meaning, asked_meaning, mask_of
 
 _OPTIONS = ("split", "image", "label", "mask", *COLUMN_OPTIONS, "id", "config", "revision", "mask_255")

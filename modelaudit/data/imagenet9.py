@@ -2,17 +2,108 @@
 
 from __future__ import annotations
 
+import io
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..language.errors import DataError, nearest
+from ..language.reasons import Missing
 from ..language.reference import Reference
-from ..language.sample import DataSet, Sample
-from .array_masks import ArrayMask
-from .base import data_source
+from ..language.sample import BACKGROUND, IGNORE, OBJECT, DataSet, Sample
+from .base import Pixels, Place, UnusableSample, data_source
 from .files import confined, existing_folder, files_below, is_image, relative_id
-from .in9_classes import IMAGENET_CLASSES, IN9_CLASSES
+from .masks import ReadMask
+
+IMAGENET_CLASSES = 1000
+_RANGES = {
+    "00_dog": "151-170 173-268",
+    "01_bird": "7-24 87-100 127-146",
+    "02_wheeled vehicle": (
+        "407-408 428 436 444 468 511 547 555 561 565 569 573 586 603 609 612 627 656 661 665 670-671 675 690 705 717 "
+        "734 751 757 791 802-803 817 820 829 847 864 866-867 870 880"
+    ),
+    "03_reptile": "33-68",
+    "04_carnivore": "269-280 286-299 356-362 387-388",
+    "05_insect": "300-326",
+    "06_musical instrument": (
+        "401-402 420 432 486 494 513 541 546 558 566 577 579 593-594 641-642 683-684 687 699 776 822 875 881 889"
+    ),
+    "07_primate": "365-384",
+    "08_fish": "0-6 389-397",
+}
+
+
+def _indices(text: str) -> Iterator[int]:
+    for part in text.split():
+        first, _, last = part.partition("-")
+        yield from range(int(first), int(last or first) + 1)
+
+
+#: by folder, the indices of ImageNet's classes that count as it; those of no folder are "none", and always wrong
+IN9_CLASSES: Mapping[str | int, tuple[int, ...]] = {name: tuple(_indices(text)) for name, text in _RANGES.items()}
+
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+@dataclass(frozen=True)
+class ArrayMask(ReadMask):
+    """A mask [H, W] or [H, W, 1] in a ``.npy`` file, where anything but 0 is the object: True, 1, or 255."""
+
+    path: Place
+
+    @property
+    def rule(self) -> str:
+        return "npy"
+
+    def of(self, content: bytes) -> Pixels:
+        values = array_of(content, str(self.path))
+        if values.ndim == 3 and values.shape[2] == 1:
+            values = values[:, :, 0]
+        if values.ndim != 2 or 0 in values.shape:
+            raise _unusable(f"{self.path} has shape {values.shape}; a mask is [height, width] or [height, width, 1]")
+        found = {value.item() for value in np.unique(values)}
+        if not (found <= {BACKGROUND, OBJECT} or found <= {BACKGROUND, IGNORE}):
+            listed = ", ".join(f"{value:g}" for value in sorted(found)[:5])
+            raise _unusable(f"{self.path} has the values {listed}, ...; a mask has 0 and 1, or 0 and 255")
+        mask: Pixels = (values != BACKGROUND).astype(np.uint8)
+        return mask
+
+
+def array_of(content: bytes, name: str) -> NDArray[Any]:
+    """The array of numbers in a ``.npy`` file; pickled objects are never read.
+
+    Raises:
+        UnusableSample: it is no such file, or its header announces other than what is there.
+    """
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        shape, _, dtype = _HEADERS[version](file)
+        announced, there = math.prod(shape) * dtype.itemsize, len(content) - file.tell()
+        if dtype.hasobject or dtype.kind not in "biuf":
+            raise _unusable(f"{name} holds {dtype}; a mask holds bool or numbers")
+        if announced != there:  # numpy allocates what the header says
+            raise _unusable(f"{name} announces {announced} bytes of values and holds {there}")
+        file.seek(0)
+        array: NDArray[Any] = np.load(file, allow_pickle=False)
+    except UnusableSample:
+        raise
+    except Exception as error:  # a broken header may raise anything
+        raise _unusable(f"{name} is no .npy file of numbers: {type(error).__name__}: {error}") from error
+    return array
+
+
+def _unusable(message: str) -> UnusableSample:
+    return UnusableSample(Missing.UNREADABLE_MASK, message)
+
 
 VARIANTS = ("original", "only_fg", "no_fg", "only_bg_b", "only_bg_t", "mixed_same", "mixed_rand", "mixed_next")
 _MASKS = "fg_mask"

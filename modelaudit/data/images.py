@@ -10,8 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..language.reasons import Missing
-from .base import Pixels, UnusableSample
-from .parts import FilePart, Place
+from .base import FilePart, Pixels, Place, UnusableSample
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")

@@ -1,16 +1,224 @@
-"""Several objects in one image: which of them gives the label, and which are object, background or ignored."""
+"""Outlined objects of annotation files: their masks, and which object gives an image its label."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import base64
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+import numpy as np
+from PIL import Image
+from pycocotools import mask as coco_mask
 
 from ..language.errors import DataError, nearest
+from ..language.reasons import Missing
 from ..language.reference import Reference
-from ..language.sample import MaskKind, Sample
-from .outlines import Region, RegionsMask
+from ..language.sample import IGNORE, OBJECT, MaskKind, Sample
+from .base import Pixels, Place, UnusableSample
+from .images import opened, upright_size
+
+Shape = Literal["polygon", "rle", "box", "circle", "bitmap"]
+
+
+@dataclass(frozen=True)
+class Region:
+    """One outline in an image: what the file states, and its area where that is known.
+
+    Args:
+        outline: polygon: a list of [x, y, x, y, ...]; rle: COCO's ``size`` and ``counts``; box: [left, top, width,
+            height]; circle: [x, y, radius]; bitmap: [left, top, width, height, PNG in base64]. In pixels, the corner of
+            the first one at 0, 0; or in shares of the image's width and height.
+        area: in pixels, or as a share of the image: areas are compared within one image only.
+        named: the file and the place in it, for messages.
+        part_of: the object, where several outlines are one.
+    """
+
+    label: str | int
+    shape: Shape
+    outline: Any
+    area: float | None
+    named: str
+    part_of: str | int | None = None
+
+
+@dataclass(frozen=True)
+class RegionsMask:
+    """The mask of an image, drawn from outlines when called: [H, W] uint8; 1 object, 0 background, 255 ignore.
+
+    Args:
+        regions: what is object; it covers what is ignored.
+        height, width: as the file states them; None: those of `image`, upright.
+        relative: outlines are shares of the image's width and height.
+    """
+
+    regions: tuple[Region, ...]
+    height: int | None = None
+    width: int | None = None
+    ignored: tuple[Region, ...] = ()
+    image: Place | Callable[[], Pixels] | None = None
+    relative: bool = False
+
+    def __call__(self) -> Pixels:
+        height, width = self._size()
+        mask = rasterise(self._placed(self.ignored, height, width), height, width) * np.uint8(IGNORE)
+        mask[rasterise(self._placed(self.regions, height, width), height, width) == 1] = OBJECT
+        return mask
+
+    @property
+    def content(self) -> str:
+        """What it is drawn from, beside the image (whose size may enter, and which is part of the same sample)."""
+        outlines = [[(region.shape, region.outline) for region in part] for part in (self.regions, self.ignored)]
+        return f"outlines {self.height} {self.width} {self.relative} {json.dumps(outlines)}"
+
+    def _size(self) -> tuple[int, int]:
+        if self.height is not None and self.width is not None:
+            return self.height, self.width
+        if self.image is None:
+            raise ValueError("a mask of outlines takes its size from height and width, or from its image")
+        if isinstance(self.image, Place):
+            return upright_size(self.image)
+        height, width = self.image().shape[:2]
+        return height, width
+
+    def _placed(self, regions: tuple[Region, ...], height: int, width: int) -> tuple[Region, ...]:
+        return tuple(_in_pixels(region, height, width) for region in regions) if self.relative else regions
+
+
+def rasterise(regions: Iterable[Region], height: int, width: int) -> Pixels:
+    """[height, width] uint8: 1 where any of the regions is, else 0; polygons and run lengths by pycocotools.
+
+    Raises:
+        UnusableSample: an outline that cannot be drawn on an image of this size.
+    """
+    mask = np.zeros((height, width), dtype=np.uint8)
+    for region in regions:
+        if region.shape == "box":
+            left, top, wide, high = region.outline
+            rows = slice(max(round(top), 0), max(round(top + high), 0))
+            mask[rows, max(round(left), 0) : max(round(left + wide), 0)] = 1
+        elif region.shape == "circle":
+            mask |= _disc(region, height, width)
+        elif region.shape == "bitmap":
+            mask |= _bitmap(region, height, width)
+        else:
+            encoded = _polygons if region.shape == "polygon" else _run_lengths
+            mask |= coco_mask.decode(encoded(region, height, width))  # type: ignore[no-untyped-call]
+    return mask
+
+
+def stated_size(height: int, width: int, named: str) -> tuple[int, int]:
+    """The two, which a file states.
+
+    Raises:
+        DataError: more pixels than Pillow opens.
+    """
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and height * width > limit:
+        raise DataError(f"{named} has {width} x {height} pixels, more than Pillow's limit of {limit}")
+    return height, width
+
+
+def polygon_area(points: Sequence[float]) -> float:
+    """Of x, y, x, y, ..., by the shoelace formula."""
+    x, y = np.asarray(points[0::2], dtype=float), np.asarray(points[1::2], dtype=float)
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def is_number(value: Any) -> bool:
+    """Of a JSON file, and finite."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _in_pixels(region: Region, height: int, width: int) -> Region:
+    def scaled(values: Sequence[float]) -> list[float]:
+        return [value * (width, height)[place % 2] for place, value in enumerate(values)]
+
+    if region.shape == "polygon":
+        return replace(region, outline=[scaled(polygon) for polygon in region.outline])
+    return replace(region, outline=scaled(region.outline))
+
+
+def _polygons(region: Region, height: int, width: int) -> Any:
+    for polygon in region.outline:
+        numbers = isinstance(polygon, list) and all(is_number(value) for value in polygon)
+        if not numbers or len(polygon) < 6 or len(polygon) % 2:
+            raise _unusable(f"{region.named}: a polygon is a list of x, y, x, y, ... of at least three points")
+        reach = 2 * max(height, width)
+        if min(polygon) < -reach or max(polygon) > reach:
+            raise _unusable(f"{region.named}: a polygon reaches far out of its image of {width} x {height}")
+    return coco_mask.merge(coco_mask.frPyObjects(region.outline, height, width))
+
+
+def _run_lengths(region: Region, height: int, width: int) -> Any:
+    size, counts = region.outline.get("size"), region.outline.get("counts")
+    if size != [height, width]:
+        raise _unusable(f"{region.named}: run lengths for {size}, the image is [{height}, {width}] (height, width)")
+    if isinstance(counts, list):
+        whole = all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts)
+        if not whole or sum(counts) != height * width:
+            raise _unusable(f"{region.named}: the run lengths do not add up to {height} x {width} pixels")
+        return coco_mask.frPyObjects(region.outline, height, width)
+    if not isinstance(counts, str) or not counts.isascii():
+        raise _unusable(f"{region.named}: run lengths are a list of counts or their compressed text")
+    runs = run_lengths(counts)
+    # pycocotools leaves what the runs do not cover as it finds it in memory
+    if runs is None or min(runs, default=-1) < 0 or sum(runs) != height * width:
+        raise _unusable(f"{region.named}: its compressed run lengths do not cover {width} x {height} pixels")
+    return {"size": size, "counts": counts.encode()}
+
+
+def run_lengths(text: str) -> list[int] | None:
+    """The runs in COCO's compressed text (five bits a character, from the third run on as differences); None where it
+    is none."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64:
+            return None
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        value = shift = 0
+    return None if shift else runs
+
+
+def _disc(region: Region, height: int, width: int) -> Pixels:
+    """The pixels whose centres lie in the circle."""
+    x, y, radius = region.outline
+    across, down = np.arange(width) + 0.5 - x, np.arange(height) + 0.5 - y
+    inside: Pixels = (across[None, :] ** 2 + down[:, None] ** 2 <= radius**2).astype(np.uint8)
+    return inside
+
+
+def _bitmap(region: Region, height: int, width: int) -> Pixels:
+    left, top, wide, high, text = region.outline
+    try:
+        content = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise _unusable(f"{region.named}: its mask is no base64: {error}") from error
+    with opened(content, f"{region.named}: its mask", Missing.UNREADABLE_MASK) as image:
+        found = np.asarray(image.convert("L") if image.mode == "1" else image) != 0
+    if found.shape != (high, wide):
+        raise _unusable(f"{region.named}: its mask has shape {found.shape}, its points frame {wide} x {high} pixels")
+    if left < 0 or top < 0 or left + wide > width or top + high > height:
+        raise _unusable(f"{region.named}: its mask reaches out of the image of {width} x {height}")
+    mask = np.zeros((height, width), dtype=np.uint8)
+    mask[top : top + high, left : left + wide] = found
+    return mask
+
+
+def _unusable(message: str) -> UnusableSample:
+    return UnusableSample(Missing.UNREADABLE_MASK, message)
+
 
 Objects = Literal["label", "largest", "all"]
 _KINDS: dict[str, MaskKind] = {"box": "box", "rle": "rle", "bitmap": "mask", "circle": "polygon", "polygon": "polygon"}

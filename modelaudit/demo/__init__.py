@@ -6,8 +6,7 @@ which ``modelaudit demo train`` writes anew.
 
 from .line import PARTS, SURROUNDINGS, Frames, Line
 from .net import InspectionNet
-from .source_data import demo_data
-from .source_models import demo_model
+from .sources import demo_data, demo_model
 from .training import SHIPPED, Progress, Training, accuracy, regenerate, train
 
 __all__ = [

@@ -15,7 +15,7 @@ from ..language import registry
 from ..language.boundary import contained
 from ..language.progress import Progress, Silent
 from ..language.sample import DataSet, Sample
-from ..models import borrowed, deterministic, open_model
+from ..models import deterministic, frozen_on, open_model
 from .checks.sanity import sanity
 from .decision.interim_analysis import InterimAnalysis, lenders, stops_early
 from .decision.sensitivity.decide import sensitivities
@@ -203,7 +203,7 @@ def _open_models(
             )
             given = labels_of(group.labels, settings.root)
             labels = label_map(data, classes=loaded.classes, outputs=loaded.outputs, given=given)
-            model = stack.enter_context(borrowed(loaded, device))
+            model = stack.enter_context(frozen_on(loaded, device))
             batch = micro_batch(model, loaded.input_size, device, settings.micro_batch)
         except BaseException as error:  # whatever a third party's source raises: the other models go on
             failures[f"model:{key}"] = what_went_wrong(contained(error))

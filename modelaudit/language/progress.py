@@ -1,7 +1,9 @@
-"""Progress of long work: a bar in a terminal, a line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, a line now and then elsewhere, or nothing."""
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +13,7 @@ from tqdm import tqdm
 
 Advance = Callable[[int], None]
 _SECONDS_BETWEEN_LINES = 15.0
+_MEGABYTE = 1_000_000
 
 
 class Progress(Protocol):
@@ -24,12 +27,8 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    @contextmanager
-    def _task(self) -> Iterator[Advance]:
-        yield lambda count: None
-
     def task(self, title: str, total: int) -> AbstractContextManager[Advance]:
-        return self._task()
+        return _nothing()
 
 
 class ProgressBar:
@@ -43,27 +42,77 @@ class ProgressBar:
         self._stream = stream
 
     def task(self, title: str, total: int) -> AbstractContextManager[Advance]:
-        stream = self._stream()
-        return self._bar(stream, title, total) if stream.isatty() else self._lines(stream, title, total)
+        stream, what = self._stream(), f"auditing {title}"
+        if stream.isatty():
+            return _bar(stream, what, total, "img")
+        return _lines(stream, f"{what}: {total} images", lambda done: f"{what}: {done} of {total} images")
 
-    @contextmanager
-    def _bar(self, stream: TextIO, title: str, total: int) -> Iterator[Advance]:
-        with tqdm(total=total, desc=f"auditing {title}", unit="img", file=stream, leave=False) as bar:
-            yield lambda count: (bar.update(count), None)[1]
 
-    @contextmanager
-    def _lines(self, stream: TextIO, title: str, total: int) -> Iterator[Advance]:
-        done, last = 0, time.monotonic()
+def fetching(url: str, files: int, size: int, *, quiet: bool) -> AbstractContextManager[Advance]:
+    """Shows a download on standard error, as :class:`ProgressBar` shows an audit; yields ``advance(bytes)``.
+
+    Args:
+        size: bytes in sum, as far as they are known.
+        quiet: nothing is shown.
+    """
+    what = f"fetching {url}"
+    if quiet:
+        return _nothing()
+    if sys.stderr.isatty():
+        return _bar(sys.stderr, what, size, "B")
+    return _lines(
+        sys.stderr,
+        f"{what}: {files} files, {size / _MEGABYTE:.1f} MB",
+        lambda done: f"{what}: {done / _MEGABYTE:.1f} of {size / _MEGABYTE:.1f} MB",
+    )
+
+
+@contextmanager
+def counting(what: str, total: int, unit: str = "image") -> Iterator[Callable[[], None]]:
+    """Yields a function to call after every step: a bar on standard error, nothing where that is not a terminal."""
+    with _bar(sys.stderr, what, total, unit) if sys.stderr.isatty() else _nothing() as advance:
+        yield lambda: advance(1)
+
+
+def say(text: str) -> None:
+    """Write a line to standard error, which may stand behind the dots of pytest."""
+    _say(sys.stderr, text)
+
+
+@contextmanager
+def _nothing() -> Iterator[Advance]:
+    yield lambda count: None
+
+
+@contextmanager
+def _bar(stream: TextIO, title: str, total: int, unit: str) -> Iterator[Advance]:
+    lock = threading.Lock()  # files are fetched by several threads
+    with tqdm(total=total or None, desc=title, unit=unit, unit_scale=unit == "B", file=stream, leave=False) as bar:
 
         def advance(count: int) -> None:
-            nonlocal done, last
-            done += count
-            if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
-                last = time.monotonic()
-                _say(stream, f"auditing {title}: {done} of {total} images")
+            with lock:
+                bar.update(count)
 
-        _say(stream, f"auditing {title}: {total} images")
         yield advance
+
+
+@contextmanager
+def _lines(stream: TextIO, first: str, state: Callable[[int], str]) -> Iterator[Advance]:
+    """A line at the start, then the state every 15 seconds."""
+    done, last, lock = 0, time.monotonic(), threading.Lock()
+
+    def advance(count: int) -> None:
+        nonlocal done, last
+        with lock:
+            done += count
+            due = time.monotonic() - last >= _SECONDS_BETWEEN_LINES
+            if due:
+                last = time.monotonic()
+        if due:
+            _say(stream, state(done))
+
+    _say(stream, first)
+    yield advance
 
 
 def _say(stream: TextIO, text: str) -> None:

@@ -2,13 +2,11 @@
 
 from ..language.spatial import SpatialLayer
 from .acceleration import Fidelity, PreparedModel, fidelity, precision_context, precisions, prepare_model
-from .base import model_source
 from .black_box import black_box
-from .borrow import borrowed
 from .exported_source import exported_model, torchscript_model
 from .hugging_face_source import hugging_face_model
 from .layers import layer_named, module_named, resolve_layer, spatial_layer
-from .loaded import LoadedModel, PixelModel
+from .loaded import LoadedModel, PixelModel, frozen_on, model_source
 from .onnx_source import onnx_model
 from .opening import open_model, runs_code
 from .repeatability import check_repeatable, deterministic
@@ -22,11 +20,11 @@ __all__ = [
     "PreparedModel",
     "SpatialLayer",
     "black_box",
-    "borrowed",
     "check_repeatable",
     "deterministic",
     "exported_model",
     "fidelity",
+    "frozen_on",
     "hugging_face_model",
     "layer_named",
     "model_source",

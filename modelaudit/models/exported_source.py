@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from ..language.errors import ModelError
 from ..language.reference import Reference
 from ..language.sample import BuiltModel
-from .base import model_source
-from .loaded import unwrapped
+from .loaded import model_source, unwrapped
 
 #: operators whose last flag says that the program was exported while training, by that flag's position
 _TRAINING = {"aten.dropout.default": 2, "aten.native_dropout.default": 2, "aten.batch_norm.default": 5}

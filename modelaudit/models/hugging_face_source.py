@@ -19,7 +19,7 @@ from torchvision.transforms import functional as transforms
 from ..language.errors import ModelError
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
-from .base import model_source
+from .loaded import model_source
 
 _INTERPOLATIONS = {0: "nearest", 2: "bilinear", 3: "bicubic"}
 _UNNAMED = re.compile(r"LABEL_\d+")

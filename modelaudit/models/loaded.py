@@ -1,18 +1,22 @@
-"""A model that is ready to be audited: pixel values in, logits out, and who it is."""
+"""A model that is ready to be audited, and how it is run without being changed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..language import registry
 from ..language.errors import ModelError, nearest
-from ..language.sample import Preprocessing
+from ..language.reference import Reference
+from ..language.sample import BuiltModel, Preprocessing
 
 
 class PixelModel(nn.Module):
@@ -53,7 +57,7 @@ class LoadedModel:
 
     Args:
         ref: the reference as written, or the qualified name of the object that was given.
-        module: the caller's own module, as it was given; borrow it to run it (:func:`borrowed`).
+        module: the caller's own module, as it was given; borrow it to run it (:func:`frozen_on`).
         classes: the class names by index; None when unknown, and then labels are indices.
         outputs: the number of logits.
         input_size: (height, width) of the probe: the preprocessed size, where preprocessing fixes one.
@@ -132,3 +136,114 @@ def device_of(module: nn.Module) -> torch.device:
     """Where the first parameter or buffer of a module is; the CPU for a module that has neither."""
     tensor = next(chain(module.parameters(), module.buffers()), None)
     return torch.device("cpu") if tensor is None else tensor.device
+
+
+@contextmanager
+def frozen_on(loaded: LoadedModel, device: torch.device | str) -> Iterator[PixelModel]:
+    """The model on pixel values, in eval mode, frozen and on `device`, for the length of a ``with`` block.
+
+    Afterwards, also after an exception, every training flag, ``requires_grad``, ``.grad``, buffer and device of the
+    caller's module is as it was, and its parameters are the very same objects. One borrower at a time.
+    """
+    with frozen_module_on(loaded.module, device):
+        yield loaded.pixel_model
+
+
+@contextmanager
+def frozen_module_on(module: nn.Module, device: torch.device | str) -> Iterator[nn.Module]:
+    """As :func:`frozen_on`, for a bare module."""
+    state = _ModuleState.of(module)
+    try:
+        with torch.inference_mode(False):
+            module.to(device)
+            module.eval()
+            for part in module.modules():
+                part.training = False  # a train() of the user's own may keep some parts in training mode
+            for parameter in module.parameters():
+                parameter.grad = None
+                parameter.requires_grad_(False)
+        yield module
+    finally:
+        with torch.inference_mode(False):
+            state.restore()
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    owner: nn.Module
+    name: str
+    parameter: nn.Parameter
+    data: Tensor
+    requires_grad: bool
+    grad: Tensor | None
+
+
+@dataclass(frozen=True)
+class _Buffer:
+    owner: nn.Module
+    name: str
+    buffer: Tensor
+    before: Tensor
+
+
+@dataclass(frozen=True)
+class _ModuleState:
+    """What is put back. Parameters are kept by reference (nothing writes into them while they are frozen), buffers
+    also by value, since a forward pass may write into them."""
+
+    training: tuple[tuple[nn.Module, bool], ...]
+    parameters: tuple[_Parameter, ...]
+    buffers: tuple[_Buffer, ...]
+
+    @classmethod
+    def of(cls, module: nn.Module) -> _ModuleState:
+        parts = tuple(module.modules())
+        return cls(
+            tuple((part, part.training) for part in parts),
+            tuple(
+                _Parameter(part, name, value, value.data, value.requires_grad, value.grad)
+                for part in parts
+                for name, value in part._parameters.items()
+                if value is not None
+            ),
+            tuple(
+                _Buffer(part, name, value, value.detach().clone())
+                for part in parts
+                for name, value in part._buffers.items()
+                if value is not None
+            ),
+        )
+
+    def restore(self) -> None:
+        for kept in self.parameters:
+            if kept.owner._parameters[kept.name] is not kept.parameter:
+                kept.owner._parameters[kept.name] = kept.parameter
+            kept.parameter.grad = None
+            kept.parameter.data = kept.data
+            kept.parameter.requires_grad_(kept.requires_grad)
+            kept.parameter.grad = kept.grad
+        for saved in self.buffers:
+            if not torch.equal(saved.buffer, saved.before):
+                with torch.no_grad():
+                    saved.buffer.copy_(saved.before)
+            if saved.owner._buffers[saved.name] is not saved.buffer:
+                saved.owner._buffers[saved.name] = saved.buffer
+        for part, training in self.training:
+            part.training = training
+
+
+ModelSource = Callable[[Reference, Path], BuiltModel]
+
+
+def model_source(scheme: str, *, version: int = 1, runs_code: bool = False) -> Callable[[ModelSource], ModelSource]:
+    """Register a function ``(reference, root) -> BuiltModel`` under the scheme users write (``torchvision:…``).
+
+    Args:
+        runs_code: opening such a file can run code in it, so a text may name one only where code is allowed.
+    """
+
+    def decorate(function: ModelSource) -> ModelSource:
+        registry.register(registry.Entry("model", scheme, None, function, declares=runs_code, version=version))
+        return function
+
+    return decorate

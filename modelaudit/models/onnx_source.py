@@ -15,8 +15,8 @@ from torch import Tensor
 from ..language.errors import ModelError, nearest
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
-from .base import model_source
 from .black_box import LAYOUTS, SCORES_ONLY, Layout, ScoresOnly, check_unnormalised, laid_out
+from .loaded import model_source
 
 _DTYPES = {
     "tensor(float)": "float32",

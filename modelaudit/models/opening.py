@@ -14,12 +14,11 @@ from ..language.boundary import contained, described
 from ..language.errors import ModelError
 from ..language.reference import Reference, parse_reference
 from ..language.sample import BuiltModel, Preprocessing
-from .borrow import borrowed_module
 from .checkpoint import SUFFIXES
 from .code import code_digest
 from .factory import call_factory, run_factory
 from .fingerprint import architecture, fingerprint, output_digest, probe_pixels
-from .loaded import LoadedModel, PixelModel
+from .loaded import LoadedModel, PixelModel, frozen_module_on
 
 _WAY_OUT = (
     "Audit(preprocessing=Preprocessing(resize=256, crop=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)))"
@@ -155,7 +154,7 @@ def _probed(text: str, module: nn.Module, preprocessing: Preprocessing) -> tuple
     """The size of the probe, the logits [1, C] on it, and whether they have a gradient there, computed on the CPU."""
     sizes = [fixed] if (fixed := _fixed_size(preprocessing)) else [(side, side) for side in _OPEN_SIZES]
     failures: list[Exception] = []
-    with borrowed_module(module, "cpu"), torch.inference_mode(False):
+    with frozen_module_on(module, "cpu"), torch.inference_mode(False):
         model = PixelModel(module, preprocessing)
         for size in sizes:
             try:

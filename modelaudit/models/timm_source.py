@@ -15,8 +15,8 @@ from torchvision.models import ResNet18_Weights
 from ..language.errors import ModelError, nearest
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
-from .base import model_source
 from .checkpoint import State, fitted, load, read_checkpoint
+from .loaded import model_source
 
 UNTRAINED = "untrained"
 _UNTRAINED_SEED = 0

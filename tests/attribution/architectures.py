@@ -30,7 +30,7 @@ from modelaudit.language.reasons import Missing
 from modelaudit.language.sample import BuiltModel, Preprocessing
 from modelaudit.language.spatial import SpatialLayer
 from modelaudit.language.spec import Method
-from modelaudit.models import borrowed, module_named, open_model, prepare_model, spatial_layer
+from modelaudit.models import frozen_on, module_named, open_model, prepare_model, spatial_layer
 
 CLASSES = 3
 DOCUMENT = Path(__file__).parents[2] / "docs" / "methods.md"
@@ -327,7 +327,7 @@ def row(architecture: Architecture) -> dict[str, Cell]:
     loaded = open_model(model, root=Path(), preprocessing=dataclasses.replace(NORMAL, resize=size))
     coarse = torch.rand(2, 3, 5, 5, generator=torch.Generator().manual_seed(7))
     pixels = nn.functional.interpolate(coarse, size, mode="bilinear")
-    with borrowed(loaded, "cpu"):
+    with frozen_on(loaded, "cpu"):
         layer: SpatialLayer | AttributionError
         try:
             layer = spatial_layer(loaded.pixel_model, size)

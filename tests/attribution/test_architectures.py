@@ -18,7 +18,7 @@ from torch.nn import functional
 from modelaudit.attribution import AttributionInput, gradcam
 from modelaudit.language import registry
 from modelaudit.language.sample import BuiltModel
-from modelaudit.models import borrowed, module_named, open_model, spatial_layer
+from modelaudit.models import frozen_on, module_named, open_model, spatial_layer
 
 TABLE = committed()
 NORMAL_32 = replace(NORMAL, resize=(32, 32))
@@ -68,7 +68,7 @@ def test_gradcam_of_a_transformer_is_over_places_where_the_library_has_channels(
     assert naive.shape == (1, 1, 24)  # one value a channel: an image of anything but places
 
     loaded = open_model(BuiltModel(module, NORMAL), root=tmp_path, preprocessing=NORMAL_32)
-    with borrowed(loaded, "cpu") as model:
+    with frozen_on(loaded, "cpu") as model:
         layer = spatial_layer(model, (32, 32))
         found = module_named(model, layer.name)
         assert found is block and layer.side == "input"

@@ -12,7 +12,7 @@ from cli.pages import page
 from cli.photos import HEIGHT, WIDTH, blob, image, line, mask, photo
 
 from modelaudit.cli import main
-from modelaudit.cli.text import columns_of, cut, table
+from modelaudit.cli.terminal import columns_of, cut, table
 
 NASTY = '<script>alert("1")</script>&amp;'
 

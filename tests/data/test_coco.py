@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from modelaudit.data import UnusableSample, decode, open_data
-from modelaudit.data.outlines import run_lengths as runs_in
+from modelaudit.data.objects import run_lengths as runs_in
 from modelaudit.language.errors import DataError
 from modelaudit.language.reasons import Missing
 from modelaudit.language.sample import DataSet

@@ -1,7 +1,5 @@
 """Decoding: every odd file is either read right or refused with its reason, and never guessed."""
 
-from __future__ import annotations
-
 import pickle
 import re
 import struct
@@ -14,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from data.pictures import GREEN, RED, encoded, image_array, mask_array, save
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from modelaudit.data import UnusableSample, decode
+from modelaudit.data import UnusableSample, decode, fingerprint
 from modelaudit.data.masks import read_mask
 from modelaudit.language.reasons import Missing
 from modelaudit.language.sample import Sample
@@ -326,3 +326,23 @@ def test_a_path_and_its_bytes_have_one_digest(tmp_path: Path) -> None:
 def test_the_error_travels_between_processes() -> None:
     error = pickle.loads(pickle.dumps(refused(b"no image")))
     assert error.reason is Missing.UNREADABLE_IMAGE and "no PNG" in str(error)
+
+
+digests = st.dictionaries(st.text(), st.text(), max_size=6)
+
+
+@given(digests, st.randoms())
+def test_the_order_does_not_matter(content: dict[str, str], random: object) -> None:
+    items = list(content.items())
+    random.shuffle(items)  # type: ignore[attr-defined]
+    assert fingerprint(dict(items)) == fingerprint(content)
+
+
+@given(digests, digests)
+def test_other_content_has_another_fingerprint(one: dict[str, str], other: dict[str, str]) -> None:
+    assert (fingerprint(one) == fingerprint(other)) == (one == other)
+
+
+def test_ids_and_digests_do_not_run_into_each_other() -> None:
+    assert fingerprint({"a": "bc"}) != fingerprint({"ab": "c"})
+    assert len(fingerprint({})) == 64

@@ -13,8 +13,7 @@ from data.pictures import image_array, mask_array, save
 from numpy.typing import NDArray
 
 from modelaudit.data import UnusableSample, decode, open_data
-from modelaudit.data.imagenet9 import VARIANTS, foreground
-from modelaudit.data.in9_classes import IN9_CLASSES
+from modelaudit.data.imagenet9 import IN9_CLASSES, VARIANTS, foreground
 from modelaudit.language.errors import DataError
 from modelaudit.language.reasons import Missing
 

@@ -20,9 +20,8 @@ from PIL import Image
 
 from modelaudit.data import UnusableSample, decode, open_data
 from modelaudit.data.base import data_source
-from modelaudit.data.remote import is_url
+from modelaudit.data.remote import CACHE, is_url
 from modelaudit.data.remote.listing import token_of
-from modelaudit.data.remote.opening import CACHE
 from modelaudit.language.errors import DataError
 from modelaudit.language.reasons import Missing
 from modelaudit.language.reference import Reference
@@ -209,7 +208,7 @@ def test_a_relative_root_is_one_of_the_current_folder(
 
 
 def test_one_error_ends_the_fetching_of_all(tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelaudit.data.remote.mirror._PAUSE", 0.0)
+    monkeypatch.setattr("modelaudit.data.remote.local_copy._PAUSE", 0.0)
     Slow.asked.clear()
     for name in ("broken", *"bcdefghij"):
         shelf.pipe(f"/data/bolt/{name}.png", b"12345")

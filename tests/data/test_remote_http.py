@@ -19,8 +19,7 @@ from data.remote_places import coco, seen
 from data.web_server import Server, serving
 
 from modelaudit.data import UnusableSample, decode, open_data
-from modelaudit.data.remote import mirror, urls
-from modelaudit.data.remote.opening import CACHE
+from modelaudit.data.remote import CACHE, local_copy, urls
 from modelaudit.language.errors import DataError
 from modelaudit.language.reasons import Missing
 
@@ -32,7 +31,7 @@ LARGE = "/line/images/bolt/0.png"
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Serves ``line`` (a folder with one larger image) and ``coco``."""
-    monkeypatch.setattr(mirror, "_PAUSE", 0.0)
+    monkeypatch.setattr(local_copy, "_PAUSE", 0.0)
     folder = tmp_path / "served"
     line(folder / "line")
     noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
@@ -130,7 +129,7 @@ def test_a_connection_that_keeps_breaking_leaves_no_half_file(server: Server, ro
 
 def test_a_server_that_falls_silent_is_left(server: Server, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(urls, "_SILENCE", 2.0)  # long enough for the other files on a busy machine
-    monkeypatch.setattr(mirror, "ATTEMPTS", 1)
+    monkeypatch.setattr(local_copy, "ATTEMPTS", 1)
     server.slow[LARGE] = 6.0
     with pytest.raises(DataError, match=r"'images/bolt/0\.png' could not be fetched"):
         open_data(f"folder:{server.url}/line", root=root, quiet=True)

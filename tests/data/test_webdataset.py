@@ -16,7 +16,7 @@ from data.pictures import encoded, image_array, mask_array
 from PIL import Image
 
 from modelaudit.data import FilePart, UnusableSample, decode, open_data
-from modelaudit.data.braces import expanded
+from modelaudit.data.files import expanded
 from modelaudit.engine.images.contents import SampleContents
 from modelaudit.engine.store.file_digests import FileDigests
 from modelaudit.engine.store.store import Store

@@ -10,7 +10,7 @@ import torchvision
 from torch import Tensor, nn
 
 from modelaudit.language import Preprocessing
-from modelaudit.models import PixelModel, borrowed, open_model
+from modelaudit.models import PixelModel, frozen_on, open_model
 from modelaudit.models.acceleration import (
     Fidelity,
     PreparedModel,
@@ -95,7 +95,7 @@ def test_a_borrowed_module_comes_back_as_it_was(tmp_path: Path) -> None:
         name: (value, value.data_ptr(), value.clone()) for name, value in module.state_dict(keep_vars=True).items()
     }
     loaded = open_model(module, root=tmp_path, preprocessing=PREPROCESSING)
-    with borrowed(loaded, "cpu") as model:
+    with frozen_on(loaded, "cpu") as model:
         found = prepare_model(model, SIZE)
         assert found.folded == 2
         found.model(PIXELS)

@@ -13,7 +13,7 @@ from modelaudit.attribution import AttributionInput, check, input_x_gradient, oc
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError, ModelError
 from modelaudit.language.sample import Preprocessing
-from modelaudit.models import black_box, borrowed, open_model
+from modelaudit.models import black_box, frozen_on, open_model
 
 SMALL = Preprocessing(resize=12, crop=12)
 
@@ -51,7 +51,7 @@ def test_a_function_is_a_model_whose_maps_are_those_of_the_network_behind_it() -
     assert any("no" in note and "gradients" in note for note in boxed.notes)
     maps = []
     for loaded in (boxed, plain):
-        with borrowed(loaded, "cpu") as model, torch.no_grad():
+        with frozen_on(loaded, "cpu") as model, torch.no_grad():
             selector = torch.eye(3)[[0, 1, 2, 0]]
             asked = AttributionInput(model, pixels(), selector, (model(pixels()) * selector).sum(1), rows=4)
             method = occlusion(window=0.25, stride=0.25)
@@ -63,7 +63,7 @@ def test_a_function_is_a_model_whose_maps_are_those_of_the_network_behind_it() -
 
 def test_a_method_that_needs_gradients_says_that_there_are_none() -> None:
     loaded = open_model(black_box(lambda images: NET(images), preprocessing=SMALL, library="torch"), root=Path())
-    with borrowed(loaded, "cpu") as model:
+    with frozen_on(loaded, "cpu") as model:
         asked = AttributionInput(model, pixels(), torch.eye(3)[[0, 1, 2, 0]], torch.zeros(4))
         with pytest.raises(AttributionError, match="no gradient leads"):
             registry.entry_of(input_x_gradient()).function(input_x_gradient(), asked)
@@ -98,7 +98,7 @@ def test_normalisation_is_applied_before_the_function() -> None:
         return numpy_scores(images)
 
     built = black_box(function, preprocessing=Preprocessing(12, 12, (0.5, 0.4, 0.3), (0.2, 0.2, 0.1)))
-    with borrowed(open_model(built, root=Path()), "cpu") as model:
+    with frozen_on(open_model(built, root=Path()), "cpu") as model:
         model(pixels())
     wanted = (pixels() - torch.tensor([0.5, 0.4, 0.3]).view(3, 1, 1)) / torch.tensor([0.2, 0.2, 0.1]).view(3, 1, 1)
     torch.testing.assert_close(torch.from_numpy(seen[-1]), wanted)

@@ -11,7 +11,7 @@ from modelaudit.attribution import AttributionInput, input_x_gradient
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError, ModelError
 from modelaudit.language.sample import Preprocessing
-from modelaudit.models import borrowed, module_named, open_model, resolve_layer, runs_code, spatial_layer
+from modelaudit.models import frozen_on, module_named, open_model, resolve_layer, runs_code, spatial_layer
 
 SMALL = Preprocessing(resize=16, crop=16, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
 
@@ -57,7 +57,7 @@ def test_a_program_answers_and_explains_like_the_module_that_it_was_made_from(fo
     selector = nn.functional.one_hot(torch.arange(5) % 4, 4).float()
     method, maps = input_x_gradient(), []
     for one in (loaded, original):
-        with borrowed(one, "cpu") as model:
+        with frozen_on(one, "cpu") as model:
             with torch.no_grad():
                 logits = model(pixels)
             question = AttributionInput(model, pixels, selector, (logits * selector).sum(1))
@@ -69,7 +69,7 @@ def test_a_program_answers_and_explains_like_the_module_that_it_was_made_from(fo
 def test_a_program_is_as_it_was_after_it_was_borrowed(folder: Path, reference: str) -> None:
     loaded = open_model(reference, root=folder, preprocessing=SMALL, allow_code=True)
     before = [(parameter.requires_grad, parameter.data_ptr()) for parameter in loaded.module.parameters()]
-    with borrowed(loaded, "cpu") as model:
+    with frozen_on(loaded, "cpu") as model:
         assert not any(parameter.requires_grad for parameter in model.parameters())
         model(torch.rand(2, 3, 16, 16))
     assert [(parameter.requires_grad, parameter.data_ptr()) for parameter in loaded.module.parameters()] == before

@@ -15,7 +15,7 @@ from modelaudit.attribution import AttributionInput, input_x_gradient, occlusion
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError, ModelError
 from modelaudit.language.sample import Preprocessing
-from modelaudit.models import borrowed, open_model, runs_code
+from modelaudit.models import frozen_on, open_model, runs_code
 
 IMAGENET = "mean=0.485,0.456,0.406&std=0.229,0.224,0.225"
 SIZE = 16
@@ -97,7 +97,7 @@ def test_an_exported_network_gives_the_logits_of_the_network(exported: Path) -> 
     assert loaded.preprocessing == Preprocessing(SIZE, SIZE, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     plain = open_model(Net(), root=Path(), preprocessing=loaded.preprocessing)
     for count in (1, 5):
-        with borrowed(loaded, "cpu") as ours, borrowed(plain, "cpu") as theirs:
+        with frozen_on(loaded, "cpu") as ours, frozen_on(plain, "cpu") as theirs:
             torch.testing.assert_close(ours(pixels(count)), theirs(pixels(count)), rtol=0, atol=1e-5)
     assert loaded.probe_digest == plain.probe_digest
 
@@ -107,7 +107,7 @@ def test_occlusion_maps_are_those_of_the_network(exported: Path) -> None:
     plain = open_model(Net(), root=Path(), preprocessing=loaded.preprocessing)
     maps = []
     for one in (loaded, plain):
-        with borrowed(one, "cpu") as model, torch.no_grad():
+        with frozen_on(one, "cpu") as model, torch.no_grad():
             selector = torch.eye(4)[[0, 1, 2, 3, 0]]
             asked = AttributionInput(model, pixels(), selector, (model(pixels()) * selector).sum(1), rows=8)
             maps.append(registry.entry_of(occlusion()).function(occlusion(), asked).values)
@@ -116,7 +116,7 @@ def test_occlusion_maps_are_those_of_the_network(exported: Path) -> None:
 
 
 def test_gradient_methods_are_refused(exported: Path) -> None:
-    with borrowed(opened(exported), "cpu") as model:
+    with frozen_on(opened(exported), "cpu") as model:
         asked = AttributionInput(model, pixels(1), torch.eye(4)[:1], torch.zeros(1))
         with pytest.raises(AttributionError, match="no gradient leads"):
             registry.entry_of(input_x_gradient()).function(input_x_gradient(), asked)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from modelaudit import Preprocessing
 from modelaudit.language.errors import ModelError
-from modelaudit.models import LoadedModel, black_box, borrowed, check_repeatable, open_model
+from modelaudit.models import LoadedModel, black_box, check_repeatable, frozen_on, open_model
 
 IMAGES = torch.rand((4, 3, 12, 12), generator=torch.Generator().manual_seed(3))
 
@@ -59,7 +59,7 @@ def seeded(values: Tensor) -> Tensor:
 
 def tried(model: Any, images: Tensor = IMAGES, batch: int = 16) -> int:
     loaded: LoadedModel = open_model(model, root=Path(), preprocessing=Preprocessing())
-    with borrowed(loaded, "cpu"):
+    with frozen_on(loaded, "cpu"):
         return check_repeatable(loaded, images, batch)
 
 

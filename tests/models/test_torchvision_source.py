@@ -12,7 +12,7 @@ from torch import Tensor
 
 from modelaudit.language.errors import ModelError
 from modelaudit.language.sample import Preprocessing
-from modelaudit.models import borrowed, open_model
+from modelaudit.models import frozen_on, open_model
 from modelaudit.models.torchvision_source import preprocessing_of
 
 ASSETS = Path(os.environ.get("MODELAUDIT_ASSETS", Path(__file__).resolve().parents[2].parent / "shared" / "assets"))
@@ -225,6 +225,6 @@ def test_a_real_model_recognises_real_photos(tmp_path: Path) -> None:
         torchvision.transforms.functional.pil_to_tensor(Image.open(file).convert("RGB").resize((224, 224)))
         for file in files
     ]
-    with borrowed(loaded, "cpu") as model, torch.no_grad():
+    with frozen_on(loaded, "cpu") as model, torch.no_grad():
         predicted = model(torch.stack(photos) / 255).argmax(1).tolist()
     assert predicted.count(loaded.index_of("Samoyed")) >= 3

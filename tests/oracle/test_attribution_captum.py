@@ -29,7 +29,7 @@ from modelaudit.language import registry
 from modelaudit.language.reasons import Missing
 from modelaudit.language.sample import Preprocessing
 from modelaudit.language.spec import Method
-from modelaudit.models import borrowed, layer_named, open_model, spatial_layer
+from modelaudit.models import frozen_on, layer_named, open_model, spatial_layer
 
 ASSETS = Path(os.environ.get("MODELAUDIT_ASSETS", Path(__file__).resolve().parents[2].parent / "shared" / "assets"))
 SQUEEZENET = ASSETS / "models" / "squeezenet1_0-imagenet1k.safetensors"
@@ -50,7 +50,7 @@ class Case:
             self.target = self.plain.eval()(self.pixels).argmax(1)
 
     def ours(self, method: Method) -> Maps:
-        with borrowed(self.loaded, "cpu") as model:
+        with frozen_on(self.loaded, "cpu") as model:
             with torch.no_grad():
                 logits = model(self.pixels)
             selector = nn.functional.one_hot(self.target, logits.shape[1]).double()
@@ -122,7 +122,7 @@ def test_the_default_steps_are_complete_on_a_real_photo() -> None:
     loaded = open_model(f"torchvision:squeezenet1_0?checkpoint={SQUEEZENET}", root=Path())
     photo = Image.open(ASSETS / "pets" / "images" / "258_samoyed" / "samoyed_14.jpg").convert("RGB").resize((112, 112))
     pixels = torchvision.transforms.functional.pil_to_tensor(photo)[None] / 255
-    with borrowed(loaded, "cpu") as model, torch.no_grad():
+    with frozen_on(loaded, "cpu") as model, torch.no_grad():
         logits = model(pixels)
         selector = nn.functional.one_hot(logits.argmax(1), 1000).float()
         question = AttributionInput(model, pixels, selector, (logits * selector).sum(1))

@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from ...language.errors import DataError
-from . import names
-from .urls import RemoteFolder, is_gone, is_inside, plain
+from .urls import RemoteFolder, check_names, is_gone, is_inside, plain
 
 MOST_LEVELS = 64
 _TAGS = frozenset(
@@ -34,7 +33,7 @@ _Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True)
-class Entry:
+class RemoteFile:
     """A remote file.
 
     Args:
@@ -48,7 +47,7 @@ class Entry:
     token: str | None
 
 
-def listed(remote: RemoteFolder) -> list[Entry]:
+def listed(remote: RemoteFolder) -> list[RemoteFile]:
     """All files below a folder, sorted by name, without hidden ones.
 
     Raises:
@@ -56,7 +55,7 @@ def listed(remote: RemoteFolder) -> list[Entry]:
     """
     found = dict(_archived(remote) if _is_archive(remote.fs) else _walked(remote))
     shown = {name: info for name, info in found.items() if not any(map(_hidden, name.split("/")))}
-    names.check(shown, remote.url)
+    check_names(shown, remote.url)
     if not shown:
         raise DataError(f"{remote.url} holds no file" + (_HTTP_HINT if remote.http else ""))
     ordered = sorted(shown)
@@ -69,15 +68,15 @@ def listed(remote: RemoteFolder) -> list[Entry]:
     return [entry for entry in entries if entry is not None]
 
 
-def described(remote: RemoteFolder, wanted: Sequence[str]) -> list[Entry | None]:
+def described(remote: RemoteFolder, wanted: Sequence[str]) -> list[RemoteFile | None]:
     """The files of these names; None for those that are not there.
 
     Raises:
         DataError: the server does not answer, or a name is refused.
     """
-    names.check(wanted, remote.url)
+    check_names(wanted, remote.url)
 
-    def describe(name: str) -> Entry | None:
+    def describe(name: str) -> RemoteFile | None:
         try:
             info = remote.fs.info(remote.path_of(name))
         except Exception as error:
@@ -143,7 +142,7 @@ def _walked(remote: RemoteFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 else:
                     yield name, info
         level = [(name, path) for name, path in below if not _hidden(name.rsplit("/", 1)[-1])]
-        names.check((name for name, _ in level), remote.url)
+        check_names((name for name, _ in level), remote.url)
     raise DataError(
         f"{remote.url} has more than {MOST_LEVELS} levels of folders, e.g. {level[0][0][:100]!r}: does one hold itself?"
     )
@@ -188,10 +187,10 @@ def _below(remote: RemoteFolder, path: str) -> str:
     return (name.removeprefix("./").replace("/./", "/") if remote.http else name).rstrip("/")
 
 
-def _entry(name: str, info: Mapping[str, Any]) -> Entry:
+def _entry(name: str, info: Mapping[str, Any]) -> RemoteFile:
     size = info.get("size")
     # what is told of a link is told of the link, not of what it leads to
-    return Entry(name, size if isinstance(size, int) else None, None if info.get("islink") else token_of(info))
+    return RemoteFile(name, size if isinstance(size, int) else None, None if info.get("islink") else token_of(info))
 
 
 def token_of(info: Mapping[str, Any], now: Callable[[], float] = time.time) -> str | None:

@@ -1,9 +1,10 @@
-"""Places that fsspec opens: ``s3://bucket/data``, ``https://host/data``, ``zip://data::https://host/data.zip``."""
+"""Places that fsspec opens, such as ``s3://bucket/data``, and names of remote files that are safe to write."""
 
 from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,7 +59,7 @@ def opened(url: str) -> tuple[RemoteFolder, str]:
     Raises:
         DataError: a protocol that is not known, not installed or refused; a password in the URL.
     """
-    check(url)
+    check_url(url)
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
@@ -116,7 +117,7 @@ def is_gone(error: BaseException) -> bool:
     return error.__cause__ is None or isinstance(error.__cause__, FileNotFoundError) or status in (404, 410)
 
 
-def check(url: str) -> None:
+def check_url(url: str) -> None:
     """Refuse a URL that must not be read, or not be written into a record.
 
     Raises:
@@ -173,3 +174,47 @@ def _is_installed(package: str) -> bool:
 def is_inside(path: str, folder: str) -> bool:
     """Whether a path of this machine, links resolved, lies in a folder."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+MOST_BYTES_OF_A_PART, MOST_BYTES = 255, 2048
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def check_names(names: Iterable[str], url: str) -> None:
+    """Refuse names that leave the folder, that no file system takes, or that one file system takes for another.
+
+    Raises:
+        DataError: says which, and what to rename.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        complaint = _complaint(name)
+        if complaint:
+            raise DataError(f"{url} holds the name {name[:300]!r}, which {complaint}; rename it there")
+        folded = unicodedata.normalize("NFC", name).casefold()
+        other = seen.setdefault(folded, name)
+        if other != name:
+            raise DataError(
+                f"{url} holds {other!r} and {name!r}, which are one file where case or Unicode's form does not count; "
+                "rename one there"
+            )
+
+
+def _complaint(name: str) -> str:
+    parts = name.split("/")
+    try:
+        lengths = [len(part.encode()) for part in parts]
+    except UnicodeEncodeError:
+        return "is no text"
+    if name.startswith("/") or _DRIVE.match(name):
+        return "is absolute"
+    if ".." in parts or "." in parts:
+        return "leads to other folders"
+    if "" in parts or _FORBIDDEN.search(name):
+        return "has a part that is empty, a backslash or a control character"
+    if max(lengths) > MOST_BYTES_OF_A_PART:
+        return f"has a part of more than {MOST_BYTES_OF_A_PART} bytes"
+    if sum(lengths) + len(lengths) > MOST_BYTES:
+        return f"has more than {MOST_BYTES} bytes"
+    return ""

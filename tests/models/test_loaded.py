@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from modelaudit.language.sample import Preprocessing
-from modelaudit.models import borrowed, open_model
-from modelaudit.models.borrow import borrowed_module
+from modelaudit.models import frozen_on, open_model
+from modelaudit.models.loaded import frozen_module_on
 
 
 class Net(nn.Module):
@@ -55,7 +55,7 @@ def picture(module: nn.Module) -> tuple[object, ...]:
 
 def test_inside_it_is_in_eval_mode_frozen_and_repeatable() -> None:
     module = used()
-    with borrowed_module(module, "cpu"):
+    with frozen_module_on(module, "cpu"):
         assert not any(part.training for part in module.modules())
         assert not any(p.requires_grad or p.grad is not None for p in module.parameters())
         pixels = torch.rand(2, 3, 8, 8)
@@ -65,7 +65,7 @@ def test_inside_it_is_in_eval_mode_frozen_and_repeatable() -> None:
 def test_it_is_given_back_as_it_was() -> None:
     module = used()
     before = picture(module)
-    with borrowed_module(module, "cpu"), borrowed_module(module, "cpu"):
+    with frozen_module_on(module, "cpu"), frozen_module_on(module, "cpu"):
         module(torch.rand(2, 3, 8, 8))
     assert picture(module) == before
 
@@ -73,7 +73,7 @@ def test_it_is_given_back_as_it_was() -> None:
 def test_it_is_given_back_after_an_exception_and_under_inference_mode() -> None:
     module = used()
     before = picture(module)
-    with pytest.raises(KeyError), torch.inference_mode(), borrowed_module(module, "cpu"):
+    with pytest.raises(KeyError), torch.inference_mode(), frozen_module_on(module, "cpu"):
         module(torch.rand(2, 3, 8, 8))
         raise KeyError("an image")
     assert picture(module) == before
@@ -84,7 +84,7 @@ def test_it_comes_back_from_another_device() -> None:
     # the meta device stands for any other one: nothing of it may be left in the caller's module
     module = used()
     before = picture(module)
-    with borrowed_module(module, "meta"):
+    with frozen_module_on(module, "meta"):
         assert {p.device.type for p in module.parameters()} == {"meta"}
     assert picture(module) == before
 
@@ -95,9 +95,9 @@ def test_on_a_gpu_it_gives_the_cpu_s_logits_and_comes_back(tmp_path: Path) -> No
     module = used()
     loaded = open_model(module, root=tmp_path, preprocessing=Preprocessing(resize=8, crop=8, mean=(0.1, 0.2, 0.3)))
     before, pixels = picture(module), torch.rand(4, 3, 8, 8)
-    with borrowed(loaded, "cpu") as model:
+    with frozen_on(loaded, "cpu") as model:
         expected = model(pixels)
-    with borrowed(loaded, "cuda") as model:
+    with frozen_on(loaded, "cuda") as model:
         torch.testing.assert_close(model(pixels.cuda()).cpu(), expected, rtol=1e-4, atol=1e-5)
     assert picture(module) == before
 
@@ -106,7 +106,7 @@ def test_normalisation_is_part_of_the_pixel_model(tmp_path: Path) -> None:
     preprocessing = Preprocessing(resize=8, crop=8, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
     module, pixels = used(), torch.rand(2, 3, 8, 8)
     loaded = open_model(module, root=tmp_path, preprocessing=preprocessing)
-    with borrowed(loaded, "cpu") as model:
+    with frozen_on(loaded, "cpu") as model:
         normal = (pixels - torch.tensor([0.1, 0.2, 0.3])[:, None, None]) / torch.tensor([0.5, 0.6, 0.7])[:, None, None]
         torch.testing.assert_close(model(pixels), module(normal))
         assert {id(p) for p in model.parameters()} == {id(p) for p in module.parameters()}
@@ -116,5 +116,5 @@ def test_normalisation_is_part_of_the_pixel_model(tmp_path: Path) -> None:
 def test_a_model_of_half_precision_is_given_what_it_is_made_of(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(192, 3)).to(torch.bfloat16)
     loaded = open_model(module, root=tmp_path, preprocessing=Preprocessing(resize=8, crop=8))
-    with borrowed(loaded, "cpu") as model:
+    with frozen_on(loaded, "cpu") as model:
         assert model(torch.rand(2, 3, 8, 8)).dtype == torch.float32

@@ -1,6 +1,4 @@
-"""What is found in data: every kind on the smallest data that show it, and nothing else with it."""
-
-from __future__ import annotations
+"""The check of a data set: each fault is found, and only that."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +10,8 @@ from cli.photos import HEIGHT, WIDTH, blob, image, line, mask, photo
 from PIL import Image
 
 from modelaudit.data import open_data
+from modelaudit.data.check_findings import labels_met
 from modelaudit.data.checking import check
-from modelaudit.data.checking.labels_met import labels_met
 from modelaudit.language.findings import PROBLEMS, DataFacts, Finding, Kind, LabelsMet
 from modelaudit.language.sample import DataSet, Preprocessing, Sample
 

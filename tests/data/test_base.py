@@ -1,7 +1,5 @@
 """Pictures in containers: read where they lie, told apart and remembered without decoding."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path

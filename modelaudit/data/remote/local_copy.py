@@ -1,29 +1,93 @@
-"""A copy of remote files on this machine's disk, kept up to date file by file."""
+"""Keeps a copy of remote files on this machine's disk up to date, file by file."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from ...language.errors import DataError
-from .journal import Journal
-from .listing import Entry, side_by_side
-from .progress import Advance, fetching, say
+from ...language.progress import Advance, fetching, say
+from .listing import RemoteFile, side_by_side
 from .urls import RemoteFolder, is_gone, plain
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """A file in place: the token of its original, and its own size and time of change."""
+
+    name: str
+    token: str | None
+    size: int
+    mtime_ns: int
+
+
+class Journal:
+    """Lines by name, the last one counts; a last line that was cut off counts as none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._lines = {written.name: written for written in _read_journal(path)}
+
+    def holds(self, entry: RemoteFile, file: Path) -> bool:
+        """Whether `file` is a whole copy of the remote file as it is now."""
+        written = self._lines.get(entry.name)
+        if written is None or entry.token is None or written.token != entry.token:
+            return False
+        try:
+            found = file.lstat()
+        except OSError:
+            return False
+        return (found.st_size, found.st_mtime_ns) == (written.size, written.mtime_ns)
+
+    def note(self, entry: RemoteFile, file: Path) -> None:
+        """`file` was put in its place."""
+        found = file.lstat()
+        written = JournalEntry(entry.name, entry.token, found.st_size, found.st_mtime_ns)
+        with self._lock, self._path.open("a", encoding="utf-8") as journal:
+            self._lines[entry.name] = written
+            journal.write(_text(written))
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Write the journal anew, with the lines of these files only."""
+        wanted = set(names)
+        self._lines = {name: written for name, written in self._lines.items() if name in wanted}
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text("".join(map(_text, self._lines.values())), encoding="utf-8")
+        fresh.replace(self._path)
+
+
+def _text(written: JournalEntry) -> str:
+    return json.dumps(asdict(written)) + "\n"
+
+
+def _read_journal(path: Path) -> Iterable[JournalEntry]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return
+    for one in text.splitlines():
+        try:
+            yield JournalEntry(**json.loads(one))
+        except (ValueError, TypeError):
+            continue  # cut off by a kill: its file is fetched again
+
 
 ATTEMPTS = 3
 _PAUSE = 0.5
 _BLOCK = 8 * 2**20
 
 
-class Mirror:
+class LocalCopy:
     """The copy of one remote folder, or of some files in it.
 
     ``tree`` holds the files under their names; one gets its name when all of it has come, so that a run that is killed
@@ -42,7 +106,7 @@ class Mirror:
         self._quiet = quiet
         self._stopped = threading.Event()
 
-    def sync(self, entries: Sequence[Entry], *, prune: bool = True) -> None:
+    def sync(self, entries: Sequence[RemoteFile], *, prune: bool = True) -> None:
         """Fetch what is new or changed, and with `prune` remove whatever else is there.
 
         Raises:
@@ -54,7 +118,7 @@ class Mirror:
         except OSError as error:
             raise DataError(f"{self.remote.url} cannot be copied to {self._folder}: {plain(error)}") from error
 
-    def _sync(self, entries: Sequence[Entry], prune: bool) -> None:
+    def _sync(self, entries: Sequence[RemoteFile], prune: bool) -> None:
         self._partial.mkdir(exist_ok=True)
         self.tree.mkdir(exist_ok=True)
         journal = Journal(self._folder / "journal.jsonl")
@@ -68,7 +132,7 @@ class Mirror:
             for left in self._partial.iterdir():
                 left.unlink()
 
-    def _fetch(self, missing: Sequence[Entry], journal: Journal) -> None:
+    def _fetch(self, missing: Sequence[RemoteFile], journal: Journal) -> None:
         size = sum(entry.size or 0 for entry in missing)
         with fetching(self.remote.url, len(missing), size, quiet=self._quiet) as advance:
 
@@ -77,7 +141,7 @@ class Mirror:
                     raise InterruptedError("another file could not be fetched, or the run was interrupted")
                 advance(count)
 
-            def one(entry: Entry) -> None:
+            def one(entry: RemoteFile) -> None:
                 part = self._download(entry, on)
                 target = self.tree / entry.name
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +150,7 @@ class Mirror:
 
             side_by_side(self.remote, one, missing, stop=self._stopped.set)
 
-    def _download(self, entry: Entry, advance: Advance) -> Path:
+    def _download(self, entry: RemoteFile, advance: Advance) -> Path:
         """The whole file under a name of its own; one that was begun before goes on where it broke off.
 
         Raises:
@@ -115,7 +179,7 @@ class Mirror:
             "kept: run again to go on"
         ) from problem
 
-    def _bytes(self, entry: Entry, part: Path, advance: Advance) -> None:
+    def _bytes(self, entry: RemoteFile, part: Path, advance: Advance) -> None:
         if not self._resume(entry, part, advance):
             self.remote.fs.get_file(self.remote.path_of(entry.name), str(part), callback=_callback(advance))
         found = part.stat().st_size
@@ -124,7 +188,7 @@ class Mirror:
                 part.unlink()
             raise EOFError(f"{found} bytes came of {entry.size}")
 
-    def _resume(self, entry: Entry, part: Path, advance: Advance) -> bool:
+    def _resume(self, entry: RemoteFile, part: Path, advance: Advance) -> bool:
         """Whether the rest of a file that was begun could be read; only where it is sure to be the same file."""
         begun = part.stat().st_size if part.exists() else 0
         if not begun or entry.token is None or entry.size is None:
@@ -171,7 +235,7 @@ class Mirror:
         finally:
             lock.release()
 
-    def _named(self, entry: Entry) -> str:
+    def _named(self, entry: RemoteFile) -> str:
         return f"{self.remote.url}: {entry.name!r}"
 
 

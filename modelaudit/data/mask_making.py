@@ -1,4 +1,4 @@
-"""Masks made by a function, written as PNG files, and marked as made by a machine."""
+"""Makes masks where there are none: written as PNG files, and marked as made by a machine."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ...language.errors import DataError
-from ...language.findings import MaskMade
-from ...language.reasons import Missing
-from ...language.sample import DataSet, Sample
-from ..base import Decoded, Pixels, UnusableSample
-from ..checking import bare
-from ..decode import decode
-from ..files import confined, files_below, is_image, relative_id
-from ..machine_masks import MadeMasks, read_made_masks
-from ..mask_facts import mask_facts
-from ..masks import checked_mask, read_mask
+from ..language.errors import DataError
+from ..language.findings import MaskMade
+from ..language.reasons import Missing
+from ..language.sample import DataSet, Sample
+from .base import Decoded, Pixels, UnusableSample
+from .checking import bare, mask_facts
+from .decode import decode
+from .files import confined, files_below, is_image, relative_id
+from .machine_masks import MadeMasks, read_made_masks
+from .masks import checked_mask, read_mask
 
 #: masks are written in lots of so many, or an eighth of those that there are, whichever is more
 _LOT = 32
+#: of GrabCut
+_ROUNDS = 5
+#: the longer side at which the cut is made: its cost grows faster than the image
+_LARGEST = 1024
 
 
 @dataclass(frozen=True)
@@ -207,3 +210,66 @@ def _stem(name: str) -> str:
 
 def _may_go(mask: Path, marks: MadeMasks, policy: Policy) -> bool:
     return policy.edited or (policy.machine and marks.maker_of(mask) is not None)
+
+
+def grabcut(image: Pixels, boxes: Pixels | None) -> Pixels:
+    """[H, W] uint8: what inside the boxes is not like what lies outside of them.
+
+    Outside is background for sure; inside, two Gaussian mixtures and a cut tell object from background, in 5 rounds.
+    Images with a side of more than 1024 pixels are cut at 1024, and the mask enlarged (nearest).
+
+    Args:
+        image: [H, W, 3] uint8, RGB.
+        boxes: [H, W], 1 inside of any box.
+
+    Raises:
+        UnusableSample: no box, or one that covers the whole image: then nothing is known to be background.
+        DataError: OpenCV is not installed.
+    """
+    if boxes is None or not boxes.any():
+        raise UnusableSample(Missing.NO_MASK, "GrabCut needs a box round the object, and there is none")
+    if boxes.all():
+        raise UnusableSample(
+            Missing.NO_MASK, "the box covers the whole image, so GrabCut does not know any background; draw it closer"
+        )
+    cv2 = opencv()
+    size = _working_size(image)
+    small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+    inside = np.asarray(Image.fromarray((boxes != 0).astype(np.uint8)).resize(size, Image.Resampling.NEAREST)) != 0
+    state = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
+    cv2.setRNGSeed(0)  # the mixtures start from clusters that are drawn
+    try:
+        cv2.grabCut(
+            np.ascontiguousarray(small[:, :, ::-1]),
+            state,
+            None,
+            np.zeros((1, 65)),
+            np.zeros((1, 65)),
+            _ROUNDS,
+            cv2.GC_INIT_WITH_MASK,
+        )
+    except cv2.error as error:
+        raise UnusableSample(Missing.NO_MASK, f"GrabCut gave up: {str(error).strip().splitlines()[-1]}") from error
+    found = np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    height, width = image.shape[:2]
+    return np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.NEAREST))
+
+
+def opencv() -> Any:
+    """OpenCV.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise DataError("GrabCut is OpenCV's; install it with: pip install 'pytest-modelaudit[masks]'") from error
+    return cv2
+
+
+def _working_size(image: Pixels) -> tuple[int, int]:
+    """(width, height)."""
+    height, width = image.shape[:2]
+    scale = min(1.0, _LARGEST / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
