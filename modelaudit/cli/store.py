@@ -1,4 +1,4 @@
-"""``modelaudit store``: what is there, and what goes."""
+"""``modelaudit store``: inspects and prunes the store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..language.errors import ResultsError
 
 
 def add(commands: Any) -> None:
-    """The command and its steps."""
+    """Adds the command and its steps."""
     store = commands.add_parser("store", help="the per-image values that earlier runs left behind")
     steps = store.add_subparsers(required=True, metavar="STEP")
     for name, run, text in (
@@ -50,7 +50,7 @@ def _prune(given: argparse.Namespace) -> int:
     from ..engine.store.upkeep import bytes_of, days_of, located, prune
 
     if given.older_than is None and given.keep_size is None:
-        raise ResultsError("say what may go: --older-than 30d, --keep-size 1G, or both")
+        raise ResultsError("specify what to remove: --older-than 30d, --keep-size 1G, or both")
     folder = located(given.store)
     before, after = prune(
         folder,
@@ -67,7 +67,7 @@ def _clear(given: argparse.Namespace) -> int:
     folder = located(given.store)
     if not given.yes:
         if not sys.stdin.isatty():
-            raise ResultsError(f"{folder} would be removed; say --yes where nobody can be asked")
+            raise ResultsError(f"{folder} would be removed; give --yes where nobody can be asked")
         answer = input(f"remove {folder} ({_readable(contents_of(folder).size)})? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
             print("nothing was removed")

@@ -243,7 +243,7 @@ class AuditSession:
         if self._run is None:
             from ..engine.executors.run import Run
             from ..engine.results.settings import Settings
-            from ..engine.store.opening import open_store
+            from ..engine.store.upkeep import open_store
             from ..language.checks import CheckSettings
             from ..language.progress import ProgressBar, Silent
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torchvision
 from data.pictures import GREEN, RED
-from data.trees import BUILDERS, scene_of
+from data.trees import BUILDERS, DECODING_PATHS, scene_of
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
@@ -56,32 +56,29 @@ def test_torchvisions_presets_are_all_there() -> None:
     assert {one.interpolation for one in preprocessings()} == {"bilinear", "bicubic"}
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-@pytest.mark.parametrize("orientation", ORIENTATIONS)
-@pytest.mark.parametrize("builder", BUILDERS)
-def test_every_source_turns_image_and_mask_alike(tmp_path: Path, builder: str, orientation: int, kind: str) -> None:
+TURNED = [(source, 6, "JPEG") for source in BUILDERS]
+TURNED += [(source, orientation, "PNG") for source in DECODING_PATHS for orientation in ORIENTATIONS]
+
+
+@pytest.mark.parametrize(("builder", "orientation", "kind"), TURNED)
+def test_image_and_mask_are_turned_alike(tmp_path: Path, builder: str, orientation: int, kind: str) -> None:
     decoded, scene = opened(builder, tmp_path, orientation, kind), scene_of(**LARGE)
     assert decoded.mask is not None and decoded.image.shape == (*scene.size, 3)
     assert np.array_equal(decoded.mask, scene.mask)
     assert np.array_equal(decoded.image[..., 0] > (RED[0] + GREEN[0]) / 2, scene.mask == 1)
 
 
-@pytest.mark.parametrize("builder", BUILDERS)
-def test_every_source_stays_in_step_through_every_preprocessing(tmp_path: Path, builder: str) -> None:
-    decoded = opened(builder, tmp_path, 6)
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("builder", DECODING_PATHS)
+def test_image_and_mask_stay_in_step_through_every_preprocessing(
+    tmp_path: Path, builder: str, orientation: int
+) -> None:
+    decoded = opened(builder, tmp_path, orientation)
     for preprocessing in preprocessings():
         pixels, mask = apply_geometry(decoded, preprocessing)
         assert mask is not None and mask.shape == pixels.shape[1:]
         assert (mask == 1).float().mean() > 0.05, preprocessing
         assert not out_of_step(pixels, mask).any(), preprocessing
-
-
-@pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_every_orientation_stays_in_step_through_every_preprocessing(tmp_path: Path, orientation: int) -> None:
-    decoded = opened("folder", tmp_path, orientation)
-    for preprocessing in preprocessings():
-        pixels, mask = apply_geometry(decoded, preprocessing)
-        assert mask is not None and not out_of_step(pixels, mask).any(), preprocessing
 
 
 def test_a_mask_that_is_two_pixels_off_is_found_out_of_step() -> None:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from data.pictures import GREEN, RED
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification
 
 from modelaudit.data import Decoded, apply_geometry, object_kept
+from modelaudit.data.geometry import resized
 from modelaudit.language.errors import DataError
 from modelaudit.language.sample import Preprocessing
 
@@ -28,13 +29,9 @@ def decoded(image: np.ndarray, mask: np.ndarray | None = None) -> Decoded:
     return Decoded(image, mask, "")
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize(("resize", "crop"), [(32, 28), (232, 224), (24, 40), (33, 31)])
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "nearest"])
-def test_pixels_are_those_of_torchvisions_preset(
-    size: tuple[int, int], resize: int, crop: int, interpolation: str
-) -> None:
-    image = photo(*size)
+def test_pixels_are_those_of_torchvisions_preset(resize: int, crop: int, interpolation: str) -> None:
     preset = ImageClassification(
         crop_size=crop,
         resize_size=resize,
@@ -43,9 +40,11 @@ def test_pixels_are_those_of_torchvisions_preset(
         interpolation=InterpolationMode(interpolation),
     )
     preprocessing = Preprocessing(resize, crop, interpolation=interpolation)  # type: ignore[arg-type]
-    pixels, mask = apply_geometry(decoded(image), preprocessing)
-    assert mask is None and pixels.dtype == torch.float32
-    assert torch.equal(pixels, preset(Image.fromarray(image)))
+    for size in SIZES:
+        image = photo(*size)
+        pixels, mask = apply_geometry(decoded(image), preprocessing)
+        assert mask is None and pixels.dtype == torch.float32, size
+        assert torch.equal(pixels, preset(Image.fromarray(image))), size
 
 
 def test_without_antialiasing_the_tensor_path_of_torchvision_is_taken() -> None:
@@ -71,6 +70,9 @@ def test_the_mask_stays_in_step_with_the_image_to_one_pixel(
     crop: int | tuple[int, int] | None,
     data: st.DataObject,
 ) -> None:
+    larger = resized(height, width, resize)
+    # enlarged further, interpolation rounds the corners of an object by more than a pixel
+    assume(larger[0] <= 4 * height and larger[1] <= 4 * width)
     top, left = data.draw(st.integers(0, height - 8)), data.draw(st.integers(0, width - 8))
     mask = np.zeros((height, width), dtype=np.uint8)
     mask[top : top + data.draw(st.integers(6, height - top)), left : left + data.draw(st.integers(6, width - left))] = 1

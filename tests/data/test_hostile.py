@@ -12,7 +12,17 @@ import numpy as np
 import pytest
 from data.pictures import RED, encoded, save
 from data.test_decode import HOSTILE
-from data.trees import BUILDERS, IN_A_CONTAINER, WITHOUT_SIZE, ContextInput, draw_ring, picture, scene_of, write
+from data.trees import (
+    BUILDERS,
+    DECODING_PATHS,
+    IN_A_CONTAINER,
+    WITHOUT_SIZE,
+    ContextInput,
+    draw_ring,
+    picture,
+    scene_of,
+    write,
+)
 from PIL import Image
 
 from modelaudit.data import UnusableSample, decode, open_data
@@ -38,15 +48,19 @@ def refused(data: DataSet) -> UnusableSample:
     return caught.value
 
 
+#: one of each kind: without content, of another format, broken, too large, several in one
+HOSTILE_KINDS = ("empty", "text", "cut-off png", "bomb", "several pages")
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("hostile", HOSTILE)
 @every_source
-def test_a_hostile_image_stays_a_sample_and_is_named(tmp_path: Path, source: str, hostile: str) -> None:
-    error = refused(opened(source, tmp_path, replace(SCENE, content=HOSTILE[hostile][0])))
-    assert error.reason is Missing.UNREADABLE_IMAGE
-    # imageData of no length is no image at all, and the file is looked for
-    embedded = source == "labelme imageData" and hostile != "empty"
-    assert ("a.json" if embedded else "a.png") in str(error)
+def test_a_hostile_image_stays_a_sample_and_is_named(tmp_path: Path, source: str) -> None:
+    for hostile in HOSTILE if source in DECODING_PATHS else HOSTILE_KINDS:
+        error = refused(opened(source, tmp_path / hostile, replace(SCENE, content=HOSTILE[hostile][0])))
+        assert error.reason is Missing.UNREADABLE_IMAGE, hostile
+        # imageData of no length is no image at all, and the file is looked for
+        embedded = source == "labelme imageData" and hostile != "empty"
+        assert ("a.json" if embedded else "a.png") in str(error), hostile
 
 
 @with_a_file
@@ -72,7 +86,7 @@ READ: dict[str, Image.Image] = {
 
 
 @pytest.mark.parametrize("kind", READ)
-@every_source
+@pytest.mark.parametrize("source", DECODING_PATHS)
 def test_an_unusual_image_is_read_with_its_mask(tmp_path: Path, source: str, kind: str) -> None:
     content = encoded(READ[kind], "JPEG" if kind == "CMYK" else "PNG")
     decoded = decode(opened(source, tmp_path, replace(SCENE, content=content)).samples[0])
@@ -82,17 +96,19 @@ def test_an_unusual_image_is_read_with_its_mask(tmp_path: Path, source: str, kin
     assert inside.min() == 255 if kind == "alpha" else np.ptp(inside, axis=0).max() < 60
 
 
-@pytest.mark.parametrize("off", [(1, 0), (0, 1), (-1, 0), (0, -1)], ids=str)
 @with_a_size
-def test_a_mask_one_pixel_off_in_size_is_refused(tmp_path: Path, source: str, off: tuple[int, int]) -> None:
-    size = (SCENE.size[0] + off[0], SCENE.size[1] + off[1])
-    error = refused(opened(source, tmp_path, replace(SCENE, size=size)))
-    assert error.reason is Missing.MASK_SIZE
-    assert f"{size[1]} x {size[0]}" in str(error) and f"{SCENE.size[1]} x {SCENE.size[0]}" in str(error)
+def test_a_mask_one_pixel_off_in_size_is_refused(tmp_path: Path, source: str) -> None:
+    for off in ((1, 0), (0, -1)):
+        size = (SCENE.size[0] + off[0], SCENE.size[1] + off[1])
+        error = refused(opened(source, tmp_path / str(off), replace(SCENE, size=size)))
+        assert error.reason is Missing.MASK_SIZE
+        assert f"{size[1]} x {size[0]}" in str(error) and f"{SCENE.size[1]} x {SCENE.size[0]}" in str(error)
 
 
-@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
-@with_a_size
+@pytest.mark.parametrize(
+    ("source", "orientation"),
+    [*((name, 6) for name in BUILDERS if name not in WITHOUT_SIZE), ("folder", 5), ("folder", 7), ("folder", 8)],
+)
 def test_a_mask_that_was_not_turned_with_its_image_is_refused(tmp_path: Path, source: str, orientation: int) -> None:
     content = scene_of(orientation).content
     stored = replace(SCENE, content=content, size=SCENE.size[::-1], box=(4, 5, 13, 19))
@@ -121,14 +137,20 @@ MASKS: dict[str, tuple[Callable[[], Image.Image], bool]] = {
 }
 
 
+#: read, refused, and refused before the run
+ONE_OF_EACH = ("palette", "instance numbers", "0 and 255")
+
+
 def _palette(mask: Any) -> Image.Image:
     made = Image.fromarray(mask, "P")
     made.putpalette([0, 0, 0, 128, 0, 0] + [0] * 762)
     return made
 
 
-@pytest.mark.parametrize("kind", MASKS)
-@pytest.mark.parametrize("source", ["folder", "csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [*(("folder", kind) for kind in MASKS), *((name, kind) for name in ("csv", "jsonl") for kind in ONE_OF_EACH)],
+)
 def test_a_mask_file_is_read_by_value_or_refused(tmp_path: Path, source: str, kind: str) -> None:
     make, readable = MASKS[kind]
     reference = BUILDERS[source](tmp_path, SCENE)
@@ -152,18 +174,17 @@ def test_a_mask_file_is_read_by_value_or_refused(tmp_path: Path, source: str, ki
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("hostile", ["empty", "text", "cut-off png", "bomb", "gif", "several pages"])
 @pytest.mark.parametrize("source", ["folder", "voc class", "voc object", "csv", "jsonl", "imagenet9", "imagenet_s"])
-def test_a_hostile_mask_file_stays_a_sample_and_is_named(tmp_path: Path, source: str, hostile: str) -> None:
-    reference = BUILDERS[source](tmp_path, SCENE)
+def test_a_hostile_mask_file_stays_a_sample_and_is_named(tmp_path: Path, source: str) -> None:
     named = {"voc class": "SegmentationClass/a.png", "voc object": "SegmentationObject/a.png", "imagenet9": "a.npy"}
-    found = [path for path in tmp_path.rglob("a.*") if path.suffix in (".png", ".npy")]
-    for path in found:
-        if path.read_bytes() != SCENE.content:
-            path.write_bytes(HOSTILE[hostile][0])
-    error = refused(open_data(reference, root=tmp_path))
-    assert error.reason is Missing.UNREADABLE_MASK
-    assert named.get(source, "a.png") in str(error).replace("\\", "/")
+    for hostile in HOSTILE_KINDS:
+        reference = BUILDERS[source](tmp_path / hostile, SCENE)
+        for path in (tmp_path / hostile).rglob("a.*"):
+            if path.suffix in (".png", ".npy") and path.read_bytes() != SCENE.content:
+                path.write_bytes(HOSTILE[hostile][0])
+        error = refused(open_data(reference, root=tmp_path))
+        assert error.reason is Missing.UNREADABLE_MASK, hostile
+        assert named.get(source, "a.png") in str(error).replace("\\", "/"), hostile
 
 
 @pytest.mark.parametrize("source", ["coco polygon", "coco box", "voc box", "labelme polygon", "labelme imageData"])

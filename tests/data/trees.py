@@ -260,6 +260,9 @@ BUILDERS: dict[str, Builder] = {
 }
 #: the image is no file of its own
 IN_A_CONTAINER = ("labelme imageData", "webdataset", "hf")
+#: one source of each way to an image: a file, base64, part of an archive, a cell of a table, and a file whose size the
+#: mask is drawn in
+DECODING_PATHS = ("folder", "labelme imageData", "webdataset", "hf", "yolo polygon")
 #: the mask follows the image's size, whatever it is: there is no other size to contradict
 WITHOUT_SIZE = ("yolo polygon", "yolo box")
 

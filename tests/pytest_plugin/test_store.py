@@ -94,9 +94,8 @@ def test_the_store_lies_where_it_is_asked_to(stored: Line, how: str, tmp_path: P
 
 
 def on_a_share(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    mounts = line.path / "mountinfo"
-    mounts.write_text(f"27 1 254:0 / / rw - ext4 /dev/vda rw\n40 27 0:40 / {line.path} rw - cifs //server/team rw\n")
-    monkeypatch.setattr("modelaudit.engine.store.location.MOUNTINFO", mounts)
+    mounts = [("/", "ext4"), (str(line.path), "cifs")]
+    monkeypatch.setattr("modelaudit.engine.store.location.mounts", lambda: mounts)
 
 
 def test_a_network_drive_that_was_asked_for_is_a_usage_error(stored: Line, monkeypatch: pytest.MonkeyPatch) -> None:

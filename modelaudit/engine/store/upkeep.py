@@ -1,4 +1,4 @@
-"""InterimAnalysis after a store: what is in it, and what may go."""
+"""Opens, inspects and prunes the store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ...language.errors import ResultsError
 from .database import connect, sound
-from .location import FILE, FOLDER
-from .store import today
+from .location import FILE, FOLDER, NOTE, default_folder, network_drive, refuse_network
+from .store import Store, today
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _BUSY_SECONDS = 10.0
@@ -33,7 +33,7 @@ class Holding:
 
 @dataclass(frozen=True)
 class StoreContents:
-    """What a store holds: its size in bytes, and holdings in the order of their last use."""
+    """Contents of a store: its size in bytes, and holdings in the order of their last use."""
 
     file: Path
     size: int
@@ -43,8 +43,30 @@ class StoreContents:
     files: int
 
 
+def open_store(asked: Path | None, *, root: Path, off: bool = False) -> Store:
+    """Opens the store in the folder that was asked for; by default below `root`, unless that is a network drive.
+
+    Raises:
+        ResultsError: the folder that was asked for lies on a network drive.
+    """
+    if off:
+        return Store(None)
+    if asked is not None:
+        refuse_network(asked)
+        return Store(asked)
+    folder = default_folder(root)
+    kind = network_drive(folder)
+    if kind is None:
+        return Store(folder)
+    note = (
+        f"{NOTE}values were not stored: {folder} lies on a network drive ({kind}), where a database that several "
+        "processes write can be damaged; name a folder on a disk of this machine by --audit-store"
+    )
+    return Store(None, notes=[note])
+
+
 def contents_of(folder: Path) -> StoreContents:
-    """What the store in `folder` holds.
+    """Reads the contents of the store in `folder`.
 
     Raises:
         ResultsError: there is none, or it cannot be read.
@@ -104,7 +126,7 @@ def clear(folder: Path) -> int:
         (folder / ".gitignore").unlink(missing_ok=True)
     except OSError as error:
         raise ResultsError(f"{error.filename}: cannot be removed ({error.strerror}); is an audit running?") from error
-    with contextlib.suppress(OSError):  # something of the user's own may lie there
+    with contextlib.suppress(OSError):  # the user may keep other files there
         folder.rmdir()
     return freed
 
@@ -122,11 +144,11 @@ def bytes_of(text: str) -> int:
     """``500M`` or ``1.5G`` (powers of 1024) as bytes.
 
     Raises:
-        ResultsError: it is no size.
+        ResultsError: it is not a size.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
     if match is None:
-        raise ResultsError(f"--keep-size {text}: is no size; write e.g. 500M or 1G")
+        raise ResultsError(f"--keep-size must be a size such as 500M or 1G, got {text!r}")
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
@@ -134,11 +156,11 @@ def days_of(text: str) -> int:
     """``30d``, ``4w`` or a plain number of days.
 
     Raises:
-        ResultsError: it is no time.
+        ResultsError: it is not a time.
     """
     match = re.fullmatch(r"(\d+)\s*([dw]?)", text.strip(), re.IGNORECASE)
     if match is None:
-        raise ResultsError(f"--older-than {text}: is no time; write e.g. 30d or 4w")
+        raise ResultsError(f"--older-than must be a time such as 30d or 4w, got {text!r}")
     return int(match[1]) * (7 if match[2].lower() == "w" else 1)
 
 
@@ -156,7 +178,7 @@ def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _remove(connection: sqlite3.Connection, before: int) -> None:
-    """Everything whose last use lies before a day."""
+    """Removes everything that was last used before a day."""
     connection.execute("BEGIN IMMEDIATE")
     old = "(SELECT id FROM keys WHERE used < ?)"
     connection.execute(f"DELETE FROM cells WHERE key IN {old}", (before,))

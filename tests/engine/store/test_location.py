@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from modelaudit.engine.store.location import (
-    bsd_mounts,
     filesystem_of,
     is_network,
-    linux_mounts,
+    mounts,
     network_drive,
     refuse_network,
 )
-from modelaudit.engine.store.opening import open_store
+from modelaudit.engine.store.upkeep import open_store
 from modelaudit.language.errors import ResultsError
 
-LINUX = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
-27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
-40 27 0:40 / /home rw,relatime shared:5 - nfs4 server:/export/home rw,vers=4.2,hard
-41 40 8:1 / /home/me/scratch rw,relatime - xfs /dev/sdb1 rw
-42 27 0:44 / /mnt/team\040drive rw - cifs //server/team rw,vers=3.1.1
-43 27 0:45 / /mnt/remote rw - fuse.sshfs me@server:/ rw,user_id=1000
-44 27 0:46 / /mnt/windows rw shared:9 master:1 - 9p drvfs rw,trans=fd
-45 27 0:47 / /mnt/usb rw - fuseblk /dev/sdc1 rw,user_id=0
-46 27 0:48 / /mnt/photos rw - fuse.rclone cloud: rw
-47 27 0:49 / /mnt/both rw - nfs server:/both rw
-48 47 0:50 / /mnt/both rw - tmpfs none rw
-"""
-MAC = """/dev/disk3s1s1 on / (apfs, sealed, local, read-only, journaled)
-/dev/disk3s5 on /System/Volumes/Data (apfs, local, journaled, nobrowse)
-//me@server/team on /Volumes/Team (on call) (smbfs, nodev, nosuid, mounted by me)
-server:/export on /Volumes/export (nfs, nodev)
-"""
+
+def mounted(monkeypatch: pytest.MonkeyPatch, *mounts: tuple[str, str, str]) -> None:
+    """The system lists these mounts: place, file system, options."""
+    listed = [SimpleNamespace(mountpoint=place, fstype=kind, opts=opts) for place, kind, opts in mounts]
+    monkeypatch.setattr("psutil.disk_partitions", lambda all: listed)
+
+
+LINUX = [
+    ("/proc", "proc"),
+    ("/", "ext4"),
+    ("/home", "nfs4"),
+    ("/home/me/scratch", "xfs"),
+    ("/mnt/team drive", "cifs"),
+    ("/mnt/remote", "fuse.sshfs"),
+    ("/mnt/windows", "9p"),
+    ("/mnt/usb", "fuseblk"),
+    ("/mnt/photos", "fuse.rclone"),
+    ("/mnt/both", "nfs"),
+    ("/mnt/both", "tmpfs"),
+]
 
 
 @pytest.mark.parametrize(
@@ -52,14 +55,18 @@ server:/export on /Volumes/export (nfs, nodev)
     ],
 )
 def test_the_longest_mount_that_holds_a_folder_says_what_it_lies_on(place: str, kind: str) -> None:
-    assert filesystem_of(Path(place), linux_mounts(LINUX)) == kind
+    assert filesystem_of(Path(place), LINUX) == kind
 
 
-def test_mounts_of_a_mac_are_read_too() -> None:
-    mounts = list(bsd_mounts(MAC))
-    assert filesystem_of(Path("/Volumes/Team (on call)/line"), mounts) == "smbfs"
-    assert filesystem_of(Path("/Volumes/export"), mounts) == "nfs"
-    assert filesystem_of(Path("/Users/me"), mounts) == "apfs"
+def test_the_mounts_of_this_machine_are_listed() -> None:
+    assert filesystem_of(Path("/"), mounts())
+
+
+def test_a_drive_of_windows_that_lies_on_a_server_is_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    mounted(monkeypatch, ("C:\\", "NTFS", "rw,fixed"), ("Z:\\", "NTFS", "rw,remote"))
+    monkeypatch.setattr("modelaudit.engine.store.location.os.name", "nt")
+    found = dict(mounts())
+    assert found == {"C:\\": "NTFS", "Z:\\": "a share"} and is_network(found["Z:\\"])
 
 
 @pytest.mark.parametrize(
@@ -80,10 +87,8 @@ def test_nothing_is_said_of_a_folder_that_no_mount_holds() -> None:
 
 @pytest.fixture
 def on_a_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that this process's own list of mounts says is on NFS."""
-    mounts = tmp_path / "mountinfo"
-    mounts.write_text(f"27 1 254:0 / / rw - ext4 /dev/vda rw\n40 27 0:40 / {tmp_path}/share rw - nfs4 server:/ rw\n")
-    monkeypatch.setattr("modelaudit.engine.store.location.MOUNTINFO", mounts)
+    """A folder on NFS, as the list of mounts has it."""
+    mounted(monkeypatch, ("/", "ext4", "rw"), (f"{tmp_path}/share", "nfs4", "rw"))
     return tmp_path / "share"
 
 
