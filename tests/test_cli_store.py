@@ -109,7 +109,7 @@ def test_what_is_read_counts_as_used(folder: Path) -> None:
         (["prune", "--older-than", "long"], "must be a time such as 30d or 4w"),
         (["info", "--store", "nowhere"], "nowhere holds no store"),
         (["clear", "--store", "nowhere", "--yes"], "nowhere holds no store"),
-        (["clear"], "say --yes"),
+        (["clear"], "give --yes"),
     ],
 )
 def test_a_wrong_call_says_what_to_do(

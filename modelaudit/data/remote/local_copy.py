@@ -1,4 +1,14 @@
-"""Keeps a copy of remote files on this machine's disk up to date, file by file."""
+"""Keeps a copy of remote files on this machine's disk up to date, file by file.
+
+fsspec opens, lists and reads the files. Its caches (``filecache``, ``simplecache``, measured with fsspec 2026.9) cannot
+keep what this copy promises, so that the copying is our own:
+
+- sources walk folders: the caches keep files under digests or flat names, not in their tree;
+- a file that changes is fetched again: ``ukey`` takes files over HTTP for unchanging, ``simplecache`` never asks;
+- a download that was cut off goes on where it stopped: the caches begin anew, and show no progress;
+- several processes share a copy: the table of ``filecache`` is written without a lock (fsspec issue 639);
+- a file that is gone from the original goes from the copy.
+"""
 
 from __future__ import annotations
 
