@@ -1,9 +1,11 @@
 """Attribution: methods that give each pixel its share in the decision, under the names users write."""
 
+from . import captum_methods  # noqa: F401  (registers captum)
 from .base import AttributionInput, Cost, Maps, attribution, draws_at_random
 from .cam import GradCam as gradcam
 from .cam import GradCamPlusPlus as gradcam_plus_plus
 from .cam import LayerCam as layercam
+from .captum_classes import Captum as captum
 from .eigencam import EigenCam as eigencam
 from .feature_ablation import FeatureAblation as feature_ablation
 from .fullgrad import FullGrad as fullgrad
@@ -33,6 +35,7 @@ __all__ = [
     "Maps",
     "attention_rollout",
     "attribution",
+    "captum",
     "check",
     "deconvolution",
     "deeplift",

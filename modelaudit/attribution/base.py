@@ -145,21 +145,23 @@ class MethodDeclaration:
             are run once. Where the work varies from image to image: at most.
         tensors: which of :data:`Shared` it reads, or a function of the dataclass to these. The engine computes them
             once for all methods of a pass.
-        spatial_layer: it needs one.
+        spatial_layer: it needs one; or a function of the dataclass, as `gradients` and `draws` may be.
         own_passes: it runs the model itself, in passes of ``question.rows`` images.
         gradients: it needs a model that gradients go through; False for methods that only see scores.
         completeness: its shares must sum to f(x) - f(baseline), and `Maps.completeness` says by how much they do not.
         draws: it draws at random whatever its arguments are. (A baseline or a fill named "noise" draws too.)
+        libraries: distributions whose versions belong in the store's key of this method's values alone.
         wording: its name in reports; without it the canonical text stands there.
     """
 
     cost: Callable[[Any], Cost]
     tensors: tuple[Shared, ...] | Callable[[Any], tuple[Shared, ...]] = ()
-    spatial_layer: bool = False
+    spatial_layer: bool | Callable[[Any], bool] = False
     own_passes: bool = True
-    gradients: bool = True
+    gradients: bool | Callable[[Any], bool] = True
     completeness: bool = False
-    draws: bool = False
+    draws: bool | Callable[[Any], bool] = False
+    libraries: tuple[str, ...] = ()
     wording: Worded = None
 
     def named(self, name: str) -> MethodDeclaration:
@@ -170,12 +172,21 @@ class MethodDeclaration:
         """The shared tensors that `spec` reads."""
         return self.tensors(spec) if callable(self.tensors) else self.tensors
 
+    def needs_layer(self, spec: Method) -> bool:
+        """Whether `spec` reads a spatial layer."""
+        return self.spatial_layer(spec) if callable(self.spatial_layer) else self.spatial_layer
+
+    def needs_gradients(self, spec: Method) -> bool:
+        """Whether `spec` needs a model that gradients go through."""
+        return self.gradients(spec) if callable(self.gradients) else self.gradients
+
 
 def draws_at_random(spec: Method) -> bool:
     """Whether the maps of a method depend on the seed."""
     values = (getattr(spec, name, None) for name in ("baseline", "baselines", "fill"))
     named = any("noise" in value for value in values if isinstance(value, str | tuple))
-    return named or bool(registry.entry_of(spec).declares.draws)
+    draws = registry.entry_of(spec).declares.draws
+    return named or bool(draws(spec) if callable(draws) else draws)
 
 
 def attribution(

@@ -166,6 +166,29 @@ def _relus(name: str, value: Tensor) -> list[Any]:
     return relus
 
 
+def count_relus(name: str, question: AttributionInput) -> tuple[int, int]:
+    """How often modules of type ``nn.ReLU`` run in a pass, and how many ReLUs the pass goes through in all.
+
+    Raises:
+        AttributionError: there is none, or what bends the function is not only ReLUs.
+    """
+    runs = 0
+
+    def count(*_: object) -> None:
+        nonlocal runs
+        runs += 1
+
+    with gradients_wanted(), ExitStack() as stack:
+        for part in question.model.modules():
+            if isinstance(part, torch.nn.ReLU):
+                stack.callback(part.register_forward_hook(count).remove)
+        pixels = question.pixels[:1].detach().clone().requires_grad_()
+        value = question.model(pixels).sum()
+        if not value.requires_grad:
+            raise AttributionError(no_gradient(name_of(question.model), "the image"))
+        return runs, len(_relus(name, value))
+
+
 def _is_relu(node: Any, bound: str | None) -> bool:
     low = 0 if bound is None else getattr(node, bound, None)
     return low is not None and not (isinstance(low, Tensor) and low.numel() > 1) and float(low) == 0

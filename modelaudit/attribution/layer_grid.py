@@ -41,11 +41,11 @@ def cells(spec: OnLayer, question: AttributionInput, *wanted: Shared) -> tuple[T
         AttributionError: no layer, another one than named, one that does not run once in a pass, or one whose values
             are not [B, channels, height, width] over the image.
     """
-    _check_layer(spec, question)
+    require_layer(spec, spec.layer, question)
     found = shared(question, *wanted)
     size = (question.pixels.shape[2], question.pixels.shape[3])
     for name in wanted:
-        _require_grid(spec, found[name], len(question.pixels), size)
+        require_grid(spec, found[name], len(question.pixels), size)
     return tuple(found[name] for name in wanted)
 
 
@@ -65,17 +65,26 @@ def way_out(spec: Method) -> str:
     return f'name one with {name}(layer="..."), or take another method, e.g. integrated_gradients'
 
 
-def _check_layer(spec: OnLayer, question: AttributionInput) -> None:
+def require_layer(spec: Method, layer: str | None, question: AttributionInput) -> None:
+    """Check that the question has a layer, and the one that is named, if one is.
+
+    Raises:
+        AttributionError: it has not.
+    """
     if question.layer is None:
         raise AttributionError(f"{spec}: the model has no spatial layer; {way_out(spec)}")
-    if spec.layer is not None:
+    if layer is not None:
         names = [name for name, part in question.model.named_modules() if part is question.layer]
-        if not any(name == spec.layer or name.endswith(f".{spec.layer}") for name in names):
+        if not any(name == layer or name.endswith(f".{layer}") for name in names):
             raise AttributionError(f"{spec}: got the layer {' = '.join(names) or 'of another model'} instead")
 
 
-def _require_grid(spec: OnLayer, values: Tensor, count: int, image: tuple[int, int]) -> None:
-    """Values [B, K, h, w] over the image; a sum over any other axes would be a map too, without a word."""
+def require_grid(spec: Method, values: Tensor, count: int, image: tuple[int, int]) -> None:
+    """Check that values are [B, K, h, w] over the image: a sum over any other axes would be taken for a map too.
+
+    Raises:
+        AttributionError: they are not.
+    """
     shape = tuple(values.shape)
     if len(shape) == 4 and shape[0] == count and lies_over((shape[2], shape[3]), image):
         return

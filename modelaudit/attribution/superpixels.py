@@ -49,11 +49,20 @@ def check_cut(method: str, cut: Cut) -> None:
     Raises:
         ExpressionError: it cannot.
     """
-    within(cut.segments, 4, MOST_SEGMENTS, f"{method}: segments")
-    if not isinstance(cut.segments, int):
-        raise ExpressionError(f"{method}: segments={cut.segments!r} is no whole number")
+    check_segments(method, cut.segments)
     one_of(cut.segmentation, SEGMENTATIONS, f"{method}: segmentation")
     one_of(cut.fill, NAMES, f"{method}: fill")
+
+
+def check_segments(method: str, segments: int) -> None:
+    """Check the number of superpixels.
+
+    Raises:
+        ExpressionError: it is not an integer from 4 to 1024.
+    """
+    within(segments, 4, MOST_SEGMENTS, f"{method}: segments")
+    if not isinstance(segments, int):
+        raise ExpressionError(f"{method}: segments must be an integer, got {segments!r}")
 
 
 @dataclass(frozen=True)

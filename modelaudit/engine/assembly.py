@@ -303,6 +303,6 @@ def _reads_layer(key: str, run: Measuring) -> bool:
     """Whether anything asked of a model reads the layer that is found by itself."""
     methods = [ask.method for one in run.passes if one.model == key for ask in one.maps]
     return any(
-        registry.entry_of(method).declares.spatial_layer and getattr(method, "layer", None) is None
+        registry.entry_of(method).declares.needs_layer(method) and getattr(method, "layer", None) is None
         for method in methods
     )

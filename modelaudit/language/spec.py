@@ -31,13 +31,15 @@ class Spec:
 
     #: the name of the field that takes any number of positional arguments, if there is one
     variadic: ClassVar[str | None] = None
+    #: the name of the field that holds any number of keyword arguments as (name, value), if there is one
+    keywords: ClassVar[str | None] = None
 
     @classmethod
     def from_arguments(cls, *args: Any, **kwargs: Any) -> Self:
         """Construct from parsed arguments; a wrong argument says which ones exist."""
         known = [part.name for part in dataclasses.fields(cls)]  # type: ignore[arg-type]
         for key in kwargs:
-            if key not in known:
+            if key not in known and cls.keywords is None:
                 raise ExpressionError(f"{spec_name(cls)}: unknown argument {key!r}{nearest(key, known)}")
         if cls.variadic is not None and args:
             return cls(**{cls.variadic: tuple(args)}, **kwargs)
@@ -202,6 +204,8 @@ def spec_text(spec: Spec) -> str:
         required |= _DOSE in part.metadata and value is not None
         if part.name == spec.variadic:
             parts.extend(value_text(item) for item in value)
+        elif part.name == spec.keywords:
+            parts.extend(f"{name}={value_text(item)}" for name, item in value)
         elif required:
             parts.append(value_text(value))
         elif value != part.default:
@@ -214,8 +218,11 @@ def long_text(spec: Spec) -> str:
     if isinstance(spec, Composed):
         return " | ".join(long_text(part) for part in spec.parts)
     entry = registry.entry_of(spec)
-    fields = dataclasses.fields(spec)  # type: ignore[arg-type]
-    parts = ", ".join(f"{part.name}={_long_value(getattr(spec, part.name))}" for part in fields)
+    fields: list[tuple[str, Any]] = []
+    for part in dataclasses.fields(spec):  # type: ignore[arg-type]
+        value = getattr(spec, part.name)
+        fields.extend(value if part.name == spec.keywords else [(part.name, value)])
+    parts = ", ".join(f"{name}={_long_value(value)}" for name, value in fields)
     return f"{entry.name}@{entry.version}({parts})"
 
 

@@ -223,7 +223,7 @@ class RunningModel:
 
     def _layer(self, ask: MapAsk, size: tuple[int, int]) -> SpatialLayer | None:
         """The layer that a method reads; a layer that cannot be had is looked for once."""
-        if not registry.entry_of(ask.method).declares.spatial_layer:
+        if not registry.entry_of(ask.method).declares.needs_layer(ask.method):
             return None
         key = (getattr(ask.method, "layer", None), size)
         if key not in self._layers:
@@ -260,7 +260,7 @@ class RunningModel:
         ]
 
     def _check_gradients(self, ask: MapAsk) -> None:
-        if registry.entry_of(ask.method).declares.gradients and not self.loaded.differentiable:
+        if registry.entry_of(ask.method).declares.needs_gradients(ask.method) and not self.loaded.differentiable:
             names = [name for name in registry.names("attribution") if _only_scores(name)]
             raise AttributionError(
                 f"{self.loaded.ref}: no gradient leads from its logits back to the image, and {ask.method} needs one; "
@@ -304,4 +304,4 @@ class RunningModel:
 
 def _only_scores(name: str) -> bool:
     declares = registry.find("attribution", name).declares
-    return not declares.gradients and not declares.spatial_layer
+    return declares.gradients is False and declares.spatial_layer is False

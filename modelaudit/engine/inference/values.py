@@ -81,7 +81,7 @@ def read_pass(
 
 
 def _on_a_grid(ask: MapAsk) -> bool:
-    return bool(registry.entry_of(ask.method).declares.spatial_layer)
+    return bool(registry.entry_of(ask.method).declares.needs_layer(ask.method))
 
 
 def _on_the_object(found: Explained, mask: Tensor) -> Explained:

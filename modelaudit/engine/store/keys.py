@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +26,6 @@ from .store import SAMPLE_BYTES, Key
 _LIBRARIES = (
     "torch",
     "torchvision",
-    "captum",
     "numpy",
     "scipy",
     "pillow",
@@ -105,8 +104,10 @@ def pass_keys(
         target = _target(spec, model)
         if target is not None:
             drawn = seed if spec.methods else ""
-            found[name] = key("values", str(spec), long_text(spec), origin(spec), target, drawn)
-    return PassKeys(key("shown", ""), key("logits", ""), key("pictures", ""), key("drafts", ""), found)
+            found[name] = key("values", str(spec), long_text(spec), origin(spec), target, drawn, *_libraries([spec]))
+    of_maps = _libraries(columns.values())
+    pictures, drafts = key("pictures", "", *of_maps), key("drafts", "", *of_maps)
+    return PassKeys(key("shown", ""), key("logits", ""), pictures, drafts, found)
 
 
 def sample_key(name: str, content: str, donor: tuple[str, str] | None, stored: str | None = None) -> bytes:
@@ -199,6 +200,13 @@ def origin(spec: Spec) -> str:
     entries = [registry.entry_of(part) for part in _parts(spec)]
     others = {(one.function, one.spec) for one in entries if not one.function.__module__.startswith("modelaudit.")}
     return " ".join(sorted(_definition(function, kind) for function, kind in others))  # type: ignore[arg-type]
+
+
+def _libraries(specs: Iterable[MeasureSpec]) -> list[str]:
+    """The versions of libraries that compute the maps of some methods alone (captum), and so belong to their keys."""
+    methods = [method for spec in specs for method in spec.methods]
+    names = {name for method in methods for name in registry.entry_of(method).declares.libraries}
+    return [f"{name} {_version(name)}" for name in sorted(names)]
 
 
 def _parts(spec: Any) -> Iterator[Spec]:
