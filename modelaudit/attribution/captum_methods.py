@@ -278,7 +278,8 @@ def _own_copy(spec: Captum, question: AttributionInput) -> tuple[nn.Module, nn.M
     """
     names = [name for name, part in question.model.named_modules() if part is question.layer]
     try:
-        model = copy.deepcopy(question.model)
+        with gradients_wanted():  # copied in inference mode, parameters would be tensors of that mode
+            model = copy.deepcopy(question.model)
     except Exception as error:
         raise AttributionError(f"{spec}: the model cannot be copied, which captum needs: {error}") from error
     for part in model.modules():

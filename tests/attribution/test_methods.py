@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from modelaudit.attribution import AttributionInput, Cost, Maps, input_x_gradient, integrated_gradients
+from modelaudit.attribution import AttributionInput, Cost, Maps, captum, input_x_gradient, integrated_gradients
 from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError
 from modelaudit.language.parser import parse_expression
@@ -34,16 +34,18 @@ def small(name: str) -> Method:
     return method
 
 
-#: attention rollout wants attention, and is tested where it has some
-NAMES = [name for name in registry.names("attribution") if name != "attention_rollout"]
+#: attention rollout wants attention, and is tested where it has some; captum wants the name of a class
+NAMES = [name for name in registry.names("attribution") if name not in ("attention_rollout", "captum")]
 METHODS = [
     *(small(name) for name in NAMES),
+    captum("InternalInfluence", n_steps=4),
+    captum("ShapleyValueSampling", segments=4, n_samples=2),
     integrated_gradients(steps=8),
     integrated_gradients(steps=5, baseline="mean"),
 ]
 #: what they cost is known before the model is
-EXACT = [method for method in METHODS if not isinstance(method, integrated_gradients) or method.steps != "auto"]
-GRADIENTS = [method for method in METHODS if registry.entry_of(method).declares.gradients]
+EXACT = [method for method in METHODS if not isinstance(method, captum | integrated_gradients)]
+GRADIENTS = [method for method in METHODS if registry.entry_of(method).declares.needs_gradients(method)]
 EXACT = [method for method in EXACT if method in GRADIENTS]
 #: Eigen-CAM reads the layer alone, and on this network Score-CAM has no positive part
 TARGETED = [method for method in METHODS if registry.entry_of(method).name not in ("eigencam", "scorecam")]
@@ -205,4 +207,4 @@ def test_a_method_can_be_written_as_text(method: Method) -> None:
     measure = f"background_dependence({method})"
     assert str(parse_expression(measure)) == measure
     assert long_text(method).startswith(f"{name}@{registry.entry_of(method).version}(")
-    assert isinstance(as_method(name), type(method))
+    assert isinstance(method, captum) or isinstance(as_method(name), type(method))

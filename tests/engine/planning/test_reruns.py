@@ -287,6 +287,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "shapley_sampling": {"samples": 2, "segments": 4},
     "kernel_shap": {"samples": 36, "segments": 9},
     "rise": {"masks": 8, "grid": 3},
+    "captum": {"algorithm": "ShapleyValueSampling", "segments": 4, "n_samples": 2},
     "feature_ablation": {"segments": 4},
     "occlusion": {},
 }

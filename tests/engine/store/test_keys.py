@@ -14,6 +14,7 @@ from engine.small_audits import registered
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelaudit.attribution import captum
 from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
 from modelaudit.engine.planning.plan import original_context
 from modelaudit.engine.store import keys
@@ -87,6 +88,16 @@ def test_another_version_of_a_library_is_another_key(monkeypatch: pytest.MonkeyP
         keys.made_with.cache_clear()
         assert not set(before) & set(one)
     assert all_of(made()) == before
+
+
+def test_the_version_of_captum_is_in_the_keys_of_its_own_maps_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, captums = background_dependence("saliency").spec, background_dependence(captum("Saliency")).spec
+    before = made(columns={"ours": ours, "captums": captums}), made(columns={"ours": ours})
+    monkeypatch.setattr(keys, "_version", lambda name: "0.0.1")
+    after = made(columns={"ours": ours, "captums": captums}), made(columns={"ours": ours})
+    assert before[0].columns["captums"] != after[0].columns["captums"] and before[0].pictures != after[0].pictures
+    assert before[0].columns["ours"] == after[0].columns["ours"] and before[0].logits == after[0].logits
+    assert before[1] == after[1]
 
 
 def test_another_version_of_a_definition_is_another_key() -> None:
