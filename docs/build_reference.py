@@ -1,0 +1,491 @@
+"""Write the pages of docs/reference from the declarations and docstrings of the code.
+
+    python docs/build_reference.py           # write the pages
+    python docs/build_reference.py --check   # exit with 1 where a page is not what the code says
+
+Whoever adds a context, a method, a measure, an option or a command writes its docstring or help text, and runs this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from modelaudit.cli import _parser as command_line
+from modelaudit.language import Audit, CheckSettings, Preprocessing, Sample, parse_context, registry
+from modelaudit.language.spec import Spec, value_text
+from modelaudit.pytest_plugin.options import add_options
+
+FOLDER = Path(__file__).parent / "reference"
+WRITTEN = "<!-- written by docs/build_reference.py: do not edit -->"
+SECTION = re.compile(r"(Args|Raises|Returns|Source|Yields):(.*)")
+ARGUMENT = re.compile(r"(\*{0,2}[a-z_][\w, ]*?):\s+(.*)")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the pages, or say which of them are out of date."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a page is out of date")
+    only_check = parser.parse_args(arguments).check
+    stale = [name for name, text in pages().items() if _current(name) != text]
+    if only_check:
+        for name in stale:
+            print(f"docs/reference/{name} is out of date: run python docs/build_reference.py", file=sys.stderr)
+        return int(bool(stale))
+    FOLDER.mkdir(exist_ok=True)
+    for name in stale:
+        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
+        print(f"docs/reference/{name}")
+    return 0
+
+
+def _current(name: str) -> str:
+    path = FOLDER / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file name."""
+    makers: dict[str, Callable[[], Iterator[str]]] = {
+        "contexts.md": contexts_page,
+        "attribution.md": attribution_page,
+        "measures.md": measures_page,
+        "sources.md": sources_page,
+        "audit.md": audit_page,
+        "options.md": options_page,
+        "commands.md": commands_page,
+    }
+    return {name: "\n".join([WRITTEN, "", *maker()]).rstrip() + "\n" for name, maker in makers.items()}
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+def contexts_page() -> Iterator[str]:
+    """Every context: signature, family, needs, arguments, formula."""
+    yield from _title(
+        "Reference: contexts",
+        "What is done to the surroundings of the object. [Contexts](../contexts.md) explains the terms and the choices "
+        "common to all of them. `each=[...]` in place of the first argument makes a "
+        "[series of doses](../language.md#doses).",
+    )
+    yield from _overview(("name", "family", "needs a mask", "what it does"), map(_context_row, _own("context")))
+    for entry in _own("context"):
+        first = _first_example(entry)
+        facts = [entry.declares.family.replace("_", " ")]
+        facts.append("needs a mask" if entry.declares.needs_mask(first) else "needs no mask")
+        if entry.declares.donors(first) is not None:
+            facts.append("takes the background of another image")
+        if entry.declares.stored(first) is not None:
+            facts.append("shows a stored picture")
+        if entry.declares.examples:
+            facts.append("for example " + ", ".join(f"`{text}`" for text in entry.declares.examples))
+        yield from _definition(entry, facts)
+
+
+def attribution_page() -> Iterator[str]:
+    """Every attribution method: signature, passes, needs, arguments, formula."""
+    yield from _title(
+        "Reference: attribution methods",
+        "How each pixel's share in the decision is computed. [Attribution](../attribution.md) explains how to choose, "
+        "and [methods and architectures](../methods.md) shows where each is valid. Passes are those of one image with "
+        "the default arguments, in addition to the pass that gives the logits; *shared* passes are run once for all "
+        "methods that read them.",
+    )
+    header = ("name", "passes", "needs a layer", "needs gradients", "complete", "draws", "what it is")
+    yield from _overview(header, map(_method_row, _own("attribution")))
+    for entry in _own("attribution"):
+        yield from _definition(entry, _method_facts(entry))
+
+
+def measures_page() -> Iterator[str]:
+    """Every measure and every composite: range, direction, needs, formula."""
+    yield from _title(
+        "Reference: measures",
+        "One number per image. [Measures](../measures.md) explains the notation and how to choose. A *proportion* is 0 "
+        "or 1 for each image; the statistics use the tighter rule for it.",
+    )
+    header = ("name", "kind", "range", "better", "needs", "what it is")
+    yield from _overview(header, map(_measure_row, _own("measure")))
+    for entry in _own("measure"):
+        yield from _definition(entry, _measure_facts(entry))
+    yield from ("## Numbers made of several measures", "")
+    for entry in _own("composite"):
+        yield from _definition(entry, ["composite"])
+
+
+def sources_page() -> Iterator[str]:
+    """Every data source and every model source."""
+    yield from _title(
+        "Reference: sources of data and models",
+        "References are written `NAME:PLACE?option=value&option=value`. [Data](../data.md) and [models](../models.md) "
+        "explain layouts and options with examples.",
+    )
+    yield from ("## Data", "", "Used in `Audit(data=...)`, `Audit(pools=...)` and by the commands.", "")
+    for entry in _own("data"):
+        yield from (f"### `{entry.name}:`", "", *_docstring(inspect.getdoc(entry.function)), "")
+        if getattr(entry.declares, "remote", None):
+            yield from ("Also from a [URL](../data.md#data-on-urls).", "")
+    yield from ("## Models", "", "Used in `Audit(model=...)`.", "")
+    for entry in _own("model"):
+        yield from (f"### `{entry.name}:`", "", *_docstring(inspect.getdoc(entry.function)), "")
+        if entry.declares is True:
+            yield from ("It can run code, so a YAML audit needs `--audit-allow-code` for it.", "")
+
+
+def audit_page() -> Iterator[str]:
+    """The arguments of Audit, expect, CheckSettings, Sample and Preprocessing."""
+    yield from _title(
+        "Reference: audits",
+        "What `from modelaudit import Audit, CheckSettings, Preprocessing, Sample` gives you.",
+    )
+    for name, thing in (
+        ("Audit", Audit),
+        ("Audit.expect", Audit.expect),
+        ("CheckSettings", CheckSettings),
+        ("Sample", Sample),
+        ("Preprocessing", Preprocessing),
+    ):
+        yield from (f"## `{name}`", "", *_docstring(inspect.getdoc(thing), _defaults(thing)), "")
+
+
+def options_page() -> Iterator[str]:
+    """The options of pytest, with their ini names."""
+    recorded = _RecordedOptions()
+    add_options(recorded)  # type: ignore[arg-type]
+    yield from _title(
+        "Reference: options of pytest",
+        "Typed after `pytest`, or set in the ini file under the name in the second column; `pytest --help` prints "
+        "them.",
+    )
+    yield from ("| option | ini | default | |", "|---|---|---|---|")
+    for name, settings in recorded.options:
+        yield _row(*_option_cells(name, settings))
+    yield ""
+
+
+def commands_page() -> Iterator[str]:
+    """Every command of modelaudit with its arguments."""
+    yield from _title(
+        "Reference: the command line",
+        "[Commands](../commands.md) explains what the commands show, with examples. `modelaudit COMMAND --help` prints "
+        "the same.",
+    )
+    yield from _command("modelaudit", command_line(), None)
+
+
+# --- parts of pages -------------------------------------------------------------------------------------------------
+
+
+def _title(title: str, introduction: str) -> Iterator[str]:
+    yield from (f"# {title}", "", introduction, "")
+
+
+def _overview(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield from (_row(*header), "|" + "---|" * len(header), *(_row(*row) for row in rows), "")
+
+
+def _definition(entry: registry.Entry, facts: list[str]) -> Iterator[str]:
+    """One section: signature, facts, the docstring of the dataclass, the formula of the function."""
+    yield from (f"### `{entry.name}`", "", f"`{_signature(entry)}`", "", "; ".join(facts) + ".", "")
+    yield from (*_docstring(inspect.getdoc(entry.spec), _defaults(entry.spec), raises=False), "")
+    formula = _docstring(inspect.getdoc(entry.function), raises=False)
+    yield from ("*In detail:* " + formula[0], *formula[1:], "") if formula else ()
+
+
+def _context_row(entry: registry.Entry) -> tuple[str, ...]:
+    first = _first_example(entry)
+    family = entry.declares.family.replace("_", " ")
+    return _link(entry), family, _yes(entry.declares.needs_mask(first)), _first_line(entry)
+
+
+def _first_example(entry: registry.Entry) -> Any:
+    """A context of that name, to ask for its needs."""
+    if entry.declares.examples:
+        return parse_context(entry.declares.examples[0])
+    return entry.spec("name") if "name" in _signature(entry) else entry.spec()
+
+
+def _method_row(entry: registry.Entry) -> tuple[str, ...]:
+    declares = entry.declares
+    return (
+        _link(entry),
+        _passes(entry),
+        _yes(declares.spatial_layer),
+        _yes(declares.gradients),
+        _yes(declares.completeness),
+        _yes(declares.draws),
+        _first_line(entry),
+    )
+
+
+def _method_facts(entry: registry.Entry) -> list[str]:
+    declares, facts = entry.declares, [f"passes: {_passes(entry)}"]
+    facts += ["needs a spatial layer"] if declares.spatial_layer else []
+    facts += ["needs gradients"] if declares.gradients else ["needs only scores"]
+    facts += ["its shares must sum to f(x) - f(baseline)"] if declares.completeness else []
+    return facts + (["draws at random"] if declares.draws else [])
+
+
+def _passes(entry: registry.Entry) -> str:
+    if not entry.declares.own_passes:
+        return "shared"
+    try:
+        cost = entry.declares.cost(entry.spec())
+    except TypeError:
+        return "depends on the arguments"
+    counts = ((cost.forward, "forward"), (cost.backward, "backward"))
+    return ", ".join(f"{count} {kind}" for count, kind in counts if count) or "none"
+
+
+def _measure_row(entry: registry.Entry) -> tuple[str, ...]:
+    declares = entry.declares
+    return (
+        _link(entry),
+        declares.scale,
+        _range(declares),
+        declares.better,
+        ", ".join(_needs(declares)),
+        _first_line(entry),
+    )
+
+
+def _measure_facts(entry: registry.Entry) -> list[str]:
+    declares = entry.declares
+    facts = [declares.scale, f"range {_range(declares)}", f"{declares.better} is better"]
+    needs = _needs(declares)
+    return facts + ([f"needs {', '.join(needs)}"] if needs else [])
+
+
+def _range(declares: Any) -> str:
+    if declares.scale == "proportion":
+        return "0 or 1"
+    low, high = declares.low, declares.high
+    if low is None and high is None:
+        return "no bounds"
+    return f"{low:g} to {high:g}" if high is not None else f"from {low:g}"
+
+
+def _needs(declares: Any) -> list[str]:
+    named = {
+        "needs_attribution": "a heat map",
+        "needs_mask": "a mask",
+        "needs_original": "the answer on the original",
+        "needs_context": "`.under(...)`",
+    }
+    return [words for name, words in named.items() if getattr(declares, name)]
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+def _command(name: str, parser: argparse.ArgumentParser, summary: str | None) -> Iterator[str]:
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    own = [a for a in parser._actions if a not in below and not isinstance(a, argparse._HelpAction)]
+    if not below:
+        positional = " ".join(_metavar(action) for action in own if not action.option_strings)
+        yield from (f"## `{f'{name} {positional}'.strip()}`", "", _sentence(parser.description or summary or ""), "")
+        rows = [(_flag(a), *_default_and_meaning(a, parser)) for a in own]
+        yield from _overview(("argument", "default", "meaning"), rows) if rows else ()
+    for action in below:
+        helps = {choice.dest: choice.help for choice in action._choices_actions}
+        for command, child in action.choices.items():
+            yield from _command(f"{name} {command}", child, helps.get(command))
+
+
+def _flag(action: argparse.Action) -> str:
+    text = ", ".join(action.option_strings)
+    if not text:
+        return f"`{_metavar(action)}`"
+    return f"`{text} {_metavar(action)}`" if action.nargs != 0 else f"`{text}`"
+
+
+def _metavar(action: argparse.Action) -> str:
+    if isinstance(action.metavar, str):
+        return action.metavar
+    if action.choices is not None:
+        return "|".join(str(choice) for choice in action.choices)
+    return action.dest.upper()
+
+
+def _default_and_meaning(action: argparse.Action, parser: argparse.ArgumentParser) -> tuple[str, str]:
+    text = parser._get_formatter()._expand_help(action) if action.help else ""
+    named = re.search(r" \((?:default:? )?(?P<value>[^()]*)\)$", text)
+    if named and (named[0].startswith(" (default") or re.fullmatch(r"[\d.]+", named["value"])):
+        return named["value"], _prose(text[: named.start()])
+    silent = action.default in (None, False, [], ()) or action.default is argparse.SUPPRESS
+    return "" if silent else str(action.default), _prose(text)
+
+
+class _RecordedOptions:
+    """Stands in for pytest's parser and keeps what is added."""
+
+    def __init__(self) -> None:
+        self.options: list[tuple[str, dict[str, Any]]] = []
+
+    def getgroup(self, *_: str) -> _RecordedOptions:
+        return self
+
+    def addoption(self, name: str, **settings: Any) -> None:
+        self.options.append((name, settings))
+
+    def addini(self, *_: Any, **__: Any) -> None:
+        """Ini names stand in the help text of their option."""
+
+
+def _option_cells(name: str, settings: dict[str, Any]) -> tuple[str, ...]:
+    text, ini, default = settings["help"], "", ""
+    found = re.search(r" \(ini: (?P<ini>[^;)]*)(?:; default: (?P<default>[^)]*))?\)$", text)
+    if found:
+        text, ini, default = text[: found.start()], f"`{found['ini']}`", found["default"] or ""
+    flag = f"{name} {settings['metavar']}" if "metavar" in settings else name
+    return f"`{flag}`", ini, default, _prose(text)
+
+
+# --- docstrings -----------------------------------------------------------------------------------------------------
+
+
+def _docstring(text: str | None, defaults: dict[str, str] | None = None, *, raises: bool = True) -> list[str]:
+    """A docstring as Markdown: prose as it stands, arguments and exceptions as lists."""
+    lines: list[str] = []
+    section = ""
+    for line in _without_examples(text or ""):
+        head = SECTION.fullmatch(line)
+        if head or (section and line and not line.startswith(" ")):
+            section = head[1] if head else ""
+        if section == "Raises" and not raises:
+            continue
+        if head:
+            lines += _heading(section, head[2])
+        elif section in ("Args", "Raises") and line:
+            lines.append(_item(line, defaults or {}))
+        else:
+            lines.append(line.strip() if section else line)
+    return [_prose(line) for line in _trimmed(lines)]
+
+
+def _heading(section: str, text: str) -> list[str]:
+    """What introduces a section: with its text where that stands on the same line, else with room for a list."""
+    title = f"*{'Arguments' if section == 'Args' else section}:*"
+    return ["", f"{title}{text}"] if text else ["", title, ""]
+
+
+def _item(line: str, defaults: dict[str, str]) -> str:
+    """A line of a section: a new item where it is indented once, else the continuation of one."""
+    argument = ARGUMENT.fullmatch(line.strip()) if not line.startswith("     ") else None
+    exception = re.fullmatch(r"([A-Z]\w+):\s+(.*)", line.strip()) if not line.startswith("     ") else None
+    if exception:
+        return f"- `{exception[1]}`: {exception[2]}"
+    if argument:
+        names = ", ".join(f"`{name.strip()}`" for name in argument[1].split(","))
+        default = defaults.get(argument[1].strip(), "None")
+        return f"- {names}{f' (default `{default}`)' if default != 'None' else ''}: {argument[2]}"
+    return f"  {line.strip()}"
+
+
+def _without_examples(text: str) -> Iterator[str]:
+    """The lines without the paragraphs of interactive examples, which stand in the code, where the tests run them."""
+    for paragraph in text.split("\n\n"):
+        first = paragraph.strip().splitlines()[:1]
+        if first and not first[0].startswith((">>>", "Example:", "Examples:")):
+            yield from (*paragraph.splitlines(), "")
+
+
+def _trimmed(lines: list[str]) -> list[str]:
+    """Without blank lines at the ends, and one at most between paragraphs."""
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines)).strip("\n")
+    return text.splitlines()
+
+
+def _prose(text: str) -> str:
+    """Roles and literals of reStructuredText as Markdown; outside of code, ``*`` and ``<`` as they are meant."""
+    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", text).replace("``", "`")
+    parts = text.split("`")
+    plain = [
+        re.sub(r"(?<![*\w])\*(?=[\w ,])(?!\w+:?\*)", r"\\*", part) if not part.startswith("*") else part
+        for part in parts[::2]
+    ]
+    parts[::2] = [part.replace("<", "&lt;") for part in plain]
+    return "`".join(parts)
+
+
+def _first_line(entry: registry.Entry) -> str:
+    """The first sentence of a definition."""
+    text = inspect.getdoc(entry.spec) or ""
+    paragraph = " ".join(text.split("\n\n")[0].split())
+    return _prose(re.split(r"(?<=[a-z)\]`])(?<!et al)\. ", paragraph)[0].removesuffix("."))
+
+
+def _sentence(text: str) -> str:
+    text = _prose(text.strip())
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "")) and text[-1:] == "." else ".") if text else ""
+
+
+# --- small things ---------------------------------------------------------------------------------------------------
+
+
+def _own(kind: str) -> list[registry.Entry]:
+    """What this package registers, by name; not what is installed beside it."""
+    entries = (registry.find(kind, name) for name in registry.names(kind))
+    return [entry for entry in entries if entry.function.__module__.startswith("modelaudit.")]
+
+
+def _signature(entry: registry.Entry) -> str:
+    spec = entry.spec
+    assert spec is not None
+    parts = []
+    for part in dataclasses.fields(spec):
+        if part.name == "each":
+            continue
+        if part.name == getattr(spec, "variadic", None):
+            parts.append(f"*{part.name}")
+        elif _is_required(part):
+            parts.append(part.name)
+        else:
+            parts.append(f"{part.name}={_shown(part.default)}")
+    return f"{entry.name}({', '.join(parts)})" if parts else entry.name
+
+
+def _is_required(part: Any) -> bool:
+    missing = part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING
+    return missing or "dose" in part.metadata or part.name == "methods"
+
+
+def _defaults(thing: Any) -> dict[str, str]:
+    """The defaults of a dataclass or a function, as they are written."""
+    if dataclasses.is_dataclass(thing):
+        return {p.name: _shown(p.default) for p in dataclasses.fields(thing) if _is_shown(p.default, p.metadata)}
+    parameters = inspect.signature(thing).parameters.values()
+    return {p.name: _shown(p.default) for p in parameters if _is_shown(p.default, {})}
+
+
+def _is_shown(default: Any, metadata: Any) -> bool:
+    return default is not dataclasses.MISSING and default is not inspect.Parameter.empty and "dose" not in metadata
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    return value_text(value) if isinstance(value, Spec) else repr(value)
+
+
+def _link(entry: registry.Entry) -> str:
+    return f"[`{entry.name}`](#{entry.name})"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
