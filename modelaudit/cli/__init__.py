@@ -60,7 +60,7 @@ def _schema(_: argparse.Namespace) -> int:
 
 
 def _report(given: argparse.Namespace) -> int:
-    from ..evidence.folder import resolve_run
+    from ..evidence.results_folder import resolve_run
     from ..report import write_reports
 
     for path in write_reports(resolve_run(given.run_folder), templates_dir=given.templates):

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..evidence.folder import new_run_id
-from ..evidence.receipt import Receipt
+from ..evidence.results_folder import Receipt, new_run_id
 from ..evidence.states import FAILED, NO_VERDICT, PASSED
 from ..language.errors import ResultsError
 

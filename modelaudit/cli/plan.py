@@ -106,7 +106,7 @@ def _is_run(what: str) -> bool:
 
 def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any]:
     from ..evidence.consistency import read_consistent_record
-    from ..evidence.folder import resolve_run
+    from ..evidence.results_folder import resolve_run
     from .planned import cost_of_run, from_run
 
     for name in ("discordance", "sd", "base", "cluster", "icc"):

@@ -28,8 +28,7 @@ from ..language.strata import Both, ColumnIs, Group, Label, Stratum
 from ..statistics import Decision, ValueTable, Verdict, decide
 from ..statistics.decide import holds
 from ..statistics.objections import apply_objections, decide_on_valid_methods
-from .decisions import decision_record
-from .holm import with_holm
+from .decisions import decision_record, with_holm
 from .record import (
     ArithmeticNode,
     CaseRecord,

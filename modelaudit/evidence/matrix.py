@@ -19,8 +19,7 @@ from ..language.errors import AuditError
 from ..language.expression import Measure
 from ..language.parser import parse_expression
 from .build import node_of
-from .cells import Cells, Scale, cell_of
-from .limits import Limit, limits_of
+from .matrix_cells import Cells, Scale, cell_of
 from .record import (
     ByClass,
     CaseRecord,
@@ -32,7 +31,7 @@ from .record import (
     TableRecord,
     WantedImages,
 )
-from .shopping import shopping, wants
+from .wanted_images import Limit, limits_of, list_wanted_images, wanted_images
 
 MOST_LABELS, MOST_CONTEXTS, MOST_MATRICES = 50, 12, 4
 
@@ -72,7 +71,7 @@ def by_class(tables: Sequence[TableRecord], cases: Sequence[CaseRecord], stopped
         found += [] if table.data in stopped | agreed else more
     if not matrices:
         return None
-    wanted, wanted_left_out = shopping(found)
+    wanted, wanted_left_out = list_wanted_images(found)
     return ByClass(
         matrices=matrices,
         wanted=wanted,
@@ -183,7 +182,7 @@ def _matrix(
         contexts_left_out=len(columns) - len(shown),
     )
     asked = [limits.get((table.data, first.record.model, context.key), ()) for context in contexts]
-    return record, [want for row in found.values() for want in wants(record, row, asked, scale)]
+    return record, [want for row in found.values() for want in wanted_images(record, row, asked, scale)]
 
 
 def _badness(cells: Cells, scale: Scale) -> NDArray[np.float64]:

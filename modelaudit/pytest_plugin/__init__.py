@@ -7,25 +7,28 @@ collected.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..evidence.receipt import take_receipt
-from .folders import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file
-from .functions import StatedInFunctions
+from ..evidence.results_folder import take_receipt
+from .audit_files import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file, uncollected
+from .expect_in_functions import StatedInFunctions
 from .options import add_options, check_gate, read_options
-from .typed import typed_arguments
+from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
-    from ..evidence.receipt import Receipt
+    from ..evidence.results_folder import Receipt
     from .session import AuditSession
 
 #: whether the process that started this one wants to know where the record is
 RECEIPT: pytest.StashKey[Receipt | None] = pytest.StashKey()
 SESSION_KEY = pytest.StashKey["AuditSession"]()
+#: see evidence.states, which is not loaded where there are no audits
+_NO_VERDICT = 10
 #: whether the session came to running its items, and to its end
 STARTED = pytest.StashKey[bool]()
 FINISHED = pytest.StashKey[bool]()
@@ -64,13 +67,13 @@ class _Reports:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # a failure that pytest-rerunfailures tries once more is no end of the case
         if hasattr(report, "modelaudit") and report.outcome in ("passed", "failed", "skipped"):
-            from .junit import type_failure
+            from .outcome import type_failure
 
             record = audit_session(self._config).note(report)
             type_failure(self._config, report, record)
         stated = getattr(report, "modelaudit_stated", ())
         if stated and is_audit_file(Path(report.location[0]).name):
-            audit_session(self._config).whole.stated_in_functions(report.location[0], stated)
+            audit_session(self._config).completeness.stated_in_functions(report.location[0], stated)
 
 
 class _BeforeSplit:
@@ -96,9 +99,22 @@ class _LastWord:
         status = yield
         if status is None or hasattr(config, "workerinput") or typed_arguments(config).only_tells:
             return status
-        from .ending import last_word
+        return _exit_status(config, int(status))
 
-        return last_word(config, int(status), _existing(config), finished=config.stash.get(FINISHED, False))
+
+def _exit_status(config: pytest.Config, status: int) -> int:
+    """The exit status of the process, from what pytest and the other plugins made of it."""
+    finished, state = config.stash.get(FINISHED, False), _existing(config)
+    if state is not None and finished:
+        return state.final(status)
+    files = [] if finished or status != pytest.ExitCode.OK else uncollected(config)
+    if not files:
+        return status
+    sys.stderr.write(
+        f"error: the session ended before its audits were run ({len(files)} audit files, e.g. {files[0]}); "
+        "something in a conftest.py or a plugin ended it\n"
+    )
+    return _NO_VERDICT
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -210,16 +226,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config.stash[FINISHED] = True
     state = _existing(config)
     if state is None and not hasattr(config, "workerinput"):
-        from .ending import overlooked
-
-        state = audit_session(config) if overlooked(config) else None
+        state = audit_session(config) if uncollected(config) else None
     if state is not None:
         state.finish(session, started=config.stash.get(STARTED, False))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     state = _existing(config)
-    for line in _misnamed(config, () if state is None else state.whole.declared):
+    for line in _misnamed(config, () if state is None else state.completeness.declared):
         terminalreporter.write_line(line, yellow=True)
     if state is not None:
         from .terminal import summarise
@@ -229,12 +243,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def _misnamed(config: pytest.Config, declared: Iterable[str]) -> list[str]:
     """Lines about files that look like audits and were not collected."""
-    from .misnamed import misnamed, warnings_of
+    from .audit_files import find_misnamed, warnings_of
 
     asked = [config.invocation_params.dir / arg.split("::")[0] for arg in config.args]
     audit_files = {config.rootpath / name.split("::")[0] for name in declared}
     patterns = [*config.getini("python_files"), *(f"*{suffix}" for suffix in YAML_SUFFIXES)]
-    return warnings_of(misnamed(asked, audit_files, patterns), config.rootpath)
+    return warnings_of(find_misnamed(asked, audit_files, patterns), config.rootpath)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -20,7 +20,7 @@ from ..language.errors import AuditFileError
 from ..language.expression import Expectation
 from ..language.known_bad import complaints, never_tried
 from . import AuditWarning, audit_session
-from .folders import PYTHON_PATTERN
+from .audit_files import PYTHON_PATTERN
 
 if TYPE_CHECKING:
     from .session import AuditSession
@@ -159,7 +159,7 @@ def _declaring(collector: pytest.File) -> Iterator[AuditSession]:
     try:
         yield state
     except BaseException as error:
-        state.whole.fail(collector.path, error)
+        state.completeness.fail(collector.path, error)
         raise
 
 
@@ -169,7 +169,7 @@ def _refuse_both_kinds(state: AuditSession, cases: Sequence[AuditCase]) -> None:
     Raises:
         pytest.Collector.CollectError: it does not, or a model declared known-bad has nothing that must catch it.
     """
-    found = [f"line {case.line}: {text}" for case, text in complaints([*state.whole.cases, *cases])]
+    found = [f"line {case.line}: {text}" for case, text in complaints([*state.completeness.cases, *cases])]
     for audit in dict.fromkeys(case.audit for case in cases):
         for name in never_tried(audit):
             found.append(

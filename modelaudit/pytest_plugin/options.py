@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from ..language.errors import ResultsError
-from .typed import typed_arguments
+from .typed_arguments import typed_arguments
 
 #: the ini twins that are registered
 INI_NAMES: list[str] = ["audit_allow_code"]

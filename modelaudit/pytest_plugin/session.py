@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..evidence.folder import new_run_id
+from ..evidence.results_folder import new_run_id
 from ..evidence.states import exit_status
 from ..language.errors import ResultsError
 from . import RECEIPT
-from .junit import add_absent
+from .completeness import Completeness
 from .options import read_options
-from .outcome import disclaim, replaced, settled, weakened
-from .typed import typed_arguments
-from .whole import Whole
+from .outcome import add_absent, disclaim, replaced, settled, weakened
+from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
     from ..engine.executors.run import Run
@@ -49,7 +48,7 @@ class AuditSession:
         own = new_run_id() if self.receipt is None else self.receipt.run_id
         self.run_id: str = worker["modelaudit_run"] if worker else own
         self.typed = typed_arguments(config)
-        self.whole = Whole(config, self.typed)
+        self.completeness = Completeness(config, self.typed)
         self.folder = self.options.results / self.run_id
         self.start = datetime.now(UTC)
         self.decided: dict[str, CaseRecord] = {}
@@ -73,7 +72,7 @@ class AuditSession:
             declared_case(Asked(item.nodeid, item.case, item.expectation), place)
             for item, place in zip(items, places, strict=True)
         ]
-        self.whole.declare(path, items, records)
+        self.completeness.declare(path, items, records)
 
     @property
     def files(self) -> InputFiles:
@@ -90,7 +89,7 @@ class AuditSession:
         from ..engine.planning.plan import Asked
         from .collect import AuditItem
 
-        self.whole.choose(items, order, splittable)
+        self.completeness.choose(items, order, splittable)
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if chosen and not self.config.option.collectonly:
             self._engine().select(Asked(item.nodeid, item.case, item.expectation) for item in chosen)
@@ -123,7 +122,7 @@ class AuditSession:
             began = time.perf_counter()
             with self._uncaptured(), signals_watched():
                 result = self._engine().result(item.nodeid)
-            record = with_result(self.whole.declared[item.nodeid], result, reproduce=self._reproduce(item))
+            record = with_result(self.completeness.declared[item.nodeid], result, reproduce=self._reproduce(item))
             changed = altered(item.case, item.expectation)
             if changed is not None:  # whatever came of the changed one is nobody's result
                 record = without_result(record, changed)
@@ -137,9 +136,9 @@ class AuditSession:
     def annotate(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Let the report carry the case, so that it reaches the process that writes the record."""
         ends = report.when == "call" or (report.when == "setup" and not report.passed)
-        if not self.whole.made(item) or not ends:
+        if not self.completeness.made(item) or not ends:
             return
-        record = self.decided.get(item.nodeid, self.whole.declared[item.nodeid])
+        record = self.decided.get(item.nodeid, self.completeness.declared[item.nodeid])
         if report.when == "call" and item.nodeid not in self.ran:
             record = replaced(record)
         disclaim(report, record, self.options, item.location)
@@ -157,7 +156,7 @@ class AuditSession:
         """What a worker collected."""
         from ..evidence.record import InputFile
 
-        self.whole.adopt(found["whole"])
+        self.completeness.adopt(found["whole"])
         self.files.adopt(InputFile.model_validate_json(text) for text in found["files"])
 
     def finish(self, session: pytest.Session, *, started: bool) -> None:
@@ -168,11 +167,11 @@ class AuditSession:
         """
         if self.is_worker:
             self.config.workeroutput["modelaudit"] = {  # type: ignore[attr-defined]
-                "whole": self.whole.data(),
+                "whole": self.completeness.data(),
                 "files": [one.model_dump_json() for one in self.files.files],
             }
             return
-        cases, files = self._cases(session), self.whole.absent_files()
+        cases, files = self._cases(session), self.completeness.absent_files()
         if not any(case.absence is None or case.absence.by != "selection" for case in cases) and all(
             file.by == "selection" for file in files
         ):
@@ -181,7 +180,7 @@ class AuditSession:
         if started:
             add_absent(self.config, [case for case in cases if case.id not in self.ended], files)
         if started:
-            from .writing import write_run
+            from .write_run import write_run
 
             try:
                 self.record = write_run(self, cases, files)
@@ -211,13 +210,13 @@ class AuditSession:
 
         stopped = str(session.shouldfail or session.shouldstop or "") or None
         cases = []
-        for name, declared in self.whole.declared.items():
+        for name, declared in self.completeness.declared.items():
             case = self.ended.get(name, declared)
             if case.verdict is None and case.absence is None:
-                case = not_run(case, self.whole.absence(name, stopped=stopped), case.outcome)
+                case = not_run(case, self.completeness.absence(name, stopped=stopped), case.outcome)
             cases.append(case)
         # a worker that died has not said what it collected
-        return cases + [case for name, case in self.ended.items() if name not in self.whole.declared]
+        return cases + [case for name, case in self.ended.items() if name not in self.completeness.declared]
 
     def _complain(self, complaint: str) -> None:
         """Say what is wrong with the whole run, which then does not exit 0."""

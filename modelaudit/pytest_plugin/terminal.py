@@ -11,10 +11,15 @@ from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord,
 from ..evidence.states import counted_as
 from ..language.reasons import Missing
 from ..language.sample import ON_PICTURES
-from .limit_text import told_of_limit, weak_limits
 
 if TYPE_CHECKING:
     from .session import AuditSession
+
+
+from collections.abc import Iterable
+
+from ..evidence.record import Sensitivity
+from ..report.checks import OWN_LEVEL, WEAK_LIMIT
 
 _NAMED = 5
 #: what is missing is listed up to this many lines
@@ -175,7 +180,7 @@ def _found(record: CaseRecord, decision: DecisionRecord, threshold: str) -> list
         lines.append(f"    by {_part(part)}: {part.verdict}, {_interval(part)}")
     lines.append(f"  {_counts(decision.counts)}")
     lines += _looked(record)
-    lines += [f"  {line}" for line in told_of_limit(record)]
+    lines += [f"  {line}" for line in limit_lines(record)]
     lines += [f"    {reason}: {Missing(reason).advice}" for reason in decision.counts.by_reason]
     if decision.more_images is not None:
         lines.append(
@@ -207,3 +212,57 @@ def _counts(counts: CountsRecord) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
+
+
+def limit_lines(record: CaseRecord) -> Iterator[str]:
+    """What these images would have failed, and what the limit would catch."""
+    checks = record.checks
+    if checks is None:
+        return
+    if checks.smallest_effect is not None:
+        side = "more" if record.op in ("<", "<=") else "less"
+        value = f"{checks.smallest_effect:.4g} or {side}"
+        yield f"a true value of {value} would have failed on these images in 8 of 10 audits"
+    sensitivity = checks.sensitivity
+    if sensitivity is not None:
+        yield from _caught(sensitivity)
+
+
+def weak_limits(cases: Iterable[CaseRecord]) -> Iterator[str]:
+    """Limits on heat maps that a model would meet whose background decides nearly all of its answers."""
+    for case in cases:
+        sensitivity = None if case.checks is None else case.checks.sensitivity
+        if case.verdict != "PASS" or sensitivity is None or sensitivity.why_not:
+            continue
+        if sensitivity.share is None or sensitivity.share >= WEAK_LIMIT:
+            yield f"{case.name}: a model that follows the background nearly always could pass this limit"
+
+
+def _caught(sensitivity: Sensitivity) -> Iterator[str]:
+    if sensitivity.why_not:
+        yield f"what this limit would catch is not known: {sensitivity.why_not.splitlines()[0]}"
+        return
+    if sensitivity.share is None:
+        yield "no copy of this model to which evidence from the background was added fails this limit"
+    elif sensitivity.share == 0:
+        yield "the model itself does not meet this limit"
+    elif sensitivity.share < OWN_LEVEL:
+        share = f"{sensitivity.share:.0%}"
+        yield f"the limit lies at this model's own level: added background decides {share} of the answers"
+    else:
+        yield (
+            "copies of this model to which evidence from the background was added no longer pass this limit once it "
+            f"decides about {sensitivity.share:.0%} of the answers"
+        )
+        if sensitivity.share >= WEAK_LIMIT:
+            yield "so a model that follows the background nearly always could pass it"
+    if sensitivity.rough and sensitivity.trained is None:
+        yield "  rough: for such a limit copies were never compared with networks trained with a shortcut"
+    elif sensitivity.rough and sensitivity.trained is not None:
+        low, high = sensitivity.trained
+        yield f"  rough: networks trained with a shortcut begin to fail such a limit at {low:.0%} to {high:.0%}"
+    if sensitivity.flips is None:
+        yield "this model's own changes of answer with another class's background were not measured"
+    else:
+        share, images = f"{sensitivity.flips:.0%}", sensitivity.flips_images
+        yield f"with another class's background {share} of its own answers change ({images} images)"

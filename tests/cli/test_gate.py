@@ -10,7 +10,7 @@ from pytest_plugin.runs import Line
 from report.sample_record import record
 
 from modelaudit.cli import gate, main
-from modelaudit.evidence.receipt import VARIABLE, Receipt, take_receipt
+from modelaudit.evidence.results_folder import VARIABLE, Receipt, take_receipt
 
 RIGHT = """
 import os

@@ -416,7 +416,7 @@ def test_a_verdict_that_other_code_of_the_process_made_is_an_error_of_the_run(li
         import {where} as room
         from modelaudit.statistics import Verdict
 
-        name = "decide" if hasattr(room, "decide_case") else "without"
+        name = "decide" if hasattr(room, "decide_case") else "apply_objections"
         honest = getattr(room, name)
         setattr(room, name, lambda *given, **how: dataclasses.replace(honest(*given, **how), verdict=Verdict.PASS))
         """,

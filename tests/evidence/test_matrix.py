@@ -11,8 +11,8 @@ from scipy.stats import beta, binom
 
 from modelaudit.contexts import gaussian_noise, swap_background
 from modelaudit.evidence.build import node_of
-from modelaudit.evidence.cells import LEAST_IMAGES
 from modelaudit.evidence.matrix import MOST_CONTEXTS, MOST_LABELS, MOST_MATRICES, by_class
+from modelaudit.evidence.matrix_cells import LEAST_IMAGES
 from modelaudit.evidence.record import (
     ByClass,
     CaseRecord,
@@ -23,7 +23,7 @@ from modelaudit.evidence.record import (
     SampleRecord,
     TableRecord,
 )
-from modelaudit.evidence.shopping import images_for
+from modelaudit.evidence.wanted_images import images_needed
 from modelaudit.measures import accuracy, worst_group_accuracy
 from modelaudit.statistics import gaffke
 
@@ -240,11 +240,11 @@ def images_by_definition(share: float, near: float) -> int:
 
 @pytest.mark.parametrize(("share", "near"), [(1.0, 0.1), (0.0, 0.1), (1.0, 0.05)])
 def test_the_number_of_images_is_that_of_the_definition(share: float, near: float) -> None:
-    assert images_for(share, near, 0.95) == images_by_definition(share, near)
+    assert images_needed(share, near, 0.95) == images_by_definition(share, near)
 
 
 def test_the_number_for_a_share_between_is_near_that_of_the_definition() -> None:
-    assert images_for(0.5, 0.1, 0.95) == pytest.approx(images_by_definition(0.5, 0.1), abs=4)
+    assert images_needed(0.5, 0.1, 0.95) == pytest.approx(images_by_definition(0.5, 0.1), abs=4)
 
 
 def test_a_threshold_within_the_bounds_asks_for_images_and_one_outside_does_not() -> None:
@@ -253,7 +253,7 @@ def test_a_threshold_within_the_bounds_asks_for_images_and_one_outside_does_not(
     # dogs: 30 of 40, bounds .613 to .857
     (line,) = [want for want in found(one, expected(f"{SWAP} > 0.8")).wanted if want.rule == "threshold"]
     assert (line.cell.label, line.op, line.threshold) == ("dog", ">", 0.8)
-    assert line.more == images_for(0.75, 0.05, 0.95) - 40
+    assert line.more == images_needed(0.75, 0.05, 0.95) - 40
     assert line.contexts[0].name == "swap_background"
     assert [want.rule for want in found(one, expected(f"{SWAP} > 0.9")).wanted] == ["width"]
 
@@ -302,7 +302,7 @@ def test_the_line_of_a_class_is_of_the_cell_that_asks_for_most() -> None:
     one = table(["cat"] * 27 + ["dog"] * 27, {"accuracy": [1.0] * 54, SWAP: half * 2})
     result = found(one, expected("accuracy > 0.9", left=measure()))
     assert [(want.rule, want.cell.context) for want in result.wanted] == [("width", 1)] * 2
-    assert result.wanted[0].more == images_for(13 / 27, 0.1, 0.95) - 27
+    assert result.wanted[0].more == images_needed(13 / 27, 0.1, 0.95) - 27
 
 
 def test_it_goes_through_the_record_and_older_ones_have_none() -> None:

@@ -21,7 +21,7 @@ from modelaudit.engine.results.checks import (
     TwoByTwo,
 )
 from modelaudit.evidence.record import CaseRecord
-from modelaudit.pytest_plugin.limit_text import told_of_limit, weak_limits
+from modelaudit.pytest_plugin.terminal import limit_lines, weak_limits
 from modelaudit.report import write_reports
 from modelaudit.report.checks import checks_view, guard_notes, sanity_views
 from modelaudit.report.words import words_of
@@ -140,7 +140,7 @@ def test_every_way_in_which_a_limit_can_be_told(changed: dict[str, object], said
     told = Sensitivity(**fields)  # type: ignore[arg-type]
     (text,) = lines(one(checks=checked(sensitivity=told)), "What this limit would catch")
     assert said in text
-    in_the_terminal = list(told_of_limit(one(checks=checked(sensitivity=told, smallest_effect=None))))
+    in_the_terminal = list(limit_lines(one(checks=checked(sensitivity=told, smallest_effect=None))))
     assert in_the_terminal and ("rough" in " ".join(in_the_terminal)) is ("rough" in text)
 
 
@@ -161,7 +161,7 @@ def test_the_summary_says_what_limits_catch(tmp_path: Path) -> None:
 def test_the_smallest_effect_stands_on_the_failing_side() -> None:
     (text,) = lines(one(), "What these images would have failed")
     assert "54.0% or more would have failed" in text
-    assert "0.54 or more" in next(told_of_limit(one()))
+    assert "0.54 or more" in next(limit_lines(one()))
 
 
 def test_a_hard_edge_has_no_seam() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_plugin.runs import HEADER, Line
 
-from modelaudit.pytest_plugin.misnamed import misnamed
+from modelaudit.pytest_plugin.audit_files import find_misnamed
 
 PATTERNS = ("test_*.py", "*_test.py", "audit_*.py", "*.audit.yaml", "*.audit.yml")
 PYTHON = HEADER + "right = Audit(**told()).expect(accuracy > 0.5)\n"
@@ -44,8 +44,8 @@ def write(folder: Path, name: str, text: str) -> Path:
 )
 def test_what_looks_meant_is_found_in_a_folder_of_audits(tmp_path: Path, name: str, text: str) -> None:
     file = write(tmp_path / "audits", name, text)
-    assert misnamed([tmp_path / "audits"], (), PATTERNS) == [file]
-    assert misnamed([tmp_path], (), PATTERNS) == [file]
+    assert find_misnamed([tmp_path / "audits"], (), PATTERNS) == [file]
+    assert find_misnamed([tmp_path], (), PATTERNS) == [file]
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,14 @@ def test_what_looks_meant_is_found_in_a_folder_of_audits(tmp_path: Path, name: s
 )
 def test_other_files_are_not(tmp_path: Path, name: str, text: str) -> None:
     write(tmp_path / "audits", name, text)
-    assert misnamed([tmp_path / "audits"], (), PATTERNS) == []
+    assert find_misnamed([tmp_path / "audits"], (), PATTERNS) == []
 
 
 def test_only_folders_of_audits_are_looked_through(tmp_path: Path) -> None:
     file = write(tmp_path / "checks", "tiles_audit.py", PYTHON)
-    assert misnamed([tmp_path, tmp_path / "checks"], (), PATTERNS) == []
-    assert misnamed([tmp_path / "checks"], {tmp_path / "checks" / "audit_line.py"}, PATTERNS) == [file]
-    assert misnamed([file], (), PATTERNS) == [file]
+    assert find_misnamed([tmp_path, tmp_path / "checks"], (), PATTERNS) == []
+    assert find_misnamed([tmp_path / "checks"], {tmp_path / "checks" / "audit_line.py"}, PATTERNS) == [file]
+    assert find_misnamed([file], (), PATTERNS) == [file]
 
 
 def test_a_line_says_so_beside_what_was_collected(line: Line) -> None:

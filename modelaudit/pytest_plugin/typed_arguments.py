@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 _ONLY_TELL = ("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
-_KEY = pytest.StashKey["Typed"]()
+_KEY = pytest.StashKey["TypedArguments"]()
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TypedPath:
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedArguments:
     """The typed arguments that select, and ``--audit-partial``.
 
     ``folder`` is where pytest was started. ``only_tells``: to run nothing was asked (``--collect-only``, ``--help``).
@@ -92,7 +92,7 @@ class Typed:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def of_data(cls, data: dict[str, Any]) -> Typed:
+    def of_data(cls, data: dict[str, Any]) -> TypedArguments:
         """What :meth:`data` gave."""
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
@@ -112,15 +112,15 @@ class Typed:
         return Path(os.path.abspath(os.path.join(self.folder, text)))  # noqa: PTH100, PTH118 (keeps links, as pytest does)
 
 
-def typed_arguments(config: pytest.Config) -> Typed:
+def typed_arguments(config: pytest.Config) -> TypedArguments:
     """The typed arguments of a session; in a worker of pytest-xdist those of its controller."""
     if _KEY not in config.stash:
         handed = getattr(config, "workerinput", {}).get("modelaudit_typed")
-        config.stash[_KEY] = _parsed(config) if handed is None else Typed.of_data(handed)
+        config.stash[_KEY] = _parsed(config) if handed is None else TypedArguments.of_data(handed)
     return config.stash[_KEY]
 
 
-def _parsed(config: pytest.Config) -> Typed:
+def _parsed(config: pytest.Config) -> TypedArguments:
     """By pytest's own parser, without anything that ini or environment add."""
     given = config.invocation_params
     found = config._parser.parse_known_args([os.fspath(argument) for argument in given.args])
@@ -128,7 +128,7 @@ def _parsed(config: pytest.Config) -> Typed:
     def texts(name: str) -> tuple[str, ...]:
         return tuple(str(value) for value in getattr(found, name, None) or ())
 
-    return Typed(
+    return TypedArguments(
         folder=str(given.dir),
         paths=texts("file_or_dir"),
         keyword=str(getattr(found, "keyword", "") or "").strip(),

@@ -1,4 +1,4 @@
-"""The whole of a run in one process: every declared expectation, and what keeps it from being run."""
+"""What a run declares, what the typed arguments leave out, and what keeps the rest from being run."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ import pytest
 
 from ..evidence.record import Absence, AbsentFile, CaseRecord
 from ..evidence.states import AbsentBy
-from .folders import audit_files, roots
-from .selection import last_failed, left_out
-from .typed import Typed
+from .audit_files import audit_files, run_folders
+from .typed_arguments import TypedArguments
 
 if TYPE_CHECKING:
     from ..language.audit import AuditCase
     from .collect import AuditItem
 
+
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+
+from _pytest.mark import deselect_by_keyword, deselect_by_mark
+
 REMOVED = "left out by a conftest.py, a plugin, or an option that was not typed (addopts, PYTEST_ADDOPTS, ini)"
 
 
-class Whole:
+class Completeness:
     """What the audit files declare, and which of it the session is about to run.
 
     ``left_out``: by typed arguments. ``removed``: by anything else. ``broken``: files that could not be collected.
     ``unmeasured``: what test functions of a file state, by the file.
     """
 
-    def __init__(self, config: pytest.Config, typed: Typed) -> None:
+    def __init__(self, config: pytest.Config, typed: TypedArguments) -> None:
         self.config = config
         self.typed = typed
         self.declared: dict[str, CaseRecord] = {}
@@ -100,7 +105,7 @@ class Whole:
             for file, stated in self.unmeasured.items()
         }
         found = [AbsentFile(file=file, by="error", why=why) for file, why in unmeasured.items()]
-        for path in audit_files(roots(self.config, self.typed)):
+        for path in audit_files(run_folders(self.config, self.typed)):
             why = self._why_absent(path)
             if why is not None:
                 found.append(AbsentFile(file=self._relative(path), by=why[0], why=why[1]))
@@ -145,3 +150,118 @@ class Whole:
 
     def _relative(self, path: Path) -> str:
         return Path(os.path.relpath(path, self.config.rootpath)).as_posix()
+
+
+def left_out(
+    typed: TypedArguments,
+    config: pytest.Config,
+    declared: Sequence[pytest.Item],
+    order: Sequence[str],
+    splittable: Sequence[Any],
+) -> dict[str, str]:
+    """The node ids that the user left out, each with the argument that does it.
+
+    Args:
+        declared: the items of every declared expectation, selected or not.
+        order: the node ids of all collected items, ordinary tests too, before anything was deselected.
+        splittable: the items that pytest-split divided.
+    """
+    found: dict[str, str] = {}
+    rules = (_by_path, _by_deselect, _by_keyword, _by_marker, _by_last_failed, _by_stepwise, _by_split)
+    for rule in rules:
+        rest = [item for item in declared if item.nodeid not in found]
+        for name, why in rule(typed, config, rest, order, splittable):
+            found.setdefault(name, why)
+    return found
+
+
+Found = Iterator[tuple[str, str]]
+
+
+def _by_path(typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Any, splittable: Any) -> Found:
+    places = typed.places
+    for item in items:
+        if places and not any(place.takes(item.path, item.name) for place in places):
+            yield item.nodeid, "not below the paths that were typed"
+
+
+def _by_deselect(
+    typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Any, splittable: Any
+) -> Found:
+    for item in items:
+        for prefix in typed.deselect:
+            if item.nodeid.startswith(prefix):
+                yield item.nodeid, f"--deselect={prefix}"
+
+
+def _by_keyword(typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Any, splittable: Any) -> Found:
+    yield from _by_pytest(deselect_by_keyword, config, items, f"-k {typed.keyword!r}", keyword=typed.keyword)
+
+
+def _by_marker(typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Any, splittable: Any) -> Found:
+    yield from _by_pytest(deselect_by_mark, config, items, f"-m {typed.markers!r}", markexpr=typed.markers)
+
+
+def _by_pytest(
+    rule: Callable[[list[pytest.Item], Any], None], config: Any, items: Iterable[pytest.Item], why: str, **option: str
+) -> Found:
+    """pytest's own rule, told nothing but what was typed."""
+    taken: list[pytest.Item] = []
+    told = SimpleNamespace(
+        option=SimpleNamespace(**option),
+        hook=SimpleNamespace(pytest_deselected=lambda items: taken.extend(items)),
+        getini=config.getini,
+        _iter_registered_markers=getattr(config, "_iter_registered_markers", None),
+    )
+    rule(list(items), told)
+    yield from ((item.nodeid, why) for item in taken)
+
+
+def _by_last_failed(
+    typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Sequence[str], _: Any
+) -> Found:
+    failed = last_failed(typed, config)
+    if failed is None:
+        return
+    if failed and not any(_failed(name, failed) for name in order):  # pytest then runs everything that was collected
+        return
+    yield from ((item.nodeid, "--lf") for item in items if not _failed(item.nodeid, failed))
+
+
+def _failed(name: str, failed: set[str]) -> bool:
+    """Whether an item failed last, or collecting its file did."""
+    return name in failed or name.split("::")[0] in failed
+
+
+def last_failed(typed: TypedArguments, config: Any) -> set[str] | None:
+    """The node ids that failed last, where ``--lf`` was typed and chooses by them; else None."""
+    if not typed.last_failed or getattr(config, "cache", None) is None:
+        return None
+    failed = set(config.cache.get("cache/lastfailed", {}))
+    return failed if failed or typed.no_failures == "none" else None
+
+
+def _by_stepwise(
+    typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Sequence[str], _: Any
+) -> Found:
+    if not typed.stepwise or getattr(config, "cache", None) is None:
+        return
+    kept = config.cache.get("cache/stepwise", None)
+    last = kept.get("last_failed") if isinstance(kept, dict) else kept
+    if last in order:
+        before = set(order[: order.index(last)])
+        yield from ((item.nodeid, "--sw") for item in items if item.nodeid in before)
+
+
+def _by_split(
+    typed: TypedArguments, config: Any, items: Sequence[pytest.Item], _: Any, splittable: Sequence[Any]
+) -> Found:
+    plugin = config.pluginmanager.get_plugin("pytestsplitplugin")
+    if not typed.splits or not typed.group or plugin is None:
+        return
+    from pytest_split import algorithms
+
+    divide: Any = algorithms.Algorithms[config.option.splitting_algorithm].value
+    group = divide(typed.splits, list(splittable), plugin.cached_durations)[typed.group - 1]
+    other, why = {item.nodeid for item in group.deselected}, f"--splits {typed.splits} --group {typed.group}"
+    yield from ((item.nodeid, why) for item in items if item.nodeid in other)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.evidence.folder import LATEST, new_run_id, point_latest, resolve_run
+from modelaudit.evidence.results_folder import LATEST, new_run_id, point_latest, resolve_run
 from modelaudit.language import ResultsError
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

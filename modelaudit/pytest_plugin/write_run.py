@@ -13,11 +13,11 @@ from ..engine.results.measured import Measured
 from ..engine.results.settings import Settings
 from ..evidence.build import data_records, model_records, passes_record, table_records, without_result
 from ..evidence.consistency import contradictions
-from ..evidence.folder import point_latest
-from ..evidence.holm import with_holm
+from ..evidence.decisions import with_holm
 from ..evidence.matrix import by_class
 from ..evidence.provenance import provenance
 from ..evidence.record import AbsentFile, CaseRecord, RunRecord, write_record
+from ..evidence.results_folder import point_latest
 from ..evidence.states import exit_status, is_partial, is_whole, missing_text, run_state
 from ..report import write_reports
 from .inputs import inputs_of

@@ -9,7 +9,7 @@ from report.sample_record import record
 from scipy.stats import false_discovery_control
 
 from modelaudit.engine.results.checks import CheckResults, NoiseCheck
-from modelaudit.evidence.holm import with_holm
+from modelaudit.evidence.decisions import with_holm
 from modelaudit.evidence.record import CaseRecord
 
 

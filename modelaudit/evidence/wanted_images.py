@@ -1,37 +1,85 @@
-"""Of which classes more images would help, and about how many.
-
-A cell asks for images for one of two reasons:
-
-- "threshold": an expectation on its measure and context has a threshold that its bounds contain. It asks for as many
-  as bring the bounds as near to the mean as the threshold is, but no nearer than five points;
-- "width": a bound lies more than ten points from the mean, so that no claim to ten points can be made of the cell.
-
-(A point is a hundredth of the measure's range.) The number is the smallest n at which Clopper and Pearson's bounds of
-n images with the cell's own mean are that near: for a mean of values in a range as for a proportion, whose spread is
-the largest. Where images share clusters or donors it is at least that by which the cell's own width shrinks with the
-root of n.
-
-More images of a class serve all contexts, since those are made from the images: a class has one line, that of the
-cell that asks for most.
-"""
+"""The thresholds that expectations set for the cells of a matrix."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
+from ..engine.planning.plan import column_key, single_method
+from ..language.errors import AuditError
+from ..language.parser import parse
+from ..language.strata import Label
 from ..statistics import clopper_pearson
 from ..statistics.search import least_integer
-from .cells import WIDTH, Scale, width
-from .limits import Limit
-from .record import MatrixCell, MatrixRecord, WantedImages
+from .matrix_cells import WIDTH, Scale, width
+from .record import CaseRecord, MatrixCell, MatrixRecord, MeasureNode, WantedImages
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The threshold of an expectation, and the label that it is about; None for any."""
+
+    op: Literal["<", "<=", ">", ">="]
+    threshold: float
+    label: str | None = None
+
+
+def limits_of(cases: Sequence[CaseRecord]) -> dict[tuple[str, str, str], list[Limit]]:
+    """The thresholds that expectations set, by (data, model, column).
+
+    Only those of one measure, or of the worst class: a difference or a ratio sets none for a cell. Controls that must
+    fail, expectations about this very set, and strata other than a class do not speak of a class at large.
+    """
+    found: dict[tuple[str, str, str], list[Limit]] = {}
+    for case in cases:
+        if not _sets_limits(case) or case.data is None or len(case.models) != 1:
+            continue
+        for key, label in _cells_of(case):
+            limit = Limit(case.op, case.threshold, label)
+            known = found.setdefault((case.data, case.models[0], key), [])
+            if limit not in known:
+                known.append(limit)
+    return found
+
+
+def _sets_limits(case: CaseRecord) -> bool:
+    if case.must_fail or case.about != "process":
+        return False
+    left = case.left
+    if left.kind == "composite":
+        return left.name == "worst_group_accuracy" and left.arguments.get("by", "label") == "label"
+    return left.kind == "measure"
+
+
+def _cells_of(case: CaseRecord) -> Iterator[tuple[str, str | None]]:
+    """The columns that an expectation reads, and the label that it is about; None for any."""
+    try:
+        expectation = parse(case.expectation)
+    except AuditError:
+        # it names what only the process that ran it had registered; a plain measure is a column by its own text
+        left = case.left
+        if isinstance(left, MeasureNode) and left.stratum is None and left.model is None and not left.doses:
+            yield left.text, None
+        return
+    for measure in expectation.expression.measures():
+        if measure.stratum is None:
+            label = None
+        elif isinstance(measure.stratum, Label) and isinstance(measure.stratum.label, str):
+            label = measure.stratum.label
+        else:
+            continue
+        for spec, _ in single_method(measure.spec):
+            yield column_key(spec, measure.context), label
+
 
 MOST_LINES = 10
 #: of the range: a mean that lies nearer to a threshold is told from it by too many images to ask for
 NEAREST = 0.05
 
 
-def wants(
+def wanted_images(
     matrix: MatrixRecord, cells: Sequence[MatrixCell], limits: Sequence[Iterable[Limit]], scale: Scale
 ) -> Iterator[WantedImages]:
     """What each of some cells asks for, with the `limits` of each context."""
@@ -63,7 +111,7 @@ def wants(
             )
 
 
-def shopping(found: Iterable[WantedImages]) -> tuple[list[WantedImages], int]:
+def list_wanted_images(found: Iterable[WantedImages]) -> tuple[list[WantedImages], int]:
     """One line a class, ten at most, and how many are left: open thresholds first, and of those the largest number."""
     by_class: dict[tuple[str, str], WantedImages] = {}
     for want in found:
@@ -78,14 +126,14 @@ def more_images(cell: MatrixCell, near: float, scale: Scale) -> int:
     """About how many images more bring both bounds of a cell as near to its mean as `near`, a share of the range."""
     assert cell.mean is not None and scale.low is not None and scale.span is not None
     images = cell.n + cell.missing
-    needed = images_for((cell.mean - scale.low) / scale.span, near, scale.confidence)
+    needed = images_needed((cell.mean - scale.low) / scale.span, near, scale.confidence)
     found = width(cell, scale)
     if cell.clusters is not None and found is not None:
         needed = max(needed, math.ceil(images * (found / near) ** 2))
     return max(0, needed - images)
 
 
-def images_for(share: float, near: float, confidence: float) -> int:
+def images_needed(share: float, near: float, confidence: float) -> int:
     """The smallest n from which on the bounds of n images with this share of right ones are at most `near` away."""
     share = min(1.0, max(0.0, share))
 

@@ -12,6 +12,7 @@ from ..language.audit import stated_in_functions
 if TYPE_CHECKING:
     from ..language.audit import AuditCase
 
+
 #: the fixture of `modelaudit.testing` that exempts a test
 EXEMPTS = "allow_expect"
 _STATED_BEFORE = pytest.StashKey[int]()

@@ -1,0 +1,78 @@
+"""The results folder: one folder a run, ``latest``, and the receipt that names a run's folder to another process."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import MutableMapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..language.errors import ResultsError
+
+LATEST = "latest"
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """``20261123-051530-3f9a``: sorts by time, and does not repeat when two runs start in one second."""
+    import secrets  # not with the plugin, which every pytest session loads
+
+    moment = now or datetime.now(UTC)
+    return f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def point_latest(results: Path, run_id: str) -> None:
+    """Let ``latest`` point at a run: a relative symbolic link, or a file with the run's id where there are no links.
+
+    Raises:
+        ResultsError: something that is neither link nor file stands there.
+    """
+    latest, draft = results / LATEST, results / f".{LATEST}.{os.getpid()}"
+    if latest.is_dir() and not latest.is_symlink():
+        raise ResultsError(f"{latest}: is a folder of its own, so it cannot point at {run_id}; move it away")
+    try:
+        draft.symlink_to(run_id, target_is_directory=True)
+    except OSError:
+        draft.write_text(run_id + "\n", encoding="utf-8")
+    draft.replace(latest)
+
+
+def resolve_run(path: Path) -> Path:
+    """The folder of a run, from itself, its ``run.json``, or ``latest`` (also where that is a file)."""
+    if path.name == LATEST and path.is_file():
+        return path.parent / path.read_text(encoding="utf-8").strip()
+    return path.parent if path.is_file() else path
+
+
+#: the environment variable by which a run is told that a receipt is wanted
+VARIABLE = "MODELAUDIT_RECEIPT"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the starting process chose: the id of the run, and the file that will hold the folder of its record."""
+
+    run_id: str
+    file: str
+
+    def variable(self) -> dict[str, str]:
+        """The environment variable that asks for it."""
+        return {VARIABLE: json.dumps(asdict(self))}
+
+    def write(self, folder: Path) -> None:
+        """State that the record is in `folder`, in the run's own process, when the record is written."""
+        Path(self.file).write_text(str(folder.resolve()), encoding="utf-8")
+
+    def folder(self) -> Path | None:
+        """The folder of the record, in the starting process; None where the run wrote none."""
+        try:
+            return Path(Path(self.file).read_text(encoding="utf-8"))
+        except OSError:
+            return None
+
+
+def take_receipt(environment: MutableMapping[str, str]) -> Receipt | None:
+    """The receipt that is wanted, if any. The variable is removed, so that no process this one starts sees it."""
+    asked = environment.pop(VARIABLE, None)
+    return None if asked is None else Receipt(**json.loads(asked))
