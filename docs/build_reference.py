@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from docstrings import as_markdown, prose
+
 from modelaudit.cli import _parser as command_line
 from modelaudit.language import Audit, CheckSettings, Preprocessing, Sample, parse_context, registry
 from modelaudit.language.spec import Spec, value_text
@@ -24,8 +26,6 @@ from modelaudit.pytest_plugin.options import add_options
 
 FOLDER = Path(__file__).parent / "reference"
 WRITTEN = "<!-- written by docs/build_reference.py: do not edit -->"
-SECTION = re.compile(r"(Args|Raises|Returns|Source|Yields):(.*)")
-ARGUMENT = re.compile(r"(\*{0,2}[a-z_][\w, ]*?):\s+(.*)")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -129,12 +129,12 @@ def sources_page() -> Iterator[str]:
     )
     yield from ("## Data", "", "Used in `Audit(data=...)`, `Audit(pools=...)` and by the commands.", "")
     for entry in _own("data"):
-        yield from (f"### `{entry.name}:`", "", *_docstring(inspect.getdoc(entry.function)), "")
+        yield from (f"### `{entry.name}:`", "", *as_markdown(inspect.getdoc(entry.function)), "")
         if getattr(entry.declares, "remote", None):
             yield from ("Also from a [URL](../data.md#data-on-urls).", "")
     yield from ("## Models", "", "Used in `Audit(model=...)`.", "")
     for entry in _own("model"):
-        yield from (f"### `{entry.name}:`", "", *_docstring(inspect.getdoc(entry.function)), "")
+        yield from (f"### `{entry.name}:`", "", *as_markdown(inspect.getdoc(entry.function)), "")
         if entry.declares is True:
             yield from ("It can run code, so a YAML audit needs `--audit-allow-code` for it.", "")
 
@@ -152,7 +152,7 @@ def audit_page() -> Iterator[str]:
         ("Sample", Sample),
         ("Preprocessing", Preprocessing),
     ):
-        yield from (f"## `{name}`", "", *_docstring(inspect.getdoc(thing), _defaults(thing)), "")
+        yield from (f"## `{name}`", "", *as_markdown(inspect.getdoc(thing), _defaults(thing)), "")
 
 
 def options_page() -> Iterator[str]:
@@ -194,8 +194,8 @@ def _overview(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Itera
 def _definition(entry: registry.Entry, facts: list[str]) -> Iterator[str]:
     """One section: signature, facts, the docstring of the dataclass, the formula of the function."""
     yield from (f"### `{entry.name}`", "", f"`{_signature(entry)}`", "", "; ".join(facts) + ".", "")
-    yield from (*_docstring(inspect.getdoc(entry.spec), _defaults(entry.spec), raises=False), "")
-    formula = _docstring(inspect.getdoc(entry.function), raises=False)
+    yield from (*as_markdown(inspect.getdoc(entry.spec), _defaults(entry.spec), raises=False), "")
+    formula = as_markdown(inspect.getdoc(entry.function), raises=False)
     yield from ("*In detail:* " + formula[0], *formula[1:], "") if formula else ()
 
 
@@ -227,10 +227,16 @@ def _method_row(entry: registry.Entry) -> tuple[str, ...]:
 
 def _method_facts(entry: registry.Entry) -> list[str]:
     declares, facts = entry.declares, [f"passes: {_passes(entry)}"]
-    facts += ["needs a spatial layer"] if declares.spatial_layer else []
-    facts += ["needs gradients"] if declares.gradients else ["needs only scores"]
-    facts += ["its shares must sum to f(x) - f(baseline)"] if declares.completeness else []
-    return facts + (["draws at random"] if declares.draws else [])
+    facts += _fact(declares.spatial_layer, "needs a spatial layer")
+    facts += _fact(declares.gradients, "needs gradients", "needs only scores")
+    facts += _fact(declares.completeness, "its shares must sum to f(x) - f(baseline)")
+    return facts + _fact(declares.draws, "draws at random")
+
+
+def _fact(value: Any, words: str, otherwise: str = "") -> list[str]:
+    if callable(value):
+        return [f"{words}, depending on the arguments"]
+    return [text for text in (words if value else otherwise,) if text]
 
 
 def _passes(entry: registry.Entry) -> str:
@@ -318,9 +324,9 @@ def _default_and_meaning(action: argparse.Action, parser: argparse.ArgumentParse
     text = parser._get_formatter()._expand_help(action) if action.help else ""
     named = re.search(r" \((?:default:? )?(?P<value>[^()]*)\)$", text)
     if named and (named[0].startswith(" (default") or re.fullmatch(r"[\d.]+", named["value"])):
-        return named["value"], _prose(text[: named.start()])
+        return named["value"], prose(text[: named.start()])
     silent = action.default in (None, False, [], ()) or action.default is argparse.SUPPRESS
-    return "" if silent else str(action.default), _prose(text)
+    return "" if silent else str(action.default), prose(text)
 
 
 class _RecordedOptions:
@@ -345,85 +351,18 @@ def _option_cells(name: str, settings: dict[str, Any]) -> tuple[str, ...]:
     if found:
         text, ini, default = text[: found.start()], f"`{found['ini']}`", found["default"] or ""
     flag = f"{name} {settings['metavar']}" if "metavar" in settings else name
-    return f"`{flag}`", ini, default, _prose(text)
-
-
-# --- docstrings -----------------------------------------------------------------------------------------------------
-
-
-def _docstring(text: str | None, defaults: dict[str, str] | None = None, *, raises: bool = True) -> list[str]:
-    """A docstring as Markdown: prose as it stands, arguments and exceptions as lists."""
-    lines: list[str] = []
-    section = ""
-    for line in _without_examples(text or ""):
-        head = SECTION.fullmatch(line)
-        if head or (section and line and not line.startswith(" ")):
-            section = head[1] if head else ""
-        if section == "Raises" and not raises:
-            continue
-        if head:
-            lines += _heading(section, head[2])
-        elif section in ("Args", "Raises") and line:
-            lines.append(_item(line, defaults or {}))
-        else:
-            lines.append(line.strip() if section else line)
-    return [_prose(line) for line in _trimmed(lines)]
-
-
-def _heading(section: str, text: str) -> list[str]:
-    """What introduces a section: with its text where that stands on the same line, else with room for a list."""
-    title = f"*{'Arguments' if section == 'Args' else section}:*"
-    return ["", f"{title}{text}"] if text else ["", title, ""]
-
-
-def _item(line: str, defaults: dict[str, str]) -> str:
-    """A line of a section: a new item where it is indented once, else the continuation of one."""
-    argument = ARGUMENT.fullmatch(line.strip()) if not line.startswith("     ") else None
-    exception = re.fullmatch(r"([A-Z]\w+):\s+(.*)", line.strip()) if not line.startswith("     ") else None
-    if exception:
-        return f"- `{exception[1]}`: {exception[2]}"
-    if argument:
-        names = ", ".join(f"`{name.strip()}`" for name in argument[1].split(","))
-        default = defaults.get(argument[1].strip(), "None")
-        return f"- {names}{f' (default `{default}`)' if default != 'None' else ''}: {argument[2]}"
-    return f"  {line.strip()}"
-
-
-def _without_examples(text: str) -> Iterator[str]:
-    """The lines without the paragraphs of interactive examples, which stand in the code, where the tests run them."""
-    for paragraph in text.split("\n\n"):
-        first = paragraph.strip().splitlines()[:1]
-        if first and not first[0].startswith((">>>", "Example:", "Examples:")):
-            yield from (*paragraph.splitlines(), "")
-
-
-def _trimmed(lines: list[str]) -> list[str]:
-    """Without blank lines at the ends, and one at most between paragraphs."""
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines)).strip("\n")
-    return text.splitlines()
-
-
-def _prose(text: str) -> str:
-    """Roles and literals of reStructuredText as Markdown; outside of code, ``*`` and ``<`` as they are meant."""
-    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", text).replace("``", "`")
-    parts = text.split("`")
-    plain = [
-        re.sub(r"(?<![*\w])\*(?=[\w ,])(?!\w+:?\*)", r"\\*", part) if not part.startswith("*") else part
-        for part in parts[::2]
-    ]
-    parts[::2] = [part.replace("<", "&lt;") for part in plain]
-    return "`".join(parts)
+    return f"`{flag}`", ini, default, prose(text)
 
 
 def _first_line(entry: registry.Entry) -> str:
     """The first sentence of a definition."""
     text = inspect.getdoc(entry.spec) or ""
     paragraph = " ".join(text.split("\n\n")[0].split())
-    return _prose(re.split(r"(?<=[a-z)\]`])(?<!et al)\. ", paragraph)[0].removesuffix("."))
+    return prose(re.split(r"(?<=[a-z)\]`])(?<!et al)\. ", paragraph)[0].removesuffix("."))
 
 
 def _sentence(text: str) -> str:
-    text = _prose(text.strip())
+    text = prose(text.strip())
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "")) and text[-1:] == "." else ".") if text else ""
 
 
@@ -443,8 +382,8 @@ def _signature(entry: registry.Entry) -> str:
     for part in dataclasses.fields(spec):
         if part.name == "each":
             continue
-        if part.name == getattr(spec, "variadic", None):
-            parts.append(f"*{part.name}")
+        if part.name in (getattr(spec, "variadic", None), getattr(spec, "keywords", None)):
+            parts.append(f"{'*' if part.name == getattr(spec, 'variadic', None) else '**'}{part.name}")
         elif _is_required(part):
             parts.append(part.name)
         else:
@@ -479,7 +418,10 @@ def _link(entry: registry.Entry) -> str:
     return f"[`{entry.name}`](#{entry.name})"
 
 
-def _yes(value: bool) -> str:
+def _yes(value: Any) -> str:
+    """A need as a cell; one that is a function depends on the arguments."""
+    if callable(value):
+        return "depends"
     return "yes" if value else ""
 
 

@@ -1,6 +1,11 @@
 """modelaudit: decide with pytest whether an image classifier may be deployed.
 
 The names that users import stand here and are loaded when first used: ``import modelaudit`` imports no torch.
+
+>>> from modelaudit import Audit, parse
+>>> line_a = Audit(model="demo:sound", data="demo:")
+>>> str(line_a.expect(parse("accuracy > 0.90"), clause="PoC agreement 4.1").expectation)
+'accuracy > 0.9'
 """
 
 from __future__ import annotations

@@ -106,6 +106,13 @@ class Audit:
             without it a model with both kinds of expectation is an error. A single model is called ``"model"``.
 
     Nothing is loaded here; references are resolved against pytest's rootdir when the first item runs.
+
+    >>> from modelaudit.contexts import swap_background
+    >>> from modelaudit.measures import accuracy
+    >>> line_a = Audit(model="demo:sound", data="demo:", seed=0)
+    >>> survives = line_a.expect(accuracy - accuracy.under(swap_background("other_class")) < 0.05)
+    >>> str(survives.expectation)
+    'accuracy - accuracy.under(swap_background(other_class)) < 0.05'
     """
 
     model: Any
@@ -178,6 +185,11 @@ class Audit:
 
         Raises:
             ExpressionError: not an expectation, or one that cannot mean anything on this audit.
+
+        >>> from modelaudit.measures import accuracy
+        >>> known_bad = Audit(model="demo:shortcut", data="demo:")
+        >>> known_bad.expect(accuracy > 0.90, must_fail=True).must_fail
+        True
         """
         if not isinstance(expectation, Expectation):
             raise ExpressionError(

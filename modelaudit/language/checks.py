@@ -34,6 +34,11 @@ class CheckSettings:
             (``instrument_insensitive``).
         sanity: each attribution method is tried on the model itself (randomised weights, deletion).
         agreement: the maps of several methods are compared.
+
+    >>> CheckSettings(masks=500, noise=0).noise
+    0
+    >>> CheckSettings.off().any
+    False
     """
 
     masks: int = 200

@@ -18,7 +18,12 @@ _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 
 class Expression:
-    """Base of all left sides. Refining an expression refines every measure in it."""
+    """Base of all left sides. Refining an expression refines every measure in it.
+
+    >>> from modelaudit.measures import accuracy, flip_rate
+    >>> print((accuracy - flip_rate.under("lighting(3)")).of("candidate"))
+    accuracy.of(candidate) - flip_rate.under(lighting(3)).of(candidate)
+    """
 
     def under(self, context: Context | type[Context] | str) -> Expression:
         """The same measure on images put under `context`. Compose contexts with ``a | b``."""
@@ -121,7 +126,13 @@ class Number(Expression):
 
 @dataclass(frozen=True)
 class Measure(Expression):
-    """A measure with at most one context, one model and one stratum: the leaf of every expression."""
+    """A measure with at most one context, one model and one stratum: the leaf of every expression.
+
+    >>> from modelaudit import correct
+    >>> from modelaudit.measures import background_dependence
+    >>> print(background_dependence("gradcam").where(correct))
+    background_dependence(gradcam).where(correct)
+    """
 
     spec: MeasureSpec
     context: Context | None = None
@@ -203,7 +214,15 @@ class Arithmetic(Expression):
 
 @dataclass(frozen=True)
 class Expectation:
-    """``expression op threshold``: what must hold."""
+    """``expression op threshold``: what must hold.
+
+    >>> from modelaudit.measures import accuracy
+    >>> expectation = accuracy.under("lighting(3)") > 0.90
+    >>> str(expectation), expectation.holds(0.92)
+    ('accuracy.under(lighting(3)) > 0.9', True)
+    >>> len(expectation.fingerprint())
+    64
+    """
 
     expression: Expression
     op: Comparison

@@ -32,17 +32,29 @@ def parse(text: str) -> Expectation:
     Raises:
         ExpressionError: with the column where the text stops making sense.
         UnknownNameError: with the nearest known names.
+
+    >>> from modelaudit.measures import accuracy
+    >>> parse("accuracy > 0.90") == (accuracy > 0.9)
+    True
     """
     return _guarded(text, _expectation)
 
 
 def parse_expression(text: str) -> Expression:
-    """The left side whose canonical text is `text`."""
+    """The left side whose canonical text is `text`.
+
+    >>> print(parse_expression("(accuracy)-accuracy.under( swap_background('random') )"))
+    accuracy - accuracy.under(swap_background(random))
+    """
     return _guarded(text, _expression)
 
 
 def parse_context(text: str) -> Context:
-    """The context whose canonical text is `text`."""
+    """The context whose canonical text is `text`.
+
+    >>> print(parse_context("swap_background(random)|blur(2)"))
+    swap_background(random) | blur(2)
+    """
     return _guarded(text, _context)
 
 

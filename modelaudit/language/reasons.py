@@ -10,6 +10,9 @@ class Missing(StrEnum):
 
     *Undefined*: everything ran, the formula has no answer. *Errored*: something could not be read or run.
     Both are counted, and both enter the verdict at their worst end.
+
+    >>> Missing("no_mask").errored, Missing("empty_mask").errored
+    (True, False)
     """
 
     ZERO_ATTRIBUTION = "zero_attribution"

@@ -44,6 +44,9 @@ class Sample:
             is not known is left out. Strata name them: ``column("exposure") < 3``.
         cluster: what images share that makes them depend on each other (scene, lot, burst), when known: bounds are
             over clusters.
+
+    >>> Sample(id="cam1/0001.png", image=Path("0001.png"), label="bolt", cluster="lot 7").cluster
+    'lot 7'
     """
 
     id: str
@@ -65,6 +68,9 @@ class DataSet:
         label_map: the model's class indices that mean each label, where the data set defines them (ImageNet-9); an
             audit's own ``labels`` come before it. Indices that no label has are "none of these".
         outputs: how many outputs a model must have for `label_map` to be about it.
+
+    >>> DataSet((Sample("0001", Path("0001.png"), "bolt"),), notes=("one photo",)).notes
+    ('one photo',)
     """
 
     samples: tuple[Sample, ...]
@@ -83,6 +89,9 @@ class Preprocessing:
         mean, std: per channel, in pixel values [0, 1].
         interpolation: "bilinear" or "bicubic" or "nearest", for the image; masks are always nearest.
         antialias: as torchvision's.
+
+    >>> Preprocessing(resize=256, crop=224, mean=(0.5, 0.5, 0.5)).std
+    (1.0, 1.0, 1.0)
     """
 
     resize: int | tuple[int, int] | None = None
@@ -118,6 +127,10 @@ class BuiltModel:
 
     ``classes`` are the names by index, None when unknown. ``notes`` are assumptions that belong into the record
     ("preprocessing taken from the torchvision default weights").
+
+    >>> import torch
+    >>> BuiltModel(torch.nn.Identity(), Preprocessing(crop=64), classes=("bolt", "nut")).classes
+    ('bolt', 'nut')
     """
 
     module: nn.Module

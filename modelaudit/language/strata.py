@@ -34,7 +34,13 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Correct(Stratum):
-    """Images that the model classifies right on the original image."""
+    """Images that the model classifies right on the original image.
+
+    >>> from modelaudit import correct
+    >>> from modelaudit.measures import confidence
+    >>> print(confidence.where(correct))
+    confidence.where(correct)
+    """
 
     def __str__(self) -> str:
         return "correct"
@@ -42,7 +48,13 @@ class Correct(Stratum):
 
 @dataclass(frozen=True)
 class Misclassified(Stratum):
-    """Images that the model classifies wrong on the original image."""
+    """Images that the model classifies wrong on the original image.
+
+    >>> from modelaudit import misclassified
+    >>> from modelaudit.measures import background_share
+    >>> print(background_share("gradcam").where(misclassified))
+    background_share(gradcam).where(misclassified)
+    """
 
     def __str__(self) -> str:
         return "misclassified"
@@ -50,7 +62,12 @@ class Misclassified(Stratum):
 
 @dataclass(frozen=True)
 class Label(Stratum):
-    """Images of one class, by the data's name, the model's name, or the model's index."""
+    """Images of one class, by the data's name, the model's name, or the model's index.
+
+    >>> from modelaudit import label
+    >>> print(label("cat"))
+    label(cat)
+    """
 
     label: str | int
 
@@ -75,7 +92,12 @@ class ObjectArea(Stratum):
 
 @dataclass(frozen=True)
 class Group(Stratum):
-    """Images of one group of the data (scene, camera, lot), by its name."""
+    """Images of one group of the data (camera, line), by its name.
+
+    >>> from modelaudit import correct, group
+    >>> print(group("line_b") & correct)
+    group(line_b) & correct
+    """
 
     group: str
 
@@ -134,7 +156,12 @@ class Both(Stratum):
 
 
 class _ObjectAreaQuantity:
-    """``object_area``: comparing it with a number gives a stratum."""
+    """``object_area``: comparing it with a number gives a stratum.
+
+    >>> from modelaudit import object_area
+    >>> print(object_area < 0.1)
+    object_area < 0.1
+    """
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -155,7 +182,12 @@ class _ObjectAreaQuantity:
 
 
 class ColumnQuantity:
-    """``column(name)``: equal to a text, or compared with a number, it gives a stratum."""
+    """``column(name)``: equal to a text, or compared with a number, it gives a stratum.
+
+    >>> from modelaudit import column
+    >>> print((column("camera") == "cam3") & (column("exposure") < 3))
+    column(camera, cam3) & (column(exposure) < 3)
+    """
 
     __hash__ = None  # type: ignore[assignment]
 

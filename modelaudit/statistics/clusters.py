@@ -91,8 +91,8 @@ def cluster_similarity(
         C = sum of e_i e_j (at least 0),  B = sum of (e_i^2 + e_j^2) / 2,  both over all pairs of images of one cluster
 
     k is a prior of (n0 - 1)^3 pairs at the worst end that agree. It grows so fast with the size because a rare cluster
-    that fails as a whole is not seen in the pairs of others; found by simulation (docs/statistics.md). `mean`: of the
-    prior, where another one is supposed than that of the values.
+    that fails as a whole is not seen in the pairs of others; found by simulation (docs/validation/rules.md). `mean`: of
+    the prior, where another one is supposed than that of the values.
     """
     e = values - np.mean(values)
     totals, squares = (np.bincount(clusters.codes, weights=each, minlength=clusters.sizes.size) for each in (e, e * e))

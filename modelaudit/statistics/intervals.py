@@ -27,6 +27,9 @@ def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
 
     Raises:
         ValueError: unless 0 <= successes <= n and n > 0.
+
+    >>> [round(bound, 3) for bound in clopper_pearson(17, 19, 0.95)]
+    [0.704, 0.981]
     """
     if not 0 <= successes <= n or n <= 0:
         raise ValueError(f"{successes} successes of {n} are no proportion")
@@ -37,7 +40,11 @@ def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
 
 
 def wilson(successes: float, n: float, confidence: float) -> Interval:
-    """Score bounds of a proportion (Wilson 1927). For drawing only: false claims reach .18 at n = 20."""
+    """Score bounds of a proportion (Wilson 1927). For drawing only: false claims reach .18 at n = 20.
+
+    >>> [round(bound, 3) for bound in wilson(17, 19, 0.95)]
+    [0.727, 0.965]
+    """
     z = float(ndtri(confidence))
     centre = (successes + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * math.sqrt(successes * (n - successes) / n + z * z / 4)
@@ -52,6 +59,11 @@ def bca(values: ArrayLike, confidence: float) -> Interval | None:
 
     Returns None where the expansion cannot be trusted: equal values, or skewness / sqrt(n) beyond
     ``LARGEST_SKEWNESS_OF_MEAN`` (one-sided spikes). Never a zero width.
+
+    >>> [round(bound, 3) for bound in bca([0.1, 0.2, 0.3, 0.4], 0.95)]
+    [0.158, 0.342]
+    >>> bca([0.2, 0.2, 0.2], 0.95) is None
+    True
     """
     x = np.asarray(values, dtype=np.float64)
     n, mean, deviation = x.size, float(np.mean(x)), float(np.std(x))
@@ -93,6 +105,9 @@ def gaffke(values: ArrayLike, confidence: float, *, repeat: float = 1.0) -> Inte
     That it holds at every n for every distribution on [0, 1] is a conjecture that no simulation has contradicted; it
     is treated as approximate here. `repeat` weights every value, for planning. Where only one value differs from the
     worst end the quantile is that of a beta law, and exact.
+
+    >>> [round(bound, 3) for bound in gaffke([0, 0.5, 1, 1, 1], 0.95)]
+    [0.289, 0.946]
     """
     x = np.asarray(values, dtype=np.float64)
     return gaffke_lower(x, confidence, repeat=repeat), 1.0 - gaffke_lower(1.0 - x, confidence, repeat=repeat)
@@ -167,6 +182,9 @@ def betting(values: ArrayLike, confidence: float) -> tuple[float, float]:
     The capital reads the values one after the other. They are read in a permutation that depends on n alone: it
     breaks an ordering by class or by time, and the bound stays exact. (Sorting first, so that the order of the images
     would not matter, is wrong: a fixed permutation of sorted values is no sample, and its error reaches .6.)
+
+    >>> [round(bound, 3) for bound in betting([1] * 50, 0.95)]
+    [0.935, 1.0]
     """
     x = np.asarray(values, dtype=np.float64)
     return betting_lower(x, confidence), 1.0 - betting_lower(1.0 - x, confidence)
@@ -205,13 +223,20 @@ def tango(only_first: float, only_second: float, n: float, confidence: float) ->
 
     With one cell empty the problem is that of a single proportion, where a score bound errs as Wilson's does (no
     discordance in 52 images would pass ``< 0.05``; 0.95^52 = .069); the exact bound takes over (59 images).
+
+    >>> [round(bound, 3) for bound in tango(6, 1, 200, 0.95)]
+    [0.004, 0.053]
     """
     lower = -_upper(only_second, only_first, n, confidence)
     return lower, _upper(only_first, only_second, n, confidence)
 
 
 def discordant_clopper_pearson(only_first: float, only_second: float, n: float, confidence: float) -> Interval:
-    """The guaranteed mode: Clopper-Pearson on each discordant cell, with Bonferroni over the two."""
+    """The guaranteed mode: Clopper-Pearson on each discordant cell, with Bonferroni over the two.
+
+    >>> [round(bound, 3) for bound in discordant_clopper_pearson(6, 1, 200, 0.95)]
+    [-0.016, 0.064]
+    """
     each = 1 - (1 - confidence) / 2
     first, second = clopper_pearson(only_first, n, each), clopper_pearson(only_second, n, each)
     return first[0] - second[1], first[1] - second[0]

@@ -8,7 +8,7 @@ The bettor spreads the capital evenly over fixed shares of the largest bet that 
 ``logit(g)`` from -3.5 to 4: a mixture that needs neither the number of images nor a running variance, and whose capital
 falls in m, so that the bound is a root. The predictable plug-in bets of the paper (lambda_t from the running variance
 and ``t log(1 + t)``) need up to 15 % fewer images at wide margins and up to 2.5 times as many at narrow ones; aGRAPA
-needs from 7 % fewer to 1.5 times as many, and twice as many at the widest (docs/statistics.md).
+needs from 7 % fewer to 1.5 times as many, and twice as many at the widest (docs/validation/rules.md).
 """
 
 from __future__ import annotations

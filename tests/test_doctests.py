@@ -1,0 +1,76 @@
+"""The examples in public docstrings run, and every public name has one."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+
+import pytest
+
+import modelaudit
+
+ROOMS = ("language", "contexts", "attribution", "measures", "statistics")
+#: names without an example of their own: errors are raised and not made, cases and verdicts are made by audits
+WITHOUT = {
+    "modelaudit": {"AuditCase", *(name for name in modelaudit.__all__ if name.endswith("Error"))},
+    "modelaudit.statistics": {
+        "Clustering",
+        "Column",
+        "Counts",
+        "Decision",
+        "Membership",
+        "Reason",
+        "ValueTable",
+        "Verdict",
+        "decide",
+        "single_expectations",
+        "worst",
+    },
+}
+
+
+def _modules() -> Iterator[ModuleType]:
+    yield modelaudit
+    for room in ROOMS:
+        package = importlib.import_module(f"modelaudit.{room}")
+        yield package
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            yield importlib.import_module(found.name)
+
+
+@cache
+def _examples() -> dict[str, list[doctest.DocTest]]:
+    """The docstrings with examples, by module."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = {module.__name__: [test for test in finder.find(module) if test.examples] for module in _modules()}
+    return {name: tests for name, tests in found.items() if tests}
+
+
+@pytest.mark.parametrize("name", sorted(_examples()))
+def test_examples_in_docstrings_are_true(name: str) -> None:
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    report: list[str] = []
+    for test in _examples()[name]:
+        runner.run(test, out=report.append)
+    assert runner.failures == 0, "".join(report)
+
+
+@pytest.mark.parametrize("module", ["modelaudit", "modelaudit.statistics"])
+def test_every_public_name_has_an_example(module: str) -> None:
+    package = importlib.import_module(module)
+    lacking = [
+        name
+        for name in package.__all__
+        if not name.startswith("_") and name not in WITHOUT[module] and not _has_example(getattr(package, name))
+    ]
+    assert not lacking
+
+
+def _has_example(thing: object) -> bool:
+    described = thing if inspect.isclass(thing) or inspect.isfunction(thing) else type(thing)
+    return ">>>" in (inspect.getdoc(described) or "")
