@@ -22,6 +22,7 @@ from docstrings import as_markdown, prose
 from modelaudit.cli import _parser as command_line
 from modelaudit.language import Audit, CheckSettings, Preprocessing, Sample, parse_context, registry
 from modelaudit.language.spec import Spec, value_text
+from modelaudit.language.wording import phrases
 from modelaudit.pytest_plugin.options import add_options
 
 FOLDER = Path(__file__).parent / "reference"
@@ -86,6 +87,7 @@ def contexts_page() -> Iterator[str]:
             facts.append("shows a stored picture")
         if entry.declares.examples:
             facts.append("for example " + ", ".join(f"`{text}`" for text in entry.declares.examples))
+        facts += _words(entry, first)
         yield from _definition(entry, facts)
 
 
@@ -194,9 +196,20 @@ def _overview(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Itera
 def _definition(entry: registry.Entry, facts: list[str]) -> Iterator[str]:
     """One section: signature, facts, the docstring of the dataclass, the formula of the function."""
     yield from (f"### `{entry.name}`", "", f"`{_signature(entry)}`", "", "; ".join(facts) + ".", "")
-    yield from (*as_markdown(inspect.getdoc(entry.spec), _defaults(entry.spec), raises=False), "")
+    yield from (*as_markdown(_with_arguments(entry.spec), _defaults(entry.spec), raises=False), "")
     formula = as_markdown(inspect.getdoc(entry.function), raises=False)
     yield from ("*In detail:* " + formula[0], *formula[1:], "") if formula else ()
+
+
+def _with_arguments(spec: type[Any] | None) -> str:
+    """The docstring of a dataclass; its arguments may be those that a base class explains."""
+    own = inspect.getdoc(spec) or ""
+    assert spec is not None
+    for base in spec.__mro__[1:]:
+        inherited = inspect.getdoc(base) or ""
+        if "Args:" not in own and "\nArgs:" in inherited and dataclasses.is_dataclass(base):
+            return f"{own}\n\nArgs:" + inherited.split("\nArgs:")[1].split("\n\n")[0]
+    return own
 
 
 def _context_row(entry: registry.Entry) -> tuple[str, ...]:
@@ -210,6 +223,12 @@ def _first_example(entry: registry.Entry) -> Any:
     if entry.declares.examples:
         return parse_context(entry.declares.examples[0])
     return entry.spec("name") if "name" in _signature(entry) else entry.spec()
+
+
+def _words(entry: registry.Entry, spec: Spec) -> list[str]:
+    """How it reads in reports, in both languages."""
+    named = phrases(spec, entry.declares.wording)
+    return [f"in reports *{named['en'].label}* / {named['ja'].label}"] if named else []
 
 
 def _method_row(entry: registry.Entry) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def _item(line: str, defaults: dict[str, str]) -> str:
     if argument:
         names = ", ".join(f"`{name.strip()}`" for name in argument[1].split(","))
         default = defaults.get(argument[1].strip(), "None")
-        return f"- {names}{f' (default `{default}`)' if default != 'None' else ''}: {argument[2]}"
+        return f"- {names}{f' (default `{default}`)' if default not in ('None', '()') else ''}: {argument[2]}"
     return f"  {line.strip()}"
 
 
