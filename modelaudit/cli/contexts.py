@@ -61,9 +61,8 @@ def _show(given: argparse.Namespace) -> int:
     from ..data import open_data
     from ..language.progress import counting
     from ..preview.contact_sheet import showcase, texts_of
-    from ..report.context_sheet import context_sheet
     from ..report.render import write_whole
-    from ..report.sheet import render_sheet
+    from ..report.sheets import context_sheet, render_sheet
     from ..report.words import words_of
     from .terminal import say, table, wrapped
 

@@ -136,12 +136,12 @@ def _write_json(path: Path, facts: DataFacts) -> None:
 def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> None:
     from ..language.progress import counting
     from ..preview.thumbnails import thumbnails
-    from ..report.data_sheet import choose, data_sheet
+    from ..report.data_sheet import choose_findings, data_sheet
     from ..report.render import write_whole
-    from ..report.sheet import render_sheet
+    from ..report.sheets import render_sheet
     from ..report.words import words_of
 
-    choice = choose(facts, given.pictures)
+    choice = choose_findings(facts, given.pictures)
     wanted = [sample for sample in data.samples if sample.id in choice.ids]
     with counting("pictures", len(wanted)) as step:
         pictures = thumbnails(wanted, step)

@@ -8,8 +8,7 @@ from typing import Any
 
 from .. import __version__
 from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
-from ..report.found_words import FOUND
-from ..report.vocabulary import MASK_KINDS
+from ..report.words import words_of
 from .terminal import plain, table, wrapped
 
 _ROWS, _NAMED, _OF_A_SET, _COUNTS = 20, 5, 4, 6
@@ -37,7 +36,8 @@ def told(facts: DataFacts) -> Iterator[str]:
     yield from _counts("modes", facts.modes)
     if facts.turned:
         yield from _counts("EXIF", {"turned upright": facts.turned})
-    yield from _counts("mask kinds", {MASK_KINDS.get(name, name): count for name, count in facts.mask_kinds.items()})
+    mask_kinds = {words_of("en").named("mask", name): count for name, count in facts.mask_kinds.items()}
+    yield from _counts("mask kinds", mask_kinds)
     yield from _counts("mask values", facts.mask_values)
     if facts.touching:
         yield from _counts("mask border", {"objects that touch it": facts.touching})
@@ -128,7 +128,8 @@ def _classes(facts: DataFacts) -> Iterator[str]:
 
 
 def _finding(finding: Finding, facts: DataFacts) -> Iterator[str]:
-    title, advice = FOUND[finding.kind]
+    words = words_of("en")
+    title, advice = words.named("finding", finding.kind), words.named("advice", finding.kind)
     yield from wrapped(f"{title}: {finding.count}", indent=2)
     if "alike" in finding.kind.value:
         advice = f"{advice} Alike: at most {facts.near} of {facts.bits} bits of their hashes differ."

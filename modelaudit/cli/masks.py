@@ -135,7 +135,8 @@ def table_of(data: DataSet, made: Sequence[MaskMade]) -> str:
 
 def told(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> Iterator[str]:
     """What was done, and what to look at."""
-    from ..report.found_words import REMARKS
+    from ..report.sheets import REMARKS
+    from ..report.words import words_of
     from .terminal import table, wrapped
 
     count = Counter(one.outcome for one in made)
@@ -144,7 +145,7 @@ def told(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> It
     yield f"  {count['kept']:>6}  masks were there and stay (--overwrite makes those of a machine anew)"
     yield f"  {count['made']:>6}  masks were made"
     yield f"  {count['failed']:>6}  could not be made"
-    rows = [(REMARKS[name], [one for one in made if name in one.remarks]) for name in REMARKS]
+    rows = [(words_of("en").named("remark", name), [one for one in made if name in one.remarks]) for name in REMARKS]
     if any(found for _, found in rows):
         yield ""
         yield from table(
@@ -179,12 +180,11 @@ def _write_page(given: argparse.Namespace, reference: str, by: str, data: DataSe
     from dataclasses import replace
 
     from ..preview.thumbnails import thumbnails
-    from ..report.mask_sheet import choose, mask_sheet
     from ..report.render import write_whole
-    from ..report.sheet import render_sheet
+    from ..report.sheets import choose_masks, mask_sheet, render_sheet
     from ..report.words import words_of
 
-    choice = choose(made, given.pictures)
+    choice = choose_masks(made, given.pictures)
     files = {one.id: given.into / one.file for one in made}
     wanted = [
         replace(sample, mask=files[sample.id], mask_kind="machine")

@@ -49,6 +49,7 @@ from .record import (
     ViewRecord,
     Weakening,
 )
+from .wording import wording_record
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
         claim=case.audit.claim,
         must_fail=case.must_fail,
         known_bad=list(case.known_bad(expectation)),
+        wording=wording_record(expectation.expression),
         weakened=list(_weakened(case.audit)),
         verdict=None,
         standing="not_run",
@@ -184,6 +186,7 @@ def _measure_node(expression: Measure) -> MeasureNode:
         target=None if target is None else str(target),
         scale=entry.declares.scale,
         better=entry.declares.better,
+        percent=entry.declares.percent,
         contexts=_context_nodes(expression.context),
         doses=_dose_nodes(expression.context),
         model=expression.model,

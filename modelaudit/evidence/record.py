@@ -34,6 +34,29 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class PhraseRecord(_Part):
+    """How a name reads in one language: see :class:`modelaudit.language.wording.Phrase`, its arguments filled in."""
+
+    label: str
+    clause: str = ""
+    detail: str = ""
+
+
+#: by language
+Phrases = dict[str, PhraseRecord]
+
+
+class WordingRecord(_Part):
+    """The words that declarations have for what a case names: contexts and measures by their texts, methods by name.
+
+    What is not here, as in older records, reads as its text.
+    """
+
+    contexts: dict[str, Phrases] = {}
+    methods: dict[str, Phrases] = {}
+    measures: dict[str, Phrases] = {}
+
+
 class ContextNode(_Part):
     """One context of a composition: its name, its family and every argument, the defaults too."""
 
@@ -60,6 +83,7 @@ class MeasureNode(_Part):
 
     ``doses``: the measure is a curve; its contexts at each dose, of which one has no single strength in ``contexts``.
     ``specs``: the measure by each method alone, as columns are named by it. ``under``: the context's text.
+    ``percent``: its mean reads in per cent though it is no proportion.
     """
 
     kind: Literal["measure"] = "measure"
@@ -68,6 +92,7 @@ class MeasureNode(_Part):
     target: str | None = None
     scale: Literal["proportion", "mean"]
     better: Literal["low", "high"]
+    percent: bool = False
     contexts: list[ContextNode]
     doses: list[DoseNode] = []
     model: str | None
@@ -230,7 +255,8 @@ class CaseRecord(_Part):
     verdict FAIL and outcome passed). ``known_bad``: the models that must be caught, by name. ``weakened``: by what the
     verdict is weaker than it would be by default.
     ``model_names``: the models by the names that the expectation has for them, "" for the only one. ``formula``: the
-    left side with its composites written out, over the groups that there are; none where it has none.
+    left side with its composites written out, over the groups that there are; none where it has none. ``wording``: how
+    what it names reads.
     """
 
     id: str
@@ -251,6 +277,7 @@ class CaseRecord(_Part):
     claim: Literal["these_clusters"] | None = None
     must_fail: bool
     known_bad: list[str] = []
+    wording: WordingRecord = WordingRecord()
     verdict: VerdictName | None
     standing: Standing
     absence: Absence | None = None

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, GalleryRow, Panel, RunRecord
+from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, RunRecord
 from .checks import ChecksView, checks_view, guard_notes
-from .curve import Curve, curve_of
-from .gallery import Picture, Pictures
-from .image_values import area_text, image_caption, image_value, over_methods
-from .left_side import contexts_of, digits_of, tries_backgrounds, unit_of
-from .plot import Plot, interval_text, plot_of, value_text
-from .sentences import headline, parts_of, sentence
-from .vocabulary import (
-    MISSING,
-    OUTCOMES,
-    RANKS,
-    REASONS,
-    RULES,
-    VERDICTS,
-    WEAKENED,
-    comparison,
-    context_label,
-    known,
-    method_text,
-    part_text,
-)
+from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
+from .gallery import GalleryRowView, Pictures, gallery_row, image_value, over_methods
+from .naming import comparison, part_text
+from .sentences import digits_of, headline, parts_of, sentence, unit_of
 from .words import Words
 
 _MOST_WORST = 10
+#: what pytest made of a case where that is to be told
+_NOTED = ("xfailed", "xpassed", "warned", "skipped")
 
 
 @dataclass(frozen=True)
@@ -37,26 +23,6 @@ class Badge:
 
     kind: str
     label: str
-
-
-@dataclass(frozen=True)
-class PanelView:
-    heading: str
-    prediction: str
-    alternative: str
-    picture: Picture | None
-    right: bool | None
-
-
-@dataclass(frozen=True)
-class RowView:
-    """One row of a gallery; ``area`` is empty where there is no mask."""
-
-    heading: str
-    row: GalleryRow
-    area: str
-    value: str
-    panels: tuple[PanelView, ...]
 
 
 @dataclass(frozen=True)
@@ -99,7 +65,7 @@ class CaseView:
     notes: tuple[str, ...]
     worst: tuple[tuple[str, str], ...]
     worst_of: str
-    rows: tuple[RowView, ...]
+    rows: tuple[GalleryRowView, ...]
     rows_left_out: int
     checks: ChecksView | None = None
     weakened: tuple[str, ...] = ()
@@ -110,14 +76,16 @@ def badge_of(case: CaseRecord, words: Words) -> Badge:
     name: str = case.verdict or "NOT_RUN"
     if case.must_fail and case.verdict in ("FAIL", "PASS", "INCONCLUSIVE"):
         name = "CAUGHT" if case.verdict == "FAIL" else "MISSED"
-    return Badge(name.lower(), words._(VERDICTS[name]))
+    return Badge(name.lower(), words.named("verdict", name))
 
 
 def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -> CaseView:
     case = record.cases[index]
     decision = case.decision
     rows = tuple(
-        _row(record, case, row, words, pictures) for n, row in enumerate(case.gallery) if (index, n) in pictures.shown
+        gallery_row(record, case, row, words, pictures)
+        for n, row in enumerate(case.gallery)
+        if (index, n) in pictures.shown
     )
     return CaseView(
         case,
@@ -131,7 +99,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         plot_of(case, words),
         curve_of(case, words),
         _counts(decision.counts, _looked(case, words), words) if decision else None,
-        known(REASONS, case.reason, words) if case.reason else "",
+        words.named("reason", case.reason) if case.reason else "",
         _rule(case, words),
         words.limit(case.confidence, "percent"),
         _more(case, words),
@@ -141,7 +109,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         rows,
         len(case.gallery) - len(rows),
         checks_view(case, words),
-        tuple(known(WEAKENED, name, words) for name in case.weakened) if case.verdict is not None else (),
+        tuple(words.named("weakened", name) for name in case.weakened) if case.verdict is not None else (),
     )
 
 
@@ -168,13 +136,12 @@ def _made_of(case: CaseRecord, words: Words) -> str:
     )
     said = [
         words._(
-            "{level} interval: the range between the two one-sided {confidence} bounds that decide",
-            level=words.limit(round(2 * confidence - 1, 6), "percent"),
+            "interval_explained",
             confidence=words.limit(confidence, "percent"),
         )
         for confidence in levels
     ]
-    return words._("; ").join(said)
+    return words._("semicolon").join(said)
 
 
 def _looked(case: CaseRecord, words: Words) -> list[str]:
@@ -186,8 +153,7 @@ def _looked(case: CaseRecord, words: Words) -> list[str]:
     if found.looked < found.available:
         return [
             words.ngettext(
-                "Looked at {looked} of {available} images, {looks} time; then everything was decided.",
-                "Looked at {looked} of {available} images, {looks} times; then everything was decided.",
+                "looked_at_some",
                 found.looks,
                 looked=looked,
                 available=available,
@@ -196,8 +162,7 @@ def _looked(case: CaseRecord, words: Words) -> list[str]:
         ]
     return [
         words.ngettext(
-            "Looked at all {available} images, {looks} time.",
-            "Looked at all {available} images, {looks} times.",
+            "looked_at_all",
             found.looks,
             available=available,
             looks=looks,
@@ -206,11 +171,9 @@ def _looked(case: CaseRecord, words: Words) -> list[str]:
 
 
 def _counts(counts: CountsRecord, looked: list[str], words: Words) -> CountsView:
-    short = words._(
-        "{measured} of {asked} measured", measured=words.count(counts.measured), asked=words.count(counts.asked)
-    )
+    short = words._("measured_of_asked", measured=words.count(counts.measured), asked=words.count(counts.asked))
     reasons = [
-        words._("{reason}: {count}", reason=known(MISSING, name, words), count=words.count(count))
+        words._("reason_and_count", reason=words.named("missing", name), count=words.count(count))
         for name, count in sorted(counts.by_reason.items(), key=lambda item: (-item[1], item[0]))
     ]
     return CountsView(short, counts.measured == counts.asked, (*looked, *reasons))
@@ -222,7 +185,7 @@ def _rule(case: CaseRecord, words: Words) -> str:
     decisions = parts_of(case)
     rules = dict.fromkeys((part.rule, part.guaranteed) for part in decisions if part.rule)
     said = [
-        known(RULES, rule, words) if sure else words._("{rule} (approximate)", rule=known(RULES, rule, words))
+        words.named("rule", rule) if sure else words._("rule_approximate", rule=words.named("rule", rule))
         for rule, sure in rules
     ]
     return "; ".join(said)
@@ -232,18 +195,15 @@ def _more(case: CaseRecord, words: Words) -> str:
     if case.decision is None or case.decision.more_images is None:
         return ""
     return words.ngettext(
-        "About {n} more image would probably settle it. Take a fresh set: adding to this one after a look weakens the "
-        "guarantee.",
-        "About {n} more images would probably settle it. Take a fresh set: adding to this one after a look weakens the "
-        "guarantee.",
+        "more_images_needed",
         case.decision.more_images,
     )
 
 
 def _notes(case: CaseRecord, words: Words) -> tuple[str, ...]:
     notes = list(guard_notes(case))
-    if case.outcome in OUTCOMES:
-        notes.append(words._(OUTCOMES[case.outcome]))
+    if case.outcome in _NOTED:
+        notes.append(words.named("outcome", case.outcome))
     return tuple(dict.fromkeys(notes))
 
 
@@ -251,69 +211,7 @@ def _worst(case: CaseRecord, words: Words) -> tuple[tuple[str, str], ...]:
     return tuple(
         (
             item.sample,
-            known(MISSING, item.missing or "", words) if item.value is None else image_value(case, item.value, words),
+            words.named("missing", item.missing or "") if item.value is None else image_value(case, item.value, words),
         )
         for item in case.worst[:_MOST_WORST]
     )
-
-
-def _row(record: RunRecord, case: CaseRecord, row: GalleryRow, words: Words, pictures: Pictures) -> RowView:
-    several_models = len({panel.model for panel in row.panels}) > 1
-    several_contexts = len({panel.context for panel in row.panels if panel.kind == "attribution"}) > 1
-    panels = []
-    for panel in row.panels:
-        parts = [_panel_heading(panel, case, words)]
-        if several_contexts and panel.kind == "attribution":
-            parts.append(_context_heading(panel, case, words))
-        if several_models:
-            parts.append(_model_name(record, panel.model))
-        panels.append(_panel(record, panel, row, " · ".join(parts), words, pictures))
-    area, value = area_text(row.object_area, words), image_caption(case, row.value, words)
-    return RowView(words._(RANKS[row.rank]), row, area, value, tuple(panels))
-
-
-def _panel(
-    record: RunRecord, panel: Panel, row: GalleryRow, heading: str, words: Words, pictures: Pictures
-) -> PanelView:
-    alternative = words._("{heading}: {sample}", heading=heading, sample=row.sample)
-    prediction = panel.prediction or ""
-    if prediction and panel.probability is not None:
-        share = words.quantity(panel.probability, "percent", 0)
-        prediction = words._("{prediction} ({probability})", prediction=prediction, probability=share)
-    if prediction:
-        alternative = words._("{picture}, predicted as {prediction}", picture=alternative, prediction=prediction)
-    right = _is_right(record, panel, row.label)
-    return PanelView(heading, prediction, alternative, pictures.by_file.get(panel.file), right)
-
-
-def _panel_heading(panel: Panel, case: CaseRecord, words: Words) -> str:
-    if panel.kind == "original":
-        return words._("Original")
-    if panel.kind == "context":
-        return _context_heading(panel, case, words)
-    return words._("Heat map, {method}", method=method_text(panel.method)) if panel.method else words._("Heat map")
-
-
-def _context_heading(panel: Panel, case: CaseRecord, words: Words) -> str:
-    named = {" | ".join(node.text for node in nodes): nodes for nodes in contexts_of(case.left)}
-    if not panel.context:
-        return words._("Original")
-    if panel.context not in named:
-        return panel.context
-    label = context_label(named[panel.context], words)
-    if tries_backgrounds(case.left):  # the pictures are those of the pass, and another one may have flipped the answer
-        label = words._("{what} ({details})", what=label, details=words._("the first that was tried"))
-    return label[:1].upper() + label[1:]
-
-
-def _is_right(record: RunRecord, panel: Panel, label: str) -> bool | None:
-    """None where nothing was predicted. Where an older record does not say it the names must tell, and where the
-    label's is no class of the model they do not."""
-    if panel.right is not None:
-        return panel.right
-    classes = next((model.classes for model in record.models if model.key == panel.model), None)
-    return panel.prediction == label if panel.prediction and classes and label in classes else None
-
-
-def _model_name(record: RunRecord, key: str) -> str:
-    return next((model.names[0] for model in record.models if model.key == key and model.names), key)

@@ -5,27 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, RunRecord, Sensitivity
-from .left_side import contexts_of, digits_of, unit_of
-from .vocabulary import VERDICTS, context_label, method_text
-from .words import N_, Words
+from .naming import context_label, method_text
+from .sentences import contexts_of, digits_of, unit_of
+from .words import Words
 
 #: below this share of answers a limit lies at the model's own level; from the other one on it catches little
 OWN_LEVEL, WEAK_LIMIT = 0.05, 0.9
-
-VARIANTS: dict[str, str] = {
-    "eroded": N_("masks eroded"),
-    "dilated": N_("masks dilated"),
-    "shifted_x": N_("masks shifted right"),
-    "shifted_y": N_("masks shifted down"),
-}
-
-SANITY: dict[str, str] = {
-    "mprt": N_("random weights (MPRT)"),
-    "smprt": N_("random weights, smoothed maps (sMPRT)"),
-    "emprt": N_("random weights, entropy (eMPRT)"),
-    "deletion": N_("deletion against a random order"),
-    "insertion": N_("insertion against a random order"),
-}
 
 
 @dataclass(frozen=True)
@@ -83,14 +68,14 @@ def checks_view(case: CaseRecord, words: Words) -> ChecksView | None:
 
 def sanity_views(record: RunRecord, words: Words) -> tuple[SanityView, ...]:
     """Every sanity check of the run's attribution methods."""
-    results = {True: words._("passed"), False: words._("not passed"), None: words._("could not be made")}
+    results = {True: words._("passed"), False: words._("not_passed"), None: words._("check_not_made")}
     kinds = {True: "pass", False: "fail", None: "not_run"}
     names = {model.key: model.names[0] for model in record.models if model.names}
     views = (
         SanityView(
             names.get(one.model, one.model.removeprefix("model:")),
-            method_text(one.method),
-            words._(SANITY[one.check]),
+            method_text(one.method, words),
+            words.named("sanity", one.check),
             _compared(one.value, one.limit, one.better, words),
             words._("undecided") if one.passed is None and one.value is not None else results[one.passed],
             kinds[one.passed],
@@ -114,17 +99,15 @@ def guard_notes(case: CaseRecord) -> tuple[str, ...]:
 def _taken(case: CaseRecord, words: Words) -> str:
     if case.checks is None or case.checks.unguarded is None or case.verdict != "INCONCLUSIVE":
         return ""
-    verdict = words._(VERDICTS[case.checks.unguarded])
+    verdict = words.named("verdict", case.checks.unguarded)
     reasons = {
-        "mask_uncertain": words._("it does not hold for masks moved by {n} px", n=_radius(case)),
-        "below_noise_floor": words._("it lies within what the measurement itself can tell"),
-        "instrument_insensitive": words._("the limit would also pass a heat map that lies on the background alone"),
-        "attribution_invalid": words._("the attribution method failed its sanity check on this model"),
+        "mask_uncertain": words._("it_does_not_hold_for", n=_radius(case)),
+        "below_noise_floor": words._("it_lies_within_what_the"),
+        "instrument_insensitive": words._("the_limit_would_also_pass"),
+        "attribution_invalid": words._("the_attribution_method_failed_its"),
     }
     because = reasons.get(case.reason or "", case.reason or "")
-    return words._(
-        "By its numbers alone the verdict would be “{verdict}”; {because}.", verdict=verdict, because=because
-    )
+    return words._("by_its_numbers_alone_the", verdict=verdict, because=because)
 
 
 def _radius(case: CaseRecord) -> int:
@@ -136,21 +119,20 @@ def _masks(case: CaseRecord, words: Words) -> tuple[tuple[tuple[str, str, str], 
     if found is None:
         return (), ""
     rows = tuple(
-        (words._(VARIANTS[one.variant]), _value(case, one.estimate, words), words._(VERDICTS[one.verdict]))
+        (words.named("variant", one.variant), _value(case, one.estimate, words), words.named("verdict", one.verdict))
         for one in found.variants
     )
     note = words.ngettext(
-        "Moved by {n} pixel, with the contexts made anew.",
-        "Moved by {n} pixels, with the contexts made anew.",
+        "moved_by_pixel_with_the",
         found.radius,
     )
     if found.moved:
         more = words._(
-            "On {images} of {asked} images: the verdict on all of them, moved by the mean change on these.",
+            "on_of_images_the_verdict",
             images=words.count(found.images),
             asked=words.count(found.asked),
         )
-        note = words._("{first} {second}", first=note, second=more)
+        note = words._("two_sentences", first=note, second=more)
     return rows, note
 
 
@@ -160,25 +142,23 @@ def _floors(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if checks.noise is not None:
         text = words._(
-            "Other draws of the same kind (backgrounds, noise) change the value by up to {floor}.",
-            floor=_value(case, checks.noise.floor, words),
+            "other_draws_of_the_same",
+            floor=_difference(case, checks.noise.floor, words),
         )
         if checks.noise.passed is not None:  # without an interval the floor decides
-            more = words._(
-                "It is {distance} away from the threshold.", distance=_value(case, checks.noise.distance, words)
-            )
-            text = words._("{first} {second}", first=text, second=more)
-        found.append((words._("A second draw"), text))
+            more = words._("it_is_away_from_the", distance=_difference(case, checks.noise.distance, words))
+            text = words._("two_sentences", first=text, second=more)
+        found.append((words._("a_second_draw"), text))
     if checks.blind is not None and checks.blind.works is not None:
         value = _value(case, checks.blind.value, words)
-        text = words._("A model that cannot see any background gets {value}.", value=value)
-        found.append((words._("A model blind to the background"), text))
+        text = words._("a_model_that_cannot_see", value=value)
+        found.append((words._("a_model_blind_to_the"), text))
     elif checks.blind is not None:
         text = words._(
-            "The best value that this method can reach is {value}: a map with everything on the object.",
+            "the_best_value_that_this",
             value=_value(case, checks.blind.value, words),
         )
-        found.append((words._("Best possible map"), text))
+        found.append((words._("best_possible_map"), text))
     return found
 
 
@@ -190,43 +170,39 @@ def _power(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
     if checks.smallest_effect is not None:
         value = _value(case, checks.smallest_effect, words)
         text = (
-            words._("A true value of {value} or more would have failed on these images in 8 of 10 audits.", value=value)
+            words._("smallest_effect_or_more", value=value)
             if case.op in ("<", "<=")
-            else words._(
-                "A true value of {value} or less would have failed on these images in 8 of 10 audits.", value=value
-            )
+            else words._("smallest_effect_or_less", value=value)
         )
-        found.append((words._("What these images would have failed"), text))
+        found.append((words._("what_these_images_would_have"), text))
     told = checks.sensitivity
     if told is not None:
         sentences = [_caught(told, words), _own(told, words), _rough(told, words)]
         text = _joined([one for one in sentences if one], words)
-        found.append((words._("What this limit would catch"), text))
+        found.append((words._("what_this_limit_would_catch"), text))
     return found
 
 
 def _caught(told: Sensitivity, words: Words) -> str:
     if told.why_not:
-        return words._("It is not known: {why}.", why=told.why_not.splitlines()[0].rstrip("."))
+        return words._("limit_unknown", why=told.why_not.splitlines()[0].rstrip("."))
     if told.share is None:
-        return words._("No copy of this model to which evidence from the background was added fails this limit.")
+        return words._("limit_catches_nothing")
     share = words.quantity(told.share, "percent", 0)
     if told.share == 0:
-        return words._("The model itself does not meet this limit.")
+        return words._("limit_not_met_by_model")
     if told.share < OWN_LEVEL:
         return words._(
-            "The limit lies at this model's own level: copies to which evidence from the background was added no "
-            "longer pass it although that decides only {share} of the answers.",
+            "limit_at_own_level",
             share=share,
         )
     text = words._(
-        "Copies of this model to which evidence from the background was added no longer pass this limit once it "
-        "decides about {share} of the answers.",
+        "limit_caught_from_share",
         share=share,
     )
     if told.share < WEAK_LIMIT:
         return text
-    return _joined([text, words._("So a model that follows the background nearly always could pass it.")], words)
+    return _joined([text, words._("limit_is_weak")], words)
 
 
 def _own(told: Sensitivity, words: Words) -> str:
@@ -234,9 +210,9 @@ def _own(told: Sensitivity, words: Words) -> str:
     if told.why_not:
         return ""
     if told.flips is None:
-        return words._("How many of this model's own answers change with another class's background was not measured.")
+        return words._("own_flips_unknown")
     return words._(
-        "With another class's background {flips} of this model's own answers change ({images} images).",
+        "own_flips",
         flips=words.quantity(told.flips, "percent", 0),
         images=words.count(told.flips_images),
     )
@@ -246,13 +222,10 @@ def _rough(told: Sensitivity, words: Words) -> str:
     if told.why_not or not told.rough:
         return ""
     if told.trained is None:
-        return words._(
-            "This is rough: for such a limit copies were never compared with networks trained with a shortcut."
-        )
+        return words._("rough_never_compared")
     low, high = (words.quantity(one, "percent", 0) for one in told.trained)
     return words._(
-        "This is rough: networks that were really trained with a shortcut begin to fail such a limit where the "
-        "background decides {low} to {high} of the answers.",
+        "rough_compared",
         low=low,
         high=high,
     )
@@ -261,14 +234,14 @@ def _rough(told: Sensitivity, words: Words) -> str:
 def _joined(sentences: list[str], words: Words) -> str:
     text = sentences[0]
     for more in sentences[1:]:
-        text = words._("{first} {second}", first=text, second=more)
+        text = words._("two_sentences", first=text, second=more)
     return text
 
 
 def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
     checks = case.checks
     assert checks is not None
-    title = words._("Seam of the paste")
+    title = words._("seam_of_the_paste")
     found: list[tuple[str, str]] = []
     for one in checks.seams:
         if one.hard_edge:
@@ -276,7 +249,7 @@ def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
                 (
                     title,
                     words._(
-                        "{context}: pasted with a hard edge; its effect was not measured.",
+                        "pasted_with_a_hard_edge",
                         context=_named(case, one.context, words),
                     ),
                 )
@@ -287,8 +260,7 @@ def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
             for value in (one.original, one.seam, one.under_context)
         ]
         text = words._(
-            "{measure}: {original} on the originals, {seam} with the own background pasted back, {under} under "
-            "{context}. Nothing is subtracted.",
+            "on_the_originals_with_the",
             measure=one.measure,
             original=numbers[0],
             seam=numbers[1],
@@ -300,12 +272,12 @@ def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
 
 
 def _insane(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
-    names = [method_text(name) for name in (case.checks.insane if case.checks else ())]
+    names = [method_text(name, words) for name in (case.checks.insane if case.checks else ())]
     text = words._(
-        "{methods}: hardly changes when the model's weights are random, and decides nothing alone.",
+        "hardly_changes_when_the_models",
         methods=", ".join(names),
     )
-    return [(words._("Sanity of the method"), text)] if names else []
+    return [(words._("sanity_of_the_method"), text)] if names else []
 
 
 def _agreement(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
@@ -315,18 +287,17 @@ def _agreement(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
             "–" if value is None else words.quantity(value, "number", 2) for value in (one.pixels, one.top, one.values)
         ]
         text = words._(
-            "{first} and {second}: rank correlation of the maps {pixels}, overlap of their strongest tenth {top}, rank "
-            "correlation of the values over images {values}.",
-            first=method_text(one.first),
-            second=method_text(one.second),
+            "and_rank_correlation_of_the",
+            first=method_text(one.first, words),
+            second=method_text(one.second, words),
             pixels=numbers[0],
             top=numbers[1],
             values=numbers[2],
         )
         if one.same_verdict is not None:
-            more = words._("They end in the same verdict.") if one.same_verdict else words._("Their verdicts differ.")
-            text = words._("{first} {second}", first=text, second=more)
-        lines.append((words._("Agreement of methods"), text))
+            more = words._("they_end_in_the_same") if one.same_verdict else words._("their_verdicts_differ")
+            text = words._("two_sentences", first=text, second=more)
+        lines.append((words._("agreement_of_methods"), text))
     return lines
 
 
@@ -336,28 +307,27 @@ def _holm(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
         return []
     declared = words.count(holm.declared)
     text = (
-        words._("It fails also after Holm's correction over all {n} declared expectations.", n=declared)
+        words._("it_fails_also_after_holms", n=declared)
         if holm.rejected
-        else words._("After Holm's correction over all {n} declared expectations it would not fail.", n=declared)
+        else words._("after_holms_correction_over_all", n=declared)
     )
-    more = words._("This is information and changes no verdict.")
-    return [(words._("Many expectations"), words._("{first} {second}", first=text, second=more))]
+    more = words._("this_is_information_and_changes")
+    return [(words._("many_requirements"), words._("two_sentences", first=text, second=more))]
 
 
 def _squares(case: CaseRecord, words: Words) -> list[Square]:
     squares: list[Square] = []
     for one in case.checks.two_by_two if case.checks else ():
         heading = words._(
-            "{method} against {context}", method=method_text(one.method), context=_named(case, one.context, words)
+            "method_against_context", method=method_text(one.method, words), context=_named(case, one.context, words)
         )
         note = words._(
-            "The map says “background” above {limit} of the background dependence; the swap says so where the answer "
-            "changes.",
+            "the_map_says_background_above",
             limit=words.limit(one.limit, "number"),
         )
         if one.unknown:
-            unknown = words.ngettext("{n} image has no value.", "{n} images have no value.", one.unknown)
-            note = words._("{first} {second}", first=note, second=unknown)
+            unknown = words.ngettext("images_have_no_value", one.unknown)
+            note = words._("two_sentences", first=note, second=unknown)
         both, map_only = words.count(one.both), words.count(one.map_only)
         swap_only, neither = words.count(one.swap_only), words.count(one.neither)
         squares.append(Square(heading, both, map_only, swap_only, neither, note))
@@ -378,9 +348,15 @@ def _compared(value: float | None, limit: float | None, better: str, words: Word
         return text
     bound = words.limit(limit, "number")
     if better == "low":
-        return words._("{value} (at most {limit})", value=text, limit=bound)
-    return words._("{value} (at least {limit})", value=text, limit=bound)
+        return words._("value_at_most", value=text, limit=bound)
+    return words._("value_at_least", value=text, limit=bound)
 
 
 def _value(case: CaseRecord, value: float | None, words: Words) -> str:
     return "–" if value is None else words.quantity(value, unit_of(case.left), digits_of(case))
+
+
+def _difference(case: CaseRecord, value: float | None, words: Words) -> str:
+    """A distance between two values: of shares in points."""
+    unit = unit_of(case.left)
+    return "–" if value is None else words.quantity(value, "points" if unit == "percent" else unit, digits_of(case))

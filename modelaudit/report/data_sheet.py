@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
-from .found_words import FOUND
-from .sheet import Picture, Section, Sheet, Strip, Table
-from .vocabulary import MASK_KINDS
+from .sheets import Picture, Section, Sheet, Strip, Table
 from .words import Words
 
 #: of a set of pictures that are alike, so many are shown; of a remark, so many pictures; of a table, so many
@@ -18,7 +16,7 @@ _OF_A_SET, _OF_A_REMARK, _OF_A_TABLE, _SIZES = 6, 24, 25, 8
 
 
 @dataclass(frozen=True)
-class Choice:
+class ShownFindings:
     """Which pictures the page shows.
 
     Args:
@@ -36,7 +34,7 @@ class Choice:
         return frozenset(chain(*shown, self.samples))
 
 
-def choose(facts: DataFacts, most: int) -> Choice:
+def choose_findings(facts: DataFacts, most: int) -> ShownFindings:
     """At most `most` pictures: problems first, then remarks, then samples of every label in turn."""
     seen = {one.id for one in facts.samples if one.format}
     items: dict[Kind, tuple[Item, ...]] = {}
@@ -52,67 +50,68 @@ def choose(facts: DataFacts, most: int) -> Choice:
                 shown.append(item)
             share, room = share - wanted, room - wanted
         items[finding.kind] = tuple(shown)
-    return Choice(items, tuple(_spread(facts, items, room)))
+    return ShownFindings(items, tuple(_spread(facts, items, room)))
 
 
-def data_sheet(facts: DataFacts, choice: Choice, pictures: Mapping[str, bytes], words: Words) -> Sheet:
+def data_sheet(facts: DataFacts, choice: ShownFindings, pictures: Mapping[str, bytes], words: Words) -> Sheet:
     """The page, with the pictures of the samples that were chosen, by id."""
     _ = words._
     known = {one.id: one for one in facts.samples}
     problems, remarks = facts.problems, [one for one in facts.findings if not one.kind.problem]
     sections = [_section(finding, choice, known, pictures, words) for finding in facts.findings]
     return Sheet(
-        kind=_("Check of data before an audit"),
+        kind=_("check_of_data_before_an"),
         title=facts.reference,
         facts=tuple(_facts(facts, words)),
         headline=_headline(len(problems), len(remarks), words),
         tone="problem" if problems else "remark" if remarks else "fine",
         sections=(*sections, _counts(facts, words), *_classes(facts, words), *_samples(choice, known, pictures, words)),
         notes=facts.notes,
-        legend=_("The line round an object is the outline of its mask."),
+        legend=_("the_line_round_an_object"),
     )
 
 
 def _headline(problems: int, remarks: int, words: Words) -> str:
-    first = words.ngettext("{n} kind of problem", "{n} kinds of problems", problems) if problems else ""
-    second = words.ngettext("{n} remark", "{n} remarks", remarks) if remarks else ""
+    first = words.ngettext("kinds_of_problems", problems) if problems else ""
+    second = words.ngettext("remarks", remarks) if remarks else ""
     if first and second:
-        return words._("{first}, {second}.", first=first, second=second)
-    return words._("{text}.", text=first or second) if first or second else words._("Nothing to mend was found.")
+        return words._("two_as_sentence", first=first, second=second)
+    return words._("as_sentence", text=first or second) if first or second else words._("nothing_to_mend_was_found")
 
 
 def _facts(facts: DataFacts, words: Words) -> Iterator[tuple[str, str]]:
     _ = words._
-    yield _("Images"), words.count(len(facts.samples))
-    yield _("Labels"), words.count(len(facts.labels))
+    yield _("images"), words.count(len(facts.samples))
+    yield _("labels"), words.count(len(facts.labels))
     if facts.groups:
-        yield _("Groups"), words.count(len(facts.groups))
+        yield _("groups"), words.count(len(facts.groups))
     if facts.clusters:
-        yield _("Clusters"), words.count(len(facts.clusters))
-    yield _("Masks"), words.count(sum(one.mask is not None for one in facts.samples))
+        yield _("clusters"), words.count(len(facts.clusters))
+    yield _("masks"), words.count(sum(one.mask is not None for one in facts.samples))
     if facts.geometry:
-        yield _("Geometry of the model"), facts.geometry
+        yield _("geometry_of_the_model"), facts.geometry
 
 
 def _section(
-    finding: Finding, choice: Choice, known: Mapping[str, SampleFacts], pictures: Mapping[str, bytes], words: Words
+    finding: Finding,
+    choice: ShownFindings,
+    known: Mapping[str, SampleFacts],
+    pictures: Mapping[str, bytes],
+    words: Words,
 ) -> Section:
-    title, advice = FOUND[finding.kind]
     shown = choice.items[finding.kind]
     told = _OF_A_TABLE if finding.kind in _SPOKEN else 0
     missing = len(finding.items) - max(len(shown), told) if any(item.ids for item in finding.items) else 0
     lines = [(_named(item, words), item.detail) for item in finding.items[:told]]
     without = [item.detail for item in finding.items if not item.ids and item.detail]
     return Section(
-        heading=words._(title),
+        heading=words.named("finding", finding.kind),
         tone="problem" if finding.kind.problem else "remark",
         count=words.count(finding.count),
-        text=" ".join((words._(advice), *without)),
+        text=" ".join((words.named("advice", finding.kind), *without)),
         strips=tuple(_strip(finding, item, known, pictures, words) for item in shown),
         lines=tuple(lines),
-        left_out=words.ngettext("{n} more is not shown here.", "{n} more are not shown here.", missing)
-        if missing > 0
-        else "",
+        left_out=words.ngettext("more_not_shown", missing) if missing > 0 else "",
     )
 
 
@@ -122,7 +121,7 @@ _SPOKEN = (Kind.UNREADABLE_IMAGE, Kind.UNREADABLE_MASK, Kind.MASK_SIZE, Kind.LAB
 
 def _named(item: Item, words: Words) -> str:
     more = len(item.ids) - 1
-    return words._("{first} and {n} more", first=item.ids[0], n=words.count(more)) if more else item.ids[0]
+    return words._("first_and_more", first=item.ids[0], n=words.count(more)) if more else item.ids[0]
 
 
 def _strip(
@@ -138,36 +137,36 @@ def _strip(
 
 
 def _picture(sample: SampleFacts, pictures: Mapping[str, bytes], words: Words, detail: str = "") -> Picture:
-    lines = [words._("label {label}", label=sample.label)]
+    lines = [words._("label_of_sample", label=sample.label)]
     if sample.group is not None:
-        lines.append(words._("group {group}", group=sample.group))
+        lines.append(words._("group_of_sample", group=sample.group))
     if sample.cluster is not None:
-        lines.append(words._("cluster {cluster}", cluster=sample.cluster))
+        lines.append(words._("cluster_of_sample", cluster=sample.cluster))
     if detail:
         lines.append(detail)
     content = pictures.get(sample.id, b"")
-    return Picture(content, sample.id, tuple(lines), "" if content else words._("cannot be read"))
+    return Picture(content, sample.id, tuple(lines), "" if content else words._("cannot_be_read"))
 
 
 def _counts(facts: DataFacts, words: Words) -> Section:
     _ = words._
     tables = [
-        _tallies(_("Labels"), facts.labels, words),
-        *([_tallies(_("Groups"), facts.groups, words)] if facts.groups else []),
-        *([_tallies(_("Clusters"), facts.clusters, words)] if facts.clusters else []),
+        _tallies(_("labels"), facts.labels, words),
+        *([_tallies(_("groups"), facts.groups, words)] if facts.groups else []),
+        *([_tallies(_("clusters"), facts.clusters, words)] if facts.clusters else []),
         *([_quantiles(facts, words)] if facts.shares or facts.kept else []),
-        _plain(_("Masks"), {_(MASK_KINDS.get(name, name)): n for name, n in facts.mask_kinds.items()}, words),
-        _plain(_("Values in masks"), facts.mask_values, words),
-        _plain(_("Size (width x height)"), facts.sizes, words, _SIZES),
-        _plain(_("Format"), facts.formats, words),
-        _plain(_("Colour mode"), facts.modes, words),
+        _plain(_("masks"), {words.named("mask", name): n for name, n in facts.mask_kinds.items()}, words),
+        _plain(_("values_in_masks"), facts.mask_values, words),
+        _plain(_("size_width_x_height"), facts.sizes, words, _SIZES),
+        _plain(_("format"), facts.formats, words),
+        _plain(_("colour_mode"), facts.modes, words),
     ]
-    return Section(heading=_("What is there"), tables=tuple(table for table in tables if table.rows))
+    return Section(heading=_("what_is_there"), tables=tuple(table for table in tables if table.rows))
 
 
 def _plain(heading: str, counts: Mapping[str, int], words: Words, most: int = _OF_A_TABLE) -> Table:
     rows = tuple((name, words.count(count)) for name, count in list(counts.items())[:most])
-    return Table((heading, words._("Images")), rows, _more(len(counts) - most, words))
+    return Table((heading, words._("images")), rows, _more(len(counts) - most, words))
 
 
 def _tallies(heading: str, tallies: Mapping[str, Tally], words: Words) -> Table:
@@ -181,16 +180,16 @@ def _tallies(heading: str, tallies: Mapping[str, Tally], words: Words) -> Table:
         )
         for name, tally in list(tallies.items())[:_OF_A_TABLE]
     )
-    return Table((heading, _("Images"), _("Masks"), _("Object")), rows, _more(len(tallies) - _OF_A_TABLE, words))
+    return Table((heading, _("images"), _("masks"), _("object")), rows, _more(len(tallies) - _OF_A_TABLE, words))
 
 
 def _quantiles(facts: DataFacts, words: Words) -> Table:
     _ = words._
     columns: list[tuple[str, Quantiles]] = []
     if facts.shares:
-        columns.append((_("Share of the object"), facts.shares))
+        columns.append((_("share_of_the_object"), facts.shares))
     if facts.kept:
-        columns.append((_("Left by the crop"), facts.kept))
+        columns.append((_("left_by_the_crop"), facts.kept))
     names = (
         (_("smallest"), "least"),
         ("5%", "q05"),
@@ -204,11 +203,11 @@ def _quantiles(facts: DataFacts, words: Words) -> Table:
         (title, *(words.quantity(getattr(found, field), "percent", 1) for _heading, found in columns))
         for title, field in names
     )
-    return Table((_("Over the images"), *(heading for heading, _found in columns)), rows)
+    return Table((_("over_the_images"), *(heading for heading, _found in columns)), rows)
 
 
 def _more(more: int, words: Words) -> str:
-    return words.ngettext("and {n} more", "and {n} more", more) if more > 0 else ""
+    return words.ngettext("and_more", more) if more > 0 else ""
 
 
 def _classes(facts: DataFacts, words: Words) -> Iterator[Section]:
@@ -220,7 +219,7 @@ def _classes(facts: DataFacts, words: Words) -> Iterator[Section]:
         for label, indices in list(met.met.items())[:_OF_A_TABLE]
     ]
     yield Section(
-        heading=words._("Labels and the classes they meet"),
+        heading=words._("labels_and_the_classes_they"),
         text=met.source,
         lines=tuple(lines),
         left_out=_more(len(met.met) - _OF_A_TABLE, words),
@@ -228,13 +227,13 @@ def _classes(facts: DataFacts, words: Words) -> Iterator[Section]:
 
 
 def _samples(
-    choice: Choice, known: Mapping[str, SampleFacts], pictures: Mapping[str, bytes], words: Words
+    choice: ShownFindings, known: Mapping[str, SampleFacts], pictures: Mapping[str, bytes], words: Words
 ) -> Iterator[Section]:
     if choice.samples:
         yield Section(
-            heading=words._("Samples of every label"),
+            heading=words._("samples_of_every_label"),
             strips=tuple(Strip((_picture(known[name], pictures, words),)) for name in choice.samples),
-            left_out=words._("{shown} of {all} images.", shown=len(choice.samples), all=words.count(len(known))),
+            left_out=words._("images_shown_of_all", shown=len(choice.samples), all=words.count(len(known))),
         )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..evidence.record import MatrixCell, MatrixRecord, MeasureNode, RunRecord, WantedImages
-from .references import short_reference
-from .vocabulary import comparison, context_label, is_share, noun_of
+from ..evidence.record import MatrixCell, MatrixRecord, RunRecord, WantedImages
+from .naming import comparison, context_label, noun_of, short_reference
+from .sentences import unit_of
 from .words import Unit, Words
 
 #: so many names of contexts fit above their columns; more are numbered
@@ -64,27 +64,20 @@ def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
         return None
     notes = []
     if found.matrices_left_out:
-        notes.append(
-            words.ngettext("{n} more table is not shown.", "{n} more tables are not shown.", found.matrices_left_out)
-        )
+        notes.append(words.ngettext("more_tables_not_shown", found.matrices_left_out))
     if found.wanted_left_out:
         notes.append(
             words.ngettext(
-                "More images of at least {n} other class would help too.",
-                "More images of at least {n} other classes would help too.",
+                "more_images_of_at_least",
                 found.wanted_left_out,
             )
         )
     if found.unread:
-        names = words._(", ").join(found.unread)
-        notes.append(
-            words._("Not shown, because the measure is not known where the record was made: {names}", names=names)
-        )
+        names = words._("comma").join(found.unread)
+        notes.append(words._("not_shown_because_the_measure", names=names))
     confidence = words.limit(found.matrices[0].confidence, "percent")
     intro = words._(
-        "Each cell is the mean over the images of one class under one context, and below it the range between its two "
-        "one-sided bounds, each at {confidence}. The darker a cell, the worse. No cell decides anything: among many of "
-        "them some true values lie outside their bounds.",
+        "each_cell_is_the_mean",
         confidence=confidence,
     )
     return ByClassView(
@@ -118,7 +111,7 @@ def _row(label: str, cells: list[MatrixCell], matrix: MatrixRecord, words: Words
     found = {cell.context: _cell(cell, matrix, words) for cell in cells}
     return RowView(
         label,
-        words.ngettext("{n} image", "{n} images", images),
+        words.ngettext("images_counted", images),
         tuple(found.get(at, CellView("–")) for at in range(len(matrix.contexts))),
     )
 
@@ -127,7 +120,7 @@ def _cell(cell: MatrixCell, matrix: MatrixRecord, words: Words) -> CellView:
     images = "" if not cell.missing else f"{words.count(cell.n)} / {words.count(cell.n + cell.missing)}"
     if cell.mean is None:
         return CellView("–", images=images)
-    unit = _unit(matrix.measure)
+    unit = unit_of(matrix.measure)
     return CellView(
         words.tick(cell.mean, unit, _digits(unit, 1)),
         _interval(cell, unit, words),
@@ -145,17 +138,13 @@ def _interval(cell: MatrixCell, unit: Unit, words: Words) -> str:
     low, high = math.floor(round(cell.lower * step, 6)) / step, math.ceil(round(cell.upper * step, 6)) / step
     bare: Unit = "points" if unit == "percent" else "number"
     return words._(
-        "{low} to {high}",
+        "range",
         **{name: words.tick(value, bare, _digits(unit, 0)) for name, value in (("low", low), ("high", high))},
     )
 
 
 def _digits(unit: Unit, percent: int) -> int:
     return percent if unit == "percent" else 2
-
-
-def _unit(node: MeasureNode) -> Unit:
-    return "percent" if is_share(node) else "number"
 
 
 def _tone(mean: float, matrix: MatrixRecord) -> int:
@@ -172,40 +161,24 @@ def _tone(mean: float, matrix: MatrixRecord) -> int:
 def _notes(matrix: MatrixRecord, words: Words) -> list[str]:
     notes = []
     if any(cell.few for cell in matrix.cells):
-        notes.append(
-            words._(
-                "† Few images: a bound lies more than ten points (a tenth of the measure's range) from the value, or "
-                "there is none and fewer than 29 images."
-            )
-        )
+        notes.append(words._("few_images"))
     if any(cell.clusters is not None for cell in matrix.cells):
-        notes.append(
-            words._(
-                "Images of one cluster, with one donor of their background, or of one picture count together; with "
-                "fewer than ten of these a cell has no bounds."
-            )
-        )
+        notes.append(words._("images_counted_together"))
     if any(cell.missing for cell in matrix.cells):
-        notes.append(
-            words._(
-                "5 / 6: of 6 images 5 have a value; in the bounds the others stand at their worst and at their best."
-            )
-        )
+        notes.append(words._("images_without_value"))
     if matrix.stopped:
-        notes.append(words._("The audit could stop early. These bounds do not allow for that."))
+        notes.append(words._("the_audit_could_stop_early"))
     if matrix.labels_left_out:
         notes.append(
             words.ngettext(
-                "{n} more class is not shown; those that surely do worst come first.",
-                "{n} more classes are not shown; those that surely do worst come first.",
+                "more_classes_not_shown",
                 matrix.labels_left_out,
             )
         )
     if matrix.contexts_left_out:
         notes.append(
             words.ngettext(
-                "{n} context that does better on average is not shown.",
-                "{n} contexts that do better on average are not shown.",
+                "better_contexts_not_shown",
                 matrix.contexts_left_out,
             )
         )
@@ -213,39 +186,35 @@ def _notes(matrix: MatrixRecord, words: Words) -> list[str]:
 
 
 def _asked(want: WantedImages, words: Words) -> str:
-    return words.ngettext(
-        "Collect about {n} more image of class “{label}” under this context: {context}.",
-        "Collect about {n} more images of class “{label}” under this context: {context}.",
-        want.more,
-        label=want.cell.label,
-        context=context_label(want.contexts, words),
-    )
+    label, changed = want.cell.label, [node for node in want.contexts if node.name != "original"]
+    if not changed:
+        return words.ngettext("collect_more_images", want.more, label=label)
+    return words.ngettext("collect_for_context", want.more, label=label, context=context_label(changed, words))
 
 
 def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
-    cell, unit = want.cell, _unit(want.measure)
+    cell, unit = want.cell, unit_of(want.measure)
     assert cell.mean is not None
     value = words.tick(cell.mean, unit, _digits(unit, 1))
     found = words.ngettext(
-        "{noun} {value} on {n} image",
-        "{noun} {value} on {n} images",
+        "noun_on_images",
         cell.n,
         noun=_capital(noun_of(want.measure, words), words),
         value=value,
     )
     details = [interval] if (interval := _interval(cell, unit, words)) else []
     if not details and cell.clusters is not None:
-        details.append(words.ngettext("of {n} cluster", "of {n} clusters", cell.clusters))
+        details.append(words.ngettext("of_clusters", cell.clusters))
     if len(record.models) > 1:
         details.append(_model(want.model, record, words))
     if details:
-        found = words._("{what} ({details})", what=found, details=words._(", ").join(details))
+        found = words._("with_details", what=found, details=words._("comma").join(details))
     if want.op is not None and want.threshold is not None:
         limit = comparison(want.op, words.limit(want.threshold, unit), words)
-        return words._("{found}: not enough to tell whether it is {limit}.", found=found, limit=limit)
+        return words._("not_enough_to_tell_whether", found=found, limit=limit)
     if cell.lower is None:
-        return words._("{found}: too few for any bound.", found=found)
-    return words._("{found}: a bound lies more than ten points away.", found=found)
+        return words._("too_few_for_any_bound", found=found)
+    return words._("a_bound_lies_more_than", found=found)
 
 
 def _capital(text: str, words: Words) -> str:

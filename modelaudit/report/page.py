@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, DataRecord, RunRecord
@@ -10,8 +11,7 @@ from .cases import Badge, CaseView, case_view
 from .checks import SanityView, sanity_views
 from .gallery import Pictures
 from .matrix import ByClassView, by_class_view
-from .references import titles_of
-from .vocabulary import MASK_KINDS, MISSING, VERDICTS, known
+from .naming import titles_of
 from .words import Words
 
 
@@ -40,7 +40,6 @@ class Page:
     totals: str
     confidence: str
     error: str
-    level: str
     left_out: str
     missing_pictures: str
     by_class: ByClassView | None
@@ -55,6 +54,7 @@ def overall_of(record: RunRecord) -> str:
 
 def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
     """Everything that one language of the report says."""
+    words = words.of(record.cases)
     views = [case_view(record, index, words, pictures) for index in range(len(record.cases))]
     overall = overall_of(record)
     stated = [case.confidence for case in record.cases] or [0.95]
@@ -63,7 +63,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         words.language,
         record,
         titles_of((model.reference for model in record.models), words),
-        Badge(overall.lower(), words._(VERDICTS[overall])),
+        Badge(overall.lower(), words.named("verdict", overall)),
         headline(record, words),
         _banners(record, words),
         tuple(view for view in views if not view.case.must_fail),
@@ -72,7 +72,6 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         totals(record, words),
         words.limit(usual, "percent"),
         words.limit(round(1 - usual, 6), "percent"),
-        words.limit(round(2 * usual - 1, 6), "percent"),
         _left_out(record, words, pictures),
         _missing(words, pictures),
         by_class_view(record, words),
@@ -81,45 +80,42 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
 
 
 def headline(record: RunRecord, words: Words) -> str:
-    """The run in one reading: how many expectations hold, how the others ended, and the known-bad models."""
+    """The run in one reading: how many requirements are met, how the others ended, and the known-bad models."""
     cases = [case for case in record.cases if not case.must_fail]
     controls = [case for case in record.cases if case.must_fail]
     said = [_holding(cases, overall_of(record), words), *_endings(cases, words)]
-    text = words._("; ").join(said) + words._(".")
+    text = words._("semicolon").join(said) + words._("full_stop")
     if record.quick_look is not None:
-        text = words.ngettext("On {n} image only: {text}", "On {n} images only: {text}", record.quick_look, text=text)
-    return words._("{first} {second}", first=text, second=_caught(controls, words)) if controls else text
+        text = words.ngettext("on_few_images_only", record.quick_look, text=text)
+    return words._("two_sentences", first=text, second=_caught(controls, words)) if controls else text
 
 
 def _holding(cases: list[CaseRecord], overall: str, words: Words) -> str:
     hold = sum(case.verdict == "PASS" for case in cases)
     if overall == "PASS" and cases and hold == len(cases):
-        return words.ngettext("The expectation holds", "All {n} expectations hold", len(cases))
-    return words.ngettext(
-        "{n} of {all} expectations holds", "{n} of {all} expectations hold", hold, all=words.count(len(cases))
-    )
+        return words.ngettext("all_requirements_met", len(cases))
+    return words.ngettext("some_requirements_met", hold, all=words.count(len(cases)))
 
 
 def _endings(cases: list[CaseRecord], words: Words) -> list[str]:
-    """How the other expectations ended."""
-    n = {name: sum((case.verdict or "NOT_RUN") == name for case in cases) for name in VERDICTS}
+    """How the other requirements ended."""
+    n: Counter[str] = Counter(case.verdict or "NOT_RUN" for case in cases)
     said = {
-        "FAIL": words.ngettext("{n} does not hold", "{n} do not hold", n["FAIL"]),
-        "INCONCLUSIVE": words._("{n} cannot be decided from these data", n=words.count(n["INCONCLUSIVE"])),
-        "ERROR": words._("{n} could not be measured", n=words.count(n["ERROR"])),
-        "NOT_RUN": words.ngettext("{n} was not run", "{n} were not run", n["NOT_RUN"]),
+        "FAIL": words.ngettext("endings_fail", n["FAIL"]),
+        "INCONCLUSIVE": words._("endings_inconclusive", n=words.count(n["INCONCLUSIVE"])),
+        "ERROR": words._("endings_error", n=words.count(n["ERROR"])),
+        "NOT_RUN": words.ngettext("endings_not_run", n["NOT_RUN"]),
     }
     found = [text for name, text in said.items() if n[name]]
     if expected := sum(case.outcome == "xfailed" for case in cases):
         found.append(
             words.ngettext(
-                "{n} of these is marked as expected to fail (xfail)",
-                "{n} of these are marked as expected to fail (xfail)",
+                "endings_xfailed",
                 expected,
             )
         )
     if warned := sum(case.outcome == "warned" for case in cases):
-        found.append(words.ngettext("{n} of these only warns", "{n} of these only warn", warned))
+        found.append(words.ngettext("endings_warned", warned))
     return found
 
 
@@ -127,15 +123,14 @@ def _caught(controls: list[CaseRecord], words: Words) -> str:
     run = [case for case in controls if case.verdict is not None]
     caught = sum(case.verdict == "FAIL" for case in run)
     if not run:
-        return words._("No known-bad model was run.")
+        return words._("no_known_bad_model_was_run")
     if caught == len(run) == len(controls):
         return words.ngettext(
-            "The expectation on a known-bad model failed, as it must: it was caught.",
-            "All {n} expectations on known-bad models failed, as they must: they were caught.",
+            "all_known_bad_models_caught",
             len(controls),
         )
     return words._(
-        "{caught} of {all} expectations on known-bad models failed, as they must.",
+        "some_known_bad_models_caught",
         caught=words.count(caught),
         all=words.count(len(controls)),
     )
@@ -146,12 +141,11 @@ def totals(record: RunRecord, words: Words) -> str:
     counts = [case.decision.counts for case in record.cases if case.decision]
     asked, undefined, errored = (sum(getattr(c, name) for c in counts) for name in ("asked", "undefined", "errored"))
     if not asked:
-        return words._("No value was measured.")
+        return words._("nothing_measured")
     if not undefined and not errored:
-        return words._("All {asked} values asked for were computed.", asked=words.count(asked))
+        return words._("every_image_measured")
     return words._(
-        "{missing} of {asked} values asked for could not be computed ({undefined} undefined, {errored} with errors); "
-        "each of them counts against the claim.",
+        "values_not_measured",
         missing=words.count(undefined + errored),
         asked=words.count(asked),
         undefined=words.count(undefined),
@@ -163,34 +157,28 @@ def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
     found = []
     if record.quick_look is not None:
         text = words.ngettext(
-            "Only {n} image was asked for. A quick look shows whether the audit runs; it decides nothing.",
-            "Only {n} images were asked for. A quick look shows whether the audit runs; it decides nothing.",
+            "quick_look_explained",
             record.quick_look,
         )
-        found.append((words._("Quick look"), text))
+        found.append((words._("quick_look_title"), text))
     if not is_whole(record.cases, record.absent_files) or is_partial(record.cases, record.absent_files):
-        text = words._("A part of what the audit files declare was not run, so nothing is said about the whole.")
+        text = words._("a_part_of_what_the")
         if record.missing:
-            text = words._("{text} Reason: {reason}", text=text, reason=record.missing)
+            text = words._("text_and_reason", text=text, reason=record.missing)
         partial = is_partial(record.cases, record.absent_files)
-        found.append((words._("Partial run") if partial else words._("A selection"), text))
+        found.append((words._("partial_run") if partial else words._("a_selection"), text))
     if record.checks == "off" and record.quick_look is None:
-        text = words._(
-            "Moved masks, a second draw, what the limits would catch and the validity of the attribution methods were "
-            "not looked at: the checks were switched off for this run."
-        )
-        found.append((words._("The audit itself was not checked"), text))
+        text = words._("moved_masks_a_second_draw")
+        found.append((words._("the_audit_itself_was_not"), text))
     return tuple(found)
 
 
 def _data(data: DataRecord, words: Words) -> DataView:
-    counts = words._(
-        "{images} of {available} images", images=words.count(data.images), available=words.count(data.available)
-    )
+    counts = words._("images_of_available", images=words.count(data.images), available=words.count(data.available))
     labels = ", ".join(f"{name} {words.count(n)}" for name, n in sorted(data.labels.items()))
     kinds = sorted(data.mask_kinds.items())
-    masks = ", ".join(f"{known(MASK_KINDS, kind, words)} {words.count(n)}" for kind, n in kinds)
-    unusable = tuple((item.sample, known(MISSING, item.reason, words), item.message) for item in data.unusable)
+    masks = ", ".join(f"{words.named('mask', kind)} {words.count(n)}" for kind, n in kinds)
+    unusable = tuple((item.sample, words.named("missing", item.reason), item.message) for item in data.unusable)
     return DataView(data, counts, labels, masks, unusable)
 
 
@@ -198,8 +186,7 @@ def _left_out(record: RunRecord, words: Words, pictures: Pictures) -> str:
     if not pictures.left_out:
         return ""
     return words.ngettext(
-        "{n} gallery row was left out to keep this file small. Its pictures lie beside the run record (run.json).",
-        "{n} gallery rows were left out to keep this file small. Their pictures lie beside the run record (run.json).",
+        "gallery_rows_left_out",
         pictures.left_out,
     )
 
@@ -208,7 +195,6 @@ def _missing(words: Words, pictures: Pictures) -> str:
     if not pictures.missing:
         return ""
     return words.ngettext(
-        "{n} picture of the run record could not be shown: it is missing beside the record, or is no picture.",
-        "{n} pictures of the run record could not be shown: they are missing beside the record, or are no pictures.",
+        "pictures_missing",
         len(pictures.missing),
     )

@@ -1,4 +1,4 @@
-"""An expectation and what was found, as one sentence a manager reads."""
+"""A requirement and what was measured, as one sentence a manager reads; the unit, digits and text of its left side."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from ..evidence.record import (
     ArithmeticNode,
     CaseRecord,
     CompositeNode,
+    ContextNode,
     CurveNode,
     DecisionRecord,
+    ExtremeNode,
     MeasureNode,
     Node,
+    NumberNode,
 )
-from .left_side import digits_of, text_of, unit_of
-from .vocabulary import (
+from .naming import (
     claim_of,
     comparison,
     composite_noun,
@@ -25,7 +27,74 @@ from .vocabulary import (
     part_text,
     stratum_text,
 )
-from .words import N_, Unit, Words
+from .words import Unit, Words, digits_for
+
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
+
+
+def unit_of(node: Node) -> Unit:
+    """Shares read in per cent, their differences in points, everything else as a number."""
+    match node:
+        case MeasureNode():
+            return "percent" if node.percent or node.scale == "proportion" else "number"
+        case ArithmeticNode(op="+" | "-"):
+            units = {unit_of(side) for side in (node.left, node.right) if not isinstance(side, NumberNode)}
+            return "points" if units and units <= {"percent", "points"} else "number"
+        case CompositeNode(name="worst_group_accuracy"):
+            return "percent"
+        case CurveNode(functional="area"):
+            return unit_of(node.of)
+        case CurveNode():
+            return "points" if unit_of(node.of) in ("percent", "points") else "number"
+    return "number"
+
+
+def digits_of(case: CaseRecord) -> int:
+    """Digits after the point for every value of this case."""
+    decisions = [case.decision, *case.decision.parts] if case.decision else []
+    values = [v for d in decisions for v in (d.estimate, d.lower, d.upper) if v is not None]
+    return digits_for(values, case.threshold, unit_of(case.left))
+
+
+def text_of(node: Node) -> str:
+    """The canonical text of a left side, from its tree."""
+    if isinstance(node, NumberNode):
+        return repr(int(node.value)) if node.value.is_integer() and abs(node.value) < 1e15 else repr(node.value)
+    if isinstance(node, MeasureNode | CurveNode | CompositeNode):
+        return node.text
+    if isinstance(node, ExtremeNode):
+        return f"{node.of}({', '.join(map(text_of, node.parts))})"
+    return f"{_operand(node.left, node.op, right=False)} {node.op} {_operand(node.right, node.op, right=True)}"
+
+
+def tries_backgrounds(node: Node) -> bool:
+    """Whether anything in a left side is about the worst of several backgrounds of an image."""
+    if isinstance(node, ArithmeticNode):
+        return tries_backgrounds(node.left) or tries_backgrounds(node.right)
+    if isinstance(node, CurveNode):
+        return tries_backgrounds(node.of)
+    return isinstance(node, MeasureNode) and node.measure == "adversarial_background_rate"
+
+
+def contexts_of(node: Node) -> list[list[ContextNode]]:
+    """The contexts of every measure in a left side, left to right."""
+    if isinstance(node, ArithmeticNode):
+        return contexts_of(node.left) + contexts_of(node.right)
+    if isinstance(node, CurveNode):
+        return contexts_of(node.of)
+    if isinstance(node, CompositeNode):
+        return [contexts for measure in node.of for contexts in contexts_of(measure)]
+    if isinstance(node, MeasureNode):
+        return [node.contexts, *(one.contexts for one in node.doses)]
+    return []
+
+
+def _operand(node: Node, op: str, *, right: bool) -> str:
+    text = text_of(node)
+    if not isinstance(node, ArithmeticNode):
+        return text
+    here, there = _PRECEDENCE[op], _PRECEDENCE[node.op]
+    return f"({text})" if there < here or (right and there == here) else text
 
 
 @dataclass(frozen=True)
@@ -50,7 +119,7 @@ class Found:
         said = [(method, words.quantity(value, self.unit, self.digits)) for method, value in self.values]
         if len(said) == 1:
             return said[0][1]
-        return words._(", ").join(words._("{value} ({method})", value=text, method=method) for method, text in said)
+        return words._("comma").join(words._("value_of_method", value=text, method=method) for method, text in said)
 
 
 def sentence(case: CaseRecord, words: Words) -> str:
@@ -59,10 +128,10 @@ def sentence(case: CaseRecord, words: Words) -> str:
     >>> # "When the background is replaced by ..., 82.1% of the images are classified correctly;
     >>> #  more than 90% is required."
     """
-    said = case.says or _said(case, words)
+    said = case.says or _said(case, words.of([case]))
     if case.claim is None:
         return said
-    reach = words._("This is said of the clusters and backgrounds of these images alone.")
+    reach = words._("this_is_said_of_the")
     return f"{said} {reach}"
 
 
@@ -73,9 +142,9 @@ def _said(case: CaseRecord, words: Words) -> str:
     if reading.limited != "{limit}":
         limit = words._(reading.limited, limit=limit)
     if case.op in ("<", "<="):
-        whole = words._("{claim}; {limit} is allowed.", claim=_joined(reading, words), limit=limit)
+        whole = words._("claim_allowed", claim=_joined(reading, words), limit=limit)
     else:
-        whole = words._("{claim}; {limit} is required.", claim=_joined(reading, words), limit=limit)
+        whole = words._("claim_required", claim=_joined(reading, words), limit=limit)
     return whole[:1].upper() + whole[1:] if words.language == "en" else whole
 
 
@@ -121,12 +190,12 @@ def _at_worst(case: CaseRecord, reading: Reading, words: Words) -> Reading:
     told, parts = headline(case), case.decision.parts if case.decision else []
     if len(told) != 1 or told[0].dose is None:
         return reading
-    lead = words._("at the worst of {n} doses ({dose})", n=words.count(len(parts)), dose=f"{told[0].dose:g}")
+    lead = words._("at_the_worst_dose", n=words.count(len(parts)), dose=f"{told[0].dose:g}")
     return replace(reading, leads=(*reading.leads, lead))
 
 
 def _joined(reading: Reading, words: Words) -> str:
-    return words._(", ").join([*reading.leads, reading.claim])
+    return words._("comma").join([*reading.leads, reading.claim])
 
 
 def _reading(node: Node, found: Found, words: Words) -> Reading:
@@ -148,36 +217,34 @@ def _of_curve(functional: str, node: MeasureNode, found: Found, words: Words) ->
     noun, low, high = _noun(node, found, words), node.doses[0].dose, node.doses[-1].dose
     between = {"noun": noun, "low": f"{low:g}", "high": f"{high:g}"}
     if functional == "slope":
-        subject = words._("the slope of the {noun} over doses from {low} to {high}, for each unit of dose,", **between)
+        subject = words._("the_slope_of_the_over", **between)
     else:
-        subject = words._("the mean of the {noun} over doses from {low} to {high}", **between)
+        subject = words._("the_mean_of_the_over", **between)
     return Reading(_leads(node, words), _is(subject, found, words))
 
 
 def _composite(node: CompositeNode, found: Found, words: Words) -> Reading:
     """A number of several measures: what it is called, over which contexts, and of a worst group which one it is."""
-    subject = words._("the {noun}", noun=composite_noun(node, words))
+    subject = words._("the_noun", noun=composite_noun(node, words))
     labels = [context_label(measure.contexts, words) for measure in node.of]
     if node.name == "relative_foreground_sensitivity":
         subject = words._(
-            "the {noun}, {first} against {second},", noun=composite_noun(node, words), first=labels[0], second=labels[1]
+            "noun_first_against_second", noun=composite_noun(node, words), first=labels[0], second=labels[1]
         )
     elif node.name == "worst_group_accuracy" and node.arguments["contexts"] != "[]":
-        contexts = words._(", ").join(labels)
-        subject = words._(
-            "the {noun} over these contexts: {contexts},", noun=composite_noun(node, words), contexts=contexts
-        )
+        contexts = words._("comma").join(labels)
+        subject = words._("the_over_these_contexts", noun=composite_noun(node, words), contexts=contexts)
     claim = _is(subject, found, words)
     if node.name == "worst_group_accuracy" and found.values and found.values[0][0]:
-        claim = words._("{value} ({method})", value=claim, method=found.values[0][0])
+        claim = words._("value_of_method", value=claim, method=found.values[0][0])
     return Reading(_leads(node.of[0], words, context=False), claim)
 
 
 def _single(node: MeasureNode, found: Found, words: Words) -> Reading:
-    claim = claim_of(node)
-    if claim is not None and not node.methods and found.values:
-        return Reading(_leads(node, words), words._(claim, value=found.text(words)))
-    return Reading(_leads(node, words), _is(words._("the {noun}", noun=_noun(node, found, words)), found, words))
+    claim = claim_of(node, found.text(words), words) if found.values else ""
+    if claim and not node.methods:
+        return Reading(_leads(node, words), claim)
+    return Reading(_leads(node, words), _is(words._("the_noun", noun=_noun(node, found, words)), found, words))
 
 
 def _noun(node: MeasureNode, found: Found, words: Words) -> str:
@@ -187,8 +254,8 @@ def _noun(node: MeasureNode, found: Found, words: Words) -> str:
 
 def _is(subject: str, found: Found, words: Words) -> str:
     if not found.values:
-        return words._("{subject} has no value", subject=subject)
-    return words._("{subject} is {value}", subject=subject, value=found.text(words))
+        return words._("has_no_value", subject=subject)
+    return words._("subject_is_value", subject=subject, value=found.text(words))
 
 
 def _leads(
@@ -196,11 +263,11 @@ def _leads(
 ) -> tuple[str, ...]:
     leads = []
     if context and (clause := context_clause(node.contexts, words)):
-        leads.append(words._("when {clause}", clause=clause))
+        leads.append(clause)
     if model and node.model is not None:
-        leads.append(words._("with model “{model}”", model=node.model))
+        leads.append(words._("with_model", model=node.model))
     if stratum and node.stratum is not None:
-        leads.append(words._("among the images {stratum}", stratum=stratum_text(node.stratum, words)))
+        leads.append(words._("among_the_images", stratum=stratum_text(node.stratum, words)))
     return tuple(leads)
 
 
@@ -227,22 +294,22 @@ def _change(left: MeasureNode, right: MeasureNode, found: Found, words: Words) -
     return Reading(
         _leads(changed, words),
         _moved(noun_of(changed, words), found, falls, words),
-        N_("a fall of {limit}") if falls else N_("a change of {limit}"),
+        "fall_of_limit" if falls else "change_of_limit",
     )
 
 
 def _moved(noun: str, found: Found, falls: bool, words: Words) -> str:
     if not found.values:
-        return words._("the change in {noun} has no value", noun=noun)
+        return words._("the_change_in_has_no", noun=noun)
     if not falls:
-        return words._("the {noun} changes by {amount}", noun=noun, amount=found.text(words))
+        return words._("noun_changes", noun=noun, amount=found.text(words))
     ((_, value),) = found.values
     amount = words.quantity(abs(value), found.unit, found.digits)
     if value > 0:
-        return words._("the {noun} falls by {amount}", noun=noun, amount=amount)
+        return words._("noun_falls", noun=noun, amount=amount)
     if value < 0:
-        return words._("the {noun} rises by {amount}", noun=noun, amount=amount)
-    return words._("the {noun} does not fall", noun=noun)
+        return words._("noun_rises", noun=noun, amount=amount)
+    return words._("noun_does_not_fall", noun=noun)
 
 
 def _contrast(op: str, left: MeasureNode, right: MeasureNode, found: Found, words: Words) -> Reading:
@@ -251,9 +318,9 @@ def _contrast(op: str, left: MeasureNode, right: MeasureNode, found: Found, word
     first, second = (_named(side, differing, words) for side in (left, right))
     noun = _noun(left, found, words)
     if op == "-":
-        subject = words._("the difference in {noun}, {first} minus {second},", noun=noun, first=first, second=second)
+        subject = words._("difference_of_two", noun=noun, first=first, second=second)
     else:
-        subject = words._("the ratio of {noun}, {first} to {second},", noun=noun, first=first, second=second)
+        subject = words._("ratio_of_two", noun=noun, first=first, second=second)
     shared = _leads(
         left,
         words,
@@ -269,8 +336,8 @@ def _named(node: MeasureNode, differing: list[str], words: Words) -> str:
     if "contexts" in differing:
         names.append(context_label(node.contexts, words))
     if "model" in differing:
-        names.append(words._("model “{model}”", model=node.model) if node.model else words._("the model"))
+        names.append(words._("model_named", model=node.model) if node.model else words._("the_model"))
     if "stratum" in differing:
         told = stratum_text(node.stratum, words) if node.stratum else None
-        names.append(words._("images {stratum}", stratum=told) if told else words._("all images"))
+        names.append(words._("images_of_stratum", stratum=told) if told else words._("all_images"))
     return " / ".join(names)

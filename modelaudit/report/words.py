@@ -1,10 +1,11 @@
-"""One language of the report: its catalogue, its numbers, its dates."""
+"""One language of the report: its catalogue of texts, its numbers, its dates."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -17,21 +18,17 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_scientific
 from babel.support import NullTranslations, Translations
 
+from ..evidence.record import CaseRecord, PhraseRecord, Phrases, WordingRecord
 from ..language.errors import ResultsError, nearest
 
 LANGUAGES = ("en", "ja")
-LOCALE_FOLDER = Path(__file__).parent / "locale"
-DOMAIN = "modelaudit"
+CATALOGUES = Path(__file__).parent / "catalogue"
 
 #: what a number counts: a share of the images, a difference of two shares, or neither
 Unit = Literal["percent", "points", "number"]
 _LEAST_DIGITS: dict[Unit, int] = {"percent": 1, "points": 1, "number": 3}
 _MOST_DIGITS = 6
-
-
-def N_(message: str) -> str:
-    """Mark a message for extraction; it is translated where it is used."""
-    return message
+_JAPAN = timezone(timedelta(hours=9))
 
 
 @dataclass(frozen=True)
@@ -41,14 +38,35 @@ class Words:
     language: str
     locale: Locale
     catalogue: NullTranslations
+    names: WordingRecord = field(default_factory=WordingRecord)
 
-    def _(self, message: str, **values: object) -> str:
-        """The message in this language, its ``{placeholders}`` filled."""
-        return str(self.catalogue.gettext(message)).format(**values)
+    def of(self, cases: Iterable[CaseRecord]) -> Words:
+        """The same language, with the words that the record has for what these cases name."""
+        found = [self.names, *(case.wording for case in cases)]
+        merged = {
+            kind: {name: words for each in found for name, words in getattr(each, kind).items()}
+            for kind in WordingRecord.model_fields
+        }
+        return replace(self, names=WordingRecord(**merged))
 
-    def ngettext(self, one: str, many: str, n: int, **values: object) -> str:
-        """The message in the number that `n` asks for; ``{n}`` is filled with the formatted count."""
-        return str(self.catalogue.ngettext(one, many, n)).format(n=self.count(n), **values)
+    def phrase(self, kind: Literal["contexts", "methods", "measures"], name: str) -> PhraseRecord | None:
+        """The record's words for a name; None where it has none."""
+        phrases: Phrases = getattr(self.names, kind).get(name, {})
+        return phrases.get(self.language)
+
+    def named(self, kind: str, name: str) -> str:
+        """The catalogue's word for one of a fixed list, a verdict say; the name itself where it has none."""
+        key = f"{kind}.{name}"
+        text = str(self.catalogue.gettext(key))
+        return name if text == key else text
+
+    def _(self, key: str, **values: object) -> str:
+        """The text of a key in this language, its ``{placeholders}`` filled; of an unknown key the key itself."""
+        return str(self.catalogue.gettext(key)).format(**values)
+
+    def ngettext(self, key: str, n: int, **values: object) -> str:
+        """The text of a key in the number that `n` asks for; ``{n}`` is filled with the formatted count."""
+        return str(self.catalogue.ngettext(key, key, n)).format(n=self.count(n), **values)
 
     def count(self, value: int) -> str:
         """A whole number with its thousands grouped."""
@@ -72,8 +90,13 @@ class Words:
             when = datetime.fromisoformat(text)
         except ValueError:
             return text
-        zone = when.tzname() or ""
-        pattern = self._("MMMM d, y, HH:mm")
+        text = self._moment(when)
+        if when.utcoffset() in (None, _JAPAN.utcoffset(None)):
+            return text
+        return self._("japan_time", text=text, japan=self._moment(when.astimezone(_JAPAN)).rpartition(" ")[0])
+
+    def _moment(self, when: datetime) -> str:
+        pattern, zone = self._("date_pattern"), when.tzname() or ""
         return f"{format_datetime(when, pattern, locale=self.locale)} {zone}".rstrip()
 
     def _fixed(self, value: float, unit: Unit, least: int, most: int) -> str:
@@ -90,7 +113,7 @@ class Words:
     def _with_unit(self, text: str, unit: Unit) -> str:
         if unit == "points":
             one = text in ("1", "−1")
-            return self.ngettext("{value} percentage point", "{value} percentage points", 1 if one else 2, value=text)
+            return self.ngettext("percentage_points", 1 if one else 2, value=text)
         return f"{text}%" if unit == "percent" else text
 
 
@@ -111,7 +134,7 @@ def _side(value: float, limit: float) -> int:
 
 @cache
 def words_of(language: str) -> Words:
-    """The words of ``"en"`` or ``"ja"``.
+    """The texts of ``"en"`` or ``"ja"``.
 
     Raises:
         ResultsError: another language.
@@ -122,11 +145,9 @@ def words_of(language: str) -> Words:
 
 
 def _catalogue(language: str) -> NullTranslations:
-    if language == "en":
-        return NullTranslations()
-    with (LOCALE_FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
-        catalogue = read_po(file, locale=language, domain=DOMAIN)
+    with (CATALOGUES / f"{language}.po").open("rb") as file:
+        catalogue = read_po(file, locale=language)
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    return Translations(compiled, domain=DOMAIN)
+    return Translations(compiled)

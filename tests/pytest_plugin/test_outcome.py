@@ -11,7 +11,7 @@ import pytest
 from pytest_plugin.runs import Line, counts
 
 from modelaudit.evidence.states import NO_VERDICT
-from modelaudit.report import vocabulary
+from modelaudit.report.words import words_of
 
 FOUR = """
 import pytest
@@ -244,7 +244,7 @@ def test_what_weakens_a_verdict_stands_beside_it_everywhere(line: Line, name: st
         result.stdout.fnmatch_lines([f"  weakened: *{glob.escape(says)}*"])
     assert name in (line.path / "junit.xml").read_text().split('name="audit_weakened" value="')[1].split('"')[0]
     latest = line.path / "audit-results" / "latest"
-    words = vocabulary.WEAKENED[name]
+    words = words_of("en").named("weakened", name)
     assert words.split(" (")[0] in (latest / "summary.md").read_text()
     html = (latest / "report.html").read_text()
     assert html.count(f'<span class="weakened">{words}</span>') == 2  # the row of the overview, and the case

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ from modelaudit.evidence.record import (
     Absence,
     ArithmeticNode,
     CaseRecord,
+    CompositeNode,
     ContextNode,
     CountsRecord,
+    CurveNode,
     DataRecord,
     DecisionRecord,
     GalleryRow,
@@ -24,13 +28,20 @@ from modelaudit.evidence.record import (
     Node,
     Panel,
     PassesRecord,
+    PhraseRecord,
     Provenance,
     RunRecord,
     Unusable,
+    WordingRecord,
 )
 from modelaudit.evidence.states import exit_status, is_partial, is_whole, missing_text, run_state
+from modelaudit.evidence.wording import spec_phrases, wording_record
+from modelaudit.language import registry
 from modelaudit.language.audit import deciding_text
-from modelaudit.report.left_side import text_of
+from modelaudit.language.errors import AuditError
+from modelaudit.language.parser import parse_context, parse_expression
+from modelaudit.report.sentences import text_of
+from modelaudit.report.words import Words, words_of
 
 OTHER_CLASS = ContextNode(
     name="swap_background",
@@ -56,8 +67,63 @@ def measure(name: str = "accuracy", *contexts: ContextNode, **changed: Any) -> M
         "model": None,
         "stratum": None,
         "text": text,
+        "percent": name in registry.names("measure") and registry.find("measure", name).declares.percent,
+        "specs": [f"{name}({method})" for method in methods] or [name],
     }
     return MeasureNode(**{**fields, **changed})
+
+
+def wording(node: Node) -> WordingRecord:
+    """The words that a real case with this left side would have; what is not registered has none."""
+    if isinstance(node, ArithmeticNode):
+        return joined(wording(node.left), wording(node.right))
+    if isinstance(node, CurveNode):
+        return wording(node.of)
+    if isinstance(node, CompositeNode):
+        return joined(known(lambda: wording_record(parse_expression(node.text))), *map(wording, node.of))
+    if not isinstance(node, MeasureNode):
+        return WordingRecord()
+    contexts = [*node.contexts, *(each for dose in node.doses for each in dose.contexts)]
+    return joined(
+        *(known(lambda text=text: wording_record(parse_expression(text))) for text in node.specs),  # type: ignore[misc]
+        *(
+            known(lambda text=text: WordingRecord(contexts={text: spec_phrases(parse_context(text))}))  # type: ignore[misc]
+            for text in (each.text for each in contexts)
+        ),
+    )
+
+
+def worded(language: str) -> Words:
+    """One language with the words of every method, and of the contexts and measures that these tests name."""
+    methods = {name: registry.find("attribution", name).declares.wording for name in registry.names("attribution")}
+    labels = {
+        name: {language: PhraseRecord(label=getattr(words, language).label)} for name, words in methods.items() if words
+    }
+    nodes = [measure("accuracy", *(_node(text) for text in CONTEXTS)), measure("flip_rate"), measure("margin")]
+    maps = [measure(name, methods=["gradcam"]) for name in ("background_dependence", "background_share")]
+    return replace(words_of(language), names=joined(WordingRecord(methods=labels), *map(wording, [*nodes, *maps])))
+
+
+CONTEXTS = (
+    *("swap_background(other_class)", "swap_background(same_class)", "swap_background(random)", "lighting(3)"),
+    *("fade(0)", "fade(0.5)", "fade(1)", "fade(each=[0, 0.5, 1])", "remove_background"),
+)
+
+
+def _node(text: str) -> ContextNode:
+    return ContextNode(name=text.partition("(")[0], family="change", arguments={}, text=text)
+
+
+def known(make: Callable[[], WordingRecord]) -> WordingRecord:
+    try:
+        return make()
+    except AuditError:
+        return WordingRecord()
+
+
+def joined(*parts: WordingRecord) -> WordingRecord:
+    kinds = ("contexts", "methods", "measures")
+    return WordingRecord(**{kind: {k: v for part in parts for k, v in getattr(part, kind).items()} for kind in kinds})
 
 
 def decision(
@@ -97,6 +163,7 @@ def case(name: str, left: Node, op: str, threshold: float, verdict: str | None, 
     text = str({**fields, **changed}["expectation"])
     must_fail = bool({**fields, **changed}["must_fail"])
     text += f"; {deciding_text(fields['confidence'], 'process', 'approximate', None, must_fail)}"
+    fields["wording"] = wording(left)
     fields |= {"long_form": text, "fingerprint": sha256(text.encode()).hexdigest()}
     return CaseRecord(
         left=left,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report.sample_record import case, decision, measure, record
+from report.sample_record import case, decision, measure, record, worded
 
 from modelaudit.engine.results.checks import (
     Agreement,
@@ -24,9 +24,8 @@ from modelaudit.evidence.record import CaseRecord
 from modelaudit.pytest_plugin.terminal import limit_lines, weak_limits
 from modelaudit.report import write_reports
 from modelaudit.report.checks import checks_view, guard_notes, sanity_views
-from modelaudit.report.words import words_of
 
-EN, JA = words_of("en"), words_of("ja")
+EN, JA = worded("en"), worded("ja")
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -107,11 +106,12 @@ def test_every_check_has_its_sentence_in_both_languages() -> None:
 
 
 def test_a_second_draw_is_shown_and_its_distance_only_where_it_decides() -> None:
-    (shown,) = lines(one(), "A second draw")
+    (shown,) = lines(one(), "Other backgrounds of the same kind")
     assert "2.0" in shown or "0.02" in shown
     assert "threshold" not in shown
     (decides,) = lines(
-        one(checks=checked(noise=NoiseCheck(images=9, floor=0.2, distance=0.1, passed=False))), "A second draw"
+        one(checks=checked(noise=NoiseCheck(images=9, floor=0.2, distance=0.1, passed=False))),
+        "Other backgrounds of the same kind",
     )
     assert "away from the threshold" in decides
 
@@ -218,10 +218,10 @@ def test_the_page_shows_it_escaped_and_says_where_nothing_was_checked(tmp_path: 
         tmp_path, record=record(tmp_path, cases=[one("INCONCLUSIVE", reason="mask_uncertain")], sanity=[sane])
     )
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert html.count("CheckSettings of the audit itself</h4>") == 1 and "監査そのものの検査" in html
-    assert HOSTILE not in html and "Are the attribution methods sane" in html
+    assert html.count("Checks of the audit itself</h4>") == 1 and "監査そのものの検査" in html
+    assert HOSTILE not in html and "Can the heat maps be trusted?" in html
     assert "The audit itself was not checked" not in html
     write_reports(tmp_path, record=record(tmp_path, cases=[one(checks=None)], checks="off"))
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "CheckSettings of the audit itself</h4>" not in html
+    assert "Checks of the audit itself</h4>" not in html
     assert "The audit itself was not checked" in html and "監査そのものの検査は行っていません" in html

@@ -5,22 +5,21 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report.sample_record import case, decision, measure
+from report.sample_record import case, decision, measure, worded
 
 from modelaudit.evidence.record import CaseRecord, ContextNode, CurveNode, DecisionRecord, DoseNode, PointRecord
-from modelaudit.report.curve import HEIGHT, curve_of
+from modelaudit.report.figures import HEIGHT, curve_of
 from modelaudit.report.sentences import headline, sentence
-from modelaudit.report.words import words_of
 
-EN, JA = words_of("en"), words_of("ja")
+EN, JA = worded("en"), worded("ja")
 DOSES = (0.0, 0.5, 2.0)
-FADE = ContextNode(
-    name="fade",
+BLURRED = ContextNode(
+    name="blur",
     family="perturbation",
     arguments={"strength": None, "region": "background", "to": "mean", "each": "(0, 0.5, 2)"},
-    text="fade(each=[0, 0.5, 2])",
+    text="blur(each=[0, 0.5, 2])",
 )
-MEASURE = measure("accuracy", FADE, doses=[DoseNode(dose=dose, contexts=[FADE]) for dose in DOSES])
+MEASURE = measure("accuracy", BLURRED, doses=[DoseNode(dose=dose, contexts=[BLURRED]) for dose in DOSES])
 
 
 def opened(*heights: float, methods: tuple[str | None, ...] = (None,)) -> CaseRecord:
@@ -68,7 +67,7 @@ def test_every_method_has_its_line() -> None:
 def test_a_slope_is_drawn_from_its_curve_and_has_no_threshold_there() -> None:
     curve = curve_of(gated(0.9, 0.85, 0.7), EN)
     assert curve is not None and curve.threshold is None
-    assert "85.0% at dose 0.5" in curve.described
+    assert "85.0% at strength 0.5" in curve.described
     assert "強さ0.5で85.0%" in (curve_of(gated(0.9, 0.85, 0.7), JA) or curve).described
 
 
@@ -85,16 +84,20 @@ def test_a_point_without_a_value_is_left_out_and_a_case_without_a_curve_has_no_d
 @pytest.mark.parametrize(
     ("found", "english", "japanese"),
     [
-        (gated(0.9, 0.85, 0.7), "the slope of the accuracy over doses from 0 to 2, for each unit of dose,", "傾き"),
+        (
+            gated(0.9, 0.85, 0.7),
+            "the slope of the accuracy over strengths from 0 to 2, for each unit of strength,",
+            "傾き",
+        ),
         (
             opened(0.9, 0.7, 0.8),
-            "faded (strength 0 to 2), at the worst of 3 doses (0.5), 70.0% of the images",
-            "強さ 0～2",
+            "the background is blurred (σ = 0 to 2 px), at the worst of 3 strengths (0.5), 70.0% of the images",
+            "σ = 0～2 px",
         ),
         (opened(0.9, 0.7, 0.8), "70.0% of the images", "3段階のうち最も悪い強さ（0.5）では"),
         (
             opened(0.9, 0.7, 0.8, methods=("gradcam", "saliency")),
-            "70.0% (Grad-CAM, dose 0.5), 70.0% (Saliency",
+            "70.0% (Grad-CAM, strength 0.5), 70.0% (Saliency",
             "強さ 0.5",
         ),
     ],

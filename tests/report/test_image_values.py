@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report.sample_record import LIGHTING, ORIGINAL, OTHER_CLASS, case, decision, draw_gallery, measure, record
+from report.sample_record import LIGHTING, ORIGINAL, OTHER_CLASS, case, decision, draw_gallery, measure, record, worded
 
 from modelaudit.evidence.record import ArithmeticNode, CaseRecord, ImageValue, Node, NumberNode
 from modelaudit.report import render_html
-from modelaudit.report.image_values import area_text, image_caption, image_value, over_methods
-from modelaudit.report.words import words_of
+from modelaudit.report.gallery import area_text, image_caption, image_value, over_methods
 
-EN, JA = words_of("en"), words_of("ja")
+EN, JA = worded("en"), worded("ja")
 MAPS = measure("background_dependence", methods=["gradcam", "saliency"])
 ONE_MAP = measure("background_dependence", methods=["gradcam"])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report.sample_record import LIGHTING, OTHER_CLASS, measure, record
+from report.sample_record import LIGHTING, OTHER_CLASS, measure, record, worded
 from report.test_browser import BROWSER, browse, seen_on_a_phone
 from report.test_render import HOSTILE, MeasureInput
 
@@ -22,9 +22,8 @@ from modelaudit.evidence.record import (
 )
 from modelaudit.report import render_html, render_summary
 from modelaudit.report.matrix import ByClassView, MatrixView, by_class_view
-from modelaudit.report.words import words_of
 
-EN, JA = words_of("en"), words_of("ja")
+EN, JA = worded("en"), worded("ja")
 NOWHERE = Path("nowhere")
 SHARE = {"low": 0.0, "high": 1.0}
 
@@ -171,15 +170,18 @@ def test_a_line_of_the_shopping_list_says_what_and_why() -> None:
     bare = few.model_copy(update={"cell": few.cell.model_copy(update={"lower": None, "upper": None, "clusters": 3})})
     assert view(run(matrix(cells()), lines=(wanted(), few, bare))).wanted == (
         (
-            "Collect about 37 more images of class “bolt” under this context: background of another class.",
+            "Photograph about 37 more objects of class “bolt” (the change is computed from the photos: "
+            "background of another class).",
             "Accuracy 75.0% on 12 images (47 to 93): not enough to tell whether it is more than 90%.",
         ),
         (
-            "Collect about 1 more image of class “bolt” under this context: background of another class.",
+            "Photograph about 1 more object of class “bolt” (the change is computed from the photo: "
+            "background of another class).",
             "Accuracy 75.0% on 12 images (47 to 93): a bound lies more than ten points away.",
         ),
         (
-            "Collect about 1 more image of class “bolt” under this context: background of another class.",
+            "Photograph about 1 more object of class “bolt” (the change is computed from the photo: "
+            "background of another class).",
             "Accuracy 75.0% on 12 images (of 3 clusters): too few for any bound.",
         ),
     )
@@ -191,7 +193,7 @@ def test_the_same_in_japanese() -> None:
     assert (one.title, one.heads, one.rows[0].images) == ("正解率", ("元画像", "別クラスの背景"), "40枚")
     assert found.wanted == (
         (
-            "クラス「bolt」の画像を、あと約37枚集めてください（条件：別クラスの背景）。",
+            "boltの実写画像を約37枚追加してください（条件は本ツールが合成：別クラスの背景）。",
             "12枚での正解率は 75.0%（47～93）。これだけでは、90%超かどうかを判断できません。",
         ),
     )

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report.sample_record import OTHER_CLASS, case, decision, measure, record
+from report.sample_record import OTHER_CLASS, case, decision, measure, record, worded
 
 from modelaudit.evidence.record import Absence, AbsentFile, CaseRecord, CountsRecord, DecisionRecord, RunRecord
 from modelaudit.report import render_html, render_summary
 from modelaudit.report.gallery import Pictures
 from modelaudit.report.page import Page, headline, overall_of, page_of, totals
-from modelaudit.report.words import words_of
 
-EN, JA = words_of("en"), words_of("ja")
+EN, JA = worded("en"), worded("ja")
 NONE_SHOWN = Pictures(frozenset(), {}, frozenset(), 0)
 
 
@@ -39,11 +38,9 @@ def test_a_whole_run_that_holds_says_so() -> None:
     run = whole([passing("a"), passing("b"), control("FAIL", "passed")])
     assert overall_of(run) == "PASS"
     assert headline(run, EN) == (
-        "All 2 expectations hold. The expectation on a known-bad model failed, as it must: it was caught."
+        "All 2 requirements are met. The known-bad model was caught: its requirement failed, as it must."
     )
-    assert headline(run, JA) == (
-        "2件の期待事項はすべて合格。既知不良モデルに対する1件の要求事項はすべて不合格となり、正しく検出されました。"
-    )
+    assert headline(run, JA) == ("2件の要求事項はすべて合格。既知不良モデル（1件）を正しく検出しました。")
     assert "No part" not in render_html(run, Path("nowhere"))
     assert page(run).banners == ()
 
@@ -99,14 +96,14 @@ def test_a_quick_look_is_marked_at_every_verdict() -> None:
     assert "Quick look: no verdict" in html and "簡易確認：判定なし" in html
     assert "QUICK LOOK" in html
     assert html.count("is-provisional") == 2 * 6 + 2 * 3 + 2
-    assert headline(run, EN).startswith("On 20 images only: 2 of 2 expectations hold")
+    assert headline(run, EN).startswith("On 20 images only: 2 of 2 requirements are met")
     assert render_summary(run).count("(quick look)") == 3
 
 
 def test_values_that_could_not_be_computed_stand_beside_the_headline() -> None:
     counts = CountsRecord(asked=100, measured=90, undefined=7, errored=3, by_reason={"zero_attribution": 7, "odd": 3})
     run = whole([passing(decision=decision("PASS", 0.96, 0.93, 0.98, counts=counts))])
-    assert totals(run, EN).startswith("10 of 100 values asked for could not be computed (7 undefined, 3 with errors)")
+    assert totals(run, EN).startswith("10 of 100 values could not be computed (7 undefined, 3 with errors)")
     (view,) = page(run).expectations
     assert view.counts is not None and not view.counts.complete
     assert view.counts.reasons == ("heat map without any positive value: 7", "odd: 3")
@@ -120,7 +117,7 @@ def test_controls_stand_apart_and_are_caught_or_not() -> None:
     assert page(missed).controls[0].badge.kind == "missed"
     assert (
         headline(missed, EN)
-        == "1 of 1 expectations holds. 0 of 1 expectations on known-bad models failed, as they must."
+        == "1 of 1 requirements is met. 0 of 1 requirements on known-bad models failed, as they must."
     )
     html = render_html(missed, Path("nowhere"))
     assert "The audit did NOT catch it" in html
@@ -152,7 +149,7 @@ def test_an_approximate_rule_is_marked() -> None:
 def test_an_xfail_is_told_as_one() -> None:
     run = whole([passing(), case("a", measure(), ">", 0.9, "FAIL", outcome="xfailed")])
     assert headline(run, EN).startswith(
-        "1 of 2 expectations holds; 1 does not hold; 1 of these is marked as expected to fail (xfail)."
+        "1 of 2 requirements is met; 1 is not met; 1 of these is marked as expected to fail (xfail)."
     )
     view = page(run).expectations[1]
     assert view.badge.kind == "fail"
@@ -161,9 +158,9 @@ def test_an_xfail_is_told_as_one() -> None:
 
 def test_the_interval_says_that_it_is_made_of_the_bounds_that_decide() -> None:
     (view,) = page(whole([passing()])).expectations
-    assert view.made_of == ("90% interval: the range between the two one-sided 95% bounds that decide")
+    assert view.made_of == ("range: what lies between the two one-sided 95% bounds that decide")
     html = render_html(whole([passing()]), Path("nowhere"))
-    assert "90%区間：判定に用いる2つの片側95%限界（信頼下限と信頼上限）の間" in html
+    assert "範囲：判定に用いる2つの片側95%限界（信頼下限と信頼上限）の間" in html
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report.sample_record import OTHER_CLASS, case, decision, draw_gallery, measure
+from report.sample_record import OTHER_CLASS, case, decision, draw_gallery, measure, worded
 from report.test_page import whole
 
 from modelaudit.evidence.record import ArithmeticNode, Node
 from modelaudit.report.cases import case_view
 from modelaudit.report.gallery import Pictures
-from modelaudit.report.words import words_of
 
-EN, JA = words_of("en"), words_of("ja")
+EN, JA = worded("en"), worded("ja")
 ADVERSARIAL = measure("adversarial_background_rate", OTHER_CLASS)
 
 

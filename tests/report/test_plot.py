@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from report.sample_record import case, decision, measure
+from report.sample_record import case, decision, measure, worded
 
-from modelaudit.report.plot import interval_text, plot_of
-from modelaudit.report.words import words_of
+from modelaudit.report.figures import interval_text, plot_of
 
-EN, JA = words_of("en"), words_of("ja")
+EN, JA = worded("en"), worded("ja")
 _shares = st.floats(0, 1)
 
 
@@ -32,9 +31,11 @@ def test_what_is_drawn_lies_on_the_side_on_which_it_is(a: float, b: float, c: fl
 
 def test_the_interval_that_is_drawn_is_named_after_its_two_bounds() -> None:
     found = decision("PASS", 0.123, 0.081, 0.179)
-    assert interval_text(found, "percent", 1, EN) == "90% interval 8.1% to 17.9%"
-    assert interval_text(found, "percent", 1, JA) == "90%区間 8.1%～17.9%"
-    assert interval_text(found.model_copy(update={"confidence": 0.99}), "number", 3, EN).startswith("98% interval")
+    assert interval_text(found, "percent", 1, EN) == "range 8.1% to 17.9%, 5% risk of error on each side"
+    assert interval_text(found, "percent", 1, JA) == "範囲 8.1%～17.9%、誤りの危険は各側5%"
+    assert interval_text(found.model_copy(update={"confidence": 0.99}), "number", 3, EN).endswith(
+        "1% risk of error on each side"
+    )
 
 
 def test_a_single_bound_is_named_and_runs_to_the_edge() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report.sample_record import record
+from report.sample_record import record, worded
 
 from modelaudit.report import render_html
-from modelaudit.report.references import short_reference, titles_of
-from modelaudit.report.words import words_of
+from modelaudit.report.naming import short_reference, titles_of
 
-EN, JA = words_of("en"), words_of("ja")
+EN, JA = worded("en"), worded("ja")
 SQUEEZENET = "torchvision:squeezenet1_0?checkpoint=/srv/cache/squeezenet1_0-imagenet1k.safetensors"
 
 

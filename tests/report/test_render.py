@@ -141,8 +141,8 @@ def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_both_languages_are_in_the_file_and_the_asked_one_is_first() -> None:
     for language in ("en", "ja"):
         html = render_html(record(), FOLDER, language=language)
-        assert "Each expectation in detail" in html
-        assert "期待事項ごとの詳細" in html
+        assert "Each requirement in detail" in html
+        assert "要求事項ごとの詳細" in html
         chosen = [a["value"] for tag, a in MeasureInput(html).elements if tag == "input" and "checked" in a]
         assert chosen == [language]
         assert f'<html lang="{language}">' in html
@@ -174,7 +174,7 @@ def test_a_template_of_the_user_takes_the_place_of_the_own(tmp_path: Path) -> No
     (tmp_path / "signatures.html.j2").write_text("<p>signed by {{ record.id }}</p>", encoding="utf-8")
     html = render_html(record(), FOLDER, templates_dir=tmp_path)
     assert html.count("signed by 20261123-091402-7f3a") == 2
-    assert "Each expectation in detail" in html
+    assert "Each requirement in detail" in html
 
 
 def test_a_template_that_misspells_a_name_says_where(tmp_path: Path) -> None:
@@ -212,9 +212,9 @@ def test_the_summary_tells_the_verdicts_and_the_way_back() -> None:
     text = render_summary(record())
     assert text.startswith("## modelaudit: Error\n")
     assert "> **A selection.**" in text
-    assert "1 of 5 expectations holds; 1 does not hold" in text
+    assert "1 of 5 requirements is met; 1 is not met" in text
     assert "`pytest 'audits/audit_line_a.py::survives_layout_change'`" in text
-    assert "9 of 960 values asked for could not be computed" in text
+    assert "9 of 960 values could not be computed" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 6
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report.sample_record import LIGHTING, ORIGINAL, OTHER_CLASS, case, decision, measure
+from report.sample_record import LIGHTING, ORIGINAL, OTHER_CLASS, case, decision, measure, worded
 
 from modelaudit.evidence.record import ArithmeticNode, ContextNode, MeasureNode, Node, NumberNode
-from modelaudit.report.left_side import digits_of, text_of, unit_of
-from modelaudit.report.plot import plot_of
-from modelaudit.report.sentences import sentence
-from modelaudit.report.vocabulary import method_text
-from modelaudit.report.words import digits_for, words_of
+from modelaudit.report.figures import plot_of
+from modelaudit.report.naming import method_text
+from modelaudit.report.sentences import digits_of, sentence, text_of, unit_of
+from modelaudit.report.words import digits_for
 
-EN, JA = words_of("en"), words_of("ja")
+EN, JA = worded("en"), worded("ja")
 
 
 def minus(left: Node, right: Node) -> ArithmeticNode:
@@ -22,7 +21,8 @@ def minus(left: Node, right: Node) -> ArithmeticNode:
 
 
 def context(name: str, **arguments: str | float | int | bool | None) -> ContextNode:
-    return ContextNode(name=name, family="change", arguments=arguments, text=f"{name}(x)")
+    told = ", ".join(f"{key}={value}" for key, value in arguments.items())
+    return ContextNode(name=name, family="change", arguments=arguments, text=f"{name}({told})")
 
 
 MAPS = measure("background_dependence", OTHER_CLASS, methods=["gradcam"])
@@ -87,8 +87,7 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "When the lighting of the whole image is changed (severity 3 of 5), the accuracy changes by −3.1 percentage "
         "points; a change of "
         "more than −5 percentage points is required.",
-        "5段階中の強度3の条件で画像全体の照明を変えた場合、正解率の変化量は−3.1ポイントです"
-        "（要求：変化量−5ポイント超）。",
+        "画像全体の照明を変えた場合（強度3/5段階）、正解率の変化量は−3.1ポイントです（要求：変化量−5ポイント超）。",
     ),
     (
         minus(measure(model="candidate"), measure(model="current")),
@@ -126,7 +125,7 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "When the background is replaced by that of an image of another class and then noise is added to the "
         "background (severity 4 of 5), among the images classified correctly on the original, the prediction "
         "changes on 25.0% of the images; less than 10% is allowed.",
-        "背景を別クラスの画像の背景に置き換え、さらに5段階中の強度4の条件で背景にノイズを加えた場合、"
+        "背景を別クラスの画像の背景に置き換え、さらに背景にノイズを加えた場合（強度4/5段階）、"
         "元画像で正しく分類された画像では、画像の25.0%で予測が変わりました（要求：10%未満）。",
     ),
     (
@@ -153,9 +152,9 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         ">",
         0.2,
         0.1,
-        "When “sandstorm(x)” is applied to the images, 10.0% of the images are classified correctly; more than 20% is "
-        "required.",
-        "画像に「sandstorm(x)」を適用した場合、画像の10.0%が正しく分類されました（要求：20%超）。",
+        "When “sandstorm(density=2)” is applied to the images, 10.0% of the images are classified correctly; more than "
+        "20% is required.",
+        "画像に「sandstorm(density=2)」を適用した場合、画像の10.0%が正しく分類されました（要求：20%超）。",
     ),
     (
         ArithmeticNode(
@@ -192,7 +191,7 @@ def test_the_words_of_the_user_take_the_place_of_the_sentence() -> None:
 def test_a_limited_claim_says_how_far_it_reaches_whatever_words_it_is_put_in(says: str | None) -> None:
     stated = case("a", measure(), ">", 0.9, "PASS", says=says)
     limited = stated.model_copy(update={"claim": "these_clusters"})
-    reach = "This is said of the clusters and backgrounds of these images alone."
+    reach = "This holds for the clusters and backgrounds of these images alone."
     assert sentence(limited, EN) == f"{sentence(stated, EN)} {reach}"
     assert sentence(limited, JA).startswith(sentence(stated, JA)) and sentence(limited, JA) != sentence(stated, JA)
 
@@ -213,7 +212,7 @@ def test_what_a_heat_map_explains_is_told_where_it_is_not_the_prediction() -> No
         "The background dependence (Grad-CAM (layer='a b'), explaining the labelled class) is 0.300"
     )
     assert "説明対象：正解クラス" in sentence(stated, JA)
-    assert method_text("saliency of label") == "Saliency of label"
+    assert method_text("saliency of label", EN) == "Saliency of label"
 
 
 def test_a_value_beside_its_threshold_is_not_rounded_onto_it() -> None:

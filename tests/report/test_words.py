@@ -1,76 +1,118 @@
-"""The two languages: every message is translated, and no translation loses what it is to say."""
+"""The two catalogues: every text in both languages, none left over, and none in the code."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from babel.messages.catalog import Message
-from babel.messages.extract import extract_from_dir
-from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
+from modelaudit.evidence.record import Weakening
 from modelaudit.language.errors import ResultsError
+from modelaudit.language.findings import Kind
 from modelaudit.language.reasons import Missing
-from modelaudit.report import vocabulary
-from modelaudit.report.words import LOCALE_FOLDER, words_of
+from modelaudit.report.sheets import FAMILIES, REMARKS
+from modelaudit.report.words import CATALOGUES, words_of
 from modelaudit.statistics.verdict import Reason, Verdict
 
 ROOT = Path(__file__).parents[2]
 EN, JA = words_of("en"), words_of("ja")
+KEY = re.compile(r"[a-z0-9_]+\Z")
+#: the fixed lists whose words stand in the catalogue, each under the name of its kind
+LISTS: dict[str, Iterable[str]] = {
+    "verdict": [*Verdict, "NOT_RUN", "PARTIAL", "SELECTION", "QUICK_LOOK", "CAUGHT", "MISSED"],
+    "reason": [reason for reason in Reason if reason != "review_open"],
+    "missing": Missing,
+    "weakened": get_args(Weakening),
+    "outcome": ["xfailed", "xpassed", "warned", "skipped"],
+    "rank": ["worst", "typical", "best"],
+    "image": [
+        "right_then_wrong",
+        "wrong_then_right",
+        "no_difference",
+        "right",
+        "wrong",
+        "answer_changed",
+        "answer_kept",
+    ],
+    "mask": ["mask", "polygon", "rle", "box", "machine", "none"],
+    "target": ["label", "margin"],
+    "variant": ["eroded", "dilated", "shifted_x", "shifted_y"],
+    "sanity": ["mprt", "smprt", "emprt", "deletion", "insertion"],
+    "finding": Kind,
+    "advice": Kind,
+    "remark": REMARKS,
+    "remark_advice": REMARKS,
+    "family": FAMILIES,
+    "about_family": FAMILIES,
+}
 
 
-def messages() -> set[str | tuple[str, ...]]:
-    """Every message of the templates and of the report's own modules."""
-    with (LOCALE_FOLDER / "babel.cfg").open(encoding="utf-8") as file:
-        methods, options = parse_mapping_cfg(file)
-    found = extract_from_dir(ROOT, methods, options, directory_filter=lambda folder: _holds_messages(Path(folder)))
-    return {message for _, _, message, _, _ in found}
+def keys() -> set[str]:
+    """Every key that the templates and the report's own modules ask for."""
+    found: set[str] = set()
+    keywords = {"_": None, "ngettext": None}
+    for folder, method in (("modelaudit/report", "python"), ("templates", "jinja2")):
+        for file in (ROOT / folder).glob("*.py" if method == "python" else "*.j2"):
+            with file.open("rb") as source:
+                for _, message, *_rest in extract(method, source, keywords, options={"encoding": "utf-8"}):
+                    text = message[0] if isinstance(message, tuple) else message
+                    if isinstance(text, str) and text:
+                        found.add(text)
+    return found
 
 
-def _holds_messages(folder: Path) -> bool:
-    wanted = (ROOT / "templates", ROOT / "modelaudit/report")
-    return any(folder == one or folder in one.parents or one in folder.parents for one in wanted)
+def texts(language: str) -> dict[str, Message]:
+    with (CATALOGUES / f"{language}.po").open("rb") as file:
+        found = read_po(file, locale=language)
+    return {each(message.id)[0]: message for message in found if message.id}
 
 
-def translations() -> dict[str | tuple[str, ...], Message]:
-    with (LOCALE_FOLDER / "ja/LC_MESSAGES/modelaudit.po").open("rb") as file:
-        return {message.id: message for message in read_po(file, locale="ja") if message.id}
-
-
-def texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
+def each(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def test_every_message_has_a_japanese_text_and_none_is_left_over() -> None:
-    asked, translated = messages(), translations()
-    assert len(asked) > 150
-    assert asked - set(translated) == set()
-    assert set(translated) - asked == set()
-    assert [m.id for m in translated.values() if m.fuzzy or not all(texts(m.string))] == []
+def test_every_key_has_a_text_in_both_languages_and_none_is_left_over() -> None:
+    asked = keys() | {"fall_of_limit", "change_of_limit"}
+    english, japanese = texts("en"), texts("ja")
+    assert set(english) == set(japanese)
+    plain = {key for key in english if "." not in key}
+    assert len(asked) > 150 and asked == plain
+    assert [m.id for t in (english, japanese) for m in t.values() if m.fuzzy or not all(each(m.string))] == []
+
+
+def test_no_sentence_stands_in_a_module_or_a_template() -> None:
+    assert [key for key in keys() if not KEY.match(key)] == []
 
 
 def test_no_translation_loses_or_invents_a_placeholder() -> None:
-    for message in translations().values():
-        wanted = {name for text in texts(message.id)[-1:] for name in re.findall(r"\{(\w*)\}", text)}
-        for text in texts(message.string):
-            assert set(re.findall(r"\{(\w*)\}", text)) == wanted, message.id
+    japanese = texts("ja")
+    for key, message in texts("en").items():
+        wanted = set(re.findall(r"\{(\w*)\}", each(message.string)[-1]))
+        for text in each(japanese[key].string):
+            assert set(re.findall(r"\{(\w*)\}", text)) - {"japan"} == wanted, key
 
 
-def test_the_words_of_every_verdict_and_reason_are_known() -> None:
-    assert set(vocabulary.VERDICTS) >= set(Verdict)
-    assert set(vocabulary.REASONS) >= set(Reason)
-    assert set(vocabulary.MISSING) == set(Missing)
+def test_every_name_of_a_fixed_list_has_words_in_both_languages() -> None:
+    for language in ("en", "ja"):
+        known = texts(language)
+        assert [
+            f"{kind}.{name}" for kind, names in LISTS.items() for name in names if f"{kind}.{name}" not in known
+        ] == []
 
 
 @pytest.mark.parametrize(
-    ("english", "japanese"),
-    [("Pass", "合格"), ("Fail", "不合格"), ("Inconclusive", "判定不能"), ("background dependence", "背景依存度")],
+    ("verdict", "english", "japanese"),
+    [("PASS", "Pass", "合格"), ("FAIL", "Fail", "不合格"), ("INCONCLUSIVE", "Inconclusive", "判定不能")],
 )
-def test_the_terms_of_the_trade(english: str, japanese: str) -> None:
-    assert JA._(english) == japanese
-    assert EN._(english) == english
+def test_the_terms_of_the_trade(verdict: str, english: str, japanese: str) -> None:
+    assert EN.named("verdict", verdict) == english
+    assert JA.named("verdict", verdict) == japanese
 
 
 def test_numbers_are_written_as_they_were_meant() -> None:
@@ -88,11 +130,13 @@ def test_numbers_are_written_as_they_were_meant() -> None:
 def test_moments_are_written_in_the_language_and_other_text_as_it_stands() -> None:
     assert EN.moment("2026-11-23T09:21:47+09:00") == "November 23, 2026, 09:21 UTC+09:00"
     assert JA.moment("2026-11-23T09:21:47+09:00") == "2026年11月23日 09:21 UTC+09:00"
+    assert JA.moment("2026-11-23T15:40:00+00:00") == "2026年11月23日 15:40 UTC（日本時間 2026年11月24日 00:40）"
+    assert EN.moment("2026-11-23T15:40:00+00:00") == "November 23, 2026, 15:40 UTC"
     assert EN.moment("yesterday") == "yesterday"
 
 
 def test_text_that_looks_like_a_placeholder_is_left_alone() -> None:
-    assert EN._("model “{model}”", model="{0} %s {model}") == "model “{0} %s {model}”"
+    assert EN._("model_named", model="{0} %s {model}") == "model “{0} %s {model}”"
 
 
 def test_another_language_names_those_there_are() -> None:
