@@ -47,7 +47,8 @@ Phrases = dict[str, PhraseRecord]
 
 
 class WordingRecord(_Part):
-    """The words that declarations have for what a case names: contexts and measures by their texts, methods by name.
+    """The words that declarations have for what a case names: contexts and measures by their texts, methods by name (by
+    their text where the words depend on the arguments).
 
     What is not here, as in older records, reads as its text.
     """

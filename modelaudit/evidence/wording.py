@@ -27,7 +27,8 @@ def wording_record(expression: Expression) -> WordingRecord:
             for spec, method in single_method(part.spec):
                 measures[str(spec)] = spec_phrases(spec)
                 if method is not None:
-                    methods[registry.entry_of(method).name] = method
+                    entry = registry.entry_of(method)
+                    methods[str(method) if callable(entry.declares.wording) else entry.name] = method
             contexts |= {str(context): context for context in _contexts(part.context)}
     return WordingRecord(
         contexts=_worded({text: spec_phrases(spec) for text, spec in contexts.items()}),

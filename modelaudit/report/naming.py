@@ -18,6 +18,8 @@ _TARGETS = ("label", "margin")
 
 def method_text(text: str, words: Words) -> str:
     """``integrated_gradients(steps=64)`` as *Integrated Gradients (steps=64)*."""
+    if own := words.phrase("methods", text):
+        return _with_detail(own.label, [own.detail], words)
     name, rest = re.match(r"(\w*)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
     phrase = words.phrase("methods", name)
     label = name if phrase is None else phrase.label

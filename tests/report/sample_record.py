@@ -40,6 +40,7 @@ from modelaudit.language import registry
 from modelaudit.language.audit import deciding_text
 from modelaudit.language.errors import AuditError
 from modelaudit.language.parser import parse_context, parse_expression
+from modelaudit.language.wording import Wording
 from modelaudit.report.sentences import text_of
 from modelaudit.report.words import Words, words_of
 
@@ -97,7 +98,9 @@ def worded(language: str) -> Words:
     """One language with the words of every method, and of the contexts and measures that these tests name."""
     methods = {name: registry.find("attribution", name).declares.wording for name in registry.names("attribution")}
     labels = {
-        name: {language: PhraseRecord(label=getattr(words, language).label)} for name, words in methods.items() if words
+        name: {language: PhraseRecord(label=getattr(words, language).label)}
+        for name, words in methods.items()
+        if isinstance(words, Wording)
     }
     nodes = [measure("accuracy", *(_node(text) for text in CONTEXTS)), measure("flip_rate"), measure("margin")]
     maps = [measure(name, methods=["gradcam"]) for name in ("background_dependence", "background_share")]
