@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,11 @@ pytest_plugins = ["pytester"]
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if _WORKERS > 1:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _WORKERS)))
+
+# a background job of a shell ignores Ctrl-C, and so would whatever the tests start; caught signals are not inherited
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 # at a desk every run looks at new examples; in CI the examples follow from the tests, so that a verdict repeats
 settings.register_profile("modelaudit", deadline=None, print_blob=True, derandomize="CI" in os.environ)

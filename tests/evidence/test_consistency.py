@@ -113,7 +113,6 @@ HONEST: dict[str, tuple[str, tuple[str, ...], int]] = {
     ),
     "quick look": ("a = A.expect(accuracy > 0.5)\nb = A.expect(accuracy < 0.5)", ("--audit-limit=8",), 2),
     "selected": ("a = A.expect(accuracy > 0.5)\nb = A.expect(accuracy < 0.5)", ("-k", "a"), 2),
-    "workers": ("a = A.expect(accuracy > 0.5)\nb = A.expect(accuracy < 0.5)", ("-p", "xdist", "-n", "2"), 2),
     "errors": (
         'a = A.expect(accuracy > 0.5)\nb = Audit(**told() | {"model": "nowhere.pt"}).expect(accuracy > 0.5)',
         (),

@@ -7,6 +7,7 @@ import pkgutil
 import shutil
 import textwrap
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -83,4 +84,10 @@ class Line:
 
 def counts(result: pytest.RunResult) -> dict[str, int]:
     """The outcomes in the last line of a session, without the warnings: other packages have theirs."""
-    return {category: count for category, count in result.parseoutcomes().items() if category != "warnings"}
+    return counts_of(result.outlines)
+
+
+def counts_of(lines: Sequence[str]) -> dict[str, int]:
+    """The same of the lines that a session printed."""
+    outcomes = pytest.RunResult.parse_summary_nouns(lines)
+    return {category: count for category, count in outcomes.items() if category != "warnings"}

@@ -83,7 +83,6 @@ def test_a_line_says_so_beside_what_was_collected(line: Line) -> None:
     result = line.run("audits")
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines([LINE.format("audit-tiles.py"), LINE.format("tiles_audit.py")])
-    line.run("audits", "-n", "1").stdout.fnmatch_lines([LINE.format("tiles_audit.py")])
 
 
 def test_a_line_says_so_where_nothing_was_collected(line: Line) -> None:

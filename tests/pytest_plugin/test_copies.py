@@ -17,10 +17,9 @@ right = Audit(**told(data=many)).expect(accuracy > 0.95)
 """
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["alone", "two workers"])
-def test_two_pictures_under_three_hundred_names_decide_nothing(line: Line, arguments: tuple[str, ...]) -> None:
+def test_two_pictures_under_three_hundred_names_decide_nothing(line: Line) -> None:
     line.audit(DUPLICATES)
-    result = line.run(*arguments)
+    result = line.run()
     assert result.ret == pytest.ExitCode.TESTS_FAILED and counts(result) == {"inconclusive": 1}
     case = line.cases()["right"]
     assert (case.verdict, case.reason) == ("INCONCLUSIVE", "too_few_clusters")

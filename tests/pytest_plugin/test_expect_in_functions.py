@@ -147,13 +147,6 @@ def test_junit_has_the_error(line: Line) -> None:
     assert "inside a function" in error.attrib["message"]
 
 
-def test_a_worker_finds_it_too(line: Line) -> None:
-    line.audit("audit = Audit(**told())\ndef test_right():\n    audit.expect(accuracy < 0.1)")
-    result = line.run("-n", "1")
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert counts(result) == {"passed": 1, "errors": 1}
-
-
 def test_other_tests_of_the_session_are_held_to_it_too(line: Line) -> None:
     line.write(
         "test_usual.py",

@@ -73,7 +73,6 @@ PATTERNS: dict[str, Pattern] = {
     "-x": Pattern({"audits/audit_a.py": WRONG, "audits/audit_b.py": RIGHT}, ("audits", "-x"), 1, (selected(1, 2),)),
     "a shard": Pattern(FOUR, ("audits", "--splits=2", "--group=1"), 0, ("PASS of a selection*",)),
     "the other shard": Pattern(FOUR, ("audits", "--splits=2", "--group=2"), 1, ("FAIL: 1 FAIL*",)),
-    "xdist": Pattern(TWO, ("audits", "-n", "1", "-k", "right"), 0, (selected(1, 2),), ini="pythonpath = ."),
     "audits and tests": Pattern({**ONE, "tests/test_a.py": TEST}, ("audits", "tests"), 0, ("PASS: 1 PASS",)),
     "ordinary tests beside them": Pattern(
         {"audits/audit_a.py": RIGHT + SKIPPED_TEST}, ("audits",), 0, ("PASS: 1 PASS",)

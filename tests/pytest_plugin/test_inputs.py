@@ -11,8 +11,6 @@ from pytest_plugin.runs import Line
 
 from modelaudit.evidence.record import InputFile
 
-WORKERS = [(), ("-p", "xdist", "-n", "2")]
-
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -22,10 +20,7 @@ def files(line: Line) -> dict[str, InputFile]:
     return {one.path: one for one in line.record().provenance.files}
 
 
-@pytest.mark.parametrize("workers", WORKERS, ids=["one process", "workers"])
-def test_audit_files_conftests_and_plugins_are_recorded_by_content(
-    line: Line, workers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_audit_files_conftests_and_plugins_are_recorded_by_content(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_ADDOPTS", "--color=no")
     monkeypatch.setenv("MODELAUDIT_ACCESS_TOKEN", "not for others")
     audit = line.audit("right = Audit(**told()).expect(accuracy > 0.5)", "deep/audit_line.py")
@@ -33,7 +28,7 @@ def test_audit_files_conftests_and_plugins_are_recorded_by_content(
     below = line.write("deep/conftest.py", "# of the folder\n")
     plugin = line.write("bystander.py", "def pytest_report_header(): return 'here'\n")
     ini = line.write("pytest.ini", "[pytest]\naddopts = --strict-markers\naudit_seed = 3\nminversion = 7\n")
-    assert line.run(*workers).ret == pytest.ExitCode.OK
+    assert line.run().ret == pytest.ExitCode.OK
     found = files(line)
     expected = {"deep/audit_line.py": audit, "conftest.py": above, "deep/conftest.py": below, "pytest.ini": ini}
     assert {name: found[name].sha256 for name in expected} == {name: digest(path) for name, path in expected.items()}

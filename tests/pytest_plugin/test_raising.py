@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 from pytest_plugin.runs import Line
 
@@ -136,33 +132,3 @@ def test_an_audit_file_that_would_end_the_run_is_an_error_of_its_own(line: Line,
     assert line.cases()["sound"].verdict == "PASS"
     assert line.record().overall != "PASS"
     result.stdout.fnmatch_lines(["*audit_other.py*mine*"])
-
-
-def test_under_xdist_it_is_an_error_too(line: Line) -> None:
-    line.audit(
-        """
-        import sys
-
-        class Ends(Colour):
-            def forward(self, images):
-                if images.shape[-1] == SIDE:
-                    raise [SystemExit, KeyboardInterrupt][self.which]("mine")
-                return super().forward(images)
-            def __init__(self, which):
-                super().__init__()
-                self.which = which
-
-        one = Audit(**told(Ends(0))).expect(accuracy > 0.5)
-        two = Audit(**told(Ends(1))).expect(accuracy > 0.5)
-        three = Audit(**told()).expect(accuracy > 0.5)
-        """
-    )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(line.path), *sys.path]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--audit-checks=off", "-n2"]
-    done = subprocess.run(command, cwd=line.path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
-    assert {name: case.verdict for name, case in line.cases().items()} == {
-        "one": "ERROR",
-        "two": "ERROR",
-        "three": "PASS",
-    }

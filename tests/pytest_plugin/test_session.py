@@ -145,7 +145,7 @@ def test_a_signal_in_the_middle_leaves_a_partial_record(line: Line) -> None:
     )
     environment = os.environ | {"PYTHONPATH": str(line.path), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--audit-checks=off"],
+        [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "--audit-checks=off"],
         cwd=line.path,
         env=environment,
         stdout=subprocess.PIPE,

@@ -124,16 +124,6 @@ def test_a_store_that_cannot_be_written_costs_no_verdict_and_is_said(stored: Lin
     assert "values were not stored" in result.stdout.str()
 
 
-def test_workers_read_the_store_of_another_session(stored: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("xdist")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    stored.run()
-    first = found(stored)
-    assert seen(stored) >= 3 * BATCH
-    stored.run("-n", "2")
-    assert seen(stored) == 0 and found(stored) == first
-
-
 MODEL = """
 from pathlib import Path
 
