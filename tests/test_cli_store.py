@@ -107,8 +107,8 @@ def test_what_is_read_counts_as_used(folder: Path) -> None:
         (["prune"], "--older-than 30d, --keep-size 1G"),
         (["prune", "--keep-size", "much"], "must be a size such as 500M or 1G"),
         (["prune", "--older-than", "long"], "must be a time such as 30d or 4w"),
-        (["info", "--store", "nowhere"], "nowhere holds no store"),
-        (["clear", "--store", "nowhere", "--yes"], "nowhere holds no store"),
+        (["info", "--store", "nowhere"], "nowhere has no store"),
+        (["clear", "--store", "nowhere", "--yes"], "nowhere has no store"),
         (["clear"], "give --yes"),
     ],
 )

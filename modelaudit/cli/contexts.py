@@ -1,4 +1,4 @@
-"""``modelaudit contexts``: which there are, and how they look on one's own images."""
+"""``modelaudit contexts``: lists the contexts, and shows them on the user's own images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelaudit data check``: what an audit would read, before any model is judged."""
+"""``modelaudit data check``: checks a data set before any model is run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from ..language.findings import DataFacts, LabelsMet
     from ..language.sample import DataSet, Preprocessing
 
-_PROBLEMS = """exit status: 0 nothing wrong (remarks there may be), 1 problems, 2 a wrong call
+_PROBLEMS = """exit status: 0 no problems (there may be remarks), 1 problems, 2 a wrong call
 
 problems: images or masks that cannot be read; masks of another size than their image; images without a mask where
-others have one; masks without an object or without a background; objects of which the crop leaves less than half;
-labels that meet no class; the same picture twice; nearly the same picture in different classes. Everything else is a
+others have one; masks without an object or without a background; objects of which less than half is left by the crop;
+labels that match no class; the same picture twice; nearly the same picture in different classes. Everything else is a
 remark."""
 
 
@@ -35,11 +35,13 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     check.add_argument("reference", metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR (a folder:)")
-    check.add_argument("--model", metavar="REF", help="tell which of its classes labels meet, and what its crop cuts")
+    check.add_argument(
+        "--model", metavar="REF", help="show which of its classes the labels match, and what its crop cuts off"
+    )
     check.add_argument("--classes", type=Path, metavar="FILE", help="class names by index: one a line, or a JSON list")
     check.add_argument("--labels", metavar="FILE", help="label map of the audit: JSON or CSV (label, class)")
     check.add_argument(
-        "--preprocessing", metavar="RESIZE,CROP", help="tell what a crop takes of the objects, e.g. 256,224"
+        "--preprocessing", metavar="RESIZE,CROP", help="show what a crop cuts off the objects, e.g. 256,224"
     )
     check.add_argument(
         "--near",
@@ -85,7 +87,7 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelsMet | None, Preprocessing | None]:
-    """Which labels meet classes, and the geometry of the model, where one was named."""
+    """Which labels match classes, and the geometry of the model, where one was named."""
     from ..data.check_findings import labels_met
     from ..data.labels import labels_of
 
@@ -97,7 +99,7 @@ def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelsMet | None
         return labels_met(data, source=str(given.classes), classes=names, outputs=len(names), given=mapping), None
     if given.model is None:
         if mapping is not None:
-            raise DataError("--labels maps labels to classes; say of what: --model REF or --classes FILE")
+            raise DataError("--labels maps labels to classes; name them by --model REF or --classes FILE")
         return None, None
     from ..models import open_model
 
@@ -111,7 +113,7 @@ def read_classes(path: Path) -> Sequence[str]:
     """Class names by index from a text file (one a line) or a JSON list.
 
     Raises:
-        DataError: it cannot be read, or holds no names.
+        DataError: it cannot be read, or has no names.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -119,9 +121,7 @@ def read_classes(path: Path) -> Sequence[str]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}; give class names, one a line, or a JSON list") from error
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names) or not names:
-        raise DataError(
-            f"{path} holds no list of class names; give one a line (no empty ones), or a JSON list of texts"
-        )
+        raise DataError(f"{path} must hold class names: one a line (no empty ones), or a JSON list of texts")
     return [name.strip() for name in names]
 
 

@@ -119,7 +119,7 @@ def _classes(facts: DataFacts) -> Iterator[str]:
     ]
     yield ""
     yield from wrapped(
-        f"{len(met.met)} of {len(met.met) + len(met.unmet)} labels meet a class of {met.source}", indent=2
+        f"{len(met.met)} of {len(met.met) + len(met.unmet)} labels match a class of {met.source}", indent=2
     )
     if rows:
         yield from table(("label", "class"), rows, numbers=False)

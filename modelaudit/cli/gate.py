@@ -1,4 +1,4 @@
-"""``modelaudit gate``: pytest as a child process, whose exit status alone is not believed."""
+"""``modelaudit gate``: runs pytest as a child process and checks its record as well as its exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelaudit masks``: masks where there are none, made by a machine and marked so."""
+"""``modelaudit masks``: makes masks where there are none, and marks them as made by a machine."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _check_place(reference: str, data: DataSet, into: Path) -> None:
     """Masks among the images of a folder would be read as images the next time.
 
     Raises:
-        DataError: they would lie there.
+        DataError: they would be there.
     """
     parsed = parse_reference(reference)
     named = parsed.options.get("masks")
@@ -111,7 +111,7 @@ def _check_place(reference: str, data: DataSet, into: Path) -> None:
             start = Path(str(sample.image)[: -len(sample.id)])
             if into.resolve().is_relative_to(start.resolve()):
                 raise DataError(
-                    f"--into {into} lies among the images in {start}, and its masks would be read as images; choose a "
+                    f"--into {into} is among the images in {start}, and its masks would be read as images; choose a "
                     "folder beside it"
                 )
             return

@@ -1,4 +1,4 @@
-"""``modelaudit plan``: how many images an audit needs, and what they cost, before they are gathered."""
+"""``modelaudit plan``: computes how many images an audit needs and what they cost, before they are collected."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ def add(commands: Any) -> None:
     )
     plan.add_argument("what", metavar="WHAT", nargs="?", default="audit-results/latest", help="run, file, expectation")
     plan.add_argument(
-        "--margin", type=float, metavar="M", help="how far the truth lies on the right side (default: as in the run)"
+        "--margin",
+        type=float,
+        metavar="M",
+        help="distance of the true value from the threshold, on the right side (default: as in the run)",
     )
     plan.add_argument("--guess", type=float, metavar="VALUE", help="the true left side, in place of --margin")
     plan.add_argument("--power", type=float, default=0.8, metavar="P", help="probability of PASS (default 0.8)")
@@ -66,7 +69,7 @@ def _plan(given: argparse.Namespace) -> int:
     from .terminal import say
 
     if given.margin is not None and given.guess is not None:
-        raise ExpressionError("--margin and --guess both say where the truth lies; give one of them")
+        raise ExpressionError("--margin and --guess both state the true value; give one of them")
     shares = classes_of(given.classes)
     found, cost = _of_run(given) if _is_run(given.what) else _of_guesses(given, tuple(shares))
     whole = in_all(found, shares)
@@ -83,7 +86,7 @@ def classes_of(text: str | None) -> dict[str, float]:
     """Shares of classes; equal ones where none is said, {} for no text.
 
     Raises:
-        ExpressionError: shares that are no shares, or said for some classes only.
+        ExpressionError: invalid shares, or shares for some classes only.
     """
     if text is None:
         return {}
@@ -126,7 +129,7 @@ def _of_guesses(given: argparse.Namespace, classes: tuple[str, ...]) -> tuple[li
     from .planned import cost_of_cases, from_case
 
     if given.margin is None and given.guess is None:
-        raise ExpressionError("without a run nothing says where the truth lies; give --margin or --guess")
+        raise ExpressionError("without a run the true value is unknown; give --margin or --guess")
     names = {
         "discordance": given.discordance,
         "deviation": given.sd,
@@ -145,7 +148,7 @@ def _of_guesses(given: argparse.Namespace, classes: tuple[str, ...]) -> tuple[li
 
 
 def _margin(given: argparse.Namespace) -> Any:
-    """How far the truth lies from the threshold of an expectation, on its right side; None: as the pilot says."""
+    """The distance of the true value from the threshold, on the right side; None: as in the pilot."""
     from .planned import margin_of
 
     return margin_of(given.margin, given.guess)

@@ -90,7 +90,7 @@ class Price:
 def margin_of(margin: float | None, guess: float | None) -> Margin:
     """The margin that was given, or the distance of the guess, or that of the pilot's estimate.
 
-    The function raises ExpressionError where that lies on the wrong side.
+    The function raises ExpressionError where that is on the wrong side.
     """
 
     def of(expectation: Expectation, estimate: float | None) -> float:
@@ -98,11 +98,13 @@ def margin_of(margin: float | None, guess: float | None) -> Margin:
             return margin
         truth = estimate if guess is None else guess
         if truth is None:
-            raise ExpressionError("the run has no value of it; give --margin")
+            raise ExpressionError("the run has no value for it; give --margin")
         distance = expectation.threshold - truth if expectation.wants_low else truth - expectation.threshold
         if distance <= 0:
             whose = "the run's value" if guess is None else "--guess"
-            raise ExpressionError(f"{whose} {truth:.4g} does not fulfil it; give --margin to plan for a better truth")
+            raise ExpressionError(
+                f"{whose} {truth:.4g} does not meet the expectation; give --margin to plan for a better one"
+            )
         return distance
 
     return of
@@ -174,7 +176,7 @@ def in_all(found: Sequence[Planned], shares: Mapping[str, float]) -> dict[str, i
 def cost_of_run(record: RunRecord, found: Sequence[Planned]) -> Price:
     """The passes of the run's plan, its checks included where they were on, at the speed that was measured.
 
-    A run that decoded all of its images found nothing in a store, so that its passes tell how far the plan is beyond
+    A run that decoded all of its images found nothing in a store, so that its passes show how far the plan is beyond
     what is really done (methods that choose their work themselves count at most in a plan).
     """
     checks = _checks_of(record)
@@ -307,7 +309,7 @@ def _price(price: Price, images: int) -> Iterator[str]:
     yield from wrapped(f"{passes.forward:,.0f} forward and {passes.backward:,.0f} backward passes{extra}", indent=2)
     seconds = price.time(images)
     if seconds is None:
-        yield from wrapped("time: no run tells the speed; plan from one for an estimate", indent=2)
+        yield from wrapped("time: unknown without a run; plan from one for an estimate", indent=2)
     else:
         where = f" on {price.device}" if price.device else ""
         yield from wrapped(

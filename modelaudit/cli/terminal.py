@@ -44,7 +44,7 @@ def at_least(least: int, what: str) -> Callable[[str], int]:
 
     def number(text: str) -> int:
         if not text.isascii() or not text.isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on ({what})")
+            raise argparse.ArgumentTypeError(f"{what} must be an integer of at least {least}, got {text!r}")
         return int(text)
 
     return number
@@ -55,7 +55,7 @@ def _side(text: str, whole: str) -> int | tuple[int, int] | None:
         return None
     numbers = text.lower().split("x")
     if len(numbers) > 2 or not all(one.isascii() and one.isdigit() and int(one) > 0 for one in numbers):
-        raise DataError(f"--preprocessing {whole}: {text!r} is no size; write e.g. 224, 480x640 (height x width) or -")
+        raise DataError(f"--preprocessing {whole}: a size is e.g. 224, 480x640 (height x width) or -, got {text!r}")
     sides = [int(one) for one in numbers]
     return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 

@@ -1,4 +1,4 @@
-"""What a data source is given and what it gives back, and where the bytes of a picture are."""
+"""What a data source takes and returns, and where the bytes of an image are."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class FilePart:
 
     @property
     def key(self) -> bytes:
-        """What tells it apart from other parts and from whole files, for tables of digests."""
+        """The key of the part in tables of digests; no other part and no whole file has it."""
         return os.fsencode(self.path) + f"\0{self.start}+{self.size}".encode()
 
 

@@ -16,7 +16,7 @@ from ..language.sample import LEAST_CLUSTERS, DataSet, Sample
 from .labels import Label, LabelMap, label_map
 from .signature import alike, differing_bits
 
-#: in larger sets the distances are not told one by one
+#: in larger sets the distances are not compared one by one
 _COMPARED = 300
 _BY_REASON = {
     Missing.UNREADABLE_IMAGE.value: Kind.UNREADABLE_IMAGE,
@@ -79,7 +79,7 @@ def _of_one(sample: SampleFacts, any_mask: bool) -> Iterator[tuple[Kind, str]]:
 
 
 def _twins(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, Item]]:
-    """Equal pictures, then pictures that are alike without being equal."""
+    """Yields sets of equal images, then sets of images that are alike without being equal."""
     by_digest: dict[str, list[SampleFacts]] = defaultdict(list)
     for sample in samples:
         if sample.digest:
@@ -89,7 +89,7 @@ def _twins(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, It
             across = len({one.label for one in equal}) > 1
             yield (Kind.SAME_ACROSS_CLASSES if across else Kind.SAME), Item(_ids(equal), "equal pixels")
             yield from _across_clusters(equal, "equal pixels")
-    # one stands for its equals: these are told already
+    # one image stands for its equals, which are reported already
     first = [equal[0] for equal in by_digest.values() if equal[0].look is not None]
     for positions in alike([one.look for one in first if one.look is not None], near):
         similar = [first[at] for at in positions]
@@ -153,7 +153,7 @@ def labels_met(
     outputs: int,
     given: Mapping[Label, Any] | None = None,
 ) -> LabelsMet:
-    """The classes that each label of the data meets, by the rules of an audit.
+    """Matches each label of the data with classes, by the rules of an audit.
 
     Args:
         source: what the classes are of, for the reader.

@@ -39,13 +39,13 @@ def check(
     classes: LabelsMet | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> DataFacts:
-    """Decode every sample once, and say what was found. Pixels are not kept: memory grows by the facts alone.
+    """Decodes every sample once and reports what was found. Pixels are not kept: memory grows by the facts alone.
 
     Args:
         reference: how the data were named.
-        preprocessing: the geometry of which the loss of object is told.
-        near: pictures are alike where at most so many of the 255 bits of their hashes differ.
-        classes: which labels meet classes, where that is known.
+        preprocessing: the geometry whose crop of the objects is reported.
+        near: images are alike where at most this many of the 255 bits of their hashes differ.
+        classes: which labels match classes, where that is known.
         progress: called after every sample.
     """
     samples = tuple(_looked(data.samples, preprocessing, progress))
@@ -112,7 +112,7 @@ def mask_facts(mask: Pixels) -> MaskFacts:
 
 
 def look(sample: Sample, preprocessing: Preprocessing | None) -> SampleFacts:
-    """Decode a sample and keep what is to be known of it, no pixels.
+    """Decodes a sample and collects its facts, without its pixels.
 
     Args:
         preprocessing: the geometry that `kept` is about.
@@ -213,7 +213,7 @@ def mask_values(samples: Sequence[SampleFacts]) -> dict[str, int]:
 
 
 def histogram(values: Sequence[float]) -> tuple[int, ...]:
-    """How many of the shares lie in each tenth of [0, 1]; 1 is in the last."""
+    """The number of shares in each tenth of [0, 1]; 1 is in the last."""
     return tuple(int(count) for count in np.histogram(values, bins=10, range=(0, 1))[0])
 
 

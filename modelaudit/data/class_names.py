@@ -1,4 +1,4 @@
-"""Names of classes by number: from a list in a reference, a text file, or the ``names`` of a YAML file."""
+"""Reads names of classes by number: from a list in a reference, a text file, or the ``names`` of a YAML file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def names_in(document: Mapping[Any, Any], path: Path) -> dict[int, str]:
     elif isinstance(names, dict) and names and all(_is_number(key) for key in names):
         found = {number: _name(name, f"{path}: names: {number}") for number, name in names.items()}
     else:
-        raise DataError(f"{path}: names is {names!r}; give a list of names, or a mapping from class numbers to names")
+        raise DataError(
+            f"{path}: names must be a list of names, or a mapping from class numbers to names, got {names!r}"
+        )
     count = document.get("nc")
     if count is not None and count != len(found):
         raise DataError(f"{path}: nc is {count!r}, and there are {len(found)} names")
@@ -60,17 +62,17 @@ def yaml_of(path: Path) -> dict[Any, Any]:
     """A YAML file that holds a mapping; nothing in it is made into anything but plain values.
 
     Raises:
-        DataError: it is none, or has a key twice; with the line.
+        DataError: not such a file, or a key occurs twice; with the line.
     """
     try:
         document = yaml.load(text_of(path), Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise DataError(f"{path}:{line}: is no YAML: {error.problem or error.context}") from error
+        raise DataError(f"{path}:{line}: is not valid YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is no YAML: {error}") from error
+        raise DataError(f"{path}: is not valid YAML: {error}") from error
     if not isinstance(document, dict):
-        raise DataError(f"{path}:1: is no mapping; a YOLO data set has names, train, val")
+        raise DataError(f"{path}:1: must be a mapping; a YOLO data set has names, train, val")
     return document
 
 
@@ -95,7 +97,7 @@ class _Loader(yaml.SafeLoader):
 
 def _numbered(names: list[Any], named: str) -> dict[int, str]:
     if not names:
-        raise DataError(f"{named}: there is no name")
+        raise DataError(f"{named}: has no class name")
     return {number: _name(name, f"{named}: {number}") for number, name in enumerate(names)}
 
 
@@ -104,7 +106,7 @@ def _name(name: Any, named: str) -> str:
         name = str(name)
     if not isinstance(name, str) or not name.strip():
         hint = "; put it in quotes" if isinstance(name, bool) else ""
-        raise DataError(f"{named} is {name!r}, which is no name of a class{hint}")
+        raise DataError(f"{named} must be the name of a class, got {name!r}{hint}")
     return unicodedata.normalize("NFC", name.strip())
 
 

@@ -48,8 +48,8 @@ def coco(reference: Reference, root: Path) -> DataSet:
     (``?objects=label``). ``?objects=largest`` and ``?objects=all`` as in :func:`~modelaudit.data.objects.chosen`.
     Crowds (``iscrowd``) are objects like others, or with ``?crowd=ignore`` 255 in images of their category, and no
     reason for a label. Labels are the categories' ``imagenet_index`` where every category has one, else their names
-    (``?labels=name`` or ``?labels=imagenet_index`` says it). Images lie below ``?images=DIR`` (looked for beside the
-    file, then below `root`), else in ``images`` beside the file, else beside it. Ids are the file names in the
+    (``?labels=name`` or ``?labels=imagenet_index`` says it). Images are below ``?images=DIR`` (looked for next to
+    the file, then below `root`), else in ``images`` next to the file, else next to it. Ids are the file names in the
     annotations.
 
     Raises:
@@ -88,7 +88,7 @@ def _document(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; write coco:path/to/annotations.json") from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}") from error
+        raise DataError(f"{path} is not valid JSON: {error}") from error
     for key in ("images", "annotations", "categories"):
         entries = document.get(key) if isinstance(document, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -139,9 +139,7 @@ def _images(document: Mapping[str, Any], path: Path) -> dict[Any, dict[str, Any]
             raise DataError(f"{path}: {name!r} has the height and width {sides}; masks are drawn in them")
         stated_size(sides[0], sides[1], f"{path}: {name!r}")
         if key is None or key in images:
-            raise DataError(
-                f"{path}: {name!r} has the id {image.get('id')!r}, which another image has, or which is none"
-            )
+            raise DataError(f"{path}: {name!r} has the id {image.get('id')!r}; ids are numbers or texts, and unique")
         images[key] = image
     return images
 

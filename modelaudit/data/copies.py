@@ -1,4 +1,4 @@
-"""Which images are one picture: those of equal pixels, and near copies.
+"""Finds images that are one picture: those of equal pixels, and near copies.
 
 Near copies are images whose perceptual hashes are near and of whose pixels at least 99 % agree within 3 of 255 in every
 channel. Noise of a sensor (2 of 255 and more), light and moving parts make other pictures of one scene: they resemble

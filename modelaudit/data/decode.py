@@ -29,7 +29,7 @@ def files_of(sample: Sample) -> Iterator[Place]:
 
 
 def content_of(sample: Sample, digests: Mapping[Place, str | None]) -> str | None:
-    """sha256 of image, mask and label as 64 hexadecimal digits; None where only decoding tells.
+    """sha256 of image, mask and label as 64 hexadecimal digits; None where only decoding shows it.
 
     Files enter by the digests of their bytes, arrays by shape and values, callables by the text ``content`` that they
     carry where what they return is a function of it (a frame of the demo, a mask of COCO).
@@ -157,7 +157,7 @@ def _mask(sample: Sample, files: dict[Place, bytes]) -> Pixels | None:
         return source.of(_read(source.path, Missing.UNREADABLE_MASK, files))
     name = f"the mask of {sample.id!r}"
     if callable(source):
-        # whoever makes masks by a function knows that 255 is ignore
+        # the author of such a function knows that 255 is ignore
         return checked_mask(np.asarray(_called(source, sample, Missing.UNREADABLE_MASK)), name, "ignore")
     return checked_mask(np.asarray(source), name, None)
 

@@ -1,4 +1,4 @@
-"""Files of a data set: which ones are images, what they are called, and that they lie where they should."""
+"""Files of a data set: which ones are images, their ids, and that none is outside of the data."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def file_named(text: object, folder: Path, base: Path, named: str) -> tuple[str,
         DataError: no file name, or one that leads out of `base`.
     """
     if not isinstance(text, str) or not text.strip() or "\0" in text:
-        raise DataError(f"{named}: {text!r} is no file name; write a path relative to {folder}")
+        raise DataError(f"{named}: expected a path relative to {folder}, got {text!r}")
     name = text.strip().replace("\\", "/")
     if _DRIVE.match(name) and os.sep == "/":
         raise DataError(f"{named}: {text!r} is a path of another computer; write it relative to {folder}")
@@ -59,7 +59,7 @@ def file_named(text: object, folder: Path, base: Path, named: str) -> tuple[str,
     try:
         confined(path, top, f"{named}: {text!r}")
     except (OSError, UnicodeEncodeError) as error:
-        raise DataError(f"{named}: {text!r} is no file name: {getattr(error, 'strerror', error)}") from error
+        raise DataError(f"{named}: {text!r} is not a file name: {getattr(error, 'strerror', error)}") from error
     if not path.is_relative_to(top):  # `base` is reached through a link, and the file is named by where that leads
         path = top / path.resolve().relative_to(top.resolve())
     return relative_id(path, top), path
@@ -69,7 +69,7 @@ def text_of(path: Path) -> str:
     """A text file in UTF-8, with or without a byte order mark; line ends as they stand.
 
     Raises:
-        DataError: it cannot be read, or is no UTF-8; with the line.
+        DataError: it cannot be read, or is not UTF-8; with the line.
     """
     try:
         content = path.read_bytes()
@@ -81,11 +81,11 @@ def text_of(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}:{line}: is no UTF-8 ({error.reason}); save it as UTF-8") from error
+        raise DataError(f"{path}:{line}: is not UTF-8 ({error.reason}); save it as UTF-8") from error
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """All files below, sorted, without hidden ones; links are followed only to what lies below the folder itself.
+    """All files below, sorted, without hidden ones; links are followed only within the folder itself.
 
     Raises:
         DataError: a link that leads out of the folder, or a part of it that cannot be read.
@@ -110,7 +110,7 @@ def _below(folder: Path, inside: Path) -> Iterator[Path]:
 
 
 def confined(path: Path, folder: Path, named: object) -> Path:
-    """`path`, which must lie in `folder` after all links and ``..`` are resolved.
+    """`path`, which must be in `folder` once all links and ``..`` are resolved.
 
     Raises:
         DataError: it does not.
@@ -149,7 +149,7 @@ def expanded(text: str) -> list[str]:
     for choice in choices:
         count *= len(choice)
     if count > MOST_NAMES:
-        raise DataError(f"{text!r} means {count} names; that are more than {MOST_NAMES}")
+        raise DataError(f"{text!r} stands for {count} names; at most {MOST_NAMES} are allowed")
     return ["".join(one) for one in product(*choices)]
 
 

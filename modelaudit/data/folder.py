@@ -97,7 +97,7 @@ def folder(reference: Reference, root: Path) -> DataSet:
     ``stored(NAME)``. Ids are the paths of the images below their folder.
 
     Raises:
-        DataError: no folder, no image, an image without a label, masks or stored pictures that meet no image or
+        DataError: no folder, no image, an image without a label, masks or stored pictures that match no image or
             several, unclear masks, a link that leads out of the data.
     """
     reference.only(("masks", "mask_255", *stored_options(reference)), DataError)
@@ -135,7 +135,7 @@ def _masks_folder(reference: Reference, base: Path, images_folder: Path, root: P
 
 
 def _images(reference: Reference, folder: Path, apart: list[Path | None]) -> tuple[dict[str, Path], list[str]]:
-    """The images by id, and what was passed over; what lies in the folders `apart` are no images of the data."""
+    """The images by id, and notes on what was skipped; the folders `apart` hold no images of the data."""
     images: dict[str, Path] = {}
     others: Counter[str] = Counter()
     below = [one for one in apart if one is not None and one != folder and one.is_relative_to(folder)]
@@ -147,7 +147,7 @@ def _images(reference: Reference, folder: Path, apart: list[Path | None]) -> tup
             continue
         name = relative_id(path, folder)
         if "/" not in name:
-            raise DataError(f"{path} lies in no folder that names its label; put it in {folder / '<label>'}")
+            raise DataError(f"{path} needs a folder named after its label; put it in {folder / '<label>'}")
         if name in images:
             raise DataError(f"{path} and {images[name]} have the same name in Unicode's NFC; rename one")
         images[name] = path
@@ -156,7 +156,7 @@ def _images(reference: Reference, folder: Path, apart: list[Path | None]) -> tup
             f"{reference.text!r}: no image in {folder}; looked for <label>/<name> ending in png, jpg, webp, bmp or tif"
             + (f" and found {_counted(others)}" if others else "")
         )
-    return images, [f"files that are no images by their ending were passed over: {_counted(others)}"] if others else []
+    return images, [f"files without the ending of an image were skipped: {_counted(others)}"] if others else []
 
 
 def _masks(folder: Path) -> dict[str, list[Path]]:
@@ -230,5 +230,5 @@ def photos(reference: Reference, root: Path) -> DataSet:
     if not images:
         raise DataError(f"{reference.text!r}: no image in {folder}; looked for png, jpg, webp, bmp and tif")
     passed_over = len(every) - len(images)
-    notes = (f"{passed_over} files that are no images by their ending were passed over",) if passed_over else ()
+    notes = (f"{passed_over} files without the ending of an image were skipped",) if passed_over else ()
     return DataSet(tuple(Sample(relative_id(path, folder), path, NO_LABEL, mask_kind="none") for path in images), notes)

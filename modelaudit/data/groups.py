@@ -123,7 +123,7 @@ def found_by(
         changed.append(_with(sample, option, text, named))
     if changed and len(without) + len(unread) == len(changed):
         reason = unread[0][1] if unread else f"e.g. {without[0]!r}"
-        raise DataError(f"{named} finds a value of ?{option}= for none of the {len(changed)} samples; {reason}")
+        raise DataError(f"{named} finds no value of ?{option}= for any of the {len(changed)} samples; {reason}")
     total, notes = len(changed), []
     if without:
         notes.append(f"{len(without)} of {total} samples have no {what}, e.g. {without[0]!r}")
@@ -161,7 +161,9 @@ def _path(value: str, named: str) -> PathGroup:
     try:
         return PathGroup(re.compile(value))
     except re.error as error:
-        raise DataError(f"{named}: no pattern: {error} (an option ends at '&'; a pattern writes it \\x26)") from error
+        raise DataError(
+            f"{named}: not a valid pattern: {error} (an option ends at '&'; write it as \\x26 in a pattern)"
+        ) from error
 
 
 def _folder(value: str, named: str) -> FolderGroup:
@@ -207,7 +209,7 @@ _MAKERS: dict[str, Callable[[str, str], Grouping]] = {
 def columns_of(cells: Mapping[str, Any], used: Collection[str | None]) -> dict[str, str]:
     """The cells that hold a text, a number or true and false, as text in NFC, but for those of `used` columns.
 
-    Empty cells, lists, objects and bytes are no text that a stratum could name, and are left out too.
+    Empty cells, lists, objects and bytes are left out too: no stratum can name them.
     """
     return {
         unicodedata.normalize("NFC", name): text

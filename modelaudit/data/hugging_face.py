@@ -139,7 +139,7 @@ def _library(reference: Reference) -> Any:
 
 
 def _loaded(reference: Reference, root: Path, datasets: Any) -> tuple[Any, str, Path | None]:
-    """The table, the name of its split, and its folder where it lies on this machine."""
+    """The table, the name of its split, and its folder where it is on this machine."""
     path = root / Path(reference.body).expanduser() if reference.body else None
     local = path if path is not None and path.exists() else None
     if local is None and not _NAME.fullmatch(reference.body):
@@ -183,7 +183,9 @@ def _of_split(reference: Reference, found: Any) -> tuple[Any, str]:
 
 def _format(reference: Reference, path: Path) -> str:
     if path.suffix.lower() != ".parquet":
-        raise DataError(f"{reference.text!r}: {path.name} is no .parquet; name its folder, or use csv: or jsonl:")
+        raise DataError(
+            f"{reference.text!r}: {path.name} is not a .parquet file; name its folder, or use csv: or jsonl:"
+        )
     return "parquet"
 
 
@@ -316,6 +318,6 @@ def _ids(reference: Reference, table: Any, pictures: Sequence[_Picture], split: 
 
 
 def _below(name: str, local: Path | None) -> str:
-    """The name of an image file, below the folder that was named where it lies there."""
+    """The name of an image file, below the folder that was named where it is in there."""
     path = Path(name)
     return relative_id(path, local) if local is not None and path.is_relative_to(local) else path.name

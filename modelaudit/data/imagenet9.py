@@ -81,7 +81,7 @@ def array_of(content: bytes, name: str) -> NDArray[Any]:
     """The array of numbers in a ``.npy`` file; pickled objects are never read.
 
     Raises:
-        UnusableSample: it is no such file, or its header announces other than what is there.
+        UnusableSample: not such a file, or its header does not match its content.
     """
     file = io.BytesIO(content)
     try:
@@ -97,7 +97,7 @@ def array_of(content: bytes, name: str) -> NDArray[Any]:
     except UnusableSample:
         raise
     except Exception as error:  # a broken header may raise anything
-        raise _unusable(f"{name} is no .npy file of numbers: {type(error).__name__}: {error}") from error
+        raise _unusable(f"{name} is not a .npy file of numbers: {type(error).__name__}: {error}") from error
     return array
 
 
@@ -186,7 +186,7 @@ def _sample(
     """One image with its mask and its other pictures; what it lacks is noted in `missing`."""
     name = relative_id(path, folder)
     if owner is None:
-        missing["have a name that does not tell their foreground"].append(name)
+        missing["have a name that leaves their foreground open"].append(name)
     mask = None if owner is None else masks.get(owner)
     if mask is None:
         missing["have no mask"].append(name)
@@ -248,7 +248,7 @@ def _key(path: Path, folder: Path) -> Key:
     parts = path.relative_to(folder).parts
     if len(parts) != 2 or parts[0] not in IN9_CLASSES:
         raise DataError(
-            f"{path}: {parts[0]!r} is none of the nine classes of ImageNet-9; looked for {folder}/<class>/<name>"
+            f"{path}: ImageNet-9 has no class {parts[0]!r}; looked for {folder}/<class>/<name>"
             f"{nearest(parts[0], map(str, IN9_CLASSES))}"
         )
     return parts[0], path.stem

@@ -87,7 +87,7 @@ def imagenet_s(reference: Reference, root: Path) -> DataSet:
     order = _order(reference, root)
     label_map = _label_map(wnids, order, merged=len(wnids) == VARIANTS["S919"])
     samples, notes = _samples(images, masks, numbers)
-    on_order = f"labels meet outputs in the order of {reference.options.get('wnids', 'the sorted wnids of ImageNet')}"
+    on_order = f"labels match outputs in the order of {reference.options.get('wnids', 'the sorted wnids of ImageNet')}"
     return DataSet(samples, (*notes, on_order), label_map, len(order))
 
 
@@ -105,7 +105,7 @@ def _samples(images: Path, masks: Path, numbers: Mapping[str, int]) -> tuple[tup
             continue
         wnid, _, file = name.partition("/")
         if not file or "/" in file:
-            raise DataError(f"{path} does not lie in a folder of its class; looked for {images}/<wnid>/<name>.JPEG")
+            raise DataError(f"{path} is not in a folder of its class; looked for {images}/<wnid>/<name>.JPEG")
         mask = drawn.pop(name.rpartition(".")[0] + ".png", None)
         source = None if mask is None else ClassMask(mask, numbers[wnid], len(numbers))
         if source is None:

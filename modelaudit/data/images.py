@@ -20,7 +20,7 @@ def bytes_of(path: Place, reason: Missing) -> bytes:
     """The content of a file.
 
     Raises:
-        UnusableSample: there is none, or it is empty.
+        UnusableSample: it does not exist, or is empty.
     """
     try:
         content = path.read_bytes()
@@ -69,7 +69,7 @@ def _telling(name: str, reason: Missing) -> Iterator[None]:
     except UnusableSample:
         raise
     except UnidentifiedImageError as error:
-        raise UnusableSample(reason, f"{name} is no {', '.join(FORMATS)} file") from error
+        raise UnusableSample(reason, f"{name} is not a {', '.join(FORMATS)} file") from error
     except Exception as error:
         raise UnusableSample(reason, f"{name} cannot be read: {type(error).__name__}: {error}") from error
 

@@ -65,7 +65,7 @@ class EmbeddedImage:
         try:
             return base64.b64decode(text, validate=True)
         except ValueError as error:
-            raise UnusableSample(Missing.UNREADABLE_IMAGE, f"{name} is no base64: {error}") from error
+            raise UnusableSample(Missing.UNREADABLE_IMAGE, f"{name} is not valid base64: {error}") from error
 
     @property
     def content(self) -> str:
@@ -97,7 +97,7 @@ def labelme_file(path: Path) -> LabelMeFile:
     shapes, image_path = document.get("shapes"), document.get("imagePath")
     if not isinstance(shapes, list) or not isinstance(image_path, str):
         raise DataError(
-            f"{path} has no list 'shapes' with an 'imagePath', so it is no file of LabelMe; move it elsewhere"
+            f"{path} has no list 'shapes' with an 'imagePath', so it is not a LabelMe file; move it elsewhere"
         )
     text, flags = document.get("imageData"), document.get("flags") or {}
     if text is not None and not isinstance(text, str):
@@ -121,9 +121,9 @@ def _document(path: Path) -> dict[str, Any]:
         document = json.loads(text_of(path))
     except (ValueError, RecursionError) as error:
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise DataError(f"{path}{line}: is no JSON: {error}") from error
+        raise DataError(f"{path}{line}: is not valid JSON: {error}") from error
     if not isinstance(document, dict):
-        raise DataError(f"{path} is no JSON object, so it is no file of LabelMe; move it elsewhere")
+        raise DataError(f"{path} is not a JSON object, so it is not a LabelMe file; move it elsewhere")
     return document
 
 
@@ -140,7 +140,7 @@ def _size(document: Mapping[str, Any], path: Path) -> tuple[int | None, int | No
 def _region_of(shape: Any, named: str) -> Region | str:
     """The outline, or the kind of a shape that has no area."""
     if not isinstance(shape, dict):
-        raise DataError(f"{named} is no object")
+        raise DataError(f"{named} must be an object")
     kind, label, points = shape.get("shape_type") or "polygon", shape.get("label"), shape.get("points")
     if kind in _WITHOUT_AREA:
         return str(kind)
@@ -149,7 +149,7 @@ def _region_of(shape: Any, named: str) -> Region | str:
     if not isinstance(label, str) or not label.strip():
         raise DataError(f"{named} has the label {label!r}")
     if not isinstance(points, list) or not all(_is_point(point) for point in points):
-        raise DataError(f"{named}: its points are no list of [x, y]")
+        raise DataError(f"{named}: its points must be a list of [x, y]")
     label, group = unicodedata.normalize("NFC", label.strip()), shape.get("group_id")
     if group is not None and not isinstance(group, str | int):
         raise DataError(f"{named} has the group_id {group!r}; it is a number, a text or null")
@@ -205,7 +205,7 @@ def labelme(reference: Reference, root: Path) -> DataSet:
     by its last part), else the ``imageData`` in the file. Ids are the images' paths below DIR.
 
     Raises:
-        DataError: no JSON file, one that is none of LabelMe, a shape that makes no sense (with file and number), a path
+        DataError: no JSON file, one that is not of LabelMe, an invalid shape (with file and number), a path
             that leaves DIR, two files for one image.
     """
     reference.only(("images", "objects", "labels"), DataError)

@@ -28,14 +28,14 @@ _NAMED = 5
 def class_indices(
     labels: Iterable[Label], *, classes: Sequence[str] | None, outputs: int, mapping: Mapping[Label, Label] | None
 ) -> dict[Label, int]:
-    """The model's index of every label, by the first of these that meets it:
+    """The model's index of every label, by the first of these that matches:
 
     1. the mapping (its values are names or indices), 2. the class's name, 3. the same without regard to case, ``_``,
     ``-`` and spaces, or one of several names in a class ("tench, Tinca tinca"), 4. a label that is an index, 5. the
     index that leads a folder's name ("151_chihuahua"), unless the rest of it names another class.
 
     Raises:
-        DataError: data without labels, labels that meet nothing or more than one class, an index that the model does
+        DataError: data without labels, labels that match no class or more than one, an index that the model does
             not have, or leading indices whose names have not a word in common with the classes that stand there.
     """
     wanted = list(dict.fromkeys(labels))
@@ -139,7 +139,7 @@ def _by_leading_index(label: str, names: _Names) -> int | None:
 
 
 def _check_leading(led: Mapping[str, int], names: _Names) -> None:
-    """Indices of another numbering ("00_dog" in ImageNet-9) meet classes that have nothing to do with them."""
+    """Indices of another numbering ("00_dog" in ImageNet-9) match classes that have nothing to do with them."""
     if names.classes is None or not led:
         return
     pairs = [(label, names.classes[index]) for label, index in led.items() if index < len(names.classes)]
@@ -157,7 +157,7 @@ def _unknown_message(unknown: list[Label], asked: int, names: _Names) -> str:
     more = f"; and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
     known = "whose class names are not known" if names.classes is None else f"of {names.outputs} outputs"
     return (
-        f"{len(unknown)} of {asked} labels meet no class of the model, {known}: {listed}{more}. Name the classes "
+        f"{len(unknown)} of {asked} labels match no class of the model, {known}: {listed}{more}. Name the classes "
         "(Audit(classes=[...])), map the labels (Audit(labels={label: class name or index})), or let the label or its "
         "folder lead with the index (151_chihuahua)"
     )
@@ -222,11 +222,11 @@ def label_map(
     """The map of an audit's data to a model.
 
     An audit's own `given` (a class, or a list of classes, for each label) comes first, then the data set's map where it
-    is about a model of so many outputs, else labels meet classes as in
+    is about a model of so many outputs, else labels match classes as in
     :func:`~modelaudit.data.labels.class_indices`.
 
     Raises:
-        DataError: labels that meet no class, a class that two labels would mean.
+        DataError: labels that match no class, a class that two labels would mean.
     """
     labels: list[Label] = list(dict.fromkeys(sample.label for sample in data.samples))
     meant: dict[Label, tuple[Any, ...]] = {key: _several(key, value) for key, value in (given or {}).items()}
@@ -265,13 +265,13 @@ def _from_json(path: Path, text: str) -> dict[Label, tuple[Label, ...]]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         for at, (key, _) in enumerate(pairs):
             if key in dict(pairs[:at]):
-                raise DataError(f"{path}: the label {key!r} stands twice; give it a list of classes")
+                raise DataError(f"{path}: the label {key!r} occurs twice; give it a list of classes")
         return dict(pairs)
 
     try:
         document = json.loads(text, object_pairs_hook=unique)
     except ValueError as error:
-        raise DataError(f"{path} is no JSON: {error}") from error
+        raise DataError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(document, dict) or not document:
         raise DataError(f"{path}: give an object of labels, each with a class or a list of classes")
     return {key: _several(key, value) for key, value in document.items()}
@@ -287,7 +287,7 @@ def _from_csv(path: Path, text: str) -> dict[Label, tuple[Label, ...]]:
         if not label or not meant or None in row:
             raise DataError(f"{path}:{rows.line_num}: give one label and one class, and quote what has commas in it")
         if meant in found[label]:
-            raise DataError(f"{path}:{rows.line_num}: the class {meant!r} stands twice for {label!r}")
+            raise DataError(f"{path}:{rows.line_num}: the class {meant!r} occurs twice for {label!r}")
         found[label].append(meant)
     if not found:
         raise DataError(f"{path} maps no label")

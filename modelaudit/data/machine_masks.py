@@ -1,4 +1,4 @@
-"""Masks that a machine made, and that nobody has edited since: told by a file beside them.
+"""Masks that were made by a machine and not edited since, according to a file next to them.
 
 ``modelaudit-masks.json`` names every mask that was written below its folder, by whom and when, with the sha256 of its
 bytes. A mask with other bytes has been edited, and counts as any other.
@@ -84,7 +84,7 @@ def read_made_masks(folder: Path) -> MadeMasks | None:
 
 
 def marked(samples: Iterable[Sample]) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
-    """The samples, those whose masks a machine made as kind "machine", and a note on these.
+    """Marks masks made by a machine as kind "machine"; returns the samples and a note on these.
 
     Raises:
         DataError: a file that says so is broken.
@@ -125,5 +125,5 @@ def _made_masks(document: Mapping[str, Any], folder: Path) -> MadeMasks:
 def _digest(mask: Path) -> str | None:
     try:
         return hashlib.sha256(mask.read_bytes()).hexdigest()
-    except OSError:  # that it cannot be read is told where it is decoded
+    except OSError:  # reported where it is decoded
         return None

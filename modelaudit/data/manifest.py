@@ -58,7 +58,7 @@ def csv_table(path: Path, delimiter: str | None, wanted: Sequence[str]) -> Manif
         raise DataError(f"{path}:1: is empty; the first line names the columns, e.g. image,label,mask,group,cluster")
     twice = [name for name, count in Counter(header).items() if name and count > 1]
     if twice:
-        raise DataError(f"{path}:{line}: the column {twice[0]!r} stands twice")
+        raise DataError(f"{path}:{line}: the column {twice[0]!r} occurs twice")
     return ManifestTable(tuple(name for name in header if name), _csv_rows(records, header, path))
 
 
@@ -76,7 +76,7 @@ def _csv_rows(records: Iterator[tuple[int, list[str]]], header: list[str], path:
         if len(fields) != len(header):
             raise DataError(
                 f"{path}:{line}: {len(fields)} fields, and {len(header)} columns; "
-                "a field that holds the delimiter stands in quotes"
+                "put a field that contains the delimiter in quotes"
             )
         yield ManifestRow(line, {name: field for name, field in zip(header, fields, strict=True) if name and field})
 
@@ -89,7 +89,7 @@ def _records(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            raise DataError(f"{path}:{line}: is no CSV with {delimiter!r} between the fields: {error}") from error
+            raise DataError(f"{path}:{line}: is not valid CSV with {delimiter!r} as the delimiter: {error}") from error
         if fields is None:
             return
         if any(field.strip() for field in fields):
@@ -100,7 +100,7 @@ def jsonl_table(path: Path) -> ManifestTable:
     """A file in UTF-8 with a JSON object a line; the columns are the keys that occur.
 
     Raises:
-        DataError: a line that is no JSON object, a key twice, a value that is neither text nor whole number nor null.
+        DataError: a line that is not a JSON object, a key twice, a value that is neither text, integer nor null.
     """
     found = list(_objects(path))
     if not found:
@@ -120,16 +120,16 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             found = json.loads(line, object_pairs_hook=_pairs)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}:{number}: is no JSON: {error}") from error
+            raise DataError(f"{path}:{number}: is not valid JSON: {error}") from error
         if not isinstance(found, dict):
-            raise DataError(f"{path}:{number}: is no JSON object; write a line an image, in braces")
+            raise DataError(f"{path}:{number}: is not a JSON object; write one object per image and line")
         yield number, found
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     if twice:
-        raise ValueError(f"the key {twice[0]!r} stands twice")
+        raise ValueError(f"the key {twice[0]!r} occurs twice")
     return dict(pairs)
 
 
@@ -160,7 +160,7 @@ def csv_file(reference: Reference, root: Path) -> DataSet:
 
     ``?image=path&label=class`` names columns that are called otherwise, ``?group=column:camera`` and
     ``?cluster=column:lot`` those of groups and clusters.
-    ``?delimiter=;`` (or ``tab``) where it is not told by the header. Other options and ids as in :func:`jsonl_file`.
+    ``?delimiter=;`` (or ``tab``) where the header leaves it open. Other options and ids as in :func:`jsonl_file`.
 
     Raises:
         DataError: a column that is not there, a row without image or label, two rows with one id, a path that leaves
@@ -201,7 +201,7 @@ def _data(reference: Reference, root: Path, path: Path, table: ManifestTable) ->
         sample, mask = _sample(row, manifest)
         if sample.id in lines:
             raise DataError(
-                f"{path}:{row.line}: the id {sample.id!r} stands in line {lines[sample.id]} too; ids are unique (?id= "
+                f"{path}:{row.line}: the id {sample.id!r} is in line {lines[sample.id]} too; ids are unique (?id= "
                 "names a column of them)"
             )
         lines[sample.id] = row.line
@@ -219,7 +219,7 @@ def _sample(row: ManifestRow, manifest: _Manifest) -> tuple[Sample, Path | None]
     cells = {what: row.cells[name] for what, name in manifest.columns.items() if name in row.cells}
     for what in _NEEDED:
         if what not in cells:
-            raise DataError(f"{here}: there is no {what} (column {manifest.columns[what]!r})")
+            raise DataError(f"{here}: has no {what} (column {manifest.columns[what]!r})")
     for what, cell in cells.items():
         if isinstance(cell, bool) or not isinstance(cell, str | int):
             raise DataError(f"{here}: {manifest.columns[what]} is {cell!r}; give a text or a whole number")

@@ -34,7 +34,7 @@ _LARGEST = 1024
 
 @dataclass(frozen=True)
 class Maker:
-    """Who makes masks.
+    """A maker of masks.
 
     Args:
         by, version: for the mark.
@@ -49,7 +49,7 @@ class Maker:
 
 @dataclass(frozen=True)
 class Policy:
-    """Which masks that are there already may go.
+    """Which existing masks may be replaced.
 
     Args:
         machine: those that a machine made, and that nobody has edited.
@@ -69,7 +69,7 @@ def make_masks(
     ever there without its mark: the mark is written first.
 
     Args:
-        stamp: what the mark says beside the maker (date, version of this package).
+        stamp: further entries of the mark (date, version of this package).
 
     Raises:
         DataError: two samples would have one mask, an id that leads out of the folder, a folder that cannot be written.
@@ -125,7 +125,7 @@ class _Writer:
         if not self._waiting:
             return
         try:
-            # an old mask beside a new mark would look like an edited one, so the old ones go first
+            # an old mask with a new mark would look like an edited one, so the old ones are removed first
             for _, _, old in self._waiting:
                 if old is not None:
                     old.unlink()
@@ -162,7 +162,7 @@ def _made(sample: Sample, maker: Maker, name: str) -> _Made:
 
 
 def _decoded(sample: Sample) -> Decoded:
-    """With the mask of its boxes, where it has some; a mask that a machine made is none."""
+    """Decodes the sample, with the mask of its boxes where it has some; masks made by a machine are left out."""
     return decode(sample if sample.mask_kind == "box" else bare(sample))
 
 
@@ -213,7 +213,7 @@ def _may_go(mask: Path, marks: MadeMasks, policy: Policy) -> bool:
 
 
 def grabcut(image: Pixels, boxes: Pixels | None) -> Pixels:
-    """[H, W] uint8: what inside the boxes is not like what lies outside of them.
+    """[H, W] uint8: the pixels inside the boxes that are unlike those outside.
 
     Outside is background for sure; inside, two Gaussian mixtures and a cut tell object from background, in 5 rounds.
     Images with a side of more than 1024 pixels are cut at 1024, and the mask enlarged (nearest).
@@ -227,10 +227,10 @@ def grabcut(image: Pixels, boxes: Pixels | None) -> Pixels:
         DataError: OpenCV is not installed.
     """
     if boxes is None or not boxes.any():
-        raise UnusableSample(Missing.NO_MASK, "GrabCut needs a box round the object, and there is none")
+        raise UnusableSample(Missing.NO_MASK, "GrabCut needs a box round the object, and the image has none")
     if boxes.all():
         raise UnusableSample(
-            Missing.NO_MASK, "the box covers the whole image, so GrabCut does not know any background; draw it closer"
+            Missing.NO_MASK, "the box covers the whole image, which leaves GrabCut no background; draw it closer"
         )
     cv2 = opencv()
     size = _working_size(image)

@@ -37,14 +37,14 @@ class ReadMask(ABC):
     @property
     @abstractmethod
     def rule(self) -> str:
-        """How the bytes are read, with everything beside them that decides the mask."""
+        """How the bytes are read, with everything else that decides the mask."""
 
     @abstractmethod
     def of(self, content: bytes) -> Pixels:
         """[H, W] uint8 of 1 object, 0 background, 255 ignore, from the bytes of the file.
 
         Raises:
-            UnusableSample: they are no such mask.
+            UnusableSample: they are not such a mask.
         """
 
     def __call__(self) -> Pixels:

@@ -70,7 +70,7 @@ class RegionsMask:
 
     @property
     def content(self) -> str:
-        """What it is drawn from, beside the image (whose size may enter, and which is part of the same sample)."""
+        """What it is drawn from, besides the image (whose size may enter, and which is part of the same sample)."""
         outlines = [[(region.shape, region.outline) for region in part] for part in (self.regions, self.ignored)]
         return f"outlines {self.height} {self.width} {self.relative} {json.dumps(outlines)}"
 
@@ -173,7 +173,7 @@ def _run_lengths(region: Region, height: int, width: int) -> Any:
 
 def run_lengths(text: str) -> list[int] | None:
     """The runs in COCO's compressed text (five bits a character, from the third run on as differences); None where it
-    is none."""
+    is not valid."""
     runs: list[int] = []
     value = shift = 0
     for character in text:
@@ -204,7 +204,7 @@ def _bitmap(region: Region, height: int, width: int) -> Pixels:
     try:
         content = base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise _unusable(f"{region.named}: its mask is no base64: {error}") from error
+        raise _unusable(f"{region.named}: its mask is not valid base64: {error}") from error
     with opened(content, f"{region.named}: its mask", Missing.UNREADABLE_MASK) as image:
         found = np.asarray(image.convert("L") if image.mode == "1" else image) != 0
     if found.shape != (high, wide):
@@ -323,6 +323,6 @@ def _largest_object(regions: Sequence[Region]) -> tuple[str | int, tuple[Region,
 def _area(region: Region, why: str) -> float:
     if region.area is None:
         raise DataError(
-            f"{region.named} has neither area nor bbox, and {why}; give the area, so that the largest can be told"
+            f"{region.named} has neither area nor bbox, and {why}; give the area, by which the largest is chosen"
         )
     return region.area

@@ -53,7 +53,7 @@ def open_data(
     Args:
         reference: ``scheme:body?option=value`` (or the bare name of a source that needs no body), or the samples.
         root: what relative paths are relative to.
-        cache: where copies of what lies on URLs go; by default ``.modelaudit/remote`` below `root`.
+        cache: where copies of remote files go; by default ``.modelaudit/remote`` below `root`.
         quiet: no progress is shown while they are made.
 
     Raises:
@@ -74,7 +74,7 @@ def open_data(
         )
     samples = tuple(sorted((_checked(sample, named, root) for sample in data.samples), key=lambda one: one.id))
     if not samples:
-        raise DataError(f"{named} holds no sample; give Sample(id, image, label, mask)")
+        raise DataError(f"{named} has no sample; give Sample(id, image, label, mask)")
     for one, other in pairwise(samples):
         if one.id == other.id:
             raise DataError(f"{named}: two samples have the id {one.id!r}; ids are unique (compared in Unicode's NFC)")
@@ -113,11 +113,11 @@ def _from_text(text: str, root: Path, cache: Path | None, quiet: bool) -> tuple[
 
 def _checked(sample: object, named: str, root: Path) -> Sample:
     if not isinstance(sample, Sample):
-        raise DataError(f"{named} holds {sample!r}, a {type(sample).__name__}; give Sample(id, image, label, mask)")
+        raise DataError(f"{named} contains {sample!r}, a {type(sample).__name__}; give Sample(id, image, label, mask)")
     if not isinstance(sample.id, str) or not sample.id:
         raise DataError(f"{named} holds a sample with the id {sample.id!r}; give each a text of its own")
     if not _is_unicode(sample.id):
-        raise DataError(f"{named} holds the file name or id {sample.id!r}, which is no Unicode text; rename it")
+        raise DataError(f"{named} has the file name or id {sample.id!r}, which is not valid Unicode; rename it")
     if isinstance(sample.label, bool) or not isinstance(sample.label, str | int):
         raise DataError(f"{sample.id!r} has the label {sample.label!r}; give the class as a text or an index")
     image, mask = _rooted(sample.image, root), _rooted(sample.mask, root)
@@ -131,7 +131,7 @@ def _checked(sample: object, named: str, root: Path) -> Sample:
 
 
 def _check_texts(sample: Sample) -> None:
-    """Raise a DataError where a cluster or an attribute is no text: 7 and "7" would be two clusters."""
+    """Raises a DataError where a cluster or an attribute is not a text: 7 and "7" would be two clusters."""
     texts = {"cluster": sample.cluster, **{f"attributes[{key!r}]": text for key, text in sample.attributes.items()}}
     for what, text in texts.items():
         if text is not None and not isinstance(text, str):
@@ -139,7 +139,7 @@ def _check_texts(sample: Sample) -> None:
 
 
 def _is_unicode(text: str) -> bool:
-    """False where a file name in another encoding left bytes that are no characters."""
+    """False for a file name in another encoding, whose bytes are not valid characters."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 

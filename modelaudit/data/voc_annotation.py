@@ -51,9 +51,9 @@ def xml_of(path: Path) -> Element:
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
-        raise DataError(f"{path}:{error.lineno}: is no XML: {expat.errors.messages[error.code]}") from error
+        raise DataError(f"{path}:{error.lineno}: is not valid XML: {expat.errors.messages[error.code]}") from error
     except (ValueError, LookupError) as error:
-        raise DataError(f"{path}:1: is no XML: {error}") from error
+        raise DataError(f"{path}:1: is not valid XML: {error}") from error
     return builder.close()
 
 
@@ -77,7 +77,7 @@ def annotation_of(path: Path) -> Annotation:
     """
     root = xml_of(path)
     if root.tag != "annotation":
-        raise DataError(f"{path}:{root.get('line')}: <{root.tag}> is no <annotation> of Pascal VOC")
+        raise DataError(f"{path}:{root.get('line')}: expected an <annotation> of Pascal VOC, got <{root.tag}>")
     height, width = _size(root, path)
     objects = tuple(_object(element, path) for element in root.findall("object"))
     return Annotation(path, height, width, objects)

@@ -1,4 +1,4 @@
-"""``webdataset:shards-{000..003}.tar``: samples in tar archives, read where they lie."""
+"""``webdataset:shards-{000..003}.tar``: samples in tar archives, read without unpacking."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def members(path: Path) -> list[FilePart]:
     """The files in an archive, in order, by their names.
 
     Raises:
-        DataError: it is no uncompressed tar, it is cut off or damaged, or it holds what is no plain file or has a name
+        DataError: not an uncompressed tar, cut off, damaged, or with a member that is not a plain file or has a name
             that leads out of it.
     """
     try:
@@ -38,7 +38,7 @@ def members(path: Path) -> list[FilePart]:
         raise DataError(f"{path}: {error.strerror or error}") from error
     except tarfile.TarError as error:
         hint = "; an archive that is compressed cannot be read by offsets: unpack it" if _is_packed(path) else ""
-        raise DataError(f"{path} is no whole tar archive: {error}{hint}") from error
+        raise DataError(f"{path} is not a complete tar archive: {error}{hint}") from error
     _check_end(path, end)
     return found
 
@@ -144,7 +144,7 @@ def webdataset(reference: Reference, root: Path) -> DataSet:
     passed_over = Counter([*stray, *(f".{ending}" for row in others for ending in row.files)])
     if not ours:
         raise DataError(
-            f"{reference.text!r} holds no sample; looked for <key>.jpg with <key>.cls, and found "
+            f"{reference.text!r} has no sample; looked for <key>.jpg with <key>.cls and found "
             f"{_counted(passed_over) or 'nothing'}"
         )
     read = [_sample(row, columns, meaning) for row in ours]
@@ -187,7 +187,7 @@ def _sample(row: _Row, columns: _Columns, meaning: Meaning | None) -> Sample | N
 
 
 def _is_sample(row: _Row, columns: _Columns) -> bool:
-    """Whether a key has any part of a sample; one that lacks others is told, and not passed over."""
+    """Whether a key has any part of a sample; one that lacks others is reported, and not skipped."""
     has_label = _CLASS in row.files or (columns.label is not None and _FACTS in row.files)
     return has_label or _picture(row, columns) is not None or _mask(row, columns) is not None
 
@@ -208,7 +208,7 @@ def _rows(shards: Iterable[Path]) -> tuple[dict[str, _Row], list[str]]:
             if row.shard != shard:
                 raise DataError(f"{shard}: the key {key!r} is in {row.shard} too; keys are unique over all shards")
             if ending.lower() in row.files:
-                raise DataError(f"{shard}: {part.name!r} is there twice; a key has one file of an ending")
+                raise DataError(f"{shard}: {part.name!r} occurs twice; a key has one file of each ending")
             row.files[ending.lower()] = part
     return rows, stray
 
@@ -228,12 +228,12 @@ def _mask(row: _Row, columns: _Columns) -> FilePart | None:
 def _one(row: _Row, endings: Sequence[str], option: str) -> FilePart | None:
     found = [ending for ending in endings if ending in row.files]
     if len(found) > 1:
-        raise DataError(f"{row} has {' and '.join(f'.{one}' for one in found)}; say which: ?{option}={found[0]}")
+        raise DataError(f"{row} has {' and '.join(f'.{one}' for one in found)}; choose one: ?{option}={found[0]}")
     return row.files[found[0]] if found else None
 
 
 def _label(row: _Row, facts: Mapping[str, Any], columns: _Columns) -> str | int | None:
-    """The class; None where there is none."""
+    """The label; None where the sample has none."""
     if columns.label is not None:
         value = facts.get(columns.label)
         if value is None or value == "":
@@ -253,7 +253,7 @@ def _facts(row: _Row) -> Mapping[str, Any]:
     try:
         facts = json.loads(_decoded(row, _FACTS))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{row.files[_FACTS]} is no JSON: {error}") from error
+        raise DataError(f"{row.files[_FACTS]} is not valid JSON: {error}") from error
     if not isinstance(facts, dict):
         raise DataError(f"{row.files[_FACTS]} holds a {type(facts).__name__}; it must hold fields and values")
     return facts

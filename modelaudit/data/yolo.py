@@ -42,7 +42,9 @@ def _region(fields: list[str], names: Mapping[int, str], named: str) -> Region:
         )
     outside = [value for value in numbers if not -_SLACK <= value <= 1 + _SLACK]
     if outside:
-        raise DataError(f"{named}: {outside[0]:g} lies out of the image; numbers are shares of its sides, from 0 to 1")
+        raise DataError(
+            f"{named}: {outside[0]:g} is outside of the image; numbers are shares of its sides, from 0 to 1"
+        )
     if len(numbers) > 4:
         return Region(label, "polygon", [numbers], polygon_area(numbers), named)
     x, y, width, height = numbers
@@ -57,7 +59,7 @@ def _number(field: str, named: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise DataError(f"{named}: {field!r} is no number; a line is a class and its numbers, with spaces between")
+        raise DataError(f"{named}: {field!r} is not a number; a line is a class and its numbers, separated by spaces")
     return value
 
 
@@ -92,7 +94,7 @@ def yolo(reference: Reference, root: Path) -> DataSet:
     paths below the folder of the YAML file, or below DIR.
 
     Raises:
-        DataError: no such layout, a line that is no label (with file and line), a path that leaves the data.
+        DataError: no such layout, an invalid line (with file and line), a path that leaves the data.
     """
     reference.only(("split", "names", "objects"), DataError)
     objects = asked_objects(reference)
@@ -180,7 +182,7 @@ def _home(document: Mapping[str, Any], path: Path) -> tuple[Path, tuple[str, ...
 def _place(stated: Any, home: Path, base: Path, named: str) -> Path:
     """A folder of images or a list of them; ``../valid/images`` also below `home`, as Roboflow writes it."""
     if not isinstance(stated, str):
-        raise DataError(f"{named}: {stated!r} is no folder of images and no list of them")
+        raise DataError(f"{named}: expected a folder of images or a list of them, got {stated!r}")
     for text in (stated, stated.removeprefix("../")):
         if (home / text).exists():
             return file_named(text, home, base, named)[1]

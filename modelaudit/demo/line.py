@@ -65,9 +65,9 @@ class Line:
 
     def __post_init__(self) -> None:
         if not 0 <= self.coupling <= 1:
-            raise ValueError(f"coupling={self.coupling!r} lies outside [0, 1]")
+            raise ValueError(f"coupling must be in [0, 1], got {self.coupling!r}")
         if not 0 <= self.seed < _LAST_SEED:
-            raise ValueError(f"seed={self.seed!r} lies outside [0, {_LAST_SEED})")
+            raise ValueError(f"seed must be in [0, {_LAST_SEED}), got {self.seed!r}")
 
     def kind_of(self, index: int) -> tuple[int, int]:
         """(part, surroundings) of a frame, without drawing it."""

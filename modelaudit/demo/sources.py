@@ -72,13 +72,13 @@ def demo_data(reference: Reference, root: Path) -> DataSet:
     if reference.body:
         raise DataError(f"{reference.text!r}: the demo has one line; write 'demo:' and options, e.g. 'demo:?seed=1'")
     reference.only(("coupling", "images", "seed"), DataError)
-    images = _option(reference, "images", int, IMAGES, "a whole number from 1")
+    images = _option(reference, "images", int, IMAGES, "an integer of at least 1")
     if images < 1:
-        raise DataError(f"{reference.text!r}: images={images} leaves nothing to look at; give a whole number from 1")
+        raise DataError(f"{reference.text!r}: images must be an integer of at least 1, got {images}")
     try:
         line = Line(
             _option(reference, "coupling", float, COUPLING, "a number from 0 to 1"),
-            _option(reference, "seed", int, SEED, "a whole number from 0"),
+            _option(reference, "seed", int, SEED, "an integer of at least 0"),
         )
     except ValueError as error:
         raise DataError(f"{reference.text!r}: {error}") from error
@@ -147,7 +147,7 @@ def shipped(name: str, directory: Path = WEIGHTS) -> BuiltModel:
     if hashlib.sha256(stored).hexdigest() != described["sha256"]:
         raise ModelError(f"{directory / described['file']} is not the file that {MANIFEST} describes; {_WAY_OUT}")
     network = InspectionNet()
-    # the counters of batch normalisation are no weights and are not stored
+    # the counters of batch normalisation are not weights and are not stored
     network.load_state_dict({**network.state_dict(), **load(stored)})
     preprocessing = Preprocessing(
         resize=(manifest["side"], manifest["side"]), mean=tuple(manifest["mean"]), std=tuple(manifest["std"])

@@ -1,4 +1,4 @@
-"""The kinds of surroundings: what a part may lie on.
+"""Draws the kinds of surroundings that a part may lie on.
 
 Everything is elementwise over [n, side, side], so a frame does not depend on the batch it is drawn in.
 """

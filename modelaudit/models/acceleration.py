@@ -147,7 +147,7 @@ def fidelity(
     """
     slow, quick = (value.detach().cpu().double() for value in logits)
     if slow.shape != quick.shape or slow.shape[0] == 0:
-        return Fidelity(False, float("nan"), f"logits of shape {list(quick.shape)} beside {list(slow.shape)}")
+        return Fidelity(False, float("nan"), f"logits of shape {list(quick.shape)} instead of {list(slow.shape)}")
     if not bool(slow.isfinite().all() and quick.isfinite().all()):
         return Fidelity(False, float("nan"), "logits that are not finite")
     other = int((slow.argmax(1) != quick.argmax(1)).sum())
@@ -167,7 +167,7 @@ def fidelity(
 
 def _difference(name: str, slow: Tensor, quick: Tensor, limit: float) -> Fidelity:
     if slow.shape != quick.shape:
-        return Fidelity(False, float("nan"), f"{name}: {len(quick)} values beside {len(slow)}")
+        return Fidelity(False, float("nan"), f"{name}: {len(quick)} values instead of {len(slow)}")
     known = ~slow.isnan()
     if not torch.equal(known, ~quick.isnan()):
         return Fidelity(False, float("nan"), f"{name}: undefined on other images")
@@ -215,7 +215,7 @@ def _probe(model: PixelModel, size: tuple[int, int]) -> Tensor:
         try:
             with torch.inference_mode(False), torch.no_grad():
                 model(pixels)
-        except Exception:  # a model of one size; on that it is proven, and there every failure is told
+        except Exception:  # a model of one size; it is proven on that, where failures are reported
             continue
         return _normalised(model, pixels)
     return _normalised(model, probe_pixels(size, 1).to(device))

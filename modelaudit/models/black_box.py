@@ -1,4 +1,4 @@
-"""Models of which only the scores are seen: a function from images to numbers."""
+"""Models known only by their scores: a function from images to numbers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ScoresOnly(nn.Module):
         try:
             values = found.detach().cpu() if isinstance(found, Tensor) else torch.tensor(np.asarray(found))
         except (TypeError, ValueError) as error:
-            raise ModelError(f"{self._name()}: returned {type(found).__name__}, no scores ({error})") from error
+            raise ModelError(f"{self._name()}: must return scores, got {type(found).__name__} ({error})") from error
         wanted = (len(images), values.shape[-1] if values.ndim and self.outputs is None else self.outputs)
         if tuple(values.shape) != wanted or values.is_complex():
             raise ModelError(
@@ -106,7 +106,7 @@ class BlackBox(ScoresOnly):
         return self.function(given if self.library == "torch" else given.numpy())
 
     def extra_repr(self) -> str:
-        """All that the fingerprint knows of it beside the function's code."""
+        """Everything that enters the fingerprint besides the function's code."""
         text = f"{self._name()}, layout={self.layout}, dtype={self.dtype}"
         text = f"{text}, library={self.library}, batch={self.batch}, version={self.version!r}"
         return text if self.deterministic else f"{text}, deterministic=False"
@@ -134,7 +134,7 @@ def black_box(
 
     Args:
         function: images to scores [B, C], an array or a tensor; logits where there is a choice. A score must depend
-            on its image alone, and on no chance: each image is scored many times, in other company. That is tried.
+            on its image alone, and on no chance: each image is scored many times, in different batches. That is tested.
         preprocessing: size and normalisation, as for any model; Audit(preprocessing=...) may say it too. Without mean
             and std the function gets pixel values in [0, 1].
         classes: names by index.
@@ -145,7 +145,7 @@ def black_box(
         batch: how many images the function takes at once; None for any number.
         version: of what stands behind the function. Its code and this are all that the fingerprint knows: change it
             whenever the answers change.
-        deterministic: False where the same image may get other scores. That is not tried then, and stands beside
+        deterministic: False where the same image may get other scores. That is not tested then, and is stated with
             every verdict.
 
     Raises:
@@ -153,15 +153,15 @@ def black_box(
     """
     if not callable(function) or isinstance(function, nn.Module):
         raise ModelError(
-            f"black_box: {type(function).__name__} is no function from images to scores; an nn.Module is given to "
-            "Audit(model=...) as it is"
+            f"black_box needs a function from images to scores, got {type(function).__name__}; an nn.Module is given "
+            "to Audit(model=...) as it is"
         )
     for name, value, known in (("layout", layout, LAYOUTS), ("dtype", dtype, DTYPES), ("library", library, LIBRARIES)):
         if value not in known:
             raise ModelError(f"black_box: {name}={value!r} is not possible{nearest(str(value), known)}")
     for name, number, least in (("outputs", outputs, 2), ("batch", batch, 1)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
-            raise ModelError(f"black_box: {name}={number!r} is no whole number of at least {least}")
+            raise ModelError(f"black_box: {name} must be an integer of at least {least}, got {number!r}")
     if not isinstance(deterministic, bool):
         raise ModelError(f"black_box: deterministic must be True or False, got {deterministic!r}")
     if dtype == "uint8" and preprocessing is not None:
@@ -197,7 +197,7 @@ def laid_out(images: Tensor, layout: Layout, dtype: str, name: str) -> Tensor:
     """Images [B, 3, H, W] in another layout and dtype (a name of torch's), contiguous.
 
     Raises:
-        ModelError: uint8 is wanted of values that are no pixel values in [0, 1].
+        ModelError: uint8 needs pixel values in [0, 1], and these are not.
     """
     if dtype == "uint8":
         low, high = (float(bound) for bound in images.aminmax())

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from ..language.audit import Audit
 from .source_files import is_project, named_module, with_imports
 
-#: packages whose versions stand beside every stored value anyway
+#: packages whose versions are part of every key in the store anyway
 VERSIONED = frozenset(
     {"torch", "torchvision", "captum", "numpy", "scipy", "PIL", "skimage", "timm", "transformers", "onnxruntime"}
 )

@@ -132,7 +132,7 @@ def _opened(reference: Reference, root: Path, kind: Callable[[Path, int | None],
         raise ModelError(f"{reference.text!r}: no file {path}; relative paths start at pytest's rootdir")
     said = reference.options.get("batch")
     if said is not None and (not said.isdecimal() or int(said) < 1):
-        raise ModelError(f"{reference.text!r}: batch={said!r} is no whole number of at least 1")
+        raise ModelError(f"{reference.text!r}: batch must be an integer of at least 1, got {said!r}")
     try:
         program = kind(path, None if said is None else int(said))
     except ModelError as error:

@@ -1,4 +1,4 @@
-"""Which model it is: digests of what it is made of, and of what it answers."""
+"""Identifies a model: digests of what it is made of, and of its outputs."""
 
 from __future__ import annotations
 

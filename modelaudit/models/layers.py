@@ -36,7 +36,7 @@ def lies_where_it_says(
     in all), since a grid that is off by one token is wrong by one patch only.
 
     On grids of under 4 cells a side every cell of a deep network listens to all of the image; where such a one
-    cannot be told at the image's size, images 2 and 4 times as large are tried, if the model takes them.
+    cannot be decided at the image's size, images 2 and 4 times as large are tried, if the model takes them.
 
     Args:
         turned: the values are [B, channels, tokens].
@@ -87,7 +87,7 @@ def _listens(arrangement: Arrangement, grid: Tensor, pixels: Tensor) -> bool:
             heard = (grid[0, :, row, column] * mix).sum()
         (slope,) = torch.autograd.grad(heard, pixels, retain_graph=True)
         strength = functional.adaptive_avg_pool2d(slope.double().square().sum(1), shape).sqrt().flatten()
-        if bool(strength.any()):  # a cell whose activations are all off says nothing
+        if bool(strength.any()):  # a cell whose activations are all off shows nothing
             rows.append(strength / strength.sum())
             own.append(row * arrangement.width + column)
     if 2 * len(rows) <= len(places):
@@ -139,7 +139,7 @@ def spatial_layer(model: LoadedModel | nn.Module, input_size: tuple[int, int]) -
     over while there is one of features. The layer is the outermost module, run once, that returns or is given it.
 
     Raises:
-        AttributionError: there is none, or what comes first in this order cannot be proven; names the option to set.
+        AttributionError: no such layer, or the first candidate in this order cannot be proven; names the option to set.
     """
     module, run = _parts(model)
     with _probing(module):
@@ -152,7 +152,7 @@ def resolve_layer(model: LoadedModel | nn.Module, name: str, input_size: tuple[i
     It need not carry everything. Of a block behind which only the class token is read, it is the block's input.
 
     Raises:
-        AttributionError: no such module, or its output is no grid over the image that the logits depend on.
+        AttributionError: no such module, or its output is not a grid over the image that the logits depend on.
     """
     part = module_named(model, name)
     module, run = _parts(model)
@@ -267,7 +267,7 @@ class _Search:
         raise AttributionError(
             f"{type(self.module).__name__}: the last values that all of its decision goes through are the {use.side} "
             f"of {use.name!r}, {list(value.shape)} for {PROBES} images of {self.size[0]} x {self.size[1]}, and it "
-            f"cannot be proven that they lie over the image; {_WAY_OUT}"
+            f"cannot be proven that they cover the image; {_WAY_OUT}"
         )
 
     def _channels_first(self, value: Value, use: Use) -> bool:
@@ -362,6 +362,7 @@ def _required(name: str, value: Value, use: Use, size: tuple[int, int]) -> list[
         kind = "shape" if use.single else "several parts, the first of shape"
         raise AttributionError(
             f"layer {name!r}: its {use.side} has {kind} {list(value.shape)} for {PROBES} images of {size[0]} x "
-            f"{size[1]}, which is no [B, C, h, w], [B, h, w, C] or [B, prefix + h w, C] over the image; {_WAY_OUT}"
+            f"{size[1]}, which is not a grid [B, C, h, w], [B, h, w, C] or [B, prefix + h w, C] over the image; "
+            f"{_WAY_OUT}"
         )
     return readings

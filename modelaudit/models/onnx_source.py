@@ -162,12 +162,13 @@ def _layout(reference: Reference, name: str, shape: list[int | None]) -> Layout:
         raise ModelError(f"{reference.text!r}: layout={said!r} is not possible{nearest(said, LAYOUTS)}")
     if not fitting or (said is not None and said not in fitting):
         raise ModelError(
-            f"{reference.text!r}: its input {name!r} has shape {shape}, which is no RGB image {said or 'in any layout'}"
+            f"{reference.text!r}: its input {name!r} has shape {shape}, which is not that of RGB images "
+            f"{said or 'in any layout'}"
         )
     chosen = [said] if said is not None else certain if len(certain) == 1 else fitting
     if len(chosen) != 1:
         raise ModelError(
-            f"{reference.text!r}: its input {name!r} has shape {shape}, which does not tell where the channels are; "
+            f"{reference.text!r}: its input {name!r} has shape {shape}, which leaves open where the channels are; "
             "add ?layout=NCHW or ?layout=NHWC"
         )
     return "NCHW" if chosen[0] == "NCHW" else "NHWC"
@@ -213,7 +214,7 @@ def _preprocessing(reference: Reference) -> Preprocessing | None:
 
 
 def _digest(path: Path) -> str:
-    """sha256 over the file and, in the order of their names, the files beside it that hold its weights."""
+    """sha256 over the file and, in the order of their names, the files next to it that hold its weights."""
     digest = hashlib.sha256()
     for file in (path, *sorted(_weights_beside(path))):
         with file.open("rb") as opened:
@@ -233,9 +234,11 @@ def _weights_beside(path: Path) -> set[Path]:
             location = next(entry.value for entry in tensor.external_data if entry.key == "location")
             file = (path.parent / location).resolve()
             if not file.is_relative_to(path.parent):
-                raise ModelError(f"{path}: its weights lie outside its folder, in {location!r}; keep them beside it")
+                raise ModelError(f"{path}: its weights are outside its folder, in {location!r}; keep them next to it")
             if not file.is_file():
-                raise ModelError(f"{path}: its weights {location!r} are not beside it; copy {file.name} along with it")
+                raise ModelError(
+                    f"{path}: its weights {location!r} are missing next to it; copy {file.name} along with it"
+                )
             found.add(file)
     return found
 

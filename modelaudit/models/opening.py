@@ -49,7 +49,7 @@ def open_model(
     A module that was given is left as it was.
 
     Raises:
-        ModelError: it cannot be built, or is none that can be audited; the message names the way out.
+        ModelError: it cannot be built or audited; the message names the way out.
     """
     with torch.inference_mode(False):
         text, built, code = _built(ref, root, allow_code)
@@ -108,7 +108,7 @@ def _built(ref: Any, root: Path, allow_code: bool) -> tuple[str, BuiltModel, tup
         text = f"{getattr(ref, '__module__', '')}.{getattr(ref, '__qualname__', type(ref).__qualname__)}"
         return text, call_factory(ref, text), (ref,)
     raise ModelError(
-        f"{ref!r} of type {type(ref).__name__} is no model; give a reference such as "
+        f"{ref!r} of type {type(ref).__name__} is not a model; give a reference such as "
         "'torchvision:resnet50@IMAGENET1K_V2' or 'models/net.py:build', an nn.Module, or a callable that returns one"
     )
 
@@ -139,7 +139,7 @@ def _from_text(reference: Reference, root: Path, allow_code: bool) -> tuple[Buil
             "models/net.py:build"
         )
     schemes = ", ".join(f"{name}:…" for name in registry.names("model"))
-    raise ModelError(f"{reference.text!r} is no model reference; write {schemes} or path/file.py:factory")
+    raise ModelError(f"{reference.text!r} is not a model reference; write {schemes} or path/file.py:factory")
 
 
 def _eager(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
@@ -216,7 +216,7 @@ def _checked_classes(text: str, classes: Any, outputs: int) -> tuple[str, ...] |
 
 
 def _remaining(notes: tuple[str, ...], preprocessing: bool, classes: bool) -> tuple[str, ...]:
-    """Notes begin with what they are about; an assumption is no assumption any more where the user gave the answer."""
+    """Drops assumptions that the user has answered; a note begins with what it is about."""
     said = tuple(subject for subject, given in (("preprocessing:", preprocessing), ("classes:", classes)) if given)
     return tuple(note for note in notes if not note.startswith(said)) if said else notes
 

@@ -31,7 +31,7 @@ Cause = Literal["dropout", "batch_norm", "draws"]
 
 
 def check_repeatable(loaded: LoadedModel, images: Tensor, batch: int) -> int:
-    """Whether a few of these images get the same logits twice, the second time in other company and at other places.
+    """Whether a few of these images get the same logits twice, the second time in another batch and at other positions.
 
     Called while the model is borrowed. A model that is declared not to be deterministic is not tried.
 
@@ -51,7 +51,7 @@ def check_repeatable(loaded: LoadedModel, images: Tensor, batch: int) -> int:
     count = max(len(first) // 2, 1)
     again = first[:count].flip(0)
     if len(first) == 1 and batch > 1:
-        again = torch.cat([first, 1 - first])  # its negative is company too
+        again = torch.cat([first, 1 - first])  # the negatives are other images in the batch too
     reference = _logits(loaded, first)
     difference = _difference(_logits(loaded, again)[:count], reference[:count].flip(0))
     if difference > _tolerance(reference):
@@ -113,11 +113,11 @@ def _explained(loaded: LoadedModel, images: Tensor, reference: Tensor, differenc
 def _declare(loaded: LoadedModel) -> str:
     if not isinstance(loaded.module, BlackBox):
         return ""
-    return ", or say black_box(..., deterministic=False), which then stands beside every verdict"
+    return ", or give black_box(..., deterministic=False), which is then stated with every verdict"
 
 
 class _Causes(TorchFunctionMode):
-    """Notes what a forward pass calls that makes logits depend on chance or on company."""
+    """Records calls of a forward pass that make logits depend on chance or on the other images in the batch."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -116,7 +116,7 @@ def _pretrained(timm: Any, reference: Reference, name: str, tag: str, at: str) -
 def _untrained(timm: Any, reference: Reference, name: str) -> BuiltModel:
     outputs = reference.options.get("outputs")
     if outputs is not None and (not outputs.isdecimal() or int(outputs) < 2):
-        raise ModelError(f"{reference.text!r}: outputs={outputs!r} is no whole number of at least 2")
+        raise ModelError(f"{reference.text!r}: outputs must be an integer of at least 2, got {outputs!r}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(_UNTRAINED_SEED)
         module = timm.create_model(name, pretrained=False, **({} if outputs is None else {"num_classes": int(outputs)}))

@@ -108,7 +108,7 @@ def _untrained(reference: Reference, name: str) -> BuiltModel:
     default = _default_weights(name)
     outputs = reference.options.get("outputs", str(len(default.meta["categories"])))
     if not outputs.isdecimal() or int(outputs) < 2:
-        raise ModelError(f"{reference.text!r}: outputs={outputs!r} is no whole number of at least 2")
+        raise ModelError(f"{reference.text!r}: outputs must be an integer of at least 2, got {outputs!r}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(_UNTRAINED_SEED)
         module = _build(name, num_classes=int(outputs))

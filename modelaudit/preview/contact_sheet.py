@@ -1,4 +1,4 @@
-"""Every context on some images of a data set, before any model is run."""
+"""Shows every context on some images of a data set, before any model is run."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def showcase(
         size: the frame: shorter side and centre crop.
 
     Raises:
-        ExpressionError: a text that is no context.
+        ExpressionError: a text that is not a context.
     """
     preprocessing = Preprocessing(resize=size, crop=size)
     contexts = [one for text in texts for one in _contexts(text)]
@@ -87,7 +87,7 @@ def sentence_of(context: Context | str) -> str:
 
 
 def _doc(what: object) -> str:
-    """A docstring; that which dataclasses write for themselves is none."""
+    """The docstring that somebody wrote, not the one that dataclasses generate."""
     text = getattr(what, "__doc__", None) or ""
     return "" if text.startswith(f"{getattr(what, '__name__', '')}(") else text
 

@@ -1,4 +1,4 @@
-"""Who makes masks, as users name them: ``grabcut``, ``torchvision:...``, ``file.py:function``."""
+"""Opens the makers of masks by the names that users write: ``grabcut``, ``torchvision:...``, ``file.py:function``."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _from_checkpoint(reference: Reference, name: str, path: Path) -> tuple[nn.Mo
     plan = _built(name, state, 21)
     state = fitted(state, plan.state_dict())
     if last not in state:
-        raise ModelError(f"{reference.text!r}: {path} has no {last}; it is no checkpoint of {name}")
+        raise ModelError(f"{reference.text!r}: {path} has no {last}, so it is not a checkpoint of {name}")
     outputs = int(state[last].shape[0])
     module = _built(name, state, outputs)
     found = load(module, state)
@@ -150,7 +150,7 @@ def maker_of(text: str, *, root: Path, device: str | None = None) -> Iterator[Ma
 
 
 def box_of(boxes: Mask | None) -> Box | None:
-    """The box round all boxes; None where there is none."""
+    """The box round all boxes; None without boxes."""
     if boxes is None or not boxes.any():
         return None
     rows, columns = np.flatnonzero(boxes.any(1)), np.flatnonzero(boxes.any(0))

@@ -26,7 +26,7 @@ def thumbnails(samples: Iterable[Sample], progress: Callable[[], None] = lambda:
         for one in (sample, replace(sample, mask=None, mask_kind="none")):
             try:
                 decoded = decode(one)
-            except UnusableSample:  # its reason is told elsewhere
+            except UnusableSample:  # its reason is reported elsewhere
                 continue
             found[sample.id] = thumbnail(decoded.image, decoded.mask)
             break

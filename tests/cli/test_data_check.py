@@ -71,10 +71,10 @@ def test_problems_end_with_1_and_name_files(here: Path, capsys: pytest.CaptureFi
     [
         (["nowhere"], "no folder at"),
         (["line", "--classes", "nowhere.txt"], "nowhere.txt cannot be read"),
-        (["line", "--classes", "empty.txt"], "holds no list of class names"),
-        (["line", "--labels", "map.json"], "say of what: --model REF or --classes FILE"),
+        (["line", "--classes", "empty.txt"], "must hold class names"),
+        (["line", "--labels", "map.json"], "name them by --model REF or --classes FILE"),
         (["line", "--preprocessing", "256,224,1"], "write RESIZE,CROP"),
-        (["line", "--preprocessing", "0"], "'0' is no size"),
+        (["line", "--preprocessing", "0"], "got '0'"),
         (["line", "--json", "nowhere/facts.json"], "cannot be written"),
         (["line", "--model", "torchvision:resnet5@untrained"], "torchvision has no classifier"),
     ],

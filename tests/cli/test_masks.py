@@ -120,7 +120,7 @@ def test_boxes_of_annotations_become_masks_that_a_table_reads_back(
 def test_images_without_boxes_cannot_be_cut_and_are_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("cv2")
     assert main(["masks", "line", "--into", "made", "--by", "grabcut"]) == 1
-    assert "GrabCut needs a box round the object, and there is none" in " ".join(capsys.readouterr().out.split())
+    assert "GrabCut needs a box round the object, and the image has none" in " ".join(capsys.readouterr().out.split())
 
 
 def test_masks_among_the_images_are_fine_where_the_reference_names_them(here: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_part_without_a_number_is_said_and_told_by_the_exit_status(capsys: pyt
     assert main(["plan", "accuracy > 0.98", "--margin", "0.05"]) == 1
     assert "out of the range" in " ".join(capsys.readouterr().out.split())
     assert main(["plan", "accuracy > 0.9", "--guess", "0.85"]) == 1
-    assert "--guess 0.85 does not fulfil it" in capsys.readouterr().out
+    assert "--guess 0.85 does not meet the expectation" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -277,15 +277,18 @@ IMAGE = {"id": 1, "file_name": "a.png", "height": HEIGHT, "width": WIDTH}
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ("{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
         ("[]", "images"),
         ('{"images": [1], "annotations": [], "categories": []}', "images"),
         (document(), "annotates no image"),
         (document(annotation(image_id=9)), "image 9"),
         (document(annotation(category_id=9)), "category 9"),
         (document(annotation(image_id=[1])), "image"),
-        (document(annotation(), images=[IMAGE, {**IMAGE, "file_name": "b.png"}]), "another image"),
+        (
+            document(annotation(), images=[IMAGE, {**IMAGE, "file_name": "b.png"}]),
+            "ids are numbers or texts, and unique",
+        ),
         (document(annotation(iscrowd=2)), "iscrowd=2"),
         (document(annotation(), images=[{**IMAGE, "height": None}]), "height and width"),
         (document(annotation(), images=[{**IMAGE, "height": 10**6, "width": 10**6}]), "limit"),

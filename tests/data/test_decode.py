@@ -141,15 +141,15 @@ def animated() -> bytes:
 
 
 HOSTILE: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "0 bytes|cannot|no PNG"),
-    "text": (b"this is no image at all", "no PNG"),
+    "empty": (b"", "0 bytes|cannot|not a PNG"),
+    "text": (b"this is no image at all", "not a PNG"),
     "cut-off jpeg": (encoded(PICTURE.resize((200, 200)), "JPEG")[:900], "truncated|cannot be read"),
     "cut-off png": (encoded(PICTURE.resize((200, 200)))[:300], "cannot be read"),
-    "header only": (encoded(PICTURE)[:20], "cannot be read|no PNG"),
-    "broken checksum": (encoded(PICTURE).replace(b"IDAT", b"IDAX"), "no PNG"),
+    "header only": (encoded(PICTURE)[:20], "cannot be read|not a PNG"),
+    "broken checksum": (encoded(PICTURE).replace(b"IDAT", b"IDAX"), "not a PNG"),
     "bomb": (png(50_000, 50_000), "limit|bomb"),
     "half a bomb": (png(10_000, 10_000), "limit|bomb"),
-    "gif": (encoded(PICTURE, "GIF"), "no PNG"),
+    "gif": (encoded(PICTURE, "GIF"), "not a PNG"),
     "several pages": (animated(), "2 images"),
     "floats": (encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "floating"),
     "32 bits": (encoded(Image.fromarray(np.full((4, 4), 1_000_000, np.int32)), "TIFF"), "1000000"),
@@ -327,7 +327,7 @@ def test_a_path_and_its_bytes_have_one_digest(tmp_path: Path) -> None:
 
 def test_the_error_travels_between_processes() -> None:
     error = pickle.loads(pickle.dumps(refused(b"no image")))
-    assert error.reason is Missing.UNREADABLE_IMAGE and "no PNG" in str(error)
+    assert error.reason is Missing.UNREADABLE_IMAGE and "not a PNG" in str(error)
 
 
 digests = st.dictionaries(st.text(), st.text(), max_size=6)

@@ -93,7 +93,7 @@ def test_images_without_masks_and_files_passed_over_are_counted(tmp_path: Path) 
     assert [one.mask_kind for one in data.samples] == ["mask", "mask", "mask", "none"]
     assert decode(data.samples[3]).mask is None
     assert data.notes == (
-        "files that are no images by their ending were passed over: 1 x .txt",
+        "files without the ending of an image were skipped: 1 x .txt",
         "1 of 4 images have no mask",
     )
 
@@ -274,7 +274,7 @@ def test_all_images_below_are_read_whatever_the_layout(tmp_path: Path) -> None:
     assert [one.id for one in data.samples] == ["a.png", "cam 1/c.webp", "deep/er/b.JPG"]
     assert all(one.mask is None and one.mask_kind == "none" for one in data.samples)
     assert decode(data.samples[0]).image.shape == (24, 32, 3)
-    assert data.notes == ("1 files that are no images by their ending were passed over",)
+    assert data.notes == ("1 files without the ending of an image were skipped",)
 
 
 def test_as_the_data_of_an_audit_they_are_an_error_that_says_why(tmp_path: Path) -> None:

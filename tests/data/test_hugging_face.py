@@ -180,7 +180,7 @@ def test_missing_and_broken_pictures_are_counted_samples(tmp_path: Path) -> None
     [
         ("hf:nowhere/at/all", "no folder or file .*no name of a data set"),
         ("hf:", "no name of a data set"),
-        ("hf:../../etc/passwd", "no name of a data set|is no .parquet"),
+        ("hf:../../etc/passwd", "no name of a data set|is not a .parquet"),
         ("hf:nobody/nothing", "cannot be loaded"),
         ("hf:saved?image=img", r"no column 'img'; write \?image=COLUMN; did you mean 'image'"),
         ("hf:saved?image=camera", "'camera' holds .* and no images"),
@@ -190,7 +190,7 @@ def test_missing_and_broken_pictures_are_counted_samples(tmp_path: Path) -> None
         ("hf:saved?label=none", r"1 of 4 rows have no 'none', e\.g\. row 2"),
         ("hf:saved?label=share", "'share' holds 0.5; a label is a text or an index"),
         ("hf:saved?trust_remote_code=1", "unknown option"),
-        ("hf:notes.txt", r"notes\.txt is no \.parquet"),
+        ("hf:notes.txt", r"notes\.txt is not a \.parquet"),
         ("hf:broken.parquet", "cannot be loaded"),
         ("hf:empty", "cannot be loaded"),
     ],

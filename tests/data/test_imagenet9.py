@@ -212,8 +212,8 @@ def announcing(shape: str) -> bytes:
         (announcing("(100000, 100000)"), Missing.UNREADABLE_MASK, "announces 10000000000 bytes"),
         (announcing("(-4, 2)"), Missing.UNREADABLE_MASK, "announces"),
         (b"", Missing.UNREADABLE_MASK, "empty"),
-        (b"\x93NUMPY\x01\x00", Missing.UNREADABLE_MASK, "no .npy file"),
-        (b"hello, hello, hello", Missing.UNREADABLE_MASK, "no .npy file"),
+        (b"\x93NUMPY\x01\x00", Missing.UNREADABLE_MASK, "not a .npy file"),
+        (b"hello, hello, hello", Missing.UNREADABLE_MASK, "not a .npy file"),
     ],
     ids=range(13),
 )
@@ -237,8 +237,8 @@ def test_a_mask_that_is_none_costs_one_named_sample(
         ("imagenet9:in9?variants=original", "did you mean 'variant'"),
         ("imagenet9:above", r"looked for <variant>/val/<class>/\*\.JPEG; write imagenet9:.*bg_challenge"),
         ("imagenet9:empty", "no image in"),
-        ("imagenet9:other", "'n02085936' is none of the nine classes.*looked for"),
-        ("imagenet9:flat", r"'dog\.JPEG' is none of the nine classes"),
+        ("imagenet9:other", "ImageNet-9 has no class 'n02085936'.*looked for"),
+        ("imagenet9:flat", r"ImageNet-9 has no class 'dog\.JPEG'"),
         ("imagenet9:typo", "did you mean '00_dog'"),
     ],
 )

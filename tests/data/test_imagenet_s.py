@@ -213,5 +213,5 @@ def test_another_layout_says_what_was_looked_for(tmp_path: Path, reference: str,
 def test_an_image_outside_of_a_folder_of_its_class_is_refused(tmp_path: Path) -> None:
     root = tree(tmp_path)
     save(root / "validation" / wnids(50)[0] / "deeper" / "1.JPEG", image_array(mask_array()))
-    with pytest.raises(DataError, match="does not lie in a folder of its class"):
+    with pytest.raises(DataError, match="is not in a folder of its class"):
         open_data(f"imagenet_s:{root}", root=tmp_path)

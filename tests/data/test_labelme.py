@@ -124,8 +124,8 @@ def test_a_mask_lies_in_the_frame_of_its_points_both_included(tmp_path: Path, ar
     [
         ([[10, 20], [13, 23]], pixels(L_SHAPED), "its points frame 4 x 4 pixels"),
         ([[58, 20], [60, 23]], pixels(L_SHAPED), "reaches out of the image of 60 x 40"),
-        ([[10, 20], [12, 23]], "no base64!", "no base64"),
-        ([[10, 20], [12, 23]], base64.b64encode(b"no image").decode(), "is no PNG"),
+        ([[10, 20], [12, 23]], "no base64!", "not valid base64"),
+        ([[10, 20], [12, 23]], base64.b64encode(b"no image").decode(), "is not a PNG"),
         ([[10, 20], [12, 23]], pixels(np.dstack([L_SHAPED] * 3)), "shape (4, 3, 3)"),
     ],
     ids=["another size", "outside", "no base64", "no image", "coloured"],
@@ -237,7 +237,7 @@ def test_an_embedded_image_that_changed_or_is_none_is_unreadable(tmp_path: Path,
         decode(data.samples[0])
     assert caught.value.reason is Missing.UNREADABLE_IMAGE
     if text is not None:
-        with pytest.raises(UnusableSample, match=r"part 1\.json: imageData (is no|cannot)"):
+        with pytest.raises(UnusableSample, match=r"part 1\.json: imageData (is not|cannot)"):
             decode(opened(tmp_path, content).samples[0])
 
 
@@ -255,22 +255,22 @@ def test_a_size_that_is_not_the_images_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{\n\n", r"part 1\.json:3: is no JSON"),
-        (b'{"shapes": "\xff"}', r"part 1\.json:1: is no UTF-8"),
-        ("[" * 100_000, r"part 1\.json: is no JSON"),
-        ("[]", "no JSON object"),
+        ("{\n\n", r"part 1\.json:3: is not valid JSON"),
+        (b'{"shapes": "\xff"}', r"part 1\.json:1: is not UTF-8"),
+        ("[" * 100_000, r"part 1\.json: is not valid JSON"),
+        ("[]", "not a JSON object"),
         ({"images": [], "annotations": []}, "no list 'shapes'"),
         (document(SCENE[0], imagePath=None), "'imagePath'"),
         (document(SCENE[0], imageData=7), "neither null nor base64"),
         (document(SCENE[0], imageWidth=None), "give both or neither"),
         (document(SCENE[0], flags=["a"]), "flags"),
-        (document(SCENE[0], 5), "shape 1 is no object"),
+        (document(SCENE[0], 5), "shape 1 must be an object"),
         (document({**SCENE[0], "label": None}), "shape 0 has the label None"),
         (document(shape("a", "star", [[1, 1]])), "shape 0 is a 'star'"),
         (document(shape("a", "polygon", [[1, 1], [2, 2]])), "a polygon of 2 points"),
-        (document(shape("a", "polygon", [[1, 1], [2, "x"], [3, 3]])), r"no list of \[x, y\]"),
-        (document(shape("a", "polygon", [[1, 1], [2, float("nan")], [3, 3]])), r"no list of \[x, y\]"),
-        (document(shape("a", "polygon", [1, 1, 2, 2])), r"no list of \[x, y\]"),
+        (document(shape("a", "polygon", [[1, 1], [2, "x"], [3, 3]])), r"must be a list of \[x, y\]"),
+        (document(shape("a", "polygon", [[1, 1], [2, float("nan")], [3, 3]])), r"must be a list of \[x, y\]"),
+        (document(shape("a", "polygon", [1, 1, 2, 2])), r"must be a list of \[x, y\]"),
         (document(shape("a", "circle", [[1, 1]])), "a circle of 1 points"),
         (document(shape("a", "rectangle", [[1, 1], [5, 2], [5, 5], [1, 5]])), "a rectangle of 4 points"),
         (document(shape("a", "mask", [[1, 1], [2, 2]])), "a mask without pixels"),

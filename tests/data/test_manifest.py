@@ -101,7 +101,7 @@ def test_what_spreadsheets_write_is_read(tmp_path: Path, text: str | bytes) -> N
 
 def test_a_field_may_hold_quotes_and_line_ends_and_lines_are_still_counted(tmp_path: Path) -> None:
     text = 'image,label,remark\nimages/a.png,"a ""good"" one","first\nsecond"\nimages/b.png,,\n'
-    with pytest.raises(DataError, match=r"list\.csv:4: there is no label \(column 'label'\)"):
+    with pytest.raises(DataError, match=r"list\.csv:4: has no label \(column 'label'\)"):
         read(tmp_path, text)
     assert read(tmp_path, text.replace("b.png,,", "b.png,x,")).samples[0].label == 'a "good" one'
 
@@ -162,17 +162,17 @@ def test_masks_of_0_and_255_are_read_as_the_reference_says(tmp_path: Path) -> No
         ("image,label\na.png,x\n", "?mask=masks", r"no column 'masks' \(mask=masks\)"),
         ("image,label,camera\na.png,x,1\n", "?group=column:camra", r"\(group=column:camra\); did you mean 'camera'"),
         ("image,label,lot\na.png,x,1\n", "?cluster=column:lott", r"\(cluster=column:lott\); did you mean 'lot'"),
-        ("image,label,label\na.png,x,y\n", "", r":1: the column 'label' stands twice"),
+        ("image,label,label\na.png,x,y\n", "", r":1: the column 'label' occurs twice"),
         ("image,label\nimages/a.png,x\nimages/b.png,x,y\n", "", r":3: 3 fields, and 2 columns"),
         ("image,label,mask\nimages/a.png,x\n", "", r":2: 2 fields, and 3 columns"),
-        ("image,label\nimages/a.png,\n", "", r":2: there is no label"),
-        ("image,label\n ,x\n", "", r":2: there is no image"),
-        ("image,label\nimages/a.png,x\n./images/a.png,y\n", "", r":3: the id 'images/a\.png' stands in line 2 too"),
-        ("id,image,label\n1,images/a.png,x\n1,images/b.png,y\n", "", r":3: the id '1' stands in line 2 too"),
-        ('image,label\nimages/a.png,"x\n', "", r":2: is no CSV with ',' between the fields: unexpected end"),
-        ('image,label\nimages/a.png,"x"y\n', "", r":2: is no CSV with ',' between the fields"),
-        ("image,label\nimages/a.png," + "x" * 200_000, "", r":2: is no CSV .*field larger"),
-        (b"image,label\nimages/a.png,x\nimages/b.png,\xe4\n", "", r":3: is no UTF-8"),
+        ("image,label\nimages/a.png,\n", "", r":2: has no label"),
+        ("image,label\n ,x\n", "", r":2: has no image"),
+        ("image,label\nimages/a.png,x\n./images/a.png,y\n", "", r":3: the id 'images/a\.png' is in line 2 too"),
+        ("id,image,label\n1,images/a.png,x\n1,images/b.png,y\n", "", r":3: the id '1' is in line 2 too"),
+        ('image,label\nimages/a.png,"x\n', "", r":2: is not valid CSV with ',' as the delimiter: unexpected end"),
+        ('image,label\nimages/a.png,"x"y\n', "", r":2: is not valid CSV with ',' as the delimiter"),
+        ("image,label\nimages/a.png," + "x" * 200_000, "", r":2: is not valid CSV .*field larger"),
+        (b"image,label\nimages/a.png,x\nimages/b.png,\xe4\n", "", r":3: is not UTF-8"),
         ("image,label\nimages/a.png,x\n".encode("utf-16"), "", r":1: is UTF-16; save it as UTF-8"),
         (TABLE, "?delimiter=::", "not one character"),
         (TABLE, "?delimiter=;", r"no column 'image'"),
@@ -210,17 +210,21 @@ GOOD = '{"image": "images/a.png", "label": "x"}'
     ("text", "options", "message"),
     [
         ("", "", r":1: is empty"),
-        ("[1]\n", "", r":1: is no JSON object"),
-        (GOOD + "\n{\n", "", r":2: is no JSON"),
-        (GOOD + "\n\n" + "[" * 100_000, "", r":3: is no JSON"),
-        ('{"image": "a.png", "image": "b.png", "label": "x"}', "", r":1: is no JSON: the key 'image' stands twice"),
-        (GOOD + '\n{"image": "images/b.png"}', "", r":2: there is no label"),
+        ("[1]\n", "", r":1: is not a JSON object"),
+        (GOOD + "\n{\n", "", r":2: is not valid JSON"),
+        (GOOD + "\n\n" + "[" * 100_000, "", r":3: is not valid JSON"),
+        (
+            '{"image": "a.png", "image": "b.png", "label": "x"}',
+            "",
+            r":1: is not valid JSON: the key 'image' occurs twice",
+        ),
+        (GOOD + '\n{"image": "images/b.png"}', "", r":2: has no label"),
         ('{"path": "a.png", "label": "x"}', "", r"no column 'image'"),
         ('{"image": "images/a.png", "label": true}', "", r":1: label is True; give a text or a whole number"),
         ('{"image": "images/a.png", "label": ["x"]}', "", r":1: label is \['x'\]"),
         ('{"image": "images/a.png", "label": 1.5}', "", r":1: label is 1\.5"),
-        ('{"image": 7, "label": "x"}', "", r":1: 7 is no file name"),
-        (GOOD + "\n" + GOOD, "", r":2: the id 'images/a\.png' stands in line 1 too"),
+        ('{"image": 7, "label": "x"}', "", r":1: expected a path relative to .*, got 7"),
+        (GOOD + "\n" + GOOD, "", r":2: the id 'images/a\.png' is in line 1 too"),
         (GOOD, "?delimiter=;", "unknown option 'delimiter'"),
     ],
     ids=range(13),

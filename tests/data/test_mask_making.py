@@ -83,7 +83,7 @@ def test_a_large_image_gets_a_mask_of_its_own_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("boxes", "message"), [("none", "there is none"), ("empty", "there is none"), ("full", "draw it closer")]
+    ("boxes", "message"), [("none", "the image has none"), ("empty", "the image has none"), ("full", "draw it closer")]
 )
 def test_without_a_box_or_without_a_background_it_says_so(boxes: str, message: str) -> None:
     image, disc = scene()
@@ -186,7 +186,7 @@ def test_a_mask_that_is_none_is_named_and_not_written(bare: Path, returned: Any,
 def test_an_image_that_cannot_be_read_is_named(bare: Path) -> None:
     (bare / "line/images/nut/0.png").write_bytes(b"no picture")
     found = made(bare)
-    assert found["nut/0.png"].outcome == "failed" and "nut/0.png is no PNG" in found["nut/0.png"].message
+    assert found["nut/0.png"].outcome == "failed" and "nut/0.png is not a PNG" in found["nut/0.png"].message
     assert found["nut/1.png"].outcome == "made"
 
 

@@ -55,12 +55,12 @@ def test_ids_become_nfc() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([], "holds no sample"),
+        ([], "has no sample"),
         ([Sample("a", IMAGE, 1), Sample("a", IMAGE, 2)], "two samples have the id 'a'"),
         ([Sample(unicodedata.normalize(form, "ä"), IMAGE, 1) for form in ("NFC", "NFD")], "NFC"),
         ([Path("a.png")], "give Sample"),
         ([Sample("", IMAGE, 1)], "id ''"),
-        ([Sample("b\udcff.png", IMAGE, 1)], r"'b\\udcff.png', which is no Unicode text; rename it"),
+        ([Sample("b\udcff.png", IMAGE, 1)], r"'b\\udcff.png', which is not valid Unicode; rename it"),
         ([Sample("a", IMAGE, True)], "label True"),
         ([Sample("a", IMAGE, None)], "label None"),  # type: ignore[arg-type]
         (17, "int"),

@@ -156,7 +156,7 @@ def test_an_image_that_annotations_name_and_that_is_not_there_stays_a_counted_sa
         decode(data.samples[0])
     assert caught.value.reason is Missing.UNREADABLE_IMAGE
     shelf.rm("/data/images/night/2.png")
-    with pytest.raises(DataError, match=r"none of the 2 files that are named is there.*\?images=URL"):
+    with pytest.raises(DataError, match=r"none of the 2 files that the annotations name exists.*\?images=URL"):
         open_data("coco:shelf://data/annotations.json", root=tmp_path, quiet=True)
 
 
@@ -253,7 +253,7 @@ def packed(path: Path, names: list[str]) -> Path:
         (["bolt/" + "a" * 300 + ".png"], "more than 255 bytes"),
         (["bolt/" + "ä" * 130 + ".png"], "more than 255 bytes"),
         (["/".join(["a" * 200] * 12)], "more than 2048 bytes"),
-        ([".hidden/a.png"], "holds no file"),
+        ([".hidden/a.png"], "has no files"),
     ],
     ids=range(13),
 )
@@ -319,7 +319,7 @@ def test_links_inside_a_local_folder_are_followed_for_files_and_refused_for_fold
 
 def test_an_error_of_the_source_names_the_url(tmp_path: Path, shelf: Shelf) -> None:
     shelf.pipe("/data/stray.png", b"x")
-    with pytest.raises(DataError, match=r"stray\.png lies in no folder.*tree is a copy of shelf://data"):
+    with pytest.raises(DataError, match=r"stray\.png needs a folder.*tree is a copy of shelf://data"):
         open_data("folder:shelf://data", root=tmp_path, quiet=True)
 
 
@@ -327,8 +327,8 @@ def test_an_error_of_the_source_names_the_url(tmp_path: Path, shelf: Shelf) -> N
     ("reference", "message"),
     [
         ("folder:shelf://nowhere", "shelf://nowhere is not there"),
-        ("coco:shelf://nowhere/a.json", r"there is no file 'a\.json'"),
-        ("webdataset:shelf://nowhere/{0..2}.tar", r"there is no file '0\.tar'"),
+        ("coco:shelf://nowhere/a.json", r"has no file 'a\.json'"),
+        ("webdataset:shelf://nowhere/{0..2}.tar", r"has no file '0\.tar'"),
         ("folder:nosuch://x", "nosuch.*write a protocol of fsspec"),
         ("folder:s3://user:secret@bucket/data", "holds a password"),
         ("folder:file:///x?masks=https://user:secret@host/data", "holds a password"),

@@ -152,15 +152,18 @@ def test_an_empty_image_is_a_counted_sample(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ([("a.png", b"1"), ("a.png", b"2")], r"'a\.png' is there twice"),
-        ([("a.png", b"1"), ("a.PNG", b"2")], "is there twice"),
-        ([("a.png", b"1"), ("a.jpg", b"2"), ("a.cls", b"0")], r"'a' has \.jpg and \.png; say which: \?image=jpg"),
-        ([("a.png", b"1"), ("a.cls", b"0"), ("a.mask.png", b"2"), ("a.seg.png", b"3")], r"say which: \?mask=mask\.png"),
+        ([("a.png", b"1"), ("a.png", b"2")], r"'a\.png' occurs twice"),
+        ([("a.png", b"1"), ("a.PNG", b"2")], "occurs twice"),
+        ([("a.png", b"1"), ("a.jpg", b"2"), ("a.cls", b"0")], r"'a' has \.jpg and \.png; choose one: \?image=jpg"),
+        (
+            [("a.png", b"1"), ("a.cls", b"0"), ("a.mask.png", b"2"), ("a.seg.png", b"3")],
+            r"choose one: \?mask=mask\.png",
+        ),
         ([("a.png", b"1"), ("b.png", b"1"), ("b.cls", b"0")], r"1 of 2 samples have no label, e\.g\. .*x\.tar: 'a'"),
         ([("a.png", b"1"), ("a.cls", b" \n")], "1 of 1 samples have no label"),
         ([("a.png", b"1"), ("a.cls", b"\xff\xfe\x00")], r"a\.cls cannot be read"),
-        ([("a.txt", b"1")], r"holds no sample; looked for <key>\.jpg with <key>\.cls, and found 1 x \.txt"),
-        ([], "holds no sample.*found nothing"),
+        ([("a.txt", b"1")], r"has no sample; looked for <key>\.jpg with <key>\.cls and found 1 x \.txt"),
+        ([], "has no sample.*found nothing"),
         ([("/etc/a.png", b"1")], "leads out of the archive"),
         ([("../a.png", b"1")], "leads out of the archive"),
         ([("x/../../a.png", b"1")], "leads out of the archive"),
@@ -177,7 +180,7 @@ def test_a_shard_that_cannot_be_right_is_refused(tmp_path: Path, files: list[tup
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        (b"{", r"a\.json is no JSON"),
+        (b"{", r"a\.json is not valid JSON"),
         (b"[1]", r"a\.json holds a list"),
         (b'{"class": [1]}', r"the field 'class' is \[1\]"),
         (b'{"class": true}', "the field 'class' is True"),
@@ -255,8 +258,8 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     path = shard(tmp_path / "plain.tar", {"a.png": picture(), "a.cls": b"bolt"})
     (tmp_path / "packed.tar").write_bytes(gzip.compress(path.read_bytes()))
     for name, message in [
-        ("text", "no whole tar archive"),
-        ("empty", "no whole tar archive"),
+        ("text", "not a complete tar archive"),
+        ("empty", "not a complete tar archive"),
         ("packed", "unpack it"),
         ("nowhere", "No such file"),
     ]:

@@ -335,7 +335,7 @@ def test_a_model_that_raises_takes_down_itself_and_not_the_other(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [("torchvision:resnet5", "did you mean"), ("nowhere.py:build", "no file"), (42, "is no model")],
+    [("torchvision:resnet5", "did you mean"), ("nowhere.py:build", "no file"), (42, "is not a model")],
 )
 def test_a_model_that_cannot_be_opened_takes_down_itself(tmp_path: Path, model: Any, message: str) -> None:
     found = measured(tmp_path, case=audit({"good": Net(), "bad": model}).expect(accuracy > 0.5))
@@ -349,7 +349,7 @@ def test_labels_that_one_model_does_not_know_take_down_that_model(tmp_path: Path
     found = measured(tmp_path, case=one.expect(accuracy > 0.5))
     assert (
         list(found.failures) == ["model:model:bad"]
-        and "3 of 3 labels meet no class" in found.failures["model:model:bad"]
+        and "3 of 3 labels match no class" in found.failures["model:model:bad"]
     )
     assert not np.isnan(values(found, "accuracy", "model:good")).any()
 

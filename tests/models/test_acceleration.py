@@ -308,7 +308,7 @@ def test_the_worst_difference_is_named_and_decides() -> None:
         ({"margin": [40.0, 1.0]}, LOGITS, "margin: undefined on other images"),
         ({"margin": [math.nan, math.nan]}, LOGITS, "margin: undefined on other images"),
         ({"margin": [math.inf, math.nan]}, LOGITS, "margin"),
-        ({"margin": [40.0]}, LOGITS, "margin: 1 values beside 2"),
+        ({"margin": [40.0]}, LOGITS, "margin: 1 values instead of 2"),
         ({"another": [0.1, 0.2]}, LOGITS, "one side only: another"),
     ],
 )

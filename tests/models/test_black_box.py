@@ -131,9 +131,9 @@ def test_scores_are_float32_or_as_exact_as_they_come(kind: type) -> None:
         (lambda images: np.zeros(len(images)), r"4 images gave scores of shape \[4\]"),
         (lambda images: np.zeros((1, 2)), r"4 images gave scores of shape \[1, 2\]"),
         (lambda images: np.zeros((len(images), 2), dtype=complex), "complex"),
-        (lambda images: "cat", "returned str, no scores"),
-        (lambda images: None, "returned NoneType, no scores"),
-        (lambda images: [[1.0, 2.0], [1.0]], "returned list, no scores"),
+        (lambda images: "cat", "must return scores, got str"),
+        (lambda images: None, "must return scores, got NoneType"),
+        (lambda images: [[1.0, 2.0], [1.0]], "must return scores, got list"),
     ],
 )
 def test_what_is_no_scores_is_an_error(function: object, message: str) -> None:
@@ -156,7 +156,7 @@ def test_the_number_of_outputs_is_held_to_what_was_said() -> None:
         ({"outputs": 1}, "at least 2"),
         ({"outputs": True}, "at least 2"),
         ({"batch": 0}, "at least 1"),
-        ({"batch": 1.5}, "no whole number"),
+        ({"batch": 1.5}, "must be an integer"),
         ({"dtype": "uint8", "preprocessing": Preprocessing(12, 12, mean=(0.5, 0.5, 0.5))}, "uint8 images are pixel"),
     ],
 )
@@ -167,7 +167,7 @@ def test_arguments_that_mean_nothing_are_refused(arguments: dict[str, object], m
 
 @pytest.mark.parametrize("function", [NET, 3, "net"])
 def test_what_is_no_function_is_refused(function: object) -> None:
-    with pytest.raises(ModelError, match="no function from images to scores"):
+    with pytest.raises(ModelError, match="needs a function from images to scores"):
         black_box(function)  # type: ignore[arg-type]
 
 

@@ -126,7 +126,7 @@ def test_the_fingerprint_knows_the_code_of_a_program(folder: Path, tmp_path: Pat
         ("export:none.pt2", "no file"),
         ("export:script.ts", "cannot be loaded .* torch.export.save"),
         ("torchscript:one.pt2", "cannot be loaded .* torch.jit.save"),
-        ("torchscript:script.ts?batch=none", "no whole number"),
+        ("torchscript:script.ts?batch=none", "must be an integer"),
         ("torchscript:script.ts?rows=1", "unknown option 'rows'"),
         ("one.pt2", "write export:one.pt2"),
         ("script.ts", "write torchscript:script.ts"),

@@ -338,7 +338,7 @@ def test_windows_of_a_swin_are_no_grid_over_the_image() -> None:
     )
     assert spatial_layer(model, (64, 64)) == SpatialLayer("norm", 32, 8, 8, "NHWC")
     for name in ("layers.1.blocks.1.attn", "layers.1.blocks.1.attn.proj", "layers.0.blocks.1.attn.qkv"):
-        with pytest.raises(AttributionError, match="which is no"):
+        with pytest.raises(AttributionError, match="which is not a grid"):
             resolve_layer(model, name, (64, 64))
     assert resolve_layer(model, "layers.1.blocks.0", (64, 64)) == SpatialLayer("layers.1.blocks.0", 32, 8, 8, "NHWC")
 

@@ -168,7 +168,7 @@ def test_layout_type_size_and_batch_are_read_off_the_graph(
 
 def test_a_graph_that_leaves_its_layout_open_needs_to_be_told(tmp_path: Path) -> None:
     path = graph(tmp_path / "net.onnx", ["b", "c", "h", "w"])
-    with pytest.raises(ModelError, match=r"does not tell where the channels are; add \?layout=NCHW"):
+    with pytest.raises(ModelError, match=r"leaves open where the channels are; add \?layout=NCHW"):
         opened(path)
     assert opened(path, "&layout=NCHW").outputs == 4
     with pytest.raises(ModelError, match="did you mean 'NCHW'"):
@@ -191,9 +191,9 @@ def test_the_first_output_of_rank_two_is_taken_or_the_one_that_is_named(tmp_path
 @pytest.mark.parametrize("channels", [1, 4])
 def test_a_graph_of_other_images_is_refused(tmp_path: Path, channels: int) -> None:
     path = graph(tmp_path / "net.onnx", ["b", channels, SIZE, SIZE], weights=np.ones((channels, 4), dtype=np.float32))
-    with pytest.raises(ModelError, match="is no RGB image in any layout"):
+    with pytest.raises(ModelError, match="is not that of RGB images in any layout"):
         opened(path)
-    with pytest.raises(ModelError, match="is no RGB image NCHW"):
+    with pytest.raises(ModelError, match="is not that of RGB images NCHW"):
         opened(path, "&layout=NCHW")
 
 
@@ -256,7 +256,7 @@ def test_weights_that_lie_elsewhere_or_nowhere_are_refused(exported: Path, tmp_p
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / "net.onnx").write_bytes(exported.read_bytes())
-    with pytest.raises(ModelError, match=r"'net.onnx.data' are not beside it; copy net.onnx.data"):
+    with pytest.raises(ModelError, match=r"'net.onnx.data' are missing next to it; copy net.onnx.data"):
         opened(folder / "net.onnx")
     (tmp_path / "net.onnx.data").write_bytes(exported.with_name("net.onnx.data").read_bytes())
     model = onnx.load(exported, load_external_data=False)

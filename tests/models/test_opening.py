@@ -185,7 +185,7 @@ def test_a_compiled_model_is_audited_without_the_compiler(tmp_path: Path) -> Non
         ("net.py", "name the factory"),
         ("weights/net.pt", r"torchvision:<name>\?checkpoint=weights/net.pt"),
         ("resnet50", "torchvision:"),
-        (12, "is no model"),
+        (12, "is not a model"),
     ],
 )
 def test_a_text_that_is_no_reference_says_how_to_write_one(tmp_path: Path, reference: object, message: str) -> None:

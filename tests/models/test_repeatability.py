@@ -128,7 +128,7 @@ def draws(images: Any) -> Any:
 
 
 def test_a_black_box_is_tried_and_told_how_to_say_so() -> None:
-    with pytest.raises(ModelError, match=r"or say black_box\(\.\.\., deterministic=False\)"):
+    with pytest.raises(ModelError, match=r"or give black_box\(\.\.\., deterministic=False\)"):
         tried(black_box(draws))
 
 

@@ -98,7 +98,7 @@ def test_a_checkpoint_with_any_number_of_outputs_is_loaded(tmp_path: Path, name:
         ("timm:resnet50.a1_in1l", "did you mean 'a1_in1k'"),
         ("timm:resnet50.a1_in1k?checkpoint=x.pt", "keep one"),
         ("timm:resnet50@untrained?output=3", "did you mean 'outputs'"),
-        ("timm:resnet50@untrained?outputs=one", "no whole number"),
+        ("timm:resnet50@untrained?outputs=one", "must be an integer"),
         ("timm:resnet50@1", "no weights '1'"),
     ],
 )

@@ -82,7 +82,7 @@ def test_every_classifier_of_torchvision_has_readable_preprocessing() -> None:
         ("torchvision:resnet50@IMAGENET1K_V3", r"no weights 'IMAGENET1K_V3'.*IMAGENET1K_V1, IMAGENET1K_V2"),
         ("torchvision:resnet50@IMAGENET1K_V1?checkpoint=a.pt", "keep one"),
         ("torchvision:resnet50?chekpoint=a.pt", "did you mean 'checkpoint'"),
-        ("torchvision:resnet50@untrained?outputs=one", "no whole number"),
+        ("torchvision:resnet50@untrained?outputs=one", "must be an integer"),
         ("torchvision:resnet50?checkpoint=none.pt", "no such checkpoint file"),
         ("torchvision:googlenet?checkpoint=g.pt", "transform_input=true"),
     ],

@@ -83,7 +83,7 @@ def test_a_checkpoint_with_and_without_an_auxiliary_head_is_read(tmp_path: Path,
         ("torchvision:deeplabv3_resnet101", "write torchvision:deeplabv3_resnet101.checkpoint="),
         ("torchvision:deeplabv3_resnet101@V9", "COCO_WITH_VOC_LABELS_V1"),
         ("torchvision:deeplabv3_resnet101@COCO_WITH_VOC_LABELS_V1?checkpoint=weights.pt", "write torchvision"),
-        ("torchvision:deeplabv3_mobilenet_v3_large?checkpoint=weights.pt", "no checkpoint of deeplabv3"),
+        ("torchvision:deeplabv3_mobilenet_v3_large?checkpoint=weights.pt", "not a checkpoint of deeplabv3"),
         ("torchvision:lraspp_mobilenet_v3_large?checkpoint=nowhere.pt", "no such checkpoint"),
     ],
 )

@@ -59,7 +59,7 @@ ERRORS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "no such folder": ('data="folder:nowhere"', "accuracy > 0.5", ("nowhere",)),
     "no such source": ('data="floder:empty"', "accuracy > 0.5", ("did you mean 'folder'?",)),
-    "no sample": ("data=iter([])", "accuracy > 0.5", ("holds no sample; give Sample(",)),
+    "no sample": ("data=iter([])", "accuracy > 0.5", ("has no sample; give Sample(",)),
     "no masks": (
         "data=samples(masks=False)",
         "accuracy.under(gaussian_noise(1)) > 0.5",

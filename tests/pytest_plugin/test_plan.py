@@ -94,7 +94,7 @@ def test_without_a_margin_the_truth_lies_where_the_run_put_it(
     found = planned(line, monkeypatch, str(line.path / "audit-results" / "latest" / "run.json"))
     half, bad = found["expectations"]
     assert half["parts"][0]["supposed"] == pytest.approx(0.5)
-    assert bad["images"] is None and "does not fulfil it" in bad["why_not"]
+    assert bad["images"] is None and "does not meet the expectation" in bad["why_not"]
     assert "give --margin" in " ".join(capsys.readouterr().out.split())
 
 

@@ -112,7 +112,7 @@ def test_a_root_on_a_network_drive_means_no_store_and_is_said_once(
     on_a_share(stored, monkeypatch)
     result = stored.run()
     assert counts(result) == {"passed": 4}
-    assert result.stdout.str().count("lies on a network drive (cifs)") == 1
+    assert result.stdout.str().count("is on a network drive (cifs)") == 1
     assert any("network drive" in note for note in stored.record().data[0].notes)
     assert not (stored.path / ".modelaudit").exists()
 

@@ -18,9 +18,9 @@ from .listing import RemoteFile, described, listed
 from .local_copy import LocalCopy
 from .urls import RemoteFolder, check_url, folder, is_url, names_a_file, opened
 
-#: below the store's folder, beside it
+#: in the store's folder
 CACHE = Path(".modelaudit", "remote")
-#: options that may name a folder beside the annotations
+#: options that may name a folder next to the annotations
 _FOLDERS = ("images", "masks")
 
 
@@ -91,8 +91,8 @@ class _Copies:
             if named and not entries:
                 url = one.mirror.remote.url
                 raise DataError(
-                    f"none of the {len(named)} files that are named is there, e.g. {named[0]!r} beside or below {url}; "
-                    "say where the images are, as ?images=URL"
+                    f"none of the {len(named)} files that the annotations name exists, e.g. {named[0]!r} next to or "
+                    f"below {url}; give the place of the images, as ?images=URL"
                 )
             always = {entry.name for entry in one.always}
             one.mirror.sync([*one.always, *(entry for entry in entries if entry.name not in always)])
@@ -130,7 +130,7 @@ class _Copies:
         return mirror.tree
 
     def _file(self, reference: Reference, remote: RemoteFolder, name: str) -> Path:
-        """A file that names others: itself, and the folders that its source looks for beside it."""
+        """A file that names others: itself, and the folders that its source looks for next to it."""
         mirror = self._mirror(remote, reference.body)
         found = self._there(mirror, (name,))
         mirror.sync(found, prune=False)
@@ -158,7 +158,7 @@ class _Copies:
         entries = described(mirror.remote, names)
         lost = [name for name, entry in zip(names, entries, strict=True) if entry is None]
         if lost:
-            raise DataError(f"{mirror.remote.url}: there is no file {lost[0]!r}")
+            raise DataError(f"{mirror.remote.url}: has no file {lost[0]!r}")
         return [entry for entry in entries if entry is not None]
 
     def _mirror(self, remote: RemoteFolder, url: str) -> LocalCopy:

@@ -1,4 +1,4 @@
-"""What lies in a remote folder, and by what it is seen that a file is still the same."""
+"""Lists remote folders, and recognises files that have not changed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _TAGS = frozenset(
 _TIMES = frozenset(
     {"mtime", "lastmodified", "last-modified", "last_modified", "updated", "modified", "modify", "created", "date_time"}
 )
-#: beside a time: a file that was put in another's place may have its time
+#: in addition to a time: a file that replaces another may have the same time
 _BESIDE = frozenset({"ino"})
-#: the coarsest clock that times of change are told by, in seconds
+#: the coarsest clock of modification times, in seconds
 _GRANULARITY = 2.0
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -39,7 +39,7 @@ class RemoteFile:
     Args:
         name: below the folder, with ``/``.
         size: in bytes, None where the server does not say.
-        token: equal as long as the file is; None where the server tells nothing that says so.
+        token: equal as long as the file is; None where the server does not provide anything of the kind.
     """
 
     name: str
@@ -57,7 +57,7 @@ def listed(remote: RemoteFolder) -> list[RemoteFile]:
     shown = {name: info for name, info in found.items() if not any(map(_hidden, name.split("/")))}
     check_names(shown, remote.url)
     if not shown:
-        raise DataError(f"{remote.url} holds no file" + (_HTTP_HINT if remote.http else ""))
+        raise DataError(f"{remote.url} has no files" + (_HTTP_HINT if remote.http else ""))
     ordered = sorted(shown)
     if not remote.http:
         return [_entry(name, shown[name]) for name in ordered]
@@ -91,8 +91,8 @@ def described(remote: RemoteFolder, wanted: Sequence[str]) -> list[RemoteFile | 
 def side_by_side(
     remote: RemoteFolder, work: Callable[[_In], _Out], items: Iterable[_In], *, stop: Callable[[], None] = lambda: None
 ) -> list[_Out]:
-    """`work` on each item, in order of the items; the first error ends it: what has not begun is left, and what has is
-    told to `stop`."""
+    """`work` on each item, in order of the items; the first error ends it: what has not begun is left, and `stop` is
+    called for what has."""
     with ThreadPoolExecutor(_workers(remote.fs), thread_name_prefix="fetch") as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
@@ -149,7 +149,7 @@ def _walked(remote: RemoteFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _ls(remote: RemoteFolder, name: str, path: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """What lies in a folder, by its path as the listing above it has it."""
+    """Lists a folder, given its path as the listing above has it."""
     try:
         infos = remote.fs.ls(path.rstrip("/") + "/" if remote.http else path, detail=True)
     except Exception as error:
@@ -182,21 +182,21 @@ def _below(remote: RemoteFolder, path: str) -> str:
     if remote.http:
         base, path = unquote(base), unquote(path)
     if base and path.rstrip("/") != base and not path.startswith(f"{base}/"):
-        raise DataError(f"{remote.url} lists {path!r}, which does not lie in it")
+        raise DataError(f"{remote.url} lists {path!r}, which is outside of it")
     name = path[len(base) + 1 :] if base else path.removeprefix(remote.fs.root_marker)
     return (name.removeprefix("./").replace("/./", "/") if remote.http else name).rstrip("/")
 
 
 def _entry(name: str, info: Mapping[str, Any]) -> RemoteFile:
     size = info.get("size")
-    # what is told of a link is told of the link, not of what it leads to
+    # size and time are those of the link, not of what it leads to
     return RemoteFile(name, size if isinstance(size, int) else None, None if info.get("islink") else token_of(info))
 
 
 def token_of(info: Mapping[str, Any], now: Callable[[], float] = time.time) -> str | None:
-    """What a file system says that changes with a file's content: its hash or version, or its size and time.
+    """A token that changes with a file's content: its hash or version, or its size and time.
 
-    A time that is not older than two seconds says nothing: the file may change again before it does.
+    A time of less than two seconds ago is not used: the file may change again within the same tick.
     """
     told = {key.lower(): value for key, value in info.items() if value not in (None, "")}
     tags = sorted(key for key in told if key in _TAGS)
@@ -208,7 +208,7 @@ def token_of(info: Mapping[str, Any], now: Callable[[], float] = time.time) -> s
 
 
 def _is_fresh(value: Any, now: float) -> bool:
-    """Whether a time, told in whole seconds by a text, is nearly now; finer clocks tell changes apart."""
+    """Whether a time, a text in whole seconds, is nearly now; finer clocks tell changes apart."""
     if not isinstance(value, str):
         return False
     try:

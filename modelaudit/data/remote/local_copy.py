@@ -1,6 +1,6 @@
 """Keeps a copy of remote files on this machine's disk up to date, file by file.
 
-fsspec opens, lists and reads the files. Its caches (``filecache``, ``simplecache``, measured with fsspec 2026.9) cannot
+fsspec opens, lists and reads the files. Its caches (``filecache``, ``simplecache``, as of fsspec 2026.9) cannot
 keep what this copy promises, so that the copying is our own:
 
 - sources walk folders: the caches keep files under digests or flat names, not in their tree;

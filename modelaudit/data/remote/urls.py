@@ -172,7 +172,7 @@ def _is_installed(package: str) -> bool:
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Whether a path of this machine, links resolved, lies in a folder."""
+    """Whether a path of this machine, links resolved, is in a folder."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
@@ -206,7 +206,7 @@ def _complaint(name: str) -> str:
     try:
         lengths = [len(part.encode()) for part in parts]
     except UnicodeEncodeError:
-        return "is no text"
+        return "is not valid Unicode"
     if name.startswith("/") or _DRIVE.match(name):
         return "is absolute"
     if ".." in parts or "." in parts:

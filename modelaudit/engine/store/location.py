@@ -24,7 +24,7 @@ _NETWORK = frozenset(
         *("webdav", "afpfs", "acfs", "sshfs"),
     }
 )
-#: FUSE file systems that lie on this machine's own disks
+#: FUSE file systems on this machine's own disks
 _LOCAL_FUSE = frozenset(
     {
         *("fuse.ntfs", "fuse.ntfs-3g", "fuse.exfat", "fuse.ext2", "fuse.ext3", "fuse.ext4", "fuse.bindfs"),
@@ -50,7 +50,7 @@ def refuse_network(folder: Path) -> None:
     kind = network_drive(folder)
     if kind is not None:
         raise ResultsError(
-            f"--audit-store {folder}: lies on a network drive ({kind}), where a database that several processes write "
+            f"--audit-store {folder}: is on a network drive ({kind}), where a database that several processes write "
             "can be damaged; name a folder on a disk of this machine, or --audit-store off"
         )
 

@@ -47,7 +47,7 @@ def open_store(asked: Path | None, *, root: Path, off: bool = False) -> Store:
     """Opens the store in the folder that was asked for; by default below `root`, unless that is a network drive.
 
     Raises:
-        ResultsError: the folder that was asked for lies on a network drive.
+        ResultsError: the folder that was asked for is on a network drive.
     """
     if off:
         return Store(None)
@@ -59,7 +59,7 @@ def open_store(asked: Path | None, *, root: Path, off: bool = False) -> Store:
     if kind is None:
         return Store(folder)
     note = (
-        f"{NOTE}values were not stored: {folder} lies on a network drive ({kind}), where a database that several "
+        f"{NOTE}values were not stored: {folder} is on a network drive ({kind}), where a database that several "
         "processes write can be damaged; name a folder on a disk of this machine by --audit-store"
     )
     return Store(None, notes=[note])
@@ -69,7 +69,7 @@ def contents_of(folder: Path) -> StoreContents:
     """Reads the contents of the store in `folder`.
 
     Raises:
-        ResultsError: there is none, or it cannot be read.
+        ResultsError: it does not exist, or cannot be read.
     """
     with _opened(folder) as connection:
         holdings = connection.execute(
@@ -111,14 +111,14 @@ def prune(folder: Path, *, older_than: int | None = None, keep_size: int | None 
 
 
 def clear(folder: Path) -> int:
-    """Remove the store and what damaged ones left behind; the bytes that were freed.
+    """Removes the store and what is left of damaged ones; returns the bytes that were freed.
 
     Raises:
-        ResultsError: there is none, or it cannot be removed.
+        ResultsError: it does not exist, or cannot be removed.
     """
     files = [path for path in folder.glob("store.*sqlite*") if path.is_file()]
     if not files:
-        raise ResultsError(f"{folder} holds no store; name its folder by --store")
+        raise ResultsError(f"{folder} has no store; give its folder by --store")
     freed = sum(path.stat().st_size for path in files)
     try:
         for path in files:
@@ -168,7 +168,7 @@ def days_of(text: str) -> int:
 def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
     file = folder / FILE
     if not file.exists():
-        raise ResultsError(f"{folder} holds no store; name its folder by --store (pytest keeps it in {FOLDER})")
+        raise ResultsError(f"{folder} has no store; give its folder by --store (pytest keeps it in {FOLDER})")
     try:
         with contextlib.closing(connect(file, timeout=_BUSY_SECONDS)) as connection:
             yield connection
