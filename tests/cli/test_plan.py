@@ -34,7 +34,7 @@ def test_an_expectation_is_planned_by_guesses(capsys: pytest.CaptureFixture[str]
     assert f"0.02  {size.images:>6}" in said and "tango" in said
     assert f"{size.images} images are enough for all" in said
     assert "forward and 0 backward passes" in said and "masks, noise" in said
-    assert "no run tells the speed" in said
+    assert "unknown without a run" in said
     assert max(map(len, said.splitlines())) <= 80
 
 
