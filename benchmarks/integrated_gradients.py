@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
 from modelaudit.attribution import AttributionInput, integrated_gradients
-from modelaudit.attribution.validity import COMPLETENESS_LIMIT
+from modelaudit.attribution.base import COMPLETENESS_LIMIT
 from modelaudit.contexts import original
 from modelaudit.language import registry
 from modelaudit.language.sample import Preprocessing

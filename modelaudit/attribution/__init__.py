@@ -1,33 +1,32 @@
 """Attribution: methods that give each pixel its share in the decision, under the names users write."""
 
 from . import captum_methods  # noqa: F401  (registers captum)
-from .base import AttributionInput, Cost, Maps, attribution, draws_at_random
+from .base import AttributionInput, Cost, Maps, attribution, check, draws_at_random
+from .cam import EigenCam as eigencam
 from .cam import GradCam as gradcam
 from .cam import GradCamPlusPlus as gradcam_plus_plus
 from .cam import LayerCam as layercam
+from .cam import ScoreCam as scorecam
 from .captum_classes import Captum as captum
-from .eigencam import EigenCam as eigencam
-from .feature_ablation import FeatureAblation as feature_ablation
 from .fullgrad import FullGrad as fullgrad
+from .gradient import GradientShap as gradient_shap
 from .gradient import InputTimesGradient as input_x_gradient
 from .gradient import Saliency as saliency
-from .gradient_shap import GradientShap as gradient_shap
+from .gradient import SmoothGrad as smoothgrad
+from .gradient import SmoothGradSquared as smoothgrad_squared
+from .gradient import VarGrad as vargrad
 from .guided import Deconvolution as deconvolution
 from .guided import GuidedBackprop as guided_backprop
 from .guided import GuidedGradCam as guided_gradcam
 from .integrated import IntegratedGradients as integrated_gradients
-from .kernel_shap import KernelShap as kernel_shap
 from .occlusion import Occlusion as occlusion
+from .occlusion import Rise as rise
 from .relevance import DeepLift as deeplift
 from .relevance import Lrp as lrp
-from .rise import Rise as rise
 from .rollout import AttentionRollout as attention_rollout
-from .scorecam import ScoreCam as scorecam
-from .shapley import ShapleySampling as shapley_sampling
-from .smoothing import SmoothGrad as smoothgrad
-from .smoothing import SmoothGradSquared as smoothgrad_squared
-from .smoothing import VarGrad as vargrad
-from .validity import check
+from .superpixel_methods import FeatureAblation as feature_ablation
+from .superpixel_methods import KernelShap as kernel_shap
+from .superpixel_methods import ShapleySampling as shapley_sampling
 
 __all__ = [
     "AttributionInput",

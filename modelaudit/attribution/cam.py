@@ -1,4 +1,4 @@
-"""Class activation maps that weigh a layer's channels by gradients: Grad-CAM, Grad-CAM++, LayerCAM.
+"""Class activation maps: a layer's channels, weighted by gradients, scores or their first principal component.
 
 A [B, K, h, w] are the layer's values, g = d f / d A, f the explained quantity. The maps are >= 0 on the layer's grid
 and brought to the image's size bilinearly with align_corners=False.
@@ -9,9 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
+from ..language.errors import ExpressionError
+from ..language.spec import one_of
+from ..language.upsampling import upsampled
 from .base import AttributionInput, Cost, Maps, MethodDeclaration, attribution
-from .layer_grid import OnLayer, cells
+from .baselines import NAMES
+from .layer_grid import OnLayer, cells, precise
+from .perturbed import Fill, filled, for_each_image, perturbed_scores
 
 _DECLARES = MethodDeclaration(
     cost=lambda spec: Cost(forward=1, backward=1),
@@ -103,3 +109,167 @@ def layercam_maps(spec: LayerCam, question: AttributionInput) -> Maps:
 
 def _size(question: AttributionInput) -> tuple[int, int]:
     return question.pixels.shape[2], question.pixels.shape[3]
+
+
+#: where the two largest singular values are closer than this, relative, rounding decides on the vector
+_SMALLEST_GAP = 1e-4
+
+
+@dataclass(frozen=True)
+class EigenCam(OnLayer):
+    """relu of O v, O [hw, K] the layer's values by cell, v their first right-singular vector (Muhammad, Yeasin 2020).
+
+    A singular vector has no sign: it gets the one with which the largest |O v| is positive, so values >= 0, as behind a
+    ReLU, give a map without negative cells. It needs no gradient and does not depend on the target: it shows what
+    stands out in the layer. An image whose first two singular values agree to 1e-4 has no first vector; its map is NaN
+    and counted as ``attribution_invalid``.
+
+    Args:
+        layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
+        centred: whether each channel's mean over the cells is taken off first. The paper does not; pytorch-grad-cam
+            does, and leaves the sign open.
+
+    Raises:
+        ExpressionError: the layer is no name, or `centred` is neither true nor false.
+    """
+
+    centred: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.centred, bool):
+            raise ExpressionError(f"eigencam: centred={self.centred!r} is neither true nor false")
+
+
+_DECLARES_EIGENCAM = MethodDeclaration(
+    cost=lambda spec: Cost(forward=1, backward=0),
+    tensors=("layer_activation",),
+    spatial_layer=True,
+    own_passes=False,
+    gradients=False,
+)
+
+
+@attribution("eigencam", EigenCam, _DECLARES_EIGENCAM.named("Eigen-CAM"))
+def eigencam_maps(spec: EigenCam, question: AttributionInput) -> Maps:
+    """Maps on the layer's grid, brought to the image's size bilinearly with align_corners=False.
+
+    Raises:
+        AttributionError: no layer, another one than named, one that does not run once in a pass, or one whose values
+            are not [B, channels, height, width] over the image.
+    """
+    (activation,) = cells(spec, question, "layer_activation")
+    by_cell = activation.flatten(2).transpose(1, 2)
+    if spec.centred:
+        by_cell = by_cell - by_cell.mean(1, keepdim=True)
+    projected = first_projection(by_cell).view(len(activation), *activation.shape[2:])
+    size = (question.pixels.shape[2], question.pixels.shape[3])
+    return Maps.on_grid(projected.relu().to(activation.dtype), size)
+
+
+def first_projection(matrices: Tensor) -> Tensor:
+    """[B, N] of matrices [B, N, K]: their product with the first right-singular vector, the largest entry positive.
+
+    From the eigenvectors of the smaller Gram matrix, in double precision. NaN where the vector is not determined.
+    """
+    values = (matrices.cpu() if matrices.device.type == "mps" else matrices).double()
+    finite = values.isfinite().flatten(1).all(1)
+    values = torch.where(finite[:, None, None], values, 0)
+    few_cells = values.shape[1] <= values.shape[2]
+    gram = values @ values.mT if few_cells else values.mT @ values
+    squares, vectors = torch.linalg.eigh(gram)
+    first = vectors[:, :, -1:]
+    projected = (first * squares[:, None, -1:].clamp_min(0).sqrt() if few_cells else values @ first).squeeze(2)
+    largest = projected.gather(1, projected.abs().argmax(1, keepdim=True))
+    projected = torch.where(largest < 0, -projected, projected)
+    return torch.where((finite & _determined(squares))[:, None], projected, torch.nan).to(matrices.device)
+
+
+def _determined(squares: Tensor) -> Tensor:
+    """Whether the largest of the squared singular values stands out; a matrix of zeros is a map of zeros."""
+    if squares.shape[1] < 2:
+        return torch.ones_like(squares[:, -1], dtype=torch.bool)
+    first, second = squares[:, -1], squares[:, -2].clamp_min(0)
+    return (second.sqrt() <= (1 - _SMALLEST_GAP) * first.sqrt()) | (first == 0)
+
+
+#: of ResNet's and Inception's last layers; few layers have more
+_USUAL_MOST_CHANNELS = 2048
+
+
+@dataclass(frozen=True)
+class ScoreCam(OnLayer):
+    """relu of sum_k w_k A_k, w the softmax over the channels of f(x H_k), H_k = A_k from 0 to 1 (Wang et al. 2020).
+
+    Algorithm 1 of the paper; its f(x H_k) - f(0) is the same under the softmax. A_k [h, w] is brought to the image's
+    size bilinearly with align_corners=False before it is scaled; H_k = 0 for a channel that is constant. x are pixel
+    values. The authors' code has another weight, the class's probability without a softmax over channels; this is
+    pytorch-grad-cam's and torch-cam's, up to how they upsample (pytorch-grad-cam: align_corners=True for H).
+    An image for each channel that is not constant goes through the model; no gradient is needed.
+
+    Args:
+        layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
+        channels: None for all, as in the paper, or how many, those that vary most over the image (the variance of A_k).
+        fill: what shows where H_k is 0, as baselines are; "black" is x H_k, "mean" what peers do to a normalised x.
+
+    Raises:
+        ExpressionError: the layer is no name, `channels` no number from 1, or another fill.
+    """
+
+    channels: int | None = None
+    fill: Fill = "black"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole = isinstance(self.channels, int) and not isinstance(self.channels, bool)
+        if self.channels is not None and not (whole and self.channels > 0):
+            raise ExpressionError(f"scorecam: channels={self.channels!r} is no number of channels; None takes all")
+        one_of(self.fill, NAMES, "scorecam: fill")
+
+
+_DECLARES_SCORECAM = MethodDeclaration(
+    cost=lambda spec: Cost(forward=2 + (spec.channels or _USUAL_MOST_CHANNELS), backward=0),
+    tensors=("layer_activation",),
+    spatial_layer=True,
+    gradients=False,
+)
+
+
+@attribution("scorecam", ScoreCam, _DECLARES_SCORECAM.named("Score-CAM"))
+def scorecam_maps(spec: ScoreCam, question: AttributionInput) -> Maps:
+    """Maps >= 0 on the layer's grid, brought to the image's size bilinearly with align_corners=False.
+
+    Raises:
+        AttributionError: no layer, another one than named, one that does not run once in a pass, or one whose values
+            are not [B, channels, height, width] over the image.
+    """
+    (activation,) = cells(spec, question, "layer_activation")
+    maps = for_each_image(question, lambda image: _map(spec, question, image, activation[image]))
+    return Maps.on_grid(torch.stack(maps), (question.pixels.shape[2], question.pixels.shape[3]))
+
+
+def _map(spec: ScoreCam, question: AttributionInput, image: int, activation: Tensor) -> Tensor:
+    """[h, w] of one image whose layer's values are [K, h, w]."""
+    chosen, live = _liveliest(activation, spec.channels)
+    pixels = question.pixels[image]
+    behind = filled(question, image, spec.fill, "scorecam")
+
+    def seen_through(channels: range) -> Tensor:
+        mask = upsampled(chosen[channels.start : channels.stop], (pixels.shape[1], pixels.shape[2]))
+        low, high = mask.amin((1, 2), keepdim=True), mask.amax((1, 2), keepdim=True)
+        mask = torch.where(high > low, (mask - low) / (high - low), 0).unsqueeze(1).to(pixels.dtype)
+        mask[live - channels.start :] = 0  # a constant map is one up to rounding after upsampling
+        return behind + mask * (pixels - behind)
+
+    found = precise(perturbed_scores(question, image, min(live + 1, len(chosen)), seen_through))
+    scores = torch.cat([found[:live], found[live:].expand(len(chosen) - live)])
+    weights = scores.softmax(0)
+    return (weights[:, None, None] * precise(chosen)).sum(0).relu().to(activation.dtype)
+
+
+def _liveliest(activation: Tensor, count: int | None) -> tuple[Tensor, int]:
+    """[k, h, w] of [K, h, w] in the order of their variance, ties by number, and how many of them are not constant."""
+    varies = activation.amax((1, 2)) > activation.amin((1, 2))
+    spread = torch.where(varies, precise(activation).flatten(1).var(1, unbiased=False), -1)
+    order = spread.argsort(dim=0, descending=True, stable=True)[:count]
+    return activation[order], int(varies[order].sum())

@@ -1,4 +1,11 @@
-"""Integrated Gradients."""
+"""Integrated Gradients, by Gauss-Legendre quadrature or a nested rule for integrands that vary most near 0.
+
+The gradient on the way from a baseline b to an image x changes with the contrast of b + a (x - b): most of all near
+the baseline, where the contrast grows by large factors. On SqueezeNet and photos half of its variation lies in the
+first eighth of the way from black, and nine tenths in that from the mean colour. So the nested rule walks
+in u = sqrt(a): the integral of g(a) da is that of 2 u g(u^2) du, by Simpson's rule on 8, 16, 32, ... panels. No
+node is lost from one level to the next, and weights only halve, so that two sums of gradients are all that is kept.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +13,63 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.spec import Method, within
-from .base import AttributionInput, Cost, Maps, MethodDeclaration, Shared, attribution
+from .base import COMPLETENESS_LIMIT, AttributionInput, Cost, Maps, MethodDeclaration, Shared, attribution
 from .baselines import BASELINES as BASELINES
 from .baselines import baseline_images, named
-from .passes import gradients, scores
-from .points import gradients_at, rows_of
-from .quadrature import PANELS, gauss_legendre, new_nodes, simpson
-from .validity import COMPLETENESS_LIMIT
+from .passes import gradients, gradients_at, rows_of, scores
+
+#: panels of the levels; the last one is where refinement ends
+PANELS = (8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class QuadratureNode:
+    """A point of the nested rule that a level adds.
+
+    Args:
+        at: a in [0, 1).
+        weight: 2 u, its factor in the level's sums; 0 at a = 0, where only the value of f is wanted.
+        old: whether it counts as a node of the level before; only in the first level, which has none before it.
+    """
+
+    at: float
+    weight: float
+    old: bool
+
+
+def gauss_legendre(steps: int) -> tuple[list[float], list[float]]:
+    """Nodes in (0, 1), rising, and weights: exact for polynomials up to degree 2 steps - 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    return ((1 + nodes) / 2).tolist(), (weights / 2).tolist()
+
+
+def new_nodes(level: int) -> list[QuadratureNode]:
+    """What level 0, 1, ... adds, a < 1; the node at a = 1, of all levels, is left out."""
+    panels = PANELS[level]
+    if level == 0:
+        return [_node(index, panels, old=index % 2 == 0) for index in range(panels)]
+    return [_node(index, panels, old=False) for index in range(1, panels, 2)]
+
+
+def simpson(level: int) -> tuple[float, float, float]:
+    """The factors of the sum over new nodes, of that over all older ones, and of g(1), in the level's integral.
+
+    Exact for g of degree 1: ``2 u g(u^2)`` is a cubic then.
+    """
+    panels = PANELS[level]
+    return 4 / (3 * panels), 2 / (3 * panels), 2 / (3 * panels)
+
+
+def _node(index: int, panels: int, *, old: bool) -> QuadratureNode:
+    root = index / panels
+    return QuadratureNode(root**2, 2 * root, old)
+
 
 _NAME = "integrated_gradients"
 _MOST_STEPS = 1000
@@ -34,7 +86,7 @@ class IntegratedGradients(Method):
 
     Args:
         steps: "auto": each image gets 8, 16, 32, ... up to 256 panels of the nested rule of
-            :mod:`~modelaudit.attribution.quadrature`, until its completeness error is within `tolerance`; if it
+            :mod:`~modelaudit.attribution.integrated`, until its completeness error is within `tolerance`; if it
             never is, the best of its maps stands, with its error. Or the nodes of a Gauss-Legendre quadrature, 1 to
             1000, as captum has them. A node costs a forward and a backward pass for each baseline.
         baseline: "black" (0), "white" (1), "mean" (the mean colour of ImageNet, (123, 116, 103) / 255), "blur" (the

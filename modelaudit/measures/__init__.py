@@ -1,19 +1,31 @@
 """Measures: one number per image, from logits, label, attribution map and mask."""
 
 from ..language.expression import Measure
-from .adversarial import AdversarialBackgroundRate, adversarial_background_rate
-from .behaviour import Accuracy, Confidence, FlipRate, Margin, TopKAccuracy, top_k_accuracy
+from .behaviour import (
+    Accuracy,
+    AdversarialBackgroundRate,
+    Confidence,
+    FlipRate,
+    Margin,
+    TopKAccuracy,
+    adversarial_background_rate,
+    top_k_accuracy,
+)
 from .composites import mean_corruption_error, relative_foreground_sensitivity, worst_group_accuracy
-from .densities import DensityDifference, EnergyPointingGame, density_difference, energy_pointing_game
 from .localisation import (
     BackgroundDependence,
     BackgroundEnrichment,
     BackgroundShare,
+    DensityDifference,
+    EnergyPointingGame,
+    PointingGame,
     background_dependence,
     background_enrichment,
     background_share,
+    density_difference,
+    energy_pointing_game,
+    pointing_game,
 )
-from .pointing import PointingGame, pointing_game
 from .ranks import (
     AttributionAuc,
     MaskIou,

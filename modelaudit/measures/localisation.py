@@ -5,18 +5,20 @@ Notation: A the map, P = max(A, 0), M the object, valid pixels those that are no
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool1d
 
 from ..language.expression import Measure
 from ..language.reasons import Missing
+from ..language.spec import within
 from ..language.wording import Phrase, Wording
-from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
+from .base import MeasureDeclaration, MeasureInput, MeasureOutput, Regions, measure
 from .behaviour import non_finite
-from .maps import AnyMethod, AttributionMeasure, first_of
-from .regions import Regions
+from .maps import AnyMethod, AttributionMeasure, first_of, positive_of, read_of, valid_of, whole_map
 
 
 @dataclass(frozen=True)
@@ -144,3 +146,151 @@ def _sums(seen: MeasureInput) -> _Sums:
 def _reading(sums: _Sums, values: Tensor) -> MeasureOutput:
     undefined = torch.stack(list(sums.undefined.values())).any(dim=0)
     return MeasureOutput(values.masked_fill(undefined, torch.nan), sums.undefined)
+
+
+@dataclass(frozen=True)
+class DensityDifference(AttributionMeasure):
+    """The density of positive attribution on the object minus that on the background, of a map with the maximum 1."""
+
+
+@dataclass(frozen=True)
+class EnergyPointingGame(AttributionMeasure):
+    """The share of the positive attribution that lies in the bounding box of the object."""
+
+
+@measure(
+    "density_difference",
+    DensityDifference,
+    MeasureDeclaration(
+        scale="mean",
+        better="high",
+        low=-1.0,
+        high=1.0,
+        needs_mask=True,
+        needs_attribution=True,
+        wording=Wording(
+            Phrase("difference of attribution density, object minus background"), Phrase("寄与密度の差（対象物－背景）")
+        ),
+    ),
+)
+def read_density_difference(spec: DensityDifference, seen: MeasureInput) -> MeasureOutput:
+    """``d_o - d_b`` with d_o = sum(P M) / (a N) and d_b = sum(P (1 - M)) / ((1 - a) N), P scaled to max 1 over valid
+    pixels (delta density, Moayeri et al. 2022)."""
+    maps, regions = whole_map(seen)
+    on_object, on_background, largest = regions.sums(maps)
+    return read_of(
+        seen, maps, regions, largest == 0, on_object / regions.object_area - on_background / regions.background_area
+    )
+
+
+@measure(
+    "energy_pointing_game",
+    EnergyPointingGame,
+    MeasureDeclaration(
+        scale="mean",
+        better="high",
+        needs_mask=True,
+        needs_attribution=True,
+        wording=Wording(Phrase("share of the attribution in the bounding box"), Phrase("外接矩形内の寄与の割合")),
+        percent=True,
+    ),
+)
+def read_energy_pointing_game(spec: EnergyPointingGame, seen: MeasureInput) -> MeasureOutput:
+    """``sum(P in the bounding box of M) / sum(P)`` over valid pixels (Wang et al. 2020, Score-CAM)."""
+    maps, regions = whole_map(seen)
+    positive = positive_of(maps, regions)
+    largest = positive.amax(1)
+    scaled = positive / torch.where(largest > 0, largest, 1.0)[:, None]
+    inside = (scaled * (_box(regions.object).flatten(1) & valid_of(regions))).sum(1)
+    return read_of(seen, maps, regions, largest == 0, inside / scaled.sum(1))
+
+
+def density_difference(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
+    """How much denser the map is on the object: 1 object only and all of it, 0 a uniform map, -1 background only."""
+    return Measure(DensityDifference(methods, target))  # type: ignore[arg-type]
+
+
+def energy_pointing_game(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
+    """The share of the positive attribution in the object's bounding box; a uniform map gets the box's share."""
+    return Measure(EnergyPointingGame(methods, target))  # type: ignore[arg-type]
+
+
+def _box(region: Tensor) -> Tensor:
+    """[B, H, W] bool: the bounding box of each region."""
+    rows, columns = region.any(2), region.any(1)
+    return _between(rows)[:, :, None] & _between(columns)[:, None, :]
+
+
+def _between(occupied: Tensor) -> Tensor:
+    """[B, n] bool: from the first to the last that is occupied."""
+    seen = occupied.to(torch.int64)
+    return (seen.cumsum(1) > 0) & (seen.flip(1).cumsum(1).flip(1) > 0)
+
+
+_SIDE = 224
+
+
+@dataclass(frozen=True)
+class PointingGame(AttributionMeasure):
+    """Whether the pixel with the largest positive attribution lies in the object, or within a tolerance of it.
+
+    Args:
+        tolerance: radius in pixels of an image with a shorter side of 224; it scales with the side of what the model
+            sees. Zhang et al. (2016) allow 15 pixels of the photograph, which has no size of its own here; default 0.
+    """
+
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "tolerance", float(within(self.tolerance, 0, _SIDE, "pointing_game: tolerance")))
+
+
+@measure(
+    "pointing_game",
+    PointingGame,
+    MeasureDeclaration(
+        scale="mean",
+        better="high",
+        needs_mask=True,
+        needs_attribution=True,
+        wording=Wording(
+            Phrase("pointing game", "the strongest point of the heat map lies on the object in {value} of the images"),
+            Phrase("ポインティングゲーム正解率", "画像の{value}で、ヒートマップの最大点が対象物の上にあります"),
+        ),
+        percent=True,
+    ),
+)
+def read_pointing_game(spec: PointingGame, seen: MeasureInput) -> MeasureOutput:
+    """The share of the valid pixels with the largest P that lie in the object widened by the tolerance: 0 or 1 unless
+    several are equal (Zhang et al. 2016)."""
+    maps, regions = whole_map(seen)
+    positive = positive_of(maps, regions)
+    largest = positive.amax(1)
+    strongest = (positive == largest[:, None]) & valid_of(regions)
+    radius = spec.tolerance * min(maps.shape[1:]) / _SIDE
+    hit = (strongest & _widened(regions.object, radius).flatten(1)).sum(1)
+    return read_of(seen, maps, regions, largest == 0, hit.double() / strongest.sum(1).clamp_min(1))
+
+
+def pointing_game(*methods: AnyMethod, tolerance: float = 0.0, target: str | int = "prediction") -> Measure:
+    """Whether the strongest pixel lies in the object.
+
+    Raises:
+        ExpressionError: a tolerance outside [0, 224].
+    """
+    return Measure(PointingGame(methods, target, tolerance))  # type: ignore[arg-type]
+
+
+def _widened(region: Tensor, radius: float) -> Tensor:
+    """[B, H, W] bool: the region and all pixels within `radius` of it, in a straight line."""
+    height = region.shape[1]
+    found, rows = region.clone(), region.float()
+    for away in range(math.floor(radius) + 1):
+        reach = math.floor(math.sqrt(radius**2 - away**2))
+        if away >= height:
+            break
+        wide = max_pool1d(rows, 2 * reach + 1, stride=1, padding=reach) > 0.5
+        found[:, : height - away] |= wide[:, away:]
+        found[:, away:] |= wide[:, : height - away]
+    return found

@@ -1,4 +1,4 @@
-"""What every measure of an attribution map has in common: how it is asked, and where it has no answer."""
+"""What every measure of an attribution map shares: object and background, arguments, and where it is undefined."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch import Tensor
 from ..language.errors import ExpressionError
 from ..language.reasons import Missing
 from ..language.spec import MeasureSpec, Method, as_method
-from .base import MeasureInput, MeasureOutput
+from .base import MeasureInput, MeasureOutput, Regions
 from .behaviour import non_finite
-from .regions import Regions
 
 AnyMethod = Method | type[Method] | str
 

@@ -28,7 +28,7 @@ BINS = 100
 
 
 @dataclass(frozen=True)
-class Stage:
+class CascadeStage:
     """One stage of the cascade: the layer that was drawn last, and what the maps have in common with the first ones.
 
     ``correlation``: [n] Spearman's.
@@ -129,15 +129,15 @@ def _seed_of(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
-def mprt(module: nn.Module, explain: Explain, seed: int) -> list[Stage]:
+def mprt(module: nn.Module, explain: Explain, seed: int) -> list[CascadeStage]:
     """Spearman's correlation of the maps before and after, stage by stage of the :func:`cascade`; low is sane."""
     before = explain(module)
-    return [Stage(name, correlations(before, explain(copied))) for name, copied in cascade(module, seed)]
+    return [CascadeStage(name, correlations(before, explain(copied))) for name, copied in cascade(module, seed)]
 
 
 def smprt(
     module: nn.Module, explain: ExplainOn, pixels: Tensor, seed: int, *, samples: int = 50, noise: float = 0.2
-) -> list[Stage]:
+) -> list[CascadeStage]:
     """:func:`mprt` of maps that are averaged over `samples` noisy copies of the images [n, 3, H, W]; low is sane.
 
     The noise is normal, its deviation `noise` times the range (max - min) of each image; every stage has the same.

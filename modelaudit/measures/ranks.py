@@ -15,9 +15,8 @@ from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.spec import within
 from ..language.wording import Phrase, Wording
-from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
+from .base import MeasureDeclaration, MeasureInput, MeasureOutput, Regions, measure
 from .maps import AnyMethod, AttributionMeasure, positive_of, read_of, valid_of, whole_map
-from .regions import Regions
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from modelaudit.attribution import AttributionInput, check, eigencam
-from modelaudit.attribution.eigencam import EigenCam, eigencam_maps, first_projection
+from modelaudit.attribution.cam import EigenCam, eigencam_maps, first_projection
 from modelaudit.language.errors import ExpressionError
 from modelaudit.language.reasons import Missing
 

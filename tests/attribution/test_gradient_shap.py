@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from modelaudit.attribution import gradient_shap, integrated_gradients
 from modelaudit.attribution.baselines import NAMES
-from modelaudit.attribution.gradient_shap import _DECLARES, gradient_shap_maps
+from modelaudit.attribution.gradient import _DECLARES, gradient_shap_maps
 from modelaudit.attribution.integrated import integrated_gradients_maps
 from modelaudit.language.errors import AttributionError, ExpressionError
 from modelaudit.language.parser import parse_expression

@@ -15,12 +15,12 @@ from modelaudit.attribution import AttributionInput, Maps, check, integrated_gra
 from modelaudit.attribution.baselines import NAMES, baseline_images
 from modelaudit.attribution.integrated import (
     _DECLARES,
+    PANELS,
     IntegratedGradients,
     completeness_error,
     integrated_gradients_maps,
 )
 from modelaudit.attribution.passes import gradients
-from modelaudit.attribution.quadrature import PANELS
 from modelaudit.language.errors import AttributionError, ExpressionError
 from modelaudit.language.parser import parse_expression
 from modelaudit.language.reasons import Missing

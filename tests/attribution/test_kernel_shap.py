@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from modelaudit.attribution import AttributionInput, Maps, check, kernel_shap
-from modelaudit.attribution.kernel_shap import _coalitions, _fitted
+from modelaudit.attribution.superpixel_methods import _coalitions, _fitted
 from modelaudit.attribution.superpixels import SEGMENTATIONS, Segmentation, Superpixels
 from modelaudit.language import registry
 from modelaudit.language.reasons import Missing

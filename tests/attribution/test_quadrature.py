@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
 
-from modelaudit.attribution.quadrature import PANELS, gauss_legendre, new_nodes, simpson
+from modelaudit.attribution.integrated import PANELS, gauss_legendre, new_nodes, simpson
 
 LEVELS = range(len(PANELS))
 coefficients = st.lists(st.floats(-3, 3), min_size=1, max_size=8)

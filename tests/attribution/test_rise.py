@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from modelaudit.attribution import AttributionInput, Maps, rise
 from modelaudit.attribution.baselines import BASELINES
-from modelaudit.attribution.rise import _Masks
+from modelaudit.attribution.occlusion import _Masks
 from modelaudit.language import registry
 
 SIDE = 6

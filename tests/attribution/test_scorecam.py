@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modelaudit.attribution import AttributionInput, scorecam
-from modelaudit.attribution.scorecam import ScoreCam, scorecam_maps
+from modelaudit.attribution.cam import ScoreCam, scorecam_maps
 from modelaudit.language.errors import ExpressionError
 
 

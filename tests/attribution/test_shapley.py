@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from modelaudit.attribution import AttributionInput, Maps, shapley_sampling
-from modelaudit.attribution.shapley import _orders
+from modelaudit.attribution.superpixel_methods import _orders
 from modelaudit.attribution.superpixels import SEGMENTATIONS, Segmentation, Superpixels
 from modelaudit.language import registry
 

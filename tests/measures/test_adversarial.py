@@ -10,8 +10,8 @@ from modelaudit.language import Audit, ExpressionError, Missing, parse
 from modelaudit.language.parser import parse_expression
 from modelaudit.language.strata import correct, label
 from modelaudit.measures import accuracy, adversarial_background_rate
-from modelaudit.measures.adversarial import AdversarialBackgroundRate, read_adversarial_background
 from modelaudit.measures.base import MeasureInput
+from modelaudit.measures.behaviour import AdversarialBackgroundRate, read_adversarial_background
 
 SPEC = AdversarialBackgroundRate()
 #: right or wrong on the original, right or wrong on the background

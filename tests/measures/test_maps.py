@@ -20,7 +20,7 @@ from modelaudit.language.expression import Measure
 from modelaudit.language.parser import parse
 from modelaudit.language.reasons import Missing
 from modelaudit.measures.base import MeasureInput, MeasureOutput
-from modelaudit.measures.pointing import _widened
+from modelaudit.measures.localisation import _widened
 
 MAKERS: dict[str, Callable[..., Measure]] = {
     name: getattr(measures, name)

@@ -13,8 +13,7 @@ from modelaudit.language import registry
 from modelaudit.language.expression import Measure
 from modelaudit.language.reasons import Missing
 from modelaudit.measures import background_dependence, background_share
-from modelaudit.measures.base import MeasureInput, MeasureOutput
-from modelaudit.measures.regions import Regions
+from modelaudit.measures.base import MeasureInput, MeasureOutput, Regions
 
 BOTH = pytest.mark.parametrize("measure", [background_share("gradcam"), background_dependence("gradcam")], ids=str)
 

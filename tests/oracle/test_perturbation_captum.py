@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from modelaudit.attribution import AttributionInput, feature_ablation, kernel_shap, occlusion, shapley_sampling
 from modelaudit.attribution.baselines import BASELINES
 from modelaudit.attribution.occlusion import _spans
-from modelaudit.attribution.shapley import _orders
+from modelaudit.attribution.superpixel_methods import _orders
 from modelaudit.attribution.superpixels import SEGMENTATIONS, Segmentation, Superpixels
 from modelaudit.language import registry
 from modelaudit.language.spec import Method

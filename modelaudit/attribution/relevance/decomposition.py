@@ -1,4 +1,4 @@
-"""Composite operations, written in those that the relevance methods have rules for."""
+"""RuleSet operations, written in those that the relevance methods have rules for."""
 
 from __future__ import annotations
 

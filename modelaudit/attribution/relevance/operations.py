@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import resolve_name
 
 from ...language.errors import AttributionError
+from ..base import AttributionInput
 
 #: what a rule makes of the gradient at an operation's output: the gradients at its inputs
 Pull = Callable[[Tensor], tuple[Tensor | None, ...]]
@@ -235,3 +236,64 @@ def _filled(tree: Any, given: Iterator[Tensor]) -> Any:
     if type(tree) in (tuple, list):
         return type(tree)(_filled(value, given) for value in tree)
     return tree
+
+
+def names(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+#: linear or affine in all their tensors together; the gradient hands a change, or a relevance, on exactly
+AFFINE = names(
+    "add sub rsub neg positive sum mean cumsum cat stack hstack vstack pad where masked_fill lerp batch_norm "
+    "conv_transpose1d conv_transpose2d conv_transpose3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
+    "adaptive_avg_pool2d adaptive_avg_pool3d interpolate upsample pixel_shuffle pixel_unshuffle channel_shuffle "
+    "native_channel_shuffle unfold fold"
+)
+#: the same values in another shape or place
+STRUCTURAL = names(
+    "view view_as reshape reshape_as flatten unflatten ravel permute transpose swapaxes swapdims movedim moveaxis t T "
+    "mT H mH contiguous squeeze unsqueeze expand expand_as broadcast_to repeat repeat_interleave tile split chunk "
+    "split_with_sizes unsafe_chunk unsafe_split unbind iter tensor_split narrow select index_select getitem gather "
+    "take_along_dim roll flip rot90 diagonal to float double type type_as clone real requires_grad"
+)
+#: linear in each of their tensors for itself
+MULTILINEAR = names("mul matmul mm bmm einsum linear conv1d conv2d conv3d addmm baddbmm addcmul bilinear")
+DROPOUT = names("dropout dropout1d dropout2d dropout3d feature_dropout alpha_dropout feature_alpha_dropout")
+#: give new tensors that hold nothing of those they are given
+FRESH = names(
+    "zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full new_empty new_tensor "
+    "finfo"
+)
+
+
+def refuse_training(method: str, operation: Operation) -> None:
+    """Dropout and batch norm are linear in eval mode only.
+
+    Raises:
+        AttributionError: the operation runs as in training.
+    """
+    place = 5 if operation.name == "batch_norm" else 2
+    default = operation.name != "batch_norm"
+    checked = operation.name == "batch_norm" or operation.name in DROPOUT
+    if checked and operation.argument("training", place, operation.kwargs.get("train", default)):
+        raise refusal(method, operation, "which runs as in training, so that images of a batch or random draws mix in")
+
+
+def in_passes(
+    question: AttributionInput, explain: Callable[..., tuple[Tensor, Tensor]], *more: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What ``explain(pixels, selector, *more)`` gives, in passes of ``question.rows`` images, the last padded."""
+    with torch.inference_mode(False):
+        given = [part.detach().clone() for part in (question.pixels, question.selector, *more)]
+    rows = question.rows or len(question.pixels)
+    found: list[tuple[Tensor, Tensor]] = []
+    for first in range(0, len(question.pixels), rows):
+        parts = [part[first : first + rows] for part in given]
+        count = len(parts[0])
+        if count < rows:
+            parts = [torch.cat([part, part[-1:].expand(rows - count, *part.shape[1:])]) for part in parts]
+        shares, rest = explain(*parts)
+        found.append((shares[:count].detach(), rest[:count].detach()))
+    shares, rest = (torch.cat(column) for column in zip(*found, strict=True))
+    return shares, rest

@@ -17,8 +17,7 @@ from ...language import registry
 from ...language.boundary import contained
 from ...language.reasons import Missing
 from ...language.sample import OBJECT, Sample
-from ...measures.base import MeasureInput
-from ...measures.regions import Regions
+from ...measures.base import MeasureInput, Regions
 from ..images.batches import Chunk, ContextBatch
 from ..images.donor_selector import Donor
 from ..planning.plan import ColumnAsk, MapAsk, PassAsk, original_context

@@ -14,8 +14,7 @@ from ....contexts.base import alone
 from ....language import registry
 from ....language.reasons import Missing
 from ....language.sample import BACKGROUND, IGNORE
-from ....measures.base import tries_backgrounds
-from ....measures.regions import Regions
+from ....measures.base import Regions, tries_backgrounds
 from ...images.batches import ContextBatch
 from ...inference.running_model import Explained, ModelOutput, RunningModel
 from ...inference.values import seen_of
