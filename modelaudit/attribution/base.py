@@ -132,7 +132,7 @@ class Maps:
 
 @dataclass(frozen=True)
 class Cost:
-    """Passes of the model for one image, beside the one that gives the logits."""
+    """Passes of the model for one image, in addition to the one that gives the logits."""
 
     forward: int
     backward: int
@@ -208,13 +208,13 @@ COMPLETENESS_LIMIT = 0.05
 
 
 def check(maps: Maps, pixels: Tensor, explained: Tensor) -> dict[Missing, Tensor]:
-    """Where the maps [B, H, W] of images [B, 3, H, W] are undefined: [B] bool by reason; no image has two reasons.
+    """Detect invalid maps [B, H, W] of images [B, 3, H, W]: [B] bool by reason; no image has two reasons.
 
     ``attribution_invalid``: a value of the map, the explained quantity or the completeness error is not finite, or
     the completeness error exceeds 0.05. ``zero_attribution``: all of the map is zero, otherwise nothing is wrong.
 
     Raises:
-        AttributionError: the map lies over other axes than the image: an error in a method, not a value.
+        AttributionError: the map has another shape than the image: an error in a method, not a value.
     """
     wanted = (len(pixels), *pixels.shape[2:])
     if maps.shape != wanted:

@@ -23,7 +23,7 @@ def named(baseline: str | tuple[str, ...], what: str) -> tuple[str, ...]:
     """The names of one baseline or of several.
 
     Raises:
-        ExpressionError: a name is unknown or stands twice, or there is none.
+        ExpressionError: a name is unknown or repeated, or no name is given.
     """
     names = baseline if isinstance(baseline, tuple) else (baseline,)
     for name in names:

@@ -35,7 +35,7 @@ class GradCam(OnLayer):
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
 
     Raises:
-        ExpressionError: the layer is no name.
+        ExpressionError: the layer is not a name.
     """
 
 
@@ -51,7 +51,7 @@ class GradCamPlusPlus(OnLayer):
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
 
     Raises:
-        ExpressionError: the layer is no name.
+        ExpressionError: the layer is not a name.
     """
 
 
@@ -63,7 +63,7 @@ class LayerCam(OnLayer):
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
 
     Raises:
-        ExpressionError: the layer is no name.
+        ExpressionError: the layer is not a name.
     """
 
 
@@ -82,7 +82,7 @@ def gradcam_maps(spec: GradCam, question: AttributionInput) -> Maps:
 
 @attribution("gradcam_plus_plus", GradCamPlusPlus, _DECLARES.named("Grad-CAM++"))
 def gradcam_plus_plus_maps(spec: GradCamPlusPlus, question: AttributionInput) -> Maps:
-    """Maps on the layer's grid, NaN where the weights are none.
+    """Maps on the layer's grid, NaN where the weights are not defined.
 
     Raises:
         AttributionError: as :func:`gradcam_maps`.
@@ -130,7 +130,7 @@ class EigenCam(OnLayer):
             does, and leaves the sign open.
 
     Raises:
-        ExpressionError: the layer is no name, or `centred` is neither true nor false.
+        ExpressionError: the layer is not a name, or `centred` is not a bool.
     """
 
     centred: bool = False
@@ -138,7 +138,7 @@ class EigenCam(OnLayer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.centred, bool):
-            raise ExpressionError(f"eigencam: centred={self.centred!r} is neither true nor false")
+            raise ExpressionError(f"eigencam: centred must be true or false, got {self.centred!r}")
 
 
 _DECLARES_EIGENCAM = MethodDeclaration(
@@ -213,7 +213,7 @@ class ScoreCam(OnLayer):
         fill: what shows where H_k is 0, as baselines are; "black" is x H_k, "mean" what peers do to a normalised x.
 
     Raises:
-        ExpressionError: the layer is no name, `channels` no number from 1, or another fill.
+        ExpressionError: the layer is not a name, `channels` is not an integer from 1, or another fill.
     """
 
     channels: int | None = None
@@ -223,7 +223,7 @@ class ScoreCam(OnLayer):
         super().__post_init__()
         whole = isinstance(self.channels, int) and not isinstance(self.channels, bool)
         if self.channels is not None and not (whole and self.channels > 0):
-            raise ExpressionError(f"scorecam: channels={self.channels!r} is no number of channels; None takes all")
+            raise ExpressionError(f"scorecam: channels must be an integer from 1, or None, got {self.channels!r}")
         one_of(self.fill, NAMES, "scorecam: fill")
 
 

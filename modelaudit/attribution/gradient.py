@@ -49,7 +49,7 @@ _MOST_SAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Smoothed(Method):
-    """What the three have in common: S = |d f / d x| at x + noise * N(0, 1), per pixel and channel.
+    """Base of the three methods on S = |d f / d x| at x + noise * N(0, 1), per pixel and channel.
 
     So the absolute value is taken in every sample, before the mean, and channels are summed last. Noisy pixels are
     not clipped to [0, 1]. Every image has draws of its own, by its id.
@@ -71,7 +71,7 @@ class Smoothed(Method):
     def __post_init__(self) -> None:
         within(self.samples, self.fewest, _MOST_SAMPLES, f"{self.known_as}: samples")
         if not isinstance(self.samples, int):
-            raise ExpressionError(f"{self.known_as}: samples={self.samples!r} is no whole number")
+            raise ExpressionError(f"{self.known_as}: samples must be an integer, got {self.samples!r}")
         if within(self.noise, 0, 2, f"{self.known_as}: noise") == 0:
             raise ExpressionError(f"{self.known_as}: noise=0 leaves all copies alike; take saliency, or more noise")
 
@@ -185,7 +185,7 @@ class GradientShap(Method):
     def __post_init__(self) -> None:
         within(self.samples, 1, _MOST_SAMPLES, "gradient_shap: samples")
         if not isinstance(self.samples, int):
-            raise ExpressionError(f"gradient_shap: samples={self.samples!r} is no whole number")
+            raise ExpressionError(f"gradient_shap: samples must be an integer, got {self.samples!r}")
         named(self.baseline, "gradient_shap: baseline")
         within(self.noise, 0, 2, "gradient_shap: noise")
 
@@ -208,7 +208,7 @@ def gradient_shap_maps(spec: GradientShap, question: AttributionInput) -> Maps:
 
 
 class _Draws:
-    """What is random: where on which way from a baseline to the image a sample lies."""
+    """Draws, for each sample, a baseline and a point between it and the image."""
 
     def __init__(self, spec: GradientShap, question: AttributionInput) -> None:
         self.spec, self.question = spec, question

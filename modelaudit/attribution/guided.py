@@ -68,7 +68,7 @@ class GuidedGradCam(OnLayer):
         layer: as of gradcam.
 
     Raises:
-        ExpressionError: the layer is no name.
+        ExpressionError: the layer is not a name.
     """
 
 
@@ -146,7 +146,7 @@ def _relus(name: str, value: Tensor) -> list[Any]:
     """The nodes of all ReLUs behind `value`.
 
     Raises:
-        AttributionError: there is none, or what bends the function is not only ReLUs.
+        AttributionError: no ReLU, or another non-linearity as well.
     """
     relus, others = [], Counter[str]()
     for node in _nodes(value):
@@ -170,7 +170,7 @@ def count_relus(name: str, question: AttributionInput) -> tuple[int, int]:
     """How often modules of type ``nn.ReLU`` run in a pass, and how many ReLUs the pass goes through in all.
 
     Raises:
-        AttributionError: there is none, or what bends the function is not only ReLUs.
+        AttributionError: no ReLU, or another non-linearity as well.
     """
     runs = 0
 

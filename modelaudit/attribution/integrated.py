@@ -95,7 +95,7 @@ class IntegratedGradients(Method):
         tolerance: of "auto", 0.0001 to 0.05, the error beyond which a map does not count.
 
     Raises:
-        ExpressionError: another baseline, steps or tolerance out of range, or a tolerance beside a number of steps.
+        ExpressionError: another baseline, steps or tolerance out of range, or a tolerance with a number of steps.
     """
 
     steps: int | Literal["auto"] = "auto"
@@ -105,10 +105,10 @@ class IntegratedGradients(Method):
     def __post_init__(self) -> None:
         if self.steps != "auto":
             if isinstance(self.steps, str):
-                raise ExpressionError(f"{_NAME}: steps={self.steps!r} is neither auto nor a number")
+                raise ExpressionError(f"{_NAME}: steps must be an integer or 'auto', got {self.steps!r}")
             within(self.steps, 1, _MOST_STEPS, f"{_NAME}: steps")
             if not isinstance(self.steps, int):
-                raise ExpressionError(f"{_NAME}: steps={self.steps!r} is no whole number")
+                raise ExpressionError(f"{_NAME}: steps must be an integer, got {self.steps!r}")
             if self.tolerance != COMPLETENESS_LIMIT:
                 raise ExpressionError(f"{_NAME}: a tolerance is only for steps='auto'; leave it out, or the steps")
         named(self.baseline, f"{_NAME}: baseline")
@@ -242,7 +242,7 @@ class _Refined:
         newer, older, end = simpson(level)
         shares = newer * self.newer[rows] + older * self.older[rows] + end * self.end[rows]
         error = completeness_error(shares, self.question.explained.detach()[rows], self.at_baseline[rows])
-        better = ~(error >= self.error[rows])  # an error that is no number stands, so that the map does not count
+        better = ~(error >= self.error[rows])  # an error that is NaN is kept, so that the map does not count
         self.values[rows] = torch.where(better[:, None, None], shares.sum(1), self.values[rows])
         self.error[rows] = torch.where(better, error, self.error[rows])
         self.steps[rows] = PANELS[level] * len(self.starts)

@@ -1,4 +1,4 @@
-"""What methods over a spatial layer have in common: the option that names it, the proof that its values lie over it."""
+"""Base of the methods that read a spatial layer, and the check that its values lie over the image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class OnLayer(Method):
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
 
     Raises:
-        ExpressionError: the layer is no name.
+        ExpressionError: the layer is not a name.
     """
 
     layer: str | None = None
@@ -31,7 +31,7 @@ class OnLayer(Method):
     def __post_init__(self) -> None:
         if self.layer is not None and (not isinstance(self.layer, str) or not self.layer):
             name = registry.entry_of(self).name
-            raise ExpressionError(f"{name}: layer={self.layer!r} is no name of a module; write e.g. layer='layer4'")
+            raise ExpressionError(f"{name}: layer must name a module, e.g. layer='layer4', got {self.layer!r}")
 
 
 def cells(spec: OnLayer, question: AttributionInput, *wanted: Shared) -> tuple[Tensor, ...]:
@@ -60,7 +60,7 @@ def precision(values: Tensor) -> torch.dtype:
 
 
 def way_out(spec: Method) -> str:
-    """What to do where there is no such layer."""
+    """Suggest what to do if the model has no such layer."""
     name = registry.entry_of(spec).name
     return f'name one with {name}(layer="..."), or take another method, e.g. integrated_gradients'
 

@@ -135,12 +135,12 @@ class Rise(Method):
         for name, low, high in (("masks", 2, 100_000), ("grid", 2, 64)):
             value = within(getattr(self, name), low, high, f"rise: {name}")
             if not isinstance(value, int):
-                raise ExpressionError(f"rise: {name}={value!r} is no whole number")
+                raise ExpressionError(f"rise: {name} must be an integer, got {value!r}")
         within(self.probability, 0.01, 0.99, "rise: probability")
         one_of(self.fill, NAMES, "rise: fill")
         one_of(self.quantity, _QUANTITIES, "rise: quantity")
         if not isinstance(self.centred, bool):
-            raise ExpressionError(f"rise: centred={self.centred!r} is neither True nor False")
+            raise ExpressionError(f"rise: centred must be true or false, got {self.centred!r}")
 
 
 @attribution(

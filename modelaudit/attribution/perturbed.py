@@ -34,7 +34,7 @@ def perturbed_scores(question: AttributionInput, image: int, count: int, perturb
     """[count], the explained quantity of the perturbations 0 to count - 1 of one image.
 
     An image shares no pass with another: kernels give other last bits at another place in a pass, and so neither the
-    order of the images nor their company can change a value. Its perturbations are cut into passes of one size, the
+    order of the images nor the other images can change a value. Its perturbations are cut into passes of one size, the
     largest up to ``question.rows`` that leaves no more than one place empty in each. One pass of images is in memory.
     """
     rows = question.rows or len(question.pixels)

@@ -95,7 +95,7 @@ class ShapleySampling(Method):
     def __post_init__(self) -> None:
         within(self.samples, 1, _MOST_SAMPLES, "shapley_sampling: samples")
         if not isinstance(self.samples, int):
-            raise ExpressionError(f"shapley_sampling: samples={self.samples!r} is no whole number")
+            raise ExpressionError(f"shapley_sampling: samples must be an integer, got {self.samples!r}")
         check_cut("shapley_sampling", self)
 
 
@@ -114,7 +114,7 @@ _DECLARES_SHAPLEY = MethodDeclaration(cost=_shapley_cost, gradients=False, compl
     _DECLARES_SHAPLEY,
 )
 def shapley_sampling_maps(spec: ShapleySampling, question: AttributionInput) -> Maps:
-    """[B, H, W], signed, and the completeness error [B], which is float noise unless the model is none of one image.
+    """[B, H, W], signed, and the completeness error [B]: rounding, unless logits depend on the batch.
 
     Raises:
         AttributionError: slic is asked for, and scikit-image is not installed.
@@ -195,7 +195,7 @@ class KernelShap(Method):
         least = min(_LEAST_SAMPLES * players, 2**players - 2)
         within(self.samples, least, _MOST_SAMPLES_KERNEL_SHAP, f"kernel_shap: samples, for {players} superpixels")
         if not isinstance(self.samples, int):
-            raise ExpressionError(f"kernel_shap: samples={self.samples!r} is no whole number")
+            raise ExpressionError(f"kernel_shap: samples must be an integer, got {self.samples!r}")
 
 
 def _kernel_shap_cost(spec: KernelShap) -> Cost:

@@ -28,7 +28,7 @@ Kept = Callable[[range], Tensor]
 
 
 class Cut(Protocol):
-    """What every method over superpixels says about them."""
+    """The arguments that every method over superpixels has."""
 
     @property
     def segments(self) -> int:
@@ -44,10 +44,10 @@ class Cut(Protocol):
 
 
 def check_cut(method: str, cut: Cut) -> None:
-    """Whether it can mean something.
+    """Check the arguments of a method over superpixels.
 
     Raises:
-        ExpressionError: it cannot.
+        ExpressionError: an argument out of range.
     """
     check_segments(method, cut.segments)
     one_of(cut.segmentation, SEGMENTATIONS, f"{method}: segmentation")

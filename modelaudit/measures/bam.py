@@ -1,4 +1,4 @@
-"""BAM: do a method's maps tell models and inputs apart where the truth is known by construction?
+"""BAM: whether maps distinguish models and inputs whose true dependence is known by construction.
 
 Yang & Kim, Benchmarking Attribution Methods with Relative Feature Importance, 2019, and their released code. All three
 read pairs of maps of images with a pasted object; images where a prediction is wrong are left out by the caller, as
@@ -52,7 +52,7 @@ def input_dependence(with_object: Tensor, without: Tensor, region: Tensor) -> Te
     `region` is the object's in both. The mean is BAM's input dependence rate, high is right. NaN where there is none.
     """
     first, second = concept_attribution(with_object, region), concept_attribution(without, region)
-    return _told((first < second).double(), first, second)
+    return _defined((first < second).double(), first, second)
 
 
 def input_independence(plain: Tensor, patched: Tensor, region: Tensor, threshold: float = THRESHOLD) -> Tensor:
@@ -62,10 +62,10 @@ def input_independence(plain: Tensor, patched: Tensor, region: Tensor, threshold
     input independence rate, high is right. NaN where there is none.
     """
     first, second = concept_attribution(plain, region), concept_attribution(patched, region)
-    return _told(((second - first).abs() < threshold * first).double(), first, second)
+    return _defined(((second - first).abs() < threshold * first).double(), first, second)
 
 
-def _told(value: Tensor, first: Tensor, second: Tensor) -> Tensor:
+def _defined(value: Tensor, first: Tensor, second: Tensor) -> Tensor:
     return value.masked_fill(first.isnan() | second.isnan(), torch.nan)
 
 

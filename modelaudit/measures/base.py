@@ -1,4 +1,4 @@
-"""What a measure is given and what it gives back."""
+"""The input and the output of a measure, its declaration, and the regions of a mask."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 class Regions:
     """The masks [B, H, W] of a batch, ready to be summed over; made once for all measures of a pass.
 
-    Pixels that are ignored lie in neither region.
+    Ignored pixels belong to neither region.
     """
 
     def __init__(self, mask: Tensor) -> None:
@@ -118,7 +118,7 @@ class MeasureOutput:
 
 @dataclass(frozen=True)
 class MeasureDeclaration:
-    """What the statistics and the engine must know of a measure.
+    """The properties of a measure that the statistics and the engine read.
 
     ``scale``: "proportion" (0 or 1 an image) or "mean". ``low``/``high``: its range, None where it has no bound.
     ``better``: "low" or "high". ``needs_context``: without ``.under`` it says nothing. ``reads_cells``: a coarse map
@@ -150,7 +150,7 @@ def tries_backgrounds(spec: MeasureSpec) -> bool:
 def measure(
     name: str, spec: type[MeasureSpec], declares: MeasureDeclaration, *, version: int = 1
 ) -> Callable[[_Function], _Function]:
-    """Register a pure function ``(spec, seen) -> MeasureOutput`` under the name users write."""
+    """Register a pure function ``(spec, inputs) -> MeasureOutput`` under the name users write."""
 
     def decorate(function: _Function) -> _Function:
         registry.register(registry.Entry("measure", name, spec, function, declares, version))

@@ -34,14 +34,14 @@ class TopKAccuracy(MeasureSpec):
     the lowest index.
 
     Args:
-        k: a whole number from 1.
+        k: an integer from 1.
     """
 
     k: int
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
-            raise ExpressionError(f"top_k_accuracy: k={self.k!r}; give a whole number from 1")
+            raise ExpressionError(f"top_k_accuracy: k must be an integer from 1, got {self.k!r}")
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ class FlipRate(MeasureSpec):
         ),
     ),
 )
-def read_accuracy(spec: Accuracy, seen: MeasureInput) -> MeasureOutput:
+def read_accuracy(spec: Accuracy, inputs: MeasureInput) -> MeasureOutput:
     """``argmax(logits) == label``; undefined where a logit is not finite."""
-    return _reading(right(seen, seen.logits).double(), non_finite(seen.logits))
+    return _output(is_correct(inputs, inputs.logits).double(), non_finite(inputs.logits))
 
 
 @measure(
@@ -95,13 +95,13 @@ def read_accuracy(spec: Accuracy, seen: MeasureInput) -> MeasureOutput:
         scale="proportion", better="high", wording=Wording(Phrase("top-{k} accuracy"), Phrase("top-{k}正解率"))
     ),
 )
-def read_top_k_accuracy(spec: TopKAccuracy, seen: MeasureInput) -> MeasureOutput:
+def read_top_k_accuracy(spec: TopKAccuracy, inputs: MeasureInput) -> MeasureOutput:
     """Fewer than k other meanings come before the label's; undefined where a logit is not finite."""
-    best, first = _meanings(seen)
-    label = seen.labels[:, None] if seen.merged is None else seen.labels[:, None] + 1
+    best, first = _meanings(inputs)
+    label = inputs.labels[:, None] if inputs.merged is None else inputs.labels[:, None] + 1
     own, own_first = best.gather(1, label), first.gather(1, label)
     before = (best > own) | ((best == own) & (first < own_first))
-    return _reading((before.sum(dim=1) < spec.k).double(), non_finite(seen.logits))
+    return _output((before.sum(dim=1) < spec.k).double(), non_finite(inputs.logits))
 
 
 @measure(
@@ -115,19 +115,19 @@ def read_top_k_accuracy(spec: TopKAccuracy, seen: MeasureInput) -> MeasureOutput
         wording=Wording(Phrase("margin to the runner-up"), Phrase("次点クラスとの差（マージン）")),
     ),
 )
-def read_margin(spec: Margin, seen: MeasureInput) -> MeasureOutput:
+def read_margin(spec: Margin, inputs: MeasureInput) -> MeasureOutput:
     """``max(logits of the label) - max(logits of all else)`` in float64; undefined where a logit is not finite.
 
     Raises:
         ValueError: every output means the label, so that nothing else can be answered.
     """
-    classes = torch.arange(seen.logits.shape[1]) if seen.merged is None else seen.merged
-    own = classes.to(seen.logits.device)[None, :] == seen.labels[:, None]
+    classes = torch.arange(inputs.logits.shape[1]) if inputs.merged is None else inputs.merged
+    own = classes.to(inputs.logits.device)[None, :] == inputs.labels[:, None]
     if bool(own.all(dim=1).any()):
-        raise ValueError("margin: every output of the model means the label, so there is nothing to be told from it")
-    logits = seen.logits.double()
+        raise ValueError("margin: every output of the model means the label; there is no other logit")
+    logits = inputs.logits.double()
     label, other = logits.masked_fill(~own, -torch.inf), logits.masked_fill(own, -torch.inf)
-    return _reading(label.amax(dim=1) - other.amax(dim=1), non_finite(seen.logits))
+    return _output(label.amax(dim=1) - other.amax(dim=1), non_finite(inputs.logits))
 
 
 @measure(
@@ -140,13 +140,13 @@ def read_margin(spec: Margin, seen: MeasureInput) -> MeasureOutput:
         percent=True,
     ),
 )
-def read_confidence(spec: Confidence, seen: MeasureInput) -> MeasureOutput:
+def read_confidence(spec: Confidence, inputs: MeasureInput) -> MeasureOutput:
     """``softmax(logits)[label]`` in float64; undefined where a logit is not finite."""
-    probabilities = seen.logits.double().softmax(dim=1)
-    if seen.merged is None:
-        return _reading(probabilities.gather(1, seen.labels[:, None])[:, 0], non_finite(seen.logits))
-    own = seen.merged.to(probabilities.device)[None, :] == seen.labels[:, None]
-    return _reading((probabilities * own).sum(dim=1).clamp_max(1.0), non_finite(seen.logits))
+    probabilities = inputs.logits.double().softmax(dim=1)
+    if inputs.merged is None:
+        return _output(probabilities.gather(1, inputs.labels[:, None])[:, 0], non_finite(inputs.logits))
+    own = inputs.merged.to(probabilities.device)[None, :] == inputs.labels[:, None]
+    return _output((probabilities * own).sum(dim=1).clamp_max(1.0), non_finite(inputs.logits))
 
 
 @measure(
@@ -163,29 +163,29 @@ def read_confidence(spec: Confidence, seen: MeasureInput) -> MeasureOutput:
         ),
     ),
 )
-def read_flip_rate(spec: FlipRate, seen: MeasureInput) -> MeasureOutput:
+def read_flip_rate(spec: FlipRate, inputs: MeasureInput) -> MeasureOutput:
     """``argmax(logits) != argmax(original logits)``; undefined where a logit of either is not finite."""
-    if seen.original_logits is None:
-        raise ValueError("flip_rate compares with the original image, and its logits were not handed over")
-    flipped = seen.classes_of(seen.logits) != seen.classes_of(seen.original_logits)
-    return _reading(flipped.double(), non_finite(seen.logits) | non_finite(seen.original_logits))
+    if inputs.original_logits is None:
+        raise ValueError("flip_rate compares with the original image; original_logits is missing")
+    flipped = inputs.classes_of(inputs.logits) != inputs.classes_of(inputs.original_logits)
+    return _output(flipped.double(), non_finite(inputs.logits) | non_finite(inputs.original_logits))
 
 
-def right(seen: MeasureInput, logits: Tensor) -> Tensor:
+def is_correct(inputs: MeasureInput, logits: Tensor) -> Tensor:
     """[B] bool: the predicted class is the label's."""
-    return seen.classes_of(logits) == seen.labels
+    return inputs.classes_of(logits) == inputs.labels
 
 
-def _meanings(seen: MeasureInput) -> tuple[Tensor, Tensor]:
+def _meanings(inputs: MeasureInput) -> tuple[Tensor, Tensor]:
     """[B, M] each: the strongest logit of every meaning and the lowest output that has it; -inf and C for none.
 
     Without label map the meanings are the outputs; with one, meaning 0 is "none of the labels" and class c is c + 1.
     """
-    logits = seen.logits
+    logits = inputs.logits
     index = torch.arange(logits.shape[1], device=logits.device).expand_as(logits)
-    if seen.merged is None:
+    if inputs.merged is None:
         return logits, index
-    meaning = (seen.merged.to(logits.device) + 1).expand_as(logits)
+    meaning = (inputs.merged.to(logits.device) + 1).expand_as(logits)
     shape = (len(logits), logits.shape[1] + 1)
     best = logits.new_full(shape, -torch.inf).scatter_reduce(1, meaning, logits, "amax")
     strongest = torch.where(logits == best.gather(1, meaning), index, logits.shape[1])
@@ -197,7 +197,7 @@ def non_finite(logits: Tensor) -> Tensor:
     return ~torch.isfinite(logits).all(dim=1)
 
 
-def _reading(values: Tensor, broken: Tensor) -> MeasureOutput:
+def _output(values: Tensor, broken: Tensor) -> MeasureOutput:
     values = values.masked_fill(broken, torch.nan)
     return MeasureOutput(values, {Missing.NON_FINITE_LOGITS: broken})
 
@@ -223,7 +223,7 @@ class AdversarialBackgroundRate(MeasureSpec):
         given = self.backgrounds
         if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
             raise ExpressionError(
-                f"adversarial_background_rate: backgrounds={given!r}; give a whole number from 1, or none for all"
+                f"adversarial_background_rate: backgrounds must be an integer from 1, or None for all, got {given!r}"
             )
 
 
@@ -247,10 +247,10 @@ def adversarial_background_rate(backgrounds: int | None = None) -> Measure:
         ),
     ),
 )
-def read_adversarial_background(spec: AdversarialBackgroundRate, seen: MeasureInput) -> MeasureOutput:
-    """Right on the original and wrong on the one background that is seen; undefined where a logit is not finite."""
-    if seen.original_logits is None:
-        raise ValueError("adversarial_background_rate asks which answers were right, and no original logits are there")
-    flipped = right(seen, seen.original_logits) & ~right(seen, seen.logits)
-    broken = non_finite(seen.logits) | non_finite(seen.original_logits)
+def read_adversarial_background(spec: AdversarialBackgroundRate, inputs: MeasureInput) -> MeasureOutput:
+    """Right on the original and wrong on the one background that is shown; undefined where a logit is not finite."""
+    if inputs.original_logits is None:
+        raise ValueError("adversarial_background_rate compares with the original image; original_logits is missing")
+    flipped = is_correct(inputs, inputs.original_logits) & ~is_correct(inputs, inputs.logits)
+    broken = non_finite(inputs.logits) | non_finite(inputs.original_logits)
     return MeasureOutput(flipped.double(), {Missing.NON_FINITE_LOGITS: broken})

@@ -1,4 +1,4 @@
-"""Does a map say what the model does when its input changes, and does it hold still when the input does?
+"""Faithfulness and stability of maps: do they predict the model's response to changes, and are they stable?
 
 Infidelity and sensitivity are those of Yeh et al., On the (In)fidelity and Sensitivity of Explanations, NeurIPS 2019,
 number for number as captum has them. Perturbations are given, so that two methods can be asked with the same ones.
@@ -53,19 +53,19 @@ def infidelity(
     if shares.dim() != 4 or len(shares) != len(pixels) or shares.shape[2:] != pixels.shape[2:]:
         raise ValueError(f"attributions {tuple(attributions.shape)} are not those of pixels {tuple(pixels.shape)}")
     before = _asked(score, pixels, classes)
-    count, told, both, changed = 0, torch.zeros_like(before), torch.zeros_like(before), torch.zeros_like(before)
+    count, squares, both, changed = 0, torch.zeros_like(before), torch.zeros_like(before), torch.zeros_like(before)
     plain = torch.zeros_like(before)
     for perturbation in perturbations:
         if perturbation.shape != pixels.shape:
             raise ValueError(f"a perturbation is {tuple(perturbation.shape)}, the pixels are {tuple(pixels.shape)}")
         change = before - _asked(score, pixels - perturbation, classes)
         predicted = (shares.to(pixels.device) * perturbation.double()).flatten(1).sum(dim=1).to(before.device)
-        told, both, changed = told + predicted**2, both + predicted * change, changed + change**2
+        squares, both, changed = squares + predicted**2, both + predicted * change, changed + change**2
         plain, count = plain + (predicted - change) ** 2, count + 1
     if count == 0:
         raise ValueError("no perturbation was given; infidelity is a mean over at least one")
-    factor = both / torch.where(told == 0, 1.0, told)
-    value = (factor**2 * told - 2 * factor * both + changed if normalize else plain) / count
+    factor = both / torch.where(squares == 0, 1.0, squares)
+    value = (factor**2 * squares - 2 * factor * both + changed if normalize else plain) / count
     return torch.where(torch.isfinite(shares).flatten(1).all(dim=1).to(value.device), value, torch.nan)
 
 

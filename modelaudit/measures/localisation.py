@@ -18,7 +18,7 @@ from ..language.spec import within
 from ..language.wording import Phrase, Wording
 from .base import MeasureDeclaration, MeasureInput, MeasureOutput, Regions, measure
 from .behaviour import non_finite
-from .maps import AnyMethod, AttributionMeasure, first_of, positive_of, read_of, valid_of, whole_map
+from .maps import AnyMethod, AttributionMeasure, first_of, output_of, positive_of, valid_of, whole_map
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ _READS_MAPS = MeasureDeclaration(scale="mean", better="low", needs_mask=True, ne
         percent=True,
     ),
 )
-def read_background_share(spec: BackgroundShare, seen: MeasureInput) -> MeasureOutput:
+def read_background_share(spec: BackgroundShare, inputs: MeasureInput) -> MeasureOutput:
     """``sum(P (1 - M)) / sum(P)`` over valid pixels (Adhikari et al. 2024; 1 - relevance mass accuracy, Arras 2022)."""
-    sums = _sums(seen)
-    return _reading(sums, sums.background / (sums.background + sums.object))
+    sums = _sums(inputs)
+    return _output(sums, sums.background / (sums.background + sums.object))
 
 
 @measure(
@@ -62,12 +62,12 @@ def read_background_share(spec: BackgroundShare, seen: MeasureInput) -> MeasureO
     BackgroundDependence,
     replace(_READS_MAPS, wording=Wording(Phrase("background dependence"), Phrase("背景依存度"))),
 )
-def read_background_dependence(spec: BackgroundDependence, seen: MeasureInput) -> MeasureOutput:
+def read_background_dependence(spec: BackgroundDependence, inputs: MeasureInput) -> MeasureOutput:
     """``d_b / (d_b + d_o)``, d_b = sum(P (1 - M)) / ((1 - a) N), d_o = sum(P M) / (a N); 0.5 for a uniform map."""
-    sums = _sums(seen)
+    sums = _sums(inputs)
     on_background = sums.background / sums.background_area
     on_object = sums.object / sums.object_area
-    return _reading(sums, on_background / (on_background + on_object))
+    return _output(sums, on_background / (on_background + on_object))
 
 
 @measure(
@@ -83,18 +83,18 @@ def read_background_dependence(spec: BackgroundDependence, seen: MeasureInput) -
         wording=Wording(Phrase("background enrichment"), Phrase("背景濃縮度")),
     ),
 )
-def read_background_enrichment(spec: BackgroundEnrichment, seen: MeasureInput) -> MeasureOutput:
+def read_background_enrichment(spec: BackgroundEnrichment, inputs: MeasureInput) -> MeasureOutput:
     """``share / (1 - a)``, Kohlbrenner et al.'s (2020) weighted ratio seen from the background.
 
     One image has at most ``1 / (1 - a)``; no bound holds for all images, so it is decided as a measure without a range.
     """
-    sums = _sums(seen)
+    sums = _sums(inputs)
     share = sums.background / (sums.background + sums.object)
-    return _reading(sums, share / (sums.background_area / (sums.background_area + sums.object_area)))
+    return _output(sums, share / (sums.background_area / (sums.background_area + sums.object_area)))
 
 
 def background_share(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
-    """The share of the positive attribution that lies on the background; read it beside the object's area."""
+    """The share of the positive attribution that lies on the background; compare it with the object's area."""
     return Measure(BackgroundShare(methods, target))  # type: ignore[arg-type]
 
 
@@ -106,7 +106,7 @@ def background_dependence(*methods: AnyMethod, target: str | int = "prediction")
         target: "prediction", "label", "margin", or a class by name or index.
 
     Raises:
-        ExpressionError: no method, one named twice, an unknown one, or a target that is none.
+        ExpressionError: no method, one named twice, an unknown one, or an invalid target.
     """
     return Measure(BackgroundDependence(methods, target))  # type: ignore[arg-type]
 
@@ -127,14 +127,14 @@ class _Sums:
     undefined: dict[Missing, Tensor]
 
 
-def _sums(seen: MeasureInput) -> _Sums:
-    maps = seen.attribution if seen.cells is None else seen.cells
-    if maps is None or seen.mask is None:
-        raise ValueError("a measure of a map needs the map and the mask, and one of them was not handed over")
-    regions = Regions(seen.mask) if seen.regions is None else seen.regions
-    on_object, on_background, largest = regions.sums(maps) if seen.cells is None else regions.sums_of_cells(maps)
+def _sums(inputs: MeasureInput) -> _Sums:
+    maps = inputs.attribution if inputs.cells is None else inputs.cells
+    if maps is None or inputs.mask is None:
+        raise ValueError("a measure of a map needs attribution and mask; one of them is missing")
+    regions = Regions(inputs.mask) if inputs.regions is None else inputs.regions
+    on_object, on_background, largest = regions.sums(maps) if inputs.cells is None else regions.sums_of_cells(maps)
     reasons = {
-        Missing.NON_FINITE_LOGITS: non_finite(seen.logits),
+        Missing.NON_FINITE_LOGITS: non_finite(inputs.logits),
         Missing.EMPTY_MASK: regions.object_area == 0,
         Missing.FULL_MASK: regions.background_area == 0,
         Missing.ATTRIBUTION_INVALID: ~torch.isfinite(maps).flatten(1).all(dim=1),
@@ -143,7 +143,7 @@ def _sums(seen: MeasureInput) -> _Sums:
     return _Sums(on_object, on_background, regions.object_area, regions.background_area, first_of(reasons))
 
 
-def _reading(sums: _Sums, values: Tensor) -> MeasureOutput:
+def _output(sums: _Sums, values: Tensor) -> MeasureOutput:
     undefined = torch.stack(list(sums.undefined.values())).any(dim=0)
     return MeasureOutput(values.masked_fill(undefined, torch.nan), sums.undefined)
 
@@ -173,13 +173,13 @@ class EnergyPointingGame(AttributionMeasure):
         ),
     ),
 )
-def read_density_difference(spec: DensityDifference, seen: MeasureInput) -> MeasureOutput:
+def read_density_difference(spec: DensityDifference, inputs: MeasureInput) -> MeasureOutput:
     """``d_o - d_b`` with d_o = sum(P M) / (a N) and d_b = sum(P (1 - M)) / ((1 - a) N), P scaled to max 1 over valid
     pixels (delta density, Moayeri et al. 2022)."""
-    maps, regions = whole_map(seen)
+    maps, regions = whole_map(inputs)
     on_object, on_background, largest = regions.sums(maps)
-    return read_of(
-        seen, maps, regions, largest == 0, on_object / regions.object_area - on_background / regions.background_area
+    return output_of(
+        inputs, maps, regions, largest == 0, on_object / regions.object_area - on_background / regions.background_area
     )
 
 
@@ -195,14 +195,14 @@ def read_density_difference(spec: DensityDifference, seen: MeasureInput) -> Meas
         percent=True,
     ),
 )
-def read_energy_pointing_game(spec: EnergyPointingGame, seen: MeasureInput) -> MeasureOutput:
+def read_energy_pointing_game(spec: EnergyPointingGame, inputs: MeasureInput) -> MeasureOutput:
     """``sum(P in the bounding box of M) / sum(P)`` over valid pixels (Wang et al. 2020, Score-CAM)."""
-    maps, regions = whole_map(seen)
+    maps, regions = whole_map(inputs)
     positive = positive_of(maps, regions)
     largest = positive.amax(1)
     scaled = positive / torch.where(largest > 0, largest, 1.0)[:, None]
     inside = (scaled * (_box(regions.object).flatten(1) & valid_of(regions))).sum(1)
-    return read_of(seen, maps, regions, largest == 0, inside / scaled.sum(1))
+    return output_of(inputs, maps, regions, largest == 0, inside / scaled.sum(1))
 
 
 def density_difference(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
@@ -261,16 +261,16 @@ class PointingGame(AttributionMeasure):
         percent=True,
     ),
 )
-def read_pointing_game(spec: PointingGame, seen: MeasureInput) -> MeasureOutput:
+def read_pointing_game(spec: PointingGame, inputs: MeasureInput) -> MeasureOutput:
     """The share of the valid pixels with the largest P that lie in the object widened by the tolerance: 0 or 1 unless
     several are equal (Zhang et al. 2016)."""
-    maps, regions = whole_map(seen)
+    maps, regions = whole_map(inputs)
     positive = positive_of(maps, regions)
     largest = positive.amax(1)
     strongest = (positive == largest[:, None]) & valid_of(regions)
     radius = spec.tolerance * min(maps.shape[1:]) / _SIDE
     hit = (strongest & _widened(regions.object, radius).flatten(1)).sum(1)
-    return read_of(seen, maps, regions, largest == 0, hit.double() / strongest.sum(1).clamp_min(1))
+    return output_of(inputs, maps, regions, largest == 0, hit.double() / strongest.sum(1).clamp_min(1))
 
 
 def pointing_game(*methods: AnyMethod, tolerance: float = 0.0, target: str | int = "prediction") -> Measure:

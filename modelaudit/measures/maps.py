@@ -19,7 +19,7 @@ AnyMethod = Method | type[Method] | str
 
 @dataclass(frozen=True)
 class AttributionMeasure(MeasureSpec):
-    """What every measure of a map is asked with.
+    """Base of the measures of a map: its methods and its target.
 
     Args:
         methods: the attribution methods; an expectation must hold by each of them.
@@ -47,11 +47,11 @@ class AttributionMeasure(MeasureSpec):
         _check_target(self.target)
 
 
-def whole_map(seen: MeasureInput) -> tuple[Tensor, Regions]:
+def whole_map(inputs: MeasureInput) -> tuple[Tensor, Regions]:
     """The maps [B, H, W] in full size, and the regions of the masks."""
-    if seen.attribution is None or seen.mask is None:
-        raise ValueError("a measure of a map needs the map and the mask, and one of them was not handed over")
-    return seen.attribution, Regions(seen.mask) if seen.regions is None else seen.regions
+    if inputs.attribution is None or inputs.mask is None:
+        raise ValueError("a measure of a map needs attribution and mask; one of them is missing")
+    return inputs.attribution, Regions(inputs.mask) if inputs.regions is None else inputs.regions
 
 
 def valid_of(regions: Regions) -> Tensor:
@@ -65,14 +65,14 @@ def positive_of(maps: Tensor, regions: Regions) -> Tensor:
     return positive.double() * valid_of(regions)
 
 
-def read_of(seen: MeasureInput, maps: Tensor, regions: Regions, zero: Tensor, values: Tensor) -> MeasureOutput:
+def output_of(inputs: MeasureInput, maps: Tensor, regions: Regions, zero: Tensor, values: Tensor) -> MeasureOutput:
     """Values [B], undefined with the first reason that holds.
 
     Args:
         zero: [B] bool, maps that say nothing.
     """
     reasons = {
-        Missing.NON_FINITE_LOGITS: non_finite(seen.logits),
+        Missing.NON_FINITE_LOGITS: non_finite(inputs.logits),
         Missing.EMPTY_MASK: regions.object_area == 0,
         Missing.FULL_MASK: regions.background_area == 0,
         Missing.ATTRIBUTION_INVALID: ~torch.isfinite(maps).flatten(1).all(dim=1),
@@ -86,10 +86,10 @@ def read_of(seen: MeasureInput, maps: Tensor, regions: Regions, zero: Tensor, va
 def first_of(reasons: dict[Missing, Tensor]) -> dict[Missing, Tensor]:
     """The same reasons, a sample counted only under the first that holds."""
     first: dict[Missing, Tensor] = {}
-    told = torch.zeros_like(next(iter(reasons.values())))
+    counted = torch.zeros_like(next(iter(reasons.values())))
     for reason, where in reasons.items():
-        first[reason] = where & ~told
-        told = told | where
+        first[reason] = where & ~counted
+        counted = counted | where
     return first
 
 

@@ -1,4 +1,4 @@
-"""Does a map depend on what the model has learnt? Its weights are drawn anew in a copy, and the maps are compared.
+"""Model parameter randomisation tests: maps of a model and of a copy with redrawn weights are compared.
 
 MPRT is the model parameter randomisation test of Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018; sMPRT
 and eMPRT are those of Hedstroem et al., Sanity Checks Revisited, 2024.
@@ -196,8 +196,8 @@ def correlations(first: Tensor, second: Tensor) -> Values:
     """
     values = _flat(spearman(first, second)[:, None])[:, 0]
     after = _flat(second)
-    told = np.isfinite(_flat(first)).all(1) & (np.ptp(_flat(first), axis=1) > 0)
-    values[told & np.isfinite(after).all(1) & (np.ptp(after, axis=1) == 0)] = 0.0
+    defined = np.isfinite(_flat(first)).all(1) & (np.ptp(_flat(first), axis=1) > 0)
+    values[defined & np.isfinite(after).all(1) & (np.ptp(after, axis=1) == 0)] = 0.0
     return values
 
 

@@ -16,7 +16,7 @@ from ..language.expression import Measure
 from ..language.spec import within
 from ..language.wording import Phrase, Wording
 from .base import MeasureDeclaration, MeasureInput, MeasureOutput, Regions, measure
-from .maps import AnyMethod, AttributionMeasure, positive_of, read_of, valid_of, whole_map
+from .maps import AnyMethod, AttributionMeasure, output_of, positive_of, valid_of, whole_map
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TopKIntersection(AttributionMeasure):
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
-            raise ExpressionError(f"top_k_intersection: k={self.k!r}; give a whole number of pixels from 1")
+            raise ExpressionError(f"top_k_intersection: k must be an integer from 1, got {self.k!r}")
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ _ORDER = MeasureDeclaration(scale="mean", better="high", needs_mask=True, needs_
     RelevanceRankAccuracy,
     replace(_ORDER, wording=Wording(Phrase("relevance rank accuracy"), Phrase("関連度順位の一致率")), percent=True),
 )
-def read_relevance_rank_accuracy(spec: RelevanceRankAccuracy, seen: MeasureInput) -> MeasureOutput:
+def read_relevance_rank_accuracy(spec: RelevanceRankAccuracy, inputs: MeasureInput) -> MeasureOutput:
     """``|top-|M| pixels of P in M| / |M|`` over valid pixels; chance level a (Arras et al. 2022)."""
-    maps, regions = whole_map(seen)
-    return _top(seen, maps, regions, regions.object_area.long())
+    maps, regions = whole_map(inputs)
+    return _top(inputs, maps, regions, regions.object_area.long())
 
 
 @measure(
@@ -85,11 +85,11 @@ def read_relevance_rank_accuracy(spec: RelevanceRankAccuracy, seen: MeasureInput
         percent=True,
     ),
 )
-def read_top_k_intersection(spec: TopKIntersection, seen: MeasureInput) -> MeasureOutput:
+def read_top_k_intersection(spec: TopKIntersection, inputs: MeasureInput) -> MeasureOutput:
     """``|top-k pixels of P in M| / k`` over valid pixels; chance level a (Theiner et al. 2021)."""
-    maps, regions = whole_map(seen)
+    maps, regions = whole_map(inputs)
     valid = valid_of(regions).sum(1)
-    return _top(seen, maps, regions, valid.clamp_max(spec.k))
+    return _top(inputs, maps, regions, valid.clamp_max(spec.k))
 
 
 @measure(
@@ -97,10 +97,10 @@ def read_top_k_intersection(spec: TopKIntersection, seen: MeasureInput) -> Measu
     AttributionAuc,
     replace(_ORDER, wording=Wording(Phrase("AUC of the attribution against the object"), Phrase("寄与と対象物のAUC"))),
 )
-def read_attribution_auc(spec: AttributionAuc, seen: MeasureInput) -> MeasureOutput:
+def read_attribution_auc(spec: AttributionAuc, inputs: MeasureInput) -> MeasureOutput:
     """The probability that a pixel of the object has a larger A than one of the background, ties counted half; chance
     level 0.5. It reads the signed map: negative evidence on the background is right."""
-    maps, regions = whole_map(seen)
+    maps, regions = whole_map(inputs)
     valid, inside = valid_of(regions), regions.object.flatten(1)
     values = maps.nan_to_num(0.0, 0.0, 0.0).flatten(1).double().masked_fill(~valid, torch.inf)
     ordered = values.sort(dim=1).values
@@ -109,7 +109,7 @@ def read_attribution_auc(spec: AttributionAuc, seen: MeasureInput) -> MeasureOut
     n_o, n_b = regions.object_area, regions.background_area
     auc = (ranks - n_o * (n_o + 1) / 2) / (n_o * n_b)
     zero = (values.masked_fill(~valid, 0.0) == 0).all(1)
-    return read_of(seen, maps, regions, zero, auc)
+    return output_of(inputs, maps, regions, zero, auc)
 
 
 @measure(
@@ -120,15 +120,15 @@ def read_attribution_auc(spec: AttributionAuc, seen: MeasureInput) -> MeasureOut
         wording=Wording(Phrase("overlap (IoU) of attribution and object"), Phrase("寄与領域と対象物の重なり（IoU）")),
     ),
 )
-def read_mask_iou(spec: MaskIou, seen: MeasureInput) -> MeasureOutput:
+def read_mask_iou(spec: MaskIou, inputs: MeasureInput) -> MeasureOutput:
     """``|{P >= t max P} and M| / |{P >= t max P} or M|`` over valid pixels (Hard ImageNet, Moayeri et al. 2022)."""
-    maps, regions = whole_map(seen)
+    maps, regions = whole_map(inputs)
     positive, inside = positive_of(maps, regions), regions.object.flatten(1)
     largest = positive.amax(1)
     # in the map's own precision: a pixel that is the maximum lies at 1, whatever its scale
     above = (positive / torch.where(largest > 0, largest, 1.0)[:, None] >= spec.threshold) & valid_of(regions)
     iou = (above & inside).sum(1).double() / (above | inside).sum(1).clamp_min(1)
-    return read_of(seen, maps, regions, largest == 0, iou)
+    return output_of(inputs, maps, regions, largest == 0, iou)
 
 
 def relevance_rank_accuracy(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
@@ -140,7 +140,7 @@ def top_k_intersection(*methods: AnyMethod, k: int = 1000, target: str | int = "
     """The share of the k strongest pixels that lie in the object.
 
     Raises:
-        ExpressionError: k is no whole number from 1.
+        ExpressionError: k is not an integer from 1.
     """
     return Measure(TopKIntersection(methods, target, k))  # type: ignore[arg-type]
 
@@ -159,7 +159,7 @@ def mask_iou(*methods: AnyMethod, threshold: float = 0.5, target: str | int = "p
     return Measure(MaskIou(methods, target, threshold))  # type: ignore[arg-type]
 
 
-def _top(seen: MeasureInput, maps: Tensor, regions: Regions, count: Tensor) -> MeasureOutput:
+def _top(inputs: MeasureInput, maps: Tensor, regions: Regions, count: Tensor) -> MeasureOutput:
     """The expected share of the `count` [B] strongest pixels that lie in the object.
 
     With g pixels above the count-th largest value, t equal to it, and g_M, t_M of those in the object:
@@ -174,4 +174,4 @@ def _top(seen: MeasureInput, maps: Tensor, regions: Regions, count: Tensor) -> M
     sure, tied = (above & inside).sum(1).double(), (equal & inside).sum(1).double()
     left = (count - above.sum(1)).double()
     share = (sure + left * tied / equal.sum(1).clamp_min(1)) / count.clamp_min(1)
-    return read_of(seen, maps, regions, positive.amax(1) == 0, share)
+    return output_of(inputs, maps, regions, positive.amax(1) == 0, share)

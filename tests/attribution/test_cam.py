@@ -113,7 +113,7 @@ def test_tokens_and_channels_last_are_never_taken_for_space(channels_last: bool)
 @pytest.mark.parametrize("method", [gradcam, gradcam_plus_plus, layercam])
 @pytest.mark.parametrize("layer", ["", 4])
 def test_a_layer_is_a_name(method: type[OnLayer], layer: str) -> None:
-    with pytest.raises(ExpressionError, match=rf"{registry.entry_of(method()).name}: .* no name of a module"):
+    with pytest.raises(ExpressionError, match=rf"{registry.entry_of(method()).name}: .* must name a module"):
         method(layer=layer)
 
 

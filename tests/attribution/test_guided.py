@@ -192,7 +192,7 @@ def test_guided_gradcam_wants_a_spatial_layer() -> None:
         explain(guided_gradcam(), AttributionInput(question.model, **tensors(question)))
     with pytest.raises(AttributionError, match="got the layer"):
         explain(guided_gradcam(layer="first"), question)
-    with pytest.raises(ExpressionError, match="no name of a module"):
+    with pytest.raises(ExpressionError, match="must name a module"):
         guided_gradcam(layer="")
 
 

@@ -130,7 +130,7 @@ def test_nothing_is_left_behind() -> None:
 
 @pytest.mark.parametrize("channels", [0, -1, 1.5, True, "all"])
 def test_channels_are_a_number(channels: int) -> None:
-    with pytest.raises(ExpressionError, match="scorecam: channels="):
+    with pytest.raises(ExpressionError, match="scorecam: channels must be"):
         scorecam(channels=channels)
 
 

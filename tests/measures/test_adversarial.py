@@ -43,7 +43,7 @@ def test_another_output_of_the_same_label_is_no_flip() -> None:
 
 
 def test_without_original_logits_it_says_so() -> None:
-    with pytest.raises(ValueError, match="original logits"):
+    with pytest.raises(ValueError, match="original_logits is missing"):
         read_adversarial_background(SPEC, MeasureInput(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long)))
 
 
@@ -71,7 +71,7 @@ def test_the_default_is_all_backgrounds() -> None:
 
 @pytest.mark.parametrize("backgrounds", [0, -1, 1.5, True, "all"])
 def test_the_number_of_backgrounds_is_a_whole_number(backgrounds: object) -> None:
-    with pytest.raises(ExpressionError, match="adversarial_background_rate: backgrounds="):
+    with pytest.raises(ExpressionError, match="adversarial_background_rate: backgrounds must be"):
         adversarial_background_rate(backgrounds)  # type: ignore[arg-type]
 
 

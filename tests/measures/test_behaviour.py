@@ -180,5 +180,5 @@ def test_k_is_a_whole_number_and_stands_in_the_text() -> None:
     assert str(top_k_accuracy(5)) == "top_k_accuracy(5)"
     assert parse("top_k_accuracy(5) > 0.9").expression == top_k_accuracy(5)
     for k in (0, -1, 1.5, True, "5"):
-        with pytest.raises(ExpressionError, match="whole number from 1"):
+        with pytest.raises(ExpressionError, match="integer from 1"):
             top_k_accuracy(k)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from ...language.boundary import contained
 from ...language.reasons import Missing
 from ...language.sample import Sample
 from ...measures.base import MeasureInput
-from ...measures.behaviour import non_finite, right
+from ...measures.behaviour import is_correct, non_finite
 from ..images.batches import BatchBuilder, Chunk
 from ..images.donor_selector import Donor
 from ..planning.plan import ColumnAsk, PassAsk
@@ -94,7 +94,7 @@ class _Search:
     def run(self) -> tuple[Values, NDArray[np.int64]]:
         """Values and missing rows, and how many backgrounds were tried of each image."""
         missing = self._without_search()
-        originally_right = right(self._seen(self._original), self._original).tolist()
+        originally_right = is_correct(self._seen(self._original), self._original).tolist()
         left = [one for one in self._images if one.row not in missing and originally_right[one.row]]
         for one in left:
             one.asked = 1
