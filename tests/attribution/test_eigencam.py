@@ -104,5 +104,5 @@ def test_no_gradient_is_needed() -> None:
 def test_centred_is_yes_or_no() -> None:
     with pytest.raises(ExpressionError, match="centred must be true or false"):
         eigencam(centred=1)  # type: ignore[arg-type]
-    with pytest.raises(ExpressionError, match="eigencam: layer="):
+    with pytest.raises(ExpressionError, match="eigencam: layer must"):
         eigencam(layer="")

@@ -137,5 +137,5 @@ def test_channels_are_a_number(channels: int) -> None:
 def test_an_unknown_colour_suggests_the_nearest() -> None:
     with pytest.raises(ExpressionError, match="did you mean 'black'"):
         scorecam(fill="blak")  # type: ignore[arg-type]
-    with pytest.raises(ExpressionError, match="scorecam: layer="):
+    with pytest.raises(ExpressionError, match="scorecam: layer must"):
         scorecam(layer="")
