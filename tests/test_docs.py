@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from docs_blocks import LANGUAGES, ROOT, Block, anchors, blocks, commands, links, pages
 from PIL import Image
 
@@ -166,25 +165,30 @@ def _with_standins(text: str) -> str:
 
 def _pytest(project: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([str(ROOT), str(project)])
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTEST_ADDOPTS": "", "OMP_NUM_THREADS": "1"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {**inherited, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:xdist", *arguments]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
 
 
-@pytest.fixture(scope="module")
-def ran(project: Path) -> dict[str, Any]:
-    """The record of one run of all documented audits."""
+def test_documented_python_runs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run measures all audits; then the other blocks, some of which read its results."""
     done = _pytest(project, ["audits", "--audit-checks", "off", "--audit-store", "off", "-q"])
     record = project / "audit-results" / "latest" / "run.json"
     assert record.exists(), done.stdout + done.stderr
-    return json.loads(record.read_text(encoding="utf-8"))
-
-
-def test_documented_audits_are_measured(project: Path, ran: dict[str, Any]) -> None:
-    errors = {case["id"]: case.get("message") for case in ran["cases"] if case["verdict"] in (None, "ERROR")}
+    cases = json.loads(record.read_text(encoding="utf-8"))["cases"]
+    errors = {case["id"]: case["message"] for case in cases if case["verdict"] in (None, "ERROR")}
     assert not errors
-    stated = {Path(case["id"].split("::")[0]).name for case in ran["cases"]}
+    stated = {Path(case["file"]).name for case in cases}
     assert stated == {path.name for path in (project / "audits").iterdir() if path.is_file()}
+    monkeypatch.chdir(project)
+    other = [block for block in blocks() if block.language == "python" and not block.is_audit]
+    assert len(other) >= 4
+    for block in other:
+        if not (block.file or block.not_run):
+            names: dict[str, Any] = {}
+            exec(GIVEN, names)
+            exec(compile(_with_standins(block.text), block.name, "exec"), names)
 
 
 def test_audits_that_are_not_run_are_collected(project: Path) -> None:
@@ -192,16 +196,3 @@ def test_audits_that_are_not_run_are_collected(project: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for path in (project / "collected").glob("audit_*.py"):
         assert path.name in done.stdout
-
-
-def test_other_python_blocks_run(project: Path, ran: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
-    seen = 0
-    for block in blocks():
-        if block.language == "python" and not (block.is_audit or block.file or block.not_run):
-            names: dict[str, Any] = {}
-            exec(GIVEN, names)
-            exec(compile(_with_standins(block.text), block.name, "exec"), names)
-            seen += 1
-    assert seen >= 4
-    assert torch.get_num_threads() >= 1
