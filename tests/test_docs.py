@@ -17,6 +17,7 @@ from docs_blocks import LANGUAGES, ROOT, Block, anchors, blocks, commands, links
 from PIL import Image
 
 from modelaudit.cli import _parser as command_line
+from modelaudit.cli import main
 from modelaudit.data import decode, open_data
 
 #: blocks that a test cannot run, by page, each with its reason in the page
@@ -105,6 +106,26 @@ def _understood(command: str, pytest_parser: Any, block: Block) -> bool:
     except (SystemExit, pytest.UsageError, AssertionError) as error:
         pytest.fail(f"{block.name}: {command}: {error}")
     return True
+
+
+@pytest.mark.parametrize("command", ["data check", "contexts", "plan"])
+def test_cheap_commands_run(
+    command: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those on the folder that the pages name, and those that need no data."""
+    monkeypatch.chdir(project)
+    lines = {line for _, line in commands() if line.startswith(f"modelaudit {command}") and _is_cheap(line)}
+    assert lines
+    for line in lines:
+        words = shlex.split(_with_standins(line), comments=True)[1:]
+        assert main(words) in (0, 1), f"{line}: {capsys.readouterr().err}"
+
+
+def _is_cheap(line: str) -> bool:
+    """Whether it needs neither a run nor files that nobody has, and shows few contexts."""
+    if "plan" in line:
+        return 'plan "' in line
+    return "data/line_a" in line and ("show" not in line or "--context" in line)
 
 
 # --- audits ---------------------------------------------------------------------------------------------------------
