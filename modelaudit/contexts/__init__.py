@@ -17,13 +17,13 @@ from .camera import Perspective as perspective
 from .camera import Rotation as rotation
 from .camera import Shift as shift
 from .camera import Zoom as zoom
-from .change import SwapBackground
+from .change import Identity, Original, PasteBack, Stored, SwapBackground, SwapIdentical
+from .change import Identity as identity
+from .change import Original as original
+from .change import PasteBack as paste_back
+from .change import Stored as stored
 from .change import SwapBackground as swap_background
-from .control import Identity, Original, PasteBack, SwapIdentical
-from .control import Identity as identity
-from .control import Original as original
-from .control import PasteBack as paste_back
-from .control import SwapIdentical as swap_identical
+from .change import SwapIdentical as swap_identical
 from .corruptions import (
     Brightness,
     Contrast,
@@ -64,8 +64,6 @@ from .corruptions import Snow as snow
 from .corruptions import Spatter as spatter
 from .corruptions import SpeckleNoise as speckle_noise
 from .corruptions import ZoomBlur as zoom_blur
-from .fading import Fade
-from .fading import Fade as fade
 from .imagenet9 import MixedNext, MixedRand, MixedSame, NoFg, OnlyBgB, OnlyBgT, OnlyForeground
 from .imagenet9 import MixedNext as mixed_next
 from .imagenet9 import MixedRand as mixed_rand
@@ -74,41 +72,35 @@ from .imagenet9 import NoFg as no_fg
 from .imagenet9 import OnlyBgB as only_bg_b
 from .imagenet9 import OnlyBgT as only_bg_t
 from .imagenet9 import OnlyForeground as only_foreground
-from .light import Exposure, Flicker, Gamma, Glare, Shadow, WhiteBalance
+from .light import Exposure, Flicker, Gamma, Glare, Lighting, Shadow, WhiteBalance
 from .light import Exposure as exposure
 from .light import Flicker as flicker
 from .light import Gamma as gamma
 from .light import Glare as glare
+from .light import Lighting as lighting
 from .light import Shadow as shadow
 from .light import WhiteBalance as white_balance
-from .moving import Mirror, MirrorObject, MoveObject
+from .moving import Mirror, MirrorObject, MoveObject, RescaleObject, ShrinkObject
 from .moving import Mirror as mirror
 from .moving import MirrorObject as mirror_object
 from .moving import MoveObject as move_object
-from .no_information import MeanFill, RemoveBackground, RemoveObject
+from .moving import RescaleObject as rescale_object
+from .moving import ShrinkObject as shrink_object
+from .no_information import Fade, LowResolution, MeanFill, OccludeObject, RemoveBackground, RemoveObject
+from .no_information import Fade as fade
+from .no_information import LowResolution as low_resolution
 from .no_information import MeanFill as mean_fill
+from .no_information import OccludeObject as occlude_object
 from .no_information import RemoveBackground as remove_background
 from .no_information import RemoveObject as remove_object
-from .occluding import OccludeObject
-from .occluding import OccludeObject as occlude_object
-from .optics import Blur, Defocus, LensDirt, Motion, Vignette
+from .optics import Blur, Defocus, Jpeg, LensDirt, Motion, SensorNoise, Vignette
 from .optics import Blur as blur
 from .optics import Defocus as defocus
+from .optics import Jpeg as jpeg
 from .optics import LensDirt as lens_dirt
 from .optics import Motion as motion
+from .optics import SensorNoise as sensor_noise
 from .optics import Vignette as vignette
-from .perturbation import Lighting
-from .perturbation import Lighting as lighting
-from .rescaling import RescaleObject, ShrinkObject
-from .rescaling import RescaleObject as rescale_object
-from .rescaling import ShrinkObject as shrink_object
-from .resolution import LowResolution
-from .resolution import LowResolution as low_resolution
-from .sensor import Jpeg, SensorNoise
-from .sensor import Jpeg as jpeg
-from .sensor import SensorNoise as sensor_noise
-from .stored import Stored
-from .stored import Stored as stored
 
 __all__ = [
     "Blur",

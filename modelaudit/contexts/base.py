@@ -1,4 +1,4 @@
-"""What a context is given and what it gives back."""
+"""What a context is given and what it gives back, how it is registered, and the parts of an image that it acts on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from ..language import registry
 from ..language.draws import generator
+from ..language.errors import ContextError
+from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import Context
 from ..language.wording import Worded
 from .donor_rules import DonorRule
@@ -139,3 +141,35 @@ def rendered(scene: ContextInput, pixels: Tensor, impossible: Tensor | None = No
 def with_pixels(scene: ContextInput, done: ContextOutput) -> ContextInput:
     """The scene that the next context of a composition sees."""
     return replace(scene, pixels=done.pixels, mask=done.mask)
+
+
+Region = Literal["background", "object", "whole"]
+REGIONS: tuple[Region, ...] = ("background", "object", "whole")
+
+
+def mask_of(scene: ContextInput, what: str) -> Tensor:
+    """[B, H, W], or a ContextError that names the context."""
+    if scene.mask is None:
+        raise ContextError(f"{what} acts on a part of the image and needs object masks, and these data have none")
+    return scene.mask
+
+
+def inside(scene: ContextInput, region: Region, what: str) -> Tensor:
+    """[B, 1, H, W] bool. The ignore ring goes with the object: background is mask == 0, object mask != 0."""
+    if region == "whole":
+        return torch.ones_like(scene.pixels[:, :1], dtype=torch.bool)
+    mask = mask_of(scene, what)
+    return ((mask == BACKGROUND) if region == "background" else (mask != BACKGROUND)).unsqueeze(1)
+
+
+def without_object_or_background(scene: ContextInput, what: str) -> Tensor:
+    """[B] bool: no object pixel, or nothing but object and ring: there is no background to exchange."""
+    mask = mask_of(scene, what).flatten(1)
+    return ~(mask == OBJECT).any(dim=1) | ~(mask == BACKGROUND).any(dim=1)
+
+
+def mean_of(pixels: Tensor, region: Tensor) -> Tensor:
+    """[B, 3, 1, 1]: the mean of the pixels of each region [B, 1, H, W]; 0 of an empty one."""
+    count = region.flatten(1).sum(dim=1)
+    total = alone(lambda images, parts: (images.double() * parts).flatten(2).sum(dim=2), pixels, region)
+    return (total / count.clamp_min(1)[:, None]).to(pixels.dtype)[:, :, None, None]

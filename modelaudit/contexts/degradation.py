@@ -1,20 +1,20 @@
-"""What perturbations share: severities, regions, and the registration of a function that changes a whole image."""
+"""What perturbations share: severities and doses, and the registration of a function that changes a whole image."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ..language.errors import ExpressionError
-from ..language.spec import Context, dose, one_of, spec_name
+from ..language.spec import Context, dose, one_of, spec_name, within
 from ..language.wording import Worded
-from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
-from .regions import REGIONS, Region, inside
+from .base import REGIONS, ContextDeclaration, ContextInput, ContextOutput, Region, context, inside, rendered
 
 SEVERITIES = (1, 2, 3, 4, 5)
 _Degrade = Callable[[Any, ContextInput], Tensor]
@@ -91,3 +91,100 @@ def degradation(
         return function
 
     return decorate
+
+
+class Dosed(Context):
+    """Base of contexts with a strength in natural units.
+
+    A subclass is a frozen dataclass whose first field is its :func:`~modelaudit.language.spec.dose`, with
+    ``region`` and ``each`` beside it.
+
+    Attributes:
+        bounds: the least and the greatest dose.
+        neutral: the dose that leaves every image as it is, to the bit; None where there is none.
+    """
+
+    bounds: ClassVar[tuple[float, float]]
+    neutral: ClassVar[float | None] = None
+    region: Region
+
+    def __post_init__(self) -> None:
+        self._check_doses(self._checked)
+        one_of(self.region, REGIONS, f"{spec_name(type(self))}: region")
+
+    def _checked(self, value: Any) -> float:
+        # + 0.0 makes -0.0 the dose 0
+        return float(within(value, *self.bounds, f"{spec_name(type(self))}: {_dose(self)}")) + 0.0
+
+    @property
+    def amount(self) -> float:
+        """The dose.
+
+        Raises:
+            ExpressionError: this is a series, which has several.
+        """
+        value = getattr(self, _dose(self))
+        if value is None:
+            raise ExpressionError(f"'{self}' is a series; apply it at one of its doses")
+        return float(value)
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether this dose changes nothing."""
+        return getattr(self, _dose(self)) is not None and self.amount == self.neutral
+
+
+def checked_direction(direction: float | None, what: str) -> float | None:
+    """Degrees counterclockwise from "to the right", or None (drawn for each image).
+
+    Raises:
+        ExpressionError: no number from 0 to 360.
+    """
+    return None if direction is None else float(within(direction, 0.0, 360.0, f"{what}: direction (degrees)")) + 0.0
+
+
+def singles(scene: ContextInput) -> Iterator[ContextInput]:
+    """The scene in the pieces that a function may take at once: image by image on the CPU, whole elsewhere.
+
+    On the CPU an image must not depend, to the bit, on its company: powers, exponentials, transforms and products of
+    a library may take another path at another place of a batch (see ``base.alone``). Donors are left out.
+    """
+    if scene.pixels.device.type != "cpu" or len(scene.ids) <= 1:
+        yield scene
+        return
+    for row in range(len(scene.ids)):
+        at = slice(row, row + 1)
+        mask = None if scene.mask is None else scene.mask[at]
+        yield ContextInput(scene.pixels[at], mask, scene.ids[at], scene.seed)
+
+
+def dosed(
+    name: str, spec: type[Dosed], *, examples: tuple[str, ...], wording: Worded = None, version: int = 1
+) -> Callable[[_Degrade], _Degrade]:
+    """:func:`degradation` for a dose: the neutral one gives the image back and is exempt.
+
+    The function ``(spec, scene) -> pixels [B, 3, H, W]`` sees on the CPU one image at a time.
+    """
+
+    def decorate(function: _Degrade) -> _Degrade:
+        @degradation(
+            name,
+            spec,
+            examples=examples,
+            wording=wording,
+            exempt=lambda spec: bool(spec.is_neutral),
+            version=version,
+        )
+        @functools.wraps(function)
+        def at_dose(spec: Dosed, scene: ContextInput) -> Tensor:
+            if spec.is_neutral or not scene.ids:
+                return scene.pixels
+            return torch.cat([function(spec, one) for one in singles(scene)])
+
+        return at_dose
+
+    return decorate
+
+
+def _dose(spec: Dosed) -> str:
+    return dataclasses.fields(spec)[0].name  # type: ignore[arg-type]

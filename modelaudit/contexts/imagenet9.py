@@ -14,11 +14,18 @@ from torch import Tensor
 
 from ..language.spec import Context
 from ..language.wording import Phrase, Wording
-from .base import ContextDeclaration, ContextInput, ContextOutput, context, rendered
+from .base import (
+    ContextDeclaration,
+    ContextInput,
+    ContextOutput,
+    context,
+    mask_of,
+    rendered,
+    without_object_or_background,
+)
+from .change import pasted
 from .donor_rules import DonorRule
 from .filling import can_fill, in_box, without_object
-from .pasting import pasted
-from .regions import mask_of, without_object_or_background
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Perturbation by light: exposure, tone, colour of the light, shadow, glare, mains flicker. All act in linear light."""
+"""Perturbation by light: exposure, tone, colour of the light, shadow, glare, flicker, directional light.
+
+All but directional light and gamma act in linear light.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,77 @@ from torch import Tensor
 
 from ..language.spec import dose, spec_name, within
 from ..language.wording import Phrase, Wording
-from .base import ContextInput, drawn
-from .colour_temperature import adaptation
-from .dosed import Dosed, dosed
-from .regions import Region
-from .srgb import relit, to_linear, to_srgb
+from .base import ContextInput, Region, drawn
+from .degradation import Dosed, Severe, degradation, dosed, level
+
+
+def to_linear(pixels: Tensor) -> Tensor:
+    """Linear light of sRGB values, both in [0, 1]: ``x / 12.92`` up to .04045, ``((x + .055) / 1.055)^2.4`` above."""
+    return torch.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
+
+
+def to_srgb(light: Tensor) -> Tensor:
+    """sRGB values of linear light, which is clipped to [0, 1] first; the inverse of :func:`to_linear`."""
+    light = light.clamp(0.0, 1.0)
+    # 1.055 l^(1/2.4) - .055, so written that white is exactly 1
+    return torch.where(light <= 0.0031308, 12.92 * light, 1.0 - 1.055 * (1.0 - light ** (1 / 2.4)))
+
+
+def relit(pixels: Tensor, gain: Tensor, added: Tensor | float = 0.0) -> Tensor:
+    """``gain x + added`` in linear light; where the gain is 1 and nothing is added the value stays, to the bit.
+
+    Args:
+        pixels: [B, 3, H, W] sRGB values.
+        gain: broadcast to it.
+        added: broadcast to it.
+    """
+    light = to_srgb(gain * to_linear(pixels) + added)
+    return torch.where((gain == 1) & (torch.as_tensor(added, device=gain.device) == 0), pixels, light)
+
+
+#: linear sRGB to CIE XYZ (IEC 61966-2-1)
+_XYZ_OF_SRGB = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
+#: CIE XYZ to the cone responses of Bradford (Lam 1985)
+_BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
+
+
+def planckian(kelvin: float) -> tuple[float, float]:
+    """CIE 1931 chromaticity (x, y) of a black body, 1667 to 25000 K: the cubic splines of Kim et al. 2002.
+
+    Source: Y. Kim, B. Cho, B. Kang, D. Hong, patent US 7024034 B2; within 0.001 of Planck's law.
+    """
+    t = 1000.0 / kelvin
+    if kelvin <= 4000:
+        x = -0.2661239 * t**3 - 0.2343589 * t**2 + 0.8776956 * t + 0.179910
+    else:
+        x = -3.0258469 * t**3 + 2.1070379 * t**2 + 0.2226347 * t + 0.240390
+    if kelvin <= 2222:
+        y = -1.1063814 * x**3 - 1.34811020 * x**2 + 2.18555832 * x - 0.20219683
+    elif kelvin <= 4000:
+        y = -0.9549476 * x**3 - 1.37418593 * x**2 + 2.09137015 * x - 0.16748867
+    else:
+        y = 3.0817580 * x**3 - 5.87338670 * x**2 + 3.75112997 * x - 0.37001483
+    return x, y
+
+
+def adaptation(origin: float, kelvin: float) -> Tensor:
+    """[3, 3] float64 on linear sRGB: what is lit by a black body of `origin` K, lit by one of `kelvin` K instead.
+
+    Von Kries gains in Bradford's cone space, at equal luminance of white:
+    ``M = S^-1 B^-1 diag(B w' / B w) B S``, S from linear sRGB to XYZ, w and w' the two whites with Y = 1.
+    """
+    to_xyz = torch.tensor(_XYZ_OF_SRGB, dtype=torch.float64)
+    bradford = torch.tensor(_BRADFORD, dtype=torch.float64)
+    cones = bradford @ to_xyz
+    gains = (bradford @ _white(kelvin)) / (bradford @ _white(origin))
+    adapted: Tensor = torch.linalg.solve(cones, gains[:, None] * cones)
+    return adapted
+
+
+def _white(kelvin: float) -> Tensor:
+    x, y = planckian(kelvin)
+    return torch.tensor([x / y, 1.0, (1.0 - x - y) / y], dtype=torch.float64)
+
 
 #: width of a shadow's soft edge, as a share of the frame's shorter side
 PENUMBRA = 0.12
@@ -261,3 +330,47 @@ def smoothstep(x: Tensor) -> Tensor:
     """``3 x^2 - 2 x^3`` of x clipped to [0, 1]: a soft edge, exactly 0 and 1 outside."""
     x = x.clamp(0.0, 1.0)
     return x * x * (3.0 - 2.0 * x)
+
+
+LIGHTING_STRENGTH = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+@dataclass(frozen=True)
+class Lighting(Severe):
+    """Directional light: one side brighter, the other darker, by s = .1 .2 .3 .4 .5 at the border.
+
+    The direction is drawn once a sample, for all severities.
+    """
+
+    region: Region = "whole"
+
+
+@degradation(
+    "lighting",
+    Lighting,
+    examples=("lighting(3)",),
+    wording=Wording(
+        Phrase("other lighting of {region}", "the lighting of {region} is changed", "severity {severity} of 5"),
+        Phrase("{region}の照明の変化", "{region}の照明を変え", "強度{severity}/5段階"),
+    ),
+)
+def lighting(spec: Lighting, scene: ContextInput) -> Tensor:
+    """``x (1 + s t)``, t falling linearly from 1 to -1 across the frame along the drawn direction.
+
+    With u = (cos phi, sin phi), phi uniform in [0, 2 pi), and pixel centres p measured from the centre of the frame,
+    ``t = -(p . u) / max over the frame of |p . u|``.
+    """
+    height, width = scene.pixels.shape[2:]
+
+    def ramp(generator: torch.Generator) -> Tensor:
+        angle = 2 * math.pi * torch.rand((), generator=generator, dtype=torch.float64)
+        return _ramp(float(angle), height, width)
+
+    return scene.pixels * (1.0 + float(level(spec, LIGHTING_STRENGTH)) * drawn(scene, "lighting", ramp).unsqueeze(1))
+
+
+def _ramp(angle: float, height: int, width: int) -> Tensor:
+    rows = torch.arange(height, dtype=torch.float64) - (height - 1) / 2
+    columns = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
+    along = columns[None, :] * math.cos(angle) + rows[:, None] * math.sin(angle)
+    return -(along / along.abs().amax().clamp_min(1e-12)).float()

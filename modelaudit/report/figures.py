@@ -161,7 +161,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Line:
+class CurveLine:
     """One curve; several have the names of their methods."""
 
     label: str
@@ -172,7 +172,7 @@ class Line:
 class Curve:
     """All x are in per cent of the width, all y in pixels from the top; no threshold where a slope is gated on."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CurveLine, ...]
     doses: tuple[Mark, ...]
     heights: tuple[Mark, ...]
     threshold: float | None
@@ -191,7 +191,7 @@ def curve_of(case: CaseRecord, words: Words) -> Curve | None:
     unit: Unit = unit_of(case.left.of if isinstance(case.left, CurveNode) else case.left)
     doses = sorted({point.dose for points in curves.values() for point in points})
     return Curve(
-        tuple(Line(label, tuple(_dot(point, doses, axis) for point in points)) for label, points in known.items()),
+        tuple(CurveLine(label, tuple(_dot(point, doses, axis) for point in points)) for label, points in known.items()),
         tuple(Mark(_across(dose, doses), f"{dose:g}") for dose in doses),
         tuple(Mark(_down(tick.at), tick.label) for tick in ticks_of(axis, unit, words)),
         None if gated else _down(axis.at(case.threshold)),

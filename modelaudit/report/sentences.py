@@ -98,7 +98,7 @@ def _operand(node: Node, op: str, *, right: bool) -> str:
 
 
 @dataclass(frozen=True)
-class Reading:
+class SentenceParts:
     """A left side in words: what goes before the claim, the claim with its value, and what the limit speaks of."""
 
     leads: tuple[str, ...]
@@ -185,7 +185,7 @@ def parts_of(case: CaseRecord) -> list[DecisionRecord]:
     return [*whole, *case.decision.parts] or [case.decision]
 
 
-def _at_worst(case: CaseRecord, reading: Reading, words: Words) -> Reading:
+def _at_worst(case: CaseRecord, reading: SentenceParts, words: Words) -> SentenceParts:
     """Of a curve by one method: at which dose it was found; by several the dose stands beside each value."""
     told, parts = headline(case), case.decision.parts if case.decision else []
     if len(told) != 1 or told[0].dose is None:
@@ -194,11 +194,11 @@ def _at_worst(case: CaseRecord, reading: Reading, words: Words) -> Reading:
     return replace(reading, leads=(*reading.leads, lead))
 
 
-def _joined(reading: Reading, words: Words) -> str:
+def _joined(reading: SentenceParts, words: Words) -> str:
     return words._("comma").join([*reading.leads, reading.claim])
 
 
-def _reading(node: Node, found: Found, words: Words) -> Reading:
+def _reading(node: Node, found: Found, words: Words) -> SentenceParts:
     if isinstance(node, MeasureNode):
         return _single(node, found, words)
     if isinstance(node, ArithmeticNode) and node.op in ("-", "/") and _comparable(node.left, node.right):
@@ -209,10 +209,10 @@ def _reading(node: Node, found: Found, words: Words) -> Reading:
         return _of_curve(node.functional, node.of, found, words)
     if isinstance(node, CompositeNode):
         return _composite(node, found, words)
-    return Reading((), _is("“" + text_of(node) + "”", found, words))
+    return SentenceParts((), _is("“" + text_of(node) + "”", found, words))
 
 
-def _of_curve(functional: str, node: MeasureNode, found: Found, words: Words) -> Reading:
+def _of_curve(functional: str, node: MeasureNode, found: Found, words: Words) -> SentenceParts:
     """The slope of a curve over its doses, or its mean height."""
     noun, low, high = _noun(node, found, words), node.doses[0].dose, node.doses[-1].dose
     between = {"noun": noun, "low": f"{low:g}", "high": f"{high:g}"}
@@ -220,10 +220,10 @@ def _of_curve(functional: str, node: MeasureNode, found: Found, words: Words) ->
         subject = words._("the_slope_of_the_over", **between)
     else:
         subject = words._("the_mean_of_the_over", **between)
-    return Reading(_leads(node, words), _is(subject, found, words))
+    return SentenceParts(_leads(node, words), _is(subject, found, words))
 
 
-def _composite(node: CompositeNode, found: Found, words: Words) -> Reading:
+def _composite(node: CompositeNode, found: Found, words: Words) -> SentenceParts:
     """A number of several measures: what it is called, over which contexts, and of a worst group which one it is."""
     subject = words._("the_noun", noun=composite_noun(node, words))
     labels = [context_label(measure.contexts, words) for measure in node.of]
@@ -237,14 +237,14 @@ def _composite(node: CompositeNode, found: Found, words: Words) -> Reading:
     claim = _is(subject, found, words)
     if node.name == "worst_group_accuracy" and found.values and found.values[0][0]:
         claim = words._("value_of_method", value=claim, method=found.values[0][0])
-    return Reading(_leads(node.of[0], words, context=False), claim)
+    return SentenceParts(_leads(node.of[0], words, context=False), claim)
 
 
-def _single(node: MeasureNode, found: Found, words: Words) -> Reading:
+def _single(node: MeasureNode, found: Found, words: Words) -> SentenceParts:
     claim = claim_of(node, found.text(words), words) if found.values else ""
     if claim and not node.methods:
-        return Reading(_leads(node, words), claim)
-    return Reading(_leads(node, words), _is(words._("the_noun", noun=_noun(node, found, words)), found, words))
+        return SentenceParts(_leads(node, words), claim)
+    return SentenceParts(_leads(node, words), _is(words._("the_noun", noun=_noun(node, found, words)), found, words))
 
 
 def _noun(node: MeasureNode, found: Found, words: Words) -> str:
@@ -283,7 +283,7 @@ def _differences(left: MeasureNode, right: MeasureNode) -> list[str]:
     return [name for name in ("contexts", "model", "stratum") if getattr(left, name) != getattr(right, name)]
 
 
-def _change(left: MeasureNode, right: MeasureNode, found: Found, words: Words) -> Reading | None:
+def _change(left: MeasureNode, right: MeasureNode, found: Found, words: Words) -> SentenceParts | None:
     """``a - a.under(c)`` as a fall, ``a.under(c) - a`` as a change; None for other differences."""
     if _differences(left, right) != ["contexts"] or len(found.values) > 1:
         return None
@@ -291,7 +291,7 @@ def _change(left: MeasureNode, right: MeasureNode, found: Found, words: Words) -
     changed, still = (right, left) if falls else (left, right)
     if context_clause(still.contexts, words) or not context_clause(changed.contexts, words):
         return None
-    return Reading(
+    return SentenceParts(
         _leads(changed, words),
         _moved(noun_of(changed, words), found, falls, words),
         "fall_of_limit" if falls else "change_of_limit",
@@ -312,7 +312,7 @@ def _moved(noun: str, found: Found, falls: bool, words: Words) -> str:
     return words._("noun_does_not_fall", noun=noun)
 
 
-def _contrast(op: str, left: MeasureNode, right: MeasureNode, found: Found, words: Words) -> Reading:
+def _contrast(op: str, left: MeasureNode, right: MeasureNode, found: Found, words: Words) -> SentenceParts:
     """A difference or a ratio of one measure between two contexts, models or strata."""
     differing = _differences(left, right)
     first, second = (_named(side, differing, words) for side in (left, right))
@@ -328,7 +328,7 @@ def _contrast(op: str, left: MeasureNode, right: MeasureNode, found: Found, word
         model="model" not in differing,
         stratum="stratum" not in differing,
     )
-    return Reading(shared, _is(subject, found, words))
+    return SentenceParts(shared, _is(subject, found, words))
 
 
 def _named(node: MeasureNode, differing: list[str], words: Words) -> str:

@@ -15,7 +15,7 @@ from torch.nn.functional import max_pool2d
 
 from modelaudit.contexts import apply, perspective, rotation, shift, zoom
 from modelaudit.contexts.base import ContextInput, ContextOutput
-from modelaudit.contexts.warp import mirrored_at, warp
+from modelaudit.contexts.camera import mirrored_at, warp
 from modelaudit.language.parser import parse_context
 from modelaudit.language.spec import Context
 

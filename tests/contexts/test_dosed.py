@@ -11,8 +11,8 @@ from contexts.scenes import part, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelaudit.contexts import apply, camera, dosed, exempt, family, needs_mask
-from modelaudit.contexts.dosed import Dosed
+from modelaudit.contexts import apply, camera, degradation, exempt, family, needs_mask
+from modelaudit.contexts.degradation import Dosed
 from modelaudit.language import registry
 from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
@@ -24,6 +24,7 @@ DOSES = {
     "blur": (3.0, -0.1),
     "defocus": (2.5, 50.5),
     "exposure": (-2.0, 8.1),
+    "fade": (0.7, 1.1),
     "flicker": (0.6, 1.1),
     "gamma": (2.0, 0.1),
     "glare": (2.0, -1.0),
@@ -54,10 +55,9 @@ def made(name: str, dose: float, **fields: object) -> Context:
     return spec_of(name)(dose, **fields)  # type: ignore[call-arg]
 
 
-def test_every_context_of_light_optics_sensor_and_camera_is_tested_here() -> None:
+def test_every_context_with_a_strength_in_natural_units_is_tested_here() -> None:
     specs = {name: registry.find("context", name).spec for name in registry.names("context")}
-    rooms = {f"modelaudit.contexts.{room}" for room in ("light", "optics", "sensor", "camera")}
-    assert {name for name, spec in specs.items() if spec is not None and spec.__module__ in rooms} == set(DOSES)
+    assert {name for name, spec in specs.items() if spec is not None and issubclass(spec, Dosed)} == set(DOSES)
 
 
 @pytest.mark.parametrize("name", DOSES)
@@ -86,7 +86,7 @@ def test_a_whole_batch_at_once_as_on_a_gpu_gives_the_same_images(
 ) -> None:
     own, context = scene(4, 23, 19, seed=5), made(name, DOSES[name][0], region=region)
     alone = apply(context, own)
-    monkeypatch.setattr(dosed, "singles", lambda whole: iter([whole]))
+    monkeypatch.setattr(degradation, "singles", lambda whole: iter([whole]))
     monkeypatch.setattr(camera, "singles", lambda whole: iter([whole]))
     together = apply(context, own)
     assert float((alone.pixels - together.pixels).abs().max()) < 1e-4
@@ -174,7 +174,7 @@ def test_the_whole_frame_needs_no_mask_and_a_region_does(name: str) -> None:
 @pytest.mark.parametrize("name", DOSES)
 def test_camera_and_light_act_on_the_whole_frame_unless_told(name: str) -> None:
     default = made(name, DOSES[name][0])
-    assert default.region == ("background" if name == "blur" else "whole")  # type: ignore[attr-defined]
+    assert default.region == ("background" if name in ("blur", "fade") else "whole")  # type: ignore[attr-defined]
     assert family(default) == "perturbation"
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from modelaudit.contexts import ContextInput, ContextOutput, apply, donor_rule, exempt, needs_mask
-from modelaudit.contexts.corruptions.jpeg import JPEG_QUALITY
+from modelaudit.contexts.corruptions.digital import JPEG_QUALITY
 from modelaudit.contexts.filling import RIM, in_box
 from modelaudit.language import registry
 from modelaudit.language.parser import parse_context

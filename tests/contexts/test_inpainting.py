@@ -16,9 +16,7 @@ from torch.nn import functional
 
 from modelaudit.contexts import apply, remove_object
 from modelaudit.contexts.base import ContextInput
-from modelaudit.contexts.filling import fill_of, with_margin
-from modelaudit.contexts.inpainting import inpainted, widened
-from modelaudit.contexts.multigrid import harmonic
+from modelaudit.contexts.filling import fill_of, harmonic, inpainted, widened, with_margin
 
 ASSETS = Path(os.environ.get("MODELAUDIT_ASSETS", Path(__file__).resolve().parents[2].parent / "shared" / "assets"))
 few = settings(max_examples=25, deadline=None)

@@ -13,9 +13,7 @@ from torch import Tensor
 
 from modelaudit.contexts import apply, exposure, flicker, gamma, glare, shadow, white_balance
 from modelaudit.contexts.base import ContextInput
-from modelaudit.contexts.colour_temperature import adaptation, planckian
-from modelaudit.contexts.light import PENUMBRA, SPOT
-from modelaudit.contexts.srgb import to_linear, to_srgb
+from modelaudit.contexts.light import PENUMBRA, SPOT, adaptation, planckian, to_linear, to_srgb
 
 
 def grey(value: float, count: int = 1, side: int = 64) -> ContextInput:

@@ -15,9 +15,8 @@ from scipy import ndimage
 
 from modelaudit.contexts import apply, blur, defocus, lens_dirt, motion, vignette
 from modelaudit.contexts.base import ContextInput
-from modelaudit.contexts.optics import SPECK_RADIUS, SPECKS
-from modelaudit.contexts.point_spread import disc, streak
-from modelaudit.contexts.srgb import to_linear
+from modelaudit.contexts.light import to_linear
+from modelaudit.contexts.optics import SPECK_RADIUS, SPECKS, disc, streak
 from modelaudit.language.spec import Context
 
 

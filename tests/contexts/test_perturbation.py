@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modelaudit.contexts import apply, gaussian_noise, lighting, needs_mask
 from modelaudit.contexts.corruptions.noise import GAUSSIAN_SIGMA
-from modelaudit.contexts.perturbation import LIGHTING_STRENGTH
+from modelaudit.contexts.light import LIGHTING_STRENGTH
 from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
 from modelaudit.language.spec import Context

@@ -12,8 +12,8 @@ from contexts.scenes import scene
 from PIL import Image
 
 from modelaudit.contexts import apply, jpeg, sensor_noise
-from modelaudit.contexts.sensor import FULL_WELL, READ_NOISE, noisy
-from modelaudit.contexts.srgb import to_linear
+from modelaudit.contexts.light import to_linear
+from modelaudit.contexts.optics import FULL_WELL, READ_NOISE, noisy
 
 
 @pytest.mark.parametrize("iso", [100.0, 1600.0, 25600.0])

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from modelaudit.contexts import apply
 from modelaudit.contexts.base import ContextInput
-from modelaudit.contexts.corruptions import blur, digital, elastic, noise, weather
-from modelaudit.contexts.corruptions.jpeg import compressed
-from modelaudit.contexts.corruptions.plasma import plasma
+from modelaudit.contexts.corruptions import blur, digital, noise, weather
+from modelaudit.contexts.corruptions.digital import compressed
 from modelaudit.contexts.corruptions.spatter import SPATTER, distance_to, equalised
+from modelaudit.contexts.corruptions.weather import plasma
 
 Array = NDArray[np.float64]
 severities = pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
@@ -270,9 +270,9 @@ def test_jpeg_of_a_photo_is_pillows(assets: Any) -> None:
 @severities
 def test_elastic_transform_is_scipys_with_the_same_field(severity: int) -> None:
     own = pictures(1)
-    height, sigma, corner = elastic.ELASTIC[severity - 1]
+    height, sigma, corner = blur.ELASTIC[severity - 1]
     draws = torch.rand(3, 2, generator=own.generator(0, "elastic_transform"), dtype=torch.float64) * 2 - 1
-    back = elastic.affine_map(draws * corner, 224, 224).numpy()
+    back = blur.affine_map(draws * corner, 224, 224).numpy()
     matrix, shift = back[:2].T[::-1, ::-1], back[2, ::-1]  # scipy counts (row, column)
     x = planes(own.pixels[0])
     turned = np.stack(

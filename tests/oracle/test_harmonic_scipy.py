@@ -10,7 +10,7 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 from torch.nn import functional
 
-from modelaudit.contexts.multigrid import harmonic
+from modelaudit.contexts.filling import harmonic
 
 
 def solved(pixels: Tensor, hole: Tensor) -> Tensor:

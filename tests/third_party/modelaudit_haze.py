@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from modelaudit.contexts.base import ContextInput
-from modelaudit.contexts.dosed import Dosed, dosed
-from modelaudit.contexts.regions import Region
+from modelaudit.contexts.base import ContextInput, Region
+from modelaudit.contexts.degradation import Dosed, dosed
 from modelaudit.language.spec import dose
 from modelaudit.language.wording import Phrase, Wording
 

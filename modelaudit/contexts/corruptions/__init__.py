@@ -1,9 +1,7 @@
 """The 15 + 4 corruptions of ImageNet-C (Hendrycks and Dietterich 2019), on the device, by region."""
 
-from .blur import DefocusBlur, GaussianBlur, GlassBlur, MotionBlur, ZoomBlur
-from .digital import Contrast, Pixelate, Saturate
-from .elastic import ElasticTransform
-from .jpeg import JpegCompression
+from .blur import DefocusBlur, ElasticTransform, GaussianBlur, GlassBlur, MotionBlur, ZoomBlur
+from .digital import Contrast, JpegCompression, Pixelate, Saturate
 from .noise import GaussianNoise, ImpulseNoise, ShotNoise, SpeckleNoise
 from .spatter import Spatter
 from .weather import Brightness, Fog, Frost, Snow

@@ -10,7 +10,7 @@ from contexts.corruptions.pictures import corruption, pictures
 
 from modelaudit.contexts import apply
 from modelaudit.contexts.base import ContextInput
-from modelaudit.contexts.corruptions.elastic import ELASTIC, affine_map, nearest, places, sampled
+from modelaudit.contexts.corruptions.blur import ELASTIC, affine_map, nearest, places, sampled
 
 
 def test_the_parameters_of_the_elastic_transform_are_those_of_the_released_code() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from contexts.corruptions.pictures import grey, pictures
 
-from modelaudit.contexts.corruptions.jpeg import JPEG_QUALITY, compressed, tables
+from modelaudit.contexts.corruptions.digital import JPEG_QUALITY, compressed, tables
 
 
 def test_the_qualities_are_those_of_imagenet_c() -> None:

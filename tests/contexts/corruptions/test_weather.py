@@ -11,8 +11,7 @@ from contexts.corruptions.pictures import corruption, grey, pictures
 
 from modelaudit.contexts import apply
 from modelaudit.contexts.corruptions import weather
-from modelaudit.contexts.corruptions.ice import fronds, ice
-from modelaudit.contexts.corruptions.plasma import plasma, side_of
+from modelaudit.contexts.corruptions.weather import fronds, ice, plasma, side_of
 
 
 def test_the_parameters_are_those_of_imagenet_c() -> None:
