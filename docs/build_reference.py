@@ -103,7 +103,7 @@ def attribution_page() -> Iterator[str]:
     header = ("name", "passes", "needs a layer", "needs gradients", "complete", "draws", "what it is")
     yield from _overview(header, map(_method_row, _own("attribution")))
     for entry in _own("attribution"):
-        yield from _definition(entry, _method_facts(entry))
+        yield from _definition(entry, _method_facts(entry) + _words(entry))
 
 
 def measures_page() -> Iterator[str]:
@@ -116,7 +116,7 @@ def measures_page() -> Iterator[str]:
     header = ("name", "kind", "range", "better", "needs", "what it is")
     yield from _overview(header, map(_measure_row, _own("measure")))
     for entry in _own("measure"):
-        yield from _definition(entry, _measure_facts(entry))
+        yield from _definition(entry, _measure_facts(entry) + _words(entry))
     yield from ("## Numbers made of several measures", "")
     for entry in _own("composite"):
         yield from _definition(entry, ["composite"])
@@ -225,10 +225,15 @@ def _first_example(entry: registry.Entry) -> Any:
     return entry.spec("name") if "name" in _signature(entry) else entry.spec()
 
 
-def _words(entry: registry.Entry, spec: Spec) -> list[str]:
-    """How it reads in reports, in both languages."""
-    named = phrases(spec, entry.declares.wording)
-    return [f"in reports *{named['en'].label}* / {named['ja'].label}"] if named else []
+def _words(entry: registry.Entry, spec: Spec | None = None) -> list[str]:
+    """How it reads in reports, in both languages; words that depend on arguments only where a `spec` has them."""
+    wording = entry.declares.wording
+    if spec is None and (callable(wording) or wording is None):
+        return []
+    en, ja = (wording.en, wording.ja) if spec is None else phrases(spec, wording).values() or (None, None)
+    if en is None or ja is None:
+        return []
+    return [f"in reports *{en.label}*" if en.label == ja.label else f"in reports *{en.label}* / {ja.label}"]
 
 
 def _method_row(entry: registry.Entry) -> tuple[str, ...]:

@@ -1,4 +1,10 @@
-"""Contexts: what is done to the surroundings of the object before the model sees the image."""
+"""Contexts: what is done to the surroundings of the object before the model sees the image.
+
+>>> print(swap_background("other_class") | blur(2))
+swap_background(other_class) | blur(2)
+>>> fade(each=[0, 0.5, 1]).doses
+(0.0, 0.5, 1.0)
+"""
 
 from .apply import (
     apply,
