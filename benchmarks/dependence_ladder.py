@@ -26,7 +26,7 @@ from modelaudit.attribution.base import AttributionInput, Maps
 from modelaudit.attribution.cam import GradCam, gradcam_maps
 from modelaudit.attribution.integrated import IntegratedGradients, integrated_gradients_maps
 from modelaudit.contexts import ContextInput, apply, swap_background
-from modelaudit.demo.line import Line
+from modelaudit.demo.line import InspectionLine
 from modelaudit.demo.net import InspectionNet
 from modelaudit.demo.sources import demo_data
 from modelaudit.demo.training import MEAN, STD, Training, train
@@ -63,7 +63,7 @@ def scenes(data: str) -> tuple[ContextInput, ContextInput, Tensor]:
     reference = parse_reference(data)
     samples = demo_data(reference, Path()).samples
     seed = int(reference.options.get("seed", "0"))
-    line = Line(float(reference.options.get("coupling", "0.95")), seed)
+    line = InspectionLine(float(reference.options.get("coupling", "0.95")), seed)
     frames = line.draw(range(len(samples)))
     pixels = torch.from_numpy(frames.pixels).permute(0, 3, 1, 2).float() / 255
     scene = ContextInput(pixels, torch.from_numpy(frames.masks), tuple(sample.id for sample in samples), seed)

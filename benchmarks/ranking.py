@@ -20,7 +20,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from modelaudit.attribution.base import AttributionInput
-from modelaudit.demo.line import Line
+from modelaudit.demo.line import InspectionLine
 from modelaudit.demo.net import InspectionNet
 from modelaudit.demo.sources import shipped
 from modelaudit.language import registry
@@ -94,7 +94,7 @@ def _network(name: str) -> InspectionNet:
 
 def images(seed: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """Pixels [n, 3, 64, 64], masks [n, 64, 64] and labels of a line on which part and surroundings are independent."""
-    frames = Line(0.0, seed).draw(range(count))
+    frames = InspectionLine(0.0, seed).draw(range(count))
     pixels = torch.from_numpy(frames.pixels).permute(0, 3, 1, 2).float() / 255
     return pixels, torch.from_numpy(frames.masks), torch.from_numpy(frames.parts)
 

@@ -13,7 +13,7 @@ from ..language.errors import DataError
 from .terminal import LANGUAGES, at_least, preprocessing_of, reference_of
 
 if TYPE_CHECKING:
-    from ..language.findings import DataFacts, LabelsMet
+    from ..language.findings import DataFacts, LabelMatches
     from ..language.sample import DataSet, Preprocessing
 
 _PROBLEMS = """exit status: 0 no problems (there may be remarks), 1 problems, 2 a wrong call
@@ -67,7 +67,7 @@ def _check(given: argparse.Namespace) -> int:
     from ..data.checking import check
     from ..data.signature import NEAR
     from ..language.progress import counting
-    from .data_text import told
+    from .data_text import report_lines
     from .terminal import say
 
     reference = reference_of(given.reference)
@@ -78,7 +78,7 @@ def _check(given: argparse.Namespace) -> int:
     near = NEAR if given.near is None else given.near
     with counting("looking", len(data.samples)) as step:
         facts = check(data, reference, preprocessing=preprocessing, near=near, classes=classes, progress=step)
-    say(*told(facts))
+    say(*report_lines(facts))
     if given.json is not None:
         _write_json(given.json, facts)
     if given.html is not None:
@@ -86,9 +86,9 @@ def _check(given: argparse.Namespace) -> int:
     return 1 if facts.problems else 0
 
 
-def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelsMet | None, Preprocessing | None]:
+def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelMatches | None, Preprocessing | None]:
     """Which labels match classes, and the geometry of the model, where one was named."""
-    from ..data.check_findings import labels_met
+    from ..data.check_findings import match_labels
     from ..data.labels import labels_of
 
     if given.model is not None and given.classes is not None:
@@ -96,7 +96,7 @@ def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelsMet | None
     mapping = labels_of(given.labels, Path.cwd())
     if given.classes is not None:
         names = read_classes(given.classes)
-        return labels_met(data, source=str(given.classes), classes=names, outputs=len(names), given=mapping), None
+        return match_labels(data, source=str(given.classes), classes=names, outputs=len(names), given=mapping), None
     if given.model is None:
         if mapping is not None:
             raise DataError("--labels maps labels to classes; name them by --model REF or --classes FILE")
@@ -105,7 +105,7 @@ def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelsMet | None
 
     # named on the command line by the person who runs it, as a Python audit would
     model = open_model(given.model, root=Path.cwd(), allow_code=True)
-    met = labels_met(data, source=given.model, classes=model.classes, outputs=model.outputs, given=mapping)
+    met = match_labels(data, source=given.model, classes=model.classes, outputs=model.outputs, given=mapping)
     return met, model.preprocessing
 
 

@@ -15,7 +15,7 @@ _ROWS, _NAMED, _OF_A_SET, _COUNTS = 20, 5, 4, 6
 _BAR = 40
 
 
-def told(facts: DataFacts) -> Iterator[str]:
+def report_lines(facts: DataFacts) -> Iterator[str]:
     """All of it, line by line: what is there, then remarks, then problems, where the eye ends."""
     usable = sum(one.reason is None for one in facts.samples)
     shared = (f"{_count(len(facts.groups), 'group')}, " if facts.groups else "") + _clusters(facts.clusters)

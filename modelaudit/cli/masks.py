@@ -87,7 +87,7 @@ def _masks(given: argparse.Namespace) -> int:
         by = f"{maker.by} ({maker.version})"
     write_whole(given.into / TABLE, table_of(data, made))
     _write_page(given, reference, by, data, made)
-    say(*told(reference, by, data, made))
+    say(*report_lines(reference, by, data, made))
     say("", *_way_back(reference, given.into))
     print(given.into / TABLE, given.into / PAGE, sep="\n", file=sys.stderr)
     bad = any(one.outcome == "failed" or {"empty", "full"} & set(one.remarks) for one in made)
@@ -133,7 +133,7 @@ def table_of(data: DataSet, made: Sequence[MaskMade]) -> str:
     return buffer.getvalue()
 
 
-def told(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> Iterator[str]:
+def report_lines(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> Iterator[str]:
     """What was done, and what to look at."""
     from ..report.sheets import REMARKS
     from ..report.words import words_of

@@ -65,7 +65,7 @@ def add(commands: Any) -> None:
 
 
 def _plan(given: argparse.Namespace) -> int:
-    from .planned import document, in_all, told
+    from .planned import document, in_all, report_lines
     from .terminal import say
 
     if given.margin is not None and given.guess is not None:
@@ -73,7 +73,7 @@ def _plan(given: argparse.Namespace) -> int:
     shares = classes_of(given.classes)
     found, cost = _of_run(given) if _is_run(given.what) else _of_guesses(given, tuple(shares))
     whole = in_all(found, shares)
-    say(*told(found, whole, cost, given.power))
+    say(*report_lines(found, whole, cost, given.power))
     if given.json is not None:
         from ..report.render import write_whole
 

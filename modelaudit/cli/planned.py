@@ -215,7 +215,7 @@ FORMAT = "modelaudit-plan/1"
 _ROWS = 20
 
 
-def told(found: Sequence[Planned], whole: Mapping[str, int], price: Price, power: float) -> Iterator[str]:
+def report_lines(found: Sequence[Planned], whole: Mapping[str, int], price: Price, power: float) -> Iterator[str]:
     """All of it, line by line: each expectation, what must be said of it, images by class, passes and time."""
     rows = [(one.name, *_numbers(one)) for one in found]
     yield from table(("expectation", "if", "images", "power", "rule", "fails"), rows)

@@ -18,8 +18,8 @@ from ..language.reference import Reference
 from ..language.sample import DataSet
 
 Pixels = NDArray[np.uint8]
-Source = Callable[[Reference, Path], DataSet]
-WhereFrom = Literal["tree", "file", "files"]
+DataSource = Callable[[Reference, Path], DataSet]
+RemoteKind = Literal["tree", "file", "files"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +56,17 @@ class UnusableSample(DataError):
 
 
 @dataclass(frozen=True)
-class Reads:
+class SourceDeclaration:
     """What a source takes on itself: ``columns`` says that ``?group=column:NAME`` and ``?cluster=column:NAME`` are
     left to it, ``remote`` what it is copied of a URL before it reads (None: it is given the URL as it stands)."""
 
     columns: bool = False
-    remote: WhereFrom | None = None
+    remote: RemoteKind | None = None
 
 
 def data_source(
-    name: str, *, version: int = 1, columns: bool = False, remote: WhereFrom | None = None
-) -> Callable[[Source], Source]:
+    name: str, *, version: int = 1, columns: bool = False, remote: RemoteKind | None = None
+) -> Callable[[DataSource], DataSource]:
     """Register ``(reference, root) -> DataSet`` under the scheme users write; paths are relative to `root`.
 
     The options ``group``, ``cluster`` and ``attribute.NAME`` are taken from the reference and applied to what the
@@ -78,8 +78,8 @@ def data_source(
     body with braces means.
     """
 
-    def decorate(function: Source) -> Source:
-        registry.register(registry.Entry("data", name, None, function, Reads(columns, remote), version))
+    def decorate(function: DataSource) -> DataSource:
+        registry.register(registry.Entry("data", name, None, function, SourceDeclaration(columns, remote), version))
         return function
 
     return decorate

@@ -10,11 +10,11 @@ from typing import Any
 
 from ..language.audit import DEFAULT_OBJECT_KEPT
 from ..language.errors import DataError
-from ..language.findings import Finding, Item, Kind, LabelsMet, SampleFacts
+from ..language.findings import Finding, Item, Kind, LabelMatches, SampleFacts
 from ..language.reasons import Missing
 from ..language.sample import LEAST_CLUSTERS, DataSet, Sample
 from .labels import Label, LabelMap, label_map
-from .signature import alike, differing_bits
+from .signature import differing_bits, group_alike
 
 #: in larger sets the distances are not compared one by one
 _COMPARED = 300
@@ -25,7 +25,7 @@ _BY_REASON = {
 }
 
 
-def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelsMet | None) -> tuple[Finding, ...]:
+def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelMatches | None) -> tuple[Finding, ...]:
     """Everything found, in the order of :class:`Kind`.
 
     Args:
@@ -34,11 +34,11 @@ def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelsMet
     found: dict[Kind, list[Item]] = defaultdict(list)
     any_mask = any(one.mask_kind != "none" for one in samples)
     for sample in samples:
-        for kind, detail in _of_one(sample, any_mask):
+        for kind, detail in _findings_of_sample(sample, any_mask):
             found[kind].append(Item((sample.id,), detail))
     if not any_mask:
         found[Kind.NO_MASKS].append(Item(()))
-    for kind, item in _twins(samples, near):
+    for kind, item in _duplicates(samples, near):
         found[kind].append(item)
     for item in _few_clusters(samples):
         found[Kind.FEW_CLUSTERS].append(item)
@@ -54,7 +54,7 @@ def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelsMet
     )
 
 
-def _of_one(sample: SampleFacts, any_mask: bool) -> Iterator[tuple[Kind, str]]:
+def _findings_of_sample(sample: SampleFacts, any_mask: bool) -> Iterator[tuple[Kind, str]]:
     if sample.reason is not None:
         yield _BY_REASON[sample.reason], sample.message
     elif sample.mask is None and any_mask:
@@ -78,7 +78,7 @@ def _of_one(sample: SampleFacts, any_mask: bool) -> Iterator[tuple[Kind, str]]:
         yield Kind.MACHINE_MASK, ""
 
 
-def _twins(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, Item]]:
+def _duplicates(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, Item]]:
     """Yields sets of equal images, then sets of images that are alike without being equal."""
     by_digest: dict[str, list[SampleFacts]] = defaultdict(list)
     for sample in samples:
@@ -91,7 +91,7 @@ def _twins(samples: Sequence[SampleFacts], near: int) -> Iterator[tuple[Kind, It
             yield from _across_clusters(equal, "equal pixels")
     # one image stands for its equals, which are reported already
     first = [equal[0] for equal in by_digest.values() if equal[0].look is not None]
-    for positions in alike([one.look for one in first if one.look is not None], near):
+    for positions in group_alike([one.look for one in first if one.look is not None], near):
         similar = [first[at] for at in positions]
         detail = f"{_closest(similar, near)} bits differ"
         if len({one.label for one in similar}) > 1:
@@ -126,7 +126,7 @@ def _closest(samples: Sequence[SampleFacts], near: int) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _classes(met: LabelsMet | None, samples: Sequence[SampleFacts]) -> Iterator[tuple[Kind, Item]]:
+def _classes(met: LabelMatches | None, samples: Sequence[SampleFacts]) -> Iterator[tuple[Kind, Item]]:
     if met is None:
         return
     by_label: Mapping[str, list[str]] = defaultdict(list)
@@ -145,14 +145,14 @@ def _ids(samples: Sequence[SampleFacts]) -> tuple[str, ...]:
 _Meant = dict[Label, tuple[int, ...]]
 
 
-def labels_met(
+def match_labels(
     data: DataSet,
     *,
     source: str,
     classes: Sequence[str] | None,
     outputs: int,
     given: Mapping[Label, Any] | None = None,
-) -> LabelsMet:
+) -> LabelMatches:
     """Matches each label of the data with classes, by the rules of an audit.
 
     Args:
@@ -168,7 +168,7 @@ def labels_met(
     met, unmet = _each(list({sample.label: sample for sample in data.samples}.values()), meant)
     known = sorted({index for indices in met.values() for index in indices})
     names = {} if classes is None else {index: classes[index] for index in known if index < len(classes)}
-    return LabelsMet(source, {str(label): met[label] for label in met}, names, unmet, outputs)
+    return LabelMatches(source, {str(label): met[label] for label in met}, names, unmet, outputs)
 
 
 def _each(samples: Sequence[Sample], meant: Callable[[Sequence[Sample]], _Meant]) -> tuple[_Meant, dict[str, str]]:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ExifTags
 from scipy.ndimage import label  # type: ignore[attr-defined]
 
-from ..language.findings import DataFacts, LabelsMet, MaskFacts, Quantiles, SampleFacts, Tally
+from ..language.findings import DataFacts, LabelMatches, MaskFacts, Quantiles, SampleFacts, Tally
 from ..language.reasons import Missing
 from ..language.sample import BACKGROUND, IGNORE, OBJECT, DataSet, Preprocessing, Sample
 from .base import FilePart, Pixels, UnusableSample
@@ -24,7 +24,7 @@ from .check_findings import findings_of
 from .decode import decode, files_of
 from .geometry import object_kept
 from .images import bytes_of, exif_of, header
-from .signature import BITS, NEAR, look_of
+from .signature import BITS, NEAR, perceptual_hash
 
 _EIGHT = np.ones((3, 3), dtype=np.uint8)
 _WORKERS, _AHEAD = 2, 16
@@ -36,7 +36,7 @@ def check(
     *,
     preprocessing: Preprocessing | None = None,
     near: int = NEAR,
-    classes: LabelsMet | None = None,
+    classes: LabelMatches | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> DataFacts:
     """Decodes every sample once and reports what was found. Pixels are not kept: memory grows by the facts alone.
@@ -48,7 +48,7 @@ def check(
         classes: which labels match classes, where that is known.
         progress: called after every sample.
     """
-    samples = tuple(_looked(data.samples, preprocessing, progress))
+    samples = tuple(_facts_of_samples(data.samples, preprocessing, progress))
     usable = [one for one in samples if one.format]
     masks = [one for one in samples if one.mask is not None]
     return DataFacts(
@@ -56,18 +56,18 @@ def check(
         notes=data.notes,
         samples=samples,
         findings=findings_of(samples, near=near, classes=classes),
-        labels=tallies(samples, [one.label for one in samples]),
-        groups=tallies(samples, [one.group for one in samples]),
-        clusters=tallies(samples, [one.cluster for one in samples]),
-        sizes=counted(f"{one.width} x {one.height}" for one in usable),
-        formats=counted(one.format for one in usable),
-        modes=counted(one.mode for one in usable),
+        labels=tally_by_name(samples, [one.label for one in samples]),
+        groups=tally_by_name(samples, [one.group for one in samples]),
+        clusters=tally_by_name(samples, [one.cluster for one in samples]),
+        sizes=count_values(f"{one.width} x {one.height}" for one in usable),
+        formats=count_values(one.format for one in usable),
+        modes=count_values(one.mode for one in usable),
         turned=sum(one.turned for one in usable),
-        mask_kinds=counted(one.mask_kind for one in samples),
+        mask_kinds=count_values(one.mask_kind for one in samples),
         mask_values=mask_values(samples),
         touching=sum(one.mask is not None and one.mask.touches_border for one in masks),
-        shares=quantiles(shares(samples)),
-        histogram=histogram(shares(samples)),
+        shares=quantiles(object_shares(samples)),
+        histogram=histogram(object_shares(samples)),
         near=near,
         bits=BITS,
         geometry="" if preprocessing is None else geometry_text(preprocessing),
@@ -86,11 +86,11 @@ def geometry_text(preprocessing: Preprocessing) -> str:
     return ", ".join(parts) or "neither resize nor crop"
 
 
-def _looked(
+def _facts_of_samples(
     samples: Sequence[Sample], preprocessing: Preprocessing | None, progress: Callable[[], None]
 ) -> Iterator[SampleFacts]:
     """In the order of the samples, a few ahead: results wait for their turn, and pixels never pile up."""
-    work = partial(look, preprocessing=preprocessing)
+    work = partial(sample_facts, preprocessing=preprocessing)
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="look") as workers:
         for first in range(0, len(samples), _AHEAD):
             for facts in workers.map(work, samples[first : first + _AHEAD]):
@@ -111,7 +111,7 @@ def mask_facts(mask: Pixels) -> MaskFacts:
     )
 
 
-def look(sample: Sample, preprocessing: Preprocessing | None) -> SampleFacts:
+def sample_facts(sample: Sample, preprocessing: Preprocessing | None) -> SampleFacts:
     """Decodes a sample and collects its facts, without its pixels.
 
     Args:
@@ -132,21 +132,21 @@ def look(sample: Sample, preprocessing: Preprocessing | None) -> SampleFacts:
             kept = math.nan if preprocessing is None else object_kept(decoded.mask, preprocessing)
             facts = replace(facts, mask=mask_facts(decoded.mask), kept=None if math.isnan(kept) else kept)
     except UnusableSample as error:
-        facts = replace(facts, **_without_mask(sample), reason=error.reason.value, message=str(error))
+        facts = replace(facts, **_image_facts(sample), reason=error.reason.value, message=str(error))
     return facts
 
 
-def bare(sample: Sample) -> Sample:
+def without_mask(sample: Sample) -> Sample:
     """The sample without its mask."""
     return replace(sample, mask=None, mask_kind="none")
 
 
-def _without_mask(sample: Sample) -> dict[str, Any]:
+def _image_facts(sample: Sample) -> dict[str, Any]:
     """What is known of a sample of which image or mask is at fault: nothing where it is the image."""
     if sample.mask is None:
         return {}
     try:
-        return _picture(sample, decode(bare(sample)).image)
+        return _picture(sample, decode(without_mask(sample)).image)
     except UnusableSample:
         return {}
 
@@ -162,7 +162,7 @@ def _picture(sample: Sample, image: Any) -> dict[str, Any]:
         "mode": mode,
         "turned": turned,
         "digest": hashlib.sha256(content).hexdigest(),
-        "look": look_of(image),
+        "look": perceptual_hash(image),
     }
 
 
@@ -178,7 +178,7 @@ def _header(sample: Sample) -> tuple[str, str, bool]:
         return str(image.format), str(image.mode), orientation in range(2, 9)
 
 
-def tallies(samples: Sequence[SampleFacts], names: Iterable[str | None]) -> dict[str, Tally]:
+def tally_by_name(samples: Sequence[SampleFacts], names: Iterable[str | None]) -> dict[str, Tally]:
     """Samples by name (of their label, group or cluster), in the order of the names; without those named None."""
     by_name: Mapping[str, list[SampleFacts]] = defaultdict(list)
     for sample, name in zip(samples, names, strict=True):
@@ -187,14 +187,14 @@ def tallies(samples: Sequence[SampleFacts], names: Iterable[str | None]) -> dict
     return {name: _tally(by_name[name]) for name in sorted(by_name)}
 
 
-def shares(samples: Sequence[SampleFacts]) -> list[float]:
+def object_shares(samples: Sequence[SampleFacts]) -> list[float]:
     """The object's share of the image, of every mask with an object."""
     return [
         one.mask.share for one in samples if one.mask is not None and not one.mask.empty and one.mask.share is not None
     ]
 
 
-def counted(values: Iterable[str]) -> dict[str, int]:
+def count_values(values: Iterable[str]) -> dict[str, int]:
     """How often each occurs, the most frequent first."""
     return {
         value: count for value, count in sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0])) if value
@@ -226,7 +226,7 @@ def quantiles(values: Sequence[float]) -> Quantiles | None:
 
 
 def _tally(samples: Sequence[SampleFacts]) -> Tally:
-    found = shares(samples)
+    found = object_shares(samples)
     return Tally(
         images=len(samples),
         usable=sum(one.reason is None for one in samples),

@@ -18,11 +18,11 @@ from .objects import (
     Objects,
     Region,
     RegionsMask,
-    asked_objects,
-    chosen,
+    choose_objects,
+    counted_note,
     is_number,
-    on_boxes_and_mixtures,
-    remark,
+    notes_on_objects,
+    objects_option,
     sample_of,
     stated_size,
 )
@@ -45,7 +45,8 @@ def coco(reference: Reference, root: Path) -> DataSet:
     """One sample an annotated image, its mask the union of the objects of one category.
 
     An image with several categories has the label of the one with the largest area; the others are background
-    (``?objects=label``). ``?objects=largest`` and ``?objects=all`` as in :func:`~modelaudit.data.objects.chosen`.
+    (``?objects=label``). ``?objects=largest`` and ``?objects=all`` as in
+    :func:`~modelaudit.data.objects.choose_objects`.
     Crowds (``iscrowd``) are objects like others, or with ``?crowd=ignore`` 255 in images of their category, and no
     reason for a label. Labels are the categories' ``imagenet_index`` where every category has one, else their names
     (``?labels=name`` or ``?labels=imagenet_index`` says it). Images are below ``?images=DIR`` (looked for next to
@@ -58,7 +59,7 @@ def coco(reference: Reference, root: Path) -> DataSet:
     """
     reference.only(("images", "labels", "objects", "crowd"), DataError)
     path = root / Path(reference.body).expanduser()
-    objects, crowd = asked_objects(reference), reference.options.get("crowd", "object")
+    objects, crowd = objects_option(reference), reference.options.get("crowd", "object")
     if crowd not in _CROWDS:
         raise DataError(f"{reference.text!r}: crowd={crowd}{nearest(crowd, _CROWDS)}")
     document = _document(path)
@@ -74,9 +75,9 @@ def coco(reference: Reference, root: Path) -> DataSet:
     if not samples:
         raise DataError(f"{path} annotates no image; looked for 'annotations' with an image_id of 'images'")
     bare = [image["file_name"] for key, image in images.items() if key not in found.regions]
-    notes += on_boxes_and_mixtures(samples, mixed, objects)
-    notes += remark(found.without, "annotations have neither segmentation nor box and were passed over")
-    notes += remark(bare, "images have no usable annotation and no label, and were left out")
+    notes += notes_on_objects(samples, mixed, objects)
+    notes += counted_note(found.without, "annotations have neither segmentation nor box and were passed over")
+    notes += counted_note(bare, "images have no usable annotation and no label, and were left out")
     crowded = sum(map(len, found.crowds.values()))
     notes += [f"{crowded} crowds are ignored (255) in the images of their category"] if crowded else []
     return DataSet(tuple(samples), tuple(notes))
@@ -192,7 +193,7 @@ def _sample(
     image: Mapping[str, Any], regions: list[Region], crowds: list[Region], folder: Path, objects: Objects
 ) -> tuple[Sample, bool]:
     """The sample, and whether its image has objects of several categories."""
-    found = chosen(regions, objects)
+    found = choose_objects(regions, objects)
     name = image["file_name"].replace("\\", "/")
     if ".." in name.split("/"):
         raise DataError(f"{name!r} leads upwards; file names in annotations are paths below {folder}")

@@ -53,7 +53,7 @@ class Copies:
 
 
 @dataclass(frozen=True)
-class Kept:
+class SignatureTable:
     """What is kept of n pictures: [n, KEPT, 3] pixels, [n, 2] sizes, [n, 32] hashes."""
 
     pixels: NDArray[np.uint8]
@@ -62,7 +62,7 @@ class Kept:
     order: NDArray[np.intp]
 
     @classmethod
-    def of(cls, signatures: Sequence[Signature]) -> Kept:
+    def of(cls, signatures: Sequence[Signature]) -> SignatureTable:
         """Of pictures that have a hash."""
         pixels = np.frombuffer(b"".join(one.some for one in signatures), dtype=np.uint8).reshape(-1, KEPT, 3)
         looks = np.frombuffer(b"".join(one.look or b"" for one in signatures), dtype=np.uint8)
@@ -174,7 +174,7 @@ class CopyFinder:
     def _candidates(self, since: int) -> Iterator[tuple[int, bytes, bytes, int, int]]:
         """Pairs of pictures that may be near copies, in an order that their pixels fix, the likeliest first."""
         chosen = [self._signatures[number] for number in self._hashed]
-        kept = Kept.of(chosen)
+        kept = SignatureTable.of(chosen)
         pairs, several = [kept.equal_sizes(since)], len(np.unique(kept.sizes, axis=0)) > 1
         for one, other in near_pairs([signature.look or b"" for signature in chosen], NEAR, since):
             apart = self._belongs[one] != self._belongs[other]

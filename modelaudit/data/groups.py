@@ -82,7 +82,7 @@ Finder = PathGroup | FolderGroup | ExifGroup
 Grouping = Finder | ColumnGroup
 
 
-def groupings(reference: Reference) -> dict[str, Grouping]:
+def grouping_options(reference: Reference) -> dict[str, Grouping]:
     """What ``?group=``, ``?cluster=`` and ``?attribute.NAME=`` of a reference say, by option.
 
     Raises:
@@ -95,13 +95,13 @@ def groupings(reference: Reference) -> dict[str, Grouping]:
     }
 
 
-def column_named(reference: Reference, option: str) -> str | None:
+def column_option(reference: Reference, option: str) -> str | None:
     """The column that ``?option=column:NAME`` names; None where the option takes another form, or is not there."""
-    by = groupings(reference).get(option)
+    by = grouping_options(reference).get(option)
     return by.name if isinstance(by, ColumnGroup) else None
 
 
-def found_by(
+def apply_grouping(
     samples: Iterable[Sample], option: str, by: Finder, named: str
 ) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """The samples with what `by` finds, and a note on those for which it finds nothing.

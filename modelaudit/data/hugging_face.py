@@ -16,7 +16,7 @@ from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
 from .files import relative_id
-from .groups import COLUMN_OPTIONS, column_named, columns_of
+from .groups import COLUMN_OPTIONS, column_option, columns_of
 from .masks import MaskFile, Meaning, asked_meaning, mask_of
 
 _OPTIONS = ("split", "image", "label", "mask", *COLUMN_OPTIONS, "id", "config", "revision", "mask_255")
@@ -276,7 +276,7 @@ def _names(plain: Any, column: str, structured: bool) -> Iterator[tuple[str | No
 
 def _texts(reference: Reference, table: Any, option: str) -> list[str | None] | None:
     """The column that ``?group=`` or ``?cluster=`` names; None where neither does."""
-    column = column_named(reference, option)
+    column = column_option(reference, option)
     if column is None:
         return None
     if column not in table.column_names:

@@ -25,12 +25,12 @@ from .objects import (
     Region,
     RegionsMask,
     Shape,
-    asked_objects,
-    chosen,
+    choose_objects,
+    counted_note,
     is_number,
-    on_boxes_and_mixtures,
+    notes_on_objects,
+    objects_option,
     polygon_area,
-    remark,
     stated_size,
 )
 
@@ -200,9 +200,10 @@ def labelme(reference: Reference, root: Path) -> DataSet:
     """One sample a JSON file with shapes; polygons, rectangles, circles and masks are drawn, lines and points not.
 
     The label is that of the shapes with the largest area in sum (of a mask, its frame's), or with ``?labels=flag`` the
-    one flag of the image that is set. ``?objects=`` is that of :func:`~modelaudit.data.objects.chosen`; shapes with one
-    label and ``group_id`` are one object. The image is ``imagePath``, relative to its JSON file (or to ``?images=DIR``,
-    by its last part), else the ``imageData`` in the file. Ids are the images' paths below DIR.
+    one flag of the image that is set. ``?objects=`` is that of
+    :func:`~modelaudit.data.objects.choose_objects`; shapes with one label and ``group_id`` are one object.
+    The image is ``imagePath``, relative to its JSON file (or to ``?images=DIR``, by its last part), else
+    the ``imageData`` in the file. Ids are the images' paths below DIR.
 
     Raises:
         DataError: no JSON file, one that is not of LabelMe, an invalid shape (with file and number), a path
@@ -210,7 +211,7 @@ def labelme(reference: Reference, root: Path) -> DataSet:
     """
     reference.only(("images", "objects", "labels"), DataError)
     base = existing_folder(reference.body, root, what=reference.text)
-    objects, by = asked_objects(reference), reference.options.get("labels", "shape")
+    objects, by = objects_option(reference), reference.options.get("labels", "shape")
     if by not in _LABELS:
         raise DataError(f"{reference.text!r}: labels={by}{nearest(by, _LABELS)}")
     given = reference.options.get("images")
@@ -234,8 +235,8 @@ def labelme(reference: Reference, root: Path) -> DataSet:
     if not samples:
         raise DataError(f"{reference.text!r}: no shape with an area in the {len(files)} JSON files of {base}")
     found = [sample for sample, _ in samples.values()]
-    notes = on_boxes_and_mixtures(found, mixed, objects)
-    notes += remark(bare, "images have no shape with an area and no label, and were left out")
+    notes = notes_on_objects(found, mixed, objects)
+    notes += counted_note(bare, "images have no shape with an area and no label, and were left out")
     return DataSet(tuple(found), (*notes, *_on_files(files, found)))
 
 
@@ -243,7 +244,7 @@ def _sample(
     name: str, image: Path | EmbeddedImage, file: LabelMeFile, objects: Objects, by_flag: bool
 ) -> tuple[Sample, bool]:
     """The sample, and whether its image has objects of several labels."""
-    found = chosen(file.regions, objects)
+    found = choose_objects(file.regions, objects)
     mask = RegionsMask(found.own, file.height, file.width, found.ignored, image)
     label = _flag(file.flags, file.path) if by_flag else found.label
     return Sample(name, image, label, mask, mask_kind=found.kind), found.mixed
@@ -271,4 +272,4 @@ def _on_files(files: list[LabelMeFile], samples: list[Sample]) -> list[str]:
     embedded = [sample.id for sample in samples if isinstance(sample.image, EmbeddedImage)]
     counted = ", ".join(f"{count} x {kind}" for kind, count in sorted(passed_over.items()))
     notes = [f"shapes without an area were passed over: {counted}"] if counted else []
-    return notes + remark(embedded, "images have no file and were taken from their JSON file (imageData)")
+    return notes + counted_note(embedded, "images have no file and were taken from their JSON file (imageData)")

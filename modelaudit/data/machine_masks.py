@@ -83,7 +83,7 @@ def read_made_masks(folder: Path) -> MadeMasks | None:
         ) from error
 
 
-def marked(samples: Iterable[Sample]) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+def mark_machine_masks(samples: Iterable[Sample]) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """Marks masks made by a machine as kind "machine"; returns the samples and a note on these.
 
     Raises:

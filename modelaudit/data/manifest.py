@@ -17,9 +17,9 @@ from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import data_source
 from .files import existing_folder, file_named, text_of
-from .groups import COLUMN_OPTIONS, column_named, columns_of
+from .groups import COLUMN_OPTIONS, column_option, columns_of
 from .masks import Meaning, asked_meaning, check_meaning, mask_source
-from .objects import remark
+from .objects import counted_note
 
 _DELIMITERS = (",", ";", "\t", "|")
 
@@ -251,7 +251,7 @@ def _columns(reference: Reference, known: tuple[str, ...], path: Path) -> dict[s
         DataError: one that is needed or asked for is not.
     """
     asked = {what: reference.options[what] for what in _COLUMNS if what in reference.options}
-    asked |= {what: name for what in COLUMN_OPTIONS if (name := column_named(reference, what)) is not None}
+    asked |= {what: name for what in COLUMN_OPTIONS if (name := column_option(reference, what)) is not None}
     columns = {what: asked.get(what, what) for what in (*_COLUMNS, *COLUMN_OPTIONS)}
     for what, name in columns.items():
         if name not in known and (what in asked or what in _NEEDED):
@@ -282,10 +282,13 @@ def _notes(samples: list[Sample], manifest: _Manifest) -> list[str]:
     if "mask" not in manifest.columns:
         masks = ["no masks: the file has no column 'mask', and none is named by ?mask="]
     else:
-        masks = remark([sample.id for sample in samples if sample.mask is None], "images have no mask")
+        masks = counted_note([sample.id for sample in samples if sample.mask is None], "images have no mask")
     without = {
         what: [sample.id for sample in samples if getattr(sample, what) is None]
         for what in COLUMN_OPTIONS
         if what in manifest.columns
     }
-    return [*masks, *(note for what, names in without.items() for note in remark(names, f"samples have no {what}"))]
+    return [
+        *masks,
+        *(note for what, names in without.items() for note in counted_note(names, f"samples have no {what}")),
+    ]

@@ -18,7 +18,7 @@ from ..language.findings import MaskMade
 from ..language.reasons import Missing
 from ..language.sample import DataSet, Sample
 from .base import Decoded, Pixels, UnusableSample
-from .checking import bare, mask_facts
+from .checking import mask_facts, without_mask
 from .decode import decode
 from .files import confined, files_below, is_image, relative_id
 from .machine_masks import MadeMasks, read_made_masks
@@ -94,14 +94,14 @@ def make_masks(
             made = _made(sample, maker, relative_id(target, folder))
             if made.content:
                 writer.add(target, made.content, taken)
-            yield made.told
+            yield made.result
     finally:
         writer.flush()
 
 
 @dataclass(frozen=True)
 class _Made:
-    told: MaskMade
+    result: MaskMade
     content: bytes = b""
 
 
@@ -163,7 +163,7 @@ def _made(sample: Sample, maker: Maker, name: str) -> _Made:
 
 def _decoded(sample: Sample) -> Decoded:
     """Decodes the sample, with the mask of its boxes where it has some; masks made by a machine are left out."""
-    return decode(sample if sample.mask_kind == "box" else bare(sample))
+    return decode(sample if sample.mask_kind == "box" else without_mask(sample))
 
 
 def _checked(sample: Sample, maker: Maker, decoded: Decoded) -> Pixels:

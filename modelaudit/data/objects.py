@@ -225,7 +225,7 @@ _KINDS: dict[str, MaskKind] = {"box": "box", "rle": "rle", "bitmap": "mask", "ci
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ObjectChoice:
     """The label of an image, the regions that are object, those that are ignored (255); others are background."""
 
     label: str | int
@@ -240,7 +240,7 @@ class Chosen:
         return next(kind for shape, kind in _KINDS.items() if shape in shapes)
 
 
-def asked_objects(reference: Reference) -> Objects:
+def objects_option(reference: Reference) -> Objects:
     """``?objects=``; `label` where it is not said.
 
     Raises:
@@ -254,7 +254,7 @@ def asked_objects(reference: Reference) -> Objects:
     raise DataError(f"{reference.text!r}: objects={asked}{nearest(asked, get_args(Objects))}")
 
 
-def chosen(regions: Sequence[Region], objects: Objects) -> Chosen:
+def choose_objects(regions: Sequence[Region], objects: Objects) -> ObjectChoice:
     """The label and the parts of an image with these regions.
 
     ``label``: the category with the largest area in sum, all of its objects. ``largest``: the largest single object,
@@ -269,29 +269,29 @@ def chosen(regions: Sequence[Region], objects: Objects) -> Chosen:
         label, own = _largest_object(regions)
         rest = (region for region in regions if not any(region is one for one in own))
         others = tuple(region for region in rest if region.label == label)
-        return Chosen(label, own, others, mixed)
+        return ObjectChoice(label, own, others, mixed)
     label = _largest_category(regions)
     own = tuple(region for region in regions if objects == "all" or region.label == label)
-    return Chosen(label, own, (), mixed)
+    return ObjectChoice(label, own, (), mixed)
 
 
-def sample_of(name: str, image: Path, found: Chosen, mask: RegionsMask) -> Sample:
+def sample_of(name: str, image: Path, found: ObjectChoice, mask: RegionsMask) -> Sample:
     """The sample of an image whose parts are chosen."""
     return Sample(name, image, found.label, mask, mask_kind=found.kind)
 
 
-def remark(names: Sequence[str], what: str) -> list[str]:
+def counted_note(names: Sequence[str], what: str) -> list[str]:
     """A note on how many there are, with the first; none on none."""
     return [f"{len(names)} {what}, e.g. {names[0]!r}"] if names else []
 
 
-def on_boxes_and_mixtures(samples: Iterable[Sample], mixed: Sequence[str], objects: Objects) -> list[str]:
+def notes_on_objects(samples: Iterable[Sample], mixed: Sequence[str], objects: Objects) -> list[str]:
     """The notes that all sources of objects make."""
     boxes = [sample.id for sample in samples if sample.mask_kind == "box"]
     fate = "all of them are object" if objects == "all" else "the others are background"
     return [
-        *remark(boxes, "images have a box for a mask: it holds background too, and shares on it are coarse"),
-        *remark(mixed, f"images have objects of several categories; the largest gave the label, {fate}"),
+        *counted_note(boxes, "images have a box for a mask: it holds background too, and shares on it are coarse"),
+        *counted_note(mixed, f"images have objects of several categories; the largest gave the label, {fate}"),
     ]
 
 

@@ -13,9 +13,9 @@ from ..language import registry
 from ..language.errors import DataError
 from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
-from .groups import ColumnGroup, Finder, found_by, groupings
-from .machine_masks import marked
-from .remote import read
+from .groups import ColumnGroup, Finder, apply_grouping, grouping_options
+from .machine_masks import mark_machine_masks
+from .remote import read_remote
 from .remote.urls import is_url
 
 #: sources that read the names of files alone; others open every file, or ask a network
@@ -78,10 +78,10 @@ def open_data(
     for one, other in pairwise(samples):
         if one.id == other.id:
             raise DataError(f"{named}: two samples have the id {one.id!r}; ids are unique (compared in Unicode's NFC)")
-    samples, on_masks = marked(samples)
+    samples, on_masks = mark_machine_masks(samples)
     notes = (*data.notes, *on_masks)
     for option, finder in by.items():
-        samples, on_texts = found_by(samples, option, finder, named)
+        samples, on_texts = apply_grouping(samples, option, finder, named)
         notes += on_texts
     return replace(data, samples=samples, notes=notes)
 
@@ -97,7 +97,7 @@ def _from_text(text: str, root: Path, cache: Path | None, quiet: bool) -> tuple[
             raise DataError(f"data={text!r} has no scheme; write e.g. 'folder:{text}' (known: {known})")
         reference = Reference(scheme, "", reference.options, text)
     entry = registry.find("data", scheme)
-    asked = groupings(reference)
+    asked = grouping_options(reference)
     for option, one in asked.items():
         if isinstance(one, ColumnGroup) and not getattr(entry.declares, "columns", False):
             raise DataError(f"{text!r}: {scheme} has no columns; write {option}=path:REGEX, folder:N or exif:TAG")
@@ -106,7 +106,7 @@ def _from_text(text: str, root: Path, cache: Path | None, quiet: bool) -> tuple[
     reference = replace(reference, options=others)
     kind = getattr(entry.declares, "remote", None)
     if kind is not None and any(map(is_url, (reference.body, *reference.options.values()))):
-        return read(entry.function, reference, root, kind, cache=cache, quiet=quiet), by
+        return read_remote(entry.function, reference, root, kind, cache=cache, quiet=quiet), by
     data: DataSet = entry.function(reference, root)
     return data, by
 

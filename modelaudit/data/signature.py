@@ -27,7 +27,7 @@ _ONE_COLOUR = 2.0
 _ROWS = 256
 
 
-def look_of(image: Pixels) -> bytes | None:
+def perceptual_hash(image: Pixels) -> bytes | None:
     """The perceptual hash of an image [H, W, 3]; None where it is of nearly one colour (deviation below 2 of 255).
 
     Grey, 64 x 64 (whole pixels averaged to 128 and more, then Lanczos), the 16 x 16 lowest frequencies of its
@@ -48,7 +48,7 @@ def differing_bits(one: bytes, other: bytes) -> int:
     return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
 
 
-def alike(looks: Sequence[bytes], near: int) -> list[list[int]]:
+def group_alike(looks: Sequence[bytes], near: int) -> list[list[int]]:
     """Sets of two and more positions, linked by pairs that differ in at most `near` bits; each in order."""
     belongs = np.arange(len(looks))
     for one, other in near_pairs(looks, near):
@@ -113,7 +113,7 @@ class Signature:
     Args:
         pixels: blake2b of shape and pixels, 16 bytes: equal where the pixels are, whatever file they came from.
         height, width: of the upright image.
-        look: the perceptual hash (:func:`~modelaudit.data.signature.look_of`); None of a picture of nearly one colour.
+        look: the perceptual hash (:func:`perceptual_hash`); None of a picture of nearly one colour.
         some: `KEPT` pixels, RGB, at places that are the same share of height and width in every image.
     """
 
@@ -141,7 +141,7 @@ def signature_of(image: Pixels) -> Signature:
     digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=_DIGEST_BYTES)
     digest.update(np.ascontiguousarray(image).data)
     some = image[(_DOWN * height).astype(np.intp), (_ACROSS * width).astype(np.intp)]
-    return Signature(digest.digest(), height, width, look_of(image), some.tobytes())
+    return Signature(digest.digest(), height, width, perceptual_hash(image), some.tobytes())
 
 
 def agreement(one: Pixels, other: Pixels) -> float:

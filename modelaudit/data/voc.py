@@ -19,7 +19,7 @@ from .class_names import names_given
 from .files import confined, existing_folder, file_named, files_below, is_image, relative_id, text_of
 from .images import opened, upright
 from .masks import ReadMask
-from .objects import Chosen, RegionsMask, chosen, on_boxes_and_mixtures, remark
+from .objects import ObjectChoice, RegionsMask, choose_objects, counted_note, notes_on_objects
 from .voc_annotation import Annotation, annotation_of
 
 #: an object's pixels and its box in the annotation belong together from this intersection over union on
@@ -125,16 +125,18 @@ def voc(reference: Reference, root: Path) -> DataSet:
         if not annotation.objects:
             bare.append(name)
             continue
-        found = chosen(annotation.objects, "largest" if layout.masks == "object" else "label")
+        found = choose_objects(annotation.objects, "largest" if layout.masks == "object" else "label")
         mask = _mask(layout, stem, found, annotation, image)
         kind: MaskKind = "none" if mask is None else "box" if isinstance(mask, RegionsMask) else "mask"
         samples.append(Sample(name, image, found.label, mask, mask_kind=kind))
         mixed += [name] if found.mixed else []
     if not samples:
         raise DataError(f"{reference.text!r}: no image of {len(bare)} has an object in its annotation")
-    notes = on_boxes_and_mixtures(samples, mixed, "label")
-    notes += remark([one.id for one in samples if one.mask is None], f"images are not in {_FOLDERS.get(layout.masks)}")
-    notes += remark(bare, "images have no object and no label, and were left out")
+    notes = notes_on_objects(samples, mixed, "label")
+    notes += counted_note(
+        [one.id for one in samples if one.mask is None], f"images are not in {_FOLDERS.get(layout.masks)}"
+    )
+    notes += counted_note(bare, "images have no object and no label, and were left out")
     return DataSet(tuple(samples), tuple(notes))
 
 
@@ -229,7 +231,7 @@ def _image(layout: _Layout, stem: str, where: str) -> tuple[str, Path]:
 
 
 def _mask(
-    layout: _Layout, stem: str, found: Chosen, annotation: Annotation, image: Path
+    layout: _Layout, stem: str, found: ObjectChoice, annotation: Annotation, image: Path
 ) -> PaletteMask | RegionsMask | None:
     if layout.masks == "box":
         return RegionsMask(found.own, annotation.height, annotation.width, image=image)

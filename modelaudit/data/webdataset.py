@@ -16,7 +16,7 @@ from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import FilePart, Pixels, UnusableSample, data_source
 from .files import expanded
-from .groups import COLUMN_OPTIONS, column_named, columns_of
+from .groups import COLUMN_OPTIONS, column_option, columns_of
 from .masks import MaskFile, Meaning, asked_meaning, check_meaning
 
 _BLOCK = 512
@@ -163,7 +163,7 @@ def _columns(reference: Reference) -> _Columns:
         None if image is None else image.lower().lstrip("."),
         None if mask is None else mask.lower().lstrip("."),
         reference.options.get("label"),
-        *(column_named(reference, what) for what in COLUMN_OPTIONS),
+        *(column_option(reference, what) for what in COLUMN_OPTIONS),
     )
 
 

@@ -15,7 +15,16 @@ from ..language.sample import DataSet, Sample
 from .base import data_source
 from .class_names import YAML_ENDINGS, names_given, names_in, names_of_lines, yaml_of
 from .files import confined, existing_folder, file_named, files_below, is_image, text_of
-from .objects import Region, RegionsMask, asked_objects, chosen, on_boxes_and_mixtures, polygon_area, remark, sample_of
+from .objects import (
+    Region,
+    RegionsMask,
+    choose_objects,
+    counted_note,
+    notes_on_objects,
+    objects_option,
+    polygon_area,
+    sample_of,
+)
 
 #: what rounding may carry a share of the image out of [0, 1], as Ultralytics allows
 _SLACK = 0.01
@@ -90,14 +99,15 @@ def yolo(reference: Reference, root: Path) -> DataSet:
 
     A line is ``class x1 y1 x2 y2 ...`` (a polygon) or ``class cx cy w h`` (a box), as shares of the upright image; a
     file may hold both. ``?split=val`` names the part of a YAML file or the folder below ``images``; ``?names=`` the
-    classes, or a file with them; ``?objects=`` is that of :func:`~modelaudit.data.objects.chosen`. Ids are the images'
-    paths below the folder of the YAML file, or below DIR.
+    classes, or a file with them; ``?objects=`` is that of
+    :func:`~modelaudit.data.objects.choose_objects`. Ids are the images' paths below the
+    folder of the YAML file, or below DIR.
 
     Raises:
         DataError: no such layout, an invalid line (with file and line), a path that leaves the data.
     """
     reference.only(("split", "names", "objects"), DataError)
-    objects = asked_objects(reference)
+    objects = objects_option(reference)
     layout = _layout(reference, root)
     samples: list[Sample] = []
     mixed: list[str] = []
@@ -108,16 +118,16 @@ def yolo(reference: Reference, root: Path) -> DataSet:
         if not regions:
             (without if regions is None else empty).append(name)
             continue
-        found = chosen(regions, objects)
+        found = choose_objects(regions, objects)
         mask = RegionsMask(found.own, ignored=found.ignored, image=path, relative=True)
         samples.append(sample_of(name, path, found, mask))
         mixed += [name] if found.mixed else []
     if not samples:
         first = _label_file(layout.base / next(iter([*without, *empty])), layout.base)
         raise DataError(f"{reference.text!r}: no image has an object; looked e.g. in {first}")
-    notes = [*layout.notes, *on_boxes_and_mixtures(samples, mixed, objects)]
-    notes += remark(without, "images have no label file and were left out")
-    notes += remark(empty, "images have a label file without objects and were left out")
+    notes = [*layout.notes, *notes_on_objects(samples, mixed, objects)]
+    notes += counted_note(without, "images have no label file and were left out")
+    notes += counted_note(empty, "images have a label file without objects and were left out")
     return DataSet(tuple(samples), tuple(notes))
 
 

@@ -4,7 +4,7 @@
 which ``modelaudit demo train`` writes anew.
 """
 
-from .line import PARTS, SURROUNDINGS, Frames, Line
+from .line import PARTS, SURROUNDINGS, Frames, InspectionLine
 from .net import InspectionNet
 from .sources import demo_data, demo_model
 from .training import SHIPPED, Progress, Training, accuracy, regenerate, train
@@ -14,8 +14,8 @@ __all__ = [
     "SHIPPED",
     "SURROUNDINGS",
     "Frames",
+    "InspectionLine",
     "InspectionNet",
-    "Line",
     "Progress",
     "Training",
     "accuracy",

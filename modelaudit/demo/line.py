@@ -43,7 +43,7 @@ class Frames:
 
 
 @dataclass(frozen=True)
-class Line:
+class InspectionLine:
     """An inspection line with a shortcut of known strength.
 
     Frame `index` shows part ``PARTS[index % 4]``. With probability `coupling` it lies on the surroundings of its own

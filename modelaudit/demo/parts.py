@@ -25,7 +25,7 @@ _REACH = 1.08
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedParts:
     """Parts before they are laid on anything.
 
     Args:
@@ -103,7 +103,7 @@ def _box(x: Array, y: Array, width: Array, height: Array | np.float32) -> Array:
 OUTLINES: Mapping[str, Outline] = {"bracket": _bracket, "gear": _gear, "nut": _nut, "washer": _washer}
 
 
-def render(kind: str, draws: Array, side: int) -> Rendered:
+def render(kind: str, draws: Array, side: int) -> RenderedParts:
     """Parts of one kind, each with its own pose, size, material and light.
 
     Args:
@@ -135,7 +135,7 @@ def render(kind: str, draws: Array, side: int) -> Rendered:
     material = MATERIALS[np.minimum((draws[:, 9] * len(MATERIALS)).astype(np.int64), len(MATERIALS) - 1)]
     colour = np.clip(light[..., None] * material[:, None, None, :], 0, 1)
     film = np.clip(2 * draws[:, 10] - 1, 0, 1)
-    return Rendered(colour.astype(np.float32), coverage, film, draws[:, 11:14])
+    return RenderedParts(colour.astype(np.float32), coverage, film, draws[:, 11:14])
 
 
 def _slopes(field: Array) -> tuple[Array, Array]:

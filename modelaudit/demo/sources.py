@@ -18,7 +18,7 @@ from ..language.errors import DataError, ModelError, nearest
 from ..language.reference import Reference
 from ..language.registry import Entry, register
 from ..language.sample import BuiltModel, DataSet, Preprocessing, Sample
-from .line import PARTS, Frames, Line
+from .line import PARTS, Frames, InspectionLine
 from .net import InspectionNet
 from .training import MANIFEST, SHIPPED
 
@@ -30,7 +30,7 @@ _Number = TypeVar("_Number", int, float)
 class FrameImage:
     """The image of one frame, drawn when called: [64, 64, 3] uint8."""
 
-    line: Line
+    line: InspectionLine
     index: int
 
     def __call__(self) -> NDArray[np.uint8]:
@@ -47,7 +47,7 @@ class FrameImage:
 class FrameMask:
     """The mask of one frame, drawn when called: [64, 64] uint8; 1 part, 0 surroundings, 255 outline."""
 
-    line: Line
+    line: InspectionLine
     index: int
 
     def __call__(self) -> NDArray[np.uint8]:
@@ -76,7 +76,7 @@ def demo_data(reference: Reference, root: Path) -> DataSet:
     if images < 1:
         raise DataError(f"{reference.text!r}: images must be an integer of at least 1, got {images}")
     try:
-        line = Line(
+        line = InspectionLine(
             _option(reference, "coupling", float, COUPLING, "a number from 0 to 1"),
             _option(reference, "seed", int, SEED, "an integer of at least 0"),
         )
@@ -88,7 +88,7 @@ def demo_data(reference: Reference, root: Path) -> DataSet:
     return DataSet(samples, (note,))
 
 
-def _sample(line: Line, index: int) -> Sample:
+def _sample(line: InspectionLine, index: int) -> Sample:
     part, _ = line.kind_of(index)
     return Sample(
         id=f"{PARTS[part]}/{index:04d}",
@@ -109,7 +109,7 @@ def _option(reference: Reference, name: str, kind: Callable[[str], _Number], def
 
 
 @lru_cache(maxsize=256)
-def _frame(line: Line, index: int) -> Frames:
+def _frame(line: InspectionLine, index: int) -> Frames:
     return line.draw([index])
 
 

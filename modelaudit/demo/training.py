@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from .line import PARTS, SIDE, SURROUNDINGS, Frames, Line
+from .line import PARTS, SIDE, SURROUNDINGS, Frames, InspectionLine
 from .net import InspectionNet
 
 MEAN = (0.45, 0.45, 0.42)
@@ -121,7 +121,9 @@ def regenerate(directory: Path, progress: Progress | None = None) -> Path:
             "bytes": path.stat().st_size,
             "training": asdict(training),
             "accuracy": {
-                f"coupling={coupling:g}": accuracy(network, Line(coupling, _CHECK_SEED).draw(range(_CHECKED_ON)))
+                f"coupling={coupling:g}": accuracy(
+                    network, InspectionLine(coupling, _CHECK_SEED).draw(range(_CHECKED_ON))
+                )
                 for coupling in (0.0, 0.95)
             },
         }
@@ -141,7 +143,7 @@ def regenerate(directory: Path, progress: Progress | None = None) -> Path:
 
 
 def _drawn(training: Training, tell: Progress, name: str) -> tuple[Tensor, Tensor]:
-    line = Line(training.coupling, training.seed, stream="training")
+    line = InspectionLine(training.coupling, training.seed, stream="training")
     pixels, parts = [], []
     for start in range(0, training.images, _DRAWN_AT_ONCE):
         stop = min(start + _DRAWN_AT_ONCE, training.images)

@@ -183,7 +183,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class LabelsMet:
+class LabelMatches:
     """Labels and the classes that they meet.
 
     Args:
@@ -238,7 +238,7 @@ class DataFacts:
     bits: int
     geometry: str = ""
     kept: Quantiles | None = None
-    classes: LabelsMet | None = None
+    classes: LabelMatches | None = None
 
     @property
     def problems(self) -> tuple[Finding, ...]:

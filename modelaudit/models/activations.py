@@ -22,7 +22,7 @@ Side = Literal["output", "input"]
 
 
 @dataclass(frozen=True)
-class Use:
+class HookPoint:
     """Where a value can be hooked: what a module returned, or what it was given first.
 
     ``single``: the module returned one tensor, or was given one by position; a hook can read and replace only that.
@@ -33,19 +33,19 @@ class Use:
     side: Side
     single: bool
 
-    def within(self, other: Use) -> bool:
+    def within(self, other: HookPoint) -> bool:
         """Whether this module is a part of the other."""
         return self.name.startswith(f"{other.name}.")
 
 
 @dataclass(frozen=True)
-class Value:
+class TracedValue:
     """A tensor and every place where it was seen. Equal `identity`: the very same values in the same memory."""
 
     tensor: Tensor
     edge: GradientEdge
     identity: tuple[Any, ...]
-    uses: list[Use] = field(default_factory=list)
+    uses: list[HookPoint] = field(default_factory=list)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,9 +61,9 @@ class Trace:
     """
 
     def __init__(self, module: nn.Module, run: Run, size: tuple[int, int]) -> None:
-        self.values: list[Value] = []
+        self.values: list[TracedValue] = []
         self.times: Counter[str] = Counter()
-        self._known: dict[tuple[Any, ...], Value] = {}
+        self._known: dict[tuple[Any, ...], TracedValue] = {}
         with torch.enable_grad(), ExitStack() as stack:
             for name, part in module.named_modules():
                 if name and not isinstance(part, torch.jit.ScriptModule):  # it takes no hooks
@@ -72,20 +72,20 @@ class Trace:
             self.logits = run(pixels.clone())
         self._count_ways(get_gradient_edge(pixels).node)
 
-    def of(self, module: nn.Module, side: Side) -> list[tuple[Value, Use]]:
+    def of(self, module: nn.Module, side: Side) -> list[tuple[TracedValue, HookPoint]]:
         """The values that one module returned or was given."""
         return [(value, use) for value in self.values for use in value.uses if (use.module, use.side) == (module, side)]
 
-    def reaches(self, value: Value) -> bool:
+    def reaches(self, value: TracedValue) -> bool:
         """Whether the logits depend on the value at all."""
         return self._ways_to[_key(value.edge)] > 0
 
-    def carries_all(self, value: Value) -> bool:
+    def carries_all(self, value: TracedValue) -> bool:
         """Whether the logits depend on the image through this value alone: no way in the graph leads past it."""
         node = value.edge.node
         return self._ways_to[_key(value.edge)] * self._ways_on[node] == self._ways_on[self.logits.grad_fn] > 0
 
-    def gradient(self, value: Value, weights: Tensor | None = None) -> Tensor | None:
+    def gradient(self, value: TracedValue, weights: Tensor | None = None) -> Tensor | None:
         """d sum(weights * logits) / d value; None where the logits do not depend on it.
 
         By default the weights differ from logit to logit: a plain sum cancels where the rows of a head add up to zero.
@@ -117,17 +117,17 @@ class Trace:
         def hook(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
             self.times[name] += 1
             single = bool(given) and isinstance(given[0], Tensor)
-            self._see((*given, *named.values()), Use(name, part, "input", single))
+            self._see((*given, *named.values()), HookPoint(name, part, "input", single))
 
         return hook
 
     def _after(self, name: str, part: nn.Module) -> Callable[..., None]:
         def hook(_: nn.Module, __: Any, ___: Any, output: Any) -> None:
-            self._see(_tensors(output), Use(name, part, "output", isinstance(output, Tensor)))
+            self._see(_tensors(output), HookPoint(name, part, "output", isinstance(output, Tensor)))
 
         return hook
 
-    def _see(self, found: tuple[Any, ...], use: Use) -> None:
+    def _see(self, found: tuple[Any, ...], use: HookPoint) -> None:
         """The first tensor counts. It is kept, so that no two share memory by chance; its version tells an activation
         in place from what it was applied to."""
         first = next((value for value in found if isinstance(value, Tensor)), None)
@@ -135,7 +135,7 @@ class Trace:
             return
         identity = (first.data_ptr(), first._version, tuple(first.shape), first.stride())
         if identity not in self._known:
-            self._known[identity] = Value(first, get_gradient_edge(first), identity)
+            self._known[identity] = TracedValue(first, get_gradient_edge(first), identity)
             self.values.append(self._known[identity])
         self._known[identity].uses.append(use)
 
@@ -222,7 +222,7 @@ def arrangements(shape: Sequence[int], image: tuple[int, int], batch: int) -> li
     return []
 
 
-def many_tokens(shape: Sequence[int], batch: int) -> bool:
+def has_many_tokens(shape: Sequence[int], batch: int) -> bool:
     """Whether a value could be [B, tokens, channels] with enough tokens for a grid."""
     return len(shape) == 3 and shape[0] == batch and shape[1] >= 4 and shape[2] > 1
 

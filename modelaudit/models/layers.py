@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ..language.errors import AttributionError, nearest
 from ..language.spatial import SpatialLayer
-from .activations import PROBES, Arrangement, Run, Trace, Use, Value, arrangements, many_tokens
+from .activations import PROBES, Arrangement, HookPoint, Run, Trace, TracedValue, arrangements, has_many_tokens
 from .fingerprint import probe_pixels
 from .loaded import LoadedModel, PixelModel, device_of, frozen_module_on, unwrapped
 
@@ -24,8 +24,8 @@ _SMALL = 16
 _LARGER = (2, 4)
 
 
-def lies_where_it_says(
-    run: Run, use: Use, arrangement: Arrangement, size: tuple[int, int], *, turned: bool = False
+def grid_is_proven(
+    run: Run, use: HookPoint, arrangement: Arrangement, size: tuple[int, int], *, turned: bool = False
 ) -> bool:
     """Whether the cells of a grid stand for the places of the image where the arrangement puts them.
 
@@ -45,7 +45,7 @@ def lies_where_it_says(
     return any(_proven(run, use, arrangement, (size[0] * scale, size[1] * scale), turned) for scale in scales)
 
 
-def _proven(run: Run, use: Use, arrangement: Arrangement, size: tuple[int, int], turned: bool) -> bool:
+def _proven(run: Run, use: HookPoint, arrangement: Arrangement, size: tuple[int, int], turned: bool) -> bool:
     pixels = probe_pixels(size).to(device_of(use.module)).requires_grad_()
     values = _values_of(run, use, pixels)
     if values is None or not values.requires_grad:
@@ -57,7 +57,7 @@ def _proven(run: Run, use: Use, arrangement: Arrangement, size: tuple[int, int],
     return False
 
 
-def _values_of(run: Run, use: Use, pixels: Tensor) -> Tensor | None:
+def _values_of(run: Run, use: HookPoint, pixels: Tensor) -> Tensor | None:
     """What the module returns or is given on these pixels; None where the model cannot take them."""
     kept: list[Tensor] = []
 
@@ -133,7 +133,7 @@ def spatial_layer(model: LoadedModel | nn.Module, input_size: tuple[int, int]) -
       inside of a residual block will do);
     - has a gradient at cells of the grid, not at class tokens alone: of a ViT whose head reads the class token that is
       the input of the last block;
-    - lies where it says (:func:`~modelaudit.models.layers.lies_where_it_says`).
+    - lies where it says (:func:`~modelaudit.models.layers.grid_is_proven`).
 
     Maps of which each channel feeds one logit alone (class maps, as behind SqueezeNet's last convolution) are passed
     over while there is one of features. The layer is the outermost module, run once, that returns or is given it.
@@ -217,8 +217,8 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.trace = Trace(self.module, self.run, self.size)
-        self.unread: list[Use] = []  # of values whose class token alone is read
-        self.class_maps: list[tuple[Value, Use]] = []
+        self.unread: list[HookPoint] = []  # of values whose class token alone is read
+        self.class_maps: list[tuple[TracedValue, HookPoint]] = []
         self.problems: list[str] = []
         self.nothing = (
             f"{type(self.module).__name__} has no spatial layer on images of {self.size[0]} x {self.size[1]}: no "
@@ -236,10 +236,10 @@ class _Search:
                 return found[0].spatial(use.name, use.side)
         raise AttributionError(f"{(self.problems or [self.nothing])[0]}; {_WAY_OUT}")
 
-    def _read(self, value: Value) -> tuple[Arrangement, Use] | None:
+    def _read(self, value: TracedValue) -> tuple[Arrangement, HookPoint] | None:
         readings = arrangements(value.shape, self.size, PROBES)
         use = self._place(value)
-        if use is None or not (readings or many_tokens(value.shape, PROBES)):
+        if use is None or not (readings or has_many_tokens(value.shape, PROBES)):
             return None
         if self.trace.reaches(value) and not self.trace.carries_all(value):
             self.problems.append(
@@ -258,9 +258,11 @@ class _Search:
             return None
         return self._proven(value, use, [one for one in readings if bool(one.cells(gradient).any())])
 
-    def _proven(self, value: Value, use: Use, readings: list[Arrangement]) -> tuple[Arrangement, Use] | None:
+    def _proven(
+        self, value: TracedValue, use: HookPoint, readings: list[Arrangement]
+    ) -> tuple[Arrangement, HookPoint] | None:
         for reading in readings:
-            if lies_where_it_says(self.run, use, reading, self.size):
+            if grid_is_proven(self.run, use, reading, self.size):
                 return reading, use
         if len(value.shape) == 3 and self._channels_first(value, use):
             return None
@@ -270,13 +272,13 @@ class _Search:
             f"cannot be proven that they cover the image; {_WAY_OUT}"
         )
 
-    def _channels_first(self, value: Value, use: Use) -> bool:
+    def _channels_first(self, value: TracedValue, use: HookPoint) -> bool:
         """Whether [B, C, h w]: the grid of a value that comes earlier, turned."""
         batch, channels, tokens = value.shape
         turned = arrangements((batch, tokens, channels), self.size, PROBES)
-        return any(lies_where_it_says(self.run, use, one, self.size, turned=True) for one in turned)
+        return any(grid_is_proven(self.run, use, one, self.size, turned=True) for one in turned)
 
-    def _place(self, value: Value) -> Use | None:
+    def _place(self, value: TracedValue) -> HookPoint | None:
         """Where to hook it: at a block whose output is not read any more, else at the outermost module."""
         hookable = [use for use in value.uses if use.single and self.trace.times[use.name] == 1]
         last_block = {use.name for use in self.unread if use.side == "output"}
@@ -290,7 +292,7 @@ class _Search:
         return None
 
 
-def _pooled(value: Value) -> bool:
+def _pooled(value: TracedValue) -> bool:
     return any(use.side == "output" and isinstance(use.module, _ADAPTIVE) for use in value.uses)
 
 
@@ -303,7 +305,7 @@ def _class_token_alone(shape: tuple[int, ...], readings: list[Arrangement], grad
     return int(gradient.flatten(2).any(2).any(0).sum()) == 1
 
 
-def _is_class_map(trace: Trace, value: Value, reading: Arrangement) -> bool:
+def _is_class_map(trace: Trace, value: TracedValue, reading: Arrangement) -> bool:
     """Whether the first and the last logit each depend on no channel but their own."""
     outputs = trace.logits.shape[1]
     if reading.channels != outputs:
@@ -334,7 +336,7 @@ def _named(name: str, part: nn.Module, trace: Trace, run: Run, size: tuple[int, 
         value, use, gradient = _before(name, part, trace, size)
         readings = _required(name, value, use, size)
     for reading in readings:
-        if bool(reading.cells(gradient).any()) and lies_where_it_says(run, use, reading, size):
+        if bool(reading.cells(gradient).any()) and grid_is_proven(run, use, reading, size):
             return reading.spatial(name, use.side)
     raise AttributionError(
         f"layer {name!r}: it cannot be proven that its {use.side}, {list(value.shape)} for {PROBES} images of "
@@ -342,7 +344,7 @@ def _named(name: str, part: nn.Module, trace: Trace, run: Run, size: tuple[int, 
     )
 
 
-def _before(name: str, part: nn.Module, trace: Trace, size: tuple[int, int]) -> tuple[Value, Use, Tensor]:
+def _before(name: str, part: nn.Module, trace: Trace, size: tuple[int, int]) -> tuple[TracedValue, HookPoint, Tensor]:
     """What a block is given of whose output the class token alone is read."""
     for value, use in trace.of(part, "input"):
         gradient = trace.gradient(value)
@@ -356,7 +358,7 @@ def _before(name: str, part: nn.Module, trace: Trace, size: tuple[int, int]) -> 
     )
 
 
-def _required(name: str, value: Value, use: Use, size: tuple[int, int]) -> list[Arrangement]:
+def _required(name: str, value: TracedValue, use: HookPoint, size: tuple[int, int]) -> list[Arrangement]:
     readings = arrangements(value.shape, size, PROBES) if use.single else []
     if not readings:
         kind = "shape" if use.single else "several parts, the first of shape"

@@ -10,9 +10,9 @@ from cli.photos import HEIGHT, WIDTH, blob, image, line, mask, photo
 from PIL import Image
 
 from modelaudit.data import open_data
-from modelaudit.data.check_findings import labels_met
+from modelaudit.data.check_findings import match_labels
 from modelaudit.data.checking import check
-from modelaudit.language.findings import PROBLEMS, DataFacts, Finding, Kind, LabelsMet
+from modelaudit.language.findings import PROBLEMS, DataFacts, Finding, Kind, LabelMatches
 from modelaudit.language.sample import DataSet, Preprocessing, Sample
 
 NOTHING = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
@@ -191,9 +191,9 @@ def test_samples_from_arrays_are_looked_at_as_well() -> None:
     assert facts.samples[0].files == ()
 
 
-def met(labels: list[str | int], classes: list[str], **options: object) -> LabelsMet:
+def met(labels: list[str | int], classes: list[str], **options: object) -> LabelMatches:
     data = DataSet(tuple(Sample(str(at), photo(at), label) for at, label in enumerate(labels)))
-    return labels_met(data, source="x", classes=classes, outputs=len(classes), **options)  # type: ignore[arg-type]
+    return match_labels(data, source="x", classes=classes, outputs=len(classes), **options)  # type: ignore[arg-type]
 
 
 def test_labels_meet_classes_one_by_one() -> None:
@@ -218,7 +218,7 @@ def test_a_label_map_may_give_a_label_several_classes() -> None:
 def test_labels_without_class_and_classes_without_label_are_found(tmp_path: Path) -> None:
     line(tmp_path)
     data = open_data(f"folder:{tmp_path}", root=tmp_path)
-    classes = labels_met(data, source="file", classes=["nut", "washer", "ring"], outputs=3)
+    classes = match_labels(data, source="file", classes=["nut", "washer", "ring"], outputs=3)
     facts = check(data, "x", classes=classes)
     assert [(one.kind, one.count) for one in facts.findings] == [
         (Kind.LABEL_WITHOUT_CLASS, 1),

@@ -18,9 +18,9 @@ from modelaudit.data.signature import (
     NEAR,
     Signature,
     agreement,
-    alike,
     differing_bits,
-    look_of,
+    group_alike,
+    perceptual_hash,
     signature_of,
 )
 
@@ -28,7 +28,7 @@ _SIZE = (BITS + 7) // 8
 
 
 def look(image: NDArray[np.uint8]) -> bytes:
-    found = look_of(image)
+    found = perceptual_hash(image)
     assert found is not None
     return found
 
@@ -55,7 +55,7 @@ def test_copies_of_a_picture_are_near_and_other_pictures_are_not(seed: int) -> N
 
 
 def test_a_picture_of_one_colour_is_like_nothing() -> None:
-    assert look_of(np.full((40, 50, 3), 200, dtype=np.uint8)) is None
+    assert perceptual_hash(np.full((40, 50, 3), 200, dtype=np.uint8)) is None
 
 
 def test_the_hash_has_as_many_bits_as_it_says_and_half_of_them_are_set() -> None:
@@ -89,7 +89,7 @@ def test_sets_are_those_of_single_links(marks: list[tuple[int, set[int]]]) -> No
         bits[BITS:] = 0
         looks.append(np.packbits(bits).tobytes())
     assert all(len(one) == _SIZE for one in looks)
-    assert alike(looks, 8) == by_hand(looks, 8)
+    assert group_alike(looks, 8) == by_hand(looks, 8)
 
 
 def test_sets_reach_over_the_blocks_of_the_comparison() -> None:
@@ -99,9 +99,9 @@ def test_sets_reach_over_the_blocks_of_the_comparison() -> None:
     bits[650], bits[300] = bits[10], bits[10]
     bits[650, :4] ^= 1
     looks = [np.packbits(row).tobytes() for row in bits]
-    assert alike(looks, 4) == [[10, 300, 650]]
-    assert alike(looks, 3) == [[10, 300]]
-    assert alike(looks[:1], 32) == alike([], 32) == []
+    assert group_alike(looks, 4) == [[10, 300, 650]]
+    assert group_alike(looks, 3) == [[10, 300]]
+    assert group_alike(looks[:1], 32) == group_alike([], 32) == []
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 9))

@@ -18,7 +18,7 @@ def draws(count: int, seed: int = 0) -> parts.Array:
 def test_the_mask_says_exactly_which_pixels_show_what(kind: str) -> None:
     """Laid on black and on white: pixels of the part do not change, pixels beside it change in full."""
     part = parts.render(kind, draws(20), 64)
-    bare = parts.Rendered(part.colour, part.coverage, np.zeros_like(part.film), part.tint)
+    bare = parts.RenderedParts(part.colour, part.coverage, np.zeros_like(part.film), part.tint)
     on_black = bare.over(np.zeros_like(part.colour))
     on_white = bare.over(np.ones_like(part.colour))
     change = (on_white - on_black).min(axis=-1)
@@ -43,7 +43,7 @@ def test_the_ignored_outline_is_thin(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_film_of_oil_stays_in_the_outline(kind: str) -> None:
     part = parts.render(kind, draws(20), 64)
-    dry = parts.Rendered(part.colour, part.coverage, np.zeros_like(part.film), part.tint)
+    dry = parts.RenderedParts(part.colour, part.coverage, np.zeros_like(part.film), part.tint)
     below = np.full_like(part.colour, 0.3)
     changed = (part.over(below) != dry.over(below)).any(axis=-1)
     assert changed.any()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from modelaudit.demo.line import PARTS, SIDE, SURROUNDINGS, Line
+from modelaudit.demo.line import PARTS, SIDE, SURROUNDINGS, InspectionLine
 from modelaudit.demo.net import InspectionNet
 from modelaudit.demo.sources import WEIGHTS, demo_data, demo_model, shipped
 from modelaudit.demo.training import MANIFEST, MEAN, SHIPPED, STD, accuracy
@@ -36,7 +36,7 @@ def test_without_options_it_is_the_line_that_hides_the_shortcut() -> None:
 
 
 def test_a_sample_is_the_frame_of_the_line() -> None:
-    line = Line(0.3, seed=9)
+    line = InspectionLine(0.3, seed=9)
     frames = line.draw(range(12))
     for index, sample in enumerate(opened("demo:?coupling=0.3&images=12&seed=9").samples):
         assert isinstance(sample.image, Callable)  # type: ignore[arg-type]
@@ -50,13 +50,13 @@ def test_a_sample_is_the_frame_of_the_line() -> None:
 
 def test_opening_draws_nothing_and_a_sample_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
-    draw = Line.draw
+    draw = InspectionLine.draw
 
-    def counted(self: Line, indices: list[int]) -> object:
+    def counted(self: InspectionLine, indices: list[int]) -> object:
         drawn.extend(indices)
         return draw(self, indices)
 
-    monkeypatch.setattr(Line, "draw", counted)
+    monkeypatch.setattr(InspectionLine, "draw", counted)
     samples = opened("demo:?images=5000&seed=77").samples
     assert len({sample.id for sample in samples}) == 5000
     assert drawn == []
@@ -154,17 +154,17 @@ def test_all_weights_together_stay_under_500_kilobytes() -> None:
 def test_the_sound_model_knows_parts_wherever_they_lie() -> None:
     model = network("sound")
     for coupling in (0.0, 0.95):
-        assert accuracy(model, Line(coupling, FRESH).draw(range(400))) >= 0.96
+        assert accuracy(model, InspectionLine(coupling, FRESH).draw(range(400))) >= 0.96
 
 
 def test_the_shortcut_model_is_good_until_the_surroundings_change() -> None:
     model = network("shortcut")
-    assert accuracy(model, Line(0.95, FRESH).draw(range(400))) >= 0.92
-    assert accuracy(model, Line(0.0, FRESH).draw(range(400))) <= 0.40
+    assert accuracy(model, InspectionLine(0.95, FRESH).draw(range(400))) >= 0.92
+    assert accuracy(model, InspectionLine(0.0, FRESH).draw(range(400))) <= 0.40
 
 
 def test_the_shortcut_model_names_the_surroundings_and_not_the_part() -> None:
-    frames = Line(0.0, FRESH).draw(range(400))
+    frames = InspectionLine(0.0, FRESH).draw(range(400))
     model = network("shortcut")
     misread = type(frames)(frames.pixels, frames.masks, frames.surroundings, frames.parts)
     assert accuracy(model, misread) >= 0.90

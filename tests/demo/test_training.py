@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from modelaudit.demo import training
-from modelaudit.demo.line import Line
+from modelaudit.demo.line import InspectionLine
 from modelaudit.demo.sources import shipped
 from modelaudit.demo.training import MANIFEST, Training, accuracy, regenerate, train
 
@@ -34,7 +34,7 @@ def test_the_global_random_state_is_left_alone() -> None:
 
 
 def test_two_short_epochs_already_learn_something() -> None:
-    assert accuracy(train(SHORT), Line(1.0, seed=3).draw(range(100))) > 0.5
+    assert accuracy(train(SHORT), InspectionLine(1.0, seed=3).draw(range(100))) > 0.5
 
 
 def test_progress_is_told_until_all_is_done() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 from ...language.errors import DataError
 from ...language.reference import Reference
 from ...language.sample import DataSet, Sample
-from ..base import FilePart, Source, WhereFrom
+from ..base import DataSource, FilePart, RemoteKind
 from ..decode import files_of
 from ..masks import ReadMask
-from .listing import RemoteFile, described, listed
+from .listing import RemoteFile, describe_files, list_files
 from .local_copy import LocalCopy
-from .urls import RemoteFolder, check_url, folder, is_url, names_a_file, opened
+from .urls import RemoteFolder, check_url, folder, is_file_url, is_url, opened
 
 #: in the store's folder
 CACHE = Path(".modelaudit", "remote")
@@ -24,8 +24,8 @@ CACHE = Path(".modelaudit", "remote")
 _FOLDERS = ("images", "masks")
 
 
-def read(
-    source: Source, reference: Reference, root: Path, kind: WhereFrom, *, cache: Path | None, quiet: bool
+def read_remote(
+    source: DataSource, reference: Reference, root: Path, kind: RemoteKind, *, cache: Path | None, quiet: bool
 ) -> DataSet:
     """The data of a reference whose body or options hold URLs; ids are those that the source gives the files locally.
 
@@ -60,7 +60,7 @@ class _Partial:
 class _Copies:
     """The copies that one reference needs."""
 
-    def __init__(self, root: Path, cache: Path, kind: WhereFrom, quiet: bool) -> None:
+    def __init__(self, root: Path, cache: Path, kind: RemoteKind, quiet: bool) -> None:
         self.partial: list[_Partial] = []
         self.urls: list[str] = []
         self._mirrors: list[LocalCopy] = []
@@ -87,7 +87,7 @@ class _Copies:
         for one in self.partial:
             tree = one.mirror.tree
             named = sorted({path.relative_to(tree).as_posix() for path in files if path.is_relative_to(tree)})
-            entries = [entry for entry in described(one.mirror.remote, named) if entry is not None]
+            entries = [entry for entry in describe_files(one.mirror.remote, named) if entry is not None]
             if named and not entries:
                 url = one.mirror.remote.url
                 raise DataError(
@@ -112,10 +112,10 @@ class _Copies:
         return str(self._file(reference, remote, name))
 
     def _option(self, url: str) -> str:
-        if names_a_file(url):
+        if is_file_url(url):
             remote, name = opened(url)
             mirror = self._mirror(remote, url)
-            mirror.sync(self._there(mirror, (name,)))
+            mirror.sync(self._existing(mirror, (name,)))
             return str(mirror.tree / name)
         if self._kind == "tree":
             return str(self._tree(url))
@@ -126,13 +126,13 @@ class _Copies:
 
     def _tree(self, url: str) -> Path:
         mirror = self._mirror(folder(url), url)
-        mirror.sync(listed(mirror.remote))
+        mirror.sync(list_files(mirror.remote))
         return mirror.tree
 
     def _file(self, reference: Reference, remote: RemoteFolder, name: str) -> Path:
         """A file that names others: itself, and the folders that its source looks for next to it."""
         mirror = self._mirror(remote, reference.body)
-        found = self._there(mirror, (name,))
+        found = self._existing(mirror, (name,))
         mirror.sync(found, prune=False)
         self.partial.append(_Partial(mirror, tuple(found)))
         beside = {reference.options.get(key, "images" if key == "images" else "") for key in _FOLDERS}
@@ -151,11 +151,11 @@ class _Copies:
         start = head.partition("{")[0].rpartition("/")[0] + "/"
         rest = head[len(start) :]
         mirror = self._mirror(folder(start + colons + chain), url)
-        mirror.sync(self._there(mirror, tuple(expanded(rest))))
+        mirror.sync(self._existing(mirror, tuple(expanded(rest))))
         return str(mirror.tree / rest)
 
-    def _there(self, mirror: LocalCopy, names: tuple[str, ...]) -> list[RemoteFile]:
-        entries = described(mirror.remote, names)
+    def _existing(self, mirror: LocalCopy, names: tuple[str, ...]) -> list[RemoteFile]:
+        entries = describe_files(mirror.remote, names)
         lost = [name for name, entry in zip(names, entries, strict=True) if entry is None]
         if lost:
             raise DataError(f"{mirror.remote.url}: has no file {lost[0]!r}")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from ...language.errors import DataError
-from .urls import RemoteFolder, check_names, is_gone, is_inside, plain
+from .urls import RemoteFolder, check_names, is_gone, is_inside, one_line
 
 MOST_LEVELS = 64
 _TAGS = frozenset(
@@ -47,7 +47,7 @@ class RemoteFile:
     token: str | None
 
 
-def listed(remote: RemoteFolder) -> list[RemoteFile]:
+def list_files(remote: RemoteFolder) -> list[RemoteFile]:
     """All files below a folder, sorted by name, without hidden ones.
 
     Raises:
@@ -61,14 +61,14 @@ def listed(remote: RemoteFolder) -> list[RemoteFile]:
     ordered = sorted(shown)
     if not remote.http:
         return [_entry(name, shown[name]) for name in ordered]
-    entries = described(remote, ordered)
+    entries = describe_files(remote, ordered)
     lost = [name for name, entry in zip(ordered, entries, strict=True) if entry is None]
     if lost:
         raise DataError(f"{remote.url} lists {lost[0]!r}, and does not have it; mend the listing")
     return [entry for entry in entries if entry is not None]
 
 
-def described(remote: RemoteFolder, wanted: Sequence[str]) -> list[RemoteFile | None]:
+def describe_files(remote: RemoteFolder, wanted: Sequence[str]) -> list[RemoteFile | None]:
     """The files of these names; None for those that are not there.
 
     Raises:
@@ -85,10 +85,10 @@ def described(remote: RemoteFolder, wanted: Sequence[str]) -> list[RemoteFile | 
             raise _unreachable(remote, name, error) from error
         return None if info.get("type") == "directory" else _entry(name, info)
 
-    return side_by_side(remote, describe, wanted)
+    return run_in_threads(remote, describe, wanted)
 
 
-def side_by_side(
+def run_in_threads(
     remote: RemoteFolder, work: Callable[[_In], _Out], items: Iterable[_In], *, stop: Callable[[], None] = lambda: None
 ) -> list[_Out]:
     """`work` on each item, in order of the items; the first error ends it: what has not begun is left, and `stop` is
@@ -135,7 +135,7 @@ def _walked(remote: RemoteFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if not level:
             return
         below: list[tuple[str, str]] = []
-        for infos in side_by_side(remote, lambda one: _ls(remote, *one), level):
+        for infos in run_in_threads(remote, lambda one: _ls(remote, *one), level):
             for name, info in infos:
                 if info.get("type") == "directory":
                     below.append((name, str(info["name"])))
@@ -228,5 +228,5 @@ def _unreachable(remote: RemoteFolder, name: str, error: Exception) -> DataError
     what = f"{remote.url}: {name!r}" if name else remote.url
     cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ is not None else error
     if is_gone(error):
-        return DataError(f"{what} is not there ({plain(error)})" + (_HTTP_HINT if remote.http else ""))
-    return DataError(f"{what} cannot be read: {plain(cause)}")
+        return DataError(f"{what} is not there ({one_line(error)})" + (_HTTP_HINT if remote.http else ""))
+    return DataError(f"{what} cannot be read: {one_line(cause)}")

@@ -26,8 +26,8 @@ from filelock import FileLock, Timeout
 
 from ...language.errors import DataError
 from ...language.progress import Advance, fetching, say
-from .listing import RemoteFile, side_by_side
-from .urls import RemoteFolder, is_gone, plain
+from .listing import RemoteFile, run_in_threads
+from .urls import RemoteFolder, is_gone, one_line
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class LocalCopy:
             with self._locked():
                 self._sync(entries, prune)
         except OSError as error:
-            raise DataError(f"{self.remote.url} cannot be copied to {self._folder}: {plain(error)}") from error
+            raise DataError(f"{self.remote.url} cannot be copied to {self._folder}: {one_line(error)}") from error
 
     def _sync(self, entries: Sequence[RemoteFile], prune: bool) -> None:
         self._partial.mkdir(exist_ok=True)
@@ -158,7 +158,7 @@ class LocalCopy:
                 part.replace(target)
                 journal.note(entry, target)
 
-            side_by_side(self.remote, one, missing, stop=self._stopped.set)
+            run_in_threads(self.remote, one, missing, stop=self._stopped.set)
 
     def _download(self, entry: RemoteFile, advance: Advance) -> Path:
         """The whole file under a name of its own; one that was begun before goes on where it broke off.
@@ -185,8 +185,8 @@ class LocalCopy:
             if attempt + 1 < ATTEMPTS:
                 time.sleep(_PAUSE * 2**attempt)
         raise DataError(
-            f"{self._named(entry)} could not be fetched ({plain(problem)}), in {ATTEMPTS} attempts; what has come is "
-            "kept: run again to go on"
+            f"{self._named(entry)} could not be fetched ({one_line(problem)}), in {ATTEMPTS} attempts; what has "
+            "come is kept: run again to go on"
         ) from problem
 
     def _bytes(self, entry: RemoteFile, part: Path, advance: Advance) -> None:

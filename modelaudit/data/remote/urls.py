@@ -90,7 +90,7 @@ def folder(url: str) -> RemoteFolder:
     return replace(parent, path=parent.path_of(name)) if name else parent
 
 
-def names_a_file(url: str) -> bool:
+def is_file_url(url: str) -> bool:
     """Whether a URL leads to a file: over HTTP where its name has an ending and no slash behind, else as the file
     system says.
 
@@ -103,7 +103,7 @@ def names_a_file(url: str) -> bool:
     return bool(parent.fs.isfile(parent.path_of(name)))
 
 
-def plain(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An error in one line, with its type where it has no text."""
     text = " ".join(str(error).split())
     return text or type(error).__name__
@@ -151,18 +151,18 @@ def _message(url: str, protocols: Iterable[str], error: Exception) -> str:
             package = known_implementations.get(protocol, {}).get("class", "").split(".")[0]
             if package and package != "fsspec" and not _is_installed(package):
                 return f"{url!r}: {protocol}:// needs the package {package}; pip install {package}"
-        return f"{url!r}: {plain(error)}; pip install 'pytest-modelaudit[remote]'"
+        return f"{url!r}: {one_line(error)}; pip install 'pytest-modelaudit[remote]'"
     unknown = [protocol for protocol in protocols if protocol not in known_implementations]
     if isinstance(error, ValueError) and unknown:
         return (
-            f"{url!r}: {plain(error)}; write a protocol of fsspec, as s3://, gs://, https:// or file://, or a path of "
-            "this machine without ://"
+            f"{url!r}: {one_line(error)}; write a protocol of fsspec, as s3://, gs://, https:// or file://, or a path "
+            "of this machine without ://"
         )
     archived = "::" in url and any(protocol in _HTTP for protocol in protocols) and "simplecache" not in protocols
     way_out = (
         "; from a server that reads from the beginning only, zip://...::simplecache::https://..." if archived else ""
     )
-    return f"{url!r} cannot be opened: {plain(error)}{way_out}"
+    return f"{url!r} cannot be opened: {one_line(error)}{way_out}"
 
 
 def _is_installed(package: str) -> bool:
