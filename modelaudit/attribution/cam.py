@@ -31,6 +31,9 @@ _DECLARES = MethodDeclaration(
 class GradCam(OnLayer):
     """relu of sum_k w_k A_k, w_k the mean of g_k over the grid (Selvaraju et al. 2017).
 
+    >>> str(GradCam(layer="layer3"))
+    'gradcam(layer=layer3)'
+
     Args:
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
 
@@ -47,6 +50,9 @@ class GradCamPlusPlus(OnLayer):
     a_k are weights as long as 2 + g_k sum A_k > 0 where g_k > 0, as behind a ReLU always; an image where that fails
     gets no finite map and is counted as ``attribution_invalid``.
 
+    >>> str(GradCamPlusPlus())
+    'gradcam_plus_plus'
+
     Args:
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
 
@@ -58,6 +64,9 @@ class GradCamPlusPlus(OnLayer):
 @dataclass(frozen=True)
 class LayerCam(OnLayer):
     """relu of sum_k relu(g_k) A_k, a weight for each channel and cell (Jiang et al. 2021).
+
+    >>> str(LayerCam(layer="features"))
+    'layercam(layer=features)'
 
     Args:
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
@@ -123,6 +132,9 @@ class EigenCam(OnLayer):
     ReLU, give a map without negative cells. It needs no gradient and does not depend on the target: it shows what
     stands out in the layer. An image whose first two singular values agree to 1e-4 has no first vector; its map is NaN
     and counted as ``attribution_invalid``.
+
+    >>> str(EigenCam(centred=True))
+    'eigencam(centred=True)'
 
     Args:
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.
@@ -206,6 +218,9 @@ class ScoreCam(OnLayer):
     values. The authors' code has another weight, the class's probability without a softmax over channels; this is
     pytorch-grad-cam's and torch-cam's, up to how they upsample (pytorch-grad-cam: align_corners=True for H).
     An image for each channel that is not constant goes through the model; no gradient is needed.
+
+    >>> str(ScoreCam(channels=64))
+    'scorecam(channels=64)'
 
     Args:
         layer: the module's name in the user's model (``"layer4"``); None takes the last spatial layer.

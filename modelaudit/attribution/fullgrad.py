@@ -183,6 +183,9 @@ class FullGrad(Method):
     the network sees it, behind the normalisation. The psi of a layer is summed over its channels; biases without a
     place on the image, as in linear layers, are in the sum and not in the map, as in the authors' code.
 
+    >>> str(FullGrad(rescale="none"))
+    'fullgrad(rescale=none)'
+
     Args:
         rescale: from the smallest to the largest of an image to [0, 1] by "layer" (the authors' code), by "channel"
             (the paper's equation and pytorch-grad-cam, which gives channels of rounding noise as much weight as any),

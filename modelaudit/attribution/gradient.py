@@ -22,12 +22,20 @@ _ONE_GRADIENT = MethodDeclaration(
 
 @dataclass(frozen=True)
 class Saliency(Method):
-    """sum over channels of |d f / d x|, f the explained quantity, x pixel values (Simonyan et al. 2014)."""
+    """sum over channels of |d f / d x|, f the explained quantity, x pixel values (Simonyan et al. 2014).
+
+    >>> str(Saliency())
+    'saliency'
+    """
 
 
 @dataclass(frozen=True)
 class InputTimesGradient(Method):
-    """Sum over channels of x * d f / d x, signed, x pixel values (Shrikumar et al. 2016)."""
+    """Sum over channels of x * d f / d x, signed, x pixel values (Shrikumar et al. 2016).
+
+    >>> str(InputTimesGradient())
+    'input_x_gradient'
+    """
 
 
 @attribution("saliency", Saliency, _ONE_GRADIENT.named("Saliency"))
@@ -78,12 +86,20 @@ class Smoothed(Method):
 
 @dataclass(frozen=True)
 class SmoothGrad(Smoothed):
-    """Sum over channels of E[S], S the saliency |d f / d x| of a noisy copy (Smilkov et al. 2017)."""
+    """Sum over channels of E[S], S the saliency |d f / d x| of a noisy copy (Smilkov et al. 2017).
+
+    >>> str(SmoothGrad(samples=64))
+    'smoothgrad(samples=64)'
+    """
 
 
 @dataclass(frozen=True)
 class SmoothGradSquared(Smoothed):
-    """Sum over channels of E[S^2], S the saliency |d f / d x| of a noisy copy (Hooker et al. 2019)."""
+    """Sum over channels of E[S^2], S the saliency |d f / d x| of a noisy copy (Hooker et al. 2019).
+
+    >>> str(SmoothGradSquared(noise=0.1))
+    'smoothgrad_squared(noise=0.1)'
+    """
 
     known_as: ClassVar[str] = "smoothgrad_squared"
 
@@ -93,6 +109,9 @@ class VarGrad(Smoothed):
     """Sum over channels of E[S^2] - E[S]^2, S the saliency |d f / d x| of a noisy copy (Adebayo et al. 2018).
 
     The variance of the samples themselves: divided by their number, not by one less. It needs two of them.
+
+    >>> str(VarGrad(samples=64))
+    'vargrad(samples=64)'
     """
 
     known_as: ClassVar[str] = "vargrad"
@@ -167,6 +186,9 @@ class GradientShap(Method):
     Lee 2017, in the form of Erion et al. 2021). In expectation, and without noise, the sum over the image is
     f(x) - E[f(b)]; the sum over a number of samples is not, so no completeness is promised or checked: where it is
     wanted, take integrated_gradients(baseline=[...]).
+
+    >>> str(GradientShap(baseline="blur"))
+    'gradient_shap(baseline=blur)'
 
     Args:
         samples: 1 to 10,000; each costs a forward and a backward pass.

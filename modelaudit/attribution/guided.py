@@ -48,6 +48,9 @@ class GuidedBackprop(Method):
     MobileNet, is a ReLU that is flat above: ``(0 < x < 6) * relu(dy)``. Every ReLU of the pass counts, whether it is a
     module, a function, in place or used twice, and nothing but ReLUs may bend the function: a network with other
     activations, gates or attention is refused, since there the result would be the plain gradient, or a mixture.
+
+    >>> str(GuidedBackprop())
+    'guided_backprop'
     """
 
 
@@ -57,12 +60,18 @@ class Deconvolution(Method):
 
     What was clipped forward does not matter, at a ReLU6 at neither end (Zeiler and Fergus 2014). Refused where
     guided_backprop is.
+
+    >>> str(Deconvolution())
+    'deconvolution'
     """
 
 
 @dataclass(frozen=True)
 class GuidedGradCam(OnLayer):
     """guided_backprop times gradcam brought to the image's size bilinearly (Selvaraju et al. 2017); values >= 0.
+
+    >>> str(GuidedGradCam(layer="layer4"))
+    'guided_gradcam(layer=layer4)'
 
     Args:
         layer: as of gradcam.

@@ -84,6 +84,9 @@ class IntegratedGradients(Method):
     how much it is not is each map's completeness error. With several baselines the map is the mean of theirs, and the
     sum f(x) - mean f(b).
 
+    >>> str(IntegratedGradients(steps=64, baseline=("black", "white")))
+    'integrated_gradients(steps=64, baseline=[black, white])'
+
     Args:
         steps: "auto": each image gets 8, 16, 32, ... up to 256 panels of the nested rule of
             :mod:`~modelaudit.attribution.integrated`, until its completeness error is within `tolerance`; if it

@@ -28,6 +28,9 @@ class Occlusion(Method):
     size: with the defaults windows of 8 pixels in steps of 4 at 64, 28 in steps of 14 at 224, 48 in steps of 24 at
     384, and 226 passes. The last window of a row is cut off at the border, as captum's is.
 
+    >>> str(Occlusion(window=0.25, fill="blur"))
+    'occlusion(window=0.25, fill=blur)'
+
     Args:
         window: side of the window, as a share of the image's, 1/64 to 1.
         stride: how far it moves, 1/64 to `window`.
@@ -111,6 +114,9 @@ class Rise(Method):
     The paper's map, ``centred=False``, lacks "- mean f": it estimates E[f | pixel kept], which ranks pixels but is
     large everywhere, so that its share of the background is little else than the background's area, and it moves
     with the zero point of the logits, which means nothing. Centred, a pixel without influence has expectation zero.
+
+    >>> str(Rise(masks=500))
+    'rise(masks=500)'
 
     Args:
         masks: how many, 2 to 100,000; each costs a forward pass.

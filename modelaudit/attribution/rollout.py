@@ -172,6 +172,9 @@ class AttentionRollout(Method):
 
     Only for transformers in which every block attends from all tokens to all: windows (Swin, MaxViT), grids that
     shrink, and class or pooling attention have no such product.
+
+    >>> str(AttentionRollout())
+    'attention_rollout'
     """
 
 

@@ -19,6 +19,9 @@ from .superpixels import Segmentation, Superpixels, check_cut, explained_by_shar
 class FeatureAblation(Method):
     """f(x) - f(x with a superpixel filled), for each superpixel, spread evenly over its pixels; signed.
 
+    >>> str(FeatureAblation(segments=100, segmentation="slic"))
+    'feature_ablation(segments=100, segmentation=slic)'
+
     Args:
         segments: superpixels, 4 to 1024; slic may give fewer, a grid has the largest square number in it.
         segmentation: "grid" for rectangles, or "slic" for regions of like colour (scikit-image; the extra
@@ -75,6 +78,9 @@ class ShapleySampling(Method):
     v(S) = f(x with all superpixels outside S filled) (Castro, Gomez and Tejada 2009). Every second permutation is the
     one before it reversed, which leaves the estimate unbiased and its error smaller (Mitchell et al. 2022). Values are
     spread evenly over a superpixel's pixels; each permutation, and so the map, sums to f(x) - f(fill).
+
+    >>> str(ShapleySampling(samples=50))
+    'shapley_sampling(samples=50)'
 
     Args:
         samples: permutations, 1 to 10,000; each costs as many forward passes as there are superpixels, less one.
@@ -172,6 +178,9 @@ class KernelShap(Method):
     2017). The sum is imposed exactly. Coalitions are drawn with probabilities in the proportion of w, each followed by
     its complement (Covert and Lee 2021); where all 2^K - 2 are not more than `samples`, each is taken once, and phi
     are the Shapley values. They are spread evenly over a superpixel's pixels.
+
+    >>> str(KernelShap(samples=2048))
+    'kernel_shap(samples=2048)'
 
     Args:
         samples: coalitions, at least 4 for each superpixel; each costs a forward pass.

@@ -11,6 +11,10 @@ def spearman(first: Tensor, second: Tensor) -> Tensor:
 
     Pearson's correlation of the ranks, ties at their mean rank. NaN where a map has one value only, or one that is not
     finite.
+
+    >>> maps = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    >>> spearman(maps, -maps).tolist()
+    [-1.0]
     """
     ranks = [_ranks(maps.flatten(1).double()) for maps in (first, second)]
     centred = [rank - rank.mean(dim=1, keepdim=True) for rank in ranks]
@@ -24,6 +28,10 @@ def top_iou(first: Tensor, second: Tensor, share: float = 0.1) -> Tensor:
     """[B] float64: intersection over union of the `share` of pixels with the largest values of two maps [B, H, W].
 
     Equal values at the edge of the top go in by their place, so a map of one value is worth nothing: NaN there.
+
+    >>> maps = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    >>> top_iou(maps, maps.square(), share=0.5).tolist()
+    [1.0]
     """
     pixels = first.flatten(1).shape[1]
     count = max(1, round(share * pixels))

@@ -20,6 +20,10 @@ def concept_attribution(maps: Tensor, region: Tensor) -> Tensor:
     """[B] float64 in [0, 1]: the mean of :func:`scaled` maps [B, H, W] over `region` [B, H, W] bool.
 
     NaN where the region is empty or the map has no scale.
+
+    >>> region = torch.tensor([[[True, True], [False, False]]])
+    >>> concept_attribution(torch.tensor([[[1.0, 1.0], [0.0, 0.0]]]), region).tolist()
+    [1.0]
     """
     inside = region.flatten(1).double()
     return (scaled(maps).flatten(1) * inside).sum(dim=1) / inside.sum(dim=1)
@@ -42,6 +46,11 @@ def model_contrast_score(using: Tensor, ignoring: Tensor, region: Tensor) -> Ten
     """[B] in [-1, 1]: the attribution of `region` by the model that uses it minus that by one that ignores it.
 
     Both explain the same images. Its mean is BAM's score, high is right.
+
+    >>> region = torch.tensor([[[True, True], [False, False]]])
+    >>> uses, ignores = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]]), torch.tensor([[[0.0, 0.0], [1.0, 1.0]]])
+    >>> model_contrast_score(uses, ignores, region).tolist()
+    [1.0]
     """
     return concept_attribution(using, region) - concept_attribution(ignoring, region)
 

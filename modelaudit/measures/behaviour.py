@@ -22,6 +22,10 @@ class Accuracy(MeasureSpec):
     """1 where the largest logit is the label's (one of the label's, where several outputs mean it), else 0.
 
     Equal logits count for the lowest index.
+
+    >>> from modelaudit.measures import accuracy
+    >>> str(accuracy - accuracy.under("fog(3)") < 0.05)
+    'accuracy - accuracy.under(fog(3)) < 0.05'
     """
 
 
@@ -50,17 +54,30 @@ class Margin(MeasureSpec):
 
     In units of the logits, without bounds: models whose logits differ in scale cannot be compared by it. Where several
     outputs mean the label the strongest counts.
+
+    >>> from modelaudit.measures import margin
+    >>> str(margin > 0)
+    'margin > 0'
     """
 
 
 def top_k_accuracy(k: int) -> Measure:
-    """The share of the images whose label is among the k strongest meanings."""
+    """The share of the images whose label is among the k strongest meanings.
+
+    >>> str(top_k_accuracy(5) > 0.95)
+    'top_k_accuracy(5) > 0.95'
+    """
     return Measure(TopKAccuracy(k))
 
 
 @dataclass(frozen=True)
 class Confidence(MeasureSpec):
-    """The softmax probability of the label, in sum where several outputs mean it."""
+    """The softmax probability of the label, in sum where several outputs mean it.
+
+    >>> from modelaudit.measures import confidence
+    >>> str(confidence.under("fog(3)") > 0.8)
+    'confidence.under(fog(3)) > 0.8'
+    """
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,10 @@ class FlipRate(MeasureSpec):
     """1 where the prediction under the context differs from the prediction on the original image, else 0.
 
     Outputs that mean one label are one prediction, and so are all that mean none.
+
+    >>> from modelaudit.measures import flip_rate
+    >>> str(flip_rate.under("fog(3)") < 0.1)
+    'flip_rate.under(fog(3)) < 0.1'
     """
 
 
@@ -228,7 +249,11 @@ class AdversarialBackgroundRate(MeasureSpec):
 
 
 def adversarial_background_rate(backgrounds: int | None = None) -> Measure:
-    """The share of the images that are classified right which some background flips."""
+    """The share of the images that are classified right which some background flips.
+
+    >>> str(adversarial_background_rate(20).under("swap_background(other_class)") < 0.3)
+    'adversarial_background_rate(backgrounds=20).under(swap_background(other_class)).where(correct) < 0.3'
+    """
     spec = AdversarialBackgroundRate(backgrounds)
     return Measure(spec, stratum=spec.stratum)
 

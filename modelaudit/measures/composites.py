@@ -218,12 +218,21 @@ class MeanCorruptionError(CompositeSpec):
 def relative_foreground_sensitivity(
     foreground: Context | type[Context] | str, background: Context | type[Context] | str
 ) -> Composite:
-    """How much more the accuracy loses when the object is degraded than when the background is."""
+    """How much more the accuracy loses when the object is degraded than when the background is.
+
+    >>> noise = "gaussian_noise(3, region='object')", "gaussian_noise(3)"
+    >>> str(relative_foreground_sensitivity(*noise) > 0)
+    'relative_foreground_sensitivity(gaussian_noise(3, region=object), gaussian_noise(3)) > 0'
+    """
     return Composite(RelativeForegroundSensitivity(as_context(foreground), as_context(background)))
 
 
 def worst_group_accuracy(*contexts: Context | type[Context] | str, by: str = "label") -> Composite:
-    """The accuracy of the group, under the context, in which it is least."""
+    """The accuracy of the group, under the context, in which it is least.
+
+    >>> str(worst_group_accuracy("fog(3)") > 0.7)
+    'worst_group_accuracy(fog(3)) > 0.7'
+    """
     return Composite(WorstGroupAccuracy(tuple(as_context(context) for context in contexts), by))
 
 
@@ -234,7 +243,11 @@ def mean_corruption_error(
     *,
     baseline: str | None = None,
 ) -> Composite:
-    """The errors on corrupted images relative to AlexNet's, or to those of another model, mean over corruptions."""
+    """The errors on corrupted images relative to AlexNet's, or to those of another model, mean over corruptions.
+
+    >>> str(mean_corruption_error(baseline="current") < 1.05)
+    'mean_corruption_error(baseline=current) < 1.05'
+    """
     return Composite(MeanCorruptionError(tuple(corruptions), tuple(severities), region, baseline))
 
 

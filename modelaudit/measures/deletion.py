@@ -34,6 +34,12 @@ def deletion_curve(
 
     The first value is the image's, the last that of `fill` alone. Equal values go in the order of their places.
 
+    >>> def score(pixels):  # two classes: how bright the image is, and 0
+    ...     return torch.stack([pixels.mean((1, 2, 3)), torch.zeros(len(pixels))], 1)
+    >>> pixels, maps = torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2)
+    >>> deletion_curve(maps, pixels, score, torch.tensor([0]), step=2).shape
+    torch.Size([1, 3])
+
     Args:
         maps: [B, H, W]; a map that is not finite has a curve of NaN. For a control, give a map of random numbers.
         pixels: [B, 3, H, W].
@@ -65,18 +71,32 @@ def insertion_curve(
 
     The first value is that of `start`, :func:`blurred` pixels where it is None, the last the image's. For the rest see
     :func:`deletion_curve`.
+
+    >>> def score(pixels):  # two classes: how bright the image is, and 0
+    ...     return torch.stack([pixels.mean((1, 2, 3)), torch.zeros(len(pixels))], 1)
+    >>> pixels, maps = torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2)
+    >>> insertion_curve(maps, pixels, score, torch.tensor([0]), step=1).shape
+    torch.Size([1, 5])
     """
     _check(maps, pixels, classes, step)
     return _curve(maps, blurred(pixels) if start is None else start, pixels, score, classes, step, rows)
 
 
 def area_under(curve: Tensor) -> Tensor:
-    """[B]: the trapezoid rule over [B, steps + 1], the steps 1 wide together. RISE: deletion low, insertion high."""
+    """[B]: the trapezoid rule over [B, steps + 1], the steps 1 wide together. RISE: deletion low, insertion high.
+
+    >>> area_under(torch.tensor([[1.0, 0.5, 0.0]])).tolist()
+    [0.5]
+    """
     return torch.trapezoid(curve, dx=1 / (curve.shape[1] - 1), dim=1)
 
 
 def pixels_a_step(height: int, width: int) -> int:
-    """224 at 224 x 224, and in proportion to the area; at least 1."""
+    """224 at 224 x 224, and in proportion to the area; at least 1.
+
+    >>> pixels_a_step(224, 224), pixels_a_step(8, 8)
+    (224, 1)
+    """
     return max(1, round(height * width / STEPS))
 
 

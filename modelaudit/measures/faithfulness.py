@@ -39,6 +39,13 @@ def infidelity(
     ``mean(I.A (f(x) - f(x - I))) / mean((I.A)^2)`` (0 where I.A is always 0), and what is left is the error of the fit:
     with one perturbation nothing. NaN where A is not finite.
 
+    >>> def score(pixels):  # linear, so its gradient is faithful
+    ...     return pixels.sum((1, 2, 3))[:, None]
+    >>> pixels = torch.zeros(1, 3, 2, 2)
+    >>> noise = normal(["a.png"], pixels, seed=0, count=4)
+    >>> bool(infidelity(torch.ones(1, 3, 2, 2), pixels, noise, score, torch.tensor([0])) < 1e-9)
+    True
+
     Args:
         attributions: [B, 3, H, W], or [B, H, W], which then counts for each channel alike.
         pixels: [B, 3, H, W].
@@ -74,6 +81,11 @@ def sensitivity_max(attributions: Tensor, pixels: Tensor, perturbations: Iterabl
 
     |A(x)| counts as 1 where it is 0. NaN where one of the maps is not finite.
 
+    >>> pixels = torch.ones(1, 3, 2, 2)
+    >>> noise = uniform(["a.png"], pixels, seed=0, count=4)
+    >>> sensitivity_max(pixels, pixels, noise, torch.ones_like).tolist()
+    [0.0]
+
     Args:
         attributions: [B, ...] of `pixels`, by `explain`.
         pixels: [B, 3, H, W].
@@ -99,6 +111,9 @@ def completeness_error(total: Tensor, difference: Tensor, size: Tensor) -> Tenso
     """[B] float64: ``|sum A - (f(x) - f(b))| / max(|f(x) - f(b)|, 0.01 sum |A|)``; 0 is complete.
 
     0 where all three are 0. A map whose channels were reduced by a sum keeps `total`, but not `size`.
+
+    >>> completeness_error(torch.tensor([0.9]), torch.tensor([1.0]), torch.tensor([2.0])).round(decimals=2).tolist()
+    [0.1]
 
     Args:
         total: [B] sum A over the whole attribution.

@@ -16,6 +16,7 @@ from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.spec import within
 from ..language.wording import Phrase, Wording
+from . import bam
 from .base import MeasureDeclaration, MeasureInput, MeasureOutput, Regions, measure
 from .behaviour import non_finite
 from .maps import AnyMethod, AttributionMeasure, first_of, output_of, positive_of, valid_of, whole_map
@@ -94,12 +95,19 @@ def read_background_enrichment(spec: BackgroundEnrichment, inputs: MeasureInput)
 
 
 def background_share(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
-    """The share of the positive attribution that lies on the background; compare it with the object's area."""
+    """The share of the positive attribution that lies on the background; compare it with the object's area.
+
+    >>> str(background_share("gradcam") < 0.5)
+    'background_share(gradcam) < 0.5'
+    """
     return Measure(BackgroundShare(methods, target))  # type: ignore[arg-type]
 
 
 def background_dependence(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """How densely the background is used, against the object: 0 object only, 0.5 a uniform map, 1 background only.
+
+    >>> str(background_dependence("gradcam", "saliency").under("fog(3)") < 0.4)
+    'background_dependence(gradcam, saliency).under(fog(3)) < 0.4'
 
     Args:
         methods: names, classes or instances of attribution methods; an expectation must hold by each of them.
@@ -112,7 +120,11 @@ def background_dependence(*methods: AnyMethod, target: str | int = "prediction")
 
 
 def background_enrichment(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
-    """The background's share of the attribution over that of the pixels; ``background_dependence`` has a range."""
+    """The background's share of the attribution over that of the pixels; ``background_dependence`` has a range.
+
+    >>> str(background_enrichment("gradcam", target="label") < 1)
+    'background_enrichment(gradcam, target=label) < 1'
+    """
     return Measure(BackgroundEnrichment(methods, target))  # type: ignore[arg-type]
 
 
@@ -206,12 +218,20 @@ def read_energy_pointing_game(spec: EnergyPointingGame, inputs: MeasureInput) ->
 
 
 def density_difference(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
-    """How much denser the map is on the object: 1 object only and all of it, 0 a uniform map, -1 background only."""
+    """How much denser the map is on the object: 1 object only and all of it, 0 a uniform map, -1 background only.
+
+    >>> str(density_difference("gradcam") > 0.1)
+    'density_difference(gradcam) > 0.1'
+    """
     return Measure(DensityDifference(methods, target))  # type: ignore[arg-type]
 
 
 def energy_pointing_game(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
-    """The share of the positive attribution in the object's bounding box; a uniform map gets the box's share."""
+    """The share of the positive attribution in the object's bounding box; a uniform map gets the box's share.
+
+    >>> str(energy_pointing_game("gradcam") > 0.6)
+    'energy_pointing_game(gradcam) > 0.6'
+    """
     return Measure(EnergyPointingGame(methods, target))  # type: ignore[arg-type]
 
 
@@ -228,6 +248,46 @@ def _between(occupied: Tensor) -> Tensor:
 
 
 _SIDE = 224
+
+
+@dataclass(frozen=True)
+class ConceptAttribution(AttributionMeasure):
+    """The mean of the scaled map over the object, 0 to 1 (BAM, Yang & Kim 2019)."""
+
+
+@measure(
+    "concept_attribution",
+    ConceptAttribution,
+    MeasureDeclaration(
+        scale="mean",
+        better="high",
+        needs_mask=True,
+        needs_attribution=True,
+        wording=Wording(Phrase("mean attribution of the object (BAM)"), Phrase("対象物の平均寄与（BAM）")),
+    ),
+)
+def read_concept_attribution(spec: ConceptAttribution, inputs: MeasureInput) -> MeasureOutput:
+    """The mean over M of P scaled from its least value to its 99th percentile (:mod:`~modelaudit.measures.bam`).
+
+    Ignored pixels count as 0. Undefined where fewer than one pixel in a hundred is positive: the map has no scale then.
+    """
+    maps, regions = whole_map(inputs)
+    valid = maps.masked_fill(~(regions.object | regions.background), 0)
+    values = bam.concept_attribution(valid, regions.object)
+    return output_of(inputs, maps, regions, values.isnan(), values)
+
+
+def concept_attribution(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
+    """The mean of the map over the object, the map scaled to its 99th percentile (BAM, Yang & Kim 2019).
+
+    The difference of two models is BAM's model contrast score: how much more attribution the object gets from the model
+    that uses it.
+
+    >>> contrast = concept_attribution("gradcam").of("uses") - concept_attribution("gradcam").of("ignores")
+    >>> str(contrast > 0.1)
+    'concept_attribution(gradcam).of(uses) - concept_attribution(gradcam).of(ignores) > 0.1'
+    """
+    return Measure(ConceptAttribution(methods, target))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -275,6 +335,9 @@ def read_pointing_game(spec: PointingGame, inputs: MeasureInput) -> MeasureOutpu
 
 def pointing_game(*methods: AnyMethod, tolerance: float = 0.0, target: str | int = "prediction") -> Measure:
     """Whether the strongest pixel lies in the object.
+
+    >>> str(pointing_game("gradcam", tolerance=15) > 0.8)
+    'pointing_game(gradcam, tolerance=15) > 0.8'
 
     Raises:
         ExpressionError: a tolerance outside [0, 224].

@@ -132,12 +132,19 @@ def read_mask_iou(spec: MaskIou, inputs: MeasureInput) -> MeasureOutput:
 
 
 def relevance_rank_accuracy(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
-    """The share of the |M| strongest pixels that lie in the object M."""
+    """The share of the |M| strongest pixels that lie in the object M.
+
+    >>> str(relevance_rank_accuracy("gradcam") > 0.5)
+    'relevance_rank_accuracy(gradcam) > 0.5'
+    """
     return Measure(RelevanceRankAccuracy(methods, target))  # type: ignore[arg-type]
 
 
 def top_k_intersection(*methods: AnyMethod, k: int = 1000, target: str | int = "prediction") -> Measure:
     """The share of the k strongest pixels that lie in the object.
+
+    >>> str(top_k_intersection("gradcam", k=500) > 0.7)
+    'top_k_intersection(gradcam, k=500) > 0.7'
 
     Raises:
         ExpressionError: k is not an integer from 1.
@@ -146,12 +153,19 @@ def top_k_intersection(*methods: AnyMethod, k: int = 1000, target: str | int = "
 
 
 def attribution_auc(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
-    """How well the signed map tells object from background: 1 perfectly, 0.5 chance."""
+    """How well the signed map tells object from background: 1 perfectly, 0.5 chance.
+
+    >>> str(attribution_auc("gradcam") > 0.7)
+    'attribution_auc(gradcam) > 0.7'
+    """
     return Measure(AttributionAuc(methods, target))  # type: ignore[arg-type]
 
 
 def mask_iou(*methods: AnyMethod, threshold: float = 0.5, target: str | int = "prediction") -> Measure:
     """The overlap of the object with the map cut at `threshold` of its maximum.
+
+    >>> str(mask_iou("gradcam", threshold=0.3) > 0.4)
+    'mask_iou(gradcam, threshold=0.3) > 0.4'
 
     Raises:
         ExpressionError: a threshold outside (0, 1].

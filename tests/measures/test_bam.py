@@ -5,6 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from modelaudit import measures
+from modelaudit.language import registry
+from modelaudit.language.reasons import Missing
 from modelaudit.measures.bam import (
     concept_attribution,
     input_dependence,
@@ -12,6 +15,7 @@ from modelaudit.measures.bam import (
     model_contrast_score,
     scaled,
 )
+from modelaudit.measures.base import MeasureInput
 
 
 def maps(seed: int) -> Tensor:
@@ -32,6 +36,17 @@ def by_numpy(one: Tensor, region: Tensor) -> float:
 def test_a_regions_attribution_is_that_of_their_formula() -> None:
     expected = [by_numpy(one, region) for one, region in zip(maps(0), REGION, strict=True)]
     np.testing.assert_allclose(concept_attribution(maps(0), REGION), expected, atol=1e-12)
+
+
+def test_as_a_measure_it_is_that_of_the_object_and_undefined_where_the_map_has_no_scale() -> None:
+    spec = measures.concept_attribution("saliency").spec
+    some, mask = maps(1), REGION.to(torch.uint8)
+    some[0], some[1, 0, 0] = -1.0, torch.nan
+    logits, labels = torch.zeros(4, 2), torch.zeros(4, dtype=torch.long)
+    found = registry.entry_of(spec).function(spec, MeasureInput(logits, labels, attribution=some, mask=mask))
+    torch.testing.assert_close(found.values[2:], concept_attribution(some, REGION)[2:])
+    assert found.undefined[Missing.ZERO_ATTRIBUTION].tolist() == [True, False, False, False]
+    assert found.undefined[Missing.ATTRIBUTION_INVALID].tolist() == [False, True, False, False]
 
 
 def test_a_factor_on_the_map_changes_nothing_and_outliers_are_clipped() -> None:

@@ -228,6 +228,9 @@ class DeepLift(Method):
 
     On networks of convolutions, dense layers, mean pooling and functions of one value this is captum's DeepLift.
 
+    >>> str(DeepLift(baseline="white"))
+    'deeplift(baseline=white)'
+
     Args:
         baseline: "black" (0), "white" (1), "mean" (the mean colour of ImageNet, (123, 116, 103) / 255), "blur" (the
             image under a Gaussian with sigma a tenth of its shorter side) or "noise" (uniform in [0, 1], drawn once for

@@ -317,6 +317,9 @@ class Lrp(Method):
     that every layer handed its relevance on, that none was lost on the way and none came from nowhere; it does not say
     that little was absorbed, nor which rule is right.
 
+    >>> str(Lrp(rule="epsilon"))
+    'lrp(rule=epsilon)'
+
     Args:
         rule: "epsilon", "gamma" (for all layers), "epsilon_plus", "epsilon_alpha2_beta1", or
             "epsilon_gamma_box" (gamma, and the box where the pixels come in).
