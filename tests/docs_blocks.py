@@ -108,6 +108,12 @@ def links(page: Path) -> list[str]:
     return re.findall(r"\]\(([^)\s]+)\)", text)
 
 
+def repository_paths(page: Path) -> list[str]:
+    """Files and folders of the repository that a page names in code."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"(?<![\w/.])((?:modelaudit|tests|benchmarks|templates|\.ci)/[\w./]*\w/?)", text)
+
+
 def _slug(heading: str) -> str:
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").lower()
     return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docs_blocks import LANGUAGES, ROOT, Block, anchors, blocks, commands, links, pages
+from docs_blocks import LANGUAGES, ROOT, Block, anchors, blocks, commands, links, pages, repository_paths
 from PIL import Image
 
 from modelaudit.cli import _parser as command_line
@@ -68,6 +68,11 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / place).resolve() if place else page
         assert target.exists(), f"{link}: no such file"
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
+
+
+def test_files_that_pages_name_exist() -> None:
+    missing = {path for page in pages() for path in repository_paths(page) if not (ROOT / path).exists()}
+    assert not missing
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
