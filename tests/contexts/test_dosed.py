@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 import torch
@@ -79,8 +79,7 @@ def test_an_image_depends_on_seed_and_id_and_not_on_batch_order_or_global_state(
             assert bool(together.impossible[at]) == bool(done.impossible[place])
 
 
-@pytest.mark.parametrize("name", DOSES)
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize(("name", "region"), list(zip(DOSES, cycle(REGIONS), strict=False)))
 def test_a_whole_batch_at_once_as_on_a_gpu_gives_the_same_images(
     name: str, region: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,8 +103,7 @@ def test_nothing_is_left_on_the_cpu_when_the_scene_is_elsewhere(name: str) -> No
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", DOSES)
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize(("name", "region"), list(zip(DOSES, cycle(REGIONS), strict=False)))
 def test_a_gpu_gives_the_same_pixels_and_mask(name: str, region: str) -> None:
     own, context = replace(scene(4, 64, 48), donors=None), made(name, DOSES[name][0], region=region)
     there = replace(own, pixels=own.pixels.cuda(), mask=own.mask.cuda())  # type: ignore[union-attr]
@@ -127,8 +125,7 @@ def test_draws_differ_between_samples_and_between_seeds(name: str) -> None:
     assert not torch.equal(first, apply(context, replace(same, seed=1)).pixels)
 
 
-@pytest.mark.parametrize("name", sorted(NEUTRAL))
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize(("name", "region"), list(zip(sorted(NEUTRAL), cycle(REGIONS), strict=False)))
 def test_the_neutral_dose_is_the_image_to_the_bit_and_exempt(name: str, region: str) -> None:
     neutral = spec_of(name).neutral
     assert neutral is not None
