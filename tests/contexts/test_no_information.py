@@ -1,4 +1,4 @@
-"""Object or background without information: the region gets the fill, the rest stays to the bit."""
+"""Regions without information: fills, patches, low resolution and fades reach what they should and nothing else."""
 
 from __future__ import annotations
 
@@ -6,10 +6,25 @@ from dataclasses import replace
 
 import pytest
 import torch
-from contexts.scenes import scene
+from contexts.scenes import boxed_mask, part, scene
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
 from torch.nn import functional
 
-from modelaudit.contexts import apply, mean_fill, remove_background, remove_object
+from modelaudit.contexts import (
+    apply,
+    exempt,
+    fade,
+    family,
+    low_resolution,
+    mean_fill,
+    needs_mask,
+    occlude_object,
+    remove_background,
+    remove_object,
+)
+from modelaudit.contexts.base import ContextInput
 from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
 
@@ -157,3 +172,231 @@ def test_bad_fills_name_the_nearest() -> None:
         remove_background("gausian_noise")  # type: ignore[arg-type]
     with pytest.raises(ExpressionError, match="inpaint"):
         remove_object("inpiant")  # type: ignore[arg-type]
+
+
+few = settings(max_examples=40, deadline=None)
+
+
+def ragged(seed: int, height: int = 26, width: int = 31) -> ContextInput:
+    """Objects of any form, with ring pixels among them; no pixel is white."""
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.rand(3, height, width, generator=generator)
+    values = torch.where(mask > 0.6, 1, torch.where(mask > 0.5, 255, 0)).to(torch.uint8)
+    return ContextInput(0.9 * torch.rand(3, 3, height, width, generator=generator), values, ("a", "b", "c"), seed)
+
+
+def covered(own: ContextInput, share: float) -> Tensor:
+    """[B, H, W] bool."""
+    return (apply(occlude_object(share, fill="white"), own).pixels == 1).all(dim=1)
+
+
+@few
+@given(seed=st.integers(0, 1000), share=st.floats(0, 1))
+def test_the_share_of_object_pixels_is_covered_and_no_background(seed: int, share: float) -> None:
+    own = ragged(seed)
+    assert own.mask is not None
+    done = covered(own, share)
+    area = (own.mask == 1).flatten(1).sum(1)
+    assert ((done & (own.mask == 1)).flatten(1).sum(1) == (share * area.double() + 0.5).floor()).all()
+    assert not (done & (own.mask == 0)).any()
+
+
+@few
+@given(seed=st.integers(0, 1000), shares=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_what_is_covered_at_a_share_is_covered_at_every_larger_one(seed: int, shares: tuple[float, float]) -> None:
+    own = ragged(seed)
+    less, more = (covered(own, share) for share in sorted(shares))
+    assert not (less & ~more).any()
+
+
+def test_nothing_is_the_image_to_the_bit_and_all_is_object_and_ring() -> None:
+    own = ragged(0)
+    assert torch.equal(apply(occlude_object(0), own).pixels, own.pixels)
+    assert exempt(occlude_object(0)) and not exempt(occlude_object(0.1))
+    assert own.mask is not None and torch.equal(covered(own, 1), own.mask != 0)
+
+
+def test_the_patch_is_a_square_round_one_point() -> None:
+    mask = torch.ones(1, 60, 60, dtype=torch.uint8)
+    mask[0, 0, 0] = 0
+    own = ContextInput(torch.full((1, 3, 60, 60), 0.4), mask, ("wide",), 3)
+    rows, columns = covered(own, 121 / 3599)[0].nonzero(as_tuple=True)
+    height, width = int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1
+    assert len(rows) == 121 and max(height, width) >= 11
+    assert len(rows) > 0.6 * height * width
+
+
+def test_every_object_pixel_is_a_centre_equally_often() -> None:
+    mask = boxed_mask(6, 7, 2, 1, 2, 4, ring=1)
+    count = 2400
+    own = ContextInput(torch.zeros(count, 3, 6, 7), mask.expand(count, -1, -1), tuple(map(str, range(count))), 0)
+    found = covered(own, 1 / 8).sum(dim=0)
+    assert int(found.sum()) == count and not found[mask != 1].any()
+    assert float(((found[mask == 1] - 300.0).square() / 300).sum()) < 24.3  # chi square, 7 degrees, 0.1 %
+
+
+@pytest.mark.parametrize("fill", ["mean", "black", "gaussian_noise", "white_noise"])
+def test_the_fill_covers_and_the_mask_stays(fill: str) -> None:
+    own = ragged(1)
+    done = apply(occlude_object(0.5, fill=fill), own)  # type: ignore[arg-type]
+    changed = (done.pixels != own.pixels).any(dim=1)
+    assert torch.equal(changed, covered(own, 0.5))
+    assert done.mask is own.mask
+
+
+def test_doses_share_point_and_noise() -> None:
+    own = ragged(2)
+    half, all_of_it = (apply(occlude_object(share, fill="white_noise"), own).pixels for share in (0.5, 1))
+    where = covered(own, 0.5).unsqueeze(1).expand_as(half)
+    assert torch.equal(half[where], all_of_it[where])
+
+
+def test_without_an_object_there_is_nothing_to_cover() -> None:
+    own = scene(2)
+    assert own.mask is not None
+    own.mask[1] = 0
+    assert apply(occlude_object(0.5), own).impossible.tolist() == [False, True]
+    own.mask[1] = 1
+    assert apply(occlude_object(0.5), own).impossible.tolist() == [False, False]
+
+
+def test_a_value_does_not_depend_on_the_batch() -> None:
+    own = ragged(4)
+    together = apply(occlude_object(0.3), own).pixels
+    for index in range(3):
+        assert torch.equal(together[index], apply(occlude_object(0.3), part(own, index)).pixels[0])
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, True, "half", float("nan"), None])
+def test_bad_shares_are_refused(share: object) -> None:
+    with pytest.raises(ExpressionError, match="share"):
+        occlude_object(share)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["occlude_object(0.25)", "occlude_object(each=[0, 0.25, 0.5])", "occlude_object(1, fill=black)"]
+)
+def test_texts_of_an_occlusion_come_back(text: str) -> None:
+    assert str(parse_context(text)) == text
+
+
+@pytest.mark.parametrize(("height", "width", "side"), [(64, 64, 8), (60, 90, 20), (64, 32, 4)])
+def test_of_the_whole_frame_it_is_the_area_mean_and_bilinear_interpolation(height: int, width: int, side: int) -> None:
+    own = replace(scene(2, height, width), mask=None)
+    done = apply(low_resolution(side, region="whole"), own).pixels
+    few = (side * height // min(height, width), side * width // min(height, width))
+    small = functional.interpolate(own.pixels, size=few, mode="area")
+    expected = functional.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
+    assert torch.allclose(done, expected, atol=1e-5)
+
+
+def test_sides_that_do_not_divide_share_pixels_by_their_overlap() -> None:
+    pixels = torch.zeros(1, 3, 5, 5)
+    pixels[..., 2] = 1  # the middle column: half of it in each of two areas 2.5 wide
+    done = apply(low_resolution(2, region="whole"), ContextInput(pixels, None, ("one",), 0)).pixels
+    assert torch.allclose(done, torch.full_like(done, 0.2), atol=1e-6)
+
+
+@pytest.mark.parametrize("region", ["background", "object"])
+def test_nothing_of_the_other_region_is_mixed_in(region: str) -> None:
+    own = scene(3, 40, 40)
+    kept = own.kept() if region == "object" else ~own.kept()
+    flat = replace(own, pixels=torch.where(kept, 0.25, own.pixels))
+    done = apply(low_resolution(5, region=region), flat).pixels  # type: ignore[arg-type]
+    assert torch.allclose(done, flat.pixels, atol=1e-6)
+    assert torch.equal(done[(~kept).expand_as(done)], flat.pixels[(~kept).expand_as(done)])
+
+
+def test_fewer_pixels_say_less() -> None:
+    own = scene(1, 64, 64)
+    inside = (~own.kept()).expand_as(own.pixels)
+    spread = [float(apply(low_resolution(side), own).pixels[inside].std()) for side in (1, 4, 16, 48)]
+    assert spread == sorted(spread) and spread[0] < 0.01
+
+
+def test_a_frame_that_is_no_larger_is_impossible() -> None:
+    own = scene(1, 24, 40)
+    assert apply(low_resolution(23), own).impossible.tolist() == [False]
+    assert apply(low_resolution(24), own).impossible.tolist() == [True]
+
+
+def test_an_empty_region_is_impossible_and_masks_are_needed_for_parts() -> None:
+    own = scene(2)
+    assert own.mask is not None
+    own.mask[1] = 0
+    assert apply(low_resolution(4, region="object"), own).impossible.tolist() == [False, True]
+    assert not needs_mask(low_resolution(4, region="whole"))
+    with pytest.raises(ContextError, match="masks"):
+        apply(low_resolution(4), replace(own, mask=None))
+
+
+@pytest.mark.parametrize("side", [0, 1025, 2.5, True, "8", None])
+def test_bad_sides_are_refused(side: object) -> None:
+    with pytest.raises(ExpressionError, match="side"):
+        low_resolution(side)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["low_resolution(8)", "low_resolution(region=object, each=[4, 8])"])
+def test_texts_of_a_low_resolution_come_back(text: str) -> None:
+    assert str(parse_context(text)) == text
+
+
+few = settings(max_examples=25, deadline=None)
+
+
+@pytest.mark.parametrize("to", ["mean", "black", "white"])
+def test_at_0_it_is_the_image_and_at_1_the_colour_to_the_bit(to: str) -> None:
+    own = scene(3)
+    assert own.mask is not None
+    assert torch.equal(apply(fade(0, to=to), own).pixels, own.pixels)  # type: ignore[arg-type]
+    done = apply(fade(1, to=to), own).pixels  # type: ignore[arg-type]
+    for index in range(3):
+        faded = done[index][:, own.mask[index] == 0]
+        mean = own.pixels[index][:, own.mask[index] == 0].double().mean(dim=1).float()
+        wanted = {"mean": mean, "black": torch.zeros(3), "white": torch.ones(3)}[to]
+        assert torch.equal(faded, wanted[:, None].expand_as(faded))
+    kept = own.kept().expand_as(done)
+    assert torch.equal(done[kept], own.pixels[kept])
+
+
+@few
+@given(strength=st.floats(0, 1), to=st.sampled_from(["mean", "black", "white"]), seed=st.integers(0, 100))
+def test_it_is_linear_in_the_strength(strength: float, to: str, seed: int) -> None:
+    own = scene(seed=seed)
+    start, middle, end = (apply(fade(s, to=to), own).pixels for s in (0, strength, 1))  # type: ignore[arg-type]
+    assert torch.allclose(middle, start + strength * (end - start), atol=1e-6)
+
+
+@pytest.mark.parametrize("region", ["object", "whole"])
+def test_other_regions_fade_to_their_own_mean(region: str) -> None:
+    own = scene(1)
+    where = own.kept()[0, 0] if region == "object" else torch.ones_like(own.kept()[0, 0])
+    done = apply(fade(1, region=region), own).pixels[0]  # type: ignore[arg-type]
+    mean = own.pixels[0][:, where].mean(dim=1)
+    assert torch.allclose(done[:, where], mean[:, None].expand_as(done[:, where]), atol=1e-6)
+    assert torch.equal(done[:, ~where], own.pixels[0][:, ~where])
+
+
+def test_what_it_declares() -> None:
+    assert family(fade(0.5)) == "perturbation"
+    assert exempt(fade(0)) and not exempt(fade(0.01))
+    assert [str(fade(each=[0, 0.5, 1]).at_dose(value)) for value in (0, 0.5, 1)] == ["fade(0)", "fade(0.5)", "fade(1)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"strength": 1.1}, "strength"),
+        ({}, "strength"),
+        ({"strength": 0.5, "to": "grey"}, "to"),
+        ({"each": [1, 0]}, "rise"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ExpressionError, match=message):
+        fade(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["fade(0.5)", "fade(each=[0, 0.25, 0.5, 0.75, 1])", "fade(1, region=whole, to=white)"])
+def test_texts_of_a_fade_come_back(text: str) -> None:
+    assert str(parse_context(text)) == text

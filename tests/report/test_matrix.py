@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from report.sample_record import LIGHTING, OTHER_CLASS, measure, record, worded
 from report.test_browser import BROWSER, browse, seen_on_a_phone
-from report.test_render import HOSTILE, MeasureInput
+from report.test_render import HOSTILE, PageParser
 
 from modelaudit.evidence.record import (
     ByClass,
@@ -233,7 +233,7 @@ def test_hostile_names_stay_text() -> None:
     one = one.model_copy(update={"contexts": [MatrixContext(key=HOSTILE, contexts=[node])] * 6})
     hostile = run(one, lines=(wanted(HOSTILE, contexts=[node], model=HOSTILE, measure=one.measure),))
     html = render_html(hostile, NOWHERE)
-    seen = MeasureInput(html)
+    seen = PageParser(html)
     tags = [tag for tag, _ in seen.elements]
     assert (tags.count("script"), tags.count("style"), tags.count("img")) == (1, 1, 0)
     assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]

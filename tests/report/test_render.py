@@ -20,7 +20,7 @@ HOSTILE = "</style><script>alert('x')</script>\"'><img src=x onerror=alert(1)> {
 FOLDER = Path("nowhere")
 
 
-class MeasureInput(HTMLParser):
+class PageParser(HTMLParser):
     """Every element and attribute, and the text outside of scripts and styles."""
 
     def __init__(self, html: str) -> None:
@@ -83,7 +83,7 @@ def hostile_record() -> RunRecord:
 
 
 def test_hostile_text_stays_text() -> None:
-    seen = MeasureInput(render_html(hostile_record(), FOLDER))
+    seen = PageParser(render_html(hostile_record(), FOLDER))
     tags = [tag for tag, _ in seen.elements]
     assert tags.count("script") == 1
     assert tags.count("style") == 1
@@ -104,8 +104,8 @@ def test_hidden_and_reordering_characters_are_spelled_out() -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=40))
 def test_no_text_can_open_an_element(text: str) -> None:
-    calm = [tag for tag, _ in MeasureInput(render_html(_named("calm"), FOLDER)).elements]
-    assert [tag for tag, _ in MeasureInput(render_html(_named(text), FOLDER)).elements] == calm
+    calm = [tag for tag, _ in PageParser(render_html(_named("calm"), FOLDER)).elements]
+    assert [tag for tag, _ in PageParser(render_html(_named(text), FOLDER)).elements] == calm
 
 
 def _named(text: str) -> RunRecord:
@@ -115,7 +115,7 @@ def _named(text: str) -> RunRecord:
 
 def test_nothing_outside_the_file_is_referred_to(tmp_path: Path) -> None:
     html = render_html(record(tmp_path), tmp_path)
-    for tag, attributes in MeasureInput(html).elements:
+    for tag, attributes in PageParser(html).elements:
         for name in ("src", "href", "xlink:href", "action", "data", "poster", "srcset", "background"):
             value = attributes.get(name)
             assert value is None or value.startswith(("#", "data:image/")), (tag, name, value)
@@ -125,7 +125,7 @@ def test_nothing_outside_the_file_is_referred_to(tmp_path: Path) -> None:
 
 
 def test_the_content_policy_allows_the_own_script_and_no_network() -> None:
-    policies = [a["content"] for tag, a in MeasureInput(render_html(record(), FOLDER)).elements if a.get("http-equiv")]
+    policies = [a["content"] for tag, a in PageParser(render_html(record(), FOLDER)).elements if a.get("http-equiv")]
     assert len(policies) == 1 and policies[0] is not None
     assert policies[0].startswith("default-src 'none'; img-src data:;")
     assert "script-src 'sha256-" in policies[0]
@@ -143,13 +143,13 @@ def test_both_languages_are_in_the_file_and_the_asked_one_is_first() -> None:
         html = render_html(record(), FOLDER, language=language)
         assert "Each requirement in detail" in html
         assert "要求事項ごとの詳細" in html
-        chosen = [a["value"] for tag, a in MeasureInput(html).elements if tag == "input" and "checked" in a]
+        chosen = [a["value"] for tag, a in PageParser(html).elements if tag == "input" and "checked" in a]
         assert chosen == [language]
         assert f'<html lang="{language}">' in html
 
 
 def test_ids_are_unique_and_every_link_has_its_target(tmp_path: Path) -> None:
-    elements = MeasureInput(render_html(record(tmp_path), tmp_path)).elements
+    elements = PageParser(render_html(record(tmp_path), tmp_path)).elements
     ids = [a["id"] for _, a in elements if a.get("id")]
     assert len(ids) == len(set(ids))
     for _, attributes in elements:
@@ -160,7 +160,7 @@ def test_ids_are_unique_and_every_link_has_its_target(tmp_path: Path) -> None:
 
 
 def test_drawings_and_pictures_have_a_name_for_those_who_cannot_see_them(tmp_path: Path) -> None:
-    drawn = [a for tag, a in MeasureInput(render_html(record(tmp_path), tmp_path)).elements if tag == "svg"]
+    drawn = [a for tag, a in PageParser(render_html(record(tmp_path), tmp_path)).elements if tag == "svg"]
     assert drawn
     assert all(a.get("aria-label") or a.get("aria-hidden") == "true" for a in drawn)
 
