@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 import modelaudit
+from modelaudit.language import registry
 
 ROOMS = ("language", "contexts", "attribution", "measures", "statistics")
 #: names without an example of their own: errors are raised and not made, cases and verdicts are made by audits
@@ -69,6 +70,13 @@ def test_every_public_name_has_an_example(module: str) -> None:
         if not name.startswith("_") and name not in WITHOUT[module] and not _has_example(getattr(package, name))
     ]
     assert not lacking
+
+
+@pytest.mark.parametrize(("room", "kinds"), [("measures", ("measure", "composite")), ("attribution", ("attribution",))])
+def test_every_measure_and_method_has_an_example(room: str, kinds: tuple[str, ...]) -> None:
+    package = importlib.import_module(f"modelaudit.{room}")
+    names = [name for kind in kinds for name in registry.names(kind)]
+    assert not [name for name in names if not _has_example(getattr(package, name))]
 
 
 def _has_example(thing: object) -> bool:
