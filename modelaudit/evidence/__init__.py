@@ -1,1 +1,1 @@
-"""The evidence: the run record, its provenance, and the folder it lies in."""
+"""The evidence: the run record, its provenance, and the folder of its run."""

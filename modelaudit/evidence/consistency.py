@@ -44,14 +44,14 @@ from .record import (
 from .recorded import RecordedSpec, RecordTable, Values, expectation_of, text_of
 from .states import exit_status, is_partial, is_whole, missing_text, run_state
 
-#: how far a recomputed number may lie from the stored one: searches end there, and machines round differently
+#: how far a recomputed number may differ from the stored one: searches end there, and machines round differently
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 _NAMED = 10
 
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Something that a record says, and does not follow from what else it says.
+    """A statement of a record that does not follow from the rest of it.
 
     ``case``: its id; None for the run as a whole.
     """
@@ -85,7 +85,7 @@ def read_consistent_record(path: Path) -> RunRecord:
 
 
 def contradictions(record: RunRecord) -> list[Contradiction]:
-    """Everything in a record that does not follow from what else is in it, in the order of its cases."""
+    """Everything in a record that does not follow from the rest of it, in the order of its cases."""
     return [*_of_cases(record), *_of_tables(record), *_of_run(record)]
 
 
@@ -134,9 +134,9 @@ def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
     expectation, checks = expectation_of(case), case.checks or CheckResults()
     yield from _groups(case, expectation, values[case.data].table)
     decider = _Decider(case, record, values[case.data])
-    yield from _differing(case.id, "checks.insane", checks.insane, decider.insane(expectation))
+    yield from _differing(case.id, "checks.insane", checks.insane, decider.failed_methods(expectation))
     whole = decider.decide(expectation)
-    base, against_maps = decide_on_valid_methods(whole, decider.sane(expectation), checks.insane)
+    base, against_maps = decide_on_valid_methods(whole, decider.on_valid_methods(expectation), checks.insane)
     yield from _checked(case, expectation, base, checks)
     objections = [*([] if against_maps is None else [against_maps]), *objections_of(checks, base)]
     final = apply_objections(base, objections)
@@ -151,14 +151,14 @@ def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
 
 def _groups(case: CaseRecord, expectation: Expectation, table: TableRecord) -> Iterator[Contradiction]:
     """Every group that the samples are divided into has its part in a worst group."""
-    told = {
+    named = {
         str(part)
         for leaf in expectation.expression.measures()
         for part in (leaf.stratum.parts if isinstance(leaf.stratum, Both) else (leaf.stratum,))
     }
     for by in _divisions(case.left):
         there = dict.fromkeys(_group_of(sample, by) for sample in table.samples)
-        missing = [str(group) for group in there if group is not None and str(group) not in told]
+        missing = [str(group) for group in there if group is not None and str(group) not in named]
         if missing:
             yield Contradiction(case.id, "formula", "without " + ", ".join(missing), "a part for each of them")
 
@@ -202,12 +202,12 @@ class _Decider:
             sequential=self._values.table.available,
         )
 
-    def insane(self, expectation: Expectation) -> list[str]:
+    def failed_methods(self, expectation: Expectation) -> list[str]:
         """The methods that failed their sanity check on a model that the case asks them of, each once."""
         leaves = expectation.expression.measures()
         return list(dict.fromkeys(text for leaf in leaves for _, text in self._failed(leaf)))
 
-    def sane(self, expectation: Expectation) -> Decision | None:
+    def on_valid_methods(self, expectation: Expectation) -> Decision | None:
         """The decision without the methods that failed; None where none did, or a measure has none left."""
         gone: dict[tuple[Method, ...], set[Method]] = {}
         for leaf in expectation.expression.measures():

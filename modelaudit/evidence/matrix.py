@@ -123,7 +123,7 @@ def _chosen(measures: Mapping[str, list[_Column]]) -> Iterator[list[_Column]]:
 
 
 def _column(record: ColumnRecord) -> _Column | None:
-    """A column taken apart. A context that only the process that measured it had registered is told by its text alone;
+    """A column taken apart. A context that only the process that measured it had registered is known by its text alone;
     None for such a measure, of which not even the range is known."""
     try:
         measure = parse_expression(record.measure)

@@ -18,7 +18,7 @@ _PACKAGES = ("pytest-modelaudit", "torch", "torchvision", "captum", "numpy", "sc
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run read beside models and data, as :class:`~modelaudit.evidence.record.Provenance` keeps it."""
+    """What a run read besides models and data, as :class:`~modelaudit.evidence.record.Provenance` keeps it."""
 
     files: list[InputFile]
     plugins: list[PluginRecord]

@@ -1,6 +1,6 @@
 """The run record: the versioned JSON that holds everything a run measured. Every report is a pure function of it.
 
-Pictures lie beside it (``images/<sha256>.<ext>``) and are named by it. A field may be added within one
+Pictures are in the same folder (``images/<sha256>.<ext>``), and it names them. A field may be added within one
 ``schema_version``; one that is renamed, removed or changes its meaning raises it.
 """
 
@@ -84,7 +84,7 @@ class MeasureNode(_Part):
 
     ``doses``: the measure is a curve; its contexts at each dose, of which one has no single strength in ``contexts``.
     ``specs``: the measure by each method alone, as columns are named by it. ``under``: the context's text.
-    ``percent``: its mean reads in per cent though it is no proportion.
+    ``percent``: its mean is shown in per cent although it is not a proportion.
     """
 
     kind: Literal["measure"] = "measure"
@@ -309,7 +309,7 @@ class CaseRecord(_Part):
 class LayerRecord(_Part):
     """The spatial layer that maps were read off.
 
-    ``layout`` is how its values lie in memory, ``prefix`` the tokens before the spatial ones, and ``side`` whether they
+    ``layout`` is their order in memory, ``prefix`` the tokens before the spatial ones, and ``side`` whether they
     are the module's output or its input.
     """
 
@@ -445,7 +445,7 @@ class MatrixCell(_Part):
     """The images of a label under the context of that number: how many have a value, how many none, and their mean.
 
     ``lower`` and ``upper`` are one-sided bounds of the mean, each at the matrix's confidence; none where no rule gives
-    them. ``few``: a bound lies further from the mean than a tenth of the measure's range, or there is none and fewer
+    them. ``few``: a bound is further from the mean than a tenth of the measure's range, or there is none and fewer
     than 29 images. ``clusters``: how many clusters or donors there are, where several images share one.
     """
 
@@ -463,7 +463,7 @@ class MatrixCell(_Part):
 class MatrixRecord(_Part):
     """A measure of a model by label and context: the worst labels, and the worst contexts beside the original.
 
-    ``measure`` is told without context. ``low`` and ``high``: its range. ``stopped``: the audit stopped early, which
+    ``measure`` is written without context. ``low`` and ``high``: its range. ``stopped``: the audit stopped early, which
     the bounds do not allow for. The rest is counted in ``labels_left_out`` and ``contexts_left_out``.
     """
 
@@ -484,7 +484,7 @@ class WantedImages(_Part):
     """Of which label more images would help most, and the cell that shows it.
 
     ``rule``: "threshold", where the bounds of the cell contain the threshold of an expectation on this measure and
-    context (then ``op`` and ``threshold``), or "width", where a bound lies too far from the mean. ``more``: images.
+    context (then ``op`` and ``threshold``), or "width", where a bound is too far from the mean. ``more``: images.
     """
 
     data: str
@@ -624,7 +624,7 @@ def read_record(path: Path) -> RunRecord:
     try:
         found = json.loads(text).get("schema_version")
     except (ValueError, AttributeError) as error:
-        raise ResultsError(f"{file}: is no run record ({error})") from error
+        raise ResultsError(f"{file}: not a run record ({error})") from error
     if found != SCHEMA_VERSION:
         raise ResultsError(
             f"{file}: has schema version {found!r}, this modelaudit reads {SCHEMA_VERSION}; "
@@ -633,7 +633,7 @@ def read_record(path: Path) -> RunRecord:
     try:
         return RunRecord.model_validate_json(text)
     except ValidationError as error:
-        raise ResultsError(f"{file}: is no run record: {error}") from error
+        raise ResultsError(f"{file}: not a run record: {error}") from error
 
 
 def write_record(record: RunRecord, folder: Path) -> Path:

@@ -89,7 +89,7 @@ class RecordedContext(Context):
 
 
 def expression_of(node: Node) -> Expression:
-    """The left side that a node tells.
+    """The left side that a node describes.
 
     Raises:
         ResultsError: the record does not hold what bounds follow from.
@@ -128,7 +128,7 @@ def _measure(node: MeasureNode) -> Measure:
     spec = RecordedSpec(whole, tuple(node.specs), named, named, node.target or "prediction")
     found = Measure(spec, context, node.model, stratum)
     if str(found) != node.text:
-        raise ResultsError(f"'{node.text}' is told as '{found}' by its parts")
+        raise ResultsError(f"'{node.text}' reads '{found}' by its parts")
     return found
 
 

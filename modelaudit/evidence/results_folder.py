@@ -45,7 +45,7 @@ def resolve_run(path: Path) -> Path:
     return path.parent if path.is_file() else path
 
 
-#: the environment variable by which a run is told that a receipt is wanted
+#: the environment variable that asks a run for a receipt
 VARIABLE = "MODELAUDIT_RECEIPT"
 
 

@@ -133,7 +133,7 @@ def exit_status(
 
     Args:
         tolerate_inconclusive: ``--audit-inconclusive=warn``.
-        allow_partial: ``--audit-partial``, which excuses skips and xfails and nothing else, beside at least one PASS.
+        allow_partial: ``--audit-partial``, which excuses skips and xfails and nothing else, next to at least one PASS.
     """
     found = {counted_as(case) for case in cases}
     if found & {"ERROR", "FAIL"} or ("INCONCLUSIVE" in found and not tolerate_inconclusive):

@@ -75,7 +75,7 @@ def _cells_of(case: CaseRecord) -> Iterator[tuple[str, str | None]]:
 
 
 MOST_LINES = 10
-#: of the range: a mean that lies nearer to a threshold is told from it by too many images to ask for
+#: of the range: to tell a nearer mean from the threshold would take too many images
 NEAREST = 0.05
 
 

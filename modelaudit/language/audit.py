@@ -141,7 +141,7 @@ class Audit:
             raise ExpressionError(f"bounds={self.bounds!r}{nearest(str(self.bounds), ('approximate', 'guaranteed'))}")
         _check_claim(self.claim, self.about)
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
-            raise ExpressionError(f"seed={self.seed!r} is no whole number")
+            raise ExpressionError(f"seed must be an integer, got {self.seed!r}")
         if self.stop not in (None, "early"):
             raise ExpressionError(f"stop={self.stop!r}; use 'early', or leave it out to look at every image")
         object.__setattr__(self, "checks", as_checks(self.checks))
@@ -248,7 +248,7 @@ _SAID = ("model", "confidence", "cases")
 
 
 def deciding_text(confidence: float, about: About, bounds: Bounds, claim: Claim | None, must_fail: bool) -> str:
-    """What decides an expectation beside itself, as its long form says it."""
+    """The terms on which an expectation is decided, as its long form states them."""
     return f"confidence={confidence!r}, about={about}, bounds={bounds}, claim={claim}, must_fail={must_fail}"
 
 
@@ -371,7 +371,7 @@ def _check_bounds(expectation: Expectation, audit: Audit) -> None:
 
 def _check_confidence(confidence: float) -> None:
     if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0.5 < confidence < 1:
-        raise ExpressionError(f"confidence={confidence!r} is no number between 0.5 and 1; 0.95 is usual")
+        raise ExpressionError(f"confidence={confidence!r} must be between 0.5 and 1; 0.95 is usual")
 
 
 def _checked_pools(pools: Any) -> dict[str, Any]:
@@ -381,7 +381,7 @@ def _checked_pools(pools: Any) -> dict[str, Any]:
         if not isinstance(name, str) or not name.strip():
             raise ExpressionError(f"pools={{{name!r}: ...}}: give the pool a name, a text")
         if data is None or (isinstance(data, str) and not data.strip()):
-            raise ExpressionError(f"pools={{{name!r}: {data!r}}} is no data; write e.g. 'photos:data/new_line'")
+            raise ExpressionError(f"pools={{{name!r}: {data!r}}} must name data, e.g. 'photos:data/new_line'")
     return {name: _replayed(data) for name, data in pools.items()}
 
 

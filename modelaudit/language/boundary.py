@@ -52,7 +52,7 @@ def described(error: BaseException) -> str:
 
 @contextmanager
 def signals_watched() -> Iterator[None]:
-    """While it lasts, exceptions that signal handlers raise are told from those that code under audit raises."""
+    """Distinguishes exceptions raised by signal handlers from those of code under audit, inside the `with` block."""
     global _watch
     before, _watch = _watch, _Watch()
     try:

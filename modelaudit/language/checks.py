@@ -12,7 +12,7 @@ from .spec import plain, within
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """The checks beside an audit: each a number of images, 0 to leave it out.
+    """How an audit is itself checked: each check by its number of images, 0 to leave it out.
 
     The images are the first of the audit's fixed random order, so that fewer of them are part of more. A check on all
     images decides anew; one on fewer moves the decision by the mean change that it found on them.
@@ -27,7 +27,7 @@ class CheckSettings:
             decides nothing (``below_noise_floor``).
         blind: measured with the background replaced by its mean fill before the model: what a model gets that cannot
             see any background. A threshold below that decides nothing.
-        seams: measured with the image's own background pasted back, beside every context that pastes one. The effect
+        seams: measured with the image's own background pasted back, for every context that pastes one. The effect
             is shown, and nothing is subtracted.
         sensitivity: copies of the model to which evidence from the background is added: what each limit on heat maps
             would catch. It is shown; only a limit that a map of the background alone meets decides nothing
@@ -79,7 +79,7 @@ def as_checks(value: Any) -> CheckSettings | None:
     """A :class:`CheckSettings` as it is, or made of "off", "on" or a mapping of its fields; None of None.
 
     Raises:
-        ExpressionError: anything else, or a name that is no check.
+        ExpressionError: anything else, or an unknown check.
     """
     if value is None or isinstance(value, CheckSettings):
         return value

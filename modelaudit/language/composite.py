@@ -29,7 +29,7 @@ class CompositeSpec(Spec):
         raise NotImplementedError
 
     def algebra(self, divided: Divided | None) -> Expression:
-        """What it stands for; without `divided` groups are not told apart."""
+        """What it stands for; without `divided` groups are not distinguished."""
         raise NotImplementedError
 
     def of_one_image(self) -> Expression:
@@ -97,7 +97,7 @@ class Extreme(Expression):
     Args:
         kind: "minimum"; or "larger", the largest in size of expressions that have one sign, where those that have no
             value do not count.
-        names: what tells the parts of a minimum apart.
+        names: of the parts of a minimum.
         low, high: the range of the whole; infinite where the parts say it.
     """
 

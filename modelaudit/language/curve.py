@@ -40,7 +40,7 @@ class OfCurve(Expression):
         one_of(self.functional, get_args(Functional), "curve")
         if not doses_of(self.curve):
             raise ExpressionError(
-                f"'{self.curve}' is no curve, so it has no {self.functional}; put it under a series, "
+                f"'{self.curve}' is not a curve and has no {self.functional}; put it under a series, "
                 "e.g. .under(fade(each=[0, 0.5, 1]))"
             )
 
@@ -99,7 +99,7 @@ def expanded(expression: Expression, divided: Divided | None = None) -> Expressi
     """The expression with every slope, area and composite written out.
 
     Args:
-        divided: the groups of a worst group; None: they are not told apart.
+        divided: the groups of a worst group; None: they are not distinguished.
     """
     if isinstance(expression, OfCurve):
         return expression.expanded(divided)

@@ -1,4 +1,4 @@
-"""Random draws that depend on a sample and on nothing else."""
+"""Random generators that depend on the sample and on nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong at the boundary, as types a caller can catch.
+"""Exceptions raised to callers.
 
 Every message names the value, where it stands, and the way out.
 """
@@ -14,11 +14,11 @@ class AuditError(Exception):
 
 
 class ExpressionError(AuditError, ValueError):
-    """An expression, context, method or stratum that cannot mean anything."""
+    """An invalid expression, context, method or stratum."""
 
 
 class UnknownNameError(ExpressionError):
-    """A name that no registry entry, class or key carries."""
+    """An unknown name of a registry entry, class or key."""
 
 
 class AuditFileError(AuditError):
@@ -38,7 +38,7 @@ class ContextError(AuditError):
 
 
 class AttributionError(AuditError):
-    """A method that cannot give honest numbers on this architecture."""
+    """A method that gives no valid numbers on this architecture."""
 
 
 class ResultsError(AuditError):

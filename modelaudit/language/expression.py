@@ -185,7 +185,7 @@ class Arithmetic(Expression):
 
     def __post_init__(self) -> None:
         if self.op not in _OPERATORS:
-            raise ExpressionError(f"{self.op!r} is no operator of expressions; use + - * /")
+            raise ExpressionError(f"{self.op!r} is not an operator of expressions; use + - * /")
         if self.op == "/" and isinstance(self.right, Number) and self.right.value == 0:
             raise ExpressionError(f"'{self.left}' is divided by zero")
 

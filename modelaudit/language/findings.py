@@ -61,7 +61,7 @@ class SampleFacts:
     """One sample as an audit would read it.
 
     Args:
-        files: what it is decoded from; empty where it lies in no file of its own.
+        files: what it is decoded from; empty where it has no file of its own.
         reason, message: why it cannot be used; None and empty where it can.
         width, height: upright; None where the image cannot be read.
         format, mode: of the image file ("JPEG", "RGB"); "array" where there is none.
@@ -93,7 +93,7 @@ class SampleFacts:
 
 
 class Kind(StrEnum):
-    """What can be found, problems first, in the order in which they are told."""
+    """The kinds of findings, problems first, in the order of the report."""
 
     UNREADABLE_IMAGE = "unreadable_image"
     UNREADABLE_MASK = "unreadable_mask"

@@ -1,4 +1,4 @@
-"""Known-bad models: those that an audit must catch (``must_fail``), told apart from the models under test."""
+"""Known-bad models: those that an audit must catch (``must_fail``), as opposed to models under test."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ _ADVICE = {
     Missing.CONTEXT_UNCHANGED: "the context changed no pixel: check the mask, or raise the severity",
     Missing.CONTEXT_IMPOSSIBLE: "the context has no meaning here (no background to change or to lend): check the mask",
     Missing.OBJECT_CROPPED: "the model's crop cuts off most of the object: crop less, or frame the object anew",
-    Missing.ATTRIBUTION_INVALID: "the method gave no honest map: raise its steps, or use another method",
+    Missing.ATTRIBUTION_INVALID: "the method gave no valid map: raise its steps, or use another method",
     Missing.NO_STORED: "the data keep no such picture of this sample: add it, or leave the sample out",
     Missing.NO_MASK: "add a mask for the image, or use measures and contexts that need none",
     Missing.UNREADABLE_IMAGE: "replace the image file, or take it out of the data set",

@@ -31,7 +31,7 @@ def parse_reference(text: str) -> Reference:
 
     Options are taken as they stand: nothing is unquoted, so a path may hold ``+`` and ``%``.
 
-    A Windows drive letter is no scheme: a scheme has at least two characters.
+    A scheme has at least two characters, so that a Windows drive letter is not taken for one.
     """
     body, _, query = text.partition("?")
     scheme, colon, rest = body.partition(":")

@@ -38,7 +38,7 @@ class Sample:
         group: a way to read the results (camera, line, exposure), when known; it changes no bound.
         mask_kind: what the mask was made from; a box is a coarse mask, one that a program guessed is "machine", and the
             record says so.
-        stored: pictures of the same sample that the data keep beside it, by name (the variants of ImageNet-9, the same
+        stored: other pictures of the same sample in the data, by name (the variants of ImageNet-9, the same
             part photographed on another line); sources as `image` has them.
         attributes: what else the data say of it, as text by name (a column, a part of the path, a field of EXIF); what
             is not known is left out. Strata name them: ``column("exposure") < 3``.

@@ -1,4 +1,4 @@
-"""The layer whose values lie over the image: what `models` finds, the engine hands over and `attribution` reads."""
+"""The layer with spatial values: `models` finds it, the engine hands it over, `attribution` reads it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Layout = Literal["NCHW", "NHWC", "tokens"]
 
 @dataclass(frozen=True)
 class SpatialLayer:
-    """Where a model's last values over the image are, and how they lie in memory.
+    """The last layer with spatial values of a model, and the memory layout of its values.
 
     Args:
         name: the module's name in the user's model.
@@ -60,7 +60,7 @@ class SpatialLayer:
 def lies_over(grid: tuple[int, int], image: tuple[int, int]) -> bool:
     """Whether a grid (h, w) has the proportion of an image (H, W) up to the rounding of strides: |hW - wH| < max(H, W).
 
-    A grid of one row or column, and one finer than the image, lies over nothing.
+    False for a grid of one row or column, and for one finer than the image.
     """
     (rows, columns), (height, width) = grid, image
     in_range = 1 < rows <= height and 1 < columns <= width

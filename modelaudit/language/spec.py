@@ -70,7 +70,7 @@ class Context(Spec):
 
     ``comes_first``: it takes the place of the whole image, so nothing may come before it in a composition.
 
-    A context whose strength is a :func:`dose` has a second field ``each: tuple[float, ...] = ()`` beside it. Given by
+    A context whose strength is a :func:`dose` has a second field ``each: tuple[float, ...] = ()``. Given by
     ``each`` it is a *series*: no context to be applied, but one context a dose.
     """
 
@@ -178,7 +178,7 @@ def as_context(value: Context | type[Context] | str) -> Context:
         from .parser import parse_context
 
         return parse_context(value)
-    raise ExpressionError(f"{value!r} is no context; write e.g. swap_background('other_class') or lighting(3)")
+    raise ExpressionError(f"{value!r} is not a context; write e.g. swap_background('other_class') or lighting(3)")
 
 
 def as_method(value: Method | type[Method] | str) -> Method:
@@ -191,7 +191,7 @@ def as_method(value: Method | type[Method] | str) -> Method:
         spec = registry.find("attribution", value).spec
         if spec is not None and issubclass(spec, Method):
             return spec.from_arguments()
-    raise ExpressionError(f"{value!r} is no attribution method; write a name such as 'integrated_gradients'")
+    raise ExpressionError(f"{value!r} is not an attribution method; write a name such as 'integrated_gradients'")
 
 
 def spec_text(spec: Spec) -> str:

@@ -22,7 +22,7 @@ class Stratum:
 
     def __and__(self, other: Stratum) -> Stratum:
         if not isinstance(other, Stratum):
-            raise ExpressionError(f"{other!r} is no stratum; write e.g. correct & (object_area < 0.1)")
+            raise ExpressionError(f"{other!r} is not a stratum; write e.g. correct & (object_area < 0.1)")
         parts = tuple(dict.fromkeys(_strata(self) + _strata(other)))
         return parts[0] if len(parts) == 1 else Both(parts)
 
@@ -241,7 +241,7 @@ def _text(value: object, what: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value:
-        raise ExpressionError(f"{what}: {value!r} is no text; give a name as the data have it")
+        raise ExpressionError(f"{what}: {value!r} must be text: the name as it is in the data")
     return unicodedata.normalize("NFC", value)
 
 

@@ -1,6 +1,6 @@
 """Audits as data: ``*.audit.yaml``, validated against the JSON schema that ``modelaudit schema`` prints.
 
-A YAML audit is data, never code: aliases, tags, duplicate keys and keys that are no text are errors, with the line.
+A YAML audit is data, never code: aliases, tags, duplicate keys and keys other than text are errors that name the line.
 """
 
 from __future__ import annotations
@@ -187,9 +187,9 @@ def _validated(path: Path) -> tuple[AuditFields, Mapping[tuple[str, ...], int]]:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise AuditFileError(f"{path}:{line}: is no YAML: {error.problem or error.context}") from error
+        raise AuditFileError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AuditFileError(f"{path}:1: is no YAML: {error}") from error
+        raise AuditFileError(f"{path}:1: not valid YAML: {error}") from error
     except OSError as error:
         raise AuditFileError(f"{path}: cannot be read ({error.strerror})") from error
     if root is None:
@@ -197,7 +197,7 @@ def _validated(path: Path) -> tuple[AuditFields, Mapping[tuple[str, ...], int]]:
     lines: dict[tuple[str, ...], int] = {}
     data = _plain(path, root, (), lines)
     if not isinstance(data, dict):
-        raise AuditFileError(f"{path}:1: is no mapping; give model, data and expect")
+        raise AuditFileError(f"{path}:1: must be a mapping with model, data and expect")
     try:
         return AuditFields.model_validate(data), lines
     except ValidationError as error:
@@ -219,7 +219,7 @@ def _complaints(path: Path, error: ValidationError, lines: Mapping[tuple[str, ..
 
 
 def _branch(part: int | str) -> bool:
-    """Pydantic's names of union branches, which are no keys of the file."""
+    """Whether a part is pydantic's name of a union branch and not a key of the file."""
     return isinstance(part, str) and (
         part in ("ExpectationFields", "str", "int") or part.startswith(("dict[", "list[", "tuple[", "constrained"))
     )
@@ -263,7 +263,7 @@ def _mapping(
         key = _scalar(path, key_node, line) if isinstance(key_node, yaml.ScalarNode) else None
         if not isinstance(key, str):
             text = getattr(key_node, "value", "?")
-            raise AuditFileError(f"{path}:{line}: the key {text!r} is no text; quote it")
+            raise AuditFileError(f"{path}:{line}: the key {text!r} must be text; quote it")
         if key in found:
             raise AuditFileError(
                 f"{path}:{line}: the key {key!r} stands twice; the first is on line {lines[(*where, key)]}"

@@ -65,7 +65,7 @@ class _Reports:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # a failure that pytest-rerunfailures tries once more is no end of the case
+        # a failure that pytest-rerunfailures tries once more does not end the case
         if hasattr(report, "modelaudit") and report.outcome in ("passed", "failed", "skipped"):
             from .outcome import type_failure
 
@@ -136,7 +136,7 @@ def pytest_configure(config: pytest.Config) -> None:
     options = read_options(config)  # a wrong value is a usage error, before anything is collected
     if not hasattr(config, "workerinput"):
         check_gate(config, options)
-    # a hook of our own that collected these files beside pytest's would make an explicit node id run twice
+    # a hook of our own that collected these files in addition to pytest's would make an explicit node id run twice
     config.addinivalue_line("python_files", PYTHON_PATTERN)
     config.pluginmanager.register(_Reports(config), "modelaudit-reports")
     config.pluginmanager.register(StatedInFunctions(), "modelaudit-functions")

@@ -14,7 +14,7 @@ from .typed_arguments import TypedArguments, typed_arguments
 
 PYTHON_PATTERN = "audit_*.py"
 YAML_SUFFIXES = (".audit.yaml", ".audit.yml")
-#: folders that pytest itself never looks into; what an ini adds to them is no reason for an audit not to be run
+#: folders that pytest never searches by default; audits in folders that an ini adds are missed all the same
 OUTSIDE = ("*.egg", ".*", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}", "__pycache__")
 
 

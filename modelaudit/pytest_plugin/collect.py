@@ -220,8 +220,8 @@ def refuse_other_distribution() -> None:
     except PackageNotFoundError:
         return
     raise pytest.Collector.CollectError(
-        f"the distribution 'modelaudit' {found.version} is installed beside 'pytest-modelaudit': another project, "
-        "and both write into the package folder 'modelaudit'. Run: pip uninstall modelaudit && "
+        f"the distribution 'modelaudit' {found.version} is installed together with 'pytest-modelaudit': another "
+        "project, and both write into the package folder 'modelaudit'. Run: pip uninstall modelaudit && "
         "pip install --force-reinstall pytest-modelaudit"
     )
 

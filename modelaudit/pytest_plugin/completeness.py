@@ -205,15 +205,15 @@ def _by_marker(typed: TypedArguments, config: Any, items: Sequence[pytest.Item],
 def _by_pytest(
     rule: Callable[[list[pytest.Item], Any], None], config: Any, items: Iterable[pytest.Item], why: str, **option: str
 ) -> Found:
-    """pytest's own rule, told nothing but what was typed."""
+    """Applies pytest's own rule to what was typed alone."""
     taken: list[pytest.Item] = []
-    told = SimpleNamespace(
+    typed_config = SimpleNamespace(
         option=SimpleNamespace(**option),
         hook=SimpleNamespace(pytest_deselected=lambda items: taken.extend(items)),
         getini=config.getini,
         _iter_registered_markers=getattr(config, "_iter_registered_markers", None),
     )
-    rule(list(items), told)
+    rule(list(items), typed_config)
     yield from ((item.nodeid, why) for item in taken)
 
 

@@ -1,4 +1,4 @@
-"""Expectations inside functions: pytest collects names of modules, so nothing would measure them."""
+"""Reports expectations stated inside functions, which nothing would measure: pytest collects names of modules."""
 
 from __future__ import annotations
 

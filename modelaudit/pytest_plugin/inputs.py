@@ -1,4 +1,4 @@
-"""What a session was given beside models and data: audit files, conftest files, plugins, configuration, environment."""
+"""The inputs of a session besides models and data: audit files, conftest files, plugins, configuration, environment."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..evidence.provenance import Inputs, input_file
 from ..evidence.record import CaseRecord, InputFile, PluginRecord
 from .options import INI_NAMES
 
-#: settings of the configuration that bear on what is collected and decided, beside ``audit_*``
+#: settings of the configuration that affect what is collected and decided, besides ``audit_*``
 _SETTINGS = ("addopts", "testpaths", "python_files", "pythonpath", "xfail_strict")
-#: of the environment, beside ``MODELAUDIT_*``
+#: of the environment, besides ``MODELAUDIT_*``
 _ENVIRONMENT = (
     "PYTEST_ADDOPTS",
     "PYTEST_PLUGINS",

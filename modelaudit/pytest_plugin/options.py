@@ -177,7 +177,7 @@ def _whole(option: str, text: str, *, least: int | None) -> int:
     try:
         value = int(text)
     except ValueError:
-        raise pytest.UsageError(f"{option}={text}: is no whole number") from None
+        raise pytest.UsageError(f"{option} must be an integer, got {text}") from None
     if least is not None and value < least:
-        raise pytest.UsageError(f"{option}={text}: must be at least {least}")
+        raise pytest.UsageError(f"{option} must be at least {least}, got {text}")
     return value

@@ -79,7 +79,7 @@ def settled(report: pytest.TestReport, record: CaseRecord) -> CaseRecord:
     """The case with what pytest made of it.
 
     A skip takes a verdict away that passes, and no other. An ``xfail`` keeps the verdict and takes its standing. What
-    goes wrong beside the audit (a fixture, a hook) before the case could run is its ERROR.
+    goes wrong outside the audit (a fixture, a hook) before the case could run is its ERROR.
     """
     outcome = outcome_of(report)
     if outcome is None or record.absence is not None:
@@ -99,7 +99,7 @@ def settled(report: pytest.TestReport, record: CaseRecord) -> CaseRecord:
 
 
 def add_absent(config: pytest.Config, cases: Iterable[CaseRecord], files: Iterable[AbsentFile]) -> None:
-    """Add what is missing from the run and no report tells of, as skipped with the reason.
+    """Add what is missing from the run and has no report, as skipped with the reason.
 
     What the user left out by typed arguments has no entry, as with other tests.
     """

@@ -1,4 +1,4 @@
-"""What the terminal says of audits."""
+"""The terminal output of audits."""
 
 from __future__ import annotations
 

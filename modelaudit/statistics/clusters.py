@@ -85,7 +85,7 @@ def variances(values: NDArray[np.float64], clusterings: tuple[Clusters, ...]) ->
 def cluster_similarity(
     values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0, mean: float | None = None
 ) -> float:
-    """How alike images of one cluster are, for [n] values in [0, 1] whose worst end is 0; 1 where it cannot be told.
+    """The similarity of images of one cluster, for [n] values in [0, 1] whose worst end is 0; 1 where undetermined.
 
         r = (k + C) / (k + B),    k = mean^2 (n0 - 1)^3,    e_i = x_i - mean,
         C = sum of e_i e_j (at least 0),  B = sum of (e_i^2 + e_j^2) / 2,  both over all pairs of images of one cluster

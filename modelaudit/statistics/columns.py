@@ -21,7 +21,7 @@ from .sequences import first_of_each
 from .values import Clustering, Column, Membership, ValueTable
 from .verdict import Counts
 
-#: by_reason key of images of which nobody can tell whether they belong to the stratum
+#: by_reason key of images whose stratum is undetermined
 UNKNOWN_STRATUM = "unknown_stratum"
 _ROUNDING = 1e-6
 

@@ -25,7 +25,7 @@ _OPPOSITE = {"lower": "upper", "upper": "lower"}
 
 
 @dataclass(frozen=True, eq=False)
-class Operation:
+class TreeOperation:
     """``left op right`` where no rule bounds the whole."""
 
     op: Operator
@@ -41,7 +41,7 @@ class ExtremeTree:
     parts: tuple[Tree, ...]
 
 
-Tree = Ratio | Operation | ExtremeTree
+Tree = Ratio | TreeOperation | ExtremeTree
 #: what has bounds of its own; interval arithmetic is done over these
 Unit = Ratio | ExtremeTree
 
@@ -56,7 +56,7 @@ def tree_of(expression: Expression, columns: Columns) -> Tree:
     if form is not None and form.plain:
         return _by_stratum(form.numerator, columns)
     assert isinstance(expression, Arithmetic)
-    return Operation(expression.op, tree_of(expression.left, columns), tree_of(expression.right, columns))
+    return TreeOperation(expression.op, tree_of(expression.left, columns), tree_of(expression.right, columns))
 
 
 def _by_stratum(form: Linear, columns: Columns) -> Tree:
@@ -67,7 +67,7 @@ def _by_stratum(form: Linear, columns: Columns) -> Tree:
     first = parts[0]
     assert isinstance(first, Ratio)
     parts[0] = Ratio(first.numerator.plus(Linear(form.constant)))
-    return reduce(lambda left, right: Operation("+", left, right), parts)
+    return reduce(lambda left, right: TreeOperation("+", left, right), parts)
 
 
 def blocks(tree: Tree) -> Iterator[Ratio]:
@@ -80,7 +80,7 @@ def blocks(tree: Tree) -> Iterator[Ratio]:
 
 
 def _units(tree: Tree) -> Iterator[Unit]:
-    if isinstance(tree, Operation):
+    if isinstance(tree, TreeOperation):
         yield from _units(tree.left)
         yield from _units(tree.right)
     else:
@@ -91,7 +91,7 @@ def decidable(tree: Tree, columns: Columns) -> bool:
     """False where a part of what is largest in size has no value: it has a number then, which decides nothing."""
     if isinstance(tree, Ratio):
         return True
-    if isinstance(tree, Operation):
+    if isinstance(tree, TreeOperation):
         return decidable(tree.left, columns) and decidable(tree.right, columns)
     known = all(tree_estimate(part, columns) is not None for part in tree.parts)
     return known and all(decidable(part, columns) for part in tree.parts)
@@ -152,7 +152,7 @@ def _extreme_bound(tree: ExtremeTree, side: str, columns: Columns, plan: Plan) -
 
 
 def _key(tree: Tree) -> tuple[object, ...]:
-    if isinstance(tree, Operation):
+    if isinstance(tree, TreeOperation):
         return tree.op, _key(tree.left), _key(tree.right)
     if isinstance(tree, ExtremeTree):
         return tree.extreme.kind, *map(_key, tree.parts)
@@ -165,7 +165,7 @@ def _indexed(tree: Tree) -> dict[tuple[object, ...], int]:
 
 def _needs(tree: Tree, side: str, columns: Columns, index: dict[tuple[object, ...], int]) -> Iterator[_Need]:
     """Which bounds of which blocks a bound of the tree on `side` rests on."""
-    if not isinstance(tree, Operation):
+    if not isinstance(tree, TreeOperation):
         if isinstance(tree, ExtremeTree) or tree.numerator.terms or not tree.plain:
             yield index[_key(tree)], side
         return
@@ -213,7 +213,7 @@ def _form_range(form: Linear, columns: Columns) -> Interval:
 
 
 def _evaluated(tree: Tree, interval: Callable[[Unit], Interval], divide: _Division) -> Interval:
-    if not isinstance(tree, Operation):
+    if not isinstance(tree, TreeOperation):
         return interval(tree)
     left, right = _evaluated(tree.left, interval, divide), _evaluated(tree.right, interval, divide)
     if tree.op == "+":

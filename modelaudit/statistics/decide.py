@@ -49,8 +49,8 @@ def decide(
 ) -> Decision:
     """Decide an expectation on per-image values.
 
-    PASS if and only if the one-sided bound at `confidence` lies on the right side of the threshold with every missing
-    value at its worst end; FAIL if and only if the other bound lies on the wrong side with every one at its best;
+    PASS if and only if the one-sided bound at `confidence` is on the right side of the threshold with every missing
+    value at its worst end; FAIL if and only if the other bound is on the wrong side with every one at its best;
     otherwise INCONCLUSIVE. With ``about="this_set"`` the images are all there is, and the value itself decides.
 
     Several attribution methods in one measure give one part each (each combination, where measures differ in them), and
@@ -71,7 +71,7 @@ def decide(
         ExpressionError: a confidence outside (0.5, 1), an unknown `about`, a division by a constant 0.
     """
     if not 0.5 < confidence < 1:
-        raise ExpressionError(f"confidence={confidence!r} is no number between 0.5 and 1; 0.95 is usual")
+        raise ExpressionError(f"confidence={confidence!r} must be between 0.5 and 1; 0.95 is usual")
     if about not in ("process", "this_set"):
         raise ExpressionError(f"about={about!r}{nearest(str(about), ('process', 'this_set'))}")
     columns, variants = Columns(table, claim=claim), list(_single(expectation, table))
@@ -210,7 +210,7 @@ def _outcome(expectation: Expectation, tree: Tree, columns: Columns, plan: Plan)
 
 
 def holds(expectation: Expectation, value: float) -> bool:
-    """The comparison, in which a value that rounding alone separates from the threshold lies on it."""
+    """Compares a value with the threshold; values that differ by rounding alone are equal."""
     threshold = expectation.threshold
     at_threshold = abs(value - threshold) <= 1e-12 * max(1.0, abs(threshold))
     return expectation.holds(threshold if at_threshold else value)

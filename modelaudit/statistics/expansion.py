@@ -23,7 +23,7 @@ from .verdict import Point
 def written_out(expectation: Expectation, columns: Columns | None = None) -> Expectation:
     """The expectation with every slope, area and composite as what it stands for.
 
-    With `columns` a worst group is taken over the groups of its table that have images; else groups are not told apart.
+    With `columns` a worst group covers the groups of its table that have images; else groups are not distinguished.
     """
     return Expectation(algebra_of(expectation.expression, columns), expectation.op, expectation.threshold)
 

@@ -1,4 +1,4 @@
-"""Expectations that a number of images could never pass, told before anything is measured."""
+"""Finds expectations that so many images could never pass, before anything is measured."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _single(
 
 
 def _outside(single: Expectation) -> str:
-    """What to say of a measure whose range the threshold lies outside of."""
+    """Explains a threshold outside the range of the measure; "" where it is inside."""
     measure, threshold = single.expression, single.threshold
     if not isinstance(measure, Measure):
         return ""

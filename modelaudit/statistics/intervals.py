@@ -32,7 +32,7 @@ def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
     [0.704, 0.981]
     """
     if not 0 <= successes <= n or n <= 0:
-        raise ValueError(f"{successes} successes of {n} are no proportion")
+        raise ValueError(f"successes must be between 0 and n > 0, got {successes} of {n}")
     alpha = 1 - confidence
     lower = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, alpha))
     upper = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, confidence))
@@ -181,7 +181,7 @@ def betting(values: ArrayLike, confidence: float) -> tuple[float, float]:
 
     The capital reads the values one after the other. They are read in a permutation that depends on n alone: it
     breaks an ordering by class or by time, and the bound stays exact. (Sorting first, so that the order of the images
-    would not matter, is wrong: a fixed permutation of sorted values is no sample, and its error reaches .6.)
+    would not matter, is wrong: a fixed permutation of sorted values is not a random sample; its error reaches .6.)
 
     >>> [round(bound, 3) for bound in betting([1] * 50, 0.95)]
     [0.935, 1.0]

@@ -149,25 +149,25 @@ _WAY_OUT = "maps are nearly the same with random weights; take another method"
 
 
 def decide_on_valid_methods(
-    whole: Decision, sane: Decision | None, insane: Sequence[str]
+    whole: Decision, valid: Decision | None, failed: Sequence[str]
 ) -> tuple[Decision, Objection | None]:
     """The decision that counts, and what speaks against it.
 
-    The methods that are sane decide. Where the left side FAILs over all methods and not over these, only a method that
-    means nothing on this model fails: that is no FAIL, and what is left is no PASS that anybody asked for.
+    The methods that passed their sanity check decide. Where the left side FAILs over all methods but not over these, it
+    fails only by a method that is meaningless on this model: neither a FAIL, nor the PASS of what was asked.
 
     Args:
         whole: over all methods.
-        sane: over those that passed their sanity check; None where no measure that needs a map is left with one.
-        insane: the names of the others.
+        valid: over those that passed their sanity check; None where a measure that needs a map has none left.
+        failed: the names of the others.
     """
-    if not insane:
+    if not failed:
         return whole, None
-    names = ", ".join(insane)
-    if sane is None:
+    names = ", ".join(failed)
+    if valid is None:
         return whole, Objection(Reason.ATTRIBUTION_INVALID, f"no method is sane on this model: {names}; {_WAY_OUT}")
-    if whole.verdict is Verdict.FAIL and sane.verdict is not Verdict.FAIL:
+    if whole.verdict is Verdict.FAIL and valid.verdict is not Verdict.FAIL:
         return whole, Objection(
             Reason.ATTRIBUTION_INVALID, f"it fails only by what is not sane on this model: {names}; {_WAY_OUT}"
         )
-    return sane, None
+    return valid, None

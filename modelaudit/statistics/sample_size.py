@@ -51,7 +51,7 @@ Codes = NDArray[np.int64]
 RESERVE = 1.1
 _OUT_OF_RANGE = "the margin leads out of the range of the measure; ask for a smaller one"
 _MISSING = "missing values alone keep it open at this margin"
-_ONE_CLUSTER = "the clusters of the pilot do not tell: it has too few of them, or one holds nearly all images"
+_ONE_CLUSTER = "the pilot has too few clusters, or one of them holds nearly all images"
 _ABOUT = "images of one cluster count less, as in the pilot; more of them help where they are of new clusters"
 _TOO_MANY = f"not with {MOST_IMAGES} images"
 
@@ -68,7 +68,7 @@ class SampleSize:
         reached: the power there.
         share: of all images, that the stratum holds.
         clusters: how many, of about ``images / clusters`` images each; None where images are independent.
-        note: why there is no number, or what is to be known of it.
+        note: why there is no number, or what limits it.
     """
 
     text: str

@@ -64,7 +64,7 @@ def capitals_without_replacement(
     owed = (np.cumsum(gain, axis=-1) - gain) / left
     mean_left = m - owed
     possible = np.logical_and.accumulate(mean_left > -_NOTHING, axis=-1)
-    bets = possible & (mean_left > _NOTHING)  # where nothing may be left, what comes next tells without a bet
+    bets = possible & (mean_left > _NOTHING)  # where nothing may be left, the next value decides without a bet
     returns: NDArray[np.float64] = np.where(bets, (gain + owed) / np.where(bets, mean_left, 1.0), 0.0)
     return np.where(possible, _played(returns), np.inf)
 

@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Membership:
-    """Which samples a stratum holds: [n] bool each. `unknown` where it cannot be told (an unreadable image, say)."""
+    """The samples in a stratum: [n] bool each. `unknown` where it is undetermined (an unreadable image, say)."""
 
     inside: NDArray[np.bool_]
     unknown: NDArray[np.bool_]

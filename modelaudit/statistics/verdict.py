@@ -102,6 +102,6 @@ class Decision:
 
     @property
     def part(self) -> str:
-        """What tells this part from the others: its methods, its group, its dose."""
+        """The name of this part: its methods, its group, its dose."""
         dose = "" if self.dose is None else f"dose {number_text(self.dose)}"
         return ", ".join(text for text in (self.method, self.group, dose) if text)

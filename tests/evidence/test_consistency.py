@@ -322,7 +322,7 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "one value": (value, "::right: decision.estimate is 1.0, and 0.95 follows"),
     "one sample less": (no_missing, "of 19 samples"),
     "who lent backgrounds": (donors, "::drop: decision."),
-    "another column": (other_column, "'accuracy' is told as 'background_share(saliency)'"),
+    "another column": (other_column, "'accuracy' reads 'background_share(saliency)'"),
     "a group left out": (one_group, "::worst: formula is 'without label(red)'"),
     "what a check says against it": (no_objection, "::maps: checks.insane is []"),
     "what a check found": (sane, "::maps: checks.insane is ['saliency', 'input_x_gradient'], and [] follows"),

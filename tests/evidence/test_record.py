@@ -71,13 +71,13 @@ def test_another_schema_version_is_refused_by_both_numbers(full: RunRecord, tmp_
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no run record"),
-        ("{", "is no run record"),
-        ("[]", "is no run record"),
-        ("3", "is no run record"),
+        ("", "not a run record"),
+        ("{", "not a run record"),
+        ("[]", "not a run record"),
+        ("3", "not a run record"),
         ("{}", "has schema version None"),
-        ('{"schema_version": 2}', "is no run record"),
-        ('{"schema_version": 2, "id": 3}', "is no run record"),
+        ('{"schema_version": 2}', "not a run record"),
+        ('{"schema_version": 2, "id": 3}', "not a run record"),
     ],
 )
 def test_what_is_no_record_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -88,7 +88,7 @@ def test_what_is_no_record_is_named(tmp_path: Path, text: str, message: str) -> 
 
 def test_bytes_that_are_no_text_are_no_record(tmp_path: Path) -> None:
     (tmp_path / RECORD_NAME).write_bytes(b"\xff\xfe{}")
-    with pytest.raises(ResultsError, match=rf"{RECORD_NAME}: is no run record"):
+    with pytest.raises(ResultsError, match=rf"{RECORD_NAME}: not a run record"):
         read_record(tmp_path)
 
 

@@ -93,8 +93,8 @@ def test_pools_are_data_by_name_and_samples_in_them_are_read_once_and_kept() -> 
         ("folder:data/night", "give a dict of data by name"),
         ({"": "folder:x"}, "give the pool a name"),
         ({3: "folder:x"}, "give the pool a name"),
-        ({"night": ""}, "is no data; write e.g. 'photos:data/new_line'"),
-        ({"night": None}, "is no data"),
+        ({"night": ""}, "must name data, e.g. 'photos:data/new_line'"),
+        ({"night": None}, "must name data"),
     ],
 )
 def test_pools_that_are_none_are_refused(pools: object, message: str) -> None:

@@ -212,7 +212,7 @@ def test_a_sensitivity_under_two_series_is_a_curve_and_a_worst_group_takes_the_w
         (lambda: mean_corruption_error(severities=[3, 9], baseline="old"), "9 is not possible"),
         (lambda: mean_corruption_error(region="edge"), "region"),
         (lambda: mean_corruption_error(baseline=""), "name of a model"),
-        (lambda: mean_corruption_error().slope(), "is no curve"),
+        (lambda: mean_corruption_error().slope(), "is not a curve"),
         (lambda: parse_expression("worst_group_acuracy()"), "did you mean 'worst_group_accuracy'"),
         (lambda: parse_expression("worst_group_accuracy(nose(3))"), "unknown .*'nose'"),
     ],

@@ -108,7 +108,7 @@ def test_doses_that_are_whole_numbers_in_one_series_meet_the_same_ones_of_anothe
 @pytest.mark.parametrize(
     ("build", "says"),
     [
-        (lambda: accuracy.slope(), "is no curve"),
+        (lambda: accuracy.slope(), "is not a curve"),
         (lambda: CURVE.slope().slope(), "one number already"),
         (lambda: accuracy.under(lighting(each=[1, 2])) - CURVE > 0, "different doses"),
         (lambda: gaussian_noise(each=[1, 2]) | lighting(each=[1, 2]), "2 series"),

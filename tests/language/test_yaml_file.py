@@ -48,13 +48,13 @@ def test_a_file_says_the_same_as_python(tmp_path: Path) -> None:
         (("integrated_gradients)", "integrated_gradient)"), 6, "did you mean 'integrated_gradients'"),
         (("lighting(", "lightning("), 9, "did you mean 'lighting'"),
         (('"明るさ"', "decides_on_the_part"), 9, "stands twice; the first is on line 5"),
-        (('"明るさ"', "3"), 9, "is no text"),
-        (('"明るさ"', "on"), 9, "is no text"),
+        (('"明るさ"', "3"), 9, "must be text"),
+        (('"明るさ"', "on"), 9, "must be text"),
         (("clause: PoC agreement 4.2", "clause: !!python/object:os.system x"), 7, "tag"),
         (("clause: PoC agreement 4.2", "clause: &a x"), None, None),
         (("clause: PoC", "confidence: 95 #"), 7, "less than 1"),
         (("[224, 224]", "[224, 224, 3]"), 3, "crop"),
-        (("expect:", "expect: ["), 6, "is no YAML"),
+        (("expect:", "expect: ["), 6, "not valid YAML"),
         (("decides_on_the_part", "a::b"), 5, "cannot name"),
         (("std: [0.2", "std: [0.0"), 1, "must be positive"),
         (("model: torchvision:resnet50@IMAGENET1K_V2", "model: {}"), 1, "names no model"),
@@ -95,7 +95,7 @@ def test_pools_are_named_in_yaml_as_in_python(tmp_path: Path) -> None:
     [
         (("folder:data/night", "[folder:data/night]"), 4, "pools.night shift: input should be a valid string"),
         (("pools:", "pool:"), 3, "did you mean 'pools'"),
-        (("folder:data/night", '""'), 1, "is no data"),
+        (("folder:data/night", '""'), 1, "must name data"),
         (("'pool:night shift'", "'pol:night shift'"), 7, "did you mean 'pool:NAME'"),
     ],
 )
@@ -129,7 +129,7 @@ def test_missing_parts_are_all_named_at_once(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_are_an_error_of_ours(tmp_path: Path) -> None:
     file = tmp_path / "x.audit.yaml"
     file.write_bytes(b"\xff\xfe\x00bad")
-    with pytest.raises(AuditFileError, match="is no YAML"):
+    with pytest.raises(AuditFileError, match="not valid YAML"):
         load_audit_file(file, allow_code=False)
 
 

@@ -190,7 +190,7 @@ def test_an_expectation_without_one_name_is_an_error(line: Line, body: str, expe
         ("data:", "dta:", 3, "dta: unknown key; did you mean 'data'?"),
         ("accuracy > 0.5", "acuracy > 0.5", 6, "acuracy"),
         ("accuracy > 0.5", "accuracy", 6, "right_on_the_line"),
-        ("expect:", "expect: [", 7, "is no YAML"),
+        ("expect:", "expect: [", 7, "not valid YAML"),
         ("  right_on_the_line: accuracy > 0.5", "  stays_right_in_noise: accuracy > 0.5", 7, "stands twice"),
         ("[red, green]", "&names [*names]", 4, "alias"),
     ],

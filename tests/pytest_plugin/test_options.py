@@ -19,10 +19,10 @@ def values(line: Line) -> list[float | None]:
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ("--audit-limit=0", "--audit-limit=0: must be at least 1"),
-        ("--audit-limit=few", "--audit-limit=few: is no whole number"),
-        ("--audit-seed=x", "--audit-seed=x: is no whole number"),
-        ("--audit-micro-batch=0", "--audit-micro-batch=0: must be at least 1"),
+        ("--audit-limit=0", "--audit-limit must be at least 1, got 0"),
+        ("--audit-limit=few", "--audit-limit must be an integer, got few"),
+        ("--audit-seed=x", "--audit-seed must be an integer, got x"),
+        ("--audit-micro-batch=0", "--audit-micro-batch must be at least 1, got 0"),
         ("--audit-inconclusive=pass", "--audit-inconclusive=pass: use fail or warn"),
     ],
 )
