@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -168,38 +169,46 @@ caught = Audit(**told() | {{"model": Blind()}}).expect(accuracy > 0.8, must_fail
 """
 
 
-def record_of(folder: Path, *options: str) -> dict[str, Any]:
-    """``run.json`` of a run in a process of its own."""
-    (folder / "line.py").write_text(
-        (Path(__file__).parents[1] / "pytest_plugin" / "line.py").read_text("utf-8"), "utf-8"
-    )
+#: sessions of one process, each with its own results; the audit file is imported anew by each
+SESSIONS = """
+import sys
+import pytest
+
+for name, *options in {sessions!r}:
+    sys.modules.pop("audit_line", None)
+    pytest.main(["-q", "-p", "no:cacheprovider", "--audit-store=off", "--audit-results=" + name, *options])
+"""
+RUNS = {"whole": (), "quick": ("--audit-limit=8",), "selected": ("-k", "right or caught")}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """``run.json`` of runs in a process of their own."""
+    folder = tmp_path_factory.mktemp("runs")
+    line = Path(__file__).parents[1] / "pytest_plugin" / "line.py"
+    (folder / "line.py").write_text(line.read_text("utf-8"), "utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "audit_line.py").write_text(AUDIT.format(here=str(folder)), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--audit-store=off", *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    found = folder / "audit-results" / "latest" / "run.json"
-    assert found.exists(), done.stdout + done.stderr
-    return dict(json.loads(found.read_text(encoding="utf-8")))
+    code = SESSIONS.format(sessions=[(name, *options) for name, options in RUNS.items()])
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=300)
+    found = {name: folder / name / "latest" / "run.json" for name in RUNS}
+    assert all(file.exists() for file in found.values()), done.stdout + done.stderr
+    return {name: json.loads(file.read_text(encoding="utf-8")) for name, file in found.items()}
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return record_of(tmp_path_factory.mktemp("whole"))
+@pytest.fixture
+def whole(records: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return deepcopy(records["whole"])
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return record_of(tmp_path_factory.mktemp("quick"), "--audit-limit=8")
+@pytest.fixture
+def quick(records: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return deepcopy(records["quick"])
 
 
-@pytest.fixture(scope="module")
-def selected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return record_of(tmp_path_factory.mktemp("selected"), "-k", "right or caught")
+@pytest.fixture
+def selected(records: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return deepcopy(records["selected"])
 
 
 def case(record: dict[str, Any], name: str) -> dict[str, Any]:

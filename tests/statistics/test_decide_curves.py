@@ -67,7 +67,7 @@ def test_the_bounds_of_a_slope_hold_as_often_as_they_say() -> None:
     for _ in range(300):
         base = rng.random(80)
         columns = {k: column((base + rng.random(80) * 0.4 < 0.9 - 0.1 * k).astype(float)) for k in (1, 2, 3)}
-        found = decide(CURVE.slope() > 0, Doses(columns), confidence=0.95, about="process")
+        found = decide(CURVE.slope() > 0, Doses(columns), confidence=0.95, about="process", brief=True)
         # P(base + 0.4 u < t) falls by 0.1 a step for t in [0.4, 1]
         misses += found.lower is not None and found.lower > -0.1
     assert misses <= 300 * 0.05 + 3 * np.sqrt(300 * 0.05 * 0.95)

@@ -23,9 +23,9 @@ unit = st.floats(0, 1, width=32)
 samples = st.lists(unit, min_size=1, max_size=40)
 
 
-def decided(expectation, columns, sequential=1000, about="process", confidence=0.95, **tables):
+def decided(expectation, columns, sequential=1000, about="process", confidence=0.95, brief=False, **tables):
     table = Values(columns, **tables)
-    return decide(expectation, table, confidence=confidence, about=about, sequential=sequential)
+    return decide(expectation, table, confidence=confidence, about=about, sequential=sequential, brief=brief)
 
 
 # --- the capital -----------------------------------------------------------------------------------------------------
@@ -268,7 +268,9 @@ def test_a_settled_verdict_stays_settled(n, seed):
     wanted = [a > 0.5, a - b > 0.1, b / a < 0.8, a * b < 0.7]
     for expectation in wanted:
         verdicts = [
-            decided(expectation, {"a": column(x[:k], "proportion"), "b": column(y[:k], "proportion")}).verdict
+            decided(
+                expectation, {"a": column(x[:k], "proportion"), "b": column(y[:k], "proportion")}, brief=True
+            ).verdict
             for k in range(15, n, 15)
         ]
         first = next((at for at, one in enumerate(verdicts) if one is not Verdict.INCONCLUSIVE), len(verdicts))
@@ -280,6 +282,6 @@ def test_no_discordance_at_all_needs_about_as_many_images_as_it_says():
     needed = next(
         n
         for n in range(50, 100)
-        if decided(a - b < 0.05, {"a": proportion(n, n), "b": proportion(n, n)}).verdict is Verdict.PASS
+        if decided(a - b < 0.05, {"a": proportion(n, n), "b": proportion(n, n)}, brief=True).verdict is Verdict.PASS
     )
     assert 59 <= needed <= 90
