@@ -1,4 +1,4 @@
-"""From what the engine found to the run record."""
+"""Builds the run record from the results of the engine."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _UNDECIDED: dict[str, Any] = {"decision": None, "checks": None, "worst": [], "ga
 
 
 def declared_case(asked: Asked, place: Place) -> CaseRecord:
-    """A case before anything ran: what stands in the record if nothing ever does."""
+    """The record of a case before anything ran."""
     expectation, case = asked.expectation, asked.case
     return CaseRecord(
         id=asked.id,
@@ -96,7 +96,7 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
 
 
 def _weakened(audit: Audit) -> Iterator[Weakening]:
-    """What an audit itself gives up."""
+    """The weakenings that an audit chooses itself."""
     checks = audit.checks
     if isinstance(checks, CheckSettings):
         if not checks.any:
@@ -108,7 +108,7 @@ def _weakened(audit: Audit) -> Iterator[Weakening]:
 
 
 def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseRecord:
-    """The case with what was found."""
+    """The case with its result."""
     return case.model_copy(
         update={
             "verdict": result.verdict.value,
@@ -130,13 +130,13 @@ def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseReco
 
 
 def without_result(case: CaseRecord, message: str) -> CaseRecord:
-    """The case as an ERROR that says why, without anything that was decided."""
+    """The case as an ERROR with its message, without a decision."""
     changes = {"verdict": "ERROR", "standing": "counted", "reason": None, "message": message}
     return case.model_copy(update={**_UNDECIDED, **changes})
 
 
 def not_run(case: CaseRecord, absence: Absence, outcome: str) -> CaseRecord:
-    """The case without a verdict, and why; whatever was measured for it does not count."""
+    """The case without a verdict, and why; what was measured for it does not count."""
     changes = {"verdict": None, "standing": "not_run", "reason": "not_run", "message": absence.why}
     return case.model_copy(update={**_UNDECIDED, **changes, "absence": absence, "outcome": outcome})
 
@@ -198,7 +198,7 @@ def _measure_node(expression: Measure) -> MeasureNode:
 
 
 def model_records(measured: Sequence[Measured]) -> list[ModelRecord]:
-    """Every model that was run, once."""
+    """One record for each model that was run."""
     found: dict[str, ModelRecord] = {}
     for part in measured:
         for facts in part.models:
@@ -244,7 +244,7 @@ def table_records(measured: Sequence[Measured]) -> list[TableRecord]:
 
 
 def passes_record(measured: Sequence[Measured]) -> PassesRecord:
-    """What the run cost."""
+    """The passes that the run took."""
     return PassesRecord(
         decoded=sum(part.passes.decoded for part in measured),
         forward=sum(part.passes.forward for part in measured),

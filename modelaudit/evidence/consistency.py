@@ -1,4 +1,4 @@
-"""Whether a run record is consistent in itself: verdicts follow from bounds, bounds from the tables, the run from them.
+"""Checks that a run record is consistent: verdicts follow from bounds, bounds from the tables, the run from its cases.
 
 Everything is computed anew from what the record holds, by the code that decided the run; it needs numpy and scipy, and
 neither torch nor models nor data. A whole forgery of per-image values that is consistent in itself is not found: that
@@ -164,7 +164,7 @@ def _groups(case: CaseRecord, expectation: Expectation, table: TableRecord) -> I
 
 
 def _divisions(node: Node) -> Iterator[str]:
-    """What the worst groups in a left side are groups by."""
+    """What the worst groups of a left side are grouped by."""
     if isinstance(node, CompositeNode) and node.name == "worst_group_accuracy":
         yield str(node.arguments.get("by", "label"))
     elif isinstance(node, ArithmeticNode):
@@ -240,7 +240,7 @@ class _Decider:
 def _checked(
     case: CaseRecord, expectation: Expectation, base: Decision, checks: CheckResults
 ) -> Iterator[Contradiction]:
-    """What the checks say of themselves: verdicts with other masks, the floor, the map with all on the object."""
+    """Recomputes what the checks state: verdicts with other masks, the noise floor, a map that is all on the object."""
     if checks.masks is not None:
         for one in checks.masks.variants:
             if not base.parts:
@@ -320,7 +320,7 @@ def _of_data(record: RunRecord, data: DataRecord, table: TableRecord) -> Iterato
 
 
 def _of_run(record: RunRecord) -> Iterator[Contradiction]:
-    """What the run comes to, from its cases and the files that are missing; how many cases each file declares."""
+    """The state of the run, from its cases and absent files, and how many cases each file declares."""
     cases, files, quick_look = record.cases, record.absent_files, record.quick_look is not None
     status = exit_status(
         cases,
@@ -344,7 +344,7 @@ def _of_run(record: RunRecord) -> Iterator[Contradiction]:
 
 
 def _compared(case: str, field: str, stored: Any, recomputed: Any) -> Iterator[Contradiction]:
-    """The fields of two records of one kind; notes are words, and decide nothing."""
+    """Compares the fields of two records of one kind, except notes, which decide nothing."""
     for name in type(stored).model_fields:
         if name == "note":
             continue

@@ -16,7 +16,7 @@ def decision_record(decision: Decision) -> DecisionRecord:
 
 
 def with_holm(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
-    """The cases; every FAIL with an error rate bears what Holm makes of it.
+    """Adds the adjusted error rate to every FAIL that has one. No verdict changes.
 
     The family is what the files declare, whether or not it was selected and run: what `-k` leaves out is no reason to
     believe the rest more. Two kinds do not belong to it: known-bad models, which must fail and accuse nobody, and

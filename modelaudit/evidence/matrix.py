@@ -1,4 +1,4 @@
-"""What fails where: a measure by class and context, and the classes of which more images are wanted.
+"""What fails where: a measure by class and context, and the classes that need more images.
 
 A matrix is made of columns that were measured anyhow. Of a model it is that of ``accuracy`` where this was measured
 under two contexts at least (the original images are one), else one of every measure that was.
@@ -52,7 +52,7 @@ class _Column:
 
 
 def by_class(tables: Sequence[TableRecord], cases: Sequence[CaseRecord], stopped: frozenset[str]) -> ByClass | None:
-    """The matrices of a run and its shopping list; None where there is but one label or one context.
+    """The matrices of a run and the images that it needs; None with one label or one context.
 
     Models that known-bad models alone are about have no matrix. No images are asked for where the audit may stop
     early (it had more and did not look), or is about this very set.

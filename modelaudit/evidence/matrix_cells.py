@@ -114,7 +114,7 @@ class _Images:
         return self.values
 
     def members(self, stratum: Stratum, model: str | None) -> Membership:
-        """All: they are those of one class already."""
+        """All of them: the images are of one class already."""
         inside = np.ones(self.values.values.shape, dtype=bool)
         return Membership(inside, ~inside)
 
@@ -157,7 +157,7 @@ def cell_of(cells: Cells, label: int, context: int, scale: Scale, number: int) -
 
 
 def width(cell: MatrixCell, scale: Scale) -> float | None:
-    """How far the farther bound of a cell lies from its mean, as a share of the range; None without one of these."""
+    """The distance of the farther bound from the mean, as a share of the range; None where one of these is missing."""
     if cell.mean is None or cell.lower is None or cell.upper is None or scale.span is None:
         return None
     return max(cell.mean - cell.lower, cell.upper - cell.mean) / scale.span

@@ -59,7 +59,7 @@ def pilots(record: RunRecord) -> Iterator[tuple[CaseRecord, Pilot | str]]:
 
 
 def groups_of(found: Mapping[str, Pilot], checks: CheckSettings) -> tuple[PlanGroup, ...]:
-    """The plan that these cases of a record would have, for counting passes: nothing of it can be opened."""
+    """The plan of these recorded cases, for counting passes; its models and data cannot be opened."""
     audits: dict[tuple[str, ...], Audit] = {}
     asked = []
     for name, pilot in found.items():

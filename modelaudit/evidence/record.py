@@ -381,7 +381,7 @@ class DataRecord(_Part):
 
 
 class SampleRecord(_Part):
-    """``cluster``: of the data. ``copy_of``: the first of the images that are the same picture, itself included."""
+    """A sample. ``cluster``: of the data. ``copy_of``: the first image that is the same picture, itself included."""
 
     id: str
     label: str
@@ -461,7 +461,7 @@ class MatrixCell(_Part):
 
 
 class MatrixRecord(_Part):
-    """A measure of a model by label and context: the worst labels, and the worst contexts beside the original.
+    """A measure of a model by label and context: the worst labels, and the worst contexts besides the original.
 
     ``measure`` is written without context. ``low`` and ``high``: its range. ``stopped``: the audit stopped early, which
     the bounds do not allow for. The rest is counted in ``labels_left_out`` and ``contexts_left_out``.
@@ -481,7 +481,7 @@ class MatrixRecord(_Part):
 
 
 class WantedImages(_Part):
-    """Of which label more images would help most, and the cell that shows it.
+    """A label that needs more images, and the cell that shows it.
 
     ``rule``: "threshold", where the bounds of the cell contain the threshold of an expectation on this measure and
     context (then ``op`` and ``threshold``), or "width", where a bound is too far from the mean. ``more``: images.
@@ -527,7 +527,7 @@ class PassesRecord(_Part):
 
 
 class InputFile(_Part):
-    """A file whose content played a part: ``path`` is relative to the rootdir, or the name alone outside of it.
+    """An input file of the run: ``path`` is relative to the rootdir, or the name alone outside of it.
 
     ``cases``: how many cases an audit file declares.
     """
@@ -637,7 +637,7 @@ def read_record(path: Path) -> RunRecord:
 
 
 def write_record(record: RunRecord, folder: Path) -> Path:
-    """Write ``run.json`` whole or not at all."""
+    """Write ``run.json`` atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / RECORD_NAME
     draft = folder / f".{RECORD_NAME}.{os.getpid()}"

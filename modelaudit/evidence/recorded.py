@@ -180,7 +180,7 @@ class Values:
         return self._read[model, key]
 
     def facts(self, model: str, stratum: Stratum) -> Facts:
-        """What a stratum is judged by, for one model."""
+        """The facts that decide which samples are in a stratum, for one model."""
         view = next((one for one in self.table.views if one.model == model), None)
         if view is None:
             raise ResultsError(f"the tables do not say how {model!r} sees the samples")
@@ -222,7 +222,7 @@ class RecordTable:
         return Membership(*membership(stratum, facts))
 
     def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
-        """What the samples share, and who lent them their backgrounds under the measure's context."""
+        """What the samples share, including the donors of their backgrounds under the measure's context."""
         table = self._values.table
         context = ORIGINAL if measure.context is None else str(measure.context)
         donors = table.donors.get(f"{self._model(measure.model)}|{context}", ())

@@ -61,7 +61,7 @@ class Receipt:
         return {VARIABLE: json.dumps(asdict(self))}
 
     def write(self, folder: Path) -> None:
-        """State that the record is in `folder`, in the run's own process, when the record is written."""
+        """Store the folder of the record; called in the process of the run once the record is written."""
         Path(self.file).write_text(str(folder.resolve()), encoding="utf-8")
 
     def folder(self) -> Path | None:
@@ -73,6 +73,6 @@ class Receipt:
 
 
 def take_receipt(environment: MutableMapping[str, str]) -> Receipt | None:
-    """The receipt that is wanted, if any. The variable is removed, so that no process this one starts sees it."""
+    """Take the requested receipt out of the environment, so that child processes do not inherit the request."""
     asked = environment.pop(VARIABLE, None)
     return None if asked is None else Receipt(**json.loads(asked))

@@ -40,7 +40,7 @@ class Absent(Protocol):
 
 
 class CaseEnd(Protocol):
-    """What a case's record says of its end."""
+    """The fields of a case's record that its state depends on."""
 
     @property
     def verdict(self) -> CaseVerdict | None: ...
@@ -70,7 +70,7 @@ def counted_as(case: CaseEnd) -> CaseVerdict | None:
 
 
 def absences(cases: Iterable[CaseEnd], files: Iterable[Absent]) -> Iterator[AbsentBy]:
-    """What kept each declared case that does not count, and each audit file that was not collected, from counting."""
+    """Why each declared case and each audit file that does not count does not."""
     for case in cases:
         if case.standing != "counted":
             yield "interrupted" if case.absence is None else case.absence.by
@@ -93,7 +93,7 @@ def is_partial(cases: Sequence[CaseEnd], files: Sequence[Absent]) -> bool:
 
 
 def missing_text(cases: Sequence[CaseEnd], files: Sequence[Absent]) -> str | None:
-    """What is missing from the whole, in a sentence; None where nothing is."""
+    """One sentence on everything that is missing; None where nothing is."""
     absent = list(absences(cases, ()))
     parts = []
     if absent:
@@ -111,7 +111,7 @@ def _tally(found: Sequence[AbsentBy]) -> str:
 
 
 def run_state(cases: Sequence[CaseEnd], files: Sequence[Absent], *, quick_look: bool) -> RunState:
-    """What the run comes to: the worst of what was counted, and never PASS where something else is missing."""
+    """The state of the run: the worst counted verdict, and never PASS where something is missing."""
     if quick_look:
         return "QUICK_LOOK"
     found = {counted_as(case) for case in cases}
@@ -129,7 +129,7 @@ def exit_status(
     tolerate_inconclusive: bool = False,
     allow_partial: bool = False,
 ) -> int:
-    """0: all that was selected passed. 1: something failed. 10: nothing failed, and it is no verdict on the whole.
+    """0: all that was selected passed. 1: something failed. 10: nothing failed, but it is not a verdict on the whole.
 
     Args:
         tolerate_inconclusive: ``--audit-inconclusive=warn``.

@@ -1,4 +1,19 @@
-"""The thresholds that expectations set for the cells of a matrix."""
+"""Which classes need more images, and about how many.
+
+A cell asks for images for one of two reasons:
+
+- "threshold": an expectation on its measure and context has a threshold that its bounds contain. It asks for as many
+  as bring the bounds as near to the mean as the threshold is, but no nearer than five points;
+- "width": a bound lies more than ten points from the mean, so that no claim to ten points can be made of the cell.
+
+(A point is a hundredth of the measure's range.) The number is the smallest n at which Clopper and Pearson's bounds of
+n images with the cell's own mean are that near: for a mean of values in a range as for a proportion, whose spread is
+the largest. Where images share clusters or donors it is at least that by which the cell's own width shrinks with the
+root of n.
+
+More images of a class serve all contexts, since those are made from the images: a class has one line, that of the
+cell that asks for most.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +42,7 @@ class Limit:
 
 
 def limits_of(cases: Sequence[CaseRecord]) -> dict[tuple[str, str, str], list[Limit]]:
-    """The thresholds that expectations set, by (data, model, column).
+    """The thresholds that expectations set for the cells of a matrix, by (data, model, column).
 
     Only those of one measure, or of the worst class: a difference or a ratio sets none for a cell. Controls that must
     fail, expectations about this very set, and strata other than a class do not speak of a class at large.
@@ -82,7 +97,7 @@ NEAREST = 0.05
 def wanted_images(
     matrix: MatrixRecord, cells: Sequence[MatrixCell], limits: Sequence[Iterable[Limit]], scale: Scale
 ) -> Iterator[WantedImages]:
-    """What each of some cells asks for, with the `limits` of each context."""
+    """The images that some cells need, given the `limits` of each context."""
     if scale.span is None or scale.low is None:
         return
     for cell in cells:
@@ -134,7 +149,7 @@ def more_images(cell: MatrixCell, near: float, scale: Scale) -> int:
 
 
 def images_needed(share: float, near: float, confidence: float) -> int:
-    """The smallest n from which on the bounds of n images with this share of right ones are at most `near` away."""
+    """The smallest n at which the bounds of a proportion with this value are at most `near` away from it."""
     share = min(1.0, max(0.0, share))
 
     def enough(n: int) -> bool:

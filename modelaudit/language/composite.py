@@ -33,7 +33,7 @@ class CompositeSpec(Spec):
         raise NotImplementedError
 
     def of_one_image(self) -> Expression:
-        """What images are ranked by."""
+        """The expression that images are ranked by."""
         return self.algebra(None)
 
     def wording(self) -> Wording | None:
@@ -61,7 +61,7 @@ class Composite(Expression):
         return self.spec.algebra(divided)._refined(self._own)
 
     def of_one_image(self) -> Expression:
-        """What images are ranked by, refined."""
+        """The expression that images are ranked by, refined."""
         return self.spec.of_one_image()._refined(self._own)
 
     def leaves(self) -> tuple[Measure, ...]:
@@ -73,7 +73,7 @@ class Composite(Expression):
         return named if self.stratum is None else named._where(self.stratum)
 
     def _refined(self, change: Callable[[Measure], Measure]) -> Expression:
-        """The change is made on a measure that has the refinements of all, and then read off it."""
+        """Applies the change to one measure with the refinements of all, and takes the refinements over from it."""
         changed = change(Measure(self.spec.leaves()[0].spec, None, self.model, self.stratum))
         spec = self.spec if changed.context is None else self.spec.under(changed.context)
         return Composite(spec, changed.model, changed.stratum)
@@ -137,6 +137,6 @@ def total(terms: list[Expression]) -> Expression:
 
 
 def _called(spec: CompositeSpec) -> str:
-    """Always with brackets: it is made of arguments, even where it has none."""
+    """The canonical text, always with brackets."""
     text = spec_text(spec)
     return text if text.endswith(")") else f"{text}()"

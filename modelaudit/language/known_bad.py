@@ -31,7 +31,7 @@ def caught_by(case: AuditCase, expectation: Expectation) -> tuple[str, ...]:
 
 
 def model_text(audit: Audit, name: str) -> str:
-    """How a reader knows a model: its name among several, else its reference, or the name of its class or factory."""
+    """The name of a model for readers: among several its own, else its reference, or that of its class or factory."""
     if isinstance(audit.model, Mapping):
         return name
     reference = audit.models[name]

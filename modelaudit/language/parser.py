@@ -1,4 +1,4 @@
-"""Canonical text back to expectations: Python's own grammar, and of it only what the language has.
+"""Parses canonical text into expectations, by a small part of Python's grammar.
 
 Nothing is evaluated: the text is parsed by :mod:`ast` and walked over a closed list of node types.
 """

@@ -1,4 +1,4 @@
-"""Why a sample has no value: the closed list that every room shares."""
+"""The reasons why a sample has no value, one list for the whole package."""
 
 from __future__ import annotations
 

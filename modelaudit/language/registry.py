@@ -1,4 +1,4 @@
-"""Names users write, and what stands behind them.
+"""The registry of the names that users write.
 
 The registry imports no room. It loads the room that owns a kind of name when such a name is first used, and the
 entry points of third parties (group ``modelaudit``) after it.

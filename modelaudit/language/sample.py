@@ -1,4 +1,4 @@
-"""What travels between the rooms: samples, preprocessing, and models as their sources hand them over."""
+"""Types shared between rooms: samples, preprocessing, and models as their sources hand them over."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Preprocessing:
             raise ModelError(f"preprocessing: interpolation={self.interpolation!r}; use bilinear, bicubic or nearest")
 
     def geometry(self) -> tuple[Any, ...]:
-        """What decides where a pixel goes: equal geometries share decoded and transformed images."""
+        """The key of the geometry: equal geometries share decoded and transformed images."""
         return (self.resize, self.crop, self.interpolation, self.antialias)
 
 

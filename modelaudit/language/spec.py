@@ -292,7 +292,7 @@ def spec_name(cls: type[Spec]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Arguments are often computed: numbers and arrays of numpy as those of Python, a range as a list."""
+    """Converts numbers and arrays of numpy to those of Python, and a range to a list."""
     if isinstance(value, range):
         return list(value)
     return value.tolist() if hasattr(value, "tolist") else value

@@ -69,7 +69,7 @@ class _Reports:
         if hasattr(report, "modelaudit") and report.outcome in ("passed", "failed", "skipped"):
             from .outcome import type_failure
 
-            record = audit_session(self._config).note(report)
+            record = audit_session(self._config).record_outcome(report)
             type_failure(self._config, report, record)
         stated = getattr(report, "modelaudit_stated", ())
         if stated and is_audit_file(Path(report.location[0]).name):
@@ -187,7 +187,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Before anything is measured: which expectations could not pass, whatever the images show."""
     state = _existing(config)
-    return [] if state is None else state.foresee(items)
+    return [] if state is None else state.infeasible_lines(items)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -243,12 +243,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def _misnamed(config: pytest.Config, declared: Iterable[str]) -> list[str]:
     """Lines about files that look like audits and were not collected."""
-    from .audit_files import find_misnamed, warnings_of
+    from .audit_files import find_misnamed, misnamed_warnings
 
     asked = [config.invocation_params.dir / arg.split("::")[0] for arg in config.args]
     audit_files = {config.rootpath / name.split("::")[0] for name in declared}
     patterns = [*config.getini("python_files"), *(f"*{suffix}" for suffix in YAML_SUFFIXES)]
-    return warnings_of(find_misnamed(asked, audit_files, patterns), config.rootpath)
+    return misnamed_warnings(find_misnamed(asked, audit_files, patterns), config.rootpath)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -59,7 +59,7 @@ def uncollected(config: pytest.Config) -> list[str]:
 
 
 def _below(folder: Path, seen: set[str]) -> Iterator[Path]:
-    """Links to folders are followed, as pytest does, each folder once."""
+    """The audit files below a folder; follows links to folders, as pytest does, each once."""
     for here, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(here)
         if real in seen or "pyvenv.cfg" in files:
@@ -113,14 +113,14 @@ def find_misnamed(paths: Iterable[Path], audit_files: Collection[Path], patterns
     )
 
 
-def warnings_of(found: list[Path], root: Path) -> list[str]:
-    """A line for each of the first few of them."""
+def misnamed_warnings(paths: list[Path], root: Path) -> list[str]:
+    """A warning for each of the first few files, and how many more there are."""
     lines = [
         f"warning: {path.relative_to(root) if path.is_relative_to(root) else path} looks like an audit and was not "
         "collected; audit files are named audit_*.py, *.audit.yaml or *.audit.yml"
-        for path in found[:_SHOWN]
+        for path in paths[:_SHOWN]
     ]
-    more = len(found) - len(lines)
+    more = len(paths) - len(lines)
     return [*lines, f"warning: {more} more files look like audits and were not collected"] if more > 0 else lines
 
 

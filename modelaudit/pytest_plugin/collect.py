@@ -29,11 +29,11 @@ OTHER_DISTRIBUTION = "modelaudit"
 
 
 class AuditFailed(Exception):
-    """An audit case did not end as it must; the text is the paragraph that its item prints."""
+    """Raised where an audit case does not end as required, with the paragraph that its item prints."""
 
 
 class AuditErrored(Failed):
-    """An audit case could not be measured or decided; raised in setup, so that pytest counts an error."""
+    """Raised in setup where an audit case cannot be measured or decided, so that pytest counts an error."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text, pytrace=False)
@@ -57,7 +57,7 @@ class AuditItem(pytest.Item):
             self.add_marker(mark)
 
     def setup(self) -> None:
-        """Measure and decide: what cannot be is an error of the item, not a failure."""
+        """Measure and decide; what cannot be measured is an error of the item and not a failure."""
         state = audit_session(self.config)
         record = state.decide(self)
         if record.verdict == "ERROR":
@@ -164,7 +164,7 @@ def _declaring(collector: pytest.File) -> Iterator[AuditSession]:
 
 
 def _refuse_both_kinds(state: AuditSession, cases: Sequence[AuditCase]) -> None:
-    """A model is known-bad or under test; where it is both, its audit says so.
+    """Refuse a model that must be caught and is under test as well, unless its audit declares it known-bad.
 
     Raises:
         pytest.Collector.CollectError: it does not, or a model declared known-bad has nothing that must catch it.
@@ -196,7 +196,7 @@ def items_of(collector: AuditModule, name: str, case: AuditCase) -> list[pytest.
 
 
 def refuse_elsewhere(collector: pytest.Collector, name: str, case: AuditCase) -> None:
-    """An expectation at the top level of a test module would be measured by nothing.
+    """Refuse an expectation at the top level of an ordinary test module, where nothing would measure it.
 
     Raises:
         CollectError: the module states the case itself.
@@ -210,7 +210,7 @@ def refuse_elsewhere(collector: pytest.Collector, name: str, case: AuditCase) ->
 
 
 def refuse_other_distribution() -> None:
-    """Another project's distribution is named like our import package; the two overwrite each other's files.
+    """Refuse another project's distribution that overwrites the files of this package.
 
     Raises:
         AuditFileError: it is installed too.

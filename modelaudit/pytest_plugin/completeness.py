@@ -62,12 +62,12 @@ class Completeness:
         self.items += items
         self.declared |= {record.id: record for record in records}
 
-    def made(self, item: pytest.Item) -> bool:
+    def is_declared(self, item: pytest.Item) -> bool:
         """Whether an item is one of those that a collected file declared, and not one put in its place."""
         return any(item is one for one in self.items)
 
     def fail(self, path: Path, error: BaseException) -> None:
-        """A file whose expectations are not known, since collecting it ended early."""
+        """Note a file whose expectations are unknown because its collection ended early."""
         skipped = isinstance(error, pytest.skip.Exception | SkipTest)
         text = str(error).strip() or type(error).__name__
         why = text.splitlines()[-1 if not skipped else 0].removeprefix("E ").strip()  # as pytest marks a traceback
@@ -79,9 +79,9 @@ class Completeness:
         """Expectations that a test function of an audit file states, where nothing measures them."""
         self.unmeasured.setdefault(file, []).extend(stated)
 
-    def choose(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
-        """Compare what the session is about to run with what the user selected; see :func:`selection.left_out`."""
-        about_to_run = {item.nodeid for item in items if self.made(item)}
+    def compare(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
+        """Compare what the session is about to run with what the user selected; see :func:`left_out`."""
+        about_to_run = {item.nodeid for item in items if self.is_declared(item)}
         declared = list({item.nodeid: item for item in self.items}.values())
         self.left_out = left_out(self.typed, self.config, declared, order, splittable)
         for name in about_to_run:
@@ -125,7 +125,7 @@ class Completeness:
         }
 
     def adopt(self, found: dict[str, Any]) -> None:
-        """What a worker handed over; what one worker has collected, the controller need not."""
+        """Take over what a worker collected."""
         for text in found["declared"]:
             record = CaseRecord.model_validate_json(text)
             self.declared.setdefault(record.id, record)

@@ -41,7 +41,7 @@ class StatedInFunctions:
 
 
 def _make_error(report: pytest.TestReport, complaint: str) -> None:
-    """Of the teardown, whatever the test's marks say of it."""
+    """Make the teardown an error, whatever the marks of the test are."""
     report.longrepr = f"{report.longreprtext}\n{complaint}" if report.failed else complaint
     report.outcome = "failed"
     report.__dict__.pop("wasxfail", None)

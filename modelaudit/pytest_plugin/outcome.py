@@ -27,7 +27,7 @@ _REPLACED = "something else ran in the place of its item, so that nothing was de
 def disclaim(
     report: pytest.TestReport, record: CaseRecord, options: Options, location: tuple[str, int | None, str]
 ) -> None:
-    """Let no report say "passed" of a case that a quick look or a tolerance let through.
+    """Report a case as skipped, not as passed, where a quick look or a tolerance let it through.
 
     For pytest and JUnit it is skipped with a message, so that whoever counts what passed does not count it.
     """
@@ -45,7 +45,7 @@ def disclaim(
 
 
 def weakened(record: CaseRecord, options: Options) -> list[Weakening]:
-    """By what the verdict is weaker than by default: what its audit gave up, and what the run does."""
+    """Everything that makes the verdict weaker than the default, by its audit and by the run."""
     found = list(record.weakened)
     if not options.checks and "checks_off" not in found:
         found.append("checks_off_run")
@@ -55,7 +55,7 @@ def weakened(record: CaseRecord, options: Options) -> list[Weakening]:
 
 
 def outcome_of(report: pytest.TestReport) -> Outcome | None:
-    """The outcome that one phase settles; None for a setup after which the item still runs."""
+    """The outcome of one phase; None for a setup after which the item still runs."""
     own: Outcome | None = getattr(report, "modelaudit_outcome", None)
     if own is not None:
         return own
@@ -69,7 +69,7 @@ def outcome_of(report: pytest.TestReport) -> Outcome | None:
 
 
 def replaced(record: CaseRecord) -> CaseRecord:
-    """The case of an item whose own ``runtest`` never ran: a verdict that fails stands, and no other."""
+    """The case of an item whose own ``runtest`` never ran: only a failing verdict is kept."""
     if record.verdict is not None and counted_as(record) != "PASS":
         return record
     return not_run(record, Absence(by="removed", why=_REPLACED), "not_run")

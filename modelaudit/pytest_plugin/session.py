@@ -89,13 +89,13 @@ class AuditSession:
         from ..engine.planning.plan import Asked
         from .collect import AuditItem
 
-        self.completeness.choose(items, order, splittable)
+        self.completeness.compare(items, order, splittable)
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if chosen and not self.config.option.collectonly:
             self._engine().select(Asked(item.nodeid, item.case, item.expectation) for item in chosen)
 
-    def foresee(self, items: Sequence[pytest.Item]) -> list[str]:
-        """What the selected cases could never show with the images there are; a quick look decides nothing anyway."""
+    def infeasible_lines(self, items: Sequence[pytest.Item]) -> list[str]:
+        """Lines about selected cases that cannot pass with the available images; none in a quick look."""
         from ..engine.planning.feasibility import Listings, foreseen
         from ..engine.planning.plan import Asked, plan
         from ..language.boundary import signals_watched
@@ -134,9 +134,9 @@ class AuditSession:
         return self.decided[item.nodeid]
 
     def annotate(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        """Let the report carry the case, so that it reaches the process that writes the record."""
+        """Attach the case to the report, which takes it to the process that writes the record."""
         ends = report.when == "call" or (report.when == "setup" and not report.passed)
-        if not self.completeness.made(item) or not ends:
+        if not self.completeness.is_declared(item) or not ends:
             return
         record = self.decided.get(item.nodeid, self.completeness.declared[item.nodeid])
         if report.when == "call" and item.nodeid not in self.ran:
@@ -144,7 +144,7 @@ class AuditSession:
         disclaim(report, record, self.options, item.location)
         report.__dict__ |= {"modelaudit": record.model_dump_json(), "modelaudit_verdict": record.verdict}
 
-    def note(self, report: pytest.TestReport) -> CaseRecord:
+    def record_outcome(self, report: pytest.TestReport) -> CaseRecord:
         """The case that a report carries, from this process or from a worker, with its outcome."""
         from ..evidence.record import CaseRecord
 
@@ -219,7 +219,7 @@ class AuditSession:
         return cases + [case for name, case in self.ended.items() if name not in self.completeness.declared]
 
     def _complain(self, complaint: str) -> None:
-        """Say what is wrong with the whole run, which then does not exit 0."""
+        """Note an error of the run as a whole, which then does not exit with 0."""
         self.complaint = complaint
         self.status = max(self.status or 0, int(pytest.ExitCode.TESTS_FAILED))
 
@@ -282,7 +282,7 @@ class AuditSession:
 
 
 def _properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, object]]:
-    """What JUnit XML keeps of a case; a quick look has no verdict."""
+    """The properties of a case in JUnit XML; a quick look has no verdict."""
     decision = record.decision
     found: list[tuple[str, object]] = [
         ("audit_verdict", "QUICK_LOOK" if quick_look else record.verdict),

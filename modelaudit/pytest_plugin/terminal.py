@@ -215,7 +215,7 @@ def _number(value: float | None) -> str:
 
 
 def limit_lines(record: CaseRecord) -> Iterator[str]:
-    """What these images would have failed, and what the limit would catch."""
+    """The smallest effect that would have failed, and the dependence that the limit would catch."""
     checks = record.checks
     if checks is None:
         return

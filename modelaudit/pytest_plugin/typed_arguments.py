@@ -1,4 +1,4 @@
-"""What the user typed that chooses among the declared expectations: never what ini files or the environment add."""
+"""The typed arguments that select expectations, without what ini files or the environment add."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class TypedArguments:
             yield from (f"--{name}={value}" for value in values)
 
     def data(self) -> dict[str, Any]:
-        """As plain data, for the workers of pytest-xdist, whose own arguments nobody typed."""
+        """As plain data for the workers of pytest-xdist, which get no typed arguments of their own."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
@@ -121,7 +121,7 @@ def typed_arguments(config: pytest.Config) -> TypedArguments:
 
 
 def _parsed(config: pytest.Config) -> TypedArguments:
-    """By pytest's own parser, without anything that ini or environment add."""
+    """Parse the typed arguments with pytest's own parser, without ini files and environment."""
     given = config.invocation_params
     found = config._parser.parse_known_args([os.fspath(argument) for argument in given.args])
 

@@ -39,7 +39,7 @@ def write_run(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[
 
 
 def _consistent(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
-    """The record, decided anew from its own tables: a case that does not follow from them is an error, and says why."""
+    """The record after a check against its own tables: a case that contradicts them becomes an ERROR that says why."""
     record = _record(state, cases, files)
     found = contradictions(record)
     if not found:

@@ -1,4 +1,4 @@
-"""Which rule bounds which left side: linear forms and ratios of them, over one stratum."""
+"""Chooses the rule that bounds a left side: linear forms and ratios of them, over one stratum."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def cluster_similarity(
 
 
 def unseen_images(values: NDArray[np.float64], clusters: Clusters, *, times: float = 1.0) -> float:
-    """How many images at the worst end stand for the clusters that were not met: from one to a whole cluster.
+    """The number of images at the worst end that stand for clusters that were not sampled: from one to a whole cluster.
 
     ``1 + (N - 1) r`` with ``N = max(m, n0 - m / 2)``, ``m = n / G``: the mean size is enough where sizes differ little
     (donors drawn at random), not where they differ much.
@@ -120,7 +120,7 @@ def design_effect(
 
 
 def connected_clusters(clusterings: tuple[Clusters, ...]) -> Clusters:
-    """The clusters that share no image in any clustering: images that are linked by a chain of them are one."""
+    """Connected components over several clusterings: images linked by a chain of clusters are in one."""
     first, *others = clusterings
     codes = first.codes
     for other in others:

@@ -69,7 +69,7 @@ class Columns:
         return self._read[measure]
 
     def clusterings(self, measures: Iterable[Measure]) -> list[Clustering]:
-        """What makes the values of these measures depend on each other, as far as the claim reaches."""
+        """The clusterings of these measures that the claim takes into account."""
         every = [one for measure in measures for one in self.table.clusterings(measure)]
         return [one for one in every if self.claim is None or one.name == "copies"]
 
@@ -82,7 +82,7 @@ class Columns:
         return self._taken[key]
 
     def clusters(self, measures: Iterable[Measure], asked: NDArray[np.bool_]) -> tuple[Clusters, ...]:
-        """What holds the images asked for together, counted inside the stratum; nothing where all are on their own."""
+        """The clusters among the images asked for; empty where all are independent."""
         key = (frozenset(measures), int(asked.sum()))
         if key not in self._clusters:
             shared = [(one.name, one.codes[asked]) for one in self.clusterings(key[0])]
@@ -94,7 +94,7 @@ class Columns:
         return Columns(self.table, True, self._read, partial=self.partial, claim=self.claim)
 
     def one_group(self, measures: Iterable[Measure]) -> bool:
-        """True where all stand over the same stratum, so that their values pair up image by image."""
+        """True where all measures are over the same stratum, so that their values pair up image by image."""
         return len({self[measure].group for measure in measures}) <= 1
 
     def known(self, measures: Iterable[Measure]) -> NDArray[np.bool_]:

@@ -88,7 +88,7 @@ def _units(tree: Tree) -> Iterator[Unit]:
 
 
 def decidable(tree: Tree, columns: Columns) -> bool:
-    """False where a part of what is largest in size has no value: it has a number then, which decides nothing."""
+    """False where a part of a "larger of" has no value: its number then decides nothing."""
     if isinstance(tree, Ratio):
         return True
     if isinstance(tree, TreeOperation):
@@ -164,7 +164,7 @@ def _indexed(tree: Tree) -> dict[tuple[object, ...], int]:
 
 
 def _needs(tree: Tree, side: str, columns: Columns, index: dict[tuple[object, ...], int]) -> Iterator[_Need]:
-    """Which bounds of which blocks a bound of the tree on `side` rests on."""
+    """The bounds of blocks that a bound of the tree on `side` depends on."""
     if not isinstance(tree, TreeOperation):
         if isinstance(tree, ExtremeTree) or tree.numerator.terms or not tree.plain:
             yield index[_key(tree)], side
@@ -188,7 +188,7 @@ def _needs(tree: Tree, side: str, columns: Columns, index: dict[tuple[object, ..
 
 
 def _range(unit: Unit, columns: Columns) -> Interval:
-    """What the declared ranges of the measures alone say about a unit."""
+    """The range of a unit that follows from the declared ranges of its measures."""
     if isinstance(unit, Ratio):
         return _divided(_form_range(unit.numerator, columns), _form_range(unit.denominator, columns))
     ranges = [_evaluated(part, lambda one: _range(one, columns), _divided) for part in unit.parts]

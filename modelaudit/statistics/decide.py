@@ -85,7 +85,7 @@ def decide(
 
 
 def _limited(decision: Decision, table: ValueTable, expectation: Expectation, claim: Claim | None) -> Decision:
-    """The decision, which says so where its claim is limited to what was met."""
+    """The decision with a note where its claim is limited to the clusters met."""
     if claim is None:
         return decision
     measures = [
@@ -121,7 +121,7 @@ def _part(method: str | None, dose: float | None, single: Expectation, columns: 
 
 
 def _with_groups(whole: Expectation, decision: Decision, columns: Columns, plan: Plan) -> Decision:
-    """Of a worst group its parts: what each group would be decided as by itself, and which one is least.
+    """Adds the parts of a worst group: the decision of each group by itself, and which one is least.
 
     The whole is not decided by them: see :func:`extremes.minimum_bound`.
     """
@@ -217,7 +217,7 @@ def holds(expectation: Expectation, value: float) -> bool:
 
 
 def _smallest_error(expectation: Expectation, tree: Tree, columns: Columns, plan: Plan) -> float | None:
-    """Of a FAIL; None for one without an error rate."""
+    """The smallest error rate of a FAIL; None for one without an error rate."""
     if plan.exact or plan.brief:
         return None
     better = "lower" if expectation.wants_low else "upper"
@@ -344,7 +344,7 @@ def _more_of_parts(
 
 
 def _joined_p(parts: tuple[Decision, ...]) -> float | None:
-    """Holm's for the strongest of them: the whole fails at every error rate from it on."""
+    """The smallest error rate at which the whole fails: Holm's of the strongest part."""
     known = [part.p for part in parts if part.p is not None]
     return min(1.0, len(parts) * min(known)) if known else None
 

@@ -29,7 +29,7 @@ def written_out(expectation: Expectation, columns: Columns | None = None) -> Exp
 
 
 def algebra_of(expression: Expression, columns: Columns | None = None) -> Expression:
-    """The same of a left side."""
+    """A left side with every slope, area and composite written out."""
     if columns is None:
         return expanded(expression)
     return groups_met(expanded(expression, lambda by: columns.table.strata_by(by)), columns)
@@ -52,7 +52,7 @@ def _point(curve: OfCurve, dose: float, columns: Columns, plan: Plan) -> Point:
 
 
 def groups_met(expression: Expression, columns: Columns) -> Expression:
-    """Without the parts of a minimum that no image belongs to; all of them where none has any, or images may come."""
+    """Drops the parts of a minimum that have no image; keeps all where none has one, or where more images may come."""
     if columns.partial:
         return expression
     if isinstance(expression, Arithmetic):
@@ -70,7 +70,7 @@ def groups_met(expression: Expression, columns: Columns) -> Expression:
 
 
 def lives_on_differences(expression: Expression) -> bool:
-    """Whether it has a part that is 0 where contexts change nothing, and then has no value to be decided."""
+    """Whether a part is 0 where contexts change nothing, so that the whole is then undefined."""
     if isinstance(expression, Arithmetic):
         return lives_on_differences(expression.left) or lives_on_differences(expression.right)
     return isinstance(expression, Extreme) and expression.kind == "larger"

@@ -34,8 +34,9 @@ _MOST_MEASURES = 4
 
 @dataclass(frozen=True)
 class Infeasible:
-    """What no `images` images of the stratum can show. ``needed``: the least number that could; None where none could.
+    """An expectation that `images` images of the stratum cannot show.
 
+    ``needed``: the least number that could; None where none could.
     ``still``: the left side compares contexts, and the best that was supposed is that the context changes nothing.
     ``clusters``: how many clusters the images are of, where they are of clusters. ``outside``: the range of a measure,
     where the threshold is outside of it.
@@ -169,7 +170,7 @@ _Kind = tuple[MeasureSpec, str | None, Stratum | None]
 
 
 def _kind(measure: Measure) -> _Kind:
-    """What has one value under all contexts."""
+    """The key of measures that share one value under all contexts."""
     return measure.spec, measure.model, measure.stratum
 
 

@@ -34,7 +34,7 @@ def reason_of(
     columns: Columns,
     decided: Decided,
 ) -> Reason:
-    """The first of these that holds; none of them asks for images where images do not help.
+    """The reason of an INCONCLUSIVE, the first of these that holds; it asks for images only where images help.
 
     1. ``too_few_clusters``: no bound is given, whatever the values are.
     2. ``undefined_values``: values are missing, and the measure has no range, or the case would be decided without
@@ -76,7 +76,7 @@ def fewest_clusters(tree: Tree, columns: Columns, *, guaranteed: bool) -> Cluste
 
 
 def advice_on(few: Clusters) -> str:
-    """What helps where there are too few clusters: never more images of the same ones."""
+    """Advice where there are too few clusters: never more images of the same ones."""
     count, images = few.sizes.size, few.codes.size
     if few.name == "copies":
         return (
@@ -141,7 +141,7 @@ def further_images(
 
 
 def _mean(form: Linear, columns: Columns) -> float:
-    """Over the images on which all of its measures are known."""
+    """The mean of a form over the images on which all of its measures are known."""
     known = columns.known(list(form.terms))
     return form.constant + sum(c * float(columns[m].column.values[known].mean()) for m, c in form.terms.items())
 

@@ -23,7 +23,7 @@ Z = 1.96
 
 @dataclass(frozen=True)
 class Objection:
-    """Why a verdict does not stand."""
+    """A reason to withdraw a verdict."""
 
     reason: Reason
     note: str
@@ -151,7 +151,7 @@ _WAY_OUT = "maps are nearly the same with random weights; take another method"
 def decide_on_valid_methods(
     whole: Decision, valid: Decision | None, failed: Sequence[str]
 ) -> tuple[Decision, Objection | None]:
-    """The decision that counts, and what speaks against it.
+    """The decision that counts, and the objection to it, if any.
 
     The methods that passed their sanity check decide. Where the left side FAILs over all methods but not over these, it
     fails only by a method that is meaningless on this model: neither a FAIL, nor the PASS of what was asked.

@@ -134,46 +134,46 @@ def _means(distribution: Distribution, n: int, confidence: float, guaranteed: bo
     return gaffke_passes(unit, counts.astype(np.float64), at, confidence)
 
 
-def betting_passes(values: Values, at: float, confidence: float) -> Flags:
-    """[k] bool: where the lower betting bound of values [k, n] in [0, 1] lies above `at`, as they stand in order."""
+def betting_passes(values: Values, threshold: float, confidence: float) -> Flags:
+    """[k] bool: where the lower betting bound of values [k, n] in [0, 1], read in order, lies above `threshold`."""
     needed, n = math.log(1 / (1 - confidence)), values.shape[1]
-    if at < 0:
+    if threshold < 0:
         return np.ones(len(values), dtype=bool)
     seen = np.arange(1, n + 1)
     means = (0.5 + np.cumsum(values, axis=1)) / (seen + 1)
     variances = (0.25 + np.cumsum((values - means) ** 2, axis=1)) / (seen + 1)
     before = np.concatenate([np.full((len(values), 1), 0.25), variances[:, :-1]], axis=1)
-    m = max(at, 1e-12)
+    m = max(threshold, 1e-12)
     bets = np.minimum(np.sqrt(2 * needed / (n * before)), LARGEST_BET / m)
     capital = np.max(np.cumsum(np.log1p(bets * (values - m)), axis=1), axis=1)
-    return np.asarray((capital > needed) & (values.mean(axis=1) > at))
+    return np.asarray((capital > needed) & (values.mean(axis=1) > threshold))
 
 
-def gaffke_passes(values: Values, counts: Values, at: float, confidence: float) -> Flags:
-    """[k] bool: where Gaffke's lower bound of the sample with `counts` [k, m] of `values` [m] lies above `at`.
+def gaffke_passes(values: Values, counts: Values, threshold: float, confidence: float) -> Flags:
+    """[k] bool: where Gaffke's lower bound of the sample with `counts` [k, m] of `values` [m] lies above `threshold`.
 
     :func:`~modelaudit.statistics.intervals.gaffke_lower` searches the value whose probability is alpha; here only
     the probability of one value is asked, so that the tilt is searched whose saddlepoint it is.
     """
     z, weights = np.append(values, 0.0), np.append(counts, np.ones((len(counts), 1)), axis=1)
     mean = weights @ z / weights.sum(axis=1)
-    if at < 0:
+    if threshold < 0:
         return np.ones(len(counts), dtype=bool)
-    found = mean > max(at, 1e-12)
-    if at <= 0 or not found.any():
+    found = mean > max(threshold, 1e-12)
+    if threshold <= 0 or not found.any():
         return np.asarray(found)
     z_, w_ = z[None, :], weights[found]
     low, high = np.full(len(w_), -20.0), np.full(len(w_), 60.0)
     for _ in range(48):
         middle = (low + high) / 2
         inverse = w_ / (1 + np.exp(middle)[:, None] * z_)
-        above = inverse @ z / inverse.sum(axis=1) > at
+        above = inverse @ z / inverse.sum(axis=1) > threshold
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     tilt = -np.exp((low + high) / 2)
-    c = 1 / (1 - tilt * at)
+    c = 1 / (1 - tilt * threshold)
     scaled = c[:, None] * (1 - tilt[:, None] * z_)
     cumulant = -np.sum(w_ * np.log(scaled), axis=1)
-    curvature = np.sum(w_ * ((z_ - at) / scaled) ** 2, axis=1)
+    curvature = np.sum(w_ * ((z_ - threshold) / scaled) ** 2, axis=1)
     w, u = -np.sqrt(np.maximum(-2 * cumulant, 0.0)), tilt * c * np.sqrt(curvature)
     with np.errstate(invalid="ignore", divide="ignore"):
         probability = np.where((w == 0) | (u == 0), 0.5, ndtr(w + np.log(u / w) / w))
