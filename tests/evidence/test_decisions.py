@@ -44,7 +44,7 @@ def test_one_that_passed_or_was_not_run_counts_as_declared() -> None:
     assert result == {"a": (pytest.approx(0.06), 3, False), "b": None, "c": None}
 
 
-def test_negative_controls_and_whole_sets_are_no_members() -> None:
+def test_known_bad_models_and_whole_sets_are_not_in_the_family() -> None:
     result = found(case("a", 0.02), case("control", 1e-9, must_fail=True), case("set", None, about="this_set"))
     assert result == {"a": (0.02, 1, True), "control": None, "set": None}
 

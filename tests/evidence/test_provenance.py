@@ -71,7 +71,7 @@ def test_without_git_there_is_no_commit(repository: Path, monkeypatch: pytest.Mo
     assert found.git_commit is None and found.git_dirty is None
 
 
-def test_before_the_first_commit_there_is_none(repository: Path) -> None:
+def test_before_the_first_commit_there_is_no_commit(repository: Path) -> None:
     found = of(repository)
     assert found.git_commit is None and found.git_dirty is None
 

@@ -52,7 +52,7 @@ def test_a_record_is_plain_json_that_anyone_can_read(full: RunRecord, tmp_path: 
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_a_number_that_is_none_is_refused_when_the_record_is_made(value: float) -> None:
+def test_nan_and_infinity_are_refused_when_the_record_is_made(value: float) -> None:
     with pytest.raises(ValidationError, match="finite"):
         ColumnRecord(measure="m", model="model:m", scale="mean", values=[value])
     with pytest.raises(ValidationError, match="finite"):
@@ -86,7 +86,7 @@ def test_what_is_no_record_is_named(tmp_path: Path, text: str, message: str) -> 
         read_record(tmp_path)
 
 
-def test_bytes_that_are_no_text_are_no_record(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_not_a_record(tmp_path: Path) -> None:
     (tmp_path / RECORD_NAME).write_bytes(b"\xff\xfe{}")
     with pytest.raises(ResultsError, match=rf"{RECORD_NAME}: not a run record"):
         read_record(tmp_path)

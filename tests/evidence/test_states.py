@@ -78,7 +78,7 @@ def test_a_selection_ends_as_what_was_selected() -> None:
     assert missing_text(cases, []) == "1 of 2 declared expectations are not counted (1 not selected)"
 
 
-def test_nothing_that_passed_is_no_pass() -> None:
+def test_a_run_without_a_pass_is_not_a_pass() -> None:
     assert exit_status([], []) == 10
     assert exit_status([ended(None, "skip")], [], allow_partial=True) == 10
 

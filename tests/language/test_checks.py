@@ -17,7 +17,7 @@ def test_checks_are_on_off_or_numbers_of_images() -> None:
     assert Audit("demo:sound", "demo:", checks={"masks": np.int64(7)}).checks == CheckSettings(masks=7)
 
 
-def test_off_is_off_whatever_the_radius_is() -> None:
+def test_seams_off_is_off_whatever_the_radius_is() -> None:
     assert (
         not CheckSettings.off().any
         and CheckSettings().any

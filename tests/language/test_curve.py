@@ -71,7 +71,7 @@ def test_a_difference_of_curves_has_a_slope_too_and_single_measures_stay() -> No
         "background_dependence(gradcam, saliency).under(gaussian_noise(each=[1, 5])).area() < 0.4",
     ],
 )
-def test_texts_come_back(text: str) -> None:
+def test_canonical_texts_of_curves_parse_back(text: str) -> None:
     found = parse(text)
     assert parse(str(found)) == found
     assert "@" in found.long_form() and ("slope" in text) == ("slope()" in found.long_form())

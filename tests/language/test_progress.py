@@ -57,7 +57,7 @@ def test_the_stream_is_asked_for_when_the_task_begins() -> None:
     assert streams[0].getvalue()
 
 
-def test_silence_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+def test_silent_progress_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     with Silent().task("pets", 3) as advance:
         advance(3)
     assert capfd.readouterr() == ("", "")

@@ -11,7 +11,7 @@ from modelaudit.language.registry import Entry, entry_of, find, names, register
 from modelaudit.language.spec import Spec
 
 
-def test_names_of_the_first_issue_are_registered() -> None:
+def test_the_documented_names_are_registered() -> None:
     assert {"original", "swap_background", "gaussian_noise", "lighting", "mean_fill", "paste_back"} <= set(
         names("context")
     )

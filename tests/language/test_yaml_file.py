@@ -115,8 +115,8 @@ def test_aliases_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "text\n"])
-def test_a_file_that_is_no_audit_says_what_it_needs(tmp_path: Path, text: str) -> None:
-    with pytest.raises(AuditFileError, match="give model, data and expect"):
+def test_an_error_in_a_file_that_is_not_an_audit_names_what_it_needs(tmp_path: Path, text: str) -> None:
+    with pytest.raises(AuditFileError, match="model, data and expect"):
         load_audit_file(written(tmp_path, text), allow_code=False)
 
 

@@ -42,7 +42,7 @@ def write(folder: Path, name: str, text: str) -> Path:
         ("line_b/tiles_audit.py", PYTHON),
     ],
 )
-def test_what_looks_meant_is_found_in_a_folder_of_audits(tmp_path: Path, name: str, text: str) -> None:
+def test_a_misnamed_audit_is_found_in_a_folder_of_audits(tmp_path: Path, name: str, text: str) -> None:
     file = write(tmp_path / "audits", name, text)
     assert find_misnamed([tmp_path / "audits"], (), PATTERNS) == [file]
     assert find_misnamed([tmp_path], (), PATTERNS) == [file]

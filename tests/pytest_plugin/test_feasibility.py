@@ -23,7 +23,7 @@ def test_it_is_said_at_collection_without_a_run(line: Line, args: tuple[str, ...
     assert not (line.path / "audit-results").exists()
 
 
-def test_enough_images_need_no_word(line: Line) -> None:
+def test_enough_images_are_not_mentioned(line: Line) -> None:
     line.audit(DEMO.format(images=59))
     line.run("--collect-only").stdout.no_fnmatch_line("*cannot pass*")
 
@@ -98,7 +98,7 @@ def test_data_that_are_not_there_do_not_stop_the_collection(line: Line) -> None:
     result.stdout.no_fnmatch_line("*cannot pass*")
 
 
-def test_a_negative_control_and_a_quick_look_are_not_to_pass(line: Line) -> None:
+def test_known_bad_models_and_quick_looks_need_not_be_able_to_pass(line: Line) -> None:
     line.audit(DEMO.format(images=40).replace("< 0.05)", "< 0.05, must_fail=True)"))
     line.run("--collect-only").stdout.no_fnmatch_line("*cannot pass*")
     line.audit(DEMO.format(images=40))

@@ -115,7 +115,7 @@ PATTERNS: dict[str, Pattern] = {
 
 
 @pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
-def test_it_exits_as_expected(line: Line, monkeypatch: pytest.MonkeyPatch, pattern: Pattern) -> None:
+def test_a_partial_run_exits_as_expected(line: Line, monkeypatch: pytest.MonkeyPatch, pattern: Pattern) -> None:
     monkeypatch.delenv("CI", raising=False)
     for name, value in pattern.environment.items():
         monkeypatch.setenv(name, value)

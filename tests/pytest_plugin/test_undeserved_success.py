@@ -313,7 +313,7 @@ def write(line: Line, way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_it_does_not_exit_with_0(line: Line, way: Way) -> None:
+def test_an_undeserved_success_does_not_exit_with_0(line: Line, way: Way) -> None:
     write(line, way)
     result = line.run(*way.typed)
     text = result.stdout.str() + result.stderr.str()
@@ -335,5 +335,5 @@ def test_what_the_environment_selects_is_missing(line: Line, monkeypatch: pytest
     assert int(result.ret) != 0, result.stdout.str()
 
 
-def test_there_are_enough_ways() -> None:
+def test_there_are_at_least_40_ways() -> None:
     assert len(WAYS) >= 40

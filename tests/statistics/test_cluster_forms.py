@@ -167,7 +167,7 @@ def test_large_clusters_are_never_bounded_by_tango():
 
 @settings(max_examples=40, deadline=None)
 @given(seeds)
-def test_what_was_not_met_is_from_one_image_to_the_cluster_that_a_mean_image_meets(seed):
+def test_unseen_images_are_between_one_image_and_the_cluster_of_a_mean_image(seed):
     g = np.random.default_rng(seed)
     clusters = clusters_of([("cluster", g.integers(0, 25, 100))])[0]
     x = g.random(100)

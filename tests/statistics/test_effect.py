@@ -39,7 +39,7 @@ def test_of_a_proportion(ones, n):
 
 @pytest.mark.parametrize("n", [60, 125, 300])
 @pytest.mark.parametrize("bounds", ["approximate", "guaranteed"])
-def test_of_a_fall_between_two_proportions(n, bounds):
+def test_the_smallest_effect_on_a_drop_between_two_proportions(n, bounds):
     first, second = np.arange(n) < 0.9 * n, np.arange(n) < 0.88 * n
     columns = {"a": column(first, "proportion"), "b": column(second, "proportion")}
     value = effect(a - b < 0.05, columns, bounds=bounds)
@@ -62,7 +62,7 @@ def test_of_a_mean(n, bounds):
     assert 0.68 <= reached <= 0.92
 
 
-def test_of_a_ratio():
+def test_the_smallest_effect_on_a_ratio():
     n = 200
     columns = {"a": column(np.arange(n) < 170, "proportion"), "b": column(np.arange(n) < 180, "proportion")}
     value = effect(a / b > 0.8, columns)
@@ -77,7 +77,7 @@ def test_of_a_ratio():
 
 
 @pytest.mark.parametrize("icc", [0.0, 0.5])
-def test_clusters_make_it_larger_and_it_fails_about_as_often(icc):
+def test_clusters_make_the_smallest_effect_larger_and_it_fails_about_as_often(icc):
     codes = np.arange(200) // 5
 
     def draw(p):
@@ -106,7 +106,7 @@ def test_missing_values_make_it_larger():
     assert effect(a > 0.8, {"a": column(gone, "proportion")}) < effect(a > 0.8, {"a": column(whole, "proportion")})
 
 
-def test_where_it_cannot_be_said():
+def test_there_is_no_smallest_effect_without_an_interval():
     columns = {"a": proportion(90, 100), "b": proportion(80, 100)}
     assert effect(a > 0.8, columns, about="this_set") is None
     assert effect(a > 0.8, columns, sequential=100) is None

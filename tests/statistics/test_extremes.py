@@ -268,7 +268,7 @@ def test_the_noise_floor_of_the_larger_or_least_is_the_greatest_of_its_parts() -
     assert noise_floor(front / back > 0.1, two(ones(0, n), ones(0, n)), second, n) is None
 
 
-def test_nothing_is_said_beforehand_of_what_lives_on_differences() -> None:
+def test_left_sides_that_depend_on_differences_are_not_judged_beforehand() -> None:
     """That a context changes nothing is the best for a fall, and tells nothing of a sensitivity."""
     for expectation in (RFS > 0.2, RFS * accuracy > 0.2):
         assert best_case(expectation, 24, confidence=0.95, about="process") is None

@@ -45,7 +45,7 @@ def test_one_image_fewer_than_needed_is_told_and_the_needed_number_is_not(text, 
     assert case(text, needed) is None
 
 
-def test_what_is_told_impossible_does_not_pass_with_the_best_values():
+def test_what_is_called_infeasible_does_not_pass_with_the_best_values():
     n = case("accuracy > 0.95", 2).needed
     best = {"a": column(np.ones(n), "proportion")}
     fewer = {"a": column(np.ones(n - 1), "proportion")}
@@ -68,7 +68,7 @@ def test_the_best_value_on_the_threshold_is_shown_by_no_number_of_images():
 
 
 @pytest.mark.parametrize(("text", "told"), [("accuracy > 90", "; did you mean 0.90?"), ("accuracy > 120", "")])
-def test_a_threshold_outside_the_range_of_the_measure_is_told_as_that(text, told):
+def test_a_threshold_outside_the_range_of_the_measure_is_named(text, told):
     assert str(case(text, 500)) == f"cannot pass: accuracy lies between 0 and 1{told}"
 
 

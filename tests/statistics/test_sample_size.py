@@ -137,7 +137,7 @@ def test_images_that_belong_together_count_less():
     assert one(m < 0.4, {"m": column(values)}, clusters={"*": (single,)}) == alone
 
 
-def test_one_cluster_tells_nothing():
+def test_a_pilot_of_one_cluster_has_no_sample_size():
     clusters = {"*": (Clustering("group", np.zeros(50, dtype=np.int64)),)}
     size = one(m < 0.4, {"m": column(np.linspace(0.2, 0.4, 50))}, clusters=clusters)
     assert size.images is None and "too few clusters" in size.note
@@ -165,7 +165,7 @@ def guessed(text, margin, **guess):
     return from_assumptions(parse(text), PowerTarget(margin), Assumptions(**guess))
 
 
-def test_guesses_of_a_proportion_are_those_of_any_pilot():
+def test_a_proportion_needs_no_assumption():
     (size,) = guessed("accuracy > 0.9", 0.05)
     assert size.images == one(a > 0.9, {"a": proportion(38, 40)}).images
 
@@ -176,14 +176,14 @@ def test_more_discordance_needs_more_images():
     assert guessed(DROP, 0.05, discordance=0.0)[0].images == 59
 
 
-def test_a_mean_is_guessed_by_its_deviation():
+def test_a_mean_is_planned_by_its_deviation():
     text = "background_dependence(gradcam) < 0.4"
     narrow, wide = (guessed(text, 0.05, deviation=sd)[0] for sd in (0.1, 0.3))
     assert narrow.images < wide.images
     assert narrow.supposed == pytest.approx(0.35)
 
 
-def test_a_ratio_of_proportions_is_guessed_by_its_base():
+def test_a_ratio_of_proportions_is_planned_by_its_base():
     (size,) = guessed("accuracy.under(swap_background(other_class)) / accuracy > 0.8", 0.1, base=0.9, discordance=0.12)
     assert 100 < size.images < 700
     (nothing,) = guessed("accuracy.under(lighting(3)) / accuracy > 0.99", 0.2, base=0.9)
@@ -203,7 +203,7 @@ def test_what_varies_apart_needs_a_pilot():
 
 
 @pytest.mark.parametrize("given", [{"discordance": 2}, {"deviation": 0}, {"base": 0}, {"cluster": 0}])
-def test_guesses_that_cannot_be_meant_are_refused(given):
+def test_assumptions_outside_their_range_are_refused(given):
     with pytest.raises(ExpressionError):
         Assumptions(**given)
 
