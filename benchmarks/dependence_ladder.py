@@ -28,7 +28,7 @@ from modelaudit.attribution.integrated import IntegratedGradients, integrated_gr
 from modelaudit.contexts import ContextInput, apply, swap_background
 from modelaudit.demo.line import InspectionLine
 from modelaudit.demo.net import InspectionNet
-from modelaudit.demo.sources import demo_data
+from modelaudit.demo.source_data import demo_data
 from modelaudit.demo.training import MEAN, STD, Training, train
 from modelaudit.engine.images.donor_ranking import DonorPool
 from modelaudit.language.reference import parse_reference

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from modelaudit.attribution.base import AttributionInput
 from modelaudit.demo.line import InspectionLine
 from modelaudit.demo.net import InspectionNet
-from modelaudit.demo.sources import shipped
+from modelaudit.demo.source_models import shipped
 from modelaudit.language import registry
 from modelaudit.language.errors import AuditError
 from modelaudit.language.sample import Preprocessing

@@ -7,7 +7,7 @@ import pytest
 from report.sample_record import record
 
 from modelaudit.cli import main
-from modelaudit.demo.sources import WEIGHTS
+from modelaudit.demo.source_models import WEIGHTS
 from modelaudit.evidence.record import write_record
 
 

@@ -71,7 +71,7 @@ def _report(given: argparse.Namespace) -> int:
 def _train(given: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from ..demo.sources import WEIGHTS
+    from ..demo.source_models import WEIGHTS
     from ..demo.training import regenerate
 
     with tqdm(unit="step", file=sys.stderr) as bar:

@@ -6,7 +6,8 @@ which ``modelaudit demo train`` writes anew.
 
 from .line import PARTS, SURROUNDINGS, Frames, InspectionLine
 from .net import InspectionNet
-from .sources import demo_data, demo_model
+from .source_data import demo_data
+from .source_models import demo_model
 from .training import SHIPPED, Progress, Training, accuracy, regenerate, train
 
 __all__ = [

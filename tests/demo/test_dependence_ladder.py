@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from modelaudit.demo.sources import shipped
+from modelaudit.demo.source_models import shipped
 from modelaudit.demo.training import Training
 from modelaudit.statistics import betting
 

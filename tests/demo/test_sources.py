@@ -14,7 +14,8 @@ import torch
 
 from modelaudit.demo.line import PARTS, SIDE, SURROUNDINGS, InspectionLine
 from modelaudit.demo.net import InspectionNet
-from modelaudit.demo.sources import WEIGHTS, demo_data, demo_model, shipped
+from modelaudit.demo.source_data import demo_data
+from modelaudit.demo.source_models import WEIGHTS, demo_model, shipped
 from modelaudit.demo.training import MANIFEST, MEAN, SHIPPED, STD, accuracy
 from modelaudit.language import registry
 from modelaudit.language.errors import DataError, ModelError

@@ -10,7 +10,7 @@ import torch
 
 from modelaudit.demo import training
 from modelaudit.demo.line import InspectionLine
-from modelaudit.demo.sources import shipped
+from modelaudit.demo.source_models import shipped
 from modelaudit.demo.training import MANIFEST, Training, accuracy, regenerate, train
 
 SHORT = Training(coupling=1.0, images=256, epochs=2)

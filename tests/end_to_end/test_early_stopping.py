@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit import Audit, Expectation
 from modelaudit.contexts import swap_background
-from modelaudit.demo.sources import demo_data
+from modelaudit.demo.source_data import demo_data
 from modelaudit.engine.executors.run import Result, Run
 from modelaudit.engine.planning.plan import Asked
 from modelaudit.engine.results.settings import Settings

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modelaudit.demo.sources import shipped
+from modelaudit.demo.source_models import shipped
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "limits_on_trained_models.py"
 LINE = "demo:?coupling=0.95&images=64&seed=0"
