@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, RunRecord
-from .checks import ChecksView, checks_view, guard_notes
+from .checks import ChecksView, checks_view
 from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
 from .gallery import GalleryRowView, Pictures, gallery_row, image_value, over_methods
 from .naming import comparison, part_text
+from .notes import guard_notes
 from .sentences import digits_of, headline, parts_of, sentence, unit_of
 from .words import Words
 
@@ -201,7 +202,7 @@ def _more(case: CaseRecord, words: Words) -> str:
 
 
 def _notes(case: CaseRecord, words: Words) -> tuple[str, ...]:
-    notes = list(guard_notes(case))
+    notes = list(guard_notes(case, words))
     if case.outcome in _NOTED:
         notes.append(words.named("outcome", case.outcome))
     return tuple(dict.fromkeys(notes))

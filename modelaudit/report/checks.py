@@ -85,17 +85,6 @@ def sanity_views(record: RunRecord, words: Words) -> tuple[SanityView, ...]:
     return tuple(dict.fromkeys(views))  # several audits of one model tell the same
 
 
-def guard_notes(case: CaseRecord) -> tuple[str, ...]:
-    """The notes of a decision without what its checks say, which the report says in its own language."""
-    decisions = [case.decision, *case.decision.parts] if case.decision else []
-    said = [] if case.checks is None else case.checks.objections
-    notes: list[str] = []
-    for decision in decisions:
-        parts = [part for part in decision.note.split("; ") if part and part not in said]
-        notes.append("; ".join(parts))
-    return tuple(dict.fromkeys(note for note in notes if note))
-
-
 def _taken(case: CaseRecord, words: Words) -> str:
     if case.checks is None or case.checks.unguarded is None or case.verdict != "INCONCLUSIVE":
         return ""

@@ -12,6 +12,7 @@ from .checks import SanityView, sanity_views
 from .gallery import Pictures
 from .matrix import ByClassView, by_class_view
 from .naming import titles_of
+from .notes import missing_text
 from .words import Words
 
 
@@ -163,8 +164,8 @@ def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
         found.append((words._("quick_look_title"), text))
     if not is_whole(record.cases, record.absent_files) or is_partial(record.cases, record.absent_files):
         text = words._("a_part_of_what_the")
-        if record.missing:
-            text = words._("text_and_reason", text=text, reason=record.missing)
+        if reason := missing_text(record, words):
+            text = words._("text_and_reason", text=text, reason=reason)
         partial = is_partial(record.cases, record.absent_files)
         found.append((words._("partial_run") if partial else words._("a_selection"), text))
     if record.checks == "off" and record.quick_look is None:

@@ -23,7 +23,8 @@ from modelaudit.engine.results.checks import (
 from modelaudit.evidence.record import CaseRecord
 from modelaudit.pytest_plugin.terminal import limit_lines, weak_limits
 from modelaudit.report import write_reports
-from modelaudit.report.checks import checks_view, guard_notes, sanity_views
+from modelaudit.report.checks import checks_view, sanity_views
+from modelaudit.report.notes import guard_notes
 
 EN, JA = worded("en"), worded("ja")
 HOSTILE = "<script>alert(1)</script>"
@@ -186,8 +187,8 @@ def test_a_verdict_that_was_taken_away_is_told_beside_the_one_that_is_left(reaso
 def test_what_the_report_says_itself_is_not_repeated_from_the_note() -> None:
     said = "with masks eroded the verdict is another one"
     found = one("INCONCLUSIVE", f"{said}; images of 17 groups", checks=checked(objections=[said]))
-    assert guard_notes(found) == ("images of 17 groups",)
-    assert guard_notes(one(note="images of 17 groups", checks=None)) == ("images of 17 groups",)
+    assert guard_notes(found, EN) == ("images of 17 groups",)
+    assert guard_notes(one(note="images of 17 groups", checks=None), EN) == ("images of 17 groups",)
 
 
 def test_sanity_is_told_for_every_method() -> None:

@@ -77,7 +77,7 @@ def test_what_is_not_the_whole_says_why(by: Any, title: str) -> None:
     ((shown, text),) = page(run).banners
     assert shown == title
     assert (
-        f"Reason: 1 of 2 declared expectations are not counted (1 {'not selected' if by == 'selection' else 'skipped'})"
+        f"Reason: 1 of 2 declared requirements are not counted (1 {'not selected' if by == 'selection' else 'skipped'})"
         in text
     )
 

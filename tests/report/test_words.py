@@ -13,9 +13,11 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 from modelaudit.evidence.record import Weakening
+from modelaudit.evidence.states import AbsentBy
 from modelaudit.language.errors import ResultsError
 from modelaudit.language.findings import Kind
 from modelaudit.language.reasons import Missing
+from modelaudit.report.notes import _FORMS
 from modelaudit.report.sheets import FAMILIES, REMARKS
 from modelaudit.report.words import CATALOGUES, words_of
 from modelaudit.statistics.verdict import Reason, Verdict
@@ -50,6 +52,10 @@ LISTS: dict[str, Iterable[str]] = {
     "remark_advice": REMARKS,
     "family": FAMILIES,
     "about_family": FAMILIES,
+    "absent": get_args(AbsentBy),
+    **{kind: ["clusters", "donors", "different_pictures"] for kind in ("counted", "shared", "few")},
+    "limited": ["these_clusters", "these_backgrounds", "these_clusters_and_these_backgrounds"],
+    "note": [key.removeprefix("note.") for key in _FORMS.values() if key.startswith("note.")],
 }
 
 
