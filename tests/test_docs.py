@@ -170,14 +170,15 @@ def _audit_files() -> dict[str, str]:
     last = ""
     for block in blocks():
         stem = re.sub(r"\W", "_", block.name)
-        folder = "collected" if block.not_run else "audits"
+        if block.not_run:
+            continue
         if block.file:
             files[block.file] = block.text
         elif block.language == "yaml":
-            files[f"{folder}/{stem}.audit.yaml"] = _with_standins(block.text)
+            files[f"audits/{stem}.audit.yaml"] = _with_standins(block.text)
         elif block.is_audit:
             if "import Audit" in block.text:
-                last = f"{folder}/audit_{stem}.py"
+                last = f"audits/audit_{stem}.py"
             assert last, f"{block.name} continues no audit: import Audit in it"
             files[last] = files.get(last, "") + _with_standins(block.text)
     return files
@@ -217,8 +218,8 @@ def test_documented_python_runs(project: Path, monkeypatch: pytest.MonkeyPatch) 
             exec(compile(_with_standins(block.text), block.name, "exec"), names)
 
 
-def test_audits_that_are_not_run_are_collected(project: Path) -> None:
-    done = _pytest(project, ["collected", "--collect-only", "-q"])
-    assert done.returncode == 0, done.stdout + done.stderr
-    for path in (project / "collected").glob("audit_*.py"):
-        assert path.name in done.stdout
+def test_audits_that_are_not_run_can_be_stated() -> None:
+    """Stating an expectation checks it and loads nothing."""
+    for block in blocks():
+        if block.not_run and block.language == "python":
+            exec(compile(block.text, block.name, "exec"), {})
