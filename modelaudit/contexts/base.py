@@ -1,4 +1,4 @@
-"""What a context is given and what it gives back, how it is registered, and the parts of an image that it acts on."""
+"""The input and output of a context, its declaration and registration, and the regions of an image."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ContextOutput:
 class ContextDeclaration:
     """The needs of a context, as data.
 
-    ``donors``: who lends a background, as a rule or as its text; None where nobody is asked to. ``stored``: the name of
+    ``donors``: the donors of backgrounds, as a rule or as its text; None without donors. ``stored``: the name of
     the picture of the data that it shows, if any. ``in_place``: whether it is known afterwards where the object is.
     ``exempt``: the context may change no pixel at all (original, identity, controls). Any other one that changes
     none in a whole run is an error, and in a single image an undefined value. ``lends``: [B] bool, which images of a
@@ -120,8 +120,8 @@ def alone(function: Callable[..., Tensor], *batches: Tensor) -> Tensor:
     """``function(*batches)``, on the CPU image by image.
 
     Convolutions, transforms and sums of a library may take another algorithm, and so give other bits, for another
-    batch size; on the CPU an image must not depend on its company. On a GPU, where that is 1/255 at most, the batch
-    stays whole.
+    batch size; on the CPU an image must not depend on the other images in the batch. On a GPU, where that is 1/255 at
+    most, the batch stays whole.
 
     Args:
         function: batches of [B, ...] to one of [B, ...].
@@ -163,7 +163,7 @@ def inside(scene: ContextInput, region: Region, what: str) -> Tensor:
 
 
 def without_object_or_background(scene: ContextInput, what: str) -> Tensor:
-    """[B] bool: no object pixel, or nothing but object and ring: there is no background to exchange."""
+    """[B] bool: no object pixel, or nothing but object and ring: so the background cannot be exchanged."""
     mask = mask_of(scene, what).flatten(1)
     return ~(mask == OBJECT).any(dim=1) | ~(mask == BACKGROUND).any(dim=1)
 

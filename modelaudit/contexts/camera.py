@@ -25,7 +25,7 @@ class Warp:
     """Where every pixel of the moved image comes from.
 
     Args:
-        rows: [B, H, W] float64 source rows, in pixels; they may lie outside of the frame.
+        rows: [B, H, W] float64 source rows, in pixels; they may be outside the frame.
         columns: [B, H, W] float64 source columns.
     """
 
@@ -84,7 +84,7 @@ def warp(homography: Tensor, area: Tensor) -> Warp:
 
 
 def mirrored_at(length: int, places: Tensor) -> Tensor:
-    """The place in [0, length) that a place beyond the border mirrors, however far out it lies: cba | abc | cba."""
+    """The place in [0, length) that a place beyond the border mirrors, however far out it is: cba | abc | cba."""
     folded = places % (2 * length)
     return torch.where(folded < length, folded, 2 * length - 1 - folded)
 
@@ -337,7 +337,7 @@ def _whole(spec: _Moved, scene: ContextInput, homography: Tensor, region: Tensor
         return ContextOutput(pixels, None, impossible)
     new = step.mask(scene.mask)
     had = (scene.mask == OBJECT).flatten(1).any(dim=1)
-    # a mirror image of the object is no object: what left the frame is gone
+    # a mirror image does not count as the object: what left the frame is gone
     gone = ~((new == OBJECT) & step.inside()).flatten(1).any(dim=1)
     return ContextOutput(pixels, new, impossible | (had & gone))
 

@@ -1,4 +1,4 @@
-"""Change: the object before another background, or a picture that the data keep; and the controls of the swap."""
+"""Swaps the background, shows pictures stored with the data, and has the controls of the swap."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def pasted(
     """
     mask_of(scene, what)
     if donors is None:
-        raise ContextError(f"{what} needs donors, and the scene brings none")
+        raise ContextError(f"{what} needs donors, and the scene has none")
     mask_of(donors, f"the donor of {what}")
     if donors.pixels.shape != scene.pixels.shape:
         raise ContextError(
@@ -103,7 +103,7 @@ class SwapBackground(Context):
             "group:NAME", or one of an "other_group"; from outside: "photos:DIR" (a folder of photos) or "pool:NAME"
             (``Audit(pools={NAME: ...})``), whose images need no masks.
         feather: radius of the seam in pixels; 0 is a hard edge.
-        fill: what takes the place of the donor's own object: "tile" (the largest background strip beside its bounding
+        fill: what takes the place of the donor's own object: "tile" (the largest background strip next to its bounding
             box, tiled, as in ImageNet-9), "mean" (the mean of its background), "inpaint" (object and ring alone, grown
             in from their rim) or "keep" (the donor's object stays).
         rank: which of those who can lend, in the order of their weights: 0 the first, 1 another one, ...
@@ -135,7 +135,7 @@ class SwapBackground(Context):
 def swap(spec: SwapBackground, scene: ContextInput) -> ContextOutput:
     """The object composited onto the donor's background.
 
-    Impossible where the image has no object or no background, or the donor has nothing beside its object.
+    Impossible where the image has no object or no background, or the donor has nothing next to its object.
 
     Raises:
         ContextError: no masks, no donors, or donors of another shape.
@@ -273,7 +273,7 @@ StoredMask = Literal["same", "none"]
 
 @dataclass(frozen=True)
 class Stored(Context):
-    """The picture that the data keep of the same sample under `name`, in place of the image.
+    """The picture stored with the data for the same sample under `name`, in place of the image.
 
     Args:
         name: as the data source has it (``mixed_rand`` of ``imagenet9:``, NAME of ``folder:DIR?stored.NAME=OTHER``).
@@ -289,7 +289,9 @@ class Stored(Context):
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
-            raise ExpressionError(f"stored: name={self.name!r}; give the name of a picture that the data keep")
+            raise ExpressionError(
+                f"stored: name must be a text, got {self.name!r}; give the name of a picture stored with the data"
+            )
         one_of(self.mask, get_args(StoredMask), "stored: mask")
 
 
@@ -311,9 +313,9 @@ def show(spec: Stored, scene: ContextInput) -> ContextOutput:
     """The stored pixels; the mask stays the scene's.
 
     Raises:
-        ContextError: the scene brings no such pictures.
+        ContextError: the scene has no such pictures.
     """
     pixels = scene.stored.get(spec.name)
     if pixels is None:
-        raise ContextError(f"{spec} shows pictures that the data keep, and the scene brings none of that name")
+        raise ContextError(f"{spec} shows pictures stored with the data, and the scene has none of that name")
     return rendered(scene, pixels)

@@ -1,4 +1,4 @@
-"""What perturbations share: severities and doses, and the registration of a function that changes a whole image."""
+"""Severities and doses of perturbations, and the registration of functions that change a whole image."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Severe(Context):
 
 
 def checked_severity(severity: object, what: str) -> int:
-    """`severity`, a whole number from 1 to 5.
+    """Checks that `severity` is an integer from 1 to 5 and returns it.
 
     Raises:
         ExpressionError: anything else.
     """
     if isinstance(severity, bool) or not isinstance(severity, int) or severity not in SEVERITIES:
-        raise ExpressionError(f"{what}: severity={severity!r}; use a whole number from 1 to 5")
+        raise ExpressionError(f"{what}: severity must be an integer from 1 to 5, got {severity!r}")
     return severity
 
 
@@ -97,7 +97,7 @@ class Dosed(Context):
     """Base of contexts with a strength in natural units.
 
     A subclass is a frozen dataclass whose first field is its :func:`~modelaudit.language.spec.dose`, with
-    ``region`` and ``each`` beside it.
+    the fields ``region`` and ``each``.
 
     Attributes:
         bounds: the least and the greatest dose.
@@ -146,8 +146,9 @@ def checked_direction(direction: float | None, what: str) -> float | None:
 def singles(scene: ContextInput) -> Iterator[ContextInput]:
     """The scene in the pieces that a function may take at once: image by image on the CPU, whole elsewhere.
 
-    On the CPU an image must not depend, to the bit, on its company: powers, exponentials, transforms and products of
-    a library may take another path at another place of a batch (see ``base.alone``). Donors are left out.
+    On the CPU an image must not depend, to the bit, on the other images in the batch: powers, exponentials, transforms
+    and products of a library may take another path at another place of a batch (see ``base.alone``). Donors are left
+    out.
     """
     if scene.pixels.device.type != "cpu" or len(scene.ids) <= 1:
         yield scene

@@ -88,21 +88,21 @@ class DonorRule:
             ExpressionError: it says none; names the nearest that does.
         """
         if not isinstance(text, str):
-            raise ExpressionError(f"{what}: {text!r} is no text; write e.g. 'other_class' or 'pool:NAME'")
+            raise ExpressionError(f"{what} must be a text, got {text!r}; write e.g. 'other_class' or 'pool:NAME'")
         kind, colon, name = text.partition(":")
         if not colon and kind in _PLAIN:
             return cls(kind, "", _checked_rank(rank, what))  # type: ignore[arg-type]
         if colon and kind in _NAMED and name.strip():
             return cls(kind, name, _checked_rank(rank, what))  # type: ignore[arg-type]
         if kind in _NAMED:
-            raise ExpressionError(f"{what}: {text!r} names nothing; write {_NAMED[kind]!r}")
+            raise ExpressionError(f"{what}: {text!r} has no name; write {_NAMED[kind]!r}")
         if colon and kind in _PLAIN:
             raise ExpressionError(f"{what}: {text!r} is not possible; {kind!r} takes no name")
         raise ExpressionError(f"{what}: {text!r} is not possible{_hint(kind, named=bool(colon))}")
 
     @property
     def outside(self) -> bool:
-        """Whether the donors are no images of the data set that is audited."""
+        """Whether the donors come from outside the audited data set."""
         return self.kind in ("photos", "pool")
 
     @property
@@ -131,7 +131,7 @@ def as_rule(value: DonorRule | str) -> DonorRule:
 def _checked_rank(rank: object, what: str) -> int:
     what, rank = what.partition(":")[0], plain(rank)
     if isinstance(rank, bool) or not isinstance(rank, int) or rank < 0:
-        raise ExpressionError(f"{what}: rank={rank!r}; give a whole number from 0, the first in rank")
+        raise ExpressionError(f"{what}: rank must be an integer from 0 (the first), got {rank!r}")
     return rank
 
 

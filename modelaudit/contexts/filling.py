@@ -1,4 +1,4 @@
-"""Taking an object away: its place is filled from the background of the same image."""
+"""Fills the place of an object from the background of the same image."""
 
 from __future__ import annotations
 

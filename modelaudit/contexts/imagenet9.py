@@ -45,7 +45,7 @@ class OnlyBgB(Context):
 
 @dataclass(frozen=True)
 class OnlyBgT(Context):
-    """The bounding box of object and ring filled with a tiling of the largest strip beside it (Only-BG-T)."""
+    """The bounding box of object and ring filled with a tiling of the largest strip next to it (Only-BG-T)."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def only_bg_b(spec: OnlyBgB, scene: ContextInput) -> ContextOutput:
     ),
 )
 def only_bg_t(spec: OnlyBgT, scene: ContextInput) -> ContextOutput:
-    """The tile of the strip in the bounding box. Impossible without an object, or where no strip is beside it."""
+    """The tile of the strip in the bounding box. Impossible without an object, or without a strip next to it."""
     mask_of(scene, str(spec))
     pixels, unfilled = without_object(scene, "tile")
     return rendered(scene, pixels, unfilled | without_object_or_background(scene, str(spec)))

@@ -256,7 +256,7 @@ def white_balance(spec: WhiteBalance, scene: ContextInput) -> Tensor:
     ),
 )
 def shadow(spec: Shadow, scene: ContextInput) -> Tensor:
-    """``srgb((1 - strength m) linear(x))``, m from 1 in the shadow to 0 beside it.
+    """``srgb((1 - strength m) linear(x))``, m from 1 in the shadow to 0 outside it.
 
     With u = (cos phi, sin phi), phi uniform in [0, 2 pi), the edge is at distance o from the centre of the frame, o
     uniform within 0.3 of the shorter side L; ``m = smoothstep(1/2 + (p . u - o) / (PENUMBRA L))``.

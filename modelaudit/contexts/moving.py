@@ -1,4 +1,4 @@
-"""The object moved, mirrored or scaled within its own image, and the place that it leaves closed."""
+"""Moves, mirrors or scales the object within its image and fills the place that it leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No information: the object or the background blank, covered, coarse, or faded."""
+"""Removes information from the object or the background: blank fills, patches, low resolution, fading."""
 
 from __future__ import annotations
 

@@ -284,7 +284,7 @@ class Jpeg(Dosed):
     """The picture stored as a JPEG file and read again.
 
     Args:
-        quality: libjpeg's (and Pillow's) quality, a whole number from 1 to 100. No quality gives the image back to
+        quality: libjpeg's (and Pillow's) quality, an integer from 1 to 100. No quality gives the image back to
             the bit.
         region: "whole", "background" or "object".
         each: several qualities, as a series.
@@ -298,7 +298,7 @@ class Jpeg(Dosed):
     def _checked(self, value: Any) -> float:
         quality = super()._checked(value)
         if not quality.is_integer():
-            raise ExpressionError(f"jpeg: quality={value!r}; use a whole number from 1 to 100")
+            raise ExpressionError(f"jpeg: quality must be an integer from 1 to 100, got {value!r}")
         return quality
 
 

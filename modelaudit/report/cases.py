@@ -14,7 +14,7 @@ from .sentences import digits_of, headline, parts_of, sentence, unit_of
 from .words import Words
 
 _MOST_WORST = 10
-#: what pytest made of a case where that is to be told
+#: outcomes in pytest that the report mentions
 _NOTED = ("xfailed", "xpassed", "warned", "skipped")
 
 

@@ -9,7 +9,7 @@ from .naming import context_label, method_text
 from .sentences import contexts_of, digits_of, unit_of
 from .words import Words
 
-#: below this share of answers a limit lies at the model's own level; from the other one on it catches little
+#: below this share of answers a limit is at the model's own level; from the other one on it catches little
 OWN_LEVEL, WEAK_LIMIT = 0.05, 0.9
 
 
@@ -164,23 +164,23 @@ def _power(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
             else words._("smallest_effect_or_less", value=value)
         )
         found.append((words._("what_these_images_would_have"), text))
-    told = checks.sensitivity
-    if told is not None:
-        sentences = [_caught(told, words), _own(told, words), _rough(told, words)]
+    sensitivity = checks.sensitivity
+    if sensitivity is not None:
+        sentences = [_caught(sensitivity, words), _own(sensitivity, words), _rough(sensitivity, words)]
         text = _joined([one for one in sentences if one], words)
         found.append((words._("what_this_limit_would_catch"), text))
     return found
 
 
-def _caught(told: Sensitivity, words: Words) -> str:
-    if told.why_not:
-        return words._("limit_unknown", why=told.why_not.splitlines()[0].rstrip("."))
-    if told.share is None:
+def _caught(sensitivity: Sensitivity, words: Words) -> str:
+    if sensitivity.why_not:
+        return words._("limit_unknown", why=sensitivity.why_not.splitlines()[0].rstrip("."))
+    if sensitivity.share is None:
         return words._("limit_catches_nothing")
-    share = words.quantity(told.share, "percent", 0)
-    if told.share == 0:
+    share = words.quantity(sensitivity.share, "percent", 0)
+    if sensitivity.share == 0:
         return words._("limit_not_met_by_model")
-    if told.share < OWN_LEVEL:
+    if sensitivity.share < OWN_LEVEL:
         return words._(
             "limit_at_own_level",
             share=share,
@@ -189,30 +189,30 @@ def _caught(told: Sensitivity, words: Words) -> str:
         "limit_caught_from_share",
         share=share,
     )
-    if told.share < WEAK_LIMIT:
+    if sensitivity.share < WEAK_LIMIT:
         return text
     return _joined([text, words._("limit_is_weak")], words)
 
 
-def _own(told: Sensitivity, words: Words) -> str:
-    """The model's own flips, always beside what is told of its copies."""
-    if told.why_not:
+def _own(sensitivity: Sensitivity, words: Words) -> str:
+    """The model's own flips, always shown with the result for its copies."""
+    if sensitivity.why_not:
         return ""
-    if told.flips is None:
+    if sensitivity.flips is None:
         return words._("own_flips_unknown")
     return words._(
         "own_flips",
-        flips=words.quantity(told.flips, "percent", 0),
-        images=words.count(told.flips_images),
+        flips=words.quantity(sensitivity.flips, "percent", 0),
+        images=words.count(sensitivity.flips_images),
     )
 
 
-def _rough(told: Sensitivity, words: Words) -> str:
-    if told.why_not or not told.rough:
+def _rough(sensitivity: Sensitivity, words: Words) -> str:
+    if sensitivity.why_not or not sensitivity.rough:
         return ""
-    if told.trained is None:
+    if sensitivity.trained is None:
         return words._("rough_never_compared")
-    low, high = (words.quantity(one, "percent", 0) for one in told.trained)
+    low, high = (words.quantity(one, "percent", 0) for one in sensitivity.trained)
     return words._(
         "rough_compared",
         low=low,

@@ -100,9 +100,9 @@ def _section(
     words: Words,
 ) -> Section:
     shown = choice.items[finding.kind]
-    told = _OF_A_TABLE if finding.kind in _SPOKEN else 0
-    missing = len(finding.items) - max(len(shown), told) if any(item.ids for item in finding.items) else 0
-    lines = [(_named(item, words), item.detail) for item in finding.items[:told]]
+    listed = _OF_A_TABLE if finding.kind in _SPOKEN else 0
+    missing = len(finding.items) - max(len(shown), listed) if any(item.ids for item in finding.items) else 0
+    lines = [(_named(item, words), item.detail) for item in finding.items[:listed]]
     without = [item.detail for item in finding.items if not item.ids and item.detail]
     return Section(
         heading=words.named("finding", finding.kind),

@@ -232,7 +232,7 @@ def _down(at: float) -> float:
 
 
 def _described(known: dict[str, list[PointRecord]], unit: Unit, digits: int, words: Words) -> str:
-    told = []
+    described = []
     for label, points in known.items():
         steps = [
             words._(
@@ -242,5 +242,5 @@ def _described(known: dict[str, list[PointRecord]], unit: Unit, digits: int, wor
             )
             for point in points
         ]
-        told.append(" ".join(filter(None, (label, words._("comma").join(steps)))))
-    return "; ".join(told)
+        described.append(" ".join(filter(None, (label, words._("comma").join(steps)))))
+    return "; ".join(described)

@@ -1,4 +1,4 @@
-"""The galleries: pictures embedded once and left out in a stated order, and what stands beside each of them."""
+"""The galleries: chooses, embeds and captions the pictures of a run."""
 
 from __future__ import annotations
 
@@ -193,8 +193,8 @@ def _context_heading(panel: Panel, case: CaseRecord, words: Words) -> str:
 
 
 def _is_right(record: RunRecord, panel: Panel, label: str) -> bool | None:
-    """None where nothing was predicted. Where an older record does not say it the names must tell, and where the
-    label's is no class of the model they do not."""
+    """None where nothing was predicted. An older record does not say it: then the names decide, if the label is a class
+    of the model."""
     if panel.right is not None:
         return panel.right
     classes = next((model.classes for model in record.models if model.key == panel.model), None)
@@ -218,8 +218,8 @@ _AREA_DIGITS_BELOW = 0.0995
 
 def image_value(case: CaseRecord, value: float, words: Words) -> str:
     """*wrong*, *answer kept*, *right before, wrong under the change*; the number where no word says it."""
-    told = _word(case.left, value)
-    return words.quantity(value, unit_of(case.left), digits_of(case)) if told is None else words.named("image", told)
+    word = _word(case.left, value)
+    return words.quantity(value, unit_of(case.left), digits_of(case)) if word is None else words.named("image", word)
 
 
 def image_caption(case: CaseRecord, value: float, words: Words) -> str:
@@ -269,7 +269,7 @@ def _several_methods(node: Node) -> bool:
 
 
 def _word(node: Node, value: float) -> str | None:
-    """The key of the word of a value; None for what is no proportion of one image, or another shape."""
+    """The key of the word of a value; None for anything but a proportion of one image."""
     if isinstance(node, CompositeNode):  # of a worst group: right under every context, or wrong under one
         return _word(node.of[0], value) if node.name == "worst_group_accuracy" else None
     if isinstance(node, MeasureNode):

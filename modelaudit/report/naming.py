@@ -12,7 +12,7 @@ from ..evidence.record import CompositeNode, ContextNode, MeasureNode, PhraseRec
 from ..language.reference import Reference, parse_reference
 from .words import Words
 
-#: what a map can explain beside the prediction; any other target is the name of a class
+#: targets other than the prediction; any other one is the name of a class
 _TARGETS = ("label", "margin")
 
 

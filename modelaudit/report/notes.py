@@ -1,4 +1,4 @@
-"""What the statistics note beside a decision, and what is missing from a run, in the language of the report.
+"""Translates the notes of decisions and what is missing from a run.
 
 A note is an English sentence with numbers in the record. It is found by its form; one of another form stands as it is.
 """
@@ -54,12 +54,12 @@ def note_text(note: str, words: Words) -> str:
     """The notes of a decision, joined as they are in the record, each in the language of the report."""
     for form, key in _FORMS.items():
 
-        def told(found: re.Match[str], key: str = key) -> str:
+        def translated(found: re.Match[str], key: str = key) -> str:
             values = found.groupdict()
             what = values.pop("what", None)
             return words._(key if what is None else f"{key}.{what.replace(' ', '_')}", **values)
 
-        note = re.sub(form, told, note)
+        note = re.sub(form, translated, note)
     return note.replace(".; ", ". ").replace("。; ", "。")
 
 

@@ -138,7 +138,7 @@ def _caught(controls: list[CaseRecord], words: Words) -> str:
 
 
 def totals(record: RunRecord, words: Words) -> str:
-    """Values asked for and not computed, over all cases: they stand beside the headline."""
+    """How many values could not be computed, over all cases."""
     counts = [case.decision.counts for case in record.cases if case.decision]
     asked, undefined, errored = (sum(getattr(c, name) for c in counts) for name in ("asked", "undefined", "errored"))
     if not asked:

@@ -38,10 +38,10 @@ def render_html(
     budget_bytes: int = DEFAULT_BUDGET,
     templates_dir: Path | None = None,
 ) -> str:
-    """The report: one HTML file in English and Japanese that needs nothing beside it.
+    """The report: one HTML file in English and Japanese that needs no other file.
 
     Args:
-        folder: where the pictures lie that the record names.
+        folder: the folder of the pictures that the record names.
         language: the one that is shown first.
         budget_bytes: the size that gallery rows must keep to; text is never left out.
         templates_dir: templates that are taken instead of the package's own, by file name.
@@ -79,7 +79,7 @@ def write_reports(
     budget_bytes: int = DEFAULT_BUDGET,
     templates_dir: Path | None = None,
 ) -> tuple[Path, Path]:
-    """Write ``report.html`` and ``summary.md`` beside the ``run.json`` in `folder`, each whole or not at all.
+    """Write ``report.html`` and ``summary.md`` next to the ``run.json`` in `folder`, each whole or not at all.
 
     Args:
         record: what stands in ``run.json``, where it was checked before it was written; None reads and checks it.
@@ -164,7 +164,7 @@ def templates(templates_dir: Path | None, *, escape: bool) -> Environment:
     folders = [templates_dir, own] if templates_dir is not None else [own]
     for folder in folders:
         if not folder.is_dir():
-            raise ResultsError(f"{folder}: is no folder of templates; give one that exists")
+            raise ResultsError(f"{folder}: this folder of templates does not exist; give one that exists")
     environment = Environment(
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
         autoescape=escape,

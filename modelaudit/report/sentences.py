@@ -186,11 +186,11 @@ def parts_of(case: CaseRecord) -> list[DecisionRecord]:
 
 
 def _at_worst(case: CaseRecord, reading: SentenceParts, words: Words) -> SentenceParts:
-    """Of a curve by one method: at which dose it was found; by several the dose stands beside each value."""
-    told, parts = headline(case), case.decision.parts if case.decision else []
-    if len(told) != 1 or told[0].dose is None:
+    """Of a curve by one method: at which dose it was found; with several the dose stands with each value."""
+    worst, parts = headline(case), case.decision.parts if case.decision else []
+    if len(worst) != 1 or worst[0].dose is None:
         return reading
-    lead = words._("at_the_worst_dose", n=words.count(len(parts)), dose=f"{told[0].dose:g}")
+    lead = words._("at_the_worst_dose", n=words.count(len(parts)), dose=f"{worst[0].dose:g}")
     return replace(reading, leads=(*reading.leads, lead))
 
 
@@ -248,7 +248,7 @@ def _single(node: MeasureNode, found: Found, words: Words) -> SentenceParts:
 
 
 def _noun(node: MeasureNode, found: Found, words: Words) -> str:
-    """With its methods, unless they stand beside the values."""
+    """With its methods, unless they stand with the values."""
     return noun_of(node if len(found.values) < 2 else node.model_copy(update={"methods": []}), words)
 
 
@@ -338,6 +338,6 @@ def _named(node: MeasureNode, differing: list[str], words: Words) -> str:
     if "model" in differing:
         names.append(words._("model_named", model=node.model) if node.model else words._("the_model"))
     if "stratum" in differing:
-        told = stratum_text(node.stratum, words) if node.stratum else None
-        names.append(words._("images_of_stratum", stratum=told) if told else words._("all_images"))
+        stratum = stratum_text(node.stratum, words) if node.stratum else None
+        names.append(words._("images_of_stratum", stratum=stratum) if stratum else words._("all_images"))
     return " / ".join(names)

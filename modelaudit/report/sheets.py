@@ -62,7 +62,7 @@ class Section:
     """One part of the page.
 
     Args:
-        layout: "cards" shows strips one beside the other, "rows" one below the other, text beside the pictures.
+        layout: "cards" shows strips side by side, "rows" one below the other, text next to the pictures.
         left_out: what is not shown.
     """
 
@@ -104,7 +104,7 @@ class Sheet:
 
 
 def render_sheet(sheet: Sheet, *, language: str = "en") -> str:
-    """The page as one HTML file that needs nothing beside it.
+    """The page as one HTML file that needs no other file.
 
     Raises:
         ResultsError: an unknown language.

@@ -69,7 +69,7 @@ class Words:
         return str(self.catalogue.ngettext(key, key, n)).format(n=self.count(n), **values)
 
     def count(self, value: int) -> str:
-        """A whole number with its thousands grouped."""
+        """An integer with its thousands grouped."""
         return str(format_decimal(value, locale=self.locale))
 
     def quantity(self, value: float, unit: Unit, digits: int) -> str:
@@ -77,11 +77,11 @@ class Words:
         return self._with_unit(self._fixed(value, unit, digits, digits), unit)
 
     def limit(self, value: float, unit: Unit) -> str:
-        """A threshold as it was written: no digits that nobody stated."""
+        """A threshold as it was written, without further digits."""
         return self._with_unit(self._fixed(value, unit, 2 if unit == "number" else 0, _MOST_DIGITS), unit)
 
     def tick(self, value: float, unit: Unit, digits: int) -> str:
-        """A label on an axis or a bound: as `quantity`, but bare for points, whose unit stands beside the value."""
+        """A label on an axis or a bound: as `quantity`, but bare for points, whose unit stands with the value."""
         return self._with_unit(self._fixed(value, unit, digits, digits), "number" if unit == "points" else unit)
 
     def moment(self, text: str) -> str:
@@ -118,7 +118,7 @@ class Words:
 
 
 def digits_for(values: list[float], threshold: float, unit: Unit) -> int:
-    """The fewest digits at which no value seems to lie on another side of the threshold than it does."""
+    """The fewest digits at which every value stays on its side of the threshold."""
     scale = 1 if unit == "number" else 100
     digits = _LEAST_DIGITS[unit]
     limit = round(threshold * scale, _MOST_DIGITS)

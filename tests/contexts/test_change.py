@@ -388,5 +388,5 @@ def test_bad_arguments_of_a_stored_picture_are_refused(arguments: dict[str, obje
 
 
 def test_a_scene_without_the_picture_is_an_error() -> None:
-    with pytest.raises(ContextError, match="the scene brings none"):
+    with pytest.raises(ContextError, match="the scene has none"):
         apply(stored("line_b"), scene())

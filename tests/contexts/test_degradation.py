@@ -210,7 +210,7 @@ def test_doses_out_of_range_are_refused_with_the_range(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("jpeg(30.5)", "whole number from 1 to 100"),
+        ("jpeg(30.5)", "quality must be an integer from 1 to 100"),
         ("flicker(0.5, bands=0)", "bands: 0 is not a number from 0.5 to 100"),
         ("motion(3, direction=361)", r"direction \(degrees\): 361 is not a number from 0 to 360"),
         ("shift(3, direction=-1)", r"direction \(degrees\): -1 is not a number from 0 to 360"),

@@ -43,12 +43,12 @@ def test_the_rank_is_written_where_it_is_not_the_first() -> None:
         ("nextclass", "did you mean 'next_class'"),
         ("pol:night", "did you mean 'pool:NAME'"),
         ("clas:dog", "did you mean 'class:NAME'"),
-        ("photos", "'photos' names nothing; write 'photos:DIR'"),
-        ("group: ", "names nothing; write 'group:NAME'"),
+        ("photos", "'photos' has no name; write 'photos:DIR'"),
+        ("group: ", "has no name; write 'group:NAME'"),
         ("random:dog", "'random' takes no name"),
         ("", "known: same_class, .*, pool:NAME"),
         ("xyz:uvw", "known: same_class, .*, pool:NAME"),
-        (3, "is no text"),
+        (3, "must be a text"),
     ],
 )
 def test_a_text_that_says_nothing_names_the_nearest_that_does(donors: object, message: str) -> None:
@@ -57,8 +57,8 @@ def test_a_text_that_says_nothing_names_the_nearest_that_does(donors: object, me
 
 
 @pytest.mark.parametrize("rank", [-1, 1.0, True, "2"])
-def test_a_rank_is_a_whole_number_from_nought(rank: object) -> None:
-    with pytest.raises(ExpressionError, match="swap_background: rank="):
+def test_a_rank_must_be_an_integer_from_0(rank: object) -> None:
+    with pytest.raises(ExpressionError, match="swap_background: rank must be an integer"):
         swap_background("random", rank=rank)  # type: ignore[arg-type]
 
 

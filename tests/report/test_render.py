@@ -184,7 +184,7 @@ def test_a_template_that_misspells_a_name_says_where(tmp_path: Path) -> None:
 
 
 def test_a_missing_templates_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="no folder of templates"):
+    with pytest.raises(ResultsError, match="this folder of templates does not exist"):
         render_html(record(), FOLDER, templates_dir=tmp_path / "none")
 
 
