@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 CaseVerdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
@@ -146,64 +145,44 @@ def exit_status(
     return PASSED if excused and missing and missing <= {"selection", "skip", "xfail"} else NO_VERDICT
 
 
-@dataclass(frozen=True)
-class CaseRow:
-    """One way in which a case ends: its verdict and standing, and what pytest and JUnit XML show."""
-
-    verdict: str
-    standing: str
-    pytest: str
-    junit: str
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One state of a run: when it is reached, its exit status, and the result of an in-toto test statement."""
-
-    state: str
-    when: str
-    exit_status: str
-    in_toto: str
-
-
-CASE_ROWS = (
-    CaseRow("PASS", "counted", "passed `.`", "passed"),
-    CaseRow("FAIL", "counted", "failed `F`", '`<failure type="FAIL">`'),
-    CaseRow("INCONCLUSIVE", "counted", "failed `I`", '`<failure type="INCONCLUSIVE">`'),
-    CaseRow("INCONCLUSIVE, tolerated (`--audit-inconclusive=warn`)", "counted", "`I`, a warning", "`<skipped>`"),
-    CaseRow("ERROR", "counted", "error `E`", "`<error>`"),
-    CaseRow("known-bad model: FAIL", "counted", "passed `.`", "passed"),
-    CaseRow("known-bad model: PASS", "counted", "failed `F`", '`<failure type="NOT_CAUGHT">`'),
-    CaseRow("known-bad model: INCONCLUSIVE", "counted", "failed `I`", '`<failure type="INCONCLUSIVE">`'),
-    CaseRow("what should pass passes in a quick look", "counted", "`Q`, neither passed nor failed", "`<skipped>`"),
-    CaseRow("any, marked `xfail` and not as required", "xfail", "xfailed `x`", "`<skipped>`"),
-    CaseRow("PASS, marked `xfail`", "counted", "xpassed `X`", "passed"),
-    CaseRow("PASS, marked `xfail(strict=True)`", "counted", "failed `F`", '`<failure type="XPASS">`'),
-    CaseRow("none: not selected", "not run", "deselected", "no entry"),
-    CaseRow("none: skipped, removed, interrupted", "not run", "skipped `s`, or no item", "`<skipped>`"),
+#: the ways in which a case ends, and what pytest and JUnit XML show of each
+CASE_TABLE = (
+    ("case verdict", "standing", "pytest", "JUnit"),
+    ("PASS", "counted", "passed `.`", "passed"),
+    ("FAIL", "counted", "failed `F`", '`<failure type="FAIL">`'),
+    ("INCONCLUSIVE", "counted", "failed `I`", '`<failure type="INCONCLUSIVE">`'),
+    ("INCONCLUSIVE, tolerated (`--audit-inconclusive=warn`)", "counted", "`I`, a warning", "`<skipped>`"),
+    ("ERROR", "counted", "error `E`", "`<error>`"),
+    ("known-bad model: FAIL", "counted", "passed `.`", "passed"),
+    ("known-bad model: PASS", "counted", "failed `F`", '`<failure type="NOT_CAUGHT">`'),
+    ("known-bad model: INCONCLUSIVE", "counted", "failed `I`", '`<failure type="INCONCLUSIVE">`'),
+    ("what should pass passes in a quick look", "counted", "`Q`, neither passed nor failed", "`<skipped>`"),
+    ("any, marked `xfail` and not as required", "xfail", "xfailed `x`", "`<skipped>`"),
+    ("PASS, marked `xfail`", "counted", "xpassed `X`", "passed"),
+    ("PASS, marked `xfail(strict=True)`", "counted", "failed `F`", '`<failure type="XPASS">`'),
+    ("none: not selected", "not run", "deselected", "no entry"),
+    ("none: skipped, removed, interrupted", "not run", "skipped `s`, or no item", "`<skipped>`"),
 )
 
-RUN_ROWS = (
-    RunRow("ERROR", "a counted case could not be measured or decided", "1", "FAILED"),
-    RunRow("FAIL", "a counted case fails, or a known-bad model is not caught", "1", "FAILED"),
-    RunRow("INCONCLUSIVE", "a counted case is undecided", "1; 10 with `--audit-inconclusive=warn`", "FAILED"),
-    RunRow("PARTIAL", "nothing failed, and something is missing that you did not leave out", "10", "FAILED"),
-    RunRow("QUICK LOOK", "`--audit-limit`: it decides nothing", "10; 1 where a case fails", "FAILED"),
-    RunRow("PASS", "every declared expectation was counted and passes", "0", "PASSED"),
-    RunRow("PASS of a selection", "what you selected passes; one line says that it is not the whole", "0", "FAILED"),
+#: the states of a run: when each is reached, its exit status, and the result of an in-toto test statement
+RUN_TABLE = (
+    ("run", "when", "exit status", "in-toto"),
+    ("ERROR", "a counted case could not be measured or decided", "1", "FAILED"),
+    ("FAIL", "a counted case fails, or a known-bad model is not caught", "1", "FAILED"),
+    ("INCONCLUSIVE", "a counted case is undecided", "1; 10 with `--audit-inconclusive=warn`", "FAILED"),
+    ("PARTIAL", "nothing failed, and something is missing that you did not leave out", "10", "FAILED"),
+    ("QUICK LOOK", "`--audit-limit`: it decides nothing", "10; 1 where a case fails", "FAILED"),
+    ("PASS", "every declared expectation was counted and passes", "0", "PASSED"),
+    ("PASS of a selection", "what you selected passes; one line says that it is not the whole", "0", "FAILED"),
 )
 
 
 def tables() -> tuple[str, str]:
-    """The two tables as Markdown: how a case ends, and what a run comes to."""
-    cases = [(row.verdict, row.standing, row.pytest, row.junit) for row in CASE_ROWS]
-    runs = [(row.state, row.when, row.exit_status, row.in_toto) for row in RUN_ROWS]
-    return (
-        _markdown(("case verdict", "standing", "pytest", "JUnit"), cases),
-        _markdown(("run", "when", "exit status", "in-toto"), runs),
-    )
+    """The two tables as Markdown: how a case ends, and the states of a run."""
+    return _markdown(CASE_TABLE), _markdown(RUN_TABLE)
 
 
-def _markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def _markdown(table: Sequence[tuple[str, ...]]) -> str:
+    head, *rows = table
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -184,13 +184,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class LabelMatches:
-    """Labels and the classes that they meet.
+    """Labels and the classes that they match.
 
     Args:
         source: the model or file that the classes are of.
         met: by label, the indices of the classes that it means.
         names: by index, the names of these classes, where they are known.
-        unmet: by label, why it meets none.
+        unmet: by label, why it matches none.
         outputs: how many classes there are.
     """
 

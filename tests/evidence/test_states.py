@@ -11,8 +11,8 @@ from report.sample_record import case, measure
 
 from modelaudit.evidence.record import Absence, AbsentFile, CaseRecord
 from modelaudit.evidence.states import (
-    CASE_ROWS,
-    RUN_ROWS,
+    CASE_TABLE,
+    RUN_TABLE,
     RunState,
     Standing,
     counted_as,
@@ -44,9 +44,9 @@ def test_the_docs_hold_the_tables_of_the_code() -> None:
 
 
 def test_every_state_has_a_row() -> None:
-    states = {row.state.removesuffix(" of a selection").replace(" ", "_") for row in RUN_ROWS}
+    states = {state.removesuffix(" of a selection").replace(" ", "_") for state, *_ in RUN_TABLE[1:]}
     assert states == set(get_args(RunState))
-    assert {row.standing.replace(" ", "_") for row in CASE_ROWS} == set(get_args(Standing))
+    assert {standing.replace(" ", "_") for _, standing, *_ in CASE_TABLE[1:]} == set(get_args(Standing))
 
 
 @pytest.mark.parametrize(
