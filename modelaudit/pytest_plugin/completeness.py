@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import SkipTest
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .collect import AuditItem
 
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 from _pytest.mark import deselect_by_keyword, deselect_by_mark
@@ -161,76 +162,21 @@ def left_out(
 ) -> dict[str, str]:
     """The node ids that the user left out, each with the argument that does it.
 
+    Recomputed by the selectors' own rules, since anybody may take items away: a conftest, a plugin, an option in
+    ``addopts``. What is missing and was not left out here makes the run partial.
+
     Args:
         declared: the items of every declared expectation, selected or not.
         order: the node ids of all collected items, ordinary tests too, before anything was deselected.
         splittable: the items that pytest-split divided.
     """
     found: dict[str, str] = {}
-    rules = (_by_path, _by_deselect, _by_keyword, _by_marker, _by_last_failed, _by_stepwise, _by_split)
-    for rule in rules:
+    selectors = _Selectors(typed, config, order, splittable)
+    for rule in selectors.rules():
         rest = [item for item in declared if item.nodeid not in found]
-        for name, why in rule(typed, config, rest, order, splittable):
+        for name, why in rule(rest):
             found.setdefault(name, why)
     return found
-
-
-Found = Iterator[tuple[str, str]]
-
-
-def _by_path(typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Any, splittable: Any) -> Found:
-    places = typed.places
-    for item in items:
-        if places and not any(place.takes(item.path, item.name) for place in places):
-            yield item.nodeid, "not below the paths that were typed"
-
-
-def _by_deselect(
-    typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Any, splittable: Any
-) -> Found:
-    for item in items:
-        for prefix in typed.deselect:
-            if item.nodeid.startswith(prefix):
-                yield item.nodeid, f"--deselect={prefix}"
-
-
-def _by_keyword(typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Any, splittable: Any) -> Found:
-    yield from _by_pytest(deselect_by_keyword, config, items, f"-k {typed.keyword!r}", keyword=typed.keyword)
-
-
-def _by_marker(typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Any, splittable: Any) -> Found:
-    yield from _by_pytest(deselect_by_mark, config, items, f"-m {typed.markers!r}", markexpr=typed.markers)
-
-
-def _by_pytest(
-    rule: Callable[[list[pytest.Item], Any], None], config: Any, items: Iterable[pytest.Item], why: str, **option: str
-) -> Found:
-    """Applies pytest's own rule to what was typed alone."""
-    taken: list[pytest.Item] = []
-    typed_config = SimpleNamespace(
-        option=SimpleNamespace(**option),
-        hook=SimpleNamespace(pytest_deselected=lambda items: taken.extend(items)),
-        getini=config.getini,
-        _iter_registered_markers=getattr(config, "_iter_registered_markers", None),
-    )
-    rule(list(items), typed_config)
-    yield from ((item.nodeid, why) for item in taken)
-
-
-def _by_last_failed(
-    typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Sequence[str], _: Any
-) -> Found:
-    failed = last_failed(typed, config)
-    if failed is None:
-        return
-    if failed and not any(_failed(name, failed) for name in order):  # pytest then runs everything that was collected
-        return
-    yield from ((item.nodeid, "--lf") for item in items if not _failed(item.nodeid, failed))
-
-
-def _failed(name: str, failed: set[str]) -> bool:
-    """Whether an item failed last, or collecting its file did."""
-    return name in failed or name.split("::")[0] in failed
 
 
 def last_failed(typed: TypedArguments, config: Any) -> set[str] | None:
@@ -241,27 +187,94 @@ def last_failed(typed: TypedArguments, config: Any) -> set[str] | None:
     return failed if failed or typed.no_failures == "none" else None
 
 
-def _by_stepwise(
-    typed: TypedArguments, config: Any, items: Sequence[pytest.Item], order: Sequence[str], _: Any
-) -> Found:
-    if not typed.stepwise or getattr(config, "cache", None) is None:
-        return
-    kept = config.cache.get("cache/stepwise", None)
-    last = kept.get("last_failed") if isinstance(kept, dict) else kept
-    if last in order:
-        before = set(order[: order.index(last)])
-        yield from ((item.nodeid, "--sw") for item in items if item.nodeid in before)
+Found = Iterator[tuple[str, str]]
 
 
-def _by_split(
-    typed: TypedArguments, config: Any, items: Sequence[pytest.Item], _: Any, splittable: Sequence[Any]
-) -> Found:
-    plugin = config.pluginmanager.get_plugin("pytestsplitplugin")
-    if not typed.splits or not typed.group or plugin is None:
-        return
-    from pytest_split import algorithms
+@dataclass(frozen=True)
+class _Selectors:
+    """Every selector of pytest and its plugins, as a rule that yields the items it leaves out, and why."""
 
-    divide: Any = algorithms.Algorithms[config.option.splitting_algorithm].value
-    group = divide(typed.splits, list(splittable), plugin.cached_durations)[typed.group - 1]
-    other, why = {item.nodeid for item in group.deselected}, f"--splits {typed.splits} --group {typed.group}"
-    yield from ((item.nodeid, why) for item in items if item.nodeid in other)
+    typed: TypedArguments
+    config: Any
+    order: Sequence[str]
+    splittable: Sequence[Any]
+
+    def rules(self) -> tuple[Callable[[Sequence[pytest.Item]], Found], ...]:
+        """The rules in the order in which pytest applies them."""
+        return (
+            self._by_path,
+            self._by_deselect,
+            self._by_keyword,
+            self._by_marker,
+            self._by_last_failed,
+            self._by_stepwise,
+            self._by_split,
+        )
+
+    def _by_path(self, items: Sequence[pytest.Item]) -> Found:
+        places = self.typed.places
+        for item in items:
+            if places and not any(place.takes(item.path, item.name) for place in places):
+                yield item.nodeid, "not below the paths that were typed"
+
+    def _by_deselect(self, items: Sequence[pytest.Item]) -> Found:
+        for item in items:
+            for prefix in self.typed.deselect:
+                if item.nodeid.startswith(prefix):
+                    yield item.nodeid, f"--deselect={prefix}"
+
+    def _by_keyword(self, items: Sequence[pytest.Item]) -> Found:
+        keyword = self.typed.keyword
+        yield from self._by_pytest(deselect_by_keyword, items, f"-k {keyword!r}", keyword=keyword)
+
+    def _by_marker(self, items: Sequence[pytest.Item]) -> Found:
+        markers = self.typed.markers
+        yield from self._by_pytest(deselect_by_mark, items, f"-m {markers!r}", markexpr=markers)
+
+    def _by_pytest(
+        self, rule: Callable[[list[pytest.Item], Any], None], items: Sequence[pytest.Item], why: str, **option: str
+    ) -> Found:
+        """Applies pytest's own rule to what was typed alone."""
+        taken: list[pytest.Item] = []
+        typed_config = SimpleNamespace(
+            option=SimpleNamespace(**option),
+            hook=SimpleNamespace(pytest_deselected=lambda items: taken.extend(items)),
+            getini=self.config.getini,
+            _iter_registered_markers=getattr(self.config, "_iter_registered_markers", None),
+        )
+        rule(list(items), typed_config)
+        yield from ((item.nodeid, why) for item in taken)
+
+    def _by_last_failed(self, items: Sequence[pytest.Item]) -> Found:
+        failed = last_failed(self.typed, self.config)
+        if failed is None:
+            return
+        if failed and not any(_failed(name, failed) for name in self.order):  # pytest then runs all that was collected
+            return
+        yield from ((item.nodeid, "--lf") for item in items if not _failed(item.nodeid, failed))
+
+    def _by_stepwise(self, items: Sequence[pytest.Item]) -> Found:
+        if not self.typed.stepwise or getattr(self.config, "cache", None) is None:
+            return
+        kept = self.config.cache.get("cache/stepwise", None)
+        last = kept.get("last_failed") if isinstance(kept, dict) else kept
+        if last in self.order:
+            before = set(self.order[: self.order.index(last)])
+            yield from ((item.nodeid, "--sw") for item in items if item.nodeid in before)
+
+    def _by_split(self, items: Sequence[pytest.Item]) -> Found:
+        splits, number = self.typed.splits, self.typed.group
+        plugin = self.config.pluginmanager.get_plugin("pytestsplitplugin")
+        if not splits or not number or plugin is None:
+            return
+        from pytest_split import algorithms
+
+        divide: Any = algorithms.Algorithms[self.config.option.splitting_algorithm].value
+        group = divide(splits, list(self.splittable), plugin.cached_durations)[number - 1]
+        other, why = {item.nodeid for item in group.deselected}, f"--splits {splits} --group {number}"
+        yield from ((item.nodeid, why) for item in items if item.nodeid in other)
+
+
+def _failed(name: str, failed: set[str]) -> bool:
+    """Whether an item failed last, or collecting its file did."""
+    return name in failed or name.split("::")[0] in failed
