@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from docstrings import as_markdown, prose
+from reference_commands import commands_page, options_page
+from reference_markdown import as_markdown, overview, prose, title
 
-from modelaudit.cli import _parser as command_line
 from modelaudit.language import Audit, CheckSettings, Preprocessing, Sample, parse_context, registry
+from modelaudit.language.errors import AuditError
+from modelaudit.language.reference import Reference
 from modelaudit.language.spec import Spec, value_text
 from modelaudit.language.wording import phrases
-from modelaudit.pytest_plugin.options import add_options
 
 FOLDER = Path(__file__).parent / "reference"
 WRITTEN = "<!-- written by docs/build_reference.py: do not edit -->"
@@ -62,7 +63,11 @@ def pages() -> dict[str, str]:
         "options.md": options_page,
         "commands.md": commands_page,
     }
-    return {name: "\n".join([WRITTEN, "", *maker()]).rstrip() + "\n" for name, maker in makers.items()}
+    return {name: _page([WRITTEN, "", *maker()]) for name, maker in makers.items()}
+
+
+def _page(lines: list[str]) -> str:
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------
@@ -70,13 +75,13 @@ def pages() -> dict[str, str]:
 
 def contexts_page() -> Iterator[str]:
     """Every context: signature, family, needs, arguments, formula."""
-    yield from _title(
+    yield from title(
         "Reference: contexts",
         "What is done to the surroundings of the object. [Contexts](../contexts.md) explains the terms and the choices "
         "common to all of them. `each=[...]` in place of the first argument makes a "
         "[series of doses](../language.md#doses).",
     )
-    yield from _overview(("name", "family", "needs a mask", "what it does"), map(_context_row, _own("context")))
+    yield from overview(("name", "family", "needs a mask", "what it does"), map(_context_row, _own("context")))
     for entry in _own("context"):
         first = _first_example(entry)
         facts = [entry.declares.family.replace("_", " ")]
@@ -93,7 +98,7 @@ def contexts_page() -> Iterator[str]:
 
 def attribution_page() -> Iterator[str]:
     """Every attribution method: signature, passes, needs, arguments, formula."""
-    yield from _title(
+    yield from title(
         "Reference: attribution methods",
         "How each pixel's share in the decision is computed. [Attribution](../attribution.md) explains how to choose, "
         "and [methods and architectures](../methods.md) shows where each is valid. Passes are those of one image with "
@@ -101,20 +106,20 @@ def attribution_page() -> Iterator[str]:
         "methods that read them.",
     )
     header = ("name", "passes", "needs a layer", "needs gradients", "complete", "draws", "what it is")
-    yield from _overview(header, map(_method_row, _own("attribution")))
+    yield from overview(header, map(_method_row, _own("attribution")))
     for entry in _own("attribution"):
         yield from _definition(entry, _method_facts(entry) + _words(entry))
 
 
 def measures_page() -> Iterator[str]:
     """Every measure and every composite: range, direction, needs, formula."""
-    yield from _title(
+    yield from title(
         "Reference: measures",
         "One number per image. [Measures](../measures.md) explains the notation and how to choose. A *proportion* is 0 "
         "or 1 for each image; the statistics use the tighter rule for it.",
     )
     header = ("name", "kind", "range", "better", "needs", "what it is")
-    yield from _overview(header, map(_measure_row, _own("measure")))
+    yield from overview(header, map(_measure_row, _own("measure")))
     for entry in _own("measure"):
         yield from _definition(entry, _measure_facts(entry) + _words(entry))
     yield from ("## Numbers made of several measures", "")
@@ -124,26 +129,67 @@ def measures_page() -> Iterator[str]:
 
 def sources_page() -> Iterator[str]:
     """Every data source and every model source."""
-    yield from _title(
+    yield from title(
         "Reference: sources of data and models",
         "References are written `NAME:PLACE?option=value&option=value`. [Data](../data.md) and [models](../models.md) "
         "explain layouts and options with examples.",
     )
-    yield from ("## Data", "", "Used in `Audit(data=...)`, `Audit(pools=...)` and by the commands.", "")
+    yield from (
+        "## Data",
+        "",
+        "Used in `Audit(data=...)`, `Audit(pools=...)` and by the commands. Every source also takes",
+    )
+    yield "`group=`, `cluster=` and `attribute.NAME=` ([how](../data.md#groups-clusters-and-attributes))."
     for entry in _own("data"):
-        yield from (f"### `{entry.name}:`", "", *as_markdown(inspect.getdoc(entry.function)), "")
+        yield from ("", f"### `{entry.name}:`", "", *as_markdown(inspect.getdoc(entry.function)), "", *_options(entry))
         if getattr(entry.declares, "remote", None):
             yield from ("Also from a [URL](../data.md#data-on-urls).", "")
     yield from ("## Models", "", "Used in `Audit(model=...)`.", "")
     for entry in _own("model"):
-        yield from (f"### `{entry.name}:`", "", *as_markdown(inspect.getdoc(entry.function)), "")
+        yield from (f"### `{entry.name}:`", "", *as_markdown(inspect.getdoc(entry.function)), "", *_options(entry))
         if entry.declares is True:
             yield from ("It can run code, so a YAML audit needs `--audit-allow-code` for it.", "")
 
 
+def options_of(entry: registry.Entry) -> tuple[str, ...]:
+    """The options of a source, as it asks for them itself."""
+    body, given = _PLACES.get((entry.kind, entry.name), ("place", {}))
+    try:
+        entry.function(_AskedReference(entry.name, body, given, f"{entry.name}:{body}"), FOLDER / "nothing")
+    except _Asked as asked:
+        return asked.names
+    raise AssertionError(f"{entry.name} does not say which options it knows")
+
+
+def _options(entry: registry.Entry) -> list[str]:
+    names = [f"`{name}=`" for name in options_of(entry) if name not in ("group", "cluster")]
+    return [f"Options: {', '.join(names)}.", ""] if names else []
+
+
+class _Asked(BaseException):
+    """Ends a source that has named its options; nothing of it runs."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+
+class _AskedReference(Reference):
+    def only(self, allowed: Iterable[str], error: type[AuditError]) -> None:
+        raise _Asked(tuple(allowed))
+
+
+#: bodies and options with which sources ask for their options that do so only for names they know
+_PLACES: dict[tuple[str, str], tuple[str, dict[str, str]]] = {
+    ("data", "demo"): ("", {}),
+    ("model", "demo"): ("sound", {}),
+    ("model", "timm"): ("resnet18", {}),
+    ("model", "torchvision"): ("googlenet", {"checkpoint": "weights.pt"}),
+}
+
+
 def audit_page() -> Iterator[str]:
     """The arguments of Audit, expect, CheckSettings, Sample and Preprocessing."""
-    yield from _title(
+    yield from title(
         "Reference: audits",
         "What `from modelaudit import Audit, CheckSettings, Preprocessing, Sample` gives you.",
     )
@@ -157,40 +203,7 @@ def audit_page() -> Iterator[str]:
         yield from (f"## `{name}`", "", *as_markdown(inspect.getdoc(thing), _defaults(thing)), "")
 
 
-def options_page() -> Iterator[str]:
-    """The options of pytest, with their ini names."""
-    recorded = _RecordedOptions()
-    add_options(recorded)  # type: ignore[arg-type]
-    yield from _title(
-        "Reference: options of pytest",
-        "Typed after `pytest`, or set in the ini file under the name in the second column; `pytest --help` prints "
-        "them.",
-    )
-    yield from ("| option | ini | default | |", "|---|---|---|---|")
-    for name, settings in recorded.options:
-        yield _row(*_option_cells(name, settings))
-    yield ""
-
-
-def commands_page() -> Iterator[str]:
-    """Every command of modelaudit with its arguments."""
-    yield from _title(
-        "Reference: the command line",
-        "[Commands](../commands.md) explains what the commands show, with examples. `modelaudit COMMAND --help` prints "
-        "the same.",
-    )
-    yield from _command("modelaudit", command_line(), None)
-
-
 # --- parts of pages -------------------------------------------------------------------------------------------------
-
-
-def _title(title: str, introduction: str) -> Iterator[str]:
-    yield from (f"# {title}", "", introduction, "")
-
-
-def _overview(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    yield from (_row(*header), "|" + "---|" * len(header), *(_row(*row) for row in rows), "")
 
 
 def _definition(entry: registry.Entry, facts: list[str]) -> Iterator[str]:
@@ -312,82 +325,11 @@ def _needs(declares: Any) -> list[str]:
     return [words for name, words in named.items() if getattr(declares, name)]
 
 
-# --- the command line -----------------------------------------------------------------------------------------------
-
-
-def _command(name: str, parser: argparse.ArgumentParser, summary: str | None) -> Iterator[str]:
-    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    own = [a for a in parser._actions if a not in below and not isinstance(a, argparse._HelpAction)]
-    if not below:
-        positional = " ".join(_metavar(action) for action in own if not action.option_strings)
-        yield from (f"## `{f'{name} {positional}'.strip()}`", "", _sentence(parser.description or summary or ""), "")
-        rows = [(_flag(a), *_default_and_meaning(a, parser)) for a in own]
-        yield from _overview(("argument", "default", "meaning"), rows) if rows else ()
-    for action in below:
-        helps = {choice.dest: choice.help for choice in action._choices_actions}
-        for command, child in action.choices.items():
-            yield from _command(f"{name} {command}", child, helps.get(command))
-
-
-def _flag(action: argparse.Action) -> str:
-    text = ", ".join(action.option_strings)
-    if not text:
-        return f"`{_metavar(action)}`"
-    return f"`{text} {_metavar(action)}`" if action.nargs != 0 else f"`{text}`"
-
-
-def _metavar(action: argparse.Action) -> str:
-    if isinstance(action.metavar, str):
-        return action.metavar
-    if action.choices is not None:
-        return "|".join(str(choice) for choice in action.choices)
-    return action.dest.upper()
-
-
-def _default_and_meaning(action: argparse.Action, parser: argparse.ArgumentParser) -> tuple[str, str]:
-    text = parser._get_formatter()._expand_help(action) if action.help else ""
-    named = re.search(r" \((?:default:? )?(?P<value>[^()]*)\)$", text)
-    if named and (named[0].startswith(" (default") or re.fullmatch(r"[\d.]+", named["value"])):
-        return named["value"], prose(text[: named.start()])
-    silent = action.default in (None, False, [], ()) or action.default is argparse.SUPPRESS
-    return "" if silent else str(action.default), prose(text)
-
-
-class _RecordedOptions:
-    """Stands in for pytest's parser and keeps what is added."""
-
-    def __init__(self) -> None:
-        self.options: list[tuple[str, dict[str, Any]]] = []
-
-    def getgroup(self, *_: str) -> _RecordedOptions:
-        return self
-
-    def addoption(self, name: str, **settings: Any) -> None:
-        self.options.append((name, settings))
-
-    def addini(self, *_: Any, **__: Any) -> None:
-        """Ini names stand in the help text of their option."""
-
-
-def _option_cells(name: str, settings: dict[str, Any]) -> tuple[str, ...]:
-    text, ini, default = settings["help"], "", ""
-    found = re.search(r" \(ini: (?P<ini>[^;)]*)(?:; default: (?P<default>[^)]*))?\)$", text)
-    if found:
-        text, ini, default = text[: found.start()], f"`{found['ini']}`", found["default"] or ""
-    flag = f"{name} {settings['metavar']}" if "metavar" in settings else name
-    return f"`{flag}`", ini, default, prose(text)
-
-
 def _first_line(entry: registry.Entry) -> str:
     """The first sentence of a definition."""
     text = inspect.getdoc(entry.spec) or ""
     paragraph = " ".join(text.split("\n\n")[0].split())
     return prose(re.split(r"(?<=[a-z)\]`])(?<!et al)\. ", paragraph)[0].removesuffix("."))
-
-
-def _sentence(text: str) -> str:
-    text = prose(text.strip())
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "")) and text[-1:] == "." else ".") if text else ""
 
 
 # --- small things ---------------------------------------------------------------------------------------------------
@@ -447,10 +389,6 @@ def _yes(value: Any) -> str:
     if callable(value):
         return "depends"
     return "yes" if value else ""
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 if __name__ == "__main__":

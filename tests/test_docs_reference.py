@@ -31,6 +31,18 @@ def test_every_page_is_written_by_the_script(builder: ModuleType) -> None:
     assert {path.name for path in (DOCS / "reference").iterdir()} == set(builder.pages())
 
 
+def test_every_option_of_a_source_is_explained(builder: ModuleType) -> None:
+    for kind, page in (("data", "data.md"), ("model", "models.md")):
+        text = (DOCS / page).read_text("utf-8")
+        lacking = {
+            f"{entry.name}: {option}"
+            for entry in builder._own(kind)
+            for option in builder.options_of(entry)
+            if f"{option}=" not in text and entry.name != "demo"
+        }
+        assert not lacking, f"{page} does not explain {lacking}"
+
+
 def test_every_definition_has_a_section(builder: ModuleType) -> None:
     text = "\n".join(builder.pages().values())
     for kind in ("context", "attribution", "measure", "composite"):

@@ -1,9 +1,9 @@
-"""Docstrings as Markdown: sections with arguments and exceptions become lists, roles and literals become code."""
+"""Markdown for the reference pages: titles, tables, and docstrings whose sections become lists."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 SECTION = re.compile(r"(Args|Raises|Returns|Source|Yields):(.*)")
 ARGUMENT = re.compile(r"(\*{0,2}[a-z_][\w, ]*?):\s+(.*)")
@@ -71,3 +71,18 @@ def prose(text: str) -> str:
     ]
     parts[::2] = [part.replace("<", "&lt;") for part in plain]
     return "`".join(parts)
+
+
+def title(heading: str, introduction: str) -> Iterator[str]:
+    """The heading of a page and what it is about."""
+    yield from (f"# {heading}", "", introduction, "")
+
+
+def overview(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """A table, and a blank line after it."""
+    yield from (row(*header), "|" + "---|" * len(header), *(row(*cells) for cells in rows), "")
+
+
+def row(*cells: str) -> str:
+    """One row of a table; a bar inside a cell is escaped."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
