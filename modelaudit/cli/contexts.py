@@ -11,7 +11,7 @@ from .terminal import LANGUAGES, at_least, reference_of
 
 
 def add(commands: Any) -> None:
-    """The command and its steps."""
+    """Adds the command and its steps."""
     contexts = commands.add_parser("contexts", help="what is done to the surroundings of an object")
     steps = contexts.add_subparsers(required=True, metavar="STEP")
     listed = steps.add_parser("list", help="names, families, needs, and how they are written")
@@ -87,7 +87,7 @@ def _show(given: argparse.Namespace) -> int:
 
 
 def _absences(row: Any) -> str:
-    """How many of the images a context cannot be shown on, and why."""
+    """Counts the images on which a context cannot be shown, with the reasons."""
     found = {
         "need a mask and have none": sum(cell.absence == "needs_mask" for cell in row.cells),
         "have no meaning under it": sum(cell.absence == "impossible" for cell in row.cells),

@@ -25,7 +25,7 @@ remark."""
 
 
 def add(commands: Any) -> None:
-    """The command and its steps."""
+    """Adds the command and its steps."""
     data = commands.add_parser("data", help="look at data before an audit")
     steps = data.add_subparsers(required=True, metavar="STEP")
     check = steps.add_parser(

@@ -16,7 +16,7 @@ _BAR = 40
 
 
 def report_lines(facts: DataFacts) -> Iterator[str]:
-    """All of it, line by line: what is there, then remarks, then problems, where the eye ends."""
+    """The report line by line: contents, then remarks, and problems last."""
     usable = sum(one.reason is None for one in facts.samples)
     shared = (f"{_count(len(facts.groups), 'group')}, " if facts.groups else "") + _clusters(facts.clusters)
     yield plain(facts.reference)
@@ -156,7 +156,7 @@ FORMAT = "modelaudit-data-check/1"
 
 
 def document(facts: DataFacts) -> dict[str, Any]:
-    """Everything: totals, findings with all that show them, and every sample."""
+    """The report as data: totals, findings with their samples, and every sample."""
     known = asdict(facts)
     known["samples"] = [_sample_document(one) for one in facts.samples]
     known["findings"] = [

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a run does not pass the gate, and the exit status where pytest's own is 0."""
+    """The reason why a run does not pass the gate, and the exit status where pytest's own is 0."""
 
     why: str
     status: int
@@ -64,7 +64,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def refusal(record: RunRecord, run_id: str, status: int) -> Refusal | None:
-    """What keeps a run from passing the gate; None where nothing does.
+    """Decides whether a run passes the gate; None where it does.
 
     Args:
         record: what was read, and is consistent.
@@ -103,7 +103,7 @@ def _pytest(arguments: Sequence[str], receipt: Receipt) -> int:
 
 @contextmanager
 def _signals_for(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Whoever stops this process stops pytest, which then still writes its record. Ctrl-C reaches both by itself."""
+    """Passes SIGTERM on to pytest, which then still writes its record. Ctrl-C reaches both by itself."""
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),

@@ -36,7 +36,7 @@ exit status: 0 a mask for every image, 1 some could not be made, are empty or fi
 
 
 def add(commands: Any) -> None:
-    """The command."""
+    """Adds the command."""
     masks = commands.add_parser(
         "masks",
         help="make masks where there are none",
@@ -95,7 +95,7 @@ def _masks(given: argparse.Namespace) -> int:
 
 
 def _check_place(reference: str, data: DataSet, into: Path) -> None:
-    """Masks among the images of a folder would be read as images the next time.
+    """Refuses a folder of masks among the images, where they would be read as images the next time.
 
     Raises:
         DataError: they would be there.
@@ -134,7 +134,7 @@ def table_of(data: DataSet, made: Sequence[MaskMade]) -> str:
 
 
 def report_lines(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> Iterator[str]:
-    """What was done, and what to look at."""
+    """The summary for the terminal: what was done, and what to check."""
     from ..report.sheets import REMARKS
     from ..report.words import words_of
     from .terminal import table, wrapped
@@ -163,7 +163,7 @@ def report_lines(reference: str, by: str, data: DataSet, made: Sequence[MaskMade
 
 
 def _way_back(reference: str, into: Path) -> Iterator[str]:
-    """How an audit reads the masks."""
+    """How to read the masks in an audit."""
     from .terminal import wrapped
 
     parsed = parse_reference(reference)

@@ -30,7 +30,7 @@ exit status: 0 a number for everything, 1 some expectation has none, 2 a wrong c
 
 
 def add(commands: Any) -> None:
-    """The command."""
+    """Adds the command."""
     plan = commands.add_parser(
         "plan",
         help="how many images an audit needs, from a pilot run or from guesses, and what they cost",
@@ -83,7 +83,7 @@ def _plan(given: argparse.Namespace) -> int:
 
 
 def classes_of(text: str | None) -> dict[str, float]:
-    """Shares of classes; equal ones where none is said, {} for no text.
+    """Parses shares of classes: equal ones where none are given, {} without a text.
 
     Raises:
         ExpressionError: invalid shares, or shares for some classes only.

@@ -111,7 +111,7 @@ def margin_of(margin: float | None, guess: float | None) -> Margin:
 
 
 def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planned]:
-    """What every expectation of a run needs; known-bad models and whole sets need nothing."""
+    """The number of images that every expectation of a run needs; known-bad models and whole sets need none."""
     for case, pilot in pilots(record):
         if case.must_fail or case.about == "this_set":
             continue
@@ -135,7 +135,7 @@ def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planne
 def from_case(
     name: str, case: AuditCase, margin: Margin, power: float, guess: Assumptions, confidence: float | None
 ) -> Iterator[Planned]:
-    """What a case needs, by guesses, for each model that it is stated of."""
+    """The number of images that a case needs, by assumptions, for each of its models."""
     if case.must_fail or case.audit.about == "this_set":
         return
     level = case.confidence if confidence is None else confidence
@@ -216,7 +216,7 @@ _ROWS = 20
 
 
 def report_lines(found: Sequence[Planned], whole: Mapping[str, int], price: Price, power: float) -> Iterator[str]:
-    """All of it, line by line: each expectation, what must be said of it, images by class, passes and time."""
+    """The report line by line: each expectation with its notes, images by class, passes and time."""
     rows = [(one.name, *_numbers(one)) for one in found]
     yield from table(("expectation", "if", "images", "power", "rule", "fails"), rows)
     yield from wrapped(

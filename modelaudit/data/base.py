@@ -57,8 +57,8 @@ class UnusableSample(DataError):
 
 @dataclass(frozen=True)
 class SourceDeclaration:
-    """What a source takes on itself: ``columns`` says that ``?group=column:NAME`` and ``?cluster=column:NAME`` are
-    left to it, ``remote`` what it is copied of a URL before it reads (None: it is given the URL as it stands)."""
+    """What a source declares: with ``columns`` it reads ``?group=column:NAME`` and ``?cluster=column:NAME`` itself,
+    ``remote`` is what it needs copied from a URL before it reads (None: it takes the URL as written)."""
 
     columns: bool = False
     remote: RemoteKind | None = None

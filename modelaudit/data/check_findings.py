@@ -26,7 +26,7 @@ _BY_REASON = {
 
 
 def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelMatches | None) -> tuple[Finding, ...]:
-    """Everything found, in the order of :class:`Kind`.
+    """All findings, in the order of :class:`Kind`.
 
     Args:
         near: pictures are alike where at most so many bits of their hashes differ.
@@ -114,7 +114,7 @@ def _few_clusters(samples: Sequence[SampleFacts]) -> Iterator[Item]:
 
 
 def _closest(samples: Sequence[SampleFacts], near: int) -> str:
-    """The smallest and the largest distance of a picture to the one that is nearest to it."""
+    """The smallest and the largest distance of an image to its nearest one."""
     looks = [one.look for one in samples if one.look is not None]
     if len(looks) > _COMPARED:
         return f"at most {near}"
@@ -172,7 +172,7 @@ def match_labels(
 
 
 def _each(samples: Sequence[Sample], meant: Callable[[Sequence[Sample]], _Meant]) -> tuple[_Meant, dict[str, str]]:
-    """What each label means, or why it means nothing; all at once where nothing is wrong."""
+    """The outputs of each label, or why it has none; all at once where nothing is wrong."""
     try:
         return meant(samples), {}
     except DataError:

@@ -89,7 +89,7 @@ def geometry_text(preprocessing: Preprocessing) -> str:
 def _facts_of_samples(
     samples: Sequence[Sample], preprocessing: Preprocessing | None, progress: Callable[[], None]
 ) -> Iterator[SampleFacts]:
-    """In the order of the samples, a few ahead: results wait for their turn, and pixels never pile up."""
+    """Yields facts in the order of the samples; a few are decoded ahead, so that pixels never pile up."""
     work = partial(sample_facts, preprocessing=preprocessing)
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="look") as workers:
         for first in range(0, len(samples), _AHEAD):
@@ -142,7 +142,7 @@ def without_mask(sample: Sample) -> Sample:
 
 
 def _image_facts(sample: Sample) -> dict[str, Any]:
-    """What is known of a sample of which image or mask is at fault: nothing where it is the image."""
+    """The facts of the image of a sample whose mask cannot be used; empty where the image is at fault."""
     if sample.mask is None:
         return {}
     try:
@@ -195,7 +195,7 @@ def object_shares(samples: Sequence[SampleFacts]) -> list[float]:
 
 
 def count_values(values: Iterable[str]) -> dict[str, int]:
-    """How often each occurs, the most frequent first."""
+    """Counts values, the most frequent first."""
     return {
         value: count for value, count in sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0])) if value
     }
@@ -218,7 +218,7 @@ def histogram(values: Sequence[float]) -> tuple[int, ...]:
 
 
 def quantiles(values: Sequence[float]) -> Quantiles | None:
-    """Smallest, 5, 25, 50, 75, 95 %, largest; None of nothing."""
+    """Smallest, 5, 25, 50, 75, 95 %, largest; None without values."""
     if not values:
         return None
     found = np.quantile(np.asarray(values, dtype=np.float64), [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])

@@ -33,7 +33,7 @@ _CROWDS = ("object", "ignore")
 
 @dataclass
 class _Annotated:
-    """What the annotations say: the regions by image id, the crowds to ignore, those without any outline."""
+    """The annotations: the regions by image id, the crowds to ignore, those without any outline."""
 
     regions: dict[Any, list[Region]] = field(default_factory=lambda: defaultdict(list))
     crowds: dict[Any, list[Region]] = field(default_factory=lambda: defaultdict(list))
@@ -76,7 +76,7 @@ def coco(reference: Reference, root: Path) -> DataSet:
         raise DataError(f"{path} annotates no image; looked for 'annotations' with an image_id of 'images'")
     bare = [image["file_name"] for key, image in images.items() if key not in found.regions]
     notes += notes_on_objects(samples, mixed, objects)
-    notes += counted_note(found.without, "annotations have neither segmentation nor box and were passed over")
+    notes += counted_note(found.without, "annotations have neither segmentation nor box and were skipped")
     notes += counted_note(bare, "images have no usable annotation and no label, and were left out")
     crowded = sum(map(len, found.crowds.values()))
     notes += [f"{crowded} crowds are ignored (255) in the images of their category"] if crowded else []
@@ -204,7 +204,7 @@ def _sample(
 
 
 def _key(value: Any) -> Any:
-    """Ids are numbers or texts; anything else cannot be looked up."""
+    """An id, which is a number or a text; None for anything else."""
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 

@@ -37,7 +37,7 @@ _LISTED = 20
 
 @dataclass(frozen=True)
 class Copies:
-    """What was found.
+    """The copies among images.
 
     Args:
         copy_of: for every image that shares its picture, the first of its images by id (itself, where it is that one).
@@ -54,7 +54,7 @@ class Copies:
 
 @dataclass(frozen=True)
 class SignatureTable:
-    """What is kept of n pictures: [n, KEPT, 3] pixels, [n, 2] sizes, [n, 32] hashes."""
+    """The signatures of n images as arrays: [n, KEPT, 3] pixels, [n, 2] sizes, [n, 32] hashes."""
 
     pixels: NDArray[np.uint8]
     sizes: NDArray[np.int64]

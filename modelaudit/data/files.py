@@ -17,7 +17,7 @@ IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".
 
 
 def is_image(path: Path) -> bool:
-    """By its ending, in either case."""
+    """Whether a path has the ending of an image, in upper or lower case."""
     return path.suffix.lower() in IMAGE_ENDINGS
 
 

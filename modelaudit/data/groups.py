@@ -83,7 +83,7 @@ Grouping = Finder | ColumnGroup
 
 
 def grouping_options(reference: Reference) -> dict[str, Grouping]:
-    """What ``?group=``, ``?cluster=`` and ``?attribute.NAME=`` of a reference say, by option.
+    """Parses ``?group=``, ``?cluster=`` and ``?attribute.NAME=`` of a reference, by option.
 
     Raises:
         DataError: another form, an invalid pattern, a folder 0, an unknown EXIF field, an attribute without a name.

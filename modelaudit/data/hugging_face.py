@@ -221,7 +221,7 @@ def _labels(reference: Reference, table: Any, column: str) -> list[str | int]:
 
 @dataclass(frozen=True)
 class _Picture:
-    """Where the picture of a row is: in its cell, or in a file of this machine that the cell names."""
+    """The image of a row: in its cell, or in a local file that the cell names."""
 
     cell: Cell
     name: str | None
@@ -287,7 +287,7 @@ def _texts(reference: Reference, table: Any, option: str) -> list[str | None] | 
 
 
 def _cells(reference: Reference, table: Any) -> list[dict[str, str]]:
-    """What stands in the columns of texts and numbers, a row each; others are not read."""
+    """The cells of the columns with texts and numbers, by row; other columns are not read."""
     used = {reference.options.get(what, what) for what in ("image", "label")}
     used |= {reference.options[what] for what in ("mask", "id") if what in reference.options}
     plain = [

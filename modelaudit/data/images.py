@@ -63,7 +63,7 @@ def header(source: Place | bytes, name: str, reason: Missing) -> Iterator[Image.
 
 @contextmanager
 def _telling(name: str, reason: Missing) -> Iterator[None]:
-    """Whatever goes wrong inside Pillow, as an error of this sample."""
+    """Turns any error inside Pillow into an error of this sample."""
     try:
         yield
     except UnusableSample:

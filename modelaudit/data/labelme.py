@@ -75,7 +75,7 @@ class EmbeddedImage:
 
 @dataclass(frozen=True)
 class LabelMeFile:
-    """What stands in a file: the shapes with an area, and how many others of which kind."""
+    """The content of a file: the shapes with an area, and the kinds of the others."""
 
     path: Path
     image_path: str
@@ -271,5 +271,5 @@ def _on_files(files: list[LabelMeFile], samples: list[Sample]) -> list[str]:
     passed_over = sum((Counter(file.passed_over) for file in files), Counter[str]())
     embedded = [sample.id for sample in samples if isinstance(sample.image, EmbeddedImage)]
     counted = ", ".join(f"{count} x {kind}" for kind, count in sorted(passed_over.items()))
-    notes = [f"shapes without an area were passed over: {counted}"] if counted else []
+    notes = [f"shapes without an area were skipped: {counted}"] if counted else []
     return notes + counted_note(embedded, "images have no file and were taken from their JSON file (imageData)")

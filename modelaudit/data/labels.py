@@ -115,7 +115,7 @@ def _by_mapping(label: Label, mapping: Mapping[Label, Label] | None, names: _Nam
 
 
 def _by_itself(label: Label, names: _Names) -> int | None:
-    """By name, else as an index."""
+    """The class that a label names, else the label as an index."""
     if isinstance(label, int):
         return names.index(label, label)
     candidates = names.candidates(label)
@@ -139,7 +139,7 @@ def _by_leading_index(label: str, names: _Names) -> int | None:
 
 
 def _check_leading(led: Mapping[str, int], names: _Names) -> None:
-    """Indices of another numbering ("00_dog" in ImageNet-9) match classes that have nothing to do with them."""
+    """Refuses leading indices of another numbering ("00_dog" in ImageNet-9), which match unrelated classes."""
     if names.classes is None or not led:
         return
     pairs = [(label, names.classes[index]) for label, index in led.items() if index < len(names.classes)]
@@ -187,7 +187,7 @@ _COLUMNS = ("label", "class")
 
 @dataclass(frozen=True)
 class LabelMap:
-    """What a prediction is compared with.
+    """Maps labels of the data to outputs of a model.
 
     Args:
         indices: for each label the class that an answer must have to be right: the output's index, and where several
@@ -200,7 +200,7 @@ class LabelMap:
     merged: tuple[int, ...] | None = None
 
     def code(self, label: Label) -> str:
-        """All that a value can depend on of what a label means, as a text."""
+        """The meaning of a label as a text, with everything that a value can depend on."""
         return str(self.indices[label]) if self.merged is None else f"{self.indices[label]} of {self._merging}"
 
     def means(self, label: Label, output: int) -> bool:

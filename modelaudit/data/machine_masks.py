@@ -26,7 +26,7 @@ FORMAT = "modelaudit-masks/1"
 
 @dataclass
 class MadeMasks:
-    """What the file of one folder says.
+    """The machine-made masks of one folder, as its file lists them.
 
     Args:
         makers: by whom: name, version, date, the version of this package.
@@ -38,7 +38,7 @@ class MadeMasks:
     files: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def maker_of(self, mask: Path) -> str | None:
-        """Who made a mask that is as it was made; None where nobody did, or it was edited."""
+        """The maker of an unedited machine-made mask; None for any other mask."""
         made = self.files.get(relative_id(mask, self.folder))
         if made is None or made[0] != _digest(mask):
             return None
@@ -65,7 +65,7 @@ class MadeMasks:
 
 
 def read_made_masks(folder: Path) -> MadeMasks | None:
-    """What was made in a folder; None where it has no such file.
+    """Reads the file of a folder; None where it has no such file.
 
     Raises:
         DataError: the file is broken. Without it nobody knows which masks a machine made.

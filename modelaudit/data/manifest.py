@@ -26,7 +26,7 @@ _DELIMITERS = (",", ";", "\t", "|")
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """What stands in a row by column; a cell that is empty is not there."""
+    """The cells of a row by column, without empty ones."""
 
     line: int
     cells: dict[str, str | int]

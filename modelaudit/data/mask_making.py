@@ -106,7 +106,7 @@ class _Made:
 
 
 class _Writer:
-    """Keeps masks until there is a lot of them, then writes their marks, then them."""
+    """Collects masks and writes them in lots: first their marks, then the masks."""
 
     def __init__(self, marks: MadeMasks) -> None:
         self._marks = marks
@@ -142,7 +142,7 @@ class _Writer:
 
 
 def _kept(sample: Sample, mask: Path, name: str) -> MaskMade:
-    """A mask that stays, and what it is like."""
+    """The result for a mask that is kept, with its facts."""
     try:
         return MaskMade(sample.id, str(sample.label), "kept", name, mask=mask_facts(read_mask(mask, "ignore")))
     except UnusableSample as error:
@@ -256,7 +256,7 @@ def grabcut(image: Pixels, boxes: Pixels | None) -> Pixels:
 
 
 def opencv() -> Any:
-    """OpenCV.
+    """Imports OpenCV.
 
     Raises:
         DataError: it is not installed.
@@ -269,7 +269,7 @@ def opencv() -> Any:
 
 
 def _working_size(image: Pixels) -> tuple[int, int]:
-    """(width, height)."""
+    """(width, height) at which an image is cut."""
     height, width = image.shape[:2]
     scale = min(1.0, _LARGEST / max(height, width))
     return max(1, round(width * scale)), max(1, round(height * scale))

@@ -155,7 +155,7 @@ def check_meaning(reference: Reference, masks: Sequence[Place], meaning: Meaning
 
 
 def mask_source(path: Path | None, meaning: Meaning | None) -> Path | MaskFile | None:
-    """What a sample holds for its mask file."""
+    """The mask of a sample, given its mask file."""
     return path if path is None or meaning is None else MaskFile(path, meaning)
 
 

@@ -44,7 +44,7 @@ def perceptual_hash(image: Pixels) -> bytes | None:
 
 
 def differing_bits(one: bytes, other: bytes) -> int:
-    """In how many bits two hashes differ."""
+    """The number of bits in which two hashes differ."""
     return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
 
 

@@ -222,7 +222,7 @@ def _annotation_file(base: Path, stem: str, where: str) -> Path:
 
 
 def _image(layout: _Layout, stem: str, where: str) -> tuple[str, Path]:
-    """Its id and path; one that is not there is a sample all the same, and unreadable."""
+    """The id and path of an image; a missing one stays a sample, and is unreadable."""
     folder = layout.base / "JPEGImages"
     found = layout.images.get(stem)
     if found is not None:

@@ -84,7 +84,7 @@ def annotation_of(path: Path) -> Annotation:
 
 
 def _size(root: Element, path: Path) -> tuple[int | None, int | None]:
-    """Some tools write zeros where they do not know it."""
+    """The stated size; None where it is missing or zero, which some tools write for an unknown size."""
     element = root.find("size")
     if element is None:
         return None, None

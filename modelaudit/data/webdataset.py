@@ -56,7 +56,7 @@ def _files(archive: tarfile.TarFile, path: Path) -> Iterator[FilePart]:
 
 
 def _check_end(path: Path, end: int) -> None:
-    """tarfile takes damage in the middle for the end; a whole archive closes with zeros, and nothing after them."""
+    """Refuses damaged archives: tarfile takes damage for the end, but a complete archive ends with zeros alone."""
     with path.open("rb") as file:
         file.seek(end)
         closing = file.read(_BLOCK)
@@ -112,7 +112,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where a sample's parts are."""
+    """The endings and fields that hold the parts of a sample."""
 
     image: str | None
     mask: str | None
@@ -301,7 +301,7 @@ def _remarks(samples: Sequence[Sample], passed_over: Counter[str]) -> Iterator[s
         if 0 < known < len(samples):
             yield f"{len(samples) - known} of {len(samples)} samples have no {what}"
     if passed_over:
-        yield f"files that belong to no sample were passed over: {_counted(passed_over)}"
+        yield f"files that belong to no sample were skipped: {_counted(passed_over)}"
 
 
 def _counted(names: Counter[str]) -> str:

@@ -85,7 +85,7 @@ _NAME_FILES = ("classes.txt", "labels/classes.txt", "obj.names")
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where everything is: the data set's folder, the names by number, the images' folders or lists, what to remark."""
+    """The layout of a data set: its folder, the names by number, the images' folders or lists, and notes."""
 
     base: Path
     names: Mapping[int, str]

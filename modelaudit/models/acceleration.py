@@ -58,9 +58,9 @@ class PreparedModel:
 def prepare_model(
     model: PixelModel, size: tuple[int, int], *, precision: Precision = "float32", keep: Collection[str] = ()
 ) -> PreparedModel:
-    """Fold what can be folded and choose the memory format, by rules: nothing is timed, so nothing depends on chance.
+    """Folds what can be folded and chooses the memory format by rules; nothing is timed, so nothing depends on chance.
 
-    Call it while `model` is borrowed (on its device, frozen, in eval mode), and use the result no longer than that: it
+    Call it inside :func:`~modelaudit.models.frozen_on`, and use the result no longer than that: it
     shares the parameters. `model` itself is not changed.
 
     Args:
@@ -79,7 +79,7 @@ def prepare_model(
 
 
 def precisions(device: torch.device | str, model: nn.Module | None = None) -> tuple[Precision, ...]:
-    """What may be tried on a device, fastest first; the last one, float32, needs no check.
+    """The precisions to try on a device, fastest first; the last one, float32, needs no check.
 
     Reduced precision is for models of float32 on CUDA devices with tensor cores for it (compute capability 8.0 on).
     """
@@ -91,7 +91,7 @@ def precisions(device: torch.device | str, model: nn.Module | None = None) -> tu
 
 
 def memory_format_for(module: nn.Module, device: str, precision: Precision) -> torch.memory_format:
-    """Channels last for convolutional networks, where it pays: on CPUs, and on tensor cores."""
+    """The memory format: channels last for convolutional networks on CPUs and tensor cores, where it is faster."""
     if device not in ("cpu", "cuda") or (device == "cuda" and precision == "float32"):
         return torch.contiguous_format
     return torch.channels_last if _convolutional(module) else torch.contiguous_format
@@ -117,7 +117,7 @@ def precision_context(precision: Precision) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """Whether a faster way gives the numbers of the slower one.
+    """Whether a faster computation gives the numbers of the slower one.
 
     Args:
         ok: it does.
@@ -140,7 +140,7 @@ def fidelity(
     *,
     limit: float = FIDELITY,
 ) -> Fidelity:
-    """Compare per-image values [n] by measure, NaN where undefined, and the logits [n, C] (reference, fast).
+    """Compares per-image values [n] by measure, NaN where undefined, and the logits [n, C] (reference, fast).
 
     Accepted if every prediction is the same, the same values are undefined, and no value differs by more than ``limit *
     max(1, |reference|)``. `worst` is the largest difference over ``max(1, |reference|)``.

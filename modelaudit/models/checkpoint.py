@@ -54,7 +54,7 @@ def fitted(state: State, wanted: Iterable[str]) -> State:
 
 
 def load(module: nn.Module, state: State) -> list[str]:
-    """Copy `state` into the module; what does not fit, as sentences, empty when all of it does.
+    """Copies `state` into the module; returns what does not fit as sentences, empty when all of it does.
 
     Names that older versions of an architecture used are renamed by its own loading code, as in ``load_state_dict``.
     """

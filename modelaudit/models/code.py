@@ -65,7 +65,7 @@ def states_audits(namespace: Mapping[str, Any]) -> bool:
 
 
 class _Walk:
-    """What has been seen of a graph of objects; each enters once, and is a number from then on."""
+    """A walk over a graph of objects; each object enters once, and is a number from then on."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -93,7 +93,7 @@ def _attribute(text: str, path: Path, name: str) -> Callable[[], Any]:
 
 
 class _Uncached(SourceFileLoader):
-    """Compiles the file each time: Python's cache takes an edit of the same length in the same second for none."""
+    """Compiles the file each time: Python's cache misses an edit of the same length in the same second."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)

@@ -49,7 +49,7 @@ class Folded:
 
 
 def folded(module: nn.Module, probe: Tensor, *, keep: Collection[str] = ()) -> Folded:
-    """Fold ``y = (Wx + b - mean) / sqrt(var + eps) * weight + bias`` into one W and b wherever that changes nothing.
+    """Folds ``y = (Wx + b - mean) / sqrt(var + eps) * weight + bias`` into one W and b wherever that changes nothing.
 
     A batch norm is folded if the tensor it is given is the very output of a convolution or linear layer, if both run
     once a pass, and if neither carries a hook, a parametrisation or code of its own. Then it is proven: on `probe`, in
@@ -71,7 +71,7 @@ def folded(module: nn.Module, probe: Tensor, *, keep: Collection[str] = ()) -> F
 
 
 class _NotFolded(Exception):
-    """Why a module stays as it is."""
+    """The reason why a module stays as it is."""
 
 
 def _folded(module: nn.Module, probe: Tensor, keep: frozenset[str]) -> Folded:
@@ -238,7 +238,7 @@ def _weights(layer: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def _rest(norm: nn.Module) -> nn.Module:
-    """What is left of a batch norm: nothing, or what a fused kind does afterwards, under the same names."""
+    """The replacement of a folded batch norm: identity, or what a fused kind does afterwards, under the same names."""
     children = dict(norm.named_children())
     rest: nn.Module = nn.Identity()
     if children:

@@ -88,7 +88,7 @@ def _module(library: Any, reference: Reference, place: str, options: Mapping[str
 def _preprocessing(
     library: Any, reference: Reference, place: str, options: Mapping[str, Any]
 ) -> tuple[Preprocessing | None, tuple[str, ...]]:
-    """What the processor does; None, and why, where that cannot be said, so that the user is asked."""
+    """The processor's preprocessing; None with the reason where it is unclear, so that the user is asked."""
     if Path(place).is_dir() and not any((Path(place) / name).is_file() for name in _CONFIGURATIONS):
         return None, ("preprocessing: the folder has no image processor",)
     try:
@@ -173,7 +173,7 @@ def _same(made: Tensor, wanted: Tensor, preprocessing: Preprocessing) -> bool:
 
 
 def _classes(config: Any) -> tuple[str, ...] | None:
-    """Names by index; None where they are the ones that transformers makes up."""
+    """Class names by index; None for the placeholders of transformers."""
     names = {int(index): str(name) for index, name in (config.id2label or {}).items()}
     if sorted(names) != list(range(len(names))) or all(_UNNAMED.fullmatch(name) for name in names.values()):
         return None

@@ -58,7 +58,7 @@ def _proven(run: Run, use: HookPoint, arrangement: Arrangement, size: tuple[int,
 
 
 def _values_of(run: Run, use: HookPoint, pixels: Tensor) -> Tensor | None:
-    """What the module returns or is given on these pixels; None where the model cannot take them."""
+    """The output or input of the module on these pixels; None where the model cannot take them."""
     kept: list[Tensor] = []
 
     def before(_: nn.Module, given: tuple[Any, ...]) -> None:
@@ -209,7 +209,7 @@ def _probing(module: nn.Module) -> Iterator[None]:
 
 @dataclass
 class _Search:
-    """From the logits backwards, and why nothing was found."""
+    """Searches from the logits backwards, and explains why nothing was found."""
 
     module: nn.Module
     run: Run
@@ -345,7 +345,7 @@ def _named(name: str, part: nn.Module, trace: Trace, run: Run, size: tuple[int, 
 
 
 def _before(name: str, part: nn.Module, trace: Trace, size: tuple[int, int]) -> tuple[TracedValue, HookPoint, Tensor]:
-    """What a block is given of whose output the class token alone is read."""
+    """The input of a block of whose output only the class token is read."""
     for value, use in trace.of(part, "input"):
         gradient = trace.gradient(value)
         if use.single and gradient is not None:

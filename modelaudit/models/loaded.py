@@ -188,7 +188,7 @@ class _Buffer:
 
 @dataclass(frozen=True)
 class _ModuleState:
-    """What is put back. Parameters are kept by reference (nothing writes into them while they are frozen), buffers
+    """The state to restore. Parameters are kept by reference (nothing writes into them while they are frozen), buffers
     also by value, since a forward pass may write into them."""
 
     training: tuple[tuple[nn.Module, bool], ...]

@@ -30,7 +30,7 @@ _EXTERNAL = 1  # onnx.TensorProto.EXTERNAL
 
 @dataclass(frozen=True)
 class Graph:
-    """What a graph takes and gives.
+    """The input and output of a graph.
 
     Args:
         layout, dtype: of its one input, the images.

@@ -33,7 +33,7 @@ Cause = Literal["dropout", "batch_norm", "draws"]
 def check_repeatable(loaded: LoadedModel, images: Tensor, batch: int) -> int:
     """Whether a few of these images get the same logits twice, the second time in another batch and at other positions.
 
-    Called while the model is borrowed. A model that is declared not to be deterministic is not tried.
+    Call it inside :func:`~modelaudit.models.frozen_on`. A model declared as not deterministic is not tested.
 
     Args:
         images: pixel values [n, 3, H, W].
@@ -60,7 +60,7 @@ def check_repeatable(loaded: LoadedModel, images: Tensor, batch: int) -> int:
 
 
 def deterministic(loaded: LoadedModel) -> bool:
-    """False for a black box that says that it is not."""
+    """Whether a model is deterministic: False for a black box that is declared otherwise."""
     return not isinstance(loaded.module, BlackBox) or loaded.module.deterministic
 
 
@@ -77,7 +77,7 @@ def _difference(one: Tensor, other: Tensor) -> float:
 
 
 def _tolerance(logits: Tensor) -> float:
-    """In the precision that the logits have been computed in, whatever dtype they were then brought to."""
+    """The tolerance of the precision in which the logits were computed, whatever their dtype is now."""
     finite = logits[logits.isfinite()]
     if not len(finite):
         return 0.0
@@ -87,7 +87,7 @@ def _tolerance(logits: Tensor) -> float:
 
 
 def _explained(loaded: LoadedModel, images: Tensor, reference: Tensor, difference: float) -> str:
-    """What differs, why that is likely, and what to do."""
+    """The message: what differs, the likely cause, and what to do."""
     with _Causes() as seen:
         repeated = _difference(_logits(loaded, images), reference) <= _tolerance(reference)
     size = f"(logits {difference:.3g} apart, the largest is {float(reference.nan_to_num().abs().max()):.3g})"

@@ -52,7 +52,7 @@ def named_module(name: str, file: Path, root: Path) -> set[Path]:
 
 @cache
 def _python_folders() -> tuple[Path, ...]:
-    """Where Python keeps its own library and what is installed."""
+    """The folders of Python's own library and of installed packages."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     return tuple({Path(sysconfig.get_path(name)).resolve() for name in names})
 

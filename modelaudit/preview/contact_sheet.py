@@ -76,7 +76,7 @@ def showcase(
 
 
 def sentence_of(context: Context | str) -> str:
-    """What a context is, in the first sentence of its definition; of a composition those of its parts."""
+    """Describes a context by the first sentence of its definition; a composition by those of its parts."""
     if isinstance(context, Composed):
         return " Then: ".join(sentence_of(part) for part in context.parts)
     entry = registry.find("context", context) if isinstance(context, str) else registry.entry_of(context)

@@ -185,7 +185,7 @@ def _by_segmentation(reference: Reference, root: Path, device: str) -> Maker:
 def wanted_classes(
     reference: Reference, classes: tuple[str, ...] | None
 ) -> Callable[[str | int], tuple[int, ...] | None]:
-    """From a label to the classes that are its object; None for everything that is not background.
+    """Maps a label to the classes that are its object; None for everything that is not background.
 
     ``object=label`` (the default) is the class with the label's name, where there is one, else everything;
     ``object=any`` is everything; ``object=dog,cat`` are these classes, by name or by index.
@@ -210,7 +210,7 @@ def wanted_classes(
 
 
 def _plain(name: str) -> str:
-    """Without case, signs between words and a leading index: ``15_Potted-Plant`` is *pottedplant*."""
+    """A name without case, signs between words and a leading index: ``15_Potted-Plant`` is *pottedplant*."""
     return re.sub(r"[\s_\-]+", "", _LEADING.sub("", name)).casefold()
 
 

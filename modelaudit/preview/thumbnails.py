@@ -65,7 +65,7 @@ def _outlined(image: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np
 
 
 def _grown(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """With the eight neighbours of every pixel."""
+    """Grows a region by the eight neighbours of every pixel."""
     rows = inside.copy()
     rows[1:] |= inside[:-1]
     rows[:-1] |= inside[1:]

@@ -143,7 +143,7 @@ def test_lines_and_points_have_no_area_and_are_counted(tmp_path: Path) -> None:
     points = [shape("hole", "point", [[3, 3]]), shape("hole", "points", [[3, 3], [4, 4]])]
     data = opened(tmp_path, document(*lines, *points, polygon("bolt", 5, 4, 25, 14), lines[0]))
     assert data.samples[0].label == "bolt" and np.array_equal(mask_of(data), box(5, 4, 25, 14))
-    assert data.notes == ("shapes without an area were passed over: 1 x line, 2 x linestrip, 1 x point, 1 x points",)
+    assert data.notes == ("shapes without an area were skipped: 1 x line, 2 x linestrip, 1 x point, 1 x points",)
 
 
 SCENE = (

@@ -110,7 +110,7 @@ def made(
 
 
 @pytest.fixture
-def without_mask(tmp_path: Path) -> Path:
+def bare(tmp_path: Path) -> Path:
     line(tmp_path / "line", masks=False)
     return tmp_path
 

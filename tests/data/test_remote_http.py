@@ -113,7 +113,7 @@ def test_a_connection_that_breaks_in_the_middle_is_taken_up_again(
 
 def test_a_connection_that_keeps_breaking_leaves_no_half_file(server: Server, root: Path, tmp_path: Path) -> None:
     server.breaks[LARGE] = 1000
-    with pytest.raises(DataError, match=r"'images/bolt/0\.png' could not be fetched.*3 attempts.*run again to go on"):
+    with pytest.raises(DataError, match=r"'images/bolt/0\.png' could not be fetched.*3 attempts.*run again to resume"):
         open_data(f"folder:{server.url}/line", root=root, quiet=True)
     assert not (tree(root) / "images" / "bolt" / "0.png").exists()
     whole = tmp_path / "served" / "line"

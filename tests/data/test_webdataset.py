@@ -140,7 +140,7 @@ def test_files_of_no_sample_are_counted(tmp_path: Path) -> None:
     shard(tmp_path / "x.tar", {"a.png": picture(), "a.cls": b"bolt", "README": b"hi", "b.txt": b"hi", ".c.png": b"hi"})
     data = open_data("webdataset:x.tar", root=tmp_path)
     assert len(data.samples) == 1
-    assert "files that belong to no sample were passed over: 1 x .c.png, 1 x .txt, 1 x README" in data.notes
+    assert "files that belong to no sample were skipped: 1 x .c.png, 1 x .txt, 1 x README" in data.notes
 
 
 def test_an_empty_image_is_a_counted_sample(tmp_path: Path) -> None:

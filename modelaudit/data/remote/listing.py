@@ -129,7 +129,7 @@ def _archived(remote: RemoteFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _walked(remote: RemoteFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Level by level; fsspec's own walk passes over what it cannot list."""
+    """Walks the folders level by level; fsspec's own walk skips what it cannot list."""
     level = [("", remote.path)]
     for _ in range(MOST_LEVELS):
         if not level:

@@ -41,7 +41,7 @@ class JournalEntry:
 
 
 class Journal:
-    """Lines by name, the last one counts; a last line that was cut off counts as none."""
+    """The entries of a copy's journal by name; the last one counts, and a line that was cut off is ignored."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -60,7 +60,7 @@ class Journal:
         return (found.st_size, found.st_mtime_ns) == (written.size, written.mtime_ns)
 
     def note(self, entry: RemoteFile, file: Path) -> None:
-        """`file` was put in its place."""
+        """Records that `file` was put in its place."""
         found = file.lstat()
         written = JournalEntry(entry.name, entry.token, found.st_size, found.st_mtime_ns)
         with self._lock, self._path.open("a", encoding="utf-8") as journal:
@@ -68,7 +68,7 @@ class Journal:
             journal.write(_text(written))
 
     def keep(self, names: Iterable[str]) -> None:
-        """Write the journal anew, with the lines of these files only."""
+        """Rewrites the journal with the entries of these files only."""
         wanted = set(names)
         self._lines = {name: written for name, written in self._lines.items() if name in wanted}
         fresh = self._path.with_suffix(".new")
@@ -100,8 +100,8 @@ _BLOCK = 8 * 2**20
 class LocalCopy:
     """The copy of one remote folder, or of some files in it.
 
-    ``tree`` holds the files under their names; one gets its name when all of it has come, so that a run that is killed
-    leaves no half file there. What has come stays: the next run goes on with the rest.
+    ``tree`` holds the files under their names; one gets its name when all of it has come, so that a killed run
+    leaves no partial file there. What has arrived is kept: the next run fetches the rest.
 
     Args:
         folder: of this copy alone.
@@ -161,7 +161,7 @@ class LocalCopy:
             run_in_threads(self.remote, one, missing, stop=self._stopped.set)
 
     def _download(self, entry: RemoteFile, advance: Advance) -> Path:
-        """The whole file under a name of its own; one that was begun before goes on where it broke off.
+        """The whole file under a name of its own; a partial download is resumed.
 
         Raises:
             DataError: it did not come.
@@ -181,12 +181,12 @@ class LocalCopy:
             if self._stopped.is_set():
                 break
             if is_gone(problem):
-                raise DataError(f"{self._named(entry)} vanished while the data were read; run again") from problem
+                raise DataError(f"{self._named(entry)} was removed while the data were read; run again") from problem
             if attempt + 1 < ATTEMPTS:
                 time.sleep(_PAUSE * 2**attempt)
         raise DataError(
             f"{self._named(entry)} could not be fetched ({one_line(problem)}), in {ATTEMPTS} attempts; what has "
-            "come is kept: run again to go on"
+            "arrived is kept: run again to resume"
         ) from problem
 
     def _bytes(self, entry: RemoteFile, part: Path, advance: Advance) -> None:
@@ -196,7 +196,7 @@ class LocalCopy:
         if entry.size is not None and found != entry.size:
             if found > entry.size or entry.token is None:
                 part.unlink()
-            raise EOFError(f"{found} bytes came of {entry.size}")
+            raise EOFError(f"{found} of {entry.size} bytes arrived")
 
     def _resume(self, entry: RemoteFile, part: Path, advance: Advance) -> bool:
         """Whether the rest of a file that was begun could be read; only where it is sure to be the same file."""

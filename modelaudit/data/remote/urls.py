@@ -135,7 +135,7 @@ def check_url(url: str) -> None:
 
 
 def _http_options() -> dict[str, Any]:
-    """No limit on the whole of a download (aiohttp's is five minutes), but one on silence."""
+    """Timeouts: none for a whole download (aiohttp's is five minutes), but one for silence."""
     try:
         from aiohttp import ClientTimeout
     except ImportError:
