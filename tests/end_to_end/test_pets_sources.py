@@ -88,5 +88,5 @@ def test_a_curve_is_told_dose_by_dose(by_folder: Audited) -> None:
 
 def test_the_run_is_told_in_the_report(by_folder: Audited) -> None:
     page = (by_folder.folder / "report.html").read_text(encoding="utf-8")
-    for text in ("the background is faded", "the slope of the accuracy over doses from 0 to 1", "dose 0.5"):
+    for text in ("the background is faded", "the slope of the accuracy over strengths from 0 to 1", "strength 0.5"):
         assert text in page

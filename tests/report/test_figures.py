@@ -32,7 +32,7 @@ def test_what_is_drawn_lies_on_the_side_on_which_it_is(a: float, b: float, c: fl
 def test_the_interval_that_is_drawn_is_named_after_its_two_bounds() -> None:
     found = decision("PASS", 0.123, 0.081, 0.179)
     assert interval_text(found, "percent", 1, EN) == "range 8.1% to 17.9%, 5% risk of error on each side"
-    assert interval_text(found, "percent", 1, JA) == "範囲 8.1%～17.9%、誤りの危険は各側5%"
+    assert interval_text(found, "percent", 1, JA) == "範囲 8.1%～17.9%、片側の誤り確率5%"
     assert interval_text(found.model_copy(update={"confidence": 0.99}), "number", 3, EN).endswith(
         "1% risk of error on each side"
     )
