@@ -265,17 +265,6 @@ def test_the_size_of_a_pass_changes_nothing_beyond_rounding(method: integrated_g
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-def test_the_callers_gradient_mode_does_not_matter(method: integrated_gradients, context: type[torch.no_grad]) -> None:
-    question = asked(relu_net(), 3)
-    expected = integrated_gradients_maps(method, question)
-    with context():
-        copy = replace(question, pixels=question.pixels.clone(), selector=question.selector.clone())
-        found = integrated_gradients_maps(method, copy)
-    assert torch.equal(found.values, expected.values) and not found.values.requires_grad
-
-
-@pytest.mark.parametrize("method", METHODS, ids=str)
 def test_what_was_asked_is_left_as_it_was(method: integrated_gradients) -> None:
     question = asked(relu_net(), 3)
     tensors = {"input_gradient": torch.rand_like(question.pixels)}

@@ -138,15 +138,6 @@ def test_maps_count_without_any_gradient_and_nothing_is_left_behind(method: Meth
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode, torch.enable_grad])
-def test_the_callers_gradient_mode_does_not_matter(method: Method, context: type[torch.no_grad]) -> None:
-    expected = explain(method, question([0, 1]))
-    with context():
-        found = explain(method, question([0, 1]))
-    assert torch.equal(found.values, expected.values)
-
-
-@pytest.mark.parametrize("method", METHODS, ids=str)
 def test_nothing_is_drawn_from_a_global_generator(method: Method) -> None:
     asked, legacy = question([0, 1]), np.random.get_state()[1].copy()
     torch.manual_seed(1)
