@@ -214,7 +214,7 @@ def test_the_long_form_states_target_and_method_with_versions() -> None:
     [
         ((), "at least one"),
         (("saliency", saliency()), "twice"),
-        ((3,), "no attribution method"),
+        ((3,), "is not an attribution method"),
     ],
 )
 def test_bad_methods_are_refused(arguments: tuple[object, ...], message: str) -> None:
