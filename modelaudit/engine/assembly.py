@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data import fingerprint, label_map, labels_of, open_data
 from ..language import registry
-from ..language.boundary import contained
+from ..language.boundary import contained, failure_text
 from ..language.progress import Progress, Silent
 from ..language.sample import DataSet, Sample
 from ..models import deterministic, frozen_on, open_model
@@ -27,12 +27,10 @@ from .images.batches import BatchBuilder
 from .images.contents import SampleContents
 from .images.copies import PictureCopies, notes_on
 from .images.donor_ranking import limited, look_order
-from .inference.attribution import what_went_wrong
 from .inference.batch_size import micro_batch
 from .inference.running_model import RunningModel
 from .measurement.loop import Measuring
-from .planning.plan import PlanGroup, PlannedCase, original_context
-from .results.divided import columns_named, sample_facts, values_of
+from .planning.plan import PlanGroup, PlannedCase, columns_named, original_context
 from .results.measured import (
     CropFacts,
     KeptImage,
@@ -44,6 +42,7 @@ from .results.measured import (
     PassCounts,
 )
 from .results.settings import Settings
+from .results.strata import sample_facts, values_of
 from .store.file_digests import FileDigests
 from .store.store import Store
 
@@ -63,7 +62,7 @@ def measure(
         if data is None:
             data = open_data(group.reference, root=settings.root, quiet=isinstance(progress, Silent))
     except BaseException as error:  # whatever a third party's source, or a generator of samples, raises
-        return _failed(group, what_went_wrong(contained(error)), passes)
+        return _failed(group, failure_text(contained(error)), passes)
     seed = settings.seed if group.seed is None else group.seed
     chosen: Sequence[Sample] = limited(data.samples, settings.limit, seed)
     may_stop = group.stop == "early" and settings.limit is None
@@ -206,7 +205,7 @@ def _open_models(
             model = stack.enter_context(frozen_on(loaded, device))
             batch = micro_batch(model, loaded.input_size, device, settings.micro_batch)
         except BaseException as error:  # whatever a third party's source raises: the other models go on
-            failures[f"model:{key}"] = what_went_wrong(contained(error))
+            failures[f"model:{key}"] = failure_text(contained(error))
             continue
         models[key] = RunningModel(loaded, device, labels, batch, passes, seed)
     return models

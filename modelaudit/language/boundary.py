@@ -11,6 +11,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -147,3 +148,18 @@ def _place(error: BaseException) -> str:
                 place = f" (raised at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
         trace = trace.tb_next
     return place
+
+
+def failure_text(error: Exception) -> str:
+    """Describe a failure: our own errors say what to do; of any other the whole traceback is kept."""
+    if isinstance(error, AuditError):
+        return str(error)
+    return f"{described(error)}\n{_traceback(error)}"
+
+
+def _traceback(error: Exception) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except BaseException as another:  # of an exception whose own text cannot be made
+        contained(another)
+        return ""

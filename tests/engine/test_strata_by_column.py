@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from engine.small_audits import Net, audit, measured, results, sample, values
 
-from modelaudit.engine.results.divided import MOST, divided_by
-from modelaudit.engine.results.strata import Facts, Known, membership
+from modelaudit.engine.results.strata import MOST, Facts, Known, divided_by, membership
 from modelaudit.language import ExpressionError, Sample, column, correct, group
 from modelaudit.language.strata import ColumnIs, Group, Stratum
 from modelaudit.measures import accuracy, confidence, worst_group_accuracy

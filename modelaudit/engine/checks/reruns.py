@@ -11,18 +11,18 @@ import numpy as np
 import torch
 
 from ...contexts import needs_mask
-from ...language.boundary import contained
+from ...language.boundary import contained, failure_text
 from ...language.checks import CheckSettings
 from ...language.sample import Sample
 from ..images.batches import Chunk, ContextBatch
 from ..images.donor_ranking import first_positions
 from ..images.prepared import PreparedSample
-from ..inference.attribution import what_went_wrong
 from ..inference.running_model import RunningModel
 from ..inference.values import ChunkValues, read_again
 from ..measurement.value_table import place_of
 from ..planning.plan import PassAsk, PlanGroup
-from ..planning.reruns import Intervention, images_of, may_draw, passes_of_variant, second_seed, variants_of
+from ..planning.reruns import images_of, may_draw, passes_of_variant, variants_of
+from ..results.interventions import Intervention, second_seed
 from ..results.measured import RerunData
 from ..store.store import StoreBatch
 
@@ -112,7 +112,7 @@ class Rerun:
                         self._copy_undrawn(ask, part, batch)
                     self._own.compute(ask, part, batch)
                 except BaseException as error:  # recorded: the check is not made, the audit itself goes on
-                    self._own.give_up(ask, what_went_wrong(contained(error)))
+                    self._own.give_up(ask, failure_text(contained(error)))
 
     def write(self, batch: StoreBatch) -> None:
         """What is known of donors by now."""

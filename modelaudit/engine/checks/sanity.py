@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ...data import LabelMap
 from ...language import draws
-from ...language.boundary import contained
+from ...language.boundary import contained, failure_text
 from ...language.sample import Sample
 from ...language.spec import Method, long_text
 from ...measures.deletion import area_under, deletion_curve
@@ -24,7 +24,6 @@ from ...measures.randomisation import correlations, randomised
 from ...models import LoadedModel
 from ..images.batches import Chunk
 from ..images.donor_ranking import limited
-from ..inference.attribution import what_went_wrong
 from ..inference.running_model import Explained, RunningModel
 from ..planning.plan import MapAsk
 from ..results.checks import Sanity
@@ -89,7 +88,7 @@ class _Trials:
         try:
             made = _tried(key, model, self._images(model), asks)
         except BaseException as error:  # of a copy, or of the model on it: the audit goes on, the next run tries again
-            why = what_went_wrong(contained(error))
+            why = failure_text(contained(error))
             return {ask: [_nothing(key, ask, why)] for ask in asks}
         self._keep(model, made)
         return made

@@ -19,9 +19,11 @@ from ...statistics import Decision, Verdict, decide, single_expectations
 from ...statistics.effect import smallest_effect
 from ...statistics.linear import normal_form
 from ...statistics.objections import Objection, apply_objections, decide_on_valid_methods, noise_floor, shift_decision
+from ..images.interventions import radius
 from ..planning.plan import PassAsk, PlannedCase
-from ..planning.reruns import MASKS, Intervention, feather_of, radius, under_seam
+from ..planning.reruns import feather_of, under_seam
 from ..results.checks import BlindCheck, CheckResults, MaskCheck, MaskVariant, NoiseCheck, SeamCheck
+from ..results.interventions import MASKS, Intervention
 from ..results.measured import Measured, RerunData
 from .attribution_vs_intervention import agreements, two_by_two
 from .case_table import CaseTable

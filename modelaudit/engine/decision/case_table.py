@@ -13,10 +13,9 @@ from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, S
 from ...measures.base import MeasureDeclaration
 from ...statistics import Clustering, Column, Membership
 from ...statistics.clusters import clusterings_of
-from ..planning.plan import PlannedCase, column_key, original_context, single_method, strata_of
-from ..results.divided import divided_by, known_of
+from ..planning.plan import PlannedCase, column_key, original_context, single_method
 from ..results.measured import Measured, MeasuredColumn, MeasuredModel
-from ..results.strata import Facts, Known, membership
+from ..results.strata import Facts, Known, divided_by, known_of, membership, strata_of
 
 
 class NotMeasured(AuditError):

@@ -15,10 +15,10 @@ from ...language.errors import AuditError
 from ...language.sample import Sample
 from ...statistics import Verdict, decide
 from ..images.copies import PictureCopies
-from ..planning.plan import PlanGroup, PlannedCase
+from ..planning.plan import PlanGroup, PlannedCase, columns_named
 from ..results.checks import CheckResults, Stopped
-from ..results.divided import columns_named, sample_facts
 from ..results.measured import Measured, MeasuredData, MeasuredModel, PassCounts, PassDonors
+from ..results.strata import sample_facts
 from .case_table import CaseTable
 
 if TYPE_CHECKING:

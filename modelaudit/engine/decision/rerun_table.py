@@ -12,7 +12,8 @@ from ...language.expression import Measure
 from ...language.strata import Stratum
 from ...statistics import Clustering, Column, Membership
 from ..planning.plan import PlannedCase, column_key
-from ..planning.reruns import Intervention, under_seam
+from ..planning.reruns import under_seam
+from ..results.interventions import Intervention
 from ..results.measured import RerunData
 from .case_table import CaseTable, NotMeasured, column_of
 

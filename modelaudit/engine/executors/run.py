@@ -11,7 +11,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from ...language.boundary import contained
+from ...language.boundary import contained, failure_text
 from ...language.curve import without_composites
 from ...language.errors import AuditError, ResultsError
 from ...language.expression import Expression, Measure
@@ -23,7 +23,6 @@ from ..decision.apply_checks import checked
 from ..decision.case_table import CaseTable
 from ..decision.interim_analysis import sequential, with_looks
 from ..gallery.selection import worst_per_image
-from ..inference.attribution import what_went_wrong
 from ..planning.feasibility import Listings, impossible
 from ..planning.plan import Asked, PlanGroup, PlannedCase, plan, single_method
 from ..results.checks import CheckResults
@@ -99,7 +98,7 @@ class Run:
             try:
                 self._measured[group.key] = self._shared(group)
             except BaseException as error:  # an error of each of the group's cases, without measuring it again
-                self._broken[group.key] = what_went_wrong(contained(error))
+                self._broken[group.key] = failure_text(contained(error))
         if group.key in self._broken:
             return replace(_blank(case, group), message=self._broken[group.key])
         return decide_case(case, group, self._measured[group.key], limited=self.settings.limit is not None)

@@ -5,7 +5,6 @@ They are chosen while the values come in, so that only they need to be drawn and
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -90,14 +89,3 @@ class Gallery:
         ranks: dict[Rank, int] = {"worst": 0, "typical": 1, "best": 2}
         ordered = sorted(chosen.items(), key=lambda one: (ranks[one[1][0]], -one[1][1], one[1][2]))
         return [GalleryChoice(rank, at, self._sign * badness) for at, (rank, badness, _) in ordered]
-
-
-def tie_break(sample: str) -> str:
-    """What orders images of equal value: nothing that has to do with their place in the data."""
-    return hashlib.sha256(sample.encode()).hexdigest()
-
-
-def orders_of(samples: Iterable[str]) -> NDArray[np.uint64]:
-    """The beginning of :func:`tie_break` as numbers of the same order."""
-    starts = [int.from_bytes(hashlib.sha256(sample.encode()).digest()[:8], "big") for sample in samples]
-    return np.array(starts, dtype=np.uint64)

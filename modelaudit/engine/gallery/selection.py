@@ -19,10 +19,19 @@ from ...language.sample import Sample
 from ...language.spec import Context, Method, long_text
 from ..inference.running_model import RunningModel
 from ..measurement.value_table import Rows
-from ..planning.plan import MapAsk, PassAsk, PlanGroup, PlannedCase, column_key, original_context, single_method
-from ..results.divided import columns_named
+from ..planning.plan import (
+    MapAsk,
+    PassAsk,
+    PlanGroup,
+    PlannedCase,
+    column_key,
+    columns_named,
+    original_context,
+    single_method,
+)
+from ..results.measured import orders_of
 from ..results.strata import Facts, membership
-from .candidates import Gallery, GalleryChoice, orders_of
+from .candidates import Gallery, GalleryChoice
 
 _CONTEXTS_SHOWN = 3
 _METHODS_SHOWN = 2

@@ -25,11 +25,12 @@ from ...language.reasons import Missing
 from ...language.sample import Preprocessing, Sample
 from ...language.spec import Context
 from ...models import precision_context
-from ..planning.reruns import RADIUS, Intervention, blinded, changed_mask, second_seed
+from ..results.interventions import RADIUS, Intervention, second_seed
 from ..results.measured import PassCounts
 from ..store.store import Store
 from .contents import SampleContents
 from .donors import Lending
+from .interventions import blinded, changed_mask
 from .prepared import PreparedSample, prepare_sample
 from .stored_pictures import StoredPicture, StoredPictures
 

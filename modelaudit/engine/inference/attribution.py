@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +12,8 @@ from torch import Tensor, nn
 from ...attribution import AttributionInput, Maps
 from ...attribution.passes import Explanation, SharedPass, Watched
 from ...language import registry
-from ...language.boundary import contained, described
-from ...language.errors import AttributionError, AuditError
+from ...language.boundary import contained
+from ...language.errors import AttributionError
 from ...language.spatial import SpatialLayer
 from ..planning.plan import MapAsk
 
@@ -92,21 +91,6 @@ def explain(model: nn.Module, batch: MicroBatch, works: Sequence[Work]) -> PassT
     return found
 
 
-def what_went_wrong(error: Exception) -> str:
-    """Our own errors say what to do; of any other, from a model or a third party's method, the whole traceback."""
-    if isinstance(error, AuditError):
-        return str(error)
-    return f"{described(error)}\n{_traceback(error)}"
-
-
-def _traceback(error: Exception) -> str:
-    try:
-        return "".join(traceback.format_exception(error))
-    except BaseException as another:  # of an exception whose own text cannot be made
-        contained(another)
-        return ""
-
-
 def _logits(model: nn.Module, pixels: Tensor) -> Tensor:
     with torch.inference_mode(False), torch.no_grad():
         logits: Tensor = model(pixels)
@@ -133,7 +117,7 @@ def _explanations(
         except torch.cuda.OutOfMemoryError:
             raise
         except BaseException as error:
-            message = what_went_wrong(contained(error))
+            message = failure_text(contained(error))
             found.failed.update({work.ask: message for work in of_target})
             continue
         if at_input or layers:
@@ -168,7 +152,7 @@ def _explain_one(
     except torch.cuda.OutOfMemoryError:  # answered with a smaller micro-batch
         raise
     except BaseException as error:  # one method's failure is not the others'
-        found.failed[ask] = what_went_wrong(contained(error))
+        found.failed[ask] = failure_text(contained(error))
         return
     found.maps[ask], found.explained[ask] = maps, explained
 

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...language.boundary import contained
+from ...language.boundary import contained, failure_text
 from ...models import Fidelity, fidelity
 from ...models.acceleration import Precision
 from ..images.batches import Chunk, ContextBatch
 from ..planning.plan import PassAsk
-from .attribution import what_went_wrong
 from .running_model import RunningModel
 from .values import ChunkValues, read_pass
 
@@ -36,7 +35,7 @@ def settle(model: RunningModel, passes: Sequence[tuple[PassAsk, ContextBatch]], 
     try:
         reference = [read_pass(ask, model, chunk, shown) for ask, shown in passes]
     except BaseException as error:  # the measurement itself will meet it, and says which cases need what failed
-        why = what_went_wrong(contained(error))
+        why = failure_text(contained(error))
         model.notes.append(f"precision: {_EXACT}; nothing faster could be tried: {why}")
         return
     for candidate in faster:
@@ -45,7 +44,7 @@ def settle(model: RunningModel, passes: Sequence[tuple[PassAsk, ContextBatch]], 
             found = [read_pass(ask, model, chunk, shown) for ask, shown in passes]
             judged = _judged(reference, found)
         except BaseException as error:
-            judged = Fidelity(False, float("nan"), what_went_wrong(contained(error)))
+            judged = Fidelity(False, float("nan"), failure_text(contained(error)))
         verb = "agrees with" if judged.ok else "differs from"
         model.notes.append(
             f"precision: {candidate} {verb} {_EXACT} on the first {len(chunk.samples)} images ({judged}; limit 0.001)"

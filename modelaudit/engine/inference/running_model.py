@@ -13,7 +13,7 @@ from ...attribution import Maps, check
 from ...attribution.passes import Watched
 from ...data import LabelMap
 from ...language import registry
-from ...language.boundary import contained, described
+from ...language.boundary import contained, described, failure_text
 from ...language.errors import AttributionError, ModelError
 from ...language.reasons import Missing
 from ...language.spatial import SpatialLayer
@@ -33,7 +33,7 @@ from ...models.acceleration import Precision
 from ...models.repeatability import IMAGES
 from ..planning.plan import ColumnAsk, MapAsk
 from ..results.measured import PassCounts
-from .attribution import MicroBatch, PassTensors, Work, explain, joined, padded, what_went_wrong
+from .attribution import MicroBatch, PassTensors, Work, explain, joined, padded
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class RunningModel:
                 self._check_target(ask.target)
                 works.append(Work(ask, self._layer(ask, size)))
             except BaseException as error:
-                failed[ask] = what_went_wrong(contained(error))
+                failed[ask] = failure_text(contained(error))
         return works, failed
 
     def _layer(self, ask: MapAsk, size: tuple[int, int]) -> SpatialLayer | None:

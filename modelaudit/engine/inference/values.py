@@ -14,15 +14,15 @@ from torch.nn.functional import adaptive_avg_pool2d
 from ...attribution import Maps
 from ...contexts import exempt, needs_mask
 from ...language import registry
-from ...language.boundary import contained
+from ...language.boundary import contained, failure_text
 from ...language.reasons import Missing
 from ...language.sample import OBJECT, Sample
 from ...measures.base import MeasureInput, Regions
 from ..images.batches import Chunk, ContextBatch
 from ..images.donor_selector import Donor
+from ..images.interventions import changed_mask
 from ..planning.plan import ColumnAsk, MapAsk, PassAsk, original_context
-from ..planning.reruns import Intervention, changed_mask
-from .attribution import what_went_wrong
+from ..results.interventions import Intervention
 from .running_model import Explained, ModelOutput, RunningModel
 
 Values = tuple[NDArray[np.float64], Mapping[int, Missing]]
@@ -71,7 +71,7 @@ def read_pass(
         try:
             columns[column.key] = _read(column, model, seen_of(column, model, look, labels, shown, regions), before)
         except BaseException as error:  # one measure's failure is not the others'
-            failed[column.key] = what_went_wrong(contained(error))
+            failed[column.key] = failure_text(contained(error))
             continue
         taken = None if column.map is None else look.maps[column.map].maps.steps
         if taken is not None:
@@ -119,7 +119,7 @@ def read_again(
             seen = seen_of(column, model, look, labels, shown, regions)
             columns[column.key] = _read(column, model, seen, [*wide, *_own(column, shown, look)])
         except BaseException as error:
-            failed[column.key] = what_went_wrong(contained(error))
+            failed[column.key] = failure_text(contained(error))
     return ChunkValues(shown, look.logits, maps, columns, _areas(regions, shown.bare), failed, {})
 
 

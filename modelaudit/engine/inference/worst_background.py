@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...contexts import exempt
 from ...language import registry
-from ...language.boundary import contained
+from ...language.boundary import contained, failure_text
 from ...language.reasons import Missing
 from ...language.sample import Sample
 from ...measures.base import MeasureInput
@@ -25,7 +25,6 @@ from ...measures.behaviour import is_correct, non_finite
 from ..images.batches import BatchBuilder, Chunk
 from ..images.donor_selector import Donor
 from ..planning.plan import ColumnAsk, PassAsk
-from .attribution import what_went_wrong
 from .running_model import RunningModel
 from .values import ChunkValues, Values, labels_of, pass_wide
 
@@ -68,7 +67,7 @@ def with_worst(found: ChunkValues, ask: PassAsk, model: RunningModel, part: Chun
             columns[column.key], steps[column.key] = search.run()
             donors[column.key] = search.known
         except BaseException as error:  # one measure's failure is not the others'
-            failed[column.key] = what_went_wrong(contained(error))
+            failed[column.key] = failure_text(contained(error))
     return replace(found, columns=columns, steps=steps, donors=donors, failed=failed)
 
 

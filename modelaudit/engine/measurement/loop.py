@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...contexts import donor_rule, stored_picture
 from ...language import registry
-from ...language.boundary import contained
+from ...language.boundary import contained, failure_text
 from ...language.checks import CheckSettings
 from ...language.errors import AuditError, ContextError
 from ...language.sample import Sample
@@ -24,7 +24,6 @@ from ..decision.interim_analysis import InterimAnalysis
 from ..gallery.album import Album, Frame, Print, frame_of, overlay_of
 from ..gallery.selection import Galleries, PictureAsk, pictures_of
 from ..images.batches import BatchBuilder, Chunk, ContextBatch, PendingChunk
-from ..inference.attribution import what_went_wrong
 from ..inference.precision import settle
 from ..inference.running_model import RunningModel
 from ..inference.values import ChunkValues, read_pass
@@ -255,7 +254,7 @@ class Measuring:
                 try:
                     self._pass(ask, chunk, seen, batch)
                 except BaseException as error:  # recorded in full: the cases that need it are errors, others go on
-                    self._fail(ask, what_went_wrong(contained(error)))
+                    self._fail(ask, failure_text(contained(error)))
         count: Sequence[int] = begun.positions if self.looking is None else self.looking.measured(begun.positions)
         if self._stopped:
             self._cut()
@@ -280,7 +279,7 @@ class Measuring:
             try:
                 model.check_repeatable(self.stage.scene(chunk, model.loaded.preprocessing).pixels)
             except BaseException as error:
-                self._fail_all([ask for ask in self.passes if ask.model == key], what_went_wrong(contained(error)))
+                self._fail_all([ask for ask in self.passes if ask.model == key], failure_text(contained(error)))
 
     @property
     def _stopped(self) -> bool:

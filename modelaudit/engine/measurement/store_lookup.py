@@ -24,7 +24,7 @@ from ..images.batches import BatchBuilder, ContextBatch
 from ..images.donor_selector import UNKNOWN, Donor
 from ..inference.running_model import RunningModel
 from ..planning.plan import ColumnAsk, PassAsk, original_context
-from ..planning.reruns import Intervention
+from ..results.interventions import Intervention
 from ..store.keys import (
     PassKeys,
     Setting,

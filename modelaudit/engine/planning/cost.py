@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from ...contexts import needs_mask
 from ...language import registry
 from ...language.checks import CheckSettings
-from ..checks.sensitivity.evidence import passes_with_maps
 from .plan import PassAsk, PlanGroup
-from .reruns import images_of, passes_of_variant, variants_of
+from .reruns import images_of, passes_of_variant, passes_with_maps, variants_of
 
 #: a backward pass takes about as long as two forward ones: it multiplies by the weights, and by the activations
 BACKWARD = 2.0

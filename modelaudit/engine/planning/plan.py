@@ -8,19 +8,21 @@ measure read off these.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
 from ...language import registry
 from ...language.audit import Audit, AuditCase, _Replayed
 from ...language.checks import CheckSettings
+from ...language.curve import expanded
 from ...language.expression import Expectation, Measure
 from ...language.sample import Preprocessing
 from ...language.spec import Context, MeasureSpec, Method, as_context
-from ...language.strata import Both, Correct, Misclassified, Stratum
+from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum
 from ...models import runs_code
+from ..results.strata import strata_of
 
 
 @dataclass(frozen=True)
@@ -138,69 +140,61 @@ def original_context() -> Context:
     return as_context("original")
 
 
-def strata_of(stratum: Stratum | None) -> Iterator[Stratum]:
-    """The simple strata that a stratum is made of."""
-    if isinstance(stratum, Both):
-        for part in stratum.parts:
-            yield from strata_of(part)
-    elif stratum is not None:
-        yield stratum
+@dataclass
+class _Draft:
+    """A group while cases are added to it: models by key, columns by (model, context) and by their own key."""
+
+    key: str
+    audit: Audit
+    models: dict[str, ModelAsk] = field(default_factory=dict)
+    columns: dict[tuple[str, Context], dict[str, ColumnAsk]] = field(default_factory=dict)
+    cases: list[PlannedCase] = field(default_factory=list)
+
+    def planned(self) -> PlanGroup:
+        """The group with all that was added."""
+        return PlanGroup(
+            self.key,
+            self.audit.data,
+            self.audit.labels,
+            self.audit.seed,
+            self.audit.object_kept,
+            self.audit.pools,
+            self.audit.stop,
+            self.audit.checks if isinstance(self.audit.checks, CheckSettings) else None,
+            self.models,
+            tuple(_passes(self.columns)),
+            tuple(self.cases),
+        )
 
 
 class _Planner:
     """Collects asks in order of appearance, so that every process of a run arrives at the same plan."""
 
     def __init__(self) -> None:
-        self._keys: dict[Any, str] = {}
-        self._groups: dict[str, dict[str, Any]] = {}
+        self._keys: dict[tuple[Hashable, ...], str] = {}
+        self._drafts: dict[str, _Draft] = {}
 
     def add(self, asked: Asked) -> None:
-        audit = asked.case.audit
-        group = self._group(audit)
-        names = {measure.model for measure in asked.expectation.expression.measures()}
-        models = {name: self._model(audit, name, group) for name in sorted(names, key=str)}
-        group["cases"].append(PlannedCase(asked, models))
-        for measure in asked.expectation.expression.measures():
-            self._measure(measure, models[measure.model], group)
+        audit, measures = asked.case.audit, list(asked.expectation.expression.measures())
+        draft = self._draft(audit)
+        names = {measure.model for measure in measures}
+        models = {name: self._model(audit, name, draft) for name in sorted(names, key=str)}
+        draft.cases.append(PlannedCase(asked, models))
+        for measure in measures:
+            _add_measure(measure, models[measure.model], draft)
 
     def groups(self) -> tuple[PlanGroup, ...]:
-        return tuple(
-            PlanGroup(
-                key,
-                found["reference"],
-                found["labels"],
-                found["seed"],
-                found["object_kept"],
-                found["pools"],
-                found["stop"],
-                found["checks"],
-                found["models"],
-                tuple(_passes(found["passes"])),
-                tuple(found["cases"]),
-            )
-            for key, found in self._groups.items()
-        )
+        return tuple(draft.planned() for draft in self._drafts.values())
 
-    def _group(self, audit: Audit) -> dict[str, Any]:
+    def _draft(self, audit: Audit) -> _Draft:
         labels = audit.labels if isinstance(audit.labels, str | None) else repr(sorted(audit.labels.items(), key=str))
         pools = tuple(sorted((name, _identity(pool)) for name, pool in audit.pools.items()))
-        identity = (
-            "data",
-            _identity(audit.data),
-            labels,
-            audit.seed,
-            audit.object_kept,
-            pools,
-            audit.stop,
-            audit.checks,
-        )
+        same = (labels, audit.seed, audit.object_kept, pools, audit.stop, audit.checks)
         text = audit.data if isinstance(audit.data, str) else "samples"
-        key = self._key(identity, text)
-        empty: dict[str, Any] = {"reference": audit.data, "labels": audit.labels, "seed": audit.seed}
-        empty |= {"object_kept": audit.object_kept, "stop": audit.stop, "checks": audit.checks}
-        return self._groups.setdefault(key, {**empty, "pools": audit.pools, "models": {}, "passes": {}, "cases": []})
+        key = self._key(("data", _identity(audit.data), *same), text)
+        return self._drafts.setdefault(key, _Draft(key, audit))
 
-    def _model(self, audit: Audit, name: str | None, group: dict[str, Any]) -> str:
+    def _model(self, audit: Audit, name: str | None, draft: _Draft) -> str:
         chosen = name if name is not None else next(iter(audit.models))
         reference = audit.models[chosen]
         preprocessing = audit.option_of("preprocessing", chosen)
@@ -210,38 +204,36 @@ class _Planner:
         identity = ("model", _identity(reference), preprocessing, classes, allow_code)
         text = reference if isinstance(reference, str) else chosen if name is not None else _name_of(reference)
         key = self._key(identity, text)
-        group["models"].setdefault(key, ModelAsk(key, reference, preprocessing, classes, allow_code))
+        draft.models.setdefault(key, ModelAsk(key, reference, preprocessing, classes, allow_code))
         return key
 
-    def _measure(self, measure: Measure, model: str, group: dict[str, Any]) -> None:
-        context = measure.context if measure.context is not None else original_context()
-        if getattr(registry.entry_of(measure.spec).declares, "needs_original", False):
-            group["passes"].setdefault((model, original_context()), {})
-        if any(isinstance(part, Correct | Misclassified) for part in strata_of(measure.stratum)):
-            accuracy = registry.find("measure", "accuracy").spec
-            assert accuracy is not None
-            self._column(accuracy(), None, model, original_context(), group)
-        for spec, method in single_method(measure.spec):
-            target = getattr(spec, "target", "prediction")
-            self._column(spec, None if method is None else MapAsk(method, target), model, context, group)
-
-    def _column(
-        self, spec: MeasureSpec, ask: MapAsk | None, model: str, context: Context, group: dict[str, Any]
-    ) -> None:
-        columns = group["passes"].setdefault((model, context), {})
-        key = column_key(spec, context)
-        columns[key] = ColumnAsk(key, spec, ask)
-
-    def _key(self, identity: Any, text: str) -> str:
+    def _key(self, identity: tuple[Hashable, ...], text: str) -> str:
         """A readable key, numbered where another thing has the same text."""
         if identity not in self._keys:
             taken = set(self._keys.values())
-            kind = identity[0]
-            key, number = f"{kind}:{text}", 2
+            key, number = f"{identity[0]}:{text}", 2
             while key in taken:
-                key, number = f"{kind}:{text}#{number}", number + 1
+                key, number = f"{identity[0]}:{text}#{number}", number + 1
             self._keys[identity] = key
         return self._keys[identity]
+
+
+def _add_measure(measure: Measure, model: str, draft: _Draft) -> None:
+    """The columns that a measure reads, and what they need beside them."""
+    context = measure.context if measure.context is not None else original_context()
+    if getattr(registry.entry_of(measure.spec).declares, "needs_original", False):
+        draft.columns.setdefault((model, original_context()), {})
+    if any(isinstance(part, Correct | Misclassified) for part in strata_of(measure.stratum)):
+        accuracy = registry.find("measure", "accuracy").spec
+        assert accuracy is not None
+        _add_column(ColumnAsk(column_key(accuracy(), None), accuracy(), None), model, original_context(), draft)
+    for spec, method in single_method(measure.spec):
+        ask = None if method is None else MapAsk(method, getattr(spec, "target", "prediction"))
+        _add_column(ColumnAsk(column_key(spec, context), spec, ask), model, context, draft)
+
+
+def _add_column(column: ColumnAsk, model: str, context: Context, draft: _Draft) -> None:
+    draft.columns.setdefault((model, context), {})[column.key] = column
 
 
 def _name_of(reference: Any) -> str:
@@ -264,3 +256,24 @@ def _passes(found: Mapping[tuple[str, Context], Mapping[str, ColumnAsk]]) -> Ite
         rest = [context for context in contexts if context != original_context()]
         for context in chain(first, rest):
             yield PassAsk(model, context, tuple(found[model, context].values()))
+
+
+def columns_named(cases: Iterable[PlannedCase]) -> tuple[str, ...]:
+    """The columns that strata and ``by=`` of these cases name; whether the data have them is judged later."""
+    return tuple(dict.fromkeys(name for case in cases for name in _named(case)))
+
+
+def _named(case: PlannedCase) -> Iterator[str]:
+    expression = case.asked.expectation.expression
+    by: list[str] = []
+
+    def divided(name: str) -> tuple[Stratum, ...]:
+        by.append(name)
+        return ()
+
+    whole = expanded(expression, divided)
+    for measure in (*expression.measures(), *whole.measures()):
+        for part in strata_of(measure.stratum):
+            if isinstance(part, ColumnIs | ColumnNumber):
+                yield part.name
+    yield from (name for name in by if name not in ("label", "group"))

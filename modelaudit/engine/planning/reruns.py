@@ -7,11 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields, replace
-from enum import StrEnum
-
-import torch
-from torch import Tensor
-from torch.nn.functional import max_pool2d
 
 from ...attribution import draws_at_random
 from ...contexts import family, needs_mask
@@ -19,40 +14,10 @@ from ...contexts import paste_back as PasteBack
 from ...language import registry
 from ...language.checks import CheckSettings
 from ...language.expression import Measure
-from ...language.sample import BACKGROUND, IGNORE, OBJECT
 from ...language.spec import Composed, Context
+from ...measures.base import tries_backgrounds
+from ..results.interventions import MASKS, Intervention
 from .plan import ColumnAsk, PassAsk, column_key, original_context
-
-
-class Intervention(StrEnum):
-    """What is other than in the audit itself.
-
-    ``ERODED``, ``DILATED``, ``SHIFTED_X``, ``SHIFTED_Y``: the masks; contexts are made anew with them. ``REDRAWN``: the
-    seed of every draw, donors too. ``BLIND``: after the context every pixel that is no object is filled before the
-    model sees the image. ``SEAM``: the own background pasted back, in place of every context that pastes another one.
-    """
-
-    GIVEN = "given"
-    ERODED = "eroded"
-    DILATED = "dilated"
-    SHIFTED_X = "shifted_x"
-    SHIFTED_Y = "shifted_y"
-    REDRAWN = "redrawn"
-    BLIND = "blind"
-    SEAM = "seam"
-
-    @property
-    def of_masks(self) -> bool:
-        """Whether it is one of masks."""
-        return self in MASKS
-
-
-MASKS = (Intervention.ERODED, Intervention.DILATED, Intervention.SHIFTED_X, Intervention.SHIFTED_Y)
-#: the masks are moved by this share of the shorter side unless an audit says otherwise, and by a pixel at least
-RADIUS = 0.01
-#: what a model that is blind to the background sees there: the mean colour of ImageNet
-_FILLED = (123 / 255, 116 / 255, 103 / 255)
-_SECOND_SEED = 1_000_003
 
 
 def images_of(variant: Intervention, checks: CheckSettings) -> int:
@@ -62,45 +27,6 @@ def images_of(variant: Intervention, checks: CheckSettings) -> int:
     return {Intervention.REDRAWN: checks.noise, Intervention.BLIND: checks.blind, Intervention.SEAM: checks.seams}[
         variant
     ]
-
-
-def second_seed(seed: int) -> int:
-    """The seed of the second draw."""
-    return seed + _SECOND_SEED
-
-
-def radius(size: Sequence[int], share: float = RADIUS) -> int:
-    """By how many pixels masks of (height, width) are moved: `share` of the shorter side, at least 1."""
-    return max(1, round(share * min(size)))
-
-
-def changed_mask(mask: Tensor, variant: Intervention, share: float = RADIUS) -> Tensor:
-    """[B, H, W] uint8: the masks of a variant, moved by r = `share` of the shorter side.
-
-    Erosion and dilation take a square of 2 r + 1 and move both edges of the ignore ring, that to the object and that to
-    the background, so the ring keeps its place between them. Nothing comes in from outside of the frame: an object that
-    touches the border is not eroded there. A shifted mask repeats its first rows or columns.
-    """
-    if not variant.of_masks:
-        return mask
-    r = radius(mask.shape[1:], share)
-    if variant in (Intervention.SHIFTED_X, Intervention.SHIFTED_Y):
-        axis = 2 if variant is Intervention.SHIFTED_X else 1
-        at = (torch.arange(mask.shape[axis], device=mask.device) - r).clamp_min(0)
-        return mask.index_select(axis, at)
-    object_, kept = mask == OBJECT, mask != BACKGROUND
-    if variant is Intervention.DILATED:
-        object_, kept = _widened(object_, r), _widened(kept, r)
-    else:
-        object_, kept = ~_widened(~object_, r), ~_widened(~kept, r)
-    between = torch.where(kept, IGNORE, BACKGROUND)
-    return torch.where(object_, OBJECT, between).to(mask.dtype)
-
-
-def blinded(pixels: Tensor, mask: Tensor) -> Tensor:
-    """The images with everything that is no object in the mean colour of ImageNet."""
-    colour = torch.tensor(_FILLED, dtype=pixels.dtype, device=pixels.device).view(1, 3, 1, 1)
-    return torch.where((mask == OBJECT).unsqueeze(1), pixels, colour)
 
 
 def variants_of(checks: CheckSettings) -> Iterator[Intervention]:
@@ -174,6 +100,17 @@ def may_draw(column: ColumnAsk) -> bool:
     return bool(getattr(declared, "draws", False)) or (column.map is not None and draws_at_random(column.map.method))
 
 
-def _widened(region: Tensor, r: int) -> Tensor:
-    """[B, H, W] bool: the region and all pixels within `r` of it, in the larger of the two directions."""
-    return max_pool2d(region[:, None].float(), 2 * r + 1, stride=1, padding=r)[:, 0] > 0.5
+def reads_where(column: ColumnAsk) -> bool:
+    """Whether a measure says where a heat map lies: only there does evidence from the background play a part."""
+    declares = registry.entry_of(column.spec).declares
+    needs = declares.needs_mask and declares.needs_attribution
+    return column.map is not None and bool(needs) and not tries_backgrounds(column.spec)
+
+
+def passes_with_maps(passes: Sequence[PassAsk]) -> tuple[PassAsk, ...]:
+    """The passes of which a measure says where a map lies, with these measures alone."""
+    return tuple(
+        replace(ask, columns=columns)
+        for ask in passes
+        if (columns := tuple(column for column in ask.columns if reads_where(column)))
+    )

@@ -10,16 +10,8 @@ from engine.small_audits import audit, groups_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.engine.gallery.candidates import (
-    _TYPICAL_POOL,
-    BEST,
-    TYPICAL,
-    WORST,
-    Gallery,
-    GalleryChoice,
-    orders_of,
-    tie_break,
-)
+from modelaudit.engine.gallery.candidates import _TYPICAL_POOL, BEST, TYPICAL, WORST, Gallery, GalleryChoice
+from modelaudit.engine.results.measured import orders_of, tie_break
 from modelaudit.language.expression import Expectation
 from modelaudit.measures import background_dependence, confidence
 

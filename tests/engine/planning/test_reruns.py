@@ -17,18 +17,10 @@ from torch import Tensor
 from modelaudit.attribution import draws_at_random
 from modelaudit.contexts import gaussian_noise, lighting, paste_back, swap_background
 from modelaudit.engine.assembly import measure
+from modelaudit.engine.images.interventions import blinded, changed_mask, radius
 from modelaudit.engine.planning.plan import PassAsk, original_context
-from modelaudit.engine.planning.reruns import (
-    MASKS,
-    Intervention,
-    blinded,
-    changed_mask,
-    feather_of,
-    passes_of_variant,
-    radius,
-    seam_of,
-    variants_of,
-)
+from modelaudit.engine.planning.reruns import feather_of, passes_of_variant, seam_of, variants_of
+from modelaudit.engine.results.interventions import MASKS, Intervention
 from modelaudit.engine.results.measured import Measured, RerunData
 from modelaudit.engine.store.store import Store
 from modelaudit.language import AuditCase, registry

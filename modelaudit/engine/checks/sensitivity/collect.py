@@ -15,20 +15,20 @@ import torch
 
 from ....contexts import donor_rule, family, stored_picture
 from ....contexts import swap_background as SwapBackground
-from ....language.boundary import contained
+from ....language.boundary import contained, failure_text
 from ....language.checks import CheckSettings
 from ....language.sample import Sample
 from ....language.spec import Context, long_text
 from ...images.batches import Chunk, ContextBatch
 from ...images.donor_ranking import DonorPool, first_positions
 from ...images.prepared import PreparedSample
-from ...inference.attribution import what_went_wrong
 from ...inference.running_model import Explained, ModelOutput, RunningModel
 from ...inference.values import ChunkValues, labels_of
 from ...planning.plan import ColumnAsk, MapAsk, PassAsk, original_context
+from ...planning.reruns import passes_with_maps, reads_where
 from ...store.store import Key, StoreBatch
 from .answers import NO_CLASS, Answer, EvidenceCurve, answered, gaps
-from .evidence import curves, passes_with_maps, positive_mass, reads_where
+from .evidence import curves, positive_mass
 
 if TYPE_CHECKING:
     from ...measurement.loop import Measuring
@@ -170,7 +170,7 @@ class Collector:
         try:
             run()
         except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
-            self.failed.update(dict.fromkeys(names, what_went_wrong(contained(error))))
+            self.failed.update(dict.fromkeys(names, failure_text(contained(error))))
 
     def _run_originals(self, model: str, chunk: Chunk, batch: StoreBatch) -> None:
         wanted = [(self._lacks_answer(model, at), self._lacking_ratios(model, at)) for at in chunk.positions]
@@ -279,7 +279,7 @@ class Collector:
         try:
             values = curves(column, model, look, labels, shown).cpu().numpy()
         except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
-            self.failed[name] = what_went_wrong(contained(error))
+            self.failed[name] = failure_text(contained(error))
             return
         mass = positive_mass(look.maps[column.map].maps, shown.mask).tolist()
         for row, (sample, at) in enumerate(zip(part.samples, part.positions, strict=True)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -11,33 +10,16 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ....attribution import Maps
 from ....contexts.base import alone
-from ....language import registry
 from ....language.reasons import Missing
 from ....language.sample import BACKGROUND, IGNORE
-from ....measures.base import Regions, tries_backgrounds
+from ....measures.base import Regions
 from ...images.batches import ContextBatch
 from ...inference.running_model import Explained, ModelOutput, RunningModel
 from ...inference.values import seen_of
-from ...planning.plan import ColumnAsk, PassAsk
+from ...planning.plan import ColumnAsk
 
 #: the added evidence as a share of a map's whole positive evidence; 1 is a map of the background's evidence alone
 FRACTIONS = (0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-
-
-def reads_where(column: ColumnAsk) -> bool:
-    """Whether a measure says where a heat map lies: only there does evidence from the background play a part."""
-    declares = registry.entry_of(column.spec).declares
-    needs = declares.needs_mask and declares.needs_attribution
-    return column.map is not None and bool(needs) and not tries_backgrounds(column.spec)
-
-
-def passes_with_maps(passes: Sequence[PassAsk]) -> tuple[PassAsk, ...]:
-    """The passes of which a measure says where a map lies, with these measures alone."""
-    return tuple(
-        replace(ask, columns=columns)
-        for ask in passes
-        if (columns := tuple(column for column in ask.columns if reads_where(column)))
-    )
 
 
 def positive_mass(maps: Maps, mask: Tensor) -> Tensor:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....language.boundary import contained
+from ....language.boundary import contained, failure_text
 from ....language.errors import AuditError
 from ....language.expression import Expectation
 from ....statistics import ValueTable, decide
 from ...checks.sensitivity.collect import Collector
-from ...inference.attribution import what_went_wrong
 from ...planning.plan import PlanGroup, PlannedCase
 from ...results.checks import Sensitivity
 from ...results.measured import Measured
@@ -45,7 +44,7 @@ def _sensitivity(case: PlannedCase, measured: Measured, found: Collector) -> Sen
     try:
         return told(PerturbedModel(case, measured, found), case, found)
     except BaseException as error:  # why it is not told stands in the record; the verdict is another matter
-        why = str(error) if isinstance(error, NoCopy) else what_went_wrong(contained(error))
+        why = str(error) if isinstance(error, NoCopy) else failure_text(contained(error))
         return Sensitivity(model="", images=0, why_not=why)
 
 

@@ -23,8 +23,9 @@ from ....language.reasons import Missing
 from ....statistics.linear import normal_form
 from ...checks.sensitivity.answers import NO_CLASS, Answer, EvidenceCurve
 from ...checks.sensitivity.collect import Collector
-from ...checks.sensitivity.evidence import FRACTIONS, reads_where
+from ...checks.sensitivity.evidence import FRACTIONS
 from ...planning.plan import ColumnAsk, MapAsk, PlannedCase, column_key, single_method
+from ...planning.reruns import reads_where
 from ...results.measured import Measured, MeasuredColumn, RerunData
 from ..case_table import CaseTable
 from ..rerun_table import RerunTable
