@@ -73,9 +73,7 @@ def drawn(group: PlanGroup, images: int, clusters: int | None) -> Measured:
                 scale = "proportion"
             else:
                 values, scale = generator.beta(2, 5, images), "mean"
-            columns.append(
-                MeasuredColumn(model=ask.model, key=column.key, scale=scale, values=values.tolist(), missing={})
-            )
+            columns.append(MeasuredColumn(model=ask.model, key=column.key, scale=scale, values=values, missing={}))
     samples = [
         MeasuredSample(
             id=f"{at:06}.png", label=LABELS[at % 4], group=None if clusters is None else f"scene {at % clusters}"

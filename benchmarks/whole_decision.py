@@ -99,9 +99,7 @@ def planned(scenario: Scenario) -> PlanGroup:
 def column(model: str, measure: Measure, values: Values) -> MeasuredColumn:
     scale = "proportion" if not measure.spec.methods else "mean"
     key = column_key(measure.spec, measure.context)
-    return MeasuredColumn.model_construct(
-        model=model, key=key, scale=scale, values=values.tolist(), missing={}, steps={}
-    )
+    return MeasuredColumn.model_construct(model=model, key=key, scale=scale, values=values, missing={}, steps={})
 
 
 def measured(group: PlanGroup, scenario: Scenario, n: int, truth: float, generator: np.random.Generator) -> Measured:

@@ -1,50 +1,77 @@
-"""Measuring a group: data and models are opened, everything asked is measured, and plain facts are handed on."""
+"""Assembles the measurement of a group: data and models are opened, the loop and its listeners built and run."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data import fingerprint, label_map, labels_of, open_data
-from ..language import registry
 from ..language.boundary import contained, failure_text
+from ..language.checks import CheckSettings
 from ..language.progress import Progress, Silent
 from ..language.sample import DataSet, Sample
 from ..models import deterministic, frozen_on, open_model
-from .checks.sanity import sanity
-from .decision.interim_analysis import InterimAnalysis, lenders, stops_early
+from .checks.method_agreement import MethodAgreement
+from .checks.reruns import Rerun, reruns_of
+from .checks.sanity import method_sanity
+from .checks.sensitivity.collect import SensitivityCollector
+from .decision.interim_analysis import InterimAnalysis, donors_of, stops_early
 from .decision.sensitivity.decide import sensitivities
-from .gallery.album import Print
-from .gallery.candidates import GalleryChoice
-from .gallery.drawing import store as write_picture
-from .gallery.selection import PictureAsk, pictures_of
+from .gallery.listener import Gallery
 from .images.batches import BatchBuilder
 from .images.contents import SampleContents
 from .images.copies import PictureCopies, notes_on
 from .images.donor_ranking import limited, look_order
 from .inference.batch_size import micro_batch
 from .inference.running_model import RunningModel
-from .measurement.loop import Measuring
-from .planning.plan import PlanGroup, PlannedCase, columns_named, original_context
-from .results.measured import (
-    CropFacts,
-    KeptImage,
-    KeptPicture,
-    LayerFacts,
-    Measured,
-    MeasuredData,
-    MeasuredModel,
-    PassCounts,
-)
+from .measurement.events import Event, ImagesCounted, Listener, dispatch
+from .measurement.loop import MeasurementLoop, settle_precisions
+from .measurement.passes import PassRunner
+from .measurement.store_lookup import StoreLookup
+from .measurement.store_writer import StoreWriter
+from .measurement.value_table import ValueTable
+from .planning.plan import PassAsk, PlanGroup, columns_named
+from .results.interventions import Intervention
+from .results.measured import CropFacts, LayerFacts, Measured, MeasuredData, MeasuredModel, PassCounts
 from .results.settings import Settings
 from .results.strata import sample_facts, values_of
 from .store.file_digests import FileDigests
-from .store.store import Store
+from .store.store import Store, StoreBatch
+
+
+@dataclass(frozen=True)
+class _Listeners:
+    """Who goes along with a measurement; what was not asked for is None or empty."""
+
+    interim: InterimAnalysis | None
+    reruns: tuple[Rerun, ...]
+    agreement: MethodAgreement | None
+    sensitivity: SensitivityCollector | None
+    gallery: Gallery
+    writer: StoreWriter | None
+    progress: _Counted
+
+    def all(self) -> tuple[Listener, ...]:
+        """In the order in which they hear: the writer commits what those before it add."""
+        optional = (self.interim, *self.reruns, self.agreement, self.sensitivity, self.gallery, self.writer)
+        return (*(one for one in optional if one is not None), self.progress)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Shows how many images count by now."""
+
+    advance: Callable[[int], None]
+
+    def on(self, event: Event) -> None:
+        if isinstance(event, ImagesCounted):
+            self.advance(len(event.positions))
 
 
 def measure(
@@ -56,127 +83,111 @@ def measure(
     meaning on these data) is a failure with its message, and takes down only the cases that need it. `data` are those
     of the group where they were listed before.
     """
-    passes, store = PassCounts(), store or Store(None)
+    counts, store = PassCounts(), store or Store(None)
     try:
         device = settings.resolved_device()
         if data is None:
             data = open_data(group.reference, root=settings.root, quiet=isinstance(progress, Silent))
     except BaseException as error:  # whatever a third party's source, or a generator of samples, raises
-        return _failed(group, failure_text(contained(error)), passes)
+        return _failed(group, failure_text(contained(error)), counts)
     seed = settings.seed if group.seed is None else group.seed
-    chosen: Sequence[Sample] = limited(data.samples, settings.limit, seed)
-    may_stop = group.stop == "early" and settings.limit is None
-    early = may_stop and stops_early(group, chosen)
-    if early:
-        chosen = look_order(chosen, seed)
-    failures: dict[str, str] = {}
     contents = SampleContents(FileDigests(store) if store.active else None)
     with contextlib.ExitStack() as stack:
-        stage = BatchBuilder(
+        builder = BatchBuilder(
             data.samples,
             seed=seed,
             device=device,
-            passes=passes,
+            passes=counts,
             store=store,
             contents=contents,
             pools=group.pools,
             root=settings.root,
             object_kept=group.object_kept,
         )
-        stack.enter_context(stage)
-        models = _open_models(group, data, settings, seed, passes, failures, stack)
-        labels = frozenset(str(sample.label) for sample in data.samples)
-        size = settings.resolved_micro_batch()
-        run = Measuring(group, chosen, labels, stage, models, store, failures, size=size)
-        run.checks = settings.checks_of(group.checks)
-        pictures = PictureCopies(chosen, stage.signatures, store, passes)
-        if early:
-            run.looking = InterimAnalysis(run, group, _data_facts(group, data, stage, store), pictures)
-        with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
-            began = time.perf_counter()
-            run.run(advance)
-            passes.seconds = round(time.perf_counter() - began, 3)
-        end = len(chosen) if run.looking is None else run.looking.end
-        passes.values = end * len(run.rows.columns)
-        passes.stored = sum(int(column.stored[:end].sum()) for column in run.rows.columns.values())
-        copies = pictures.of(chosen[:end])
-        galleries = _galleries(run, settings)
-        sane = sanity(run, end)
-    found = Measured(
+        stack.enter_context(builder)
+        return _measure(group, settings, progress, data, builder, store, counts, stack)
+
+
+def _measure(
+    group: PlanGroup,
+    settings: Settings,
+    progress: Progress,
+    data: DataSet,
+    builder: BatchBuilder,
+    store: Store,
+    counts: PassCounts,
+    stack: contextlib.ExitStack,
+) -> Measured:
+    """Build what measures the samples and all who go along with it, run the loop, and gather what they found."""
+    chosen: Sequence[Sample] = limited(data.samples, settings.limit, builder.seed)
+    may_stop = group.stop == "early" and settings.limit is None
+    early = may_stop and stops_early(group, chosen)
+    if early:
+        chosen = look_order(chosen, builder.seed)
+    failures: dict[str, str] = {}
+    models = _open_models(group, data, settings, builder.seed, counts, failures, stack)
+    passes = [ask for ask in group.passes if ask.model in models]
+    lookup = StoreLookup(store, builder, models, passes, group.key)
+    runner = PassRunner(chosen, models, builder, lookup, ValueTable(passes, len(chosen), failures))
+    copies, checks = PictureCopies(chosen, builder.signatures, store, counts), settings.checks_of(group.checks)
+    loop = MeasurementLoop(runner, size=settings.resolved_micro_batch())
+    with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
+        began = time.perf_counter()
+        builder.prepare_for(model.loaded.preprocessing for model in models.values())
+        settle_precisions(runner, size=settings.resolved_micro_batch())
+        interim = InterimAnalysis(runner, group, _data_facts(group, data, builder, store), copies) if early else None
+        listeners = _listeners(group, data, runner, checks, interim, advance, settings)
+        dispatch(loop.events(), listeners.all())
+        counts.seconds = round(time.perf_counter() - began, 3)
+    end, columns = loop.end, runner.table.columns.values()
+    counts.values = end * len(columns)
+    counts.stored = sum(int(column.stored[:end].sum()) for column in columns)
+    found = copies.of(chosen[:end])
+    images = listeners.gallery.images(settings.folder)
+    beyond = {sample.id for sample in chosen[end:]}
+    measured = Measured(
         group=group.key,
-        data=_data_facts(
-            group, data, stage, store, {sample.id for sample in chosen[end:]}, notes_on(copies, chosen[:end])
-        ),
-        samples=sample_facts(chosen[:end], columns_named(group.cases), copies.copy_of),
-        models=[_model_facts(key, model, run) for key, model in models.items()],
-        columns=[column.data(None if end == len(chosen) else range(end)) for column in run.rows.columns.values()],
-        galleries=galleries,
-        failures=failures,
-        passes=passes,
-        checked=run.checks.any,
-        radius=run.checks.radius,
-        sanity=sane,
-        agreement={} if run.accord is None else run.accord.data(),
-        sizes=run.stage.sizes(models),
-        variants=[variation.data() for variation in run.variations],
-        shown=lenders(run, end),
-        looks=run.looking.looks if run.looking is not None else 1 if may_stop else None,
+        data=_data_facts(group, data, builder, store, beyond, notes_on(found, chosen[:end])),
+        samples=sample_facts(chosen[:end], columns_named(group.cases), found.copy_of),
+        sanity=method_sanity(runner, end, checks.sanity),
+        models=[_model_facts(key, model, runner, end) for key, model in models.items()],
+        columns=[column.data(range(end)) for column in columns],
+        galleries=images,
+        failures=runner.table.failures,
+        passes=counts,
+        checked=checks.any,
+        radius=checks.radius,
+        agreement={} if listeners.agreement is None else listeners.agreement.data(),
+        sizes=builder.sizes(models),
+        variants=[rerun.data() for rerun in listeners.reruns],
+        shown=donors_of(runner.table, end),
+        looks=interim.looks if interim is not None else 1 if may_stop else None,
     )
-    return found.model_copy(update={"sensitivity": sensitivities(group, found, run.sensitivity)})
+    return measured.model_copy(update={"sensitivity": sensitivities(group, measured, listeners.sensitivity)})
 
 
-def _galleries(run: Measuring, settings: Settings) -> dict[str, list[KeptImage]]:
-    """The rows of every case by its id, their pictures written into the run's folder."""
-    chosen = list(run.galleries.chosen(run.rows, run.failures))
-    pictures = {case.asked.id: pictures_of(case, run.passes) for case, _ in chosen}
-    wanted = {
-        (one.position, picture): None for case, rows in chosen for one in rows for picture in pictures[case.asked.id]
-    }
-    prints = run.prints(list(wanted))
-    files = {key: write_picture(settings.folder, found.content) for key, found in prints.items()}
-    return {
-        case.asked.id: [_row(run, case, one, pictures[case.asked.id], prints, files) for one in rows]
-        for case, rows in chosen
-    }
-
-
-def _row(
-    run: Measuring,
-    case: PlannedCase,
-    one: GalleryChoice,
-    pictures: Sequence[PictureAsk],
-    prints: Mapping[tuple[int, PictureAsk], Print],
-    files: Mapping[tuple[int, PictureAsk], str],
-) -> KeptImage:
-    """A kept image; the area is what the case's first model sees of the object."""
-    sample, first = run.samples[one.position], next(iter(case.models.values()))
-    area = float(run.rows.areas(first, np.array([one.position]))[0])
-    shown = [picture for picture in pictures if (one.position, picture) in prints]
-    return KeptImage(
-        rank=one.rank,
-        sample=sample.id,
-        label=str(sample.label),
-        value=one.value,
-        object_area=None if np.isnan(area) else area,
-        pictures=[
-            _picture(run, sample, picture, prints[one.position, picture], files[one.position, picture])
-            for picture in shown
-        ],
-    )
-
-
-def _picture(run: Measuring, sample: Sample, picture: PictureAsk, found: Print, file: str) -> KeptPicture:
-    hidden = picture.kind == "original" or picture.context == original_context()
-    index, model = found.prediction, run.models[picture.model]
-    return KeptPicture(
-        kind=picture.kind,
-        context=None if hidden else str(picture.context),
-        method=None if picture.map is None else picture.map.text,
-        model=picture.model,
-        prediction=None if index is None else model.class_name(index),
-        probability=found.probability,
-        right=None if index is None else model.labels.means(sample.label, index),
-        file=file,
+def _listeners(
+    group: PlanGroup,
+    data: DataSet,
+    runner: PassRunner,
+    checks: CheckSettings,
+    interim: InterimAnalysis | None,
+    advance: Callable[[int], None],
+    settings: Settings,
+) -> _Listeners:
+    """Everybody who goes along; what they want to be stored is gathered in one batch, which the writer commits."""
+    size, batch, labels = settings.resolved_micro_batch(), StoreBatch(), {str(sample.label) for sample in data.samples}
+    reruns = tuple(reruns_of(runner, group.key, checks, batch, size=size)) if checks.any else ()
+    redrawn = [rerun.builder for rerun in reruns if rerun.intervention is Intervention.REDRAWN]
+    writer = StoreWriter(runner.lookup, batch, runner.builder, redrawn, runner.models)
+    return _Listeners(
+        interim=interim,
+        reruns=reruns,
+        agreement=MethodAgreement(runner, checks, batch) if checks.agreement else None,
+        sensitivity=SensitivityCollector(runner, checks, batch, size=size) if checks.sensitivity else None,
+        gallery=Gallery(runner, group, frozenset(labels), batch, size=size),
+        writer=writer if runner.stores else None,
+        progress=_Counted(advance),
     )
 
 
@@ -227,7 +238,7 @@ def _failed(group: PlanGroup, message: str, passes: PassCounts) -> Measured:
 def _data_facts(
     group: PlanGroup,
     data: DataSet,
-    stage: BatchBuilder,
+    builder: BatchBuilder,
     store: Store,
     beyond: Collection[str] = frozenset(),
     on_copies: Iterable[str] = (),
@@ -243,23 +254,22 @@ def _data_facts(
         columns=sorted({name for sample in data.samples for name in sample.attributes}),
         values=values_of(data.samples, columns_named(group.cases)),
         mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
-        fingerprint=fingerprint({name: digest for name, digest in stage.digests.items() if name not in beyond}),
-        notes=[*data.notes, *on_copies, *stage.lending.notes, *store.notes],
+        fingerprint=fingerprint({name: digest for name, digest in builder.digests.items() if name not in beyond}),
+        notes=[*data.notes, *on_copies, *builder.lending.notes, *store.notes],
         unusable=dict(
             sorted(
                 (name, why)
-                for name, why in [*stage.unusable.items(), *stage.stored.unusable.items()]
+                for name, why in [*builder.unusable.items(), *builder.stored.unusable.items()]
                 if name not in beyond
             )
         ),
     )
 
 
-def _model_facts(key: str, model: RunningModel, run: Measuring) -> MeasuredModel:
-    loaded, layer = model.loaded, model.layer
-    end = None if run.looking is None else run.looking.end
-    if layer is None and _reads_layer(key, run):
-        layer = run.recall.layer(model)
+def _model_facts(key: str, model: RunningModel, runner: PassRunner, end: int) -> MeasuredModel:
+    loaded, layer, table = model.loaded, model.layer, runner.table
+    if layer is None and _reads_layer(key, table.passes):
+        layer = runner.lookup.layer(model)
     return MeasuredModel(
         key=key,
         reference=loaded.ref,
@@ -275,33 +285,28 @@ def _model_facts(key: str, model: RunningModel, run: Measuring) -> MeasuredModel
         micro_batch=model.batch,
         notes=[*loaded.notes, *model.notes],
         deterministic=deterministic(loaded),
-        indices=[model.indices[sample.label] for sample in run.samples[:end]],
-        areas=[None if np.isnan(area) else area for area in run.rows.areas(key)[:end].tolist()],
-        crop=_crop_facts(key, run),
+        indices=[model.indices[sample.label] for sample in runner.samples[:end]],
+        areas=[None if np.isnan(area) else area for area in table.areas(key)[:end].tolist()],
+        crop=_crop_facts(table.kept(key), runner.samples, runner.builder.object_kept),
     )
 
 
-def _crop_facts(key: str, run: Measuring) -> CropFacts | None:
+def _crop_facts(kept: NDArray[np.float64], samples: Sequence[Sample], limit: float) -> CropFacts | None:
     """What the model's crop cut off the objects; None where no object was cut, or none is known."""
-    kept = run.rows.kept(key)
     known = np.flatnonzero(~np.isnan(kept))
     if not len(known) or bool((kept[known] >= 1).all()):
         return None
     worst = known[int(kept[known].argmin())]
-    limit = run.stage.object_kept
     return CropFacts(
         mean_lost=float(1 - kept[known].mean()),
         worst_lost=float(1 - kept[worst]),
-        worst=run.samples[int(worst)].id,
+        worst=samples[int(worst)].id,
         limit=limit,
         below=int((kept[known] < limit).sum()),
     )
 
 
-def _reads_layer(key: str, run: Measuring) -> bool:
+def _reads_layer(key: str, passes: Sequence[PassAsk]) -> bool:
     """Whether anything asked of a model reads the layer that is found by itself."""
-    methods = [ask.method for one in run.passes if one.model == key for ask in one.maps]
-    return any(
-        registry.entry_of(method).declares.needs_layer(method) and getattr(method, "layer", None) is None
-        for method in methods
-    )
+    asks = [ask for one in passes if one.model == key for ask in one.maps]
+    return any(ask.entry.declares.needs_layer(ask.method) and getattr(ask.method, "layer", None) is None for ask in asks)

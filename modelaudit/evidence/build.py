@@ -13,7 +13,7 @@ from ..contexts import family
 from ..engine.decision.interim_analysis import sequential
 from ..engine.executors.run import RankedImage, Result
 from ..engine.planning.plan import Asked, single_method
-from ..engine.results.measured import KeptImage, Measured, MeasuredModel
+from ..engine.results.measured import KeptImage, Measured, MeasuredModel, listed
 from ..language import registry
 from ..language.audit import Audit
 from ..language.checks import CheckSettings
@@ -276,7 +276,7 @@ def _table_record(part: Measured) -> TableRecord:
                 measure=column.key,
                 model=column.model,
                 scale=column.scale,
-                values=column.values,
+                values=listed(column.values),
                 missing={at: reason.value for at, reason in column.missing.items()},
                 low=column.low,
                 high=column.high,

@@ -15,6 +15,7 @@ from ..engine.results.measured import (
     MeasuredSample,
     PassCounts,
     PassDonors,
+    as_values,
 )
 from ..language.audit import Audit
 from ..language.checks import CheckSettings
@@ -122,7 +123,7 @@ def _measured(table: TableRecord, record: RunRecord) -> Measured:
                 model=column.model,
                 key=column.measure,
                 scale=column.scale,
-                values=column.values,
+                values=as_values(column.values),
                 missing={at: Missing(reason) for at, reason in column.missing.items()},
             )
             for column in table.columns

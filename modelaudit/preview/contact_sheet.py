@@ -144,14 +144,14 @@ def _with_message(row: ContextRow, message: str) -> ContextRow:
 def _cells(chunk: Chunk, shown: ContextBatch, may_stay: bool) -> Iterator[ContextCell]:
     room = ROW_BYTES // len(chunk.samples)
     for at, sample in enumerate(chunk.samples):
-        nothing = bool(shown.impossible[at]) or shown.absent[at] is not None
-        absence: Absence = "needs_mask" if shown.without_mask[at] else "impossible" if nothing else ""
+        nothing = bool(shown.validity.impossible[at]) or shown.validity.absent[at] is not None
+        absence: Absence = "needs_mask" if shown.validity.without_mask[at] else "impossible" if nothing else ""
         donor = shown.donors[at] if shown.donors else None
         yield ContextCell(
             sample=sample.id,
             picture=b"" if absence else thumbnail(_array(shown.pixels[at]), side=SIDE, most_bytes=room),
             absence=absence,
-            unchanged=not absence and not may_stay and not bool(shown.changed[at]),
+            unchanged=not absence and not may_stay and not bool(shown.validity.changed[at]),
             donor="" if donor is None or absence else donor[0],
         )
 

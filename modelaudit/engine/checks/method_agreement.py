@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ...language.checks import CheckSettings
 from ...measures.agreement import spearman, top_iou
-from ..images.batches import Chunk
 from ..images.donor_ranking import first_positions
-from ..inference.values import ChunkValues
+from ..measurement.events import Event, PassMeasured, SampleChanged, SampleUnusable, Stopped, StoreRead
+from ..measurement.passes import PassRunner
+from ..measurement.store_writer import PassWriter
 from ..planning.plan import MapAsk, PassAsk
 from ..store.store import StoreBatch
-
-if TYPE_CHECKING:
-    from ..measurement.loop import Measuring
 
 #: rank correlation over pixels, IoU of the top pixels; NaN where a map is not valid or has no order
 Values = tuple[float, float]
@@ -26,77 +23,74 @@ Values = tuple[float, float]
 TOP = 0.1
 
 
-class Accord:
-    """Collects beside a measurement, on the first images of its order, and costs no pass.
+class MethodAgreement:
+    """Compares maps on the first images of an audit's order, and costs no pass.
 
-    ``found``: by (model, context, method, method) and position.
+    Args:
+        batch: what is to be stored.
     """
 
-    def __init__(self, base: Measuring, checks: CheckSettings) -> None:
+    def __init__(self, base: PassRunner, checks: CheckSettings, batch: StoreBatch) -> None:
         self._base = base
-        self.positions = set(first_positions(base.samples, checks.agreement, base.stage.seed))
-        self.found: dict[tuple[str, str, str, str], dict[int, Values]] = {}
+        self._writer = PassWriter(base.lookup, batch)
+        self._positions = set(first_positions(base.samples, checks.agreement, base.builder.seed))
+        self._values: dict[tuple[str, str, str, str], dict[int, Values]] = {}
 
-    def look_up(self, positions: Iterable[int]) -> set[int]:
-        """Read what is stored of these images; nothing is ever computed for this alone."""
-        chosen = [at for at in positions if at in self.positions and not self._base.rows.unreadable[at]]
-        if chosen and self._base.keeps:
-            samples, recall = [self._base.samples[at] for at in chosen], self._base.recall
-            for ask in self._base.passes:
-                for first, second in _pairs(ask):
-                    what = f"agreement {first.text} {second.text}"
-                    for at, content in zip(
-                        chosen, recall.contents(recall.keys(ask).logits, ask, samples, what), strict=True
-                    ):
-                        if content is not None:
-                            values = np.frombuffer(content, "<f8")
-                            self._of(ask, first, second)[at] = (float(values[0]), float(values[1]))
-        return set()
-
-    def miss(self, at: int) -> None:
-        """Nothing is kept of a sample that cannot be decoded."""
-        self.forget(at)
-
-    def forget(self, at: int) -> None:
-        """As if nothing were known of a sample."""
-        for kept in self.found.values():
-            kept.pop(at, None)
-
-    def cut(self, end: int) -> None:
-        """Leave out all images from `end` on."""
-        for at in [at for at in self.positions if at >= end]:
-            self.forget(at)
-        self.positions = {at for at in self.positions if at < end}
-
-    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: StoreBatch) -> None:
-        """Compare the maps that a pass of the audit has just made."""
-        rows = [row for row, at in enumerate(part.positions) if at in self.positions]
-        at = torch.tensor(rows, device=found.logits.device)
-        for first, second in _pairs(ask) if rows else ():
-            if first not in found.maps or second not in found.maps:
-                continue
-            one, other = found.maps[first].maps.rows(at).values, found.maps[second].maps.rows(at).values
-            ranks, top = spearman(one, other).tolist(), top_iou(one, other, TOP).tolist()
-            for number, row in enumerate(rows):
-                values = (ranks[number], top[number])
-                self._of(ask, first, second)[part.positions[row]] = values
-                if self._base.keeps:
-                    what, key = f"agreement {first.text} {second.text}", self._base.recall.keys(ask).logits
-                    content = np.array(values, dtype="<f8").tobytes()
-                    self._base.recall.keep_content(batch, key, ask, part.samples[row], what, content)
-
-    def step(self, chunk: Chunk, batch: StoreBatch) -> None:
-        """There is nothing to do apart from the passes of the audit."""
-
-    def write(self, batch: StoreBatch) -> None:
-        """Everything is kept as it comes."""
+    def on(self, event: Event) -> None:
+        """Compare the maps that a pass of the audit has just made; nothing is ever computed for this alone."""
+        if isinstance(event, StoreRead):
+            self._read_store(event.positions)
+        elif isinstance(event, PassMeasured):
+            self._compare(event)
+        elif isinstance(event, SampleUnusable | SampleChanged):
+            self._forget(event.position)
+        elif isinstance(event, Stopped):
+            for at in [at for at in self._positions if at >= event.end]:
+                self._forget(at)
+            self._positions = {at for at in self._positions if at < event.end}
 
     def data(self) -> dict[str, tuple[float | None, float | None, int]]:
         """Means over the images on which both maps are there and have an order."""
-        return {"|".join(key): _means(list(kept.values())) for key, kept in self.found.items() if kept}
+        return {"|".join(key): _means(list(kept.values())) for key, kept in self._values.items() if kept}
+
+    def _read_store(self, positions: Sequence[int]) -> None:
+        chosen = [at for at in self._base.table.readable(positions) if at in self._positions]
+        if not chosen or not self._base.stores:
+            return
+        samples, lookup = [self._base.samples[at] for at in chosen], self._base.lookup
+        for ask in self._base.table.passes:
+            for first, second in _pairs(ask):
+                stored = lookup.contents(lookup.keys(ask).logits, ask, samples, _what(first, second))
+                for at, content in zip(chosen, stored, strict=True):
+                    if content is not None:
+                        values = np.frombuffer(content, "<f8")
+                        self._of(ask, first, second)[at] = (float(values[0]), float(values[1]))
+
+    def _compare(self, event: PassMeasured) -> None:
+        ask, part, maps = event.ask, event.part, event.values.maps
+        rows = [row for row, at in enumerate(part.positions) if at in self._positions]
+        at = torch.tensor(rows, device=event.values.logits.device)
+        for first, second in _pairs(ask) if rows else ():
+            if first not in maps or second not in maps:
+                continue
+            one, other = maps[first].maps.rows(at).values, maps[second].maps.rows(at).values
+            ranks, top = spearman(one, other).tolist(), top_iou(one, other, TOP).tolist()
+            for row, values in zip(rows, zip(ranks, top, strict=True), strict=True):
+                self._of(ask, first, second)[part.positions[row]] = values
+                if self._base.stores:
+                    content, key = np.array(values, dtype="<f8").tobytes(), self._base.lookup.keys(ask).logits
+                    self._writer.keep_content(key, ask, part.samples[row], _what(first, second), content)
+
+    def _forget(self, at: int) -> None:
+        for kept in self._values.values():
+            kept.pop(at, None)
 
     def _of(self, ask: PassAsk, first: MapAsk, second: MapAsk) -> dict[int, Values]:
-        return self.found.setdefault((ask.model, str(ask.context), str(first.method), str(second.method)), {})
+        return self._values.setdefault((ask.model, str(ask.context), str(first.method), str(second.method)), {})
+
+
+def _what(first: MapAsk, second: MapAsk) -> str:
+    return f"agreement {first.text} {second.text}"
 
 
 def _pairs(ask: PassAsk) -> Iterator[tuple[MapAsk, MapAsk]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,13 +25,11 @@ from ...models import LoadedModel
 from ..images.batches import Chunk
 from ..images.donor_ranking import limited
 from ..inference.running_model import Explained, RunningModel
+from ..measurement.passes import PassRunner
 from ..planning.plan import MapAsk
 from ..results.checks import Sanity
 from ..store.keys import digest, made_with, origin
 from ..store.store import Key, StoreBatch
-
-if TYPE_CHECKING:
-    from ..measurement.loop import Measuring
 
 Values = NDArray[np.float64]
 #: mean rank correlation with the maps of random weights: beyond it half of the variance of the ranks is there before
@@ -48,31 +46,32 @@ STEPS = 10
 _FOUND = TypeAdapter(list[Sanity])
 
 
-def sanity(run: Measuring, end: int) -> list[Sanity]:
+def method_sanity(runner: PassRunner, end: int, images: int) -> list[Sanity]:
     """The checks of every (model, method, target) that the passes of a measurement read.
 
-    On the first ``checks.sanity`` images of the fixed order, as they are. Whatever goes wrong is a note: the audit
-    itself goes on. What the store knows is not computed again.
+    On the first `images` of the fixed order, as they are. Whatever goes wrong is a note: the audit itself goes on. What
+    the store knows is not computed again.
 
     Args:
-        end: so many images count.
+        end: so many of the samples count.
+        images: none of them where this is 0.
     """
-    if not run.checks.sanity:
+    if not images:
         return []
-    samples = limited(run.samples[:end], run.checks.sanity, run.stage.seed)
-    chosen = [one for one in samples if one.id not in run.stage.unusable]
-    tried = _Trials(run, chosen)
-    return [one for key, model in run.models.items() for one in tried.of(key, model)]
+    samples = limited(runner.samples[:end], images, runner.builder.seed)
+    chosen = [sample for sample in samples if sample.id not in runner.builder.unusable]
+    trials = _Trials(runner, chosen)
+    return [found for key, model in runner.models.items() for found in trials.of(key, model)]
 
 
 class _Trials:
-    def __init__(self, run: Measuring, samples: Sequence[Sample]) -> None:
-        self._run, self._samples = run, samples
+    def __init__(self, runner: PassRunner, samples: Sequence[Sample]) -> None:
+        self._runner, self._samples = runner, samples
         self._chunk: Chunk | None = None
 
     def of(self, key: str, model: RunningModel) -> Iterator[Sanity]:
         """The checks of the methods that are asked of one model."""
-        asks = list(dict.fromkeys(map_ for one in self._run.passes if one.model == key for map_ in one.maps))
+        asks = list(dict.fromkeys(map_ for one in self._runner.table.passes if one.model == key for map_ in one.maps))
         known = {ask: self._stored(model, ask) for ask in asks}
         new = [ask for ask in asks if known[ask] is None]
         if new:
@@ -95,9 +94,11 @@ class _Trials:
 
     def _images(self, model: RunningModel) -> _Images:
         if self._chunk is None:
-            self._chunk = self._run.stage.finish(self._run.stage.begin(self._samples, range(len(self._samples))))
+            self._chunk = self._runner.builder.finish(
+                self._runner.builder.begin(self._samples, range(len(self._samples)))
+            )
         chunk = self._chunk
-        pixels = self._run.stage.scene(chunk, model.loaded.preprocessing).pixels
+        pixels = self._runner.builder.scene(chunk, model.loaded.preprocessing).pixels
         labels = torch.tensor([model.indices[one.label] for one in chunk.samples], device=model.device)
         return _Images(pixels, labels, tuple(one.id for one in chunk.samples))
 
@@ -105,7 +106,7 @@ class _Trials:
         name = self._name(model)
         if name is None:
             return None
-        (content,) = self._run.recall.store.contents(self._key(model, ask), [name])
+        (content,) = self._runner.lookup.store.contents(self._key(model, ask), [name])
         return None if content is None else _FOUND.validate_json(content)
 
     def _keep(self, model: RunningModel, made: Mapping[MapAsk, list[Sanity]]) -> None:
@@ -114,12 +115,12 @@ class _Trials:
             return
         for ask, found in made.items():
             batch.content(self._key(model, ask), name, _FOUND.dump_json(found))
-        self._run.recall.store.commit(batch)
+        self._runner.lookup.store.commit(batch)
 
     def _name(self, model: RunningModel) -> bytes | None:
         """Of the images and of what their labels mean; None where that is not known without decoding them."""
-        contents = self._run.stage.contents.of(self._samples)
-        if not self._run.keeps or any(one is None for one in contents):
+        contents = self._runner.builder.contents.of(self._samples)
+        if not self._runner.stores or any(one is None for one in contents):
             return None
         parts = zip(self._samples, contents, strict=True)
         return digest(
@@ -127,7 +128,7 @@ class _Trials:
         )
 
     def _key(self, model: RunningModel, ask: MapAsk) -> Key:
-        loaded, seed = model.loaded, str(self._run.stage.seed)
+        loaded, seed = model.loaded, str(self._runner.builder.seed)
         device = model.device.split(":")[0]
         who = (loaded.fingerprint, loaded.probe_digest, device, model.precision, made_with(), seed)
         what = (long_text(ask.method), origin(ask.method), repr(ask.target))

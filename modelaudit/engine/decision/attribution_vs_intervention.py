@@ -92,16 +92,16 @@ def _flips(
     assert named[0] is not None and named[1] is not None
     flips = columns.get((model, column_key(named[0](), context)))
     if flips is not None:
-        return flips.array()
+        return flips.values
     under, original = (columns.get((model, column_key(named[1](), one))) for one in (context, None))
     if under is None or original is None:
         return None
-    before, after = original.array(), under.array()
+    before, after = original.values, under.values
     return np.where(np.isnan(before) | np.isnan(after), np.nan, (before == 1) & (after == 0))
 
 
 def _table(model: str, method: str, context: Context, maps: MeasuredColumn, flips: NDArray[np.float64]) -> TwoByTwo:
-    values = maps.array()
+    values = maps.values
     known = ~np.isnan(values) & ~np.isnan(flips)
     says, flipped = values > UNIFORM, flips == 1
     counts: dict[str, NDArray[np.bool_]] = {
@@ -117,7 +117,7 @@ def _table(model: str, method: str, context: Context, maps: MeasuredColumn, flip
 
 def _values(columns: Mapping[tuple[str, str], MeasuredColumn], model: str, spec: Any, leaf: Measure) -> Any:
     found = columns.get((model, column_key(replace(leaf, spec=spec).spec, leaf.context)))
-    return None if found is None else found.array()
+    return None if found is None else found.values
 
 
 def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:

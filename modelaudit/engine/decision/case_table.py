@@ -60,7 +60,7 @@ class CaseTable:
         known = Facts(
             labels,
             np.array(facts.indices, dtype=np.int64),
-            None if correct is None else correct.array(),
+            None if correct is None else correct.values,
             np.array([np.nan if area is None else area for area in facts.areas], dtype=np.float64),
             facts.classes,
             frozenset(labels if data is None else data.labels),
@@ -114,4 +114,4 @@ class CaseTable:
 
 def column_of(data: MeasuredColumn, declares: MeasureDeclaration) -> Column:
     """A column as the decision reads it."""
-    return Column(data.array(), data.missing, declares.scale, declares.low, declares.high)
+    return Column(data.values, data.missing, declares.scale, declares.low, declares.high)

@@ -7,22 +7,20 @@ is decided: whatever was measured beyond the look that ended it counts for nothi
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from ...language.errors import AuditError
 from ...language.sample import Sample
 from ...statistics import Verdict, decide
 from ..images.copies import PictureCopies
+from ..measurement.events import Event, Look
+from ..measurement.passes import PassRunner
+from ..measurement.value_table import ValueTable
 from ..planning.plan import PlanGroup, PlannedCase, columns_named
 from ..results.checks import CheckResults, Stopped
 from ..results.measured import Measured, MeasuredData, MeasuredModel, PassCounts, PassDonors
 from ..results.strata import sample_facts
 from .case_table import CaseTable
-
-if TYPE_CHECKING:
-    from ..measurement.loop import Measuring
 
 #: images at the first look, and by how much at least the next one has more
 FIRST_LOOK = 16
@@ -67,56 +65,33 @@ def with_looks(checks: CheckResults, measured: Measured) -> CheckResults:
 
 
 class InterimAnalysis:
-    """The looks of one measurement.
+    """The listener that decides an audit at its looks, and ends the measurement once everything is decided.
 
-    ``end``: so many images count, as far as is known by now. ``looks``: made so far. ``stopped``: whether the rest need
-    not be measured.
+    ``looks``: made so far.
 
     Args:
         known: facts of the data as they will be of the whole.
         pictures: tells which of the images looked at are one picture.
     """
 
-    def __init__(self, run: Measuring, group: PlanGroup, known: MeasuredData, pictures: PictureCopies) -> None:
-        self._run, self._cases, self._data, self._pictures = run, group.cases, known, pictures
+    def __init__(self, runner: PassRunner, group: PlanGroup, known: MeasuredData, pictures: PictureCopies) -> None:
+        self._runner, self._cases, self._data, self._pictures = runner, group.cases, known, pictures
         self._group = group.key
-        self._facts = sample_facts(run.samples, columns_named(group.cases))
-        self._schedule = looks_of(len(run.samples))
+        self._facts = sample_facts(runner.samples, columns_named(group.cases))
+        self._schedule = looks_of(len(runner.samples))
         self._next = next(self._schedule)
-        self._left: deque[int] = deque()
-        self._known = 0
-        self._stored: deque[int] = deque()
         self._settled: set[str] = set()
-        self.end, self.looks, self.stopped = len(run.samples), 0, False
+        self._stopped = False
+        self.looks = 0
 
-    def looked_up(self, until: int, left: Sequence[int], stored: Sequence[int]) -> list[int]:
-        """Positions below `until` are looked up, and `left` are to be measured; of the stored ones those that count."""
-        self._known = until
-        self._left.extend(left)
-        self._stored.extend(stored)
-        return self._look()
-
-    def measured(self, positions: Sequence[int]) -> list[int]:
-        """A chunk is measured; the positions that count by now, stored ones between them too."""
-        done = set(positions)
-        while self._left and self._left[0] in done:
-            self._left.popleft()
-        ready = self._look()
-        return sorted([*ready, *(at for at in positions if at < self.end)])
-
-    def _look(self) -> list[int]:
-        """Make the looks that can be made, and say which of the stored images count by now."""
-        complete = self._left[0] if self._left else self._known
-        while not self.stopped and self._next <= complete:
+    def on(self, event: Event) -> None:
+        """Make the looks that can be made."""
+        while isinstance(event, Look) and not self._stopped and self._next <= event.complete:
             self.looks += 1
             if self._next == len(self._facts) or self._all_settled(self._next):
-                self.stopped, self.end = True, self._next
+                self._stopped, event.end = True, self._next
             else:
                 self._next = next(self._schedule)
-        ready = []
-        while self._stored and self._stored[0] < min(complete, self.end):
-            ready.append(self._stored.popleft())
-        return ready
 
     def _all_settled(self, count: int) -> bool:
         """A case that was settled is asked again only where all others are."""
@@ -133,8 +108,8 @@ class InterimAnalysis:
 
     def _seen(self, count: int) -> Measured:
         """What decisions read, of the first images."""
-        run, first = self._run, range(count)
-        copy_of = self._pictures.of(run.samples[:count]).copy_of
+        runner, first = self._runner, range(count)
+        copy_of = self._pictures.of(runner.samples[:count]).copy_of
         facts = [
             one.model_copy(update={"copy_of": copy_of[one.id]}) if one.id in copy_of else one
             for one in self._facts[:count]
@@ -143,42 +118,42 @@ class InterimAnalysis:
             MeasuredModel.model_construct(
                 key=key,
                 classes=None if model.loaded.classes is None else list(model.loaded.classes),
-                indices=[model.indices[sample.label] for sample in run.samples[:count]],
-                areas=run.rows.areas(key)[:count].tolist(),
+                indices=[model.indices[sample.label] for sample in runner.samples[:count]],
+                areas=runner.table.areas(key)[:count].tolist(),
             )
-            for key, model in run.models.items()
+            for key, model in runner.models.items()
         ]
         return Measured.model_construct(
             group=self._group,
             data=self._data,
             samples=facts,
             models=models,
-            columns=[column.data(first) for column in run.rows.columns.values()],
+            columns=[column.data(first) for column in runner.table.columns.values()],
             galleries={},
-            failures=run.failures,
+            failures=runner.table.failures,
             passes=PassCounts(),
-            shown=lenders(run, count),
+            shown=donors_of(runner.table, count),
             looks=self.looks,
         )
 
 
-def lenders(run: Measuring, count: int) -> list[PassDonors]:
+def donors_of(table: ValueTable, count: int) -> list[PassDonors]:
     """Who lent the first images their backgrounds, in every pass in which anybody did.
 
     Of donors of equal content the first by id stands for all: the same file twice in a pool is one background.
     """
     first: dict[str, str] = {}
-    for name, content in sorted(run.rows.contents.items()):
+    for name, content in sorted(table.donor_contents.items()):
         first.setdefault(content or name, name)
-    alias = {name: first[content or name] for name, content in run.rows.contents.items()}
+    alias = {name: first[content or name] for name, content in table.donor_contents.items()}
     return [
         PassDonors(
             model=model,
             context=context,
-            donors=[None if name is None else alias.get(name, name) for name in map(rows.donors.get, range(count))],
+            donors=[None if name is None else alias.get(name, name) for name in map(images.donors.get, range(count))],
         )
-        for (model, context), rows in run.rows.passes.items()
-        if rows.donors
+        for (model, context), images in table.images.items()
+        if images.donors
     ]
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...language.sample import Sample
-from ..measurement.store_lookup import Recall
+from ..measurement.store_lookup import StoreLookup
+from ..measurement.store_writer import PassWriter
 from ..planning.plan import PassAsk
 from ..store.store import StoreBatch
 from .drawing import encoded, image_array, overlay_array
@@ -57,8 +58,8 @@ class Album:
     not it was asked for (``bare``: it was not, and the picture tells no prediction).
     """
 
-    def __init__(self, recall: Recall, samples: Sequence[Sample], passes: Sequence[PassAsk]) -> None:
-        self._recall = recall
+    def __init__(self, lookup: StoreLookup, samples: Sequence[Sample], passes: Sequence[PassAsk]) -> None:
+        self._lookup = lookup
         self._samples = samples
         self._asked = {(ask.model, ask.context) for ask in passes}
         self._frames: dict[tuple[int, PictureAsk], Frame] = {}
@@ -81,22 +82,22 @@ class Album:
 
     def keep_drafts(self, batch: StoreBatch) -> None:
         """Let the new frames outlive a run that is cut off, and the old ones go."""
-        if not self._recall.store.active:
+        if not self._lookup.store.active:
             return
         for at, picture in self._new & self._frames.keys():
-            keys, ask, sample = self._recall.keys(self._pass(picture)), self._pass(picture), self._samples[at]
+            keys, ask, sample = self._lookup.keys(self._pass(picture)), self._pass(picture), self._samples[at]
             content = _draft(self._frames[at, picture])
-            self._recall.keep_content(batch, keys.drafts, ask, sample, self._text(picture), content)
+            PassWriter(self._lookup, batch).keep_content(keys.drafts, ask, sample, self._text(picture), content)
         for at, picture in self._drafts - self._frames.keys():
-            keys, ask, sample = self._recall.keys(self._pass(picture)), self._pass(picture), self._samples[at]
-            self._recall.forget_content(batch, keys.drafts, ask, sample, self._text(picture))
+            keys, ask, sample = self._lookup.keys(self._pass(picture)), self._pass(picture), self._samples[at]
+            PassWriter(self._lookup, batch).forget_content(keys.drafts, ask, sample, self._text(picture))
         self._drafts = (self._drafts | self._new) & self._frames.keys()
         self._new.clear()
 
     def drop_drafts(self) -> None:
         """Forget what an unfinished run would have needed."""
         asks = [self._pass(PictureAsk("context", model, context)) for model, context in self._asked]
-        self._recall.store.drop([self._recall.keys(ask).drafts for ask in asks])
+        self._lookup.store.drop([self._lookup.keys(ask).drafts for ask in asks])
 
     def prints(self, wanted: Iterable[tuple[int, PictureAsk]]) -> dict[tuple[int, PictureAsk], Print]:
         """The pictures that are stored, or can be made of frames; those made are stored."""
@@ -114,19 +115,21 @@ class Album:
         for (key, frame), content in zip(frames.items(), contents, strict=True):
             found[key] = Print(content, frame.prediction, frame.probability)
             ask = self._pass(key[1])
-            keys, sample = self._recall.keys(ask), self._samples[key[0]]
-            self._recall.keep_content(batch, keys.pictures, ask, sample, self._text(key[1]), _stored(found[key]))
-        self._recall.store.commit(batch)
+            keys, sample = self._lookup.keys(ask), self._samples[key[0]]
+            PassWriter(self._lookup, batch).keep_content(
+                keys.pictures, ask, sample, self._text(key[1]), _stored(found[key])
+            )
+        self._lookup.store.commit(batch)
         return found
 
     def _load(self, picture: PictureAsk, positions: list[int], found: dict[tuple[int, PictureAsk], Print]) -> None:
         ask, text = self._pass(picture), self._text(picture)
-        keys, samples = self._recall.keys(ask), [self._samples[at] for at in positions]
-        for at, content in zip(positions, self._recall.contents(keys.pictures, ask, samples, text), strict=True):
+        keys, samples = self._lookup.keys(ask), [self._samples[at] for at in positions]
+        for at, content in zip(positions, self._lookup.contents(keys.pictures, ask, samples, text), strict=True):
             if content is not None:
                 found[at, picture] = _print(content)
         left = [at for at in positions if (at, picture) not in found and (at, picture) not in self._frames]
-        drafts = self._recall.contents(keys.drafts, ask, [self._samples[at] for at in left], text)
+        drafts = self._lookup.contents(keys.drafts, ask, [self._samples[at] for at in left], text)
         for at, content in zip(left, drafts, strict=True):
             if content is not None:
                 self._frames[at, picture] = _frame(content)

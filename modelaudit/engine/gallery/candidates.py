@@ -44,7 +44,7 @@ class _Kept:
         return _Kept(self.size, self.sign, positions[first], badness[first], orders[first])
 
 
-class Gallery:
+class CaseCandidates:
     """Keeps the images of one case; ties are broken by a hash of the id, not by the place in the data."""
 
     def __init__(self, case: PlannedCase) -> None:

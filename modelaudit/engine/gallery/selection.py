@@ -18,7 +18,7 @@ from ...language.expression import Arithmetic, Expectation, Expression, Measure,
 from ...language.sample import Sample
 from ...language.spec import Context, Method, long_text
 from ..inference.running_model import RunningModel
-from ..measurement.value_table import Rows
+from ..measurement.value_table import ValueTable
 from ..planning.plan import (
     MapAsk,
     PassAsk,
@@ -31,7 +31,7 @@ from ..planning.plan import (
 )
 from ..results.measured import orders_of
 from ..results.strata import Facts, membership
-from .candidates import Gallery, GalleryChoice
+from .candidates import CaseCandidates, GalleryChoice
 
 _CONTEXTS_SHOWN = 3
 _METHODS_SHOWN = 2
@@ -52,15 +52,15 @@ class PictureAsk:
         return self.kind if self.map is None else f"{self.kind} {long_text(self.map.method)} of {self.map.target}"
 
 
-class Galleries:
-    """One gallery a case, offered images whose values are complete."""
+class Candidates:
+    """The candidates of every case, offered images whose values are complete."""
 
     def __init__(
         self, group: PlanGroup, models: Mapping[str, RunningModel], samples: Sequence[Sample], labels: frozenset[str]
     ) -> None:
         self._models = models
         self._known_labels = labels
-        self._galleries = [Gallery(case) for case in group.cases]
+        self._galleries = [CaseCandidates(case) for case in group.cases]
         self._labels = np.array([str(sample.label) for sample in samples], dtype=object)
         self._groups = [sample.group for sample in samples]
         self._columns = {
@@ -72,14 +72,14 @@ class Galleries:
             for key, model in models.items()
         }
 
-    def offer(self, rows: Rows, positions: Sequence[int], failures: Mapping[str, str]) -> None:
+    def offer(self, table: ValueTable, positions: Sequence[int]) -> None:
         """Offer images to every case of which nothing failed."""
         at = np.asarray(positions, dtype=np.intp)
         for gallery in self._galleries:
-            if _failed(gallery.case, rows, failures) or not len(at):
+            if _failed(gallery.case, table) or not len(at):
                 continue
             try:
-                found = worst_per_image(gallery.case.asked.expectation, partial(self._leaf, gallery.case, rows, at))
+                found = worst_per_image(gallery.case.asked.expectation, partial(self._leaf, gallery.case, table, at))
             except AuditError:  # a stratum of no known class, say: the decision says so, of this case alone
                 continue
             values = np.broadcast_to(found, at.shape)
@@ -96,32 +96,32 @@ class Galleries:
                 found.setdefault(at, []).append(gallery.case)
         return found
 
-    def chosen(self, rows: Rows, failures: Mapping[str, str]) -> Iterator[tuple[PlannedCase, list[GalleryChoice]]]:
+    def chosen(self, table: ValueTable) -> Iterator[tuple[PlannedCase, list[GalleryChoice]]]:
         """The images that every case shows; none where something of it failed."""
         for gallery in self._galleries:
-            yield gallery.case, [] if _failed(gallery.case, rows, failures) else gallery.chosen()
+            yield gallery.case, [] if _failed(gallery.case, table) else gallery.chosen()
 
-    def _leaf(self, case: PlannedCase, rows: Rows, at: NDArray[np.intp], leaf: Measure) -> NDArray[np.float64]:
+    def _leaf(self, case: PlannedCase, table: ValueTable, at: NDArray[np.intp], leaf: Measure) -> NDArray[np.float64]:
         """Values of a leaf on some images, NaN where missing or outside its stratum; of several methods the worst."""
         model = case.models[leaf.model]
         combined: NDArray[np.float64] | None = None
         for spec, _ in single_method(leaf.spec):
-            values = rows.columns[model, column_key(spec, leaf.context)].values[at]
+            values = table.columns[model, column_key(spec, leaf.context)].values[at]
             worse = np.fmax if case.asked.expectation.wants_low else np.fmin
             combined = values if combined is None else worse(combined, values)
         assert combined is not None
         if leaf.stratum is not None:
-            inside, _ = membership(leaf.stratum, self._facts(model, rows, at))
+            inside, _ = membership(leaf.stratum, self._facts(model, table, at))
             combined[~inside] = np.nan
         return combined
 
-    def _facts(self, model: str, rows: Rows, at: NDArray[np.intp]) -> Facts:
-        correct = rows.columns.get((model, "accuracy"))
+    def _facts(self, model: str, table: ValueTable, at: NDArray[np.intp]) -> Facts:
+        correct = table.columns.get((model, "accuracy"))
         return Facts(
             list(self._labels[at]),
             self._indices[model][at],
             None if correct is None else correct.values[at],
-            rows.areas(model, at),
+            table.areas(model, at),
             self._models[model].loaded.classes,
             self._known_labels,
             [self._groups[one] for one in at],
@@ -211,11 +211,11 @@ def _overlays(
     return [PictureAsk("attribution", model, context, ask) for ask in shown[:_METHODS_SHOWN]]
 
 
-def _failed(case: PlannedCase, rows: Rows, failures: Mapping[str, str]) -> bool:
+def _failed(case: PlannedCase, table: ValueTable) -> bool:
     """Whether anything that a case reads could not be measured."""
     for leaf in case.asked.expectation.expression.measures():
         model = case.models[leaf.model]
         keys = [column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)]
-        if any((model, key) not in rows.columns or f"{model}|{key}" in failures for key in keys):
+        if any((model, key) not in table.columns or f"{model}|{key}" in table.failures for key in keys):
             return True
     return False

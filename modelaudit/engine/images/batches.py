@@ -26,7 +26,7 @@ from ...language.sample import Preprocessing, Sample
 from ...language.spec import Context
 from ...models import precision_context
 from ..results.interventions import RADIUS, Intervention, second_seed
-from ..results.measured import PassCounts
+from ..results.measured import ImageFacts, PassCounts, rounded_share
 from ..store.store import Store
 from .contents import SampleContents
 from .donors import Lending
@@ -38,38 +38,71 @@ _DECODERS = 2
 
 
 @dataclass(frozen=True)
+class Validity:
+    """What became of each image under a context, and so whether a value of it means anything; [n] each.
+
+    ``changed``: whether any pixel differs from the original. ``impossible``: the context cannot be made of it.
+    ``without_mask``: the context needs a mask and there is none. ``bare``: nobody knows where the object is, so
+    nothing that needs a mask can be measured. ``kept``: the share of the object that the model's crop left, NaN where
+    there is none; ``cropped``: that is less than the audit allows. ``absent``: why an image has no picture to be shown,
+    where the data should have kept one.
+    """
+
+    changed: Tensor
+    impossible: Tensor
+    without_mask: Tensor
+    bare: Tensor
+    cropped: Tensor
+    kept: tuple[float, ...]
+    absent: tuple[Missing | None, ...]
+
+    def rows(self, at: Tensor) -> Validity:
+        """Some of the images, [m] long."""
+        chosen = at.tolist()
+        return Validity(
+            self.changed[at],
+            self.impossible[at],
+            self.without_mask[at],
+            self.bare[at],
+            self.cropped[at],
+            tuple(self.kept[row] for row in chosen),
+            tuple(self.absent[row] for row in chosen),
+        )
+
+
+@dataclass(frozen=True)
 class ContextBatch:
     """A chunk under one context, in one geometry.
 
-    ``bare`` [n] bool: nobody knows where the object is, so nothing that needs a mask can be measured.
-    ``changed`` [n] bool: whether any pixel differs from the original. ``without_mask`` [n] bool: it needs
-    a mask and there is none. ``donors``: id and content of the image that lent each its background, where one did.
-    ``kept`` [n]: the share of each object that the model's crop left, NaN where there is none; ``cropped`` [n] bool:
-    that is less than an audit allows. ``absent``: why an image has no picture to be shown, where the data should have
-    kept one; ``stored``: the contents of those pictures. ``scene``: what the context was applied to, without donors.
+    ``donors``: id and content of the image that lent each its background, where one did. ``stored``: the contents of
+    the pictures that the data keep, where the context shows these. ``scene``: what the context was applied to, without
+    donors.
     """
 
     pixels: Tensor
     mask: Tensor
-    without_mask: Tensor
-    impossible: Tensor
-    changed: Tensor
+    validity: Validity
     donors: tuple[tuple[str, str] | None, ...]
-    kept: tuple[float, ...]
-    cropped: Tensor
-    bare: Tensor
-    absent: tuple[Missing | None, ...]
     stored: tuple[str | None, ...]
     scene: ContextInput
 
     def rows(self, at: Tensor) -> ContextBatch:
         """Some of the images, [m] long; the scene stays that of all of them."""
         chosen = at.tolist()
-        tensors = ("pixels", "mask", "without_mask", "impossible", "changed", "cropped", "bare")
-        lists = ("donors", "kept", "absent", "stored")
-        changes: dict[str, Any] = {name: getattr(self, name)[at] for name in tensors}
-        changes |= {name: tuple(getattr(self, name)[row] for row in chosen) for name in lists}
-        return replace(self, **changes)
+        donors, stored = (tuple(parts[row] for row in chosen) for parts in (self.donors, self.stored))
+        return ContextBatch(self.pixels[at], self.mask[at], self.validity.rows(at), donors, stored, self.scene)
+
+    def facts(self, areas: Sequence[float]) -> list[ImageFacts]:
+        """What is kept of each image; `areas` are the objects' shares of the valid pixels."""
+        height, width = self.pixels.shape[2:]
+        known = self.validity
+        flags = torch.stack((known.changed, known.impossible, known.without_mask, known.cropped), dim=1).tolist()
+        return [
+            ImageFacts(height, width, area, rounded_share(kept), changed, impossible, without_mask, cropped, absent)
+            for area, kept, (changed, impossible, without_mask, cropped), absent in zip(
+                areas, known.kept, flags, known.absent, strict=True
+            )
+        ]
 
 
 @dataclass
@@ -216,6 +249,11 @@ class BatchBuilder:
         """A chunk of the samples that begin at the position `first`."""
         return self.finish(self.begin(samples, range(first, first + len(samples))))
 
+    def note_decoded(self, sample: Sample, digest: str, signature: Signature) -> None:
+        """Note what an earlier run kept of a sample that could be decoded."""
+        self.digests[sample.id] = digest
+        self.signatures[sample.id] = signature
+
     def note_unusable(self, sample: Sample, reason: Missing, message: str) -> None:
         """A sample that cannot be decoded."""
         self.unusable[sample.id] = (reason, message)
@@ -269,20 +307,17 @@ class BatchBuilder:
         without = bare if needs_mask(context) else torch.zeros_like(bare)
         lent = self._flags(donor_rule(context) is None or donor is not None for donor in donors)
         kept = tuple(found.object_kept(preprocessing) for found in chunk.prepared)
-        return ContextBatch(
-            pixels=blinded(done.pixels, mask) if self.variant is Intervention.BLIND else done.pixels,
-            mask=mask,
-            without_mask=without,
-            impossible=(done.impossible | ~lent) & ~without,
+        validity = Validity(
             changed=(done.pixels != original.pixels).flatten(1).any(1),
-            donors=donors,
-            kept=kept,
-            cropped=self._flags(share < self.object_kept for share in kept),
+            impossible=(done.impossible | ~lent) & ~without,
+            without_mask=without,
             bare=bare,
+            cropped=self._flags(share < self.object_kept for share in kept),
+            kept=kept,
             absent=absent,
-            stored=stored,
-            scene=replace(scene, donors=None),
         )
+        pixels = blinded(done.pixels, mask) if self.variant is Intervention.BLIND else done.pixels
+        return ContextBatch(pixels, mask, validity, donors, stored, replace(scene, donors=None))
 
     def show_on(
         self,

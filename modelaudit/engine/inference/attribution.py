@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from ...attribution import AttributionInput, Maps
 from ...attribution.passes import Explanation, SharedPass, Watched
-from ...language import registry
-from ...language.boundary import contained
+from ...language.boundary import contained, failure_text
 from ...language.errors import AttributionError
 from ...language.spatial import SpatialLayer
 from ..planning.plan import MapAsk
@@ -32,7 +31,7 @@ class Work:
     @property
     def tensors(self) -> frozenset[str]:
         """The shared tensors that its method reads."""
-        return frozenset(registry.entry_of(self.ask.method).declares.reads(self.ask.method))
+        return frozenset(self.ask.entry.declares.reads(self.ask.method))
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def _explain_one(
     model: nn.Module, batch: MicroBatch, work: Work, explanation: Explanation | None, refused: str, found: PassTensors
 ) -> None:
     ask = work.ask
-    entry = registry.entry_of(ask.method)
+    entry = ask.entry
     try:
         if work.tensors and explanation is None:
             raise AttributionError(refused)

@@ -17,7 +17,6 @@ from ...language.boundary import contained, described, failure_text
 from ...language.errors import AttributionError, ModelError
 from ...language.reasons import Missing
 from ...language.spatial import SpatialLayer
-from ...measures.base import MeasureInput, MeasureOutput
 from ...models import (
     LoadedModel,
     PreparedModel,
@@ -31,7 +30,7 @@ from ...models import (
 )
 from ...models.acceleration import Precision
 from ...models.repeatability import IMAGES
-from ..planning.plan import ColumnAsk, MapAsk
+from ..planning.plan import MapAsk
 from ..results.measured import PassCounts
 from .attribution import MicroBatch, PassTensors, Work, explain, joined, padded
 
@@ -80,7 +79,6 @@ class RunningModel:
     seed: int = 0
     layer: SpatialLayer | None = None
     precision: Precision = "float32"
-    original: Tensor | None = field(default=None, repr=False)
     notes: list[str] = field(default_factory=list)
     _prepared: PreparedModel | None = field(default=None, repr=False)
     _kept: set[str] = field(default_factory=set, repr=False)
@@ -154,10 +152,10 @@ class RunningModel:
                 return
             batch //= 2
 
-    def read(self, column: ColumnAsk, seen: MeasureInput) -> MeasureOutput:
-        """The values of one measure on one batch."""
-        reading: MeasureOutput = registry.entry_of(column.spec).function(column.spec, seen)
-        return reading
+    def run_in(self, precision: Precision, *notes: str) -> None:
+        """Run passes in a precision from now on; `notes` say how it was found."""
+        self.precision = precision
+        self.notes.extend(notes)
 
     def class_name(self, index: int) -> str:
         """The name of a class, its index where the names are unknown."""
@@ -223,7 +221,7 @@ class RunningModel:
 
     def _layer(self, ask: MapAsk, size: tuple[int, int]) -> SpatialLayer | None:
         """The layer that a method reads; a layer that cannot be had is looked for once."""
-        if not registry.entry_of(ask.method).declares.needs_layer(ask.method):
+        if not ask.entry.declares.needs_layer(ask.method):
             return None
         key = (getattr(ask.method, "layer", None), size)
         if key not in self._layers:
@@ -260,7 +258,7 @@ class RunningModel:
         ]
 
     def _check_gradients(self, ask: MapAsk) -> None:
-        if registry.entry_of(ask.method).declares.needs_gradients(ask.method) and not self.loaded.differentiable:
+        if ask.entry.declares.needs_gradients(ask.method) and not self.loaded.differentiable:
             names = [name for name in registry.names("attribution") if _only_scores(name)]
             raise AttributionError(
                 f"{self.loaded.ref}: no gradient leads from its logits back to the image, and {ask.method} needs one; "

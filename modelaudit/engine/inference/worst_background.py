@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...contexts import exempt
-from ...language import registry
 from ...language.boundary import contained, failure_text
 from ...language.reasons import Missing
 from ...language.sample import Sample
-from ...measures.base import MeasureInput
+from ...measures.base import MeasureInput, MeasureOutput
 from ...measures.behaviour import is_correct, non_finite
 from ..images.batches import BatchBuilder, Chunk
 from ..images.donor_selector import Donor
 from ..planning.plan import ColumnAsk, PassAsk
 from .running_model import RunningModel
-from .values import ChunkValues, Values, labels_of, pass_wide
+from .values import PassValues, labels_of, measured_by, pass_wide
 
 
 @dataclass
@@ -58,12 +57,18 @@ class _Image:
             self.flipped = value == 1 and not broken
 
 
-def with_worst(found: ChunkValues, ask: PassAsk, model: RunningModel, part: Chunk, stage: BatchBuilder) -> ChunkValues:
-    """What a pass found, and with it the columns of `ask`, all of which try several backgrounds."""
+def with_worst(
+    found: PassValues, ask: PassAsk, model: RunningModel, part: Chunk, builder: BatchBuilder, original: Tensor
+) -> PassValues:
+    """What a pass found, and with it the columns of `ask`, all of which try several backgrounds.
+
+    Args:
+        original: [n, C] the logits of the original images.
+    """
     columns, steps, donors, failed = dict(found.columns), dict(found.steps), dict(found.donors), dict(found.failed)
     for column in ask.columns:
         try:
-            search = _Search(column, ask, model, part, stage, found)
+            search = _Search(column, ask, model, part, builder, found, original)
             columns[column.key], steps[column.key] = search.run()
             donors[column.key] = search.known
         except BaseException as error:  # one measure's failure is not the others'
@@ -76,36 +81,48 @@ class _Search:
 
     Args:
         found: what the pass found on the first background of each image.
+        original: [n, C] the logits of the original images.
     """
 
     def __init__(
-        self, column: ColumnAsk, ask: PassAsk, model: RunningModel, part: Chunk, stage: BatchBuilder, found: ChunkValues
+        self,
+        column: ColumnAsk,
+        ask: PassAsk,
+        model: RunningModel,
+        part: Chunk,
+        builder: BatchBuilder,
+        found: PassValues,
+        original: Tensor,
     ) -> None:
-        assert model.original is not None
-        self._column, self._ask, self._model, self._stage, self._found = column, ask, model, stage, found
-        self._original = model.original
+        self._column, self._ask, self._model, self._builder, self._found = column, ask, model, builder, found
+        self._original = original
         self._labels = labels_of(model, part.samples, found.logits.device)
-        preprocessing, wanted = model.loaded.preprocessing, registry.entry_of(column.spec).declares.backgrounds
-        several = stage.lending.backgrounds(part.samples, ask.context, preprocessing, wanted(column.spec))
+        preprocessing, wanted = model.loaded.preprocessing, column.declares.backgrounds
+        assert wanted is not None
+        several = builder.lending.backgrounds(part.samples, ask.context, preprocessing, wanted(column.spec))
         self._images = [_Image(row, donors) for row, donors in enumerate(several)]
-        self.known: list[Donor] = [stage.lending.known(donors, ask.context, preprocessing) for donors in several]
+        self.known: list[Donor] = [builder.lending.known(donors, ask.context, preprocessing) for donors in several]
 
-    def run(self) -> tuple[Values, NDArray[np.int64]]:
-        """Values and missing rows, and how many backgrounds were tried of each image."""
+    def run(self) -> tuple[MeasureOutput, NDArray[np.int64]]:
+        """Values, and how many backgrounds were tried of each image."""
         missing = self._without_search()
         originally_right = is_correct(self._seen(self._original), self._original).tolist()
         left = [one for one in self._images if one.row not in missing and originally_right[one.row]]
         for one in left:
             one.asked = 1
-        changed = self._found.shown.changed.tolist()
+        changed = self._found.shown.validity.changed.tolist()
         self._read(left, self._found.logits[[one.row for one in left]], [changed[one.row] for one in left])
         while left := [one for one in left if one.open]:
             self._show(_next_pairs(left, self._model.batch))
         for one in self._images:
             if one.tried and not one.flipped and (reason := self._undefined(one)) is not None:
                 missing[one.row] = reason
-        values = np.array([np.nan if one.row in missing else float(one.flipped) for one in self._images])
-        return (values, missing), np.array([one.tried for one in self._images], dtype=np.int64)
+        values = torch.tensor([float(one.flipped) for one in self._images], dtype=torch.float64)
+        undefined = {
+            reason: torch.tensor([missing.get(one.row) is reason for one in self._images])
+            for reason in dict.fromkeys(missing.values())
+        }
+        return MeasureOutput(values, undefined), np.array([one.tried for one in self._images], dtype=np.int64)
 
     def _without_search(self) -> dict[int, Missing]:
         """Images that have no value whatever the backgrounds are."""
@@ -126,14 +143,14 @@ class _Search:
         """One micro-batch of images, each on its next background."""
         images, donors = [one for one, _ in pairs], [donor for _, donor in pairs]
         rows, preprocessing = [one.row for one in images], self._model.loaded.preprocessing
-        pixels, changed = self._stage.show_on(self._found.shown, rows, donors, self._ask.context, preprocessing)
+        pixels, changed = self._builder.show_on(self._found.shown, rows, donors, self._ask.context, preprocessing)
         ids = [self._found.shown.scene.ids[row] for row in rows]
         look = self._model.look(pixels, self._labels[rows], (), ids)
         self._read(images, look.logits, changed.tolist())
 
     def _read(self, images: Sequence[_Image], logits: Tensor, changed: Sequence[bool]) -> None:
         """What came of the next background of each image, in the order in which they were shown."""
-        reading = self._model.read(self._column, self._seen(logits, [one.row for one in images]))
+        reading = measured_by(self._column, self._seen(logits, [one.row for one in images]))
         broken = torch.zeros(len(images), dtype=torch.bool, device=logits.device)
         for flags in reading.undefined.values():
             broken = broken | flags

@@ -9,92 +9,91 @@ import torch
 from torch import Tensor
 
 from ...contexts import exempt, needs_mask
-from ...language import registry
 from ...language.boundary import contained
 from ...language.reasons import Missing
 from ...language.sample import Sample
 from ...measures.base import MeasureInput, MeasureOutput
 from ..inference.running_model import RunningModel
+from ..inference.values import measured_by
 from ..planning.plan import ColumnAsk, PassAsk, original_context
 from ..store.store import StoreBatch
-from .store_lookup import Recall
-from .value_table import CHANGED, CROPPED, IMPOSSIBLE, WITHOUT_MASK, Rows, place_of
+from .store_lookup import StoreLookup
+from .value_table import PassImages, ValueTable
 
 
 def read_from_logits(
-    passes: Sequence[PassAsk],
-    rows: Rows,
-    recall: Recall,
+    table: ValueTable,
+    lookup: StoreLookup,
     models: Mapping[str, RunningModel],
     positions: Sequence[int],
     samples: Sequence[Sample],
 ) -> None:
     """Fill in the columns that need nothing but logits, where these are stored; what is found is stored too."""
-    batch = StoreBatch()
-    for ask in passes:
+    batch, at = StoreBatch(), np.asarray(positions, dtype=np.intp)
+    for ask in table.passes:
         for column in ask.columns:
-            declares = registry.entry_of(column.spec).declares
+            declares = column.declares
             if column.map is not None or declares.needs_mask or declares.needs_attribution or declares.backgrounds:
                 continue
-            at = np.asarray(positions, dtype=np.intp)
-            shown = rows.passes[place_of(ask)].done[at] & ~rows.columns[ask.model, column.key].done[at]
+            shown = table.images[ask.place].done[at] & ~table.columns[ask.model, column.key].done[at]
             if shown.any():
-                _fill(ask, column, rows, recall, models[ask.model], at[shown].tolist(), samples, batch)
-    recall.store.commit(batch)
+                _fill(ask, column, table, lookup, models[ask.model], at[shown].tolist(), samples, batch)
+    lookup.store.commit(batch)
 
 
 def _fill(
     ask: PassAsk,
     column: ColumnAsk,
-    rows: Rows,
-    recall: Recall,
+    table: ValueTable,
+    lookup: StoreLookup,
     model: RunningModel,
     positions: Sequence[int],
     samples: Sequence[Sample],
     batch: StoreBatch,
 ) -> None:
     chosen = [samples[at] for at in positions]
-    needed = [recall.logits(ask, chosen)]
-    if registry.entry_of(column.spec).declares.needs_original:
-        needed.append(recall.logits(PassAsk(ask.model, original_context(), ()), chosen))
-    there = [row for row in range(len(positions)) if all(one[row] is not None for one in needed)]
+    stored = [lookup.logits(ask, chosen)]
+    if column.declares.needs_original:
+        stored.append(lookup.logits(PassAsk(ask.model, original_context(), ()), chosen))
+    there = [row for row in range(len(positions)) if all(logits[row] is not None for logits in stored)]
     if not there:
         return
-    logits = [torch.stack([_known(one[row]) for row in there]) for one in needed]
+    logits = [torch.stack([_known(of_pass[row]) for row in there]) for of_pass in stored]
     labels = torch.tensor([model.indices[chosen[row].label] for row in there])
     merged = None if model.merged is None else model.merged.to(labels.device)
-    seen = MeasureInput(logits[0], labels, logits[1] if len(logits) > 1 else None, merged=merged)
     try:
-        reading = model.read(column, seen)
+        output = measured_by(
+            column, MeasureInput(logits[0], labels, logits[1] if len(logits) > 1 else None, merged=merged)
+        )
     except BaseException as error:  # the pass itself is run then, and says what is wrong
         contained(error)
         return
-    key = recall.keys(ask).columns.get(column.key)
-    known = [chosen[row] for row in there]
-    names = recall.value_names(ask, known, recall.names(ask, known))
-    target, shown = rows.columns[ask.model, column.key], rows.passes[place_of(ask)]
-    values = reading.values.double().tolist()
+    key, known = lookup.keys(ask).columns.get(column.key), [chosen[row] for row in there]
+    names = lookup.value_names(ask, known, lookup.names(ask, known))
+    target, images = table.columns[ask.model, column.key], table.images[ask.place]
+    values = output.values.double().tolist()
     for number, row in enumerate(there):
-        flags, absent = int(shown.flags[positions[row]]), shown.absent.get(positions[row])
-        reason = absent or _reason(ask, flags, reading, number)
-        target.put(positions[row], values[number], reason)
-        target.stored[positions[row]] = True
-        name = names[number]
+        at, name = positions[row], names[number]
+        reason = _reason(ask, images, at, output, number)
+        target.put(at, values[number], reason)
+        target.stored[at] = True
         if key is not None and name is not None:
             batch.number(key, name, np.nan if reason else values[number], reason)
 
 
-def _reason(ask: PassAsk, flags: int, reading: MeasureOutput, row: int) -> Missing | None:
+def _reason(ask: PassAsk, images: PassImages, at: int, output: MeasureOutput, row: int) -> Missing | None:
     """Why a row has no value: first what became of the image, then what the measure says."""
-    if flags & WITHOUT_MASK:
+    if at in images.absent:
+        return images.absent[at]
+    if images.without_mask[at]:
         return Missing.NO_MASK
-    if flags & CROPPED and needs_mask(ask.context):
+    if images.cropped[at] and needs_mask(ask.context):
         return Missing.OBJECT_CROPPED
-    if flags & IMPOSSIBLE:
+    if images.impossible[at]:
         return Missing.CONTEXT_IMPOSSIBLE
-    if not flags & CHANGED and not exempt(ask.context):
+    if not images.changed[at] and not exempt(ask.context):
         return Missing.CONTEXT_UNCHANGED
-    return next((reason for reason, where in reading.undefined.items() if bool(where[row])), None)
+    return next((reason for reason, where in output.undefined.items() if bool(where[row])), None)
 
 
 def _known(logits: Tensor | None) -> Tensor:

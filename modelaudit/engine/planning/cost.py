@@ -9,7 +9,7 @@ from ...contexts import needs_mask
 from ...language import registry
 from ...language.checks import CheckSettings
 from .plan import PassAsk, PlanGroup
-from .reruns import images_of, passes_of_variant, passes_with_maps, variants_of
+from .reruns import images_of, interventions_of, passes_of_rerun, passes_with_maps
 
 #: a backward pass takes about as long as two forward ones: it multiplies by the weights, and by the activations
 BACKWARD = 2.0
@@ -65,8 +65,8 @@ def cost_of(group: PlanGroup, checks: CheckSettings) -> AuditCost:
     on heat maps catches counts at most: maps that the audit makes anyhow are not made again.
     """
     found: dict[str, CheckCost] = {}
-    for variant in variants_of(checks):
-        passes = passes_of_variant(group.passes, variant)
+    for variant in interventions_of(checks):
+        passes = passes_of_rerun(group.passes, variant)
         if variant.of_masks:
             passes = tuple(one for one in passes if needs_mask(one.context))
         an_image = passes_of(passes)

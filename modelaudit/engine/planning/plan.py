@@ -21,8 +21,12 @@ from ...language.expression import Expectation, Measure
 from ...language.sample import Preprocessing
 from ...language.spec import Context, MeasureSpec, Method, as_context
 from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum
+from ...measures.base import MeasureDeclaration
 from ...models import runs_code
 from ..results.strata import strata_of
+
+#: the name of a pass: its model and its context
+Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class MapAsk:
 
     method: Method
     target: str | int
+    #: the method's definition, asked for once
+    entry: registry.Entry = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "entry", registry.entry_of(self.method))
 
     @property
     def text(self) -> str:
@@ -65,6 +74,17 @@ class ColumnAsk:
     key: str
     spec: MeasureSpec
     map: MapAsk | None
+    #: the measure's definition, asked for once
+    entry: registry.Entry = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "entry", registry.entry_of(self.spec))
+
+    @property
+    def declares(self) -> MeasureDeclaration:
+        """What the measure declares."""
+        declares: MeasureDeclaration = self.entry.declares
+        return declares
 
 
 @dataclass(frozen=True)
@@ -74,6 +94,11 @@ class PassAsk:
     model: str
     context: Context
     columns: tuple[ColumnAsk, ...]
+
+    @property
+    def place(self) -> Place:
+        """The name of the pass: its model and its context."""
+        return (self.model, str(self.context))
 
     @property
     def maps(self) -> tuple[MapAsk, ...]:

@@ -11,7 +11,6 @@ from dataclasses import fields, replace
 from ...attribution import draws_at_random
 from ...contexts import family, needs_mask
 from ...contexts import paste_back as PasteBack
-from ...language import registry
 from ...language.checks import CheckSettings
 from ...language.expression import Measure
 from ...language.spec import Composed, Context
@@ -29,18 +28,18 @@ def images_of(variant: Intervention, checks: CheckSettings) -> int:
     ]
 
 
-def variants_of(checks: CheckSettings) -> Iterator[Intervention]:
+def interventions_of(checks: CheckSettings) -> Iterator[Intervention]:
     """The variants that are measured at all."""
     for variant in (*MASKS, Intervention.REDRAWN, Intervention.BLIND, Intervention.SEAM):
         if images_of(variant, checks):
             yield variant
 
 
-def passes_of_variant(passes: Sequence[PassAsk], variant: Intervention) -> tuple[PassAsk, ...]:
+def passes_of_rerun(passes: Sequence[PassAsk], variant: Intervention) -> tuple[PassAsk, ...]:
     """What of the audit's passes a variant measures anew. A search over many backgrounds is not repeated."""
     found: dict[tuple[str, Context], dict[str, ColumnAsk]] = {}
     for ask in passes:
-        columns = [column for column in ask.columns if registry.entry_of(column.spec).declares.backgrounds is None]
+        columns = [column for column in ask.columns if column.declares.backgrounds is None]
         if variant is Intervention.SEAM:
             context = seam_of(ask.context)
             columns = [replace(one, key=column_key(one.spec, context)) for one in columns] if context else []
@@ -87,7 +86,7 @@ def _touches(variant: Intervention, ask: PassAsk, column: ColumnAsk, pasting: Co
         pasting: the models of which anything is asked on a pasted background.
     """
     if variant.of_masks:
-        return needs_mask(ask.context) or bool(registry.entry_of(column.spec).declares.needs_mask)
+        return needs_mask(ask.context) or column.declares.needs_mask
     if variant is Intervention.REDRAWN:
         return ask.context != original_context() or may_draw(column)
     pasted = feather_of(ask.context) is not None or (ask.context == original_context() and ask.model in pasting)
@@ -96,13 +95,13 @@ def _touches(variant: Intervention, ask: PassAsk, column: ColumnAsk, pasting: Co
 
 def may_draw(column: ColumnAsk) -> bool:
     """Whether the measure itself draws, through its attribution method or otherwise."""
-    declared = registry.entry_of(column.spec).declares
+    declared = column.declares
     return bool(getattr(declared, "draws", False)) or (column.map is not None and draws_at_random(column.map.method))
 
 
 def reads_where(column: ColumnAsk) -> bool:
     """Whether a measure says where a heat map lies: only there does evidence from the background play a part."""
-    declares = registry.entry_of(column.spec).declares
+    declares = column.declares
     needs = declares.needs_mask and declares.needs_attribution
     return column.map is not None and bool(needs) and not tries_backgrounds(column.spec)
 

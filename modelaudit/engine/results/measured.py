@@ -4,18 +4,62 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PrivateAttr
 
 from ...language.reasons import Missing
 from .checks import Sanity, Sensitivity
 
+#: shares are known in so many steps, whether they were measured just now or in an earlier run
+_SHARES = 0xFFFE
+
+
+def as_values(values: Iterable[float | None]) -> NDArray[np.float64]:
+    """Values of JSON as an array."""
+    array = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    array.flags.writeable = False
+    return array
+
+
+def listed(values: NDArray[np.float64]) -> list[float | None]:
+    """Values as JSON has them: None where there is none."""
+    return [None if np.isnan(value) else value for value in values.tolist()]
+
+
+#: [n] float64 and read-only, NaN where there is no value; in JSON a list with null there
+Values = Annotated[NDArray[np.float64], BeforeValidator(as_values), PlainSerializer(listed)]
+
 
 class _Plain(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+class ImageFacts(NamedTuple):
+    """What became of an image under a context, in a model's geometry.
+
+    ``area``: the object's share of the valid pixels, NaN without a mask. ``kept``: the share of the object that the
+    model's crop left, in steps of 1/65534, NaN where there is none. ``changed``: whether the context changed any pixel.
+    ``without_mask``: it needs a mask and there is none. ``cropped``: less of the object is left than the audit allows.
+    ``absent``: why the data keep no picture to show, where they should.
+    """
+
+    height: int
+    width: int
+    area: float
+    kept: float
+    changed: bool
+    impossible: bool
+    without_mask: bool
+    cropped: bool
+    absent: Missing | None
+
+
+def rounded_share(share: float) -> float:
+    """A share in [0, 1] as the store keeps it; NaN stays NaN."""
+    return share if np.isnan(share) else round(share * _SHARES) / _SHARES
 
 
 class KeptPicture(_Plain):
@@ -108,7 +152,7 @@ class MeasuredModel(_Plain):
 
 
 class MeasuredColumn(_Plain):
-    """Per-image values, None where `missing` has the reason by position.
+    """A measure under a context by one model: a value for each image, and the reason where one is missing, by position.
 
     ``low``, ``high``: the measure's range, None where it has no bound. ``steps``: how much work each image got, by
     position, where the method chooses that itself.
@@ -117,19 +161,11 @@ class MeasuredColumn(_Plain):
     model: str
     key: str
     scale: Literal["proportion", "mean"]
-    values: list[float | None]
+    values: Values
     missing: dict[int, Missing]
     low: float | None = 0.0
     high: float | None = 1.0
     steps: dict[int, int] = {}
-    _array: NDArray[np.float64] | None = PrivateAttr(default=None)
-
-    def array(self) -> NDArray[np.float64]:
-        """[n] float64, NaN where there is no value; made once, and read-only."""
-        if self._array is None:
-            self._array = np.array([np.nan if value is None else value for value in self.values], dtype=np.float64)
-            self._array.flags.writeable = False
-        return self._array
 
 
 class PassDonors(_Plain):

@@ -17,22 +17,26 @@ from filelock import FileLock, Timeout
 
 from .location import FILE, NOTE
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _BUSY_SECONDS = 60.0
 _MOVING_SECONDS = 30.0
 _Answer = TypeVar("_Answer")
 
-# cells.value has no declared type: SQLite would keep whole numbers of a REAL column as integers, and lose -0.0
+# numbers have no declared type: SQLite would keep whole numbers of a REAL column as integers, and lose -0.0
 _SCHEMA = """
 CREATE TABLE keys(
     id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, model TEXT NOT NULL,
     context TEXT NOT NULL, measure TEXT NOT NULL, data TEXT NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL);
 CREATE TABLE cells(
-    key INTEGER NOT NULL, sample BLOB NOT NULL, value, reason TEXT, steps INTEGER, seal INTEGER NOT NULL,
+    key INTEGER NOT NULL, sample BLOB NOT NULL, value, reason TEXT, steps INTEGER, checksum INTEGER NOT NULL,
     PRIMARY KEY(key, sample)) WITHOUT ROWID;
+CREATE TABLE images(
+    key INTEGER NOT NULL, sample BLOB NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL, area, kept,
+    changed INTEGER NOT NULL, impossible INTEGER NOT NULL, without_mask INTEGER NOT NULL, cropped INTEGER NOT NULL,
+    absent TEXT, checksum INTEGER NOT NULL, PRIMARY KEY(key, sample)) WITHOUT ROWID;
 CREATE TABLE blobs(
-    id INTEGER PRIMARY KEY, key INTEGER NOT NULL, sample BLOB NOT NULL, seal INTEGER NOT NULL, content BLOB NOT NULL,
-    UNIQUE(key, sample));
+    id INTEGER PRIMARY KEY, key INTEGER NOT NULL, sample BLOB NOT NULL, checksum INTEGER NOT NULL,
+    content BLOB NOT NULL, UNIQUE(key, sample));
 CREATE TABLE files(
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL, changed INTEGER NOT NULL,
     inode INTEGER NOT NULL, digest BLOB NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
@@ -188,7 +192,7 @@ def sound(file: Path) -> bool:
         with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
             checked = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
-            return bool(checked) and {"keys", "cells", "blobs", "files"} <= tables
+            return bool(checked) and {"keys", "cells", "images", "blobs", "files"} <= tables
     except (sqlite3.Error, ValueError):
         return False
 

@@ -1,6 +1,6 @@
-"""What the store keeps: numbers by (key, sample), contents by (key, sample), and digests of files.
+"""What the store keeps by (key, sample): numbers, facts of images under a context, contents; and digests of files.
 
-A number or a content that does not bear its own seal was not written so: the file is damaged, and is replaced.
+Every row has a checksum. One that does not match was not written so: the file is damaged, and is replaced.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...language.reasons import Missing
+from ..results.measured import ImageFacts
 from .database import Damaged, Database
 from .mixing import Words, mixed
 
@@ -67,6 +68,7 @@ class StoreBatch:
     """What is written in one transaction."""
 
     cells: list[tuple[Key, list[tuple[bytes, float | None, str | None, int | None]]]] = field(default_factory=list)
+    images: list[tuple[Key, bytes, ImageFacts]] = field(default_factory=list)
     blobs: list[tuple[Key, bytes, bytes]] = field(default_factory=list)
     gone: list[tuple[Key, bytes]] = field(default_factory=list)
 
@@ -79,6 +81,10 @@ class StoreBatch:
             self.cells.append((key, []))
         self.cells[-1][1].append(row)
 
+    def image(self, key: Key, sample: bytes, facts: ImageFacts) -> None:
+        """What became of one image."""
+        self.images.append((key, sample, facts))
+
     def content(self, key: Key, sample: bytes, content: bytes) -> None:
         """One content; what is already there stays."""
         self.blobs.append((key, sample, content))
@@ -88,7 +94,12 @@ class StoreBatch:
         self.gone.append((key, sample))
 
     def __bool__(self) -> bool:
-        return bool(self.cells or self.blobs or self.gone)
+        return bool(self.cells or self.images or self.blobs or self.gone)
+
+    def clear(self) -> None:
+        """Begin anew, once everything is written."""
+        for part in (self.cells, self.images, self.blobs, self.gone):
+            part.clear()
 
 
 class Store:
@@ -129,6 +140,28 @@ class Store:
 
         return self._database.ask(question, missing)
 
+    def images(self, key: Key, samples: Sequence[bytes | None]) -> list[ImageFacts | None]:
+        """What became of images under the key of a pass."""
+        missing: list[ImageFacts | None] = [None] * len(samples)
+        if self._database is None:
+            return missing
+
+        def question(connection: sqlite3.Connection) -> list[ImageFacts | None]:
+            number, found = self._number(connection, key), list(missing)
+            if number is not None:
+                _ask(connection, samples)
+                query = (
+                    f"SELECT asked.at, {', '.join(ImageFacts._fields)}, checksum FROM asked JOIN images "
+                    "ON images.key = ? AND images.sample = asked.sample"
+                )
+                rows = connection.execute(query, (number,)).fetchall()
+                facts = _verified_images(key, [samples[row[0]] or b"" for row in rows], [row[1:] for row in rows])
+                for row, one in zip(rows, facts, strict=True):
+                    found[row[0]] = one
+            return found
+
+        return self._database.ask(question, missing)
+
     def contents(self, key: Key, samples: Sequence[bytes | None]) -> list[bytes | None]:
         """The contents of `samples` under a key."""
         missing: list[bytes | None] = [None] * len(samples)
@@ -142,11 +175,11 @@ class Store:
                 return found
             _ask(connection, samples)
             query = (
-                "SELECT asked.at, blobs.seal, blobs.content FROM asked JOIN blobs ON blobs.key = ? AND blobs.sample = "
-                "asked.sample"
+                "SELECT asked.at, blobs.checksum, blobs.content FROM asked JOIN blobs "
+                "ON blobs.key = ? AND blobs.sample = asked.sample"
             )
-            for at, seal, content in connection.execute(query, (number,)):
-                if seal != _seal_of(content, key, samples[at]):
+            for at, checksum, content in connection.execute(query, (number,)):
+                if checksum != _checksum_of(content, key, samples[at]):
                     raise Damaged("a stored content is not what was written")
                 found[at] = content
             return found
@@ -162,9 +195,9 @@ class Store:
             number = self._number(connection, key)
             if number is None:
                 return {}
-            query = "SELECT sample, value, reason, steps, seal FROM cells WHERE key = ?"
+            query = "SELECT sample, value, reason, steps, checksum FROM cells WHERE key = ?"
             rows = connection.execute(query, (number,)).fetchall()
-            samples, values, _, _ = _unsealed(key, [row[0] for row in rows], rows)
+            samples, values, _, _ = _verified(key, [row[0] for row in rows], rows)
             return dict(zip(samples, values.tolist(), strict=True))
 
         return self._database.ask(question, {})
@@ -222,14 +255,14 @@ class Store:
         if number is None:
             return found
         query = (
-            "SELECT asked.at, cells.value, cells.reason, cells.steps, cells.seal FROM asked JOIN cells ON cells.key = ?"
-            " AND cells.sample = asked.sample"
+            "SELECT asked.at, cells.value, cells.reason, cells.steps, cells.checksum FROM asked JOIN cells "
+            "ON cells.key = ? AND cells.sample = asked.sample"
         )
         rows = connection.execute(query, (number,)).fetchall()
         if not rows:
             return found
         at = np.array([row[0] for row in rows], dtype=np.intp)
-        _, values, reasons, steps = _unsealed(key, [samples[one] or b"" for one in at.tolist()], rows)
+        _, values, reasons, steps = _verified(key, [samples[one] or b"" for one in at.tolist()], rows)
         found.found[at], found.values[at], found.steps[at] = True, values, steps
         given = {int(at[row]): _reason(reason) for row, reason in enumerate(reasons) if reason is not None}
         return StoredNumbers(found.found, found.values, given, found.steps)
@@ -280,15 +313,26 @@ def _write(connection: sqlite3.Connection, batch: StoreBatch) -> None:
         return numbers[key.digest]
 
     for key, rows in batch.cells:
-        seals = _seals(key, [row[0] for row in rows], rows)
+        checksums = _checksums(key, [row[0] for row in rows], *_numbers(rows))
         connection.executemany(
             "INSERT OR IGNORE INTO cells VALUES (?, ?, ?, ?, ?, ?)",
-            [(number(key), *row, seal) for row, seal in zip(rows, seals.tolist(), strict=True)],
+            [(number(key), *row, checksum) for row, checksum in zip(rows, checksums.tolist(), strict=True)],
+        )
+    places = ", ".join("?" * (len(ImageFacts._fields) + 3))
+    for key, named in _by_key(batch.images).items():
+        facts = [one for _, one in named]
+        checksums = _checksums(key, [sample for sample, _ in named], *_columns_of(facts))
+        connection.executemany(
+            f"INSERT OR IGNORE INTO images VALUES ({places})",
+            [
+                (number(key), sample, *_plain(one), checksum)
+                for (sample, one), checksum in zip(named, checksums.tolist(), strict=True)
+            ],
         )
     for key, sample, content in batch.blobs:
         connection.execute(
-            "INSERT OR IGNORE INTO blobs(key, sample, seal, content) VALUES (?, ?, ?, ?)",
-            (number(key), sample, _seal_of(content, key, sample), content),
+            "INSERT OR IGNORE INTO blobs(key, sample, checksum, content) VALUES (?, ?, ?, ?)",
+            (number(key), sample, _checksum_of(content, key, sample), content),
         )
     for key, sample in batch.gone:
         connection.execute("DELETE FROM blobs WHERE key = ? AND sample = ?", (number(key), sample))
@@ -303,34 +347,93 @@ def _no_cells(count: int) -> StoredNumbers:
     )
 
 
-def _unsealed(
+def _verified(
     key: Key, samples: list[bytes], rows: Sequence[tuple[Any, ...]]
 ) -> tuple[list[bytes], NDArray[np.float64], list[str | None], NDArray[np.int64]]:
-    """Rows (…, value, reason, steps, seal) as columns.
+    """Rows (…, value, reason, steps, checksum) as columns.
 
     Raises:
         Damaged: a row is not what was written.
     """
     try:
         plain = [(sample, *row[-4:-1]) for sample, row in zip(samples, rows, strict=True)]
-        whole = bool((_seals(key, samples, plain) == np.array([row[-1] for row in rows], dtype=np.int64)).all())
+        _require(key, samples, [row[-1] for row in rows], *_numbers(plain))
     except (TypeError, ValueError, OverflowError) as error:  # a value of another type than any that was written
         raise Damaged(f"a stored number is not what was written ({error})") from error
-    if not whole:
-        raise Damaged("a stored number is not what was written")
     return samples, _values(plain), [row[2] for row in plain], _steps(plain)
 
 
-def _seals(key: Key, samples: Sequence[bytes], rows: Sequence[tuple[Any, ...]]) -> NDArray[np.int64]:
-    """[n]: a hash over key, sample, value, reason and steps of rows (sample, value, reason, steps)."""
+def _verified_images(key: Key, samples: list[bytes], rows: Sequence[tuple[Any, ...]]) -> list[ImageFacts]:
+    """Rows (facts of an image, checksum) as facts.
+
+    Raises:
+        Damaged: a row is not what was written.
+    """
+    try:
+        facts = [_facts(row[:-1]) for row in rows]
+        _require(key, samples, [row[-1] for row in rows], *_columns_of(facts))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Damaged(f"stored facts of an image are not what was written ({error})") from error
+    return facts
+
+
+def _facts(row: Sequence[Any]) -> ImageFacts:
+    height, width, area, kept, *flags, absent = row
+    shares = (np.nan if area is None else float(area), np.nan if kept is None else float(kept))
+    changed, impossible, without_mask, cropped = (bool(flag) for flag in flags)
+    why = None if absent is None else _reason(absent)
+    return ImageFacts(height, width, *shares, changed, impossible, without_mask, cropped, why)
+
+
+def _plain(facts: ImageFacts) -> tuple[Any, ...]:
+    """Facts as SQLite keeps them: NaN as NULL, which is what it would make of it."""
+    *numbers, absent = facts
+    known = [None if isinstance(one, float) and np.isnan(one) else one for one in numbers]
+    return (*known, None if absent is None else absent.value)
+
+
+def _by_key(rows: Iterable[tuple[Key, bytes, ImageFacts]]) -> dict[Key, list[tuple[bytes, ImageFacts]]]:
+    found: dict[Key, list[tuple[bytes, ImageFacts]]] = {}
+    for key, sample, facts in rows:
+        found.setdefault(key, []).append((sample, facts))
+    return found
+
+
+def _require(key: Key, samples: Sequence[bytes], checksums: Sequence[int], *columns: Words) -> None:
+    if not bool((_checksums(key, samples, *columns) == np.array(checksums, dtype=np.int64)).all()):
+        raise Damaged("a stored row is not what was written")
+
+
+def _checksums(key: Key, samples: Sequence[bytes], *columns: Words) -> NDArray[np.int64]:
+    """[n]: a hash over the key, the sample's key and the columns [n] of each row, the first column innermost."""
     if any(len(sample) != SAMPLE_BYTES for sample in samples):
         raise ValueError(f"a sample's key has {SAMPLE_BYTES} bytes")
     names: Words = np.frombuffer(b"".join(samples), dtype="<u8").reshape(-1, 2).astype(np.uint64)
-    reasons = np.array([0 if row[2] is None else 1 + zlib.crc32(row[2].encode()) for row in rows], dtype=np.uint64)
-    total = mixed(_values(rows).view(np.uint64) ^ mixed(_steps(rows).view(np.uint64) ^ mixed(reasons)))
-    total = mixed(total ^ mixed(names[:, 0] ^ mixed(names[:, 1])))
+    total: Words = np.zeros(len(samples), dtype=np.uint64)
+    for column in (*columns, names[:, 1], names[:, 0]):
+        total = mixed(column ^ total)
     total = mixed(total ^ np.uint64(int.from_bytes(key.digest[:8], "little")))
     return (total >> np.uint64(1)).astype(np.int64)
+
+
+def _numbers(rows: Sequence[tuple[Any, ...]]) -> tuple[Words, Words, Words]:
+    """Reasons, steps and values of rows (sample, value, reason, steps) as words."""
+    reasons = np.array([_word(row[2]) for row in rows], dtype=np.uint64)
+    return reasons, _steps(rows).view(np.uint64), _values(rows).view(np.uint64)
+
+
+def _columns_of(facts: Sequence[ImageFacts]) -> tuple[Words, ...]:
+    """The columns of facts as words."""
+    whole = [(one.height, one.width, one.changed, one.impossible, one.without_mask, one.cropped) for one in facts]
+    flags = np.array(whole, dtype=np.uint64).reshape(-1, 6)
+    shares = np.array([(one.area, one.kept) for one in facts], dtype=np.float64).reshape(-1, 2)
+    shares[np.isnan(shares)] = np.nan  # the one NaN that numpy writes
+    absent = np.array([_word(None if one.absent is None else one.absent.value) for one in facts], dtype=np.uint64)
+    return (absent, *flags.T, *np.ascontiguousarray(shares.T).view(np.uint64))
+
+
+def _word(text: str | None) -> int:
+    return 0 if text is None else 1 + zlib.crc32(text.encode())
 
 
 def _values(rows: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
@@ -342,7 +445,7 @@ def _steps(rows: Sequence[tuple[Any, ...]]) -> NDArray[np.int64]:
     return np.array([_NO_STEPS if row[3] is None else row[3] for row in rows], dtype=np.int64)
 
 
-def _seal_of(content: bytes, key: Key, sample: bytes | None) -> int:
+def _checksum_of(content: bytes, key: Key, sample: bytes | None) -> int:
     return zlib.crc32(content, zlib.crc32(sample or b"", zlib.crc32(key.digest)))
 
 

@@ -74,7 +74,7 @@ def contents_of(folder: Path) -> StoreContents:
     with _opened(folder) as connection:
         holdings = connection.execute(
             "SELECT model, context, data, "
-            "SUM(CASE kind WHEN 'shown' THEN (SELECT COUNT(*) FROM cells WHERE cells.key = keys.id) ELSE 0 END), "
+            "SUM(CASE kind WHEN 'shown' THEN (SELECT COUNT(*) FROM images WHERE images.key = keys.id) ELSE 0 END), "
             "SUM(CASE kind WHEN 'values' THEN (SELECT COUNT(*) FROM cells WHERE cells.key = keys.id) ELSE 0 END), "
             "MIN(created), MAX(used) FROM keys WHERE model <> '' GROUP BY model, context, data "
             "ORDER BY MAX(used) DESC, model, context, data"
@@ -181,8 +181,8 @@ def _remove(connection: sqlite3.Connection, before: int) -> None:
     """Removes everything that was last used before a day."""
     connection.execute("BEGIN IMMEDIATE")
     old = "(SELECT id FROM keys WHERE used < ?)"
-    connection.execute(f"DELETE FROM cells WHERE key IN {old}", (before,))
-    connection.execute(f"DELETE FROM blobs WHERE key IN {old}", (before,))
+    for table in ("cells", "images", "blobs"):
+        connection.execute(f"DELETE FROM {table} WHERE key IN {old}", (before,))
     connection.execute("DELETE FROM keys WHERE used < ?", (before,))
     connection.execute("DELETE FROM files WHERE used < ?", (before,))
     connection.execute("COMMIT")

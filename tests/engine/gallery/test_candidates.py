@@ -10,7 +10,7 @@ from engine.small_audits import audit, groups_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.engine.gallery.candidates import _TYPICAL_POOL, BEST, TYPICAL, WORST, Gallery, GalleryChoice
+from modelaudit.engine.gallery.candidates import _TYPICAL_POOL, BEST, TYPICAL, WORST, CaseCandidates, GalleryChoice
 from modelaudit.engine.results.measured import orders_of, tie_break
 from modelaudit.language.expression import Expectation
 from modelaudit.measures import background_dependence, confidence
@@ -18,9 +18,9 @@ from modelaudit.measures import background_dependence, confidence
 LOW, HIGH = background_dependence("gradcam") < 0.5, confidence > 0.5
 
 
-def gallery(expectation: Expectation = LOW) -> Gallery:
+def gallery(expectation: Expectation = LOW) -> CaseCandidates:
     (group,) = groups_of(case=audit().expect(expectation))
-    return Gallery(group.cases[0])
+    return CaseCandidates(group.cases[0])
 
 
 def shown(values: dict[str, float], expectation: Expectation = LOW, parts: int = 1) -> list[tuple[str, str, float]]:

@@ -19,7 +19,7 @@ from modelaudit.contexts import gaussian_noise, lighting, paste_back, swap_backg
 from modelaudit.engine.assembly import measure
 from modelaudit.engine.images.interventions import blinded, changed_mask, radius
 from modelaudit.engine.planning.plan import PassAsk, original_context
-from modelaudit.engine.planning.reruns import feather_of, passes_of_variant, seam_of, variants_of
+from modelaudit.engine.planning.reruns import feather_of, interventions_of, passes_of_rerun, seam_of
 from modelaudit.engine.results.interventions import MASKS, Intervention
 from modelaudit.engine.results.measured import Measured, RerunData
 from modelaudit.engine.store.store import Store
@@ -112,7 +112,7 @@ def test_a_blind_model_sees_nothing_but_the_object() -> None:
 def passes(variant: Intervention, **cases: AuditCase) -> dict[str, set[str]]:
     """Columns by context."""
     (group,) = groups_of(**cases)
-    found: tuple[PassAsk, ...] = passes_of_variant(group.passes, variant)
+    found: tuple[PassAsk, ...] = passes_of_rerun(group.passes, variant)
     return {str(ask.context): {column.key for column in ask.columns} for ask in found}
 
 
@@ -153,9 +153,9 @@ def test_a_blind_model_is_asked_of_the_original_first() -> None:
 
 
 def test_checks_that_are_off_have_no_variant() -> None:
-    assert list(variants_of(OFF)) == []
-    assert list(variants_of(replace(OFF, masks=5))) == list(MASKS)
-    assert list(variants_of(replace(OFF, seams=5, blind=2))) == [Intervention.BLIND, Intervention.SEAM]
+    assert list(interventions_of(OFF)) == []
+    assert list(interventions_of(replace(OFF, masks=5))) == list(MASKS)
+    assert list(interventions_of(replace(OFF, seams=5, blind=2))) == [Intervention.BLIND, Intervention.SEAM]
 
 
 # --- measured --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Collects what copies of a model are made of, beside a measurement and on some of its images.
+"""Collects what copies of a model are made of, along with a measurement and on some of its images.
 
 Of every measure that says where a heat map lies: its values with evidence added to the background, on the map of the
 class that this background speaks for. Of every model: its answers on the originals and on swapped backgrounds, and how
@@ -8,7 +8,6 @@ much evidence a logit is worth. What a pass of the audit has just made is read o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,111 +20,115 @@ from ....language.sample import Sample
 from ....language.spec import Context, long_text
 from ...images.batches import Chunk, ContextBatch
 from ...images.donor_ranking import DonorPool, first_positions
-from ...images.prepared import PreparedSample
-from ...inference.running_model import Explained, ModelOutput, RunningModel
-from ...inference.values import ChunkValues, labels_of
+from ...inference.running_model import ModelOutput, RunningModel
+from ...inference.values import labels_of
+from ...measurement.events import (
+    ChunkMeasured,
+    Ended,
+    Event,
+    PassMeasured,
+    SampleChanged,
+    SampleUnusable,
+    Stopped,
+    StoreRead,
+)
+from ...measurement.passes import PassRunner
+from ...measurement.store_writer import PassWriter
 from ...planning.plan import ColumnAsk, MapAsk, PassAsk, original_context
 from ...planning.reruns import passes_with_maps, reads_where
 from ...store.store import Key, StoreBatch
+from ..waiting import WaitingImages
 from .answers import NO_CLASS, Answer, EvidenceCurve, answered, gaps
 from .evidence import curves, positive_mass
-
-if TYPE_CHECKING:
-    from ...measurement.loop import Measuring
 
 #: on so many images it is measured how much evidence a logit is worth, where the audit has no maps of the originals
 RATIO_IMAGES = 32
 _ANSWER, _SWAPPED, _RATIO, _CURVE = "sensitivity answer", "sensitivity swap", "sensitivity ratio", "sensitivity curve"
 
 
-class Collector:
-    """Goes along with a measurement as variants do, on the first images of its order.
+class SensitivityCollector:
+    """Goes along with a measurement, on the first images of its order.
 
-    ``answers``: by model and position; ``swapped``: the class answered on a swapped background; ``ratios``: positive
-    evidence a logit, by (model, map); ``curves``: by (model, column key); ``failed``: why something has none, by model,
-    "<model>|swap" or "<model>|<column key>".
+    ``positions``: of these images. ``answers``: by model and position; ``swapped``: the class answered on a swapped
+    background; ``ratios``: positive evidence a logit, by (model, map); ``curves``: by (model, column key); ``failed``:
+    why something has none, by model, "<model>|swap" or "<model>|<column key>".
+
+    Args:
+        batch: what is to be stored.
+        size: images in a micro-batch.
     """
 
-    def __init__(self, base: Measuring, checks: CheckSettings) -> None:
-        self._base, seed = base, base.stage.seed
+    def __init__(self, base: PassRunner, checks: CheckSettings, batch: StoreBatch, *, size: int) -> None:
+        self._base, seed, passes = base, base.builder.seed, base.table.passes
+        self._writer = PassWriter(base.lookup, batch)
         self.positions: Mapping[int, None] = dict.fromkeys(first_positions(base.samples, checks.sensitivity, seed))
         self._of_ratio = set(first_positions(base.samples, min(RATIO_IMAGES, checks.sensitivity), seed))
-        self.asks = passes_with_maps(base.passes)
-        self.models = tuple(dict.fromkeys(ask.model for ask in self.asks))
-        self.swaps = {model: _swap_of(model, base.passes) for model in self.models}
+        self._asks = passes_with_maps(passes)
+        self.models = tuple(dict.fromkeys(ask.model for ask in self._asks))
+        self.swaps = {model: _swap_of(model, passes) for model in self.models}
         self.answers: dict[str, dict[int, Answer]] = {model: {} for model in self.models}
         self.swapped: dict[str, dict[int, int]] = {model: {} for model in self.models}
         self.ratios: dict[tuple[str, MapAsk], dict[int, float]] = {}
         self.curves: dict[tuple[str, str], dict[int, EvidenceCurve]] = {}
-        for ask in self.asks:
+        for ask in self._asks:
             self.ratios.update({(ask.model, one): {} for one in ask.maps})
             self.curves.update({(ask.model, column.key): {} for column in ask.columns})
         self.failed: dict[str, str] = {}
-        self._waiting: list[tuple[Sample, int, PreparedSample]] = []
-        self._label = {sample.id: sample.label for sample in base.stage.samples}
-        self._pool = DonorPool(base.stage.samples, seed=seed, name="swap_background") if self.asks else None
+        self._waiting = WaitingImages(size)
+        self._label = {sample.id: sample.label for sample in base.builder.samples}
+        self._pool = DonorPool(base.builder.samples, seed=seed, name="swap_background") if self._asks else None
 
-    def look_up(self, positions: Iterable[int]) -> set[int]:
+    def on(self, event: Event) -> None:
+        """Keep what passes of the audit give, and run the rest."""
+        if isinstance(event, StoreRead):
+            event.needed |= self._read_store(event.positions)
+        elif isinstance(event, SampleUnusable | SampleChanged):
+            self._forget(event.position)
+        elif isinstance(event, PassMeasured):
+            self._keep_measured(event)
+        elif isinstance(event, ChunkMeasured):
+            lacking = [at for at in event.chunk.positions if at in self.positions and self._lacks(at)]
+            for chunk in self._waiting.add(event.chunk, lacking):
+                self._run(chunk)
+        elif isinstance(event, Stopped):
+            for at in [at for at in self.positions if at >= event.end]:
+                self._forget(at)
+            self.positions = {at: None for at in self.positions if at < event.end}
+            self._waiting.stop(event.end)
+        elif isinstance(event, Ended):
+            for chunk in self._waiting.rest():
+                self._run(chunk)
+
+    def _read_store(self, positions: Sequence[int]) -> set[int]:
         """Read what is stored of these images; those of which something is missing."""
-        chosen = [at for at in positions if at in self.positions and not self._base.rows.unreadable[at]]
-        if chosen and self._base.keeps:
+        chosen = [at for at in self._base.table.readable(positions) if at in self.positions]
+        if chosen and self._base.stores:
             for model in self.models:
                 self._recall_model(model, chosen)
-            for ask in self.asks:
+            for ask in self._asks:
                 self._recall_curves(ask, chosen)
         return {at for at in chosen if self._lacks(at)}
 
-    def miss(self, at: int) -> None:
-        """Nothing is kept of a sample that cannot be decoded."""
-        self.forget(at)
-
-    def forget(self, at: int) -> None:
-        """As if nothing were known of a sample."""
+    def _forget(self, at: int) -> None:
         for kept in (*self.answers.values(), *self.swapped.values(), *self.ratios.values(), *self.curves.values()):
             kept.pop(at, None)  # type: ignore[attr-defined]
 
-    def cut(self, end: int) -> None:
-        """Leave out all images from `end` on."""
-        for at in [at for at in self.positions if at >= end]:
-            self.forget(at)
-        self.positions = {at: None for at in self.positions if at < end}
-        self._waiting = [one for one in self._waiting if one[1] < end]
-
-    def along(self, ask: PassAsk, part: Chunk, found: ChunkValues, batch: StoreBatch) -> None:
+    def _keep_measured(self, event: PassMeasured) -> None:
         """Keep what a pass of the audit has just found: of maps those of the class that the background speaks for."""
+        ask, part = event.ask, event.part
         rows = [row for row, at in enumerate(part.positions) if at in self.positions]
         if not rows or ask.model not in self.models:
             return
-        at = torch.tensor(rows, device=found.logits.device)
-        chosen, shown = part.part(rows), found.shown.rows(at)
-        maps = {
-            one: Explained(seen.maps.rows(at), {reason: flags[at] for reason, flags in seen.invalid.items()})
-            for one, seen in found.maps.items()
-        }
-        look = ModelOutput(found.logits[at], maps, {})
+        shown, look = event.values.rows(torch.tensor(rows, device=event.values.logits.device))
+        chosen = part.part(rows)
         if ask.context == original_context():
-            self._keep_answers(ask.model, chosen, look, batch)
-            self._keep_ratios(ask.model, chosen, look, shown, batch)
+            self._keep_answers(ask.model, chosen, look)
+            self._keep_ratios(ask.model, chosen, look, shown)
         elif ask.context == self.swaps[ask.model]:
-            self._keep_swapped(ask.model, chosen, look, shown, batch)
+            self._keep_swapped(ask.model, chosen, look, shown)
         for column in ask.columns:
-            if reads_where(column) and column.map in maps:
-                self._keep_curves(ask, column, chosen, look, shown, batch)
-
-    def step(self, chunk: Chunk, batch: StoreBatch) -> None:
-        """Run what no pass of the audit has made; its images wait until they fill a micro-batch."""
-        found = zip(chunk.samples, chunk.positions, chunk.prepared, strict=True)
-        self._waiting.extend(one for one in found if one[1] in self.positions and self._lacks(one[1]))
-        while len(self._waiting) >= self._base.size:
-            self._run(batch, self._base.size)
-
-    def finish(self, batch: StoreBatch) -> None:
-        """Run the images that still wait."""
-        if self._waiting:
-            self._run(batch, len(self._waiting))
-
-    def write(self, batch: StoreBatch) -> None:
-        """Everything is kept as it comes."""
+            if reads_where(column) and column.map in look.maps:
+                self._keep_curves(ask, column, chosen, look, shown)
 
     # --- what is missing, and the passes for it ----------------------------------------------------------------------
 
@@ -134,7 +137,7 @@ class Collector:
             self._lacks_answer(model, at) or self._lacks_swap(model, at) or self._lacking_ratios(model, at)
             for model in self.models
         )
-        return of_models or any(self._lacking(ask, at) for ask in self.asks)
+        return of_models or any(self._lacking(ask, at) for ask in self._asks)
 
     def _lacks_answer(self, model: str, at: int) -> bool:
         return model not in self.failed and at not in self.answers[model]
@@ -155,16 +158,13 @@ class Collector:
             if f"{ask.model}|{column.key}" not in self.failed and at not in self.curves[ask.model, column.key]
         )
 
-    def _run(self, batch: StoreBatch, count: int) -> None:
-        samples, positions, prepared = zip(*self._waiting[:count], strict=True)
-        del self._waiting[:count]
-        chunk = Chunk(samples, positions, prepared)
+    def _run(self, chunk: Chunk) -> None:
         for model in self.models:
-            self._try([model], lambda model=model: self._run_originals(model, chunk, batch))  # type: ignore[misc]
-            self._try([f"{model}|swap"], lambda model=model: self._run_swap(model, chunk, batch))  # type: ignore[misc]
-        for ask in self.asks:
+            self._try([model], lambda model=model: self._run_originals(model, chunk))  # type: ignore[misc]
+            self._try([f"{model}|swap"], lambda model=model: self._run_swap(model, chunk))  # type: ignore[misc]
+        for ask in self._asks:
             names = [f"{ask.model}|{column.key}" for column in ask.columns]
-            self._try(names, lambda ask=ask: self._run_curves(ask, chunk, batch))  # type: ignore[misc]
+            self._try(names, lambda ask=ask: self._run_curves(ask, chunk))  # type: ignore[misc]
 
     def _try(self, names: Sequence[str], run: Callable[[], None]) -> None:
         try:
@@ -172,28 +172,28 @@ class Collector:
         except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
             self.failed.update(dict.fromkeys(names, failure_text(contained(error))))
 
-    def _run_originals(self, model: str, chunk: Chunk, batch: StoreBatch) -> None:
+    def _run_originals(self, model: str, chunk: Chunk) -> None:
         wanted = [(self._lacks_answer(model, at), self._lacking_ratios(model, at)) for at in chunk.positions]
         rows = [row for row, (answer, maps) in enumerate(wanted) if answer or maps]
         if rows:
             maps = tuple(dict.fromkeys(one for _, ratios in wanted for one in ratios))
             part, look, shown = self._looked(model, chunk, rows, original_context(), maps)
-            self._keep_answers(model, part, look, batch)
-            self._keep_ratios(model, part, look, shown, batch)
+            self._keep_answers(model, part, look)
+            self._keep_ratios(model, part, look, shown)
 
-    def _run_swap(self, model: str, chunk: Chunk, batch: StoreBatch) -> None:
+    def _run_swap(self, model: str, chunk: Chunk) -> None:
         rows = [row for row, at in enumerate(chunk.positions) if self._lacks_swap(model, at)]
         if rows:
             part, look, shown = self._looked(model, chunk, rows, self.swaps[model], ())
-            self._keep_swapped(model, part, look, shown, batch)
+            self._keep_swapped(model, part, look, shown)
 
-    def _run_curves(self, ask: PassAsk, chunk: Chunk, batch: StoreBatch) -> None:
+    def _run_curves(self, ask: PassAsk, chunk: Chunk) -> None:
         """On the maps of the class that the background speaks for, where the answer is another one."""
         rows = [row for row, at in enumerate(chunk.positions) if self._lacking(ask, at)]
         if not rows:
             return
         part, model = chunk.part(rows), self._base.models[ask.model]
-        shown = self._base.stage.show(part, ask.context, model.loaded.preprocessing)
+        shown = self._base.builder.show(part, ask.context, model.loaded.preprocessing)
         spoken = self._spoken(ask, part.samples, shown.donors)
         columns = tuple(dict.fromkeys(column for at in part.positions for column in self._lacking(ask, at)))
         asked = {column.map: MapAsk(column.map.method, "label") for column in columns if column.map is not None}
@@ -207,19 +207,19 @@ class Collector:
                 self.failed[f"{ask.model}|{column.key}"] = look.failed[asked[column.map]]
                 continue
             found = ModelOutput(look.logits, {column.map: maps[column.map]}, {})
-            self._keep_curves(ask, column, part, found, shown, batch, of_spoken=True)
+            self._keep_curves(ask, column, part, found, shown, of_spoken=True)
 
     def _looked(
         self, model: str, chunk: Chunk, rows: Sequence[int], context: Context, maps: Sequence[MapAsk]
     ) -> tuple[Chunk, ModelOutput, ContextBatch]:
         part, running = chunk.part(rows), self._base.models[model]
-        shown = self._base.stage.show(part, context, running.loaded.preprocessing)
+        shown = self._base.builder.show(part, context, running.loaded.preprocessing)
         labels = labels_of(running, part.samples, shown.pixels.device)
         return part, running.look(shown.pixels, labels, maps, [sample.id for sample in part.samples]), shown
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
-    def _keep_answers(self, name: str, part: Chunk, look: ModelOutput, batch: StoreBatch) -> None:
+    def _keep_answers(self, name: str, part: Chunk, look: ModelOutput) -> None:
         model = self._base.models[name]
         labels, donors = self._classes(model, part.samples), self._other_classes(model, part.samples)
         found = zip(
@@ -232,17 +232,17 @@ class Collector:
         )
         for sample, at, values in zip(part.samples, part.positions, found, strict=True):
             self.answers[name][at] = Answer(*values)
-            self._keep(batch, _of(name), None, sample, _ANSWER, self.answers[name][at].content())
+            self._keep(_of(name), None, sample, _ANSWER, self.answers[name][at].content())
 
-    def _keep_swapped(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch, batch: StoreBatch) -> None:
+    def _keep_swapped(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch) -> None:
         found = answered(self._base.models[name], look.logits)
-        impossible = (shown.impossible | shown.without_mask).tolist()
+        impossible = (shown.validity.impossible | shown.validity.without_mask).tolist()
         for sample, at, answer, never in zip(part.samples, part.positions, found, impossible, strict=True):
             own = NO_CLASS if never else answer
             self.swapped[name][at] = own
-            self._keep(batch, _of(name, self.swaps[name]), None, sample, _SWAPPED, np.float64(own).tobytes())
+            self._keep(_of(name, self.swaps[name]), None, sample, _SWAPPED, np.float64(own).tobytes())
 
-    def _keep_ratios(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch, batch: StoreBatch) -> None:
+    def _keep_ratios(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch) -> None:
         """The positive evidence of a map over the logit that it explains; NaN where that is not above 0."""
         largest = look.logits.amax(dim=1).double()
         for one, seen in look.maps.items():
@@ -252,7 +252,7 @@ class Collector:
             for sample, at, value in zip(part.samples, part.positions, found.tolist(), strict=True):
                 self.ratios[name, one][at] = value
                 what = f"{_RATIO} {one.target} {long_text(one.method)}"
-                self._keep(batch, _of(name), None, sample, what, np.float64(value).tobytes())
+                self._keep(_of(name), None, sample, what, np.float64(value).tobytes())
 
     def _keep_curves(
         self,
@@ -261,7 +261,6 @@ class Collector:
         part: Chunk,
         look: ModelOutput,
         shown: ContextBatch,
-        batch: StoreBatch,
         *,
         of_spoken: bool = False,
     ) -> None:
@@ -290,7 +289,7 @@ class Collector:
             else:
                 continue
             self.curves[ask.model, column.key][at] = curve
-            self._keep(batch, ask, column.key, sample, _CURVE, curve.content())
+            self._keep(ask, column.key, sample, _CURVE, curve.content())
 
     def _missing(
         self, model: RunningModel, target: str | int, samples: Sequence[Sample], look: ModelOutput, spoken: list[int]
@@ -328,20 +327,18 @@ class Collector:
     # --- the store ---------------------------------------------------------------------------------------------------
 
     def _key(self, ask: PassAsk, column: str | None) -> Key:
-        keys = self._base.recall.keys(ask)
+        keys = self._base.lookup.keys(ask)
         return keys.logits if column is None else keys.columns[column]
 
-    def _keep(
-        self, batch: StoreBatch, ask: PassAsk, column: str | None, sample: Sample, what: str, content: bytes
-    ) -> None:
-        if self._base.keeps:
-            self._base.recall.keep_content(batch, self._key(ask, column), ask, sample, what, content)
+    def _keep(self, ask: PassAsk, column: str | None, sample: Sample, what: str, content: bytes) -> None:
+        if self._base.stores:
+            self._writer.keep_content(self._key(ask, column), ask, sample, what, content)
 
     def _stored(
         self, ask: PassAsk, column: str | None, positions: Sequence[int], what: str
     ) -> Iterable[tuple[int, bytes]]:
         samples = [self._base.samples[at] for at in positions]
-        contents = self._base.recall.contents(self._key(ask, column), ask, samples, what)
+        contents = self._base.lookup.contents(self._key(ask, column), ask, samples, what)
         return ((at, content) for at, content in zip(positions, contents, strict=True) if content is not None)
 
     def _recall_model(self, name: str, positions: Sequence[int]) -> None:
@@ -364,7 +361,7 @@ class Collector:
 
     def _recall_curves(self, ask: PassAsk, positions: Sequence[int]) -> None:
         samples = [self._base.samples[at] for at in positions]
-        spoken = dict(zip(positions, self._spoken(ask, samples, self._base.recall.donors(ask, samples)), strict=True))
+        spoken = dict(zip(positions, self._spoken(ask, samples, self._base.lookup.donors(ask, samples)), strict=True))
         for column in ask.columns:
             kept = self.curves[ask.model, column.key]
             found = ((at, EvidenceCurve.of(one)) for at, one in self._stored(ask, column.key, positions, _CURVE))

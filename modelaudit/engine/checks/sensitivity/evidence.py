@@ -15,7 +15,7 @@ from ....language.sample import BACKGROUND, IGNORE
 from ....measures.base import Regions
 from ...images.batches import ContextBatch
 from ...inference.running_model import Explained, ModelOutput, RunningModel
-from ...inference.values import seen_of
+from ...inference.values import measure_input, measured_by
 from ...planning.plan import ColumnAsk
 
 #: the added evidence as a share of a map's whole positive evidence; 1 is a map of the background's evidence alone
@@ -62,7 +62,7 @@ def curves(column: ColumnAsk, model: RunningModel, look: ModelOutput, labels: Te
     found: list[Tensor] = []
     for fraction in FRACTIONS:
         maps = {column.map: Explained(with_evidence(own.maps, shown.mask, fraction), {})}
-        reading = model.read(column, seen_of(column, model, replace(look, maps=maps), labels, shown, regions))
+        reading = measured_by(column, measure_input(column, model, replace(look, maps=maps), labels, shown, regions))
         values = reading.values.double()
         for where in [*reading.undefined.values(), *(() if invalid is None else (invalid,))]:
             values = values.masked_fill(where, torch.nan)

@@ -10,8 +10,8 @@ import numpy as np
 from ....language.boundary import contained, failure_text
 from ....language.errors import AuditError
 from ....language.expression import Expectation
-from ....statistics import ValueTable, decide
-from ...checks.sensitivity.collect import Collector
+from ....statistics import ColumnTable, decide
+from ...checks.sensitivity.collect import SensitivityCollector
 from ...planning.plan import PlanGroup, PlannedCase
 from ...results.checks import Sensitivity
 from ...results.measured import Measured
@@ -25,7 +25,7 @@ _STRENGTHS = tuple(2.0 ** (step / 2) for step in range(-16, 17))
 _HALVINGS = 16
 
 
-def sensitivities(group: PlanGroup, measured: Measured, found: Collector | None) -> dict[str, Sensitivity]:
+def sensitivities(group: PlanGroup, measured: Measured, found: SensitivityCollector | None) -> dict[str, Sensitivity]:
     """What the limits of a group's cases on heat maps catch, by the case's id."""
     if found is None or measured.data is None:
         return {}
@@ -40,7 +40,7 @@ def sensitivities(group: PlanGroup, measured: Measured, found: Collector | None)
     return results
 
 
-def _sensitivity(case: PlannedCase, measured: Measured, found: Collector) -> Sensitivity:
+def _sensitivity(case: PlannedCase, measured: Measured, found: SensitivityCollector) -> Sensitivity:
     try:
         return told(PerturbedModel(case, measured, found), case, found)
     except BaseException as error:  # why it is not told stands in the record; the verdict is another matter
@@ -48,7 +48,7 @@ def _sensitivity(case: PlannedCase, measured: Measured, found: Collector) -> Sen
         return Sensitivity(model="", images=0, why_not=why)
 
 
-def told(copies: PerturbedModel, case: PlannedCase, found: Collector) -> Sensitivity:
+def told(copies: PerturbedModel, case: PlannedCase, found: SensitivityCollector) -> Sensitivity:
     """What is told of a limit, from its copies."""
     expectation, confidence = case.asked.expectation, case.asked.case.confidence
 

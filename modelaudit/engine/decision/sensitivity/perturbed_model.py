@@ -22,7 +22,7 @@ from ....language.expression import Expectation, Measure
 from ....language.reasons import Missing
 from ....statistics.linear import normal_form
 from ...checks.sensitivity.answers import NO_CLASS, Answer, EvidenceCurve
-from ...checks.sensitivity.collect import Collector
+from ...checks.sensitivity.collect import SensitivityCollector
 from ...checks.sensitivity.evidence import FRACTIONS
 from ...planning.plan import ColumnAsk, MapAsk, PlannedCase, column_key, single_method
 from ...planning.reruns import reads_where
@@ -56,7 +56,7 @@ class PerturbedModel:
         NoCopy: no limit on where maps lie, or something that it needs could not be measured.
     """
 
-    def __init__(self, case: PlannedCase, measured: Measured, found: Collector) -> None:
+    def __init__(self, case: PlannedCase, measured: Measured, found: SensitivityCollector) -> None:
         self._case, self._found = case, found
         self.expectation = case.asked.expectation
         signs = dict(directions(self.expectation))
@@ -138,14 +138,15 @@ class PerturbedModel:
                 missing[row] = reason
         for row in np.flatnonzero(np.isnan(values)).tolist():
             missing.setdefault(row, own[row] or Missing.ZERO_ATTRIBUTION)
-        numbers = [None if row in missing else value for row, value in enumerate(values.tolist())]
+        known = values.copy()
+        known[list(missing)] = np.nan
         return MeasuredColumn.model_construct(
-            model=self.model, key=key, scale=column.own.scale, values=numbers, missing=missing, steps={}
+            model=self.model, key=key, scale=column.own.scale, values=known, missing=missing, steps={}
         )
 
     def _values(self, column: _Column, strength: float) -> Array:
         """Between the shares of evidence that were read the values lie on a line."""
-        own = column.own.array()[self.positions]
+        own = column.own.values[self.positions]
         if not strength:
             return own
         added = strength * column.ratio
