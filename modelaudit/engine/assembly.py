@@ -309,4 +309,6 @@ def _crop_facts(kept: NDArray[np.float64], samples: Sequence[Sample], limit: flo
 def _reads_layer(key: str, passes: Sequence[PassAsk]) -> bool:
     """Whether anything asked of a model reads the layer that is found by itself."""
     asks = [ask for one in passes if one.model == key for ask in one.maps]
-    return any(ask.entry.declares.needs_layer(ask.method) and getattr(ask.method, "layer", None) is None for ask in asks)
+    return any(
+        ask.entry.declares.needs_layer(ask.method) and getattr(ask.method, "layer", None) is None for ask in asks
+    )

@@ -25,7 +25,7 @@ from ..language.errors import AuditError, ResultsError
 from ..language.expression import Expectation, Measure
 from ..language.spec import Method, number_text
 from ..language.strata import Both, ColumnIs, Group, Label, Stratum
-from ..statistics import Decision, ValueTable, Verdict, decide
+from ..statistics import ColumnTable, Decision, Verdict, decide
 from ..statistics.decide import holds
 from ..statistics.objections import apply_objections, decide_on_valid_methods
 from .decisions import decision_record, with_holm
@@ -188,7 +188,7 @@ class _Decider:
 
     def __init__(self, case: CaseRecord, record: RunRecord, values: Values) -> None:
         self._case, self._record, self._values = case, record, values
-        self._table: ValueTable = RecordTable(case, values)
+        self._table: ColumnTable = RecordTable(case, values)
 
     def decide(self, expectation: Expectation) -> Decision:
         """As the run did: a quick look is a sample whatever the audit is about."""

@@ -23,7 +23,7 @@ from ..language.errors import AuditError
 from ..language.expression import Expectation
 from ..language.parser import parse
 from ..language.reasons import Missing
-from ..statistics import ValueTable
+from ..statistics import ColumnTable
 from .record import CaseRecord, ModelRecord, RunRecord, TableRecord
 
 
@@ -33,7 +33,7 @@ class Pilot:
 
     case: CaseRecord
     expectation: Expectation
-    table: ValueTable
+    table: ColumnTable
     labels: tuple[str, ...]
 
 

@@ -18,7 +18,7 @@ from ..language.strata import Both, Correct, Misclassified, Stratum
 from .clusters import Clusters, clusters_of
 from .linear import Linear
 from .sequences import first_of_each
-from .values import Clustering, Column, Membership, ValueTable
+from .values import Clustering, Column, ColumnTable, Membership
 from .verdict import Counts
 
 #: by_reason key of images whose stratum is undetermined
@@ -55,7 +55,7 @@ class Columns:
     that they are copies of one picture counts.
     """
 
-    table: ValueTable
+    table: ColumnTable
     complete_only: bool = False
     _read: dict[Measure, MeasureColumn] = field(default_factory=dict)
     _taken: dict[tuple[frozenset[Measure], int], NDArray[np.bool_]] = field(default_factory=dict)
@@ -177,7 +177,7 @@ def _ends(column: Column, coefficient: float) -> tuple[float, float]:
     return (coefficient * low, coefficient * high) if coefficient > 0 else (coefficient * high, coefficient * low)
 
 
-def _measure_column(table: ValueTable, measure: Measure) -> MeasureColumn:
+def _measure_column(table: ColumnTable, measure: Measure) -> MeasureColumn:
     column = _checked(table.column(measure), measure)
     n = column.values.size
     if measure.stratum is None:

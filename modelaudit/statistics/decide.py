@@ -26,7 +26,7 @@ from .expansion import _single, curve_points, single_expectations, written_out
 from .inconclusive import advice_on, fewest_clusters, further_images, reason_of
 from .linear import Ratio
 from .sequences import Looks
-from .values import ValueTable
+from .values import ColumnTable
 from .verdict import Counts, Decision, Reason, Verdict, worst
 
 #: of a worst group the record lists no more
@@ -38,7 +38,7 @@ _ERROR_STEPS = 12
 
 def decide(
     expectation: Expectation,
-    table: ValueTable,
+    table: ColumnTable,
     *,
     confidence: float,
     about: Literal["process", "this_set"],
@@ -84,7 +84,7 @@ def decide(
     return _limited(joined, table, expectation, claim)
 
 
-def _limited(decision: Decision, table: ValueTable, expectation: Expectation, claim: Claim | None) -> Decision:
+def _limited(decision: Decision, table: ColumnTable, expectation: Expectation, claim: Claim | None) -> Decision:
     """The decision with a note where its claim is limited to the clusters met."""
     if claim is None:
         return decision

@@ -29,7 +29,7 @@ from .intervals import betting_lower, weighted_gaffke_lower
 from .linear import Ratio
 from .power import power
 from .sample_size import kind_of, oriented
-from .values import ValueTable
+from .values import ColumnTable
 
 #: an effect of this size FAILs with this probability
 POWER = 0.8
@@ -39,7 +39,7 @@ _STEPS = 14
 
 def smallest_effect(
     expectation: Expectation,
-    table: ValueTable,
+    table: ColumnTable,
     *,
     confidence: float,
     about: Literal["process", "this_set"] = "process",

@@ -16,7 +16,7 @@ from ..language.spec import Method
 from .bounds import Plan
 from .columns import Columns
 from .compound import blocks, tree_bound, tree_estimate, tree_of
-from .values import ValueTable
+from .values import ColumnTable
 from .verdict import Point
 
 
@@ -76,7 +76,7 @@ def lives_on_differences(expression: Expression) -> bool:
     return isinstance(expression, Extreme) and expression.kind == "larger"
 
 
-def single_expectations(expectation: Expectation, table: ValueTable) -> list[Expectation]:
+def single_expectations(expectation: Expectation, table: ColumnTable) -> list[Expectation]:
     """The expectations that must all hold where one names several: of one method, one dose and one group each.
 
     Of a worst group that is to be high each group must; one that is to be low stays whole.
@@ -91,7 +91,7 @@ def single_expectations(expectation: Expectation, table: ValueTable) -> list[Exp
     return found
 
 
-def _single(expectation: Expectation, table: ValueTable) -> Iterator[tuple[str | None, float | None, Expectation]]:
+def _single(expectation: Expectation, table: ColumnTable) -> Iterator[tuple[str | None, float | None, Expectation]]:
     """The expectation with one method a measure and one dose an open curve, for every combination."""
     for method, single in _single_methods(expectation):
         for dose in open_doses(single.expression) or (None,):

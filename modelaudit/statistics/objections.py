@@ -14,7 +14,7 @@ from .columns import Columns
 from .compound import ExtremeTree, Tree, tree_of
 from .expansion import written_out
 from .linear import Linear, Ratio
-from .values import ValueTable
+from .values import ColumnTable
 from .verdict import Decision, Reason, Verdict, worst
 
 #: of the noise floor: two-sided, at 95 %
@@ -71,7 +71,7 @@ def _shifted(decision: Decision, given: Decision, other: Decision, expectation: 
     return replace(decision, verdict=verdict, estimate=estimate, lower=lower, upper=upper)
 
 
-def noise_floor(expectation: Expectation, first: ValueTable, second: ValueTable, images: int) -> float | None:
+def noise_floor(expectation: Expectation, first: ColumnTable, second: ColumnTable, images: int) -> float | None:
     """``1.96 sqrt(sum (x1 - x2)^2) / n`` of a left side measured with two seeds, scaled to `images`.
 
     x1 and x2 are the left side image by image, of a ratio A / B those of ``(A - r B) / mean(B)``. Where images share

@@ -42,7 +42,7 @@ from .expansion import single_expectations, written_out
 from .linear import Linear, Ratio
 from .power import power, power_lower_bound
 from .search import least_integer
-from .values import ValueTable
+from .values import ColumnTable
 
 MOST_IMAGES = 1_000_000
 Values = NDArray[np.float64]
@@ -125,7 +125,7 @@ class PowerTarget:
 
 
 def from_pilot(
-    expectation: Expectation, table: ValueTable, wanted: PowerTarget, *, claim: Claim | None = None
+    expectation: Expectation, table: ColumnTable, wanted: PowerTarget, *, claim: Claim | None = None
 ) -> tuple[SampleSize, ...]:
     """What each part of the expectation needs, with the spread that a pilot found.
 

@@ -51,7 +51,7 @@ class Clustering:
     codes: NDArray[np.int64]
 
 
-class ValueTable(Protocol):
+class ColumnTable(Protocol):
     """Where the decision finds its values. Every column and membership has one entry a sample, in one order."""
 
     def column(self, measure: Measure) -> Column:

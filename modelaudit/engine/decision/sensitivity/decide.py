@@ -52,7 +52,7 @@ def told(copies: PerturbedModel, case: PlannedCase, found: SensitivityCollector)
     """What is told of a limit, from its copies."""
     expectation, confidence = case.asked.expectation, case.asked.case.confidence
 
-    def left(table: ValueTable) -> float | None:
+    def left(table: ColumnTable) -> float | None:
         return decide(expectation, table, confidence=confidence, about="this_set", brief=True).estimate
 
     strength = _strongest_that_passes(lambda w: _holds(expectation, left(copies.at(w))), copies.decisive)
