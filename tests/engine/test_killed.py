@@ -77,7 +77,7 @@ def kept(folder: Path) -> dict[str, int]:
     with closing(sqlite3.connect(folder / "store" / FILE, timeout=30)) as connection:
         try:
             query = (
-                "SELECT context, COUNT(*) FROM cells JOIN keys ON keys.id = cells.key WHERE kind = 'shown' GROUP BY 1"
+                "SELECT context, COUNT(*) FROM images JOIN keys ON keys.id = images.key WHERE kind = 'shown' GROUP BY 1"
             )
             return dict(connection.execute(query).fetchall())
         except sqlite3.OperationalError:  # killed before the tables were made

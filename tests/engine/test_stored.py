@@ -31,7 +31,7 @@ from PIL import Image
 
 from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
 from modelaudit.engine.assembly import measure
-from modelaudit.engine.results.measured import Measured
+from modelaudit.engine.results.measured import Measured, listed
 from modelaudit.engine.store.file_digests import FileDigests
 from modelaudit.engine.store.location import FILE
 from modelaudit.engine.store.store import Store
@@ -207,7 +207,7 @@ def test_what_labels_mean_has_no_part_in_what_the_model_answered(bench: Bench, m
     before = bench.run(asked({"bolt": [0, 3], "nut": 1, "washer": 2}))
     again = bench.again(asked(mapped))
     assert cost(again)[1] == 0
-    assert [one.values for one in again.columns] != [one.values for one in before.columns]
+    assert [listed(one.values) for one in again.columns] != [listed(one.values) for one in before.columns]
     assert cost(bench.again(asked({"bolt": [0, 3], "nut": 1, "washer": 2}))) == (0, 0)
 
 
@@ -458,7 +458,7 @@ def test_a_damaged_store_costs_a_computation_and_says_so(bench: Bench) -> None:
     first = bench.run(asked)
     (bench.folder / "store" / FILE).write_bytes(b"nonsense" * 1000)
     again = bench.run(asked)
-    assert [one.values for one in again.columns] == [one.values for one in first.columns]
+    assert [listed(one.values) for one in again.columns] == [listed(one.values) for one in first.columns]
     assert cost(again) == cost(first) and again.data is not None
     assert [note for note in again.data.notes if "was damaged" in note]
     assert cost(bench.run(asked)) == (0, 0)

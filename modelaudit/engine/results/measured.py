@@ -167,6 +167,13 @@ class MeasuredColumn(_Plain):
     high: float | None = 1.0
     steps: dict[int, int] = {}
 
+    def __eq__(self, other: object) -> bool:
+        """Equal in every field; values that are missing on both sides are equal."""
+        if not isinstance(other, MeasuredColumn):
+            return NotImplemented
+        mine, others = ({**dict(column), "values": None} for column in (self, other))
+        return mine == others and np.array_equal(self.values, other.values, equal_nan=True)
+
 
 class PassDonors(_Plain):
     """One (model, context): who lent each image its background, None where nobody did."""

@@ -112,7 +112,7 @@ def test_another_interpreter_reads_what_this_one_measured(tmp_path: Path) -> Non
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
         "from pathlib import Path\n"
         "from engine.small_audits import audit, results\n"
-        "from modelaudit.engine import run\n"
+        "from modelaudit.engine.executors import run\n"
         "from modelaudit.measures import confidence\n"
         "run.measure = None  # nothing may be measured again\n"
         f"found = results(Path({str(tmp_path)!r}), a=audit().expect(confidence > 0.5))['a']\n"

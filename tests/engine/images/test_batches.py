@@ -49,7 +49,7 @@ def shown(
 def lenders(data: list[Sample], context: Any = SWAP) -> list[int]:
     """For every image the number of the one whose grey stands in its corner."""
     _, found = shown(data, context)
-    assert not found.impossible.any()
+    assert not found.validity.impossible.any()
     return [round((float(value) * 255 - 5) / 10) for value in found.pixels[:, 0, 0, 0]]
 
 
@@ -123,7 +123,7 @@ def test_lenders_obey_the_rule(rule: str) -> None:
 def test_an_image_without_any_donor_is_impossible_and_the_others_are_not() -> None:
     data = [*(flat(at, label="bolt") for at in range(3)), flat(3, label="nut")]
     _, found = shown(data, swap_background("same_class"))
-    assert found.impossible.tolist() == [False, False, False, True]
+    assert found.validity.impossible.tolist() == [False, False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -143,10 +143,10 @@ def test_data_that_could_never_lend_are_an_error(data: list[Sample], message: st
 def test_an_image_without_a_mask_is_marked_where_the_context_needs_one() -> None:
     data = [flat(0), flat(1), flat(2, mask=None, mask_kind="none")]
     _, swapped = shown(data, SWAP)
-    assert swapped.without_mask.tolist() == [False, False, True]
-    assert not swapped.impossible[2]  # counted once, as what it is
+    assert swapped.validity.without_mask.tolist() == [False, False, True]
+    assert not swapped.validity.impossible[2]  # counted once, as what it is
     _, lit = shown(data, lighting(3))
-    assert not lit.without_mask.any() and lit.changed.all()
+    assert not lit.validity.without_mask.any() and lit.validity.changed.all()
 
 
 def test_a_composition_lends_to_the_part_that_asks() -> None:

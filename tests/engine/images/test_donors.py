@@ -86,13 +86,13 @@ def test_a_rank_counts_those_who_can_lend() -> None:
 def test_a_rank_that_an_image_has_not_is_impossible_there_and_only_there() -> None:
     data = [*(flat(at, label="bolt") for at in range(4)), *(flat(at, label="nut") for at in (4, 5))]
     found = shown(data, "same_class", rank=1)
-    assert found.impossible.tolist() == [False] * 4 + [True] * 2
+    assert found.validity.impossible.tolist() == [False] * 4 + [True] * 2
 
 
 def test_an_image_of_no_known_group_has_no_other_group() -> None:
     data = [*grouped(4), flat(4)]
     found = shown(data, "other_group")
-    assert found.impossible.tolist() == [False] * 4 + [True]
+    assert found.validity.impossible.tolist() == [False] * 4 + [True]
     assert all(grey < 4 for grey in greys(found)[:4])
 
 

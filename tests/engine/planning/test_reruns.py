@@ -21,7 +21,7 @@ from modelaudit.engine.images.interventions import blinded, changed_mask, radius
 from modelaudit.engine.planning.plan import PassAsk, original_context
 from modelaudit.engine.planning.reruns import feather_of, interventions_of, passes_of_rerun, seam_of
 from modelaudit.engine.results.interventions import MASKS, Intervention
-from modelaudit.engine.results.measured import Measured, RerunData
+from modelaudit.engine.results.measured import Measured, RerunData, listed
 from modelaudit.engine.store.store import Store
 from modelaudit.language import AuditCase, registry
 from modelaudit.language.checks import CheckSettings
@@ -197,10 +197,10 @@ def test_shares_under_other_masks_cost_no_pass(tmp_path: Path) -> None:
     assert without.variants == [] and len(beside.variants) == len(MASKS)
     counted = [(one.passes.decoded, one.passes.forward, one.passes.backward) for one in (without, beside)]
     assert counted[0] == counted[1]
-    given = np.array([one.values for one in beside.columns], dtype=float)
+    given = np.array([listed(one.values) for one in beside.columns], dtype=float)
     for data in beside.variants:
         assert len(data.positions) == 10
-        assert not np.array_equal(np.array([one.values for one in data.columns], dtype=float), given)
+        assert not np.array_equal(np.array([listed(one.values) for one in data.columns], dtype=float), given)
 
 
 def test_an_object_that_erosion_removes_is_undefined_there(tmp_path: Path) -> None:
@@ -214,9 +214,9 @@ def test_an_object_that_erosion_removes_is_undefined_there(tmp_path: Path) -> No
     at = next(
         row for row, at in enumerate(variant(found, Intervention.ERODED).positions) if found.samples[at].id == "008.png"
     )
-    assert own.values[at] is None and own.missing[at] == "empty_mask"
+    assert np.isnan(own.values[at]) and own.missing[at] == "empty_mask"
     (wide,) = variant(found, Intervention.DILATED).columns
-    assert wide.values[at] is not None
+    assert not np.isnan(wide.values[at])
 
 
 def test_values_of_variants_depend_on_no_batch(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_where_the_second_draw_shows_the_same_pixels_the_values_are_those_of_the
     data = variant(found, Intervention.REDRAWN)
     (drawn_again,) = data.columns
     (first,) = [one for one in found.columns if one.key == drawn_again.key]
-    assert drawn_again.values == [first.values[at] for at in data.positions]
+    assert np.array_equal(drawn_again.values, first.values[data.positions], equal_nan=True)
     assert found.passes.forward == off.passes.forward and found.passes.backward == off.passes.backward
 
 
@@ -329,4 +329,4 @@ def test_a_check_on_few_images_costs_as_many_passes_as_images(tmp_path: Path) ->
     without = measure(group, settings(tmp_path), Silent()).passes.forward
     found = measure(group, settings(tmp_path, checks=few), Silent())
     assert found.passes.forward - without == 4 * 8
-    assert all(None not in one.values for variant in found.variants for one in variant.columns)
+    assert not any(np.isnan(one.values).any() for variant in found.variants for one in variant.columns)
