@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..evidence.record import CaseRecord, RunRecord, Sensitivity
+from ..evidence.record import CaseRecord, ContextNode, RunRecord, Sensitivity
 from .naming import context_label, method_text
 from .sentences import contexts_of, digits_of, unit_of
 from .words import Words
@@ -324,9 +324,12 @@ def _squares(case: CaseRecord, words: Words) -> list[Square]:
 
 
 def _named(case: CaseRecord, context: str, words: Words) -> str:
-    """A context of the case in words; one that only other cases of the data name as its text."""
+    """A context of the case, or of another case of the data, in words; its text where the record has none."""
     known = {" | ".join(node.text for node in nodes): nodes for nodes in contexts_of(case.left)}
-    return f"“{context_label(known[context], words)}”" if context in known else context
+    others = [
+        ContextNode(name=part.partition("(")[0], family="", arguments={}, text=part) for part in context.split(" | ")
+    ]
+    return f"“{context_label(known.get(context, others), words)}”"
 
 
 def _compared(value: float | None, limit: float | None, better: str, words: Words) -> str:

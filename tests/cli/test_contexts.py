@@ -89,7 +89,7 @@ def test_the_page_speaks_japanese(here: Path) -> None:
     ("arguments", "message"),
     [
         (["--context", "gausian_noise(3)"], "did you mean"),
-        (["--context", "gaussian_noise(9)"], "severity=9"),
+        (["--context", "gaussian_noise(9)"], "severity must be an integer from 1 to 5, got 9"),
         (["--out", "nowhere/a.html", "--context", "original"], "cannot be written"),
     ],
 )

@@ -170,7 +170,7 @@ def test_a_hard_edge_has_no_seam() -> None:
         measure="accuracy", model="m", context="swap", images=9, original=1, seam=None, under_context=1, hard_edge=True
     )
     told = lines(one(checks=checked(seams=[seam])), "Seam of the paste")
-    assert told == ["swap: pasted with a hard edge; its effect was not measured."]
+    assert told == ["“swap”: pasted with a hard edge; its effect was not measured."]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -227,3 +228,13 @@ def test_hostile_text_cannot_break_out_of_the_summary() -> None:
     assert "<img" not in outside_code
     assert markdown_text("a|b\n# c <b> [x](http://y)") == "a\\|b \\# c &lt;b&gt; \\[x\\](http&#58;//y)"
     assert markdown_code("a`b | c\nd") == "`` a`b \\| c d ``"
+
+
+def test_an_older_record_without_words_reads_by_its_texts(tmp_path: Path) -> None:
+    data = json.loads(record(tmp_path).model_dump_json())
+    for stated in data["cases"]:
+        del stated["wording"]
+    page = render_html(RunRecord.model_validate_json(json.dumps(data)), tmp_path)
+    assert "When “swap_background(other_class)” is applied to the images" in page
+    assert "画像に「swap_background(other_class)」を適用した場合、" in page
+    assert "gradcam" in page and "Grad-CAM" not in page
