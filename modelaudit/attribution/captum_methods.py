@@ -305,7 +305,10 @@ def _reproducible(generator: torch.Generator, device: torch.device) -> Iterator[
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach the generators of all devices
+            if device.type == "cuda":
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
             np.random.seed(seed % 2**32)
             yield
     finally:
