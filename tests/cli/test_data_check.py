@@ -45,7 +45,7 @@ def test_sound_data_end_with_0_and_say_what_is_there(here: Path, capsys: pytest.
     assert "PROBLEMS" not in said.out and said.err == ""
 
 
-def test_clusters_stand_beside_groups_with_what_few_of_them_mean(
+def test_clusters_are_listed_with_groups_and_few_of_them_are_explained(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["data", "check", "folder:line?group=folder:1&cluster=path:(\\d).png"]) == 0
@@ -146,7 +146,7 @@ def test_the_page_has_problems_first_and_is_complete_in_itself(here: Path) -> No
     assert "is empty (0 bytes)" in found.text
 
 
-def test_the_page_keeps_to_its_number_of_pictures_and_says_so(here: Path) -> None:
+def test_the_page_keeps_to_its_number_of_pictures_and_states_it(here: Path) -> None:
     spoil(here / "line")
     main(["data", "check", "line", "--html", "sheet.html", "--pictures", "2"])
     found = page(here / "sheet.html")

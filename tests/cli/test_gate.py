@@ -64,7 +64,7 @@ def test_a_model_that_ends_the_process_with_0_does_not_pass(line: Line, capfd: p
     assert "pytest ended with exit status 0 and wrote no record" in capfd.readouterr().err
 
 
-def test_an_exit_status_that_is_rewritten_is_not_believed(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_rewritten_exit_status_does_not_pass(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
     line.audit("wrong_one = Audit(**report_lines(wrong())).expect(accuracy > 0.5)", name="audits/audit_line.py")
     line.write("audits/conftest.py", "import os\n\ndef pytest_unconfigure(config):\n    os._exit(0)\n")
     assert gated() == 1
@@ -80,7 +80,7 @@ def test_other_exit_statuses_are_those_of_pytest(line: Line, capfd: pytest.Captu
     assert "pytest ended with exit status 4 and wrote no record" in capfd.readouterr().err
 
 
-def test_a_record_that_was_edited_is_not_believed(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_edited_record_does_not_pass(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
     line.audit("wrong_one = Audit(**report_lines(wrong())).expect(accuracy > 0.5)", name="audits/audit_line.py")
     line.write(
         "audits/conftest.py",

@@ -41,7 +41,7 @@ def rows(path: Path) -> dict[str, dict[str, str]]:
         return {row["image"]: row for row in csv.DictReader(file)}
 
 
-def test_masks_are_made_and_an_audit_reads_them_as_it_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_masks_are_made_and_an_audit_reads_them(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["masks", "line", "--into", "made", "--by", "cut.py:cut"]) == 0
     said = capsys.readouterr().out
     assert "       6  masks were made" in said

@@ -92,7 +92,7 @@ def test_a_python_file_is_run_and_planned(capsys: pytest.CaptureFixture[str]) ->
     assert int(rows["nut"]) == size.images and int(rows["bolt"]) >= 0.9 * (size.images or 0)
 
 
-def test_a_part_without_a_number_is_said_and_told_by_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_part_without_a_number_is_named_and_sets_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "accuracy > 0.98", "--margin", "0.05"]) == 1
     assert "out of the range" in " ".join(capsys.readouterr().out.split())
     assert main(["plan", "accuracy > 0.9", "--guess", "0.85"]) == 1

@@ -78,7 +78,7 @@ def test_parts_and_whole_files_do_not_share_a_digest(tmp_path: Path, sample: Sam
         assert [found[place] for place in places] == [hashlib.sha256(one).hexdigest() for one in expected]
 
 
-def test_a_part_that_the_file_no_longer_holds_is_told(tmp_path: Path, sample: Sample) -> None:
+def test_a_part_that_the_file_no_longer_contains_is_named(tmp_path: Path, sample: Sample) -> None:
     container = tmp_path / "container"
     container.write_bytes(container.read_bytes()[:40])
     with pytest.raises(UnusableSample, match=r"container: 1\.png: the file ends after 34 of") as caught:

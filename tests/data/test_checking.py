@@ -72,7 +72,7 @@ def test_each_fault_is_found_alone(
     assert found.kind.problem == (kind in PROBLEMS)
 
 
-def test_problems_are_told_before_remarks() -> None:
+def test_problems_come_before_remarks() -> None:
     kinds = list(Kind)
     assert [kind.problem for kind in kinds] == sorted((kind.problem for kind in kinds), reverse=True)
 
@@ -133,7 +133,7 @@ def test_an_image_that_exif_turns_is_counted_upright(tmp_path: Path) -> None:
     assert facts.findings == ()
 
 
-def test_the_share_that_a_crop_leaves_is_told_and_below_half_a_problem(tmp_path: Path) -> None:
+def test_the_share_that_a_crop_leaves_is_reported_and_below_half_a_problem(tmp_path: Path) -> None:
     line(tmp_path)
     mask(tmp_path, "nut/1.png", blob(left=2, wide=20))  # columns 2 to 21; the crop begins at 12
     geometry = Preprocessing(resize=HEIGHT, crop=HEIGHT)
@@ -147,7 +147,7 @@ def test_the_share_that_a_crop_leaves_is_told_and_below_half_a_problem(tmp_path:
     assert (found.kind, found.items[0].detail) == (Kind.OBJECT_CROPPED, "45% of the object is left")
 
 
-def test_clusters_that_share_a_picture_are_told(tmp_path: Path) -> None:
+def test_clusters_that_share_a_picture_are_reported(tmp_path: Path) -> None:
     line(tmp_path)
     scaled(tmp_path, "nut")
     data = open_data(f"folder:{tmp_path}", root=tmp_path)
@@ -166,7 +166,7 @@ def test_clusters_that_share_a_picture_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("clusters", "few"), [(9, True), (10, False)])
-def test_fewer_than_ten_clusters_are_told(tmp_path: Path, clusters: int, few: bool) -> None:
+def test_fewer_than_ten_clusters_are_reported(tmp_path: Path, clusters: int, few: bool) -> None:
     data = open_data(f"folder:{line(tmp_path, each=10)}", root=tmp_path)
     lots = tuple(replace(one, cluster=f"lot {at % clusters}") for at, one in enumerate(data.samples))
     facts = check(DataSet(lots), "lots")
@@ -204,7 +204,7 @@ def test_labels_meet_classes_one_by_one() -> None:
     assert found.without_label == 1
 
 
-def test_a_leading_index_that_others_vouch_for_is_met_beside_one_that_fails() -> None:
+def test_a_leading_index_confirmed_by_others_matches_although_another_fails() -> None:
     found = met(["0_tench", "1_koi", "zebra"], ["tench", "goldfish"])
     assert found.met == {"0_tench": (0,), "1_koi": (1,)}
     assert list(found.unmet) == ["zebra"]
@@ -227,7 +227,7 @@ def test_labels_without_class_and_classes_without_label_are_found(tmp_path: Path
     assert facts.findings[0].items[0].ids == ("bolt/0.png", "bolt/1.png", "bolt/2.png")
 
 
-def test_samples_keep_their_order_and_progress_is_told(tmp_path: Path) -> None:
+def test_samples_keep_their_order_and_progress_is_reported(tmp_path: Path) -> None:
     line(tmp_path, each=12)
     steps: list[None] = []
     facts = checked(tmp_path, progress=lambda: steps.append(None))

@@ -193,7 +193,7 @@ def test_labels_are_indices_where_every_category_has_one(
     assert any("imagenet_index" in note for note in data.notes) == (label == 7 and not options)
 
 
-def test_images_are_found_beside_the_file_or_where_the_reference_says(tmp_path: Path) -> None:
+def test_images_are_found_next_to_the_file_or_where_the_reference_says(tmp_path: Path) -> None:
     save(tmp_path / "photos" / "a.png", image_array(OBJECT))
     content = document(annotation())
     data = opened(tmp_path, content, "?images=photos")

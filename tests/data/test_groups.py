@@ -117,7 +117,7 @@ def test_what_is_no_text_is_refused(changes: dict[str, Any]) -> None:
         open_data([sample], root=Path())
 
 
-def test_the_outermost_folder_and_the_innermost_are_told_apart(cameras: Path) -> None:
+def test_the_outermost_folder_and_the_innermost_are_distinguished(cameras: Path) -> None:
     assert set(groups("folder:line?group=folder:1", cameras).values()) == {"bolt", "nut"}
     assert set(groups("folder:line?group=folder:-2", cameras).values()) == {"bolt", "nut"}
 

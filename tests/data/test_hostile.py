@@ -216,7 +216,7 @@ def test_a_polygon_far_outside_of_the_image_is_refused(tmp_path: Path, source: s
 
 
 @pytest.mark.parametrize("source", ["coco polygon", "coco box", "voc box", "labelme polygon", "labelme rectangle"])
-def test_an_object_beside_the_image_leaves_an_empty_mask_that_is_counted(tmp_path: Path, source: str) -> None:
+def test_an_object_outside_of_the_image_leaves_an_empty_mask_that_is_counted(tmp_path: Path, source: str) -> None:
     reference = _with_box(source, tmp_path, (50, 4, 60, 13))
     mask = decode(open_data(reference, root=tmp_path).samples[0]).mask
     assert mask is not None and not mask.any()  # the engine counts it as `empty_mask`

@@ -204,7 +204,7 @@ def test_what_cannot_be_read_says_so(tmp_path: Path, reference: str, message: st
         open_data(reference, root=tmp_path)
 
 
-def test_code_beside_the_data_is_never_run(tmp_path: Path) -> None:
+def test_code_next_to_the_data_is_never_run(tmp_path: Path) -> None:
     folder = tmp_path / "script"
     folder.mkdir()
     (folder / "script.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")

@@ -126,7 +126,7 @@ def test_a_missing_picture_or_mask_is_counted_with_its_name(tmp_path: Path) -> N
     assert f"1 images have no picture in only_bg_t, e.g. 08_fish/{FISH}.JPEG" in data.notes
 
 
-def test_two_pictures_of_one_foreground_are_none_of_it(tmp_path: Path) -> None:
+def test_two_pictures_of_one_foreground_are_ambiguous_and_left_out(tmp_path: Path) -> None:
     root = in9(tmp_path)
     save(root / "mixed_rand" / "val" / "00_dog" / f"fg_{DOG}_bg_other.JPEG", image_array(mask_array()))
     data = open_data(f"imagenet9:{tmp_path}", root=tmp_path)
@@ -217,7 +217,7 @@ def announcing(shape: str) -> bytes:
     ],
     ids=range(13),
 )
-def test_a_mask_that_is_none_costs_one_named_sample(
+def test_an_invalid_mask_costs_one_named_sample(
     tmp_path: Path, content: bytes | NDArray[Any], reason: Missing, message: str
 ) -> None:
     path = mask(in9(tmp_path), "00_dog", DOG)

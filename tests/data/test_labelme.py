@@ -111,7 +111,7 @@ L_SHAPED = np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0], [1, 1, 1]], dtype=np.uint8
 
 
 @pytest.mark.parametrize("array", [L_SHAPED, L_SHAPED * np.uint8(255), L_SHAPED == 1], ids=["0/1", "0/255", "1 bit"])
-def test_a_mask_lies_in_the_frame_of_its_points_both_included(tmp_path: Path, array: NDArray[Any]) -> None:
+def test_a_mask_fills_the_frame_of_its_points_both_included(tmp_path: Path, array: NDArray[Any]) -> None:
     data = opened(tmp_path, document(shape("bolt", "mask", [[10, 20], [12, 23]], mask=pixels(array))))
     expected = np.zeros((HEIGHT, WIDTH), np.uint8)
     expected[20:24, 10:13] = L_SHAPED
@@ -229,7 +229,7 @@ def test_the_file_is_taken_where_it_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "!", base64.b64encode(b"nothing").decode()], ids=["gone", "no base64", "other"])
-def test_an_embedded_image_that_changed_or_is_none_is_unreadable(tmp_path: Path, text: str | None) -> None:
+def test_an_embedded_image_that_changed_or_is_invalid_is_unreadable(tmp_path: Path, text: str | None) -> None:
     data = opened(tmp_path, embedded())
     content = {**embedded(), "imageData": text}
     write(tmp_path / "line" / "part 1.json", json.dumps(content))

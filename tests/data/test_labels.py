@@ -39,7 +39,7 @@ def indices(*labels: str | int, **options: Any) -> list[int]:
         ("2_japanese_chin", 2),
     ],
 )
-def test_a_label_meets_its_class(label: str | int, index: int) -> None:
+def test_a_label_matches_its_class(label: str | int, index: int) -> None:
     assert indices(label) == [index]
 
 
@@ -82,7 +82,7 @@ def test_a_class_called_by_a_number_goes_before_the_index() -> None:
         ("", {}, "samples without a label"),
     ],
 )
-def test_what_meets_nothing_or_two_things_is_an_error(label: Any, options: dict[str, Any], message: str) -> None:
+def test_a_label_that_matches_no_class_or_two_is_an_error(label: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         indices(label, **options)
 
@@ -220,7 +220,7 @@ def test_maps_are_read_from_files(tmp_path: Path) -> None:
         ("m.json", '{"a": []}', "at least one class"),
     ],
 )
-def test_a_file_that_is_no_map_says_where(tmp_path: Path, name: str, text: str, says: str) -> None:
+def test_an_invalid_label_map_is_refused_with_its_line(tmp_path: Path, name: str, text: str, says: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=says):
         read_labels(tmp_path / name)

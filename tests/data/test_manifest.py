@@ -74,7 +74,7 @@ def table(delimiter: str, end: str = "\n") -> str:
 
 @pytest.mark.parametrize("options", ["", "?delimiter={}"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"], ids=["comma", "semicolon", "tab", "bar"])
-def test_the_delimiter_is_told_by_the_header_or_said(tmp_path: Path, delimiter: str, options: str) -> None:
+def test_the_delimiter_is_read_off_the_header_or_given(tmp_path: Path, delimiter: str, options: str) -> None:
     given = options.format("tab" if delimiter == "\t" else delimiter)
     data = read(tmp_path, table(delimiter), given)
     assert [(one.id, one.label) for one in data.samples] == [("images/a.png", "a, b; c"), ("images/b.png", "nut")]

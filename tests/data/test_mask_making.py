@@ -131,7 +131,7 @@ def test_the_mark_says_by_whom_when_and_of_which_bytes(bare: Path) -> None:
     assert set(document["files"]) == {f"{label}/{at}.png" for label in ("bolt", "nut") for at in range(3)}
 
 
-def test_facts_of_a_mask_are_told(bare: Path) -> None:
+def test_facts_of_a_mask_are_reported(bare: Path) -> None:
     found = made(bare)["nut/0.png"]
     assert found.mask is not None and found.remarks == ()
     assert found.mask.share == pytest.approx(900 / (WIDTH * HEIGHT))
@@ -169,7 +169,7 @@ def test_ignored_pixels_are_kept(bare: Path) -> None:
         (ZeroDivisionError("by the belt"), "ZeroDivisionError: by the belt"),
     ],
 )
-def test_a_mask_that_is_none_is_named_and_not_written(bare: Path, returned: Any, message: str) -> None:
+def test_an_invalid_mask_is_named_and_not_written(bare: Path, returned: Any, message: str) -> None:
     def function(image: Any, boxes: Any, label: str) -> Any:
         if label == "bolt":
             return blob()

@@ -177,7 +177,7 @@ def test_images_and_masks_may_be_elsewhere(tmp_path: Path, shelf: Shelf) -> None
     assert found.notes == ("read from a copy of shelf://masks",)
 
 
-def test_a_folder_beside_the_annotations_is_named_as_on_a_disk(tmp_path: Path, shelf: Shelf) -> None:
+def test_a_folder_next_to_the_annotations_is_named_as_on_a_disk(tmp_path: Path, shelf: Shelf) -> None:
     coco(tmp_path / "data")
     (tmp_path / "data" / "images").rename(tmp_path / "data" / "pics")
     put(shelf, tmp_path / "data", "/data")
@@ -185,7 +185,7 @@ def test_a_folder_beside_the_annotations_is_named_as_on_a_disk(tmp_path: Path, s
     assert seen(data) == seen(open_data("coco:data/annotations.json?images=pics", root=tmp_path))
 
 
-def test_the_copies_lie_below_the_root_and_are_not_for_git(tmp_path: Path, shelf: Shelf) -> None:
+def test_copies_are_kept_below_the_root_and_ignored_by_git(tmp_path: Path, shelf: Shelf) -> None:
     line(tmp_path / "line")
     put(shelf, tmp_path / "line", "/data")
     open_data("folder:shelf://data", root=tmp_path, quiet=True)

@@ -219,12 +219,12 @@ def test_an_archive_on_a_server(server: Server, root: Path, tmp_path: Path) -> N
     assert seen(open_data(f"folder:zip://line::{server.url}/packed.zip", root=root, quiet=True)) == local
 
 
-def test_nobody_there_is_an_error_that_says_so(root: Path) -> None:
+def test_a_server_that_cannot_be_reached_is_a_clear_error(root: Path) -> None:
     with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/line cannot be read: Cannot connect"):
         open_data("folder:http://127.0.0.1:9/line", root=root, quiet=True)
 
 
-def test_a_run_that_is_killed_in_the_middle_goes_on_where_it_was(server: Server, root: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_in_the_middle_is_resumed(server: Server, root: Path, tmp_path: Path) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     def wait(path: str) -> None:

@@ -189,7 +189,7 @@ def test_a_shard_that_cannot_be_right_is_refused(tmp_path: Path, files: list[tup
         (b'{"class": 1, "lot": {}}', "the field 'lot' is {}; a group"),
     ],
 )
-def test_facts_that_are_none_are_refused(tmp_path: Path, facts: bytes, message: str) -> None:
+def test_invalid_facts_are_refused(tmp_path: Path, facts: bytes, message: str) -> None:
     shard(tmp_path / "x.tar", {"a.png": picture(), "a.json": facts})
     with pytest.raises(DataError, match=message):
         open_data("webdataset:x.tar?label=class&group=column:lot", root=tmp_path)

@@ -171,7 +171,7 @@ def test_a_path_out_of_the_folder_is_refused_and_another_way_said(tmp_path: Path
     assert [(one.id, one.label) for one in data.samples] == [("images/val/a.jpg", "nut")]
 
 
-def test_labels_lie_beside_images_that_are_in_no_folder_of_images(tmp_path: Path) -> None:
+def test_labels_are_next_to_images_without_a_folder_of_images(tmp_path: Path) -> None:
     image(tmp_path / "line" / "val" / "a.jpg")
     write(tmp_path / "line" / "val" / "a.txt", NUT)
     write(tmp_path / "line" / "data.yaml", "val: val\nnames: [bolt, nut]\n")
@@ -222,7 +222,7 @@ def test_the_mask_is_drawn_on_the_image_as_it_is_when_it_is_read(tmp_path: Path)
         ("0 0.5 0.5 0.2 -0.005", "a box of 0.2 x -0.005"),
     ],
 )
-def test_a_line_that_is_no_label_is_refused_with_its_number(tmp_path: Path, labels: str, message: str) -> None:
+def test_an_invalid_line_is_refused_with_its_number(tmp_path: Path, labels: str, message: str) -> None:
     line(tmp_path, f"{BOLT}\n\n{labels}\n")
     with pytest.raises(DataError, match=rf"labels.val.a\.txt:3: {message}"):
         opened(tmp_path)

@@ -102,7 +102,7 @@ def test_the_note_counts_what_the_coupling_did() -> None:
         ("demo:line_a", "the demo has one line"),
     ],
 )
-def test_what_it_cannot_draw_is_an_error_that_says_so(text: str, says: str) -> None:
+def test_invalid_options_are_refused(text: str, says: str) -> None:
     with pytest.raises(DataError, match=says) as raised:
         opened(text)
     assert text in str(raised.value)

@@ -37,7 +37,7 @@ def test_two_short_epochs_already_learn_something() -> None:
     assert accuracy(train(SHORT), InspectionLine(1.0, seed=3).draw(range(100))) > 0.5
 
 
-def test_progress_is_told_until_all_is_done() -> None:
+def test_progress_is_reported_until_all_is_done() -> None:
     told: list[tuple[str, int, int]] = []
     train(Training(0.5, images=64, epochs=2), lambda *said: told.append(said), "small")
     assert told[-1] == ("training small", 4, 4)

@@ -70,7 +70,7 @@ def test_a_convolutional_network_is_folded_and_in_channels_last_and_gives_the_sa
     assert [name for name, _ in found.model.named_modules()] == [name for name, _ in model.named_modules()]
 
 
-def test_the_user_s_weights_stay_as_they_lie() -> None:
+def test_the_user_s_weights_keep_their_memory_format() -> None:
     model = pixel_model(torchvision.models.squeezenet1_1(num_classes=5))
     storage = {name: (value.data_ptr(), value.stride()) for name, value in model.named_parameters()}
     found = prepare_model(model, (64, 64))
@@ -89,7 +89,7 @@ def test_layers_see_channels_last() -> None:
     assert seen[0].is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_borrowed_module_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_frozen_module_is_restored(tmp_path: Path) -> None:
     module = Net().train()
     before = {
         name: (value, value.data_ptr(), value.clone()) for name, value in module.state_dict(keep_vars=True).items()

@@ -61,7 +61,7 @@ def test_a_function_is_a_model_whose_maps_are_those_of_the_network_behind_it() -
     assert torch.equal(*maps)
 
 
-def test_a_method_that_needs_gradients_says_that_there_are_none() -> None:
+def test_a_method_that_needs_gradients_is_refused_without_them() -> None:
     loaded = open_model(black_box(lambda images: NET(images), preprocessing=SMALL, library="torch"), root=Path())
     with frozen_on(loaded, "cpu") as model:
         asked = AttributionInput(model, pixels(), torch.eye(3)[[0, 1, 2, 0]], torch.zeros(4))
@@ -214,7 +214,7 @@ def test_the_fingerprint_knows_name_code_and_version_and_the_probe_what_it_answe
     assert open_model(black_box(Predictor(1.0), preprocessing=SMALL), root=Path()).module._name().endswith(".Predictor")  # type: ignore[operator]
 
 
-def test_a_copy_shares_what_stands_behind_it() -> None:
+def test_a_copy_shares_its_session() -> None:
     module = black_box(Predictor(1.0), preprocessing=SMALL).module
     assert torch.equal(copy.deepcopy(module)(pixels()), module(pixels()))
 

@@ -419,7 +419,7 @@ def test_an_edit_in_an_audit_file_is_another_model(project: Path, body: str, fir
     ],
     ids=["moved lines", "another audit", "a test and a class", "a constant"],
 )
-def test_an_edit_of_an_audit_file_beside_the_model_is_none(project: Path, other: str) -> None:
+def test_an_edit_of_an_audit_file_next_to_the_model_changes_nothing(project: Path, other: str) -> None:
     before = of(project, audit_file(project, NET + "net = Net()").net)
     assert of(project, audit_file(project, other).net) == before
 

@@ -66,7 +66,7 @@ def test_a_program_answers_and_explains_like_the_module_that_it_was_made_from(fo
 
 
 @pytest.mark.parametrize("reference", PROGRAMS + SCRIPTS)
-def test_a_program_is_as_it_was_after_it_was_borrowed(folder: Path, reference: str) -> None:
+def test_a_program_is_restored_after_it_was_frozen(folder: Path, reference: str) -> None:
     loaded = open_model(reference, root=folder, preprocessing=SMALL, allow_code=True)
     before = [(parameter.requires_grad, parameter.data_ptr()) for parameter in loaded.module.parameters()]
     with frozen_on(loaded, "cpu") as model:

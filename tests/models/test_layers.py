@@ -324,7 +324,7 @@ def test_an_activation_in_place_behind_the_layer_does_no_harm() -> None:
         ((448, 448), (224, 224), False),
     ],
 )
-def test_a_grid_lies_over_an_image_by_its_proportion(
+def test_a_grid_covers_an_image_of_its_proportion(
     grid: tuple[int, int], image: tuple[int, int], expected: bool
 ) -> None:
     assert lies_over(grid, image) is expected

@@ -122,7 +122,7 @@ def test_gradient_methods_are_refused(exported: Path) -> None:
             registry.entry_of(input_x_gradient()).function(input_x_gradient(), asked)
 
 
-def test_the_fingerprint_covers_the_graph_and_the_weights_beside_it(exported: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_covers_the_graph_and_the_weights_next_to_it(exported: Path, tmp_path: Path) -> None:
     def copied(name: str) -> Path:
         folder = tmp_path / name
         folder.mkdir()
@@ -166,7 +166,7 @@ def test_layout_type_size_and_batch_are_read_off_the_graph(
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=coarse)
 
 
-def test_a_graph_that_leaves_its_layout_open_needs_to_be_told(tmp_path: Path) -> None:
+def test_a_graph_that_leaves_its_layout_open_needs_the_option(tmp_path: Path) -> None:
     path = graph(tmp_path / "net.onnx", ["b", "c", "h", "w"])
     with pytest.raises(ModelError, match=r"leaves open where the channels are; add \?layout=NCHW"):
         opened(path)
@@ -252,7 +252,7 @@ def test_operators_of_other_libraries_are_refused(tmp_path: Path) -> None:
         opened(path)
 
 
-def test_weights_that_lie_elsewhere_or_nowhere_are_refused(exported: Path, tmp_path: Path) -> None:
+def test_weights_that_are_elsewhere_or_missing_are_refused(exported: Path, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / "net.onnx").write_bytes(exported.read_bytes())

@@ -188,7 +188,7 @@ def test_a_compiled_model_is_audited_without_the_compiler(tmp_path: Path) -> Non
         (12, "is not a model"),
     ],
 )
-def test_a_text_that_is_no_reference_says_how_to_write_one(tmp_path: Path, reference: object, message: str) -> None:
+def test_an_invalid_reference_is_refused_with_the_known_forms(tmp_path: Path, reference: object, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         open_model(reference, root=tmp_path, preprocessing=SMALL, allow_code=True)
 

@@ -127,12 +127,12 @@ def draws(images: Any) -> Any:
     return torch.rand(len(images), 2).numpy()
 
 
-def test_a_black_box_is_tried_and_told_how_to_say_so() -> None:
+def test_a_black_box_is_tested_and_the_message_names_the_option() -> None:
     with pytest.raises(ModelError, match=r"or give black_box\(\.\.\., deterministic=False\)"):
         tried(black_box(draws))
 
 
-def test_a_black_box_that_says_so_is_not_tried_and_is_noted() -> None:
+def test_a_black_box_declared_as_not_deterministic_is_not_tested_and_is_noted() -> None:
     model = black_box(draws, deterministic=False)
     assert tried(model) == 0
     assert any(note.startswith("answers: declared as not deterministic") for note in model.notes)

@@ -207,7 +207,7 @@ def test_a_checkpoint_never_runs_code(tmp_path: Path, monkeypatch: pytest.Monkey
         ("net.pt", {}, "it holds nothing"),
     ],
 )
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, file: str, content: object, message: str) -> None:
+def test_an_invalid_checkpoint_is_refused(tmp_path: Path, file: str, content: object, message: str) -> None:
     if isinstance(content, bytes):
         (tmp_path / file).write_bytes(content)
     else:

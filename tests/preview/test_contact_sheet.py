@@ -127,7 +127,7 @@ def test_an_image_that_stays_as_it_is_is_marked_except_under_controls() -> None:
     assert dark.cells[0].unchanged and not control.cells[0].unchanged
 
 
-def test_a_text_that_is_no_context_is_an_error() -> None:
+def test_an_invalid_context_is_an_error() -> None:
     with pytest.raises(ExpressionError, match="did you mean"):
         shown([sample(0)], "gausian_noise(3)")
 

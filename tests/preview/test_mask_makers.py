@@ -200,7 +200,7 @@ def test_classes_are_named_without_regard_to_signs() -> None:
         (LRASPP + "&object=dgo", "no class 'dgo'; did you mean 'dog'"),
     ],
 )
-def test_a_maker_that_is_none_says_what_to_write(answers: Path, text: str, message: str) -> None:
+def test_an_unknown_maker_is_refused_with_the_known_ones(answers: Path, text: str, message: str) -> None:
     with pytest.raises(AuditError, match=message), maker_of(text, root=answers, device="cpu"):
         pass
 
