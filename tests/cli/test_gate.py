@@ -15,7 +15,7 @@ from modelaudit.evidence.results_folder import VARIABLE, Receipt, take_receipt
 RIGHT = """
 import os
 
-audit = Audit(**report_lines())
+audit = Audit(**told())
 right = audit.expect(accuracy > 0.5)
 
 def test_nobody_else_sees_what_the_gate_asked_for():
@@ -56,7 +56,7 @@ def test_a_model_that_ends_the_process_with_0_does_not_pass(line: Line, capfd: p
             def forward(self, images):
                 os._exit(0)
 
-        right = Audit(**report_lines(Ends())).expect(accuracy > 0.5)
+        right = Audit(**told(Ends())).expect(accuracy > 0.5)
         """,
         name="audits/audit_line.py",
     )
@@ -65,14 +65,14 @@ def test_a_model_that_ends_the_process_with_0_does_not_pass(line: Line, capfd: p
 
 
 def test_a_rewritten_exit_status_does_not_pass(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
-    line.audit("wrong_one = Audit(**report_lines(wrong())).expect(accuracy > 0.5)", name="audits/audit_line.py")
+    line.audit("wrong_one = Audit(**told(wrong())).expect(accuracy > 0.5)", name="audits/audit_line.py")
     line.write("audits/conftest.py", "import os\n\ndef pytest_unconfigure(config):\n    os._exit(0)\n")
     assert gated() == 1
     assert "the run is FAIL; pytest's exit status was 0, which the record contradicts" in capfd.readouterr().err
 
 
 def test_other_exit_statuses_are_those_of_pytest(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
-    skipped = "import pytest\nskipped = Audit(**report_lines()).expect(accuracy > 0.5, marks=pytest.mark.skip)\n"
+    skipped = "import pytest\nskipped = Audit(**told()).expect(accuracy > 0.5, marks=pytest.mark.skip)\n"
     line.audit(RIGHT + skipped, name="audits/audit_line.py")
     assert gated() == 10
     assert "the run is PARTIAL: 1 of 2 declared expectations are not counted (1 skipped)" in capfd.readouterr().err
@@ -81,7 +81,7 @@ def test_other_exit_statuses_are_those_of_pytest(line: Line, capfd: pytest.Captu
 
 
 def test_an_edited_record_does_not_pass(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
-    line.audit("wrong_one = Audit(**report_lines(wrong())).expect(accuracy > 0.5)", name="audits/audit_line.py")
+    line.audit("wrong_one = Audit(**told(wrong())).expect(accuracy > 0.5)", name="audits/audit_line.py")
     line.write(
         "audits/conftest.py",
         """
