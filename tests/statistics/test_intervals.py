@@ -22,7 +22,7 @@ def test_no_failure_in_58_images_leaves_5_percent_open_and_59_close_it():
 
 @pytest.mark.parametrize(("successes", "n"), [(3, 2), (-1, 2), (0, 0)])
 def test_impossible_counts_are_refused(successes, n):
-    with pytest.raises(ValueError, match="no proportion"):
+    with pytest.raises(ValueError, match="successes must be between"):
         clopper_pearson(successes, n, 0.95)
 
 
