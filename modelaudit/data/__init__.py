@@ -1,7 +1,7 @@
 """Data: samples from folders, annotation files and iterables; decoding, geometry, labels, fingerprint."""
 
 from ..language.sample import DataSet, Preprocessing, Sample
-from .base import Decoded, FilePart, Place, UnusableSample, data_source
+from .base import Decoded, UnusableSample, data_source
 from .coco import coco
 from .decode import content_of, decode, files_of, fingerprint
 from .folder import folder, photos
@@ -9,6 +9,7 @@ from .geometry import apply_geometry, object_kept
 from .hugging_face import hugging_face
 from .imagenet9 import imagenet9
 from .imagenet_s import imagenet_s
+from .images import FilePart, Place
 from .labelme import labelme
 from .labels import LabelMap, class_indices, label_map, labels_of
 from .manifest import csv_file, jsonl_file

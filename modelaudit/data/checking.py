@@ -19,11 +19,11 @@ from scipy.ndimage import label  # type: ignore[attr-defined]
 from ..language.findings import DataFacts, LabelMatches, MaskFacts, Quantiles, SampleFacts, Tally
 from ..language.reasons import Missing
 from ..language.sample import BACKGROUND, IGNORE, OBJECT, DataSet, Preprocessing, Sample
-from .base import FilePart, Pixels, UnusableSample
+from .base import Pixels, UnusableSample
 from .check_findings import findings_of
 from .decode import decode, files_of
 from .geometry import object_kept
-from .images import bytes_of, exif_of, header
+from .images import FilePart, bytes_of, exif_of, header
 from .signature import BITS, NEAR, perceptual_hash
 
 _EIGHT = np.ones((3, 3), dtype=np.uint8)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..language.boundary import AuditedCodeError, contained, described
 from ..language.reasons import Missing
 from ..language.sample import Sample
-from .base import Decoded, FilePart, Pixels, Place, UnusableSample
-from .images import bytes_of, opened, rgb_of, upright
+from .base import Decoded, Pixels, UnusableSample
+from .images import FilePart, Place, bytes_of, opened, rgb_of, upright
 from .masks import ReadMask, checked_mask, mask_of
 
 

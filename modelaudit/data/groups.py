@@ -20,8 +20,8 @@ from ..language.errors import DataError, nearest
 from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import Sample
-from .base import FilePart, UnusableSample
-from .images import exif_of, header
+from .base import UnusableSample
+from .images import FilePart, exif_of, header
 
 #: the options of which sources with columns read ``column:NAME`` themselves
 COLUMN_OPTIONS = ("group", "cluster")

@@ -17,8 +17,9 @@ from ..language.errors import DataError, nearest
 from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import BACKGROUND, IGNORE, OBJECT, DataSet, Sample
-from .base import Pixels, Place, UnusableSample, data_source
+from .base import Pixels, UnusableSample, data_source
 from .files import confined, existing_folder, files_below, is_image, relative_id
+from .images import Place
 from .masks import ReadMask
 
 IMAGENET_CLASSES = 1000

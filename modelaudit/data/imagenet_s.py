@@ -13,9 +13,9 @@ from ..language.errors import DataError, nearest
 from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import BACKGROUND, IGNORE, OBJECT, DataSet, Sample
-from .base import Pixels, Place, UnusableSample, data_source
+from .base import Pixels, UnusableSample, data_source
 from .files import confined, existing_folder, files_below, is_image, relative_id
-from .images import opened, upright
+from .images import Place, opened, upright
 from .masks import ReadMask
 
 IGNORED = 1000

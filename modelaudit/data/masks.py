@@ -16,8 +16,8 @@ from ..language.errors import DataError, nearest
 from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import BACKGROUND, IGNORE, OBJECT
-from .base import Pixels, Place, UnusableSample
-from .images import bytes_of, opened, upright
+from .base import Pixels, UnusableSample
+from .images import Place, bytes_of, opened, upright
 
 Meaning = Literal["ignore", "object"]
 #: what 255 may mean in a mask file (``folder:DIR?mask_255=object``)

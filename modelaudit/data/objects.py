@@ -18,8 +18,8 @@ from ..language.errors import DataError, nearest
 from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import IGNORE, OBJECT, MaskKind, Sample
-from .base import Pixels, Place, UnusableSample
-from .images import opened, upright_size
+from .base import Pixels, UnusableSample
+from .images import Place, opened, upright_size
 
 Shape = Literal["polygon", "rle", "box", "circle", "bitmap"]
 

@@ -14,9 +14,10 @@ from ..language.errors import DataError
 from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
-from .base import FilePart, Pixels, UnusableSample, data_source
+from .base import Pixels, UnusableSample, data_source
 from .files import expanded
 from .groups import COLUMN_OPTIONS, column_option, columns_of
+from .images import FilePart
 from .masks import MaskFile, Meaning, asked_meaning, check_meaning
 
 _BLOCK = 512

@@ -18,8 +18,7 @@ from ..language import registry
 from ..language.audit import Audit
 from ..language.checks import CheckSettings
 from ..language.composite import Composite, Extreme
-from ..language.curve import OfCurve, open_doses
-from ..language.expression import Arithmetic, Expression, Measure, Number
+from ..language.expression import Arithmetic, Expression, Measure, Number, OfCurve, open_doses
 from ..language.spec import Composed, Context, Spec, value_text
 from .decisions import decision_record
 from .record import (

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from ..engine.results.strata import Facts, membership
 from ..language.composite import Extreme
-from ..language.curve import OfCurve
 from ..language.errors import ResultsError
-from ..language.expression import Arithmetic, Expectation, Expression, Measure, Number
+from ..language.expression import Arithmetic, Expectation, Expression, Measure, Number, OfCurve
 from ..language.parser import parse_stratum
 from ..language.reasons import Missing
 from ..language.spec import Context, MeasureSpec, Method

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from ..engine.planning.plan import single_method
 from ..language import registry
 from ..language.composite import Composite
-from ..language.curve import OfCurve
-from ..language.expression import Arithmetic, Expression, Measure
+from ..language.expression import Arithmetic, Expression, Measure, OfCurve
 from ..language.spec import Composed, Context, Spec
 from ..language.wording import phrases
 from .record import PhraseRecord, Phrases, WordingRecord

@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 from .checks import CheckSettings, as_checks
 from .errors import ExpressionError, nearest
 from .expression import Expectation
-from .known_bad import caught_by, checked_known_bad, model_text
 from .sample import Preprocessing, Sample
 from .spec import Composed, Context, within
 
@@ -410,3 +409,44 @@ def _has_donors(context: Context | None) -> bool:
 
     parts = context.parts if isinstance(context, Composed) else (context,)
     return any(registry.entry_of(part).declares.donors(part) is not None for part in parts)
+
+
+def models_of(audit: Audit, expectation: Expectation) -> tuple[str, ...]:
+    """The names of the models that an expectation measures."""
+    first = next(iter(audit.models))
+    names = (measure.model or first for measure in expectation.expression.measures())
+    return tuple(dict.fromkeys(names))
+
+
+def caught_by(case: AuditCase, expectation: Expectation) -> tuple[str, ...]:
+    """The models that `expectation`, one of the case's variants, must catch; none without ``must_fail``.
+
+    Of several models these are the ones that the audit declares known-bad, or all where it declares none of them.
+    """
+    if not case.must_fail:
+        return ()
+    names = models_of(case.audit, expectation)
+    return tuple(name for name in names if name in case.audit.known_bad) or names
+
+
+def model_text(audit: Audit, name: str) -> str:
+    """The name of a model for readers: among several its own, else its reference, or that of its class or factory."""
+    if isinstance(audit.model, Mapping):
+        return name
+    reference = audit.models[name]
+    return reference if isinstance(reference, str) else str(getattr(reference, "__name__", type(reference).__name__))
+
+
+def checked_known_bad(names: Any, models: Mapping[str, Any]) -> tuple[str, ...]:
+    """The argument ``known_bad`` of an audit.
+
+    Raises:
+        ExpressionError: not a list of names of the audit's models.
+    """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ExpressionError(f"known_bad must be a list of model names, got {names!r}; write e.g. ['shortcut']")
+    found = tuple(names)
+    for name in found:
+        if name not in models:
+            raise ExpressionError(f"known_bad: no model {name!r}{nearest(str(name), models)}")
+    return found

@@ -6,19 +6,16 @@ with an interval. :class:`Extreme` is what the four operators cannot say; users 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from . import registry
 from .errors import ExpressionError
-from .expression import Arithmetic, Expression, Measure, refined_text
+from .expression import Arithmetic, Divided, Expression, Measure, refined_text
 from .spec import Context, Spec, long_text, spec_text
 from .strata import Stratum
 from .wording import Wording
-
-#: the strata that "label", "group" or a column of the manifest divides the images into
-Divided = Callable[[str], tuple[Stratum, ...]]
 
 
 class CompositeSpec(Spec):
@@ -54,13 +51,13 @@ class Composite(Expression):
     stratum: Stratum | None = None
 
     def measures(self) -> Iterator[Measure]:
-        return iter(dict.fromkeys(self.expanded().measures()))
+        return iter(dict.fromkeys(self.expansion(None).measures()))
 
-    def expanded(self, divided: Divided | None = None) -> Expression:
+    def expansion(self, divided: Divided | None) -> Expression:
         """What it stands for, refined."""
         return self.spec.algebra(divided)._refined(self._own)
 
-    def of_one_image(self) -> Expression:
+    def ranking(self) -> Expression:
         """The expression that images are ranked by, refined."""
         return self.spec.of_one_image()._refined(self._own)
 
@@ -112,7 +109,13 @@ class Extreme(Expression):
             yield from part.measures()
 
     def _refined(self, change: Callable[[Measure], Measure]) -> Expression:
-        return replace(self, parts=tuple(part._refined(change) for part in self.parts))
+        return self._with_parts([part._refined(change) for part in self.parts])
+
+    def _parts(self) -> tuple[Expression, ...]:
+        return self.parts
+
+    def _with_parts(self, parts: Sequence[Expression]) -> Expression:
+        return replace(self, parts=tuple(parts))
 
     def __str__(self) -> str:
         return f"{self.kind}({', '.join(map(str, self.parts))})"

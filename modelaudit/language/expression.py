@@ -1,18 +1,27 @@
-"""The algebra of measures, and expectations on it."""
+"""The algebra of measures, curves over doses, and expectations on them.
+
+``accuracy.under(fade(each=[0, 0.5, 1]))`` is a curve. Compared with a number it must hold at every dose; ``.slope()``
+and ``.area()`` make one number of it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NoReturn
+from functools import reduce
+from itertools import pairwise
+from typing import Literal, NoReturn, get_args
 
 from .errors import ExpressionError
-from .spec import Context, MeasureSpec, as_context, long_text, name_text, number_text, plain
+from .spec import Context, MeasureSpec, as_context, long_text, name_text, number_text, one_of, plain
 from .strata import Comparison, Stratum
 
 Operator = Literal["+", "-", "*", "/"]
+Functional = Literal["slope", "area"]
+#: the strata that "label", "group" or a column of the manifest divides the images into
+Divided = Callable[[str], tuple[Stratum, ...]]
 _OPERATORS = ("+", "-", "*", "/")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
 
@@ -44,22 +53,42 @@ class Expression:
 
     def slope(self) -> Expression:
         """The slope of a curve over the doses of its series, in units of the measure a unit of dose."""
-        from .curve import OfCurve
-
         return OfCurve("slope", self)
 
     def area(self) -> Expression:
         """The mean height of a curve over the doses of its series (area under it, divided by the range of doses)."""
-        from .curve import OfCurve
-
         return OfCurve("area", self)
 
     def measures(self) -> Iterator[Measure]:
         """Every measure in it, left to right; of a series one a dose."""
         raise NotImplementedError
 
+    def long_form(self) -> str:
+        """The text with every field and the versions of all definitions; of a part that has none its own text."""
+        return str(self)
+
+    def expansion(self, divided: Divided | None) -> Expression | None:
+        """What it stands for where it is a name for other expressions; None where it stands for itself.
+
+        Args:
+            divided: the groups of a worst group; None: they are not told apart.
+        """
+        return None
+
+    def ranking(self) -> Expression | None:
+        """What images are ranked by, where that is another expression."""
+        return None
+
     def _refined(self, change: Callable[[Measure], Measure]) -> Expression:
         raise NotImplementedError
+
+    def _parts(self) -> tuple[Expression, ...]:
+        """The expressions that it is made of."""
+        return ()
+
+    def _with_parts(self, parts: Sequence[Expression]) -> Expression:
+        """The same made of other expressions."""
+        return self
 
     def __add__(self, other: Expression | float) -> Expression:
         return Arithmetic("+", self, _operand(other))
@@ -196,6 +225,12 @@ class Arithmetic(Expression):
     def _refined(self, change: Callable[[Measure], Measure]) -> Expression:
         return Arithmetic(self.op, self.left._refined(change), self.right._refined(change))
 
+    def _parts(self) -> tuple[Expression, ...]:
+        return self.left, self.right
+
+    def _with_parts(self, parts: Sequence[Expression]) -> Expression:
+        return Arithmetic(self.op, *parts)
+
     def __str__(self) -> str:
         return self.text(str)
 
@@ -210,6 +245,62 @@ class Arithmetic(Expression):
         text = side.text(leaf)
         here, there = _PRECEDENCE[self.op], _PRECEDENCE[side.op]
         return f"({text})" if there < here or (strict and there == here) else text
+
+
+@dataclass(frozen=True)
+class OfCurve(Expression):
+    """One number of a curve y(x) over the doses x_1 < ... < x_n.
+
+    ``slope``: of the least-squares line, ``sum (x_i - mean x) y_i / sum (x_i - mean x)^2``, in units of the measure a
+    unit of dose. ``area``: under the curve by the trapezoidal rule, divided by ``x_n - x_1``: the mean height of the
+    curve, in units of the measure. Both are linear in the y_i, so their intervals are those of linear combinations of
+    measures on the same images.
+
+    Args:
+        curve: an expression in which at least one measure is under a series; several must have the same doses.
+    """
+
+    functional: Functional
+    curve: Expression
+
+    def __post_init__(self) -> None:
+        one_of(self.functional, get_args(Functional), "curve")
+        if not doses_of(self.curve):
+            raise ExpressionError(
+                f"'{self.curve}' is not a curve and has no {self.functional}; put it under a series, "
+                "e.g. .under(fade(each=[0, 0.5, 1]))"
+            )
+
+    def expansion(self, divided: Divided | None) -> Expression:
+        """The linear combination of the curve's values that it stands for."""
+        doses, curve = doses_of(self.curve), expanded(self.curve, divided)
+        weights = _slope_weights(doses) if self.functional == "slope" else _area_weights(doses)
+        terms = [
+            Arithmetic("*", Number(weight), at_dose(curve, dose))
+            for dose, weight in zip(doses, weights, strict=True)
+            if weight != 0
+        ]
+        return reduce(lambda left, right: Arithmetic("+", left, right), terms[1:], terms[0])
+
+    def measures(self) -> Iterator[Measure]:
+        return self.curve.measures()
+
+    def _refined(self, change: Callable[[Measure], Measure]) -> Expression:
+        return OfCurve(self.functional, self.curve._refined(change))
+
+    def _parts(self) -> tuple[Expression, ...]:
+        return (self.curve,)
+
+    def _with_parts(self, parts: Sequence[Expression]) -> Expression:
+        return OfCurve(self.functional, *parts)
+
+    def __str__(self) -> str:
+        return self.text(str)
+
+    def text(self, leaf: Callable[[Expression], str]) -> str:
+        """The text with the curve written by `leaf`."""
+        inner = leaf(self.curve)
+        return f"{inner if isinstance(self.curve, Measure) else f'({inner})'}.{self.functional}()"
 
 
 @dataclass(frozen=True)
@@ -229,8 +320,6 @@ class Expectation:
     threshold: float
 
     def __post_init__(self) -> None:
-        from .curve import open_doses
-
         threshold = plain(self.threshold)
         if isinstance(threshold, Expression):
             raise ExpressionError(
@@ -281,12 +370,9 @@ class Expectation:
 
 def long_form(expression: Expression) -> str:
     """The long form of a left side."""
-    from .composite import Composite
-    from .curve import OfCurve
-
     if isinstance(expression, Arithmetic | OfCurve):
         return expression.text(long_form)
-    return expression.long_form() if isinstance(expression, Measure | Composite) else str(expression)
+    return expression.long_form()
 
 
 def refined_text(text: str, model: str | None, stratum: Stratum | None) -> str:
@@ -296,6 +382,78 @@ def refined_text(text: str, model: str | None, stratum: Stratum | None) -> str:
     return text if stratum is None else f"{text}.where({stratum})"
 
 
+def doses_of(expression: Expression) -> tuple[float, ...]:
+    """The doses of the series in an expression; empty where it has none.
+
+    Raises:
+        ExpressionError: two series of different doses.
+    """
+    found = dict.fromkeys(_series(expression))
+    if len(found) > 1:
+        listed = " and ".join("[" + ", ".join(map(number_text, doses)) + "]" for doses in found)
+        raise ExpressionError(f"'{expression}' has series of different doses, {listed}; give them the same")
+    return next(iter(found), ())
+
+
+def at_dose(expression: Expression, dose: float) -> Expression:
+    """The expression at one dose of its series; its other measures stay as they are."""
+
+    def at(measure: Measure) -> Measure:
+        context = measure.context
+        if context is None or not context.doses:
+            return measure
+        return Measure(measure.spec, context.at_dose(dose), measure.model, measure.stratum)
+
+    return expression._refined(at)
+
+
+def expanded(expression: Expression, divided: Divided | None = None) -> Expression:
+    """The expression with every slope, area and composite written out.
+
+    Args:
+        divided: the groups of a worst group; None: they are not told apart.
+    """
+    meaning = expression.expansion(divided)
+    if meaning is not None:
+        return expanded(meaning, divided)
+    return expression._with_parts([expanded(part, divided) for part in expression._parts()])
+
+
+def without_composites(expression: Expression, divided: Divided | None = None) -> Expression:
+    """The expression with every composite written out; slopes, areas and series stay as they are."""
+    meaning = None if isinstance(expression, OfCurve) else expression.expansion(divided)
+    if meaning is not None:
+        return without_composites(meaning, divided)
+    return expression._with_parts([without_composites(part, divided) for part in expression._parts()])
+
+
+def of_one_image(expression: Expression) -> Expression:
+    """The expression written out as it can be evaluated on a single image."""
+    ranking = expression.ranking()
+    if ranking is None and isinstance(expression, Arithmetic):
+        return expression._with_parts([of_one_image(part) for part in expression._parts()])
+    return expanded(expression if ranking is None else ranking)
+
+
+def open_doses(expression: Expression) -> tuple[float, ...]:
+    """The doses at each of which an expectation on the expression must hold: those of curves compared as they are.
+
+    Raises:
+        ExpressionError: two open curves of different doses.
+    """
+    return doses_of(expanded(expression))
+
+
+def _series(expression: Expression) -> Iterator[tuple[float, ...]]:
+    if isinstance(expression, OfCurve):
+        raise ExpressionError(f"'{expression}' is one number already; take slope or area once")
+    if isinstance(expression, Measure) and expression.context is not None and expression.context.doses:
+        yield expression.context.doses
+    meaning = expression.expansion(None)
+    for part in expression._parts() if meaning is None else (meaning,):
+        yield from _series(part)
+
+
 def _operand(value: Expression | float) -> Expression:
     if isinstance(value, Expression):
         return value
@@ -303,3 +461,18 @@ def _operand(value: Expression | float) -> Expression:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ExpressionError(f"{value!r} cannot stand in an expression; use measures and numbers")
     return Number(value)
+
+
+def _slope_weights(doses: tuple[float, ...]) -> list[float]:
+    mean = sum(doses) / len(doses)
+    spread = sum((dose - mean) ** 2 for dose in doses)
+    return [(dose - mean) / spread for dose in doses]
+
+
+def _area_weights(doses: tuple[float, ...]) -> list[float]:
+    weights = [0.0] * len(doses)
+    for at, (left, right) in enumerate(pairwise(doses)):
+        half = (right - left) / (doses[-1] - doses[0]) / 2
+        weights[at] += half
+        weights[at + 1] += half
+    return weights

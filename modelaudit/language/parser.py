@@ -242,3 +242,6 @@ def _number(node: ast.expr, *, whole: bool = False) -> Any:
 
 def _column(node: ast.expr) -> int:
     return node.col_offset + 1
+
+
+registry.reads("context", parse_context)

@@ -52,6 +52,9 @@ class _Registry:
 _registry = _Registry()
 
 
+_readers: dict[str, Callable[[str], Any]] = {}
+
+
 def register(entry: Entry) -> None:
     """Add an entry; a name taken by another definition is an error, a module imported again is not."""
     key = (entry.kind, entry.name)
@@ -88,6 +91,16 @@ def find_any(kinds: tuple[str, ...], name: str) -> Entry:
             return find(kind, name)
     known = [known for kind in kinds for known in names(kind)]
     raise UnknownNameError(f"unknown {' or '.join(kinds)} {name!r}{nearest(name, known)}")
+
+
+def reads(kind: str, reader: Callable[[str], Any]) -> None:
+    """Register what reads the canonical texts of a kind: the parser, which stands above the specs that need it."""
+    _readers[kind] = reader
+
+
+def read(kind: str, text: str) -> Any:
+    """What a canonical text of a kind says."""
+    return _readers[kind](text)
 
 
 def entry_of(spec: object) -> Entry:

@@ -13,13 +13,10 @@ import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from types import UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, get_args
+from typing import Any, ClassVar, Self, TypeVar, cast, get_args
 
 from . import registry
 from .errors import ExpressionError, nearest
-
-if TYPE_CHECKING:
-    from .strata import Stratum
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _DOSE = "dose"
@@ -156,7 +153,7 @@ class MeasureSpec(Spec):
     #: the attribution methods it reads; empty for measures of behaviour, a field of those that read maps
     methods: tuple[Method, ...] = ()
     #: the images that it is defined over, where these are not all; its canonical text says it by ``.where(...)``
-    stratum: ClassVar[Stratum | None] = None
+    stratum: ClassVar[Any] = None
 
 
 def as_context(value: Context | type[Context] | str) -> Context:
@@ -175,9 +172,8 @@ def as_context(value: Context | type[Context] | str) -> Context:
     if isinstance(value, str):
         if _IDENTIFIER.match(value):
             return as_context(registry.find("context", value).spec or value)
-        from .parser import parse_context
-
-        return parse_context(value)
+        context: Context = registry.read("context", value)
+        return context
     raise ExpressionError(f"{value!r} is not a context; write e.g. swap_background('other_class') or lighting(3)")
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..language.composite import Composite, CompositeSpec, Divided, Extreme, composite, total
+from ..language.composite import Composite, CompositeSpec, Extreme, composite, total
 from ..language.errors import ExpressionError, nearest
-from ..language.expression import Arithmetic, Expression, Measure, Number
+from ..language.expression import Arithmetic, Divided, Expression, Measure, Number
 from ..language.spec import Context, as_context, one_of, spec_name
 from ..language.wording import Phrase, Wording
 from .behaviour import Accuracy

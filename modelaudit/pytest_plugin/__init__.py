@@ -18,40 +18,25 @@ from ..evidence.results_folder import take_receipt
 from .audit_files import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file, uncollected
 from .expect_in_functions import StatedInFunctions
 from .options import add_options, check_gate, read_options
+from .stash import FINISHED, ORDER, RECEIPT, SESSION, SPLITTABLE, STARTED
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
-    from ..evidence.results_folder import Receipt
     from .session import AuditSession
 
-#: whether the process that started this one wants to know where the record is
-RECEIPT: pytest.StashKey[Receipt | None] = pytest.StashKey()
-SESSION_KEY = pytest.StashKey["AuditSession"]()
 #: see evidence.states, which is not loaded where there are no audits
 _NO_VERDICT = 10
-#: whether the session came to running its items, and to its end
-STARTED = pytest.StashKey[bool]()
-FINISHED = pytest.StashKey[bool]()
-#: the node ids of all items before anything is deselected, and the items that pytest-split divides
-ORDER = pytest.StashKey[list[str]]()
-SPLITTABLE = pytest.StashKey[list[pytest.Item]]()
-
-
-class AuditWarning(pytest.PytestWarning):
-    """An audit case that was INCONCLUSIVE under ``--audit-inconclusive=warn``."""
 
 
 def audit_session(config: pytest.Config) -> AuditSession:
     """The state of this process's audits, made when first asked for."""
-    if SESSION_KEY not in config.stash:
-        from .session import AuditSession
+    from .session import audit_session
 
-        config.stash[SESSION_KEY] = AuditSession(config)
-    return config.stash[SESSION_KEY]
+    return audit_session(config)
 
 
 def _existing(config: pytest.Config) -> AuditSession | None:
-    return config.stash.get(SESSION_KEY, None)
+    return config.stash.get(SESSION, None)
 
 
 class _Reports:
@@ -238,7 +223,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if state is not None:
         from .terminal import summarise
 
-        summarise(terminalreporter, state)
+        summarise(terminalreporter, state.record, complaint=state.complaint, report=state.report_path)
 
 
 def _misnamed(config: pytest.Config, declared: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ from .typed_arguments import TypedArguments
 
 if TYPE_CHECKING:
     from ..language.audit import AuditCase
-    from .collect import AuditItem
+    from .items import AuditItem
 
 
 from collections.abc import Callable, Iterator

@@ -15,17 +15,17 @@ import pytest
 from ..evidence.results_folder import new_run_id
 from ..evidence.states import exit_status
 from ..language.errors import ResultsError
-from . import RECEIPT
 from .completeness import Completeness
+from .items import AuditItem
 from .options import read_options
 from .outcome import add_absent, disclaim, replaced, settled, weakened
+from .stash import RECEIPT, SESSION
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
     from ..engine.executors.run import Run
     from ..engine.planning.feasibility import Listings
-    from ..evidence.record import CaseRecord, RunRecord
-    from .collect import AuditItem
+    from ..evidence.record import AbsentFile, CaseRecord, RunRecord
     from .inputs import InputFiles
 
 #: expectations that cannot pass, named when they are collected
@@ -87,7 +87,6 @@ class AuditSession:
         """Plan all selected cases together, and find what is missing among them."""
         self.files.note_plugins(self.config)
         from ..engine.planning.plan import Asked
-        from .collect import AuditItem
 
         self.completeness.compare(items, order, splittable)
         chosen = [item for item in items if isinstance(item, AuditItem)]
@@ -99,7 +98,6 @@ class AuditSession:
         from ..engine.planning.feasibility import Listings, foreseen
         from ..engine.planning.plan import Asked, plan
         from ..language.boundary import signals_watched
-        from .collect import AuditItem
 
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if not chosen or self.options.limit is not None:
@@ -180,16 +178,34 @@ class AuditSession:
         if started:
             add_absent(self.config, [case for case in cases if case.id not in self.ended], files)
         if started:
-            from .write_run import write_run
-
             try:
-                self.record = write_run(self, cases, files)
+                self._write(cases, files)
+                assert self.record is not None
                 self.status = self.record.exit_status
                 if self.contradicted:
                     self._complain(f"not decided by the values that were measured: {', '.join(self.contradicted)}")
             except (OSError, ResultsError) as error:
                 self._complain(f"the record could not be written ({error}); choose another --audit-results")
         session.exitstatus = self.final(int(session.exitstatus))
+
+    def _write(self, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> None:
+        from .inputs import inputs_of
+        from .write_run import FinishedRun, write_run
+
+        self.files.note_plugins(self.config)  # of pytest-xdist's controller, which collects nothing itself
+        finished = FinishedRun(
+            id=self.run_id,
+            start=self.start,
+            folder=self.folder,
+            root=self.config.rootpath,
+            command=[str(arg) for arg in self.config.invocation_params.args],
+            options=self.options,
+            typed=self.typed,
+            terms=self.terms,
+            inputs=inputs_of(self.config, self.files, cases),
+            receipt=self.receipt,
+        )
+        self.record, self.contradicted = write_run(finished, cases, files)
 
     def final(self, status: int) -> int:
         """The exit status of the run: pytest's own unless that is 0, whatever a plugin made of it."""
@@ -222,12 +238,6 @@ class AuditSession:
         """Note an error of the run as a whole, which then does not exit with 0."""
         self.complaint = complaint
         self.status = max(self.status or 0, int(pytest.ExitCode.TESTS_FAILED))
-
-    def paragraph(self, record: CaseRecord) -> str:
-        """What a failed item prints."""
-        from .terminal import paragraph
-
-        return paragraph(record, self.report_path, limit=self.options.limit)
 
     @property
     def report_path(self) -> str:
@@ -303,3 +313,11 @@ def _properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, obje
         for name in ("asked", "measured", "undefined", "errored"):
             found.append((f"audit_images_{name}", getattr(decision.counts, name)))
     return found
+
+
+def audit_session(config: pytest.Config) -> AuditSession:
+    """The state of this process's audits, made when first asked for."""
+    if SESSION not in config.stash:
+        config.stash[SESSION] = AuditSession(config)
+    session: AuditSession = config.stash[SESSION]
+    return session

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from ..engine.store.location import NOTE
-from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord, RunRecord, Weakening
+from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord, RunRecord, Sensitivity, Weakening
 from ..evidence.states import counted_as
 from ..language.reasons import Missing
 from ..language.sample import ON_PICTURES
-
-if TYPE_CHECKING:
-    from .session import AuditSession
-
-
-from collections.abc import Iterable
-
-from ..evidence.record import Sensitivity
 from ..report.checks import OWN_LEVEL, WEAK_LIMIT
 
 _NAMED = 5
@@ -56,15 +48,14 @@ def paragraph(record: CaseRecord, report: str, *, limit: int | None = None) -> s
     return "\n".join(lines)
 
 
-def summarise(terminal: Any, state: AuditSession) -> None:
+def summarise(terminal: Any, record: RunRecord | None, *, complaint: str, report: str) -> None:
     """The closing section: inconclusive cases in full, a line of counts, and where the report is."""
-    for report in terminal.stats.get("inconclusive", ()):
-        if report.failed:
-            terminal.write_sep("_", report.head_line or report.nodeid)
-            terminal.write_line(str(report.longrepr))
-    if state.complaint:
-        terminal.write_line(f"error: {state.complaint}; the run did not succeed", red=True)
-    record = state.record
+    for ended in terminal.stats.get("inconclusive", ()):
+        if ended.failed:
+            terminal.write_sep("_", ended.head_line or ended.nodeid)
+            terminal.write_line(str(ended.longrepr))
+    if complaint:
+        terminal.write_line(f"error: {complaint}; the run did not succeed", red=True)
     if record is None:
         return
     terminal.write_sep("=", "audit")
@@ -82,7 +73,7 @@ def summarise(terminal: Any, state: AuditSession) -> None:
         note for data in record.data for note in data.notes if note.startswith((NOTE, ON_PICTURES))
     ):
         terminal.write_line(note)
-    terminal.write_line(f"report: {state.report_path}")
+    terminal.write_line(f"report: {report}")
 
 
 def _state(record: RunRecord) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.executors.run import discard_measured, read_measured
@@ -15,37 +17,68 @@ from ..evidence.build import data_records, model_records, passes_record, table_r
 from ..evidence.consistency import contradictions
 from ..evidence.decisions import with_holm
 from ..evidence.matrix import by_class
-from ..evidence.provenance import provenance
+from ..evidence.provenance import Inputs, provenance
 from ..evidence.record import AbsentFile, CaseRecord, RunRecord, write_record
 from ..evidence.results_folder import point_latest
 from ..evidence.states import exit_status, is_partial, is_whole, missing_text, run_state
 from ..report import write_reports
-from .inputs import inputs_of
 
 if TYPE_CHECKING:
-    from .session import AuditSession
+    from ..evidence.results_folder import Receipt
+    from .options import Options
+    from .typed_arguments import TypedArguments
 
 
-def write_run(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
-    """Write ``run.json``, ``report.html`` and ``summary.md``, and let ``latest`` point at them."""
-    record = _consistent(state, cases, files)
-    write_record(record, state.folder)
-    discard_measured(state.folder)
-    write_reports(state.folder, record=record)
-    point_latest(state.options.results, state.run_id)
-    if state.receipt is not None:
-        state.receipt.write(state.folder)
-    return record
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run whose cases have all ended.
+
+    Args:
+        command: the arguments of pytest.
+        typed: what the user typed; ``terms``: on what terms the exit status follows from the cases.
+        inputs: what the run read, for the record's provenance.
+        receipt: tells the process that started this one where the record is.
+    """
+
+    id: str
+    start: datetime
+    folder: Path
+    root: Path
+    command: Sequence[str]
+    options: Options
+    typed: TypedArguments
+    terms: Mapping[str, bool]
+    inputs: Inputs
+    receipt: Receipt | None
 
 
-def _consistent(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
+def write_run(
+    run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]
+) -> tuple[RunRecord, list[str]]:
+    """Write ``run.json``, ``report.html`` and ``summary.md``, and let ``latest`` point at them.
+
+    Returns:
+        The record, and the cases that contradict its tables.
+    """
+    record, contradicted = _consistent(run, cases, files)
+    write_record(record, run.folder)
+    discard_measured(run.folder)
+    write_reports(run.folder, record=record)
+    point_latest(run.options.results, run.id)
+    if run.receipt is not None:
+        run.receipt.write(run.folder)
+    return record, contradicted
+
+
+def _consistent(
+    run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]
+) -> tuple[RunRecord, list[str]]:
     """The record after a check against its own tables: a case that contradicts them becomes an ERROR that says why."""
-    record = _record(state, cases, files)
+    record = _record(run, cases, files)
     found = contradictions(record)
     if not found:
-        return record
+        return record, []
     said = {name: "; ".join(map(str, each)) for name, each in groupby(found, key=lambda one: one.case)}
-    state.contradicted = [str(name or text) for name, text in said.items()]
     mended = [
         without_result(case, f"what was decided does not follow from the values: {said[case.id]}").model_copy(
             update={"outcome": "error"}
@@ -54,37 +87,33 @@ def _consistent(state: AuditSession, cases: Sequence[CaseRecord], files: Sequenc
         else case
         for case in cases
     ]
-    return _record(state, mended, files)
+    return _record(run, mended, files), [str(name or text) for name, text in said.items()]
 
 
-def _record(state: AuditSession, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
-    measured = read_measured(state.folder)
-    options = state.options
-    settings = Settings(
-        state.config.rootpath, state.folder, options.device, options.seed, micro_batch=options.micro_batch
-    )
-    state.files.note_plugins(state.config)  # of pytest-xdist's controller, which collects nothing itself
+def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
+    measured, options = read_measured(run.folder), run.options
+    settings = Settings(run.root, run.folder, options.device, options.seed, micro_batch=options.micro_batch)
     tables, decided = table_records(measured), with_holm(cases)
     return RunRecord(
-        id=state.run_id,
-        started=state.start.isoformat(timespec="seconds"),
+        id=run.id,
+        started=run.start.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=shlex.join(["pytest", *map(str, state.config.invocation_params.args)]),
+        command=shlex.join(["pytest", *run.command]),
         overall=run_state(cases, files, quick_look=options.limit is not None),
         whole=is_whole(cases, files),
         partial=is_partial(cases, files),
         missing=missing_text(cases, files),
         absent_files=list(files),
-        allow_partial=state.typed.allow_partial,
-        exit_status=exit_status(cases, files, **state.terms),
-        quick_look=state.options.limit,
-        inconclusive=state.options.inconclusive,
+        allow_partial=run.typed.allow_partial,
+        exit_status=exit_status(cases, files, **run.terms),
+        quick_look=options.limit,
+        inconclusive=options.inconclusive,
         provenance=provenance(
-            root=state.config.rootpath,
+            root=run.root,
             device=settings.device_or_asked(),
-            seed=state.options.seed,
+            seed=options.seed,
             micro_batch=settings.resolved_micro_batch(),
-            inputs=inputs_of(state.config, state.files, cases),
+            inputs=run.inputs,
         ),
         cases=decided,
         models=model_records(measured),

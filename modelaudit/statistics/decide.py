@@ -15,9 +15,8 @@ from typing import Literal
 
 from ..language.audit import Bounds, Claim
 from ..language.composite import Extreme
-from ..language.curve import OfCurve
 from ..language.errors import ExpressionError, nearest
-from ..language.expression import Expectation
+from ..language.expression import Expectation, OfCurve
 from .bounds import Bound, Plan, ratio_beyond
 from .clusters import Clusters
 from .columns import Columns, counts

@@ -10,8 +10,17 @@ from itertools import product
 from typing import Any
 
 from ..language.composite import Extreme
-from ..language.curve import OfCurve, at_dose, doses_of, expanded, open_doses
-from ..language.expression import Arithmetic, Expectation, Expression, Measure
+from ..language.expression import (
+    Arithmetic,
+    Expectation,
+    Expression,
+    Measure,
+    OfCurve,
+    at_dose,
+    doses_of,
+    expanded,
+    open_doses,
+)
 from ..language.spec import Method
 from .bounds import Plan
 from .columns import Columns

@@ -10,8 +10,7 @@ from modelaudit.engine.planning.plan import column_key as column_key_of_the_run
 from modelaudit.engine.planning.plan import single_method
 from modelaudit.evidence.build import node_of
 from modelaudit.evidence.recorded import column_key, expression_of, text_of
-from modelaudit.language.curve import open_doses, without_composites
-from modelaudit.language.expression import Expression, Measure
+from modelaudit.language.expression import Expression, Measure, open_doses, without_composites
 
 
 def columns(expression: Expression) -> list[str]:

@@ -13,9 +13,8 @@ from language.expressions import names, single_contexts, strata
 from modelaudit.contexts import fade, gaussian_noise, original, snow, swap_background
 from modelaudit.language import Audit, Measure, correct, label, parse, parse_expression
 from modelaudit.language.composite import Composite, Extreme
-from modelaudit.language.curve import expanded, open_doses
 from modelaudit.language.errors import ExpressionError
-from modelaudit.language.expression import Arithmetic, Expression, Number
+from modelaudit.language.expression import Arithmetic, Expression, Number, expanded, open_doses
 from modelaudit.language.strata import Stratum
 from modelaudit.language.yaml_file import load_audit_file
 from modelaudit.measures import (

@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 
 from modelaudit.contexts import blur, fade, gaussian_noise, lighting, swap_background
 from modelaudit.language import Measure
-from modelaudit.language.curve import OfCurve, at_dose, doses_of, expanded, open_doses
 from modelaudit.language.errors import ExpressionError
-from modelaudit.language.expression import Arithmetic, Expression, Number
+from modelaudit.language.expression import (
+    Arithmetic,
+    Expression,
+    Number,
+    OfCurve,
+    at_dose,
+    doses_of,
+    expanded,
+    open_doses,
+)
 from modelaudit.language.parser import parse, parse_context, parse_expression
 from modelaudit.measures import accuracy, background_dependence, confidence
 

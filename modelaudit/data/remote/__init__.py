@@ -11,8 +11,9 @@ from typing import Any
 from ...language.errors import DataError
 from ...language.reference import Reference
 from ...language.sample import DataSet, Sample
-from ..base import DataSource, FilePart, RemoteKind
+from ..base import DataSource, RemoteKind
 from ..decode import files_of
+from ..images import FilePart
 from ..masks import ReadMask
 from .listing import RemoteFile, describe_files, list_files
 from .local_copy import LocalCopy

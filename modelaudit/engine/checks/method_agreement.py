@@ -11,7 +11,7 @@ import torch
 from ...language.checks import CheckSettings
 from ...measures.agreement import spearman, top_iou
 from ..images.donor_ranking import first_positions
-from ..measurement.events import Event, PassMeasured, SampleChanged, SampleUnusable, Stopped, StoreRead
+from ..measurement.events import EndedEarly, Event, PassMeasured, SampleChanged, SampleUnusable, StoreRead
 from ..measurement.passes import PassRunner
 from ..measurement.store_writer import PassWriter
 from ..planning.plan import MapAsk, PassAsk
@@ -44,7 +44,7 @@ class MethodAgreement:
             self._compare(event)
         elif isinstance(event, SampleUnusable | SampleChanged):
             self._forget(event.position)
-        elif isinstance(event, Stopped):
+        elif isinstance(event, EndedEarly):
             for at in [at for at in self._positions if at >= event.end]:
                 self._forget(at)
             self._positions = {at for at in self._positions if at < event.end}

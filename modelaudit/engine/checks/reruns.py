@@ -18,11 +18,11 @@ from ..inference.values import PassValues, read_again
 from ..measurement.events import (
     ChunkMeasured,
     Ended,
+    EndedEarly,
     Event,
     PassMeasured,
     SampleChanged,
     SampleUnusable,
-    Stopped,
     StoreRead,
 )
 from ..measurement.passes import PassRunner
@@ -77,7 +77,7 @@ class Rerun:
         elif isinstance(event, ChunkMeasured):
             for chunk in self._waiting.add(event.chunk, self._positions):
                 self._measure(chunk)
-        elif isinstance(event, Stopped):
+        elif isinstance(event, EndedEarly):
             self._own.table.forget_unreadable(at for at in self._positions if at >= event.end)
             self._positions = frozenset(at for at in self._positions if at < event.end)
             self._waiting.stop(event.end)

@@ -12,9 +12,8 @@ import numpy as np
 from ...attribution import draws_at_random
 from ...contexts import donor_rule
 from ...language import registry
-from ...language.curve import expanded
 from ...language.errors import AuditError
-from ...language.expression import Expectation, Measure
+from ...language.expression import Expectation, Measure, expanded
 from ...statistics import Decision, Verdict, decide, single_expectations
 from ...statistics.effect import smallest_effect
 from ...statistics.linear import normal_form

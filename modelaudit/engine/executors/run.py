@@ -12,9 +12,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from ...language.boundary import contained, failure_text
-from ...language.curve import without_composites
 from ...language.errors import AuditError, ResultsError
-from ...language.expression import Expression, Measure
+from ...language.expression import Expression, Measure, without_composites
 from ...language.progress import Progress
 from ...language.reasons import Missing
 from ...statistics import Decision, Reason, Verdict, decide

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from ...contexts import exempt
 from ...language.composite import Extreme
-from ...language.curve import at_dose, doses_of, of_one_image
 from ...language.errors import AuditError
-from ...language.expression import Arithmetic, Expectation, Expression, Measure, Number
+from ...language.expression import Arithmetic, Expectation, Expression, Measure, Number, at_dose, doses_of, of_one_image
 from ...language.sample import Sample
 from ...language.spec import Context, Method, long_text
 from ..inference.running_model import RunningModel

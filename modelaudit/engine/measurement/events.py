@@ -68,7 +68,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Stopped:
+class EndedEarly:
     """Images from ``end`` on count for nothing, whatever was measured of them."""
 
     end: int
@@ -101,7 +101,7 @@ Event = (
     | PassMeasured
     | PassFailed
     | Look
-    | Stopped
+    | EndedEarly
     | ImagesCounted
     | ChunkMeasured
     | Ended

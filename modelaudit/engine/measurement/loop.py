@@ -15,13 +15,13 @@ from ..planning.plan import PassAsk
 from .events import (
     ChunkMeasured,
     Ended,
+    EndedEarly,
     Event,
     ImagesCounted,
     Look,
     PassFailed,
     SampleChanged,
     SampleUnusable,
-    Stopped,
     StoreRead,
 )
 from .passes import PassRunner
@@ -146,7 +146,7 @@ class MeasurementLoop:
     def _stop(self) -> Iterator[Event]:
         """Forget what was measured of images that count for nothing."""
         self._table.forget_unreadable(range(self.end, len(self._samples)))
-        yield Stopped(self.end)
+        yield EndedEarly(self.end)
 
     def _note(self, pending: PendingChunk, chunk: Chunk) -> Iterator[Event]:
         """What decoding found: samples that cannot be used, and files that changed since they were looked up."""

@@ -16,8 +16,7 @@ from typing import Any
 from ...language import registry
 from ...language.audit import Audit, AuditCase, _Replayed
 from ...language.checks import CheckSettings
-from ...language.curve import expanded
-from ...language.expression import Expectation, Measure
+from ...language.expression import Expectation, Measure, expanded
 from ...language.sample import Preprocessing
 from ...language.spec import Context, MeasureSpec, Method, as_context
 from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum

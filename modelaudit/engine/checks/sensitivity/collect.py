@@ -25,11 +25,11 @@ from ...inference.values import labels_of
 from ...measurement.events import (
     ChunkMeasured,
     Ended,
+    EndedEarly,
     Event,
     PassMeasured,
     SampleChanged,
     SampleUnusable,
-    Stopped,
     StoreRead,
 )
 from ...measurement.passes import PassRunner
@@ -90,7 +90,7 @@ class SensitivityCollector:
             lacking = [at for at in event.chunk.positions if at in self.positions and self._lacks(at)]
             for chunk in self._waiting.add(event.chunk, lacking):
                 self._run(chunk)
-        elif isinstance(event, Stopped):
+        elif isinstance(event, EndedEarly):
             for at in [at for at in self.positions if at >= event.end]:
                 self._forget(at)
             self.positions = {at: None for at in self.positions if at < event.end}

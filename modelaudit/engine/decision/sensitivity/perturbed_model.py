@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....language import registry
-from ....language.curve import expanded
 from ....language.errors import AuditError
-from ....language.expression import Expectation, Measure
+from ....language.expression import Expectation, Measure, expanded
 from ....language.reasons import Missing
 from ....statistics.linear import normal_form
 from ...checks.sensitivity.answers import NO_CLASS, Answer, EvidenceCurve

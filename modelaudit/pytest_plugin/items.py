@@ -1,0 +1,123 @@
+"""The pytest item of an expectation: how it ends, and what it prints."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from _pytest._code.code import ReprFileLocation, TerminalRepr
+from _pytest._io import TerminalWriter
+from _pytest.outcomes import Failed
+
+from ..language.audit import AuditCase
+from ..language.expression import Expectation
+from .stash import SESSION
+
+if TYPE_CHECKING:
+    from ..evidence.record import CaseRecord
+    from .options import Options
+
+
+class Decides(Protocol):
+    """What an item needs of the session: ``ran`` are the items whose own ``runtest`` was called."""
+
+    ran: set[str]
+
+    @property
+    def options(self) -> Options:
+        """The options of the run."""
+        ...
+
+    @property
+    def report_path(self) -> str:
+        """Where the report will be."""
+        ...
+
+    def decide(self, item: AuditItem) -> CaseRecord:
+        """The case's record with its verdict."""
+        ...
+
+
+class AuditWarning(pytest.PytestWarning):
+    """An audit case that was INCONCLUSIVE under ``--audit-inconclusive=warn``."""
+
+
+class AuditFailed(Exception):
+    """Raised where an audit case does not end as required, with the paragraph that its item prints."""
+
+
+class AuditErrored(Failed):
+    """Raised in setup where an audit case cannot be measured or decided, so that pytest counts an error."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, pytrace=False)
+
+
+AuditErrored.__module__ = "builtins"  # as pytest does with its own outcomes: the summary prints no module
+
+
+class AuditItem(pytest.Item):
+    """One expectation on one audit, with its model resolved."""
+
+    def __init__(
+        self, *, case: AuditCase, expectation: Expectation, label: str, line: int | None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.case = case
+        self.expectation = expectation
+        self.label = label
+        self.line = line
+        for mark in case.marks:
+            self.add_marker(mark)
+
+    def setup(self) -> None:
+        """Measure and decide; what cannot be measured is an error of the item and not a failure."""
+        state: Decides = self.config.stash[SESSION]
+        record = state.decide(self)
+        if record.verdict == "ERROR":
+            raise AuditErrored(_paragraph(state, record))
+
+    def runtest(self) -> None:
+        state: Decides = self.config.stash[SESSION]
+        state.ran.add(self.nodeid)
+        record = state.decide(self)
+        if record.must_fail and record.verdict != "FAIL":
+            raise AuditFailed(_paragraph(state, record))
+        if record.must_fail or record.verdict == "PASS":
+            return
+        if record.verdict == "INCONCLUSIVE" and state.options.inconclusive == "warn":  # see outcome.disclaim
+            warnings.warn(AuditWarning(_paragraph(state, record)), stacklevel=1)
+            return
+        raise AuditFailed(_paragraph(state, record))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
+        """The paragraph of an audit that did not end well; pytest's own form for anything else."""
+        if isinstance(excinfo.value, AuditFailed):
+            return _Paragraph(str(excinfo.value), str(self.path), self.line or 0)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None if self.line is None else self.line - 1, self.name
+
+
+class _Paragraph(TerminalRepr):
+    """A failure's text, with the one-line message that pytest's summary and JUnit show."""
+
+    def __init__(self, text: str, path: str, line: int) -> None:
+        self.text = text
+        self.reprcrash = ReprFileLocation(path, line, text.splitlines()[0])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        tw.line(self.text)
+
+
+def _paragraph(state: Decides, record: CaseRecord) -> str:
+    """What a failed item prints."""
+    from .terminal import paragraph
+
+    return paragraph(record, state.report_path, limit=state.options.limit)

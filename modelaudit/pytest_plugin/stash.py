@@ -1,0 +1,21 @@
+"""The keys under which the plugin keeps what it knows in pytest's stash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..evidence.results_folder import Receipt
+
+#: whether the process that started this one wants to know where the record is
+RECEIPT: pytest.StashKey[Receipt | None] = pytest.StashKey()
+#: the state of this process's audits: a :class:`~modelaudit.pytest_plugin.session.AuditSession`
+SESSION = pytest.StashKey[Any]()
+#: whether the session came to running its items, and to its end
+STARTED = pytest.StashKey[bool]()
+FINISHED = pytest.StashKey[bool]()
+#: the node ids of all items before anything is deselected, and the items that pytest-split divides
+ORDER = pytest.StashKey[list[str]]()
+SPLITTABLE = pytest.StashKey[list[pytest.Item]]()
