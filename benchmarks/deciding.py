@@ -22,7 +22,7 @@ import numpy as np
 
 from modelaudit import Audit, label
 from modelaudit.contexts import gaussian_noise, lighting, swap_background
-from modelaudit.engine.executors.run import decide_case
+from modelaudit.engine.decision.case import decide_case
 from modelaudit.engine.planning.plan import Asked, PlanGroup, PlannedCase, plan
 from modelaudit.engine.results.measured import (
     Measured,

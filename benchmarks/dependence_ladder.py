@@ -30,7 +30,7 @@ from modelaudit.demo.line import InspectionLine
 from modelaudit.demo.net import InspectionNet
 from modelaudit.demo.source_data import demo_data
 from modelaudit.demo.training import MEAN, STD, Training, train
-from modelaudit.engine.images.donor_ranking import DonorPool
+from modelaudit.engine.images.donor_ranking import DonorRanking
 from modelaudit.language.reference import parse_reference
 from modelaudit.language.sample import Preprocessing
 from modelaudit.measures.base import MeasureInput
@@ -67,7 +67,7 @@ def scenes(data: str) -> tuple[ContextInput, ContextInput, Tensor]:
     frames = line.draw(range(len(samples)))
     pixels = torch.from_numpy(frames.pixels).permute(0, 3, 1, 2).float() / 255
     scene = ContextInput(pixels, torch.from_numpy(frames.masks), tuple(sample.id for sample in samples), seed)
-    pool = DonorPool(samples, seed=seed, name="swap_background")
+    pool = DonorRanking(samples, seed=seed, name="swap_background")
     position = {sample.id: at for at, sample in enumerate(samples)}
     lenders = [position[next(pool.ranked(sample, "other_class")).id] for sample in samples]
     assert scene.mask is not None

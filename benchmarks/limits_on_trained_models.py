@@ -30,7 +30,8 @@ from modelaudit.contexts import swap_background
 from modelaudit.demo.line import PARTS
 from modelaudit.demo.net import InspectionNet
 from modelaudit.demo.training import MEAN, STD, Training, train
-from modelaudit.engine.executors.run import Result, Run
+from modelaudit.engine.decision.case import Result
+from modelaudit.engine.executors.run import Run
 from modelaudit.engine.planning.plan import Asked
 from modelaudit.engine.results.settings import Settings
 from modelaudit.language.audit import Audit, AuditCase

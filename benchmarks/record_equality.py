@@ -5,9 +5,10 @@
 
 Runs the same audits with both: the built-in demo, a small ImageNet-9 tree with a classifier of known answers, every
 registered context, method and measure on a few images of the built-in line, an audit that stops early, and, where the
-assets are, two photos of every breed in examples/lost_in_context. Numbers, booleans, verdicts, reasons, ids and the digests of
-pictures must be equal; sentences for people may differ and are counted; fields that only the newer record has are
-listed. What belongs to a run (its time, command, versions, digests of code) is left out. Exit status 1: they differ.
+assets are, two photos of every breed in examples/lost_in_context. Numbers, booleans, verdicts, reasons, ids and the
+digests of pictures must be equal; sentences for people may differ and are counted; fields that only the newer record
+has are listed. What belongs to a run (its time, command, versions, digests of code) is left out. Exit status 1: they
+differ.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parents[1]
 #: of the run, not of what it measured
-OF_THE_RUN = {"id", "started", "finished", "command", "provenance", "seconds", "duration_s", "fingerprint", "words"}
+OF_THE_RUN = {"id", "started", "finished", "command", "provenance", "seconds", "duration_s", "fingerprint", "wording"}
 #: sentences for people
 SENTENCES = {"note", "notes", "message", "messages", "objections", "why_not", "says", "advice", "text_en", "text_ja"}
 

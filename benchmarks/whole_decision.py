@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.contexts import lighting, swap_background
-from modelaudit.engine.decision.apply_checks import checked
+from modelaudit.engine.decision.apply_checks import apply_checks
 from modelaudit.engine.decision.case_table import CaseTable
 from modelaudit.engine.planning.plan import Asked, PlanGroup, column_key, plan
 from modelaudit.engine.results.measured import (
@@ -146,7 +146,7 @@ def ended(group: PlanGroup, found: Measured) -> Found:
     table = CaseTable(case, found)
     expectation = case.asked.expectation
     decision = decide(expectation, table, confidence=CONFIDENCE, about="process", brief=True)
-    final = checked(case, table, found, decision, "process").decision
+    final = apply_checks(case, table, found, decision, "process").decision
     return Found(final.verdict, final.reason, decision.verdict is not Verdict.INCONCLUSIVE)
 
 

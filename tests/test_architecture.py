@@ -1,53 +1,105 @@
-"""Imports point one way: ARCHITECTURE.md's table, read off the code."""
+"""The rules of ARCHITECTURE.md, read off the code."""
 
 from __future__ import annotations
 
 import ast
+import importlib
+import re
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs"))  # where the script lies that draws the graph
+import import_graph  # noqa: E402
 
-PACKAGE = Path(__file__).parents[1] / "modelaudit"
+PACKAGE = ROOT / "modelaudit"
 FLOOR = {"models", "data", "demo", "contexts", "attribution", "measures", "statistics"}
 MAY_IMPORT = {
     "language": set(),
     **{room: {"language"} for room in FLOOR},
     "engine": FLOOR - {"demo"} | {"language"},
+    "preview": FLOOR - {"demo"} | {"engine", "language"},
     "evidence": {"engine", "contexts", "statistics", "language"},
     "report": {"evidence", "language"},
     "pytest_plugin": {"report", "evidence", "engine", "language"},
     # data, models and contexts are looked at before there is a run, and images are planned for
-    "cli": {"report", "evidence", "engine", "demo", "data", "models", "contexts", "statistics", "language"},
+    "cli": {"report", "preview", "evidence", "engine", *FLOOR, "language"},
 }
-
-
-def imports_of(file: Path) -> Iterator[tuple[str, int]]:
-    """The rooms that a file imports, also inside functions and under TYPE_CHECKING."""
-    depth = len(file.relative_to(PACKAGE).parts)
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == depth and node.module:
-            yield node.module.split(".")[0], node.lineno
-        elif isinstance(node, ast.ImportFrom) and node.level == depth:
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("modelaudit."):
-            yield str(node.module).split(".")[1], node.lineno
-        elif isinstance(node, ast.Import):
-            yield from (
-                (alias.name.split(".")[1], node.lineno) for alias in node.names if alias.name.startswith("modelaudit.")
-            )
+#: from the ground up: a room of the engine imports those before it; checks and gallery do not know each other
+ENGINE = (
+    ("results",),
+    ("store", "planning"),
+    ("images",),
+    ("inference",),
+    ("measurement",),
+    ("checks", "gallery"),
+    ("decision",),
+    ("assembly",),
+    ("executors",),
+)
 
 
 def files() -> list[Path]:
     return sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py")
 
 
-@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_imports_point_one_way(file: Path) -> None:
-    room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for imported, line in imports_of(file):
-        if imported in MAY_IMPORT and imported != room:
-            assert imported in MAY_IMPORT[room], f"{file}:{line}: {room} imports {imported}"
+def test_imports_point_one_way() -> None:
+    for room, imported in import_graph.rooms().items():
+        assert imported <= MAY_IMPORT[room], f"{room} imports {sorted(imported - MAY_IMPORT[room])}"
+
+
+def test_imports_point_one_way_inside_the_engine() -> None:
+    below: set[str] = set()
+    graph = import_graph.rooms_of_the_engine()
+    for floor in ENGINE:
+        for room in floor:
+            assert graph[room] <= below, f"engine/{room} imports {sorted(graph[room] - below)}"
+        below |= set(floor)
+    assert below == set(graph)
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    assert import_graph.circles(import_graph.modules()) == []
+
+
+def test_a_circle_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}
+    assert import_graph.circles(graph) == [["a", "b", "c"]]
+
+
+def test_the_loop_knows_no_listener() -> None:
+    graph = import_graph.modules()
+    known = {name.split(".")[2] for name in graph["modelaudit.engine.measurement.loop"] if ".engine." in name}
+    assert not known & {"checks", "gallery", "decision"}
+
+
+def test_the_drawings_show_the_imports_of_the_code() -> None:
+    assert import_graph.PAGE.read_text(encoding="utf-8") == import_graph.page(), "run python docs/import_graph.py"
+
+
+def test_the_walk_of_an_image_never_turns_back() -> None:
+    """Every step exists, and no room is entered again once it was left."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## The walk of one image")[2]
+    steps = re.findall(r"^\| `([\w/]+)` \| `([\w.]+)` \|", text, flags=re.MULTILINE)
+    assert len(steps) > 10
+    rooms = [room for room, _ in steps]
+    entered = [room for at, room in enumerate(rooms) if at == 0 or rooms[at - 1] != room]
+    assert len(entered) == len(set(entered)), entered
+    for room, name in steps:
+        module, _, attribute = name.rpartition(".")
+        found = _resolved(f"modelaudit.{room.replace('/', '.')}.{module}", attribute)
+        assert callable(found), f"{room}: {name}"
+
+
+def _resolved(module: str, attribute: str) -> object:
+    """A function, or a method where the last part of `module` is a class."""
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError:
+        owner, _, cls = module.rpartition(".")
+        return getattr(getattr(importlib.import_module(owner), cls), attribute)
 
 
 def test_the_report_reads_the_record_and_nothing_else_of_the_evidence() -> None:
@@ -56,6 +108,16 @@ def test_the_report_reads_the_record_and_nothing_else_of_the_evidence() -> None:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("evidence"):
                 allowed = ("evidence.record", "evidence.states", "evidence.consistency")
                 assert node.module in allowed, f"{file}:{node.lineno}: imports {node.module}"
+
+
+def test_a_public_class_name_means_one_thing() -> None:
+    names = Counter(
+        node.name
+        for file in files()
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_module_of_odds_and_ends() -> None:
@@ -78,3 +140,21 @@ def test_what_the_engine_catches_of_audited_code_passes_the_boundary() -> None:
             text = "".join(map(ast.unparse, handler.body))
             assert ast.unparse(handler.type or ast.Name("")) == "BaseException", f"{file}:{handler.lineno}"
             assert "contained(" in text, f"{file}:{handler.lineno}"
+
+
+def test_nobody_sets_what_belongs_to_another_module() -> None:
+    """Attributes are assigned where their class stands, but for the answers of events and what a run counts."""
+    allowed = {"needed", "end", "seconds", "values", "stored"}
+    for file in (PACKAGE / "engine").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        own = {
+            node.target.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        }
+        assigned = [target for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets]
+        parts = [part for target in assigned for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
+        attributes = [part for part in parts if isinstance(part, ast.Attribute)]
+        own |= {part.attr for part in attributes if ast.unparse(part.value) == "self"}
+        for part in attributes:
+            assert part.attr in own | allowed, f"{file}:{part.lineno}: {ast.unparse(part)}"

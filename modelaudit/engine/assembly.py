@@ -255,7 +255,7 @@ def _data_facts(
         values=values_of(data.samples, columns_named(group.cases)),
         mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
         fingerprint=fingerprint({name: digest for name, digest in builder.digests.items() if name not in beyond}),
-        notes=[*data.notes, *on_copies, *builder.lending.notes, *store.notes],
+        notes=[*data.notes, *on_copies, *builder.donors.notes, *store.notes],
         unusable=dict(
             sorted(
                 (name, why)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..contexts import family
+from ..engine.decision.case import RankedImage, Result
 from ..engine.decision.interim_analysis import sequential
-from ..engine.executors.run import RankedImage, Result
 from ..engine.planning.plan import Asked, single_method
 from ..engine.results.measured import KeptImage, Measured, MeasuredModel, listed
 from ..language import registry

@@ -10,7 +10,8 @@ import pytest
 from modelaudit import Audit, Expectation
 from modelaudit.contexts import swap_background
 from modelaudit.demo.source_data import demo_data
-from modelaudit.engine.executors.run import Result, Run
+from modelaudit.engine.decision.case import Result
+from modelaudit.engine.executors.run import Run
 from modelaudit.engine.planning.plan import Asked
 from modelaudit.engine.results.settings import Settings
 from modelaudit.language.progress import Silent

@@ -23,7 +23,7 @@ from engine.test_stored import Bench, cost, what
 from pytest_plugin.runs import Line
 
 from modelaudit.contexts import mixed_same, stored, swap_background
-from modelaudit.engine.executors.run import Result
+from modelaudit.engine.decision.case import Result
 from modelaudit.language import Audit, AuditCase, Expression, Preprocessing, correct
 from modelaudit.measures import accuracy, adversarial_background_rate, flip_rate
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from modelaudit import Audit, Preprocessing, Sample
 from modelaudit.contexts import paste_back, swap_background
-from modelaudit.engine.executors.run import Result
+from modelaudit.engine.decision.case import Result
 from modelaudit.language.checks import CheckSettings
 from modelaudit.measures import accuracy, background_share
 from modelaudit.statistics import Reason, Verdict

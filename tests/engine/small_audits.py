@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from modelaudit.engine.assembly import measure
-from modelaudit.engine.executors.run import Result, Run
+from modelaudit.engine.decision.case import Result
+from modelaudit.engine.executors.run import Run
 from modelaudit.engine.planning.plan import Asked, PlanGroup, plan
 from modelaudit.engine.results.measured import Measured, MeasuredColumn
 from modelaudit.engine.results.settings import Settings

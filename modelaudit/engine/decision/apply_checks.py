@@ -26,7 +26,7 @@ from ..results.interventions import MASKS, Intervention
 from ..results.measured import Measured, RerunData
 from .attribution_vs_intervention import agreements, two_by_two
 from .case_table import CaseTable
-from .failed_sanity import insane_of, without_insane
+from .failed_sanity import drop_failed_methods, failed_methods
 from .interim_analysis import sequential
 from .objections import objections_of
 from .rerun_table import RerunTable, reading_of
@@ -35,21 +35,21 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedDecision:
     """A decision after the checks, and what they found."""
 
     decision: Decision
     checks: CheckResults
 
 
-def checked(
+def apply_checks(
     case: PlannedCase,
     table: CaseTable,
     measured: Measured,
     decision: Decision,
     about: Literal["process", "this_set"],
     passes: tuple[PassAsk, ...] = (),
-) -> Checked:
+) -> CheckedDecision:
     """The decision of a case, taken away where a check speaks against it; a check that cannot be made says why.
 
     Args:
@@ -76,7 +76,7 @@ class _Checker:
         self._notes: list[str] = []
         self._objections: list[Objection] = []
 
-    def run(self) -> Checked:
+    def run(self) -> CheckedDecision:
         whole, insane = self._decision, self._only_sane()
         found = CheckResults(
             insane=insane,
@@ -95,12 +95,12 @@ class _Checker:
         unguarded = whole.verdict.value if taken else None
         said = [one.note for one in self._objections] if taken else []
         changes = {"unguarded": unguarded, "objections": said, "notes": self._notes}
-        return Checked(decision, found.model_copy(update=changes))
+        return CheckedDecision(decision, found.model_copy(update=changes))
 
     def _only_sane(self) -> list[str]:
         """Go on with the methods that are sane, where that is what counts; the names of the others."""
-        insane = insane_of(self._case, self._measured)
-        case = without_insane(self._case, self._measured) if insane else None
+        insane = failed_methods(self._case, self._measured)
+        case = drop_failed_methods(self._case, self._measured) if insane else None
         sane = None if case is None else self._decide_on(case.asked.expectation)
         self._decision, objection = decide_on_valid_methods(self._decision, sane, insane)
         if objection is not None:

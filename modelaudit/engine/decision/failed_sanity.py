@@ -15,12 +15,12 @@ from ..results.measured import Measured
 _Insane = dict[tuple[Method, ...], set[Method]]
 
 
-def insane_of(case: PlannedCase, measured: Measured) -> list[str]:
+def failed_methods(case: PlannedCase, measured: Measured) -> list[str]:
     """The names of the methods of a case that failed on a model that it asks them of, each once."""
     return list(_found(case, measured)[1])
 
 
-def without_insane(case: PlannedCase, measured: Measured) -> PlannedCase | None:
+def drop_failed_methods(case: PlannedCase, measured: Measured) -> PlannedCase | None:
     """The case over its sane methods: itself where all are; None where a measure that reads maps has none left.
 
     Measures that name the same methods lose the same ones, also where one of them is insane on one model alone: they

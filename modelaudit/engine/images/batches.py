@@ -29,7 +29,7 @@ from ..results.interventions import RADIUS, Intervention, second_seed
 from ..results.measured import ImageFacts, PassCounts, rounded_share
 from ..store.store import Store
 from .contents import SampleContents
-from .donors import Lending
+from .donors import Donors
 from .interventions import blinded, changed_mask
 from .prepared import PreparedSample, prepare_sample
 from .stored_pictures import StoredPicture, StoredPictures
@@ -184,7 +184,7 @@ class BatchBuilder:
         self.contents = contents or SampleContents(None)
         self.variant, self.radius = Intervention.GIVEN, RADIUS
         self._whole = samples, store or Store(None), pools or {}, root
-        self.lending = self._lending(seed)
+        self.donors = self._lending(seed)
         self.stored = StoredPictures(samples, self._begin, store or Store(None), self.contents)
         self._geometries: tuple[Preprocessing, ...] = ()
         self._sizes: dict[Any, tuple[tuple[int, int], str]] = {}
@@ -210,12 +210,12 @@ class BatchBuilder:
         other.variant, other.radius = variant, radius
         if variant is Intervention.REDRAWN:
             other.seed = second_seed(self.seed)
-            other.lending = self._lending(other.seed)
+            other.donors = self._lending(other.seed)
         return other
 
-    def _lending(self, seed: int) -> Lending:
+    def _lending(self, seed: int) -> Donors:
         samples, store, pools, root = self._whole
-        return Lending(samples, seed, self._begin, self._scene, store, self.contents, pools, root)
+        return Donors(samples, seed, self._begin, self._scene, store, self.contents, pools, root)
 
     def prepare_for(self, preprocessings: Iterable[Preprocessing]) -> None:
         """The geometries that workers apply ahead; any other is applied when it is asked for."""
@@ -337,7 +337,7 @@ class BatchBuilder:
             Pixels [m, 3, H, W], and [m] bool whether any pixel differs from the original.
         """
         at = torch.tensor(list(rows), device=self._device)
-        scene = _rows_of(shown.scene, at, self.lending.scene(donors, preprocessing))
+        scene = _rows_of(shown.scene, at, self.donors.scene(donors, preprocessing))
         done = _applied(context, scene)
         return done.pixels, (done.pixels != scene.pixels).flatten(1).any(1) & ~done.impossible
 
@@ -346,7 +346,7 @@ class BatchBuilder:
     ) -> tuple[ContextInput, tuple[tuple[str, str] | None, ...]]:
         if donor_rule(context) is None:
             return scene, (None,) * len(chunk.samples)
-        found = self.lending.donors(chunk.samples, chunk.prepared, context, preprocessing)
+        found = self.donors.donors(chunk.samples, chunk.prepared, context, preprocessing)
         return replace(scene, donors=self._as_varied(found.scene)), found.donors
 
     def _with_stored(

@@ -25,7 +25,7 @@ _KEPT = 512 << 20
 _LEVELS = 255
 
 
-class DonorImages:
+class DonorCache:
     """The last donors that were prepared, by id and geometry.
 
     Args:

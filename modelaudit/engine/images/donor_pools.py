@@ -17,7 +17,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Lenders:
+class DonorPool:
     """Images that lend to others.
 
     Args:
@@ -31,7 +31,7 @@ class Lenders:
     outside: bool = False
 
     @classmethod
-    def own(cls, samples: Sequence[Sample]) -> Lenders:
+    def own(cls, samples: Sequence[Sample]) -> DonorPool:
         """A data set that lends to itself."""
         return cls(tuple(samples), tuple(sample.id for sample in samples))
 
@@ -40,7 +40,7 @@ class Lenders:
         return self.outside or sample.mask is not None
 
 
-class Sources:
+class DonorPools:
     """The lenders of every rule; pools are opened when a rule first asks for them.
 
     Args:
@@ -50,14 +50,14 @@ class Sources:
     """
 
     def __init__(self, samples: Sequence[Sample], pools: Mapping[str, Any], root: Path) -> None:
-        self._own = Lenders.own(samples)
+        self._own = DonorPool.own(samples)
         self._pools = pools
         self._root = root
-        self._opened: dict[str, Lenders | AuditError] = {}
+        self._opened: dict[str, DonorPool | AuditError] = {}
         self._ids = {sample.id for sample in samples}
         self.notes: dict[str, str] = {}
 
-    def of(self, rule: DonorRule, context: Context) -> Lenders:
+    def of(self, rule: DonorRule, context: Context) -> DonorPool:
         """Those who may lend by a rule.
 
         Raises:
@@ -76,7 +76,7 @@ class Sources:
             raise ContextError(f"'{context}': {found}") from found
         return found
 
-    def _open(self, rule: DonorRule) -> Lenders:
+    def _open(self, rule: DonorRule) -> DonorPool:
         data = open_data(self._reference(rule), root=self._root)
         samples = tuple(replace(sample, id=f"{rule.text}: {sample.id}") for sample in data.samples)
         met = next((sample.id for sample in samples if sample.id in self._ids), None)
@@ -84,7 +84,7 @@ class Sources:
             raise ContextError(f"two images are called {met!r}; rename the pool")
         self._ids.update(sample.id for sample in samples)
         self.notes[rule.text] = self._note(rule, data)
-        return Lenders(samples, tuple(sample.id for sample in data.samples), outside=True)
+        return DonorPool(samples, tuple(sample.id for sample in data.samples), outside=True)
 
     def _reference(self, rule: DonorRule) -> Any:
         if rule.kind == "photos":

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from ...contexts.donor_rules import DonorRule, as_rule
 from ...language.sample import Sample
 from ..store.mixing import Words, mix_in_place, mixed
-from .donor_pools import Lenders, sorted_labels
+from .donor_pools import DonorPool, sorted_labels
 
 Positions = NDArray[np.intp]
 #: of a long ranking so many are put in order first: most who ask take one of these
 _FIRST_BLOCK = 64
 
 
-class DonorPool:
+class DonorRanking:
     """The donors of one data set for one context name.
 
     Args:
@@ -31,8 +31,8 @@ class DonorPool:
         lenders: those who lend; None: the samples, to each other.
     """
 
-    def __init__(self, samples: Sequence[Sample], *, seed: int, name: str, lenders: Lenders | None = None) -> None:
-        lenders = Lenders.own(samples) if lenders is None else lenders
+    def __init__(self, samples: Sequence[Sample], *, seed: int, name: str, lenders: DonorPool | None = None) -> None:
+        lenders = DonorPool.own(samples) if lenders is None else lenders
         self._outside, self._lenders = lenders.outside, lenders.samples
         self._order = sorted_labels(samples)
         numbers = {label: at for at, label in enumerate(self._order)}

@@ -19,10 +19,10 @@ from ..store.keys import content_key, lending_key
 from ..store.mixing import Words
 from ..store.store import Store, StoreBatch
 from .contents import SampleContents
-from .donor_cache import DonorImages
-from .donor_pools import Lenders
-from .donor_ranking import DonorPool
-from .first_choices import Choices
+from .donor_cache import DonorCache
+from .donor_pools import DonorPool
+from .donor_ranking import DonorRanking
+from .first_choices import FirstDonors
 from .prepared import PreparedSample
 
 #: nothing is known yet of who lends
@@ -33,7 +33,7 @@ MakeScene = Callable[[Sequence[Sample], Sequence[PreparedSample], Preprocessing]
 _NAMED = 3
 
 
-class Borrowing:
+class DonorSelector:
     """The donors of one context in one geometry.
 
     Args:
@@ -47,10 +47,10 @@ class Borrowing:
         context: Context,
         preprocessing: Preprocessing,
         rule: DonorRule,
-        lenders: Lenders,
-        pool: DonorPool,
-        choices: Choices,
-        images: DonorImages,
+        lenders: DonorPool,
+        pool: DonorRanking,
+        choices: FirstDonors,
+        images: DonorCache,
         make_scene: MakeScene,
         store: Store,
         contents: SampleContents,

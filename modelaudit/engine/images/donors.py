@@ -14,18 +14,18 @@ from ...language.sample import Preprocessing, Sample
 from ...language.spec import Composed, Context
 from ..store.store import Store, StoreBatch
 from .contents import SampleContents
-from .donor_cache import Begin, DonorImages
-from .donor_pools import Sources
-from .donor_ranking import DonorPool
-from .donor_selector import UNKNOWN, Borrowing, Donor, MakeScene, all_of
-from .first_choices import Choices
+from .donor_cache import Begin, DonorCache
+from .donor_pools import DonorPools
+from .donor_ranking import DonorRanking
+from .donor_selector import UNKNOWN, Donor, DonorSelector, MakeScene, all_of
+from .first_choices import FirstDonors
 from .prepared import PreparedSample
 
 _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Lent:
+class DonorBatch:
     """The donors of some samples.
 
     ``scene``: one donor a sample, in its order; a sample without one stands in for it. ``donors``: id and content of
@@ -36,7 +36,7 @@ class Lent:
     donors: tuple[Donor | None, ...]
 
 
-class Lending:
+class Donors:
     """The donors of a data set's samples, under every context that asks for some.
 
     Args:
@@ -63,11 +63,11 @@ class Lending:
         self._make_scene = make_scene
         self._store = store
         self._contents = contents
-        self._images = DonorImages(begin, contents)
-        self._sources = Sources(samples, pools, root)
-        self._pools: dict[tuple[str, str], DonorPool] = {}
-        self._choices: dict[tuple[str, str], Choices] = {}
-        self._borrowings: dict[Any, Borrowing] = {}
+        self._images = DonorCache(begin, contents)
+        self._sources = DonorPools(samples, pools, root)
+        self._pools: dict[tuple[str, str], DonorRanking] = {}
+        self._choices: dict[tuple[str, str], FirstDonors] = {}
+        self._selectors: dict[Any, DonorSelector] = {}
 
     def donors(
         self,
@@ -75,21 +75,21 @@ class Lending:
         own: Sequence[PreparedSample],
         context: Context,
         preprocessing: Preprocessing,
-    ) -> Lent:
+    ) -> DonorBatch:
         """One donor a sample: at the context's rank among those that can be decoded and have a background to lend.
 
         Raises:
             ContextError: no sample of the data set could ever have a donor.
         """
-        borrowing = self._borrowing(context, preprocessing)
-        chosen = borrowing.donors(samples)
+        selector = self._selector(context, preprocessing)
+        chosen = selector.donors(samples)
         pairs = [
             (sample, mine) if donor is None else (donor, self._images.get(donor, preprocessing))
             for donor, sample, mine in zip(chosen, samples, own, strict=True)
         ]
         scene = self._make_scene([sample for sample, _ in pairs], [found for _, found in pairs], preprocessing)
-        known = [None if donor is None else borrowing.contents([donor])[0] for donor in chosen]
-        return Lent(scene, tuple(known))
+        known = [None if donor is None else selector.contents([donor])[0] for donor in chosen]
+        return DonorBatch(scene, tuple(known))
 
     def backgrounds(
         self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing, count: int | None
@@ -99,9 +99,9 @@ class Lending:
         Raises:
             ContextError: as :meth:`donors`.
         """
-        borrowing = self._borrowing(context, preprocessing)
-        rank = borrowing.rule.rank
-        return [donors[rank:] for donors in borrowing.able(samples, None if count is None else rank + count)]
+        selector = self._selector(context, preprocessing)
+        rank = selector.rule.rank
+        return [donors[rank:] for donors in selector.able(samples, None if count is None else rank + count)]
 
     def scene(self, donors: Sequence[Sample], preprocessing: Preprocessing) -> ContextInput:
         """Donors that were found to be able to lend; their decoding goes on in several threads."""
@@ -115,7 +115,7 @@ class Lending:
         Raises:
             ContextError: no sample of the data set could ever have a donor.
         """
-        self._borrowing(context, preprocessing).prefetch(samples)
+        self._selector(context, preprocessing).prefetch(samples)
 
     def recall(
         self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing, *, decode: bool = False
@@ -128,7 +128,7 @@ class Lending:
         Raises:
             ContextError: no sample of the data set could ever have a donor.
         """
-        return self._borrowing(context, preprocessing).recall_donors(samples, decode=decode)
+        return self._selector(context, preprocessing).recall_donors(samples, decode=decode)
 
     def recall_backgrounds(
         self,
@@ -139,26 +139,26 @@ class Lending:
         *,
         decode: bool = False,
     ) -> list[Donor | Literal["unknown"]]:
-        """For each sample its backgrounds as one donor (:func:`~.borrowing.all_of`), as far as they are known.
+        """For each sample its backgrounds as one donor (:func:`~.selector.all_of`), as far as they are known.
 
         Raises:
             ContextError: as :meth:`recall`.
         """
-        borrowing = self._borrowing(context, preprocessing)
-        rank = borrowing.rule.rank
+        selector = self._selector(context, preprocessing)
+        rank = selector.rule.rank
         if count is None and not rank:
-            return borrowing.recall_all(samples, decode=decode)
-        found = borrowing.recall(samples, None if count is None else rank + count, decode=decode)
+            return selector.recall_all(samples, decode=decode)
+        found = selector.recall(samples, None if count is None else rank + count, decode=decode)
         return [UNKNOWN if isinstance(donors, str) else all_of(donors[rank:]) for donors in found]
 
     def known(self, donors: Sequence[Sample], context: Context, preprocessing: Preprocessing) -> Donor:
-        """Backgrounds that were looked at, as one donor (:func:`~.borrowing.all_of`)."""
-        return all_of(self._borrowing(context, preprocessing).contents(donors))
+        """Backgrounds that were looked at, as one donor (:func:`~.selector.all_of`)."""
+        return all_of(self._selector(context, preprocessing).contents(donors))
 
     def write(self, batch: StoreBatch) -> None:
         """What was found out since the last time."""
-        for borrowing in self._borrowings.values():
-            borrowing.write(batch)
+        for selector in self._selectors.values():
+            selector.write(batch)
         for choices in self._choices.values():
             choices.write(batch)
 
@@ -166,18 +166,18 @@ class Lending:
     def notes(self) -> list[str]:
         """What belongs into the record: the pools that were opened, and their images that could not lend."""
         passed: dict[str, set[str]] = {}
-        for borrowing in self._borrowings.values():
-            passed.setdefault(borrowing.rule.text, set()).update(borrowing.passed_over)
+        for selector in self._selectors.values():
+            passed.setdefault(selector.rule.text, set()).update(selector.passed_over)
         return [note + _passed(passed.get(text, set())) for text, note in sorted(self._sources.notes.items())]
 
-    def _borrowing(self, context: Context, preprocessing: Preprocessing) -> Borrowing:
+    def _selector(self, context: Context, preprocessing: Preprocessing) -> DonorSelector:
         key = (context, preprocessing.geometry())
-        if key not in self._borrowings:
+        if key not in self._selectors:
             rule = donor_rule(context)
             assert rule is not None
             lenders = self._sources.of(rule, context)
             pool, choices = self._ranking(rule, context)
-            self._borrowings[key] = Borrowing(
+            self._selectors[key] = DonorSelector(
                 context,
                 preprocessing,
                 rule,
@@ -189,16 +189,16 @@ class Lending:
                 self._store,
                 self._contents,
             )
-        return self._borrowings[key]
+        return self._selectors[key]
 
-    def _ranking(self, rule: DonorRule, context: Context) -> tuple[DonorPool, Choices]:
+    def _ranking(self, rule: DonorRule, context: Context) -> tuple[DonorRanking, FirstDonors]:
         """Who is in rank for whom; rules over the data's own images share their weights."""
         lenders, name = self._sources.of(rule, context), _name_of(context)
         of_pool = (name, rule.text if rule.outside else "")
         if of_pool not in self._pools:
-            self._pools[of_pool] = DonorPool(self._samples, seed=self._seed, name=name, lenders=lenders)
+            self._pools[of_pool] = DonorRanking(self._samples, seed=self._seed, name=name, lenders=lenders)
         if (name, rule.text) not in self._choices:
-            self._choices[name, rule.text] = Choices(
+            self._choices[name, rule.text] = FirstDonors(
                 self._samples, lenders, rule, seed=self._seed, name=name, store=self._store
             )
         return self._pools[of_pool], self._choices[name, rule.text]

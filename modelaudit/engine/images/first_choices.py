@@ -8,13 +8,13 @@ from ...contexts.donor_rules import DonorRule
 from ...language.sample import Sample
 from ..store.keys import choice_key, digest
 from ..store.store import Store, StoreBatch
-from .donor_pools import Lenders
-from .donor_ranking import DonorPool
+from .donor_pools import DonorPool
+from .donor_ranking import DonorRanking
 
 _NOT_ASKED, _NOBODY = 2**32 - 1, 2**32 - 2
 
 
-class Choices:
+class FirstDonors:
     """The first in rank of every sample by one rule, kept in the store once all are known.
 
     Args:
@@ -23,7 +23,7 @@ class Choices:
     """
 
     def __init__(
-        self, samples: Sequence[Sample], lenders: Lenders, rule: DonorRule, *, seed: int, name: str, store: Store
+        self, samples: Sequence[Sample], lenders: DonorPool, rule: DonorRule, *, seed: int, name: str, store: Store
     ) -> None:
         self._samples = samples
         self._lenders = lenders
@@ -35,7 +35,7 @@ class Choices:
         self._found: list[int] = []
         self._stored = True
 
-    def first(self, pool: DonorPool, sample: Sample) -> Sample | None:
+    def first(self, pool: DonorRanking, sample: Sample) -> Sample | None:
         """The donor to take first."""
         if not self._found:
             self._found = self._recalled()

@@ -99,9 +99,9 @@ class _Search:
         self._labels = labels_of(model, part.samples, found.logits.device)
         preprocessing, wanted = model.loaded.preprocessing, column.declares.backgrounds
         assert wanted is not None
-        several = builder.lending.backgrounds(part.samples, ask.context, preprocessing, wanted(column.spec))
+        several = builder.donors.backgrounds(part.samples, ask.context, preprocessing, wanted(column.spec))
         self._images = [_Image(row, donors) for row, donors in enumerate(several)]
-        self.known: list[Donor] = [builder.lending.known(donors, ask.context, preprocessing) for donors in several]
+        self.known: list[Donor] = [builder.donors.known(donors, ask.context, preprocessing) for donors in several]
 
     def run(self) -> tuple[MeasureOutput, NDArray[np.int64]]:
         """Values, and how many backgrounds were tried of each image."""

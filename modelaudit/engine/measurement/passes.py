@@ -77,7 +77,7 @@ class PassRunner:
             preprocessing = self.models[ask.model].loaded.preprocessing
             try:
                 if donor_rule(ask.context) is not None:
-                    self.builder.lending.prefetch(samples, ask.context, preprocessing)
+                    self.builder.donors.prefetch(samples, ask.context, preprocessing)
                 if stored_picture(ask.context) is not None:
                     self.builder.stored.prefetch(samples, ask.context, preprocessing)
             except AuditError:  # the pass itself raises it, and takes down what needs it

@@ -202,11 +202,11 @@ class StoreLookup:
         return self._names(ask, samples, self.donors(ask, samples, decode=decode), decode)
 
     def donors(self, ask: PassAsk, samples: Sequence[Sample], *, decode: bool = False) -> Sequence[Any]:
-        """Who lends to each sample, as :meth:`Lending.recall` tells it; None where the context asks nobody."""
+        """Who lends to each sample, as :meth:`Donors.recall` tells it; None where the context asks nobody."""
         if donor_rule(ask.context) is None:
             return [None] * len(samples)
         preprocessing = self._models[ask.model].loaded.preprocessing
-        return self._builder.lending.recall(samples, ask.context, preprocessing, decode=decode)
+        return self._builder.donors.recall(samples, ask.context, preprocessing, decode=decode)
 
     def value_names(self, ask: PassAsk, samples: Sequence[Sample], names: Sequence[bytes | None]) -> list[bytes | None]:
         """The keys of what is read off samples, from their own: what a label means has a part in it."""
@@ -221,7 +221,7 @@ class StoreLookup:
     ) -> Sequence[Donor | Literal["unknown"]]:
         count = column.declares.backgrounds(column.spec)  # type: ignore[misc]
         preprocessing = self._models[ask.model].loaded.preprocessing
-        return self._builder.lending.recall_backgrounds(samples, ask.context, preprocessing, count, decode=decode)
+        return self._builder.donors.recall_backgrounds(samples, ask.context, preprocessing, count, decode=decode)
 
     def _names(
         self, ask: PassAsk, samples: Sequence[Sample], donors: Sequence[Any], decode: bool

@@ -133,9 +133,9 @@ class StoreWriter:
             self._batch.content(decoding_key(), name, content)
 
     def _commit(self) -> None:
-        self._builder.lending.write(self._batch)
+        self._builder.donors.write(self._batch)
         for builder in self._redrawn:
-            builder.lending.write(self._batch)
+            builder.donors.write(self._batch)
         self._builder.stored.write(self._batch)
         for key, model in self._models.items():
             if model.layer is not None and key not in self._layers_kept:

@@ -29,7 +29,7 @@ from modelaudit.attribution import AttributionInput, Cost, Maps, attribution, oc
 from modelaudit.attribution.base import MethodDeclaration
 from modelaudit.engine.assembly import measure
 from modelaudit.engine.checks.sanity import LIMIT
-from modelaudit.engine.executors.run import Result
+from modelaudit.engine.decision.case import Result
 from modelaudit.engine.results.checks import Sanity
 from modelaudit.engine.results.measured import Measured
 from modelaudit.engine.store.store import Store

@@ -11,7 +11,7 @@ from engine.small_audits import AS_IT_IS, CLASSES, Net, results, samples
 from torch import Tensor, nn
 
 from modelaudit.contexts import blur, gaussian_noise, lighting, swap_background
-from modelaudit.engine.executors.run import Result
+from modelaudit.engine.decision.case import Result
 from modelaudit.language import Audit
 from modelaudit.language.checks import CheckSettings
 from modelaudit.measures import accuracy, background_dependence, flip_rate

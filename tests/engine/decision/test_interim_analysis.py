@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from modelaudit.contexts import gaussian_noise, swap_background
 from modelaudit.engine.assembly import measure
+from modelaudit.engine.decision.case import Result, decide_case
 from modelaudit.engine.decision.interim_analysis import FIRST_LOOK, looks_of
-from modelaudit.engine.executors.run import Result, decide_case
 from modelaudit.engine.images.donor_ranking import limited
 from modelaudit.engine.results.measured import Measured
 from modelaudit.engine.store.store import Store

@@ -31,7 +31,8 @@ from engine.small_audits import (
 )
 
 from modelaudit.contexts import fade, gaussian_noise, lighting, mean_fill, swap_background
-from modelaudit.engine.executors.run import MEASURED_FOLDER, Result, Run, discard_measured, read_measured
+from modelaudit.engine.decision.case import Result
+from modelaudit.engine.executors.run import MEASURED_FOLDER, Run, discard_measured, read_measured
 from modelaudit.engine.results.measured import Measured, tie_break
 from modelaudit.language import (
     Measure,

@@ -23,7 +23,7 @@ from modelaudit.contexts import (
 )
 from modelaudit.engine.images import batches as scenes
 from modelaudit.engine.images.batches import BatchBuilder, ContextBatch
-from modelaudit.engine.images.donor_ranking import DonorPool
+from modelaudit.engine.images.donor_ranking import DonorRanking
 from modelaudit.engine.images.prepared import PreparedSample
 from modelaudit.engine.results.measured import PassCounts
 from modelaudit.language import ContextError, DataError, Missing, Preprocessing, Sample
@@ -54,7 +54,7 @@ def lenders(data: list[Sample], context: Any = SWAP) -> list[int]:
 
 
 def ranked(data: list[Sample], at: int, rule: str = "random") -> list[int]:
-    pool = DonorPool(data, seed=0, name="swap_background")
+    pool = DonorRanking(data, seed=0, name="swap_background")
     return [int(one.id[:3]) for one in pool.ranked(data[at], rule)]
 
 

@@ -11,7 +11,7 @@ from engine.small_audits import AS_IT_IS, sample
 from modelaudit.data import UnusableSample
 from modelaudit.engine.images import donor_cache as donor_images
 from modelaudit.engine.images.contents import SampleContents
-from modelaudit.engine.images.donor_cache import DonorImages
+from modelaudit.engine.images.donor_cache import DonorCache
 from modelaudit.engine.images.prepared import PreparedSample, prepare_sample
 from modelaudit.language import DataError, Preprocessing, Sample
 
@@ -34,7 +34,7 @@ class Decoding:
 )
 def test_a_kept_donor_has_the_same_bits_and_is_decoded_once(preprocessing: Preprocessing) -> None:
     decoding = Decoding()
-    images = DonorImages(decoding, SampleContents(None))
+    images = DonorCache(decoding, SampleContents(None))
     first, again = (images.get(sample(3), preprocessing).view(preprocessing) for _ in range(2))
     fresh = decoding(sample(3), preprocessing).result()
     assert isinstance(fresh, PreparedSample) and decoding.asked == ["003.png"] * 2
@@ -47,7 +47,7 @@ def test_the_last_ones_that_were_asked_for_stay_within_the_bound(monkeypatch: py
     one = 16 * 16 * 4  # three channels and the mask, a byte each
     monkeypatch.setattr(donor_images, "_KEPT", 3 * one)
     decoding = Decoding()
-    images = DonorImages(decoding, SampleContents(None))
+    images = DonorCache(decoding, SampleContents(None))
     for number in (0, 1, 2, 0, 3, 0, 1):  # 3 takes the place of 1, and 1 that of 2
         images.get(sample(number), AS_IT_IS)
     assert decoding.asked == ["000.png", "001.png", "002.png", "003.png", "001.png"]
@@ -55,7 +55,7 @@ def test_the_last_ones_that_were_asked_for_stay_within_the_bound(monkeypatch: py
 
 def test_what_was_begun_is_not_begun_again() -> None:
     decoding = Decoding()
-    images = DonorImages(decoding, SampleContents(None))
+    images = DonorCache(decoding, SampleContents(None))
     images.start(sample(0), AS_IT_IS)
     images.start(sample(0), AS_IT_IS)
     images.get(sample(0), AS_IT_IS)
@@ -75,7 +75,7 @@ def test_what_was_begun_too_early_is_given_up_and_begun_again_when_it_is_asked_f
             waiting[-1].set_result(prepare_sample(donor, (preprocessing,)))
         return waiting[-1]
 
-    images = DonorImages(begin, SampleContents(None))
+    images = DonorCache(begin, SampleContents(None))
     for number in range(3):
         images.start(sample(number), AS_IT_IS)
     assert [one.cancelled() for one in waiting] == [True, False, False]
@@ -84,7 +84,7 @@ def test_what_was_begun_too_early_is_given_up_and_begun_again_when_it_is_asked_f
 
 def test_a_donor_that_cannot_be_decoded_is_found_out_once_and_named() -> None:
     decoding, broken = Decoding(), sample(0, image=b"no picture")
-    images = DonorImages(decoding, SampleContents(None))
+    images = DonorCache(decoding, SampleContents(None))
     assert images.find(broken, AS_IT_IS) is None and images.find(broken, AS_IT_IS) is None
     images.start(broken, AS_IT_IS)
     assert decoding.asked == ["000.png"]

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.engine.images.donor_pools import Lenders
-from modelaudit.engine.images.donor_ranking import DonorPool, limited
+from modelaudit.engine.images.donor_pools import DonorPool
+from modelaudit.engine.images.donor_ranking import DonorRanking, limited
 from modelaudit.engine.store.mixing import mixed
 from modelaudit.language import Sample
 
@@ -46,7 +46,7 @@ ELIGIBLE: dict[str, Callable[[Sample, Sample], bool]] = {
 @pytest.mark.parametrize("rule", ELIGIBLE)
 def test_classes_and_groups_say_who_is_eligible(rule: str) -> None:
     data = grouped(30)
-    pool = DonorPool(data, seed=0, name="swap_background")
+    pool = DonorRanking(data, seed=0, name="swap_background")
     for one in data:
         found = list(pool.ranked(one, rule))
         assert {donor.id for donor in found} == {
@@ -59,7 +59,7 @@ def test_classes_and_groups_say_who_is_eligible(rule: str) -> None:
 def test_who_is_first_does_not_depend_on_how_far_the_ranking_is_put_in_order(rule: str) -> None:
     """Pools of more than 128 are put in order block by block."""
     data = grouped(300)
-    pool = DonorPool(data, seed=0, name="swap_background")
+    pool = DonorRanking(data, seed=0, name="swap_background")
     for one in data[:5]:
         order = [donor.id for donor in pool.ranked(one, rule)]
         weights = {
@@ -88,7 +88,7 @@ def test_the_next_class_is_the_next_in_order_and_the_first_after_the_last(
     labels: list[str | int], after: dict[str, str]
 ) -> None:
     data = [Sample(f"{number}", PIXEL, label) for number, label in enumerate(labels * 2)]
-    pool = DonorPool(data, seed=0, name="swap_background")
+    pool = DonorRanking(data, seed=0, name="swap_background")
     assert {str(one.label): str(next(pool.ranked(one, "next_class")).label) for one in data} == after
 
 
@@ -97,8 +97,8 @@ def test_images_from_outside_lend_to_all_and_a_pool_may_be_renamed() -> None:
 
     def chosen(pool_name: str) -> list[str]:
         named = tuple(replace(one, id=f"{pool_name}: {one.id}") for one in photos)
-        lenders = Lenders(named, tuple(one.id for one in photos), outside=True)
-        pool = DonorPool(data, seed=0, name="swap_background", lenders=lenders)
+        lenders = DonorPool(named, tuple(one.id for one in photos), outside=True)
+        pool = DonorRanking(data, seed=0, name="swap_background", lenders=lenders)
         found = []
         for one in data:
             order = list(pool.ranked(one, f"pool:{pool_name}"))
@@ -110,7 +110,7 @@ def test_images_from_outside_lend_to_all_and_a_pool_may_be_renamed() -> None:
 
 
 def first(data: list[Sample], rule: str, *, seed: int = 0, name: str = "swap_background") -> dict[str, str]:
-    pool = DonorPool(data, seed=seed, name=name)
+    pool = DonorRanking(data, seed=seed, name=name)
     return {one.id: next(pool.ranked(one, rule)).id for one in data}
 
 
@@ -118,7 +118,7 @@ def first(data: list[Sample], rule: str, *, seed: int = 0, name: str = "swap_bac
 def test_every_eligible_image_is_ranked_once_and_no_other(rule: str) -> None:
     data = line(20)
     for one in data:
-        found = list(DonorPool(data, seed=0, name="swap_background").ranked(one, rule))
+        found = list(DonorRanking(data, seed=0, name="swap_background").ranked(one, rule))
         eligible = {
             other.id
             for other in data
@@ -174,6 +174,6 @@ def test_no_limit_or_a_large_one_is_everything(limit: int | None) -> None:
 
 def test_the_pool_of_a_limited_run_is_the_whole_data_set() -> None:
     data = line(50)
-    whole, pool = first(data, "other_class"), DonorPool(data, seed=0, name="swap_background")
+    whole, pool = first(data, "other_class"), DonorRanking(data, seed=0, name="swap_background")
     for one in limited(data, 10, 0):
         assert [next(islice(pool.ranked(one, "other_class"), 1)).id] == [whole[one.id]]

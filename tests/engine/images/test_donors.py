@@ -15,8 +15,8 @@ from PIL import Image
 
 from modelaudit.contexts import swap_background
 from modelaudit.engine.images.batches import BatchBuilder, ContextBatch
-from modelaudit.engine.images.donor_pools import Lenders
-from modelaudit.engine.images.donor_ranking import DonorPool
+from modelaudit.engine.images.donor_pools import DonorPool
+from modelaudit.engine.images.donor_ranking import DonorRanking
 from modelaudit.engine.results.measured import PassCounts
 from modelaudit.language import Audit, AuditCase, ContextError, Missing, Preprocessing, Sample
 from modelaudit.measures import accuracy, confidence
@@ -48,8 +48,8 @@ def greys(found: ContextBatch) -> list[int]:
 
 
 def ranked(data: list[Sample], at: int, rule: str, photos: list[Sample] | None = None) -> list[int]:
-    lenders = None if photos is None else Lenders(tuple(photos), tuple(one.id for one in photos), outside=True)
-    pool = DonorPool(data, seed=0, name="swap_background", lenders=lenders)
+    lenders = None if photos is None else DonorPool(tuple(photos), tuple(one.id for one in photos), outside=True)
+    pool = DonorRanking(data, seed=0, name="swap_background", lenders=lenders)
     return [int(one.id[:3]) for one in pool.ranked(data[at], rule)]
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from modelaudit.contexts import stored, swap_background
-from modelaudit.engine.images.donor_ranking import DonorPool
+from modelaudit.engine.images.donor_ranking import DonorRanking
 from modelaudit.engine.planning.plan import column_key
 from modelaudit.engine.results.measured import Measured
 from modelaudit.language import AuditCase, Missing, Sample, correct
@@ -69,7 +69,7 @@ def tables(seed: int, count: int = COUNT) -> NDArray[np.int64]:
 
 def ranked(data: Sequence[Sample], rule: str) -> list[list[int]]:
     """For every image the numbers of its donors, the first in rank first."""
-    pool = DonorPool(data, seed=0, name="swap_background")
+    pool = DonorRanking(data, seed=0, name="swap_background")
     return [[int(donor.id[:3]) for donor in pool.ranked(one, rule)] for one in data]
 
 

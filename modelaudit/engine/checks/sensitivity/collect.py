@@ -19,7 +19,7 @@ from ....language.checks import CheckSettings
 from ....language.sample import Sample
 from ....language.spec import Context, long_text
 from ...images.batches import Chunk, ContextBatch
-from ...images.donor_ranking import DonorPool, first_positions
+from ...images.donor_ranking import DonorRanking, first_positions
 from ...inference.running_model import ModelOutput, RunningModel
 from ...inference.values import labels_of
 from ...measurement.events import (
@@ -76,7 +76,7 @@ class SensitivityCollector:
         self.failed: dict[str, str] = {}
         self._waiting = WaitingImages(size)
         self._label = {sample.id: sample.label for sample in base.builder.samples}
-        self._pool = DonorPool(base.builder.samples, seed=seed, name="swap_background") if self._asks else None
+        self._pool = DonorRanking(base.builder.samples, seed=seed, name="swap_background") if self._asks else None
 
     def on(self, event: Event) -> None:
         """Keep what passes of the audit give, and run the rest."""

@@ -16,7 +16,7 @@ from ...planning.plan import PlanGroup, PlannedCase
 from ...results.checks import Sensitivity
 from ...results.measured import Measured
 from ..case_table import CaseTable
-from ..failed_sanity import without_insane
+from ..failed_sanity import drop_failed_methods
 from .perturbed_model import NoCopy, PerturbedModel, directions
 from .trained import compared
 
@@ -36,7 +36,7 @@ def sensitivities(group: PlanGroup, measured: Measured, found: SensitivityCollec
         except AuditError:  # the case is an error, and says so itself
             continue
         if directions(case.asked.expectation):
-            results[case.asked.id] = _sensitivity(without_insane(case, measured) or case, measured, found)
+            results[case.asked.id] = _sensitivity(drop_failed_methods(case, measured) or case, measured, found)
     return results
 
 

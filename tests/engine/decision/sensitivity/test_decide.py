@@ -15,7 +15,7 @@ from modelaudit.attribution import Maps
 from modelaudit.contexts import mean_fill, swap_background
 from modelaudit.engine.assembly import measure
 from modelaudit.engine.checks.sensitivity.evidence import FRACTIONS, positive_mass, with_evidence
-from modelaudit.engine.executors.run import Result
+from modelaudit.engine.decision.case import Result
 from modelaudit.engine.results.checks import Sensitivity
 from modelaudit.engine.store.store import Store
 from modelaudit.language import Audit, Preprocessing, Sample

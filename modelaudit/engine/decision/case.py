@@ -1,0 +1,152 @@
+"""The verdict of one case from stored values alone, and the images that speak most against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...language.errors import AuditError
+from ...language.expression import Expression, Measure, without_composites
+from ...language.reasons import Missing
+from ...statistics import Decision, Reason, Verdict, decide
+from ..gallery.selection import worst_per_image
+from ..planning.feasibility import impossible
+from ..planning.plan import PlanGroup, PlannedCase, single_method
+from ..results.checks import CheckResults
+from ..results.measured import KeptImage, Measured
+from .apply_checks import apply_checks
+from .case_table import CaseTable
+from .interim_analysis import sequential, with_looks
+
+_WORST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class RankedImage:
+    """An image and its value of the left side; None with the reason where it has none."""
+
+    sample: str
+    value: float | None
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one case ended. ``message`` is set for ERROR, and says what to do.
+
+    ``names``: the models by the names that the expectation has for them. ``formula``: the left side with its composites
+    written out, None where it has none.
+    ``deterministic``: False where one of its models says that the same image may get other scores.
+    """
+
+    id: str
+    verdict: Verdict
+    reason: Reason | None
+    decision: Decision | None
+    message: str
+    models: tuple[str, ...]
+    data: str
+    worst: tuple[RankedImage, ...]
+    gallery: tuple[KeptImage, ...]
+    checks: CheckResults | None = None
+    names: Mapping[str | None, str] = field(default_factory=dict)
+    formula: Expression | None = None
+    deterministic: bool = True
+
+
+def decide_case(case: PlannedCase, group: PlanGroup, measured: Measured, *, limited: bool) -> Result:
+    """The verdict of one case from stored values alone.
+
+    A quick look is a sample even where the whole set would have been the acceptance (``about="this_set"``).
+    """
+    asked = case.asked
+    blank = blank_result(case, group)
+    table = CaseTable(case, measured)
+    blank = replace(blank, names=case.models)
+    try:
+        table.check()
+        written = without_composites(asked.expectation.expression, table.strata_by)
+        blank = replace(blank, formula=None if written == asked.expectation.expression else written)
+        about = "process" if limited else asked.case.audit.about
+        decision = decide(
+            asked.expectation,
+            table,
+            confidence=asked.case.confidence,
+            about=about,
+            bounds=asked.case.audit.bounds,
+            claim=asked.case.audit.claim,
+            sequential=sequential(measured),
+        )
+        decision = decision if limited else _with_feasibility(decision, case, measured)
+    except AuditError as error:
+        return replace(blank, message=str(error))
+    if decision.counts.asked > 0 and decision.counts.measured == 0 and decision.counts.errored == decision.counts.asked:
+        return replace(blank, decision=decision, message=_nothing(decision.counts.by_reason, measured))
+    found = apply_checks(case, table, measured, decision, about, group.passes)
+    decision = found.decision
+    return replace(
+        blank,
+        checks=with_looks(found.checks, measured),
+        verdict=decision.verdict,
+        reason=decision.reason,
+        decision=decision,
+        worst=_worst(case, table, measured),
+        gallery=tuple(measured.galleries.get(asked.id, ())),
+        deterministic=all(model.deterministic for model in measured.models if model.key in blank.models),
+    )
+
+
+def blank_result(case: PlannedCase, group: PlanGroup) -> Result:
+    """The result of a case that nothing is known of."""
+    models = tuple(dict.fromkeys(case.models.values()))
+    return Result(case.asked.id, Verdict.ERROR, None, None, "", models, group.key, (), ())
+
+
+def _with_feasibility(decision: Decision, case: PlannedCase, measured: Measured) -> Decision:
+    """The decision; where so few images could not pass whatever they showed, it says so."""
+    if decision.reason is not Reason.TOO_FEW_IMAGES:
+        return decision
+    infeasible = impossible(case, measured.samples)
+    if infeasible is None:
+        return decision
+    return replace(decision, note="; ".join(text for text in (decision.note, f"it {infeasible}") if text))
+
+
+def _nothing(by_reason: Mapping[str, int], measured: Measured) -> str:
+    """Why not one image could be measured, and what to do."""
+    parts = [f"{count} x {reason} ({Missing(reason).advice})" for reason, count in by_reason.items()]
+    text = f"not one of {len(measured.samples)} images could be measured: {'; '.join(parts)}"
+    unusable = measured.data.unusable if measured.data else {}
+    return text + (f". First: {next(iter(unusable.values()))[1]}" if unusable else "")
+
+
+def _worst(case: PlannedCase, table: CaseTable, measured: Measured) -> tuple[RankedImage, ...]:
+    """The images that speak most against the expectation; those without a value first, since they count so."""
+    expectation = case.asked.expectation
+    missing: dict[int, Missing] = {}
+    inside = np.ones(len(measured.samples), dtype=bool)
+
+    def leaf(one: Measure) -> NDArray[np.float64]:
+        if one.stratum is not None:
+            members = table.members(one.stratum, one.model)
+            inside[:] &= members.inside | members.unknown
+        columns = [table.column(replace(one, spec=spec)) for spec, _ in single_method(one.spec)]
+        for column in columns:
+            missing.update(column.missing)
+        stacked = np.stack([column.values for column in columns])
+        worse = np.fmax if expectation.wants_low else np.fmin
+        return np.asarray(worse.reduce(stacked, axis=0))
+
+    values = np.broadcast_to(worst_per_image(expectation, leaf), inside.shape)
+    ids = [sample.id for sample in measured.samples]
+    absent = [RankedImage(ids[at], None, missing[at].value) for at in sorted(missing) if inside[at]]
+    there = inside & ~np.isnan(values)
+    there[list(missing)] = False
+    known = np.flatnonzero(there)
+    sign = -1.0 if expectation.wants_low else 1.0
+    first = known[np.lexsort((measured.orders()[known], sign * values[known]))[:_WORST_NAMED]]
+    ranked = [RankedImage(ids[at], float(values[at])) for at in first.tolist()]
+    return (*absent[:_WORST_NAMED], *ranked)
