@@ -157,4 +157,6 @@ def test_nobody_sets_what_belongs_to_another_module() -> None:
         attributes = [part for part in parts if isinstance(part, ast.Attribute)]
         own |= {part.attr for part in attributes if ast.unparse(part.value) == "self"}
         for part in attributes:
+            if ast.unparse(part.value).endswith(".flags"):  # numpy's
+                continue
             assert part.attr in own | allowed, f"{file}:{part.lineno}: {ast.unparse(part)}"
