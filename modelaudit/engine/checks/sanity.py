@@ -289,7 +289,7 @@ def _mean(values: Values) -> float | None:
 
 
 def _invalid(maps: Explained) -> NDArray[np.bool_]:
-    """[n] images whose map is no honest number; nothing is measured of these either."""
+    """[n] images whose map is invalid; measures have no value there either."""
     flags = torch.stack(list(maps.invalid.values())).any(0) if maps.invalid else torch.zeros(len(maps.values))
     return np.asarray(flags.cpu().numpy(), dtype=np.bool_)
 

@@ -34,7 +34,7 @@ def two_by_two(case: PlannedCase, measured: Measured, passes: tuple[PassAsk, ...
     brought the columns.
     """
     columns = {(one.model, one.key): one for one in measured.columns}
-    told: set[tuple[str, str, str]] = set()
+    listed: set[tuple[str, str, str]] = set()
     for leaf in case.asked.expectation.expression.measures():
         if registry.entry_of(leaf.spec).name != _MEASURE:
             continue
@@ -45,8 +45,8 @@ def two_by_two(case: PlannedCase, measured: Measured, passes: tuple[PassAsk, ...
                 found = on_original or columns.get((model, column_key(spec, context)))
                 flips = _flips(columns, model, context)
                 key = (model, str(method), str(context))
-                if found is not None and flips is not None and key not in told:
-                    told.add(key)
+                if found is not None and flips is not None and key not in listed:
+                    listed.add(key)
                     table = _table(model, str(method), context, found, flips)
                     yield table.model_copy(update={"map_on": "original" if on_original else "context"})
 
@@ -55,15 +55,15 @@ def agreements(case: PlannedCase, measured: Measured, decision: Decision) -> Ite
     """The methods of a case pair by pair: their maps, the measure by each over images, and what each decides."""
     columns = {(one.model, one.key): one for one in measured.columns}
     verdicts = {part.method: part.verdict for part in decision.parts if part.method is not None}
-    told: set[tuple[str, str]] = set()
+    listed: set[tuple[str, str]] = set()
     for leaf in case.asked.expectation.expression.measures():
         model = case.models[leaf.model]
         methods = [(str(method), _values(columns, model, spec, leaf)) for spec, method in single_method(leaf.spec)]
         for number, (first, one) in enumerate(methods):
             for second, other in methods[number + 1 :]:
-                if (first, second) in told or one is None or other is None:
+                if (first, second) in listed or one is None or other is None:
                     continue
-                told.add((first, second))
+                listed.add((first, second))
                 context = original_context() if leaf.context is None else leaf.context
                 pixels, top, images = measured.agreement.get(f"{model}|{context}|{first}|{second}", (None, None, 0))
                 same = verdicts[first] is verdicts[second] if {first, second} <= verdicts.keys() else None

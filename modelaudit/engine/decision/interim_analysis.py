@@ -138,7 +138,7 @@ class InterimAnalysis:
 
 
 def donors_of(table: ValueTable, count: int) -> list[PassDonors]:
-    """Who lent the first images their backgrounds, in every pass in which anybody did.
+    """The donors of the first images' backgrounds, in every pass that has any.
 
     Of donors of equal content the first by id stands for all: the same file twice in a pool is one background.
     """

@@ -36,9 +36,9 @@ def objections_of(found: CheckResults, decision: Decision) -> Iterator[Objection
             f"a model that cannot see any background gets {blind.value:.3g} and must get none of it: the "
             "backgrounds are not what is changed",
         )
-    told = found.sensitivity
-    if decision.verdict is Verdict.PASS and told is not None and told.alone_passes:
+    sensitivity = found.sensitivity
+    if decision.verdict is Verdict.PASS and sensitivity is not None and sensitivity.alone_passes:
         yield Objection(
             Reason.INSTRUMENT_INSENSITIVE,
-            f"a heat map of the background's evidence alone gets {told.alone:.3g} and would pass this limit",
+            f"a heat map of the background's evidence alone gets {sensitivity.alone:.3g} and would pass this limit",
         )

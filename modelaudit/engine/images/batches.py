@@ -39,7 +39,7 @@ _DECODERS = 2
 
 @dataclass(frozen=True)
 class Validity:
-    """What became of each image under a context, and so whether a value of it means anything; [n] each.
+    """Whether a value of each image under a context means anything, and why not; [n] each.
 
     ``changed``: whether any pixel differs from the original. ``impossible``: the context cannot be made of it.
     ``without_mask``: the context needs a mask and there is none. ``bare``: nobody knows where the object is, so
@@ -74,9 +74,9 @@ class Validity:
 class ContextBatch:
     """A chunk under one context, in one geometry.
 
-    ``donors``: id and content of the image that lent each its background, where one did. ``stored``: the contents of
-    the pictures that the data keep, where the context shows these. ``scene``: what the context was applied to, without
-    donors.
+    ``donors``: id and content of the image that each background comes from, where it comes from one. ``stored``: the
+    contents of the pictures that the data keep, where the context shows these. ``scene``: what the context was applied
+    to, without donors.
     """
 
     pixels: Tensor
@@ -184,7 +184,7 @@ class BatchBuilder:
         self.contents = contents or SampleContents(None)
         self.variant, self.radius = Intervention.GIVEN, RADIUS
         self._whole = samples, store or Store(None), pools or {}, root
-        self.donors = self._lending(seed)
+        self.donors = self._donors(seed)
         self.stored = StoredPictures(samples, self._begin, store or Store(None), self.contents)
         self._geometries: tuple[Preprocessing, ...] = ()
         self._sizes: dict[Any, tuple[tuple[int, int], str]] = {}
@@ -210,10 +210,10 @@ class BatchBuilder:
         other.variant, other.radius = variant, radius
         if variant is Intervention.REDRAWN:
             other.seed = second_seed(self.seed)
-            other.donors = self._lending(other.seed)
+            other.donors = self._donors(other.seed)
         return other
 
-    def _lending(self, seed: int) -> Donors:
+    def _donors(self, seed: int) -> Donors:
         samples, store, pools, root = self._whole
         return Donors(samples, seed, self._begin, self._scene, store, self.contents, pools, root)
 
@@ -305,11 +305,11 @@ class BatchBuilder:
         nowhere = not in_place(context)
         bare = self._flags(nowhere or found.decoded.mask is None for found in chunk.prepared)
         without = bare if needs_mask(context) else torch.zeros_like(bare)
-        lent = self._flags(donor_rule(context) is None or donor is not None for donor in donors)
+        has_donor = self._flags(donor_rule(context) is None or donor is not None for donor in donors)
         kept = tuple(found.object_kept(preprocessing) for found in chunk.prepared)
         validity = Validity(
             changed=(done.pixels != original.pixels).flatten(1).any(1),
-            impossible=(done.impossible | ~lent) & ~without,
+            impossible=(done.impossible | ~has_donor) & ~without,
             without_mask=without,
             bare=bare,
             cropped=self._flags(share < self.object_kept for share in kept),
@@ -392,7 +392,7 @@ class BatchBuilder:
         return ContextInput(self._on_device(torch.stack(pixels)), self._on_device(torch.stack(masks)), ids, self.seed)
 
     def _on_device(self, batch: Tensor) -> Tensor:
-        """From pinned memory the copy to a GPU goes on beside what the GPU does."""
+        """From pinned memory the copy to a GPU overlaps with what the GPU computes."""
         if self._device.startswith("cuda"):
             return batch.pin_memory().to(self._device, non_blocking=True)
         return batch.to(self._device)

@@ -30,7 +30,7 @@ class DonorCache:
 
     Args:
         begin: starts decoding a sample into a geometry.
-        contents: is told what was decoded.
+        contents: notes what was decoded.
     """
 
     def __init__(self, begin: Begin, contents: SampleContents) -> None:

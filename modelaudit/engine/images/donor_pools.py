@@ -18,12 +18,12 @@ _NAMED = 5
 
 @dataclass(frozen=True, eq=False)
 class DonorPool:
-    """Images that lend to others.
+    """Images whose backgrounds others may take.
 
     Args:
         samples: from outside with the name of their pool before the id, so that they never meet the data's own.
         names: what their weights are drawn for: the ids as the source gives them, so that a pool may be renamed.
-        outside: whether they are no samples of the data; from outside an image needs no mask: it has no object then.
+        outside: whether they come from other data; such an image needs no mask, and has no object then.
     """
 
     samples: tuple[Sample, ...]
@@ -41,7 +41,7 @@ class DonorPool:
 
 
 class DonorPools:
-    """The lenders of every rule; pools are opened when a rule first asks for them.
+    """The pool of every rule; pools are opened when a rule first asks for them.
 
     Args:
         samples: the audit's own data.
@@ -97,8 +97,8 @@ class DonorPools:
     def _note(self, rule: DonorRule, data: DataSet) -> str:
         given = self._pools.get(rule.name) if rule.kind == "pool" else None
         source = f" ({given})" if isinstance(given, str) else ""
-        told = "".join(f"; {note}" for note in data.notes)
-        return f"backgrounds from {rule.text}{source}: {len(data.samples)} images{told}"
+        notes = "".join(f"; {note}" for note in data.notes)
+        return f"backgrounds from {rule.text}{source}: {len(data.samples)} images{notes}"
 
 
 def sorted_labels(samples: Sequence[Sample]) -> list[str]:

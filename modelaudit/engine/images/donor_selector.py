@@ -1,4 +1,4 @@
-"""Who lends to whom under one context in one geometry: found out by looking at donors, or known from an earlier run."""
+"""Donor selection for one context and geometry: by looking at donors, or as an earlier run found."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ from ..store.store import Store, StoreBatch
 from .contents import SampleContents
 from .donor_cache import DonorCache
 from .donor_pools import DonorPool
-from .donor_ranking import DonorRanking
-from .first_choices import FirstDonors
+from .donor_ranking import DonorRanking, FirstDonors
 from .prepared import PreparedSample
 
-#: nothing is known yet of who lends
+#: the donor is not known yet
 UNKNOWN: Final = "unknown"
-#: id and content of an image that lends its background
+#: id and content of an image whose background is taken
 Donor = tuple[str, str]
 MakeScene = Callable[[Sequence[Sample], Sequence[PreparedSample], Preprocessing], ContextInput]
 _NAMED = 3
@@ -37,7 +36,7 @@ class DonorSelector:
     """The donors of one context in one geometry.
 
     Args:
-        pool, choices: who is in rank for whom, by weights alone; who turns out to have nothing to lend is passed over.
+        ranking, first: the ranking by weights alone; donors without a usable background are passed over.
         images, make_scene: donors to pixels.
         store, contents: where it is kept which contents have a background to lend.
     """
@@ -47,9 +46,9 @@ class DonorSelector:
         context: Context,
         preprocessing: Preprocessing,
         rule: DonorRule,
-        lenders: DonorPool,
-        pool: DonorRanking,
-        choices: FirstDonors,
+        pool: DonorPool,
+        ranking: DonorRanking,
+        first: FirstDonors,
         images: DonorCache,
         make_scene: MakeScene,
         store: Store,
@@ -59,9 +58,9 @@ class DonorSelector:
         self.passed_over: set[str] = set()
         self._context = context
         self._preprocessing = preprocessing
-        self._lenders = lenders
         self._pool = pool
-        self._choices = choices
+        self._ranking = ranking
+        self._first = first
         self._images = images
         self._make_scene = make_scene
         self._store = store
@@ -83,7 +82,7 @@ class DonorSelector:
         return [donors[0] if donors else None for donors in found]
 
     def able(self, samples: Sequence[Sample], count: int | None) -> list[list[Sample]]:
-        """For each sample the first `count` (None: all) in rank that can be decoded and have a background to lend."""
+        """For each sample the first `count` (None: all) donors that can be decoded and have a usable background."""
         ranked = [self._ranked(sample) for sample in samples]
         found: list[list[Sample]] = [[] for _ in samples]
         asking = list(range(len(samples)))
@@ -99,8 +98,8 @@ class DonorSelector:
     def prefetch(self, samples: Sequence[Sample]) -> None:
         """Start decoding those who are likely to lend."""
         for sample in samples:
-            donor = self._choices.first(self._pool, sample) if not self.rule.rank else None
-            if donor is not None and self._lenders.may(donor) and self._judged.get(donor.id, True):
+            donor = self._first.first(self._ranking, sample) if not self.rule.rank else None
+            if donor is not None and self._pool.may(donor) and self._judged.get(donor.id, True):
                 self._images.start(donor, self._preprocessing)
 
     def recall_donors(self, samples: Sequence[Sample], *, decode: bool) -> list[Donor | Literal["unknown"] | None]:
@@ -113,8 +112,8 @@ class DonorSelector:
             ContextError: as :meth:`donors`.
         """
         if not self.rule.rank:
-            firsts = [self._choices.first(self._pool, sample) for sample in samples]
-            self._contents.of([donor for donor in firsts if donor is not None and self._lenders.may(donor)])
+            firsts = [self._first.first(self._ranking, sample) for sample in samples]
+            self._contents.of([donor for donor in firsts if donor is not None and self._pool.may(donor)])
         rank = self.rule.rank
         found = self.recall(samples, rank + 1, decode=decode)
         self._require([isinstance(donors, str) or len(donors) > rank for donors in found])
@@ -128,18 +127,18 @@ class DonorSelector:
 
     def recall_all(self, samples: Sequence[Sample], *, decode: bool) -> list[Donor | Literal["unknown"]]:
         """All who can lend to each sample as one donor (:func:`all_of`), as far as that is known without looking."""
-        lenders = self._lenders.samples
-        known = [self._ability(donor, decode) if self._lenders.may(donor) else ("", False) for donor in lenders]
+        donors = self._pool.samples
+        known = [self._ability(donor, decode) if self._pool.may(donor) else ("", False) for donor in donors]
         able = np.array([one is not None and one[1] for one in known])
         unknown = np.array([one is None for one in known])
-        words = np.zeros((len(lenders), 2), dtype=np.uint64)
+        words = np.zeros((len(donors), 2), dtype=np.uint64)
         for at in np.flatnonzero(able):
-            words[at] = _words(lenders[at].id, known[at][0])  # type: ignore[index]
+            words[at] = _words(donors[at].id, known[at][0])  # type: ignore[index]
         for at in np.flatnonzero(~able & ~unknown):
-            self._pass_over(lenders[at])
+            self._pass_over(donors[at])
         found: list[Donor | Literal["unknown"]] = []
         for sample in samples:
-            eligible = self._pool.eligible(sample, self.rule)
+            eligible = self._ranking.eligible(sample, self.rule)
             found.append(UNKNOWN if unknown[eligible].any() else _together(words[eligible[able[eligible]]]))
         return found
 
@@ -161,18 +160,18 @@ class DonorSelector:
 
     def _pass_over(self, donor: Sample) -> None:
         """An image of the data is counted where it is measured itself; one from outside only here."""
-        if self._lenders.outside:
+        if self._pool.outside:
             self.passed_over.add(donor.id)
 
     def _ranked(self, sample: Sample) -> Iterator[Sample]:
-        """Who may lend, in rank; of most samples only the first is wanted, and that one is at hand."""
-        ranked = self._pool.ranked(sample, self.rule)
+        """Donors in the order of their rank; of most samples only the first is wanted, and that one is at hand."""
+        ranked = self._ranking.ranked(sample, self.rule)
         if not self.rule.rank:
-            first = self._choices.first(self._pool, sample)
+            first = self._first.first(self._ranking, sample)
             if first is None:
                 return iter(())
             ranked = chain((first,), (donor for donor in ranked if donor is not first))
-        return (donor for donor in ranked if self._lenders.may(donor))
+        return (donor for donor in ranked if self._pool.may(donor))
 
     def _judge(self, donors: Iterable[Sample]) -> None:
         """Find out which of the donors have a background to lend."""
@@ -240,9 +239,9 @@ class DonorSelector:
 
     def _require(self, has_donor: Sequence[bool]) -> None:
         """From outside all lend to all: where one has no donor nobody has."""
-        if not self._lenders.outside or all(has_donor):
+        if not self._pool.outside or all(has_donor):
             return
-        samples, rank = self._lenders.samples, self.rule.rank
+        samples, rank = self._pool.samples, self.rule.rank
         able = len(samples) - len(self.passed_over)
         listed = ", ".join(repr(name) for name in sorted(self.passed_over)[:_NAMED])
         tried = f" (tried {len(samples)}: {listed}{', ...' if len(samples) > _NAMED else ''})" if not able else ""

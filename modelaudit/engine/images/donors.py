@@ -16,9 +16,8 @@ from ..store.store import Store, StoreBatch
 from .contents import SampleContents
 from .donor_cache import Begin, DonorCache
 from .donor_pools import DonorPools
-from .donor_ranking import DonorRanking
+from .donor_ranking import DonorRanking, FirstDonors
 from .donor_selector import UNKNOWN, Donor, DonorSelector, MakeScene, all_of
-from .first_choices import FirstDonors
 from .prepared import PreparedSample
 
 _NAMED = 3
@@ -64,9 +63,9 @@ class Donors:
         self._store = store
         self._contents = contents
         self._images = DonorCache(begin, contents)
-        self._sources = DonorPools(samples, pools, root)
-        self._pools: dict[tuple[str, str], DonorRanking] = {}
-        self._choices: dict[tuple[str, str], FirstDonors] = {}
+        self._pools = DonorPools(samples, pools, root)
+        self._rankings: dict[tuple[str, str], DonorRanking] = {}
+        self._first: dict[tuple[str, str], FirstDonors] = {}
         self._selectors: dict[Any, DonorSelector] = {}
 
     def donors(
@@ -159,7 +158,7 @@ class Donors:
         """What was found out since the last time."""
         for selector in self._selectors.values():
             selector.write(batch)
-        for choices in self._choices.values():
+        for choices in self._first.values():
             choices.write(batch)
 
     @property
@@ -168,22 +167,22 @@ class Donors:
         passed: dict[str, set[str]] = {}
         for selector in self._selectors.values():
             passed.setdefault(selector.rule.text, set()).update(selector.passed_over)
-        return [note + _passed(passed.get(text, set())) for text, note in sorted(self._sources.notes.items())]
+        return [note + _passed(passed.get(text, set())) for text, note in sorted(self._pools.notes.items())]
 
     def _selector(self, context: Context, preprocessing: Preprocessing) -> DonorSelector:
         key = (context, preprocessing.geometry())
         if key not in self._selectors:
             rule = donor_rule(context)
             assert rule is not None
-            lenders = self._sources.of(rule, context)
-            pool, choices = self._ranking(rule, context)
+            pool = self._pools.of(rule, context)
+            ranking, first = self._ranking(rule, context)
             self._selectors[key] = DonorSelector(
                 context,
                 preprocessing,
                 rule,
-                lenders,
                 pool,
-                choices,
+                ranking,
+                first,
                 self._images,
                 self._make_scene,
                 self._store,
@@ -192,16 +191,16 @@ class Donors:
         return self._selectors[key]
 
     def _ranking(self, rule: DonorRule, context: Context) -> tuple[DonorRanking, FirstDonors]:
-        """Who is in rank for whom; rules over the data's own images share their weights."""
-        lenders, name = self._sources.of(rule, context), _name_of(context)
+        """The ranking of donors for a context; rules over the data's own images share their weights."""
+        pool, name = self._pools.of(rule, context), _name_of(context)
         of_pool = (name, rule.text if rule.outside else "")
-        if of_pool not in self._pools:
-            self._pools[of_pool] = DonorRanking(self._samples, seed=self._seed, name=name, lenders=lenders)
-        if (name, rule.text) not in self._choices:
-            self._choices[name, rule.text] = FirstDonors(
-                self._samples, lenders, rule, seed=self._seed, name=name, store=self._store
+        if of_pool not in self._rankings:
+            self._rankings[of_pool] = DonorRanking(self._samples, seed=self._seed, name=name, pool=pool)
+        if (name, rule.text) not in self._first:
+            self._first[name, rule.text] = FirstDonors(
+                self._samples, pool, rule, seed=self._seed, name=name, store=self._store
             )
-        return self._pools[of_pool], self._choices[name, rule.text]
+        return self._rankings[of_pool], self._first[name, rule.text]
 
 
 def _passed(names: set[str]) -> str:

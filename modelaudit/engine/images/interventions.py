@@ -44,7 +44,7 @@ def changed_mask(mask: Tensor, variant: Intervention, share: float = RADIUS) -> 
 
 
 def blinded(pixels: Tensor, mask: Tensor) -> Tensor:
-    """The images with everything that is no object in the mean colour of ImageNet."""
+    """The images with everything but the object in the mean colour of ImageNet."""
     colour = torch.tensor(_FILLED, dtype=pixels.dtype, device=pixels.device).view(1, 3, 1, 1)
     return torch.where((mask == OBJECT).unsqueeze(1), pixels, colour)
 

@@ -1,4 +1,4 @@
-"""Pictures that the data keep beside their samples: decoded, put through the geometry, and known without decoding."""
+"""Pictures that the data keep with their samples: decoded and put through the geometry."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class StoredPictures:
     Args:
         samples: the whole data set, whatever the run's limit is.
         begin: starts decoding a sample into a geometry.
-        store, contents: where it is kept what became of them; `contents` makes more of its kind.
+        store, contents: where the outcome of decoding is kept; `contents` makes more of its kind.
         unusable: filled with the pictures that cannot be shown, as ``<id> (<name>)``, with reason and message.
     """
 
@@ -184,7 +184,7 @@ def _key(sample: Sample, context: Context, preprocessing: Preprocessing) -> Any:
 
 
 def _outcome(sample: Sample, picture: Sample, context: Context, content: str) -> bytes:
-    """Messages name files, so these have a part in where they lie."""
+    """The key of a message, which names files: their paths are part of it."""
     name, masked = str(stored_picture(context)), str(in_place(context))
     return digest("stored", content, sample.id, name, masked, *(str(path) for path in files_of(picture)))
 

@@ -37,7 +37,7 @@ from .attribution import MicroBatch, PassTensors, Work, explain, joined, padded
 
 @dataclass(frozen=True)
 class Explained:
-    """The maps of some images and where they are no honest numbers."""
+    """The maps of some images, and where they are invalid."""
 
     maps: Maps
     invalid: Mapping[Missing, Tensor]
@@ -136,7 +136,7 @@ class RunningModel:
         return ModelOutput(logits, maps, failed)
 
     def check_repeatable(self, images: Tensor) -> None:
-        """Pass a few of these images [n, 3, H, W] twice, in other company.
+        """Pass a few of these images [n, 3, H, W] twice, among other images.
 
         Raises:
             ModelError: their logits differ, or the forward pass failed.

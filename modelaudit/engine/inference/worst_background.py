@@ -2,7 +2,7 @@
 
 A micro-batch always holds as many pairs of image and background as it has rows: images that are settled leave, and the
 others get several backgrounds at once. What stands behind the first flip of an image is not looked at, so that neither
-value nor count depends on the company.
+value nor count depends on the other images in the batch.
 """
 
 from __future__ import annotations

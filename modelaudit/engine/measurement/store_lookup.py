@@ -66,7 +66,7 @@ class StoreLookup:
         self._passes = passes
 
     def outcomes(self, samples: Sequence[Sample]) -> list[bool]:
-        """What became of samples when they were decoded: told to the stage; which of them are known."""
+        """Read how the decoding of samples ended, into the builder; which of them are known."""
         self._builder.contents.of(samples)
         names = [self.outcome_name(sample) for sample in samples]
         found = self.store.contents(decoding_key(), names)
@@ -96,7 +96,7 @@ class StoreLookup:
         keys, names = self.keys(ask), self.names(ask, samples, decode=decode)
         known = [column for column in ask.columns if column.key in keys.columns]
         alone = [column for column in known if not tries_backgrounds(column.spec)]
-        lent = self.donors(ask, samples, decode=decode)
+        donors = self.donors(ask, samples, decode=decode)
         shown = self.store.images(keys.shown, names)
         own = self.value_names(ask, samples, names)
         columns = dict(zip(alone, self.store.cells([keys.columns[one.key] for one in alone], own), strict=True))
@@ -104,7 +104,7 @@ class StoreLookup:
             of_all = self._names(ask, samples, self._backgrounds(ask, column, samples, decode), decode)
             own = self.value_names(ask, samples, of_all)
             (columns[column],) = self.store.cells([keys.columns[column.key]], own)
-        self._put_images(ask, table, samples, positions, shown, lent)
+        self._put_images(ask, table, samples, positions, shown, donors)
         at = np.asarray(positions, dtype=np.intp)
         # numbers without the facts of the pass were left behind by half a prune
         usable = np.array([facts is not None for facts in shown], dtype=bool)
@@ -138,7 +138,7 @@ class StoreLookup:
         return [None if content is None else _tensor(content) for content in found]
 
     def contents(self, key: Key, ask: PassAsk, samples: Sequence[Sample], what: str) -> list[bytes | None]:
-        """Stored pictures of samples under a pass, told apart by `what`."""
+        """Stored pictures of samples under a pass; `what` distinguishes them."""
         names = self.value_names(ask, samples, self.names(ask, samples))
         return self.store.contents(key, [None if name is None else content_name(name, what) for name in names])
 
@@ -148,12 +148,13 @@ class StoreLookup:
         """The keys of samples that were just shown.
 
         Args:
-            donors: in place of those that lent, where a column tries the backgrounds of several.
+            donors: in place of those of the pass, where a column tries the backgrounds of several.
         """
-        contents, lent = self._builder.contents.of(samples), shown.donors if donors is None else donors
+        contents = self._builder.contents.of(samples)
+        chosen = shown.donors if donors is None else donors
         return [
             sample_key(sample.id, content or "", donor, stored)
-            for sample, content, donor, stored in zip(samples, contents, lent, shown.stored, strict=True)
+            for sample, content, donor, stored in zip(samples, contents, chosen, shown.stored, strict=True)
         ]
 
     def layer(self, model: RunningModel) -> SpatialLayer | None:
@@ -191,7 +192,7 @@ class StoreLookup:
         return self._keys[place, precision]
 
     def _variant(self) -> str:
-        """What pixels or masks depend on beside the seed."""
+        """What pixels or masks depend on apart from the seed."""
         variant = self._builder.variant
         if variant.of_masks:
             return f"{variant} by {self._builder.radius!r}"
@@ -239,7 +240,7 @@ class StoreLookup:
         ]
 
     def outcome_name(self, sample: Sample) -> bytes | None:
-        """Messages name files, so these have a part in where the outcome lies."""
+        """The key of an outcome: messages name files, so their paths are part of it."""
         content = self._builder.contents.known(sample)
         return None if content is None else digest(content, sample.id, *(str(path) for path in files_of(sample)))
 
@@ -260,7 +261,7 @@ def _id(donor: Any) -> str | None:
 
 
 def content_name(name: bytes, what: str) -> bytes:
-    """The key of what is kept of a sample beside its values, told apart by `what`."""
+    """The key of anything else that is kept of a sample; `what` distinguishes it."""
     return digest(name.hex(), what)
 
 

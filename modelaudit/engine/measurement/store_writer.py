@@ -71,7 +71,7 @@ class PassWriter:
                     self._batch.number(keys.columns[asked.key], name_of_value, value, reason, column.steps.get(at))
 
     def keep_content(self, key: Key, ask: PassAsk, sample: Sample, what: str, content: bytes) -> None:
-        """Whatever else belongs to a sample under a pass, told apart by `what`."""
+        """Anything else that belongs to a sample under a pass; `what` distinguishes it."""
         name = self._name(ask, sample)
         if name is not None:
             self._batch.content(key, content_name(name, what), content)
@@ -119,7 +119,7 @@ class StoreWriter:
             self._commit()
 
     def _keep_outcomes(self, samples: Iterable[Sample]) -> None:
-        """What became of samples when they were decoded."""
+        """How the decoding of samples ended."""
         for sample in samples:
             name = self._lookup.outcome_name(sample)
             if name is None:

@@ -82,7 +82,7 @@ def _fill(
 
 
 def _reason(ask: PassAsk, images: PassImages, at: int, output: MeasureOutput, row: int) -> Missing | None:
-    """Why a row has no value: first what became of the image, then what the measure says."""
+    """Why a row has no value: first by the image under its context, then by the measure."""
     if at in images.absent:
         return images.absent[at]
     if images.without_mask[at]:

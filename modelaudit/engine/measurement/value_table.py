@@ -85,7 +85,7 @@ class ColumnValues:
 
 @dataclass
 class PassImages:
-    """What became of the images under one context, [n] each: as :class:`ImageFacts`, and who lent a background."""
+    """The facts of the images under one context (:class:`ImageFacts`), [n] each, and their donors."""
 
     done: NDArray[np.bool_]
     changed: NDArray[np.bool_]
@@ -105,7 +105,7 @@ class PassImages:
         return cls(done, changed, impossible, without_mask, cropped, areas, kept)
 
     def put(self, at: int, facts: ImageFacts, donor: str | None = None) -> None:
-        """Set one row; `donor` is the image that lent its background."""
+        """Set one row; `donor` is the image that its background comes from."""
         if donor is not None:
             self.donors[at] = donor
         self.done[at], self.changed[at], self.impossible[at] = True, facts.changed, facts.impossible
@@ -127,7 +127,7 @@ class ValueTable:
     """All columns and passes of a group, [n] rows each, and what could not be measured at all.
 
     ``passes``: those that are still measured, with the columns that are. ``unreadable`` [n]: samples that cannot be
-    decoded; every column has their reason. ``donor_contents``: of the images that lent a background, by id.
+    decoded; every column has their reason. ``donor_contents``: of the donors of backgrounds, by id.
     ``failures``: messages, by "model:<key>" or "<model key>|<column key>".
     """
 

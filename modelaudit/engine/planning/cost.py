@@ -1,4 +1,4 @@
-"""What an audit costs in passes of the models, told from its plan."""
+"""What an audit costs in passes of the models, read off its plan."""
 
 from __future__ import annotations
 

@@ -243,7 +243,7 @@ class _Planner:
 
 
 def _add_measure(measure: Measure, model: str, draft: _Draft) -> None:
-    """The columns that a measure reads, and what they need beside them."""
+    """The columns that a measure reads, and the columns that these need."""
     context = measure.context if measure.context is not None else original_context()
     if getattr(registry.entry_of(measure.spec).declares, "needs_original", False):
         draft.columns.setdefault((model, original_context()), {})

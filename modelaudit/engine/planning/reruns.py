@@ -100,14 +100,14 @@ def may_draw(column: ColumnAsk) -> bool:
 
 
 def reads_where(column: ColumnAsk) -> bool:
-    """Whether a measure says where a heat map lies: only there does evidence from the background play a part."""
+    """Whether a measure is of where a heat map is: only there does evidence from the background play a part."""
     declares = column.declares
     needs = declares.needs_mask and declares.needs_attribution
     return column.map is not None and bool(needs) and not tries_backgrounds(column.spec)
 
 
 def passes_with_maps(passes: Sequence[PassAsk]) -> tuple[PassAsk, ...]:
-    """The passes of which a measure says where a map lies, with these measures alone."""
+    """The passes with measures of where a heat map is, with these measures alone."""
     return tuple(
         replace(ask, columns=columns)
         for ask in passes

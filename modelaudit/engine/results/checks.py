@@ -55,7 +55,7 @@ class NoiseCheck(_Plain):
 class BlindCheck(_Plain):
     """The left side for a model that cannot see any background (it is filled before the model).
 
-    ``decides``: whether the threshold lies beyond what such a model gets. ``works``: of a fall on pasted backgrounds,
+    ``decides``: whether the threshold is beyond what such a model gets. ``works``: of a fall on pasted backgrounds,
     whether that model has none, as it must; None of heat maps, where the value is the best that a method can reach.
     """
 
@@ -66,7 +66,7 @@ class BlindCheck(_Plain):
 
 
 class SeamCheck(_Plain):
-    """What pasting the own background back does to one measure, beside what the context does. Nothing is subtracted.
+    """What pasting the own background back does to one measure, next to what the context does; not subtracted.
 
     Means over the same `images`: `original`, under ``paste_back``, under the context. ``hard_edge``: the context pastes
     without a feather, so there is no seam to measure.
@@ -92,7 +92,7 @@ class Sensitivity(_Plain):
     ``alone``: the left side for maps of the background's evidence alone, and whether it meets the limit; None where
     maps are compared with each other. ``rough``: networks that were really trained with a shortcut differ from such
     copies by more than .15, or were never compared for this method; ``trained``: the range of theirs. ``why_not``: why
-    nothing is told.
+    nothing is said.
     """
 
     model: str

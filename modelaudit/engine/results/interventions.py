@@ -1,4 +1,4 @@
-"""What is other than in the audit itself when something of it is measured again."""
+"""What is changed when an audit is measured again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import StrEnum
 
 
 class Intervention(StrEnum):
-    """What is other than in the audit itself.
+    """What is changed.
 
     ``ERODED``, ``DILATED``, ``SHIFTED_X``, ``SHIFTED_Y``: the masks; contexts are made anew with them. ``REDRAWN``: the
-    seed of every draw, donors too. ``BLIND``: after the context every pixel that is no object is filled before the
+    seed of every draw, donors too. ``BLIND``: after the context every pixel but the object's is filled before the
     model sees the image. ``SEAM``: the own background pasted back, in place of every context that pastes another one.
     """
 

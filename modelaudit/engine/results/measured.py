@@ -38,7 +38,7 @@ class _Plain(BaseModel):
 
 
 class ImageFacts(NamedTuple):
-    """What became of an image under a context, in a model's geometry.
+    """The facts of an image under a context, in a model's geometry.
 
     ``area``: the object's share of the valid pixels, NaN without a mask. ``kept``: the share of the object that the
     model's crop left, in steps of 1/65534, NaN where there is none. ``changed``: whether the context changed any pixel.
@@ -176,7 +176,7 @@ class MeasuredColumn(_Plain):
 
 
 class PassDonors(_Plain):
-    """One (model, context): who lent each image its background, None where nobody did."""
+    """The donor of each image's background in one (model, context), None where it has none."""
 
     model: str
     context: str

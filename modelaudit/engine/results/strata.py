@@ -158,11 +158,11 @@ def _there(wanted: str, known: Sequence[str]) -> str:
     """The nearest, and what there is, cut to a length that can be read."""
     if not known:
         return "; there are none"
-    told = ", ".join(repr(one if len(one) <= 40 else one[:39] + "…") for one in known[:12])
+    listed = ", ".join(repr(one if len(one) <= 40 else one[:39] + "…") for one in known[:12])
     more = f" and {len(known) - 12} more" if len(known) > 12 else ""
     close = nearest(wanted, known)
     close = close if len(close) <= 200 else ""
-    return f"{close}{'' if close.endswith('?') else ';'} there is {told}{more}"
+    return f"{close}{'' if close.endswith('?') else ';'} there is {listed}{more}"
 
 
 def strata_of(stratum: Stratum | None) -> Iterator[Stratum]:

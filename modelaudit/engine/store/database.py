@@ -66,7 +66,7 @@ class Database:
 
     Args:
         folder: holds the file; made when first needed, with a ``.gitignore`` of its own.
-        say: is told once what is wrong, when something is.
+        say: called once with what is wrong, when something is.
     """
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
@@ -167,7 +167,7 @@ def connect(file: Path, *, timeout: float = _BUSY_SECONDS) -> sqlite3.Connection
 
     Raises:
         NewerStore: of a later version.
-        sqlite3.Error: it cannot be opened, or is no database.
+        sqlite3.Error: it cannot be opened, or is not a database.
     """
     connection = sqlite3.connect(file, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:

@@ -1,4 +1,4 @@
-"""Under which keys values lie: digests of everything that a value came from, in two levels.
+"""The keys of stored values: digests of everything that a value came from, in two levels.
 
 The key of a column, one a (model, context, measure): the model's fingerprint and its answer on the probe, context and
 measure in long form with the versions of their definitions, target, seed, precision, device, and the versions of the
@@ -56,7 +56,7 @@ class Model(Protocol):
 class Setting:
     """What all columns of a model in one run have in common; `model` and `data` are names for people.
 
-    ``object_kept``: the least share of an object that the model's crop must leave. ``variant``: what is other than in
+    ``object_kept``: the least share of an object that the model's crop must leave. ``variant``: what is changed against
     the audit itself (:class:`~modelaudit.engine.planning.reruns.Intervention`), where pixels or masks depend on it.
     """
 
@@ -130,33 +130,33 @@ def value_key(sample: bytes, meaning: str) -> bytes:
 
 
 def decoding_key() -> Key:
-    """Where it lies what became of files when they were decoded."""
+    """The key of how the decoding of files ended."""
     return Key(digest("decoded", made_with()), "decoded")
 
 
 def copies_key() -> Key:
-    """Where it is kept whether two images are one picture."""
+    """The key of whether two images are one picture."""
     return Key(digest("copies", made_with()), "copies")
 
 
 def lending_key(context: Context, preprocessing: Preprocessing) -> Key:
-    """Where it lies which images can lend their backgrounds."""
+    """The key of which images have a usable background."""
     parts = (long_text(context), origin(context), repr(preprocessing.geometry()), made_with())
     return Key(digest("lending", *parts), "lending", context=str(context))
 
 
 def choice_key() -> Key:
-    """Where it lies who lends to whom."""
+    """The key of first donors."""
     return Key(digest("choice", made_with()), "choice")
 
 
 def layer_key() -> Key:
-    """Where it lies which spatial layers models have."""
+    """The key of the spatial layers of models."""
     return Key(digest("layer", made_with()), "layer")
 
 
 def precision_key() -> Key:
-    """Where it lies which precisions were settled on."""
+    """The key of the precisions that were settled on."""
     return Key(digest("precision", made_with()), "precision")
 
 

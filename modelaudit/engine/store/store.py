@@ -82,7 +82,7 @@ class StoreBatch:
         self.cells[-1][1].append(row)
 
     def image(self, key: Key, sample: bytes, facts: ImageFacts) -> None:
-        """What became of one image."""
+        """Add the facts of one image."""
         self.images.append((key, sample, facts))
 
     def content(self, key: Key, sample: bytes, content: bytes) -> None:
@@ -106,7 +106,7 @@ class Store:
     """Numbers and contents that outlive a run.
 
     Args:
-        folder: where the file lies; None: nothing is found and nothing kept.
+        folder: of the file; None: nothing is found and nothing kept.
     """
 
     def __init__(self, folder: Path | None, *, notes: Iterable[str] = ()) -> None:
@@ -141,7 +141,7 @@ class Store:
         return self._database.ask(question, missing)
 
     def images(self, key: Key, samples: Sequence[bytes | None]) -> list[ImageFacts | None]:
-        """What became of images under the key of a pass."""
+        """The facts of images under the key of a pass."""
         missing: list[ImageFacts | None] = [None] * len(samples)
         if self._database is None:
             return missing

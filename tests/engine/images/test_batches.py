@@ -46,7 +46,7 @@ def shown(
         return stage, stage.show(stage.chunk(data, 0), context, preprocessing)
 
 
-def lenders(data: list[Sample], context: Any = SWAP) -> list[int]:
+def donors_of(data: list[Sample], context: Any = SWAP) -> list[int]:
     """For every image the number of the one whose grey stands in its corner."""
     _, found = shown(data, context)
     assert not found.validity.impossible.any()
@@ -85,7 +85,7 @@ def test_what_lends_waits_without_its_decoded_pixels() -> None:
 
 def test_the_first_in_rank_lends() -> None:
     data = [flat(at) for at in range(8)]
-    assert lenders(data) == [ranked(data, at)[0] for at in range(8)]
+    assert donors_of(data) == [ranked(data, at)[0] for at in range(8)]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_first_in_rank_lends() -> None:
 )
 def test_an_image_that_cannot_lend_is_passed_over_by_all(changes: dict[str, Any]) -> None:
     data = [flat(at) for at in range(8)]
-    before = lenders(data)
+    before = donors_of(data)
     useless = before[0]
     data[useless] = flat(useless, **changes)
     with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
@@ -113,9 +113,9 @@ def test_an_image_that_cannot_lend_is_passed_over_by_all(changes: dict[str, Any]
 
 
 @pytest.mark.parametrize("rule", ["same_class", "other_class"])
-def test_lenders_obey_the_rule(rule: str) -> None:
+def test_donors_obey_the_rule(rule: str) -> None:
     data = [flat(at) for at in range(12)]
-    for at, lender in enumerate(lenders(data, swap_background(rule))):
+    for at, lender in enumerate(donors_of(data, swap_background(rule))):
         assert lender != at
         assert (data[lender].label == data[at].label) == (rule == "same_class")
 
@@ -219,7 +219,7 @@ def test_a_donor_that_no_longer_exists_is_asked_once(tmp_path: Path) -> None:
         raise OSError("the drive is gone")
 
     data = [flat(at) for at in range(8)]
-    useless = max(set(before := lenders(data)), key=before.count)
+    useless = max(set(before := donors_of(data)), key=before.count)
     data[useless] = flat(useless, image=lost)
     with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
         others = [one for one in data if one is not data[useless]]

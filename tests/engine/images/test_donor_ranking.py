@@ -48,7 +48,7 @@ def test_classes_and_groups_say_who_is_eligible(rule: str) -> None:
     data = grouped(30)
     pool = DonorRanking(data, seed=0, name="swap_background")
     for one in data:
-        found = list(pool.ranked(one, rule))
+        found = list(ranking.ranked(one, rule))
         assert {donor.id for donor in found} == {
             other.id for other in data if other.id != one.id and ELIGIBLE[rule](one, other)
         }
@@ -97,12 +97,12 @@ def test_images_from_outside_lend_to_all_and_a_pool_may_be_renamed() -> None:
 
     def chosen(pool_name: str) -> list[str]:
         named = tuple(replace(one, id=f"{pool_name}: {one.id}") for one in photos)
-        lenders = DonorPool(named, tuple(one.id for one in photos), outside=True)
-        pool = DonorRanking(data, seed=0, name="swap_background", lenders=lenders)
+        pool = DonorPool(named, tuple(one.id for one in photos), outside=True)
+        ranking = DonorRanking(data, seed=0, name="swap_background", pool=pool)
         found = []
         for one in data:
-            order = list(pool.ranked(one, f"pool:{pool_name}"))
-            assert len(order) == 6 and pool.first(one, f"pool:{pool_name}") is order[0]
+            order = list(ranking.ranked(one, f"pool:{pool_name}"))
+            assert len(order) == 6 and ranking.first(one, f"pool:{pool_name}") is order[0]
             found.append(order[0].id.removeprefix(f"{pool_name}: "))
         return found
 

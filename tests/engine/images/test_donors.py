@@ -48,9 +48,9 @@ def greys(found: ContextBatch) -> list[int]:
 
 
 def ranked(data: list[Sample], at: int, rule: str, photos: list[Sample] | None = None) -> list[int]:
-    lenders = None if photos is None else DonorPool(tuple(photos), tuple(one.id for one in photos), outside=True)
-    pool = DonorRanking(data, seed=0, name="swap_background", lenders=lenders)
-    return [int(one.id[:3]) for one in pool.ranked(data[at], rule)]
+    pool = None if photos is None else DonorPool(tuple(photos), tuple(one.id for one in photos), outside=True)
+    ranking = DonorRanking(data, seed=0, name="swap_background", pool=pool)
+    return [int(one.id[:3]) for one in ranking.ranked(data[at], rule)]
 
 
 def grouped(count: int) -> list[Sample]:

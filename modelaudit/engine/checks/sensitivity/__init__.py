@@ -1,1 +1,1 @@
-"""What copies of a model with evidence from the background are made of, collected beside the measurement."""
+"""What copies of a model with evidence from the background are made of, collected along with the measurement."""

@@ -1,6 +1,6 @@
 """Collects what copies of a model are made of, along with a measurement and on some of its images.
 
-Of every measure that says where a heat map lies: its values with evidence added to the background, on the map of the
+Of every measure of where a heat map is: its values with evidence added to the background, on the map of the
 class that this background speaks for. Of every model: its answers on the originals and on swapped backgrounds, and how
 much evidence a logit is worth. What a pass of the audit has just made is read off it; the rest is run on these images.
 """
@@ -169,7 +169,7 @@ class SensitivityCollector:
     def _try(self, names: Sequence[str], run: Callable[[], None]) -> None:
         try:
             run()
-        except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
+        except BaseException as error:  # recorded: the check is not made, the audit itself goes on
             self.failed.update(dict.fromkeys(names, failure_text(contained(error))))
 
     def _run_originals(self, model: str, chunk: Chunk) -> None:
@@ -277,7 +277,7 @@ class SensitivityCollector:
         labels = labels_of(model, part.samples, shown.pixels.device)
         try:
             values = curves(column, model, look, labels, shown).cpu().numpy()
-        except BaseException as error:  # recorded: what the limit catches is not told, the audit itself goes on
+        except BaseException as error:  # recorded: the check is not made, the audit itself goes on
             self.failed[name] = failure_text(contained(error))
             return
         mass = positive_mass(look.maps[column.map].maps, shown.mask).tolist()
@@ -311,8 +311,8 @@ class SensitivityCollector:
             return [NO_CLASS] * len(samples)
         if rule is None:
             return self._classes(model, samples)
-        lent = [donor[0] if isinstance(donor, tuple) and not rule.outside else None for donor in donors]
-        labels = [None if one is None else self._label.get(one) for one in lent]
+        ids = [donor[0] if isinstance(donor, tuple) and not rule.outside else None for donor in donors]
+        labels = [None if one is None else self._label.get(one) for one in ids]
         return [NO_CLASS if label is None else model.indices.get(label, NO_CLASS) for label in labels]
 
     def _classes(self, model: RunningModel, samples: Sequence[Sample]) -> list[int]:
@@ -374,7 +374,7 @@ def _of(model: str, context: Context | None = None) -> PassAsk:
 
 
 def _swap_of(model: str, passes: Sequence[PassAsk]) -> Context:
-    """The swap with another class by which a model's own dependence is told: one that the audit makes, if it does."""
+    """The swap with another class that shows a model's own dependence: one that the audit makes, if it does."""
     plain: Context = SwapBackground("other_class")
     made = [ask.context for ask in passes if ask.model == model and isinstance(ask.context, SwapBackground)]
     return next((one for one in made if one.donors == "other_class"), plain)

@@ -42,14 +42,14 @@ def sensitivities(group: PlanGroup, measured: Measured, found: SensitivityCollec
 
 def _sensitivity(case: PlannedCase, measured: Measured, found: SensitivityCollector) -> Sensitivity:
     try:
-        return told(PerturbedModel(case, measured, found), case, found)
-    except BaseException as error:  # why it is not told stands in the record; the verdict is another matter
+        return sensitivity_of(PerturbedModel(case, measured, found), case, found)
+    except BaseException as error:  # the reason stands in the record; the verdict is another matter
         why = str(error) if isinstance(error, NoCopy) else failure_text(contained(error))
         return Sensitivity(model="", images=0, why_not=why)
 
 
-def told(copies: PerturbedModel, case: PlannedCase, found: SensitivityCollector) -> Sensitivity:
-    """What is told of a limit, from its copies."""
+def sensitivity_of(copies: PerturbedModel, case: PlannedCase, found: SensitivityCollector) -> Sensitivity:
+    """What a limit would catch, from copies of a model."""
     expectation, confidence = case.asked.expectation, case.asked.case.confidence
 
     def left(table: ColumnTable) -> float | None:

@@ -35,7 +35,7 @@ LEAST_IMAGES = 10
 
 
 class NoCopy(AuditError):
-    """Why what a limit catches is not told; the message stands in the record."""
+    """What a limit catches cannot be said; the message stands in the record."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class PerturbedModel:
     """One model of a case with evidence from the background added to it.
 
     Raises:
-        NoCopy: no limit on where maps lie, or something that it needs could not be measured.
+        NoCopy: no limit on where maps are, or something that it needs could not be measured.
     """
 
     def __init__(self, case: PlannedCase, measured: Measured, found: SensitivityCollector) -> None:
@@ -144,7 +144,7 @@ class PerturbedModel:
         )
 
     def _values(self, column: _Column, strength: float) -> Array:
-        """Between the shares of evidence that were read the values lie on a line."""
+        """Interpolate linearly between the shares of evidence that were read."""
         own = column.own.values[self.positions]
         if not strength:
             return own
@@ -194,9 +194,9 @@ class PerturbedModel:
 
 
 def directions(expectation: Expectation) -> Mapping[Measure, float]:
-    """Of every measure that says where a map lies: -1 where evidence on the background speaks against the limit.
+    """The direction of every measure of where a map is: -1 where evidence on the background speaks against the limit.
 
-    1 where it speaks for it. Of what is no linear form every measure counts as speaking against it.
+    1 where it speaks for it. In an expression that is not linear every measure counts as speaking against it.
     """
     form = normal_form(expanded(expectation.expression))
     found: dict[Measure, float] = {}

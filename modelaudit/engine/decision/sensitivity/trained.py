@@ -1,4 +1,4 @@
-"""Which limits networks really trained with a shortcut met: what copies say beside it (docs/validation/limits.md)."""
+"""Which limits networks trained with a shortcut met, compared with copies (docs/validation/limits.md)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ....contexts import donor_rule
 from ....language import registry
 from ....language.expression import Expectation, Measure
 
-#: copies and trained networks that differ by more than this make what is told rough
+#: copies and trained networks that differ by more than this make the result rough
 LARGEST_DIFFERENCE = 0.15
 #: a limit so near to one that was tried is taken for it
 NEAR = 0.05 + 1e-9
@@ -28,7 +28,7 @@ class Compared:
 
     @property
     def rough(self) -> bool:
-        """Whether copies lie too far from every trained network that was on the edge of the limit."""
+        """Whether copies are too far from every trained network that was on the edge of the limit."""
         return max(self.lowest - self.copies, self.copies - self.highest) > LARGEST_DIFFERENCE + 1e-9
 
 
@@ -57,7 +57,7 @@ def compared(expectation: Expectation, methods: Iterable[str]) -> tuple[bool, tu
     """Whether what copies say is rough for this limit, and the range of the trained networks where that was tried.
 
     What was never compared (other measures and methods, limits further than 0.05 from those of the table) is rough
-    without a range; of several methods the roughest is told.
+    without a range; of several methods the roughest counts.
     """
     found = [_compared(expectation, method.partition("(")[0].partition(" of ")[0]) for method in methods]
     return max(found, key=lambda one: (one[0], one[1] is not None), default=(True, None))
