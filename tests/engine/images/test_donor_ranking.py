@@ -46,22 +46,22 @@ ELIGIBLE: dict[str, Callable[[Sample, Sample], bool]] = {
 @pytest.mark.parametrize("rule", ELIGIBLE)
 def test_classes_and_groups_say_who_is_eligible(rule: str) -> None:
     data = grouped(30)
-    pool = DonorRanking(data, seed=0, name="swap_background")
+    ranking = DonorRanking(data, seed=0, name="swap_background")
     for one in data:
         found = list(ranking.ranked(one, rule))
         assert {donor.id for donor in found} == {
             other.id for other in data if other.id != one.id and ELIGIBLE[rule](one, other)
         }
-        assert pool.first(one, rule) is (found[0] if found else None)
+        assert ranking.first(one, rule) is (found[0] if found else None)
 
 
 @pytest.mark.parametrize("rule", [*RULES, *ELIGIBLE])
 def test_who_is_first_does_not_depend_on_how_far_the_ranking_is_put_in_order(rule: str) -> None:
     """Pools of more than 128 are put in order block by block."""
     data = grouped(300)
-    pool = DonorRanking(data, seed=0, name="swap_background")
+    ranking = DonorRanking(data, seed=0, name="swap_background")
     for one in data[:5]:
-        order = [donor.id for donor in pool.ranked(one, rule)]
+        order = [donor.id for donor in ranking.ranked(one, rule)]
         weights = {
             other.id: mixed(np.array([hashed(other.id)], np.uint64) ^ mixed(np.array([hashed(one.id)], np.uint64)))[0]
             for other in data
@@ -88,8 +88,8 @@ def test_the_next_class_is_the_next_in_order_and_the_first_after_the_last(
     labels: list[str | int], after: dict[str, str]
 ) -> None:
     data = [Sample(f"{number}", PIXEL, label) for number, label in enumerate(labels * 2)]
-    pool = DonorRanking(data, seed=0, name="swap_background")
-    assert {str(one.label): str(next(pool.ranked(one, "next_class")).label) for one in data} == after
+    ranking = DonorRanking(data, seed=0, name="swap_background")
+    assert {str(one.label): str(next(ranking.ranked(one, "next_class")).label) for one in data} == after
 
 
 def test_images_from_outside_lend_to_all_and_a_pool_may_be_renamed() -> None:
@@ -110,8 +110,8 @@ def test_images_from_outside_lend_to_all_and_a_pool_may_be_renamed() -> None:
 
 
 def first(data: list[Sample], rule: str, *, seed: int = 0, name: str = "swap_background") -> dict[str, str]:
-    pool = DonorRanking(data, seed=seed, name=name)
-    return {one.id: next(pool.ranked(one, rule)).id for one in data}
+    ranking = DonorRanking(data, seed=seed, name=name)
+    return {one.id: next(ranking.ranked(one, rule)).id for one in data}
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -176,4 +176,4 @@ def test_the_pool_of_a_limited_run_is_the_whole_data_set() -> None:
     data = line(50)
     whole, pool = first(data, "other_class"), DonorRanking(data, seed=0, name="swap_background")
     for one in limited(data, 10, 0):
-        assert [next(islice(pool.ranked(one, "other_class"), 1)).id] == [whole[one.id]]
+        assert [next(islice(ranking.ranked(one, "other_class"), 1)).id] == [whole[one.id]]
