@@ -174,6 +174,6 @@ def test_no_limit_or_a_large_one_is_everything(limit: int | None) -> None:
 
 def test_the_pool_of_a_limited_run_is_the_whole_data_set() -> None:
     data = line(50)
-    whole, pool = first(data, "other_class"), DonorRanking(data, seed=0, name="swap_background")
+    whole, ranking = first(data, "other_class"), DonorRanking(data, seed=0, name="swap_background")
     for one in limited(data, 10, 0):
         assert [next(islice(ranking.ranked(one, "other_class"), 1)).id] == [whole[one.id]]
