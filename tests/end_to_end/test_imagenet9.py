@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 from end_to_end.small_imagenet9 import CLASSES, IMAGES, Classifier, written
+from engine.measurement.test_stored import Bench, cost, what
 from engine.small_audits import column, results, values
-from engine.test_stored import Bench, cost, what
 from pytest_plugin.runs import Line
 
 from modelaudit.contexts import mixed_same, stored, swap_background

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine.measurement.test_stored import Bench, cost, what
 from engine.small_audits import AS_IT_IS, SIDE, Net, audit, column, measured, sample, samples, values
-from engine.test_stored import Bench, cost, what
 from PIL import Image
 
 from modelaudit.contexts import swap_background

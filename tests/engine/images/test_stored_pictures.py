@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from engine.measurement.test_stored import Bench, cost, what
 from engine.small_audits import SIDE, Net, audit, column, measured, sample, values
-from engine.test_stored import Bench, cost, what
 from numpy.typing import NDArray
 from PIL import Image
 

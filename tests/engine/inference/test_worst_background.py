@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from engine.measurement.test_stored import Bench, cost, what
 from engine.small_audits import CLASSES, MICRO_BATCH, SIDE, audit, column, measured, results, sample, values
-from engine.test_stored import Bench, cost, what
 from numpy.typing import NDArray
 from torch import Tensor, nn
 

@@ -32,7 +32,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import torch
 torch.set_num_threads(1)
-from engine.test_killed import run_once
+from engine.measurement.test_killed import run_once
 print("ready", flush=True)
 for line in sys.stdin:
     child = os.fork()
@@ -92,7 +92,7 @@ def test_twenty_kills_change_no_value_and_cost_no_committed_pass_twice(tmp_path:
     lasts = time.perf_counter() - began
     draw, before, stopped = random.Random(7), {}, 0
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(Path(__file__).parents[1]), str(tmp_path)],
+        [sys.executable, "-c", SERVER, str(Path(__file__).parents[2]), str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
