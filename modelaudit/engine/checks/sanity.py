@@ -155,12 +155,12 @@ def _cannot(loaded: LoadedModel, images: int) -> str:
 
 
 def _tried(key: str, model: RunningModel, images: _Images, asks: Sequence[MapAsk]) -> dict[MapAsk, list[Sanity]]:
-    look = model.look(images.pixels, images.labels, asks, images.ids)
-    predicted = look.logits.argmax(1).to(images.labels.device)
-    random = _with_random_weights(model, images, predicted, list(look.maps))
+    output = model.run(images.pixels, images.labels, asks, images.ids)
+    predicted = output.logits.argmax(1).to(images.labels.device)
+    random = _with_random_weights(model, images, predicted, list(output.maps))
     by_chance = _deletion(model, images, predicted, _chance(images, model.seed))
-    found: dict[MapAsk, list[Sanity]] = {ask: [_nothing(key, ask, why)] for ask, why in look.failed.items()}
-    for ask, maps in look.maps.items():
+    found: dict[MapAsk, list[Sanity]] = {ask: [_nothing(key, ask, why)] for ask, why in output.failed.items()}
+    for ask, maps in output.maps.items():
         other = random[ask]
         weights = _nothing(key, ask, other) if isinstance(other, str) else _mprt(key, ask, maps, other)
         deleted = _deletion(model, images, predicted, maps.values)
@@ -203,9 +203,9 @@ def _of_copy(
         labels, classes = (LabelMap({}), predicted) if pinned else (model.labels, images.labels)
         rows = min(model.batch, len(images.ids))
         other = RunningModel(copied, model.device, labels, rows, model.passes, model.seed, model.layer, model.precision)
-        look = other.look(images.pixels, classes, list(own.values()), images.ids)
+        output = other.run(images.pixels, classes, list(own.values()), images.ids)
         for ask, asked in own.items():
-            yield ask, look.failed[asked] if asked in look.failed else look.maps[asked].values
+            yield ask, output.failed[asked] if asked in output.failed else output.maps[asked].values
 
 
 def _of_fixed_work(method: Method) -> Method:
@@ -261,7 +261,7 @@ def _deletion(model: RunningModel, images: _Images, classes: Tensor, order: Tens
     step = math.ceil(order[0].numel() / STEPS)
 
     def score(pixels: Tensor) -> Tensor:
-        return model.look(pixels, images.labels, [], images.ids).logits
+        return model.run(pixels, images.labels, [], images.ids).logits
 
     curve = deletion_curve(order, images.pixels, score, classes, step)
     return np.asarray(area_under(curve).cpu().numpy(), dtype=np.float64)

@@ -182,7 +182,7 @@ class BatchBuilder:
         self._device = device
         self._passes = passes
         self.contents = contents or SampleContents(None)
-        self.variant, self.radius = Intervention.GIVEN, RADIUS
+        self.intervention, self.radius = Intervention.GIVEN, RADIUS
         self._whole = samples, store or Store(None), pools or {}, root
         self.donors = self._donors(seed)
         self.stored = StoredPictures(samples, self._begin, store or Store(None), self.contents)
@@ -204,11 +204,11 @@ class BatchBuilder:
     def __exit__(self, *_: object) -> None:
         self._workers.shutdown(cancel_futures=True)
 
-    def varied(self, variant: Intervention, radius: float = RADIUS) -> BatchBuilder:
+    def varied(self, intervention: Intervention, radius: float = RADIUS) -> BatchBuilder:
         """The same stage with something else about it; it shares threads, contents and what is known of the samples."""
         other = copy.copy(self)
-        other.variant, other.radius = variant, radius
-        if variant is Intervention.REDRAWN:
+        other.intervention, other.radius = intervention, radius
+        if intervention is Intervention.REDRAWN:
             other.seed = second_seed(self.seed)
             other.donors = self._donors(other.seed)
         return other
@@ -265,7 +265,7 @@ class BatchBuilder:
         Raises:
             ContextError, DataError: it cannot be shown so.
         """
-        key = (self.variant, preprocessing.geometry(), context)
+        key = (self.intervention, preprocessing.geometry(), context)
         if key not in chunk.shown:
             chunk.shown[key] = self._shown(chunk, context, preprocessing)
         return chunk.shown[key]
@@ -316,7 +316,7 @@ class BatchBuilder:
             kept=kept,
             absent=absent,
         )
-        pixels = blinded(done.pixels, mask) if self.variant is Intervention.BLIND else done.pixels
+        pixels = blinded(done.pixels, mask) if self.intervention is Intervention.BLIND else done.pixels
         return ContextBatch(pixels, mask, validity, donors, stored, replace(scene, donors=None))
 
     def show_on(
@@ -367,10 +367,10 @@ class BatchBuilder:
 
     def _as_varied(self, scene: ContextInput) -> ContextInput:
         """Other masks and draws; samples without a mask have none to change, and stay without an object."""
-        if self.variant is Intervention.GIVEN:
+        if self.intervention is Intervention.GIVEN:
             return scene
         assert scene.mask is not None
-        return replace(scene, mask=changed_mask(scene.mask, self.variant, self.radius), seed=self.seed)
+        return replace(scene, mask=changed_mask(scene.mask, self.intervention, self.radius), seed=self.seed)
 
     def _flags(self, flags: Iterable[bool]) -> Tensor:
         return torch.tensor(list(flags), dtype=torch.bool, device=self._device)

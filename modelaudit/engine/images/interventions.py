@@ -20,22 +20,22 @@ def radius(size: Sequence[int], share: float = RADIUS) -> int:
     return max(1, round(share * min(size)))
 
 
-def changed_mask(mask: Tensor, variant: Intervention, share: float = RADIUS) -> Tensor:
-    """[B, H, W] uint8: the masks of a variant, moved by r = `share` of the shorter side.
+def changed_mask(mask: Tensor, intervention: Intervention, share: float = RADIUS) -> Tensor:
+    """[B, H, W] uint8: the masks of an intervention, moved by r = `share` of the shorter side.
 
     Erosion and dilation take a square of 2 r + 1 and move both edges of the ignore ring, that to the object and that to
     the background, so the ring keeps its place between them. Nothing comes in from outside of the frame: an object that
     touches the border is not eroded there. A shifted mask repeats its first rows or columns.
     """
-    if not variant.of_masks:
+    if not intervention.of_masks:
         return mask
     r = radius(mask.shape[1:], share)
-    if variant in (Intervention.SHIFTED_X, Intervention.SHIFTED_Y):
-        axis = 2 if variant is Intervention.SHIFTED_X else 1
+    if intervention in (Intervention.SHIFTED_X, Intervention.SHIFTED_Y):
+        axis = 2 if intervention is Intervention.SHIFTED_X else 1
         at = (torch.arange(mask.shape[axis], device=mask.device) - r).clamp_min(0)
         return mask.index_select(axis, at)
     object_, kept = mask == OBJECT, mask != BACKGROUND
-    if variant is Intervention.DILATED:
+    if intervention is Intervention.DILATED:
         object_, kept = _widened(object_, r), _widened(kept, r)
     else:
         object_, kept = ~_widened(~object_, r), ~_widened(~kept, r)

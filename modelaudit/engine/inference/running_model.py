@@ -107,7 +107,7 @@ class RunningModel:
             self._prepared = self._prepared.at(self.precision)
         return self._prepared
 
-    def look(self, pixels: Tensor, labels: Tensor, asks: Sequence[MapAsk], ids: Sequence[str]) -> ModelOutput:
+    def run(self, pixels: Tensor, labels: Tensor, asks: Sequence[MapAsk], ids: Sequence[str]) -> ModelOutput:
         """Logits and attributions of images [n, 3, H, W], in padded passes of `batch` images.
 
         Raises:

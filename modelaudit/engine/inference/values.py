@@ -69,7 +69,7 @@ def read_pass(
     model: RunningModel,
     chunk: Chunk,
     shown: ContextBatch,
-    variant: Intervention = Intervention.GIVEN,
+    intervention: Intervention = Intervention.GIVEN,
     original: Tensor | None = None,
 ) -> PassValues:
     """Run one pass and read its columns; of a model that is blind to the background with the maps it would have.
@@ -80,22 +80,24 @@ def read_pass(
     """
     labels = labels_of(model, chunk.samples, shown.pixels.device)
     # the map that a blind model would have is known but for the grid that a method tells it on
-    run = [one for one in ask.maps if variant is not Intervention.BLIND or _on_a_grid(one)]
-    look = model.look(shown.pixels, labels, run, [sample.id for sample in chunk.samples])
-    if variant is Intervention.BLIND:
-        maps = {one: _on_the_object(seen, shown.mask) for one, seen in look.maps.items()}
+    run = [one for one in ask.maps if intervention is not Intervention.BLIND or _on_a_grid(one)]
+    output = model.run(shown.pixels, labels, run, [sample.id for sample in chunk.samples])
+    if intervention is Intervention.BLIND:
+        maps = {one: _on_the_object(seen, shown.mask) for one, seen in output.maps.items()}
         exact = Explained(Maps((shown.mask == OBJECT).to(shown.pixels.dtype)), {})
-        look = replace(look, maps={**dict.fromkeys([one for one in ask.maps if one not in run], exact), **maps})
+        output = replace(output, maps={**dict.fromkeys([one for one in ask.maps if one not in run], exact), **maps})
     if ask.context == original_context():
-        original = look.logits
-    failed = {column.key: look.failed[column.map] for column in ask.columns if column.map and column.map in look.failed}
+        original = output.logits
+    failed = {
+        column.key: output.failed[column.map] for column in ask.columns if column.map and column.map in output.failed
+    }
     asked = replace(ask, columns=tuple(column for column in ask.columns if column.key not in failed))
-    found = _read_columns(asked, model, look, labels, shown, original)
+    found = _read_columns(asked, model, output, labels, shown, original)
     steps = {
         column.key: worked.cpu().numpy().astype(np.int64)
         for column in asked.columns
         if column.key in found.columns and column.map is not None
-        if (worked := look.maps[column.map].maps.steps) is not None
+        if (worked := output.maps[column.map].maps.steps) is not None
     }
     return replace(found, failed={**failed, **found.failed}, steps=steps)
 
@@ -106,21 +108,21 @@ def read_again(
     samples: Sequence[Sample],
     rows: Sequence[int],
     found: PassValues,
-    variant: Intervention,
+    intervention: Intervention,
     radius: float,
 ) -> PassValues:
     """The columns of a pass on some of its images with other masks: the logits and maps are those that are there."""
     at = torch.tensor(list(rows), device=found.logits.device)
-    shown, look = found.rows(at)
-    shown = replace(shown, mask=changed_mask(shown.mask, variant, radius))
+    shown, output = found.rows(at)
+    shown = replace(shown, mask=changed_mask(shown.mask, intervention, radius))
     labels = labels_of(model, [samples[row] for row in rows], shown.pixels.device)
-    return _read_columns(ask, model, look, labels, shown, None if found.original is None else found.original[at])
+    return _read_columns(ask, model, output, labels, shown, None if found.original is None else found.original[at])
 
 
 def _read_columns(
     ask: PassAsk,
     model: RunningModel,
-    look: ModelOutput,
+    output: ModelOutput,
     labels: Tensor,
     shown: ContextBatch,
     original: Tensor | None,
@@ -131,12 +133,12 @@ def _read_columns(
     failed: dict[str, str] = {}
     for column in ask.columns:
         try:
-            seen = measure_input(column, model, look, labels, shown, regions, original)
-            columns[column.key] = _read(column, seen, [*wide, *_own(column, shown, look)])
+            seen = measure_input(column, model, output, labels, shown, regions, original)
+            columns[column.key] = _read(column, seen, [*wide, *_own(column, shown, output)])
         except BaseException as error:  # one measure's failure is not the others'
             failed[column.key] = failure_text(contained(error))
     facts = shown.facts(_areas(regions, shown.validity.bare))
-    return PassValues(shown, look.logits, look.maps, columns, facts, failed, {}, original=original)
+    return PassValues(shown, output.logits, output.maps, columns, facts, failed, {}, original=original)
 
 
 def _on_a_grid(ask: MapAsk) -> bool:
@@ -160,17 +162,17 @@ def labels_of(model: RunningModel, samples: Sequence[Sample], device: torch.devi
 def measure_input(
     column: ColumnAsk,
     model: RunningModel,
-    look: ModelOutput,
+    output: ModelOutput,
     labels: Tensor,
     shown: ContextBatch,
     regions: Regions,
     original: Tensor | None = None,
 ) -> MeasureInput:
     """What a measure is handed: a coarse map as it is where the measure reads cells, else the full map."""
-    maps = None if column.map is None else look.maps[column.map].maps
+    maps = None if column.map is None else output.maps[column.map].maps
     cells = maps.coarse if maps is not None and column.declares.reads_cells else None
     return MeasureInput(
-        look.logits,
+        output.logits,
         labels,
         original if column.declares.needs_original else None,
         maps.values if maps is not None and cells is None else None,
@@ -220,13 +222,13 @@ def _absent(known: Validity) -> list[tuple[Missing, Tensor]]:
     return [(reason, torch.tensor([one is reason for one in known.absent])) for reason in reasons]
 
 
-def _own(column: ColumnAsk, shown: ContextBatch, look: ModelOutput) -> list[tuple[Missing, Tensor]]:
+def _own(column: ColumnAsk, shown: ContextBatch, output: ModelOutput) -> list[tuple[Missing, Tensor]]:
     found: list[tuple[Missing, Tensor]] = []
     if column.declares.needs_mask:
         found += [(Missing.NO_MASK, shown.validity.bare), (Missing.OBJECT_CROPPED, shown.validity.cropped)]
     if column.map is not None:
-        found.append((Missing.NON_FINITE_LOGITS, ~torch.isfinite(look.logits).all(1)))
-        found.extend(look.maps[column.map].invalid.items())
+        found.append((Missing.NON_FINITE_LOGITS, ~torch.isfinite(output.logits).all(1)))
+        found.extend(output.maps[column.map].invalid.items())
     return found
 
 

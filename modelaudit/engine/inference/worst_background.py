@@ -145,8 +145,8 @@ class _Search:
         rows, preprocessing = [one.row for one in images], self._model.loaded.preprocessing
         pixels, changed = self._builder.show_on(self._found.shown, rows, donors, self._ask.context, preprocessing)
         ids = [self._found.shown.scene.ids[row] for row in rows]
-        look = self._model.look(pixels, self._labels[rows], (), ids)
-        self._read(images, look.logits, changed.tolist())
+        output = self._model.run(pixels, self._labels[rows], (), ids)
+        self._read(images, output.logits, changed.tolist())
 
     def _read(self, images: Sequence[_Image], logits: Tensor, changed: Sequence[bool]) -> None:
         """What came of the next background of each image, in the order in which they were shown."""

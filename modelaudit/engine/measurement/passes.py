@@ -107,7 +107,7 @@ class PassRunner:
         shown = self.builder.show(part, ask.context, model.loaded.preprocessing)
         several = tuple(column for column in ask.columns if tries_backgrounds(column.spec))
         alone = replace(ask, columns=tuple(column for column in ask.columns if column not in several))
-        found = read_pass(alone, model, part, shown, self.builder.variant, original)
+        found = read_pass(alone, model, part, shown, self.builder.intervention, original)
         if several:
             assert original is not None
             found = with_worst(found, replace(ask, columns=several), model, part, self.builder, original)

@@ -184,19 +184,19 @@ class StoreLookup:
                 model=ask.model.removeprefix("model:"),
                 data=self._group.removeprefix("data:"),
                 object_kept=self._builder.object_kept,
-                variant=self._variant(),
+                intervention=self._intervention(),
             )
             columns = {column.key: column.spec for column in whole.columns}
             draws = ask.context != original_context()
             self._keys[place, precision] = pass_keys(ask.context, columns, model.loaded, setting, draws=draws)
         return self._keys[place, precision]
 
-    def _variant(self) -> str:
+    def _intervention(self) -> str:
         """What pixels or masks depend on apart from the seed."""
-        variant = self._builder.variant
-        if variant.of_masks:
-            return f"{variant} by {self._builder.radius!r}"
-        return str(variant) if variant is Intervention.BLIND else ""
+        intervention = self._builder.intervention
+        if intervention.of_masks:
+            return f"{intervention} by {self._builder.radius!r}"
+        return str(intervention) if intervention is Intervention.BLIND else ""
 
     def names(self, ask: PassAsk, samples: Sequence[Sample], *, decode: bool = False) -> list[bytes | None]:
         """The keys of samples; None where not all contents are known, unless others may be decoded for it."""

@@ -65,15 +65,17 @@ def cost_of(group: PlanGroup, checks: CheckSettings) -> AuditCost:
     on heat maps catches counts at most: maps that the audit makes anyhow are not made again.
     """
     found: dict[str, CheckCost] = {}
-    for variant in interventions_of(checks):
-        passes = passes_of_rerun(group.passes, variant)
-        if variant.of_masks:
+    for intervention in interventions_of(checks):
+        passes = passes_of_rerun(group.passes, intervention)
+        if intervention.of_masks:
             passes = tuple(one for one in passes if needs_mask(one.context))
         an_image = passes_of(passes)
-        name = "masks" if variant.of_masks else {"redrawn": "noise", "blind": "blind", "seam": "seams"}[variant]
+        name = (
+            "masks" if intervention.of_masks else {"redrawn": "noise", "blind": "blind", "seam": "seams"}[intervention]
+        )
         if name in found:
             an_image = an_image + found[name].an_image
-        found[name] = CheckCost(name, images_of(variant, checks), an_image)
+        found[name] = CheckCost(name, images_of(intervention, checks), an_image)
     of_maps = passes_with_maps(group.passes)
     if checks.sensitivity and of_maps:
         models = {ask.model for ask in of_maps}

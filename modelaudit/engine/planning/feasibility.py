@@ -28,7 +28,7 @@ class Listings:
         self._root = root
         self._found: dict[str, DataSet] = {}
 
-    def look(self, group: PlanGroup) -> DataSet | None:
+    def listed(self, group: PlanGroup) -> DataSet | None:
         """The data; None where they cannot be listed so cheaply, or not at all: the run will say why."""
         if group.key not in self._found and lists_names(group.reference, self._root):
             try:
@@ -47,7 +47,7 @@ def foreseen(groups: Iterable[PlanGroup], listings: Listings) -> dict[str, Infea
     """By case: why it could not pass. Known-bad models are not judged: they are not to pass."""
     found = {}
     for group in groups:
-        data = listings.look(group)
+        data = listings.listed(group)
         if data is None:
             continue
         for case in group.cases:

@@ -19,37 +19,39 @@ from ..results.interventions import MASKS, Intervention
 from .plan import ColumnAsk, PassAsk, column_key, original_context
 
 
-def images_of(variant: Intervention, checks: CheckSettings) -> int:
-    """On how many images a variant is measured."""
-    if variant.of_masks:
+def images_of(intervention: Intervention, checks: CheckSettings) -> int:
+    """On how many images an intervention is measured."""
+    if intervention.of_masks:
         return checks.masks
     return {Intervention.REDRAWN: checks.noise, Intervention.BLIND: checks.blind, Intervention.SEAM: checks.seams}[
-        variant
+        intervention
     ]
 
 
 def interventions_of(checks: CheckSettings) -> Iterator[Intervention]:
     """The variants that are measured at all."""
-    for variant in (*MASKS, Intervention.REDRAWN, Intervention.BLIND, Intervention.SEAM):
-        if images_of(variant, checks):
-            yield variant
+    for intervention in (*MASKS, Intervention.REDRAWN, Intervention.BLIND, Intervention.SEAM):
+        if images_of(intervention, checks):
+            yield intervention
 
 
-def passes_of_rerun(passes: Sequence[PassAsk], variant: Intervention) -> tuple[PassAsk, ...]:
-    """What of the audit's passes a variant measures anew. A search over many backgrounds is not repeated."""
+def passes_of_rerun(passes: Sequence[PassAsk], intervention: Intervention) -> tuple[PassAsk, ...]:
+    """What of the audit's passes an intervention measures anew. A search over many backgrounds is not repeated."""
     found: dict[tuple[str, Context], dict[str, ColumnAsk]] = {}
     for ask in passes:
         columns = [column for column in ask.columns if column.declares.backgrounds is None]
-        if variant is Intervention.SEAM:
+        if intervention is Intervention.SEAM:
             context = seam_of(ask.context)
             columns = [replace(one, key=column_key(one.spec, context)) for one in columns] if context else []
         else:
             context = ask.context
             pasting = {one.model for one in passes if feather_of(one.context) is not None}
-            columns = [one for one in columns if _touches(variant, ask, one, pasting)]
+            columns = [one for one in columns if _touches(intervention, ask, one, pasting)]
         if columns and context is not None:
             found.setdefault((ask.model, context), {}).update({one.key: one for one in columns})
-    if variant is Intervention.BLIND:  # falls and flips are judged against what the blind model says of the original
+    if (
+        intervention is Intervention.BLIND
+    ):  # falls and flips are judged against what the blind model says of the original
         for model in dict.fromkeys(model for model, _ in found):
             found = {(model, original_context()): found.pop((model, original_context()), {}), **found}
     return tuple(PassAsk(model, context, tuple(columns.values())) for (model, context), columns in found.items())
@@ -76,8 +78,8 @@ def under_seam(measure: Measure) -> Measure:
     return measure if seam is None else replace(measure, context=seam)
 
 
-def _touches(variant: Intervention, ask: PassAsk, column: ColumnAsk, pasting: Collection[str]) -> bool:
-    """Whether a column says something under a variant.
+def _touches(intervention: Intervention, ask: PassAsk, column: ColumnAsk, pasting: Collection[str]) -> bool:
+    """Whether a column says something under an intervention.
 
     Of a model that cannot see any background it is known beforehand what it must get where maps are read, and where
     another background is pasted; with another light, say, nobody knows.
@@ -85,9 +87,9 @@ def _touches(variant: Intervention, ask: PassAsk, column: ColumnAsk, pasting: Co
     Args:
         pasting: the models of which anything is asked on a pasted background.
     """
-    if variant.of_masks:
+    if intervention.of_masks:
         return needs_mask(ask.context) or column.declares.needs_mask
-    if variant is Intervention.REDRAWN:
+    if intervention is Intervention.REDRAWN:
         return ask.context != original_context() or may_draw(column)
     pasted = feather_of(ask.context) is not None or (ask.context == original_context() and ask.model in pasting)
     return column.map is not None or pasted

@@ -56,8 +56,8 @@ class Model(Protocol):
 class Setting:
     """What all columns of a model in one run have in common; `model` and `data` are names for people.
 
-    ``object_kept``: the least share of an object that the model's crop must leave. ``variant``: what is changed against
-    the audit itself (:class:`~modelaudit.engine.planning.reruns.Intervention`), where pixels or masks depend on it.
+    ``object_kept``: the least share of an object that the model's crop must leave. ``intervention``: what a rerun
+    changes (:class:`~modelaudit.engine.results.interventions.Intervention`), where pixels or masks depend on it.
     """
 
     seed: int
@@ -66,7 +66,7 @@ class Setting:
     model: str
     data: str
     object_kept: float
-    variant: str = ""
+    intervention: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def pass_keys(
     shown = long_text(context)
     seed = str(setting.seed)
     base: tuple[str, ...] = (*who, shown, origin(context), seed if draws else "", repr(setting.object_kept))
-    if setting.variant:
-        base = (*base, "variant", setting.variant)
+    if setting.intervention:
+        base = (*base, "variant", setting.intervention)
 
     def key(kind: str, measure: str, *more: str) -> Key:
         return Key(digest(kind, *base, *more), kind, setting.model, str(context), measure, setting.data)

@@ -66,15 +66,15 @@ def looked(net: Net, batch: int, count: int = 10, asks: list[MapAsk] | None = No
     order = list(range(count)) if order is None else order
     labels = torch.arange(count) % 3
     ids = [f"{at}.png" for at in order]
-    return running(net, batch).look(pixels[order], labels[order], ASKS if asks is None else asks, ids)
+    return running(net, batch).run(pixels[order], labels[order], ASKS if asks is None else asks, ids)
 
 
 def test_the_plan_runs_one_forward_pass_and_one_backward_pass_a_target() -> None:
     model = running(Net(), 4)
     pixels, labels = torch.rand(4, 3, 16, 16), torch.tensor([0, 1, 2, 0])
-    model.look(pixels, labels, ASKS[:4], list("abcd"))  # margin, one class, and two methods of the prediction
+    model.run(pixels, labels, ASKS[:4], list("abcd"))  # margin, one class, and two methods of the prediction
     assert (model.passes.forward, model.passes.backward) == (4, 12)
-    model.look(pixels, labels, [ASKS[0], ASKS[3]], list("abcd"))
+    model.run(pixels, labels, [ASKS[0], ASKS[3]], list("abcd"))
     assert (model.passes.forward, model.passes.backward) == (8, 16)
 
 
@@ -103,7 +103,7 @@ def test_out_of_memory_halves_the_micro_batch_and_goes_on() -> None:
     model = running(hungry, 8)
     hungry.sizes.clear()
     pixels = torch.rand(10, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-    look = model.look(pixels, torch.arange(10) % 3, ASKS, [f"{at}.png" for at in range(10)])
+    look = model.run(pixels, torch.arange(10) % 3, ASKS, [f"{at}.png" for at in range(10)])
     assert model.batch == 2
     assert hungry.sizes == [8, 4]
     assert model.notes == [
@@ -143,7 +143,7 @@ def test_one_image_that_does_not_fit_is_an_error_that_says_so() -> None:
     model = running(hungry, 4)
     hungry.most = 0
     with pytest.raises(ModelError, match="not even one image of 16 x 16 fits into the memory of cpu"):
-        model.look(torch.rand(2, 3, 16, 16), torch.tensor([0, 1]), [], ["a", "b"])
+        model.run(torch.rand(2, 3, 16, 16), torch.tensor([0, 1]), [], ["a", "b"])
 
 
 def test_a_layer_that_is_refused_takes_down_its_own_method_alone() -> None:
@@ -182,7 +182,7 @@ def test_a_model_without_gradients_names_the_methods_that_need_none() -> None:
     loaded = open_model(black_box(scored, preprocessing=AS_IT_IS), root=Path())
     model = RunningModel(loaded, "cpu", LabelMap({}), 4, PassCounts())
     asks = [MapAsk(saliency(), "prediction"), MapAsk(occlusion(), "prediction")]
-    look = model.look(torch.rand(2, 3, 16, 16), torch.tensor([0, 1]), asks, ["a", "b"])
+    look = model.run(torch.rand(2, 3, 16, 16), torch.tensor([0, 1]), asks, ["a", "b"])
     assert set(look.maps) == {asks[1]}
     assert "take a method that sees only scores: feature_ablation, kernel_shap, occlusion, rise" in look.failed[asks[0]]
 

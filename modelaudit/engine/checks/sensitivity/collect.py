@@ -119,16 +119,16 @@ class SensitivityCollector:
         rows = [row for row, at in enumerate(part.positions) if at in self.positions]
         if not rows or ask.model not in self.models:
             return
-        shown, look = event.values.rows(torch.tensor(rows, device=event.values.logits.device))
+        shown, output = event.values.rows(torch.tensor(rows, device=event.values.logits.device))
         chosen = part.part(rows)
         if ask.context == original_context():
-            self._keep_answers(ask.model, chosen, look)
-            self._keep_ratios(ask.model, chosen, look, shown)
+            self._keep_answers(ask.model, chosen, output)
+            self._keep_ratios(ask.model, chosen, output, shown)
         elif ask.context == self.swaps[ask.model]:
-            self._keep_swapped(ask.model, chosen, look, shown)
+            self._keep_swapped(ask.model, chosen, output, shown)
         for column in ask.columns:
-            if reads_where(column) and column.map in look.maps:
-                self._keep_curves(ask, column, chosen, look, shown)
+            if reads_where(column) and column.map in output.maps:
+                self._keep_curves(ask, column, chosen, output, shown)
 
     # --- what is missing, and the passes for it ----------------------------------------------------------------------
 
@@ -177,15 +177,15 @@ class SensitivityCollector:
         rows = [row for row, (answer, maps) in enumerate(wanted) if answer or maps]
         if rows:
             maps = tuple(dict.fromkeys(one for _, ratios in wanted for one in ratios))
-            part, look, shown = self._looked(model, chunk, rows, original_context(), maps)
-            self._keep_answers(model, part, look)
-            self._keep_ratios(model, part, look, shown)
+            part, output, shown = self._looked(model, chunk, rows, original_context(), maps)
+            self._keep_answers(model, part, output)
+            self._keep_ratios(model, part, output, shown)
 
     def _run_swap(self, model: str, chunk: Chunk) -> None:
         rows = [row for row, at in enumerate(chunk.positions) if self._lacks_swap(model, at)]
         if rows:
-            part, look, shown = self._looked(model, chunk, rows, self.swaps[model], ())
-            self._keep_swapped(model, part, look, shown)
+            part, output, shown = self._looked(model, chunk, rows, self.swaps[model], ())
+            self._keep_swapped(model, part, output, shown)
 
     def _run_curves(self, ask: PassAsk, chunk: Chunk) -> None:
         """On the maps of the class that the background speaks for, where the answer is another one."""
@@ -199,14 +199,14 @@ class SensitivityCollector:
         asked = {column.map: MapAsk(column.map.method, "label") for column in columns if column.map is not None}
         classes = torch.tensor([max(one, 0) for one in spoken], device=shown.pixels.device)
         ids = [sample.id for sample in part.samples]
-        look = model.look(shown.pixels, classes, list(dict.fromkeys(asked.values())), ids)
-        maps = {one: look.maps[other] for one, other in asked.items() if other in look.maps}
+        output = model.run(shown.pixels, classes, list(dict.fromkeys(asked.values())), ids)
+        maps = {one: output.maps[other] for one, other in asked.items() if other in output.maps}
         for column in columns:
             assert column.map is not None
             if column.map not in maps:
-                self.failed[f"{ask.model}|{column.key}"] = look.failed[asked[column.map]]
+                self.failed[f"{ask.model}|{column.key}"] = output.failed[asked[column.map]]
                 continue
-            found = ModelOutput(look.logits, {column.map: maps[column.map]}, {})
+            found = ModelOutput(output.logits, {column.map: maps[column.map]}, {})
             self._keep_curves(ask, column, part, found, shown, of_spoken=True)
 
     def _looked(
@@ -215,37 +215,37 @@ class SensitivityCollector:
         part, running = chunk.part(rows), self._base.models[model]
         shown = self._base.builder.show(part, context, running.loaded.preprocessing)
         labels = labels_of(running, part.samples, shown.pixels.device)
-        return part, running.look(shown.pixels, labels, maps, [sample.id for sample in part.samples]), shown
+        return part, running.run(shown.pixels, labels, maps, [sample.id for sample in part.samples]), shown
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
-    def _keep_answers(self, name: str, part: Chunk, look: ModelOutput) -> None:
+    def _keep_answers(self, name: str, part: Chunk, output: ModelOutput) -> None:
         model = self._base.models[name]
         labels, donors = self._classes(model, part.samples), self._other_classes(model, part.samples)
         found = zip(
-            answered(model, look.logits),
+            answered(model, output.logits),
             labels,
-            gaps(model, look.logits, labels),
+            gaps(model, output.logits, labels),
             donors,
-            gaps(model, look.logits, donors),
+            gaps(model, output.logits, donors),
             strict=True,
         )
         for sample, at, values in zip(part.samples, part.positions, found, strict=True):
             self.answers[name][at] = Answer(*values)
             self._keep(_of(name), None, sample, _ANSWER, self.answers[name][at].content())
 
-    def _keep_swapped(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch) -> None:
-        found = answered(self._base.models[name], look.logits)
+    def _keep_swapped(self, name: str, part: Chunk, output: ModelOutput, shown: ContextBatch) -> None:
+        found = answered(self._base.models[name], output.logits)
         impossible = (shown.validity.impossible | shown.validity.without_mask).tolist()
         for sample, at, answer, never in zip(part.samples, part.positions, found, impossible, strict=True):
             own = NO_CLASS if never else answer
             self.swapped[name][at] = own
             self._keep(_of(name, self.swaps[name]), None, sample, _SWAPPED, np.float64(own).tobytes())
 
-    def _keep_ratios(self, name: str, part: Chunk, look: ModelOutput, shown: ContextBatch) -> None:
+    def _keep_ratios(self, name: str, part: Chunk, output: ModelOutput, shown: ContextBatch) -> None:
         """The positive evidence of a map over the logit that it explains; NaN where that is not above 0."""
-        largest = look.logits.amax(dim=1).double()
-        for one, seen in look.maps.items():
+        largest = output.logits.amax(dim=1).double()
+        for one, seen in output.maps.items():
             if (name, one) not in self.ratios:
                 continue
             found = torch.where(largest > 0, positive_mass(seen.maps, shown.mask) / largest, torch.nan)
@@ -259,7 +259,7 @@ class SensitivityCollector:
         ask: PassAsk,
         column: ColumnAsk,
         part: Chunk,
-        look: ModelOutput,
+        output: ModelOutput,
         shown: ContextBatch,
         *,
         of_spoken: bool = False,
@@ -273,14 +273,14 @@ class SensitivityCollector:
         if name in self.failed:
             return
         spoken = self._spoken(ask, part.samples, shown.donors)
-        missing = self._missing(model, column.map.target, part.samples, look, spoken)
+        missing = self._missing(model, column.map.target, part.samples, output, spoken)
         labels = labels_of(model, part.samples, shown.pixels.device)
         try:
-            values = curves(column, model, look, labels, shown).cpu().numpy()
+            values = curves(column, model, output, labels, shown).cpu().numpy()
         except BaseException as error:  # recorded: the check is not made, the audit itself goes on
             self.failed[name] = failure_text(contained(error))
             return
-        mass = positive_mass(look.maps[column.map].maps, shown.mask).tolist()
+        mass = positive_mass(output.maps[column.map].maps, shown.mask).tolist()
         for row, (sample, at) in enumerate(zip(part.samples, part.positions, strict=True)):
             if missing[row] == np.inf:
                 curve = EvidenceCurve.unchanged(spoken[row])
@@ -292,11 +292,11 @@ class SensitivityCollector:
             self._keep(ask, column.key, sample, _CURVE, curve.content())
 
     def _missing(
-        self, model: RunningModel, target: str | int, samples: Sequence[Sample], look: ModelOutput, spoken: list[int]
+        self, model: RunningModel, target: str | int, samples: Sequence[Sample], output: ModelOutput, spoken: list[int]
     ) -> list[float]:
         """[n] the logits that the background must add before the map explains the class that it speaks for."""
         if target == "prediction":
-            return gaps(model, look.logits, spoken)
+            return gaps(model, output.logits, spoken)
         if target == "margin":
             return [np.inf] * len(spoken)
         fixed = self._classes(model, samples) if target == "label" else [model.loaded.index_of(target)] * len(spoken)

@@ -50,19 +50,19 @@ def with_evidence(maps: Maps, mask: Tensor, fraction: float) -> Maps:
     return Maps.on_grid(found, (mask.shape[1], mask.shape[2]))
 
 
-def curves(column: ColumnAsk, model: RunningModel, look: ModelOutput, labels: Tensor, shown: ContextBatch) -> Tensor:
+def curves(column: ColumnAsk, model: RunningModel, output: ModelOutput, labels: Tensor, shown: ContextBatch) -> Tensor:
     """[n, len(FRACTIONS)] float64: the measure with each share of added evidence, NaN where it is undefined.
 
     Args:
-        look: logits, and under `column.map` the maps that are added to.
+        output: logits, and under `column.map` the maps that are added to.
     """
     assert column.map is not None
-    own, regions = look.maps[column.map], Regions(shown.mask)
+    own, regions = output.maps[column.map], Regions(shown.mask)
     invalid = own.invalid.get(Missing.ATTRIBUTION_INVALID)  # a map without evidence gets that of the background
     found: list[Tensor] = []
     for fraction in FRACTIONS:
         maps = {column.map: Explained(with_evidence(own.maps, shown.mask, fraction), {})}
-        reading = measured_by(column, measure_input(column, model, replace(look, maps=maps), labels, shown, regions))
+        reading = measured_by(column, measure_input(column, model, replace(output, maps=maps), labels, shown, regions))
         values = reading.values.double()
         for where in [*reading.undefined.values(), *(() if invalid is None else (invalid,))]:
             values = values.masked_fill(where, torch.nan)
