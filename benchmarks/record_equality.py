@@ -102,7 +102,12 @@ def main() -> int:
 def audits(other: Path, assets: Path | None) -> Iterator[tuple[str, dict[str, str]]]:
     """Each audit by its name: the files that it consists of, ``{checkout}`` standing for the one that runs it."""
     listed = subprocess.run(
-        [sys.executable, "-c", EVERYTHING], capture_output=True, text=True, check=True, env=environment(other)
+        [sys.executable, "-c", EVERYTHING],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(other),
+        cwd=other,
     )
     yield "demo", {"audits": "{checkout}/audits"}
     yield "imagenet9", {"audits/audit_imagenet9.py": "{checkout}/examples/imagenet9/audit_imagenet9.py"}
