@@ -414,7 +414,7 @@ def test_a_record_is_checked_without_torch(whole: dict[str, Any], tmp_path: Path
     assert done.stdout.split() == ["7"], done.stderr
 
 
-@pytest.mark.parametrize("where", ["modelaudit.engine.executors.run", "modelaudit.engine.decision.apply_checks"])
+@pytest.mark.parametrize("where", ["modelaudit.engine.decision.case", "modelaudit.engine.decision.apply_checks"])
 def test_a_verdict_that_other_code_of_the_process_made_is_an_error_of_the_run(line: Line, where: str) -> None:
     line.audit("right = Audit(**told()).expect(accuracy > 0.5)\nwrong = Audit(**told()).expect(accuracy < 0.5)\n")
     line.write(
