@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from modelaudit.engine.results.measured import ImageFacts
 from modelaudit.engine.store.location import FILE
 from modelaudit.engine.store.store import Key, Store, StoreBatch
 from modelaudit.language import Missing
@@ -126,4 +127,51 @@ def test_a_content_that_was_not_written_so_is_never_given_out(tmp_path: Path) ->
     connection.close()
     store = Store(tmp_path)
     assert store.contents(OTHER, NAMES[:10]) == [None] * 10
+    assert "was damaged" in store.notes[0]
+
+
+FACTS = [
+    ImageFacts(224, 200 + at, at / 9, math.nan if at % 2 else at / 10, True, False, at == 3, False, None)
+    for at in range(8)
+]
+
+
+def with_facts(folder: Path) -> Store:
+    store, batch = Store(folder), StoreBatch()
+    for name, facts in zip(NAMES, FACTS, strict=False):
+        batch.image(KEY, name, facts)
+    assert store.commit(batch)
+    return store
+
+
+def test_facts_of_images_come_back(tmp_path: Path) -> None:
+    found = with_facts(tmp_path).images(KEY, [*NAMES[:8], None, NAMES[9]])
+    assert found[8:] == [None, None]
+    assert [repr(facts) for facts in found[:8]] == [repr(facts) for facts in FACTS]  # NaN is not equal to itself
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "height = 225",
+        "width = 'wide'",
+        "area = area + 1e-12",
+        "area = NULL",
+        "kept = 0.5",
+        "changed = 0",
+        "impossible = 1",
+        "without_mask = 1",
+        "cropped = 1",
+        "absent = 'no_mask'",
+        "absent = 'no reason of ours'",
+        "checksum = checksum + 1",
+    ],
+)
+def test_facts_that_were_not_written_so_are_never_given_out(tmp_path: Path, change: str) -> None:
+    with_facts(tmp_path).close()
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        assert connection.execute(f"UPDATE images SET {change} WHERE sample = ?", (NAMES[5],)).rowcount == 1
+    connection.close()
+    store = Store(tmp_path)
+    assert store.images(KEY, NAMES[:8]) == [None] * 8
     assert "was damaged" in store.notes[0]
