@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -79,46 +80,117 @@ class DataSet:
     outputs: int | None = None
 
 
-@dataclass(frozen=True)
+#: ITU-R 601: what red, green and blue contribute to the luminance of a pixel, as in Pillow's mode "L"
+LUMINANCE = (0.299, 0.587, 0.114)
+#: a mean or std above this is in units of 0 to 255
+_BEYOND = 2.0
+_WIDEN = """\
+    class Widen(nn.Module):
+        def forward(self, x): return {made}
+    Audit(model=nn.Sequential(Widen(), net), ...)"""
+
+
+@dataclass(frozen=True, repr=False)
 class Preprocessing:
     """The geometry (image and mask alike) and the photometry (image only) of a model's input.
 
     Args:
         resize: shorter side in pixels (int), exact (height, width), or None to leave the size.
         crop: side of the centre crop (int), (height, width), or None.
-        mean, std: per channel, in pixel values [0, 1].
+        mean, std: per channel, in pixel values [0, 1]; a single number is taken for every channel. A model that takes
+            values from 0 to 255 has ``std=1 / 255``.
         interpolation: "bilinear" or "bicubic" or "nearest", for the image; masks are always nearest.
         antialias: as torchvision's.
+        channels: 3 (RGB) or 1 (grey: the luminance 0.299 R + 0.587 G + 0.114 B of ITU-R 601, as Pillow's "L"). None
+            takes as many as mean and std have: 1 for ``mean=(0.5,)``, else 3.
 
     >>> Preprocessing(resize=256, crop=224, mean=(0.5, 0.5, 0.5)).std
     (1.0, 1.0, 1.0)
+    >>> Preprocessing(crop=28, mean=(0.1307,), std=(0.3081,)).channels
+    1
     """
 
     resize: int | tuple[int, int] | None = None
     crop: int | tuple[int, int] | None = None
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mean: Any = (0.0, 0.0, 0.0)
+    std: Any = (1.0, 1.0, 1.0)
     interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
     antialias: bool = True
+    channels: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("resize", "crop"):
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
-        for name in ("mean", "std"):
-            value = tuple(float(part) for part in getattr(self, name))
-            if len(value) != 3:
-                raise ModelError(f"preprocessing: {name}={value} has {len(value)} values; give three, one a channel")
-            object.__setattr__(self, name, value)
-        if min(self.std) <= 0:
-            raise ModelError(f"preprocessing: std={self.std} must be positive")
         if self.interpolation not in ("bilinear", "bicubic", "nearest"):
             raise ModelError(f"preprocessing: interpolation={self.interpolation!r}; use bilinear, bicubic or nearest")
+        channels = self.channels
+        if channels is None:
+            channels = 1 if any(_one_channel(value) for value in (self.mean, self.std)) else 3
+        if isinstance(channels, bool) or channels not in (1, 3):
+            raise ModelError(f"preprocessing: channels={channels!r} must be 3 (RGB) or 1 (grey); {widening(channels)}")
+        object.__setattr__(self, "channels", channels)
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, _per_channel(name, getattr(self, name), channels))
+        if min(self.std) <= 0:
+            raise ModelError(f"preprocessing: std={self.std} must be positive")
+        _check_unit(self.mean, self.std)
+
+    def __repr__(self) -> str:
+        """As it enters fingerprints: the channels are left out where they are three."""
+        shown = [part.name for part in fields(self) if part.name != "channels" or self.channels != 3]
+        return f"Preprocessing({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     def geometry(self) -> tuple[Any, ...]:
         """The key of the geometry: equal geometries share decoded and transformed images."""
         return (self.resize, self.crop, self.interpolation, self.antialias)
+
+
+def widening(channels: Any) -> str:
+    """The lines that make another number of channels of those that a `Preprocessing` gives."""
+    more = channels - 3 if isinstance(channels, int) and channels > 3 else 1
+    made = (
+        f"torch.cat([x, torch.ones_like(x[:, :{more}])], dim=1)  # RGB, and what your model had in its other channels"
+    )
+    if more > 3:
+        made = "torch.cat([x, ...], dim=1)  # RGB, and what your model had in its other channels"
+    return f"for another number put a module before the model that makes them of RGB:\n{_WIDEN.format(made=made)}"
+
+
+def _one_channel(value: Any) -> bool:
+    return not isinstance(value, int | float) and len(value) == 1
+
+
+def _per_channel(name: str, value: Any, channels: int) -> tuple[float, ...]:
+    """A mean or std with one number a channel; a single number, or one that all have, is taken for each."""
+    numbers = tuple(float(part) for part in ((value,) if isinstance(value, int | float) else value))
+    if not numbers or not all(isfinite(number) for number in numbers):
+        raise ModelError(f"preprocessing: {name}={value!r} must be finite numbers, one a channel")
+    if len(numbers) in (1, 3) and len(set(numbers)) == 1:
+        return numbers[:1] * channels
+    if len(numbers) == channels:
+        return numbers
+    if channels == 1:
+        raise ModelError(
+            f"preprocessing: {name}={numbers} has {len(numbers)} values for one channel (channels=1); give the one "
+            "that grey images are normalised with"
+        )
+    raise ModelError(
+        f"preprocessing: {name}={numbers} has {len(numbers)} values; give three, one a channel, or one with channels=1 "
+        f"for a model of grey images; {widening(len(numbers))}"
+    )
+
+
+def _check_unit(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    """Refuse numbers that were meant for pixel values from 0 to 255."""
+    if max(*map(abs, mean), *std) <= _BEYOND:
+        return
+    unit = [tuple(round(number / 255, 6) for number in numbers) for numbers in (mean, std)]
+    raise ModelError(
+        f"preprocessing: mean={mean} and std={std} are in units of 0 to 255, and pixel values are in [0, 1]; write "
+        f"mean={unit[0]}, std={unit[1]}"
+    )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from .parser import parse
 from .sample import Preprocessing
 
 Side = int | tuple[int, int] | None
-Channels = tuple[float, float, float]
+Channels = float | tuple[float] | tuple[float, float, float]
 
 
 def _switched(value: Any) -> Any:
@@ -43,6 +43,9 @@ class PreprocessingFields(_Strict):
     std: Channels = (1.0, 1.0, 1.0)
     interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
     antialias: bool = True
+    channels: Literal[1, 3] | None = Field(
+        default=None, description="3 (RGB), 1 (grey), or null for as many as mean and std have"
+    )
 
 
 class ExpectationFields(_Strict):

@@ -217,13 +217,8 @@ def _probe(model: PixelModel, size: tuple[int, int]) -> Tensor:
                 model(pixels)
         except Exception:  # a model of one size; it is proven on that, where failures are reported
             continue
-        return _normalised(model, pixels)
-    return _normalised(model, probe_pixels(size, 1).to(device))
-
-
-def _normalised(model: PixelModel, pixels: Tensor) -> Tensor:
-    mean, std = model.mean.to(pixels.device), model.std.to(pixels.device)
-    return ((pixels - mean) / std).to(model._dtype)
+        return model.normalised(pixels)
+    return model.normalised(probe_pixels(size, 1).to(device))
 
 
 def _smaller(size: tuple[int, int]) -> list[tuple[int, int]]:

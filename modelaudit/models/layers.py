@@ -216,6 +216,7 @@ class _Search:
     size: tuple[int, int]
 
     def __post_init__(self) -> None:
+        self.channels = self.run.preprocessing.channels if isinstance(self.run, PixelModel) else 3
         self.trace = Trace(self.module, self.run, self.size)
         self.unread: list[HookPoint] = []  # of values whose class token alone is read
         self.class_maps: list[tuple[TracedValue, HookPoint]] = []
@@ -284,7 +285,8 @@ class _Search:
         last_block = {use.name for use in self.unread if use.side == "output"}
         blocks = [use for use in hookable if use.side == "input" and use.name in last_block]
         outputs = [use for use in hookable if use.side == "output"]
-        inputs = [use for use in hookable if use.side == "input" and value.shape[1:] != (3, *self.size)]
+        image = (self.channels, *self.size)
+        inputs = [use for use in hookable if use.side == "input" and value.shape[1:] != image]
         for uses in (blocks, outputs, inputs):
             for use in uses:
                 if not any(use.within(other) for other in uses):

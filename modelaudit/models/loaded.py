@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from ..language import registry
 from ..language.errors import ModelError, nearest
 from ..language.reference import Reference
-from ..language.sample import BuiltModel, Preprocessing
+from ..language.sample import LUMINANCE, BuiltModel, Preprocessing
 
 
 class PixelModel(nn.Module):
     """Pixel values [B, 3, H, W] in [0, 1] to logits [B, C] of float32 (float64 for a float64 model).
 
-    Normalisation ``(x - mean) / std`` is inside; it adds no parameter, and `module` itself is not changed. A model of
-    half precision is given what its parameters are made of. Outputs that are a tuple (its first part), a mapping or
-    an object with ``logits`` are unwrapped.
+    Normalisation ``(x - mean) / std`` is inside, and before it the luminance where the model takes one channel; it
+    adds no parameter, and `module` itself is not changed. A model of half precision is given what its parameters are
+    made of. Outputs that are a tuple (its first part), a mapping or an object with ``logits`` are unwrapped.
     """
 
     mean: Tensor
@@ -41,13 +41,20 @@ class PixelModel(nn.Module):
     def _follow(self, device: torch.device) -> None:
         with torch.inference_mode(False):
             for name in ("mean", "std"):
-                channels = torch.tensor(getattr(self.preprocessing, name), device=device).view(1, 3, 1, 1)
+                channels = torch.tensor(getattr(self.preprocessing, name), device=device).view(1, -1, 1, 1)
                 self.register_buffer(name, channels, persistent=False)
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """What the module is given: [B, channels, H, W] of its own precision."""
         if self.mean.device != pixels.device:
             self._follow(pixels.device)
-        logits = unwrapped(self.module(((pixels - self.mean) / self.std).to(self._dtype)))
+        if self.preprocessing.channels == 1:
+            red, green, blue = LUMINANCE
+            pixels = red * pixels[:, :1] + green * pixels[:, 1:2] + blue * pixels[:, 2:]
+        return ((pixels - self.mean) / self.std).to(self._dtype)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits = unwrapped(self.module(self.normalised(pixels)))
         return logits if logits.dtype == torch.float64 else logits.float()
 
 

@@ -18,6 +18,7 @@ from .checkpoint import SUFFIXES
 from .code import code_digest
 from .factory import call_factory, run_factory
 from .fingerprint import architecture, fingerprint, output_digest, probe_pixels
+from .input_trials import way_out
 from .loaded import LoadedModel, PixelModel, frozen_module_on
 
 _WAY_OUT = (
@@ -164,10 +165,12 @@ def _probed(text: str, module: nn.Module, preprocessing: Preprocessing) -> tuple
                 raise
             except BaseException as error:  # whatever the user's forward raises
                 failures.append(contained(error))
+        others = [(side, side) for side in _OPEN_SIZES if (side, side) not in sizes]
+        cure = way_out(module, preprocessing, sizes, others)
     tried = ", ".join(f"{height} x {width}" for height, width in sizes)
     raise ModelError(
-        f"{text}: the forward pass of one RGB image of {tried} raised {described(failures[0])}; "
-        "say the size it takes with Preprocessing(resize=..., crop=...)"
+        f"{text}: the forward pass of one {'grey' if preprocessing.channels == 1 else 'RGB'} image of {tried} raised "
+        f"{described(failures[0])}; {cure}"
     ) from failures[0]
 
 

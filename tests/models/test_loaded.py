@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from modelaudit.language.sample import Preprocessing
 from modelaudit.models import frozen_on, open_model
-from modelaudit.models.loaded import frozen_module_on
+from modelaudit.models.loaded import PixelModel, frozen_module_on
 
 
 class Net(nn.Module):
@@ -118,3 +120,16 @@ def test_a_model_of_half_precision_is_given_what_it_is_made_of(tmp_path: Path) -
     loaded = open_model(module, root=tmp_path, preprocessing=Preprocessing(resize=8, crop=8))
     with frozen_on(loaded, "cpu") as model:
         assert model(torch.rand(2, 3, 8, 8)).dtype == torch.float32
+
+
+def test_one_channel_is_the_luminance_and_its_gradient_is_of_the_pixels() -> None:
+    model = PixelModel(nn.Flatten(), Preprocessing(mean=(0.25,), std=(0.5,)))
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    pixels = (torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255).requires_grad_()
+    grey = model(pixels).reshape(5, 7) * 0.5 + 0.25
+    wanted = torch.from_numpy(np.array(Image.fromarray(image).convert("L"))).float() / 255
+    assert float((grey.detach() - wanted).abs().max()) <= 0.51 / 255  # Pillow rounds to whole steps
+    (gradient,) = torch.autograd.grad(grey.sum(), pixels)
+    assert torch.allclose(gradient[0, :, 0, 0], torch.tensor([0.299, 0.587, 0.114]))
+    equal = torch.full((1, 3, 5, 7), 0.3)
+    assert torch.allclose(model(equal) * 0.5 + 0.25, torch.tensor(0.3))
