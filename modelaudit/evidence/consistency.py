@@ -24,7 +24,7 @@ from ..language.audit import deciding_text
 from ..language.errors import AuditError, ResultsError
 from ..language.expression import Expectation, Measure
 from ..language.spec import Method, number_text
-from ..language.strata import Both, ColumnIs, Group, Label, Stratum
+from ..language.strata import ColumnIs, Group, Label, Stratum, conjuncts
 from ..statistics import ColumnTable, Decision, Verdict, decide
 from ..statistics.decide import holds
 from ..statistics.objections import apply_objections, decide_on_valid_methods
@@ -151,11 +151,7 @@ def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
 
 def _groups(case: CaseRecord, expectation: Expectation, table: TableRecord) -> Iterator[Contradiction]:
     """Every group that the samples are divided into has its part in a worst group."""
-    named = {
-        str(part)
-        for leaf in expectation.expression.measures()
-        for part in (leaf.stratum.parts if isinstance(leaf.stratum, Both) else (leaf.stratum,))
-    }
+    named = {str(part) for leaf in expectation.expression.measures() for part in conjuncts(leaf.stratum)}
     for by in _divisions(case.left):
         there = dict.fromkeys(_group_of(sample, by) for sample in table.samples)
         missing = [str(group) for group in there if group is not None and str(group) not in named]

@@ -22,7 +22,7 @@ from ..language.expression import Arithmetic, Expectation, Expression, Measure, 
 from ..language.parser import parse_stratum
 from ..language.reasons import Missing
 from ..language.spec import Context, MeasureSpec, Method
-from ..language.strata import Both, ColumnIs, ColumnNumber, Stratum
+from ..language.strata import ColumnIs, ColumnNumber, Stratum, strata_of
 from ..statistics import Clustering, Column, Membership
 from ..statistics.clusters import clusterings_of
 from .record import (
@@ -183,7 +183,6 @@ class Values:
         view = next((one for one in self.table.views if one.model == model), None)
         if view is None:
             raise ResultsError(f"the tables do not say how {model!r} sees the samples")
-        parts = stratum.parts if isinstance(stratum, Both) else (stratum,)
         samples = self.table.samples
         return Facts(
             self.labels,
@@ -195,7 +194,7 @@ class Values:
             [sample.group for sample in samples],
             {
                 part.name: [sample.columns.get(part.name) for sample in samples]
-                for part in parts
+                for part in strata_of(stratum)
                 if isinstance(part, ColumnIs | ColumnNumber)
             },
         )

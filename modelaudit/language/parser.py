@@ -6,7 +6,9 @@ Nothing is evaluated: the text is parsed by :mod:`ast` and walked over a closed 
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, TypeVar, cast
 
 from . import registry, strata
@@ -147,8 +149,9 @@ def _context(node: ast.expr) -> Context:
 
 
 def _stratum(node: ast.expr) -> Stratum:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd):
-        return _stratum(node.left) & _stratum(node.right)
+    joined = _joined_strata(node)
+    if joined is not None:
+        return joined
     if isinstance(node, ast.Name) and node.id in ("correct", "misclassified"):
         return strata.correct if node.id == "correct" else strata.misclassified
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "label":
@@ -172,9 +175,22 @@ def _stratum(node: ast.expr) -> Stratum:
     known = ("correct", "misclassified", "label", "object_area", "group", "column")
     raise ExpressionError(
         f"cannot read {ast.unparse(node)!r} as a stratum{nearest(ast.unparse(node), known)} "
-        "(correct, misclassified, label(name), group(name), column(name, value), column(name) < 3, object_area < 0.1, "
-        "joined by &)"
+        "(correct, misclassified, label(name), group(name), column(name, value), column(name) < 3, object_area < 0.1; "
+        "joined by 'and', 'or', 'not', or by &, | and ~ with brackets around comparisons)"
     )
+
+
+def _joined_strata(node: ast.expr) -> Stratum | None:
+    """What ``and``, ``or``, ``not``, or &, | and ~ make of other strata; None where the node is none of these."""
+    if isinstance(node, ast.BoolOp):
+        join = operator.and_ if isinstance(node.op, ast.And) else operator.or_
+        return reduce(join, map(_stratum, node.values))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
+        left, right = _stratum(node.left), _stratum(node.right)
+        return left & right if isinstance(node.op, ast.BitAnd) else left | right
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert):
+        return ~_stratum(node.operand)
+    return None
 
 
 def _is_column(node: ast.expr) -> bool:
@@ -186,11 +202,12 @@ def _column_compared(node: ast.Compare) -> Stratum:
     if len(call.args) != 1 or call.keywords:
         raise ExpressionError("column(name) takes exactly one name where it is compared")
     name = _value(call.args[0])
-    if isinstance(node.ops[0], ast.Eq):
-        return strata.ColumnIs(name, _value(right))
+    if isinstance(node.ops[0], ast.Eq | ast.NotEq):
+        named = strata.ColumnIs(name, _value(right))
+        return named if isinstance(node.ops[0], ast.Eq) else ~named
     op, limit = _COMPARISON.get(type(node.ops[0])), _number(right, whole=True)
     if op is None or limit is None:
-        raise ExpressionError(f"cannot read {ast.unparse(node)!r}: a column is == a text, or < <= > >= a number")
+        raise ExpressionError(f"cannot read {ast.unparse(node)!r}: a column is == or != a text, or < <= > >= a number")
     return strata.ColumnNumber(name, op, limit)
 
 

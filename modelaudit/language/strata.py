@@ -7,28 +7,47 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from types import UnionType
+from typing import Literal, NoReturn, get_args
 
 from .errors import ExpressionError
 from .spec import name_text, number_text, one_of, plain, within
 
 Comparison = Literal["<", "<=", ">", ">="]
 _COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
+_OPPOSITE: dict[Comparison, Comparison] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 class Stratum:
-    """Base of all strata; ``a & b`` keeps the images that are in both, and ``a & a`` is a."""
+    """Base of all strata: ``a & b`` keeps the images that are in both, ``a | b`` those in either, ``~a`` all others.
+
+    An image of which it is not known whether it is in ``a`` (it lacks the column, say) is neither in ``a`` nor in
+    ``~a``. One meaning has one text: ``a & a`` is a, ``~~a`` is a, and the opposite of a comparison is a comparison.
+
+    >>> from modelaudit import correct, label, object_area
+    >>> print(~label("free") & (correct | (object_area < 0.1)))
+    ~label(free) & (correct | (object_area < 0.1))
+    >>> print(~correct, ~(object_area < 0.1), ~~label("free"))
+    misclassified object_area >= 0.1 label(free)
+    """
 
     def __and__(self, other: Stratum) -> Stratum:
-        if not isinstance(other, Stratum):
-            raise ExpressionError(f"{other!r} is not a stratum; write e.g. correct & (object_area < 0.1)")
-        parts = tuple(dict.fromkeys(_strata(self) + _strata(other)))
+        parts = tuple(dict.fromkeys((*conjuncts(self), *conjuncts(_stratum(other)))))
         return parts[0] if len(parts) == 1 else Both(parts)
+
+    def __or__(self, other: Stratum) -> Stratum:
+        parts = tuple(dict.fromkeys((*_alternatives(self), *_alternatives(_stratum(other)))))
+        return parts[0] if len(parts) == 1 else Either(parts)
+
+    def __invert__(self) -> Stratum:
+        return Not(self)
 
     def __bool__(self) -> bool:
         raise ExpressionError(
-            f"the stratum '{self}' has no truth value; combine strata with & and compare object_area or a column once"
+            f"the stratum '{self}' has no truth value; write & for and, | for or, ~ for not, "
+            "and compare object_area or a column once"
         )
 
 
@@ -41,6 +60,9 @@ class Correct(Stratum):
     >>> print(confidence.where(correct))
     confidence.where(correct)
     """
+
+    def __invert__(self) -> Stratum:
+        return Misclassified()
 
     def __str__(self) -> str:
         return "correct"
@@ -55,6 +77,9 @@ class Misclassified(Stratum):
     >>> print(background_share("gradcam").where(misclassified))
     background_share(gradcam).where(misclassified)
     """
+
+    def __invert__(self) -> Stratum:
+        return Correct()
 
     def __str__(self) -> str:
         return "misclassified"
@@ -85,6 +110,9 @@ class ObjectArea(Stratum):
     def __post_init__(self) -> None:
         one_of(self.op, _COMPARISONS, "object_area")
         object.__setattr__(self, "limit", float(within(self.limit, 0.0, 1.0, "object_area")))
+
+    def __invert__(self) -> Stratum:
+        return ObjectArea(_OPPOSITE[self.op], self.limit)
 
     def __str__(self) -> str:
         return f"object_area {self.op} {number_text(self.limit)}"
@@ -139,6 +167,9 @@ class ColumnNumber(Stratum):
             raise ExpressionError(f"column({name_text(self.name)}) {self.op} {limit!r}: give a finite number")
         object.__setattr__(self, "limit", float(limit))
 
+    def __invert__(self) -> Stratum:
+        return ColumnNumber(self.name, _OPPOSITE[self.op], self.limit)
+
     def __str__(self) -> str:
         return f"column({name_text(self.name)}) {self.op} {number_text(self.limit)}"
 
@@ -150,12 +181,44 @@ class Both(Stratum):
     parts: tuple[Stratum, ...]
 
     def __str__(self) -> str:
-        return " & ".join(
-            f"({part})" if isinstance(part, ObjectArea | ColumnNumber) else str(part) for part in self.parts
+        return " & ".join(_bracketed(part, ObjectArea | ColumnNumber | Either) for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Either(Stratum):
+    """Images that are in at least one of `parts`."""
+
+    parts: tuple[Stratum, ...]
+
+    def __str__(self) -> str:
+        return " | ".join(_bracketed(part, ObjectArea | ColumnNumber) for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Not(Stratum):
+    """Images that are surely not in a stratum. Written as ``~stratum``, which takes a double negation away."""
+
+    stratum: Stratum
+
+    def __invert__(self) -> Stratum:
+        return self.stratum
+
+    def __str__(self) -> str:
+        return f"~{_bracketed(self.stratum, Both | Either | ObjectArea | ColumnNumber)}"
+
+
+class _Quantity:
+    """What is compared first, and is a stratum then; Python's ~, & and | bind tighter than its comparisons."""
+
+    def _compare_first(self, *_: object) -> NoReturn:
+        raise ExpressionError(
+            f"{self!r} is not a stratum before it is compared; put the comparison into brackets, e.g. ({self!r} < 0.1)"
         )
 
+    __invert__ = __and__ = __rand__ = __or__ = __ror__ = _compare_first
 
-class _ObjectAreaQuantity:
+
+class _ObjectAreaQuantity(_Quantity):
     """``object_area``: comparing it with a number gives a stratum.
 
     >>> from modelaudit import object_area
@@ -181,12 +244,14 @@ class _ObjectAreaQuantity:
         return "object_area"
 
 
-class ColumnQuantity:
-    """``column(name)``: equal to a text, or compared with a number, it gives a stratum.
+class ColumnQuantity(_Quantity):
+    """``column(name)``: equal to a text or not, or compared with a number, it gives a stratum.
 
     >>> from modelaudit import column
     >>> print((column("camera") == "cam3") & (column("exposure") < 3))
     column(camera, cam3) & (column(exposure) < 3)
+    >>> print(column("camera") != "cam3")
+    ~column(camera, cam3)
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -198,7 +263,7 @@ class ColumnQuantity:
         return ColumnIs(self.name, value)  # type: ignore[arg-type]
 
     def __ne__(self, value: object) -> Stratum:  # type: ignore[override]
-        raise ExpressionError(f"{self} != {value!r}: strata know ==, <, <=, > and >=")
+        return ~ColumnIs(self.name, value)  # type: ignore[arg-type]
 
     def __lt__(self, limit: float) -> Stratum:
         return ColumnNumber(self.name, "<", limit)
@@ -227,8 +292,36 @@ group = Group
 column = ColumnQuantity
 
 
-def _strata(stratum: Stratum) -> tuple[Stratum, ...]:
-    return stratum.parts if isinstance(stratum, Both) else (stratum,)
+def conjuncts(stratum: Stratum | None) -> tuple[Stratum, ...]:
+    """The strata that an image must all be in to be in this one."""
+    if isinstance(stratum, Both):
+        return stratum.parts
+    return () if stratum is None else (stratum,)
+
+
+def strata_of(stratum: Stratum | None) -> Iterator[Stratum]:
+    """The simple strata that a stratum is made of."""
+    if isinstance(stratum, Both | Either):
+        for part in stratum.parts:
+            yield from strata_of(part)
+    elif isinstance(stratum, Not):
+        yield from strata_of(stratum.stratum)
+    elif stratum is not None:
+        yield stratum
+
+
+def _alternatives(stratum: Stratum) -> tuple[Stratum, ...]:
+    return stratum.parts if isinstance(stratum, Either) else (stratum,)
+
+
+def _stratum(value: object) -> Stratum:
+    if not isinstance(value, Stratum):
+        raise ExpressionError(f"{value!r} is not a stratum; write e.g. correct & (object_area < 0.1)")
+    return value
+
+
+def _bracketed(stratum: Stratum, kinds: type | UnionType) -> str:
+    return f"({stratum})" if isinstance(stratum, kinds) else str(stratum)
 
 
 def _text(value: object, what: str) -> str:

@@ -9,7 +9,23 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ..evidence.record import CompositeNode, ContextNode, MeasureNode, PhraseRecord
+from ..language.errors import ExpressionError
+from ..language.parser import parse_stratum
 from ..language.reference import Reference, parse_reference
+from ..language.spec import number_text
+from ..language.strata import (
+    Both,
+    ColumnIs,
+    ColumnNumber,
+    Correct,
+    Either,
+    Group,
+    Label,
+    Misclassified,
+    Not,
+    ObjectArea,
+    Stratum,
+)
 from .words import Words
 
 #: targets other than the prediction; any other one is the name of a class
@@ -102,27 +118,69 @@ def _with_detail(text: str, details: list[str], words: Words) -> str:
     return words._("with_details", what=text, details=known) if known else text
 
 
-_LABEL = re.compile(r"label\((?P<name>.+)\)\Z", re.DOTALL)
-_AREA = re.compile(r"\(?object_area (?P<op><=|>=|<|>) (?P<limit>[0-9.e+-]+)\)?\Z")
-
-
 def stratum_text(stratum: str, words: Words) -> str:
-    """A stratum in words: *that the model classifies correctly on the original*."""
-    parts = [_one_stratum(part, words) for part in re.split(r" & (?![^']*'(?:[^']*'[^']*')*[^']*\Z)", stratum)]
-    return words._("and").join(parts)
+    """A stratum in words: *of class “cat” and classified correctly on the original*."""
+    try:
+        return _stratum(parse_stratum(stratum), words)
+    except ExpressionError:  # of a record that a newer version wrote
+        return words._("in_stratum", stratum=stratum)
 
 
-def _one_stratum(text: str, words: Words) -> str:
-    if text == "correct":
-        return words._("classified_correctly_on_the_original")
-    if text == "misclassified":
-        return words._("misclassified_on_the_original")
-    if label := _LABEL.match(text):
-        return words._("of_class", label=label["name"].strip("'\""))
-    if (area := _AREA.match(text)) and _is_number(area["limit"]):
-        limit = words.limit(float(area["limit"]), "percent")
-        return words._("whose_object_takes_of_the", limit=comparison(area["op"], limit, words))
-    return words._("in_stratum", stratum=text)
+def _stratum(stratum: Stratum, words: Words) -> str:
+    if isinstance(stratum, Both | Either):
+        if labels := _labels(stratum, words):
+            return words._("of_class", label=labels)
+        both = isinstance(stratum, Both)
+        parts = [_stratum(part, words) for part in stratum.parts]
+        bracketed = [
+            words._("stratum_in_brackets", stratum=text) if both and isinstance(part, Either) else text
+            for part, text in zip(stratum.parts, parts, strict=True)
+        ]
+        joint = words._("and") if both else words._("or")
+        return joint.join(bracketed)
+    if isinstance(stratum, Not):
+        return _all_but(stratum.stratum, words)
+    return _simple_stratum(stratum, words)
+
+
+def _all_but(stratum: Stratum, words: Words) -> str:
+    """All images but those of a stratum."""
+    if labels := _labels(stratum, words):
+        return words._("not_of_class", label=labels)
+    if isinstance(stratum, Group):
+        return words._("not_of_group", group=stratum.group)
+    if isinstance(stratum, ColumnIs):
+        return words._("whose_column_is_not", column=stratum.name, value=stratum.value)
+    return words._("other_than_stratum", stratum=_stratum(stratum, words))
+
+
+def _labels(stratum: Stratum, words: Words) -> str:
+    """The label, or the labels of which an image has one; "" where the stratum is of something else."""
+    parts = stratum.parts if isinstance(stratum, Either) else (stratum,)
+    labels = [str(part.label) for part in parts if isinstance(part, Label)]
+    return words._("or_of_quoted").join(labels) if len(labels) == len(parts) else ""
+
+
+def _simple_stratum(stratum: Stratum, words: Words) -> str:
+    match stratum:
+        case Correct():
+            return words._("classified_correctly_on_the_original")
+        case Misclassified():
+            return words._("misclassified_on_the_original")
+        case Label():
+            return words._("of_class", label=stratum.label)
+        case Group():
+            return words._("of_group", group=stratum.group)
+        case ColumnIs():
+            return words._("whose_column_is", column=stratum.name, value=stratum.value)
+        case ColumnNumber():
+            limit = comparison(stratum.op, number_text(stratum.limit), words)
+            return words._("whose_column_compares", column=stratum.name, limit=limit)
+        case ObjectArea():
+            limit = comparison(stratum.op, words.limit(stratum.limit, "percent"), words)
+            return words._("whose_object_takes_of_the", limit=limit)
+        case _:
+            return words._("in_stratum", stratum=stratum)
 
 
 def comparison(op: str, limit: str, words: Words) -> str:
@@ -136,14 +194,6 @@ def comparison(op: str, limit: str, words: Words) -> str:
             return words._("more_than", limit=limit)
         case _:
             return words._("at_least", limit=limit)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def titles_of(references: Iterable[str], words: Words) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from ..language.audit import Claim
 from ..language.errors import DataError
 from ..language.expression import Measure
 from ..language.reasons import Missing
-from ..language.strata import Both, Correct, Misclassified, Stratum
+from ..language.strata import Correct, Misclassified, strata_of
 from .clusters import Clusters, clusters_of
 from .linear import Linear
 from .sequences import first_of_each
@@ -185,15 +185,10 @@ def _measure_column(table: ColumnTable, measure: Measure) -> MeasureColumn:
     members: Membership = table.members(measure.stratum, measure.model)
     if members.inside.shape != (n,) or members.unknown.shape != (n,):
         raise DataError(f"'{measure}': {n} values, but a stratum of {members.inside.size} samples")
-    by_model = measure.model if _follows_model(measure.stratum) else None
+    follows_model = any(isinstance(part, Correct | Misclassified) for part in strata_of(measure.stratum))
+    by_model = measure.model if follows_model else None
     group = (str(measure.stratum), by_model, members.inside.tobytes(), members.unknown.tobytes())
     return MeasureColumn(column, members.inside, members.unknown, group)
-
-
-def _follows_model(stratum: Stratum) -> bool:
-    if isinstance(stratum, Both):
-        return any(_follows_model(part) for part in stratum.parts)
-    return isinstance(stratum, Correct | Misclassified)
 
 
 def _checked(column: Column, measure: Measure) -> Column:

@@ -42,13 +42,22 @@ areas = st.builds(
 columns = st.one_of(
     st.builds(group, names),
     st.builds(lambda name, value: column(name) == value, names, names | st.integers(0, 9)),
+    st.builds(lambda name, value: column(name) != value, names, names),
     st.builds(lambda name, limit: column(name) < limit, names, numbers),
     st.builds(lambda name, limit: column(name) >= limit, names, st.integers(-9, 10**9)),
 )
 single_strata = st.one_of(
     st.just(correct), st.just(misclassified), st.builds(label, names | st.integers(0, 999)), areas, columns
 )
-strata = single_strata | st.builds(lambda a, b: a & b, single_strata, single_strata)
+strata = st.recursive(
+    single_strata,
+    lambda parts: (
+        st.builds(lambda a, b: a & b, parts, parts)
+        | st.builds(lambda a, b: a | b, parts, parts)
+        | st.builds(lambda a: ~a, parts)
+    ),
+    max_leaves=5,
+)
 methods = st.sampled_from(["gradcam", "saliency", "input_x_gradient", "integrated_gradients"]).map(str)
 
 

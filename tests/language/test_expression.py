@@ -63,7 +63,7 @@ def test_an_expression_has_no_truth_value() -> None:
 
 def test_a_stratum_is_no_expectation_and_has_no_truth_value() -> None:
     assert not isinstance(object_area < 0.1, Expectation)
-    with pytest.raises(ExpressionError, match="combine strata with &"):
+    with pytest.raises(ExpressionError, match="write & for and"):
         0.1 < object_area < 0.4  # noqa: B015
 
 

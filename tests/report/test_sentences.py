@@ -139,6 +139,25 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "画像の50.0%が正しく分類されました（要求：80%超）。",
     ),
     (
+        measure(stratum="(~label(free) | group('line b')) & ~(column(camera, cam3) & (column(lux) < 300))"),
+        ">",
+        0.8,
+        0.5,
+        "Among the images (not of class “free” or of group “line b”) and other than those whose camera is “cam3” and "
+        "whose lux is less than 300, 50.0% of the images are classified correctly; more than 80% is required.",
+        "（クラス「free」以外の、またはグループ「line b」の）、かつcameraが「cam3」の、かつluxが300未満の"
+        "画像を除く画像では、画像の50.0%が正しく分類されました（要求：80%超）。",
+    ),
+    (
+        measure(stratum="~(label(free) | label(ok))"),
+        ">",
+        0.8,
+        0.5,
+        "Among the images not of class “free” or “ok”, 50.0% of the images are classified correctly; more than 80% "
+        "is required.",
+        "クラス「free」または「ok」以外の画像では、画像の50.0%が正しく分類されました（要求：80%超）。",
+    ),
+    (
         measure("accuracy", context("mean_fill", region="object")),
         "<",
         0.2,

@@ -9,13 +9,13 @@ import numpy as np
 from ...language import registry
 from ...language.errors import AuditError
 from ...language.expression import Measure
-from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum
+from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum, strata_of
 from ...measures.base import MeasureDeclaration
 from ...statistics import Clustering, Column, Membership
 from ...statistics.clusters import clusterings_of
 from ..planning.plan import PlannedCase, column_key, original_context, single_method
 from ..results.measured import Measured, MeasuredColumn, MeasuredModel
-from ..results.strata import Facts, Known, divided_by, known_of, membership, strata_of
+from ..results.strata import Facts, Known, divided_by, known_of, membership
 
 
 class NotMeasured(AuditError):

@@ -6,15 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...data import lists_names, open_data
 from ...language.boundary import contained
 from ...language.errors import AuditError
 from ...language.sample import DataSet, Sample
-from ...language.strata import Both, Label, Stratum
+from ...language.strata import Label, Stratum
 from ...statistics import Clustering
 from ...statistics.clusters import integer_codes
 from ...statistics.feasibility import Infeasible, best_case
 from ..results.measured import MeasuredSample
+from ..results.strata import joined
 from .plan import PlanGroup, PlannedCase
 
 
@@ -60,8 +64,8 @@ def foreseen(groups: Iterable[PlanGroup], listings: Listings) -> dict[str, Infea
 def impossible(case: PlannedCase, samples: Sequence[Sample | MeasuredSample]) -> Infeasible | None:
     """Why a case could not pass with images of these labels and clusters; None where it could, or nothing is known.
 
-    Of strata only labels are known beforehand; of others it is supposed that they hold every image. With
-    ``stop="early"`` the rule for one look is asked: the sequences are wider, and need no fewer images.
+    Of strata only labels are known beforehand (:func:`most_of`). With ``stop="early"`` the rule for one look is asked:
+    the sequences are wider, and need no fewer images.
     """
     asked, audit = case.asked, case.asked.case.audit
     if asked.case.must_fail:
@@ -71,9 +75,7 @@ def impossible(case: PlannedCase, samples: Sequence[Sample | MeasuredSample]) ->
     known = audit.claim is None and any(one is not None for one in clusters)
 
     def size_of(stratum: Stratum) -> int:
-        if isinstance(stratum, Both):
-            return min(map(size_of, stratum.parts))
-        return counts.get(str(stratum.label), len(labels)) if isinstance(stratum, Label) else len(labels)
+        return most_of(stratum, labels)
 
     def divided(by: str) -> tuple[Stratum, ...]:
         return tuple(map(Label, sorted(counts))) if by == "label" else ()
@@ -91,3 +93,17 @@ def impossible(case: PlannedCase, samples: Sequence[Sample | MeasuredSample]) ->
         )
     except AuditError:  # an expression without a value: the decision says so
         return None
+
+
+def most_of(stratum: Stratum, labels: Sequence[str]) -> int:
+    """The most images of these labels that a stratum can hold, where nothing but labels is known of the images."""
+    named = np.array(labels)
+    every, none = np.ones(len(named), dtype=bool), np.zeros(len(named), dtype=bool)
+
+    def simple(part: Stratum) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        if isinstance(part, Label) and str(part.label) in labels:
+            return named == str(part.label), none
+        return none, every
+
+    inside, unknown = joined(stratum, simple)
+    return int((inside | unknown).sum())

@@ -19,10 +19,9 @@ from ...language.checks import CheckSettings
 from ...language.expression import Expectation, Measure, expanded
 from ...language.sample import Preprocessing
 from ...language.spec import Context, MeasureSpec, Method, as_context
-from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum
+from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum, strata_of
 from ...measures.base import MeasureDeclaration
 from ...models import runs_code
-from ..results.strata import strata_of
 
 #: the name of a pass: its model and its context
 Place = tuple[str, str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -12,7 +12,19 @@ from numpy.typing import NDArray
 
 from ...language.errors import ExpressionError, nearest
 from ...language.sample import Sample
-from ...language.strata import Both, ColumnIs, ColumnNumber, Correct, Group, Label, Misclassified, ObjectArea, Stratum
+from ...language.strata import (
+    Both,
+    ColumnIs,
+    ColumnNumber,
+    Correct,
+    Either,
+    Group,
+    Label,
+    Misclassified,
+    Not,
+    ObjectArea,
+    Stratum,
+)
 from .measured import Measured, MeasuredData, MeasuredSample
 
 
@@ -83,11 +95,29 @@ def membership(stratum: Stratum, facts: Facts) -> tuple[NDArray[np.bool_], NDArr
     Raises:
         ExpressionError: the stratum names a class that neither the data nor the model have.
     """
-    if isinstance(stratum, Both):
-        pairs = [membership(part, facts) for part in stratum.parts]
-        possible = np.all([inside | unknown for inside, unknown in pairs], axis=0)
-        certain = np.all([inside & ~unknown for inside, unknown in pairs], axis=0)
-        return certain, possible & ~certain
+    return joined(stratum, lambda part: _simple(part, facts))
+
+
+def joined(
+    stratum: Stratum, simple: Callable[[Stratum], tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """[n] bool each, inside and not known, from those of the simple strata that a stratum is made of.
+
+    What is not known stays so under ``~``; under ``&`` and ``|`` only where the other parts do not settle it.
+    """
+    if isinstance(stratum, Not):
+        inside, unknown = joined(stratum.stratum, simple)
+        return ~(inside | unknown), unknown
+    if not isinstance(stratum, Both | Either):
+        return simple(stratum)
+    pairs = [joined(part, simple) for part in stratum.parts]
+    of_all = np.all if isinstance(stratum, Both) else np.any
+    possible = of_all([inside | unknown for inside, unknown in pairs], axis=0)
+    certain = of_all([inside & ~unknown for inside, unknown in pairs], axis=0)
+    return certain, possible & ~certain
+
+
+def _simple(stratum: Stratum, facts: Facts) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     if isinstance(stratum, Correct | Misclassified):
         assert facts.correct is not None
         wanted = 1.0 if isinstance(stratum, Correct) else 0.0
@@ -163,15 +193,6 @@ def _there(wanted: str, known: Sequence[str]) -> str:
     close = nearest(wanted, known)
     close = close if len(close) <= 200 else ""
     return f"{close}{'' if close.endswith('?') else ';'} there is {listed}{more}"
-
-
-def strata_of(stratum: Stratum | None) -> Iterator[Stratum]:
-    """The simple strata that a stratum is made of."""
-    if isinstance(stratum, Both):
-        for part in stratum.parts:
-            yield from strata_of(part)
-    elif stratum is not None:
-        yield stratum
 
 
 #: into so many parts a group or a column may divide the images

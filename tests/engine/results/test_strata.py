@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelaudit.engine.results.strata import Facts, membership
 from modelaudit.language import ExpressionError, correct, label, misclassified, object_area
-from modelaudit.language.strata import Stratum
+from modelaudit.language.strata import Both, Either, Not, Stratum
 
 NAN = float("nan")
 FACTS = Facts(
@@ -40,6 +40,13 @@ FACTS = Facts(
         (correct & (object_area < 0.4), [0, 4], [2, 3]),
         (misclassified & (object_area < 0.4), [], [3]),
         (label("n01") & correct & (object_area < 0.4), [0], []),
+        (~label("n01"), [2, 3, 4], []),
+        (~correct, [1], [3]),
+        (~(object_area < 0.3), [1, 4], [2]),
+        (label("n01") | (object_area < 0.3), [0, 1, 3], [2]),
+        (~(label("n01") | correct), [], [3]),
+        (~(correct & (object_area < 0.4)), [1], [2, 3]),
+        ((object_area < 0.3) | ~(object_area < 0.3), [0, 1, 3, 4], [2]),
     ],
 )
 def test_membership(stratum: Stratum, inside: list[int], unknown: list[int]) -> None:
@@ -55,10 +62,25 @@ def test_a_class_that_nobody_knows_is_an_error_that_names_the_nearest(wanted: st
 
 
 tri = st.sampled_from([0.0, 1.0, NAN])
+SIMPLE = (correct, label("a"), object_area < 0.5)
+combined = st.recursive(
+    st.sampled_from(SIMPLE),
+    lambda parts: (
+        st.builds(lambda one, other: one & other, parts, parts)
+        | st.builds(lambda one, other: one | other, parts, parts)
+        | st.builds(lambda one: ~one, parts)
+    ),
+    max_leaves=6,
+)
 
 
-@given(st.lists(st.tuples(tri, st.sampled_from([0.1, 0.9, NAN]), st.sampled_from(["a", "b"])), min_size=1, max_size=9))
-def test_an_image_of_several_strata_is_in_out_or_unknown_as_three_valued_logic_says(rows: list[Any]) -> None:
+@given(
+    combined,
+    st.lists(st.tuples(tri, st.sampled_from([0.1, 0.9, NAN]), st.sampled_from(["a", "b"])), min_size=1, max_size=9),
+)
+def test_an_image_of_joined_strata_is_in_out_or_unknown_as_three_valued_logic_says(
+    stratum: Stratum, rows: list[Any]
+) -> None:
     facts = Facts(
         [name for _, _, name in rows],
         np.array([int(name == "b") for _, _, name in rows]),
@@ -67,8 +89,23 @@ def test_an_image_of_several_strata_is_in_out_or_unknown_as_three_valued_logic_s
         None,
         frozenset("ab"),
     )
-    inside, unknown = membership(correct & label("a") & (object_area < 0.5), facts)
+    inside, unknown = membership(stratum, facts)
     for at, (right, area, name) in enumerate(rows):
-        parts = [None if np.isnan(right) else right == 1, name == "a", None if np.isnan(area) else area < 0.5]
-        expected = False if False in parts else None if None in parts else True
+        known = [None if np.isnan(right) else right == 1, name == "a", None if np.isnan(area) else area < 0.5]
+        expected = kleene(stratum, known)
         assert (bool(inside[at]), bool(unknown[at])) == (expected is True, expected is None)
+
+
+def kleene(stratum: Stratum, known: list[bool | None]) -> bool | None:
+    """The truth of a stratum for one image, from those of `SIMPLE`, by Kleene's three-valued logic."""
+    if isinstance(stratum, Not):
+        inner = kleene(stratum.stratum, known)
+        return None if inner is None else not inner
+    if isinstance(stratum, Both | Either):
+        parts = [kleene(part, known) for part in stratum.parts]
+        settles = isinstance(stratum, Either)
+        return settles if settles in parts else None if None in parts else not settles
+    if stratum in SIMPLE:
+        return known[SIMPLE.index(stratum)]
+    inner = kleene(~stratum, known)
+    return None if inner is None else not inner
