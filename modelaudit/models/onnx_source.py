@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ _DTYPES = {
     "tensor(uint8)": "uint8",
 }
 _PREPROCESSING = ("resize", "crop", "mean", "std", "interpolation")
+#: where the channels are
+_AXES: dict[Layout, int] = {"NCHW": 1, "NHWC": 3}
 _EXTERNAL = 1  # onnx.TensorProto.EXTERNAL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """The input and output of a graph.
 
@@ -36,6 +38,7 @@ class Graph:
         layout, dtype: of its one input, the images.
         batch, height, width: of the input; None where any number will do.
         output: the name of the scores.
+        channels: of the images, 3 where the graph leaves it open.
     """
 
     input: str
@@ -45,6 +48,12 @@ class Graph:
     height: int | None
     width: int | None
     output: str
+    channels: int = 3
+
+    def __repr__(self) -> str:
+        """As it enters fingerprints: the channels are left out where they are three."""
+        shown = [part.name for part in fields(self) if part.name != "channels" or self.channels != 3]
+        return f"Graph({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
 
 class OnnxModel(ScoresOnly):
@@ -94,7 +103,7 @@ def onnx_model(reference: Reference, root: Path) -> BuiltModel:
     ``output`` names the scores (by default the first output of rank 2), ``layout`` the order of the input's axes where
     the graph leaves it open. The graph may take float32, float16, float64 or uint8 images (uint8: pixel values, so no
     mean and std), any number of them or a fixed one. Without any of resize, crop (``224`` or ``224x320``), mean, std
-    (three numbers with commas, or one) and interpolation, the audit must say how its input is prepared.
+    (one number a channel, with commas, or one) and interpolation, the audit must say how its input is prepared.
 
     Raises:
         ModelError: no such file, no classifier of RGB images, operators of other libraries, or no onnxruntime.
@@ -103,8 +112,8 @@ def onnx_model(reference: Reference, root: Path) -> BuiltModel:
     path = (root / reference.body).resolve()
     if not path.is_file():
         raise ModelError(f"{reference.text!r}: no file {path}; relative paths start at pytest's rootdir")
-    preprocessing = _preprocessing(reference)
     module = OnnxModel(path, reference)
+    preprocessing = _preprocessing(reference, module.graph.channels)
     if module.graph.dtype == "uint8" and preprocessing is not None:
         check_unnormalised(preprocessing, repr(reference.text))
     return BuiltModel(module, preprocessing, None, (SCORES_ONLY,))
@@ -151,19 +160,20 @@ def _graph(session: Any, reference: Reference) -> Graph:
     layout = _layout(reference, given.name, shape)
     height, width = (shape[2], shape[3]) if layout == "NCHW" else (shape[1], shape[2])
     output = _output(reference, session.get_outputs())
-    return Graph(given.name, layout, _DTYPES[given.type], shape[0], height, width, output)
+    channels = shape[_AXES[layout]] or 3
+    return Graph(given.name, layout, _DTYPES[given.type], shape[0], height, width, output, channels)
 
 
 def _layout(reference: Reference, name: str, shape: list[int | None]) -> Layout:
-    fitting = [layout for layout, axis in (("NCHW", 1), ("NHWC", 3)) if shape[axis] in (3, None)]
-    certain = [layout for layout, axis in (("NCHW", 1), ("NHWC", 3)) if shape[axis] == 3]
+    fitting = [layout for layout, axis in _AXES.items() if shape[axis] in (1, 3, None)]
+    certain = [layout for layout, axis in _AXES.items() if shape[axis] in (1, 3)]
     said = reference.options.get("layout")
     if said is not None and said not in LAYOUTS:
         raise ModelError(f"{reference.text!r}: layout={said!r} is not possible{nearest(said, LAYOUTS)}")
     if not fitting or (said is not None and said not in fitting):
         raise ModelError(
-            f"{reference.text!r}: its input {name!r} has shape {shape}, which is not that of RGB images "
-            f"{said or 'in any layout'}"
+            f"{reference.text!r}: its input {name!r} has shape {shape}, which is not that of RGB or grey images "
+            f"{said or 'in any layout'}; export it with a first layer that makes its channels of RGB"
         )
     chosen = [said] if said is not None else certain if len(certain) == 1 else fitting
     if len(chosen) != 1:
@@ -190,7 +200,7 @@ def _output(reference: Reference, outputs: Iterable[Any]) -> str:
     return found
 
 
-def _preprocessing(reference: Reference) -> Preprocessing | None:
+def _preprocessing(reference: Reference, channels: int) -> Preprocessing | None:
     said = {name: text for name, text in reference.options.items() if name in _PREPROCESSING}
     if not said:
         return None
@@ -204,13 +214,13 @@ def _preprocessing(reference: Reference) -> Preprocessing | None:
                     raise ValueError("one or two sides")
             elif name in ("mean", "std"):
                 numbers = tuple(float(part) for part in text.split(","))
-                values[name] = numbers * 3 if len(numbers) == 1 else numbers
+                values[name] = numbers * channels if len(numbers) == 1 else numbers
             else:
                 values[name] = text
         except ValueError as error:
             wanted = "224 or 224x320" if name in ("resize", "crop") else "0.485,0.456,0.406"
             raise ModelError(f"{reference.text!r}: {name}={text!r}; write e.g. {name}={wanted}") from error
-    return Preprocessing(**values)
+    return Preprocessing(**values, channels=channels)
 
 
 def _digest(path: Path) -> str:

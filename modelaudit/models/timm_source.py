@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..language.errors import ModelError, nearest
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
 from .checkpoint import State, fitted, load, read_checkpoint
+from .first_layer import no_preprocessing, stored_channels
 from .loaded import model_source
 
 UNTRAINED = "untrained"
@@ -37,12 +39,12 @@ def timm_model(reference: Reference, root: Path) -> BuiltModel:
     _check_name(timm, reference, name)
     checkpoint = reference.options.get("checkpoint")
     if checkpoint is not None:
-        reference.only(("checkpoint",), ModelError)
+        reference.only(("checkpoint", "key"), ModelError)
         if at or dot:
             raise ModelError(f"{reference.text!r}: names both {at or tag} and a checkpoint; keep one")
         return _from_checkpoint(timm, reference, name, root / checkpoint)
     if at == UNTRAINED and not dot:
-        reference.only(("outputs",), ModelError)
+        reference.only(("outputs", "in_chans"), ModelError)
         return _untrained(timm, reference, name)
     reference.only(("checkpoint",), ModelError)
     return _pretrained(timm, reference, name, tag, at)
@@ -114,25 +116,39 @@ def _pretrained(timm: Any, reference: Reference, name: str, tag: str, at: str) -
 
 
 def _untrained(timm: Any, reference: Reference, name: str) -> BuiltModel:
-    outputs = reference.options.get("outputs")
-    if outputs is not None and (not outputs.isdecimal() or int(outputs) < 2):
-        raise ModelError(f"{reference.text!r}: outputs must be an integer of at least 2, got {outputs!r}")
+    options: dict[str, int] = {}
+    for option, argument, least in (("outputs", "num_classes", 2), ("in_chans", "in_chans", 1)):
+        said = reference.options.get(option)
+        if said is not None and (not said.isdecimal() or int(said) < least):
+            raise ModelError(f"{reference.text!r}: {option} must be an integer of at least {least}, got {said!r}")
+        options |= {} if said is None else {argument: int(said)}
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(_UNTRAINED_SEED)
-        module = timm.create_model(name, pretrained=False, **({} if outputs is None else {"num_classes": int(outputs)}))
-    return _built(module, ("weights: none, untrained on purpose", _assumed(module)))
+        module = timm.create_model(name, pretrained=False, **options)
+    built = _built(module, ("weights: none, untrained on purpose", _assumed(module)))
+    channels = options.get("in_chans", 3)
+    return built if channels == 3 else _without_preprocessing(built, channels)
 
 
 def _from_checkpoint(timm: Any, reference: Reference, name: str, path: Path) -> BuiltModel:
-    state = read_checkpoint(path)
     plan: nn.Module = timm.create_model(name, pretrained=False)
-    state = fitted(state, plan.state_dict())
-    outputs = _outputs(plan, state)
-    module = plan if outputs is None else timm.create_model(name, pretrained=False, num_classes=outputs)
+    chosen = fitted(read_checkpoint(path), plan.state_dict(), reference.options.get("key"))
+    state = chosen.state
+    outputs, channels = _outputs(plan, state), stored_channels(plan, state)
+    options = {"num_classes": outputs, "in_chans": channels}
+    options = {option: value for option, value in options.items() if value is not None}
+    module = timm.create_model(name, pretrained=False, **options) if options else plan
     found = load(module, state)
     if found:
         raise ModelError(f"{reference.text!r}: {path} does not fit {name}: {'; '.join(found)}")
-    return _built(module, (_assumed(module),))
+    if channels is not None:
+        return _without_preprocessing(_built(module, chosen.notes), channels)
+    return _built(module, (_assumed(module), *chosen.notes))
+
+
+def _without_preprocessing(built: BuiltModel, channels: int) -> BuiltModel:
+    notes = tuple(note for note in built.notes if not note.startswith("preprocessing:"))
+    return replace(built, preprocessing=None, notes=(no_preprocessing(channels), *notes))
 
 
 def _outputs(plan: nn.Module, state: State) -> int | None:

@@ -15,7 +15,8 @@ from torchvision.transforms._presets import ImageClassification
 from ..language.errors import ModelError, nearest
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
-from .checkpoint import State, fitted, load, read_checkpoint
+from .checkpoint import Checkpoint, State, fitted, load, read_checkpoint
+from .first_layer import no_preprocessing, stored_channels, with_channels
 from .loaded import model_source
 
 UNTRAINED = "untrained"
@@ -40,7 +41,7 @@ def torchvision_model(reference: Reference, root: Path) -> BuiltModel:
     if at and checkpoint is not None:
         raise ModelError(f"{reference.text!r}: names both @{tag} and a checkpoint; keep one")
     if checkpoint is not None:
-        reference.only(("checkpoint", *(("transform_input",) if name in _RENORMALISING else ())), ModelError)
+        reference.only(("checkpoint", "key", *(("transform_input",) if name in _RENORMALISING else ())), ModelError)
         return _from_checkpoint(reference, name, root / checkpoint)
     if tag == UNTRAINED:
         reference.only(("outputs",), ModelError)
@@ -118,22 +119,28 @@ def _untrained(reference: Reference, name: str) -> BuiltModel:
 
 
 def _from_checkpoint(reference: Reference, name: str, path: Path) -> BuiltModel:
-    state = read_checkpoint(path)
-    options = _renormalising(reference, name, state)
+    checkpoint = read_checkpoint(path)
+    options = _renormalising(reference, name, checkpoint)
     plan = _build(name, **options)
-    state = fitted({_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}, plan.state_dict())
+    renamed = checkpoint.renamed(lambda key: _OLD_DENSENET.sub(r"\1\2", key))
+    chosen = fitted(renamed, plan.state_dict(), reference.options.get("key"))
+    state = chosen.state
     default = _default_weights(name)
     outputs = _outputs(plan, state)
     usual = outputs == len(default.meta["categories"])
     module = plan if usual else _build(name, **options, num_classes=outputs)
+    channels = stored_channels(plan, state)
+    module = module if channels is None else with_channels(module, channels)
     found = load(module, state)
     if found:
         raise ModelError(f"{reference.text!r}: {path} does not fit {name}: {'; '.join(found)}")
     classes, notes = _classes(default, outputs)
-    return BuiltModel(module, preprocessing_of(default), classes, (_assumed(default), *notes))
+    if channels is not None:
+        return BuiltModel(module, None, classes, (no_preprocessing(channels), *notes, *chosen.notes))
+    return BuiltModel(module, preprocessing_of(default), classes, (_assumed(default), *notes, *chosen.notes))
 
 
-def _renormalising(reference: Reference, name: str, state: State) -> dict[str, Any]:
+def _renormalising(reference: Reference, name: str, checkpoint: Checkpoint) -> dict[str, Any]:
     if name not in _RENORMALISING:
         return {}
     said = reference.options.get("transform_input")
@@ -143,7 +150,7 @@ def _renormalising(reference: Reference, name: str, state: State) -> dict[str, A
             "checkpoint does not say which; add &transform_input=true (torchvision's own weights, and models "
             "fine-tuned from them) or &transform_input=false"
         )
-    auxiliary = any(part.lower().startswith("aux") for key in state for part in key.split("."))
+    auxiliary = any(part.lower().startswith("aux") for key in checkpoint.names() for part in key.split("."))
     return {"transform_input": said == "true", "aux_logits": auxiliary}
 
 

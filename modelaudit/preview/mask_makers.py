@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
@@ -22,7 +22,7 @@ from torch.nn.functional import interpolate
 from ..data.mask_making import Maker, grabcut, opencv
 from ..language.errors import DataError, ModelError, nearest
 from ..language.reference import Reference, parse_reference
-from ..models.checkpoint import State, fitted, load, read_checkpoint
+from ..models.checkpoint import fitted, load, read_checkpoint
 from ..models.factory import imported
 
 BACKGROUND = 0
@@ -101,10 +101,10 @@ def _fetched(reference: Reference, name: str, weights: Any) -> nn.Module:
 
 
 def _from_checkpoint(reference: Reference, name: str, path: Path) -> tuple[nn.Module, int]:
-    state = read_checkpoint(path)
+    checkpoint = read_checkpoint(path)
     last = "classifier.low_classifier.weight" if name.startswith("lraspp") else "classifier.4.weight"
-    plan = _built(name, state, 21)
-    state = fitted(state, plan.state_dict())
+    plan = _built(name, checkpoint.names(), 21)
+    state = fitted(checkpoint, plan.state_dict()).state
     if last not in state:
         raise ModelError(f"{reference.text!r}: {path} has no {last}, so it is not a checkpoint of {name}")
     outputs = int(state[last].shape[0])
@@ -115,10 +115,10 @@ def _from_checkpoint(reference: Reference, name: str, path: Path) -> tuple[nn.Mo
     return module, outputs
 
 
-def _built(name: str, state: State, outputs: int) -> nn.Module:
+def _built(name: str, weights: Iterable[str], outputs: int) -> nn.Module:
     options: dict[str, Any] = {"weights": None, "weights_backbone": None, "num_classes": outputs}
     if not name.startswith("lraspp"):
-        options["aux_loss"] = any("aux_classifier." in key for key in state)
+        options["aux_loss"] = any("aux_classifier." in key for key in weights)
     module: nn.Module = _zoo.get_model(name, **options)
     return module
 

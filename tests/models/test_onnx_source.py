@@ -188,13 +188,22 @@ def test_the_first_output_of_rank_two_is_taken_or_the_one_that_is_named(tmp_path
         opened(only)
 
 
-@pytest.mark.parametrize("channels", [1, 4])
-def test_a_graph_of_other_images_is_refused(tmp_path: Path, channels: int) -> None:
-    path = graph(tmp_path / "net.onnx", ["b", channels, SIZE, SIZE], weights=np.ones((channels, 4), dtype=np.float32))
-    with pytest.raises(ModelError, match="is not that of RGB images in any layout"):
+def test_a_graph_of_other_images_is_refused(tmp_path: Path) -> None:
+    path = graph(tmp_path / "net.onnx", ["b", 4, SIZE, SIZE], weights=np.ones((4, 4), dtype=np.float32))
+    with pytest.raises(ModelError, match="is not that of RGB or grey images in any layout"):
         opened(path)
-    with pytest.raises(ModelError, match="is not that of RGB images NCHW"):
+    with pytest.raises(ModelError, match="is not that of RGB or grey images NCHW"):
         opened(path, "&layout=NCHW")
+
+
+def test_a_graph_of_grey_images_brings_its_channel(tmp_path: Path) -> None:
+    path = graph(tmp_path / "net.onnx", ["b", 1, SIZE, SIZE], weights=np.ones((1, 4), dtype=np.float32))
+    loaded = opened(path, "&mean=0.5&std=0.25")
+    assert (loaded.preprocessing.channels, loaded.preprocessing.mean) == (1, (0.5,))
+    grey = (pixels(2) * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1).mean((1, 2))
+    torch.testing.assert_close(loaded.pixel_model(pixels(2)), ((grey - 0.5) / 0.25)[:, None].expand(-1, 4))
+    with pytest.raises(ModelError, match="3 values for one channel"):
+        opened(path, f"&{IMAGENET}")
 
 
 def test_another_size_than_the_graph_takes_is_an_error_that_names_both(tmp_path: Path) -> None:

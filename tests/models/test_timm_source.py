@@ -90,6 +90,22 @@ def test_a_checkpoint_with_any_number_of_outputs_is_loaded(tmp_path: Path, name:
     assert any(note.startswith("preprocessing: assumed") for note in loaded.notes)
 
 
+def test_a_model_of_grey_images_asks_for_mean_and_std(tmp_path: Path) -> None:
+    module = timm.create_model(NAME, num_classes=3, in_chans=1)
+    torch.save(module.state_dict(), tmp_path / "m.pt")
+    grey = Preprocessing(crop=64, channels=1, mean=0.5, std=0.25)
+    for reference in (f"timm:{NAME}?checkpoint=m.pt", f"timm:{NAME}@untrained?outputs=3&in_chans=1"):
+        with pytest.raises(ModelError, match=r"it takes one channel, .* so it has channels=1; give Audit"):
+            open_model(reference, root=tmp_path)
+        loaded = open_model(reference, root=tmp_path, preprocessing=grey)
+        assert loaded.outputs == 3 and not any(note.startswith("preprocessing") for note in loaded.notes)
+    image = torch.full((1, 3, 64, 64), 0.4)
+    loaded = open_model(f"timm:{NAME}?checkpoint=m.pt", root=tmp_path, preprocessing=grey)
+    with torch.no_grad():
+        expected = module.eval()((torch.full((1, 1, 64, 64), 0.4) - 0.5) / 0.25)
+        torch.testing.assert_close(loaded.pixel_model.eval()(image), expected)
+
+
 @pytest.mark.parametrize(
     ("reference", "message"),
     [

@@ -175,11 +175,34 @@ def test_a_checkpoint_of_another_architecture_says_which_keys_differ(tmp_path: P
         ModelError, match=r"missing: features\.0\.weight, features\.0\.bias; unexpected: stem\.weight, stem\.bias"
     ):
         open_model("torchvision:squeezenet1_1?checkpoint=renamed.pt", root=tmp_path)
-    torch.save({**state, "features.0.weight": torch.zeros(64, 1, 3, 3)}, tmp_path / "grey.pt")
-    with pytest.raises(ModelError, match=r"features\.0\.weight is \[64, 1, 3, 3\], the model has \[64, 3, 3, 3\]"):
-        open_model("torchvision:squeezenet1_1?checkpoint=grey.pt", root=tmp_path)
+    torch.save({**state, "features.0.weight": torch.zeros(64, 3, 5, 5)}, tmp_path / "wide.pt")
+    with pytest.raises(ModelError, match=r"features\.0\.weight is \[64, 3, 5, 5\], the model has \[64, 3, 3, 3\]"):
+        open_model("torchvision:squeezenet1_1?checkpoint=wide.pt", root=tmp_path)
     with pytest.raises(ModelError, match=r"missing: .* and \d+ more"):
         open_model("torchvision:resnet18?checkpoint=renamed.pt", root=tmp_path)
+
+
+def test_a_checkpoint_of_grey_images_brings_its_channel_and_asks_for_mean_and_std(tmp_path: Path) -> None:
+    state = {**state_of("squeezenet1_1", 3), "features.0.weight": torch.rand(64, 1, 3, 3)}
+    torch.save({"state_dict": {f"model.{name}": value for name, value in state.items()}}, tmp_path / "grey.ckpt")
+    reference = "torchvision:squeezenet1_1?checkpoint=grey.ckpt"
+    with pytest.raises(ModelError, match=r"one channel, and the usual mean and std are of three, so it has channels=1"):
+        open_model(reference, root=tmp_path)
+    loaded = open_model(reference, root=tmp_path, preprocessing=Preprocessing(crop=64, channels=1, mean=0.5, std=0.25))
+    assert loaded.outputs == 3 and same(loaded.module, state)
+
+
+def test_which_of_several_sets_of_weights_is_asked_and_noted(tmp_path: Path) -> None:
+    state = state_of("squeezenet1_1", 3)
+    average = {name: torch.zeros_like(value) for name, value in state.items()}
+    torch.save({"state_dict": state, "state_dict_ema": average, "args": Evil}, tmp_path / "net.pt")
+    reference = "torchvision:squeezenet1_1?checkpoint=net.pt"
+    with pytest.raises(ModelError, match=r"holds 2 sets .* add &key=state_dict or key=state_dict_ema"):
+        open_model(reference, root=tmp_path)
+    for key, wanted in (("state_dict", state), ("state_dict_ema", average)):
+        loaded = open_model(f"{reference}&key={key}", root=tmp_path)
+        assert same(loaded.module, wanted)
+        assert f"checkpoint: the weights under '{key}'" in loaded.notes
 
 
 class Evil:
@@ -190,7 +213,9 @@ class Evil:
 def test_a_checkpoint_never_runs_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": Evil()}, tmp_path / "net.pt")
-    with pytest.raises(ModelError, match=r"plain weights .*save it with torch\.save\(model\.state_dict\(\), path\)"):
+    with pytest.raises(
+        ModelError, match=r"plain weights.*mkdir.*save it with torch\.save\(model\.state_dict\(\), path\)"
+    ):
         open_model("torchvision:squeezenet1_1?checkpoint=net.pt", root=tmp_path)
     assert not (tmp_path / "ran").exists()
 

@@ -95,7 +95,7 @@ def test_what_cannot_be_opened_says_what_to_write(tmp_path: Path, text: str, mes
 
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     torch.save(net(), tmp_path / "whole.pt")  # the module itself, pickled
-    with pytest.raises(ModelError, match="plain weights"):
+    with pytest.raises(ModelError, match="a whole pickled object"):
         opened("torchvision:lraspp_mobilenet_v3_large?checkpoint=whole.pt", tmp_path)
 
 
