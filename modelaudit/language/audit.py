@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
+from .audit_arguments import as_expectation, check_arguments
+from .calls import CheckedCall, checked_call
 from .checks import CheckSettings, as_checks
 from .errors import ExpressionError, nearest
 from .expression import Expectation
+from .ranges import refuse_per_cent
 from .sample import Preprocessing, Sample
 from .spec import Composed, Context, within
 
@@ -76,7 +79,7 @@ class AuditCase:
 
 
 @dataclass(frozen=True, eq=False)
-class Audit:
+class Audit(metaclass=CheckedCall):
     """A model (or several, by name) and a data set, on which expectations are stated.
 
     Args:
@@ -114,6 +117,8 @@ class Audit:
     'accuracy - accuracy.under(swap_background(other_class)) < 0.05'
     """
 
+    example: ClassVar[str] = 'Audit(model="torchvision:resnet50@IMAGENET1K_V2", data="folder:data/line_a")'
+
     model: Any
     data: Any
     classes: Any = field(default=None, kw_only=True)
@@ -133,6 +138,7 @@ class Audit:
     cases: list[AuditCase] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        check_arguments(self)
         _check_confidence(self.confidence)
         if self.about not in ("process", "this_set"):
             raise ExpressionError(f"about={self.about!r}{nearest(str(self.about), ('process', 'this_set'))}")
@@ -163,9 +169,10 @@ class Audit:
             return value[model]
         return None if isinstance(value, Mapping) and isinstance(self.model, Mapping) else value
 
+    @checked_call
     def expect(
         self,
-        expectation: Expectation,
+        expectation: Expectation | str,
         *,
         clause: str | None = None,
         says: str | None = None,
@@ -176,6 +183,7 @@ class Audit:
         """State what must hold. Bind the result to a module-level name: that is the name of the pytest item.
 
         Args:
+            expectation: a comparison, or its text: ``"accuracy > 0.9"``.
             clause: the contract clause it stands for.
             says: the sentence that the report prints instead of its own.
             confidence: instead of the audit's.
@@ -190,17 +198,14 @@ class Audit:
         >>> known_bad.expect(accuracy > 0.90, must_fail=True).must_fail
         True
         """
-        if not isinstance(expectation, Expectation):
-            raise ExpressionError(
-                f"expect() got {expectation!r} of type {type(expectation).__name__}; compare a measure with a number, "
-                "e.g. accuracy > 0.9"
-            )
+        expectation = as_expectation(expectation)
         _check_models(expectation, self.models)
         _check_refinements(expectation)
         _check_bounds(expectation, self)
+        refuse_per_cent(expectation)
         if confidence is not None:
             _check_confidence(confidence)
-        caller = sys._getframe(1)
+        caller = _caller()
         module = _module_frame(caller)
         stated = caller if module is None else module
         case = AuditCase(
@@ -330,6 +335,14 @@ def of_model(expectation: Expectation, name: str) -> Expectation:
         lambda measure: measure if measure.model is not None else measure._of(name)
     )
     return Expectation(changed, expectation.op, expectation.threshold)
+
+
+def _caller() -> FrameType:
+    """The innermost frame outside of the module that checks calls: the one that states an expectation."""
+    frame = sys._getframe(2)
+    while frame.f_globals.get("__name__") == checked_call.__module__ and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
 
 
 def _module_frame(frame: FrameType | None) -> FrameType | None:

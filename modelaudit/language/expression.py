@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
-from typing import Literal, NoReturn, get_args
+from typing import Any, Literal, NoReturn, get_args
 
+from .calls import checked_call
 from .errors import ExpressionError
 from .spec import Context, MeasureSpec, as_context, long_text, name_text, number_text, one_of, plain
 from .strata import Comparison, Stratum
@@ -34,27 +35,32 @@ class Expression:
     accuracy.of(candidate) - flip_rate.under(lighting(3)).of(candidate)
     """
 
+    @checked_call
     def under(self, context: Context | type[Context] | str) -> Expression:
         """The same measure on images put under `context`. Compose contexts with ``a | b``."""
         wanted = as_context(context)
         return self._refined(lambda measure: measure._under(wanted))
 
+    @checked_call
     def of(self, model: str) -> Expression:
         """The same measure of the model with that name in ``Audit(model={...})``."""
         if not isinstance(model, str) or not model:
             raise ExpressionError(f".of({model!r}): give the name of a model in Audit(model={{name: ...}})")
         return self._refined(lambda measure: measure._of(model))
 
+    @checked_call
     def where(self, stratum: Stratum) -> Expression:
         """The same measure over the images of a stratum; said twice, over the images of both."""
         if not isinstance(stratum, Stratum):
             raise ExpressionError(f".where({stratum!r}): give a stratum, e.g. correct or object_area < 0.1")
         return self._refined(lambda measure: measure._where(stratum))
 
+    @checked_call
     def slope(self) -> Expression:
         """The slope of a curve over the doses of its series, in units of the measure a unit of dose."""
         return OfCurve("slope", self)
 
+    @checked_call
     def area(self) -> Expression:
         """The mean height of a curve over the doses of its series (area under it, divided by the range of doses)."""
         return OfCurve("area", self)
@@ -128,6 +134,18 @@ class Expression:
 
     def __ge__(self, threshold: float) -> Expectation:
         return Expectation(self, ">=", threshold)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Expression:
+        """Itself: ``accuracy()`` is ``accuracy``, as in the text form."""
+        if args or kwargs:
+            raise ExpressionError(f"'{self}' takes no arguments in brackets; refine it by .under, .of and .where")
+        return self
+
+    def __abs__(self) -> NoReturn:
+        raise ExpressionError(f"abs('{self}') is not possible; state two expectations, one above and one below zero")
+
+    def __pow__(self, other: object) -> NoReturn:
+        raise ExpressionError(f"'{self}' ** {other!r} is not possible; expressions know + - * /")
 
     def __bool__(self) -> NoReturn:
         raise ExpressionError(f"'{self}' has no truth value; compare it with a number to make an expectation")

@@ -15,7 +15,7 @@ from . import registry, strata
 from .composite import Composite, CompositeSpec
 from .errors import AuditError, ExpressionError, nearest
 from .expression import Arithmetic, Expectation, Expression, Measure, Number, Operator
-from .spec import Context, MeasureSpec, Spec, as_context
+from .spec import Context, MeasureSpec, Method, Spec, as_context
 from .strata import Comparison, Stratum
 
 _ARITHMETIC: dict[type[ast.operator], Operator] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -58,6 +58,15 @@ def parse_context(text: str) -> Context:
     swap_background(random) | blur(2)
     """
     return _guarded(text, _context)
+
+
+def parse_method(text: str) -> Method:
+    """The attribution method whose canonical text is `text`.
+
+    >>> print(parse_method("gradcam(layer='features.12')"))
+    gradcam(layer='features.12')
+    """
+    return _guarded(text, _method)
 
 
 def parse_stratum(text: str) -> Stratum:
@@ -146,6 +155,12 @@ def _context(node: ast.expr) -> Context:
     if isinstance(node, ast.Name | ast.Call):
         return as_context(cast(Context, _spec(node, ("context",))))
     raise ExpressionError(f"cannot read {ast.unparse(node)!r} as a context")
+
+
+def _method(node: ast.expr) -> Method:
+    if isinstance(node, ast.Name | ast.Call):
+        return cast(Method, _spec(node, ("attribution",)))
+    raise ExpressionError(f"cannot read {ast.unparse(node)!r} as an attribution method")
 
 
 def _stratum(node: ast.expr) -> Stratum:
@@ -262,3 +277,4 @@ def _column(node: ast.expr) -> int:
 
 
 registry.reads("context", parse_context)
+registry.reads("attribution", parse_method)

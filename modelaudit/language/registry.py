@@ -23,6 +23,8 @@ _ROOMS: Mapping[str, tuple[str, ...]] = {
     "model": ("modelaudit.models", "modelaudit.demo"),
 }
 ENTRY_POINT_GROUP = "modelaudit"
+#: kinds as messages call them, where that is another word
+_SPOKEN = {"attribution": "attribution method", "composite": "measure", "data": "data source", "model": "model source"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def find(kind: str, name: str) -> Entry:
         _load(kind)
         entry = _registry.entries.get((kind, name))
     if entry is None:
-        raise UnknownNameError(f"unknown {kind} {name!r}{nearest(name, names(kind))}")
+        raise _unknown((kind,), name)
     return entry
 
 
@@ -89,8 +91,22 @@ def find_any(kinds: tuple[str, ...], name: str) -> Entry:
     for kind in kinds:
         if name in names(kind):
             return find(kind, name)
+    raise _unknown(kinds, name)
+
+
+def _unknown(kinds: tuple[str, ...], name: str) -> UnknownNameError:
+    """The error of a name that is of none of these kinds, or of another one that users write in expressions."""
+    wanted = " or ".join(dict.fromkeys(_SPOKEN.get(kind, kind) for kind in kinds))
+    for kind in ("context", "attribution", "measure", "composite"):
+        if kind not in kinds and {"context", "attribution", "measure"} & set(kinds) and name in names(kind):
+            other = _SPOKEN.get(kind, kind)
+            return UnknownNameError(f"{name!r} is {_article(other)} {other}, and {_article(wanted)} {wanted} is needed")
     known = [known for kind in kinds for known in names(kind)]
-    raise UnknownNameError(f"unknown {' or '.join(kinds)} {name!r}{nearest(name, known)}")
+    return UnknownNameError(f"unknown {wanted} {name!r}{nearest(name, known)}")
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
 
 
 def reads(kind: str, reader: Callable[[str], Any]) -> None:

@@ -16,6 +16,7 @@ from types import UnionType
 from typing import Any, ClassVar, Self, TypeVar, cast, get_args
 
 from . import registry
+from .calls import CheckedCall
 from .errors import ExpressionError, nearest
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -23,7 +24,19 @@ _DOSE = "dose"
 _T = TypeVar("_T")
 
 
-class Spec:
+class _Registered(CheckedCall):
+    """Metaclass of specs: they are known by the names under which they are registered."""
+
+    def spoken_name(cls) -> str:
+        return spec_name(cast("type[Spec]", cls))
+
+    def usage(cls) -> str:
+        entry = registry._registry.by_spec.get(cls)
+        examples = getattr(entry.declares, "examples", ()) if entry else ()
+        return f"; write e.g. {_written(registry.read('context', examples[0]), _quoted)}" if examples else ""
+
+
+class Spec(metaclass=_Registered):
     """Base of every frozen dataclass that users construct by a registered name."""
 
     #: the name of the field that takes any number of positional arguments, if there is one
@@ -33,18 +46,10 @@ class Spec:
 
     @classmethod
     def from_arguments(cls, *args: Any, **kwargs: Any) -> Self:
-        """Construct from parsed arguments; a wrong argument says which ones exist."""
-        known = [part.name for part in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        for key in kwargs:
-            if key not in known and cls.keywords is None:
-                raise ExpressionError(f"{spec_name(cls)}: unknown argument {key!r}{nearest(key, known)}")
+        """Construct from parsed arguments, those of the variadic field one by one."""
         if cls.variadic is not None and args:
             return cls(**{cls.variadic: tuple(args)}, **kwargs)
-        try:
-            return cls(*args, **kwargs)
-        except TypeError as error:
-            wanted = ", ".join(known) or "no arguments"
-            raise ExpressionError(f"{spec_name(cls)} takes {wanted}: {error}") from error
+        return cls(*args, **kwargs)
 
     def __str__(self) -> str:
         return spec_text(self)
@@ -99,7 +104,10 @@ class Context(Spec):
             raise ExpressionError(f"{spec_name(type(self))}: {name}={single!r}; write several doses as each=[..., ...]")
         if isinstance(series, list | tuple) and not series:
             if single is None:
-                raise ExpressionError(f"{spec_name(type(self))}: say {name}=... or, for a series, each=[..., ...]")
+                raise ExpressionError(
+                    f"{spec_name(type(self))}: the argument {name} is missing (or, for a series, each=[..., ...])"
+                    f"{type(self).usage()}"
+                )
             object.__setattr__(self, name, check(single))
             object.__setattr__(self, "each", ())
             return
@@ -170,28 +178,39 @@ def as_context(value: Context | type[Context] | str) -> Context:
         parts = " | ".join(f"{spec_name(part)}()" for part in get_args(value))
         raise ExpressionError(f"Python makes a type of two names without brackets; write {parts}")
     if isinstance(value, str):
-        if _IDENTIFIER.match(value):
-            return as_context(registry.find("context", value).spec or value)
         context: Context = registry.read("context", value)
         return context
     raise ExpressionError(f"{value!r} is not a context; write e.g. swap_background('other_class') or lighting(3)")
 
 
 def as_method(value: Method | type[Method] | str) -> Method:
-    """A method from a method, its class or its name."""
+    """A method from a method, its class, or its text: ``"integrated_gradients(steps=20)"``.
+
+    Raises:
+        ExpressionError: for anything else.
+
+    >>> print(as_method("integrated_gradients(steps=20)"))
+    integrated_gradients(steps=20)
+    """
     if isinstance(value, Method):
         return value
     if isinstance(value, type) and issubclass(value, Method):
         return value.from_arguments()
     if isinstance(value, str):
-        spec = registry.find("attribution", value).spec
-        if spec is not None and issubclass(spec, Method):
-            return spec.from_arguments()
-    raise ExpressionError(f"{value!r} is not an attribution method; write a name such as 'integrated_gradients'")
+        method: Method = registry.read("attribution", value)
+        return method
+    raise ExpressionError(
+        f"{value!r} is not an attribution method; write e.g. 'gradcam' or 'integrated_gradients(steps=64)'"
+    )
 
 
 def spec_text(spec: Spec) -> str:
     """Canonical text: required fields by position, others by keyword where they differ from their default."""
+    return _written(spec, value_text)
+
+
+def _written(spec: Spec, text_of: Callable[[Any], str]) -> str:
+    """The call that makes a spec, its values written by `text_of`."""
     entry = registry.entry_of(spec)
     parts: list[str] = []
     for part in dataclasses.fields(spec):  # type: ignore[arg-type]
@@ -199,13 +218,13 @@ def spec_text(spec: Spec) -> str:
         required = part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING
         required |= _DOSE in part.metadata and value is not None
         if part.name == spec.variadic:
-            parts.extend(value_text(item) for item in value)
+            parts.extend(text_of(item) for item in value)
         elif part.name == spec.keywords:
-            parts.extend(f"{name}={value_text(item)}" for name, item in value)
+            parts.extend(f"{name}={text_of(item)}" for name, item in value)
         elif required:
-            parts.append(value_text(value))
+            parts.append(text_of(value))
         elif value != part.default:
-            parts.append(f"{part.name}={value_text(value)}")
+            parts.append(f"{part.name}={text_of(value)}")
     return f"{entry.name}({', '.join(parts)})" if parts else entry.name
 
 
@@ -244,6 +263,11 @@ def _long_value(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_long_value(item) for item in value) + "]"
     return value_text(value)
+
+
+def _quoted(value: Any) -> str:
+    """An argument as it stands in Python, and in the text form too."""
+    return f'"{value}"' if isinstance(value, str) and '"' not in value else value_text(value)
 
 
 def name_text(name: str) -> str:

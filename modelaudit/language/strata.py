@@ -10,8 +10,9 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import UnionType
-from typing import Literal, NoReturn, get_args
+from typing import ClassVar, Literal, NoReturn, get_args
 
+from .calls import CheckedCall
 from .errors import ExpressionError
 from .spec import name_text, number_text, one_of, plain, within
 
@@ -20,7 +21,7 @@ _COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
 _OPPOSITE: dict[Comparison, Comparison] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
-class Stratum:
+class Stratum(metaclass=CheckedCall):
     """Base of all strata: ``a & b`` keeps the images that are in both, ``a | b`` those in either, ``~a`` all others.
 
     An image of which it is not known whether it is in ``a`` (it lacks the column, say) is neither in ``a`` nor in
@@ -49,6 +50,20 @@ class Stratum:
             f"the stratum '{self}' has no truth value; write & for and, | for or, ~ for not, "
             "and compare object_area or a column once"
         )
+
+    def __call__(self, *args: object) -> Stratum:
+        """Itself: ``correct()`` is ``correct``."""
+        if args:
+            raise ExpressionError(f"the stratum '{self}' takes no arguments in brackets")
+        return self
+
+    def _compared(self, other: object) -> NoReturn:
+        raise ExpressionError(
+            f"the stratum '{self}' says which images count and has no value to compare with {other!r}; put it behind a "
+            f"measure, e.g. accuracy.where({self}) > 0.9"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _compared
 
 
 @dataclass(frozen=True)
@@ -96,6 +111,15 @@ class Label(Stratum):
 
     label: str | int
 
+    written_as: ClassVar[str] = "label"
+    example: ClassVar[str] = 'label("cat")'
+
+    def __post_init__(self) -> None:
+        label = plain(self.label)
+        if isinstance(label, bool) or not isinstance(label, str | int) or label == "":
+            raise ExpressionError(f"label({self.label!r}): give a class by its name or its index, e.g. label('cat')")
+        object.__setattr__(self, "label", label)
+
     def __str__(self) -> str:
         return f"label({name_text(self.label) if isinstance(self.label, str) else self.label})"
 
@@ -128,6 +152,9 @@ class Group(Stratum):
     """
 
     group: str
+
+    written_as: ClassVar[str] = "group"
+    example: ClassVar[str] = 'group("line_b")'
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "group", _text(self.group, "group(...)"))
@@ -244,7 +271,7 @@ class _ObjectAreaQuantity(_Quantity):
         return "object_area"
 
 
-class ColumnQuantity(_Quantity):
+class ColumnQuantity(_Quantity, metaclass=CheckedCall):
     """``column(name)``: equal to a text or not, or compared with a number, it gives a stratum.
 
     >>> from modelaudit import column
@@ -253,6 +280,9 @@ class ColumnQuantity(_Quantity):
     >>> print(column("camera") != "cam3")
     ~column(camera, cam3)
     """
+
+    written_as: ClassVar[str] = "column"
+    example: ClassVar[str] = 'column("camera")'
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..language.calls import checked_call
 from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.reasons import Missing
@@ -61,6 +62,7 @@ class Margin(MeasureSpec):
     """
 
 
+@checked_call
 def top_k_accuracy(k: int) -> Measure:
     """The share of the images whose label is among the k strongest meanings.
 
@@ -248,6 +250,7 @@ class AdversarialBackgroundRate(MeasureSpec):
             )
 
 
+@checked_call
 def adversarial_background_rate(backgrounds: int | None = None) -> Measure:
     """The share of the images that are classified right which some background flips.
 

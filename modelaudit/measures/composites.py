@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from ..language.calls import checked_call
 from ..language.composite import Composite, CompositeSpec, Extreme, composite, total
 from ..language.errors import ExpressionError, nearest
 from ..language.expression import Arithmetic, Divided, Expression, Measure, Number
@@ -98,7 +99,9 @@ class WorstGroupAccuracy(CompositeSpec):
     variadic: ClassVar[str | None] = "contexts"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "contexts", tuple(as_context(context) for context in self.contexts))
+        given: Any = self.contexts
+        several = given if isinstance(given, tuple | list) else (given,)
+        object.__setattr__(self, "contexts", tuple(as_context(context) for context in several))
         if len(set(self.contexts)) < len(self.contexts):
             raise ExpressionError("worst_group_accuracy: a context is named twice; name each once")
         if not isinstance(self.by, str) or not self.by:
@@ -215,6 +218,7 @@ class MeanCorruptionError(CompositeSpec):
         return spec.from_arguments(each=self.severities, region=self.region)
 
 
+@checked_call
 def relative_foreground_sensitivity(
     foreground: Context | type[Context] | str, background: Context | type[Context] | str
 ) -> Composite:
@@ -227,6 +231,7 @@ def relative_foreground_sensitivity(
     return Composite(RelativeForegroundSensitivity(as_context(foreground), as_context(background)))
 
 
+@checked_call
 def worst_group_accuracy(*contexts: Context | type[Context] | str, by: str = "label") -> Composite:
     """The accuracy of the group, under the context, in which it is least.
 
@@ -236,6 +241,7 @@ def worst_group_accuracy(*contexts: Context | type[Context] | str, by: str = "la
     return Composite(WorstGroupAccuracy(tuple(as_context(context) for context in contexts), by))
 
 
+@checked_call
 def mean_corruption_error(
     corruptions: Sequence[str] = tuple(ALEXNET_ERRORS),
     severities: Sequence[int] = _SEVERITIES,

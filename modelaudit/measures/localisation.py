@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool1d
 
+from ..language.calls import checked_call
 from ..language.expression import Measure
 from ..language.reasons import Missing
 from ..language.spec import within
@@ -94,6 +95,7 @@ def read_background_enrichment(spec: BackgroundEnrichment, inputs: MeasureInput)
     return _output(sums, share / (sums.background_area / (sums.background_area + sums.object_area)))
 
 
+@checked_call
 def background_share(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """The share of the positive attribution that lies on the background; compare it with the object's area.
 
@@ -103,6 +105,7 @@ def background_share(*methods: AnyMethod, target: str | int = "prediction") -> M
     return Measure(BackgroundShare(methods, target))  # type: ignore[arg-type]
 
 
+@checked_call
 def background_dependence(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """How densely the background is used, against the object: 0 object only, 0.5 a uniform map, 1 background only.
 
@@ -119,6 +122,7 @@ def background_dependence(*methods: AnyMethod, target: str | int = "prediction")
     return Measure(BackgroundDependence(methods, target))  # type: ignore[arg-type]
 
 
+@checked_call
 def background_enrichment(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """The background's share of the attribution over that of the pixels; ``background_dependence`` has a range.
 
@@ -217,6 +221,7 @@ def read_energy_pointing_game(spec: EnergyPointingGame, inputs: MeasureInput) ->
     return output_of(inputs, maps, regions, largest == 0, inside / scaled.sum(1))
 
 
+@checked_call
 def density_difference(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """How much denser the map is on the object: 1 object only and all of it, 0 a uniform map, -1 background only.
 
@@ -226,6 +231,7 @@ def density_difference(*methods: AnyMethod, target: str | int = "prediction") ->
     return Measure(DensityDifference(methods, target))  # type: ignore[arg-type]
 
 
+@checked_call
 def energy_pointing_game(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """The share of the positive attribution in the object's bounding box; a uniform map gets the box's share.
 
@@ -277,6 +283,7 @@ def read_concept_attribution(spec: ConceptAttribution, inputs: MeasureInput) -> 
     return output_of(inputs, maps, regions, values.isnan(), values)
 
 
+@checked_call
 def concept_attribution(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """The mean of the map over the object, the map scaled to its 99th percentile (BAM, Yang & Kim 2019).
 
@@ -333,6 +340,7 @@ def read_pointing_game(spec: PointingGame, inputs: MeasureInput) -> MeasureOutpu
     return output_of(inputs, maps, regions, largest == 0, hit.double() / strongest.sum(1).clamp_min(1))
 
 
+@checked_call
 def pointing_game(*methods: AnyMethod, tolerance: float = 0.0, target: str | int = "prediction") -> Measure:
     """Whether the strongest pixel lies in the object.
 

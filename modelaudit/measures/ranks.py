@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..language.calls import checked_call
 from ..language.errors import ExpressionError
 from ..language.expression import Measure
 from ..language.spec import within
@@ -131,6 +132,7 @@ def read_mask_iou(spec: MaskIou, inputs: MeasureInput) -> MeasureOutput:
     return output_of(inputs, maps, regions, largest == 0, iou)
 
 
+@checked_call
 def relevance_rank_accuracy(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """The share of the |M| strongest pixels that lie in the object M.
 
@@ -140,6 +142,7 @@ def relevance_rank_accuracy(*methods: AnyMethod, target: str | int = "prediction
     return Measure(RelevanceRankAccuracy(methods, target))  # type: ignore[arg-type]
 
 
+@checked_call
 def top_k_intersection(*methods: AnyMethod, k: int = 1000, target: str | int = "prediction") -> Measure:
     """The share of the k strongest pixels that lie in the object.
 
@@ -152,6 +155,7 @@ def top_k_intersection(*methods: AnyMethod, k: int = 1000, target: str | int = "
     return Measure(TopKIntersection(methods, target, k))  # type: ignore[arg-type]
 
 
+@checked_call
 def attribution_auc(*methods: AnyMethod, target: str | int = "prediction") -> Measure:
     """How well the signed map tells object from background: 1 perfectly, 0.5 chance.
 
@@ -161,6 +165,7 @@ def attribution_auc(*methods: AnyMethod, target: str | int = "prediction") -> Me
     return Measure(AttributionAuc(methods, target))  # type: ignore[arg-type]
 
 
+@checked_call
 def mask_iou(*methods: AnyMethod, threshold: float = 0.5, target: str | int = "prediction") -> Measure:
     """The overlap of the object with the map cut at `threshold` of its maximum.
 
