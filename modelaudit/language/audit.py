@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
-from .audit_arguments import as_expectation, check_arguments
+from .audit_arguments import as_expectation, check_arguments, check_details
 from .calls import CheckedCall, checked_call
 from .checks import CheckSettings, as_checks
 from .errors import ExpressionError, nearest
@@ -138,7 +138,13 @@ class Audit(metaclass=CheckedCall):
     cases: list[AuditCase] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        check_arguments(self)
+        check_arguments(
+            model=self.model,
+            data=self.data,
+            classes=self.classes,
+            labels=self.labels,
+            preprocessing=self.preprocessing,
+        )
         _check_confidence(self.confidence)
         if self.about not in ("process", "this_set"):
             raise ExpressionError(f"about={self.about!r}{nearest(str(self.about), ('process', 'this_set'))}")
@@ -199,6 +205,7 @@ class Audit(metaclass=CheckedCall):
         True
         """
         expectation = as_expectation(expectation)
+        check_details(clause, says, must_fail)
         _check_models(expectation, self.models)
         _check_refinements(expectation)
         _check_bounds(expectation, self)

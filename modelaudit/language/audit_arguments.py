@@ -4,43 +4,52 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .errors import ExpressionError
 from .expression import Expectation, Expression
 from .parser import parse
 
-if TYPE_CHECKING:
-    from .audit import Audit
-
 _PLAIN = (str, bytes, bool, int, float)
 
 
-def check_arguments(audit: Audit) -> None:
+def check_arguments(*, model: Any, data: Any, classes: Any, labels: Any, preprocessing: Any) -> None:
     """Refuse arguments of an audit that can mean nothing.
 
     Raises:
         ExpressionError: names the argument, its value and what to write.
     """
-    models = audit.model if isinstance(audit.model, Mapping) else {"": audit.model}
-    for name, model in models.items():
-        where = f"model={{{name!r}: ...}}" if isinstance(audit.model, Mapping) else "model"
+    several = isinstance(model, Mapping)
+    for name, one in model.items() if several else (("", model),):
+        where = f"model={{{name!r}: ...}}" if several else "model"
         if not isinstance(name, str):
             raise ExpressionError(f"model={{{name!r}: ...}}: the name of a model must be text")
-        _check_model(where, model)
-    _check_data(audit.data)
-    by_model = isinstance(audit.classes, Mapping)
-    for classes in audit.classes.values() if by_model else (audit.classes,):
-        _check_classes(classes)
-    if audit.labels is not None and not isinstance(audit.labels, Mapping | str):
+        _check_model(where, one)
+    _check_data(data)
+    for names in classes.values() if isinstance(classes, Mapping) else (classes,):
+        _check_classes(names)
+    if labels is not None and not isinstance(labels, Mapping | str):
         raise ExpressionError(
-            f"labels={audit.labels!r}: give a dict of the data's labels to the model's classes, e.g. {{'cat': 3}}, or "
+            f"labels={labels!r}: give a dict of the data's labels to the model's classes, e.g. {{'cat': 3}}, or "
             "the name of a CSV or JSON file"
         )
-    if isinstance(audit.preprocessing, _PLAIN):
+    if isinstance(preprocessing, _PLAIN):
         raise ExpressionError(
-            f"preprocessing={audit.preprocessing!r}: give Preprocessing(...), e.g. Preprocessing(resize=256, crop=224)"
+            f"preprocessing={preprocessing!r}: give Preprocessing(...), e.g. Preprocessing(resize=256, crop=224)"
         )
+
+
+def check_details(clause: Any, says: Any, must_fail: Any) -> None:
+    """Refuse what goes with an expectation and is of the wrong type.
+
+    Raises:
+        ExpressionError: names the argument and its value.
+    """
+    for name, value in (("clause", clause), ("says", says)):
+        if value is not None and not isinstance(value, str):
+            raise ExpressionError(f"{name}={value!r} must be text, e.g. {name}='{value}'")
+    if not isinstance(must_fail, bool):
+        raise ExpressionError(f"must_fail={must_fail!r} must be True or False")
 
 
 def as_expectation(value: Any) -> Expectation:
@@ -68,10 +77,12 @@ def as_expectation(value: Any) -> Expectation:
 
 
 def _check_model(where: str, model: Any) -> None:
-    if callable(model) or (isinstance(model, str) and model.strip()):
+    if isinstance(model, str) and model.strip():
         return
     if isinstance(model, os.PathLike):
         raise ExpressionError(f"{where}={model!r}: write the reference as text, e.g. {os.fspath(model)!r}")
+    if model is not None and not isinstance(model, (*_PLAIN, list, tuple)):
+        return
     raise ExpressionError(
         f"{where}={model!r}: give a reference such as 'torchvision:resnet50@IMAGENET1K_V2' or 'models/net.py:build', a "
         "torch module, a function that returns one, or a dict of these by name"
@@ -83,7 +94,7 @@ def _check_data(data: Any) -> None:
         raise ExpressionError(f"data={data!r}: write the source before the path, e.g. 'folder:{os.fspath(data)}'")
     if isinstance(data, str) and data.strip():
         return
-    if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
+    if data is None or isinstance(data, (*_PLAIN, Mapping)):
         raise ExpressionError(
             f"data={data!r}: give a reference such as 'folder:data/line_a', or an iterable of Sample(...)"
         )

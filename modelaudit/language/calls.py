@@ -15,6 +15,8 @@ from .errors import ExpressionError, nearest
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+#: calls with more parameters than this are not listed whole
+_MOST_SHOWN = 6
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -34,16 +36,17 @@ class CheckedCall(type):
             wrong = misfit(inspect.signature(cast(Any, cls).__init__), (cls, *args), kwargs)
             if wrong is None:
                 raise
-            raise ExpressionError(f"{cls.spoken_name()}: {wrong}{cls.usage()}") from error
+            example = cls.usage()
+            write = f"{' Write' if wrong.endswith('?') else '; write'} e.g. {example}" if example else ""
+            raise ExpressionError(f"{cls.spoken_name()}: {wrong}{write}") from error
 
     def spoken_name(cls) -> str:
         """The name that users write."""
         return vars(cls).get("written_as") or cls.__name__
 
     def usage(cls) -> str:
-        """A sentence with an example, where the class has one; it begins with a separator."""
-        example = vars(cls).get("example")
-        return f"; write e.g. {example}" if example else ""
+        """A call as users write it; empty where the class has none."""
+        return vars(cls).get("example") or ""
 
 
 def checked_call(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -78,20 +81,22 @@ def misfit(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[st
 
     >>> def blur(sigma, each=()): ...
     >>> misfit(inspect.signature(blur), (), {"sigam": 2})
-    "unknown argument 'sigam'; did you mean 'sigma'? It takes sigma, each=()"
+    "unknown argument 'sigam'; did you mean 'sigma'?"
     """
     parameters = {name: part for name, part in signature.parameters.items() if name != "self"}
     given = args[1:] if "self" in signature.parameters else args
     places = [name for name, part in parameters.items() if part.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
     named = [name for name, part in parameters.items() if part.kind not in _VARIADIC]
-    takes = f"it takes {', '.join(map(_shown, parameters.values()))}" if parameters else "it takes no arguments"
+    takes = f"it takes {_listed(list(parameters.values()))}"
     kinds = {part.kind for part in parameters.values()}
     if inspect.Parameter.VAR_KEYWORD not in kinds:
         for key in kwargs:
             if key not in named:
-                hint = nearest(key, named) if named else ""
-                end = " It" if hint.endswith("?") else "; it"
-                return f"unknown argument {key!r}{hint if end == ' It' else ''}{end}{takes[2:]}"
+                hint = nearest(key, named)
+                more = "; arguments of a method are written in its own brackets, e.g. 'integrated_gradients(steps=20)'"
+                return f"unknown argument {key!r}{hint if hint.endswith('?') else f'; {takes}'}" + (
+                    more if "methods" in parameters and not hint.endswith("?") else ""
+                )
     if len(given) > len(places) and inspect.Parameter.VAR_POSITIONAL not in kinds:
         return f"{len(given)} arguments by position, which is {len(given) - len(places)} too many; {takes}"
     for name in places[: len(given)]:
@@ -108,6 +113,16 @@ def misfit(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[st
         several = f"the arguments {', '.join(missing)} are missing"
         return f"{several if len(missing) > 1 else f'the argument {missing[0]} is missing'}; {takes}"
     return None
+
+
+def _listed(parameters: list[inspect.Parameter]) -> str:
+    """The parameters of a call; of many only those without a default by name."""
+    if not parameters:
+        return "no arguments"
+    if len(parameters) <= _MOST_SHOWN:
+        return ", ".join(map(_shown, parameters))
+    needed = [part.name for part in parameters if part.default is inspect.Parameter.empty]
+    return f"{', '.join(needed) or 'nothing'}, and options by name"
 
 
 def _shown(part: inspect.Parameter) -> str:

@@ -6,12 +6,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from .calls import CheckedCall
 from .errors import ExpressionError, nearest
 from .spec import plain, within
 
 
 @dataclass(frozen=True)
-class CheckSettings:
+class CheckSettings(metaclass=CheckedCall):
     """How an audit is itself checked: each check by its number of images, 0 to leave it out.
 
     The images are the first of the audit's fixed random order, so that fewer of them are part of more. A check on all

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
-from typing import Any, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
+from . import registry
 from .calls import checked_call
-from .errors import ExpressionError
+from .errors import ExpressionError, nearest
 from .spec import Context, MeasureSpec, as_context, long_text, name_text, number_text, one_of, plain
 from .strata import Comparison, Stratum
 
@@ -49,11 +50,13 @@ class Expression:
         return self._refined(lambda measure: measure._of(model))
 
     @checked_call
-    def where(self, stratum: Stratum) -> Expression:
-        """The same measure over the images of a stratum; said twice, over the images of both."""
-        if not isinstance(stratum, Stratum):
-            raise ExpressionError(f".where({stratum!r}): give a stratum, e.g. correct or object_area < 0.1")
-        return self._refined(lambda measure: measure._where(stratum))
+    def where(self, stratum: Stratum | str) -> Expression:
+        """The same measure over the images of a stratum (or of its text); said twice, over the images of both."""
+        wanted = registry.read("stratum", stratum) if isinstance(stratum, str) else stratum
+        if not isinstance(wanted, Stratum):
+            shown = f"'{stratum}'" if isinstance(stratum, Expression | Expectation) else repr(stratum)
+            raise ExpressionError(f".where({shown}): give a stratum, e.g. correct, label('cat') or object_area < 0.1")
+        return self._refined(lambda measure: measure._where(wanted))
 
     @checked_call
     def slope(self) -> Expression:
@@ -144,8 +147,15 @@ class Expression:
     def __abs__(self) -> NoReturn:
         raise ExpressionError(f"abs('{self}') is not possible; state two expectations, one above and one below zero")
 
-    def __pow__(self, other: object) -> NoReturn:
-        raise ExpressionError(f"'{self}' ** {other!r} is not possible; expressions know + - * /")
+    def _unknown_operator(self, other: object) -> NoReturn:
+        raise ExpressionError(f"'{self}' and {other!r} are joined by an operator that expressions do not know: + - * /")
+
+    __pow__ = __mod__ = __floordiv__ = _unknown_operator
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(f"a measure has no .{name}{nearest(name, ('under', 'of', 'where', 'slope', 'area'))}")
 
     def __bool__(self) -> NoReturn:
         raise ExpressionError(f"'{self}' has no truth value; compare it with a number to make an expectation")

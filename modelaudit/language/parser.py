@@ -12,6 +12,7 @@ from functools import reduce
 from typing import Any, TypeVar, cast
 
 from . import registry, strata
+from .calls import checked_call
 from .composite import Composite, CompositeSpec
 from .errors import AuditError, ExpressionError, nearest
 from .expression import Arithmetic, Expectation, Expression, Measure, Number, Operator
@@ -26,6 +27,7 @@ _REFINEMENTS = ("under", "of", "where", "slope", "area")
 _T = TypeVar("_T")
 
 
+@checked_call
 def parse(text: str) -> Expectation:
     """The expectation whose canonical text is `text` (also any longer wording of it).
 
@@ -42,6 +44,7 @@ def parse(text: str) -> Expectation:
     return _guarded(text, _expectation)
 
 
+@checked_call
 def parse_expression(text: str) -> Expression:
     """The left side whose canonical text is `text`.
 
@@ -51,6 +54,7 @@ def parse_expression(text: str) -> Expression:
     return _guarded(text, _expression)
 
 
+@checked_call
 def parse_context(text: str) -> Context:
     """The context whose canonical text is `text`.
 
@@ -75,6 +79,8 @@ def parse_stratum(text: str) -> Stratum:
 
 
 def _guarded(text: str, read: Callable[[ast.expr], _T]) -> _T:
+    if not isinstance(text, str):
+        raise ExpressionError(f"{text!r} is not text; write e.g. 'accuracy.under(lighting(3)) > 0.9'")
     if len(text) > _LONGEST:
         raise ExpressionError(f"the text has {len(text)} characters; at most {_LONGEST} are read")
     try:
@@ -95,6 +101,8 @@ def _shortened(text: str) -> str:
 
 
 def _expectation(node: ast.expr) -> Expectation:
+    if isinstance(node, ast.BoolOp):
+        raise ExpressionError("'and' and 'or' join several expectations; state them one by one")
     if not isinstance(node, ast.Compare):
         raise ExpressionError(f"no comparison at column {_column(node)}; write e.g. accuracy > 0.9")
     if len(node.ops) != 1:
@@ -278,3 +286,4 @@ def _column(node: ast.expr) -> int:
 
 registry.reads("context", parse_context)
 registry.reads("attribution", parse_method)
+registry.reads("stratum", parse_stratum)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from .calls import CheckedCall
 from .errors import ModelError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ LEAST_CLUSTERS = 10
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(metaclass=CheckedCall):
     """One image of a data set, not yet decoded.
 
     Args:
@@ -50,6 +51,8 @@ class Sample:
     'lot 7'
     """
 
+    example: ClassVar[str] = 'Sample(id="0001", image=Path("0001.png"), label="bolt")'
+
     id: str
     image: Path | bytes | Pixels | Callable[[], Pixels]
     label: str | int
@@ -62,7 +65,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class DataSet:
+class DataSet(metaclass=CheckedCall):
     """What a data source hands over: the samples, and remarks that belong into the record.
 
     Args:
@@ -91,7 +94,7 @@ _WIDEN = """\
 
 
 @dataclass(frozen=True, repr=False)
-class Preprocessing:
+class Preprocessing(metaclass=CheckedCall):
     """The geometry (image and mask alike) and the photometry (image only) of a model's input.
 
     Args:
@@ -110,6 +113,8 @@ class Preprocessing:
     1
     """
 
+    example: ClassVar[str] = "Preprocessing(resize=256, crop=224)"
+
     resize: int | tuple[int, int] | None = None
     crop: int | tuple[int, int] | None = None
     mean: Any = (0.0, 0.0, 0.0)
@@ -123,6 +128,7 @@ class Preprocessing:
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
+            _check_side(name, getattr(self, name))
         if self.interpolation not in ("bilinear", "bicubic", "nearest"):
             raise ModelError(f"preprocessing: interpolation={self.interpolation!r}; use bilinear, bicubic or nearest")
         channels = self.channels
@@ -158,14 +164,23 @@ def widening(channels: Any) -> str:
     return f"for another number put a module before the model that makes them of RGB:\n{_WIDEN.format(made=made)}"
 
 
+def _check_side(name: str, value: Any) -> None:
+    sides = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+    if value is not None and not all(
+        isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides
+    ):
+        raise ModelError(f"preprocessing: {name}={value!r}; give pixels, e.g. 224 or (height, width), or None")
+
+
 def _one_channel(value: Any) -> bool:
-    return not isinstance(value, int | float) and len(value) == 1
+    return isinstance(value, tuple | list) and len(value) == 1
 
 
 def _per_channel(name: str, value: Any, channels: int) -> tuple[float, ...]:
     """A mean or std with one number a channel; a single number, or one that all have, is taken for each."""
-    numbers = tuple(float(part) for part in ((value,) if isinstance(value, int | float) else value))
-    if not numbers or not all(isfinite(number) for number in numbers):
+    given = value if isinstance(value, tuple | list) else (value,)
+    numbers = tuple(float(part) for part in given if isinstance(part, int | float))
+    if not numbers or len(numbers) < len(given) or not all(isfinite(number) for number in numbers):
         raise ModelError(f"preprocessing: {name}={value!r} must be finite numbers, one a channel")
     if len(numbers) in (1, 3) and len(set(numbers)) == 1:
         return numbers[:1] * channels
@@ -194,7 +209,7 @@ def _check_unit(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
 
 
 @dataclass(frozen=True)
-class BuiltModel:
+class BuiltModel(metaclass=CheckedCall):
     """What a model source hands over.
 
     ``classes`` are the names by index, None when unknown. ``notes`` are assumptions that belong into the record

@@ -33,7 +33,7 @@ class _Registered(CheckedCall):
     def usage(cls) -> str:
         entry = registry._registry.by_spec.get(cls)
         examples = getattr(entry.declares, "examples", ()) if entry else ()
-        return f"; write e.g. {_written(registry.read('context', examples[0]), _quoted)}" if examples else ""
+        return _written(registry.read("context", examples[0]), _quoted) if examples else ""
 
 
 class Spec(metaclass=_Registered):
@@ -104,9 +104,10 @@ class Context(Spec):
             raise ExpressionError(f"{spec_name(type(self))}: {name}={single!r}; write several doses as each=[..., ...]")
         if isinstance(series, list | tuple) and not series:
             if single is None:
+                example = type(self).usage() or f"{name}=..."
                 raise ExpressionError(
-                    f"{spec_name(type(self))}: the argument {name} is missing (or, for a series, each=[..., ...])"
-                    f"{type(self).usage()}"
+                    f"{spec_name(type(self))}: the argument {name} is missing; write e.g. {example} or, for a series, "
+                    "each=[..., ...]"
                 )
             object.__setattr__(self, name, check(single))
             object.__setattr__(self, "each", ())
@@ -199,6 +200,8 @@ def as_method(value: Method | type[Method] | str) -> Method:
     if isinstance(value, str):
         method: Method = registry.read("attribution", value)
         return method
+    if isinstance(value, list | tuple):
+        raise ExpressionError(f"{value!r} is a list; write the methods one by one, e.g. ('gradcam', 'saliency')")
     raise ExpressionError(
         f"{value!r} is not an attribution method; write e.g. 'gradcam' or 'integrated_gradients(steps=64)'"
     )

@@ -254,7 +254,12 @@ def mean_corruption_error(
     >>> str(mean_corruption_error(baseline="current") < 1.05)
     'mean_corruption_error(baseline=current) < 1.05'
     """
-    return Composite(MeanCorruptionError(tuple(corruptions), tuple(severities), region, baseline))
+    return Composite(MeanCorruptionError(_listed(corruptions), _listed(severities), region, baseline))
+
+
+def _listed(value: Any) -> Any:
+    """A sequence as a tuple; anything else as it is, to be refused by its name."""
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def _several(spec: MeanCorruptionError, field: str, known: tuple[str, ...] | tuple[int, ...]) -> None:

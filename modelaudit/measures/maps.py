@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..language.errors import ExpressionError
 from ..language.reasons import Missing
-from ..language.spec import MeasureSpec, Method, as_method
+from ..language.spec import MeasureSpec, Method, as_method, spec_name
 from .base import MeasureInput, MeasureOutput, Regions
 from .behaviour import non_finite
 
@@ -38,7 +38,8 @@ class AttributionMeasure(MeasureSpec):
         methods = tuple(as_method(method) for method in several)
         if not methods:
             raise ExpressionError(
-                f"{type(self).__name__} reads an attribution map; name at least one method, e.g. 'integrated_gradients'"
+                f"{spec_name(type(self))} reads an attribution map; name at least one method, "
+                "e.g. 'integrated_gradients'"
             )
         for method in methods:
             if methods.count(method) > 1:

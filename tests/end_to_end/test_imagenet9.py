@@ -52,7 +52,7 @@ def in9(tmp_path: Path) -> Audit:
 
 
 def asked(one: Audit) -> dict[str, AuditCase]:
-    return {name: one.expect(expression < 2) for name, (expression, _) in BY_HAND.items()}
+    return {name: one.expect(expression <= 1) for name, (expression, _) in BY_HAND.items()}
 
 
 def estimate(result: Result) -> float | None:
@@ -79,7 +79,7 @@ def test_outputs_of_one_class_are_one_answer_and_none_of_the_nine_is_an_error(tm
 
 
 def test_the_backgrounds_are_tried_until_one_flips(tmp_path: Path, in9: Audit) -> None:
-    found = Bench(tmp_path).run({"a": in9.expect(adversarial_background_rate().under(OTHER) < 2)})
+    found = Bench(tmp_path).run({"a": in9.expect(adversarial_background_rate().under(OTHER) <= 1)})
     steps = column(found, f"adversarial_background_rate.under({OTHER})").steps
     assert [steps[at] for at in range(17)] == [1] * 8 + [16] * 8 + [0]
     assert 1 <= steps[17] <= 16

@@ -120,7 +120,7 @@ def test_doses_that_are_whole_numbers_in_one_series_meet_the_same_ones_of_anothe
         (lambda: CURVE.slope().slope(), "one number already"),
         (lambda: accuracy.under(lighting(each=[1, 2])) - CURVE > 0, "different doses"),
         (lambda: gaussian_noise(each=[1, 2]) | lighting(each=[1, 2]), "2 series"),
-        (lambda: gaussian_noise(), "say severity="),
+        (lambda: gaussian_noise(), "the argument severity is missing"),
         (lambda: gaussian_noise(2, each=[1, 2]), "not both"),
         (lambda: gaussian_noise([1, 2]), r"severity=\[1, 2\]; write several doses as each="),
         (lambda: gaussian_noise(each=[1]), "at least two"),
