@@ -281,7 +281,7 @@ def _passes(entry: registry.Entry) -> str:
         return "shared"
     try:
         cost = entry.declares.cost(entry.spec())
-    except TypeError:
+    except AuditError:
         return "depends on the arguments"
     counts = ((cost.forward, "forward"), (cost.backward, "backward"))
     return ", ".join(f"{count} {kind}" for count, kind in counts if count) or "none"
