@@ -23,9 +23,10 @@ MAY_IMPORT = {
     "preview": FLOOR - {"demo"} | {"engine", "language"},
     "evidence": {"engine", "contexts", "statistics", "language"},
     "report": {"evidence", "language"},
-    "pytest_plugin": {"report", "evidence", "engine", "language"},
+    "starter": {"data", "models", "language"},
+    "pytest_plugin": {"report", "evidence", "engine", "starter", "language"},
     # data, models and contexts are looked at before there is a run, and images are planned for
-    "cli": {"report", "preview", "evidence", "engine", *FLOOR, "language"},
+    "cli": {"report", "preview", "evidence", "engine", "starter", *FLOOR, "language"},
 }
 #: from the ground up: a room of the engine imports those before it; checks and gallery do not know each other
 ENGINE = (

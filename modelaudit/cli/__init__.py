@@ -1,4 +1,4 @@
-"""The command line: ``modelaudit`` gate, data, masks, contexts, plan, report, store, schema and demo."""
+"""The command line: ``modelaudit`` init, gate, data, masks, contexts, plan, report, store, schema and demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import contexts, data, gate, masks, plan, store
+from . import contexts, data, gate, init, masks, plan, store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
     report.set_defaults(run=_report)
 
+    init.add(commands)
     gate.add(commands)
     data.add(commands)
     masks.add(commands)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import DataError
-from .terminal import LANGUAGES, at_least, preprocessing_of, reference_of
+from .terminal import LANGUAGES, at_least, reference_of
 
 if TYPE_CHECKING:
     from ..language.findings import DataFacts, LabelMatches
@@ -74,6 +74,8 @@ def _check(given: argparse.Namespace) -> int:
     data = open_data(reference, root=Path.cwd())
     classes, preprocessing = _classes(given, data)
     if given.preprocessing is not None:
+        from ..starter.preparing import preprocessing_of
+
         preprocessing = preprocessing_of(given.preprocessing)
     near = NEAR if given.near is None else given.near
     with counting("looking", len(data.samples)) as step:

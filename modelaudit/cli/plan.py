@@ -158,19 +158,25 @@ def _cases(given: argparse.Namespace) -> Iterator[tuple[str, AuditCase]]:
     """The named cases of a file, or the one expectation that was given."""
     from ..language.audit import Audit
     from ..language.parser import parse
-    from ..language.yaml_file import load_audit_file
 
     path = Path(given.what)
-    if path.suffix in (".yaml", ".yml"):
-        yield from ((one.name, one.case) for one in load_audit_file(path, allow_code=True))
-        return
-    if path.suffix == ".py":
-        yield from _python(path)
+    if path.suffix in (".yaml", ".yml", ".py"):
+        yield from cases_of_file(path)
         return
     expectation = parse(given.what)
     names = sorted({measure.model for measure in expectation.expression.measures() if measure.model is not None})
     audit = Audit({name: name for name in names} or "model", "data")
     yield str(expectation), audit.expect(expectation)
+
+
+def cases_of_file(path: Path) -> Iterator[tuple[str, AuditCase]]:
+    """The named cases of an audit file."""
+    from ..language.yaml_file import load_audit_file
+
+    if path.suffix == ".py":
+        yield from _python(path)
+    else:
+        yield from ((one.name, one.case) for one in load_audit_file(path, allow_code=True))
 
 
 def _python(path: Path) -> Iterator[tuple[str, AuditCase]]:

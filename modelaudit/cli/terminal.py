@@ -10,9 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 from ..language import registry
-from ..language.errors import DataError
 from ..language.reference import parse_reference
-from ..language.sample import Preprocessing
 
 #: of the pages, as `report.words` has them
 LANGUAGES = ("en", "ja")
@@ -26,19 +24,6 @@ def reference_of(text: str) -> str:
     return f"folder:{text}"
 
 
-def preprocessing_of(text: str) -> Preprocessing:
-    """``RESIZE,CROP``: each a side in pixels, HEIGHTxWIDTH, or ``-`` for none; ``RESIZE`` alone crops nothing.
-
-    Raises:
-        DataError: anything else.
-    """
-    parts = text.split(",")
-    if len(parts) > 2:
-        raise DataError(f"--preprocessing {text}: write RESIZE,CROP, e.g. 256,224")
-    sides = [_side(part.strip(), text) for part in parts]
-    return Preprocessing(resize=sides[0], crop=sides[1] if len(sides) > 1 else None)
-
-
 def at_least(least: int, what: str) -> Callable[[str], int]:
     """An argument that is a whole number from `least` on."""
 
@@ -48,16 +33,6 @@ def at_least(least: int, what: str) -> Callable[[str], int]:
         return int(text)
 
     return number
-
-
-def _side(text: str, whole: str) -> int | tuple[int, int] | None:
-    if text in ("-", ""):
-        return None
-    numbers = text.lower().split("x")
-    if len(numbers) > 2 or not all(one.isascii() and one.isdigit() and int(one) > 0 for one in numbers):
-        raise DataError(f"--preprocessing {whole}: a size is e.g. 224, 480x640 (height x width) or -, got {text!r}")
-    sides = [int(one) for one in numbers]
-    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
 WIDTH = 80

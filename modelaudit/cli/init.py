@@ -1,0 +1,253 @@
+"""``modelaudit init``: looks at data and a model, and writes a first audit of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..language.errors import AuditFileError
+from .terminal import plain, say, table, wrapped
+
+if TYPE_CHECKING:
+    from ..language.findings import DataFacts
+    from ..starter.expectations import StartingExpectation
+    from ..starter.subject import Opened
+
+#: the plan of a first audit supposes that the truth is so far on the right side of each threshold
+_MARGIN = 0.05
+_FINDINGS, _ITEMS = 8, 2
+
+_HELP = """DATA is a reference (folder:DIR, coco:FILE, ...), or simply a folder, a COCO file, a YOLO folder or its
+data.yaml, a CSV file: the source is recognised and said. MODEL is a reference (torchvision:NAME?checkpoint=FILE, ...),
+a factory (FILE.py:build), or the file of a program: TorchScript, ONNX, torch.export. A factory and a program are run.
+
+  modelaudit init photos models/parts.ts --classes bolt,nut --preprocessing 256,224,imagenet
+
+Nothing is overwritten. exit status: 0 written, 2 a wrong call, or an error that says what to do"""
+
+
+def add(commands: Any) -> None:
+    """Adds the command."""
+    init = commands.add_parser(
+        "init",
+        help="write a first audit of your data and model, and say what comes next",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    init.add_argument("data", metavar="DATA", help="folder, file or reference")
+    init.add_argument("model", metavar="MODEL", help="file or reference")
+    init.add_argument("--classes", metavar="LIST", help="the model's class names in the order of its outputs: bolt,nut")
+    init.add_argument(
+        "--preprocessing",
+        metavar="HOW",
+        help="how the model's input is prepared, where it does not say it: RESIZE,CROP[,imagenet], e.g. "
+        "256,224,imagenet, or 64,64,mean=0.5:0.5:0.5,std=0.5:0.5:0.5; - for no resize or crop",
+    )
+    init.add_argument("--name", metavar="NAME", help="of the audit (default: that of the data)")
+    init.add_argument("--yaml", action="store_true", help="write *.audit.yaml in place of Python")
+    init.add_argument("--ci", choices=("github", "gitlab"), help="write a workflow that runs the audits too")
+    init.set_defaults(run=_init)
+
+
+def _init(given: argparse.Namespace) -> int:
+    from ..starter.audit_file import name_of
+    from ..starter.expectations import starting_expectations
+
+    here = Path.cwd()
+    name = name_of(given.name or _name_of_data(given.data))
+    files = _Files(here, name, as_yaml=given.yaml, service=given.ci)
+    files.refuse_existing()
+    opened = _opened(given, here, files.root)
+    expectations = starting_expectations(opened.subject)
+    say(*_subject_lines(opened))
+    for path in files.write(opened, expectations):
+        say(f"wrote {path.relative_to(here) if path.is_relative_to(here) else path}")
+    facts = _checked(opened)
+    say("", *_check_lines(facts))
+    say("", *_plan_lines(files.audit, opened))
+    say("", *_next_lines(files, opened))
+    return 0
+
+
+def _name_of_data(text: str) -> str:
+    from ..language.reference import parse_reference
+
+    reference = parse_reference(text)
+    path = Path(reference.body)
+    generic = ("data", "dataset", "annotations", "instances_default", "_annotations.coco", "images", "labels")
+    parts = [part for part in (path.stem, *reversed(path.parts[:-1])) if part not in ("", ".", "..", "/")]
+    return next((part for part in parts if part.lower() not in generic), "") or reference.scheme or "data"
+
+
+class _Files:
+    """The files that a first audit consists of.
+
+    Args:
+        here: the folder below which they are written.
+    """
+
+    def __init__(self, here: Path, name: str, *, as_yaml: bool, service: Any) -> None:
+        from ..starter.ci_files import rootdir_of
+
+        self.name, self.as_yaml, self.service = name, as_yaml, service
+        self._here = here
+        self.audit = here / "audits" / (f"{name}.audit.yaml" if as_yaml else f"audit_{name}.py")
+        configured = rootdir_of(here)
+        self.root = configured or here
+        self._ini = None if configured else here / "pytest.ini"
+
+    def refuse_existing(self) -> None:
+        """Raise AuditFileError where a file is there already."""
+        from ..starter.ci_files import workflow
+
+        if self.audit.exists():
+            raise AuditFileError(f"{self.audit} exists, and nothing is overwritten; give another name: --name NAME")
+        if self.service is not None and (self._here / workflow(self.service)[0]).exists():
+            path = self._here / workflow(self.service)[0]
+            raise AuditFileError(f"{path} exists, and nothing is overwritten; leave out --ci, or remove the file")
+
+    def write(self, opened: Opened, expectations: tuple[StartingExpectation, ...]) -> Iterator[Path]:
+        """Write them, and yield the path of each."""
+        from ..starter.audit_file import python_audit, yaml_audit
+        from ..starter.ci_files import PYTEST_INI, not_yet_ignored, workflow
+
+        subject = opened.subject
+        text = yaml_audit(subject, expectations) if self.as_yaml else python_audit(self.name, subject, expectations)
+        yield _written(self.audit, text)
+        if self._ini is not None:
+            yield _written(self._ini, PYTEST_INI)
+        ignore = self._here / ".gitignore"
+        before = ignore.read_text(encoding="utf-8") if ignore.is_file() else ""
+        if missing := not_yet_ignored(before):
+            end = "" if before.endswith("\n") or not before else "\n"
+            yield _written(ignore, f"{before}{end}" + "\n".join(missing) + "\n")
+        if self.service is not None:
+            path, workflow_text = workflow(self.service)
+            yield _written(self._here / path, workflow_text)
+
+
+def _written(path: Path, text: str) -> Path:
+    from ..report.render import write_whole
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_whole(path, text)
+
+
+def _opened(given: argparse.Namespace, here: Path, root: Path) -> Opened:
+    from ..starter.preparing import preprocessing_of
+    from ..starter.references import guessed_data, guessed_model, rebased
+    from ..starter.subject import look_at
+
+    data, model = guessed_data(given.data, here), guessed_model(given.model, here)
+    for what, guess in (("data", data), ("model", model)):
+        if guess.why:
+            say(plain(f"{what}: taken as {guess.reference} ({guess.why})"))
+    return look_at(
+        rebased(data.reference, here, root),
+        rebased(model.reference, here, root),
+        root=root,
+        classes=None if given.classes is None else [name.strip() for name in given.classes.split(",")],
+        preprocessing=None if given.preprocessing is None else preprocessing_of(given.preprocessing),
+    )
+
+
+def _subject_lines(opened: Opened) -> Iterator[str]:
+    subject, model = opened.subject, opened.model
+    labels = ", ".join(f"{label} {count}" for label, count in list(subject.labels.items())[:6])
+    more = f", and {len(subject.labels) - 6} more" if len(subject.labels) > 6 else ""
+    objects = {"mask": "masks of the objects", "box": "boxes of the objects, no outlines", "none": "no masks"}
+    groups = f"; {subject.groups} groups" if subject.groups else ""
+    yield from wrapped(
+        f"data: {subject.images} images ({labels}{more}); {objects[subject.objects]}{groups}", indent=2, first=""
+    )
+    for note in opened.data.notes:
+        yield from wrapped(f"note: {note}", indent=4, first="  ")
+    names = (
+        "" if model.classes is None else f" ({', '.join(model.classes[:6])}{', ...' if subject.outputs > 6 else ''})"
+    )
+    gradients = "gradients lead through it" if model.differentiable else "no gradients: explained by its scores alone"
+    yield from wrapped(f"model: {subject.outputs} outputs{names}; {gradients}", indent=2, first="")
+    for note in model.notes:
+        yield from wrapped(f"note: {note}", indent=4, first="  ")
+
+
+def _checked(opened: Opened) -> DataFacts:
+    from ..data.checking import check
+    from ..language.progress import counting
+
+    with counting("looking", len(opened.data.samples)) as step:
+        return check(opened.data, opened.subject.data, preprocessing=opened.model.preprocessing, progress=step)
+
+
+def _check_lines(facts: DataFacts) -> Iterator[str]:
+    """What `modelaudit data check` finds, in short."""
+    from ..report.words import words_of
+
+    words = words_of("en")
+    yield from wrapped(f"modelaudit data check {facts.reference}", indent=2, first="")
+    for finding in facts.findings[:_FINDINGS]:
+        kind = "PROBLEM" if finding.kind.problem else "remark"
+        named = ", ".join(item.ids[0] for item in finding.items[:_ITEMS] if item.ids)
+        yield from wrapped(
+            f"{kind}: {words.named('finding', finding.kind)}: {finding.count}{f' ({named})' if named else ''}",
+            indent=4,
+            first="  ",
+        )
+    if not facts.findings:
+        yield "  no problems"
+
+
+def _plan_lines(audit: Path, opened: Opened) -> Iterator[str]:
+    """How many images the expectations need, and how long they take on this machine."""
+    from dataclasses import replace
+
+    from ..starter.subject import seconds_of_a_pass
+    from ..statistics.assumptions import Assumptions
+    from .plan import cases_of_file
+    from .planned import cost_of_cases, from_case, margin_of
+
+    subject = opened.subject
+    cases = list(cases_of_file(audit))
+    guess = Assumptions(classes=tuple(subject.labels))
+    found = [one for name, case in cases for one in from_case(name, case, margin_of(_MARGIN, None), 0.8, guess, None)]
+    yield from wrapped(f"modelaudit plan {audit.relative_to(Path.cwd())} --margin {_MARGIN:g}", indent=2, first="")
+    rows = [(one.name, one.expectation, "-" if one.images is None else str(one.images)) for one in found]
+    yield from table(("expectation", "", "images"), [(name, "", count) for name, _, count in rows])
+    price = replace(cost_of_cases(cases), seconds=seconds_of_a_pass(opened.model), device="")
+    needed = max((one.images for one in found if one.images is not None), default=0)
+    yield from wrapped(
+        f"images: enough for PASS in 8 of 10 audits if the truth is {_MARGIN:g} better than the threshold. You have "
+        f"{subject.images}" + (f"; about {needed} would be enough for most." if needed > subject.images else "."),
+        indent=2,
+    )
+    seconds = price.time(subject.images)
+    if seconds is not None:
+        yield from wrapped(f"time: about {_span(seconds)} on this machine's CPU, the first time", indent=2)
+
+
+def _span(seconds: float) -> str:
+    return (
+        f"{seconds / 3600:.1f} h" if seconds > 7200 else f"{seconds / 60:.0f} min" if seconds > 120 else "2 min or less"
+    )
+
+
+def _next_lines(files: _Files, opened: Opened) -> Iterator[str]:
+    allow = ""
+    if files.as_yaml:
+        from ..models import runs_code
+
+        allow = " --audit-allow-code" if runs_code(opened.subject.model) else ""
+    relative = files.audit.relative_to(Path.cwd())
+    yield "What comes next:"
+    yield from table(
+        ("", ""),
+        [
+            (f"pytest audits/ --audit-limit 20{allow}", "a quick look; it decides nothing"),
+            (f"pytest audits/{allow}", "the verdicts"),
+            ("audit-results/latest/report.html", "the report, in English and Japanese"),
+            (str(relative), "agree on its thresholds"),
+        ],
+        numbers=False,
+    )[1:]

@@ -1,0 +1,26 @@
+"""Subjects of first audits, without data or models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from modelaudit.starter.subject import Subject
+
+PARTS = Subject(
+    data="folder:photos",
+    model="torchscript:models/parts.ts",
+    classes=("bolt", "nut"),
+    preprocessing=None,
+    labels={"bolt": 30, "nut": 30},
+    objects="mask",
+    without_object=(),
+    groups=0,
+    outputs=2,
+    differentiable=True,
+)
+
+
+def subject(**changes: Any) -> Subject:
+    """Photos of bolts and nuts with masks, changed."""
+    return replace(PARTS, **changes)
