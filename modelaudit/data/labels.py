@@ -207,6 +207,17 @@ class LabelMap:
         """Whether a prediction of that output is right for the label."""
         return (output if self.merged is None else self.merged[output]) == self.indices[label]
 
+    def named(self, classes: Sequence[str] | None, outputs: int) -> dict[Label, int]:
+        """The class that a name means: a label of the data (as text), else a class of the model by name or index.
+
+        Of several outputs that mean one label only the first stands for it; the others are no name for what is right.
+        """
+        own = [index for index in range(outputs) if self.merged is None or self.merged[index] == index]
+        found: dict[Label, int] = {index: index for index in own}
+        found.update({classes[index]: index for index in reversed(own)} if classes is not None else {})
+        found.update({str(label): index for label, index in self.indices.items()})
+        return found
+
     @cached_property
     def _merging(self) -> str:
         return hashlib.sha256(repr(self.merged).encode()).hexdigest()

@@ -31,12 +31,13 @@ from .images.donor_ranking import limited, look_order
 from .inference.batch_size import micro_batch
 from .inference.running_model import RunningModel
 from .measurement.events import Event, ImagesCounted, Listener, dispatch
+from .measurement.label_names import give_up_unknown_labels
 from .measurement.loop import MeasurementLoop, settle_precisions
 from .measurement.passes import PassRunner
 from .measurement.store_lookup import StoreLookup
 from .measurement.store_writer import StoreWriter
 from .measurement.value_table import ValueTable
-from .planning.plan import PassAsk, PlanGroup, columns_named
+from .planning.plan import PREDICTED_CLASS, PassAsk, PlanGroup, columns_named, with_predicted_class
 from .results.interventions import Intervention
 from .results.measured import CropFacts, LayerFacts, Measured, MeasuredData, MeasuredModel, PassCounts
 from .results.settings import Settings
@@ -126,9 +127,10 @@ def _measure(
         chosen = look_order(chosen, builder.seed)
     failures: dict[str, str] = {}
     models = _open_models(group, data, settings, builder.seed, counts, failures, stack)
-    passes = [ask for ask in group.passes if ask.model in models]
-    lookup = StoreLookup(store, builder, models, passes, group.key)
-    runner = PassRunner(chosen, models, builder, lookup, ValueTable(passes, len(chosen), failures))
+    passes = [with_predicted_class(ask) for ask in group.passes if ask.model in models]
+    lookup, table = StoreLookup(store, builder, models, passes, group.key), ValueTable(passes, len(chosen), failures)
+    give_up_unknown_labels(table, models)
+    runner = PassRunner(chosen, models, builder, lookup, table)
     copies, checks = PictureCopies(chosen, builder.signatures, store, counts), settings.checks_of(group.checks)
     loop = MeasurementLoop(runner, size=settings.resolved_micro_batch())
     with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
@@ -139,7 +141,7 @@ def _measure(
         listeners = _listeners(group, data, runner, checks, interim, advance, settings)
         dispatch(loop.events(), listeners.all())
         counts.seconds = round(time.perf_counter() - began, 3)
-    end, columns = loop.end, runner.table.columns.values()
+    end, columns = loop.end, [one for one in table.columns.values() if one.ask.key != PREDICTED_CLASS]
     counts.values = end * len(columns)
     counts.stored = sum(int(column.stored[:end].sum()) for column in columns)
     found = copies.of(chosen[:end])
@@ -153,7 +155,7 @@ def _measure(
         models=[_model_facts(key, model, runner, end) for key, model in models.items()],
         columns=[column.data(range(end)) for column in columns],
         galleries=images,
-        failures=runner.table.failures,
+        failures={key: why for key, why in table.failures.items() if not key.endswith(f"|{PREDICTED_CLASS}")},
         passes=counts,
         checked=checks.any,
         radius=checks.radius,
@@ -287,8 +289,17 @@ def _model_facts(key: str, model: RunningModel, runner: PassRunner, end: int) ->
         deterministic=deterministic(loaded),
         indices=[model.indices[sample.label] for sample in runner.samples[:end]],
         areas=[None if np.isnan(area) else area for area in table.areas(key)[:end].tolist()],
+        predicted=_predicted(key, table, end),
         crop=_crop_facts(table.kept(key), runner.samples, runner.builder.object_kept),
     )
+
+
+def _predicted(key: str, table: ValueTable, end: int) -> list[int | None]:
+    """The class that a model predicts on each original image; empty where it did not see the originals."""
+    column = table.columns.get((key, PREDICTED_CLASS))
+    if column is None or f"{key}|{PREDICTED_CLASS}" in table.failures:
+        return []
+    return [None if np.isnan(value) else int(value) for value in column.values[:end].tolist()]
 
 
 def _crop_facts(kept: NDArray[np.float64], samples: Sequence[Sample], limit: float) -> CropFacts | None:

@@ -285,7 +285,10 @@ def _table_record(part: Measured) -> TableRecord:
             if f"{column.model}|{column.key}" not in part.failures
         ],
         donors={f"{one.model}|{one.context}": one.donors for one in part.shown},
-        views=[ViewRecord(model=one.key, indices=one.indices, areas=one.areas) for one in part.models],
+        views=[
+            ViewRecord(model=one.key, indices=one.indices, areas=one.areas, predicted=one.predicted)
+            for one in part.models
+        ],
         labels=[] if part.data is None else sorted(set(part.data.labels)),
         available=sequential(part),
     )

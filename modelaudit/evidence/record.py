@@ -411,11 +411,16 @@ class ColumnRecord(_Part):
 
 
 class ViewRecord(_Part):
-    """The samples as one model sees them: the index of each one's class, and its object's share of the valid pixels."""
+    """The samples as one model sees them: the index of each one's class, and its object's share of the valid pixels.
+
+    ``predicted``: the class predicted on each original image, -1 where that means none of the labels, null where there
+    is none; empty where the model did not see the originals, and in older records.
+    """
 
     model: str
     indices: list[int]
     areas: list[float | None]
+    predicted: list[int | None] = []
 
 
 class TableRecord(_Part):

@@ -21,6 +21,8 @@ from .errors import ExpressionError, nearest
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _DOSE = "dose"
+#: in the metadata of a field without default: texts write it by its name, as in ``miss_rate(good=free)``
+BY_NAME = "by_name"
 _T = TypeVar("_T")
 
 
@@ -161,8 +163,16 @@ class MeasureSpec(Spec):
 
     #: the attribution methods it reads; empty for measures of behaviour, a field of those that read maps
     methods: tuple[Method, ...] = ()
-    #: the images that it is defined over, where these are not all; its canonical text says it by ``.where(...)``
-    stratum: ClassVar[Any] = None
+
+    @property
+    def stratum(self) -> Any:
+        """The images that it is defined over, where these are not all; its canonical text says it by ``.where``."""
+        return None
+
+    @property
+    def label_names(self) -> tuple[str | int, ...]:
+        """The labels that it names: as the data name them, or classes of the model by name or index."""
+        return ()
 
 
 def as_context(value: Context | type[Context] | str) -> Context:
@@ -224,9 +234,9 @@ def _written(spec: Spec, text_of: Callable[[Any], str]) -> str:
             parts.extend(text_of(item) for item in value)
         elif part.name == spec.keywords:
             parts.extend(f"{name}={text_of(item)}" for name, item in value)
-        elif required:
+        elif required and BY_NAME not in part.metadata:
             parts.append(text_of(value))
-        elif value != part.default:
+        elif required or value != part.default:
             parts.append(f"{part.name}={text_of(value)}")
     return f"{entry.name}({', '.join(parts)})" if parts else entry.name
 

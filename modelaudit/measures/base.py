@@ -91,6 +91,7 @@ class MeasureInput:
         merged: [C] long, the class of every output where several mean one label: the lowest index of those, -1 where it
             means none of the labels; None: every output is a class of its own.
         regions: the mask, prepared once for all measures of a pass; None: prepared when asked for.
+        named: the class that a name means: a label of the data, a class of the model, or the index of one.
     """
 
     logits: Tensor
@@ -101,6 +102,7 @@ class MeasureInput:
     cells: Tensor | None = None
     regions: Regions | None = None
     merged: Tensor | None = None
+    named: Mapping[str | int, int] = field(default_factory=dict)
 
     def classes_of(self, logits: Tensor) -> Tensor:
         """[B] long: the class that logits [B, C] predict: the largest's, merged. Equal logits count for the lowest."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -240,7 +239,9 @@ class AdversarialBackgroundRate(MeasureSpec):
 
     backgrounds: int | None = None
 
-    stratum: ClassVar[Stratum | None] = correct
+    @property
+    def stratum(self) -> Stratum:
+        return correct
 
     def __post_init__(self) -> None:
         given = self.backgrounds

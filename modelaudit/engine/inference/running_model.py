@@ -94,6 +94,11 @@ class RunningModel:
         """[C] the class of every output on the model's device; None where each is one of its own."""
         return None if self.labels.merged is None else torch.tensor(self.labels.merged, device=self.device)
 
+    @cached_property
+    def named(self) -> Mapping[str | int, int]:
+        """The class that each name means that a measure can use."""
+        return self.labels.named(self.loaded.classes, self.loaded.outputs)
+
     @property
     def candidates(self) -> tuple[Precision, ...]:
         """The precisions that may be tried on this device, fastest first; the last one needs no check."""

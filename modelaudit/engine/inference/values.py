@@ -180,6 +180,7 @@ def measure_input(
         cells,
         regions,
         model.merged,
+        model.named,
     )
 
 

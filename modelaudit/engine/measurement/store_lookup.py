@@ -188,7 +188,9 @@ class StoreLookup:
             )
             columns = {column.key: column.spec for column in whole.columns}
             draws = ask.context != original_context()
-            self._keys[place, precision] = pass_keys(ask.context, columns, model.loaded, setting, draws=draws)
+            self._keys[place, precision] = pass_keys(
+                ask.context, columns, model.loaded, setting, draws=draws, named=model.named
+            )
         return self._keys[place, precision]
 
     def _intervention(self) -> str:

@@ -63,7 +63,8 @@ def _fill(
     merged = None if model.merged is None else model.merged.to(labels.device)
     try:
         output = measured_by(
-            column, MeasureInput(logits[0], labels, logits[1] if len(logits) > 1 else None, merged=merged)
+            column,
+            MeasureInput(logits[0], labels, logits[1] if len(logits) > 1 else None, merged=merged, named=model.named),
         )
     except BaseException as error:  # the pass itself is run then, and says what is wrong
         contained(error)

@@ -21,10 +21,13 @@ from ...language.sample import Preprocessing
 from ...language.spec import Context, MeasureSpec, Method, as_context
 from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum, strata_of
 from ...measures.base import MeasureDeclaration
+from ...measures.predictions import PredictedClass
 from ...models import runs_code
 
 #: the name of a pass: its model and its context
 Place = tuple[str, str]
+#: the column of the classes that a model predicts on the original images
+PREDICTED_CLASS = "predicted_class"
 
 
 @dataclass(frozen=True)
@@ -279,6 +282,13 @@ def _passes(found: Mapping[tuple[str, Context], Mapping[str, ColumnAsk]]) -> Ite
         rest = [context for context in contexts if context != original_context()]
         for context in chain(first, rest):
             yield PassAsk(model, context, tuple(found[model, context].values()))
+
+
+def with_predicted_class(ask: PassAsk) -> PassAsk:
+    """A pass on the original images, with the column of what the model predicts there; others as they are."""
+    if ask.context != original_context():
+        return ask
+    return replace(ask, columns=(*ask.columns, ColumnAsk(PREDICTED_CLASS, PredictedClass(), None)))
 
 
 def columns_named(cases: Iterable[PlannedCase]) -> tuple[str, ...]:

@@ -127,7 +127,8 @@ class CropFacts(_Plain):
 
 
 class MeasuredModel(_Plain):
-    """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share.
+    """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share, and
+    the class predicted on the original image (-1: outputs that mean no label); none where it did not see the originals.
 
     ``deterministic``: False for a black box that says that the same image may get other scores.
     """
@@ -148,6 +149,7 @@ class MeasuredModel(_Plain):
     deterministic: bool = True
     indices: list[int] = []
     areas: list[float | None] = []
+    predicted: list[int | None] = []
     crop: CropFacts | None = None
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from ...language import registry
@@ -81,12 +82,19 @@ class PassKeys:
 
 
 def pass_keys(
-    context: Context, columns: Mapping[str, MeasureSpec], model: Model, setting: Setting, *, draws: bool
+    context: Context,
+    columns: Mapping[str, MeasureSpec],
+    model: Model,
+    setting: Setting,
+    *,
+    draws: bool,
+    named: Mapping[str | int, int] = MappingProxyType({}),
 ) -> PassKeys:
-    """The keys of a pass and of those of its columns that have one (not where the target names no class).
+    """The keys of a pass and of those of its columns that have one (not where a name means no class).
 
     Args:
         columns: the measures by the names of their columns.
+        named: the class that each name means that a measure can use.
         draws: whether the context may draw; without it only attributions depend on the seed.
     """
     who = (model.fingerprint, model.probe_digest, setting.device.split(":")[0], setting.precision, made_with())
@@ -101,7 +109,7 @@ def pass_keys(
 
     found: dict[str, Key] = {}
     for name, spec in columns.items():
-        target = _target(spec, model)
+        target = _meant(spec, model, named)
         if target is not None:
             drawn = seed if spec.methods else ""
             found[name] = key("values", str(spec), long_text(spec), origin(spec), target, drawn, *_libraries([spec]))
@@ -237,6 +245,14 @@ def _target(spec: MeasureSpec, model: Model) -> str | None:
         return str(model.index_of(target))
     except Exception:  # the pass itself says what is wrong
         return None
+
+
+def _meant(spec: MeasureSpec, model: Model, named: Mapping[str | int, int]) -> str | None:
+    """What the names in a measure mean: its target, and the classes of its labels; None where one means nothing."""
+    target, classes = _target(spec, model), [named.get(name) for name in spec.label_names]
+    if target is None or None in classes:
+        return None
+    return target if not classes else f"{target} of {classes}"
 
 
 def _version(name: str) -> str:

@@ -63,9 +63,12 @@ class Bench:
 
     @property
     def values(self) -> int:
-        """How many values are stored: a value that is computed again under another key is one more."""
+        """How many values of measures are stored: a value that is computed again under another key is one more."""
         with closing(sqlite3.connect(self.folder / "store" / FILE)) as connection:
-            query = "SELECT COUNT(*) FROM cells JOIN keys ON keys.id = cells.key WHERE kind = 'values'"
+            query = (
+                "SELECT COUNT(*) FROM cells JOIN keys ON keys.id = cells.key "
+                "WHERE kind = 'values' AND measure != 'predicted_class'"
+            )
             return int(connection.execute(query).fetchone()[0])
 
     def run(self, asked: Cases, *, stored: bool = True, **options: Any) -> Measured:
