@@ -87,7 +87,8 @@ class Audit(metaclass=CheckedCall):
             callable that returns one (called when needed), or a dict of these by name.
         data: a reference (``"folder:data/line_a"``) or an iterable of :class:`Sample`.
         classes: the model's class names by index; a dict by model name where models differ.
-        preprocessing: the model's geometry and photometry, where the reference does not bring them; likewise.
+        preprocessing: the model's geometry and photometry, where the reference does not bring them; likewise. Or a
+            transform of torchvision, timm or albumentations that they can be read off.
         labels: the data's labels to the model's classes (name or index, or a list of them), where names do not meet by
             themselves; or a CSV or JSON file of them. With lists, an output that no label has means "none of these".
         confidence: of each one-sided bound, in (0.5, 1).
@@ -122,7 +123,7 @@ class Audit(metaclass=CheckedCall):
     model: Any
     data: Any
     classes: Any = field(default=None, kw_only=True)
-    preprocessing: Preprocessing | Mapping[str, Preprocessing] | None = field(default=None, kw_only=True)
+    preprocessing: Preprocessing | Mapping[str, Any] | Any = field(default=None, kw_only=True)
     labels: Mapping[Any, Any] | str | None = field(default=None, kw_only=True)
     confidence: float = field(default=DEFAULT_CONFIDENCE, kw_only=True)
     about: About = field(default="process", kw_only=True)

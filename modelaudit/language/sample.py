@@ -8,6 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from . import registry
 from .calls import CheckedCall
 from .errors import ModelError
 
@@ -147,6 +148,22 @@ class Preprocessing(metaclass=CheckedCall):
         """As it enters fingerprints: the channels are left out where they are three."""
         shown = [part.name for part in fields(self) if part.name != "channels" or self.channels != 3]
         return f"Preprocessing({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+    @classmethod
+    def from_transform(cls, transform: Any) -> Preprocessing:
+        """What a transform of torchvision, timm or albumentations does, read off its steps and proven on pictures.
+
+        Raises:
+            ModelError: it does more than a resize, a centre crop and a normalisation; names the step, and the nearest.
+
+        >>> import torch
+        >>> from torchvision.transforms import v2
+        >>> steps = [v2.Resize(64), v2.CenterCrop(56), v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True)]
+        >>> Preprocessing.from_transform(v2.Compose(steps)).crop
+        56
+        """
+        found: Preprocessing = registry.find("transform", "preprocessing").function(transform)
+        return found
 
     def geometry(self) -> tuple[Any, ...]:
         """The key of the geometry: equal geometries share decoded and transformed images."""

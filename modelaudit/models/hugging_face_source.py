@@ -5,21 +5,14 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator, Mapping
-from itertools import product
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as transforms
 
 from ..language.errors import ModelError
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
 from .loaded import model_source
+from .trial_images import levels_apart, normalised, shown, waves
 
 _INTERPOLATIONS = {0: "nearest", 2: "bilinear", 3: "bicubic"}
 _UNNAMED = re.compile(r"LABEL_\d+")
@@ -106,11 +99,15 @@ def _preprocessing(
 
 def preprocessing_of(processor: Any) -> Preprocessing | None:
     """The resize, centre crop and normalisation that do to two pictures what the processor does to them, if any."""
-    pictures = [_picture(96, 128), _picture(150, 110)]
-    wanted = [processor(images=picture, return_tensors="pt")["pixel_values"] for picture in pictures]
-    for candidate in _candidates(processor.to_dict()):
-        made = [_prepared(picture, candidate) for picture in pictures]
-        if all(_same(one, other, candidate) for one, other in zip(made, wanted, strict=True)):
+    pictures = [waves(96, 128), waves(150, 110)]
+    settings = processor.to_dict()
+    grey = len(settings.get("image_mean") or ()) == 1
+    given = [picture.convert("L") if grey else picture for picture in pictures]
+    wanted = [processor(images=picture, return_tensors="pt")["pixel_values"][0] for picture in given]
+    for candidate in _candidates(settings):
+        made = [normalised(shown(picture, candidate), candidate) for picture in pictures]
+        apart = [levels_apart(one, other, candidate.std) for one, other in zip(made, wanted, strict=True)]
+        if all(mean < _LEVELS / 4 and most < _LEVELS for mean, most in apart):
             return candidate
     return None
 
@@ -138,38 +135,6 @@ def _side(size: Any) -> int | tuple[int, int] | None:
             return int(size["height"]), int(size["width"])
         size = size.get("shortest_edge")
     return int(size) if size else None
-
-
-def _picture(height: int, width: int) -> Image.Image:
-    """Colours that change from place to place, coarse and fine."""
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
-    waves = [np.sin(rows / scale + shift) * np.cos(columns / (scale + 2)) for scale, shift in ((5, 0), (9, 1), (3, 2))]
-    return Image.fromarray(np.uint8(127.5 + 127 * np.stack(waves, -1)))
-
-
-def _prepared(picture: Any, preprocessing: Preprocessing) -> Tensor:
-    if preprocessing.resize is not None:
-        size = [preprocessing.resize] if isinstance(preprocessing.resize, int) else list(preprocessing.resize)
-        picture = transforms.resize(picture, size, InterpolationMode(preprocessing.interpolation))
-    if preprocessing.crop is not None:
-        size = [preprocessing.crop] * 2 if isinstance(preprocessing.crop, int) else list(preprocessing.crop)
-        picture = transforms.center_crop(picture, size)
-    pixels = transforms.convert_image_dtype(transforms.pil_to_tensor(picture), torch.float32)
-    return transforms.normalize(pixels, list(preprocessing.mean), list(preprocessing.std))[None]
-
-
-def _same(made: Tensor, wanted: Tensor, preprocessing: Preprocessing) -> bool:
-    """Up to one pixel: where a crop cannot be in the middle, processors and torchvision round to other sides."""
-    if made.shape != wanted.shape:
-        return False
-    scale = torch.tensor(preprocessing.std).view(1, 3, 1, 1) * 255
-    height, width = made.shape[2:]
-    inside = made[:, :, 1 : height - 1, 1 : width - 1]
-    for down, right in product((1, 0, 2), repeat=2):
-        levels = (inside - wanted[:, :, down : height - 2 + down, right : width - 2 + right].float()).abs() * scale
-        if float(levels.mean()) < _LEVELS / 4 and float(levels.quantile(0.99)) < _LEVELS:
-            return True
-    return False
 
 
 def _classes(config: Any) -> tuple[str, ...] | None:

@@ -18,7 +18,7 @@ _CHANNELS_LAST = """\
     class ChannelsLast(nn.Module):
         def forward(self, x): return x.permute(0, 2, 3, 1)
     Audit(model=nn.Sequential(ChannelsLast(), net), ...)"""
-_GREY_IN_THREE = """\
+GREY_IN_THREE = """\
     class Widen(nn.Module):
         def forward(self, x): return x.expand(-1, 3, -1, -1)
     Audit(model=nn.Sequential(Widen(), net), ...)"""
@@ -44,20 +44,20 @@ def way_out(module: nn.Module, preprocessing: Preprocessing, sizes: Sequence[Siz
             return said
     size = _first_size(module, model, others, _unchanged)
     if size is not None:
-        return f"it takes images of {_text(size)}: {_written(preprocessing, size)}"
+        return f"it takes images of {_text(size)}: {written(preprocessing, size)}"
     return "say the size it takes with Preprocessing(resize=..., crop=...)"
 
 
 def _other_channels(channels: int, preprocessing: Preprocessing, size: Size | None) -> str:
     if channels == 1:
         return (
-            f"it takes images of one channel, and was given RGB; give {_written(_grey(preprocessing), size)}, with the "
+            f"it takes images of one channel, and was given RGB; give {written(_grey(preprocessing), size)}, with the "
             "mean and std of one channel that it was trained with"
         )
     if channels == 3:
         return (
             f"it takes RGB, and was given one channel (channels=1); leave channels=1 out, or, where it was trained on "
-            f"grey images in three equal channels:\n{_GREY_IN_THREE}"
+            f"grey images in three equal channels:\n{GREY_IN_THREE}"
         )
     return f"it takes images of {channels} channels, and was given {preprocessing.channels}; {widening(channels)}"
 
@@ -79,7 +79,7 @@ def _grey(preprocessing: Preprocessing) -> Preprocessing:
     return replace(preprocessing, channels=1, mean=mean, std=std)
 
 
-def _written(preprocessing: Preprocessing, size: Size | None) -> str:
+def written(preprocessing: Preprocessing, size: Size | None = None) -> str:
     """A preprocessing as a user would write it: what differs from the defaults."""
     if size is not None:
         side = size[0] if size[0] == size[1] else size

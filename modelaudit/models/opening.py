@@ -20,6 +20,7 @@ from .factory import call_factory, run_factory
 from .fingerprint import architecture, fingerprint, output_digest, probe_pixels
 from .input_trials import way_out
 from .loaded import LoadedModel, PixelModel, frozen_module_on
+from .transforms import with_preprocessing
 
 _WAY_OUT = (
     "Audit(preprocessing=Preprocessing(resize=256, crop=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)))"
@@ -34,7 +35,7 @@ def open_model(
     ref: Any,
     *,
     root: Path,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Any = None,
     classes: Sequence[str] | None = None,
     allow_code: bool = False,
 ) -> LoadedModel:
@@ -42,7 +43,7 @@ def open_model(
 
     Args:
         root: relative paths start here.
-        preprocessing: instead of what the source brings.
+        preprocessing: instead of what the source brings: a `Preprocessing`, or a transform that it can be read off.
         classes: the class names by index, instead of what the source brings.
         allow_code: whether a text may name a Python factory, or a saved program.
 
@@ -54,6 +55,7 @@ def open_model(
     """
     with torch.inference_mode(False):
         text, built, code = _built(ref, root, allow_code)
+        built, preprocessing = with_preprocessing(text, built, preprocessing)
     if preprocessing is None and built.preprocessing is None:
         known = [note.partition(": ")[2] for note in built.notes if note.startswith("preprocessing:")]
         raise ModelError(

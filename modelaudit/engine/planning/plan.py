@@ -45,7 +45,7 @@ class ModelAsk:
 
     key: str
     reference: Any
-    preprocessing: Preprocessing | None
+    preprocessing: Any
     classes: tuple[str, ...] | None
     allow_code: bool
 
@@ -227,7 +227,8 @@ class _Planner:
         classes = audit.option_of("classes", chosen)
         classes = None if classes is None else tuple(str(part) for part in classes)
         allow_code = audit.allow_code and runs_code(reference)
-        identity = ("model", _identity(reference), preprocessing, classes, allow_code)
+        prepared = preprocessing if isinstance(preprocessing, Preprocessing | None) else id(preprocessing)
+        identity = ("model", _identity(reference), prepared, classes, allow_code)
         text = reference if isinstance(reference, str) else chosen if name is not None else _name_of(reference)
         key = self._key(identity, text)
         draft.models.setdefault(key, ModelAsk(key, reference, preprocessing, classes, allow_code))
