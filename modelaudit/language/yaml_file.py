@@ -5,7 +5,7 @@ A YAML audit is data, never code: aliases, tags, duplicate keys and keys other t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,9 +14,10 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .audit import DEFAULT_CONFIDENCE, DEFAULT_OBJECT_KEPT, Audit, AuditCase
-from .errors import AuditError, AuditFileError, nearest
+from .errors import AuditError, AuditFileError
 from .parser import parse
 from .sample import Preprocessing
+from .yaml_complaints import complaints, syntax_text
 
 Side = int | tuple[int, int] | None
 Channels = float | tuple[float] | tuple[float, float, float]
@@ -190,7 +191,9 @@ def _validated(path: Path) -> tuple[AuditFields, Mapping[tuple[str, ...], int]]:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise AuditFileError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from error
+        raise AuditFileError(
+            f"{path}:{line}: not valid YAML: {syntax_text(str(error.problem or error.context))}"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise AuditFileError(f"{path}:1: not valid YAML: {error}") from error
     except OSError as error:
@@ -204,28 +207,8 @@ def _validated(path: Path) -> tuple[AuditFields, Mapping[tuple[str, ...], int]]:
     try:
         return AuditFields.model_validate(data), lines
     except ValidationError as error:
-        raise AuditFileError("\n".join(_complaints(path, error, lines))) from error
-
-
-def _complaints(path: Path, error: ValidationError, lines: Mapping[tuple[str, ...], int]) -> Iterator[str]:
-    """One line for each thing wrong; of a union's branches only the one that the value comes closest to."""
-    found = {tuple(str(part) for part in problem["loc"] if not _branch(part)): problem for problem in error.errors()}
-    for where, problem in found.items():
-        if any(len(other) > len(where) and other[: len(where)] == where for other in found):
-            continue
-        known = where
-        while known and known not in lines:
-            known = known[:-1]
-        hint = nearest(where[-1], _siblings(where)) if problem["type"] == "extra_forbidden" else ""
-        text = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].lower()
-        yield f"{path}:{lines.get(known, 1)}: {'.'.join(where) or 'the file'}: {text}{hint}"
-
-
-def _branch(part: int | str) -> bool:
-    """Whether a part is pydantic's name of a union branch and not a key of the file."""
-    return isinstance(part, str) and (
-        part in ("ExpectationFields", "str", "int") or part.startswith(("dict[", "list[", "tuple[", "constrained"))
-    )
+        said = [f"{path}:{line}: {text}" for line, text in complaints(error.errors(), lines, _siblings)]
+        raise AuditFileError("\n".join(said)) from error
 
 
 def _siblings(where: tuple[str, ...]) -> tuple[str, ...]:

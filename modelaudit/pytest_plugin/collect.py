@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 from _pytest.outcomes import OutcomeException
+from _pytest.pathlib import bestrelpath
 
 from ..language.audit import AuditCase, collected, created_in
 from ..language.boundary import contained, described, signals_watched
-from ..language.errors import AuditFileError
+from ..language.errors import AuditError, AuditFileError
 from ..language.known_bad import complaints, never_tried
 from .audit_files import PYTHON_PATTERN
 from .items import AuditItem
@@ -47,6 +49,8 @@ class AuditModule(pytest.Module):
         with signals_watched():
             try:
                 _ = self.obj
+            except AuditError as error:
+                raise self.CollectError(_where_stated(self, error)) from error
             except (Exception, OutcomeException):
                 raise
             except BaseException as raised:
@@ -99,6 +103,21 @@ def _refuse_both_kinds(state: AuditSession, cases: Sequence[AuditCase]) -> None:
             )
     if found:
         raise pytest.Collector.CollectError("\n".join(found))
+
+
+def _where_stated(collector: AuditModule, error: AuditError) -> str:
+    """The error below the lines of the user's own files that led to it, the outermost first."""
+    own = Path(__file__).parents[1]
+    frames = traceback.extract_tb(error.__traceback__)
+    start = next((number for number, frame in enumerate(frames) if Path(frame.filename) == collector.path), 0)
+    shown = []
+    for frame in frames[start:]:
+        path = Path(frame.filename)
+        if path.is_file() and own not in path.parents:
+            inside = "" if frame.name == "<module>" else f" in {frame.name}"
+            shown.append(f"{bestrelpath(collector.config.invocation_params.dir, path)}:{frame.lineno}:{inside}")
+            shown.append(f"    {frame.line}")
+    return "\n".join([*shown, str(error)])
 
 
 def items_of(collector: AuditModule, name: str, case: AuditCase) -> list[pytest.Item]:

@@ -52,7 +52,7 @@ def test_a_file_says_the_same_as_python(tmp_path: Path) -> None:
         (('"明るさ"', "on"), 9, "must be text"),
         (("clause: PoC agreement 4.2", "clause: !!python/object:os.system x"), 7, "tag"),
         (("clause: PoC agreement 4.2", "clause: &a x"), None, None),
-        (("clause: PoC", "confidence: 95 #"), 7, "less than 1"),
+        (("clause: PoC", "confidence: 95 #"), 7, "must be below 1, got"),
         (("[224, 224]", "[224, 224, 3]"), 3, "crop"),
         (("expect:", "expect: ["), 6, "not valid YAML"),
         (("decides_on_the_part", "a::b"), 5, "cannot name"),
@@ -93,7 +93,7 @@ def test_pools_are_named_in_yaml_as_in_python(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line", "message"),
     [
-        (("folder:data/night", "[folder:data/night]"), 4, "pools.night shift: input should be a valid string"),
+        (("folder:data/night", "[folder:data/night]"), 4, "pools.night shift: must be text, got ['folder:data/night']"),
         (("pools:", "pool:"), 3, "did you mean 'pools'"),
         (("folder:data/night", '""'), 1, "must name data"),
         (("'pool:night shift'", "'pol:night shift'"), 7, "did you mean 'pool:NAME'"),
@@ -123,7 +123,7 @@ def test_an_error_in_a_file_that_is_not_an_audit_names_what_it_needs(tmp_path: P
 def test_missing_parts_are_all_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(AuditFileError) as caught:
         load_audit_file(written(tmp_path, "model: x\n"), allow_code=False)
-    assert "data: field required" in str(caught.value) and "expect: field required" in str(caught.value)
+    assert "data: is missing" in str(caught.value) and "expect: is missing" in str(caught.value)
 
 
 def test_bytes_that_are_no_text_are_an_error_of_ours(tmp_path: Path) -> None:

@@ -229,3 +229,31 @@ def test_a_session_without_audits_leaves_nothing_behind(line: Line) -> None:
     line.write("test_usual.py", "def test_usual(): pass")
     assert passed(line) == ["test_usual.py::test_usual"]
     assert not (line.path / "audit-results").exists()
+
+
+def test_a_wrong_call_is_shown_with_the_lines_of_the_users_file_alone(line: Line) -> None:
+    line.audit(
+        """
+        audit = Audit(**told())
+
+        def under_light(severity):
+            return accuracy.under(lighting(severity)) > 0.9
+
+        survives_light = audit.expect(under_light(9))
+        """
+    )
+    line.write("a.audit.yaml", YAML.replace("gaussian_noise(3)", "gaussian_nois(3)"))
+    result = line.run()
+    text = result.stdout.str()
+    result.stdout.fnmatch_lines(
+        [
+            "audit_line.py:*:",
+            "    survives_light = audit.expect(under_light(9))",
+            "audit_line.py:*: in under_light",
+            "    return accuracy.under(lighting(severity)) > 0.9",
+            "lighting: severity must be an integer from 1 to 5, got 9",
+        ],
+        consecutive=True,
+    )
+    assert "__post_init__" not in text and "spec.py" not in text
+    assert "a.audit.yaml:8: stays_right_in_noise: in 'accuracy.under(gaussian_nois(3)) > 0.5': unknown context" in text
