@@ -106,6 +106,7 @@ class PredictedClass(MeasureSpec):
     """The class that is predicted on an image, as a number: what a confusion table is made of. Not for expectations."""
 
 
+@checked_call
 def predicted(*labels: LabelName) -> Measure:
     """The share of the images that the model calls by this label, or by one of several.
 

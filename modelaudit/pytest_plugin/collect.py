@@ -114,8 +114,8 @@ def _where_stated(collector: AuditModule, error: AuditError) -> str:
     for frame in frames[start:]:
         path = Path(frame.filename)
         if path.is_file() and own not in path.parents:
-            inside = "" if frame.name == "<module>" else f" in {frame.name}"
-            shown.append(f"{bestrelpath(collector.config.invocation_params.dir, path)}:{frame.lineno}:{inside}")
+            place = bestrelpath(collector.config.invocation_params.dir, path)
+            shown.append(f"{place}:{frame.lineno}: in {frame.name}")
             shown.append(f"    {frame.line}")
     return "\n".join([*shown, str(error)])
 

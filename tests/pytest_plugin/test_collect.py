@@ -247,7 +247,7 @@ def test_a_wrong_call_is_shown_with_the_lines_of_the_users_file_alone(line: Line
     text = result.stdout.str()
     result.stdout.fnmatch_lines(
         [
-            "audit_line.py:*:",
+            "audit_line.py:*: in <module>",
             "    survives_light = audit.expect(under_light(9))",
             "audit_line.py:*: in under_light",
             "    return accuracy.under(lighting(severity)) > 0.9",
