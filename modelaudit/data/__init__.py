@@ -11,7 +11,7 @@ from .imagenet9 import imagenet9
 from .imagenet_s import imagenet_s
 from .images import FilePart, Place
 from .labelme import labelme
-from .labels import LabelMap, class_indices, label_map, labels_of
+from .labels import LabelMap, class_count, class_indices, label_map, labels_of
 from .manifest import csv_file, jsonl_file
 from .open import lists_names, open_data
 from .voc import voc
@@ -28,6 +28,7 @@ __all__ = [
     "Sample",
     "UnusableSample",
     "apply_geometry",
+    "class_count",
     "class_indices",
     "coco",
     "content_of",

@@ -257,6 +257,20 @@ def label_map(
     return LabelMap({label: several[0] for label, several in sets.items()}, tuple(merged))
 
 
+def class_count(data: DataSet, given: Mapping[Label, Any] | None) -> int | None:
+    """How many classes the data speak of; None where their labels are mapped to a model's, so that nobody knows.
+
+    Labels that are numbers are indices: 0, 3 and 9 speak of ten classes.
+    """
+    if given is not None:
+        return None
+    if data.label_map is not None:
+        return data.outputs
+    labels = {sample.label for sample in data.samples}
+    numbers = [int(label) for label in labels if isinstance(label, int) or _is_number(label)]
+    return max(len(labels), *(number + 1 for number in numbers)) if numbers else len(labels)
+
+
 def read_labels(path: Path) -> dict[Label, tuple[Label, ...]]:
     """A label map from a file: JSON ``{label: class or [classes]}``, or CSV with the columns label and class.
 

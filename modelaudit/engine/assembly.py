@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import fingerprint, label_map, labels_of, open_data
+from ..data import class_count, fingerprint, label_map, labels_of, open_data
 from ..language.boundary import contained, failure_text
 from ..language.checks import CheckSettings
 from ..language.progress import Progress, Silent
@@ -206,14 +206,16 @@ def _open_models(
     device = settings.resolved_device()
     for key, ask in group.models.items():
         try:
+            given = labels_of(group.labels, settings.root)
             loaded = open_model(
                 ask.reference,
                 root=settings.root,
                 preprocessing=ask.preprocessing,
                 classes=ask.classes,
                 allow_code=ask.allow_code,
+                scores=ask.scores,
+                labels=class_count(data, given),
             )
-            given = labels_of(group.labels, settings.root)
             labels = label_map(data, classes=loaded.classes, outputs=loaded.outputs, given=given)
             model = stack.enter_context(frozen_on(loaded, device))
             batch = micro_batch(model, loaded.input_size, device, settings.micro_batch)

@@ -18,6 +18,7 @@ from .errors import ExpressionError, nearest
 from .expression import Expectation
 from .ranges import refuse_per_cent
 from .sample import Preprocessing, Sample
+from .scores import DEFAULT_THRESHOLD, Scores, ScoreSettings
 from .spec import Composed, Context, within
 
 if TYPE_CHECKING:
@@ -89,6 +90,12 @@ class Audit(metaclass=CheckedCall):
         classes: the model's class names by index; a dict by model name where models differ.
         preprocessing: the model's geometry and photometry, where the reference does not bring them; likewise. Or a
             transform of torchvision, timm or albumentations that they can be read off.
+        scores: what the model's outputs are: "logits" (one a class), "probabilities", "binary" (one column: no or yes,
+            the first and the second class) or "multilabel" (every output answers for its own label). None: what the
+            model shows, or an error that asks. A final softmax or sigmoid that can be seen is taken off, so that
+            attributions explain the logit before it. A dict by model name where models differ, as the next two.
+        output: the output that holds the scores, by index or key, where the model returns several.
+        score_threshold: the probability from which on a multilabel model has found a label.
         labels: the data's labels to the model's classes (name or index, or a list of them), where names do not meet by
             themselves; or a CSV or JSON file of them. With lists, an output that no label has means "none of these".
         confidence: of each one-sided bound, in (0.5, 1).
@@ -124,6 +131,9 @@ class Audit(metaclass=CheckedCall):
     data: Any
     classes: Any = field(default=None, kw_only=True)
     preprocessing: Preprocessing | Mapping[str, Any] | Any = field(default=None, kw_only=True)
+    scores: Scores | Mapping[str, Scores] | None = field(default=None, kw_only=True)
+    output: int | str | Mapping[str, int | str] | None = field(default=None, kw_only=True)
+    score_threshold: float | Mapping[str, float] = field(default=DEFAULT_THRESHOLD, kw_only=True)
     labels: Mapping[Any, Any] | str | None = field(default=None, kw_only=True)
     confidence: float = field(default=DEFAULT_CONFIDENCE, kw_only=True)
     about: About = field(default="process", kw_only=True)
@@ -161,6 +171,7 @@ class Audit(metaclass=CheckedCall):
         if isinstance(self.model, Mapping) and not self.model:
             raise ExpressionError("model={} names no model; give at least one")
         object.__setattr__(self, "known_bad", checked_known_bad(self.known_bad, self.models))
+        _check_scores(self)
         object.__setattr__(self, "data", _replayed(self.data))
         object.__setattr__(self, "pools", _checked_pools(self.pools))
 
@@ -175,6 +186,19 @@ class Audit(metaclass=CheckedCall):
         if isinstance(value, Mapping) and model in value:
             return value[model]
         return None if isinstance(value, Mapping) and isinstance(self.model, Mapping) else value
+
+    def scores_of(self, model: str) -> ScoreSettings:
+        """What this audit says about the outputs of one of its models.
+
+        >>> audit = Audit(model={"old": "demo:sound", "new": "net.py:build"}, data="demo:", scores={"new": "binary"})
+        >>> audit.scores_of("new")
+        ScoreSettings(scores='binary', output=None, threshold=0.5)
+        """
+
+        def of(value: Any, default: Any = None) -> Any:
+            return value.get(model, default) if isinstance(value, Mapping) else value
+
+        return ScoreSettings(of(self.scores), of(self.output), of(self.score_threshold, DEFAULT_THRESHOLD))
 
     @checked_call
     def expect(
@@ -363,6 +387,16 @@ def _module_frame(frame: FrameType | None) -> FrameType | None:
             return None
         frame = frame.f_back
     return frame
+
+
+def _check_scores(audit: Audit) -> None:
+    for name in ("scores", "output", "score_threshold"):
+        value = getattr(audit, name)
+        for model in value if isinstance(value, Mapping) else ():
+            if model not in audit.models:
+                raise ExpressionError(f"{name}: no model {model!r}{nearest(str(model), audit.models)}")
+    for model in audit.models:
+        audit.scores_of(model)
 
 
 def _check_claim(claim: object, about: str) -> None:

@@ -17,6 +17,7 @@ from .audit import DEFAULT_CONFIDENCE, DEFAULT_OBJECT_KEPT, Audit, AuditCase
 from .errors import AuditError, AuditFileError
 from .parser import parse
 from .sample import Preprocessing
+from .scores import DEFAULT_THRESHOLD, Scores
 from .yaml_complaints import complaints, syntax_text
 
 Side = int | tuple[int, int] | None
@@ -69,6 +70,15 @@ class AuditFields(_Strict):
     data: str
     classes: list[str] | dict[str, list[str]] | None = None
     preprocessing: PreprocessingFields | None = None
+    scores: Scores | dict[str, Scores] | None = Field(
+        default=None, description="what the model's outputs are; left out, what the model shows"
+    )
+    output: int | str | dict[str, int | str] | None = Field(
+        default=None, description="the output that holds the scores, by index or key, of a model with several"
+    )
+    score_threshold: float | dict[str, float] = Field(
+        default=DEFAULT_THRESHOLD, description="the probability from which on a multilabel model has found a label"
+    )
     labels: dict[str, str | int | list[str | int]] | str | None = Field(
         default=None, description="labels of the data to classes of the model (one or several), or a CSV or JSON file"
     )
@@ -132,6 +142,9 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             fields.data,
             classes=fields.classes,
             preprocessing=None if given is None else Preprocessing(**given.model_dump()),
+            scores=fields.scores,
+            output=fields.output,
+            score_threshold=fields.score_threshold,
             labels=fields.labels,
             confidence=fields.confidence,
             about=fields.about,

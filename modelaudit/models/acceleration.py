@@ -15,6 +15,7 @@ from ..language.sample import Preprocessing
 from .fingerprint import probe_pixels
 from .folding import folded
 from .loaded import PixelModel, device_of
+from .score_reading import ScoreReading
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 #: how far a measure of one image may be from its value in float32, on the scale of the measure (of 1 at least)
@@ -51,7 +52,7 @@ class PreparedModel:
         memory_format = memory_format_for(module, device_of(module).type, precision)
         if memory_format != self.memory_format:
             module = _formatted(module, memory_format)
-        fast = _FastModel(module, self.model.preprocessing, memory_format, precision)
+        fast = _FastModel(module, self.model.preprocessing, self.model.reading, memory_format, precision)
         return replace(self, model=fast, precision=precision, memory_format=memory_format)
 
 
@@ -67,13 +68,16 @@ def prepare_model(
         size: (height, width) of the images.
         keep: names of modules in the user's model whose own output will be read.
     """
-    found = folded(model.module, _probe(model, size), keep=keep)
+    found = folded(model.module, _probe(model, size), keep=keep, reading=model.reading)
     notes = (found.note,) if found.note else ()
     if found.pairs:
         notes = (f"{len(found.pairs)} batch norms are folded into the layers before them (proven in float64)",)
     module = _with_contiguous_products(found.module)
     plain = PreparedModel(
-        PixelModel(module, model.preprocessing), folded=len(found.pairs), changed=found.changed, notes=notes
+        PixelModel(module, model.preprocessing, model.reading),
+        folded=len(found.pairs),
+        changed=found.changed,
+        notes=notes,
     )
     return plain.at(precision)
 
@@ -190,10 +194,11 @@ class _FastModel(PixelModel):
         self,
         module: nn.Module,
         preprocessing: Preprocessing,
+        reading: ScoreReading,
         memory_format: torch.memory_format,
         precision: Precision,
     ) -> None:
-        super().__init__(module, preprocessing)
+        super().__init__(module, preprocessing, reading)
         self._memory_format = memory_format
         self._precision = precision
 

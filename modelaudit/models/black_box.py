@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -27,6 +27,10 @@ SCORES_ONLY = "gradients: none lead through it, so only methods that see scores 
 NOT_DETERMINISTIC = "answers: declared as not deterministic, so that another run may come to another verdict"
 
 
+#: the key of an output that has no name
+_ONLY = ""
+
+
 class ScoresOnly(nn.Module):
     """A module whose scores come from outside torch: no gradient, no parameters, nothing that moves to a device.
 
@@ -40,38 +44,52 @@ class ScoresOnly(nn.Module):
         super().__init__()
         self.batch, self.outputs = batch, outputs
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """[B, C] of what `scores` gives, on the pixels' device.
+    def forward(self, pixels: Tensor) -> Tensor | dict[str, Tensor]:
+        """What `scores` gives, on the pixels' device: [B, C], [B], or several of these by index or key.
 
         Raises:
-            ModelError: the scores are not [B, C] numbers.
+            ModelError: they are not numbers of every image.
         """
         with torch.inference_mode(False), torch.no_grad():
             given = pixels.detach()
             size = self.batch or len(given)
             parts = [self._part(given[first : first + size], size) for first in range(0, len(given), size)]
-            return torch.cat(parts).to(pixels.device)
+            joined = {name: torch.cat([part[name] for part in parts]).to(pixels.device) for name in parts[0]}
+        return joined.get(_ONLY, joined)
 
     @abstractmethod
     def scores(self, images: Tensor) -> Any:
-        """The scores [B, C], numpy or torch, of images [B, 3, H, W] as preprocessing leaves them."""
+        """The scores [B, C] or [B] of images [B, 3, H, W] as preprocessing leaves them; or several, by index or key."""
 
-    def _part(self, images: Tensor, size: int) -> Tensor:
+    def _part(self, images: Tensor, size: int) -> dict[str, Tensor]:
+        """The outputs of some images, by index or key; the only one under :data:`_ONLY`."""
         count = len(images)
         if self.batch is not None and count < size:
             images = torch.cat([images, images[-1:].expand(size - count, *images.shape[1:])])
-        found = self.scores(images)
+        returned = self.scores(images)
+        outputs: Mapping[Any, Any] = {_ONLY: returned}
+        if isinstance(returned, Mapping):
+            outputs = returned
+        elif isinstance(returned, tuple) and all(isinstance(part, Tensor | np.ndarray) for part in returned):
+            outputs = dict(enumerate(returned))
+        return {str(name): self._numbers(part, len(images))[:count] for name, part in outputs.items()}
+
+    def _numbers(self, output: Any, images: int) -> Tensor:
         try:
-            values = found.detach().cpu() if isinstance(found, Tensor) else torch.tensor(np.asarray(found))
+            values = output.detach().cpu() if isinstance(output, Tensor) else torch.tensor(np.asarray(output))
         except (TypeError, ValueError) as error:
-            raise ModelError(f"{self._name()}: must return scores, got {type(found).__name__} ({error})") from error
-        wanted = (len(images), values.shape[-1] if values.ndim and self.outputs is None else self.outputs)
-        if tuple(values.shape) != wanted or values.is_complex():
-            raise ModelError(
-                f"{self._name()}: {len(images)} images gave scores of shape {list(values.shape)} and {values.dtype}; "
-                f"return numbers [images, {self.outputs or 'classes'}]"
-            )
-        return (values if values.dtype == torch.float64 else values.float())[:count]
+            raise ModelError(f"{self._name()}: must return scores, got {type(output).__name__} ({error})") from error
+        columns = 1 if values.ndim == 1 else values.shape[1] if values.ndim == 2 else None
+        shaped = values.shape[:1] == (images,) and columns is not None and self.outputs in (None, columns)
+        if not shaped or values.is_complex():
+            raise self._not_scores(values, images)
+        return values if values.dtype == torch.float64 else values.float()
+
+    def _not_scores(self, values: Tensor, images: int) -> ModelError:
+        return ModelError(
+            f"{self._name()}: {images} images gave scores of shape {list(values.shape)} and {values.dtype}; "
+            f"return numbers [images, {self.outputs or 'classes'}], for yes or no [images]"
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """What stands behind it (a session, a connection) is shared: it has no state that a copy could change."""
@@ -133,12 +151,13 @@ def black_box(
     """A model of which only a function from images to scores is known: ``Audit(model=black_box(predict, ...))``.
 
     Args:
-        function: images to scores [B, C], an array or a tensor; logits where there is a choice. A score must depend
-            on its image alone, and on no chance: each image is scored many times, in different batches. That is tested.
+        function: images to scores [B, C], or [B] for yes or no, an array or a tensor (a tuple or dict of them where
+            there are several outputs); logits where there is a choice. A score must depend on its image alone, and on
+            no chance: each image is scored many times, in different batches. That is tested.
         preprocessing: size and normalisation, as for any model; Audit(preprocessing=...) may say it too. Without mean
             and std the function gets pixel values in [0, 1].
         classes: names by index.
-        outputs: the number of scores, checked on every call.
+        outputs: the number of scores an image, checked on every call.
         layout: "NCHW" for images [B, 3, H, W], "NHWC" for [B, H, W, 3]; RGB.
         dtype: "float32", or "uint8" for round(255 x) of pixel values (then no mean and std).
         library: what the images are: a "numpy" array, or a "torch" tensor on the CPU.
@@ -159,7 +178,7 @@ def black_box(
     for name, value, known in (("layout", layout, LAYOUTS), ("dtype", dtype, DTYPES), ("library", library, LIBRARIES)):
         if value not in known:
             raise ModelError(f"black_box: {name}={value!r} is not possible{nearest(str(value), known)}")
-    for name, number, least in (("outputs", outputs, 2), ("batch", batch, 1)):
+    for name, number, least in (("outputs", outputs, 1), ("batch", batch, 1)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
             raise ModelError(f"black_box: {name} must be an integer of at least {least}, got {number!r}")
     if not isinstance(deterministic, bool):

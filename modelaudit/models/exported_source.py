@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from ..language.errors import ModelError
 from ..language.reference import Reference
 from ..language.sample import BuiltModel
-from .loaded import model_source, unwrapped
+from .loaded import model_source
+from .outputs import named_outputs
 
 #: operators whose last flag says that the program was exported while training, by that flag's position
 _TRAINING = {"aten.dropout.default": 2, "aten.native_dropout.default": 2, "aten.batch_norm.default": 5}
 
 
 class Program(nn.Module):
-    """A program as a module: images to logits, a fixed number at once where it takes no other.
+    """A program as a module: images to what it returns, a fixed number at once where it takes no other.
 
     Its layers run without calling modules of Python, so that no hook sees them.
     """
@@ -35,14 +36,18 @@ class Program(nn.Module):
         self.path, self.batch = path, batch
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Logits [B, C]; of a program for n images, in passes of n, the last filled up with copies of the last image.
+    def forward(self, pixels: Tensor) -> Tensor | dict[str, Tensor]:
+        """What it returns, several outputs by index or key; of a program for n images, in passes of n, the last filled
+        up with copies of the last image.
 
         Raises:
             ModelError: it does not take this many images.
         """
         size = self.batch or len(pixels)
-        return torch.cat([self._part(pixels[first : first + size], size) for first in range(0, len(pixels), size)])
+        parts = [self._part(pixels[first : first + size], size) for first in range(0, len(pixels), size)]
+        if all(isinstance(part, Tensor) for part in parts):
+            return torch.cat(parts) if len(parts) > 1 else parts[0]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     @abstractmethod
     def run(self, pixels: Tensor) -> Any:
@@ -56,17 +61,25 @@ class Program(nn.Module):
         """The file is part of the fingerprint: its code is not seen in its parameters."""
         return f"sha256={self.digest}, batch={self.batch}"
 
-    def _part(self, pixels: Tensor, size: int) -> Tensor:
+    def _part(self, pixels: Tensor, size: int) -> Any:
         count = len(pixels)
         if count < size:
             pixels = torch.cat([pixels, pixels[-1:].expand(size - count, *pixels.shape[1:])])
-        logits = unwrapped(self.run(pixels))
-        if len(logits) != size:
+        returned = self.run(pixels)
+        if isinstance(returned, Tensor):
+            return self._rows(returned, size, count)
+        return {name: self._rows(part, size, count) for name, part in named_outputs(returned).items() if part.ndim}
+
+    def _rows(self, output: Tensor, size: int, count: int) -> Tensor:
+        """The first rows of an output of `size` images."""
+        if size == 1 and output.ndim == 0:
+            return output
+        if not output.ndim or len(output) != size:
             raise ModelError(
-                f"{self.path}: {size} images gave an output of shape {list(logits.shape)}; if it takes one image at a "
+                f"{self.path}: {size} images gave an output of shape {list(output.shape)}; if it takes one image at a "
                 "time, add ?batch=1"
             )
-        return logits[:count]
+        return output if count == size else output[:count]
 
 
 class TorchScript(Program):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
-from .loaded import unwrapped
+from .score_reading import LOGITS, ScoreReading
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -48,7 +48,7 @@ class Folded:
     note: str = ""
 
 
-def folded(module: nn.Module, probe: Tensor, *, keep: Collection[str] = ()) -> Folded:
+def folded(module: nn.Module, probe: Tensor, *, keep: Collection[str] = (), reading: ScoreReading = LOGITS) -> Folded:
     """Folds ``y = (Wx + b - mean) / sqrt(var + eps) * weight + bias`` into one W and b wherever that changes nothing.
 
     A batch norm is folded if the tensor it is given is the very output of a convolution or linear layer, if both run
@@ -60,12 +60,13 @@ def folded(module: nn.Module, probe: Tensor, *, keep: Collection[str] = ()) -> F
         module: in eval mode, of float32 or float64; it is not changed.
         probe: what `module` is run on, [B, 3, H, W]; two images are enough.
         keep: names of modules whose own output must stay readable; what would change it is left as it is.
+        reading: how logits are read off what `module` returns.
     """
     if not any(_plain(part) or _fused(part) for part in module.modules()):
         return Folded(module)
     with torch.inference_mode(False):
         try:
-            return _folded(module, probe.detach(), frozenset(keep))
+            return _folded(module, probe.detach(), frozenset(keep), reading)
         except _NotFolded as refusal:
             return Folded(module, note=f"batch norms are not folded: {refusal}")
 
@@ -74,18 +75,18 @@ class _NotFolded(Exception):
     """The reason why a module stays as it is."""
 
 
-def _folded(module: nn.Module, probe: Tensor, keep: frozenset[str]) -> Folded:
+def _folded(module: nn.Module, probe: Tensor, keep: frozenset[str], reading: ScoreReading) -> Folded:
     candidate = _copied(module)  # watched too: a forward that leads back to the original's parts is seen here
-    pairs = _pairs(candidate, probe, keep)
+    pairs = _pairs(candidate, probe, keep, reading)
     if not pairs:
         return Folded(module)
     changed = frozenset().union(*(pair.returned_by for pair in pairs))
     exact = _double(module)
-    expected = _Trace.of(exact, probe.double())
+    expected = _Trace.of(exact, probe.double(), reading)
     _fold(exact, pairs)
-    _require_same(expected, _Trace.of(exact, probe.double()), changed)
+    _require_same(expected, _Trace.of(exact, probe.double(), reading), changed)
     _fold(candidate, pairs)
-    _require_no_noise(module, candidate, probe, expected.logits)
+    _require_no_noise(module, candidate, probe, expected.logits, reading)
     return Folded(candidate, tuple((pair.layer_name, pair.norm_name) for pair in pairs), changed)
 
 
@@ -137,10 +138,10 @@ def _address(value: Tensor) -> _Address:
     return id(value), value._version
 
 
-def _pairs(module: nn.Module, probe: Tensor, keep: frozenset[str]) -> list[_Pair]:
+def _pairs(module: nn.Module, probe: Tensor, keep: frozenset[str], reading: ScoreReading) -> list[_Pair]:
     watch, parts = _Watch(), dict(module.named_modules())
     with _hooked(parts, before=watch.before, after=watch.after):
-        _run(module, probe)
+        _run(module, probe, reading)
     found: list[_Pair] = []
     for address, returned_by in watch.returned_by.items():
         layer_name, readers = returned_by[0], watch.read_by[address]
@@ -261,7 +262,7 @@ class _Trace:
     outputs: dict[str, list[tuple[float, float]]]
 
     @classmethod
-    def of(cls, module: nn.Module, probe: Tensor) -> _Trace:
+    def of(cls, module: nn.Module, probe: Tensor, reading: ScoreReading) -> _Trace:
         seen: dict[str, list[tuple[float, float]]] = {}
 
         def after(name: str, _: nn.Module, output: Any) -> None:
@@ -271,7 +272,7 @@ class _Trace:
 
         leaf = probe.clone().requires_grad_()
         with _hooked(dict(module.named_modules()), after=after), torch.enable_grad():
-            logits = _run(module, leaf)
+            logits = _run(module, leaf, reading)
         gradient = None
         if logits.requires_grad:
             # weights that differ from logit to logit: a plain sum cancels where the rows of a head add up to zero
@@ -302,18 +303,20 @@ def _agree(expected: Tensor, found: Tensor | None) -> bool:
     return bool(((found - expected).abs() <= _TOLERANCE * expected.abs().max()).all())
 
 
-def _require_no_noise(module: nn.Module, candidate: nn.Module, probe: Tensor, exact: Tensor) -> None:
+def _require_no_noise(
+    module: nn.Module, candidate: nn.Module, probe: Tensor, exact: Tensor, reading: ScoreReading
+) -> None:
     """Rounding in the module's own precision may not grow much: batch norms of tiny variance make large weights."""
-    own = float((_run(module, probe).double() - exact).abs().max())
-    new = float((_run(candidate, probe).double() - exact).abs().max())
+    own = float((_run(module, probe, reading).double() - exact).abs().max())
+    new = float((_run(candidate, probe, reading).double() - exact).abs().max())
     if not new <= _ROUNDING * own + 1e-5 * float(exact.abs().max()):
         raise _NotFolded(f"in {probe.dtype} the logits would be {new:.2g} from those in float64 instead of {own:.2g}")
 
 
-def _run(module: nn.Module, probe: Tensor) -> Tensor:
+def _run(module: nn.Module, probe: Tensor, reading: ScoreReading) -> Tensor:
     try:
         with torch.set_grad_enabled(probe.requires_grad):
-            return unwrapped(module(probe))
+            return reading.run(module, probe)
     except Exception as error:
         raise _NotFolded(
             f"{type(module).__name__} does not run on a probe of {probe.dtype} ({type(error).__name__}: "

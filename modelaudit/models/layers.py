@@ -15,7 +15,8 @@ from ..language.errors import AttributionError, nearest
 from ..language.spatial import SpatialLayer
 from .activations import PROBES, Arrangement, HookPoint, Run, Trace, TracedValue, arrangements, has_many_tokens
 from .fingerprint import probe_pixels
-from .loaded import LoadedModel, PixelModel, device_of, frozen_module_on, unwrapped
+from .loaded import LoadedModel, PixelModel, device_of, frozen_module_on
+from .score_reading import LOGITS
 
 #: the mean rank of a cell's own place among all places, 0 the first and 1 the last; a wrong order is at about 0.5
 _RANK = 0.15
@@ -188,7 +189,7 @@ def _parts(model: LoadedModel | nn.Module) -> tuple[nn.Module, Run]:
     _require_visible(pixel_model)
     if isinstance(pixel_model, PixelModel):
         return pixel_model.module, pixel_model
-    return pixel_model, lambda pixels: unwrapped(pixel_model(pixels.to(device_of(pixel_model))))
+    return pixel_model, lambda pixels: LOGITS.run(pixel_model, pixels.to(device_of(pixel_model)))
 
 
 def _require_visible(model: nn.Module) -> None:

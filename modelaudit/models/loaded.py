@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from ..language import registry
 from ..language.errors import ModelError, nearest
 from ..language.reference import Reference
 from ..language.sample import LUMINANCE, BuiltModel, Preprocessing
+from .score_reading import LOGITS, ScoreReading
 
 
 class PixelModel(nn.Module):
@@ -24,15 +24,16 @@ class PixelModel(nn.Module):
 
     Normalisation ``(x - mean) / std`` is inside, and before it the luminance where the model takes one channel; it
     adds no parameter, and `module` itself is not changed. A model of half precision is given what its parameters are
-    made of. Outputs that are a tuple (its first part), a mapping or an object with ``logits`` are unwrapped.
+    made of. `reading` says how logits are read off what it returns.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, module: nn.Module, preprocessing: Preprocessing) -> None:
+    def __init__(self, module: nn.Module, preprocessing: Preprocessing, reading: ScoreReading = LOGITS) -> None:
         super().__init__()
         self.module = module
+        self.reading = reading
         self.training = module.training
         self.preprocessing = preprocessing
         self._follow(device_of(module))
@@ -54,7 +55,7 @@ class PixelModel(nn.Module):
         return ((pixels - self.mean) / self.std).to(self._dtype)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        logits = unwrapped(self.module(self.normalised(pixels)))
+        logits = self.reading.run(self.module, self.normalised(pixels))
         return logits if logits.dtype == torch.float64 else logits.float()
 
 
@@ -66,7 +67,7 @@ class LoadedModel:
         ref: the reference as written, or the qualified name of the object that was given.
         module: the caller's own module, as it was given; borrow it to run it (:func:`frozen_on`).
         classes: the class names by index; None when unknown, and then labels are indices.
-        outputs: the number of logits.
+        outputs: the number of logits; 2 of a model with one output for yes or no.
         input_size: (height, width) of the probe: the preprocessed size, where preprocessing fixes one.
         architecture: the qualified name of the module's class.
         parameters: the number of parameters.
@@ -75,6 +76,7 @@ class LoadedModel:
         notes: assumptions that belong into the record.
         differentiable: whether a gradient leads from its logits back to the pixels; where it does not, only methods
             that see scores alone can explain it.
+        reading: what its outputs are, and how logits are read off them.
     """
 
     ref: str
@@ -89,11 +91,12 @@ class LoadedModel:
     probe_digest: str
     notes: tuple[str, ...] = ()
     differentiable: bool = True
+    reading: ScoreReading = LOGITS
 
     @cached_property
     def pixel_model(self) -> PixelModel:
         """The model on pixel values; it goes along with the module to another device."""
-        return PixelModel(self.module, self.preprocessing)
+        return PixelModel(self.module, self.preprocessing, self.reading)
 
     def index_of(self, label: str | int) -> int:
         """The index of a class given by index or by name.
@@ -116,27 +119,6 @@ class LoadedModel:
         if not found:
             raise ModelError(f"{self.ref}: no class {label!r}{nearest(str(label), self.classes)}")
         return found[0]
-
-
-def unwrapped(output: Any) -> Tensor:
-    """The logits in what a model returned.
-
-    Raises:
-        ModelError: there are none.
-    """
-    value = output
-    if not isinstance(value, Tensor) and isinstance(getattr(value, "logits", None), Tensor):
-        value = value.logits
-    elif isinstance(value, Mapping):
-        value = value.get("logits")
-    elif isinstance(value, tuple | list) and value:
-        value = value[0]
-    if not isinstance(value, Tensor):
-        raise ModelError(
-            f"the model returned {type(output).__name__} without logits; return a tensor [batch, classes], a tuple "
-            "that begins with one, or an object with .logits"
-        )
-    return value
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..language import registry
-from ..language.boundary import contained, described
 from ..language.errors import ModelError
 from ..language.reference import Reference, parse_reference
 from ..language.sample import BuiltModel, Preprocessing
+from ..language.scores import UNSAID, ScoreSettings
 from .checkpoint import SUFFIXES
 from .code import code_digest
 from .factory import call_factory, run_factory
-from .fingerprint import architecture, fingerprint, output_digest, probe_pixels
-from .input_trials import way_out
-from .loaded import LoadedModel, PixelModel, frozen_module_on
+from .fingerprint import architecture, fingerprint, output_digest
+from .loaded import LoadedModel
+from .probe import probed
 from .transforms import with_preprocessing
 
 _WAY_OUT = (
@@ -27,8 +27,6 @@ _WAY_OUT = (
 )
 #: a file's ending, and the scheme that reads it
 _PROGRAMS = {".onnx": "onnx", ".ts": "torchscript", ".torchscript": "torchscript", ".pt2": "export"}
-#: tried in this order where the preprocessing leaves the size open; most models take the first
-_OPEN_SIZES = (224, 64, 32, 28, 96, 128, 256, 299, 384, 512)
 
 
 def open_model(
@@ -38,6 +36,8 @@ def open_model(
     preprocessing: Any = None,
     classes: Sequence[str] | None = None,
     allow_code: bool = False,
+    scores: ScoreSettings = UNSAID,
+    labels: int | None = None,
 ) -> LoadedModel:
     """The model behind a reference, an ``nn.Module``, a callable that returns one, or a ``BuiltModel``.
 
@@ -46,8 +46,12 @@ def open_model(
         preprocessing: instead of what the source brings: a `Preprocessing`, or a transform that it can be read off.
         classes: the class names by index, instead of what the source brings.
         allow_code: whether a text may name a Python factory, or a saved program.
+        scores: what the user says of its outputs.
+        labels: how many classes the data have, where nothing else says how many the model has: it tells which of
+            several outputs holds the scores.
 
-    One forward pass of one fixed image tells the number of logits, and a backward pass whether gradients lead through.
+    One forward pass of one fixed image tells the number of logits and what they are, and a backward pass whether
+    gradients lead through.
     A module that was given is left as it was.
 
     Raises:
@@ -69,25 +73,27 @@ def open_model(
     wanted = preprocessing or built.preprocessing
     assert wanted is not None
     runs = code_digest(module, code, root)  # before any pass, after which a module may hold what it saw
-    size, logits, differentiable = _probed(text, module, wanted)
     names = classes if classes is not None else built.classes
+    first = probed(text, module, wanted, scores, _count(names, labels))
+    outputs = first.logits.shape[1]
     return LoadedModel(
         ref=text,
         module=module,
         preprocessing=wanted,
-        classes=_checked_classes(text, names, logits.shape[1]),
-        outputs=logits.shape[1],
-        input_size=size,
+        classes=_checked_classes(text, names, outputs),
+        outputs=outputs,
+        input_size=first.size,
         architecture=architecture(module),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
-        fingerprint=fingerprint(module, wanted, runs),
-        probe_digest=output_digest(logits),
+        fingerprint=fingerprint(module, wanted, runs + first.reading.text()),
+        probe_digest=output_digest(first.logits),
         notes=(
             *_remaining(built.notes, preprocessing is not None, classes is not None),
             *compiled,
-            *_looks_like_probabilities(logits),
+            *first.notes,
         ),
-        differentiable=differentiable,
+        differentiable=first.differentiable,
+        reading=first.reading,
     )
 
 
@@ -153,61 +159,9 @@ def _eager(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
     return module, ()
 
 
-def _probed(text: str, module: nn.Module, preprocessing: Preprocessing) -> tuple[tuple[int, int], Tensor, bool]:
-    """The size of the probe, the logits [1, C] on it, and whether they have a gradient there, computed on the CPU."""
-    sizes = [fixed] if (fixed := _fixed_size(preprocessing)) else [(side, side) for side in _OPEN_SIZES]
-    failures: list[Exception] = []
-    with frozen_module_on(module, "cpu"), torch.inference_mode(False):
-        model = PixelModel(module, preprocessing)
-        for size in sizes:
-            try:
-                logits, differentiable = _answer(model, probe_pixels(size))
-                return size, _checked_logits(text, logits), differentiable
-            except ModelError:
-                raise
-            except BaseException as error:  # whatever the user's forward raises
-                failures.append(contained(error))
-        others = [(side, side) for side in _OPEN_SIZES if (side, side) not in sizes]
-        cure = way_out(module, preprocessing, sizes, others)
-    tried = ", ".join(f"{height} x {width}" for height, width in sizes)
-    raise ModelError(
-        f"{text}: the forward pass of one {'grey' if preprocessing.channels == 1 else 'RGB'} image of {tried} raised "
-        f"{described(failures[0])}; {cure}"
-    ) from failures[0]
-
-
-def _answer(model: nn.Module, pixels: Tensor) -> tuple[Tensor, bool]:
-    """The logits, and whether a gradient leads from them to the pixels. What runs outside torch refuses tensors that
-    want one, and is asked again without."""
-    pixels = pixels.requires_grad_()
-    try:
-        with torch.enable_grad():
-            logits = model(pixels)
-            found = None
-            if logits.requires_grad:
-                (found,) = torch.autograd.grad(logits.sum(), pixels, allow_unused=True)
-    except RuntimeError:
-        with torch.no_grad():
-            return model(pixels.detach()), False
-    return logits.detach(), found is not None
-
-
-def _fixed_size(preprocessing: Preprocessing) -> tuple[int, int] | None:
-    """(height, width) after geometry; a shorter side without a crop is probed as a square."""
-    size = preprocessing.crop if preprocessing.crop is not None else preprocessing.resize
-    return (size, size) if isinstance(size, int) else size
-
-
-def _checked_logits(text: str, logits: Tensor) -> Tensor:
-    if logits.ndim != 2 or logits.shape[0] != 1:
-        raise ModelError(f"{text}: one image gave an output of shape {list(logits.shape)}; logits are [1, classes]")
-    if logits.shape[1] < 2:
-        raise ModelError(f"{text}: it has one output; an audited classifier has one logit a class, for yes/no two")
-    if not bool(logits.isfinite().all()):
-        raise ModelError(
-            f"{text}: its output on an image of noise is not finite; its weights or preprocessing are broken"
-        )
-    return logits
+def _count(names: Any, labels: int | None) -> int | None:
+    """The number of classes, where it is known before the model ran."""
+    return len(names) if isinstance(names, list | tuple) else labels
 
 
 def _checked_classes(text: str, classes: Any, outputs: int) -> tuple[str, ...] | None:
@@ -224,10 +178,3 @@ def _remaining(notes: tuple[str, ...], preprocessing: bool, classes: bool) -> tu
     """Drops assumptions that the user has answered; a note begins with what it is about."""
     said = tuple(subject for subject, given in (("preprocessing:", preprocessing), ("classes:", classes)) if given)
     return tuple(note for note in notes if not note.startswith(said)) if said else notes
-
-
-def _looks_like_probabilities(logits: Tensor) -> tuple[str, ...]:
-    row = logits[0].double()
-    if bool((row >= 0).all()) and abs(float(row.sum()) - 1) < 1e-4:
-        return ("outputs: they look like probabilities; attributions explain what stands before the softmax",)
-    return ()

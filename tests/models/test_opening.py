@@ -115,7 +115,7 @@ class Output:
         self.logits = logits
 
 
-@pytest.mark.parametrize("change", [lambda x: (x, None), lambda x: {"logits": x}, Output])
+@pytest.mark.parametrize("change", [lambda x: (x, None), lambda x: {"logits": x}, Output, lambda x: {"scores": x}])
 def test_logits_are_unwrapped(tmp_path: Path, change: object) -> None:
     loaded = open_model(Returning(change), root=tmp_path, preprocessing=SMALL)
     pixels = torch.rand(2, 3, 16, 16)
@@ -125,11 +125,11 @@ def test_logits_are_unwrapped(tmp_path: Path, change: object) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x: x[:, :1], "one output"),
-        (lambda x: x[0], r"shape \[3\]"),
-        (lambda x: x[:, :, None, None], r"shape \[1, 3, 1, 1\]"),
+        (lambda x: x[:, :, None].expand(-1, -1, 2), r"shape \[1, 3, 2\]"),
+        (lambda x: x[:, :, None, None].expand(-1, -1, 4, 4), r"shape \[1, 3, 4, 4\]"),
         (lambda x: x * float("nan"), "not finite"),
-        (lambda x: {"scores": x}, "without logits"),
+        (lambda x: (x > 0).long(), r"torch.int64; scores are floating point"),
+        (lambda x: {}, "without logits"),
         (lambda x: "cat", "without logits"),
         (lambda x: x @ x, "forward pass of one RGB image of 16 x 16 raised RuntimeError"),
     ],
@@ -148,9 +148,9 @@ def test_a_module_built_under_inference_mode_is_refused_a_factory_is_called_outs
             open_model(build(), root=tmp_path, preprocessing=SMALL)
 
 
-def test_probabilities_are_noted(tmp_path: Path) -> None:
+def test_a_final_softmax_is_noted(tmp_path: Path) -> None:
     loaded = open_model(Returning(lambda x: x.softmax(1)), root=tmp_path, preprocessing=SMALL)
-    assert any("probabilities" in note for note in loaded.notes)
+    assert any("softmax" in note for note in loaded.notes)
     assert not open_model(build(), root=tmp_path, preprocessing=SMALL).notes
 
 

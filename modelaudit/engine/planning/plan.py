@@ -18,6 +18,7 @@ from ...language.audit import Audit, AuditCase, _Replayed
 from ...language.checks import CheckSettings
 from ...language.expression import Expectation, Measure, expanded
 from ...language.sample import Preprocessing
+from ...language.scores import UNSAID, ScoreSettings
 from ...language.spec import Context, MeasureSpec, Method, as_context
 from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum, strata_of
 from ...measures.base import MeasureDeclaration
@@ -48,6 +49,7 @@ class ModelAsk:
     preprocessing: Any
     classes: tuple[str, ...] | None
     allow_code: bool
+    scores: ScoreSettings = UNSAID
 
 
 @dataclass(frozen=True)
@@ -228,10 +230,11 @@ class _Planner:
         classes = None if classes is None else tuple(str(part) for part in classes)
         allow_code = audit.allow_code and runs_code(reference)
         prepared = preprocessing if isinstance(preprocessing, Preprocessing | None) else id(preprocessing)
-        identity = ("model", _identity(reference), prepared, classes, allow_code)
+        scores = audit.scores_of(chosen)
+        identity = ("model", _identity(reference), prepared, classes, allow_code, scores)
         text = reference if isinstance(reference, str) else chosen if name is not None else _name_of(reference)
         key = self._key(identity, text)
-        draft.models.setdefault(key, ModelAsk(key, reference, preprocessing, classes, allow_code))
+        draft.models.setdefault(key, ModelAsk(key, reference, preprocessing, classes, allow_code, scores))
         return key
 
     def _key(self, identity: tuple[Hashable, ...], text: str) -> str:
