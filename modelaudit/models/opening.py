@@ -12,7 +12,7 @@ from torch import nn
 from ..language import registry
 from ..language.errors import ModelError
 from ..language.reference import Reference, parse_reference
-from ..language.sample import BuiltModel, Preprocessing
+from ..language.sample import BuiltModel
 from ..language.scores import UNSAID, ScoreSettings
 from .checkpoint import SUFFIXES
 from .code import code_digest
