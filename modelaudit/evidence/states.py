@@ -171,7 +171,12 @@ RUN_TABLE = (
     ("FAIL", "a counted case fails, or a known-bad model is not caught", "1", "FAILED"),
     ("INCONCLUSIVE", "a counted case is undecided", "1; 10 with `--audit-inconclusive=warn`", "FAILED"),
     ("PARTIAL", "nothing failed, and something is missing that you did not leave out", "10", "FAILED"),
-    ("QUICK LOOK", "`--audit-limit`: it decides nothing", "10; 1 where a case fails", "FAILED"),
+    (
+        "QUICK LOOK",
+        "`--audit-limit`, or no audit file (`--audit-model`): it decides nothing",
+        "10; 1 where a case fails",
+        "FAILED",
+    ),
     ("PASS", "every declared expectation was counted and passes", "0", "PASSED"),
     ("PASS of a selection", "what you selected passes; one line says that it is not the whole", "0", "FAILED"),
 )

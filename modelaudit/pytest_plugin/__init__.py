@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..evidence.results_folder import take_receipt
-from .audit_files import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file, uncollected
+from .audit_files import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file, looks_only, uncollected
 from .expect_in_functions import StatedInFunctions
 from .options import add_options, check_gate, read_options
 from .stash import FINISHED, ORDER, RECEIPT, SESSION, SPLITTABLE, STARTED
@@ -121,6 +121,8 @@ def pytest_configure(config: pytest.Config) -> None:
     options = read_options(config)  # a wrong value is a usage error, before anything is collected
     if not hasattr(config, "workerinput"):
         check_gate(config, options)
+    if looks_only(config, typed_arguments(config)):
+        config.args = []
     # a hook of our own that collected these files in addition to pytest's would make an explicit node id run twice
     config.addinivalue_line("python_files", PYTHON_PATTERN)
     config.pluginmanager.register(_Reports(config), "modelaudit-reports")
@@ -155,7 +157,13 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) 
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    if config.option.audit_model is not None:
+        from .look import AuditLook
+
+        items[:0] = session.genitems(AuditLook.of(session))
     if _existing(config) is not None:
         config.stash[ORDER] = [item.nodeid for item in items]
     yield
@@ -224,6 +232,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         from .terminal import summarise
 
         summarise(terminalreporter, state.record, complaint=state.complaint, report=state.report_path)
+        if state.options.look is not None and state.record is not None:
+            from .look import HINT
+
+            terminalreporter.write_line(HINT)
 
 
 def _misnamed(config: pytest.Config, declared: Iterable[str]) -> list[str]:

@@ -27,8 +27,10 @@ def run_folders(config: pytest.Config, typed: TypedArguments) -> tuple[Path, ...
     """The folders whose expectations are the whole of a run.
 
     The folders that were typed; of a file, the entry of ``testpaths`` that holds it, or else its own folder; with
-    nothing typed ``testpaths``, or else the folder where pytest was started.
+    nothing typed ``testpaths``, or else the folder where pytest was started; of a look without an audit file nothing.
     """
+    if looks_only(config, typed):
+        return ()
     folder, tested = Path(typed.folder), tuple(_testpaths(config))
     if not typed.places:
         return tested if tested and folder == config.rootpath else (folder,)
@@ -40,6 +42,11 @@ def run_folders(config: pytest.Config, typed: TypedArguments) -> tuple[Path, ...
             around = [one for one in tested if one in place.path.parents]
             found.append(around[0] if around else place.path.parent)
     return tuple(dict.fromkeys(found))
+
+
+def looks_only(config: pytest.Config, typed: TypedArguments) -> bool:
+    """Whether the run is a look without an audit file, and no path was typed: then nothing is collected from disk."""
+    return getattr(config.option, "audit_model", None) is not None and not typed.places
 
 
 def audit_files(folders: Iterable[Path]) -> list[Path]:

@@ -44,6 +44,7 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="fail|warn",
     )
     add("audit-checks", "on", "how audits are themselves audited: on, or off for the whole run", metavar="on|off")
+    _add_look(group)
     group.addoption(
         "--audit-allow-code",
         action="store_true",
@@ -66,6 +67,44 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("audit_allow_code", "let *.audit.yaml files name Python factories", type="bool", default=False)
 
 
+def _add_look(group: pytest.OptionGroup) -> None:
+    """The options of a look without an audit file; they have no ini twins: a look is typed."""
+    for name, metavar, description in (
+        ("model", "REF", "look at this model without an audit file, by default expectations; it decides nothing"),
+        ("data", "REF", "the data of such a look: a folder, an annotation file or a reference"),
+        ("classes", "LIST", "the model's class names in the order of its outputs, for such a look: bolt,nut"),
+        ("preprocessing", "HOW", "how its input is prepared, for such a look: RESIZE,CROP[,imagenet]"),
+    ):
+        group.addoption(f"--audit-{name}", default=None, metavar=metavar, help=description)
+
+
+#: the node id of such a look, where that of an audit file is its path
+LOOK = "look"
+_LOOK_OPTIONS = ("model", "data", "classes", "preprocessing")
+#: images of a look without an audit file, unless --audit-limit says otherwise
+LOOK_IMAGES = 100
+
+
+@dataclass(frozen=True)
+class LookOptions:
+    """What is looked at without an audit file, as typed."""
+
+    model: str
+    data: str
+    classes: str | None
+    preprocessing: str | None
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The class names by index."""
+        return None if self.classes is None else tuple(name.strip() for name in self.classes.split(","))
+
+    def words(self) -> list[str]:
+        """The options as typed."""
+        given = {name: getattr(self, name) for name in _LOOK_OPTIONS}
+        return [word for name, value in given.items() if value is not None for word in (f"--audit-{name}", value)]
+
+
 @dataclass(frozen=True)
 class Options:
     """The options of a session, resolved: command line, then ini, then default.
@@ -82,6 +121,7 @@ class Options:
     inconclusive: Literal["fail", "warn"]
     allow_code: bool
     checks: bool
+    look: LookOptions | None = None
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -96,7 +136,13 @@ def read_options(config: pytest.Config) -> Options:
     checks = _text(config, "audit-checks", "on")
     if checks not in ("on", "off"):
         raise pytest.UsageError(f"--audit-checks={checks}: use on or off; single checks are set in Audit(checks=...)")
-    limit = _text(config, "audit-limit", "")
+    look = _look(config)
+    limit = _text(config, "audit-limit", "" if look is None else str(LOOK_IMAGES))
+    if look is not None and limit == "all":
+        raise pytest.UsageError(
+            "--audit-limit=all: a look without an audit file decides nothing on any number of images; give a number, "
+            "or write an audit: modelaudit init DATA MODEL"
+        )
     batch = _text(config, "audit-micro-batch", "")
     allow = config.getoption("--audit-allow-code")
     return Options(
@@ -109,7 +155,24 @@ def read_options(config: pytest.Config) -> Options:
         inconclusive="warn" if inconclusive == "warn" else "fail",
         allow_code=bool(config.getini("audit_allow_code") if allow is None else allow),
         checks=checks == "on",
+        look=look,
     )
+
+
+def _look(config: pytest.Config) -> LookOptions | None:
+    given = {
+        name: getattr(config.option, f"audit_{name}", None) for name in ("model", "data", "classes", "preprocessing")
+    }
+    if not any(given.values()):
+        return None
+    for name, other in (("model", "data"), ("data", "model")):
+        if not given[name]:
+            raise pytest.UsageError(
+                f"--audit-{name} is missing: a look without an audit file needs --audit-model and --audit-data"
+                if given[other]
+                else "--audit-classes and --audit-preprocessing belong to --audit-model and --audit-data"
+            )
+    return LookOptions(**given)  # type: ignore[arg-type]
 
 
 def check_gate(config: pytest.Config, options: Options) -> None:
@@ -126,6 +189,7 @@ def check_gate(config: pytest.Config, options: Options) -> None:
     if not _gate(config):
         return
     tolerated = {
+        "--audit-model": options.look is not None,
         f"--audit-limit={options.limit}": options.limit is not None,
         "--audit-inconclusive=warn": options.inconclusive == "warn",
         "--audit-checks=off": not options.checks,

@@ -17,7 +17,7 @@ from ..evidence.states import exit_status
 from ..language.errors import ResultsError
 from .completeness import Completeness
 from .items import AuditItem
-from .options import read_options
+from .options import LOOK, read_options
 from .outcome import add_absent, disclaim, replaced, settled, weakened
 from .stash import RECEIPT, SESSION
 from .typed_arguments import typed_arguments
@@ -280,8 +280,22 @@ class AuditSession:
         capture = self.config.pluginmanager.getplugin("capturemanager")
         return nullcontext() if capture is None else capture.global_and_fixture_disabled()
 
+    def _selecting(self, item: AuditItem) -> list[str]:
+        """The arguments that select one item: its node id, or what was typed for a look without an audit file."""
+        look, parent = self.options.look, item.parent
+        if look is None or parent is None or parent.nodeid != LOOK:
+            return [item.nodeid]
+        return [*look.words(), "-k", item.name]
+
     def _reproduce(self, item: AuditItem) -> str:
-        words = ["pytest", item.nodeid, "--audit-seed", str(self.options.seed), "--audit-device", self.options.device]
+        words = [
+            "pytest",
+            *self._selecting(item),
+            "--audit-seed",
+            str(self.options.seed),
+            "--audit-device",
+            self.options.device,
+        ]
         if self.options.limit is not None:
             words += ["--audit-limit", str(self.options.limit)]
         if self.options.allow_code:
