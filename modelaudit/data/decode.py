@@ -16,6 +16,7 @@ from ..language.reasons import Missing
 from ..language.sample import Sample
 from .base import Decoded, Pixels, UnusableSample
 from .images import FilePart, Place, bytes_of, opened, rgb_of, upright
+from .mask_reading import MaskReading
 from .masks import ReadMask, checked_mask, mask_of
 
 
@@ -152,7 +153,7 @@ def _mask(sample: Sample, files: dict[Place, bytes]) -> Pixels | None:
     if source is None:
         return None
     if isinstance(source, Path | FilePart):
-        return mask_of(_read(source, Missing.UNREADABLE_MASK, files), source, None)
+        return mask_of(_read(source, Missing.UNREADABLE_MASK, files), source, MaskReading())
     if isinstance(source, ReadMask):
         return source.of(_read(source.path, Missing.UNREADABLE_MASK, files))
     name = f"the mask of {sample.id!r}"

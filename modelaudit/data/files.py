@@ -84,21 +84,26 @@ def text_of(path: Path) -> str:
         raise DataError(f"{path}:{line}: is not UTF-8 ({error.reason}); save it as UTF-8") from error
 
 
-def files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path, hidden: list[str] | None = None) -> Iterator[Path]:
     """All files below, sorted, without hidden ones; links are followed only within the folder itself.
+
+    Args:
+        hidden: takes the names of the hidden files and folders.
 
     Raises:
         DataError: a link that leads out of the folder, or a part of it that cannot be read.
     """
-    yield from _below(folder, folder.resolve())
+    yield from _below(folder, folder.resolve(), [] if hidden is None else hidden)
 
 
-def _below(folder: Path, inside: Path) -> Iterator[Path]:
+def _below(folder: Path, inside: Path, hidden: list[str]) -> Iterator[Path]:
     try:
         with os.scandir(folder) as found:
-            entries = sorted((entry for entry in found if not _hidden(entry.name)), key=lambda entry: entry.name)
+            listed = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
         raise DataError(f"cannot list {error.filename}: {error.strerror}") from error
+    entries = [entry for entry in listed if not _hidden(entry.name)]
+    hidden += [entry.name for entry in listed if _hidden(entry.name)]
     folders = [entry for entry in entries if entry.is_dir()]
     files = [entry for entry in entries if not entry.is_dir()]
     for entry in [*folders, *files]:
@@ -106,7 +111,7 @@ def _below(folder: Path, inside: Path) -> Iterator[Path]:
             confined(Path(entry.path), inside, entry.path)
     yield from (Path(entry.path) for entry in files)
     for entry in folders:
-        yield from _below(Path(entry.path), inside)
+        yield from _below(Path(entry.path), inside, hidden)
 
 
 def confined(path: Path, folder: Path, named: object) -> Path:

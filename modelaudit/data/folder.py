@@ -2,233 +2,219 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from ..language.errors import DataError, nearest
+from ..language.errors import DataError
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
+from .alpha import AlphaMask, OpaqueImage, has_alpha
 from .base import data_source
-from .files import confined, existing_folder, files_below, is_image, relative_id
+from .files import confined, existing_folder
+from .folder_listing import FolderListing, first_names, list_images
 from .labels import NO_LABEL
-from .masks import asked_meaning, check_meaning, mask_source
+from .mask_candidates import ALPHA, BESIDE, NONE, WantedMasks
+from .mask_files import MaskTree, PairedFiles, pair_files, wanted_masks
+from .mask_names import is_image_folder, is_mask_folder, is_split
+from .mask_reading import DEFAULT_THRESHOLD, MASK_VALUES, MaskReading, asked_reading
+from .mask_sets import mask_bytes, settle_reading
+from .masks import mask_source
+from .stored_trees import pictures_of, stored_options, stored_trees
 
-_PREFIX = "stored."
-
-
-@dataclass(frozen=True)
-class StoredTree:
-    """The pictures of one name; `pictures` by the paths of their images without ending."""
-
-    name: str
-    folder: Path
-    pictures: Mapping[str, tuple[Path, ...]]
-
-
-def stored_options(reference: Reference) -> tuple[str, ...]:
-    """The options of a reference that name such trees, and one that shows how they are written."""
-    return (*(key for key in reference.options if key.startswith(_PREFIX) and key != _PREFIX), f"{_PREFIX}NAME")
-
-
-def stored_trees(reference: Reference, base: Path, root: Path) -> tuple[StoredTree, ...]:
-    """The trees that a reference names, looked for below `base`, then below `root`.
-
-    A tree holds ``<label>/...``, or ``images/<label>/...``, as the images themselves.
-
-    Raises:
-        DataError: no such folder, or a link that leads out of it.
-    """
-    trees: list[StoredTree] = []
-    for key in stored_options(reference)[:-1]:
-        given = reference.options[key]
-        folder = existing_folder(given, base, root, what=f"{reference.text}: {key}={given}")
-        within = folder / "images" if (folder / "images").is_dir() else folder
-        pictures: dict[str, list[Path]] = defaultdict(list)
-        for path in filter(is_image, files_below(within)):
-            pictures[_stem(relative_id(path, within))].append(path)
-        trees.append(
-            StoredTree(key.removeprefix(_PREFIX), within, {stem: tuple(found) for stem, found in pictures.items()})
-        )
-    return tuple(trees)
-
-
-def pictures_of(
-    reference: Reference, trees: tuple[StoredTree, ...], images: Mapping[str, Path]
-) -> tuple[dict[str, dict[str, Path]], list[str]]:
-    """The pictures of every image by its id and their names, and how many images have none.
-
-    Raises:
-        DataError: several pictures of one name for an image, or a tree of which no picture belongs to an image.
-    """
-    found: dict[str, dict[str, Path]] = {name: {} for name in images}
-    notes: list[str] = []
-    for tree in trees:
-        for name, path in images.items():
-            own = tree.pictures.get(_stem(name), ())
-            if len(own) > 1:
-                listed = ", ".join(map(str, own))
-                raise DataError(f"{path} has several pictures {tree.name!r}: {listed}; keep one")
-            if own:
-                found[name][tree.name] = own[0]
-        matched = {_stem(name) for name in images if tree.name in found[name]}
-        if not matched:
-            stem = _stem(next(iter(images)))
-            raise DataError(
-                f"{reference.text!r}: no picture in {tree.folder} belongs to an image; looked e.g. for {stem}.png"
-                f"{nearest(stem, tree.pictures)}"
-            )
-        without = sum(tree.name not in pictures for pictures in found.values())
-        if without:
-            notes.append(f"{without} of {len(images)} images have no picture {tree.name!r}")
-        if len(tree.pictures) > len(matched):
-            notes.append(f"{len(tree.pictures) - len(matched)} pictures {tree.name!r} belong to no image")
-    return found, notes
+_OPTIONS = ("masks", "mask_suffix", "mask_prefix", "ignore", *MASK_VALUES)
 
 
 @data_source("folder", remote="tree")
 def folder(reference: Reference, root: Path) -> DataSet:
-    """``DIR/images/<label>/...`` with ``DIR/masks/<label>/...``, or ``DIR/<label>/...?masks=OTHER``.
+    """``DIR/images/<label>/...`` with ``DIR/masks/<label>/...``, or ``DIR/<label>/...`` with masks beside the images.
 
-    A mask has its image's path with any image ending. ``?masks=`` is looked for below DIR, then below `root`;
-    ``?mask_255=object`` says that 255 is the object (else it is ignored), ``?mask_255=ignore`` that a mask without a 1
-    really has no object. ``?stored.NAME=OTHER`` names a parallel tree of pictures of the same samples, for the context
-    ``stored(NAME)``. Ids are the paths of the images below their folder.
+    A mask has its image's name with any image ending, or with a suffix or prefix (``1_mask.png``, ``gt_1.png``), in the
+    same folder or in a parallel one (``masks``, ``ground_truth``, ...); a note says which. ``?masks=DIR`` (looked for
+    below DIR, then below `root`), ``?masks=beside``, ``?masks=alpha``, ``?masks=none``, ``?mask_suffix=`` and
+    ``?mask_prefix=`` settle it. Values are 1, 0 and 255 (ignored), or what ``?mask_255=``, ``?mask_threshold=``,
+    ``?mask_object=``, ``?mask_background=`` and ``?mask_ignore=`` say; masks of 0 and 255 alone and soft edges are
+    noticed. ``?ignore=PATTERN`` leaves files out. ``?stored.NAME=OTHER`` names a parallel tree of pictures of the same
+    samples, for the context ``stored(NAME)``. Ids are the paths of the images below their folder.
 
     Raises:
-        DataError: no folder, no image, an image without a label, masks or stored pictures that match no image or
-            several, unclear masks, a link that leads out of the data.
+        DataError: no folder, no image with a label, splits in place of labels, masks or stored pictures that match no
+            image or several, masks of which it is not clear what they mean, a link that leads out of the data.
     """
-    reference.only(("masks", "mask_255", *stored_options(reference)), DataError)
+    reference.only((*_OPTIONS, *stored_options(reference)), DataError)
     base = existing_folder(reference.body, root, what=reference.text)
-    images_folder = confined(base / "images", base, base / "images") if (base / "images").is_dir() else base
-    masks_folder = _masks_folder(reference, base, images_folder, root)
-    trees = stored_trees(reference, base, root)
-    images, notes = _images(reference, images_folder, [masks_folder, *(tree.folder for tree in trees)])
-    masks = {} if masks_folder is None else _masks(masks_folder)
-    matched = _matched(reference, images, masks, masks_folder)
-    meaning = asked_meaning(reference)
-    check_meaning(reference, sorted(set(matched.values())), meaning)
-    pictures, on_pictures = pictures_of(reference, trees, images)
-    samples = [
-        Sample(
-            name,
-            path,
-            _label(name),
-            mask_source(matched.get(name), meaning),
-            mask_kind="mask" if name in matched else "none",
-            stored=pictures[name],
-        )
-        for name, path in images.items()
-    ]
-    notes += _mask_notes(len(images), matched, masks, masks_folder) + on_pictures
-    return DataSet(tuple(samples), tuple(notes))
-
-
-def _masks_folder(reference: Reference, base: Path, images_folder: Path, root: Path) -> Path | None:
-    given = reference.options.get("masks")
-    if given is not None:
-        return existing_folder(given, base, root, what=f"{reference.text}: masks={given}")
-    beside = base / "masks"
-    return confined(beside, base, beside) if images_folder != base and beside.is_dir() else None
-
-
-def _images(reference: Reference, folder: Path, apart: list[Path | None]) -> tuple[dict[str, Path], list[str]]:
-    """The images by id, and notes on what was skipped; the folders `apart` hold no images of the data."""
-    images: dict[str, Path] = {}
-    others: Counter[str] = Counter()
-    below = [one for one in apart if one is not None and one != folder and one.is_relative_to(folder)]
-    for path in files_below(folder):
-        if any(path.is_relative_to(one) for one in below):
-            continue
-        if not is_image(path):
-            others[path.suffix.lower() or path.name] += 1
-            continue
-        name = relative_id(path, folder)
-        if "/" not in name:
-            raise DataError(f"{path} needs a folder named after its label; put it in {folder / '<label>'}")
-        if name in images:
-            raise DataError(f"{path} and {images[name]} have the same name in Unicode's NFC; rename one")
-        images[name] = path
-    if not images:
-        raise DataError(
-            f"{reference.text!r}: no image in {folder}; looked for <label>/<name> ending in png, jpg, webp, bmp or tif"
-            + (f" and found {_counted(others)}" if others else "")
-        )
-    return images, [f"files without the ending of an image were skipped: {_counted(others)}"] if others else []
-
-
-def _masks(folder: Path) -> dict[str, list[Path]]:
-    """The mask files by their path without ending."""
-    masks: dict[str, list[Path]] = defaultdict(list)
-    for path in files_below(folder):
-        if is_image(path):
-            masks[_stem(relative_id(path, folder))].append(path)
-    return dict(masks)
-
-
-def _matched(
-    reference: Reference, images: dict[str, Path], masks: dict[str, list[Path]], folder: Path | None
-) -> dict[str, Path]:
-    matched: dict[str, Path] = {}
-    owner: dict[str, str] = {}
-    for name, path in images.items():
-        stem = _stem(name)
-        found = masks.get(stem, [])
-        if len(found) > 1:
-            raise DataError(f"{path} has several masks: {', '.join(map(str, found))}; keep one")
-        if found and stem in owner:
-            raise DataError(f"{images[owner[stem]]} and {path} would share the mask {found[0]}; rename one of them")
-        if found:
-            matched[name], owner[stem] = found[0], name
-    if folder is not None and not matched:
-        stem = _stem(next(iter(images)))
-        raise DataError(
-            f"{reference.text!r}: no mask in {folder} belongs to an image; looked e.g. for {stem}.png"
-            f"{nearest(stem, masks)}"
-        )
-    return matched
-
-
-def _mask_notes(images: int, matched: dict[str, Path], masks: dict[str, list[Path]], folder: Path | None) -> list[str]:
-    if folder is None:
-        return ["no masks: no folder beside the images, and none named by ?masks="]
-    notes = []
-    if len(matched) < images:
-        notes.append(f"{images - len(matched)} of {images} images have no mask")
-    if len(masks) > len(matched):
-        notes.append(f"{len(masks) - len(matched)} masks belong to no image")
-    return notes
-
-
-def _label(name: str) -> str:
-    return name.split("/", 1)[0]
-
-
-def _stem(name: str) -> str:
-    return name.rsplit(".", 1)[0]
-
-
-def _counted(others: Counter[str]) -> str:
-    return ", ".join(f"{count} x {ending}" for ending, count in sorted(others.items()))
+    images_folder = _images_folder(base)
+    wanted = wanted_masks(reference)
+    trees = _mask_trees(reference, base, images_folder, root, wanted)
+    stored = stored_trees(reference, base, root)
+    listing = list_images(reference, images_folder, [*(t.folder for t in trees), *(t.folder for t in stored)])
+    listing = _labelled(reference, listing)
+    paired = pair_files(reference, listing.images, trees, wanted)
+    _refuse_splits(reference, Path() if images_folder == base else Path(images_folder.name), paired.images)
+    samples, on_masks = _samples(reference, paired, wanted)
+    pictures, on_pictures = pictures_of(reference, stored, paired.images)
+    return DataSet(
+        tuple(_with_pictures(sample, pictures[sample.id]) for sample in samples),
+        (*listing.notes, *paired.notes, *on_masks, *on_pictures),
+    )
 
 
 @data_source("photos", remote="tree")
 def photos(reference: Reference, root: Path) -> DataSet:
     """All images below a folder, whatever its layout: no labels, no masks. Ids are their paths below it.
 
-    They cannot be the data of an audit (:func:`~modelaudit.data.labels.class_indices` says so).
+    Masks among them are left out, as ``folder:`` finds them; ``?masks=none`` says that files which may be masks are
+    photos. ``?ignore=PATTERN`` leaves others out. They cannot be the data of an audit
+    (:func:`~modelaudit.data.labels.class_indices` says so).
 
     Raises:
-        DataError: no folder, or no image in it.
+        DataError: no folder, no image in it, or it is not clear whether files are masks.
     """
-    reference.only((), DataError)
-    folder = existing_folder(reference.body, root, what=reference.text)
-    every = list(files_below(folder))
-    images = [path for path in every if is_image(path)]
+    reference.only(("masks", "ignore"), DataError)
+    if reference.options.get("masks", NONE) not in (NONE, BESIDE):
+        raise DataError(f"{reference.text!r}: photos have no masks; write ?masks={NONE}, or use folder:")
+    base = existing_folder(reference.body, root, what=reference.text)
+    listing = list_images(reference, base, [])
+    paired = pair_files(reference, listing.images, [], WantedMasks(reference.options.get("masks")))
+    masks = len(listing.images) - len(paired.images)
+    notes = (*listing.notes, *([f"{masks} masks were left out"] if masks else []))
+    return DataSet(tuple(Sample(name, path, NO_LABEL, mask_kind="none") for name, path in paired.images.items()), notes)
+
+
+def _images_folder(base: Path) -> Path:
+    """``images`` below the folder, or another name of it beside a folder of masks; else the folder itself."""
+    usual = base / "images"
+    if usual.is_dir():
+        return confined(usual, base, usual)
+    folders = [path for path in sorted(base.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    images = [path for path in folders if is_image_folder(path.name)]
+    masks = [path for path in folders if is_mask_folder(path.name)]
+    return images[0] if len(images) == 1 and len(folders) == 1 + len(masks) and masks else base
+
+
+def _mask_trees(
+    reference: Reference, base: Path, images_folder: Path, root: Path, wanted: WantedMasks
+) -> list[MaskTree]:
+    """The folders in which masks are looked for, besides that of the images.
+
+    Raises:
+        DataError: the reference names one that does not exist.
+    """
+    given = wanted.masks
+    if given in (BESIDE, NONE, ALPHA):
+        return []
+    if given is not None:
+        within = "/" not in given and any(path.is_dir() for path in images_folder.glob(f"*/{given}"))
+        if within and not any((place / given).is_dir() for place in (base, root)):
+            return []
+        return [MaskTree(given, existing_folder(given, base, root, what=f"{reference.text}: masks={given}"))]
+    if images_folder != base:
+        usual = images_folder.name == "images"
+        found = [MaskTree(path.name, path, usual and path.name == "masks") for path in _mask_folders(base)]
+        for tree in found:
+            confined(tree.folder, base, tree.folder)
+        return [tree for tree in found if tree.usual] or found
+    return [] if base == root else list(_beside_base(base))
+
+
+def _mask_folders(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.is_dir() and is_mask_folder(path.name)]
+
+
+def _beside_base(base: Path) -> Iterator[MaskTree]:
+    """The folders of masks next to a folder that is named as one of images, or as a split, at most two levels up."""
+    for up, rest in ((base, Path()), (base.parent, Path(base.name))):
+        if is_image_folder(up.name) or (is_split(up.name) and up == base):
+            for path in _mask_folders(up.parent):
+                if (path / rest).is_dir():
+                    steps = "../" * (len(rest.parts) + 1)
+                    yield MaskTree(f"{steps}{(path.name / rest).as_posix()}", path / rest)
+
+
+def _labelled(reference: Reference, listing: FolderListing) -> FolderListing:
+    """The images that have a label, which is their first folder; others are named in a note.
+
+    Raises:
+        DataError: none has one.
+    """
+    images = {name: path for name, path in listing.images.items() if "/" in name}
+    stray = [name for name in listing.images if name not in images]
     if not images:
-        raise DataError(f"{reference.text!r}: no image in {folder}; looked for png, jpg, webp, bmp and tif")
-    passed_over = len(every) - len(images)
-    notes = (f"{passed_over} files without the ending of an image were skipped",) if passed_over else ()
-    return DataSet(tuple(Sample(relative_id(path, folder), path, NO_LABEL, mask_kind="none") for path in images), notes)
+        raise DataError(
+            f"{reference.text!r}: no image in {listing.folder} is in a folder named after its label; looked for "
+            f"<label>/<name> and found e.g. {stray[0]}: make a folder for each class, or use csv: for a table of "
+            "labels, photos: for images without labels"
+        )
+    notes = [f"images without a folder of a label were passed over: {first_names(stray)}"] if stray else []
+    return FolderListing(listing.folder, images, [*listing.notes, *notes])
+
+
+def _refuse_splits(reference: Reference, folder: Path, images: Collection[str]) -> None:
+    """Raises a DataError where the first folders are those of a split, with the labels below.
+
+    Args:
+        folder: that of the images, below that of the reference.
+    """
+    labels = sorted({_label(name) for name in images})
+    if all(map(is_split, labels)) and all(name.count("/") > 1 for name in images):
+        place = "/".join([reference.text.partition("?")[0].rstrip("/"), *folder.parts, labels[-1]])
+        raise DataError(
+            f"{reference.text!r}: the first folders ({', '.join(labels)}) are splits and not labels; name the one to "
+            f"be audited, e.g. {place}"
+        )
+
+
+def _samples(reference: Reference, paired: PairedFiles, wanted: WantedMasks) -> tuple[list[Sample], list[str]]:
+    """The samples with their masks, and notes on what the masks mean."""
+    if wanted.masks == ALPHA:
+        return _with_alpha(reference, paired.images)
+    if not paired.masks:
+        asked_reading(reference)
+        hint = "; the images have an alpha channel, which ?masks=alpha takes as masks" if _alpha_in(paired) else ""
+        none = (
+            "masks: none are read (masks=none)"
+            if wanted.masks == NONE
+            else (f"no masks: no folder beside the images, and none named by ?masks={hint}")
+        )
+        return [Sample(name, path, _label(name), mask_kind="none") for name, path in paired.images.items()], [none]
+    reading, notes = settle_reading(reference, sorted(set(paired.masks.values())), mask_bytes)
+    samples = [
+        Sample(
+            name,
+            path,
+            _label(name),
+            mask_source(paired.masks.get(name), reading),
+            mask_kind="mask" if name in paired.masks else "none",
+        )
+        for name, path in paired.images.items()
+    ]
+    return samples, notes
+
+
+def _with_alpha(reference: Reference, images: Mapping[str, Path]) -> tuple[list[Sample], list[str]]:
+    """The images as their colours are stored, with their alpha channels as masks."""
+    reading = asked_reading(reference)
+    if reading != MaskReading(threshold=reading.threshold):
+        raise DataError(f"{reference.text!r}: of an alpha channel only mask_threshold= can be said")
+    if not any(map(has_alpha, images.values())):
+        raise DataError(f"{reference.text!r}: no image has an alpha channel; leave out masks=alpha")
+    threshold = reading.threshold or DEFAULT_THRESHOLD
+    samples = [
+        Sample(name, OpaqueImage(path), _label(name), AlphaMask(path, threshold)) for name, path in images.items()
+    ]
+    return samples, [
+        f"masks are the alpha channels of the images: values from {threshold} on are the object; the images are shown "
+        "with the colours that they store, without transparency"
+    ]
+
+
+def _alpha_in(paired: PairedFiles) -> bool:
+    return any(has_alpha(path) for path in list(paired.images.values())[:4])
+
+
+def _with_pictures(sample: Sample, pictures: Mapping[str, Path]) -> Sample:
+    return replace(sample, stored=pictures) if pictures else sample
+
+
+def _label(name: str) -> str:
+    return name.split("/", 1)[0]

@@ -17,9 +17,12 @@ from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
 from .files import relative_id
 from .groups import COLUMN_OPTIONS, column_option, columns_of
-from .masks import MaskFile, Meaning, asked_meaning, mask_of
+from .images import Place, bytes_of
+from .mask_reading import MASK_VALUES, MaskReading, asked_reading
+from .mask_sets import settle_reading
+from .masks import MaskFile, mask_of, mask_source
 
-_OPTIONS = ("split", "image", "label", "mask", *COLUMN_OPTIONS, "id", "config", "revision", "mask_255")
+_OPTIONS = ("split", "image", "label", "mask", *COLUMN_OPTIONS, "id", "config", "revision", *MASK_VALUES)
 _NAME = re.compile(r"[\w.\-]+(/[\w.\-]+)?", re.ASCII)
 #: the first version that runs no code of a data set
 _OLDEST = 4
@@ -57,20 +60,20 @@ class MaskCell:
     """A mask file in a table, read when called: [height, width] uint8; 1 object, 0 background, 255 ignore."""
 
     cell: Cell
-    mask_255: Meaning | None
+    reading: MaskReading
 
     def __call__(self) -> Pixels:
         try:
             content = self.cell()
         except UnusableSample as error:
             raise UnusableSample(Missing.UNREADABLE_MASK, str(error)) from error
-        return mask_of(content, Path(self.cell.named), self.mask_255)
+        return mask_of(content, Path(self.cell.named), self.reading)
 
     @property
     def content(self) -> str | None:
         """The digest of the bytes and what 255 means."""
         found = self.cell.content
-        return None if found is None else f"{found} {self.mask_255}"
+        return None if found is None else f"{found} {self.reading.text.removeprefix('255 ')}"
 
 
 @data_source("hf", columns=True)
@@ -87,13 +90,13 @@ def hugging_face(reference: Reference, root: Path) -> DataSet:
         DataError: the library is missing, no such data set, split or column, or rows without a label.
     """
     reference.only(_OPTIONS, DataError)
-    asked = asked_meaning(reference)
+    asked_reading(reference)
     table, split, local = _loaded(reference, root, _library(reference))
     images = _pictures(reference, table, _column(reference, table, "image", "image"), split)
     labels = _labels(reference, table, _column(reference, table, "label", "label"))
     column = reference.options.get("mask")
     masks = None if column is None else _pictures(reference, table, _column(reference, table, "mask", column), split)
-    drawn = [None if masks is None else masks[row].mask(asked) for row in range(len(table))]
+    drawn, on_masks = _drawn(reference, masks or [])
     groups, clusters = (_texts(reference, table, what) or [None] * len(table) for what in COLUMN_OPTIONS)
     ids = _ids(reference, table, images, split, local)
     samples = tuple(
@@ -108,10 +111,19 @@ def hugging_face(reference: Reference, root: Path) -> DataSet:
             cluster=cluster,
         )
         for name, image, label, mask, group, cluster, cells in zip(
-            ids, images, labels, drawn, groups, clusters, _cells(reference, table), strict=True
+            ids, images, labels, drawn or [None] * len(table), groups, clusters, _cells(reference, table), strict=True
         )
     )
-    return DataSet(samples, tuple(_notes(samples, column)))
+    return DataSet(samples, (*_notes(samples, column), *on_masks))
+
+
+def _drawn(
+    reference: Reference, masks: Sequence[_Picture]
+) -> tuple[list[Place | MaskFile | MaskCell | None], list[str]]:
+    """The masks of the rows, and notes on what their values mean."""
+    there = [mask for mask in masks if mask.path is not None or not mask.empty]
+    reading, notes = settle_reading(reference, there, _Picture.mask_bytes)
+    return [mask.mask(reading) for mask in masks], notes
 
 
 def _notes(samples: Sequence[Sample], column: str | None) -> Iterator[str]:
@@ -237,11 +249,22 @@ class _Picture:
         """As the image of a sample."""
         return self.path or self.cell
 
-    def mask(self, mask_255: Meaning | None) -> Path | MaskFile | MaskCell | None:
+    def __str__(self) -> str:
+        return str(self.path or self.cell.named)
+
+    def mask_bytes(self) -> bytes:
+        """The bytes of a mask.
+
+        Raises:
+            UnusableSample: there are none.
+        """
+        return self.cell() if self.path is None else bytes_of(self.path, Missing.UNREADABLE_MASK)
+
+    def mask(self, reading: MaskReading) -> Place | MaskFile | MaskCell | None:
         """As a mask; None where the row has none."""
         if self.path is not None:
-            return MaskFile(self.path, mask_255)
-        return None if self.empty else MaskCell(self.cell, mask_255)
+            return mask_source(self.path, reading)
+        return None if self.empty else MaskCell(self.cell, reading)
 
 
 def _pictures(reference: Reference, table: Any, column: str, split: str) -> list[_Picture]:

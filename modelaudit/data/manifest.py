@@ -8,7 +8,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from ..language.sample import DataSet, Sample
 from .base import data_source
 from .files import existing_folder, file_named, text_of
 from .groups import COLUMN_OPTIONS, column_option, columns_of
-from .masks import Meaning, asked_meaning, check_meaning, mask_source
+from .mask_reading import MASK_VALUES
+from .mask_sets import mask_bytes, settle_reading
+from .masks import mask_source
 from .objects import counted_note
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -139,7 +141,7 @@ def _cell(value: Any) -> Any:
 
 _NEEDED = ("image", "label")
 _COLUMNS = (*_NEEDED, "mask", "id")
-_OPTIONS = (*_COLUMNS, *COLUMN_OPTIONS, "images", "masks", "mask_255")
+_OPTIONS = (*_COLUMNS, *COLUMN_OPTIONS, "images", "masks", *MASK_VALUES)
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,6 @@ class _Manifest:
     columns: Mapping[str, str]
     images: Path
     masks: Path
-    meaning: Meaning | None
 
 
 @data_source("csv", columns=True, remote="file")
@@ -177,7 +178,7 @@ def jsonl_file(reference: Reference, root: Path) -> DataSet:
     """``jsonl:FILE``, a JSON object a line, with the keys that :func:`csv_file` has as columns.
 
     Paths are relative to the folder of the file, or to ``?images=DIR`` and ``?masks=DIR``. Ids are the column ``id``,
-    or the paths of the images below that folder. ``?mask_255=`` is that of folders.
+    or the paths of the images below that folder. What the values of masks mean is said as for folders.
 
     Raises:
         DataError: as :func:`csv_file`.
@@ -193,10 +194,9 @@ def _data(reference: Reference, root: Path, path: Path, table: ManifestTable) ->
         _columns(reference, table.columns, path),
         _folder(reference, "images", path, root),
         _folder(reference, "masks", path, root),
-        asked_meaning(reference),
     )
     lines: dict[str, int] = {}
-    samples, masks = [], []
+    rows: list[tuple[Sample, Path | None]] = []
     for row in table.rows:
         sample, mask = _sample(row, manifest)
         if sample.id in lines:
@@ -205,12 +205,12 @@ def _data(reference: Reference, root: Path, path: Path, table: ManifestTable) ->
                 "names a column of them)"
             )
         lines[sample.id] = row.line
-        samples.append(sample)
-        masks += [] if mask is None else [mask]
-    if not samples:
+        rows.append((sample, mask))
+    if not rows:
         raise DataError(f"{path}: has no row below its header")
-    check_meaning(reference, sorted(set(masks)), manifest.meaning)
-    return DataSet(tuple(samples), tuple(_notes(samples, manifest)))
+    reading, on_masks = settle_reading(reference, sorted({mask for _, mask in rows if mask is not None}), mask_bytes)
+    samples = tuple(replace(sample, mask=mask_source(mask, reading)) for sample, mask in rows)
+    return DataSet(samples, (*_notes(samples, manifest), *on_masks))
 
 
 def _sample(row: ManifestRow, manifest: _Manifest) -> tuple[Sample, Path | None]:
@@ -231,7 +231,7 @@ def _sample(row: ManifestRow, manifest: _Manifest) -> tuple[Sample, Path | None]
         unicodedata.normalize("NFC", str(cells.get("id", below))),
         image,
         unicodedata.normalize("NFC", label) if isinstance(label, str) else label,
-        mask_source(mask, manifest.meaning),
+        mask,
         group=group,
         mask_kind="none" if mask is None else "mask",
         attributes=columns_of(row.cells, [manifest.columns.get(what) for what in _COLUMNS]),
@@ -278,7 +278,7 @@ def _delimiter(reference: Reference) -> str | None:
     return mark
 
 
-def _notes(samples: list[Sample], manifest: _Manifest) -> list[str]:
+def _notes(samples: Sequence[Sample], manifest: _Manifest) -> list[str]:
     if "mask" not in manifest.columns:
         masks = ["no masks: the file has no column 'mask', and none is named by ?mask="]
     else:

@@ -18,7 +18,9 @@ from .base import Pixels, UnusableSample, data_source
 from .files import expanded
 from .groups import COLUMN_OPTIONS, column_option, columns_of
 from .images import FilePart
-from .masks import MaskFile, Meaning, asked_meaning, check_meaning
+from .mask_reading import MASK_VALUES, MaskReading
+from .mask_sets import mask_bytes, settle_reading
+from .masks import mask_source
 
 _BLOCK = 512
 _CHUNK = 1 << 20
@@ -129,17 +131,16 @@ def webdataset(reference: Reference, root: Path) -> DataSet:
     or a field of ``.json`` (``?label=FIELD``) for a label, and ``.mask.png`` or ``.seg.png`` for a mask.
 
     ``?image=ENDING`` and ``?mask=ENDING`` name other files of a key, ``?group=column:FIELD`` and
-    ``?cluster=column:FIELD`` fields of its ``.json``, ``?mask_255=`` what 255 means. Nothing is unpacked: each archive
-    is indexed once, and read by offsets.
+    ``?cluster=column:FIELD`` fields of its ``.json``. What the values of masks mean is said as for ``folder:``. Nothing
+    is unpacked: each archive is indexed once, and read by offsets.
 
     Raises:
         DataError: a shard that is not there, cut off, damaged or compressed; two samples with one key, two files with
             one ending; samples without labels.
     """
-    reference.only(("image", "mask", "label", *COLUMN_OPTIONS, "mask_255"), DataError)
+    reference.only(("image", "mask", "label", *COLUMN_OPTIONS, *MASK_VALUES), DataError)
     columns = _columns(reference)
     rows, stray = _rows(Path(root, Path(name).expanduser()) for name in expanded(reference.body))
-    meaning = asked_meaning(reference)
     ours = [row for row in rows.values() if _is_sample(row, columns)]
     others = [row for row in rows.values() if not _is_sample(row, columns)]
     passed_over = Counter([*stray, *(f".{ending}" for row in others for ending in row.files)])
@@ -148,14 +149,14 @@ def webdataset(reference: Reference, root: Path) -> DataSet:
             f"{reference.text!r} has no sample; looked for <key>.jpg with <key>.cls and found "
             f"{_counted(passed_over) or 'nothing'}"
         )
-    read = [_sample(row, columns, meaning) for row in ours]
+    masks = [mask for row in ours if (mask := _mask(row, columns)) is not None]
+    reading, on_masks = settle_reading(reference, masks, mask_bytes)
+    read = [_sample(row, columns, reading) for row in ours]
     _refuse_unlabelled(
         reference, [row for row, sample in zip(ours, read, strict=True) if sample is None], ours, columns
     )
     samples = tuple(sample for sample in read if sample is not None)
-    masks = [mask for row in ours if (mask := _mask(row, columns)) is not None]
-    check_meaning(reference, masks, meaning)
-    return DataSet(samples, tuple(_remarks(samples, passed_over)))
+    return DataSet(samples, (*_remarks(samples, passed_over), *on_masks))
 
 
 def _columns(reference: Reference) -> _Columns:
@@ -168,7 +169,7 @@ def _columns(reference: Reference) -> _Columns:
     )
 
 
-def _sample(row: _Row, columns: _Columns, meaning: Meaning | None) -> Sample | None:
+def _sample(row: _Row, columns: _Columns, reading: MaskReading) -> Sample | None:
     """The sample of a key; None where it has no label."""
     facts = _facts(row) if columns.label or columns.group or columns.cluster else {}
     label = _label(row, facts, columns)
@@ -179,7 +180,7 @@ def _sample(row: _Row, columns: _Columns, meaning: Meaning | None) -> Sample | N
         row.key,
         NoImage(str(row)) if image is None else image,
         label,
-        mask if mask is None or meaning is None else MaskFile(mask, meaning),
+        mask_source(mask, reading),
         _text(row, facts, columns.group),
         "none" if mask is None else "mask",
         attributes=columns_of(facts, [columns.label]),

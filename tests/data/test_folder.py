@@ -8,7 +8,7 @@ import pytest
 from data.pictures import encoded, image_array, line, mask_array, save
 from PIL import Image
 
-from modelaudit.data import class_indices, decode, open_data
+from modelaudit.data import UnusableSample, class_indices, decode, open_data
 from modelaudit.language import Sample
 from modelaudit.language.errors import DataError
 
@@ -93,7 +93,8 @@ def test_images_without_masks_and_files_passed_over_are_counted(tmp_path: Path) 
     assert [one.mask_kind for one in data.samples] == ["mask", "mask", "mask", "none"]
     assert decode(data.samples[3]).mask is None
     assert data.notes == (
-        "files without the ending of an image were skipped: 1 x .txt",
+        "files without the ending of an image were skipped: nut/notes.txt",
+        "hidden files and folders were skipped: .DS_Store",
         "1 of 4 images have no mask",
     )
 
@@ -122,10 +123,18 @@ def test_a_reference_that_leads_nowhere_says_where_it_looked(tmp_path: Path, ref
         open_data(reference, root=tmp_path)
 
 
-def test_an_image_without_a_label_folder_is_refused(tmp_path: Path) -> None:
+def test_images_without_a_label_folder_are_named_and_passed_over(tmp_path: Path) -> None:
     line(tmp_path)
     save(tmp_path / "images" / "stray.png", image_array(mask_array()))
-    with pytest.raises(DataError, match=r"stray\.png.*label"):
+    data = open_data(f"folder:{tmp_path}", root=tmp_path)
+    assert len(data.samples) == 4
+    assert data.notes == ("images without a folder of a label were passed over: stray.png",)
+
+
+def test_images_that_all_have_no_label_folder_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        save(tmp_path / name, image_array(mask_array()))
+    with pytest.raises(DataError, match=r"a\.png: make a folder for each class.*csv:.*photos:"):
         open_data(f"folder:{tmp_path}", root=tmp_path)
 
 
@@ -155,10 +164,29 @@ def binary_line(root: Path) -> Path:
     return root
 
 
-def test_masks_of_0_and_255_are_never_guessed(tmp_path: Path) -> None:
+def test_masks_of_0_and_255_alone_hold_the_object_and_a_note_says_so(tmp_path: Path) -> None:
     binary_line(tmp_path)
-    with pytest.raises(DataError, match=r"mask_255=object.*all 4 masks"):
-        open_data(f"folder:{tmp_path}", root=tmp_path)
+    data = open_data(f"folder:{tmp_path}", root=tmp_path)
+    assert data.notes == ("masks of 0 and 255 alone: 255 is the object (mask_255=object)",)
+    for sample in data.samples:
+        mask = decode(sample).mask
+        assert mask is not None and np.array_equal(mask, mask_array() == 1)
+
+
+def test_one_mask_of_0_and_255_among_those_with_a_1_is_not_guessed(tmp_path: Path) -> None:
+    line(tmp_path)
+    save(tmp_path / "masks" / "nut" / "1.png", ((mask_array() == 1) * 255).astype(np.uint8))
+    data = open_data(f"folder:{tmp_path}", root=tmp_path)
+    with pytest.raises(UnusableSample, match=r"nut/1\.png has no 1.*mask_255=object"):
+        decode(data.samples[3])
+
+
+def test_a_1_among_masks_of_0_and_255_is_an_error_of_that_mask(tmp_path: Path) -> None:
+    binary_line(tmp_path)
+    save(tmp_path / "masks" / "nut" / "1.png", mask_array())
+    data = open_data(f"folder:{tmp_path}", root=tmp_path)
+    with pytest.raises(UnusableSample, match=r"nut/1\.png has both 1 and 255"):
+        decode(data.samples[3])
 
 
 def test_masks_of_0_and_255_are_read_as_the_reference_says(tmp_path: Path) -> None:
@@ -274,7 +302,10 @@ def test_all_images_below_are_read_whatever_the_layout(tmp_path: Path) -> None:
     assert [one.id for one in data.samples] == ["a.png", "cam 1/c.webp", "deep/er/b.JPG"]
     assert all(one.mask is None and one.mask_kind == "none" for one in data.samples)
     assert decode(data.samples[0]).image.shape == (24, 32, 3)
-    assert data.notes == ("1 files without the ending of an image were skipped",)
+    assert data.notes == (
+        "files without the ending of an image were skipped: notes.txt",
+        "hidden files and folders were skipped: .hidden.png",
+    )
 
 
 def test_as_the_data_of_an_audit_they_are_an_error_that_says_why(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_parquet_file_of_its_own(tmp_path: Path) -> None:
 def test_a_folder_of_images_has_the_ids_that_it_has_as_a_folder(tmp_path: Path) -> None:
     line(tmp_path / "line")
     data = open_data("hf:line/images", root=tmp_path)
-    plain = open_data("folder:line/images", root=tmp_path)
+    plain = open_data("folder:line/images?masks=none", root=tmp_path)
     assert [(one.id, one.label) for one in data.samples] == [(one.id, one.label) for one in plain.samples]
     assert [decode(one).digest for one in data.samples] == [decode(one).digest for one in plain.samples]
 
@@ -144,11 +144,11 @@ def test_masks_of_0_and_255_are_read_as_the_reference_says(tmp_path: Path) -> No
     binary = encoded(Image.fromarray(((mask_array() == 1) * 255).astype(np.uint8)))
     one = table().remove_columns("mask").add_column("mask", [{"bytes": binary, "path": None}] * 4)
     one.cast_column("mask", datasets.Image()).save_to_disk(tmp_path / "saved")
-    with pytest.raises(UnusableSample, match=r"mask_255=object") as caught:
-        decode(open_data("hf:saved?mask=mask", root=tmp_path).samples[0])
-    assert caught.value.reason is Missing.UNREADABLE_MASK
-    decoded = decode(open_data("hf:saved?mask=mask&mask_255=object", root=tmp_path).samples[0])
-    assert decoded.mask is not None and np.array_equal(decoded.mask, mask_array() == 1)
+    for options in ("", "&mask_255=object", "&mask_threshold=1"):
+        data = open_data(f"hf:saved?mask=mask{options}", root=tmp_path)
+        decoded = decode(data.samples[0])
+        assert decoded.mask is not None and np.array_equal(decoded.mask, mask_array() == 1)
+    assert any("255 is the object" in note for note in open_data("hf:saved?mask=mask", root=tmp_path).notes)
 
 
 def test_missing_and_broken_pictures_are_counted_samples(tmp_path: Path) -> None:

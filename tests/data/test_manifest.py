@@ -142,12 +142,11 @@ def test_ids_and_labels_are_in_nfc(tmp_path: Path) -> None:
 
 def test_masks_of_0_and_255_are_read_as_the_reference_says(tmp_path: Path) -> None:
     white = ((MASK == 1) * 255).astype(np.uint8)
-    with pytest.raises(DataError, match=r"mask_255=object.*all 1 masks"):
-        read(tmp_path, TABLE, mask=white)
-    samples = read(tmp_path, TABLE, "?mask_255=object", mask=white).samples
-    assert isinstance(samples[0].mask, MaskFile)
-    decoded = decode(samples[0])
-    assert decoded.mask is not None and np.array_equal(decoded.mask, MASK == 1)
+    for options in ("", "?mask_255=object", "?mask_threshold=128", "?mask_object=255"):
+        samples = read(tmp_path, TABLE, options, mask=white).samples
+        assert isinstance(samples[0].mask, MaskFile)
+        decoded = decode(samples[0])
+        assert decoded.mask is not None and np.array_equal(decoded.mask, MASK == 1)
 
 
 @pytest.mark.parametrize(

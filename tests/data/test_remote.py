@@ -319,7 +319,7 @@ def test_links_inside_a_local_folder_are_followed_for_files_and_refused_for_fold
 
 def test_an_error_of_the_source_names_the_url(tmp_path: Path, shelf: Shelf) -> None:
     shelf.pipe("/data/stray.png", b"x")
-    with pytest.raises(DataError, match=r"stray\.png needs a folder.*tree is a copy of shelf://data"):
+    with pytest.raises(DataError, match=r"stray\.png: make a folder for each class.*tree is a copy of shelf://data"):
         open_data("folder:shelf://data", root=tmp_path, quiet=True)
 
 

@@ -119,11 +119,11 @@ def test_a_key_ends_at_the_first_dot_of_the_file_name(tmp_path: Path) -> None:
 def test_masks_of_0_and_255_are_read_as_the_reference_says(tmp_path: Path) -> None:
     binary = encoded(Image.fromarray(((mask_array() == 1) * 255).astype(np.uint8)))
     shard(tmp_path / "x.tar", {"a.png": picture(), "a.cls": b"bolt", "a.mask.png": binary})
-    with pytest.raises(DataError, match="mask_255=object"):
-        open_data("webdataset:x.tar", root=tmp_path)
-    (sample,) = open_data("webdataset:x.tar?mask_255=object", root=tmp_path).samples
-    decoded = decode(sample)
-    assert decoded.mask is not None and np.array_equal(decoded.mask, mask_array() == 1)
+    for options in ("", "?mask_255=object", "?mask_object=255"):
+        data = open_data(f"webdataset:x.tar{options}", root=tmp_path)
+        decoded = decode(data.samples[0])
+        assert decoded.mask is not None and np.array_equal(decoded.mask, mask_array() == 1)
+    assert any("255 is the object" in note for note in open_data("webdataset:x.tar", root=tmp_path).notes)
 
 
 def test_a_key_without_an_image_is_a_counted_named_sample(tmp_path: Path) -> None:
