@@ -28,6 +28,7 @@ from ..language.strata import ColumnIs, Group, Label, Stratum, conjuncts
 from ..statistics import ColumnTable, Decision, Verdict, decide
 from ..statistics.decide import holds
 from ..statistics.objections import apply_objections, decide_on_valid_methods
+from .confusion import confusions_of
 from .decisions import decision_record, with_holm
 from .record import (
     ArithmeticNode,
@@ -86,7 +87,7 @@ def read_consistent_record(path: Path) -> RunRecord:
 
 def contradictions(record: RunRecord) -> list[Contradiction]:
     """Everything in a record that does not follow from the rest of it, in the order of its cases."""
-    return [*_of_cases(record), *_of_tables(record), *_of_run(record)]
+    return [*_of_cases(record), *_of_tables(record), *_of_predictions(record), *_of_run(record)]
 
 
 def _of_cases(record: RunRecord) -> Iterator[Contradiction]:
@@ -315,6 +316,30 @@ def _of_data(record: RunRecord, data: DataRecord, table: TableRecord) -> Iterato
         yield from _differing(None, f"{name}: available", data.available, len(samples))
 
 
+def _of_predictions(record: RunRecord) -> Iterator[Contradiction]:
+    """Predicted classes against the accuracy of the same images, and the confusion tables that follow from them."""
+    for table in record.tables:
+        right = {one.model: one.values for one in table.columns if one.measure == "accuracy"}
+        for view in table.views:
+            if not view.predicted:
+                continue
+            field, sizes = f"data {table.data}: predicted by {view.model}", (len(view.predicted), len(view.indices))
+            if set(sizes) != {len(table.samples)}:
+                yield Contradiction(None, f"{field}: images", sizes[0], len(table.samples))
+                return
+            pairs = zip(view.predicted, view.indices, strict=True)
+            found = [None if one is None else float(one == own) for one, own in pairs]
+            if view.model in right:
+                yield from _differing(None, f"{field}: accuracy", right[view.model], found)
+    stored = [] if record.by_class is None else record.by_class.confusions
+    if record.quick_look is not None:
+        return
+    again = confusions_of(record.tables, record.cases, record.models)
+    yield from _differing(None, "by_class.confusions: tables", len(stored), len(again))
+    for one, other in zip(stored, again, strict=False):
+        yield from _compared(None, "by_class.confusions", one, other.model_copy(update={"stopped": one.stopped}))
+
+
 def _of_run(record: RunRecord) -> Iterator[Contradiction]:
     """The state of the run, from its cases and absent files, and how many cases each file declares."""
     cases, files, quick_look = record.cases, record.absent_files, record.quick_look is not None
@@ -339,7 +364,7 @@ def _of_run(record: RunRecord) -> Iterator[Contradiction]:
             yield from _differing(None, f"number of cases of {file.path}", file.cases, declared[file.path])
 
 
-def _compared(case: str, field: str, stored: Any, recomputed: Any) -> Iterator[Contradiction]:
+def _compared(case: str | None, field: str, stored: Any, recomputed: Any) -> Iterator[Contradiction]:
     """Compares the fields of two records of one kind, except notes, which decide nothing."""
     for name in type(stored).model_fields:
         if name == "note":

@@ -7,7 +7,6 @@ under two contexts at least (the original images are one), else one of every mea
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.planning.plan import original_context
+from ..engine.results.strata import may_hold
 from ..language.errors import AuditError
 from ..language.expression import Measure
 from ..language.parser import parse_expression
 from .build import node_of
+from .confusion import confusions_of, models_to_catch, usual_confidence
 from .matrix_cells import Cells, Scale, cell_of
 from .record import (
     ByClass,
@@ -28,6 +29,7 @@ from .record import (
     MatrixContext,
     MatrixRecord,
     MeasureNode,
+    ModelRecord,
     TableRecord,
     WantedImages,
 )
@@ -51,16 +53,21 @@ class _Column:
         return not self.contexts
 
 
-def by_class(tables: Sequence[TableRecord], cases: Sequence[CaseRecord], stopped: frozenset[str]) -> ByClass | None:
-    """The matrices of a run and the images that it needs; None with one label or one context.
+def by_class(
+    tables: Sequence[TableRecord],
+    cases: Sequence[CaseRecord],
+    stopped: frozenset[str],
+    models: Sequence[ModelRecord] = (),
+) -> ByClass | None:
+    """The matrices of a run, its confusion tables, and the images that it needs; None where there is nothing to show.
 
-    Models that known-bad models alone are about have no matrix. No images are asked for where the audit may stop
+    Models that known-bad models alone are about have neither. No images are asked for where the audit may stop
     early (it had more and did not look), or is about this very set.
 
     Args:
         stopped: the data of audits that may stop early.
     """
-    confidence, limits, controls = _usual_confidence(cases), limits_of(cases), _controls(cases)
+    confidence, limits, controls = usual_confidence(cases), limits_of(cases), models_to_catch(cases)
     agreed = {case.data for case in cases} - {case.data for case in cases if case.about == "process"}
     matrices: list[MatrixRecord] = []
     found: list[WantedImages] = []
@@ -69,30 +76,18 @@ def by_class(tables: Sequence[TableRecord], cases: Sequence[CaseRecord], stopped
         matrix, more = _matrix(table, columns, limits, confidence)
         matrices.append(matrix.model_copy(update={"stopped": table.data in stopped}))
         found += [] if table.data in stopped | agreed else more
-    if not matrices:
+    confused = confusions_of(tables, cases, models)
+    if not matrices and not confused:
         return None
     wanted, wanted_left_out = list_wanted_images(found)
     return ByClass(
         matrices=matrices,
         wanted=wanted,
+        confusions=[one.model_copy(update={"stopped": one.data in stopped}) for one in confused],
         matrices_left_out=len(families) - len(matrices),
         wanted_left_out=wanted_left_out,
         unread=unread,
     )
-
-
-def _controls(cases: Sequence[CaseRecord]) -> set[tuple[str | None, str]]:
-    """The models, with their data, that must fail and of which nothing else is expected."""
-    named = {
-        must: {(one.data, key) for one in cases if one.must_fail is must for key in one.models}
-        for must in (True, False)
-    }
-    return named[True] - named[False]
-
-
-def _usual_confidence(cases: Sequence[CaseRecord]) -> float:
-    stated = Counter(case.confidence for case in cases)
-    return stated.most_common(1)[0][0] if stated else 0.95
 
 
 def _families(
@@ -110,7 +105,7 @@ def _families(
                 continue
             if (column := _column(record)) is None:
                 unread.append(record.measure)
-            else:
+            elif not column.measure.spec.label_names or column.measure.stratum is not None:
                 by_model.setdefault(record.model, {}).setdefault(str(column.measure), []).append(column)
         found += [(table, columns) for measures in by_model.values() for columns in _chosen(measures)]
     return found, list(dict.fromkeys(unread))
@@ -159,7 +154,7 @@ def _matrix(
 ) -> tuple[MatrixRecord, list[WantedImages]]:
     first = columns[0]
     scale = Scale(first.measure, confidence)
-    cells = Cells.of(table, [(column.record, column.context) for column in columns])
+    cells = Cells.of(*_of_its_images(table, first.measure, [(column.record, column.context) for column in columns]))
     badness = _badness(cells, scale)
     shown = _worst_contexts(cells, low_is_better=scale.better == "low")
     order = np.lexsort((np.arange(len(badness)), -badness))
@@ -183,6 +178,25 @@ def _matrix(
     )
     asked = [limits.get((table.data, first.record.model, context.key), ()) for context in contexts]
     return record, [want for row in found.values() for want in wanted_images(record, row, asked, scale)]
+
+
+def _of_its_images(
+    table: TableRecord, measure: Measure, columns: Sequence[tuple[ColumnRecord, str]]
+) -> tuple[TableRecord, Sequence[tuple[ColumnRecord, str]]]:
+    """The table and its columns without the labels that a measure which names labels is not defined over."""
+    if not measure.spec.label_names or measure.stratum is None:
+        return table, columns
+    inside = may_hold(measure.stratum, [sample.label for sample in table.samples])
+    kept = np.flatnonzero(inside).tolist()
+    number = {at: row for row, at in enumerate(kept)}
+
+    def cut(column: ColumnRecord) -> ColumnRecord:
+        missing = {number[at]: reason for at, reason in column.missing.items() if at in number}
+        return column.model_copy(update={"values": [column.values[at] for at in kept], "missing": missing})
+
+    donors = {key: [ids[at] for at in kept] for key, ids in table.donors.items()}
+    its_own = table.model_copy(update={"samples": [table.samples[at] for at in kept], "donors": donors})
+    return its_own, [(cut(column), context) for column, context in columns]
 
 
 def _badness(cells: Cells, scale: Scale) -> NDArray[np.float64]:

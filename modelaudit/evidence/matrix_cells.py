@@ -137,23 +137,37 @@ def cell_of(cells: Cells, label: int, context: int, scale: Scale, number: int) -
     values, column = cells.values[rows, context], cells.columns[context]
     missing = {at: Missing(column.missing[row]) for at, row in enumerate(rows.tolist()) if row in column.missing}
     shared = tuple(Clustering(one.name, one.codes[rows]) for one in cells.shared[context])
-    images = _Images(Column(values, missing, column.scale, scale.low, scale.high), shared)
-    read, form, plan = Columns(images), Linear(terms={scale.measure: 1.0}), Plan(scale.confidence)
-    bounds = tuple(float(side(form, read, plan).value) for side in (lower_bound, upper_bound))
-    bounded = all(map(math.isfinite, bounds))
-    together = read.clusters(form.terms, np.ones(len(rows), dtype=bool))
+    of_images = Column(values, missing, column.scale, scale.low, scale.high)
+    lower, upper, clusters = bounds_of(of_images, shared, scale.measure, scale.confidence)
     found = MatrixCell(
         label=cells.labels[label],
         context=number,
         n=len(rows) - len(missing),
         missing=len(missing),
         mean=None if np.isnan(cells.means[label, context]) else float(cells.means[label, context]),
-        lower=bounds[0] if bounded else None,
-        upper=bounds[1] if bounded else None,
-        clusters=min((one.sizes.size for one in together), default=None),
+        lower=lower,
+        upper=upper,
+        clusters=clusters,
     )
     away = width(found, scale)
     return found.model_copy(update={"few": len(rows) < LEAST_IMAGES if away is None else away > WIDTH})
+
+
+def bounds_of(
+    values: Column, shared: tuple[Clustering, ...], measure: Measure, confidence: float
+) -> tuple[float | None, float | None, int | None]:
+    """The one-sided bounds of the mean of some images, none where no rule gives them; and how many clusters they are,
+    where several of them share one.
+
+    Args:
+        measure: the name of what the values are.
+    """
+    read, form, plan = Columns(_Images(values, shared)), Linear(terms={measure: 1.0}), Plan(confidence)
+    lower, upper = (float(side(form, read, plan).value) for side in (lower_bound, upper_bound))
+    together = read.clusters(form.terms, np.ones(values.values.size, dtype=bool))
+    clusters = min((one.sizes.size for one in together), default=None)
+    bounded = math.isfinite(lower) and math.isfinite(upper)
+    return (lower, upper, clusters) if bounded else (None, None, clusters)
 
 
 def width(cell: MatrixCell, scale: Scale) -> float | None:

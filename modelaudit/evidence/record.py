@@ -503,14 +503,67 @@ class WantedImages(_Part):
     more: int
 
 
+class ConfusionColumn(_Part):
+    """What the images of a column are called: a class by its name, one of `classes` others, or none of the labels."""
+
+    kind: Literal["class", "others", "none"]
+    name: str | None = None
+    classes: int = 1
+
+
+class ConfusionRow(_Part):
+    """A label: how many of its images have a prediction, and how many have none."""
+
+    label: str
+    n: int
+    missing: int = 0
+
+
+class ConfusionCell(_Part):
+    """How many images of a label are called what the column of that number says, and their share of the row.
+
+    ``lower`` and ``upper`` are one-sided bounds of the share, each at the table's confidence; none where no rule gives
+    them. ``right``: the column is the label's own class. ``clusters``: as in a matrix.
+    """
+
+    label: str
+    column: int
+    n: int
+    share: float | None
+    lower: float | None = None
+    upper: float | None = None
+    right: bool
+    clusters: int | None = None
+
+
+class ConfusionRecord(_Part):
+    """What a model calls the original images of each label.
+
+    ``pairs``: there are many labels, and ``cells`` are the most frequent confusions alone; ``pairs_left_out`` are not
+    shown. ``stopped``: as in a matrix.
+    """
+
+    data: str
+    model: str
+    confidence: float
+    pairs: bool = False
+    rows: list[ConfusionRow]
+    columns: list[ConfusionColumn]
+    cells: list[ConfusionCell]
+    pairs_left_out: int = 0
+    stopped: bool = False
+
+
 class ByClass(_Part):
     """What fails where, class by context, and the labels of which more images are wanted, the worst first.
 
-    ``unread``: columns of a measure that was not known where the record was written.
+    ``unread``: columns of a measure that was not known where the record was written. ``confusions``: what each model
+    calls the images; empty in older records.
     """
 
     matrices: list[MatrixRecord]
     wanted: list[WantedImages]
+    confusions: list[ConfusionRecord] = []
     matrices_left_out: int = 0
     wanted_left_out: int = 0
     unread: list[str] = []
@@ -583,8 +636,8 @@ class RunRecord(_Part):
     ``allow_partial``: ``--audit-partial`` was typed. ``exit_status``: that of the audits; pytest's is another where
     ordinary tests fail, or the run was interrupted.
     ``sanity``: what the attribution methods are worth on these models. ``checks``: "off" where the audit of the audit
-    was switched off for the whole run. ``by_class``: none with one label or one context,
-    in a quick look, and in older records.
+    was switched off for the whole run. ``by_class``: none where no model saw the original images and no measure has
+    several contexts, in a quick look, and in older records.
     """
 
     schema_version: Literal[2] = 2

@@ -93,7 +93,7 @@ def _consistent(
 def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> RunRecord:
     measured, options = read_measured(run.folder), run.options
     settings = Settings(run.root, run.folder, options.device, options.seed, micro_batch=options.micro_batch)
-    tables, decided = table_records(measured), with_holm(cases)
+    tables, models, decided = table_records(measured), model_records(measured), with_holm(cases)
     return RunRecord(
         id=run.id,
         started=run.start.isoformat(timespec="seconds"),
@@ -116,13 +116,13 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
             inputs=run.inputs,
         ),
         cases=decided,
-        models=model_records(measured),
+        models=models,
         data=data_records(measured),
         tables=tables,
         passes=passes_record(measured),
         sanity=[one for part in measured for one in part.sanity],
         checks="on" if options.checks and options.limit is None else "off",
-        by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured)),
+        by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured), models),
     )
 
 

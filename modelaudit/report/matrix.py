@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from ..evidence.record import MatrixCell, MatrixRecord, RunRecord, WantedImages
-from .naming import comparison, context_label, noun_of, short_reference
+from .confusion import confusion_view
+from .grid import TONES, CellView, MatrixView, RowView, capitalised, data_name, digits_of, interval_text, model_name
+from .naming import comparison, context_label, noun_of
 from .sentences import unit_of
-from .words import Unit, Words
+from .words import Words
 
 #: so many names of contexts fit above their columns; more are numbered
 _NAMED = 4
-#: shades of a cell, from none to the worst
-_TONES = 7
-
-
-@dataclass(frozen=True)
-class CellView:
-    """One cell: its value, the range between its bounds, images where not all of the class have a value."""
-
-    value: str
-    interval: str = ""
-    images: str = ""
-    tone: int = 0
-    few: bool = False
-
-
-@dataclass(frozen=True)
-class RowView:
-    label: str
-    images: str
-    cells: tuple[CellView, ...]
-
-
-@dataclass(frozen=True)
-class MatrixView:
-    """One matrix; ``numbered`` are the contexts in words where the heads are their numbers."""
-
-    title: str
-    model: str
-    data: str
-    heads: tuple[str, ...]
-    numbered: tuple[str, ...]
-    rows: tuple[RowView, ...]
-    notes: tuple[str, ...]
+#: so many confusion tables are shown
+_CONFUSIONS = 4
 
 
 @dataclass(frozen=True)
@@ -60,11 +30,12 @@ class ByClassView:
 def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
     """The section in words; None where the record has no matrix."""
     found = record.by_class
-    if found is None or not found.matrices:
+    if found is None or not (found.matrices or found.confusions):
         return None
     notes = []
-    if found.matrices_left_out:
-        notes.append(words.ngettext("more_tables_not_shown", found.matrices_left_out))
+    left_out = found.matrices_left_out + max(0, len(found.confusions) - _CONFUSIONS)
+    if left_out:
+        notes.append(words.ngettext("more_tables_not_shown", left_out))
     if found.wanted_left_out:
         notes.append(
             words.ngettext(
@@ -75,14 +46,16 @@ def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
     if found.unread:
         names = words._("comma").join(found.unread)
         notes.append(words._("not_shown_because_the_measure", names=names))
-    confidence = words.limit(found.matrices[0].confidence, "percent")
-    intro = words._(
-        "each_cell_is_the_mean",
-        confidence=confidence,
-    )
+    intro = ""
+    if found.matrices:
+        confidence = words.limit(found.matrices[0].confidence, "percent")
+        intro = words._("each_cell_is_the_mean", confidence=confidence)
     return ByClassView(
         intro,
-        tuple(_matrix(matrix, record, words) for matrix in found.matrices),
+        (
+            *(confusion_view(one, record, words) for one in found.confusions[:_CONFUSIONS]),
+            *(_matrix(matrix, record, words) for matrix in found.matrices),
+        ),
         tuple((_asked(one, words), _why(one, record, words)) for one in found.wanted),
         tuple(notes),
     )
@@ -96,13 +69,14 @@ def _matrix(matrix: MatrixRecord, record: RunRecord, words: Words) -> MatrixView
     for cell in matrix.cells:
         by_label.setdefault(cell.label, []).append(cell)
     return MatrixView(
-        _capital(noun_of(matrix.measure, words), words),
-        _model(matrix.model, record, words),
-        _data(matrix.data, record),
+        capitalised(noun_of(matrix.measure, words), words),
+        model_name(matrix.model, record, words),
+        data_name(matrix.data, record),
         heads,
         numbered,
         tuple(_row(label, cells, matrix, words) for label, cells in by_label.items()),
         tuple(_notes(matrix, words)),
+        words._("class"),
     )
 
 
@@ -122,29 +96,12 @@ def _cell(cell: MatrixCell, matrix: MatrixRecord, words: Words) -> CellView:
         return CellView("–", images=images)
     unit = unit_of(matrix.measure)
     return CellView(
-        words.tick(cell.mean, unit, _digits(unit, 1)),
-        _interval(cell, unit, words),
+        words.tick(cell.mean, unit, digits_of(unit, 1)),
+        interval_text(cell.lower, cell.upper, unit, words),
         images,
         _tone(cell.mean, matrix),
         cell.few,
     )
-
-
-def _interval(cell: MatrixCell, unit: Unit, words: Words) -> str:
-    """The bounds, rounded away from each other; without the sign of per cent, which stands at the value."""
-    if cell.lower is None or cell.upper is None:
-        return ""
-    step = 100.0  # whole per cent, or two digits
-    low, high = math.floor(round(cell.lower * step, 6)) / step, math.ceil(round(cell.upper * step, 6)) / step
-    bare: Unit = "points" if unit == "percent" else "number"
-    return words._(
-        "range",
-        **{name: words.tick(value, bare, _digits(unit, 0)) for name, value in (("low", low), ("high", high))},
-    )
-
-
-def _digits(unit: Unit, percent: int) -> int:
-    return percent if unit == "percent" else 2
 
 
 def _tone(mean: float, matrix: MatrixRecord) -> int:
@@ -155,7 +112,7 @@ def _tone(mean: float, matrix: MatrixRecord) -> int:
     if high <= low:
         return 0
     share = min(1.0, max(0.0, (mean - low) / (high - low)))
-    return round((share if matrix.measure.better == "low" else 1 - share) * (_TONES - 1))
+    return round((share if matrix.measure.better == "low" else 1 - share) * (TONES - 1))
 
 
 def _notes(matrix: MatrixRecord, words: Words) -> list[str]:
@@ -195,18 +152,18 @@ def _asked(want: WantedImages, words: Words) -> str:
 def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
     cell, unit = want.cell, unit_of(want.measure)
     assert cell.mean is not None
-    value = words.tick(cell.mean, unit, _digits(unit, 1))
+    value = words.tick(cell.mean, unit, digits_of(unit, 1))
     found = words.ngettext(
         "noun_on_images",
         cell.n,
-        noun=_capital(noun_of(want.measure, words), words),
+        noun=capitalised(noun_of(want.measure, words), words),
         value=value,
     )
-    details = [interval] if (interval := _interval(cell, unit, words)) else []
+    details = [interval] if (interval := interval_text(cell.lower, cell.upper, unit, words)) else []
     if not details and cell.clusters is not None:
         details.append(words.ngettext("of_clusters", cell.clusters))
     if len(record.models) > 1:
-        details.append(_model(want.model, record, words))
+        details.append(model_name(want.model, record, words))
     if details:
         found = words._("with_details", what=found, details=words._("comma").join(details))
     if want.op is not None and want.threshold is not None:
@@ -215,22 +172,3 @@ def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
     if cell.lower is None:
         return words._("too_few_for_any_bound", found=found)
     return words._("a_bound_lies_more_than", found=found)
-
-
-def _capital(text: str, words: Words) -> str:
-    return text[:1].upper() + text[1:] if words.language == "en" else text
-
-
-def _model(key: str, record: RunRecord, words: Words) -> str:
-    for model in record.models:
-        if model.key == key:
-            named = ", ".join(model.names)
-            return named if len(record.models) > 1 and named else short_reference(model.reference, words)
-    return key.removeprefix("model:")
-
-
-def _data(key: str, record: RunRecord) -> str:
-    """The reference of the data, where a run has several."""
-    if len(record.data) < 2:
-        return ""
-    return next((data.reference for data in record.data if data.key == key), key)

@@ -56,9 +56,13 @@ HONEST: dict[str, tuple[str, tuple[str, ...], int]] = {
         b = A.expect(confidence.where(label("red")) - confidence.where(label("green")) < 0.3)
         c = A.expect(accuracy.where((object_area > 0.1) & label("red")) > 0.2)
         d = A.expect(accuracy.under(lighting(2)).where(misclassified) < 0.9)
+        e = A.expect(accuracy.where(~label("red") | (object_area > 0.1) & ~correct) > 0.2)
+        f = A.expect(miss_rate(good="red").under(lighting(2)) - miss_rate(good="red") < 0.5)
+        g = A.expect(false_alarm_rate(good="red").where(object_area > 0) < 0.5)
+        h = A.expect(predicted("red") < 0.9)
         """,
         (),
-        4,
+        8,
     ),
     "curves and composites": (
         """
@@ -298,6 +302,20 @@ def images(record: dict[str, Any]) -> None:
     found.update(images=2000, available=2000)
 
 
+def prediction(record: dict[str, Any]) -> None:
+    view = next(one for one in table(record, "right")["views"] if any(one["predicted"]))
+    view["predicted"][0] = 1 - view["predicted"][0]
+
+
+def confused(record: dict[str, Any]) -> None:
+    cell = next(one for one in record["by_class"]["confusions"][0]["cells"] if not one["right"])
+    cell.update(n=cell["n"] + 1)
+
+
+def no_confusion(record: dict[str, Any]) -> None:
+    record["by_class"]["confusions"] = []
+
+
 #: what somebody might edit in a record, and what is named for it
 FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "every verdict": (passes, "::wrong: verdict is 'PASS', and 'FAIL' follows"),
@@ -329,6 +347,9 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "an error rate": (set_("wrong", decision__p=0.5), "::wrong: decision.p is 0.5"),
     "about": (set_("open_", about="this_set"), "::open_: decision."),
     "one value": (value, "::right: decision.estimate is 1.0, and 0.95 follows"),
+    "one prediction": (prediction, "accuracy is"),
+    "a cell of the confusion table": (confused, "by_class.confusions.cells["),
+    "the confusion table": (no_confusion, "the run: by_class.confusions: tables is 0"),
     "one sample less": (no_missing, "of 19 samples"),
     "who lent backgrounds": (donors, "::drop: decision."),
     "another column": (other_column, "'accuracy' reads 'background_share(saliency)'"),

@@ -51,3 +51,36 @@ def test_a_quick_look_asks_for_no_images(line: Line) -> None:
     line.audit(AUDIT.format(model="sound"))
     line.run("--audit-limit=12")
     assert line.record().by_class is None
+
+
+RATES = """
+audit = Audit(model="demo:shortcut", data="demo:?coupling=0.95&images=48&seed=1", checks="off")
+swap = swap_background("other_class")
+missed = audit.expect(miss_rate(good="washer").under(swap) - miss_rate(good="washer") < 0.9)
+called = audit.expect(predicted("washer").under(swap) - predicted("washer") < 0.9)
+"""
+
+
+def test_a_rate_over_some_labels_has_a_matrix_of_these_and_a_share_of_answers_has_none(line: Line) -> None:
+    line.audit(RATES)
+    line.run()
+    found = line.record().by_class
+    assert found is not None
+    (matrix,) = found.matrices
+    assert matrix.measure.measure == "miss_rate"
+    assert {cell.label for cell in matrix.cells} == {"bracket", "gear", "nut"}
+
+
+def test_the_confusion_table_counts_what_accuracy_counts(line: Line) -> None:
+    line.audit(AUDIT.format(model="shortcut"))
+    line.run()
+    run = line.record()
+    assert run.by_class is not None
+    (found,), (table,) = run.by_class.confusions, run.tables
+    (accuracy,) = [column.values for column in table.columns if column.measure == "accuracy"]
+    for cell in found.cells:
+        if cell.right:
+            values = [one for one, sample in zip(accuracy, table.samples, strict=True) if sample.label == cell.label]
+            assert cell.n == sum(one or 0 for one in values)
+    report = (line.path / "audit-results/latest/report.html").read_text(encoding="utf-8")
+    assert "What the images of each class are taken for" in report and "混同行列" in report

@@ -13,6 +13,10 @@ from report.test_render import HOSTILE, PageParser
 
 from modelaudit.evidence.record import (
     ByClass,
+    ConfusionCell,
+    ConfusionColumn,
+    ConfusionRecord,
+    ConfusionRow,
     ContextNode,
     MatrixCell,
     MatrixContext,
@@ -108,6 +112,69 @@ def test_a_cell_has_its_value_its_bounds_and_the_row_its_images() -> None:
         ("94.0%", "84 to 100"),
     ]
     assert [cell.few for row in found.rows for cell in row.cells] == [False, False, True, True]
+
+
+def confusion(**changes: Any) -> ConfusionRecord:
+    """Of 8 free ones 1 is taken for none of the labels, of 10 scratched ones 4 for free."""
+    fields: dict[str, Any] = {
+        "data": "d0",
+        "model": "m0",
+        "confidence": 0.95,
+        "rows": [ConfusionRow(label="free", n=8), ConfusionRow(label="scratch", n=10, missing=2)],
+        "columns": [
+            ConfusionColumn(kind="class", name="free"),
+            ConfusionColumn(kind="class", name="scratch"),
+            ConfusionColumn(kind="others", classes=3),
+            ConfusionColumn(kind="none"),
+        ],
+        "cells": [
+            ConfusionCell(label=label, column=at, n=n, share=share, lower=0.0213, upper=0.7, right=right)
+            for label, at, n, share, right in (
+                ("free", 0, 7, 0.875, True),
+                ("free", 1, 0, 0.0, False),
+                ("free", 2, 0, 0.0, False),
+                ("free", 3, 1, 0.125, False),
+                ("scratch", 0, 4, 0.4, False),
+                ("scratch", 1, 6, 0.6, True),
+                ("scratch", 2, 0, 0.0, False),
+                ("scratch", 3, 0, 0.0, False),
+            )
+        ],
+    }
+    return ConfusionRecord(**{**fields, **changes})
+
+
+def test_a_confusion_table_says_what_the_images_of_each_label_are_taken_for() -> None:
+    (found,) = view(run(confusions=[confusion()])).matrices
+    assert found.heads == ("taken for “free”", "taken for “scratch”", "3 other classes", "none of the labels")
+    assert [(row.label, row.images) for row in found.rows] == [("free", "8 images"), ("scratch", "12 images")]
+    missed = found.rows[1].cells[0]
+    assert (missed.value, missed.interval, missed.images) == ("40.0%", "2 to 70", "4 images")
+    assert [cell.tone for cell in found.rows[1].cells] == [2, 2, 0, 0]
+    assert found.notes == ("2 images have no prediction; in the bounds they stand at the worst and at the best.",)
+
+
+def test_the_confusion_table_stands_in_the_report_in_both_languages_without_any_matrix() -> None:
+    html = render_html(run(confusions=[confusion()]), NOWHERE)
+    assert "taken for “scratch”" in section(html) and "each at 95%" in section(html)
+    assert "「scratch」と判定" in section(html, "ja") and "いずれのラベルでもない" in section(html, "ja")
+
+
+def test_of_many_labels_the_pairs_are_listed() -> None:
+    pairs = [one for one in confusion().cells if one.n and not one.right]
+    (found,) = view(run(confusions=[confusion(pairs=True, cells=pairs, pairs_left_out=2)])).matrices
+    assert [(row.label, row.cells[0].value, row.cells[1].value) for row in found.rows] == [
+        ("free", "none of the labels", "12.5%"),
+        ("scratch", "free", "40.0%"),
+    ]
+    assert found.notes[-1] == "2 rarer confusions are not shown."
+
+
+def test_names_in_a_confusion_table_are_escaped() -> None:
+    columns = [ConfusionColumn(kind="class", name=HOSTILE)]
+    cell = ConfusionCell(label=HOSTILE, column=0, n=1, share=1.0, right=True)
+    hostile = confusion(columns=columns, rows=[ConfusionRow(label=HOSTILE, n=1)], cells=[cell])
+    assert "<script" not in section(render_html(run(confusions=[hostile]), NOWHERE))
 
 
 def test_numbers_that_are_no_shares_keep_two_digits() -> None:

@@ -6,9 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...data import lists_names, open_data
 from ...language.boundary import contained
 from ...language.errors import AuditError
@@ -18,7 +15,7 @@ from ...statistics import Clustering
 from ...statistics.clusters import integer_codes
 from ...statistics.feasibility import Infeasible, best_case
 from ..results.measured import MeasuredSample
-from ..results.strata import joined
+from ..results.strata import may_hold
 from .plan import PlanGroup, PlannedCase
 
 
@@ -64,7 +61,7 @@ def foreseen(groups: Iterable[PlanGroup], listings: Listings) -> dict[str, Infea
 def impossible(case: PlannedCase, samples: Sequence[Sample | MeasuredSample]) -> Infeasible | None:
     """Why a case could not pass with images of these labels and clusters; None where it could, or nothing is known.
 
-    Of strata only labels are known beforehand (:func:`most_of`). With ``stop="early"`` the rule for one look is asked:
+    Of strata only labels are known beforehand . With ``stop="early"`` the rule for one look is asked:
     the sequences are wider, and need no fewer images.
     """
     asked, audit = case.asked, case.asked.case.audit
@@ -75,7 +72,7 @@ def impossible(case: PlannedCase, samples: Sequence[Sample | MeasuredSample]) ->
     known = audit.claim is None and any(one is not None for one in clusters)
 
     def size_of(stratum: Stratum) -> int:
-        return most_of(stratum, labels)
+        return int(may_hold(stratum, labels).sum())
 
     def divided(by: str) -> tuple[Stratum, ...]:
         return tuple(map(Label, sorted(counts))) if by == "label" else ()
@@ -93,17 +90,3 @@ def impossible(case: PlannedCase, samples: Sequence[Sample | MeasuredSample]) ->
         )
     except AuditError:  # an expression without a value: the decision says so
         return None
-
-
-def most_of(stratum: Stratum, labels: Sequence[str]) -> int:
-    """The most images of these labels that a stratum can hold, where nothing but labels is known of the images."""
-    named = np.array(labels)
-    every, none = np.ones(len(named), dtype=bool), np.zeros(len(named), dtype=bool)
-
-    def simple(part: Stratum) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        if isinstance(part, Label) and str(part.label) in labels:
-            return named == str(part.label), none
-        return none, every
-
-    inside, unknown = joined(stratum, simple)
-    return int((inside | unknown).sum())

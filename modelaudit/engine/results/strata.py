@@ -117,6 +117,20 @@ def joined(
     return certain, possible & ~certain
 
 
+def may_hold(stratum: Stratum, labels: Sequence[str]) -> NDArray[np.bool_]:
+    """[n] bool: the images that can be in a stratum, where nothing but their labels is known."""
+    named, known = np.array(labels), frozenset(labels)
+    every, none = np.ones(len(named), dtype=bool), np.zeros(len(named), dtype=bool)
+
+    def simple(part: Stratum) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        if isinstance(part, Label) and str(part.label) in known:
+            return named == str(part.label), none
+        return none, every
+
+    inside, unknown = joined(stratum, simple)
+    return np.asarray(inside | unknown)
+
+
 def _simple(stratum: Stratum, facts: Facts) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     if isinstance(stratum, Correct | Misclassified):
         assert facts.correct is not None
