@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "evidence": {"engine", "contexts", "statistics", "language"},
     "report": {"evidence", "language"},
     "starter": {"data", "models", "language"},
+    "interactive": {"report", "evidence", "engine", "language"},
     "pytest_plugin": {"report", "evidence", "engine", "starter", "language"},
     # data, models and contexts are looked at before there is a run, and images are planned for
     "cli": {"report", "preview", "evidence", "engine", "starter", *FLOOR, "language"},

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..engine.results.checks import CheckResults, Sanity
 from ..engine.results.checks import Sensitivity as Sensitivity
+from ..engine.results.settings import make_run_folder
 from ..language.errors import ResultsError
 from .states import AbsentBy, CaseVerdict, RunState, Standing
 
@@ -696,7 +697,7 @@ def read_record(path: Path) -> RunRecord:
 
 def write_record(record: RunRecord, folder: Path) -> Path:
     """Write ``run.json`` atomically."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_run_folder(folder)
     target = folder / RECORD_NAME
     draft = folder / f".{RECORD_NAME}.{os.getpid()}"
     draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")

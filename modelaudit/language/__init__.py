@@ -14,6 +14,7 @@ from .errors import (
     UnknownNameError,
 )
 from .expression import Expectation, Expression, Measure
+from .looked import CheckedExpectation
 from .parser import parse, parse_context, parse_expression
 from .reasons import Missing
 from .sample import BuiltModel, DataSet, Preprocessing, Sample
@@ -27,6 +28,7 @@ __all__ = [
     "AuditFileError",
     "BuiltModel",
     "CheckSettings",
+    "CheckedExpectation",
     "ContextError",
     "DataError",
     "DataSet",

@@ -16,6 +16,7 @@ from .calls import CheckedCall, checked_call
 from .checks import CheckSettings, as_checks
 from .errors import ExpressionError, nearest
 from .expression import Expectation
+from .looked import CheckedExpectation
 from .ranges import refuse_per_cent
 from .sample import Preprocessing, Sample
 from .scores import DEFAULT_THRESHOLD, Scores, ScoreSettings
@@ -229,20 +230,14 @@ class Audit(metaclass=CheckedCall):
         >>> known_bad.expect(accuracy > 0.90, must_fail=True).must_fail
         True
         """
-        expectation = as_expectation(expectation)
         check_details(clause, says, must_fail)
-        _check_models(expectation, self.models)
-        _check_refinements(expectation)
-        _check_bounds(expectation, self)
-        refuse_per_cent(expectation)
-        if confidence is not None:
-            _check_confidence(confidence)
         caller = _caller()
         module = _module_frame(caller)
         stated = caller if module is None else module
+        namespace = None if module is None else id(module.f_globals)
         case = AuditCase(
             self,
-            expectation,
+            self._meaningful(expectation, confidence),
             clause,
             says,
             self.confidence if confidence is None else confidence,
@@ -250,7 +245,7 @@ class Audit(metaclass=CheckedCall):
             tuple(marks) if isinstance(marks, list | tuple) else (marks,),
             str(Path(stated.f_code.co_filename).resolve()),
             stated.f_lineno,
-            None if module is None else id(module.f_globals),
+            namespace,
         )
         self.cases.append(case)
         _stated[case] = _statement(case)
@@ -259,6 +254,59 @@ class Audit(metaclass=CheckedCall):
         else:
             _created.setdefault(id(module.f_globals), (module.f_globals, []))[1].append(case)
         return case
+
+    @checked_call
+    def check(
+        self,
+        expectation: Expectation | str,
+        *,
+        confidence: float | None = None,
+        limit: int | None = None,
+        device: str = "auto",
+        progress: bool = True,
+        language: Literal["en", "ja"] = "en",
+    ) -> CheckedExpectation:
+        """Measure and decide an expectation here and now, in a notebook or a shell: a look, no gate.
+
+        The engine, the statistics and the store (``.modelaudit`` in the working directory) are those of
+        ``pytest audits/``; relative paths start at the working directory. Nothing is stated: no item is collected for
+        it, and no results folder is left behind.
+
+        Args:
+            expectation: a comparison, or its text: ``"accuracy > 0.9"``.
+            confidence: instead of the audit's.
+            limit: only so many images of the data, without checks; None: all of them.
+            device: a torch device; "auto" is the first CUDA device where there is one, else the CPU.
+            progress: show how far it is.
+            language: of what a notebook shows.
+
+        Raises:
+            ExpressionError: not an expectation, or one that cannot mean anything on this audit.
+
+        >>> from modelaudit.measures import accuracy
+        >>> line_a = Audit(model="demo:sound", data="demo:?images=40", checks="off")
+        >>> line_a.check(accuracy > 0.5, progress=False).verdict
+        'PASS'
+        """
+        from . import registry
+
+        level = self.confidence if confidence is None else confidence
+        stated = self._meaningful(expectation, confidence)
+        case = AuditCase(self, stated, None, None, level, False, (), "", 0, None)
+        run = registry.find("interactive", "check").function
+        checked: CheckedExpectation = run(case, limit=limit, device=device, progress=progress, language=language)
+        return checked
+
+    def _meaningful(self, expectation: Expectation | str, confidence: float | None) -> Expectation:
+        """The expectation, after a check that it can mean something on this audit."""
+        expectation = as_expectation(expectation)
+        _check_models(expectation, self.models)
+        _check_refinements(expectation)
+        _check_bounds(expectation, self)
+        refuse_per_cent(expectation)
+        if confidence is not None:
+            _check_confidence(confidence)
+        return expectation
 
 
 class _Replayed:

@@ -21,6 +21,7 @@ _ROOMS: Mapping[str, tuple[str, ...]] = {
     "composite": ("modelaudit.measures",),
     "data": ("modelaudit.data", "modelaudit.demo"),
     "model": ("modelaudit.models", "modelaudit.demo"),
+    "interactive": ("modelaudit.interactive",),
     "transform": ("modelaudit.models",),
 }
 ENTRY_POINT_GROUP = "modelaudit"

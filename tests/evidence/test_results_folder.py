@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.engine.results.settings import make_run_folder
 from modelaudit.evidence.results_folder import LATEST, new_run_id, point_latest, resolve_run
 from modelaudit.language import ResultsError
 
@@ -87,3 +88,16 @@ def test_a_run_is_found_from_its_folder_its_record_and_the_pointer(tmp_path: Pat
     assert resolve_run(tmp_path / "a" / "run.json") == tmp_path / "a"
     assert resolve_run(tmp_path / LATEST).resolve() == tmp_path / "a"
     assert resolve_run(tmp_path / LATEST / "run.json").resolve() == tmp_path / "a"
+
+
+def test_a_new_results_folder_ignores_itself_in_git(tmp_path: Path) -> None:
+    make_run_folder(tmp_path / "audit-results" / "1")
+    make_run_folder(tmp_path / "audit-results" / "2")
+    assert (tmp_path / "audit-results" / ".gitignore").read_text() == "*\n"
+    assert not (tmp_path / "audit-results" / "1" / ".gitignore").exists()
+
+
+def test_a_folder_that_was_there_is_not_hidden_from_git(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    make_run_folder(tmp_path / "reports" / "1")
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["1"]

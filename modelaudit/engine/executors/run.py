@@ -17,7 +17,7 @@ from ..decision.case import Result, blank_result, decide_case
 from ..planning.feasibility import Listings
 from ..planning.plan import Asked, PlanGroup, PlannedCase, plan
 from ..results.measured import Measured
-from ..results.settings import Settings
+from ..results.settings import Settings, make_run_folder
 from ..store.store import Store
 
 MEASURED_FOLDER = "measured"
@@ -64,7 +64,8 @@ class Run:
         folder = self.settings.folder / MEASURED_FOLDER
         file, lock = folder / f"{group.digest}.json", FileLock(folder / f"{group.digest}.lock")
         with _writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_run_folder(self.settings.folder)
+            folder.mkdir(exist_ok=True)
             lock.acquire()
         try:
             if not file.exists():

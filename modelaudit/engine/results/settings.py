@@ -71,3 +71,12 @@ class Settings:
         if self.micro_batch is not None:
             return self.micro_batch
         return MICRO_BATCH_CPU if self.device_or_asked() == "cpu" else MICRO_BATCH_GPU
+
+
+def make_run_folder(folder: Path) -> None:
+    """Make the folder of a run; a folder of results that is made for it is ignored by git, as pytest's cache is."""
+    results = folder.parent
+    new = not results.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    if new:
+        (results / ".gitignore").write_text("*\n", encoding="utf-8")
