@@ -46,11 +46,13 @@ def folder(reference: Reference, root: Path) -> DataSet:
     images_folder = _images_folder(base)
     wanted = wanted_masks(reference)
     trees = _mask_trees(reference, base, images_folder, root, wanted)
+    if wanted.masks not in (None, BESIDE, NONE, ALPHA) and not trees and (base / str(wanted.masks)).is_dir():
+        wanted = replace(wanted, masks=BESIDE)  # the folder of the images itself
     stored = stored_trees(reference, base, root)
     listing = list_images(reference, images_folder, [*(t.folder for t in trees), *(t.folder for t in stored)])
     listing = _labelled(reference, listing)
+    _refuse_splits(reference, Path() if images_folder == base else Path(images_folder.name), listing.images)
     paired = pair_files(reference, listing.images, trees, wanted)
-    _refuse_splits(reference, Path() if images_folder == base else Path(images_folder.name), paired.images)
     samples, on_masks = _samples(reference, paired, wanted)
     pictures, on_pictures = pictures_of(reference, stored, paired.images)
     return DataSet(
@@ -107,7 +109,8 @@ def _mask_trees(
         within = "/" not in given and any(path.is_dir() for path in images_folder.glob(f"*/{given}"))
         if within and not any((place / given).is_dir() for place in (base, root)):
             return []
-        return [MaskTree(given, existing_folder(given, base, root, what=f"{reference.text}: masks={given}"))]
+        folder = existing_folder(given, base, root, what=f"{reference.text}: masks={given}")
+        return [] if folder.resolve() == images_folder.resolve() else [MaskTree(given, folder)]
     if images_folder != base:
         usual = images_folder.name == "images"
         found = [MaskTree(path.name, path, usual and path.name == "masks") for path in _mask_folders(base)]
@@ -155,8 +158,9 @@ def _refuse_splits(reference: Reference, folder: Path, images: Collection[str]) 
     Args:
         folder: that of the images, below that of the reference.
     """
+    images = [name for name in images if not is_mask_folder(_label(name))]
     labels = sorted({_label(name) for name in images})
-    if all(map(is_split, labels)) and all(name.count("/") > 1 for name in images):
+    if labels and all(map(is_split, labels)) and all(name.count("/") > 1 for name in images):
         place = "/".join([reference.text.partition("?")[0].rstrip("/"), *folder.parts, labels[-1]])
         raise DataError(
             f"{reference.text!r}: the first folders ({', '.join(labels)}) are splits and not labels; name the one to "

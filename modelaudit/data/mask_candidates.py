@@ -137,7 +137,7 @@ class MaskSorter:
         found: dict[str, Convention] = {}
         for name in self._files:
             dirs, stem = split_name(name)
-            affixes = known_affixes(stem) if self._wanted.affix is None else [self._wanted.affix]
+            affixes = [*([] if self._wanted.affix in (None, Affix()) else [self._wanted.affix]), *known_affixes(stem)]
             tree = apart.get(name, "")
             rest = tuple(part for part in dirs if part != tree)
             own = bare_name(rest, stem, [Affix(), *affixes] if tree else affixes, images)
@@ -145,8 +145,8 @@ class MaskSorter:
                 found[name] = Convention(tree, own[0])
         known = set(found.values())
         for name, tree in apart.items():  # a mask whose image is missing is a mask all the same
-            if name not in found and any(one.tree == tree for one in known):
-                found[name] = next(one for one in known if one.tree == tree)
+            if name not in found:
+                found[name] = next((one for one in known if one.tree == tree), Convention(tree))
         return found | self._without_image(found)
 
     def _without_image(self, found: Mapping[str, Convention]) -> dict[str, Convention]:
@@ -170,17 +170,22 @@ class MaskSorter:
     def _those_that_look_so(self, convention: Convention, names: Sequence[str]) -> list[str]:
         probed = spread(names)
         looks = Counter(look_of(self._files[name])[0] for name in probed)
-        if self._wanted.affix is not None or (looks["mask"] and not looks["photo"]):
+        if convention.affix == self._wanted.affix or (looks["mask"] and not looks["photo"]):
             return list(names)
         if looks["photo"] and not looks["mask"] and not looks["unclear"]:
             return [name for name in names if look_of(self._files[name])[0] == "mask"]
         if looks["photo"]:
             return [name for name in names if look_of(self._files[name])[0] != "photo"]
-        if self._unclear_are_photos:
+        if self._unclear_are_photos or not self._fits(convention, names):
             return []
         if self._wanted.masks == BESIDE:
             return list(names)
         raise DataError(self._unclear(self._files[probed[0]], convention.option))
+
+    def _fits(self, convention: Convention, names: Sequence[str]) -> bool:
+        """Whether any of the files has an image in these data: else its folder may as well be that of a label."""
+        images = ImageNames(name for name in self._files if convention.tree not in split_name(name)[0])
+        return not convention.tree or any(images_of(name, convention, images) for name in names)
 
     def _of_one_name(self, masks: Mapping[str, Convention]) -> dict[str, Convention]:
         """The masks among files of one name with other endings, and those of the same ending without a partner."""
@@ -233,6 +238,13 @@ class MaskSorter:
             f"{self._reference.text!r}: is {path} a mask or a photo? Its name says a mask, its pixels leave it open; "
             f"write {option} if such files are masks, ?masks={NONE} if they are photos"
         )
+
+
+def images_of(name: str, convention: Convention, images: ImageNames) -> list[str]:
+    """The images that a mask may belong to."""
+    dirs, stem = split_name(name)
+    own = bare_name(tuple(part for part in dirs if part != convention.tree), stem, [convention.affix], images)
+    return [] if own is None else own[1]
 
 
 def spread(items: Sequence[_Item]) -> list[_Item]:

@@ -20,8 +20,11 @@ from .mask_candidates import (
     WantedMasks,
     bare_name,
     by_convention,
+    images_of,
     split_name,
+    spread,
 )
+from .mask_looks import same_pixels
 from .mask_names import Affix, known_affixes
 
 #: masks by their conventions, each with the images that it may belong to
@@ -87,7 +90,7 @@ def pair_files(
     photos = {name: path for name, path in files.items() if name not in inside}
     images = ImageNames(photos)
     masks: _Masks = {
-        convention: {files[name]: _images_of(name, convention, images) for name in names}
+        convention: {files[name]: images_of(name, convention, images) for name in names}
         for convention, names in by_convention(inside).items()
     }
     for tree in trees:
@@ -110,13 +113,6 @@ def pair_files(
     if left_out:
         notes.append(f"{left_out} files that look like masks were left out: they are not those that the audit reads")
     return PairedFiles(photos, found, notes)
-
-
-def _images_of(name: str, convention: Convention, images: ImageNames) -> list[str]:
-    dirs, stem = split_name(name)
-    rest = tuple(part for part in dirs if part != convention.tree)
-    own = bare_name(rest, stem, [convention.affix], images)
-    return [] if own is None else own[1]
 
 
 def _outside(tree: MaskTree, images: ImageNames, affix: Affix | None) -> _Masks:
@@ -155,11 +151,14 @@ def _paired(photos: Mapping[str, Path], masks: Mapping[Path, Sequence[str]]) -> 
 
 
 def _refuse_own(photos: Mapping[str, Path], masks: Mapping[str, Path]) -> None:
-    for name, mask in masks.items():
-        if mask == photos[name] or _same_file(mask, photos[name]):
+    """Raises a DataError where a mask is the file of its image; of some, where it has the same pixels."""
+    pairs = [(photos[name], mask) for name, mask in masks.items()]
+    looked_at = set(spread(pairs))
+    for image, mask in pairs:
+        if mask == image or _same_file(mask, image) or ((image, mask) in looked_at and same_pixels(image, mask)):
             raise DataError(
-                f"{photos[name]} would be its own mask; name the folder of the masks (?masks=DIR), what their names "
-                f"have in addition (?mask_suffix=_mask), or ?masks={NONE}"
+                f"{image} would be its own mask: {mask} holds the same picture; name the folder of the masks "
+                f"(?masks=DIR), what their names have in addition (?mask_suffix=_mask), or ?masks={NONE}"
             )
 
 
@@ -171,7 +170,9 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 def _several(reference: Reference, fitting: Mapping[Convention, int]) -> str:
-    listed = "; ".join(f"{count} {one} ({one.option})" for one, count in fitting.items())
+    plain = f"?masks={BESIDE}&mask_suffix=" if sum(not one.tree for one in fitting) > 1 else f"?masks={BESIDE}"
+    options = {one: plain if one == Convention() else one.option for one in fitting}
+    listed = "; ".join(f"{count} {one} ({options[one]})" for one, count in fitting.items())
     return (
         f"{reference.text!r}: there are masks of several conventions: {listed}; "
         "write the option of the one that is meant"
@@ -191,16 +192,24 @@ def _refuse_unmatched(
     asked = wanted.masks is not None or wanted.affix is not None
     named = [tree for tree in trees if tree.usual or tree.name == wanted.masks]
     if named:
-        stems = [relative_id(path, one.folder).rpartition(".")[0] for one in named for path in files_below(one.folder)]
+        raise DataError(_no_match(reference, str(named[0].folder), looked_for, masks))
+    if within := [one for one in masks if one.tree and not any(one.tree == tree.name for tree in trees)]:
         raise DataError(
-            f"{reference.text!r}: no mask in {named[0].folder} belongs to an image; looked e.g. for {looked_for}.png"
-            f"{nearest(looked_for, stems)}"
+            f"{_no_match(reference, repr(within[0].tree), looked_for, masks)}; ?masks={NONE} goes without masks"
         )
     if asked:
         raise DataError(
             f"{reference.text!r}: no mask beside the images; looked e.g. for {looked_for}.png; say how they are named "
             f"(?mask_suffix=_mask, ?mask_prefix=mask_), where they are (?masks=DIR), or ?masks={NONE}"
         )
+
+
+def _no_match(reference: Reference, folder: str, looked_for: str, masks: _Masks) -> str:
+    stems = [f"{path.parent.name}/{path.stem}" for found in masks.values() for path in found]
+    return (
+        f"{reference.text!r}: no mask in {folder} belongs to an image; looked e.g. for {looked_for}.png"
+        f"{nearest(looked_for, stems)}"
+    )
 
 
 def _notes(
@@ -212,7 +221,11 @@ def _notes(
     usual: bool,
 ) -> list[str]:
     if not chosen:
-        return []
+        return [
+            f"no mask in {one.tree!r} belongs to an image: {len(found)} files there have other names"
+            for one, found in masks.items()
+            if one.tree and not any(found.values())
+        ]
     notes = [] if usual else [f"masks {chosen[0]}: {len(found)} of {len(photos)} images have one ({chosen[0].option})"]
     if len(found) < len(photos):
         notes.append(f"{len(photos) - len(found)} of {len(photos)} images have no mask")

@@ -45,6 +45,21 @@ def mask_of_pair(one: Path, other: Path) -> Path | Literal["photos", "unclear"]:
     return "photos" if all(look == "photo" for look, _ in looks.values()) else "unclear"
 
 
+def same_pixels(one: Path, other: Path) -> bool:
+    """Whether two files hold the same picture, whatever their formats."""
+    try:
+        contents = [bytes_of(path, Missing.UNREADABLE_MASK) for path in (one, other)]
+        if contents[0] == contents[1]:
+            return True
+        pixels = []
+        for path, content in zip((one, other), contents, strict=True):
+            with opened(content, str(path), Missing.UNREADABLE_MASK) as image:
+                pixels.append(np.asarray(image.convert("RGB")))
+    except UnusableSample:
+        return False
+    return bool(np.array_equal(pixels[0], pixels[1]) and np.ptp(pixels[0]) > 0)
+
+
 def _look(image: Image.Image, *, lossy: bool) -> tuple[Look, bool]:
     step = max(1, max(image.size) // _LARGEST)
     if image.mode in ("1", "P") or image.mode.startswith("I"):

@@ -162,6 +162,12 @@ def _question(reference: Reference, probed: Sequence[ProbedMask]) -> str:
     colours = chosen is coloured
     values = Counter(value for one in chosen for value in one.values)
     border = Counter(one.border for one in chosen).most_common(1)[0][0]
+    if any(one.lossy for one in chosen):
+        return (
+            f"{reference.text!r}: {chosen[0].name} and {len(chosen) - 1} more of {len(probed)} masks that were looked "
+            f"at are coloured, in a lossy format that blurs colours; write ?mask_threshold={DEFAULT_THRESHOLD} if what "
+            "is bright in any channel is the object, save them as PNG, or write ?masks=none to go without masks"
+        )
     show: Callable[[int], str] = show_colour if colours else str
     others = [value for value, _ in values.most_common() if value not in (border, IGNORE)] or [border]
     return (
@@ -198,7 +204,7 @@ def _probed(content: bytes, name: str) -> ProbedMask:
         try:
             values = stored_values(turned, name, lossy=lossy)
         except UnusableSample:
-            return _coloured(turned, name)
+            return _coloured(turned, name, lossy)
     return _numbered(values, name, lossy)
 
 
@@ -229,7 +235,7 @@ def _kind_of_numbers(values: NDArray[Any], numbers: set[int], lossy: bool) -> Va
     )
 
 
-def _coloured(image: Image.Image, name: str) -> ProbedMask:
+def _coloured(image: Image.Image, name: str, lossy: bool) -> ProbedMask:
     """A mask whose channels differ, or whose palette does not begin with black.
 
     Raises:
@@ -237,10 +243,10 @@ def _coloured(image: Image.Image, name: str) -> ProbedMask:
     """
     colours = packed_colours(image, name)
     found = tuple(int(value) for value in np.unique(colours).tolist())
-    one = 0 in found and len(set(found) - {0, _VOC_RING}) == 1
+    one = not lossy and 0 in found and len(set(found) - {0, _VOC_RING}) == 1
     kind = ValueKind.ONE_COLOUR if one else ValueKind.COLOURS
     around = float(_border(colours != 0).mean())
-    return ProbedMask(kind, name, values=found, around=around, border=_most_common(_border(colours)))
+    return ProbedMask(kind, name, lossy, found, around, _most_common(_border(colours)))
 
 
 def _border(values: NDArray[Any]) -> NDArray[Any]:

@@ -93,7 +93,7 @@ def mask_of(content: bytes, path: Place, reading: MaskReading) -> Pixels:
         lossy = image.format in LOSSY
         turned = upright(image)
         if reading.object is not None or reading.background is not None:
-            return _by_values(turned, name, reading)
+            return _by_values(turned, name, reading, lossy)
         if reading.threshold is not None:
             return _above(brightness(turned, name), reading.threshold, lossy)
         values = stored_values(turned, name, lossy=lossy)
@@ -215,11 +215,13 @@ def _above(values: NDArray[Any], threshold: int, lossy: bool) -> Pixels:
     return np.asarray(values >= threshold, dtype=np.uint8)
 
 
-def _by_values(image: Image.Image, name: str, reading: MaskReading) -> Pixels:
+def _by_values(image: Image.Image, name: str, reading: MaskReading, lossy: bool) -> Pixels:
     """The object by the numbers or colours that were named for it, or for the background."""
     named = reading.object if reading.object is not None else reading.background
     assert named is not None
-    numbers = None if named.colours and not named.numbers else _numbers(image)
+    numbers = None if named.colours and not named.numbers else _numbers(image, lossy)
+    if numbers is not None and set(named.numbers) <= {BACKGROUND, IGNORE} and has_soft_edges(numbers, lossy=lossy):
+        numbers = np.where(numbers >= DEFAULT_THRESHOLD, IGNORE, BACKGROUND)
     colours = packed_colours(image, name) if numbers is None or named.colours else None
 
     def among(which: MaskValues) -> NDArray[np.bool_]:
@@ -241,12 +243,13 @@ def _by_values(image: Image.Image, name: str, reading: MaskReading) -> Pixels:
     return mask
 
 
-def _numbers(image: Image.Image) -> NDArray[Any] | None:
+def _numbers(image: Image.Image, lossy: bool) -> NDArray[Any] | None:
     """[H, W] of the numbers that the file stores; None of a coloured one."""
     if image.mode in ("P", "1", "L") or image.mode.startswith("I") or image.mode == "F":
         return np.asarray(image).astype(np.uint8) if image.mode == "1" else np.asarray(image)
     bands = np.asarray(image.convert("RGB"))
-    return None if (bands != bands[..., :1]).any() else bands[..., 0]
+    coloured = (np.ptp(bands.astype(np.int16), axis=2) > (_GREY_NOISE if lossy else 0)).any()
+    return None if coloured else bands[..., 0]
 
 
 def _solid(image: Image.Image, name: str) -> Pixels:
