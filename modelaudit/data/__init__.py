@@ -16,6 +16,7 @@ from .manifest import csv_file, jsonl_file
 from .open import lists_names, open_data
 from .voc import voc
 from .webdataset import webdataset
+from .without_object import declare_without_object
 from .yolo import yolo
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "content_of",
     "csv_file",
     "data_source",
+    "declare_without_object",
     "decode",
     "files_of",
     "fingerprint",

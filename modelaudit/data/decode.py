@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..language.boundary import AuditedCodeError, contained, described
 from ..language.reasons import Missing
-from ..language.sample import Sample
+from ..language.sample import OBJECT, Sample
 from .base import Decoded, Pixels, UnusableSample
 from .images import FilePart, Place, bytes_of, opened, rgb_of, upright
 from .mask_reading import MaskReading
@@ -30,7 +30,7 @@ def files_of(sample: Sample) -> Iterator[Place]:
 
 
 def content_of(sample: Sample, digests: Mapping[Place, str | None]) -> str | None:
-    """sha256 of image, mask and label as 64 hexadecimal digits; None where only decoding shows it.
+    """sha256 of image, mask, label and what is declared of it, 64 hexadecimal digits; None where only decoding shows it.
 
     Files enter by the digests of their bytes, arrays by shape and values, callables by the text ``content`` that they
     carry where what they return is a function of it (a frame of the demo, a mask of COCO).
@@ -41,7 +41,8 @@ def content_of(sample: Sample, digests: Mapping[Place, str | None]) -> str | Non
     parts = [_part(source, digests) for source in (sample.image, sample.mask)]
     if None in parts:
         return None
-    text = "\n".join([*map(str, parts), repr(sample.label)])
+    declared = ["without object"] if sample.without_object else []
+    text = "\n".join([*map(str, parts), repr(sample.label), *declared])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -85,6 +86,8 @@ def fingerprint(digests: Mapping[str, str]) -> str:
 def decode(sample: Sample) -> Decoded:
     """Image and mask of a sample, upright, with the mask's values checked.
 
+    An empty mask of an image that is declared to have no object is none; one that holds an object stays.
+
     The digest covers the bytes of the image file (the array where there is no file), the mask's values and the label:
     it is the same on every system.
 
@@ -104,14 +107,17 @@ def decode(sample: Sample) -> Decoded:
 
 def _decoded(sample: Sample, files: dict[Place, bytes]) -> Decoded:
     image, stored_size, content = _image(sample, files)
-    mask = _mask(sample, files)
+    mask = given = _mask(sample, files)
+    if sample.without_object and mask is not None and not (mask == OBJECT).any():
+        mask = None  # nothing to mask, as declared
     if mask is not None and mask.shape != image.shape[:2]:
         raise UnusableSample(Missing.MASK_SIZE, _size_message(sample, image, mask, stored_size))
     digest = hashlib.sha256(content)
-    for part in (b"" if mask is None else _bytes_of_array(mask), repr(sample.label).encode()):
+    for part in (b"" if given is None else _bytes_of_array(given), repr(sample.label).encode()):
         digest.update(hashlib.sha256(part).digest())
     found = digest.hexdigest()
-    return Decoded(image, mask, found, content_of(sample, _digests(files)) or f"decoded {found}")
+    otherwise = f"decoded {found}{' without object' if sample.without_object else ''}"
+    return Decoded(image, mask, found, content_of(sample, _digests(files)) or otherwise)
 
 
 def _read(path: Place, reason: Missing, files: dict[Place, bytes]) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import class_count, fingerprint, label_map, labels_of, open_data
+from ..data import class_count, declare_without_object, fingerprint, label_map, labels_of, open_data
 from ..language.boundary import contained, failure_text
 from ..language.checks import CheckSettings
 from ..language.progress import Progress, Silent
@@ -89,6 +89,7 @@ def measure(
         device = settings.resolved_device()
         if data is None:
             data = open_data(group.reference, root=settings.root, quiet=isinstance(progress, Silent))
+        data = declare_without_object(data, group.without_object)
     except BaseException as error:  # whatever a third party's source, or a generator of samples, raises
         return _failed(group, failure_text(contained(error)), counts)
     seed = settings.seed if group.seed is None else group.seed
@@ -257,7 +258,8 @@ def _data_facts(
         groups=sorted({sample.group for sample in data.samples if sample.group}),
         columns=sorted({name for sample in data.samples for name in sample.attributes}),
         values=values_of(data.samples, columns_named(group.cases)),
-        mask_kinds=dict(Counter(sample.mask_kind if sample.mask is not None else "none" for sample in data.samples)),
+        mask_kinds=dict(Counter(map(_mask_kind, data.samples))),
+        without_object=list(group.without_object),
         fingerprint=fingerprint({name: digest for name, digest in builder.digests.items() if name not in beyond}),
         notes=[*data.notes, *on_copies, *builder.donors.notes, *store.notes],
         unusable=dict(
@@ -268,6 +270,13 @@ def _data_facts(
             )
         ),
     )
+
+
+def _mask_kind(sample: Sample) -> str:
+    """What the mask was made from; "without_object" of an image that is declared to have nothing to mask."""
+    if sample.without_object:
+        return "without_object"
+    return "none" if sample.mask is None else sample.mask_kind
 
 
 def _model_facts(key: str, model: RunningModel, runner: PassRunner, end: int) -> MeasuredModel:

@@ -21,6 +21,7 @@ from .ranges import refuse_per_cent
 from .sample import Preprocessing, Sample
 from .scores import DEFAULT_THRESHOLD, Scores, ScoreSettings
 from .spec import Composed, Context, within
+from .without_object import checked_labels, declaration_text, require_images
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,7 +59,9 @@ class AuditCase:
     def long_form(self, expectation: Expectation) -> str:
         """One of the expectations of :meth:`variants` with everything that decides it: what is hashed."""
         audit = self.audit
-        deciding = deciding_text(self.confidence, audit.about, audit.bounds, audit.claim, self.must_fail)
+        deciding = deciding_text(
+            self.confidence, audit.about, audit.bounds, audit.claim, self.must_fail, audit.without_object
+        )
         return f"{expectation.long_form()}; {deciding}"
 
     def fingerprint(self, expectation: Expectation) -> str:
@@ -115,6 +118,9 @@ class Audit(metaclass=CheckedCall):
             takes the run's ``--audit-checks``.
         known_bad: the names of models that must be caught (``must_fail``) and of which something else is expected too;
             without it a model with both kinds of expectation is an error. A single model is called ``"model"``.
+        without_object: labels whose images have nothing to mask (the good parts of a line whose masks are the defects):
+            they leave every expression that needs masks, are counted apart, and may lend their whole picture as
+            background. A mask of theirs that holds an object is an error.
 
     Nothing is loaded here; references are resolved against pytest's rootdir when the first item runs.
 
@@ -146,6 +152,7 @@ class Audit(metaclass=CheckedCall):
     stop: Stop | None = field(default=None, kw_only=True)
     checks: CheckSettings | Mapping[str, Any] | Literal["on", "off"] | None = field(default=None, kw_only=True)
     known_bad: Iterable[str] = field(default=(), kw_only=True)
+    without_object: Iterable[str] = field(default=(), kw_only=True)
     allow_code: bool = field(default=True, kw_only=True, repr=False)
     cases: list[AuditCase] = field(default_factory=list, init=False, repr=False)
 
@@ -173,6 +180,7 @@ class Audit(metaclass=CheckedCall):
             raise ExpressionError("model={} names no model; give at least one")
         object.__setattr__(self, "known_bad", checked_known_bad(self.known_bad, self.models))
         _check_scores(self)
+        object.__setattr__(self, "without_object", checked_labels(self.without_object))
         object.__setattr__(self, "data", _replayed(self.data))
         object.__setattr__(self, "pools", _checked_pools(self.pools))
 
@@ -304,6 +312,7 @@ class Audit(metaclass=CheckedCall):
         _check_refinements(expectation)
         _check_bounds(expectation, self)
         refuse_per_cent(expectation)
+        require_images(expectation, tuple(self.without_object))
         if confidence is not None:
             _check_confidence(confidence)
         return expectation
@@ -331,9 +340,18 @@ def _replayed(data: Any) -> Any:
 _SAID = ("model", "confidence", "cases")
 
 
-def deciding_text(confidence: float, about: About, bounds: Bounds, claim: Claim | None, must_fail: bool) -> str:
+def deciding_text(
+    confidence: float,
+    about: About,
+    bounds: Bounds,
+    claim: Claim | None,
+    must_fail: bool,
+    without_object: Iterable[str] = (),
+) -> str:
     """The terms on which an expectation is decided, as its long form states them."""
-    return f"confidence={confidence!r}, about={about}, bounds={bounds}, claim={claim}, must_fail={must_fail}"
+    text = f"confidence={confidence!r}, about={about}, bounds={bounds}, claim={claim}, must_fail={must_fail}"
+    declared = tuple(without_object)
+    return f"{text}, {declaration_text(declared)}" if declared else text
 
 
 #: every case by the namespace of the module at whose top level it was stated, so that a collector can see which ones

@@ -9,7 +9,8 @@ class Missing(StrEnum):
     """Why one (model, context, measure) has no value on one sample.
 
     *Undefined*: everything ran, the formula has no answer. *Errored*: something could not be read or run.
-    Both are counted, and both enter the verdict at their worst end.
+    Both are counted, and both enter the verdict at their worst end. *Not applicable* is neither: ``no_object``, by
+    declaration; such images leave the expression.
 
     >>> Missing("no_mask").errored, Missing("empty_mask").errored
     (True, False)
@@ -20,6 +21,7 @@ class Missing(StrEnum):
     FULL_MASK = "full_mask"
     CONTEXT_UNCHANGED = "context_unchanged"
     CONTEXT_IMPOSSIBLE = "context_impossible"
+    NO_OBJECT = "no_object"
     ATTRIBUTION_INVALID = "attribution_invalid"
     OBJECT_CROPPED = "object_cropped"
     NO_STORED = "no_stored"
@@ -50,6 +52,7 @@ _ADVICE = {
     Missing.FULL_MASK: "the mask leaves no background: mend the mask, or leave the image out",
     Missing.CONTEXT_UNCHANGED: "the context changed no pixel: check the mask, or raise the severity",
     Missing.CONTEXT_IMPOSSIBLE: "the context has no meaning here (no background to change or to lend): check the mask",
+    Missing.NO_OBJECT: "the image has no object, by declaration: nothing is wrong with it",
     Missing.OBJECT_CROPPED: "the model's crop cuts off most of the object: crop less, or frame the object anew",
     Missing.ATTRIBUTION_INVALID: "the method gave no valid map: raise its steps, or use another method",
     Missing.NO_STORED: "the data keep no such picture of this sample: add it, or leave the sample out",

@@ -47,6 +47,7 @@ class Sample(metaclass=CheckedCall):
             is not known is left out. Strata name them: ``column("exposure") < 3``.
         cluster: what images share that makes them depend on each other (scene, lot, burst), when known: bounds are
             over clusters.
+        without_object: there is nothing to mask, by declaration (``Audit(without_object=[...])`` sets it by label).
 
     >>> Sample(id="cam1/0001.png", image=Path("0001.png"), label="bolt", cluster="lot 7").cluster
     'lot 7'
@@ -63,6 +64,7 @@ class Sample(metaclass=CheckedCall):
     stored: Mapping[str, Path | bytes | Pixels | Callable[[], Pixels]] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     cluster: str | None = None
+    without_object: bool = False
 
 
 @dataclass(frozen=True)

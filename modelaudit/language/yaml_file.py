@@ -107,6 +107,9 @@ class AuditFields(_Strict):
     known_bad: list[str] = Field(
         default=[], description="models that must be caught and of which something else is expected too, by name"
     )
+    without_object: list[str | int] = Field(
+        default=[], description="labels whose images have nothing to mask: they leave what needs masks, and are counted"
+    )
     expect: dict[str, ExpectationFields | str] = Field(min_length=1, description="expectations by name")
 
 
@@ -156,6 +159,7 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             stop=fields.stop,
             checks=fields.checks,
             known_bad=fields.known_bad,
+            without_object=[str(label) for label in fields.without_object],
             allow_code=allow_code,
         )
     except AuditError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,16 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class MeasureColumn:
-    """One measure over all samples, with its stratum."""
+    """One measure over all samples, with its stratum.
+
+    ``without_object``: images that would be in the stratum, and have no object, by declaration.
+    """
 
     column: Column
     inside: NDArray[np.bool_]
     unknown: NDArray[np.bool_]
     group: Hashable
+    without_object: NDArray[np.bool_]
 
     @property
     def asked(self) -> NDArray[np.bool_]:
@@ -153,9 +157,11 @@ def counts(measures: Iterable[Measure], columns: Columns) -> Counts:
     """asked = measured + undefined + errored; an image counts once, by its worst value."""
     worst: dict[int, tuple[int, str]] = {}
     asked: set[int] = set()
+    without_object: set[int] = set()
     for measure in dict.fromkeys(measures):
         read = columns[measure]
         asked.update(np.flatnonzero(read.asked).tolist())
+        without_object.update(np.flatnonzero(read.without_object).tolist())
         for index in np.flatnonzero(read.asked & ~read.known).tolist():
             reason = read.column.missing.get(index)
             found = (2, UNKNOWN_STRATUM) if reason is None else (2 if reason.errored else 1, reason.value)
@@ -163,7 +169,14 @@ def counts(measures: Iterable[Measure], columns: Columns) -> Counts:
                 worst[index] = found
     errored = sum(rank == 2 for rank, _ in worst.values())
     by_reason = Counter(reason for _, reason in worst.values())
-    return Counts(len(asked), len(asked) - len(worst), len(worst) - errored, errored, dict(sorted(by_reason.items())))
+    return Counts(
+        len(asked),
+        len(asked) - len(worst),
+        len(worst) - errored,
+        errored,
+        dict(sorted(by_reason.items())),
+        len(without_object),
+    )
 
 
 def mostly_invalid(found: Counts) -> bool:
@@ -180,15 +193,17 @@ def _ends(column: Column, coefficient: float) -> tuple[float, float]:
 def _measure_column(table: ColumnTable, measure: Measure) -> MeasureColumn:
     column = _checked(table.column(measure), measure)
     n = column.values.size
+    applicable = np.ones(n, bool) if column.applicable is None else column.applicable
     if measure.stratum is None:
-        return MeasureColumn(column, np.ones(n, bool), np.zeros(n, bool), None)
+        return MeasureColumn(column, applicable, np.zeros(n, bool), None, ~applicable)
     members: Membership = table.members(measure.stratum, measure.model)
     if members.inside.shape != (n,) or members.unknown.shape != (n,):
         raise DataError(f"'{measure}': {n} values, but a stratum of {members.inside.size} samples")
     follows_model = any(isinstance(part, Correct | Misclassified) for part in strata_of(measure.stratum))
     by_model = measure.model if follows_model else None
-    group = (str(measure.stratum), by_model, members.inside.tobytes(), members.unknown.tobytes())
-    return MeasureColumn(column, members.inside, members.unknown, group)
+    inside, unknown = members.inside & applicable, members.unknown & applicable
+    group = (str(measure.stratum), by_model, inside.tobytes(), unknown.tobytes())
+    return MeasureColumn(column, inside, unknown, group, (members.inside | members.unknown) & ~applicable)
 
 
 def _checked(column: Column, measure: Measure) -> Column:
@@ -221,4 +236,4 @@ def _checked(column: Column, measure: Measure) -> Column:
             f"'{measure}' has the value {there[outside][0]} outside its declared range "
             f"[{below}, {above}]; correct the range or mark the value as missing"
         )
-    return Column(np.clip(values, below, above), column.missing, column.scale, low, high)
+    return replace(column, values=np.clip(values, below, above))

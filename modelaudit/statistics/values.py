@@ -23,6 +23,8 @@ class Column:
         missing: the reason by position.
         scale: "proportion" (every value 0 or 1) or "mean".
         low, high: the measure's range; None where it has no bound.
+        applicable: [n] bool: the images that the expression is about; the others have no object, by declaration, and a
+            term of the expression needs one. None: all of them.
     """
 
     values: NDArray[np.float64]
@@ -30,6 +32,7 @@ class Column:
     scale: Literal["proportion", "mean"]
     low: float | None
     high: float | None
+    applicable: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

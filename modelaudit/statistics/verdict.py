@@ -42,13 +42,17 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Counts:
-    """asked = measured + undefined + errored, over images (an image counts once, at its worst leaf)."""
+    """asked = measured + undefined + errored, over images (an image counts once, at its worst leaf).
+
+    ``without_object``: further images, which have no object, by declaration, and are no part of those asked for.
+    """
 
     asked: int
     measured: int
     undefined: int
     errored: int
     by_reason: Mapping[str, int] = field(default_factory=dict)
+    without_object: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...language import registry
 from ...language.errors import AuditError
 from ...language.expression import Measure
-from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum, strata_of
+from ...language.strata import ColumnIs, ColumnNumber, Correct, Label, Misclassified, Stratum, strata_of
+from ...language.without_object import left_out
 from ...measures.base import MeasureDeclaration
 from ...statistics import Clustering, Column, Membership
 from ...statistics.clusters import clusterings_of
 from ..planning.plan import PlannedCase, column_key, original_context, single_method
-from ..results.measured import Measured, MeasuredColumn, MeasuredModel
+from ..results.measured import Measured, MeasuredColumn, MeasuredModel, MeasuredSample
 from ..results.strata import Facts, Known, divided_by, known_of, membership
+
+
+#: images that a message names
+_NAMED = 5
 
 
 class NotMeasured(AuditError):
@@ -31,6 +38,14 @@ class CaseTable:
         self._columns = {(column.model, column.key): column for column in measured.columns}
         self._models = {model.key: model for model in measured.models}
         self._donors = {(one.model, one.context): one.donors for one in measured.shown}
+        self._left_out = left_out(case.asked.expectation.expression, tuple(case.asked.case.audit.without_object))
+
+    @cached_property
+    def applicable(self) -> NDArray[np.bool_] | None:
+        """[n] bool: the samples that the case is about; None where no label is declared that would leave it."""
+        if not self._left_out:
+            return None
+        return np.array([sample.label not in self._left_out for sample in self._measured.samples], dtype=bool)
 
     @cached_property
     def _known(self) -> Known:
@@ -44,7 +59,7 @@ class CaseTable:
         """
         model = self._case.models[measure.model]
         data = self._data(model, column_key(measure.spec, measure.context))
-        return column_of(data, registry.entry_of(measure.spec).declares)
+        return column_of(data, registry.entry_of(measure.spec).declares, self.applicable)
 
     def key(self, measure: Measure) -> set[tuple[str, str]]:
         """The columns that a measure reads, one a method, as (model, key)."""
@@ -86,7 +101,7 @@ class CaseTable:
         Raises:
             ExpressionError: the samples are not divided by that, or into too many parts.
         """
-        return divided_by(by, self._measured)
+        return tuple(one for one in divided_by(by, self._measured) if not self._is_left_out(one))
 
     def check(self) -> None:
         """Raise NotMeasured for the first failure that this case meets."""
@@ -101,6 +116,21 @@ class CaseTable:
             for key in (f"model:{model}", *(f"{model}|{column}" for column in columns)):
                 if key in failures:
                     raise NotMeasured(failures[key])
+        self._require_empty_masks()
+
+    def _is_left_out(self, stratum: Stratum) -> bool:
+        return isinstance(stratum, Label) and str(stratum.label) in self._left_out
+
+    def _require_empty_masks(self) -> None:
+        """Raise NotMeasured where a mask of an image without an object, by declaration, holds one."""
+        if self.applicable is None:
+            return
+        for model in dict.fromkeys(self._case.models.values()):
+            areas = self._models[model].areas if model in self._models else []
+            known = np.array([area is not None and not np.isnan(area) for area in areas], dtype=bool)
+            found = np.flatnonzero(known & ~self.applicable) if known.size else ()
+            if len(found):
+                raise NotMeasured(_with_object([self._measured.samples[at] for at in found]))
 
     def _data(self, model: str, key: str) -> MeasuredColumn:
         try:
@@ -112,6 +142,20 @@ class CaseTable:
         return self._models[key]
 
 
-def column_of(data: MeasuredColumn, declares: MeasureDeclaration) -> Column:
+def column_of(
+    data: MeasuredColumn, declares: MeasureDeclaration, applicable: NDArray[np.bool_] | None = None
+) -> Column:
     """A column as the decision reads it."""
-    return Column(data.values, data.missing, declares.scale, declares.low, declares.high)
+    return Column(data.values, data.missing, declares.scale, declares.low, declares.high, applicable)
+
+
+def _with_object(samples: Sequence[MeasuredSample]) -> str:
+    """What is said of images that are declared to have no object, and whose masks hold one."""
+    named = ", ".join(sample.id for sample in samples[:_NAMED])
+    more = f" and {len(samples) - _NAMED} more" if len(samples) > _NAMED else ""
+    labels = sorted({sample.label for sample in samples})
+    return (
+        f"without_object={labels}: the {'mask' if len(samples) == 1 else 'masks'} of {named}{more} "
+        f"{'holds' if len(samples) == 1 else 'hold'} an object; empty the mask, mend the label, or take the label out of "
+        "without_object"
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...language import registry
 from ...language.expression import Measure
@@ -46,16 +47,21 @@ class RerunTable:
         Raises:
             NotMeasured: the variant's, or the audit's own.
         """
-        asked = self._other(measure)
+        asked, applicable = self._other(measure), self.applicable
         key = (self._case.models[asked.model], column_key(asked.spec, asked.context))
         if "|".join(key) in self._failures:
             raise NotMeasured(self._failures["|".join(key)])
         if key in self._columns:
-            return column_of(self._columns[key], registry.entry_of(asked.spec).declares)
+            return column_of(self._columns[key], registry.entry_of(asked.spec).declares, applicable)
         whole = self._table.column(asked)
         numbers = {int(at): number for number, at in enumerate(self._at)}
         missing = {numbers[at]: reason for at, reason in whole.missing.items() if at in numbers}
-        return replace(whole, values=whole.values[self._at], missing=missing)
+        return replace(whole, values=whole.values[self._at], missing=missing, applicable=applicable)
+
+    @property
+    def applicable(self) -> NDArray[np.bool_] | None:
+        """[n] bool: the images that the case is about, as in the audit itself."""
+        return None if self._table.applicable is None else self._table.applicable[self._at]
 
     def members(self, stratum: Stratum, model: str | None) -> Membership:
         """Strata are those of the audit itself."""

@@ -42,6 +42,7 @@ class Validity:
     """Whether a value of each image under a context means anything, and why not; [n] each.
 
     ``changed``: whether any pixel differs from the original. ``impossible``: the context cannot be made of it.
+    ``without_object``: it has no object, by declaration, and its mask holds none.
     ``without_mask``: the context needs a mask and there is none. ``bare``: nobody knows where the object is, so
     nothing that needs a mask can be measured. ``kept``: the share of the object that the model's crop left, NaN where
     there is none; ``cropped``: that is less than the audit allows. ``absent``: why an image has no picture to be shown,
@@ -52,6 +53,7 @@ class Validity:
     impossible: Tensor
     without_mask: Tensor
     bare: Tensor
+    without_object: Tensor
     cropped: Tensor
     kept: tuple[float, ...]
     absent: tuple[Missing | None, ...]
@@ -64,6 +66,7 @@ class Validity:
             self.impossible[at],
             self.without_mask[at],
             self.bare[at],
+            self.without_object[at],
             self.cropped[at],
             tuple(self.kept[row] for row in chosen),
             tuple(self.absent[row] for row in chosen),
@@ -312,6 +315,10 @@ class BatchBuilder:
             impossible=(done.impossible | ~has_donor) & ~without,
             without_mask=without,
             bare=bare,
+            without_object=self._flags(
+                sample.without_object and found.decoded.mask is None
+                for sample, found in zip(chunk.samples, chunk.prepared, strict=True)
+            ),
             cropped=self._flags(share < self.object_kept for share in kept),
             kept=kept,
             absent=absent,

@@ -36,8 +36,8 @@ class DonorPool:
         return cls(tuple(samples), tuple(sample.id for sample in samples))
 
     def may(self, sample: Sample) -> bool:
-        """Whether it is known where one of them has its object."""
-        return self.outside or sample.mask is not None
+        """Whether it is known where one of them has its object, or that it has none."""
+        return self.outside or _may_lend(sample)
 
 
 class DonorPools:
@@ -101,6 +101,11 @@ class DonorPools:
         return f"backgrounds from {rule.text}{source}: {len(data.samples)} images{notes}"
 
 
+def _may_lend(sample: Sample) -> bool:
+    """Whether an image of the audit's own data has a background that is known: all of it where it has no object."""
+    return sample.mask is not None or sample.without_object
+
+
 def sorted_labels(samples: Sequence[Sample]) -> list[str]:
     """The labels in order: indices by their number, names by their letters."""
     labels = {sample.label for sample in samples}
@@ -111,7 +116,7 @@ def sorted_labels(samples: Sequence[Sample]) -> list[str]:
 
 def _refuse_hopeless(context: Context, rule: DonorRule, samples: Sequence[Sample]) -> None:
     """Raise where no image of the data set could ever have a donor."""
-    able = [sample for sample in samples if sample.mask is not None]
+    able = [sample for sample in samples if _may_lend(sample)]
     if not able:
         raise ContextError(f"'{context}' takes backgrounds from other images, and no image has a mask; add masks")
     if len(able) < 2:

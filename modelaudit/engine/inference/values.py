@@ -205,8 +205,11 @@ def _read(column: ColumnAsk, seen: MeasureInput, before: Iterable[tuple[Missing,
 def pass_wide(ask: PassAsk, shown: ContextBatch) -> list[tuple[Missing, Tensor]]:
     """Why images have no value whatever is measured, the first reason first."""
     known = shown.validity
-    cropped = known.cropped if needs_mask(ask.context) else torch.zeros_like(known.cropped)
+    masked = needs_mask(ask.context)
+    cropped = known.cropped if masked else torch.zeros_like(known.cropped)
+    declared = known.without_object if masked else torch.zeros_like(known.without_object)
     found = [
+        (Missing.NO_OBJECT, declared),
         *_absent(known),
         (Missing.NO_MASK, known.without_mask),
         (Missing.OBJECT_CROPPED, cropped),
@@ -226,7 +229,12 @@ def _absent(known: Validity) -> list[tuple[Missing, Tensor]]:
 def _own(column: ColumnAsk, shown: ContextBatch, output: ModelOutput) -> list[tuple[Missing, Tensor]]:
     found: list[tuple[Missing, Tensor]] = []
     if column.declares.needs_mask:
-        found += [(Missing.NO_MASK, shown.validity.bare), (Missing.OBJECT_CROPPED, shown.validity.cropped)]
+        known = shown.validity
+        found += [
+            (Missing.NO_OBJECT, known.without_object),
+            (Missing.NO_MASK, known.bare),
+            (Missing.OBJECT_CROPPED, known.cropped),
+        ]
     if column.map is not None:
         found.append((Missing.NON_FINITE_LOGITS, ~torch.isfinite(output.logits).all(1)))
         found.extend(output.maps[column.map].invalid.items())

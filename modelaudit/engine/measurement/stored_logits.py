@@ -75,15 +75,19 @@ def _fill(
     values = output.values.double().tolist()
     for number, row in enumerate(there):
         at, name = positions[row], names[number]
-        reason = _reason(ask, images, at, output, number)
+        reason = _reason(ask, samples[at], images, at, output, number)
         target.put(at, values[number], reason)
         target.stored[at] = True
         if key is not None and name is not None:
             batch.number(key, name, np.nan if reason else values[number], reason)
 
 
-def _reason(ask: PassAsk, images: PassImages, at: int, output: MeasureOutput, row: int) -> Missing | None:
+def _reason(
+    ask: PassAsk, sample: Sample, images: PassImages, at: int, output: MeasureOutput, row: int
+) -> Missing | None:
     """Why a row has no value: first by the image under its context, then by the measure."""
+    if sample.without_object and images.without_mask[at]:
+        return Missing.NO_OBJECT
     if at in images.absent:
         return images.absent[at]
     if images.without_mask[at]:

@@ -121,7 +121,7 @@ class PlannedCase:
 class PlanGroup:
     """All that is asked of one data set; `pools` lend backgrounds from outside of it.
 
-    ``stop`` and ``checks`` are the audits'; audits that differ in them measure apart.
+    ``stop``, ``checks`` and ``without_object`` are the audits'; audits that differ in them measure apart.
     """
 
     key: str
@@ -132,6 +132,7 @@ class PlanGroup:
     pools: Mapping[str, Any]
     stop: str | None
     checks: CheckSettings | None
+    without_object: tuple[str, ...]
     models: Mapping[str, ModelAsk]
     passes: tuple[PassAsk, ...]
     cases: tuple[PlannedCase, ...]
@@ -189,6 +190,7 @@ class _Draft:
             self.audit.pools,
             self.audit.stop,
             self.audit.checks if isinstance(self.audit.checks, CheckSettings) else None,
+            tuple(self.audit.without_object),
             self.models,
             tuple(_passes(self.columns)),
             tuple(self.cases),
@@ -217,7 +219,7 @@ class _Planner:
     def _draft(self, audit: Audit) -> _Draft:
         labels = audit.labels if isinstance(audit.labels, str | None) else repr(sorted(audit.labels.items(), key=str))
         pools = tuple(sorted((name, _identity(pool)) for name, pool in audit.pools.items()))
-        same = (labels, audit.seed, audit.object_kept, pools, audit.stop, audit.checks)
+        same = (labels, audit.seed, audit.object_kept, pools, audit.stop, audit.checks, tuple(audit.without_object))
         text = audit.data if isinstance(audit.data, str) else "samples"
         key = self._key(("data", _identity(audit.data), *same), text)
         return self._drafts.setdefault(key, _Draft(key, audit))

@@ -200,7 +200,7 @@ class RerunData(_Plain):
 class MeasuredData(_Plain):
     """A data set as it was read; `labels` and `groups` are those of all its samples, whatever the run's limit is.
 
-    ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
+    ``without_object``: the labels whose images have no object, by declaration. ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
     divide the images (:data:`~modelaudit.engine.results.divided.MOST`).
     """
 
@@ -215,6 +215,7 @@ class MeasuredData(_Plain):
     groups: list[str] = []
     columns: list[str] = []
     values: dict[str, list[str]] = {}
+    without_object: list[str] = []
 
 
 class PassCounts(_Plain):
