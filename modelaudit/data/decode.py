@@ -30,7 +30,7 @@ def files_of(sample: Sample) -> Iterator[Place]:
 
 
 def content_of(sample: Sample, digests: Mapping[Place, str | None]) -> str | None:
-    """sha256 of image, mask, label and what is declared of it, 64 hexadecimal digits; None where only decoding shows it.
+    """sha256 of image, mask, label and declaration as 64 hexadecimal digits; None where only decoding shows it.
 
     Files enter by the digests of their bytes, arrays by shape and values, callables by the text ``content`` that they
     carry where what they return is a function of it (a frame of the demo, a mask of COCO).

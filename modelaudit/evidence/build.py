@@ -20,6 +20,7 @@ from ..language.checks import CheckSettings
 from ..language.composite import Composite, Extreme
 from ..language.expression import Arithmetic, Expression, Measure, Number, OfCurve, open_doses
 from ..language.spec import Composed, Context, Spec, value_text
+from ..language.without_object import needs_masks
 from .decisions import decision_record
 from .record import (
     Absence,
@@ -83,6 +84,8 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
         about=case.audit.about,
         bounds=case.audit.bounds,
         claim=case.audit.claim,
+        without_object=list(case.audit.without_object),
+        needs_masks=needs_masks(expectation.expression),
         must_fail=case.must_fail,
         known_bad=list(case.known_bad(expectation)),
         wording=wording_record(expectation.expression),
@@ -227,6 +230,9 @@ def data_records(measured: Sequence[Measured]) -> list[DataRecord]:
                     Unusable(sample=name, reason=reason.value, message=message)
                     for name, (reason, message) in part.data.unusable.items()
                 ],
+                without_object=_counted(
+                    sample.label for sample in part.samples if sample.label in part.data.without_object
+                ),
             )
         )
     return records

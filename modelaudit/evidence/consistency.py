@@ -23,8 +23,9 @@ from ..engine.results.checks import DECIDES, CheckResults
 from ..language.audit import deciding_text
 from ..language.errors import AuditError, ResultsError
 from ..language.expression import Expectation, Measure
+from ..language.reasons import Missing
 from ..language.spec import Method, number_text
-from ..language.strata import ColumnIs, Group, Label, Stratum, conjuncts
+from ..language.strata import ColumnIs, Group, Label, ObjectArea, Stratum, conjuncts, strata_of
 from ..statistics import ColumnTable, Decision, Verdict, decide
 from ..statistics.decide import holds
 from ..statistics.objections import apply_objections, decide_on_valid_methods
@@ -42,7 +43,7 @@ from .record import (
     TableRecord,
     read_record,
 )
-from .recorded import RecordedSpec, RecordTable, Values, expectation_of, text_of
+from .recorded import RecordedSpec, RecordTable, Values, column_key, expectation_of, text_of
 from .states import exit_status, is_partial, is_whole, missing_text, run_state
 
 #: how far a recomputed number may differ from the stored one: searches end there, and machines round differently
@@ -116,7 +117,8 @@ def _of_case(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
 def _texts(case: CaseRecord) -> Iterator[Contradiction]:
     """The expectation in all of its forms."""
     limit = f" {case.op} {number_text(case.threshold)}"
-    end = f"{limit}; {deciding_text(case.confidence, case.about, case.bounds, case.claim, case.must_fail)}"
+    terms = deciding_text(case.confidence, case.about, case.bounds, case.claim, case.must_fail, case.without_object)
+    end = f"{limit}; {terms}"
     yield from _differing(case.id, "expectation", case.expectation, f"{text_of(case.left)}{limit}")
     if not case.long_form.endswith(end):
         yield Contradiction(case.id, "long_form", case.long_form[-len(end) :], end)
@@ -134,6 +136,7 @@ def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
         raise ResultsError(f"there is no table of {case.data!r}")
     expectation, checks = expectation_of(case), case.checks or CheckResults()
     yield from _groups(case, expectation, values[case.data].table)
+    yield from _declared(case, expectation, values[case.data])
     decider = _Decider(case, record, values[case.data])
     yield from _differing(case.id, "checks.insane", checks.insane, decider.failed_methods(expectation))
     whole = decider.decide(expectation)
@@ -158,6 +161,34 @@ def _groups(case: CaseRecord, expectation: Expectation, table: TableRecord) -> I
         missing = [str(group) for group in there if group is not None and str(group) not in named]
         if missing:
             yield Contradiction(case.id, "formula", "without " + ", ".join(missing), "a part for each of them")
+
+
+def _declared(case: CaseRecord, expectation: Expectation, values: Values) -> Iterator[Contradiction]:
+    """Whether images that have no object leave the case, as its columns and strata show; their masks hold none."""
+    rows = [at for at, label in enumerate(values.labels) if label in case.without_object]
+    if not rows:
+        return
+    leaves = list(expectation.expression.measures())
+    keys = {(case.model_names[leaf.model or ""], column) for leaf in leaves for column in _columns_of(leaf)}
+    columns = [values.column(*key) for key in keys]
+    by_area = any(isinstance(part, ObjectArea) for leaf in leaves for part in strata_of(leaf.stratum))
+    reasons = {column.missing.get(at) for column in columns for at in rows}
+    if by_area or Missing.NO_OBJECT in reasons:
+        yield from _differing(case.id, "needs_masks", case.needs_masks, True)
+    elif any(all(at not in column.missing for column in columns) for at in rows):
+        yield from _differing(case.id, "needs_masks", case.needs_masks, False)
+    views = [one for one in values.table.views if one.model in case.models] if case.needs_masks else []
+    for at in (at for at in rows if any(view.areas[at] is not None for view in views)):
+        name = values.table.samples[at].id
+        yield Contradiction(case.id, f"the mask of {name}", "one that holds an object", "none, by declaration")
+
+
+def _columns_of(leaf: Measure) -> Iterator[str]:
+    """The names of the columns that a measure reads: one a method."""
+    assert isinstance(leaf.spec, RecordedSpec)
+    for method in leaf.spec.methods or (None,):
+        spec = leaf.spec if method is None else replace(leaf.spec, methods=(method,))
+        yield column_key(replace(leaf, spec=spec))
 
 
 def _divisions(node: Node) -> Iterator[str]:
@@ -310,6 +341,8 @@ def _of_data(record: RunRecord, data: DataRecord, table: TableRecord) -> Iterato
     yield from _differing(None, f"{name}: labels", data.labels, dict(Counter(one.label for one in samples)))
     groups = Counter(one.group for one in samples if one.group is not None)
     yield from _differing(None, f"{name}: groups", data.groups, dict(groups))
+    declared = {label: data.labels.get(label) for label in data.without_object}
+    yield from _differing(None, f"{name}: without_object", data.without_object, declared)
     if table.available is not None:
         yield from _differing(None, f"{name}: available", data.available, table.available)
     elif record.quick_look is None:

@@ -133,8 +133,13 @@ def cell_of(cells: Cells, label: int, context: int, scale: Scale, number: int) -
     proportion, Gaffke's bound of a mean, over clusters where images share a cluster or
     a donor. Missing values stand at their worst and at their best end.
     """
-    rows = np.flatnonzero(cells.codes == label)
-    values, column = cells.values[rows, context], cells.columns[context]
+    column = cells.columns[context]
+    asked = cells.codes == label
+    asked[[at for at, reason in column.missing.items() if reason == Missing.NO_OBJECT]] = False
+    rows = np.flatnonzero(asked)
+    if not len(rows):
+        return MatrixCell(label=cells.labels[label], context=number, n=0, mean=None)
+    values = cells.values[rows, context]
     missing = {at: Missing(column.missing[row]) for at, row in enumerate(rows.tolist()) if row in column.missing}
     shared = tuple(Clustering(one.name, one.codes[rows]) for one in cells.shared[context])
     of_images = Column(values, missing, column.scale, scale.low, scale.high)

@@ -74,7 +74,8 @@ def groups_of(found: Mapping[str, Pilot], checks: CheckSettings) -> tuple[PlanGr
 
 
 def _planned(case: CaseRecord, expectation: Expectation) -> PlannedCase:
-    audit = Audit("model", "data") if None in _models(case, expectation) else Audit(_named(case, expectation), "data")
+    models = "model" if None in _models(case, expectation) else _named(case, expectation)
+    audit = Audit(models, "data", without_object=case.without_object)
     return PlannedCase(Asked(case.id, audit.expect(expectation), expectation), _models(case, expectation))
 
 

@@ -151,13 +151,17 @@ Node = Annotated[
 
 
 class CountsRecord(_Part):
-    """asked = measured + undefined + errored, in images."""
+    """asked = measured + undefined + errored, in images.
+
+    ``without_object``: further images, which have no object, by declaration, and are no part of those asked for.
+    """
 
     asked: int
     measured: int
     undefined: int
     errored: int
     by_reason: dict[str, int] = {}
+    without_object: int = 0
 
 
 class PointRecord(_Part):
@@ -258,7 +262,8 @@ class CaseRecord(_Part):
     verdict is weaker than it would be by default.
     ``model_names``: the models by the names that the expectation has for them, "" for the only one. ``formula``: the
     left side with its composites written out, over the groups that there are; none where it has none. ``wording``: how
-    what it names reads.
+    what it names reads. ``without_object``: the labels whose images have no object, by declaration; these images leave
+    the case where it ``needs_masks``.
     """
 
     id: str
@@ -277,6 +282,8 @@ class CaseRecord(_Part):
     about: Literal["process", "this_set"]
     bounds: Literal["approximate", "guaranteed"] = "approximate"
     claim: Literal["these_clusters"] | None = None
+    without_object: list[str] = []
+    needs_masks: bool = False
     must_fail: bool
     known_bad: list[str] = []
     wording: WordingRecord = WordingRecord()
@@ -366,7 +373,10 @@ class Unusable(_Part):
 
 
 class DataRecord(_Part):
-    """A data set as it was read; ``images`` were asked for, of ``available``."""
+    """A data set as it was read; ``images`` were asked for, of ``available``.
+
+    ``without_object``: how many of them have no object, by declaration, by label.
+    """
 
     key: str
     reference: str
@@ -379,6 +389,7 @@ class DataRecord(_Part):
     fingerprint: str | None
     notes: list[str] = []
     unusable: list[Unusable] = []
+    without_object: dict[str, int] = {}
 
 
 class SampleRecord(_Part):

@@ -212,7 +212,16 @@ class RecordTable:
 
     def column(self, measure: Measure) -> Column:
         """The column of a measure with one method."""
-        return self._values.column(self._model(measure.model), column_key(measure))
+        found = self._values.column(self._model(measure.model), column_key(measure))
+        return replace(found, applicable=self._applicable)
+
+    @cached_property
+    def _applicable(self) -> NDArray[np.bool_] | None:
+        """[n] bool: the samples that the case is about; None where none leaves it."""
+        if not self._case.needs_masks or not self._case.without_object:
+            return None
+        declared = set(self._case.without_object)
+        return np.array([label not in declared for label in self._values.labels], dtype=bool)
 
     def members(self, stratum: Stratum, model: str | None) -> Membership:
         """The samples of a stratum, judged anew from what the record says of them."""

@@ -326,6 +326,8 @@ def _properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, obje
             found.append((f"audit_{'value' if name == 'estimate' else name}", "" if value is None else value))
         for name in ("asked", "measured", "undefined", "errored"):
             found.append((f"audit_images_{name}", getattr(decision.counts, name)))
+        if decision.counts.without_object:
+            found.append(("audit_images_without_object", decision.counts.without_object))
     return found
 
 

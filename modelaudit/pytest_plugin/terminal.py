@@ -65,7 +65,7 @@ def summarise(terminal: Any, record: RunRecord | None, *, complaint: str, report
     for name, text in _WEAKENED.items():
         if count := sum(name in case.weakened and case.verdict is not None for case in record.cases):
             terminal.write_line(f"{count} of {len(record.cases)} verdicts weakened: {text}")
-    for line in _stopped(record.cases):
+    for line in (*_stopped(record.cases), *_without_object(record)):
         terminal.write_line(line)
     for line in (*_holm(record.cases), *weak_limits(record.cases)):
         terminal.write_line(line)
@@ -108,6 +108,17 @@ def _stopped(cases: Sequence[CaseRecord]) -> Iterator[str]:
             yield (
                 f"{str(data).removeprefix('data:')}: looked at {one.looked} of {one.available} images, then everything "
                 "was decided"
+            )
+
+
+def _without_object(record: RunRecord) -> Iterator[str]:
+    """How many images of each data set have no object, by declaration."""
+    for data in record.data:
+        if data.without_object:
+            labels, count = ", ".join(data.without_object), sum(data.without_object.values())
+            yield (
+                f"{data.key.removeprefix('data:')}: {count} of {data.images} images have no object, by declaration "
+                f"({labels}), and leave what needs masks"
             )
 
 
@@ -198,7 +209,9 @@ def _interval(decision: DecisionRecord) -> str:
 def _counts(counts: CountsRecord) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.by_reason.items())
     text = f"{counts.asked} images: {counts.measured} measured, {counts.undefined} undefined, {counts.errored} errored"
-    return f"{text} ({reasons})" if reasons else text
+    text = f"{text} ({reasons})" if reasons else text
+    declared, whole = counts.without_object, counts.asked + counts.without_object
+    return f"{text}; {declared} of {whole} images have no object, by declaration" if declared else text
 
 
 def _number(value: float | None) -> str:

@@ -37,11 +37,15 @@ class ValueView:
 
 @dataclass(frozen=True)
 class CountsView:
-    """What was measured of what was asked for, and why the rest has no value."""
+    """What was measured of what was asked for, and why the rest has no value.
+
+    ``declared``: how many further images have no object, by declaration; empty where none.
+    """
 
     short: str
     complete: bool
     reasons: tuple[str, ...]
+    declared: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,15 @@ def _counts(counts: CountsRecord, looked: list[str], words: Words) -> CountsView
         words._("reason_and_count", reason=words.named("missing", name), count=words.count(count))
         for name, count in sorted(counts.by_reason.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return CountsView(short, counts.measured == counts.asked, (*looked, *reasons))
+    declared = declared_text(counts.without_object, counts.asked + counts.without_object, words)
+    return CountsView(short, counts.measured == counts.asked, (*looked, *reasons), declared)
+
+
+def declared_text(without_object: int, images: int, words: Words) -> str:
+    """How many of the images have no object, by declaration; empty where none."""
+    if not without_object:
+        return ""
+    return words.ngettext("images_without_object", without_object, images=words.count(images))
 
 
 def _rule(case: CaseRecord, words: Words) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, DataRecord, RunRecord
 from ..evidence.states import is_partial, is_whole, run_state
-from .cases import Badge, CaseView, case_view
+from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
 from .gallery import Pictures
 from .matrix import ByClassView, by_class_view
@@ -176,6 +176,8 @@ def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
 
 def _data(data: DataRecord, words: Words) -> DataView:
     counts = words._("images_of_available", images=words.count(data.images), available=words.count(data.available))
+    if declared := declared_text(sum(data.without_object.values()), data.images, words):
+        counts = words._("semicolon").join((counts, f"{declared} ({', '.join(data.without_object)})"))
     labels = ", ".join(f"{name} {words.count(n)}" for name, n in sorted(data.labels.items()))
     kinds = sorted(data.mask_kinds.items())
     masks = ", ".join(f"{words.named('mask', kind)} {words.count(n)}" for kind, n in kinds)

@@ -97,6 +97,11 @@ class Columns:
         """The same columns, over complete images only."""
         return Columns(self.table, True, self._read, partial=self.partial, claim=self.claim)
 
+    def without_object(self) -> int:
+        """How many images would belong to what was read, and have no object, by declaration."""
+        left = [read.without_object for read in self._read.values()]
+        return int(np.logical_or.reduce(left).sum()) if left else 0
+
     def one_group(self, measures: Iterable[Measure]) -> bool:
         """True where all measures are over the same stratum, so that their values pair up image by image."""
         return len({self[measure].group for measure in measures}) <= 1
@@ -157,11 +162,9 @@ def counts(measures: Iterable[Measure], columns: Columns) -> Counts:
     """asked = measured + undefined + errored; an image counts once, by its worst value."""
     worst: dict[int, tuple[int, str]] = {}
     asked: set[int] = set()
-    without_object: set[int] = set()
     for measure in dict.fromkeys(measures):
         read = columns[measure]
         asked.update(np.flatnonzero(read.asked).tolist())
-        without_object.update(np.flatnonzero(read.without_object).tolist())
         for index in np.flatnonzero(read.asked & ~read.known).tolist():
             reason = read.column.missing.get(index)
             found = (2, UNKNOWN_STRATUM) if reason is None else (2 if reason.errored else 1, reason.value)
@@ -175,7 +178,7 @@ def counts(measures: Iterable[Measure], columns: Columns) -> Counts:
         len(worst) - errored,
         errored,
         dict(sorted(by_reason.items())),
-        len(without_object),
+        columns.without_object(),
     )
 
 

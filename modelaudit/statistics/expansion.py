@@ -61,21 +61,28 @@ def _point(curve: OfCurve, dose: float, columns: Columns, plan: Plan) -> Point:
 
 
 def groups_met(expression: Expression, columns: Columns) -> Expression:
-    """Drops the parts of a minimum that have no image; keeps all where none has one, or where more images may come."""
-    if columns.partial:
-        return expression
+    """Drops the parts of a minimum that have no image; keeps all where none has one.
+
+    Where more images may come only the parts are dropped whose images met have no object, by declaration.
+    """
     if isinstance(expression, Arithmetic):
         return Arithmetic(expression.op, groups_met(expression.left, columns), groups_met(expression.right, columns))
     if not isinstance(expression, Extreme):
         return expression
     parts = tuple(groups_met(part, columns) for part in expression.parts)
     if expression.kind == "minimum":
-        met = [at for at, part in enumerate(parts) if any(columns[one].asked.any() for one in part.measures())]
+        met = [at for at, part in enumerate(parts) if _is_met(part, columns)]
         if met and expression.names:
             return replace(
                 expression, parts=tuple(parts[at] for at in met), names=tuple(expression.names[at] for at in met)
             )
     return replace(expression, parts=parts)
+
+
+def _is_met(part: Expression, columns: Columns) -> bool:
+    read = [columns[measure] for measure in part.measures()]
+    to_come = columns.partial and not any(one.without_object.any() for one in read)
+    return to_come or any(one.asked.any() for one in read)
 
 
 def lives_on_differences(expression: Expression) -> bool:

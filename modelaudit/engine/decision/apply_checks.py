@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -164,7 +164,7 @@ class _Checker:
         if not found or not self._reads(found.values()):
             return None
         data = next(iter(found.values()))
-        asked, images = len(self._measured.samples), len(data.positions)
+        asked, images = self._count(range(len(self._measured.samples))), self._count(data.positions)
         few = images < asked or self._measured.looks is not None
         decisions = {variant: self._decide(self._view(one, variant)) for variant, one in found.items()}
         if few:
@@ -210,7 +210,7 @@ class _Checker:
         passed: bool | None = all(beyond) if self._decision.verdict is not Verdict.FAIL else any(beyond)
         if self._about == "process":  # the draws of an image are part of its value: the interval holds their noise
             passed = None
-        return NoiseCheck(images=len(data.positions), floor=floor, distance=distance, passed=passed)
+        return NoiseCheck(images=self._count(data.positions), floor=floor, distance=distance, passed=passed)
 
     def _draws(self) -> bool:
         """Whether a donor or a method is drawn: contexts do not declare what they draw, their values show it."""
@@ -236,7 +236,7 @@ class _Checker:
         value = max(known) if self._expectation.wants_low else min(known)
         works = None if known_answer is None else abs(value - known_answer) < 1e-9
         decides = self._expectation.holds(value)
-        return BlindCheck(images=len(data.positions), value=value, decides=decides, works=works)
+        return BlindCheck(images=self._count(data.positions), value=value, decides=decides, works=works)
 
     def _of_the_blind(self, leaves: list[Measure]) -> float | None:
         """What a model that cannot see any background must get: nothing changes for it on a pasted one.
@@ -273,12 +273,17 @@ class _Checker:
                 measure=str(replace(leaf, context=None)),
                 model=self._case.models[leaf.model],
                 context=str(leaf.context),
-                images=len(positions),
+                images=self._count(positions),
                 original=_mean(table, replace(leaf, context=None)),
                 seam=_mean(table, under_seam(leaf)) if feather else None,
                 under_context=_mean(table, leaf),
                 hard_edge=not feather,
             )
+
+    def _count(self, positions: Sequence[int]) -> int:
+        """How many of these images the case is about: those without an object, by declaration, may leave it."""
+        applicable = self._table.applicable
+        return len(positions) if applicable is None else int(applicable[list(positions)].sum())
 
     def _reads(self, variants: Iterable[RerunData]) -> bool:
         """Whether the case reads anything that a variant measured, or tried to."""
@@ -300,8 +305,9 @@ def _mask_variant(variant: Intervention, decision: Decision) -> MaskVariant:
 def _mean(table: RerunTable, measure: Measure) -> float | None:
     """None where it was not measured."""
     try:
-        values = table.column(measure).values
+        column = table.column(measure)
     except AuditError:
         return None
+    values = column.values if column.applicable is None else column.values[column.applicable]
     known = values[~np.isnan(values)]
     return math.fsum(known) / len(known) if len(known) else None

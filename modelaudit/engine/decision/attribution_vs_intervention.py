@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from ...contexts import family
 from ...language import registry
 from ...language.expression import Measure
+from ...language.reasons import Missing
 from ...language.spec import Context
 from ...statistics import Decision
 from ..planning.plan import PassAsk, PlannedCase, column_key, original_context, single_method
@@ -102,6 +103,7 @@ def _flips(
 
 def _table(model: str, method: str, context: Context, maps: MeasuredColumn, flips: NDArray[np.float64]) -> TwoByTwo:
     values = maps.values
+    applicable = np.array([maps.missing.get(at) is not Missing.NO_OBJECT for at in range(values.size)], dtype=bool)
     known = ~np.isnan(values) & ~np.isnan(flips)
     says, flipped = values > UNIFORM, flips == 1
     counts: dict[str, NDArray[np.bool_]] = {
@@ -109,7 +111,7 @@ def _table(model: str, method: str, context: Context, maps: MeasuredColumn, flip
         "map_only": known & says & ~flipped,
         "swap_only": known & ~says & flipped,
         "neither": known & ~says & ~flipped,
-        "unknown": ~known,
+        "unknown": ~known & applicable,
     }
     numbers: dict[str, Any] = {name: int(where.sum()) for name, where in counts.items()}
     return TwoByTwo(measure=_MEASURE, method=method, model=model, context=str(context), limit=UNIFORM, **numbers)

@@ -14,7 +14,7 @@ from ...language.reasons import Missing
 from ...statistics import Decision, Reason, Verdict, decide
 from ..gallery.selection import worst_per_image
 from ..planning.feasibility import impossible
-from ..planning.plan import PlanGroup, PlannedCase, single_method
+from ..planning.plan import Asked, PlanGroup, PlannedCase, single_method
 from ..results.checks import CheckResults
 from ..results.measured import KeptImage, Measured
 from .apply_checks import apply_checks
@@ -83,6 +83,8 @@ def decide_case(case: PlannedCase, group: PlanGroup, measured: Measured, *, limi
         decision = decision if limited else _with_feasibility(decision, case, measured)
     except AuditError as error:
         return replace(blank, message=str(error))
+    if decision.counts.without_object and not decision.counts.asked:
+        return replace(blank, decision=None, message=_none_left(decision.counts.without_object, asked))
     if decision.counts.asked > 0 and decision.counts.measured == 0 and decision.counts.errored == decision.counts.asked:
         return replace(blank, decision=decision, message=_nothing(decision.counts.by_reason, measured))
     found = apply_checks(case, table, measured, decision, about, group.passes)
@@ -123,11 +125,20 @@ def _nothing(by_reason: Mapping[str, int], measured: Measured) -> str:
     return text + (f". First: {next(iter(unusable.values()))[1]}" if unusable else "")
 
 
+def _none_left(images: int, asked: Asked) -> str:
+    """What is said of an expectation whose images all have no object, by declaration."""
+    labels = list(asked.case.audit.without_object)
+    return (
+        f"'{asked.expectation}' needs masks, and all of its {images} images have no object, by declaration "
+        f"(without_object={labels}): state it without masks, or about other labels"
+    )
+
+
 def _worst(case: PlannedCase, table: CaseTable, measured: Measured) -> tuple[RankedImage, ...]:
     """The images that speak most against the expectation; those without a value first, since they count so."""
     expectation = case.asked.expectation
     missing: dict[int, Missing] = {}
-    inside = np.ones(len(measured.samples), dtype=bool)
+    inside = np.ones(len(measured.samples), dtype=bool) if table.applicable is None else table.applicable.copy()
 
     def leaf(one: Measure) -> NDArray[np.float64]:
         if one.stratum is not None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...language import registry
 from ...language.errors import AuditError
 from ...language.expression import Measure
-from ...language.strata import ColumnIs, ColumnNumber, Correct, Label, Misclassified, Stratum, strata_of
+from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum, strata_of
 from ...language.without_object import left_out
 from ...measures.base import MeasureDeclaration
 from ...statistics import Clustering, Column, Membership
@@ -19,7 +19,6 @@ from ...statistics.clusters import clusterings_of
 from ..planning.plan import PlannedCase, column_key, original_context, single_method
 from ..results.measured import Measured, MeasuredColumn, MeasuredModel, MeasuredSample
 from ..results.strata import Facts, Known, divided_by, known_of, membership
-
 
 #: images that a message names
 _NAMED = 5
@@ -101,7 +100,7 @@ class CaseTable:
         Raises:
             ExpressionError: the samples are not divided by that, or into too many parts.
         """
-        return tuple(one for one in divided_by(by, self._measured) if not self._is_left_out(one))
+        return divided_by(by, self._measured)
 
     def check(self) -> None:
         """Raise NotMeasured for the first failure that this case meets."""
@@ -117,9 +116,6 @@ class CaseTable:
                 if key in failures:
                     raise NotMeasured(failures[key])
         self._require_empty_masks()
-
-    def _is_left_out(self, stratum: Stratum) -> bool:
-        return isinstance(stratum, Label) and str(stratum.label) in self._left_out
 
     def _require_empty_masks(self) -> None:
         """Raise NotMeasured where a mask of an image without an object, by declaration, holds one."""
@@ -153,9 +149,8 @@ def _with_object(samples: Sequence[MeasuredSample]) -> str:
     """What is said of images that are declared to have no object, and whose masks hold one."""
     named = ", ".join(sample.id for sample in samples[:_NAMED])
     more = f" and {len(samples) - _NAMED} more" if len(samples) > _NAMED else ""
-    labels = sorted({sample.label for sample in samples})
+    masks = "the mask of {} holds" if len(samples) == 1 else "the masks of {} hold"
     return (
-        f"without_object={labels}: the {'mask' if len(samples) == 1 else 'masks'} of {named}{more} "
-        f"{'holds' if len(samples) == 1 else 'hold'} an object; empty the mask, mend the label, or take the label out of "
-        "without_object"
+        f"without_object={sorted({sample.label for sample in samples})}: {masks.format(named + more)} an object; empty "
+        "the mask, mend the label, or take the label out of without_object"
     )

@@ -16,6 +16,7 @@ from ...language.errors import AuditError
 from ...language.expression import Arithmetic, Expectation, Expression, Measure, Number, at_dose, doses_of, of_one_image
 from ...language.sample import Sample
 from ...language.spec import Context, Method, long_text
+from ...language.without_object import left_out
 from ..inference.running_model import RunningModel
 from ..measurement.value_table import ValueTable
 from ..planning.plan import (
@@ -82,7 +83,7 @@ class Candidates:
             except AuditError:  # a stratum of no known class, say: the decision says so, of this case alone
                 continue
             values = np.broadcast_to(found, at.shape)
-            defined = ~np.isnan(values)
+            defined = ~np.isnan(values) & self._about(gallery.case, at)
             if defined.any():
                 gallery.offer(at[defined], values[defined], self._orders[at[defined]])
 
@@ -99,6 +100,11 @@ class Candidates:
         """The images that every case shows; none where something of it failed."""
         for gallery in self._galleries:
             yield gallery.case, [] if _failed(gallery.case, table) else gallery.chosen()
+
+    def _about(self, case: PlannedCase, at: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which of some images a case is about: those without an object, by declaration, may leave it."""
+        labels = left_out(case.asked.expectation.expression, tuple(case.asked.case.audit.without_object))
+        return np.array([label not in labels for label in self._labels[at]], dtype=bool)
 
     def _leaf(self, case: PlannedCase, table: ValueTable, at: NDArray[np.intp], leaf: Measure) -> NDArray[np.float64]:
         """Values of a leaf on some images, NaN where missing or outside its stratum; of several methods the worst."""

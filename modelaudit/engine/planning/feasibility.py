@@ -11,6 +11,7 @@ from ...language.boundary import contained
 from ...language.errors import AuditError
 from ...language.sample import DataSet, Sample
 from ...language.strata import Label, Stratum
+from ...language.without_object import left_out
 from ...statistics import Clustering
 from ...statistics.clusters import integer_codes
 from ...statistics.feasibility import Infeasible, best_case
@@ -67,6 +68,8 @@ def impossible(case: PlannedCase, samples: Sequence[Sample | MeasuredSample]) ->
     asked, audit = case.asked, case.asked.case.audit
     if asked.case.must_fail:
         return None
+    declared = left_out(asked.expectation.expression, tuple(audit.without_object))
+    samples = [sample for sample in samples if str(sample.label) not in declared]
     labels = [str(sample.label) for sample in samples]
     counts, clusters = Counter(labels), [sample.cluster for sample in samples]
     known = audit.claim is None and any(one is not None for one in clusters)

@@ -200,8 +200,9 @@ class RerunData(_Plain):
 class MeasuredData(_Plain):
     """A data set as it was read; `labels` and `groups` are those of all its samples, whatever the run's limit is.
 
-    ``without_object``: the labels whose images have no object, by declaration. ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
-    divide the images (:data:`~modelaudit.engine.results.divided.MOST`).
+    ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
+    divide the images (:data:`~modelaudit.engine.results.divided.MOST`). ``without_object``: the labels whose images
+    have no object, by declaration.
     """
 
     key: str

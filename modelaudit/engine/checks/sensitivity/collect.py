@@ -61,8 +61,8 @@ class SensitivityCollector:
     def __init__(self, base: PassRunner, checks: CheckSettings, batch: StoreBatch, *, size: int) -> None:
         self._base, seed, passes = base, base.builder.seed, base.table.passes
         self._writer = PassWriter(base.lookup, batch)
-        self.positions: Mapping[int, None] = dict.fromkeys(first_positions(base.samples, checks.sensitivity, seed))
-        self._of_ratio = set(first_positions(base.samples, min(RATIO_IMAGES, checks.sensitivity), seed))
+        self.positions: Mapping[int, None] = dict.fromkeys(_first_with_object(base.samples, checks.sensitivity, seed))
+        self._of_ratio = set(_first_with_object(base.samples, min(RATIO_IMAGES, checks.sensitivity), seed))
         self._asks = passes_with_maps(passes)
         self.models = tuple(dict.fromkeys(ask.model for ask in self._asks))
         self.swaps = {model: _swap_of(model, passes) for model in self.models}
@@ -371,6 +371,12 @@ class SensitivityCollector:
 def _of(model: str, context: Context | None = None) -> PassAsk:
     """A pass of a model, with no column of its own."""
     return PassAsk(model, original_context() if context is None else context, ())
+
+
+def _first_with_object(samples: Sequence[Sample], count: int, seed: int) -> list[int]:
+    """Where the first `count` samples stand that are not declared to have no object."""
+    positions = [at for at, sample in enumerate(samples) if not sample.without_object]
+    return [positions[at] for at in first_positions([samples[at] for at in positions], count, seed)]
 
 
 def _swap_of(model: str, passes: Sequence[PassAsk]) -> Context:
