@@ -77,7 +77,7 @@ def photos(reference: Reference, root: Path) -> DataSet:
         raise DataError(f"{reference.text!r}: photos have no masks; write ?masks={NONE}, or use folder:")
     base = existing_folder(reference.body, root, what=reference.text)
     listing = list_images(reference, base, [])
-    paired = pair_files(reference, listing.images, [], WantedMasks(reference.options.get("masks")))
+    paired = pair_files(reference, listing.images, [], WantedMasks(reference.options.get("masks")), photos_alone=True)
     masks = len(listing.images) - len(paired.images)
     notes = (*listing.notes, *([f"{masks} masks were left out"] if masks else []))
     return DataSet(tuple(Sample(name, path, NO_LABEL, mask_kind="none") for name, path in paired.images.items()), notes)

@@ -262,5 +262,5 @@ def by_convention(masks: Mapping[str, Convention]) -> dict[Convention, list[str]
 
 
 def _plain(dirs: tuple[str, ...]) -> tuple[str, ...]:
-    """Folders without those below the label that only say that they hold images."""
-    return tuple(part for at, part in enumerate(dirs) if at == 0 or not is_image_folder(part))
+    """Folders without those that only say that they hold images."""
+    return tuple(part for part in dirs if not is_image_folder(part))

@@ -70,7 +70,12 @@ def wanted_masks(reference: Reference) -> WantedMasks:
 
 
 def pair_files(
-    reference: Reference, files: Mapping[str, Path], trees: Sequence[MaskTree], wanted: WantedMasks
+    reference: Reference,
+    files: Mapping[str, Path],
+    trees: Sequence[MaskTree],
+    wanted: WantedMasks,
+    *,
+    photos_alone: bool = False,
 ) -> PairedFiles:
     """Tells photos from masks among the image files of a folder, and finds the mask of each photo.
 
@@ -80,6 +85,7 @@ def pair_files(
     Args:
         files: the image files by their paths below the folder of the images.
         trees: folders of masks elsewhere.
+        photos_alone: masks are only left out, whether they belong to an image or not.
 
     Raises:
         DataError: several conventions fit, it is not clear what a picture is, an image has several masks or shares its
@@ -101,9 +107,9 @@ def pair_files(
     if wanted.masks is None and wanted.affix is None:  # the layout that is documented comes first
         documented = {Convention(tree.name) for tree in trees if tree.usual}
         chosen = [one for one in chosen if one in documented] or chosen
-    if len(chosen) > 1:
+    if len(chosen) > 1 and not photos_alone:
         raise DataError(_several(reference, {one: len(pairs[one]) for one in chosen}))
-    if not chosen:
+    if not chosen and not photos_alone:
         _refuse_unmatched(reference, photos, trees, wanted, masks)
     found = pairs[chosen[0]] if chosen else {}
     _refuse_own(photos, found)

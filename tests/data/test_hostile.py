@@ -134,12 +134,17 @@ MASKS: dict[str, tuple[Callable[[], Image.Image], bool]] = {
     "half transparent": (lambda: Image.fromarray(np.dstack([SCENE.mask] * 3 + [SCENE.mask + np.uint8(9)])), False),
     "0 and 255": (lambda: Image.fromarray(SCENE.mask * np.uint8(255)), True),
     "instance numbers": (lambda: Image.fromarray(SCENE.mask * np.uint8(7)), True),
-    "coloured": (lambda: picture(SCENE), True),
+    "coloured": (lambda: _recoloured(SCENE.mask), True),
 }
 
 
 #: read, read and said, refused, and refused before the run
 ONE_OF_EACH = ("palette", "instance numbers", "half transparent", "coloured")
+
+
+def _recoloured(mask: Any) -> Image.Image:
+    """Yellow on blue: no colour of the image itself."""
+    return Image.fromarray(np.where(mask[..., None] == 1, np.uint8((200, 200, 20)), np.uint8((20, 30, 160))))
 
 
 def _palette(mask: Any) -> Image.Image:
@@ -158,9 +163,9 @@ def test_a_mask_file_is_read_by_value_or_refused(tmp_path: Path, source: str, ki
     (path,) = (tmp_path / "masks").rglob("a.png")
     save(path, make())
     if kind == "coloured":
-        with pytest.raises(DataError, match="mask_background=#14a014 if everything else is the object"):
+        with pytest.raises(DataError, match="mask_background=#141ea0 if everything else is the object"):
             open_data(reference, root=tmp_path)
-        reference = f"{reference}?mask_background=#14a014"
+        reference = f"{reference}?mask_background=#141ea0"
     (sample,) = open_data(reference, root=tmp_path).samples
     if readable:
         mask = decode(sample).mask
