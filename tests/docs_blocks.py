@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LANGUAGES = ("python", "yaml", "sh", "console", "toml", "text")
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\S*)\s*$")
-_MARKER = re.compile(r"^ *<!-- (?P<kind>not run|file): (?P<text>.*) -->$")
+_MARKER = re.compile(r"^ *<!-- (?P<kind>not run|file|run): (?P<text>.*) -->$")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Block:
         language: as the fence names it.
         text: without the fence and its indentation.
         not_run: why it cannot be run here; empty where it can.
-        file: the name under which other blocks of the page need it.
+        file: the name under which it is saved.
+        run: the kinds of data for which a test runs its commands as they stand, e.g. "photos, yolo".
     """
 
     page: str
@@ -31,6 +32,7 @@ class Block:
     text: str
     not_run: str = ""
     file: str = ""
+    run: str = ""
 
     @property
     def name(self) -> str:
@@ -44,16 +46,26 @@ class Block:
 
 def pages() -> list[Path]:
     """README, the changelog, docs and the pages of the examples; not what a script writes."""
-    found = [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+    found = [
+        *ROOT.glob("README*.md"),
+        ROOT / "CHANGELOG.md",
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("examples/**/*.md"),
+    ]
     return sorted(found)
 
 
+def is_translation(page: Path) -> bool:
+    """Whether a page says in Japanese what another says in English, with the same code."""
+    return page.name.endswith(".ja.md") or page.parent.name == "ja"
+
+
 def blocks() -> list[Block]:
-    """All blocks of all pages, in order."""
-    return [block for page in pages() for block in _of_page(page)]
+    """All blocks of all pages, in order; those of translations are the same."""
+    return [block for page in pages() if not is_translation(page) for block in of_page(page)]
 
 
-def _of_page(page: Path) -> list[Block]:
+def of_page(page: Path) -> list[Block]:
     found: list[Block] = []
     lines = page.read_text(encoding="utf-8").splitlines()
     opened: tuple[int, re.Match[str]] | None = None
@@ -72,7 +84,7 @@ def _block(page: Path, lines: list[str], start: int, fence: re.Match[str], end: 
     indent = len(fence["indent"])
     text = "\n".join(line[indent:] for line in lines[start + 1 : end]) + "\n"
     marker = _MARKER.match(lines[start - 1]) if start else None
-    said = {"not_run" if marker["kind"] == "not run" else "file": marker["text"]} if marker else {}
+    said = {marker["kind"].replace(" ", "_"): marker["text"]} if marker else {}
     return Block(page.relative_to(ROOT).as_posix(), start + 1, fence["language"], text, **said)
 
 
