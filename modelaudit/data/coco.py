@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,8 +51,8 @@ def coco(reference: Reference, root: Path) -> DataSet:
     Crowds (``iscrowd``) are objects like others, or with ``?crowd=ignore`` 255 in images of their category, and no
     reason for a label. Labels are the categories' ``imagenet_index`` where every category has one, else their names
     (``?labels=name`` or ``?labels=imagenet_index`` says it). Images are below ``?images=DIR`` (looked for next to
-    the file, then below `root`), else in ``images`` next to the file, else next to it. Ids are the file names in the
-    annotations.
+    the file, then below `root`), else in ``images`` next to the file, else next to it, as the file names have it. Ids
+    are the file names in the annotations.
 
     Raises:
         DataError: not a COCO file, one with parts that contradict each other, or file names that leave the images'
@@ -63,9 +64,9 @@ def coco(reference: Reference, root: Path) -> DataSet:
     if crowd not in _CROWDS:
         raise DataError(f"{reference.text!r}: crowd={crowd}{nearest(crowd, _CROWDS)}")
     document = _document(path)
-    folder = _images_folder(reference, path, root)
     labels, notes = _labels(document, reference.options.get("labels"), path)
     images = _images(document, path)
+    folder = _images_folder(reference, path, root, [image["file_name"] for image in images.values()])
     found = _annotated(document, images, labels, path, crowd == "ignore")
     samples, mixed = [], []
     for key, regions in found.regions.items():
@@ -100,12 +101,19 @@ def _document(path: Path) -> dict[str, Any]:
     return checked
 
 
-def _images_folder(reference: Reference, path: Path, root: Path) -> Path:
+def _images_folder(reference: Reference, path: Path, root: Path, names: list[str]) -> Path:
+    """Where the images are: some tools write ``images/1.jpg`` as file name, others ``1.jpg``."""
     given = reference.options.get("images")
     if given is not None:
         return existing_folder(given, path.parent, root, what=f"{reference.text}: images={given}")
     beside = path.parent / "images"
-    return confined(beside, path.parent, beside) if beside.is_dir() else path.parent
+    if not beside.is_dir() or (names and not _exists(beside, names[0]) and _exists(path.parent, names[0])):
+        return path.parent
+    return confined(beside, path.parent, beside)
+
+
+def _exists(folder: Path, name: str) -> bool:
+    return os.path.exists(folder / name)  # noqa: PTH110  (a name that no file can have is no error)
 
 
 def _labels(document: Mapping[str, Any], asked: str | None, path: Path) -> tuple[dict[Any, str | int], list[str]]:

@@ -202,6 +202,13 @@ def test_images_are_found_next_to_the_file_or_where_the_reference_says(tmp_path:
     assert open_data("coco:flat.json", root=tmp_path).samples[0].image == tmp_path / "a.png"
 
 
+@pytest.mark.parametrize("name", ["images/a.png", "images/bolt/a.png"])
+def test_file_names_may_name_the_folder_of_the_images(tmp_path: Path, name: str) -> None:
+    save(tmp_path / "line" / name, image_array(OBJECT))
+    data = opened(tmp_path, document(annotation(), images=[{**IMAGE, "file_name": name}]))
+    assert data.samples[0].image == tmp_path / "line" / name
+
+
 def test_an_image_that_is_not_there_stays_a_sample_and_is_unreadable(tmp_path: Path) -> None:
     images = [{"id": 1, "file_name": "gone.png", "height": HEIGHT, "width": WIDTH}]
     data = opened(tmp_path, document(annotation(), images=images))
