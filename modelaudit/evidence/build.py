@@ -21,6 +21,7 @@ from ..language.composite import Composite, Extreme
 from ..language.expression import Arithmetic, Expression, Measure, Number, OfCurve, open_doses
 from ..language.spec import Composed, Context, Spec, value_text
 from ..language.without_object import needs_masks
+from .class_order import class_order_of
 from .decisions import decision_record
 from .record import (
     Absence,
@@ -292,7 +293,15 @@ def _table_record(part: Measured) -> TableRecord:
         ],
         donors={f"{one.model}|{one.context}": one.donors for one in part.shown},
         views=[
-            ViewRecord(model=one.key, indices=one.indices, areas=one.areas, predicted=one.predicted)
+            ViewRecord(
+                model=one.key,
+                indices=one.indices,
+                areas=one.areas,
+                predicted=one.predicted,
+                class_order=class_order_of(
+                    [sample.label for sample in part.samples], one.indices, one.predicted, one.classes
+                ),
+            )
             for one in part.models
         ],
         labels=[] if part.data is None else sorted(set(part.data.labels)),

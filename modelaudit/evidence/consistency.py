@@ -29,6 +29,7 @@ from ..language.strata import ColumnIs, Group, Label, ObjectArea, Stratum, conju
 from ..statistics import ColumnTable, Decision, Verdict, decide
 from ..statistics.decide import holds
 from ..statistics.objections import apply_objections, decide_on_valid_methods
+from .class_order import class_order_of
 from .confusion import confusions_of
 from .decisions import decision_record, with_holm
 from .record import (
@@ -332,6 +333,15 @@ def _of_tables(record: RunRecord) -> Iterator[Contradiction]:
             yield Contradiction(None, f"data {data.key}", "read", "nothing: it has no table")
             continue
         yield from _of_data(record, data, table)
+        yield from _of_views(record, table)
+
+
+def _of_views(record: RunRecord, table: TableRecord) -> Iterator[Contradiction]:
+    """What is odd about the answers of each model, from the answers."""
+    classes, labels = {model.key: model.classes for model in record.models}, [one.label for one in table.samples]
+    for view in table.views:
+        found = class_order_of(labels, view.indices, view.predicted, classes.get(view.model))
+        yield from _differing(None, f"class_order of {view.model}", view.class_order, found)
 
 
 def _of_data(record: RunRecord, data: DataRecord, table: TableRecord) -> Iterator[Contradiction]:

@@ -422,17 +422,38 @@ class ColumnRecord(_Part):
     steps: dict[int, int] = {}
 
 
+class ClassOrderRecord(_Part):
+    """What is odd about a model's answers on the original images, with the names of labels and classes.
+
+    ``right`` of ``images`` answers are right, and ``chance`` is the share that would be if they were dealt out at
+    random; ``below_chance``: far below that. ``never``: labels that are never the answer. ``moved``: labels that
+    another order of the classes explains, each with the class answered for it; ``explained`` answers would be right in
+    that order, and ``classes`` are its names, empty where it is not a list that can be written down.
+    """
+
+    images: int
+    right: int
+    chance: float
+    below_chance: bool
+    never: list[str] = []
+    moved: list[tuple[str, str]] = []
+    explained: int = 0
+    classes: list[str] = []
+
+
 class ViewRecord(_Part):
     """The samples as one model sees them: the index of each one's class, and its object's share of the valid pixels.
 
     ``predicted``: the class predicted on each original image, -1 where that means none of the labels, null where there
-    is none; empty where the model did not see the originals, and in older records.
+    is none; empty where the model did not see the originals, and in older records. ``class_order``: what is odd about
+    them, none where nothing is.
     """
 
     model: str
     indices: list[int]
     areas: list[float | None]
     predicted: list[int | None] = []
+    class_order: ClassOrderRecord | None = None
 
 
 class TableRecord(_Part):

@@ -12,6 +12,7 @@ from ..evidence.states import counted_as
 from ..language.reasons import Missing
 from ..language.sample import ON_PICTURES
 from ..report.checks import OWN_LEVEL, WEAK_LIMIT
+from ..report.class_order import odd_orders, order_text
 
 _NAMED = 5
 #: what is missing is listed up to this many lines
@@ -73,6 +74,8 @@ def summarise(terminal: Any, record: RunRecord | None, *, complaint: str, report
         note for data in record.data for note in data.notes if note.startswith((NOTE, ON_PICTURES))
     ):
         terminal.write_line(note)
+    for model, odd in odd_orders(record):
+        terminal.write_line(order_text(model, odd), yellow=True)
     terminal.write_line(f"report: {report}")
 
 

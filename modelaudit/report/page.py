@@ -9,6 +9,7 @@ from ..evidence.record import CaseRecord, DataRecord, RunRecord
 from ..evidence.states import is_partial, is_whole, run_state
 from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
+from .class_order import class_order_banner, odd_orders
 from .gallery import Pictures
 from .matrix import ByClassView, by_class_view
 from .naming import titles_of
@@ -171,7 +172,7 @@ def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
     if record.checks == "off" and record.quick_look is None:
         text = words._("moved_masks_a_second_draw")
         found.append((words._("the_audit_itself_was_not"), text))
-    return tuple(found)
+    return (*found, *(class_order_banner(model, odd, words) for model, odd in odd_orders(record)))
 
 
 def _data(data: DataRecord, words: Words) -> DataView:

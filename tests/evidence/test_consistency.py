@@ -367,6 +367,12 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "the exit status": (run(exit_status=0), "the run: exit_status is 0, and 1 follows"),
     "a quick look that was none": (run(quick_look=20), "the run: overall is 'FAIL', and 'QUICK_LOOK' follows"),
     "a skip that was excused": (run(allow_partial=True), "the run: allow_partial is True, and False follows"),
+    "an order of classes": (
+        lambda record: record["tables"][0]["views"][0].update(
+            class_order={"images": 20, "right": 0, "chance": 0.5, "below_chance": True}
+        ),
+        "the run: class_order of",
+    ),
     "no tables": (run(tables=[]), "there is no table of"),
     "an old record": (lambda record: case(record, "right")["left"].update(specs=[]), "does not say which columns"),
 }
