@@ -265,7 +265,11 @@ def _data_facts(
         unusable=dict(
             sorted(
                 (name, why)
-                for name, why in [*builder.unusable.items(), *builder.stored.unusable.items()]
+                for name, why in [
+                    *builder.unusable.items(),
+                    *builder.mask_errors.items(),
+                    *builder.stored.unusable.items(),
+                ]
                 if name not in beyond
             )
         ),

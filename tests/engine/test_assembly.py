@@ -373,11 +373,18 @@ def test_images_that_cannot_be_read_are_counted_and_cost_no_other_image(tmp_path
     net = Net()
     one = audit(net, data)
     found = measured(
-        tmp_path, plain=one.expect(accuracy > 0.5), map=one.expect(background_dependence("saliency") < 0.5)
+        tmp_path,
+        plain=one.expect(accuracy > 0.5),
+        map=one.expect(background_dependence("saliency") < 0.5),
+        noise=one.expect(accuracy.under(gaussian_noise(2)) > 0.5),
+        light=one.expect(accuracy.under(lighting(2)) > 0.5),
     )
-    unreadable = {2: Missing.UNREADABLE_IMAGE, 5: Missing.MASK_SIZE}
+    unreadable = {2: Missing.UNREADABLE_IMAGE}
+    without_mask = {**unreadable, 5: Missing.MASK_SIZE, 7: Missing.NO_MASK}
     assert column(found, "accuracy").missing == unreadable
-    assert column(found, "background_dependence(saliency)").missing == {**unreadable, 7: Missing.NO_MASK}
+    assert column(found, "background_dependence(saliency)").missing == without_mask
+    under = {word: one.missing for one in found.columns for word in ("noise", "lighting") if word in one.key}
+    assert under == {"noise": without_mask, "lighting": unreadable}
     assert found.data is not None and set(found.data.unusable) == {"002.png", "005.png"}
     whole = measured(tmp_path, plain=audit(net, samples(10)).expect(accuracy > 0.5))
     kept = [at for at in range(10) if at not in unreadable]

@@ -46,7 +46,7 @@ class Validity:
     ``without_mask``: the context needs a mask and there is none. ``bare``: nobody knows where the object is, so
     nothing that needs a mask can be measured. ``kept``: the share of the object that the model's crop left, NaN where
     there is none; ``cropped``: that is less than the audit allows. ``absent``: why an image has no picture to be shown,
-    where the data should have kept one.
+    where the data should have kept one, or to find the object in. ``mask_errors``: why its mask cannot be used.
     """
 
     changed: Tensor
@@ -57,6 +57,7 @@ class Validity:
     cropped: Tensor
     kept: tuple[float, ...]
     absent: tuple[Missing | None, ...]
+    mask_errors: tuple[Missing | None, ...]
 
     def rows(self, at: Tensor) -> Validity:
         """Some of the images, [m] long."""
@@ -70,6 +71,7 @@ class Validity:
             self.cropped[at],
             tuple(self.kept[row] for row in chosen),
             tuple(self.absent[row] for row in chosen),
+            tuple(self.mask_errors[row] for row in chosen),
         )
 
 
@@ -164,6 +166,7 @@ class BatchBuilder:
         pools, root: data from outside that may lend backgrounds, and what relative paths to it are relative to.
         object_kept: the least share of an object that the model's crop must leave.
         unusable: filled with the samples that cannot be decoded, with reason and message.
+        mask_errors: filled with those whose mask cannot be used while their image can.
         signatures: filled with what is kept of the others to find copies, by id.
     """
 
@@ -193,6 +196,7 @@ class BatchBuilder:
         self._sizes: dict[Any, tuple[tuple[int, int], str]] = {}
         self._workers = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode", initializer=_alone)
         self.unusable: dict[str, tuple[Missing, str]] = {}
+        self.mask_errors: dict[str, tuple[Missing, str]] = {}
         self.digests: dict[str, str] = {}
         self.signatures: dict[str, Signature] = {}
 
@@ -241,6 +245,8 @@ class BatchBuilder:
                 self.note_unusable(sample, found.reason, str(found))
             else:
                 self.digests[sample.id] = found.decoded.digest
+                if found.mask_error is not None:
+                    self.mask_errors[sample.id] = (found.mask_error.reason, str(found.mask_error))
                 if found.signature is not None:
                     self.signatures[sample.id] = found.signature
                 kept.append((sample, at, found))
@@ -252,8 +258,12 @@ class BatchBuilder:
         """A chunk of the samples that begin at the position `first`."""
         return self.finish(self.begin(samples, range(first, first + len(samples))))
 
-    def note_decoded(self, sample: Sample, digest: str, signature: Signature) -> None:
+    def note_decoded(
+        self, sample: Sample, digest: str, signature: Signature, mask_error: tuple[Missing, str] | None = None
+    ) -> None:
         """Note what an earlier run kept of a sample that could be decoded."""
+        if mask_error is not None:
+            self.mask_errors[sample.id] = mask_error
         self.digests[sample.id] = digest
         self.signatures[sample.id] = signature
 
@@ -308,6 +318,9 @@ class BatchBuilder:
         nowhere = not in_place(context)
         bare = self._flags(nowhere or found.decoded.mask is None for found in chunk.prepared)
         without = bare if needs_mask(context) else torch.zeros_like(bare)
+        errors = tuple(None if one.mask_error is None or nowhere else one.mask_error.reason for one in chunk.prepared)
+        if needs_mask(context):
+            absent = tuple(there or error for there, error in zip(absent, errors, strict=True))
         has_donor = self._flags(donor_rule(context) is None or donor is not None for donor in donors)
         kept = tuple(found.object_kept(preprocessing) for found in chunk.prepared)
         validity = Validity(
@@ -322,6 +335,7 @@ class BatchBuilder:
             cropped=self._flags(share < self.object_kept for share in kept),
             kept=kept,
             absent=absent,
+            mask_errors=errors,
         )
         pixels = blinded(done.pixels, mask) if self.intervention is Intervention.BLIND else done.pixels
         return ContextBatch(pixels, mask, validity, donors, stored, replace(scene, donors=None))

@@ -58,8 +58,10 @@ class DonorCache:
             self._ready.move_to_end(key)
             return _mapped(self._ready[key], _floats)
         found = (self._begun.pop(key, None) or self._begin(donor, preprocessing)).result()
-        if isinstance(found, UnusableSample):
-            self.unusable[donor.id] = found
+        error = found if isinstance(found, UnusableSample) else found.mask_error
+        if isinstance(found, UnusableSample) or error is not None:  # nobody knows what of it is background
+            assert error is not None
+            self.unusable[donor.id] = error
             return None
         self._contents.note(donor, found.decoded.content)
         return self._keep(key, found)

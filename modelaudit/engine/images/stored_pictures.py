@@ -129,16 +129,24 @@ class StoredPictures:
             return None, Missing.NO_STORED, _ABSENT
         begun = self._begun.pop(_key(sample, context, preprocessing), None) or self._begin(picture, preprocessing)
         found = begun.result()
-        if isinstance(found, UnusableSample):
-            content = _LOST if found.content is None else found.content
-            message = f"{found}{_hint(found.reason, context)}"
-            self.unusable[_named(sample, context)] = (found.reason, message)
-            self._new.append((_outcome(sample, picture, context, content), f"{found.reason.value}\n{message}"))
-            if found.content is not None:
-                self._contents_of(context).note(picture, found.content)
-            return None, found.reason, content
+        if isinstance(found, UnusableSample) or found.mask_error is not None:
+            error = found if isinstance(found, UnusableSample) else found.mask_error
+            assert error is not None
+            return None, *self._note_unusable(sample, picture, context, error)
         self._contents_of(context).note(picture, found.decoded.content)
         return found, None, found.decoded.content
+
+    def _note_unusable(
+        self, sample: Sample, picture: Sample, context: Context, error: UnusableSample
+    ) -> tuple[Missing, str]:
+        """Note why a picture cannot be shown; the reason, and its content as far as it is known."""
+        content = _LOST if error.content is None else error.content
+        message = f"{error}{_hint(error.reason, context)}"
+        self.unusable[_named(sample, context)] = (error.reason, message)
+        self._new.append((_outcome(sample, picture, context, content), f"{error.reason.value}\n{message}"))
+        if error.content is not None:
+            self._contents_of(context).note(picture, error.content)
+        return error.reason, content
 
     def _recall_messages(self, samples: Sequence[Sample], context: Context, contents: Sequence[str | None]) -> None:
         names = [

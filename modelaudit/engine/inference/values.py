@@ -221,9 +221,13 @@ def pass_wide(ask: PassAsk, shown: ContextBatch) -> list[tuple[Missing, Tensor]]
 
 
 def _absent(known: Validity) -> list[tuple[Missing, Tensor]]:
-    """Where the data keep no picture to show, by reason."""
-    reasons = [reason for reason in dict.fromkeys(known.absent) if reason is not None]
-    return [(reason, torch.tensor([one is reason for one in known.absent])) for reason in reasons]
+    """Where the data keep no picture to show, or no mask that the context needs, by reason."""
+    return _by_reason(known.absent)
+
+
+def _by_reason(reasons: Sequence[Missing | None]) -> list[tuple[Missing, Tensor]]:
+    known = [reason for reason in dict.fromkeys(reasons) if reason is not None]
+    return [(reason, torch.tensor([one is reason for one in reasons])) for reason in known]
 
 
 def _own(column: ColumnAsk, shown: ContextBatch, output: ModelOutput) -> list[tuple[Missing, Tensor]]:
@@ -232,6 +236,7 @@ def _own(column: ColumnAsk, shown: ContextBatch, output: ModelOutput) -> list[tu
         known = shown.validity
         found += [
             (Missing.NO_OBJECT, known.without_object),
+            *_by_reason(known.mask_errors),
             (Missing.NO_MASK, known.bare),
             (Missing.OBJECT_CROPPED, known.cropped),
         ]

@@ -74,6 +74,11 @@ class StoreLookup:
             if content is not None and content[:1] == b"D":
                 signature = Signature.from_bytes(content[1 + _HEX :])
                 self._builder.note_decoded(sample, content[1 : 1 + _HEX].decode(), signature)
+            elif content is not None and content[:1] == b"M":
+                known, _, decoded = content[1:].partition(b"\n")
+                reason, text = json.loads(known)
+                signature = Signature.from_bytes(decoded[_HEX:])
+                self._builder.note_decoded(sample, decoded[:_HEX].decode(), signature, (Missing(reason), text))
             elif content is not None:
                 reason, message = json.loads(content[1:])
                 self._builder.note_unusable(sample, Missing(reason), message)

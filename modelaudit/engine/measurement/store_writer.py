@@ -128,7 +128,9 @@ class StoreWriter:
                 reason, message = self._builder.unusable[sample.id]
                 content = b"U" + json.dumps([reason.value, message]).encode()
             else:
-                content = b"D" + self._builder.digests[sample.id].encode()
+                error = self._builder.mask_errors.get(sample.id)
+                start = b"D" if error is None else b"M" + json.dumps([error[0].value, error[1]]).encode() + b"\n"
+                content = start + self._builder.digests[sample.id].encode()
                 content += self._builder.signatures[sample.id].to_bytes()
             self._batch.content(decoding_key(), name, content)
 

@@ -197,16 +197,14 @@ def test_one_context_is_rendered_once_a_geometry() -> None:
         assert stage.show(chunk, SWAP, Preprocessing(resize=8)) is not first
 
 
-def test_unreadable_images_are_named_with_their_reason_and_the_rest_keep_their_places() -> None:
+def test_unreadable_images_and_masks_are_named_with_their_reason_and_the_rest_keep_their_places() -> None:
     data = [flat(at) for at in range(5)]
     data[1], data[3] = flat(1, image=b"no picture"), flat(3, mask=np.full((SIDE, SIDE), 7, np.uint8))
     with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
         chunk = stage.chunk(data, 10)
-        assert chunk.positions == (10, 12, 14)
-        assert {name: reason for name, (reason, _) in stage.unusable.items()} == {
-            "001.png": Missing.UNREADABLE_IMAGE,
-            "003.png": Missing.UNREADABLE_MASK,
-        }
+        assert chunk.positions == (10, 12, 13, 14)
+        assert {name: reason for name, (reason, _) in stage.unusable.items()} == {"001.png": Missing.UNREADABLE_IMAGE}
+        assert {name: reason for name, (reason, _) in stage.mask_errors.items()} == {"003.png": Missing.UNREADABLE_MASK}
         assert set(stage.digests) == {one.id for one in data}
 
 
