@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import AuditError, ExpressionError
 
 if TYPE_CHECKING:
-    from ..language.audit import AuditCase
+    from ..language.audit import Audit, AuditCase
+    from ..language.expression import Expectation
+    from ..language.sample import DataSet
+    from ..statistics.assumptions import Assumptions
     from .planned import Planned
 
+#: endings of audit files
+_FILES = (".yaml", ".yml", ".py")
 _HELP = """WHAT is a run (its folder, its run.json, or audit-results/latest, which is the default), an audit file
 (*.audit.yaml, or a Python file, which is run), or one expectation:
 
   modelaudit plan --margin 0.05
   modelaudit plan "accuracy - accuracy.under(swap_background(other_class)) < 0.05" --guess 0.02 --discordance 0.1
 
-From a run everything but the margin is read off its values. From a file or an expectation it is guessed. The numbers
+From a run everything but the margin is read off its values. From a file labels, groups and clusters are read off its
+data and the rest is guessed; from an expectation all of it is guessed. The margin is how much better than its threshold
+the model is expected to be: 0.05 for accuracy > 0.9 of a model that truly reaches 0.95. The numbers
 are those at which the rule that will decide says PASS with the given probability, if the truth lies so far on the
 right side of the threshold. It is a plan for images that are yet to be gathered: a run that was looked at before it
 was extended is no longer one look.
@@ -52,7 +61,7 @@ def add(commands: Any) -> None:
     plan.add_argument(
         "--classes",
         metavar="LIST",
-        help="classes to come: bolt,nut or bolt=0.7,nut=0.3 (default: the shares in the run)",
+        help="classes to come: bolt,nut or bolt=0.7,nut=0.3 (default: the shares in the run, or in the file's data)",
     )
     guesses = plan.add_argument_group("guesses, where there is no run")
     guesses.add_argument("--discordance", type=float, metavar="D", help="images on which two terms differ (0.1)")
@@ -66,14 +75,14 @@ def add(commands: Any) -> None:
 
 def _plan(given: argparse.Namespace) -> int:
     from .planned import document, in_all, report_lines
-    from .terminal import say
+    from .terminal import say, wrapped
 
     if given.margin is not None and given.guess is not None:
         raise ExpressionError("--margin and --guess both state the true value; give one of them")
     shares = classes_of(given.classes)
-    found, cost = _of_run(given) if _is_run(given.what) else _of_guesses(given, tuple(shares))
+    found, cost, notes = _of_run(given) if _is_run(given.what) else _of_guesses(given, shares)
     whole = in_all(found, shares)
-    say(*report_lines(found, whole, cost, given.power))
+    say(*report_lines(found, whole, cost, given.power), *(line for note in notes for line in wrapped(note, indent=2)))
     if given.json is not None:
         from ..report.render import write_whole
 
@@ -107,7 +116,7 @@ def _is_run(what: str) -> bool:
     return path.name == "latest" or path.is_dir() or path.suffix == ".json"
 
 
-def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any]:
+def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any, list[str]]:
     from ..evidence.consistency import read_consistent_record
     from ..evidence.results_folder import resolve_run
     from .planned import cost_of_run, from_run
@@ -121,15 +130,16 @@ def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any]:
     found = list(from_run(record, _margin(given), given.power))
     if not found:
         raise ExpressionError(f"{given.what}: has no expectation to plan for")
-    return found, cost_of_run(record, found)
+    return found, cost_of_run(record, found), []
 
 
-def _of_guesses(given: argparse.Namespace, classes: tuple[str, ...]) -> tuple[list[Planned], Any]:
+def _of_guesses(given: argparse.Namespace, shares: Mapping[str, float]) -> tuple[list[Planned], Any, list[str]]:
     from ..statistics.assumptions import Assumptions
+    from .plan_data import AuditData, label_counts
     from .planned import cost_of_cases, from_case
 
     if given.margin is None and given.guess is None:
-        raise ExpressionError("without a run the true value is unknown; give --margin or --guess")
+        raise ExpressionError(_without_margin(given.what))
     names = {
         "discordance": given.discordance,
         "deviation": given.sd,
@@ -137,14 +147,46 @@ def _of_guesses(given: argparse.Namespace, classes: tuple[str, ...]) -> tuple[li
         "cluster": given.cluster,
         "correlation": given.icc,
     }
-    guess = Assumptions(classes=classes, **{name: value for name, value in names.items() if value is not None})
-    cases = list(_cases(given))
-    found = [
-        one
-        for name, case in cases
-        for one in from_case(name, case, _margin(given), given.power, guess, given.confidence)
-    ]
-    return found, cost_of_cases(cases)
+    guess = Assumptions(classes=tuple(shares), **{name: value for name, value in names.items() if value is not None})
+    cases, data = list(_cases(given)), AuditData(Path.cwd())
+    reads_data = Path(given.what).suffix in _FILES and not shares
+    found: list[Planned] = []
+    for name, case in cases:
+        own = data.of(case.audit) if reads_data else None
+        assumed = partial(_assumed, guess, case.audit, own, shares, clustered=given.cluster is not None)
+        found += from_case(name, case, _margin(given), given.power, guess, given.confidence, assumed, label_counts(own))
+    if not found:
+        raise ExpressionError(
+            f"{given.what}: has no expectation to plan for: known-bad models and about='this_set' need no number"
+        )
+    return found, cost_of_cases(cases), data.notes
+
+
+def _assumed(
+    guess: Assumptions,
+    audit: Audit,
+    data: DataSet | None,
+    shares: Mapping[str, float],
+    expectation: Expectation,
+    *,
+    clustered: bool,
+) -> Assumptions:
+    """The assumptions about the images of an expectation: by the shares to come, else by its data, else by guesses."""
+    from .plan_data import of_classes, of_data
+
+    if shares:
+        return of_classes(guess, shares, expectation, audit)
+    return guess if data is None else of_data(guess, expectation, audit, data, clustered=clustered)
+
+
+def _without_margin(what: str) -> str:
+    """What is said where neither --margin nor --guess is given, with the call that works."""
+    return (
+        "without a run it is not known how far the true value lies from the threshold: that distance, the margin, "
+        "decides how many images are needed. Say how much better than its threshold you expect the model to be: with "
+        "'accuracy > 0.9' and a model that truly reaches 0.95 it is 0.05. Run: modelaudit plan "
+        f"{shlex.quote(what)} --margin 0.05 (or give --guess, the true value of an expectation)"
+    )
 
 
 def _margin(given: argparse.Namespace) -> Any:
@@ -160,7 +202,7 @@ def _cases(given: argparse.Namespace) -> Iterator[tuple[str, AuditCase]]:
     from ..language.parser import parse
 
     path = Path(given.what)
-    if path.suffix in (".yaml", ".yml", ".py"):
+    if path.suffix in _FILES:
         yield from cases_of_file(path)
         return
     expectation = parse(given.what)

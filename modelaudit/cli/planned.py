@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from .. import __version__
@@ -133,9 +134,21 @@ def from_run(record: RunRecord, margin: Margin, power: float) -> Iterator[Planne
 
 
 def from_case(
-    name: str, case: AuditCase, margin: Margin, power: float, guess: Assumptions, confidence: float | None
+    name: str,
+    case: AuditCase,
+    margin: Margin,
+    power: float,
+    guess: Assumptions,
+    confidence: float | None,
+    assumed: Callable[[Expectation], Assumptions] | None = None,
+    labels: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[Planned]:
-    """The number of images that a case needs, by assumptions, for each of its models."""
+    """The number of images that a case needs, by assumptions, for each of its models.
+
+    Args:
+        assumed: the assumptions about the images of one of its expectations; None: `guess` as it is.
+        labels: how many images of each label its data have.
+    """
     if case.must_fail or case.audit.about == "this_set":
         return
     level = case.confidence if confidence is None else confidence
@@ -143,15 +156,15 @@ def from_case(
         called = name if model is None else f"{name}[{model}]"
         try:
             wanted = PowerTarget(margin(expectation, None), power, level, case.audit.bounds)
-            sizes = from_assumptions(expectation, wanted, guess)
+            sizes = from_assumptions(expectation, wanted, guess if assumed is None else assumed(expectation))
         except AuditError as error:
-            yield Planned(called, str(expectation), why_not=str(error))
+            yield Planned(called, str(expectation), labels=labels, why_not=str(error))
             continue
-        yield Planned(called, str(expectation), sizes)
+        yield Planned(called, str(expectation), sizes, labels=labels)
 
 
 def in_all(found: Sequence[Planned], shares: Mapping[str, float]) -> dict[str, int]:
-    """Images by class (one entry "" where classes are not known) that are enough for every expectation.
+    """Images by class (one entry "" where classes are not known), enough for every expectation that has a number.
 
     A part over one label needs its images of that label; every other part its number in all, divided as the shares
     say: those that were given, or the pilot's.
@@ -229,14 +242,32 @@ def report_lines(found: Sequence[Planned], whole: Mapping[str, int], price: Pric
     if not any(whole.values()):
         return
     yield ""
+    yield from _still_open(found)
+    enough = _enough(found, sum(whole.values()))
     if "" in whole:
-        yield from wrapped(f"{whole['']} images are enough for all (name --classes to divide them)", indent=2)
+        yield from wrapped(f"{enough} (name --classes to divide them)", indent=2)
     else:
-        yield from wrapped(f"{sum(whole.values())} images are enough for all:", indent=2)
+        yield from wrapped(f"{enough}:", indent=2)
         yield from table(("class", "images"), [(label, str(count)) for label, count in list(whole.items())[:_ROWS]])
         if len(whole) > _ROWS:
             yield f"  and {len(whole) - _ROWS} more classes (--json has all of them)"
     yield from _price(price, sum(whole.values()))
+
+
+def _still_open(found: Sequence[Planned]) -> Iterator[str]:
+    """The expectations for which no number of images is known to be enough."""
+    names = [one.name for one in found if one.images is None]
+    if names:
+        listed = ", ".join(names[:_ROWS]) + (", ..." if len(names) > _ROWS else "")
+        yield from wrapped(f"no number of images is known to be enough for {listed}: see above", indent=2)
+
+
+def _enough(found: Sequence[Planned], images: int) -> str:
+    """How many images are enough for everything that has a number, and how many there are."""
+    still_open = sum(one.images is None for one in found)
+    of = "for all" if not still_open else "for the others" if still_open < len(found) else "for what has a number"
+    there = max((sum(one.labels.values()) for one in found), default=0)
+    return f"{images} images are enough {of}" + (f"; there are {there} now" if there else "")
 
 
 def document(found: Sequence[Planned], whole: Mapping[str, int], price: Price) -> dict[str, Any]:
@@ -252,6 +283,7 @@ def document(found: Sequence[Planned], whole: Mapping[str, int], price: Price) -
                 "images": one.images,
                 "fails": one.fails,
                 "why_not": one.why_not,
+                "open": one.images is None,
                 "parts": [{**asdict(size), "in_all": size.in_all} for size in one.sizes],
             }
             for one in found

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import betaincinv, ndtri
 
 from ..language.errors import ExpressionError
 from ..language.expression import Expectation
-from ..language.strata import Label
+from ..language.strata import Label, Stratum
 from .assumed_distribution import (
     Distribution,
     Values,
@@ -45,6 +45,8 @@ class Assumptions:
         cluster: images of one scene, camera or lot; 1: images are independent.
         correlation: of two images of one cluster (intraclass correlation).
         classes: labels, where groups by label must each pass.
+        divisions: the strata that "label", "group" or a column divide the images into, where they are known.
+        share_of: the share of all images that a stratum holds (None: those that the expectation is about).
 
     Raises:
         ExpressionError: a number outside its range.
@@ -56,6 +58,8 @@ class Assumptions:
     cluster: int = 1
     correlation: float = 0.5
     classes: Sequence[str] = ()
+    divisions: Mapping[str, Sequence[Stratum]] = field(default_factory=dict)
+    share_of: Callable[[Stratum | None], float] = lambda stratum: 1.0
 
     def __post_init__(self) -> None:
         for name in ("discordance", "correlation"):
@@ -68,17 +72,29 @@ class Assumptions:
         if self.cluster < 1:
             raise ExpressionError(f"cluster={self.cluster!r}: a cluster has at least one image")
 
+    def divided(self, by: str) -> tuple[Stratum, ...]:
+        """The strata that "label", "group" or a column divide the images into.
+
+        Raises:
+            ExpressionError: they are not known.
+        """
+        known = tuple(self.divisions.get(by, ())) or (tuple(map(Label, self.classes)) if by == "label" else ())
+        if not known and self.divisions:
+            raise ExpressionError(f"by={by!r}: the data do not say it of any image")
+        if not known:
+            way_out = "name them by --classes" if by == "label" else "plan for an audit file, whose data are read"
+            raise ExpressionError(f"by={by!r}: it is not known which there are, and each must pass; {way_out}")
+        return known
+
 
 def from_assumptions(expectation: Expectation, wanted: PowerTarget, assumed: Assumptions) -> tuple[SampleSize, ...]:
-    """The sample size of each part of the expectation, in images of its own stratum, whose share is not known.
+    """The sample size of each part of the expectation, in images of its own stratum.
 
     A mean is assumed to be beta distributed over its range. Of a ratio of two proportions the images are those of a
     2 x 2 table with the assumed share of differing ones; of any other ratio ``A - t B`` is a mean with the assumed
     deviation. With clusters of m images the number is multiplied by the design effect ``1 + (m - 1) r``.
     """
-    table = DeclaredValues(
-        1, lambda stratum: 1, defaultdict(bool), lambda by: tuple(map(Label, assumed.classes)) if by == "label" else ()
-    )
+    table = DeclaredValues(1, lambda stratum: 1, defaultdict(bool), assumed.divided)
     columns = Columns(table)
     parts = [written_out(single, columns) for single in single_expectations(expectation, table)]
     return tuple(_size_of(part, columns, wanted.each(len(parts)), assumed) for part in parts)
@@ -86,7 +102,10 @@ def from_assumptions(expectation: Expectation, wanted: PowerTarget, assumed: Ass
 
 def _size_of(part: Expectation, columns: Columns, wanted: PowerTarget, assumed: Assumptions) -> SampleSize:
     stratum = next(iter(part.expression.measures())).stratum
-    blank = SampleSize(str(part), wanted.supposed(part), stratum=None if stratum is None else str(stratum))
+    share = assumed.share_of(stratum)
+    blank = SampleSize(str(part), wanted.supposed(part), share=share, stratum=None if stratum is None else str(stratum))
+    if share <= 0:
+        return replace(blank, note="the data have no image of it")
     tree = tree_of(part.expression, columns)
     if not isinstance(tree, Ratio):
         return replace(blank, note="parts over different images, or multiplied: only a pilot run shows how they vary")
