@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -17,6 +17,8 @@ from ..language.spec import MeasureSpec
 from ..language.upsampling import adjoint_of_upsampling
 from ..language.wording import Worded
 
+#: the class of an answer that means no label
+NOT_FOUND = -1
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -92,6 +94,8 @@ class MeasureInput:
             means none of the labels; None: every output is a class of its own.
         regions: the mask, prepared once for all measures of a pass; None: prepared when asked for.
         named: the class that a name means: a label of the data, a class of the model, or the index of one.
+        threshold: of a multilabel model: the logit from which on an output has found its label. Every row is then one
+            (image, label), and asks whether its label was found; None: the largest logit is the answer.
     """
 
     logits: Tensor
@@ -103,11 +107,33 @@ class MeasureInput:
     regions: Regions | None = None
     merged: Tensor | None = None
     named: Mapping[str | int, int] = field(default_factory=dict)
+    threshold: float | None = None
 
     def classes_of(self, logits: Tensor) -> Tensor:
-        """[B] long: the class that logits [B, C] predict: the largest's, merged. Equal logits count for the lowest."""
+        """[B] long: the class that logits [B, C] predict: the largest's, merged. Equal logits count for the lowest.
+
+        Of a multilabel model the row's own label where it was found, else -1.
+        """
+        if self.threshold is not None:
+            return torch.where(self.own_logit(logits) >= self.threshold, self.labels.to(logits.device), NOT_FOUND)
         largest = logits.argmax(dim=1)
         return largest if self.merged is None else self.merged.to(logits.device)[largest]
+
+    def predicts(self, logits: Tensor, classes: Sequence[int]) -> Tensor:
+        """[B] bool: one of these classes is predicted; of a multilabel model: at least one of them was found."""
+        wanted = torch.tensor(sorted(set(classes)), device=logits.device)
+        if self.threshold is None:
+            return torch.isin(self.classes_of(logits), wanted)
+        means = torch.arange(logits.shape[1]) if self.merged is None else self.merged
+        return ((logits >= self.threshold) & torch.isin(means.to(logits.device), wanted)).any(dim=1)
+
+    def own_logit(self, logits: Tensor) -> Tensor:
+        """[B]: the logit of each row's label, the largest of the outputs that mean it."""
+        labels = self.labels.to(logits.device)
+        if self.merged is None:
+            return logits.gather(1, labels[:, None])[:, 0]
+        own = self.merged.to(logits.device)[None, :] == labels[:, None]
+        return logits.masked_fill(~own, -torch.inf).amax(dim=1)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from .base import MeasureDeclaration, MeasureInput, MeasureOutput, measure
 class Accuracy(MeasureSpec):
     """1 where the largest logit is the label's (one of the label's, where several outputs mean it), else 0.
 
-    Equal logits count for the lowest index.
+    Equal logits count for the lowest index. Of a multilabel model: 1 where the label's own probability reaches
+    ``Audit(score_threshold=...)``: the share of the labels that were found.
 
     >>> from modelaudit.measures import accuracy
     >>> str(accuracy - accuracy.under("fog(3)") < 0.05)
@@ -35,7 +36,7 @@ class TopKAccuracy(MeasureSpec):
 
     A meaning is a label with all outputs that mean it, as strong as the strongest of them; all outputs that mean none
     of the labels are one more. So an output that repeats a meaning takes no place from another. Equal logits count for
-    the lowest index.
+    the lowest index. Of a multilabel model its labels are ranked by their logits, found or not.
 
     Args:
         k: an integer from 1.
@@ -53,7 +54,8 @@ class Margin(MeasureSpec):
     """The logit of the label minus the strongest logit that means something else; above 0 where the answer is right.
 
     In units of the logits, without bounds: models whose logits differ in scale cannot be compared by it. Where several
-    outputs mean the label the strongest counts.
+    outputs mean the label the strongest counts. Of a multilabel model: the logit of the label minus that of
+    ``Audit(score_threshold=...)``.
 
     >>> from modelaudit.measures import margin
     >>> str(margin > 0)
@@ -75,6 +77,8 @@ def top_k_accuracy(k: int) -> Measure:
 class Confidence(MeasureSpec):
     """The softmax probability of the label, in sum where several outputs mean it.
 
+    Of a multilabel model: the label's own, the sigmoid of its logit.
+
     >>> from modelaudit.measures import confidence
     >>> str(confidence.under("fog(3)") > 0.8)
     'confidence.under(fog(3)) > 0.8'
@@ -85,7 +89,8 @@ class Confidence(MeasureSpec):
 class FlipRate(MeasureSpec):
     """1 where the prediction under the context differs from the prediction on the original image, else 0.
 
-    Outputs that mean one label are one prediction, and so are all that mean none.
+    Outputs that mean one label are one prediction, and so are all that mean none. Of a multilabel model: 1 where the
+    label was found on one of the two images alone.
 
     >>> from modelaudit.measures import flip_rate
     >>> str(flip_rate.under("fog(3)") < 0.1)
@@ -143,6 +148,8 @@ def read_margin(spec: Margin, inputs: MeasureInput) -> MeasureOutput:
     Raises:
         ValueError: every output means the label, so that nothing else can be answered.
     """
+    if inputs.threshold is not None:
+        return _output(inputs.own_logit(inputs.logits).double() - inputs.threshold, non_finite(inputs.logits))
     classes = torch.arange(inputs.logits.shape[1]) if inputs.merged is None else inputs.merged
     own = classes.to(inputs.logits.device)[None, :] == inputs.labels[:, None]
     if bool(own.all(dim=1).any()):
@@ -164,6 +171,8 @@ def read_margin(spec: Margin, inputs: MeasureInput) -> MeasureOutput:
 )
 def read_confidence(spec: Confidence, inputs: MeasureInput) -> MeasureOutput:
     """``softmax(logits)[label]`` in float64; undefined where a logit is not finite."""
+    if inputs.threshold is not None:
+        return _output(inputs.own_logit(inputs.logits).double().sigmoid(), non_finite(inputs.logits))
     probabilities = inputs.logits.double().softmax(dim=1)
     if inputs.merged is None:
         return _output(probabilities.gather(1, inputs.labels[:, None])[:, 0], non_finite(inputs.logits))

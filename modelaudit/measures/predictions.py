@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from ..language import registry
@@ -215,8 +214,7 @@ def _called(inputs: MeasureInput, names: Sequence[LabelName]) -> Tensor:
     unknown = [name for name in names if name not in inputs.named]
     if unknown:
         raise ExpressionError(f"{unknown[0]!r} means no label of the data and no output of the model")
-    wanted = torch.tensor(sorted({inputs.named[name] for name in names}), device=inputs.logits.device)
-    return torch.isin(inputs.classes_of(inputs.logits), wanted)
+    return inputs.predicts(inputs.logits, [inputs.named[name] for name in names])
 
 
 def _output(values: Tensor, inputs: MeasureInput) -> MeasureOutput:

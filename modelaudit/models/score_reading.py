@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -73,6 +74,11 @@ class ScoreReading:
                 raise ModelError(f"{batch} image(s) gave {list(columns.shape)} scores, and one was one column before")
             columns = torch.cat([-columns / 2, columns / 2], 1)
         return columns
+
+    @property
+    def threshold_logit(self) -> float | None:
+        """The logit of `threshold`, of a multilabel model; None of others, where the largest logit is the answer."""
+        return math.log(self.threshold / (1 - self.threshold)) if self.scores == "multilabel" else None
 
     def text(self) -> str:
         """What enters the model's fingerprint; "" for plain logits, where there is nothing to say."""

@@ -156,7 +156,7 @@ def _cannot(loaded: LoadedModel, images: int) -> str:
 
 def _tried(key: str, model: RunningModel, images: _Images, asks: Sequence[MapAsk]) -> dict[MapAsk, list[Sanity]]:
     output = model.run(images.pixels, images.labels, asks, images.ids)
-    predicted = output.logits.argmax(1).to(images.labels.device)
+    predicted = model.predicted_outputs(output.logits, images.labels).to(images.labels.device)
     random = _with_random_weights(model, images, predicted, list(output.maps))
     by_chance = _deletion(model, images, predicted, _chance(images, model.seed))
     found: dict[MapAsk, list[Sanity]] = {ask: [_nothing(key, ask, why)] for ask, why in output.failed.items()}
@@ -261,9 +261,14 @@ def _deletion(model: RunningModel, images: _Images, classes: Tensor, order: Tens
     step = math.ceil(order[0].numel() / STEPS)
 
     def score(pixels: Tensor) -> Tensor:
-        return model.run(pixels, images.labels, [], images.ids).logits
+        logits = model.run(pixels, images.labels, [], images.ids).logits
+        if model.threshold is None:
+            return logits
+        own = logits.gather(1, classes[:, None].to(logits.device))
+        return torch.cat([own, torch.zeros_like(own)], 1)  # whose softmax is the label's sigmoid
 
-    curve = deletion_curve(order, images.pixels, score, classes, step)
+    asked = classes if model.threshold is None else torch.zeros_like(classes)
+    curve = deletion_curve(order, images.pixels, score, asked, step)
     return np.asarray(area_under(curve).cpu().numpy(), dtype=np.float64)
 
 

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -41,14 +40,19 @@ class Print:
     probability: float | None
 
 
-def frame_of(pixels: Tensor, logits: Tensor | None) -> Frame:
-    """An image [3, H, W] with the model's answer [C] to it."""
-    return Frame(image_array(pixels), *_answer(logits))
+#: the output that is a model's answer, and its probability; None of each where there is none
+PictureAnswer = tuple[int | None, float | None]
+NO_ANSWER: PictureAnswer = (None, None)
 
 
-def overlay_of(pixels: Tensor, values: Tensor, mask: Tensor, logits: Tensor) -> Frame:
+def frame_of(pixels: Tensor, answer: PictureAnswer) -> Frame:
+    """An image [3, H, W] with the model's answer to it."""
+    return Frame(image_array(pixels), *answer)
+
+
+def overlay_of(pixels: Tensor, values: Tensor, mask: Tensor, answer: PictureAnswer) -> Frame:
     """A map [H, W] over its image."""
-    return Frame(overlay_array(pixels, values, mask), *_answer(logits))
+    return Frame(overlay_array(pixels, values, mask), *answer)
 
 
 class Album:
@@ -140,14 +144,6 @@ class Album:
     def _text(self, picture: PictureAsk) -> str:
         asked = (picture.model, picture.context) in self._asked
         return picture.text if asked else f"{picture.text} bare"
-
-
-def _answer(logits: Tensor | None) -> tuple[int | None, float | None]:
-    if logits is None or not bool(torch.isfinite(logits).all()):
-        return None, None
-    probabilities = logits.softmax(0)
-    best = int(probabilities.argmax())
-    return best, float(probabilities[best])
 
 
 def _stored(one: Print) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from ...language.sample import Sample
 from ..images.batches import Chunk
@@ -16,7 +17,7 @@ from ..measurement.passes import PassRunner
 from ..planning.plan import PassAsk, Place, PlanGroup, PlannedCase, original_context
 from ..results.measured import KeptImage, KeptPicture
 from ..store.store import StoreBatch
-from .album import Album, Frame, Print, frame_of, overlay_of
+from .album import NO_ANSWER, Album, Frame, PictureAnswer, Print, frame_of, overlay_of
 from .candidates import GalleryChoice
 from .drawing import store as write_picture
 from .selection import Candidates, PictureAsk, pictures_of
@@ -111,16 +112,23 @@ class Gallery:
                 return None
             preprocessing = self._runner.models[picture.model].loaded.preprocessing
             pixels = self._runner.builder.scene(chunk, preprocessing).pixels[row]
-            return frame_of(pixels, None if found is None else found[1].logits[found[0].index(row)])
+            logits = None if found is None else found[1].logits[found[0].index(row)]
+            return frame_of(pixels, self._answer(picture, chunk.samples[row], logits))
         if found is None:
             return None
         at, values = found[0].index(row), found[1]
+        answer = self._answer(picture, chunk.samples[row], values.logits[at])
         if picture.map is None:
-            return frame_of(values.shown.pixels[at], values.logits[at])
+            return frame_of(values.shown.pixels[at], answer)
         if picture.map not in values.maps:
             return None
         mask = values.shown.mask[at]
-        return overlay_of(values.shown.pixels[at], values.maps[picture.map].values[at], mask, values.logits[at])
+        return overlay_of(values.shown.pixels[at], values.maps[picture.map].values[at], mask, answer)
+
+    def _answer(self, picture: PictureAsk, sample: Sample, logits: Tensor | None) -> PictureAnswer:
+        if logits is None or not bool(logits.isfinite().all()):
+            return NO_ANSWER
+        return self._runner.models[picture.model].answer(logits, sample.label)
 
     def _redraw(self, chunk: Chunk, missing: Sequence[Wanted]) -> None:
         """Run again what pictures need of images whose values were stored and whose pictures were not."""
@@ -160,7 +168,8 @@ class Gallery:
                 else builder.show(part, ask.context, preprocessing)
             )
             for row, at in enumerate(part.positions):
-                self._album.add(at, picture, frame_of(batch.pixels[row], stored[row]))
+                answer = self._answer(picture, part.samples[row], stored[row])
+                self._album.add(at, picture, frame_of(batch.pixels[row], answer))
         return True
 
     def _image(
@@ -198,6 +207,6 @@ class Gallery:
             model=picture.model,
             prediction=None if index is None else model.class_name(index),
             probability=printed.probability,
-            right=None if index is None else model.labels.means(sample.label, index),
+            right=None if index is None else model.is_right(sample.label, index, printed.probability or 0.0),
             file=file,
         )

@@ -100,6 +100,28 @@ class RunningModel:
         return self.labels.named(self.loaded.classes, self.loaded.outputs)
 
     @property
+    def threshold(self) -> float | None:
+        """The logit from which on an output of a multilabel model has found its label; None for other models."""
+        return self.loaded.reading.threshold_logit
+
+    def predicted_outputs(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """[n] the output that "prediction" explains: the strongest, of a multilabel model the label's own."""
+        return self._strongest(logits, labels) if self.threshold is not None else logits.argmax(dim=1)
+
+    def answer(self, logits: Tensor, label: str | int) -> tuple[int, float]:
+        """The output that is the answer to one image, logits [C], and its probability; of a multilabel model the
+        label's own."""
+        labels = torch.tensor([self.indices[label]], device=logits.device)
+        index = int(self.predicted_outputs(logits[None], labels))
+        chances = logits.softmax(0) if self.threshold is None else logits.sigmoid()
+        return index, float(chances[index])
+
+    def is_right(self, label: str | int, output: int, probability: float) -> bool:
+        """Whether an answer of :meth:`answer` is right; of a multilabel model: whether the label was found."""
+        found = self.threshold is None or probability >= self.loaded.reading.threshold
+        return found and self.labels.means(label, output)
+
+    @property
     def candidates(self) -> tuple[Precision, ...]:
         """The precisions that may be tried on this device, fastest first; the last one needs no check."""
         return precisions(self.device, self.loaded.module)
@@ -271,6 +293,11 @@ class RunningModel:
             )
 
     def _check_target(self, target: str | int) -> None:
+        if target == "margin" and self.threshold is not None:
+            raise ModelError(
+                f"{self.loaded.ref}: labels are answered one by one (scores='multilabel'), so there is no runner-up; "
+                "use target='prediction' or target='label', which explain the label's own logit"
+            )
         if target == "margin" and self.loaded.outputs < 2:
             raise ModelError(f"{self.loaded.ref}: has one output, so no runner-up; use target='prediction'")
         if target not in ("prediction", "label", "margin"):
@@ -280,7 +307,7 @@ class RunningModel:
         """[n, C]: what of the logits is explained."""
         known = logits.nan_to_num(nan=-torch.inf)
         selector = torch.zeros_like(logits)
-        if target == "label":
+        if target == "label" or (target == "prediction" and self.threshold is not None):
             return selector.scatter(1, self._strongest(known, labels)[:, None], 1.0)
         if target in ("prediction", "margin"):
             top = known.argmax(dim=1, keepdim=True)
@@ -293,7 +320,7 @@ class RunningModel:
         """[n] the output of each label; of several that mean it the one with the largest logit."""
         if self.merged is None:
             return labels
-        own = self.merged[None, :] == labels[:, None]
+        own = self.merged.to(logits.device)[None, :] == labels[:, None]
         # two fills: a logit of -inf among the label's own stays above those of other labels
         return logits.clamp_min(torch.finfo(logits.dtype).min).masked_fill(~own, -torch.inf).argmax(dim=1)
 

@@ -181,6 +181,7 @@ def measure_input(
         regions,
         model.merged,
         model.named,
+        model.threshold,
     )
 
 

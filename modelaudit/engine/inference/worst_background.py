@@ -158,7 +158,9 @@ class _Search:
             one.take(value, no_value, other)
 
     def _seen(self, logits: Tensor, rows: Sequence[int] | slice = slice(None)) -> MeasureInput:
-        return MeasureInput(logits, self._labels[rows], self._original[rows], merged=self._model.merged)
+        return MeasureInput(
+            logits, self._labels[rows], self._original[rows], merged=self._model.merged, threshold=self._model.threshold
+        )
 
 
 def _next_pairs(left: Sequence[_Image], batch: int) -> list[tuple[_Image, Sample]]:

@@ -61,11 +61,10 @@ def _fill(
     logits = [torch.stack([_known(of_pass[row]) for row in there]) for of_pass in stored]
     labels = torch.tensor([model.indices[chosen[row].label] for row in there])
     merged = None if model.merged is None else model.merged.to(labels.device)
+    original, threshold = logits[1] if len(logits) > 1 else None, model.threshold
     try:
-        output = measured_by(
-            column,
-            MeasureInput(logits[0], labels, logits[1] if len(logits) > 1 else None, merged=merged, named=model.named),
-        )
+        seen = MeasureInput(logits[0], labels, original, merged=merged, named=model.named, threshold=threshold)
+        output = measured_by(column, seen)
     except BaseException as error:  # the pass itself is run then, and says what is wrong
         contained(error)
         return

@@ -46,6 +46,10 @@ RATIO_IMAGES = 32
 _ANSWER, _SWAPPED, _RATIO, _CURVE = "sensitivity answer", "sensitivity swap", "sensitivity ratio", "sensitivity curve"
 
 
+#: evidence for another class is what such a copy answers by
+_ONE_BY_ONE = "labels that are answered one by one (multilabel) are not told apart by their backgrounds"
+
+
 class SensitivityCollector:
     """Goes along with a measurement, on the first images of its order.
 
@@ -74,6 +78,11 @@ class SensitivityCollector:
             self.ratios.update({(ask.model, one): {} for one in ask.maps})
             self.curves.update({(ask.model, column.key): {} for column in ask.columns})
         self.failed: dict[str, str] = {}
+        for model in self.models:
+            if base.models[model].threshold is not None:
+                columns = [column.key for ask in self._asks if ask.model == model for column in ask.columns]
+                names = (model, f"{model}|swap", *(f"{model}|{key}" for key in columns))
+                self.failed.update(dict.fromkeys(names, _ONE_BY_ONE))
         self._waiting = WaitingImages(size)
         self._label = {sample.id: sample.label for sample in base.builder.samples}
         self._pool = DonorRanking(base.builder.samples, seed=seed, name="swap_background") if self._asks else None
