@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..language.errors import ModelError, nearest
 from ..language.sample import BuiltModel, Preprocessing
+from .outputs import as_columns
 
 Layout = Literal["NCHW", "NHWC"]
 LAYOUTS: tuple[Layout, ...] = ("NCHW", "NHWC")
@@ -72,24 +73,26 @@ class ScoresOnly(nn.Module):
             outputs = returned
         elif isinstance(returned, tuple) and all(isinstance(part, Tensor | np.ndarray) for part in returned):
             outputs = dict(enumerate(returned))
-        return {str(name): self._numbers(part, len(images))[:count] for name, part in outputs.items()}
+        numbers = {str(name): self._numbers(part) for name, part in outputs.items()}
+        if len(numbers) == 1:
+            self._check(next(iter(numbers.values())), len(images))
+        return {name: part[:count] for name, part in numbers.items() if part.shape[:1] == (len(images),)}
 
-    def _numbers(self, output: Any, images: int) -> Tensor:
+    def _numbers(self, output: Any) -> Tensor:
         try:
             values = output.detach().cpu() if isinstance(output, Tensor) else torch.tensor(np.asarray(output))
         except (TypeError, ValueError) as error:
             raise ModelError(f"{self._name()}: must return scores, got {type(output).__name__} ({error})") from error
-        columns = 1 if values.ndim == 1 else values.shape[1] if values.ndim == 2 else None
-        shaped = values.shape[:1] == (images,) and columns is not None and self.outputs in (None, columns)
-        if not shaped or values.is_complex():
-            raise self._not_scores(values, images)
-        return values if values.dtype == torch.float64 else values.float()
+        return values if values.dtype == torch.float64 or values.is_complex() else values.float()
 
-    def _not_scores(self, values: Tensor, images: int) -> ModelError:
-        return ModelError(
-            f"{self._name()}: {images} images gave scores of shape {list(values.shape)} and {values.dtype}; "
-            f"return numbers [images, {self.outputs or 'classes'}], for yes or no [images]"
-        )
+    def _check(self, values: Tensor, images: int) -> None:
+        columns = as_columns(values, images) if values.ndim else None
+        fits = columns is not None and self.outputs in (None, columns.shape[1])
+        if not fits or values.shape[0] != images or values.is_complex():
+            raise ModelError(
+                f"{self._name()}: {images} images gave scores of shape {list(values.shape)} and {values.dtype}; "
+                f"return numbers [images, {self.outputs or 'classes'}], for yes or no [images]"
+            )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """What stands behind it (a session, a connection) is shared: it has no state that a copy could change."""

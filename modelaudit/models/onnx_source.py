@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from ..language.errors import ModelError, nearest
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
 from .black_box import LAYOUTS, SCORES_ONLY, Layout, ScoresOnly, check_unnormalised, laid_out
+from .final_activation import EndsIn, activated
 from .loaded import model_source
+from .onnx_endings import GraphEnding, graph_endings, with_outputs
+from .outputs import as_columns
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -37,8 +40,9 @@ class Graph:
     Args:
         layout, dtype: of its one input, the images.
         batch, height, width: of the input; None where any number will do.
-        output: the name of the scores.
+        output: the name of the scores, or of the first output that may hold them.
         channels: of the images, 3 where the graph leaves it open.
+        others: further outputs that may hold the scores.
     """
 
     input: str
@@ -49,22 +53,60 @@ class Graph:
     width: int | None
     output: str
     channels: int = 3
+    others: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """All outputs that may hold the scores."""
+        return (self.output, *self.others)
 
     def __repr__(self) -> str:
-        """As it enters fingerprints: the channels are left out where they are three."""
-        shown = [part.name for part in fields(self) if part.name != "channels" or self.channels != 3]
+        """As it enters fingerprints: what the graph does not say is left out."""
+        silent = {name for name, usual in (("channels", 3), ("others", ())) if getattr(self, name) == usual}
+        shown = [part.name for part in fields(self) if part.name not in silent]
         return f"Graph({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
 
 class OnnxModel(ScoresOnly):
-    """An ONNX graph as a module: on the CPU, or by CUDA where the pixels are on a GPU and onnxruntime has it."""
+    """An ONNX graph as a module: on the CPU, or by CUDA where the pixels are on a GPU and onnxruntime has it.
+
+    A softmax or sigmoid that it ends in is left to torch, so that what stands before it can be read.
+    """
 
     def __init__(self, path: Path, reference: Reference) -> None:
         super().__init__()
+        cpu = torch.device("cpu")
         self.path, self.digest = path, _digest(path)
-        self._sessions = {torch.device("cpu"): _session(path, torch.device("cpu"))}
-        self.graph = _graph(self._sessions[torch.device("cpu")], reference)
+        plain = _session(path, str(path), cpu)
+        self.graph = _graph(plain, reference)
         self.batch = self.graph.batch
+        self._endings, self._inner = _endings(path, self.graph.outputs)
+        self._sessions = {cpu: _extended(path, self._inner, cpu) if self._inner else plain}
+        if self._sessions[cpu] is None:  # the graph cannot be given further outputs
+            self._endings, self._inner, self._sessions = {}, (), {cpu: plain}
+
+    @property
+    def ends_in(self) -> EndsIn | None:
+        """What the graph ends in, where that is not seen in a pass."""
+        ending = self._endings.get(self.graph.output)
+        return "unbounded" if ending is not None and ending.unbounded else None
+
+    def forward(self, pixels: Tensor) -> Tensor | dict[str, Tensor]:
+        """The output [B, C] or [B], or several of these by name."""
+        returned = super().forward(pixels)
+        values = {self.graph.output: returned} if isinstance(returned, Tensor) else returned
+        made = {name: self._ended(name, values) for name in self.graph.outputs if name in values}
+        return made[self.graph.output] if len(self.graph.outputs) == 1 else made
+
+    def _ended(self, name: str, values: Mapping[str, Tensor]) -> Tensor:
+        """An output, its last function computed by torch where that gives the same."""
+        output, ending = values[name], self._endings.get(name)
+        before = values.get(ending.before) if ending is not None else None
+        columns = None if before is None else as_columns(before, len(output))
+        if ending is None or ending.activation is None or columns is None or columns.numel() != output.numel():
+            return output
+        made = activated(ending.activation, columns).reshape(output.shape)
+        return made if torch.allclose(made, output, rtol=1e-2, atol=1e-3, equal_nan=True) else output
 
     def scores(self, images: Tensor) -> Any:
         """What the graph's output holds.
@@ -79,7 +121,9 @@ class OnnxModel(ScoresOnly):
                 f"{size[1]}; say so with Preprocessing(resize=..., crop=...)"
             )
         given = laid_out(images, graph.layout, graph.dtype, str(self.path)).cpu().numpy()
-        return self._session(images.device).run([graph.output], {graph.input: given})[0]
+        names = (*graph.outputs, *self._inner)
+        found = self._session(images.device).run(list(names), {graph.input: given})
+        return found[0] if len(names) == 1 else dict(zip(names, found, strict=True))
 
     def extra_repr(self) -> str:
         """The digest of the file and its weights, so that the fingerprint covers them."""
@@ -89,7 +133,8 @@ class OnnxModel(ScoresOnly):
         if device not in self._sessions:
             if _digest(self.path) != self.digest:
                 raise ModelError(f"{self.path}: the file changed while it was in use; run the audit again")
-            self._sessions[device] = _session(self.path, device)
+            content = _extended(self.path, self._inner, device) if self._inner else None
+            self._sessions[device] = content or _session(self.path, str(self.path), device)
         return self._sessions[device]
 
     def _name(self) -> str:
@@ -100,7 +145,8 @@ class OnnxModel(ScoresOnly):
 def onnx_model(reference: Reference, root: Path) -> BuiltModel:
     """The classifier in an ONNX file: ``onnx:net.onnx?output=logits&layout=NCHW&resize=256&crop=224&mean=…&std=…``.
 
-    ``output`` names the scores (by default the first output of rank 2), ``layout`` the order of the input's axes where
+    ``output`` names the scores (by default the only output in the shape of scores, or of several the one with a column
+    for each class), ``layout`` the order of the input's axes where
     the graph leaves it open. The graph may take float32, float16, float64 or uint8 images (uint8: pixel values, so no
     mean and std), any number of them or a fixed one. Without any of resize, crop (``224`` or ``224x320``), mean, std
     (one number a channel, with commas, or one) and interpolation, the audit must say how its input is prepared.
@@ -119,20 +165,39 @@ def onnx_model(reference: Reference, root: Path) -> BuiltModel:
     return BuiltModel(module, preprocessing, None, (SCORES_ONLY,))
 
 
-def _session(path: Path, device: torch.device) -> Any:
+def _endings(path: Path, outputs: Sequence[str]) -> tuple[dict[str, GraphEnding], tuple[str, ...]]:
+    """What the outputs end in, and the inner values that stand before a softmax or sigmoid."""
+    endings = graph_endings(_library("onnx").load(str(path), load_external_data=False), outputs)
+    inner = (one.before for one in endings.values() if one.before and one.before not in outputs)
+    return endings, tuple(dict.fromkeys(inner))
+
+
+def _extended(path: Path, inner: Sequence[str], device: torch.device) -> Any:
+    """A session of the graph with inner values as outputs; None where onnxruntime does not take it."""
+    model = _library("onnx").load(str(path), load_external_data=False)
+    try:
+        return _session(path, with_outputs(model, inner), device)
+    except ModelError:
+        return None
+
+
+def _session(path: Path, content: str | bytes, device: torch.device) -> Any:
+    """A session of a file or its content; weights in other files are next to `path`."""
     runtime = _library("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 3  # errors; they are raised as well
+    if isinstance(content, bytes):
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
     providers: list[Any] = ["CPUExecutionProvider"]
     if device.type == "cuda" and "CUDAExecutionProvider" in runtime.get_available_providers():
         # no algorithm is chosen by timing, and float32 is float32
         exact = {"device_id": device.index or 0, "cudnn_conv_algo_search": "DEFAULT", "use_tf32": 0}
         providers.insert(0, ("CUDAExecutionProvider", exact))
     try:
-        return runtime.InferenceSession(str(path), options, providers=providers)
+        return runtime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # onnxruntime has an exception type for each of its status codes
         raise ModelError(
             f"{path}: onnxruntime cannot load it ({_first_line(error)}); export it again, with standard operators only"
@@ -159,9 +224,9 @@ def _graph(session: Any, reference: Reference) -> Graph:
         raise ModelError(f"{reference.text!r}: its input {given.name!r} has shape {given.shape}; images have four axes")
     layout = _layout(reference, given.name, shape)
     height, width = (shape[2], shape[3]) if layout == "NCHW" else (shape[1], shape[2])
-    output = _output(reference, session.get_outputs())
+    output, *others = _outputs(reference, session.get_outputs())
     channels = shape[_AXES[layout]] or 3
-    return Graph(given.name, layout, _DTYPES[given.type], shape[0], height, width, output, channels)
+    return Graph(given.name, layout, _DTYPES[given.type], shape[0], height, width, output, channels, tuple(others))
 
 
 def _layout(reference: Reference, name: str, shape: list[int | None]) -> Layout:
@@ -184,20 +249,21 @@ def _layout(reference: Reference, name: str, shape: list[int | None]) -> Layout:
     return "NCHW" if chosen[0] == "NCHW" else "NHWC"
 
 
-def _output(reference: Reference, outputs: Iterable[Any]) -> str:
-    ranks: dict[str, int] = {one.name: len(one.shape) for one in outputs if one.type.startswith("tensor(")}
+def _outputs(reference: Reference, outputs: Iterable[Any]) -> list[str]:
+    """The outputs that may hold the scores: the one that is named, else all in the shape of scores."""
+    tensors: dict[str, list[Any]] = {one.name: list(one.shape) for one in outputs if one.type.startswith("tensor(")}
     said = reference.options.get("output")
     if said is not None:
-        if said not in ranks:
-            raise ModelError(f"{reference.text!r}: the graph has no output {said!r}{nearest(said, ranks)}")
-        return said
-    found = next((name for name, rank in ranks.items() if rank == 2), None)
-    if found is None:
-        listed = ", ".join(f"{name} of rank {rank}" for name, rank in ranks.items()) or "none"
+        if said not in tensors:
+            raise ModelError(f"{reference.text!r}: the graph has no output {said!r}{nearest(said, tensors)}")
+        return [said]
+    fitting = [name for name, shape in tensors.items() if shape and all(side == 1 for side in shape[2:])]
+    if not fitting:
+        listed = ", ".join(f"{name} of rank {len(shape)}" for name, shape in tensors.items()) or "none"
         raise ModelError(
             f"{reference.text!r}: no output is [images, classes] (tensors: {listed}); name it with ?output="
         )
-    return found
+    return fitting
 
 
 def _preprocessing(reference: Reference, channels: int) -> Preprocessing | None:

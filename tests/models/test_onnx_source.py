@@ -300,3 +300,46 @@ def test_a_copy_gives_the_same_and_a_file_that_changes_under_it_is_found_out(exp
     graph(path, ["b", 3, SIZE, SIZE], weights=2 * WEIGHTS)
     with pytest.raises(ModelError, match="changed while it was in use"):
         module._session(torch.device("cuda", 0))  # type: ignore[operator]
+
+
+def ending(path: Path, last: str, columns: int = 4, *, outputs: tuple[str, ...] = ("scores",)) -> Path:
+    """The channels' means times a matrix, a bias, and `last` at the end; "wide" has twice as many columns."""
+    weights = WEIGHTS[:, :columns] * 5
+    nodes = [
+        helper.make_node("ReduceMean", ["images", "axes"], ["means"], keepdims=0),
+        helper.make_node("Gemm", ["means", "weights"], ["z"]),
+        helper.make_node("Concat", ["z", "z"], ["wide"], axis=1),
+        helper.make_node(last, ["z"], ["scores"], **({"axis": 1} if last == "Softmax" else {})),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "ending",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, SIZE, SIZE])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in outputs],
+        [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(np.array([2, 3]), "axes")],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+def means(columns: int) -> torch.Tensor:
+    return pixels(5).mean((2, 3)) @ torch.from_numpy(WEIGHTS[:, :columns] * 5)
+
+
+@pytest.mark.parametrize(("last", "columns"), [("Softmax", 4), ("Identity", 4), ("Sigmoid", 1), ("Identity", 1)])
+def test_what_stands_before_a_softmax_or_sigmoid_of_the_graph_is_read(tmp_path: Path, last: str, columns: int) -> None:
+    found = opened(ending(tmp_path / "net.onnx", last, columns)).pixel_model(pixels(5))
+    z = means(columns)
+    torch.testing.assert_close(found, z if columns > 1 else torch.cat([-z / 2, z / 2], 1), rtol=0, atol=1e-5)
+
+
+def test_of_several_outputs_of_a_graph_the_one_of_as_many_columns_as_classes_is_read(tmp_path: Path) -> None:
+    path = ending(tmp_path / "net.onnx", "Softmax", outputs=("wide", "scores"))
+    loaded = opened(path, classes=list("abcd"))
+    torch.testing.assert_close(loaded.pixel_model(pixels(5)), means(4), rtol=0, atol=1e-5)
+    assert "'scores' [1, 4] is read" in loaded.notes[1]
+    with pytest.raises(ModelError, match=r"Audit\(output='wide'\); its outputs are 'wide' \[1, 8\], 'scores' \[1, 4\]"):
+        opened(path)
+    assert opened(path, "&output=wide").outputs == 8
