@@ -17,6 +17,7 @@ from ..language.checks import CheckSettings
 from ..language.progress import Progress, Silent
 from ..language.sample import DataSet, Sample
 from ..models import deterministic, frozen_on, open_model
+from ..models.score_reading import ScoreReading
 from .checks.method_agreement import MethodAgreement
 from .checks.reruns import Rerun, reruns_of
 from .checks.sanity import method_sanity
@@ -39,7 +40,7 @@ from .measurement.store_writer import StoreWriter
 from .measurement.value_table import ValueTable
 from .planning.plan import PREDICTED_CLASS, PassAsk, PlanGroup, columns_named, with_predicted_class
 from .results.interventions import Intervention
-from .results.measured import CropFacts, LayerFacts, Measured, MeasuredData, MeasuredModel, PassCounts
+from .results.measured import CropFacts, LayerFacts, Measured, MeasuredData, MeasuredModel, PassCounts, ScoreFacts
 from .results.settings import Settings
 from .results.strata import sample_facts, values_of
 from .store.file_digests import FileDigests
@@ -301,6 +302,7 @@ def _model_facts(key: str, model: RunningModel, runner: PassRunner, end: int) ->
         precision=model.precision,
         micro_batch=model.batch,
         notes=[*loaded.notes, *model.notes],
+        scores=_score_facts(loaded.reading),
         deterministic=deterministic(loaded),
         indices=[model.indices[sample.label] for sample in runner.samples[:end]],
         areas=[None if np.isnan(area) else area for area in table.areas(key)[:end].tolist()],
@@ -315,6 +317,16 @@ def _predicted(key: str, table: ValueTable, end: int) -> list[int | None]:
     if column is None or f"{key}|{PREDICTED_CLASS}" in table.failures:
         return []
     return [None if np.isnan(value) else int(value) for value in column.values[:end].tolist()]
+
+
+def _score_facts(reading: ScoreReading) -> ScoreFacts:
+    return ScoreFacts(
+        kind=reading.scores,
+        output=None if reading.output is None else str(reading.output),
+        activation=reading.activation,
+        probabilities=reading.probabilities,
+        threshold=reading.threshold if reading.threshold_logit is not None else None,
+    )
 
 
 def _crop_facts(kept: NDArray[np.float64], samples: Sequence[Sample], limit: float) -> CropFacts | None:

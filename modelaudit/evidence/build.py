@@ -45,6 +45,7 @@ from .record import (
     Panel,
     PassesRecord,
     SampleRecord,
+    ScoresRecord,
     TableRecord,
     Unusable,
     ViewRecord,
@@ -326,6 +327,7 @@ def _model_record(facts: MeasuredModel) -> ModelRecord:
         precision=facts.precision,
         micro_batch=facts.micro_batch,
         crop=None if facts.crop is None else CropRecord.model_validate(facts.crop.model_dump()),
+        scores=None if facts.scores is None else ScoresRecord.model_validate(facts.scores.model_dump()),
         notes=facts.notes,
     )
 

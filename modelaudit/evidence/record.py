@@ -17,6 +17,7 @@ from ..engine.results.checks import CheckResults, Sanity
 from ..engine.results.checks import Sensitivity as Sensitivity
 from ..engine.results.settings import make_run_folder
 from ..language.errors import ResultsError
+from ..language.scores import Scores
 from .states import AbsentBy, CaseVerdict, RunState, Standing
 
 SCHEMA_VERSION = 2
@@ -343,6 +344,21 @@ class CropRecord(_Part):
     below: int
 
 
+class ScoresRecord(_Part):
+    """What a model's outputs are, and what of them is read.
+
+    ``output``: the one of several that holds them. ``activation``: the function at the model's end; what stands before
+    it is read. ``probabilities``: without that, their logarithm is taken ("together") or log(p / (1 - p)) ("each").
+    ``threshold``: the probability from which on a multilabel model has found a label.
+    """
+
+    kind: Scores
+    output: str | None = None
+    activation: Literal["softmax", "log_softmax", "sigmoid"] | None = None
+    probabilities: Literal["together", "each"] | None = None
+    threshold: float | None = None
+
+
 class ModelRecord(_Part):
     """A model as it was run. ``key`` is what cases and columns refer to.
 
@@ -363,6 +379,7 @@ class ModelRecord(_Part):
     precision: str = "float32"
     micro_batch: int | None = None
     crop: CropRecord | None = None
+    scores: ScoresRecord | None = None
     notes: list[str] = []
 
 

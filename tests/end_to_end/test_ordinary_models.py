@@ -40,7 +40,9 @@ def audited(pytester: pytest.Pytester, body: str, *options: str) -> RunRecord:
     pytester.syspathinsert(pytester.path)
     (pytester.path / "pytest.ini").write_text("[pytest]\n")
     (pytester.path / "audit_ordinary.py").write_text(HEADER + body)
-    pytester.inline_run("audit_ordinary.py", "-p", "no:cacheprovider", "-p", "no:randomly", "--audit-store=off", *options)
+    pytester.inline_run(
+        "audit_ordinary.py", "-p", "no:cacheprovider", "-p", "no:randomly", "--audit-store=off", *options
+    )
     return read_record(pytester.path / "audit-results" / "latest" / "run.json")
 
 

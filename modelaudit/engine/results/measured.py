@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PrivateAttr
 
 from ...language.reasons import Missing
+from ...language.scores import Scores
 from .checks import Sanity, Sensitivity
 
 #: shares are known in so many steps, whether they were measured just now or in an earlier run
@@ -126,6 +127,19 @@ class CropFacts(_Plain):
     below: int
 
 
+class ScoreFacts(_Plain):
+    """What a model's outputs are, and what of them is read: see :class:`~modelaudit.models.score_reading.ScoreReading`.
+
+    ``threshold``: of a multilabel model.
+    """
+
+    kind: Scores
+    output: str | None = None
+    activation: Literal["softmax", "log_softmax", "sigmoid"] | None = None
+    probabilities: Literal["together", "each"] | None = None
+    threshold: float | None = None
+
+
 class MeasuredModel(_Plain):
     """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share, and
     the class predicted on the original image (-1: outputs that mean no label); none where it did not see the originals.
@@ -146,6 +160,7 @@ class MeasuredModel(_Plain):
     precision: str = "float32"
     micro_batch: int = 1
     notes: list[str] = []
+    scores: ScoreFacts | None = None
     deterministic: bool = True
     indices: list[int] = []
     areas: list[float | None] = []
