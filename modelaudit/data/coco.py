@@ -16,13 +16,14 @@ from ..language.sample import DataSet, Sample
 from .base import data_source
 from .files import confined, existing_folder, file_named
 from .objects import (
+    ObjectChoice,
     Objects,
     Region,
     RegionsMask,
-    choose_objects,
     counted_note,
     is_number,
     notes_on_objects,
+    object_choices,
     objects_option,
     sample_of,
     stated_size,
@@ -47,7 +48,8 @@ def coco(reference: Reference, root: Path) -> DataSet:
 
     An image with several categories has the label of the one with the largest area; the others are background
     (``?objects=label``). ``?objects=largest`` and ``?objects=all`` as in
-    :func:`~modelaudit.data.objects.choose_objects`.
+    :func:`~modelaudit.data.objects.choose_objects`; ``?objects=each`` makes a sample of every category of an image, for
+    models that answer several labels.
     Crowds (``iscrowd``) are objects like others, or with ``?crowd=ignore`` 255 in images of their category, and no
     reason for a label. Labels are the categories' ``imagenet_index`` where every category has one, else their names
     (``?labels=name`` or ``?labels=imagenet_index`` says it). Images are below ``?images=DIR`` (looked for next to
@@ -70,9 +72,9 @@ def coco(reference: Reference, root: Path) -> DataSet:
     found = _annotated(document, images, labels, path, crowd == "ignore")
     samples, mixed = [], []
     for key, regions in found.regions.items():
-        sample, several = _sample(images[key], regions, found.crowds.get(key, []), folder, objects)
-        samples.append(sample)
-        mixed += [sample.id] if several else []
+        for choice in object_choices(regions, objects):
+            samples.append(_sample(images[key], choice, found.crowds.get(key, []), folder, objects))
+            mixed += [samples[-1].id] if choice.mixed else []
     if not samples:
         raise DataError(f"{path} annotates no image; looked for 'annotations' with an image_id of 'images'")
     bare = [image["file_name"] for key, image in images.items() if key not in found.regions]
@@ -198,17 +200,15 @@ def _region(annotation: Mapping[str, Any], label: str | int, named: str) -> Regi
 
 
 def _sample(
-    image: Mapping[str, Any], regions: list[Region], crowds: list[Region], folder: Path, objects: Objects
-) -> tuple[Sample, bool]:
-    """The sample, and whether its image has objects of several categories."""
-    found = choose_objects(regions, objects)
+    image: Mapping[str, Any], found: ObjectChoice, crowds: list[Region], folder: Path, objects: Objects
+) -> Sample:
     name = image["file_name"].replace("\\", "/")
     if ".." in name.split("/"):
         raise DataError(f"{name!r} leads upwards; file names in annotations are paths below {folder}")
     name, path = file_named(name, folder, folder, "file_name")
     ignored = (*found.ignored, *(crowd for crowd in crowds if objects == "all" or crowd.label == found.label))
     mask = RegionsMask(found.own, image["height"], image["width"], ignored)
-    return sample_of(name, path, found, mask), found.mixed
+    return sample_of(name, path, found, mask, objects)
 
 
 def _key(value: Any) -> Any:

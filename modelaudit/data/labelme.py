@@ -9,7 +9,7 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,13 @@ from .objects import (
     Region,
     RegionsMask,
     Shape,
-    choose_objects,
     counted_note,
     is_number,
     notes_on_objects,
+    object_choices,
     objects_option,
     polygon_area,
+    sample_of,
     stated_size,
 )
 
@@ -201,7 +202,7 @@ def labelme(reference: Reference, root: Path) -> DataSet:
 
     The label is that of the shapes with the largest area in sum (of a mask, its frame's), or with ``?labels=flag`` the
     one flag of the image that is set. ``?objects=`` is that of
-    :func:`~modelaudit.data.objects.choose_objects`; shapes with one label and ``group_id`` are one object.
+    :func:`~modelaudit.data.objects.object_choices`; shapes with one label and ``group_id`` are one object.
     The image is ``imagePath``, relative to its JSON file (or to ``?images=DIR``, by its last part), else
     the ``imageData`` in the file. Ids are the images' paths below DIR.
 
@@ -214,12 +215,14 @@ def labelme(reference: Reference, root: Path) -> DataSet:
     objects, by = objects_option(reference), reference.options.get("labels", "shape")
     if by not in _LABELS:
         raise DataError(f"{reference.text!r}: labels={by}{nearest(by, _LABELS)}")
+    if by == "flag" and objects == "each":
+        raise DataError(f"{reference.text!r}: objects=each takes the labels of the shapes; leave labels=flag out")
     given = reference.options.get("images")
     images = None if given is None else existing_folder(given, base, root, what=f"{reference.text}: images={given}")
     files = [labelme_file(path) for path in files_below(base) if path.suffix.lower() == ".json"]
     if not files:
         raise DataError(f"{reference.text!r}: no JSON file in {base}")
-    samples: dict[str, tuple[Sample, Path]] = {}
+    samples: dict[str, tuple[list[Sample], Path]] = {}
     bare: list[str] = []
     mixed: list[str] = []
     for file in files:
@@ -229,25 +232,25 @@ def labelme(reference: Reference, root: Path) -> DataSet:
             continue
         if name in samples:
             raise DataError(f"{file.path} and {samples[name][1]} are both of the image {name!r}; keep one")
-        sample, several = _sample(name, image, file, objects, by == "flag")
-        samples[name] = sample, file.path
-        mixed += [name] if several else []
+        samples[name] = _samples(name, image, file, objects, by == "flag"), file.path
+        mixed += [name] if objects != "each" and len({region.label for region in file.regions}) > 1 else []
     if not samples:
         raise DataError(f"{reference.text!r}: no shape with an area in the {len(files)} JSON files of {base}")
-    found = [sample for sample, _ in samples.values()]
+    found = [sample for of_image, _ in samples.values() for sample in of_image]
     notes = notes_on_objects(found, mixed, objects)
     notes += counted_note(bare, "images have no shape with an area and no label, and were left out")
     return DataSet(tuple(found), (*notes, *_on_files(files, found)))
 
 
-def _sample(
+def _samples(
     name: str, image: Path | EmbeddedImage, file: LabelMeFile, objects: Objects, by_flag: bool
-) -> tuple[Sample, bool]:
-    """The sample, and whether its image has objects of several labels."""
-    found = choose_objects(file.regions, objects)
-    mask = RegionsMask(found.own, file.height, file.width, found.ignored, image)
-    label = _flag(file.flags, file.path) if by_flag else found.label
-    return Sample(name, image, label, mask, mask_kind=found.kind), found.mixed
+) -> list[Sample]:
+    samples = []
+    for found in object_choices(file.regions, objects):
+        mask = RegionsMask(found.own, file.height, file.width, found.ignored, image)
+        sample = sample_of(name, image, found, mask, objects)
+        samples.append(replace(sample, label=_flag(file.flags, file.path)) if by_flag else sample)
+    return samples
 
 
 def _image(file: LabelMeFile, base: Path, images: Path | None) -> tuple[str, Path | EmbeddedImage]:

@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -220,7 +219,7 @@ def _unusable(message: str) -> UnusableSample:
     return UnusableSample(Missing.UNREADABLE_MASK, message)
 
 
-Objects = Literal["label", "largest", "all"]
+Objects = Literal["label", "largest", "all", "each"]
 _KINDS: dict[str, MaskKind] = {"box": "box", "rle": "rle", "bitmap": "mask", "circle": "polygon", "polygon": "polygon"}
 
 
@@ -275,9 +274,24 @@ def choose_objects(regions: Sequence[Region], objects: Objects) -> ObjectChoice:
     return ObjectChoice(label, own, (), mixed)
 
 
-def sample_of(name: str, image: Path, found: ObjectChoice, mask: RegionsMask) -> Sample:
-    """The sample of an image whose parts are chosen."""
-    return Sample(name, image, found.label, mask, mask_kind=found.kind)
+def object_choices(regions: Sequence[Region], objects: Objects) -> list[ObjectChoice]:
+    """One choice for an image (:func:`choose_objects`); with ``each`` one for every label, in the order of their names.
+
+    For models that answer several labels of an image: the objects of a label, and all others are background.
+    """
+    if objects != "each":
+        return [choose_objects(regions, objects)]
+    labels = sorted({region.label for region in regions}, key=str)
+    return [
+        ObjectChoice(label, tuple(region for region in regions if region.label == label), (), False) for label in labels
+    ]
+
+
+def sample_of(name: str, image: Any, found: ObjectChoice, mask: Any, objects: Objects) -> Sample:
+    """The sample of an image whose parts are chosen; of the several of an image the cluster is the image."""
+    if objects != "each":
+        return Sample(name, image, found.label, mask, mask_kind=found.kind)
+    return Sample(f"{name}#{found.label}", image, found.label, mask, mask_kind=found.kind, cluster=name)
 
 
 def counted_note(names: Sequence[str], what: str) -> list[str]:
@@ -285,12 +299,14 @@ def counted_note(names: Sequence[str], what: str) -> list[str]:
     return [f"{len(names)} {what}, e.g. {names[0]!r}"] if names else []
 
 
-def notes_on_objects(samples: Iterable[Sample], mixed: Sequence[str], objects: Objects) -> list[str]:
+def notes_on_objects(samples: Sequence[Sample], mixed: Sequence[str], objects: Objects) -> list[str]:
     """The notes that all sources of objects make."""
     boxes = [sample.id for sample in samples if sample.mask_kind == "box"]
+    several = [sample.cluster for sample in samples if sample.cluster is not None] if objects == "each" else []
     fate = "all of them are object" if objects == "all" else "the others are background"
     return [
         *counted_note(boxes, "images have a box for a mask: it holds background too, and shares on it are coarse"),
+        *([f"{len(several)} labels of {len(set(several))} images, each label a sample of its own"] if several else []),
         *counted_note(mixed, f"images have objects of several categories; the largest gave the label, {fate}"),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -19,7 +19,15 @@ from .class_names import names_given
 from .files import confined, existing_folder, file_named, files_below, is_image, relative_id, text_of
 from .images import opened, upright
 from .masks import ReadMask
-from .objects import ObjectChoice, RegionsMask, choose_objects, counted_note, notes_on_objects
+from .objects import (
+    ObjectChoice,
+    Objects,
+    RegionsMask,
+    counted_note,
+    notes_on_objects,
+    object_choices,
+    sample_of,
+)
 from .voc_annotation import Annotation, annotation_of
 
 #: an object's pixels and its box in the annotation belong together from this intersection over union on
@@ -108,14 +116,16 @@ def voc(reference: Reference, root: Path) -> DataSet:
     The label is the class with the largest boxes in sum. ``?masks=class``: its pixels in SegmentationClass;
     ``?masks=object``: the largest object in SegmentationObject, others of its class are ignored; ``?masks=box``: the
     boxes of its objects. Without the option it is the class, and the box of an image that has no segmentation. 255 is
-    ignored. ``?split=val`` is looked for in ImageSets/Segmentation, then in ImageSets/Main (boxes: in Main first).
-    ``?names=`` are the classes by number, where they are not VOC's own. Ids are the images' paths below JPEGImages.
+    ignored. ``?objects=each`` makes a sample of every class of an image, for models that answer several labels.
+    ``?split=val`` is looked for in ImageSets/Segmentation, then in ImageSets/Main (boxes: in Main first). ``?names=``
+    are the classes by number, where they are not VOC's own. Ids are the images' paths below JPEGImages.
 
     Raises:
         DataError: no such layout, an annotation that makes no sense (with the line), a class without number.
     """
-    reference.only(("masks", "split", "names"), DataError)
+    reference.only(("masks", "split", "names", "objects"), DataError)
     layout = _layout(reference, root)
+    objects = _objects(reference, layout)
     samples: list[Sample] = []
     mixed: list[str] = []
     bare: list[str] = []
@@ -125,19 +135,31 @@ def voc(reference: Reference, root: Path) -> DataSet:
         if not annotation.objects:
             bare.append(name)
             continue
-        found = choose_objects(annotation.objects, "largest" if layout.masks == "object" else "label")
-        mask = _mask(layout, stem, found, annotation, image)
-        kind: MaskKind = "none" if mask is None else "box" if isinstance(mask, RegionsMask) else "mask"
-        samples.append(Sample(name, image, found.label, mask, mask_kind=kind))
-        mixed += [name] if found.mixed else []
+        for found in object_choices(annotation.objects, objects):
+            mask = _mask(layout, stem, found, annotation, image)
+            kind: MaskKind = "none" if mask is None else "box" if isinstance(mask, RegionsMask) else "mask"
+            samples.append(replace(sample_of(name, image, found, mask, objects), mask_kind=kind))
+            mixed += [name] if found.mixed else []
     if not samples:
         raise DataError(f"{reference.text!r}: no image of {len(bare)} has an object in its annotation")
-    notes = notes_on_objects(samples, mixed, "label")
+    notes = notes_on_objects(samples, mixed, "each" if objects == "each" else "label")
     notes += counted_note(
         [one.id for one in samples if one.mask is None], f"images are not in {_FOLDERS.get(layout.masks)}"
     )
     notes += counted_note(bare, "images have no object and no label, and were left out")
     return DataSet(tuple(samples), tuple(notes))
+
+
+def _objects(reference: Reference, layout: _Layout) -> Objects:
+    """Which objects of an image count: those that the masks know, or each label's."""
+    asked = reference.options.get("objects")
+    if asked not in (None, "each"):
+        raise DataError(
+            f"{reference.text!r}: objects={asked}; write objects=each, or say by masks= which object counts"
+        )
+    if asked == "each" and layout.masks == "object":
+        raise DataError(f"{reference.text!r}: masks=object is one object of an image; write masks=class or masks=box")
+    return "each" if asked else "largest" if layout.masks == "object" else "label"
 
 
 def _layout(reference: Reference, root: Path) -> _Layout:

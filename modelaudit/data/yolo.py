@@ -18,9 +18,9 @@ from .files import confined, existing_folder, file_named, files_below, is_image,
 from .objects import (
     Region,
     RegionsMask,
-    choose_objects,
     counted_note,
     notes_on_objects,
+    object_choices,
     objects_option,
     polygon_area,
     sample_of,
@@ -100,7 +100,7 @@ def yolo(reference: Reference, root: Path) -> DataSet:
     A line is ``class x1 y1 x2 y2 ...`` (a polygon) or ``class cx cy w h`` (a box), as shares of the upright image; a
     file may hold both. ``?split=val`` names the part of a YAML file or the folder below ``images``; ``?names=`` the
     classes, or a file with them; ``?objects=`` is that of
-    :func:`~modelaudit.data.objects.choose_objects`. Ids are the images' paths below the
+    :func:`~modelaudit.data.objects.object_choices`. Ids are the images' paths below the
     folder of the YAML file, or below DIR.
 
     Raises:
@@ -118,10 +118,10 @@ def yolo(reference: Reference, root: Path) -> DataSet:
         if not regions:
             (without if regions is None else empty).append(name)
             continue
-        found = choose_objects(regions, objects)
-        mask = RegionsMask(found.own, ignored=found.ignored, image=path, relative=True)
-        samples.append(sample_of(name, path, found, mask))
-        mixed += [name] if found.mixed else []
+        for found in object_choices(regions, objects):
+            mask = RegionsMask(found.own, ignored=found.ignored, image=path, relative=True)
+            samples.append(sample_of(name, path, found, mask, objects))
+            mixed += [name] if found.mixed else []
     if not samples:
         first = _label_file(layout.base / next(iter([*without, *empty])), layout.base)
         raise DataError(f"{reference.text!r}: no image has an object; looked e.g. in {first}")

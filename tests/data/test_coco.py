@@ -342,3 +342,17 @@ def test_compressed_run_lengths_that_do_not_cover_the_image_are_named_so(tmp_pat
     data = opened(tmp_path, document(annotation(segmentation={"size": [HEIGHT, WIDTH], "counts": counts})))
     with pytest.raises(UnusableSample, match="do not cover"):
         decode(data.samples[0])
+
+
+def test_every_category_of_an_image_is_a_sample_where_each_is_asked_for(tmp_path: Path) -> None:
+    nut = annotation(
+        id=2, category_id=2, segmentation=[[20, 12, 30, 12, 30, 20, 20, 20]], bbox=[20, 12, 10, 8], area=80
+    )
+    data = opened(tmp_path, document(annotation(), nut), "?objects=each")
+    assert [(one.id, one.label, one.cluster) for one in data.samples] == [
+        ("a.png#bolt", "bolt", "a.png"),
+        ("a.png#nut", "nut", "a.png"),
+    ]
+    masks = [decode(sample).mask for sample in data.samples]
+    assert np.array_equal(masks[0], OBJECT) and masks[1] is not None
+    assert masks[1].sum() > 0 and not (masks[1] & OBJECT).any()

@@ -305,3 +305,15 @@ def test_a_reference_that_leads_nowhere_says_so(tmp_path: Path, reference: str, 
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=message):
         open_data(reference, root=tmp_path)
+
+
+def test_every_label_of_an_image_is_a_sample_where_each_is_asked_for(tmp_path: Path) -> None:
+    content = document(rectangle("nut", 1, 1, 5, 5), polygon("bolt", 8, 2, 14, 8), rectangle("nut", 1, 8, 4, 10))
+    data = opened(tmp_path, content, "?objects=each")
+    assert [(one.id, one.label, one.cluster) for one in data.samples] == [
+        ("part 1.jpg#bolt", "bolt", "part 1.jpg"),
+        ("part 1.jpg#nut", "nut", "part 1.jpg"),
+    ]
+    assert not any("several categories" in note for note in data.notes)
+    with pytest.raises(DataError, match="leave labels=flag out"):
+        opened(tmp_path, content, "?objects=each&labels=flag")

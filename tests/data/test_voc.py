@@ -98,6 +98,25 @@ def test_the_segmentation_of_the_class_with_the_largest_boxes_is_the_mask(tmp_pa
     )
 
 
+@pytest.mark.parametrize("options", ["?objects=each", "?objects=each&masks=class", "?objects=each&masks=box"])
+def test_every_class_of_an_image_is_a_sample_where_each_is_asked_for(tmp_path: Path, options: str) -> None:
+    voc(tmp_path)
+    data = opened(tmp_path, options)
+    labels = [str(sample.label) for sample in data.samples]
+    assert len(labels) == 2 and labels == sorted(labels) and "dog" in labels
+    assert [sample.id for sample in data.samples] == [f"2007_000032.jpg#{label}" for label in labels]
+    assert {sample.cluster for sample in data.samples} == {"2007_000032.jpg"}
+    first, second = (decode(sample).mask == 1 for sample in data.samples)  # type: ignore[union-attr]
+    assert first.any() and second.any() and not (first & second).any()
+
+
+def test_each_class_needs_masks_of_classes(tmp_path: Path) -> None:
+    voc(tmp_path)
+    for options, message in (("?objects=each&masks=object", "masks=class or masks=box"), ("?objects=all", "each")):
+        with pytest.raises(DataError, match=message):
+            opened(tmp_path, options)
+
+
 def test_the_segmentation_of_objects_gives_the_largest_and_its_class(tmp_path: Path) -> None:
     voc(tmp_path)
     data = opened(tmp_path, "?masks=object")

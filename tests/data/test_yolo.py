@@ -95,6 +95,17 @@ def test_of_several_classes_the_largest_counts(tmp_path: Path, option: str, expe
     assert any("several categories" in note for note in data.notes)
 
 
+def test_every_class_of_an_image_is_a_sample_where_each_is_asked_for(tmp_path: Path) -> None:
+    line(tmp_path, f"{NUT}\n{BOLT}\n0 0.05 0.95 0.1 0.1\n")
+    data = opened(tmp_path, "?objects=each")
+    bolt, nut = data.samples
+    assert (bolt.id, bolt.label, nut.label) == (f"{bolt.cluster}#bolt", "bolt", "nut") and bolt.cluster == nut.cluster
+    masks = [decode(sample).mask for sample in data.samples]
+    assert np.array_equal(masks[0], box(3, 2, 27, 18) + box(0, 36, 6, 40))
+    assert np.array_equal(masks[1], box(36, 12, 54, 28))
+    assert "2 labels of 1 images, each label a sample of its own" in data.notes
+
+
 def test_areas_are_compared_in_pixels_of_one_image(tmp_path: Path) -> None:
     line(tmp_path, "0 0.5 0.5 0.2 0.9\n1 0 0 0.45 0 0.45 0.45 0 0.45\n")
     assert opened(tmp_path).samples[0].label == "nut"  # 0.2025 against 0.18 of the image
