@@ -6,7 +6,11 @@ Every message names the value, where it stands, and the way out.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_LONGEST = 200
 
 
 class AuditError(Exception):
@@ -43,6 +47,17 @@ class AttributionError(AuditError):
 
 class ResultsError(AuditError):
     """A results folder or a run record that cannot be read or written."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of another library's error, without control characters and at most 200 characters long.
+
+    >>> first_line(ValueError("\\x1b[1mno such file\\x1b[0m: net.pt\\n  hint ..."))
+    'no such file: net.pt'
+    """
+    line = next((line for line in str(error).splitlines() if line.strip()), "")
+    plain = "".join(letter for letter in _COLOUR.sub("", line) if letter.isprintable()).strip()
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]} ..."
 
 
 def nearest(wrong: str, known: Iterable[str], *, limit: int = 3) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from ..language.errors import ModelError
+from ..language.errors import ModelError, first_line
 from ..language.reference import Reference
 from ..language.sample import BuiltModel
 from .loaded import model_source
@@ -151,10 +151,9 @@ def _opened(reference: Reference, root: Path, kind: Callable[[Path, int | None],
     except ModelError as error:
         raise ModelError(f"{reference.text!r}: {error}") from error
     except Exception as error:  # torch raises a dozen types for unreadable archives
-        first = (str(error).strip().splitlines() or [""])[0]
         raise ModelError(
-            f"{reference.text!r}: {path} cannot be loaded ({type(error).__name__}: {first}); it must be a file of "
-            f"{saved} that this torch ({torch.__version__}) reads"
+            f"{reference.text!r}: {path} cannot be loaded ({type(error).__name__}: {first_line(error)}); it must be a "
+            f"file of {saved} that this torch ({torch.__version__}) reads"
         ) from error
     return BuiltModel(program, notes=(f"layers: it is {program.hidden_layers}; methods that read a layer are refused",))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..language.errors import ModelError
+from ..language.errors import ModelError, first_line
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
 from .loaded import model_source
@@ -54,7 +54,8 @@ def _transformers(reference: Reference) -> Any:
         return importlib.import_module("transformers")
     except ImportError as error:
         raise ModelError(
-            f"{reference.text!r}: transformers cannot be imported ({error}); pip install 'pytest-modelaudit[hf]'"
+            f"{reference.text!r}: transformers cannot be imported ({first_line(error)}); "
+            "pip install 'pytest-modelaudit[hf]'"
         ) from error
 
 
@@ -66,8 +67,8 @@ def _module(library: Any, reference: Reference, place: str, options: Mapping[str
     except Exception as error:  # no network, no such name, no safetensors, another task, a configuration of other code
         raise ModelError(
             f"{reference.text!r}: {place} cannot be loaded as an image classifier from safetensors "
-            f"({type(error).__name__}: {_first(error)}); write hf:<folder> with what model.save_pretrained(folder) and "
-            "processor.save_pretrained(folder) wrote, or where there is a network hf:<owner>/<name>"
+            f"({type(error).__name__}: {first_line(error)}); write hf:<folder> with what model.save_pretrained(folder) "
+            "and processor.save_pretrained(folder) wrote, or where there is a network hf:<owner>/<name>"
         ) from error
     lacking = sorted({*map(str, loading["missing_keys"]), *map(str, loading["mismatched_keys"])})
     if lacking:
@@ -88,7 +89,7 @@ def _preprocessing(
         processor = library.AutoImageProcessor.from_pretrained(place, **options)
     except Exception as error:  # another library's processor, a broken file
         raise ModelError(
-            f"{reference.text!r}: its image processor cannot be loaded ({type(error).__name__}: {_first(error)})"
+            f"{reference.text!r}: its image processor cannot be loaded ({type(error).__name__}: {first_line(error)})"
         ) from error
     found = preprocessing_of(processor)
     if found is None:
@@ -143,7 +144,3 @@ def _classes(config: Any) -> tuple[str, ...] | None:
     if sorted(names) != list(range(len(names))) or all(_UNNAMED.fullmatch(name) for name in names.values()):
         return None
     return tuple(names[index] for index in range(len(names)))
-
-
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..language.errors import ModelError, nearest
+from ..language.errors import ModelError, first_line, nearest
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
 from .black_box import LAYOUTS, SCORES_ONLY, Layout, ScoresOnly, check_unnormalised, laid_out
@@ -200,7 +200,7 @@ def _session(path: Path, content: str | bytes, device: torch.device) -> Any:
         return runtime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # onnxruntime has an exception type for each of its status codes
         raise ModelError(
-            f"{path}: onnxruntime cannot load it ({_first_line(error)}); export it again, with standard operators only"
+            f"{path}: onnxruntime cannot load it ({first_line(error)}); export it again, with standard operators only"
         ) from error
 
 
@@ -303,7 +303,7 @@ def _weights_beside(path: Path) -> set[Path]:
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf's own types
-        raise ModelError(f"{path}: cannot be read as an ONNX file ({_first_line(error)})") from error
+        raise ModelError(f"{path}: cannot be read as an ONNX file ({first_line(error)})") from error
     found = set()
     for tensor in _tensors(model.graph):
         if tensor.data_location == _EXTERNAL:
@@ -330,7 +330,3 @@ def _tensors(graph: Any) -> Iterator[Any]:
             for inner in (attribute.g, *attribute.graphs):
                 if inner.node:
                     yield from _tensors(inner)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

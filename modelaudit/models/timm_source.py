@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torchvision.models import ResNet18_Weights
 
-from ..language.errors import ModelError, nearest
+from ..language.errors import ModelError, first_line, nearest
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
 from .checkpoint import State, fitted, load, read_checkpoint
@@ -85,7 +85,7 @@ def _timm(reference: Reference) -> Any:
         return importlib.import_module("timm")
     except ImportError as error:
         raise ModelError(
-            f"{reference.text!r}: timm cannot be imported ({error}); pip install 'pytest-modelaudit[timm]'"
+            f"{reference.text!r}: timm cannot be imported ({first_line(error)}); pip install 'pytest-modelaudit[timm]'"
         ) from error
 
 
@@ -109,8 +109,8 @@ def _pretrained(timm: Any, reference: Reference, name: str, tag: str, at: str) -
         module = timm.create_model(full, pretrained=True)
     except Exception as error:  # no network, a broken download, a file that is gone
         raise ModelError(
-            f"{reference.text!r}: its weights could not be fetched or read ({type(error).__name__}: {_first(error)}); "
-            f"fetch them where there is a network, and write timm:{name}?checkpoint=<file>"
+            f"{reference.text!r}: its weights could not be fetched or read ({type(error).__name__}: "
+            f"{first_line(error)}); fetch them where there is a network, and write timm:{name}?checkpoint=<file>"
         ) from error
     return _built(module, ())
 
@@ -182,7 +182,3 @@ def _assumed(module: nn.Module) -> str:
     settings: Any = module.pretrained_cfg
     tag = ".".join(part for part in (settings.get("architecture"), settings.get("tag")) if part)
     return f"preprocessing: assumed to be that of timm's {tag}"
-
-
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0]

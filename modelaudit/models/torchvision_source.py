@@ -12,7 +12,7 @@ import torchvision
 from torch import nn
 from torchvision.transforms._presets import ImageClassification
 
-from ..language.errors import ModelError, nearest
+from ..language.errors import ModelError, first_line, nearest
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
 from .checkpoint import Checkpoint, State, fitted, load, read_checkpoint
@@ -98,7 +98,7 @@ def _pretrained(reference: Reference, name: str, tag: str) -> BuiltModel:
     except Exception as error:  # no network, a broken download, another torchvision's names
         file = weights.url.rpartition("/")[2]
         raise ModelError(
-            f"{reference.text!r}: {weights.url} could not be fetched or read ({error}); put {file} into "
+            f"{reference.text!r}: {weights.url} could not be fetched or read ({first_line(error)}); put {file} into "
             f"{Path(torch.hub.get_dir()) / 'checkpoints'}, or write torchvision:{name}?checkpoint=<file>"
         ) from error
     notes = (f"weights: {tag} is {weights.name}",) if tag != weights.name else ()

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from ..data.mask_making import Maker, grabcut, opencv
-from ..language.errors import DataError, ModelError, nearest
+from ..language.errors import DataError, ModelError, first_line, nearest
 from ..language.reference import Reference, parse_reference
 from ..models.checkpoint import fitted, load, read_checkpoint
 from ..models.factory import imported
@@ -94,7 +94,7 @@ def _fetched(reference: Reference, name: str, weights: Any) -> nn.Module:
         module: nn.Module = _zoo.get_model(name, weights=weights, progress=False)
     except Exception as error:  # no network, a broken download
         raise ModelError(
-            f"{reference.text!r}: {weights.url} could not be fetched or read ({error}); write "
+            f"{reference.text!r}: {weights.url} could not be fetched or read ({first_line(error)}); write "
             f"torchvision:{name}?checkpoint=<file>"
         ) from error
     return module
