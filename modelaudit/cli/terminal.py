@@ -8,6 +8,7 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from ..language import registry
 from ..language.reference import parse_reference
@@ -17,9 +18,9 @@ LANGUAGES = ("en", "ja")
 
 
 def reference_of(text: str) -> str:
-    """A data reference; a bare folder is taken as ``folder:DIR``, the bare name of a source as that source."""
+    """A data reference; a bare folder is taken as ``folder:DIR``, else the bare name of a source as that source."""
     reference = parse_reference(text)
-    if reference.scheme or reference.body in registry.names("data"):
+    if reference.scheme or (reference.body in registry.names("data") and not Path(reference.body).is_dir()):
         return text
     return f"folder:{text}"
 

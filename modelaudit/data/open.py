@@ -95,6 +95,11 @@ def _from_text(text: str, root: Path, cache: Path | None, quiet: bool) -> tuple[
         if scheme not in registry.names("data"):
             known = ", ".join(f"{name}:" for name in registry.names("data"))
             raise DataError(f"data={text!r} has no scheme; write e.g. 'folder:{text}' (known: {known})")
+        if (root / scheme).is_dir():
+            raise DataError(
+                f"data={text!r} names a source and a folder; write 'folder:{text}' for photos in folders named after "
+                f"their labels, or '{scheme}:{text}'"
+            )
         reference = Reference(scheme, "", reference.options, text)
     entry = registry.find("data", scheme)
     asked = grouping_options(reference)

@@ -45,6 +45,12 @@ def test_sound_data_end_with_0_and_say_what_is_there(here: Path, capsys: pytest.
     assert "PROBLEMS" not in said.out and said.err == ""
 
 
+def test_a_folder_with_the_name_of_a_source_is_that_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "line").rename(here / "photos")
+    assert main(["data", "check", "photos"]) == 0
+    assert capsys.readouterr().out.startswith("folder:photos\n  6 images")
+
+
 def test_clusters_are_listed_with_groups_and_few_of_them_are_explained(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

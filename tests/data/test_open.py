@@ -33,6 +33,12 @@ def test_a_data_set_keeps_its_notes() -> None:
     assert open_data(DataSet((Sample("a", IMAGE, 1),), ("a note",)), root=Path()).notes == ("a note",)
 
 
+def test_a_name_of_a_source_and_of_a_folder_is_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(DataError, match="names a source and a folder; write 'folder:photos' .*or 'photos:photos'"):
+        open_data("photos", root=tmp_path)
+
+
 def test_a_registered_source_is_found_by_scheme_and_by_its_bare_name() -> None:
     for text in ("five_samples:", "five_samples", "five_samples:anything"):
         data = open_data(text, root=Path())
