@@ -35,7 +35,7 @@ def test_a_data_set_keeps_its_notes() -> None:
 
 def test_a_name_of_a_source_and_of_a_folder_is_asked_about(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    with pytest.raises(DataError, match="names a source and a folder; write 'folder:photos' .*or 'photos:photos'"):
+    with pytest.raises(DataError, match=r"names a source and a folder; write 'folder:photos' .*or 'photos:photos'"):
         open_data("photos", root=tmp_path)
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit import parse, parse_expression
+from modelaudit.language.composite import Extreme
 from modelaudit.language.errors import ExpressionError
 from modelaudit.language.expression import Arithmetic, Expression, Number
 from modelaudit.language.ranges import range_of, refuse_per_cent
@@ -34,6 +35,10 @@ from modelaudit.measures import accuracy, confidence, flip_rate
 )
 def test_ranges_are_those_of_interval_arithmetic(text: str, expected: tuple[float, float]) -> None:
     assert range_of(parse_expression(text)) == pytest.approx(expected)
+
+
+def test_the_least_of_several_is_below_each_of_them() -> None:
+    assert range_of(Extreme("minimum", (accuracy * 2, accuracy - 1))) == (-1, 0)
 
 
 leaves = {accuracy: st.floats(0, 1), confidence: st.floats(0, 1), flip_rate: st.floats(0, 1)}
