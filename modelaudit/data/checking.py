@@ -20,6 +20,7 @@ from ..language.findings import DataFacts, LabelMatches, MaskFacts, Quantiles, S
 from ..language.reasons import Missing
 from ..language.sample import BACKGROUND, IGNORE, OBJECT, DataSet, Preprocessing, Sample
 from .base import Pixels, UnusableSample
+from .check_crop import USUAL_GEOMETRY, crop_notes, geometry_text
 from .check_findings import findings_of
 from .decode import decode, files_of
 from .geometry import object_kept
@@ -53,7 +54,7 @@ def check(
     masks = [one for one in samples if one.mask is not None]
     return DataFacts(
         reference=reference,
-        notes=data.notes,
+        notes=(*data.notes, *crop_notes(samples, preprocessing)),
         samples=samples,
         findings=findings_of(samples, near=near, classes=classes),
         labels=tally_by_name(samples, [one.label for one in samples]),
@@ -74,16 +75,6 @@ def check(
         kept=quantiles([one.kept for one in samples if one.kept is not None]),
         classes=classes,
     )
-
-
-def geometry_text(preprocessing: Preprocessing) -> str:
-    """``resize 256, crop 224``."""
-    parts = [
-        f"{name} {value if isinstance(value, int) else ' x '.join(map(str, value))}"
-        for name, value in (("resize", preprocessing.resize), ("crop", preprocessing.crop))
-        if value is not None
-    ]
-    return ", ".join(parts) or "neither resize nor crop"
 
 
 def _facts_of_samples(
@@ -129,8 +120,10 @@ def sample_facts(sample: Sample, preprocessing: Preprocessing | None) -> SampleF
         decoded = decode(sample)
         facts = replace(facts, **_picture(sample, decoded.image))
         if decoded.mask is not None:
-            kept = math.nan if preprocessing is None else object_kept(decoded.mask, preprocessing)
-            facts = replace(facts, mask=mask_facts(decoded.mask), kept=None if math.isnan(kept) else kept)
+            share = object_kept(decoded.mask, preprocessing or USUAL_GEOMETRY)
+            kept = None if math.isnan(share) else share
+            facts = replace(facts, mask=mask_facts(decoded.mask))
+            facts = replace(facts, kept_usually=kept) if preprocessing is None else replace(facts, kept=kept)
     except UnusableSample as error:
         facts = replace(facts, **_image_facts(sample), reason=error.reason.value, message=str(error))
     return facts

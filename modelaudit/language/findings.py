@@ -69,6 +69,7 @@ class SampleFacts:
         mask: None where there is none, or none that can be read.
         kept: the share of the object that the geometry leaves in the frame; None where that was not asked, or there is
             no object.
+        kept_usually: the same of the usual geometry (resize 256, crop 224), where none was given.
         digest: sha256 of the upright pixels.
         look: its perceptual hash; None where the picture is of one colour, or cannot be read.
     """
@@ -88,6 +89,7 @@ class SampleFacts:
     turned: bool = False
     mask: MaskFacts | None = None
     kept: float | None = None
+    kept_usually: float | None = None
     digest: str = ""
     look: bytes | None = None
 

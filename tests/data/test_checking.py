@@ -247,3 +247,27 @@ def test_how_near_is_near_can_be_said(tmp_path: Path) -> None:
     mask(tmp_path, "nut/copy.png", blob())
     assert finding(checked(tmp_path), Kind.ALIKE).items[0].ids == ("nut/0.png", "nut/copy.png")
     assert checked(tmp_path, near=0).findings == ()
+
+
+def test_what_the_crop_cuts_off_is_a_note_with_its_cure(tmp_path: Path) -> None:
+    line(tmp_path)
+    mask(tmp_path, "nut/1.png", blob(left=0, wide=24))  # a crop to the square in the middle leaves half of it
+    geometry = Preprocessing(resize=HEIGHT, crop=HEIGHT)
+    (note,) = checked(tmp_path, preprocessing=geometry).notes
+    assert note.startswith("the crop (resize 72, crop 72) cuts into 1 of 6 objects (50% of them is left in the median")
+    assert "of 0)" in note and note.endswith(
+        "Preprocessing(resize=(72, 72)) cuts nothing, Audit(object_kept=...) sets the limit"
+    )
+    (note,) = checked(tmp_path, preprocessing=Preprocessing(resize=(72, 72))).notes or ("",)
+    assert note == ""
+
+
+def test_what_the_usual_crop_would_cut_off_is_said_and_no_problem(tmp_path: Path) -> None:
+    line(tmp_path)
+    assert checked(tmp_path).notes == ()
+    mask(tmp_path, "nut/1.png", blob(left=0, wide=20))
+    facts = checked(tmp_path)
+    assert "a model that crops as usual (resize 256, crop 224) cuts into 1 of 6 objects" in facts.notes[0]
+    assert "--preprocessing" in facts.notes[0] and facts.findings == ()
+    (note,) = checked(tmp_path, preprocessing=Preprocessing(resize=72, crop=70)).notes
+    assert note.startswith("the crop (resize 72, crop 70) cuts into 1")
