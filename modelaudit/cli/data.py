@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from ..language.findings import DataFacts, LabelMatches
     from ..language.sample import DataSet, Preprocessing
 
-_PROBLEMS = """exit status: 0 no problems (there may be remarks), 1 problems, 2 a wrong call
+_PROBLEMS = """options of a folder, after its path (quote the reference; & joins several):
+  where masks are       ?masks=DIR|beside|alpha|none, ?mask_suffix=_mask, ?mask_prefix=mask_
+  what values mean      ?mask_threshold=128, ?mask_object=any|1,2|#fa3253, ?mask_background=0, ?mask_ignore=3,
+                        ?mask_255=object|ignore
+  what is left out      ?ignore=PATTERN,PATTERN
+
+exit status: 0 no problems (there may be remarks), 1 problems, 2 a wrong call
 
 problems: images or masks that cannot be read; masks of another size than their image; images without a mask where
 others have one; masks without an object or without a background; objects of which less than half is left by the crop;

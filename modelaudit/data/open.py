@@ -15,6 +15,7 @@ from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
 from .groups import ColumnGroup, Finder, apply_grouping, grouping_options
 from .machine_masks import mark_machine_masks
+from .masks import ReadMask
 from .remote import read_remote
 from .remote.urls import is_url
 
@@ -127,6 +128,9 @@ def _checked(sample: object, named: str, root: Path) -> Sample:
         raise DataError(f"{sample.id!r} has the label {sample.label!r}; give the class as a text or an index")
     image, mask = _rooted(sample.image, root), _rooted(sample.mask, root)
     stored = {key: _rooted(source, root) for key, source in sample.stored.items()}
+    file = mask.path if isinstance(mask, ReadMask) else mask
+    if isinstance(file, Path) and file == image:
+        raise DataError(f"{sample.id!r}: {file} would be the image and its own mask; name the file of the mask")
     _check_texts(sample)
     name = unicodedata.normalize("NFC", sample.id)
     same = all(source is sample.stored[key] for key, source in stored.items())

@@ -84,3 +84,12 @@ def test_what_is_no_data_is_refused(data: Any, message: str) -> None:
 def test_an_unknown_scheme_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'folder'"):
         open_data("foldr:data/line_a", root=Path())
+
+
+def test_an_image_that_is_its_own_mask_is_refused_whatever_the_source(tmp_path: Path) -> None:
+    (tmp_path / "line.csv").write_text("image,label,mask\na.png,bolt,a.png\n")
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(DataError, match="own mask"):
+        open_data("csv:line.csv", root=tmp_path)
+    with pytest.raises(DataError, match="own mask"):
+        open_data([Sample("a", Path("a.png"), "bolt", Path("a.png"))], root=tmp_path)
