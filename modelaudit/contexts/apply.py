@@ -12,7 +12,7 @@ from ..language import registry
 from ..language.errors import ContextError, ExpressionError
 from ..language.spec import Composed, Context
 from .base import ContextDeclaration, ContextInput, ContextOutput, Family, rendered, with_pixels
-from .donor_rules import DonorRule, as_rule
+from .donor_rules import DonorRule, Lending, as_rule
 
 #: the family of a composition is the first of these that a part belongs to
 _STRONGEST_FIRST: tuple[Family, ...] = ("no_information", "change", "perturbation", "control")
@@ -59,14 +59,33 @@ def lending_context(context: Context) -> Context:
     return ranked[0] if len(ranked) == 1 else Composed(tuple(ranked))
 
 
-def can_lend(context: Context, donors: ContextInput) -> Tensor:
-    """[B] bool: which of the images have a background to lend to the parts that ask for donors."""
+def lending(context: Context, donors: ContextInput) -> list[Lending]:
+    """Which of the images have a background to lend to the parts that ask for donors, and why the others have none."""
+    assert donors.mask is not None
+    covered = donors.kept().flatten(1).double().mean(dim=1)
     able = torch.ones(len(donors.ids), dtype=torch.bool, device=donors.pixels.device)
+    small = able.clone()
     for part in _parts(context):
         declares = _declares(part)
         if declares.donors(part) is not None:
             able = able & declares.lends(part, donors)
-    return able
+            small = small & (covered <= declares.largest_donor(part))
+    return [
+        Lending.NOTHING if not can else Lending.ABLE if fits else Lending.TOO_LARGE
+        for can, fits in zip(able.tolist(), small.tolist(), strict=True)
+    ]
+
+
+def largest_donor(context: Context) -> float:
+    """The share of the frame that object and ring of a donor may cover at most; 1 where nothing limits it."""
+    asking = [part for part in _parts(context) if _declares(part).donors(part) is not None]
+    return min((_declares(part).largest_donor(part) for part in asking), default=1.0)
+
+
+def can_lend(context: Context, donors: ContextInput) -> Tensor:
+    """[B] bool: which of the images have a background to lend to the parts that ask for donors."""
+    able = [one is Lending.ABLE for one in lending(context, donors)]
+    return torch.tensor(able, dtype=torch.bool, device=donors.pixels.device)
 
 
 def stored_picture(context: Context) -> str | None:

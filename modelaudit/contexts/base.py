@@ -75,7 +75,8 @@ class ContextDeclaration:
     the picture of the data that it shows, if any. ``in_place``: whether it is known afterwards where the object is.
     ``exempt``: the context may change no pixel at all (original, identity, controls). Any other one that changes
     none in a whole run is an error, and in a single image an undefined value. ``lends``: [B] bool, which images of a
-    scene can be donors. ``examples``: canonical texts of it at strengths that people should see (contact sheets, and
+    scene can be donors. ``largest_donor``: the share of the frame that object and ring of a donor may cover at most.
+    ``examples``: canonical texts of it at strengths that people should see (contact sheets, and
     the tests that hold for every context). ``wording``: its words in reports; without them the canonical text stands
     there.
     """
@@ -89,6 +90,7 @@ class ContextDeclaration:
     lends: Callable[[Any, ContextInput], Tensor] = lambda spec, scene: torch.ones(
         len(scene.ids), dtype=torch.bool, device=scene.pixels.device
     )
+    largest_donor: Callable[[Any], float] = lambda spec: 1.0
     examples: tuple[str, ...] = ()
     wording: Worded = None
 

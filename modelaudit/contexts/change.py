@@ -25,6 +25,9 @@ from .donor_rules import DonorRule
 from .filling import FILLS, Fill, can_fill, fill_of, without_object
 
 WIDEST_FEATHER = 64
+#: what changed the fewest answers when an image's own background was filled and pasted back (benchmarks/swaps.py)
+SEAM = 1.0
+LARGEST_DONOR = 0.8
 
 
 def checked_feather(feather: float, what: str) -> float:
@@ -103,22 +106,27 @@ class SwapBackground(Context):
             "group:NAME", or one of an "other_group"; from outside: "photos:DIR" (a folder of photos) or "pool:NAME"
             (``Audit(pools={NAME: ...})``), whose images need no masks.
         feather: radius of the seam in pixels; 0 is a hard edge.
-        fill: what takes the place of the donor's own object: "tile" (the largest background strip next to its bounding
-            box, tiled, as in ImageNet-9), "mean" (the mean of its background), "inpaint" (object and ring alone, grown
-            in from their rim) or "keep" (the donor's object stays).
+        fill: what takes the place of the donor's own object: "inpaint" (object and ring alone, grown in from their
+            rim), "tile" (the largest background strip next to its bounding box, tiled, as in ImageNet-9), "mean" (the
+            mean of its background) or "keep" (the donor's object stays).
+        max_donor_object: the share of the frame, from 0.01 to 1, that object and ring of a donor may cover. An image
+            with a larger one is passed over, because its background would be mostly fill; with "keep" none is.
         rank: which of those who can lend, in the order of their weights: 0 the first, 1 another one, ...
     """
 
     donors: str
-    feather: float = 0.0
-    fill: Fill = "tile"
+    feather: float = SEAM
+    fill: Fill = "inpaint"
     rank: int = 0
+    max_donor_object: float = LARGEST_DONOR
 
     def __post_init__(self) -> None:
         rule = DonorRule.of(self.donors, "swap_background: donors", self.rank)
         object.__setattr__(self, "rank", rule.rank)
         one_of(self.fill, FILLS, "swap_background: fill")
         object.__setattr__(self, "feather", checked_feather(self.feather, "swap_background"))
+        what = "swap_background: max_donor_object (a share of the frame)"
+        object.__setattr__(self, "max_donor_object", float(within(self.max_donor_object, 0.01, 1.0, what)))
 
 
 @context(
@@ -128,9 +136,11 @@ class SwapBackground(Context):
         family="change",
         donors=lambda spec: DonorRule.of(spec.donors, "donors", spec.rank),
         lends=lambda spec, scene: can_fill(scene, spec.fill),
-        examples=("swap_background(other_class)", "swap_background(random, feather=3, fill=inpaint)"),
+        largest_donor=lambda spec: 1.0 if spec.fill == "keep" else spec.max_donor_object,
+        examples=("swap_background(other_class)", "swap_background(random, feather=0, fill=tile)"),
         wording=lambda spec: DonorRule.of(spec.donors, "donors").wording,
     ),
+    version=2,
 )
 def swap(spec: SwapBackground, scene: ContextInput) -> ContextOutput:
     """The object composited onto the donor's background.
@@ -166,8 +176,8 @@ class SwapIdentical(Context):
             the original whatever the feather; with another one it shows what filling the donor's place costs.
     """
 
-    feather: float = 0.0
-    fill: Fill = "tile"
+    feather: float = SEAM
+    fill: Fill = "inpaint"
 
     def __post_init__(self) -> None:
         one_of(self.fill, FILLS, "swap_identical: fill")
@@ -234,6 +244,7 @@ def identity(spec: Identity, scene: ContextInput) -> ContextOutput:
             Phrase("自身の背景との入れ替え（対照）", "対照として背景を自身の背景と入れ替え"),
         ),
     ),
+    version=2,
 )
 def swap_identical(spec: SwapIdentical, scene: ContextInput) -> ContextOutput:
     """Impossible where the swap would be: no object, no background, or nothing to fill with."""

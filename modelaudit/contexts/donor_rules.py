@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal, get_args
 
 from ..language.errors import ExpressionError, nearest
@@ -63,6 +64,18 @@ _WORDS: dict[str, tuple[str, str, str, str]] = {
     "photos": ("background from “NAME”", "a photo from “NAME”", "「NAME」の背景", "「NAME」の写真"),
     "pool": ("background from pool “NAME”", "one from pool “NAME”", "プール「NAME」の背景", "プール「NAME」の背景"),
 }
+
+
+class Lending(IntEnum):
+    """Whether an image has a background to lend; 0 and 1 read as no and yes.
+
+    ``NOTHING``: no background, or none that the context could fill the object's place with. ``TOO_LARGE``: object and
+    ring cover more of the frame than the context allows, so what is lent would be mostly fill.
+    """
+
+    NOTHING = 0
+    ABLE = 1
+    TOO_LARGE = 2
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def test_a_series_is_an_error_wherever_it_stands() -> None:
             swap_background("random", feather=np.int64(2), rank=np.int64(1)),
             "swap_background(random, feather=2, rank=1)",
         ),
-        (swap_background("random", feather=np.float32(0)), "swap_background(random)"),
+        (swap_background("random", feather=np.float32(1)), "swap_background(random)"),
         (remove_object(margin=np.int64(3)), "remove_object(margin=3)"),
         (move_object(np.float32(0.5), np.float64(-0.0)), "move_object(dx=0.5, dy=0)"),
         (flicker(0.5, bands=np.int64(8)), "flicker(0.5, bands=8)"),

@@ -20,7 +20,9 @@ from modelaudit.contexts import (
     gaussian_noise,
     identity,
     in_place,
+    lending,
     lighting,
+    mixed_rand,
     needs_mask,
     original,
     paste_back,
@@ -30,6 +32,7 @@ from modelaudit.contexts import (
     swap_identical,
 )
 from modelaudit.contexts.base import ContextInput
+from modelaudit.contexts.donor_rules import Lending
 from modelaudit.contexts.filling import FILLS, in_box, without_object
 from modelaudit.language.errors import ContextError, ExpressionError
 from modelaudit.language.parser import parse_context
@@ -51,8 +54,8 @@ def distance_to_edge(kept: Tensor) -> Tensor:
 def test_a_hard_edge_keeps_object_and_ring_to_the_bit_and_takes_the_rest_from_the_donor(seed: int) -> None:
     own = scene(seed=seed)
     assert own.donors is not None
-    done = apply(swap_background("other_class"), own)
-    donor_background, _ = without_object(own.donors, "tile")
+    done = apply(swap_background("other_class", feather=0), own)
+    donor_background, _ = without_object(own.donors, "inpaint")
     kept = own.kept().expand_as(own.pixels)
     assert torch.equal(done.pixels[kept], own.pixels[kept])
     assert torch.equal(done.pixels[~kept], donor_background[~kept])
@@ -74,7 +77,7 @@ def test_of_the_donor_nothing_of_its_object_is_left(seed: int, fill: str) -> Non
 def test_a_donor_that_is_kept_lends_every_pixel_even_if_it_is_all_object() -> None:
     own = scene(2)
     assert own.donors is not None and own.donors.mask is not None
-    context = swap_background("random", fill="keep")
+    context = swap_background("random", feather=0, fill="keep")
     for mask in (own.donors.mask, torch.ones_like(own.donors.mask)):
         done = apply(context, replace(own, donors=replace(own.donors, mask=mask)))
         assert torch.equal(done.pixels, torch.where(own.kept(), own.pixels, own.donors.pixels))
@@ -94,7 +97,7 @@ def test_an_inpainted_donor_changes_at_its_object_and_a_rim_of_two_pixels() -> N
 @given(seed=seeds, feather=st.floats(1, 6))
 def test_a_feathered_seam_ends_at_its_radius(seed: int, feather: float) -> None:
     own = scene(1, seed=seed)
-    hard = apply(swap_background("random"), own).pixels
+    hard = apply(swap_background("random", feather=0), own).pixels
     soft = apply(swap_background("random", feather=feather), own).pixels
     far = distance_to_edge(own.kept()[0, 0]) > feather
     assert torch.equal(soft[0][:, far], hard[0][:, far])
@@ -158,7 +161,7 @@ def test_a_donor_without_an_object_lends_all_of_its_image() -> None:
     own = scene(1)
     assert own.donors is not None and own.donors.mask is not None
     own = replace(own, donors=replace(own.donors, mask=torch.zeros_like(own.donors.mask)))
-    done = apply(swap_background("random"), own)
+    done = apply(swap_background("random", feather=0), own)
     assert own.donors is not None
     kept = own.kept().expand_as(own.pixels)
     assert torch.equal(done.pixels[~kept], own.donors.pixels[~kept])
@@ -188,8 +191,9 @@ def test_a_donor_whose_box_fills_the_frame_has_no_strip_but_a_mean() -> None:
     own = scene(1, 9, 9)
     assert own.donors is not None
     donors = replace(own.donors, mask=torch.eye(9, dtype=torch.uint8)[None])
-    assert apply(swap_background("random"), replace(own, donors=donors)).impossible.tolist() == [True]
-    assert apply(swap_background("random", fill="mean"), replace(own, donors=donors)).impossible.tolist() == [False]
+    for fill, impossible in (("tile", True), ("mean", False), ("inpaint", False)):
+        context = swap_background("random", fill=fill)  # type: ignore[arg-type]
+        assert apply(context, replace(own, donors=donors)).impossible.tolist() == [impossible]
 
 
 def test_it_is_known_beforehand_who_can_lend() -> None:
@@ -198,9 +202,28 @@ def test_it_is_known_beforehand_who_can_lend() -> None:
     mask = own.mask.clone()
     mask[0], mask[1] = 0, torch.eye(12, dtype=torch.uint8)
     donors = replace(own, mask=mask)
-    assert can_lend(swap_background("random"), donors).tolist() == [True, False, True]
+    assert can_lend(swap_background("random", fill="tile"), donors).tolist() == [True, False, True]
     assert can_lend(swap_background("random", fill="mean") | lighting(1), donors).tolist() == [True, True, True]
     assert can_lend(lighting(1), donors).tolist() == [True, True, True]
+
+
+@pytest.mark.parametrize(("limit", "able"), [(0.8, Lending.TOO_LARGE), (0.81, Lending.ABLE), (1.0, Lending.ABLE)])
+@pytest.mark.parametrize("fill", ["inpaint", "tile", "mean"])
+def test_an_image_whose_object_and_ring_cover_too_much_is_no_donor(limit: float, able: Lending, fill: str) -> None:
+    own = scene(1, 10, 10)
+    mask = torch.zeros(1, 10, 10, dtype=torch.uint8)
+    mask[:, :8], mask[:, 8, 0] = 1, 255
+    context = swap_background("random", fill=fill, max_donor_object=limit)  # type: ignore[arg-type]
+    assert lending(context, replace(own, mask=mask)) == [able]
+    assert lending(context | lighting(1), replace(own, mask=mask)) == [able]
+    assert lending(mixed_rand(), replace(own, mask=mask)) == [Lending.ABLE]
+
+
+def test_with_no_background_at_all_size_is_not_the_reason() -> None:
+    own = scene(1, 10, 10)
+    full = replace(own, mask=torch.ones(1, 10, 10, dtype=torch.uint8))
+    assert lending(swap_background("random"), full) == [Lending.NOTHING]
+    assert lending(swap_background("random", fill="keep"), full) == [Lending.ABLE]
 
 
 def test_missing_masks_donors_or_sizes_are_errors() -> None:
@@ -219,7 +242,11 @@ def test_missing_masks_donors_or_sizes_are_errors() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["swap_background(other_class)", "swap_background(random, feather=2)", "swap_background(same_class, fill=keep)"],
+    [
+        "swap_background(other_class)",
+        "swap_background(random, feather=2)",
+        "swap_background(same_class, feather=0, fill=tile)",
+    ],
 )
 def test_texts_come_back(text: str) -> None:
     assert str(parse_context(text)) == text
@@ -234,6 +261,9 @@ def test_texts_come_back(text: str) -> None:
         ({"donors": "random", "feather": 0.5}, "feather"),
         ({"donors": "random", "feather": float("nan")}, "feather"),
         ({"donors": "random", "feather": True}, "feather"),
+        ({"donors": "random", "max_donor_object": 0}, "share of the frame"),
+        ({"donors": "random", "max_donor_object": 1.1}, "share of the frame"),
+        ({"donors": "random", "max_donor_object": True}, "share of the frame"),
     ],
 )
 def test_bad_arguments_are_refused(arguments: dict[str, object], message: str) -> None:

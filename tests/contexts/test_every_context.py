@@ -182,9 +182,9 @@ def test_a_context_draws_under_its_own_name_alone(monkeypatch: pytest.MonkeyPatc
         ("fade(1, to=white)", "remove_background(white)"),
         *((f"jpeg_compression({at + 1})", f"jpeg({q}, region=background)") for at, q in enumerate(JPEG_QUALITY)),
         *(("original", same) for same in ("identity", "paste_back", "swap_identical(fill=keep)", "fade(0)")),
-        ("mixed_same", "swap_background(same_class)"),
-        ("mixed_rand", "swap_background(random)"),
-        ("mixed_next", "swap_background(next_class)"),
+        ("mixed_same", "swap_background(same_class, feather=0, fill=tile)"),
+        ("mixed_rand", "swap_background(random, feather=0, fill=tile)"),
+        ("mixed_next", "swap_background(next_class, feather=0, fill=tile)"),
     ],
 )
 def test_two_names_of_one_picture_show_the_same(text: str, other: str) -> None:

@@ -105,7 +105,7 @@ def test_the_long_form_states_every_argument_and_the_versions_of_what_is_measure
     assert long.startswith("mean_corruption_error@1(corruptions=[snow], severities=[1, 2, 3, 4, 5], region=whole, ")
     assert "baseline=None) of [accuracy@1().under(snow@1(severity=None, region=whole, each=[1, 2, 3, 4, 5]))]" in long
     assert ".where(correct) < 1" in long
-    assert "swap_background@1(" in (worst_group_accuracy(swap_background("random")) > 0.5).long_form()
+    assert "swap_background@2(" in (worst_group_accuracy(swap_background("random")) > 0.5).long_form()
 
 
 def test_a_refinement_is_that_of_every_measure_in_it() -> None:

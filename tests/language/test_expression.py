@@ -99,13 +99,13 @@ def test_long_form_states_defaults_and_versions() -> None:
     assert text == (
         "background_dependence@1(methods=[integrated_gradients@2(steps=auto, baseline=black, tolerance=0.05)], "
         "target=prediction)"
-        ".under(swap_background@1(donors=other_class, feather=0, fill=tile, rank=0)) < 0.4"
+        ".under(swap_background@2(donors=other_class, feather=1, fill=inpaint, rank=0, max_donor_object=0.8)) < 0.4"
     )
 
 
 def test_a_default_said_aloud_changes_neither_text_nor_fingerprint() -> None:
     plain = accuracy.under(swap_background("random")) > 0.5
-    spoken = accuracy.under(swap_background("random", feather=0.0, fill="tile")) > 0.5
+    spoken = accuracy.under(swap_background("random", feather=1.0, fill="inpaint")) > 0.5
     assert str(plain) == str(spoken)
     assert plain.fingerprint() == spoken.fingerprint()
 

@@ -241,11 +241,12 @@ class _Checker:
     def _of_the_blind(self, leaves: list[Measure]) -> float | None:
         """What a model that cannot see any background must get: nothing changes for it on a pasted one.
 
-        Known of falls and flips on backgrounds that are pasted with a hard edge; a feathered one mixes into the object.
+        Known of falls and flips on pasted backgrounds, which the blind model is shown with a hard edge: a feathered one
+        mixes into the object.
         """
         contexts = [leaf.context for leaf in leaves if leaf.context is not None]
         form = normal_form(expanded(self._expectation.expression))
-        if form is None or not form.plain or not contexts or any(feather_of(one) != 0 for one in contexts):
+        if form is None or not form.plain or not contexts or any(feather_of(one) is None for one in contexts):
             return None
         sums: dict[object, float] = {}
         for leaf, coefficient in form.numerator.terms.items():
@@ -287,9 +288,12 @@ class _Checker:
 
     def _reads(self, variants: Iterable[RerunData]) -> bool:
         """Whether the case reads anything that a variant measured, or tried to."""
-        keys = {(one.model, one.key) for data in variants for one in data.columns}
         leaves = list(self._expectation.expression.measures())
-        return any(self._table.key(leaf) & keys for leaf in leaves)
+        for data in variants:
+            keys, reading = {(one.model, one.key) for one in data.columns}, reading_of(Intervention(data.variant))
+            if any(self._table.key(reading(leaf)) & keys for leaf in leaves):
+                return True
+        return False
 
 
 def _mask_variant(variant: Intervention, decision: Decision) -> MaskVariant:

@@ -13,7 +13,7 @@ from ...language.expression import Measure
 from ...language.strata import Stratum
 from ...statistics import Clustering, Column, Membership
 from ..planning.plan import PlannedCase, column_key
-from ..planning.reruns import under_seam
+from ..planning.reruns import under_hard_edge, under_seam
 from ..results.interventions import Intervention
 from ..results.measured import RerunData
 from .case_table import CaseTable, NotMeasured, column_of
@@ -79,4 +79,5 @@ class RerunTable:
 
 def reading_of(variant: Intervention) -> Callable[[Measure], Measure]:
     """What is read in the place of a measure under a variant."""
-    return under_seam if variant is Intervention.SEAM else lambda measure: measure
+    others = {Intervention.SEAM: under_seam, Intervention.BLIND: under_hard_edge}
+    return others.get(variant, lambda measure: measure)

@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from ...contexts import ContextInput, can_lend, lending_context
-from ...contexts.donor_rules import DonorRule
+from ...contexts import ContextInput, largest_donor, lending, lending_context
+from ...contexts.donor_rules import DonorRule, Lending
 from ...language.errors import ContextError
 from ...language.sample import Preprocessing, Sample
 from ...language.spec import Context
@@ -23,6 +23,7 @@ from .donor_cache import DonorCache
 from .donor_pools import DonorPool
 from .donor_ranking import DonorRanking, FirstDonors
 from .prepared import PreparedSample
+from .same_picture import SamePictures, nearly_equal
 
 #: the donor is not known yet
 UNKNOWN: Final = "unknown"
@@ -38,6 +39,7 @@ class DonorSelector:
     Args:
         ranking, first: the ranking by weights alone; donors without a usable background are passed over.
         images, make_scene: donors to pixels.
+        same: which pairs of images are nearly one picture; such a donor is passed over too.
         store, contents: where it is kept which contents have a background to lend.
     """
 
@@ -51,11 +53,15 @@ class DonorSelector:
         first: FirstDonors,
         images: DonorCache,
         make_scene: MakeScene,
+        same: SamePictures,
         store: Store,
         contents: SampleContents,
     ) -> None:
         self.rule = rule
-        self.passed_over: set[str] = set()
+        self.largest_donor = largest_donor(context)
+        #: the donors that lend to nobody, by reason, and pairs of an image and a donor that is nearly the same picture
+        self.passed_over: dict[Lending, set[str]] = {Lending.NOTHING: set(), Lending.TOO_LARGE: set()}
+        self.same_pictures: set[tuple[str, str]] = set()
         self._context = context
         self._preprocessing = preprocessing
         self._pool = pool
@@ -63,26 +69,33 @@ class DonorSelector:
         self._first = first
         self._images = images
         self._make_scene = make_scene
+        self._same = same
         self._store = store
         self._contents = contents
         self._key = lending_key(lending_context(context), preprocessing)
         self._stored: dict[bytes, float] | None = None
-        self._judged: dict[str, bool] = {}
-        self._known: dict[str, tuple[str, bool]] = {}
-        self._new: list[tuple[bytes, bool]] = []
+        self._judged: dict[str, Lending] = {}
+        self._known: dict[str, tuple[str, Lending]] = {}
+        self._new: list[tuple[bytes, Lending]] = []
 
-    def donors(self, samples: Sequence[Sample]) -> list[Sample | None]:
+    def donors(self, samples: Sequence[Sample], own: Sequence[PreparedSample]) -> list[Sample | None]:
         """The donor of each sample: the one at the rule's rank among those who can lend.
+
+        Args:
+            own: the samples themselves, decoded.
 
         Raises:
             ContextError: nobody of a pool from outside can.
         """
-        found = [donors[self.rule.rank :] for donors in self.able(samples, self.rule.rank + 1)]
+        found = [donors[self.rule.rank :] for donors in self.able(samples, own, self.rule.rank + 1)]
         self._require([len(donors) > 0 for donors in found])
         return [donors[0] if donors else None for donors in found]
 
-    def able(self, samples: Sequence[Sample], count: int | None) -> list[list[Sample]]:
-        """For each sample the first `count` (None: all) donors that can be decoded and have a usable background."""
+    def able(self, samples: Sequence[Sample], own: Sequence[PreparedSample], count: int | None) -> list[list[Sample]]:
+        """For each sample the first `count` (None: all) donors that can be decoded and have a usable background.
+
+        Where all are wanted, those that are nearly the same picture stay: comparing every pair would take too long.
+        """
         ranked = [self._ranked(sample) for sample in samples]
         found: list[list[Sample]] = [[] for _ in samples]
         asking = list(range(len(samples)))
@@ -91,7 +104,10 @@ class DonorSelector:
             self._judge(donor for donor in next_ones.values() if donor is not None)
             asking = [row for row, donor in next_ones.items() if donor is not None]
             for row in asking:
-                self._take(next_ones[row], found[row])  # type: ignore[arg-type]
+                donor = next_ones[row]
+                assert donor is not None
+                if self._lends(donor) and (count is None or not self._is_same(samples[row], own[row], donor)):
+                    found[row].append(donor)
             asking = [row for row in asking if len(found[row]) != count]
         return found
 
@@ -99,7 +115,7 @@ class DonorSelector:
         """Start decoding those who are likely to lend."""
         for sample in samples:
             donor = self._first.first(self._ranking, sample) if not self.rule.rank else None
-            if donor is not None and self._pool.may(donor) and self._judged.get(donor.id, True):
+            if donor is not None and self._pool.may(donor) and self._judged.get(donor.id, Lending.ABLE) is Lending.ABLE:
                 self._images.start(donor, self._preprocessing)
 
     def recall_donors(self, samples: Sequence[Sample], *, decode: bool) -> list[Donor | Literal["unknown"] | None]:
@@ -128,14 +144,16 @@ class DonorSelector:
     def recall_all(self, samples: Sequence[Sample], *, decode: bool) -> list[Donor | Literal["unknown"]]:
         """All who can lend to each sample as one donor (:func:`all_of`), as far as that is known without looking."""
         donors = self._pool.samples
-        known = [self._ability(donor, decode) if self._pool.may(donor) else ("", False) for donor in donors]
-        able = np.array([one is not None and one[1] for one in known])
+        nothing = "", Lending.NOTHING
+        known = [self._ability(donor, decode) if self._pool.may(donor) else nothing for donor in donors]
+        able = np.array([one is not None and one[1] is Lending.ABLE for one in known])
         unknown = np.array([one is None for one in known])
         words = np.zeros((len(donors), 2), dtype=np.uint64)
         for at in np.flatnonzero(able):
             words[at] = _words(donors[at].id, known[at][0])  # type: ignore[index]
         for at in np.flatnonzero(~able & ~unknown):
-            self._pass_over(donors[at])
+            if self._pool.may(donors[at]):
+                self._pass_over(donors[at], known[at][1])  # type: ignore[index]
         found: list[Donor | Literal["unknown"]] = []
         for sample in samples:
             eligible = self._ranking.eligible(sample, self.rule)
@@ -152,16 +170,26 @@ class DonorSelector:
             batch.number(self._key, name, float(able))
         self._new.clear()
 
-    def _take(self, donor: Sample, found: list[Sample]) -> None:
-        if self._judged[donor.id]:
-            found.append(donor)
-        else:
-            self._pass_over(donor)
+    def _lends(self, donor: Sample) -> bool:
+        able = self._judged[donor.id]
+        if able is not Lending.ABLE:
+            self._pass_over(donor, able)
+        return able is Lending.ABLE
 
-    def _pass_over(self, donor: Sample) -> None:
-        """An image of the data is counted where it is measured itself; one from outside only here."""
-        if self._pool.outside:
-            self.passed_over.add(donor.id)
+    def _is_same(self, sample: Sample, own: PreparedSample, donor: Sample) -> bool:
+        """Whether a donor is nearly the same picture; it is compared once, and noted."""
+        pair = self._contents.known(sample), self._contents.known(donor)
+        same = None if pair[0] is None or pair[1] is None else self._same.known(pair[0], pair[1])
+        if same is None:
+            other = self._images.get(donor, self._preprocessing)
+            same = nearly_equal(own.view(self._preprocessing)[0], other.view(self._preprocessing)[0])
+            self._same.learn(*pair, same)
+        if same:
+            self.same_pictures.add((sample.id, donor.id))
+        return same
+
+    def _pass_over(self, donor: Sample, reason: Lending) -> None:
+        self.passed_over[reason].add(donor.id)
 
     def _ranked(self, sample: Sample) -> Iterator[Sample]:
         """Donors in the order of their rank; of most samples only the first is wanted, and that one is at hand."""
@@ -182,15 +210,15 @@ class DonorSelector:
         for donor in new.values():
             prepared = self._images.find(donor, self._preprocessing)
             if prepared is None:
-                self._learn(donor, self._images.unusable[donor.id].content, False)
+                self._learn(donor, self._images.unusable[donor.id].content, Lending.NOTHING)
             else:
                 seen.append((donor, prepared))
         if seen:
             scene = self._make_scene([one for one, _ in seen], [one for _, one in seen], self._preprocessing)
-            for (donor, prepared), able in zip(seen, can_lend(self._context, scene).tolist(), strict=True):
+            for (donor, prepared), able in zip(seen, lending(self._context, scene), strict=True):
                 self._learn(donor, prepared.decoded.content, able)
 
-    def _learn(self, donor: Sample, content: str | None, able: bool) -> None:
+    def _learn(self, donor: Sample, content: str | None, able: Lending) -> None:
         self._judged[donor.id] = able
         if content is None or not self._store.active:
             return
@@ -205,15 +233,26 @@ class DonorSelector:
             able = self._ability(donor, decode)
             if able is None:
                 return UNKNOWN
-            if not able[1]:
-                self._pass_over(donor)
+            if able[1] is not Lending.ABLE:
+                self._pass_over(donor, able[1])
+                continue
+            same = False if count is None else self._known_same(sample, able[0])
+            if same is None:
+                return UNKNOWN
+            if same:
+                self.same_pictures.add((sample.id, donor.id))
                 continue
             found.append((donor.id, able[0]))
             if len(found) == count:
                 break
         return found
 
-    def _ability(self, donor: Sample, decode: bool) -> tuple[str, bool] | None:
+    def _known_same(self, sample: Sample, donor: str) -> bool | None:
+        """Whether a donor's content is nearly the same picture, as far as that is known."""
+        (content,) = self._contents.of([sample])
+        return None if content is None else self._same.known(content, donor)
+
+    def _ability(self, donor: Sample, decode: bool) -> tuple[str, Lending] | None:
         """The content of a donor, and whether it can lend; None where one of them is not known."""
         content = self._contents.known(donor)
         known = self._known.get(donor.id)
@@ -222,14 +261,14 @@ class DonorSelector:
         if content is None:
             (content,) = self._contents.of([donor])
             if self._contents.lost(donor):
-                return "", False
+                return "", Lending.NOTHING
             if content is None and decode:
                 self._images.find(donor, self._preprocessing)
                 content = self._contents.known(donor)
         able = None if content is None else self._all_stored().get(content_key(content))
         if content is None or able is None:
             return None
-        self._known[donor.id] = (content, bool(able))
+        self._known[donor.id] = (content, Lending(int(able)))
         return self._known[donor.id]
 
     def _all_stored(self) -> dict[bytes, float]:
@@ -238,16 +277,24 @@ class DonorSelector:
         return self._stored
 
     def _require(self, has_donor: Sequence[bool]) -> None:
-        """From outside all lend to all: where one has no donor nobody has."""
-        if not self._pool.outside or all(has_donor):
-            return
+        """A pool of which too few images can lend to anybody is an error; where one has no donor all were tried."""
         samples, rank = self._pool.samples, self.rule.rank
-        able = len(samples) - len(self.passed_over)
-        listed = ", ".join(repr(name) for name in sorted(self.passed_over)[:_NAMED])
+        too_large = self.passed_over[Lending.TOO_LARGE]
+        passed_over = self.passed_over[Lending.NOTHING] | too_large
+        able = len(samples) - len(passed_over)
+        if not self._pool.outside or all(has_donor) or able > rank:
+            return
+        listed = ", ".join(repr(name) for name in sorted(passed_over)[:_NAMED])
         tried = f" (tried {len(samples)}: {listed}{', ...' if len(samples) > _NAMED else ''})" if not able else ""
         counted = f"only {able} of the {len(samples)} images can lend" if able else "no image can lend"
         wanted = f", and rank={rank} asks for one more" if able else ""
-        raise ContextError(f"'{self._context}': of {self.rule.text} {counted} a background{wanted}{tried}")
+        large = (
+            f"; in {len(too_large)} of them object and ring cover more than {self.largest_donor:.0%} of the frame, and "
+            "max_donor_object=1 admits these"
+            if too_large
+            else ""
+        )
+        raise ContextError(f"'{self._context}': of {self.rule.text} {counted} a background{wanted}{tried}{large}")
 
 
 def all_of(donors: Iterable[Donor]) -> Donor:

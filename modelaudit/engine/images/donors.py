@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ...contexts import ContextInput, donor_rule, lending_context
-from ...contexts.donor_rules import DonorRule
+from ...contexts.donor_rules import DonorRule, Lending
 from ...language import registry
 from ...language.sample import Preprocessing, Sample
 from ...language.spec import Composed, Context
@@ -19,6 +19,7 @@ from .donor_pools import DonorPools
 from .donor_ranking import DonorRanking, FirstDonors
 from .donor_selector import UNKNOWN, Donor, DonorSelector, MakeScene, all_of
 from .prepared import PreparedSample
+from .same_picture import SamePictures
 
 _NAMED = 3
 
@@ -67,6 +68,7 @@ class Donors:
         self._rankings: dict[tuple[str, str], DonorRanking] = {}
         self._first: dict[tuple[str, str], FirstDonors] = {}
         self._selectors: dict[Any, DonorSelector] = {}
+        self._same: dict[Any, SamePictures] = {}
 
     def donors(
         self,
@@ -81,7 +83,7 @@ class Donors:
             ContextError: no sample of the data set could ever have a donor.
         """
         selector = self._selector(context, preprocessing)
-        chosen = selector.donors(samples)
+        chosen = selector.donors(samples, own)
         pairs = [
             (sample, mine) if donor is None else (donor, self._images.get(donor, preprocessing))
             for donor, sample, mine in zip(chosen, samples, own, strict=True)
@@ -91,16 +93,24 @@ class Donors:
         return DonorBatch(scene, tuple(known))
 
     def backgrounds(
-        self, samples: Sequence[Sample], context: Context, preprocessing: Preprocessing, count: int | None
+        self,
+        samples: Sequence[Sample],
+        own: Sequence[PreparedSample],
+        context: Context,
+        preprocessing: Preprocessing,
+        count: int | None,
     ) -> list[list[Sample]]:
         """For each sample up to `count` (None: all) donors, from the context's rank on.
+
+        Args:
+            own: the samples themselves, decoded.
 
         Raises:
             ContextError: as :meth:`donors`.
         """
         selector = self._selector(context, preprocessing)
         rank = selector.rule.rank
-        return [donors[rank:] for donors in selector.able(samples, None if count is None else rank + count)]
+        return [donors[rank:] for donors in selector.able(samples, own, None if count is None else rank + count)]
 
     def scene(self, donors: Sequence[Sample], preprocessing: Preprocessing) -> ContextInput:
         """Donors that were found to be able to lend; their decoding goes on in several threads."""
@@ -158,16 +168,28 @@ class Donors:
         """What was found out since the last time."""
         for selector in self._selectors.values():
             selector.write(batch)
+        for same in self._same.values():
+            same.write(batch)
         for choices in self._first.values():
             choices.write(batch)
 
     @property
     def notes(self) -> list[str]:
-        """What belongs into the record: the pools that were opened, and their images that could not lend."""
-        passed: dict[str, set[str]] = {}
+        """What belongs into the record: the pools that were opened, and the donors that were passed over and why."""
+        passed: dict[str, list[str]] = {}
+        for (text, largest), selectors in sorted(self._by_rule().items()):
+            passed.setdefault(text, []).extend(_passed(selectors, largest))
+        pools = [
+            "; ".join([note, *dict.fromkeys(passed.pop(text, ()))]) for text, note in sorted(self._pools.notes.items())
+        ]
+        own = [f"backgrounds of {text}: {'; '.join(parts)}" for text, parts in passed.items() if parts]
+        return [*pools, *own]
+
+    def _by_rule(self) -> dict[tuple[str, float], list[DonorSelector]]:
+        found: dict[tuple[str, float], list[DonorSelector]] = {}
         for selector in self._selectors.values():
-            passed.setdefault(selector.rule.text, set()).update(selector.passed_over)
-        return [note + _passed(passed.get(text, set())) for text, note in sorted(self._pools.notes.items())]
+            found.setdefault((selector.rule.text, selector.largest_donor), []).append(selector)
+        return found
 
     def _selector(self, context: Context, preprocessing: Preprocessing) -> DonorSelector:
         key = (context, preprocessing.geometry())
@@ -185,6 +207,7 @@ class Donors:
                 first,
                 self._images,
                 self._make_scene,
+                self._same.setdefault(key[1], SamePictures(preprocessing, self._store)),
                 self._store,
                 self._contents,
             )
@@ -203,12 +226,34 @@ class Donors:
         return self._rankings[of_pool], self._first[name, rule.text]
 
 
-def _passed(names: set[str]) -> str:
-    if not names:
-        return ""
-    listed = ", ".join(sorted(names)[:_NAMED])
+def _passed(selectors: Sequence[DonorSelector], largest: float) -> Iterator[str]:
+    """How many donors were passed over, and why."""
+    nothing, large = (
+        set().union(*(one.passed_over[reason] for one in selectors)) for reason in (Lending.NOTHING, Lending.TOO_LARGE)
+    )
+    if nothing:
+        yield (
+            f"{len(nothing)} of them cannot be read or have no background to lend, and were passed over: "
+            f"{_listed(nothing)}"
+        )
+    if large:
+        yield (
+            f"in {len(large)} of them object and ring cover more than {largest:.0%} of the frame, and they were passed "
+            f"over (max_donor_object=1 admits them): {_listed(large)}"
+        )
+    same = set().union(*(one.same_pictures for one in selectors))
+    if same:
+        sample, donor = min(same)
+        times = "once" if len(same) == 1 else f"{len(same)} times"
+        yield (
+            f"a donor that is nearly the same picture as the image was passed over {times}, e.g. {donor!r} for "
+            f"{sample!r}"
+        )
+
+
+def _listed(names: set[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"; {len(names)} of them cannot be read or have no background to lend, and were passed over: {listed}{more}"
+    return ", ".join(sorted(names)[:_NAMED]) + more
 
 
 def _name_of(context: Context) -> str:

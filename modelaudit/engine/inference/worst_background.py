@@ -99,7 +99,8 @@ class _Search:
         self._labels = labels_of(model, part.samples, found.logits.device)
         preprocessing, wanted = model.loaded.preprocessing, column.declares.backgrounds
         assert wanted is not None
-        several = builder.donors.backgrounds(part.samples, ask.context, preprocessing, wanted(column.spec))
+        count = wanted(column.spec)
+        several = builder.donors.backgrounds(part.samples, part.prepared, ask.context, preprocessing, count)
         self._images = [_Image(row, donors) for row, donors in enumerate(several)]
         self.known: list[Donor] = [builder.donors.known(donors, ask.context, preprocessing) for donors in several]
 

@@ -47,6 +47,11 @@ def passes_of_rerun(passes: Sequence[PassAsk], intervention: Intervention) -> tu
             context = ask.context
             pasting = {one.model for one in passes if feather_of(one.context) is not None}
             columns = [one for one in columns if _touches(intervention, ask, one, pasting)]
+        if intervention is Intervention.BLIND and (hard := hard_edge_of(ask.context)) is not None:
+            answers = [replace(one, key=column_key(one.spec, hard)) for one in columns if one.map is None]
+            columns = [one for one in columns if one.map is not None]
+            if answers:
+                found.setdefault((ask.model, hard), {}).update({one.key: one for one in answers})
         if columns and context is not None:
             found.setdefault((ask.model, context), {}).update({one.key: one for one in columns})
     if (
@@ -70,6 +75,29 @@ def feather_of(context: Context) -> float | None:
     parts = context.parts if isinstance(context, Composed) else (context,)
     named = [part for part in parts if any(one.name == "feather" for one in fields(part))]  # type: ignore[arg-type]
     return float(max(getattr(part, "feather") for part in named)) if named else None  # noqa: B009
+
+
+def hard_edge_of(context: Context) -> Context | None:
+    """A context that pastes with a feather, with a hard edge in its place; None where there is no feather.
+
+    A feathered edge mixes the background into the object, where a model sees it that is blind to the background.
+    """
+    if not feather_of(context):
+        return None
+    if not isinstance(context, Composed):
+        return _hard(context)
+    return Composed(tuple(_hard(part) for part in context.parts))
+
+
+def under_hard_edge(measure: Measure) -> Measure:
+    """A measure without a heat map under its context with a hard edge; itself where that has one already."""
+    hard = None if measure.context is None or measure.spec.methods else hard_edge_of(measure.context)
+    return measure if hard is None else replace(measure, context=hard)
+
+
+def _hard(part: Context) -> Context:
+    feathered = any(one.name == "feather" for one in fields(part))  # type: ignore[arg-type]
+    return replace(part, feather=0.0) if feathered else part  # type: ignore[type-var]
 
 
 def under_seam(measure: Measure) -> Measure:

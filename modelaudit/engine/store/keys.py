@@ -153,6 +153,11 @@ def lending_key(context: Context, preprocessing: Preprocessing) -> Key:
     return Key(digest("lending", *parts), "lending", context=str(context))
 
 
+def same_picture_key(preprocessing: Preprocessing) -> Key:
+    """The key of which pairs of images are nearly one picture in a geometry."""
+    return Key(digest("same picture", repr(preprocessing.geometry()), made_with()), "same picture")
+
+
 def choice_key() -> Key:
     """The key of first donors."""
     return Key(digest("choice", made_with()), "choice")

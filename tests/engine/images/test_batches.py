@@ -161,7 +161,7 @@ def test_a_composition_lends_to_the_part_that_asks() -> None:
 
 def test_a_swap_keeps_the_object_and_takes_the_background() -> None:
     data = [flat(at) for at in range(6)]
-    stage, found = shown(data, SWAP)
+    stage, found = shown(data, swap_background("other_class", feather=0))
     original = stage.scene(stage_chunk(data), AS_IT_IS)
     assert original.mask is not None
     on_object = (original.mask == 1)[:, None].expand_as(found.pixels)

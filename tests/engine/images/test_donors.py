@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from engine.measurement.test_stored import Bench, cost, what
 from engine.small_audits import AS_IT_IS, SIDE, Net, audit, column, measured, sample, samples, values
 from PIL import Image
@@ -17,9 +18,10 @@ from modelaudit.contexts import swap_background
 from modelaudit.engine.images.batches import BatchBuilder, ContextBatch
 from modelaudit.engine.images.donor_pools import DonorPool
 from modelaudit.engine.images.donor_ranking import DonorRanking
+from modelaudit.engine.images.same_picture import nearly_equal
 from modelaudit.engine.results.measured import PassCounts
 from modelaudit.language import Audit, AuditCase, ContextError, Missing, Preprocessing, Sample
-from modelaudit.measures import accuracy, confidence
+from modelaudit.measures import accuracy, adversarial_background_rate, confidence
 
 FULL = np.ones((SIDE, SIDE), np.uint8)
 NIGHT = swap_background("pool:night")
@@ -262,6 +264,107 @@ def test_the_record_says_what_the_pool_is_and_who_was_passed_over(tmp_path: Path
     assert note.endswith(
         "1 of them cannot be read or have no background to lend, and were passed over: pool:night: any/2.png"
     )
+
+
+# --- donors that are passed over -------------------------------------------------------------------------------------
+
+LARGE = np.ones((SIDE, SIDE), np.uint8)
+LARGE[-2:] = 0
+
+
+def test_an_image_whose_object_covers_most_of_the_frame_does_not_lend_but_borrows() -> None:
+    data = [flat(at) for at in range(8)]
+    large = ranked(data, 0, "random")[0]
+    data[large] = replace(data[large], mask=LARGE)
+    found = shown(data, "random")
+    expected = [next(one for one in ranked(data, at, "random") if one != large) for at in range(8)]
+    assert not found.validity.impossible.any()
+    assert [int(donor[0][:3]) for donor in found.donors if donor] == expected
+
+
+def noisy(number: int, of: int, levels: int) -> Sample:
+    """A sample with the pixels of another one, each moved by up to so many levels."""
+    draw = np.random.default_rng(number)
+    pixels = np.asarray(sample(of).image, dtype=np.int16)
+    moved = pixels + draw.integers(-levels, levels + 1, pixels.shape)
+    return sample(number, image=np.clip(moved, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(("levels", "same"), [(0, True), (3, True), (12, False)])
+def test_a_donor_that_is_nearly_the_same_picture_is_passed_over(levels: int, same: bool) -> None:
+    data = samples(8)
+    copy = ranked(data, 0, "random")[0]
+    data[copy] = noisy(copy, 0, levels)
+    by_rank = [shown(data, "random", rank=rank).donors[0] for rank in (0, 1)]
+    order = [one for one in ranked(data, 0, "random") if not same or one != copy]
+    assert [int(donor[0][:3]) for donor in by_rank if donor] == order[:2]
+
+
+def test_an_image_whose_only_other_donors_are_copies_of_it_has_none(tmp_path: Path) -> None:
+    """Its swap would change nothing; the others of the pool's borrowers are not affected."""
+    data = samples(5)
+    found = measured(
+        tmp_path,
+        a=audit(Net(), data, pools={"night": [photo(9, image=data[2].image)]}).expect(accuracy.under(NIGHT) > 0),
+    )
+    assert found.failures == {}
+    assert column(found, f"accuracy.under({NIGHT})").missing == {2: Missing.CONTEXT_IMPOSSIBLE}
+    assert found.data is not None
+    (note,) = [note for note in found.data.notes if "pool:night" in note]
+    assert note.endswith(
+        "nearly the same picture as the image was passed over once, e.g. 'pool:night: 009.png' for '002.png'"
+    )
+
+
+def test_the_record_says_how_many_donors_were_passed_over_and_why_and_so_does_an_unchanged_run(bench: Bench) -> None:
+    data, net = samples(9), Net()
+    data[3], data[5], data[6] = sample(3, mask=LARGE), sample(5, mask=FULL), noisy(6, 0, 2)
+    borrows = swap_background("random", rank=2)
+    cases = {
+        "first": audit(net, data).expect(accuracy.under(swap_background("random")) > 0),
+        "third": audit(net, data).expect(accuracy.under(borrows) > 0),
+        "every": audit(net, data).expect(adversarial_background_rate().under(swap_background("random")) < 1),
+        "some": audit(net, data).expect(adversarial_background_rate(3).under(swap_background("random")) < 1),
+    }
+    first = bench.run(cases)
+    assert first.failures == {} and first.data is not None
+    (note,) = [note for note in first.data.notes if note.startswith("backgrounds of random: ")]
+    assert "1 of them cannot be read or have no background to lend, and were passed over: 005.png" in note
+    assert "in 1 of them object and ring cover more than 80% of the frame" in note
+    assert "(max_donor_object=1 admits them): 003.png" in note
+    assert "nearly the same picture as the image was passed over once, e.g. '000.png' for '006.png'" in note
+    again = bench.again(cases)
+    assert cost(again) == (0, 0) and what(again) == what(first)
+
+
+def test_of_a_pool_whose_objects_are_all_too_large_the_error_names_the_argument(tmp_path: Path) -> None:
+    pools = {"close": [flat(at, mask=LARGE, label="photo") for at in (9, 10)]}
+    close = swap_background("pool:close")
+    with pytest.raises(ContextError, match=r"no image can lend .*more than 80% of the frame, and max_donor_object=1"):
+        shown(samples(3), "pool:close", pools=pools)
+    admitted = replace(close, max_donor_object=1)
+    cases = {"a": audit(Net(), samples(3), pools=pools).expect(accuracy.under(admitted) > 0)}
+    assert not column(measured(tmp_path, **cases), f"accuracy.under({admitted})").missing
+
+
+def test_twenty_images_a_class_find_donors_though_a_part_of_them_is_passed_over() -> None:
+    data = [sample(at, mask=LARGE) if at % 4 == 0 else sample(at) for at in range(40)]
+    found = shown(data, "other_class")
+    assert all(donor is not None and int(donor[0][:3]) % 4 for donor in found.donors)
+
+
+@pytest.mark.parametrize(
+    ("changed", "by", "same"),
+    [(2, 4, True), (3, 4, False), (256, 3, True), (256, 4, False)],
+    ids=["a hundredth", "more than a hundredth", "all by three levels", "all by four levels"],
+)
+def test_pictures_agree_by_the_rule_for_copies(changed: int, by: int, same: bool) -> None:
+    """99 % of the pixels within 3 of 255 in every channel."""
+    one = torch.full((3, 16, 16), 100 / 255)
+    other = one.clone()
+    other.view(3, -1)[1, :changed] = (100 + by) / 255
+    assert nearly_equal(one, other) is same and nearly_equal(other, one) is same
+    assert not nearly_equal(one, torch.full((3, 16, 20), 100 / 255))
 
 
 def test_an_unchanged_run_computes_nothing_and_says_the_same(bench: Bench, tmp_path: Path) -> None:

@@ -252,15 +252,18 @@ def test_an_answer_that_is_no_number_leaves_open_whether_it_would_have_flipped(t
 
 
 def test_backgrounds_that_change_no_pixel_prove_nothing(tmp_path: Path) -> None:
-    """The only donors of its class have the grey of the image itself."""
+    """The only donors of its class are other pictures on the grey of the image itself."""
+    other = coded(1, label="bolt")
+    pixels = np.where(np.asarray(other.mask)[..., None] == 1, np.asarray(other.image), np.uint8(5))
     data = [
         coded(0, label="bolt"),
-        coded(1, label="bolt", image=np.full((SIDE, SIDE, 3), 5, np.uint8)),
+        replace(other, image=pixels),
         coded(2, label="nut"),
         coded(3, label="nut"),
     ]
     table = np.array([[0] * 4, [0] * 4, [1] * 4, [1] * 4])
-    found, key = run(tmp_path, Answers(table), data, rate(None, swap_background("same_class")))
+    hard = swap_background("same_class", feather=0, fill="tile")
+    found, key = run(tmp_path, Answers(table), data, rate(None, hard))
     assert column(found, key).missing == {0: Missing.CONTEXT_UNCHANGED, 1: Missing.CONTEXT_UNCHANGED}
 
 

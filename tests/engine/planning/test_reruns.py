@@ -19,7 +19,7 @@ from modelaudit.contexts import gaussian_noise, lighting, paste_back, swap_backg
 from modelaudit.engine.assembly import measure
 from modelaudit.engine.images.interventions import blinded, changed_mask, radius
 from modelaudit.engine.planning.plan import PassAsk, original_context
-from modelaudit.engine.planning.reruns import feather_of, interventions_of, passes_of_rerun, seam_of
+from modelaudit.engine.planning.reruns import feather_of, interventions_of, passes_of_rerun, seam_of, under_hard_edge
 from modelaudit.engine.results.interventions import MASKS, Intervention
 from modelaudit.engine.results.measured import Measured, RerunData, listed
 from modelaudit.engine.store.store import Store
@@ -28,7 +28,7 @@ from modelaudit.language.checks import CheckSettings
 from modelaudit.language.progress import Silent
 from modelaudit.measures import accuracy, background_dependence, background_share
 
-SWAP = swap_background("other_class")
+SWAP = swap_background("other_class", feather=0)
 SOFT = swap_background("other_class", feather=2)
 OFF = CheckSettings.off()
 
@@ -150,6 +150,17 @@ def test_a_seam_is_measured_in_place_of_what_pastes_with_one() -> None:
 def test_a_blind_model_is_asked_of_the_original_first() -> None:
     found = passes(Intervention.BLIND, w=TINY.expect(accuracy.under(SWAP) > 0))
     assert list(found) == [str(original_context()), str(SWAP)]
+
+
+def test_a_blind_model_is_shown_a_hard_edge_where_answers_are_read_and_the_seam_where_maps_are() -> None:
+    """A feather mixes the background into the object, which the blind model sees."""
+    bright = lighting(1)
+    answers = passes(Intervention.BLIND, w=TINY.expect(accuracy.under(SOFT | bright) > 0))
+    assert list(answers) == [str(original_context()), str(SWAP | bright)]
+    maps = passes(Intervention.BLIND, w=TINY.expect(background_share("saliency").under(SOFT) < 1))
+    assert list(maps) == [str(original_context()), str(SOFT)]
+    assert under_hard_edge(accuracy.under(SOFT)) == accuracy.under(SWAP)
+    assert under_hard_edge(accuracy.under(SWAP)) == accuracy.under(SWAP)
 
 
 def test_checks_that_are_off_have_no_variant() -> None:

@@ -389,7 +389,10 @@ def _first_with_object(samples: Sequence[Sample], count: int, seed: int) -> list
 
 
 def _swap_of(model: str, passes: Sequence[PassAsk]) -> Context:
-    """The swap with another class that shows a model's own dependence: one that the audit makes, if it does."""
-    plain: Context = SwapBackground("other_class")
+    """The swap with another class that shows a model's own dependence: one that the audit makes, if it does.
+
+    Else one with a hard edge: a feather mixes a part of the background into the object.
+    """
+    plain: Context = SwapBackground("other_class", feather=0.0)
     made = [ask.context for ask in passes if ask.model == model and isinstance(ask.context, SwapBackground)]
     return next((one for one in made if one.donors == "other_class"), plain)

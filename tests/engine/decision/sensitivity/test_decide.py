@@ -27,7 +27,7 @@ from modelaudit.statistics import Reason, Verdict
 ONLY = CheckSettings(**{**vars(CheckSettings.off()), "sensitivity": 60})
 SIDE, CLASSES = 16, ("red", "green", "blue")
 PLACE = slice(5, 11)
-SWAP = swap_background("other_class")
+SWAP = swap_background("other_class", feather=0)
 SHARE = background_share("input_x_gradient")
 
 
