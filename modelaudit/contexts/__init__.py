@@ -17,6 +17,7 @@ from .apply import (
     lending,
     lending_context,
     needs_mask,
+    skips_same_picture,
     stored_picture,
 )
 from .base import ContextInput, ContextOutput
@@ -235,6 +236,7 @@ __all__ = [
     "shift",
     "shot_noise",
     "shrink_object",
+    "skips_same_picture",
     "snow",
     "spatter",
     "speckle_noise",

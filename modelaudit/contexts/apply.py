@@ -54,7 +54,7 @@ def donor_rule(context: Context) -> DonorRule | None:
 
 def lending_context(context: Context) -> Context:
     """What decides who has a background to lend: the parts that ask for donors, whatever the rank that they take."""
-    asking: list[Any] = [part for part in _parts(context) if _declares(part).donors(part) is not None]
+    asking: list[Any] = _asking(context)
     ranked = [replace(part, rank=0) if hasattr(part, "rank") else part for part in asking]
     return ranked[0] if len(ranked) == 1 else Composed(tuple(ranked))
 
@@ -65,11 +65,9 @@ def lending(context: Context, donors: ContextInput) -> list[Lending]:
     covered = donors.kept().flatten(1).double().mean(dim=1)
     able = torch.ones(len(donors.ids), dtype=torch.bool, device=donors.pixels.device)
     small = able.clone()
-    for part in _parts(context):
-        declares = _declares(part)
-        if declares.donors(part) is not None:
-            able = able & declares.lends(part, donors)
-            small = small & (covered <= declares.largest_donor(part))
+    for part in _asking(context):
+        able = able & _declares(part).lends(part, donors)
+        small = small & (covered <= _declares(part).largest_donor(part))
     return [
         Lending.NOTHING if not can else Lending.ABLE if fits else Lending.TOO_LARGE
         for can, fits in zip(able.tolist(), small.tolist(), strict=True)
@@ -78,8 +76,12 @@ def lending(context: Context, donors: ContextInput) -> list[Lending]:
 
 def largest_donor(context: Context) -> float:
     """The share of the frame that object and ring of a donor may cover at most; 1 where nothing limits it."""
-    asking = [part for part in _parts(context) if _declares(part).donors(part) is not None]
-    return min((_declares(part).largest_donor(part) for part in asking), default=1.0)
+    return min((_declares(part).largest_donor(part) for part in _asking(context)), default=1.0)
+
+
+def skips_same_picture(context: Context) -> bool:
+    """Whether a donor that is nearly the same picture as the image is passed over."""
+    return any(_declares(part).skips_same_picture(part) for part in _asking(context))
 
 
 def can_lend(context: Context, donors: ContextInput) -> Tensor:
@@ -116,6 +118,11 @@ def family(context: Context) -> Family:
 
 def _parts(context: Context) -> tuple[Context, ...]:
     return context.parts if isinstance(context, Composed) else (context,)
+
+
+def _asking(context: Context) -> list[Context]:
+    """The parts that ask for donors."""
+    return [part for part in _parts(context) if _declares(part).donors(part) is not None]
 
 
 def _declares(part: Context) -> ContextDeclaration:

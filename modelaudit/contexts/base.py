@@ -76,6 +76,7 @@ class ContextDeclaration:
     ``exempt``: the context may change no pixel at all (original, identity, controls). Any other one that changes
     none in a whole run is an error, and in a single image an undefined value. ``lends``: [B] bool, which images of a
     scene can be donors. ``largest_donor``: the share of the frame that object and ring of a donor may cover at most.
+    ``skips_same_picture``: a donor that is nearly the same picture as the image is passed over.
     ``examples``: canonical texts of it at strengths that people should see (contact sheets, and
     the tests that hold for every context). ``wording``: its words in reports; without them the canonical text stands
     there.
@@ -91,6 +92,7 @@ class ContextDeclaration:
         len(scene.ids), dtype=torch.bool, device=scene.pixels.device
     )
     largest_donor: Callable[[Any], float] = lambda spec: 1.0
+    skips_same_picture: Callable[[Any], bool] = lambda spec: False
     examples: tuple[str, ...] = ()
     wording: Worded = None
 

@@ -136,6 +136,7 @@ class SwapBackground(Context):
         family="change",
         donors=lambda spec: DonorRule.of(spec.donors, "donors", spec.rank),
         lends=lambda spec, scene: can_fill(scene, spec.fill),
+        skips_same_picture=lambda spec: True,
         largest_donor=lambda spec: 1.0 if spec.fill == "keep" else spec.max_donor_object,
         examples=("swap_background(other_class)", "swap_background(random, feather=0, fill=tile)"),
         wording=lambda spec: DonorRule.of(spec.donors, "donors").wording,

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from ...contexts import ContextInput, largest_donor, lending, lending_context
+from ...contexts import ContextInput, largest_donor, lending, lending_context, skips_same_picture
 from ...contexts.donor_rules import DonorRule, Lending
 from ...language.errors import ContextError
 from ...language.sample import Preprocessing, Sample
@@ -69,7 +69,7 @@ class DonorSelector:
         self._first = first
         self._images = images
         self._make_scene = make_scene
-        self._same = same
+        self._same = same if skips_same_picture(context) else None
         self._store = store
         self._contents = contents
         self._key = lending_key(lending_context(context), preprocessing)
@@ -177,7 +177,9 @@ class DonorSelector:
         return able is Lending.ABLE
 
     def _is_same(self, sample: Sample, own: PreparedSample, donor: Sample) -> bool:
-        """Whether a donor is nearly the same picture; it is compared once, and noted."""
+        """Whether a donor is passed over as nearly the same picture; it is compared once, and noted."""
+        if self._same is None:
+            return False
         pair = self._contents.known(sample), self._contents.known(donor)
         same = None if pair[0] is None or pair[1] is None else self._same.known(pair[0], pair[1])
         if same is None:
@@ -248,7 +250,9 @@ class DonorSelector:
         return found
 
     def _known_same(self, sample: Sample, donor: str) -> bool | None:
-        """Whether a donor's content is nearly the same picture, as far as that is known."""
+        """Whether a donor's content is passed over as nearly the same picture, as far as that is known."""
+        if self._same is None:
+            return False
         (content,) = self._contents.of([sample])
         return None if content is None else self._same.known(content, donor)
 

@@ -14,7 +14,7 @@ from engine.measurement.test_stored import Bench, cost, what
 from engine.small_audits import AS_IT_IS, SIDE, Net, audit, column, measured, sample, samples, values
 from PIL import Image
 
-from modelaudit.contexts import swap_background
+from modelaudit.contexts import mixed_rand, swap_background
 from modelaudit.engine.images.batches import BatchBuilder, ContextBatch
 from modelaudit.engine.images.donor_pools import DonorPool
 from modelaudit.engine.images.donor_ranking import DonorRanking
@@ -298,6 +298,14 @@ def test_a_donor_that_is_nearly_the_same_picture_is_passed_over(levels: int, sam
     by_rank = [shown(data, "random", rank=rank).donors[0] for rank in (0, 1)]
     order = [one for one in ranked(data, 0, "random") if not same or one != copy]
     assert [int(donor[0][:3]) for donor in by_rank if donor] == order[:2]
+
+
+def test_the_variants_of_imagenet_9_pass_over_no_copy_and_no_large_object() -> None:
+    data = [sample(0), sample(1, label="bolt", image=sample(0).image, mask=LARGE)]
+    data = [replace(one, label="bolt") for one in data]
+    with BatchBuilder(data, seed=0, device="cpu", passes=PassCounts()) as stage:
+        found = stage.show(stage.chunk(data, 0), mixed_rand(), AS_IT_IS)
+    assert [donor[0] for donor in found.donors if donor] == ["001.png", "000.png"]
 
 
 def test_an_image_whose_only_other_donors_are_copies_of_it_has_none(tmp_path: Path) -> None:
