@@ -176,7 +176,8 @@ def test_a_seam_takes_no_verdict_away_and_its_effect_is_shown(tmp_path: Path, se
 
 def test_without_a_seam_the_same_model_passes(tmp_path: Path) -> None:
     """Its answer follows the object: what it reacted to was the seam."""
-    assert seamed(ReadsTheSeam(), tmp_path, swap_background("other_class")).verdict is Verdict.PASS
+    hard = swap_background("other_class", feather=0, fill="tile")
+    assert seamed(ReadsTheSeam(), tmp_path, hard).verdict is Verdict.PASS
 
 
 def test_who_subtracts_the_seam_in_the_expectation_gets_the_background_alone(tmp_path: Path) -> None:

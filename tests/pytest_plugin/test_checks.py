@@ -34,7 +34,7 @@ def test_every_check_is_made_by_default(line: Line) -> None:
     }
     assert drop.masks.radius == 1 and drop.masks.images == drop.masks.asked == 120 and not drop.masks.moved
     assert drop.noise is not None and drop.noise.images == 120
-    assert [(one.context, one.hard_edge) for one in drop.seams] == [("swap_background(random, feather=1)", False)]
+    assert [(one.context, one.hard_edge) for one in drop.seams] == [("swap_background(random)", False)]
     assert on_the_part.blind is not None and on_the_part.blind.images == 64 and on_the_part.blind.value == 0
     assert on_the_part.sensitivity is not None and on_the_part.sensitivity.images == 120
     assert drop.sensitivity is None and drop.smallest_effect is not None and drop.smallest_effect > 0.1
