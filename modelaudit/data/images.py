@@ -66,6 +66,11 @@ Place = Path | FilePart
 
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+_TIFF = (b"II*\0", b"MM\0*")
+_EIGHT_BITS = (
+    "save it with 8 bits, or give Sample(image=read), a function that returns the uint8 array [height, width, 3] "
+    "as the model was trained on"
+)
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -92,13 +97,24 @@ def opened(content: bytes, name: str, reason: Missing) -> Iterator[Image.Image]:
         UnusableSample: broken, cut off, of another format, of several pages, or larger than Pillow's limit against
             decompression bombs (``PIL.Image.MAX_IMAGE_PIXELS``). A broken file may raise anything inside Pillow.
     """
-    with _telling(name, reason), Image.open(BytesIO(content), formats=FORMATS) as image:
+    with _telling(name, reason), _identified(content, name, reason) as image:
         _check_size(image, name, reason)
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":
             raise UnusableSample(reason, f"{name} holds {frames} images; save the one that is meant")
         image.load()
         yield image
+
+
+def _identified(content: bytes, name: str, reason: Missing) -> Image.Image:
+    try:
+        return Image.open(BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        if content[:4] not in _TIFF:
+            raise
+        raise UnusableSample(
+            reason, f"{name} is a TIFF of a kind that Pillow does not read (floats in colour, say); {_EIGHT_BITS}"
+        ) from error
 
 
 @contextmanager
@@ -164,7 +180,9 @@ def rgb_of(image: Image.Image, name: str) -> Pixels:
             )
         return np.repeat(((grey + 128) // 257).astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode == "F":
-        raise UnusableSample(Missing.UNREADABLE_IMAGE, f"{name} has floating-point values; save it with 8 bits")
+        raise UnusableSample(
+            Missing.UNREADABLE_IMAGE, f"{name} has floating-point values, of 0 to 1 or in other units; {_EIGHT_BITS}"
+        )
     if image.has_transparency_data:
         solid = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", solid.size, "white"), solid)

@@ -348,3 +348,22 @@ def test_other_content_has_another_fingerprint(one: dict[str, str], other: dict[
 def test_ids_and_digests_do_not_run_into_each_other() -> None:
     assert fingerprint({"a": "bc"}) != fingerprint({"ab": "c"})
     assert len(fingerprint({})) == 64
+
+
+def colours_of_16_bits(name: str, kind: type, scale: float) -> bytes:
+    opencv = pytest.importorskip("cv2")
+    ramp = np.linspace(0, 65535, 256).reshape(16, 16)
+    blue_green_red = np.dstack([ramp * 0.1, ramp * 0.5, ramp]) * scale
+    return opencv.imencode(name, blue_green_red.astype(kind))[1].tobytes()
+
+
+@pytest.mark.parametrize("name", [".png", ".tiff"])
+def test_colours_of_16_bits_are_scaled_and_not_clipped(name: str) -> None:
+    image = decode(sample(colours_of_16_bits(name, np.uint16, 1))).image
+    assert image.reshape(-1, 3).max(0).tolist() == [255, 127, 25]
+    assert image[..., 0].mean() == pytest.approx(127.5, abs=0.6)
+
+
+def test_floats_in_colour_are_refused_with_what_to_do() -> None:
+    with pytest.raises(UnusableSample, match=r"a TIFF of a kind that Pillow does not read.*Sample\(image=read\)"):
+        decode(sample(colours_of_16_bits(".tiff", np.float32, 1 / 65535)))
