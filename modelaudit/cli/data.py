@@ -25,9 +25,9 @@ _PROBLEMS = """options of a folder, after its path (quote the reference; & joins
 exit status: 0 no problems (there may be remarks), 1 problems, 2 a wrong call
 
 problems: images or masks that cannot be read; masks of another size than their image; images without a mask where
-others have one; masks without an object or without a background; objects of which less than half is left by the crop;
-labels that match no class; the same picture twice; nearly the same picture in different classes. Everything else is a
-remark."""
+others have one; masks without an object or without a background; an object in a mask of a label that is declared to
+have none; objects of which less than half is left by the crop; labels that match no class; the same picture twice;
+nearly the same picture in different classes. Everything else is a remark."""
 
 
 def add(commands: Any) -> None:
@@ -45,6 +45,11 @@ def add(commands: Any) -> None:
         "--model", metavar="REF", help="show which of its classes the labels match, and what its crop cuts off"
     )
     check.add_argument("--classes", type=Path, metavar="FILE", help="class names by index: one a line, or a JSON list")
+    check.add_argument(
+        "--without-object",
+        metavar="LABELS",
+        help="labels whose images have nothing to mask, as Audit(without_object=[...]) declares them: good or good,ok",
+    )
     check.add_argument("--labels", metavar="FILE", help="label map of the audit: JSON or CSV (label, class)")
     check.add_argument(
         "--preprocessing", metavar="RESIZE,CROP", help="show what a crop cuts off the objects, e.g. 256,224"
@@ -69,7 +74,7 @@ def add(commands: Any) -> None:
 
 
 def _check(given: argparse.Namespace) -> int:
-    from ..data import open_data
+    from ..data import declare_without_object, open_data
     from ..data.checking import check
     from ..data.signature import NEAR
     from ..language.progress import counting
@@ -77,7 +82,8 @@ def _check(given: argparse.Namespace) -> int:
     from .terminal import say
 
     reference = reference_of(given.reference)
-    data = open_data(reference, root=Path.cwd())
+    declared = [label.strip() for label in (given.without_object or "").split(",") if label.strip()]
+    data = declare_without_object(open_data(reference, root=Path.cwd()), declared)
     classes, preprocessing = _classes(given, data)
     if given.preprocessing is not None:
         from ..starter.preparing import preprocessing_of

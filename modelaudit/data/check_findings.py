@@ -18,6 +18,8 @@ from .signature import differing_bits, group_alike
 
 #: in larger sets the distances are not compared one by one
 _COMPARED = 300
+#: what masks are "made from" where there is nothing to mask, by declaration
+WITHOUT_OBJECT = "without_object"
 _BY_REASON = {
     Missing.UNREADABLE_IMAGE.value: Kind.UNREADABLE_IMAGE,
     Missing.UNREADABLE_MASK.value: Kind.UNREADABLE_MASK,
@@ -32,11 +34,11 @@ def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelMatc
         near: pictures are alike where at most so many bits of their hashes differ.
     """
     found: dict[Kind, list[Item]] = defaultdict(list)
-    any_mask = any(one.mask_kind != "none" for one in samples)
+    any_mask = any(one.mask_kind not in ("none", WITHOUT_OBJECT) for one in samples)
     for sample in samples:
         for kind, detail in _findings_of_sample(sample, any_mask):
             found[kind].append(Item((sample.id,), detail))
-    if not any_mask:
+    if not any_mask and any(one.mask_kind == "none" for one in samples):
         found[Kind.NO_MASKS].append(Item(()))
     for kind, item in _duplicates(samples, near):
         found[kind].append(item)
@@ -57,6 +59,10 @@ def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelMatc
 def _findings_of_sample(sample: SampleFacts, any_mask: bool) -> Iterator[tuple[Kind, str]]:
     if sample.reason is not None:
         yield _BY_REASON[sample.reason], sample.message
+    elif sample.mask_kind == WITHOUT_OBJECT:
+        if sample.mask is not None:
+            yield Kind.UNEXPECTED_OBJECT, f"of the label {sample.label!r}"
+        return
     elif sample.mask is None and any_mask:
         yield Kind.NO_MASK, ""
     mask = sample.mask

@@ -21,7 +21,7 @@ from ..language.reasons import Missing
 from ..language.sample import BACKGROUND, IGNORE, OBJECT, DataSet, Preprocessing, Sample
 from .base import Pixels, UnusableSample
 from .check_crop import USUAL_GEOMETRY, crop_notes, geometry_text
-from .check_findings import findings_of
+from .check_findings import WITHOUT_OBJECT, findings_of
 from .decode import decode, files_of
 from .geometry import object_kept
 from .images import FilePart, bytes_of, exif_of, header
@@ -113,7 +113,7 @@ def sample_facts(sample: Sample, preprocessing: Preprocessing | None) -> SampleF
         label=str(sample.label),
         group=sample.group,
         cluster=sample.cluster,
-        mask_kind="none" if sample.mask is None else sample.mask_kind,
+        mask_kind=WITHOUT_OBJECT if sample.without_object else "none" if sample.mask is None else sample.mask_kind,
         files=tuple(map(str, files_of(sample))),
     )
     try:

@@ -102,6 +102,7 @@ class Kind(StrEnum):
     MASK_SIZE = "mask_size"
     NO_MASK = "no_mask"
     EMPTY_MASK = "empty_mask"
+    UNEXPECTED_OBJECT = "unexpected_object"
     FULL_MASK = "full_mask"
     OBJECT_CROPPED = "object_cropped"
     LABEL_WITHOUT_CLASS = "label_without_class"
@@ -131,6 +132,7 @@ PROBLEMS = frozenset(
         Kind.MASK_SIZE,
         Kind.NO_MASK,
         Kind.EMPTY_MASK,
+        Kind.UNEXPECTED_OBJECT,
         Kind.FULL_MASK,
         Kind.OBJECT_CROPPED,
         Kind.LABEL_WITHOUT_CLASS,

@@ -115,6 +115,30 @@ def test_names_that_would_move_the_cursor_are_spelled_out(here: Path, capsys: py
     assert "nut/\\u001b[31mred\\u202e.png" in said
 
 
+def test_labels_without_an_object_have_no_problem_of_masks(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = here / "line"
+    for name in ("nut/0.png", "nut/1.png"):
+        mask(root, name, np.zeros((HEIGHT, WIDTH), np.uint8))
+    (root / "masks" / "nut" / "2.png").unlink()
+    assert main(["data", "check", "line"]) == 1
+    assert "--without-object LABEL" in " ".join(capsys.readouterr().out.split())
+    assert main(["data", "check", "line", "--without-object", "nut", "--html", "page.html", "--lang", "ja"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "pixel masks (3), no object, by declaration (3)" in said
+    assert "宣言により対象物なし" in (here / "page.html").read_text(encoding="utf-8")
+
+
+def test_an_object_of_a_label_that_is_declared_to_have_none_is_a_problem(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "check", "line", "--without-object", "nut"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Objects in masks of labels that are declared to have none: 3" in said
+    assert "nut/1.png: of the label 'nut'" in said
+    assert main(["data", "check", "line", "--without-object", "nutt"]) == 2
+    assert "no image has the label 'nutt'; did you mean 'nut'" in capsys.readouterr().err
+
+
 def test_the_json_holds_everything(here: Path) -> None:
     spoil(here / "line")
     (here / "names.txt").write_text("bolt\nwasher\n")
