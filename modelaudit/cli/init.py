@@ -45,6 +45,12 @@ def add(commands: Any) -> None:
         help="how the model's input is prepared, where it does not say it: RESIZE,CROP[,imagenet], e.g. "
         "256,224,imagenet, or 64,64,mean=0.5:0.5:0.5,std=0.5:0.5:0.5; - for no resize or crop",
     )
+    init.add_argument(
+        "--scores",
+        choices=("logits", "probabilities", "binary", "multilabel"),
+        help="what the model's outputs are, where it does not show it",
+    )
+    init.add_argument("--output", metavar="NAME", help="the output with the scores, by index or key, of several")
     init.add_argument("--name", metavar="NAME", help="of the audit (default: that of the data)")
     init.add_argument("--yaml", action="store_true", help="write *.audit.yaml in place of Python")
     init.add_argument("--ci", choices=("github", "gitlab"), help="write a workflow that runs the audits too")
@@ -136,7 +142,7 @@ def _written(path: Path, text: str) -> Path:
 
 
 def _opened(given: argparse.Namespace, here: Path, root: Path) -> Opened:
-    from ..starter.preparing import preprocessing_of
+    from ..starter.preparing import ModelOptions
     from ..starter.references import guessed_data, guessed_model, rebased
     from ..starter.subject import look_at
 
@@ -148,8 +154,9 @@ def _opened(given: argparse.Namespace, here: Path, root: Path) -> Opened:
         rebased(data.reference, here, root),
         rebased(model.reference, here, root),
         root=root,
-        classes=None if given.classes is None else [name.strip() for name in given.classes.split(",")],
-        preprocessing=None if given.preprocessing is None else preprocessing_of(given.preprocessing),
+        options=ModelOptions.of_texts(
+            classes=given.classes, preprocessing=given.preprocessing, scores=given.scores, output=given.output
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from ..language.audit import collected
 from ..language.boundary import signals_watched
 from ..language.errors import AuditError
 from ..starter.expectations import starting_expectations
-from ..starter.preparing import preprocessing_of
+from ..starter.preparing import ModelOptions
 from ..starter.references import guessed_data, guessed_model, rebased
 from ..starter.subject import Subject, look_at
 from .items import AuditItem
@@ -60,10 +60,13 @@ class AuditLook(pytest.Collector):
             rebased(guessed_data(look.data, here).reference, here, root),
             rebased(guessed_model(look.model, here).reference, here, root),
             root=root,
-            classes=look.class_names,
-            preprocessing=None
-            if look.preprocessing is None
-            else preprocessing_of(look.preprocessing, "--audit-preprocessing"),
+            options=ModelOptions.of_texts(
+                classes=look.classes,
+                preprocessing=look.preprocessing,
+                scores=look.scores,
+                output=look.output,
+                prefix="--audit-",
+            ),
             prefix="--audit-",
         )
         return opened.subject

@@ -74,13 +74,15 @@ def _add_look(group: pytest.OptionGroup) -> None:
         ("data", "REF", "the data of such a look: a folder, an annotation file or a reference"),
         ("classes", "LIST", "the model's class names in the order of its outputs, for such a look: bolt,nut"),
         ("preprocessing", "HOW", "how its input is prepared, for such a look: RESIZE,CROP[,imagenet]"),
+        ("scores", "KIND", "what its outputs are, for such a look: logits, probabilities, binary or multilabel"),
+        ("output", "NAME", "the output with the scores, by index or key, for such a look"),
     ):
         group.addoption(f"--audit-{name}", default=None, metavar=metavar, help=description)
 
 
 #: the node id of such a look, where that of an audit file is its path
 LOOK = "look"
-_LOOK_OPTIONS = ("model", "data", "classes", "preprocessing")
+_LOOK_OPTIONS = ("model", "data", "classes", "preprocessing", "scores", "output")
 #: images of a look without an audit file, unless --audit-limit says otherwise
 LOOK_IMAGES = 100
 
@@ -93,11 +95,8 @@ class LookOptions:
     data: str
     classes: str | None
     preprocessing: str | None
-
-    @property
-    def class_names(self) -> tuple[str, ...] | None:
-        """The class names by index."""
-        return None if self.classes is None else tuple(name.strip() for name in self.classes.split(","))
+    scores: str | None
+    output: str | None
 
     def words(self) -> list[str]:
         """The options as typed."""
@@ -160,18 +159,15 @@ def read_options(config: pytest.Config) -> Options:
 
 
 def _look(config: pytest.Config) -> LookOptions | None:
-    given = {
-        name: getattr(config.option, f"audit_{name}", None) for name in ("model", "data", "classes", "preprocessing")
-    }
+    given = {name: getattr(config.option, f"audit_{name}", None) for name in _LOOK_OPTIONS}
     if not any(given.values()):
         return None
-    for name, other in (("model", "data"), ("data", "model")):
-        if not given[name]:
-            raise pytest.UsageError(
-                f"--audit-{name} is missing: a look without an audit file needs --audit-model and --audit-data"
-                if given[other]
-                else "--audit-classes and --audit-preprocessing belong to --audit-model and --audit-data"
-            )
+    missing = [f"--audit-{name}" for name in ("model", "data") if not given[name]]
+    if missing:
+        typed = ", ".join(f"--audit-{name}" for name, value in given.items() if value)
+        raise pytest.UsageError(
+            f"{typed}: {' and '.join(missing)} missing; a look without an audit file needs both a model and data"
+        )
     return LookOptions(**given)  # type: ignore[arg-type]
 
 

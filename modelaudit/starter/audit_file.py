@@ -60,11 +60,13 @@ def python_audit(name: str, subject: Subject, expectations: Sequence[StartingExp
 def yaml_audit(subject: Subject, expectations: Sequence[StartingExpectation]) -> str:
     """The audit as a YAML file."""
     lines = [*_YAML_NOTE, f"model: {_yaml(subject.model)}", f"data: {_yaml(subject.data)}"]
-    if subject.classes is not None:
-        lines.append(f"classes: {_yaml(list(subject.classes))}")
-    if subject.preprocessing is not None:
+    said = subject.options
+    for field in ("classes", "scores", "output"):
+        if (value := getattr(said, field)) is not None:
+            lines.append(f"{field}: {_yaml(value)}")
+    if said.preprocessing is not None:
         lines.append("preprocessing:")
-        lines += [f"  {field}: {_yaml(value)}" for field, value in changed_fields(subject.preprocessing).items()]
+        lines += [f"  {field}: {_yaml(value)}" for field, value in changed_fields(said.preprocessing).items()]
     lines.append("expect:")
     for one in expectations:
         lines += [f"  {line}" for line in _comment(one)] + [f"  {one.name}: {_yaml(one.text)}"]
@@ -113,7 +115,7 @@ def _imports(sources: Sequence[tuple[StartingExpectation, str]], subject: Subjec
     names = {node.id for _, source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
     measures = names & {*registry.names("measure"), *registry.names("composite")}
     contexts = names & set(registry.names("context"))
-    yield f"from modelaudit import Audit{', Preprocessing' if subject.preprocessing else ''}"
+    yield f"from modelaudit import Audit{', Preprocessing' if subject.options.preprocessing else ''}"
     for module, found in (("contexts", contexts), ("measures", measures)):
         if found:
             yield from _wrapped(f"from modelaudit.{module} import ", sorted(found))
@@ -131,27 +133,31 @@ def _audit(name: str, subject: Subject) -> Iterator[str]:
     yield f"{name} = Audit("
     yield f"    model={_text(subject.model)},"
     yield f"    data={_text(subject.data)},"
-    if subject.classes is not None:
-        listed = f"    classes=[{', '.join(map(_text, subject.classes))}],"
+    said = subject.options
+    if said.classes is not None:
+        listed = f"    classes=[{', '.join(map(_text, said.classes))}],"
         if len(listed) <= _LINE:
             yield listed
         else:
-            yield from ("    classes=[", *(f"        {_text(one)}," for one in subject.classes), "    ],")
-    if subject.preprocessing is not None:
-        listed = f"    preprocessing={preprocessing_source(subject.preprocessing)},"
-        if len(listed) <= _LINE:
+            yield from ("    classes=[", *(f"        {_text(one)}," for one in said.classes), "    ],")
+    if said.preprocessing is not None:
+        source = preprocessing_source(said.preprocessing)
+        if len(listed := f"    preprocessing={source},") <= _LINE:
             yield listed
         else:
-            inner = preprocessing_source(subject.preprocessing).removeprefix("Preprocessing(").removesuffix(")")
-            yield from ("    preprocessing=Preprocessing(", *_arguments(inner), "    ),")
+            yield from ("    preprocessing=Preprocessing(", *_arguments(source), "    ),")
+    if said.scores is not None:
+        yield f"    scores={_text(said.scores)},"
+    if said.output is not None:
+        yield f"    output={_text(said.output) if isinstance(said.output, str) else said.output},"
     yield ")"
 
 
-def _arguments(text: str) -> Iterator[str]:
+def _arguments(call: str) -> Iterator[str]:
     """Each argument of a call on a line of its own."""
-    call = ast.parse(f"f({text})", mode="eval").body
-    assert isinstance(call, ast.Call)
-    for one in call.keywords:
+    node = ast.parse(call, mode="eval").body
+    assert isinstance(node, ast.Call)
+    for one in node.keywords:
         value = ast.unparse(one.value).replace("'", '"')
         yield f"        {one.arg}={value},"
 

@@ -9,6 +9,7 @@ from itertools import islice
 
 from ..language.expression import Expectation
 from ..language.parser import parse
+from ..language.spec import name_text
 from .subject import Subject
 
 _MOST = 8
@@ -26,7 +27,7 @@ _WITHOUT_OBJECT = 0.2
 
 @dataclass(frozen=True)
 class StartingExpectation:
-    """A default expectation: its name, its canonical text, and the question that it answers."""
+    """A default expectation: its name, its text in the language, and the question that it answers."""
 
     name: str
     text: str
@@ -54,6 +55,9 @@ def good_label(subject: Subject) -> str | None:
 
 def _expectations(subject: Subject) -> Iterator[StartingExpectation]:
     yield StartingExpectation("is_right", "accuracy > 0.9", "Is it right on the images as they are?")
+    good = good_label(subject)
+    if good is not None:
+        yield from _on_defects(name_text(good))
     if subject.objects != "none":
         yield from _on_the_background(subject)
     yield StartingExpectation(
@@ -72,6 +76,15 @@ def _expectations(subject: Subject) -> Iterator[StartingExpectation]:
         yield StartingExpectation(
             "survives_exposure", _drop("exposure(-1)"), "What does an exposure one stop too short cost?"
         )
+
+
+def _on_defects(good: str) -> Iterator[StartingExpectation]:
+    yield StartingExpectation(
+        "misses_few_defects", f"miss_rate({good}) < 0.05", "How many defective parts does it call good?"
+    )
+    yield StartingExpectation(
+        "raises_few_false_alarms", f"false_alarm_rate({good}) < 0.1", "How many good parts does it call defective?"
+    )
 
 
 def _on_the_background(subject: Subject) -> Iterator[StartingExpectation]:

@@ -1,15 +1,56 @@
-"""How a model's input is prepared, as one argument of a command: ``256,224,imagenet``."""
+"""What a command is given about a model: its classes, how its input is prepared, what its outputs are."""
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from ..language.errors import ModelError
 from ..language.sample import Preprocessing
+from ..language.scores import ScoreSettings
 
 _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _HOW = "write RESIZE,CROP and, where the model needs it, imagenet or mean=M:M:M,std=S:S:S, e.g. 256,224,imagenet"
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What the user says about a model; None: what the model itself shows."""
+
+    classes: tuple[str, ...] | None = None
+    preprocessing: Preprocessing | None = None
+    scores: Any = None
+    output: int | str | None = None
+
+    @classmethod
+    def of_texts(
+        cls,
+        *,
+        classes: str | None,
+        preprocessing: str | None,
+        scores: str | None,
+        output: str | None,
+        prefix: str = "--",
+    ) -> Self:
+        """The options of a command as they were typed.
+
+        Args:
+            prefix: how the options begin, for messages.
+
+        Raises:
+            ModelError, ExpressionError: a text that cannot be read so.
+        """
+        return cls(
+            None if classes is None else tuple(name.strip() for name in classes.split(",")),
+            None if preprocessing is None else preprocessing_of(preprocessing, f"{prefix}preprocessing"),
+            scores,
+            int(output) if output is not None and output.isdecimal() else output,
+        )
+
+    @property
+    def score_settings(self) -> ScoreSettings:
+        """What is said about the outputs."""
+        return ScoreSettings(self.scores, self.output)
 
 
 def preprocessing_of(text: str, option: str = "--preprocessing") -> Preprocessing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,13 +14,15 @@ import torch
 from ..data import label_map, open_data
 from ..language.audit import Audit
 from ..language.errors import DataError, ModelError
-from ..language.sample import DataSet, Preprocessing
+from ..language.sample import DataSet
 from ..models import LoadedModel, frozen_on, open_model
+from .preparing import ModelOptions
 
 Objects = Literal["mask", "box", "none"]
 #: from this share of images with a mask on, expectations that need one are stated
 _MOSTLY = 0.5
 _TIMED = 4
+_NOTHING_SAID = ModelOptions()
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Subject:
 
     Args:
         data, model: references.
-        classes, preprocessing: as the user gave them; None where the model brings its own.
+        options: what the user said about the model.
         labels: images by label.
         objects: by what most objects are known: outlines, boxes alone, or nothing.
         without_object: labels of which no image has a mask, where those of all other labels have one.
@@ -40,8 +42,7 @@ class Subject:
 
     data: str
     model: str
-    classes: tuple[str, ...] | None
-    preprocessing: Preprocessing | None
+    options: ModelOptions
     labels: Mapping[str, int]
     objects: Objects
     without_object: tuple[str, ...]
@@ -56,7 +57,15 @@ class Subject:
 
     def audit(self) -> Audit:
         """The audit of it, without expectations."""
-        return Audit(model=self.model, data=self.data, classes=self.classes, preprocessing=self.preprocessing)
+        said = self.options
+        return Audit(
+            model=self.model,
+            data=self.data,
+            classes=said.classes,
+            preprocessing=said.preprocessing,
+            scores=said.scores,
+            output=said.output,
+        )
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,7 @@ def look_at(
     model: str,
     *,
     root: Path,
-    classes: Sequence[str] | None = None,
-    preprocessing: Preprocessing | None = None,
+    options: ModelOptions = _NOTHING_SAID,
     prefix: str = "--",
 ) -> Opened:
     """Open data and model, and check that every label means an output.
@@ -90,7 +98,15 @@ def look_at(
     labels = Counter(str(sample.label) for sample in opened.samples)
     named = ",".join(sorted(labels)[:_TIMED]) + (",..." if len(labels) > _TIMED else "")
     try:
-        loaded = open_model(model, root=root, preprocessing=preprocessing, classes=classes, allow_code=True)
+        loaded = open_model(
+            model,
+            root=root,
+            preprocessing=options.preprocessing,
+            classes=options.classes,
+            allow_code=True,
+            scores=options.score_settings,
+            labels=len(labels),
+        )
     except ModelError as error:
         raise ModelError(f"{error}{_option_for(str(error), prefix, named)}") from error
     try:
@@ -103,8 +119,7 @@ def look_at(
     subject = Subject(
         data=data,
         model=model,
-        classes=None if classes is None else tuple(classes),
-        preprocessing=preprocessing,
+        options=options,
         labels=dict(sorted(labels.items())),
         objects=_objects(opened),
         without_object=_without_object(opened),
@@ -130,6 +145,8 @@ def _option_for(message: str, prefix: str, labels: str) -> str:
     """The option of the command that does what a message asks for in the words of Python."""
     if "Preprocessing(" in message or "preprocessing" in message:
         return f"\nHere: {prefix}preprocessing 256,224,imagenet (or whatever the model was trained with)"
+    if "scores=" in message or "output=" in message:
+        return f"\nHere: {prefix}scores, {prefix}output"
     if "class" in message:
         return f"\nHere: {prefix}classes {labels}, in the order of the outputs"
     return ""

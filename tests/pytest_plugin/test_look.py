@@ -76,9 +76,9 @@ def test_paths_that_were_typed_are_collected_too(pytester: pytest.Pytester) -> N
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--audit-model=demo:sound"], "--audit-data is missing"),
-        (["--audit-data=demo:"], "--audit-model is missing"),
-        (["--audit-classes=a,b"], "belong to --audit-model and --audit-data"),
+        (["--audit-model=demo:sound"], "--audit-model: --audit-data missing"),
+        (["--audit-data=demo:"], "--audit-data: --audit-model missing"),
+        (["--audit-classes=a,b"], "--audit-classes: --audit-model and --audit-data missing"),
         ([*LOOK[:2], "--audit-limit=all"], "modelaudit init DATA MODEL"),
         ([*LOOK, "--audit-gate"], "refuses what selects or tolerates: --audit-model"),
     ],

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from modelaudit.starter.preparing import ModelOptions
 from modelaudit.starter.subject import Subject
 
 PARTS = Subject(
     data="folder:photos",
     model="torchscript:models/parts.ts",
-    classes=("bolt", "nut"),
-    preprocessing=None,
+    options=ModelOptions(("bolt", "nut")),
     labels={"bolt": 30, "nut": 30},
     objects="mask",
     without_object=(),

@@ -15,15 +15,21 @@ from modelaudit.language.audit import AuditCase
 from modelaudit.language.yaml_file import load_audit_file
 from modelaudit.starter.audit_file import name_of, python_audit, python_source, yaml_audit
 from modelaudit.starter.expectations import starting_expectations
+from modelaudit.starter.preparing import ModelOptions
 from modelaudit.starter.subject import Subject
 
 PREPARED = Preprocessing(256, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), interpolation="bicubic")
 SUBJECTS = [
     subject(),
-    subject(classes=None, objects="none"),
-    subject(objects="box", groups=3, preprocessing=PREPARED),
-    subject(classes=tuple(f"class number {n} 'quoted'" for n in range(9)), preprocessing=Preprocessing(64)),
-    subject(classes=("良品", 'a "b"'), labels={"良品": 4, 'a "b"': 4}, data="folder:写真/a b", differentiable=False),
+    subject(options=ModelOptions(), objects="none", labels={"good": 9, "a 'scratch'": 9}),
+    subject(options=ModelOptions(None, PREPARED, "binary", 1), objects="box", groups=3),
+    subject(options=ModelOptions(tuple(f"class number {n} 'quoted'" for n in range(9)), Preprocessing(64))),
+    subject(
+        options=ModelOptions(("良品", 'a "b"'), scores="probabilities", output="class"),
+        labels={"良品": 4, 'a "b"': 4},
+        data="folder:写真/a b",
+        differentiable=False,
+    ),
 ]
 
 
@@ -37,12 +43,13 @@ def test_python_and_yaml_state_the_same(one: Subject, tmp_path: Path) -> None:
     file.write_text(yaml_audit(one, wanted), encoding="utf-8")
     named = {found.name: found.case for found in load_audit_file(file, allow_code=True)}
     for found in (cases, named):
-        assert {name: str(case.expectation) for name, case in found.items()} == {one.name: one.text for one in wanted}
+        assert {name: case.expectation for name, case in found.items()} == {one.name: one.expectation for one in wanted}
         for case in found.values():
             assert case.clause is None  # nothing is said to be agreed
             audit = case.audit
-            assert (audit.data, audit.model, audit.preprocessing) == (one.data, one.model, one.preprocessing)
-            assert (None if audit.classes is None else tuple(audit.classes)) == one.classes
+            assert (audit.data, audit.model) == (one.data, one.model)
+            classes = None if audit.classes is None else tuple(audit.classes)
+            assert ModelOptions(classes, audit.preprocessing, audit.scores, audit.output) == one.options
 
 
 def test_python_is_written_as_ruff_writes_it(tmp_path: Path) -> None:
