@@ -169,6 +169,11 @@ def _subject_lines(opened: Opened) -> Iterator[str]:
     yield from wrapped(
         f"data: {subject.images} images ({labels}{more}); {objects[subject.objects]}{groups}", indent=2, first=""
     )
+    if subject.without_object:
+        named = ", ".join(subject.without_object)
+        yield from wrapped(
+            f"without_object: {named} (none of its images has a mask, all others have)", indent=4, first="  "
+        )
     for note in opened.data.notes:
         yield from wrapped(f"note: {note}", indent=4, first="  ")
     names = (

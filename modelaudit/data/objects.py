@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import math
+import threading
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -20,6 +22,7 @@ from ..language.sample import IGNORE, OBJECT, MaskKind, Sample
 from .base import Pixels, UnusableSample
 from .images import Place, opened, upright_size
 
+_ONE_AT_A_TIME = threading.Lock()
 Shape = Literal["polygon", "rle", "box", "circle", "bitmap"]
 
 
@@ -105,8 +108,16 @@ def rasterise(regions: Iterable[Region], height: int, width: int) -> Pixels:
             mask |= _bitmap(region, height, width)
         else:
             encoded = _polygons if region.shape == "polygon" else _run_lengths
-            mask |= coco_mask.decode(encoded(region, height, width))  # type: ignore[no-untyped-call]
+            mask |= _decoded(encoded(region, height, width))
     return mask
+
+
+def _decoded(runs: Any) -> Pixels:
+    """The pixels of run lengths, without what pycocotools' array wrapper makes numpy 2 warn of."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings():  # filters are the process's, and images are decoded in threads
+        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+        pixels: Pixels = coco_mask.decode(runs)  # type: ignore[no-untyped-call]
+        return pixels
 
 
 def stated_size(height: int, width: int, named: str) -> tuple[int, int]:

@@ -67,6 +67,8 @@ def yaml_audit(subject: Subject, expectations: Sequence[StartingExpectation]) ->
     if said.preprocessing is not None:
         lines.append("preprocessing:")
         lines += [f"  {field}: {_yaml(value)}" for field, value in changed_fields(said.preprocessing).items()]
+    if subject.without_object:
+        lines.append(f"without_object: {_yaml(list(subject.without_object))}")
     lines.append("expect:")
     for one in expectations:
         lines += [f"  {line}" for line in _comment(one)] + [f"  {one.name}: {_yaml(one.text)}"]
@@ -148,6 +150,8 @@ def _audit(name: str, subject: Subject) -> Iterator[str]:
             yield from ("    preprocessing=Preprocessing(", *_arguments(source), "    ),")
     if said.scores is not None:
         yield f"    scores={_text(said.scores)},"
+    if subject.without_object:
+        yield f"    without_object=[{', '.join(map(_text, subject.without_object))}],"
     if said.output is not None:
         yield f"    output={_text(said.output) if isinstance(said.output, str) else said.output},"
     yield ")"

@@ -110,7 +110,8 @@ def _on_the_background(subject: Subject) -> Iterator[StartingExpectation]:
             f"background_dependence({method}).under({swap}) < 0.4",
             "Where does it look: how much of the heat map lies on the background? A uniform map has 0.5.",
         )
-    most = max(subject.labels.values()) / subject.images
+    counts = [count for label, count in subject.labels.items() if label not in subject.without_object]
+    most = max(counts) / sum(counts)
     limit = round(most + _WITHOUT_OBJECT, 2)
     if limit < 1:
         yield StartingExpectation(

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -47,6 +48,8 @@ def guessed_data(text: str, folder: Path) -> Guess:
     if not place.exists():
         raise DataError(f"{text!r}: no file or folder {place}; give a folder, an annotation file, or a reference")
     scheme, named, why = _of_folder(parsed.body, place) if place.is_dir() else _of_file(parsed.body, place)
+    if scheme == "yolo" and not query:
+        query = _split(folder / named)
     return Guess(f"{scheme}:{named}{query}", why)
 
 
@@ -125,6 +128,14 @@ def _yolo(body: str, folder: Path) -> _Found:
     return None
 
 
+def _split(path: Path) -> str:
+    """The option for a YAML file that names no validation images, which are the default, but others."""
+    document = _yaml(path) if path.suffix.lower() in _YAML else {}
+    if "val" in document:
+        return ""
+    return next((f"?split={name}" for name in ("test", "train") if document.get(name)), "")
+
+
 def _voc(body: str, folder: Path) -> _Found:
     if (folder / "JPEGImages").is_dir() and (folder / "Annotations").is_dir():
         return "voc", body, "JPEGImages and Annotations, as Pascal VOC has them"
@@ -183,11 +194,16 @@ def _direct(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[Path]:
 
 
 def _names_classes(path: Path) -> bool:
+    return "names" in _yaml(path)
+
+
+def _yaml(path: Path) -> dict[Any, Any]:
+    """The mapping in a YAML file; empty where there is none."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return False
-    return isinstance(document, dict) and "names" in document
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _is_coco(path: Path) -> bool:

@@ -65,6 +65,7 @@ class Subject:
             preprocessing=said.preprocessing,
             scores=said.scores,
             output=said.output,
+            without_object=self.without_object,
         )
 
 

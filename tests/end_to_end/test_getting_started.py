@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from docs_blocks import ROOT, blocks
+from docs_blocks import blocks
 from numpy.typing import NDArray
 from PIL import Image
+
+import modelaudit.engine.assembly  # noqa: F401  (what it imports of torch cannot be imported anew after a pytester run)
+from modelaudit.cli import main
 
 SIDE, IMAGES = 64, 32
 LABELS = ("bolt", "nut")
@@ -49,7 +49,7 @@ def yolo(folder: Path) -> None:
         shares = ((left + width / 2) / SIDE, (top + height / 2) / SIDE, width / SIDE, height / SIDE)
         line = f"{LABELS.index(label)} {' '.join(f'{share:.6f}' for share in shares)}\n"
         (folder / "yolo" / "labels" / f"{name}.txt").write_text(line)
-    (folder / "yolo" / "data.yaml").write_text("train: images\nnames: [bolt, nut]\n")
+    (folder / "yolo" / "data.yaml").write_text("train: images\nval: images\nnames: [bolt, nut]\n")
 
 
 def coco(folder: Path) -> None:
@@ -108,45 +108,27 @@ def documented(kind: str) -> list[str]:
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 @pytest.mark.parametrize("kind", [photos, yolo, coco], ids=lambda kind: kind.__name__)
-def test_the_commands_lead_to_a_verdict(kind: Callable[[Path], None], tmp_path: Path) -> None:
-    kind(tmp_path)
-    (tmp_path / "models").mkdir()
-    torch.jit.save(torch.jit.script(Net().eval()), str(tmp_path / "models" / "parts.ts"))
-    lines = documented(kind.__name__)
-    assert [line.split()[:2] for line in lines] == [
-        ["modelaudit", "init"],
-        ["pytest", "audits/"],
-        ["pytest", "audits/"],
-    ]
-    first, look, audit = (run(line, tmp_path) for line in lines)
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert "What comes next:" in first.stdout and "PROBLEM" not in first.stdout
-    assert look.returncode in (1, 10) and "QUICK LOOK: " in look.stdout, look.stdout
-    record = json.loads((tmp_path / "audit-results" / "latest" / "run.json").read_text(encoding="utf-8"))
+def test_the_commands_lead_to_a_verdict(
+    kind: Callable[[Path], None], pytester: pytest.Pytester, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = pytester.path
+    kind(folder)
+    (folder / "models").mkdir()
+    torch.jit.save(torch.jit.script(Net().eval()), str(folder / "models" / "parts.ts"))
+    first, look, audit = (shlex.split(line, comments=True) for line in documented(kind.__name__))
+    capfd.readouterr()
+    assert first[:2] == ["modelaudit", "init"] and main(first[1:]) == 0
+    said = "".join(capfd.readouterr())
+    assert "What comes next:" in said and "PROBLEM" not in said and "Warning" not in said
+    assert look[0] == "pytest" and any("--audit-limit" in word for word in look)
+    looked = pytester.runpytest_inprocess(*look[1:])
+    assert looked.ret in (1, 10)
+    looked.stdout.fnmatch_lines(["QUICK LOOK: *"])
+    looked.stdout.no_fnmatch_line("*Warning*")  # nothing of other libraries in the user's terminal
+    assert audit == ["pytest", "audits/"]
+    pytester.runpytest_inprocess(*audit[1:]).stdout.no_fnmatch_line("*Warning*")
+    record = json.loads((folder / "audit-results" / "latest" / "run.json").read_text(encoding="utf-8"))
     verdicts = {case["name"]: case["verdict"] for case in record["cases"]}
-    assert 6 <= len(verdicts) <= 8
-    assert verdicts["is_right"] == "PASS", audit.stdout
-    assert "ERROR" not in verdicts.values(), audit.stdout
-    assert record["quick_look"] is None and (tmp_path / "audit-results" / ".gitignore").is_file()
-    for done in (first, look, audit):  # nothing of other libraries in the user's terminal
-        assert "Warning" not in done.stdout + done.stderr
-
-
-def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A command as it stands, of the package under test."""
-    program, *arguments = shlex.split(line, comments=True)
-    start = {
-        "pytest": ["-m", "pytest"],
-        "modelaudit": ["-c", "import sys; from modelaudit.cli import main; sys.exit(main())"],
-    }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment = {**inherited, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *start[program], *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    assert 6 <= len(verdicts) <= 8 and "ERROR" not in verdicts.values()
+    assert verdicts["is_right"] == "PASS"
+    assert record["quick_look"] is None and (folder / "audit-results" / ".gitignore").is_file()

@@ -21,6 +21,7 @@ from modelaudit.starter.subject import Subject
 PREPARED = Preprocessing(256, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), interpolation="bicubic")
 SUBJECTS = [
     subject(),
+    subject(labels={"good": 9, "bad": 9, "ugly": 5}, without_object=("good",)),
     subject(options=ModelOptions(), objects="none", labels={"good": 9, "a 'scratch'": 9}),
     subject(options=ModelOptions(None, PREPARED, "binary", 1), objects="box", groups=3),
     subject(options=ModelOptions(tuple(f"class number {n} 'quoted'" for n in range(9)), Preprocessing(64))),
@@ -48,6 +49,7 @@ def test_python_and_yaml_state_the_same(one: Subject, tmp_path: Path) -> None:
             assert case.clause is None  # nothing is said to be agreed
             audit = case.audit
             assert (audit.data, audit.model) == (one.data, one.model)
+            assert audit.without_object == one.without_object
             classes = None if audit.classes is None else tuple(audit.classes)
             assert ModelOptions(classes, audit.preprocessing, audit.scores, audit.output) == one.options
 

@@ -62,6 +62,7 @@ def test_the_limit_without_the_object_follows_the_most_frequent_label() -> None:
     assert "accuracy.under(remove_object) < 0.7" in texts(subject())
     assert "accuracy.under(remove_object) < 0.45" in texts(subject(labels=dict.fromkeys("abcd", 5)))
     assert "remove_object" not in texts(subject(labels={"bolt": 90, "nut": 10}))
+    assert "remove_object) < 0.7" in texts(subject(labels={"good": 90, "a": 5, "b": 5}, without_object=("good",)))
 
 
 @pytest.mark.parametrize("label", ["good", "OK", "defect_free", "No defect", "良品", "normal"])

@@ -40,6 +40,10 @@ def coco_text() -> str:
         ({"line/images/1.png": None, "line/labels/1.txt": "0 .5 .5 .1 .1"}, "line/", "yolo:line"),
         ({"line/images/bolt/1.png": None, "line/labels/bolt/1.png": None}, "line", "folder:line"),
         ({"d.yml": "names: [bolt]"}, "d.yml", "yolo:d.yml"),
+        ({"d.yml": "names: [bolt]\ntrain: a\nval: b"}, "d.yml", "yolo:d.yml"),
+        ({"d.yml": "names: [bolt]\ntrain: a\nval: b"}, "d.yml?split=train", "yolo:d.yml?split=train"),
+        ({"d.yml": "names: [bolt]\ntrain: a"}, "d.yml", "yolo:d.yml?split=train"),
+        ({"line/d.yaml": "names: [bolt]\ntrain: a\ntest: b"}, "line", "yolo:line/d.yaml?split=test"),
         ({"c.json": coco_text()}, "c.json", "coco:c.json"),
         ({"c/instances.json": coco_text()}, "c", "coco:c/instances.json"),
         (
