@@ -82,6 +82,16 @@ def test_too_few_images_and_a_confusion_of_some_say_nothing() -> None:
     assert merged is not None and merged.never == (0, 1) and not merged.moved
 
 
+def test_an_order_that_explains_only_half_is_not_offered() -> None:
+    labels = [0] * 100 + [1] * 100 + [2] * 100
+    half = [1] * 50 + [0] * 10 + [2] * 40
+    found = class_order(labels, [*half, *([0] * 50 + [1] * 10 + [2] * 40), *([2] * 100)])
+    assert found is None or not found.moved
+    clear = [1] * 75 + [0] * 5 + [2] * 20
+    found = class_order(labels, [*clear, *([0] * 75 + [1] * 5 + [2] * 20), *([2] * 100)])
+    assert found is not None and found.moved == {0: 1, 1: 0}
+
+
 def test_names_trade_places_only_where_the_order_is_closed() -> None:
     assert reordered(["b", "a", "c"], {0: 1, 1: 0}) == ("a", "b", "c")
     assert reordered(["c", "a", "b"], {0: 2, 1: 0, 2: 1}) == ("a", "b", "c")
