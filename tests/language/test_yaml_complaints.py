@@ -66,5 +66,9 @@ def test_several_complaints_stand_on_a_line_each(tmp_path: Path) -> None:
     assert [line.split(": ")[1] for line in found] == ["model", "data", "seed", "expect"]
 
 
+def test_what_is_wrong_inside_of_an_expectation_is_one_complaint_on_its_line(tmp_path: Path) -> None:
+    assert complaint(tmp_path, HEAD + "expect:\n  right:\n    clause: x\n") == "4: expect.right.that: is missing"
+
+
 def test_an_unknown_syntax_error_stays_as_it_is() -> None:
     assert syntax_text("found unknown escape character 'q'") == "found unknown escape character 'q'"
