@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
 from ..language.errors import AttributionError
@@ -63,13 +64,12 @@ class BiasedOutput:
 class Biases(TorchFunctionMode):
     """Calls `found` for every output with a bias; inside the ``with``, and of this thread only.
 
-    Attributes:
-        curved: names of the operations on values of the image that no bias makes linear.
+    Afterwards :meth:`curved` names the operations on values of the image that no bias makes linear.
     """
 
     def __init__(self, pixels: Tensor, found: Callable[[BiasedOutput], None]) -> None:
         super().__init__()
-        self.curved: set[str] = set()
+        self._curved: list[tuple[str, Node | None]] = []
         self._found = found
         self._pixels = pixels
         self._pointwise: list[Tensor] = [pixels]
@@ -82,11 +82,12 @@ class Biases(TorchFunctionMode):
         from_image = [self._from_image(value) for value in (*args, *named.values())]
         if not any(from_image):
             return func(*args, **named)
-        if name in CURVED or (name in _PRODUCTS and sum(from_image) > 1):
-            self.curved.add(name if name in CURVED else f"{name} of two values of the image")
         bias = self._bias(name, args, named)
         pointwise = name in _POINTWISE and any(value is known for value in args for known in self._pointwise)
         output = func(*args, **named)
+        if name in CURVED or (name in _PRODUCTS and sum(from_image) > 1):
+            said = name if name in CURVED else f"{name} of two values of the image"
+            self._curved.append((said, output.grad_fn if isinstance(output, Tensor) else None))
         if isinstance(output, Tensor) and output.requires_grad:
             at_pixels = pointwise and output.shape == self._pixels.shape
             if at_pixels:
@@ -94,6 +95,16 @@ class Biases(TorchFunctionMode):
             if bias is not None:
                 self._found(BiasedOutput(name, output, bias.detach(), at_pixels))
         return output
+
+    def curved(self, logits: Tensor) -> list[str]:
+        """Their names, without those that the logits do not depend on: a softmax after them."""
+        used, waiting = set(), [logits.grad_fn]
+        while waiting:
+            node = waiting.pop()
+            if node is not None and node not in used:
+                used.add(node)
+                waiting += [following for following, _ in node.next_functions]
+        return sorted({name for name, node in self._curved if node is None or node in used})
 
     def _from_image(self, value: Any) -> bool:
         if isinstance(value, tuple | list):
@@ -234,10 +245,8 @@ def _explained(spec: FullGrad, question: AttributionInput, pixels: Tensor, selec
         shares = _Shares(spec, leaf)
         with Biases(leaf, shares.watch) as biases:
             logits = question.model(leaf)
-        if biases.curved:
-            raise AttributionError(
-                f"{spec}: {name} is not piecewise linear, it uses {', '.join(sorted(biases.curved))}; {_INSTEAD}"
-            )
+        if curved := biases.curved(logits):
+            raise AttributionError(f"{spec}: {name} is not piecewise linear, it uses {', '.join(curved)}; {_INSTEAD}")
         if shares.unplaced:
             raise AttributionError(
                 f"{spec}: in {name} {shares.unplaced[0]}, whose place on the image is unknown; it must be [images, "

@@ -306,7 +306,7 @@ def _model_facts(key: str, model: RunningModel, runner: PassRunner, end: int) ->
         deterministic=deterministic(loaded),
         indices=[model.indices[sample.label] for sample in runner.samples[:end]],
         areas=[None if np.isnan(area) else area for area in table.areas(key)[:end].tolist()],
-        predicted=_predicted(key, table, end),
+        predicted=[] if model.threshold is not None else _predicted(key, table, end),  # several answers an image
         crop=_crop_facts(table.kept(key), runner.samples, runner.builder.object_kept),
     )
 
