@@ -59,11 +59,11 @@ def square(first: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return mask
 
 
-def photos(count: int = 24) -> list[Sample]:
+def photos(count: int = 12) -> list[Sample]:
     return [Sample(f"{number:02d}", photo(number), "ab"[number % 2], square(1)) for number in range(count)]
 
 
-def photos_of_several(count: int = 12) -> list[Sample]:
+def photos_of_several(count: int = 8) -> list[Sample]:
     """Two (image, label) of every photo, each with the mask of its own label, clustered by photo."""
     return [
         Sample(f"{number:02d}#{label}", photo(number), label, square(first), cluster=f"{number:02d}")

@@ -24,7 +24,7 @@ PIXELS = torch.rand(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(5)
 FEWER = {
     "rise": {"masks": 20},
     "shapley_sampling": {"samples": 1, "segments": 9},
-    "kernel_shap": {"samples": 32, "segments": 9},
+    "kernel_shap": {"samples": 40, "segments": 9},
     "feature_ablation": {"segments": 9},
     "smoothgrad": {"samples": 4},
     "gradient_shap": {"samples": 4},
