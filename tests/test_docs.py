@@ -31,6 +31,9 @@ STANDINS = (
     (re.compile(r"torchvision:\w+@untrained"), "demo:shortcut"),
     (re.compile(r"torchvision:\w+(\?checkpoint=[\w./]+|@\w+)"), "demo:sound"),
     (re.compile(r"\bbolt\b"), "gear"),
+    (re.compile(r'"free"'), '"washer"'),
+    (re.compile(r'"scratch"'), '"nut"'),
+    (re.compile(r'"stain"'), '"bracket"'),
 )
 #: names that blocks outside of audits take for given
 GIVEN = """

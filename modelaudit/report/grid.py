@@ -71,7 +71,10 @@ def capitalised(text: str, words: Words) -> str:
 
 
 def model_name(key: str, record: RunRecord, words: Words) -> str:
-    """A model by its name among several, or by its reference."""
+    """A model by the name that the audits have for it, else by its name among several, or by its reference."""
+    given = [name for case in record.cases for name, one in case.model_names.items() if name and one == key]
+    if given:
+        return ", ".join(dict.fromkeys(given))
     for model in record.models:
         if model.key == key:
             named = ", ".join(model.names)

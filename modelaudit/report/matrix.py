@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..evidence.record import MatrixCell, MatrixRecord, RunRecord, WantedImages
 from .confusion import confusion_view
@@ -53,12 +53,22 @@ def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
     return ByClassView(
         intro,
         (
-            *(confusion_view(one, record, words) for one in found.confusions[:_CONFUSIONS]),
+            *_confusions(record, words),
             *(_matrix(matrix, record, words) for matrix in found.matrices),
         ),
         tuple((_asked(one, words), _why(one, record, words)) for one in found.wanted),
         tuple(notes),
     )
+
+
+def _confusions(record: RunRecord, words: Words) -> list[MatrixView]:
+    """The confusion tables; how they are read stands above the first of each kind."""
+    found: list[MatrixView] = []
+    for one in [] if record.by_class is None else record.by_class.confusions[:_CONFUSIONS]:
+        view = confusion_view(one, record, words)
+        said = any(other.intro == view.intro for other in found)
+        found.append(replace(view, intro="") if said else view)
+    return found
 
 
 def _matrix(matrix: MatrixRecord, record: RunRecord, words: Words) -> MatrixView:
