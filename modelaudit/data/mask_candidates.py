@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ..language.errors import DataError
 from ..language.reference import Reference
@@ -170,7 +170,7 @@ class MaskSorter:
     def _those_that_look_so(self, convention: Convention, names: Sequence[str]) -> list[str]:
         probed = spread(names)
         looks = Counter(look_of(self._files[name])[0] for name in probed)
-        if convention.affix == self._wanted.affix or (looks["mask"] and not looks["photo"]):
+        if convention.affix == self._wanted.affix or (not looks["photo"] and (looks["mask"] or not looks["unclear"])):
             return list(names)
         if looks["photo"] and not looks["mask"] and not looks["unclear"]:
             return [name for name in names if look_of(self._files[name])[0] == "mask"]
@@ -213,17 +213,20 @@ class MaskSorter:
 
     def _masks_of_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """Of pairs with the same two endings the masks: where those looked at agree, one ending is that of all."""
-        first = [self._mask_of(pair) for pair in spread(pairs)]
-        if len(set(first)) == 1 and first[0] in (0, 1):
-            return [pair[first[0]] for pair in pairs]
-        return [pair[at] for pair in pairs if (at := self._mask_of(pair)) is not None]
+        first = {at for pair in spread(pairs) if (at := self._mask_of(pair)) != "unreadable"}
+        if first in ({0}, {1}):
+            (at,) = first
+            return [pair[int(at or 0)] for pair in pairs]
+        return [pair[at] for pair in pairs if isinstance(at := self._mask_of(pair), int)]
 
-    def _mask_of(self, pair: tuple[str, str]) -> int | None:
+    def _mask_of(self, pair: tuple[str, str]) -> int | Literal["unreadable"] | None:
         """The position of the mask in a pair; None of two photos."""
         paths = [self._files[name] for name in pair]
         found = mask_of_pair(*paths)
         if isinstance(found, Path):
             return paths.index(found)
+        if found == "unreadable":
+            return "unreadable"
         if found == "photos" or self._unclear_are_photos:
             return None
         if self._wanted.masks == BESIDE:

@@ -13,7 +13,7 @@ from .base import UnusableSample
 from .images import bytes_of, opened
 from .masks import LOSSY, has_soft_edges
 
-Look = Literal["mask", "photo", "unclear"]
+Look = Literal["mask", "photo", "unclear", "unreadable"]
 #: a mask has at most so many values that are areas, a photo more than that many
 _FEW, _MANY = 8, 64
 #: noise of a lossy format next to 0 and 255
@@ -24,24 +24,28 @@ _LARGEST = 512
 def look_of(path: Path) -> tuple[Look, bool]:
     """Whether a picture looks like a mask, and whether it is grey (or stores numbers, as palettes do).
 
-    A mask has few values or soft edges; a photo has many. A drawing of few colours without black is unclear, and so is
-    what cannot be read.
+    A mask has few values or soft edges; a photo has many. A drawing of few colours without black is unclear.
     """
     try:
         with opened(bytes_of(path, Missing.UNREADABLE_MASK), str(path), Missing.UNREADABLE_MASK) as image:
             return _look(image, lossy=image.format in LOSSY)
     except UnusableSample:
-        return "unclear", False
+        return "unreadable", False
 
 
-def mask_of_pair(one: Path, other: Path) -> Path | Literal["photos", "unclear"]:
-    """Which of two pictures of one name is the mask of the other; "photos" where both are photos."""
+def mask_of_pair(one: Path, other: Path) -> Path | Literal["photos", "unclear", "unreadable"]:
+    """Which of two pictures of one name is the mask of the other; "photos" where both are photos.
+
+    "unreadable" where one of them cannot be read and the other does not tell.
+    """
     looks = {path: look_of(path) for path in (one, other)}
     masks = [path for path, (look, _) in looks.items() if look == "mask"]
     if len(masks) == 2:  # drawings: the grey one is the mask of the coloured one
         masks = [path for path in masks if looks[path][1]]
     if len(masks) == 1:
         return masks[0]
+    if any(look == "unreadable" for look, _ in looks.values()):
+        return "unreadable"
     return "photos" if all(look == "photo" for look, _ in looks.values()) else "unclear"
 
 

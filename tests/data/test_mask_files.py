@@ -284,3 +284,11 @@ def test_a_tree_on_a_url_is_read_by_the_same_conventions(tmp_path: Path) -> None
     write(tmp_path / "line", "{l}/{i}.jpg", "{l}/{i}.png")
     data = open_data(f"folder:file://{tmp_path}/line?masks=beside", root=tmp_path, quiet=True)
     assert_each_has_its_own(data)
+
+
+def test_a_broken_file_keeps_the_part_that_its_ending_has(tmp_path: Path) -> None:
+    write(tmp_path, "{l}/{i}.jpg", "{l}/{i}.png")
+    (tmp_path / "a/0.png").write_bytes(b"")
+    data = opened(tmp_path)
+    assert [sample.id for sample in data.samples] == ["a/0.jpg", "a/2.jpg", "b/1.jpg", "b/3.jpg"]
+    assert all(sample.mask is not None for sample in data.samples)

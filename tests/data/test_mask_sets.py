@@ -245,3 +245,11 @@ def test_every_reading_has_a_key_of_its_own() -> None:
     texts = ("mask_255=object", "mask_threshold=1", "mask_object=1", "mask_object=any", "mask_object=1&mask_ignore=2")
     rules = {MaskFile(Path("a"), asked_reading(parse_reference(f"folder:x?{text}"))).rule for text in texts}
     assert len(rules) == len(texts) and "255 object" in rules
+
+
+def test_the_threshold_itself_is_the_object(tmp_path: Path) -> None:
+    steps = np.tile(np.array([[0, 127, 128, 129, 255]], dtype=np.uint8), (8, 10))
+    save(tmp_path / "images/a/0.png", photo(0)[:8])
+    save(tmp_path / "masks/a/0.png", steps)
+    mask = decode(opened(tmp_path, "?mask_threshold=128").samples[0]).mask
+    assert mask is not None and np.array_equal(mask == 1, steps > 127)
