@@ -231,18 +231,19 @@ def _plan_lines(audit: Path, opened: Opened) -> Iterator[str]:
     needed = max((one.images for one in found if one.images is not None), default=0)
     yield from wrapped(
         f"images: enough for PASS in 8 of 10 audits if the truth is {_MARGIN:g} better than the threshold. You have "
-        f"{subject.images}" + (f"; about {needed} would be enough for most." if needed > subject.images else "."),
+        f"{subject.images}"
+        + (f"; {needed} are enough for every row with a number." if needed > subject.images else "."),
         indent=2,
     )
     seconds = price.time(subject.images)
     if seconds is not None:
-        yield from wrapped(f"time: about {_span(seconds)} on this machine's CPU, the first time", indent=2)
+        yield from wrapped(f"time: {_span(seconds)} on this machine's CPU, the first time", indent=2)
 
 
 def _span(seconds: float) -> str:
-    return (
-        f"{seconds / 3600:.1f} h" if seconds > 7200 else f"{seconds / 60:.0f} min" if seconds > 120 else "2 min or less"
-    )
+    if seconds <= 120:
+        return "2 min or less"
+    return f"about {seconds / 3600:.1f} h" if seconds > 7200 else f"about {seconds / 60:.0f} min"
 
 
 def _next_lines(files: _Files, opened: Opened) -> Iterator[str]:
