@@ -38,8 +38,8 @@ from modelaudit.models import PixelModel, open_model
 
 FEATHERS = (0.0, 1.0, 2.0, 3.0)
 GEOMETRY = Preprocessing(resize=256, crop=224, mean=MEAN, std=STD)
-FRAMES, DRAWS, BATCH = 400, 2, 25
-SIZES = ((0.0, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.01))
+FRAMES, DRAWS, BATCH = 400, 3, 25
+SIZES = ((0.0, 0.2), (0.2, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 1.01))
 Models = Mapping[str, nn.Module]
 Fill = Callable[[ContextInput], Tensor]
 
