@@ -85,7 +85,8 @@ class _Names:
     def index(self, index: int, label: Label) -> int:
         if not 0 <= index < self.outputs:
             raise DataError(
-                f"the label {label!r} means index {index}, and the model has outputs 0 to {self.outputs - 1}"
+                f"the label {label!r} means index {index}, and the model has outputs 0 to {self.outputs - 1}; map it "
+                f"(Audit(labels={{{label!r}: class name or index}})), or leave its images out"
             )
         return index
 

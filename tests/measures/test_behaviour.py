@@ -264,3 +264,20 @@ def test_a_composition_with_a_swap_may_be_asked_and_may_stand_in_arithmetic() ->
     measure = adversarial_background_rate(3).under(swap_background("random") | lighting(2))
     case = Audit("m", "d").expect(measure - (1 - accuracy) < 0.5)
     assert "adversarial_background_rate(backgrounds=3)" in str(case.expectation)
+
+
+def test_of_a_multilabel_model_every_row_asks_for_its_own_label() -> None:
+    logits = torch.tensor([[2.0, -1.0, 0.5], [2.0, -1.0, 0.5], [0.5, 3.0, -2.0]])
+    labels = torch.tensor([0, 1, 0])
+    seen = MeasureInput(logits, labels, original_logits=-logits, threshold=0.5)
+    assert read(accuracy, seen).values.tolist() == [1.0, 0.0, 1.0]  # a logit at the threshold has found its label
+    assert read(margin, seen).values.tolist() == [1.5, -1.5, 0.0]
+    assert torch.allclose(read(confidence, seen).values, torch.tensor([2.0, -1.0, 0.5]).double().sigmoid())
+    assert read(flip_rate, seen).values.tolist() == [1.0, 1.0, 1.0]
+    assert seen.classes_of(logits).tolist() == [0, -1, 0]
+    assert seen.predicts(logits, [2]).tolist() == [True, True, False]
+    assert seen.predicts(logits, [1, 2]).tolist() == [True, True, True]
+    # of several outputs that mean a label the strongest counts
+    merged = MeasureInput(logits, torch.tensor([0, 2, 0]), merged=torch.tensor([0, 0, 2]), threshold=0.5)
+    assert read(margin, merged).values.tolist() == [1.5, 0.0, 2.5]
+    assert merged.predicts(logits, [0]).tolist() == [True, True, True]
