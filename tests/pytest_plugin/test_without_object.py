@@ -85,6 +85,10 @@ def _lends_its_whole_picture(record: RunRecord) -> None:
     (donors,) = [found for key, found in table.donors.items() if key.endswith("swap_background(other_class)")]
     labels = {sample.id: sample.label for sample in table.samples}
     assert {labels[donor] for at, donor in enumerate(donors) if donor and table.samples[at].label == "red"} == {"green"}
+    without_mask = {
+        sample.id for at, sample in enumerate(table.samples) if sample.label == "green" and at // 2 % 2 == 0
+    }
+    assert without_mask & set(donors), "also those that have no mask at all"
 
 
 def _is_no_hole_in_the_matrix(record: RunRecord) -> None:
@@ -116,6 +120,15 @@ def test_a_record_that_was_edited_contradicts_itself(line: Line, edit: Any, said
     edit(record["cases"][0], record["tables"][0])
     found = [str(one) for one in contradictions(RunRecord.model_validate(record))]
     assert any(said in one for one in found), found
+
+
+def test_what_was_stored_before_a_label_was_declared_is_not_read(line: Line) -> None:
+    line.store = None
+    for options, reasons in (("", {"empty_mask", "no_mask"}), (', without_object=["green"]', {"no_object"})):
+        line.audit(DATA + f'maps = Audit(**told(data=data(){options})).expect(background_dependence("saliency") < 0.9)')
+        line.run()
+        (table,) = line.record().tables
+        assert {reason for one in table.columns for reason in one.missing.values()} == reasons
 
 
 def test_undeclared_empty_masks_are_undefined_as_before(line: Line) -> None:
