@@ -335,7 +335,7 @@ def test_a_model_that_raises_takes_down_itself_and_not_the_other(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [("torchvision:resnet5", "did you mean"), ("nowhere.py:build", "no file"), (42, "is not a model")],
+    [("torchvision:resnet5", "did you mean"), ("nowhere.py:build", "no file"), (dict, "returned dict")],
 )
 def test_a_model_that_cannot_be_opened_takes_down_itself(tmp_path: Path, model: Any, message: str) -> None:
     found = measured(tmp_path, case=audit({"good": Net(), "bad": model}).expect(accuracy > 0.5))
