@@ -97,7 +97,7 @@ def _on_the_background(subject: Subject) -> Iterator[StartingExpectation]:
         f"flip_rate.under({swap}) < 0.1",
         "How many answers change with the background, right or wrong?",
     )
-    method = "integrated_gradients" if subject.differentiable else "occlusion"
+    method = subject.method
     if subject.objects == "box":
         yield StartingExpectation(
             "looks_at_the_object",

@@ -17,7 +17,7 @@ PARTS = Subject(
     without_object=(),
     groups=0,
     outputs=2,
-    differentiable=True,
+    method="gradcam",
 )
 
 

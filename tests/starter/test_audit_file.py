@@ -29,7 +29,7 @@ SUBJECTS = [
         options=ModelOptions(("良品", 'a "b"'), scores="probabilities", output="class"),
         labels={"良品": 4, 'a "b"': 4},
         data="folder:写真/a b",
-        differentiable=False,
+        method="occlusion",
     ),
 ]
 

@@ -12,10 +12,10 @@ from modelaudit.starter.expectations import good_label, starting_expectations
 from modelaudit.starter.subject import Subject
 
 EVERY = [
-    subject(objects=objects, differentiable=differentiable, groups=groups, labels=labels)
-    for objects, differentiable, groups, labels in itertools.product(
+    subject(objects=objects, method=method, groups=groups, labels=labels)
+    for objects, method, groups, labels in itertools.product(
         ("mask", "box", "none"),
-        (True, False),
+        ("gradcam", "integrated_gradients", "occlusion"),
         (0, 3),
         ({"bolt": 30, "nut": 30}, {"bolt": 90, "nut": 10}, {"bolt": 9}, {"good": 20, "bad": 20}),
     )
@@ -44,8 +44,8 @@ def texts(one: Subject) -> str:
 
 
 def test_the_questions_follow_the_data() -> None:
-    assert "background_dependence(integrated_gradients)" in texts(subject())
-    assert "background_dependence(occlusion)" in texts(subject(differentiable=False))
+    assert "background_dependence(gradcam)" in texts(subject())
+    assert "background_dependence(occlusion)" in texts(subject(method="occlusion"))
     assert "energy_pointing_game" in texts(subject(objects="box"))
     assert "swap_background(random)" in texts(subject(labels={"bolt": 9}))
     assert "worst_group_accuracy(by=group)" in texts(subject(groups=2))
