@@ -237,12 +237,12 @@ def _plan_lines(audit: Path, opened: Opened) -> Iterator[str]:
     )
     seconds = price.time(subject.images)
     if seconds is not None:
-        yield from wrapped(f"time: {_span(seconds)} on this machine's CPU, the first time", indent=2)
+        yield from wrapped(f"time: at most {_span(seconds)} on this machine's CPU, the first time", indent=2)
 
 
 def _span(seconds: float) -> str:
     if seconds <= 120:
-        return "2 min or less"
+        return "2 min"
     return f"about {seconds / 3600:.1f} h" if seconds > 7200 else f"about {seconds / 60:.0f} min"
 
 

@@ -53,7 +53,7 @@ def test_it_writes_an_audit_and_says_what_comes_next(project: Path, capsys: pyte
         "wrote audits/audit_photos.py",
         "modelaudit data check folder:photos",
         "modelaudit plan audits/audit_photos.py",
-        "time: 2 min or less",
+        "time: at most 2 min",
         "pytest audits/ --audit-limit 20",
     ):
         assert part in said
