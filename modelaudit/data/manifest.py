@@ -141,17 +141,21 @@ def _cell(value: Any) -> Any:
 
 _NEEDED = ("image", "label")
 _COLUMNS = (*_NEEDED, "mask", "id")
-_OPTIONS = (*_COLUMNS, *COLUMN_OPTIONS, "images", "masks", *MASK_VALUES)
+_OPTIONS = (*_COLUMNS, *COLUMN_OPTIONS, "images", "masks", "objects", *MASK_VALUES)
 
 
 @dataclass(frozen=True)
 class _Manifest:
-    """A file, the names of its columns by what they hold, and the folders that its paths are relative to."""
+    """A file, the names of its columns by what they hold, and the folders that its paths are relative to.
+
+    ``each``: a row is a label of an image, of which there may be several.
+    """
 
     path: Path
     columns: Mapping[str, str]
     images: Path
     masks: Path
+    each: bool
 
 
 @data_source("csv", columns=True, remote="file")
@@ -162,6 +166,8 @@ def csv_file(reference: Reference, root: Path) -> DataSet:
     ``?image=path&label=class`` names columns that are called otherwise, ``?group=column:camera`` and
     ``?cluster=column:lot`` those of groups and clusters.
     ``?delimiter=;`` (or ``tab``) where the header leaves it open. Other options and ids as in :func:`jsonl_file`.
+    ``?objects=each``: a row is a label of an image and a sample of its own, for models that answer several labels;
+    the rows of an image are a cluster.
 
     Raises:
         DataError: a column that is not there, a row without image or label, two rows with one id, a path that leaves
@@ -194,15 +200,17 @@ def _data(reference: Reference, root: Path, path: Path, table: ManifestTable) ->
         _columns(reference, table.columns, path),
         _folder(reference, "images", path, root),
         _folder(reference, "masks", path, root),
+        _each(reference),
     )
     lines: dict[str, int] = {}
     rows: list[tuple[Sample, Path | None]] = []
     for row in table.rows:
         sample, mask = _sample(row, manifest)
         if sample.id in lines:
+            several = "" if manifest.each else ", and ?objects=each takes several labels of an image"
             raise DataError(
                 f"{path}:{row.line}: the id {sample.id!r} is in line {lines[sample.id]} too; ids are unique (?id= "
-                "names a column of them)"
+                f"names a column of them{several})"
             )
         lines[sample.id] = row.line
         rows.append((sample, mask))
@@ -227,8 +235,11 @@ def _sample(row: ManifestRow, manifest: _Manifest) -> tuple[Sample, Path | None]
     mask = file_named(cells["mask"], manifest.masks, manifest.masks, here)[1] if "mask" in cells else None
     label = cells["label"]
     group, cluster = (_text(cells.get(what)) for what in COLUMN_OPTIONS)
+    name = str(cells.get("id", f"{below}#{label}" if manifest.each else below))
+    if manifest.each and cluster is None:
+        cluster = _text(below)
     sample = Sample(
-        unicodedata.normalize("NFC", str(cells.get("id", below))),
+        unicodedata.normalize("NFC", name),
         image,
         unicodedata.normalize("NFC", label) if isinstance(label, str) else label,
         mask,
@@ -238,6 +249,18 @@ def _sample(row: ManifestRow, manifest: _Manifest) -> tuple[Sample, Path | None]
         cluster=cluster,
     )
     return sample, mask
+
+
+def _each(reference: Reference) -> bool:
+    """``?objects=each``.
+
+    Raises:
+        DataError: another word; a table has no objects to choose from.
+    """
+    asked = reference.options.get("objects")
+    if asked not in (None, "each"):
+        raise DataError(f"{reference.text!r}: objects={asked}; of a table only objects=each is known")
+    return asked == "each"
 
 
 def _text(cell: str | int | None) -> str | None:

@@ -49,6 +49,18 @@ def test_a_row_is_a_sample(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_rows_of_one_image_may_be_its_labels(tmp_path: Path, kind: str) -> None:
+    rows = [{"image": f"images/{name}.png", "label": label} for name in "ab" for label in ("red", "blue")]
+    text = "\n".join(map(json.dumps, rows)) if kind == "jsonl" else lines(rows)
+    found = [(one.id, one.label, one.cluster) for one in read(tmp_path, text, "?objects=each", kind=kind).samples]
+    assert found[:2] == [
+        ("images/a.png#blue", "blue", "images/a.png"),
+        ("images/a.png#red", "red", "images/a.png"),
+    ]
+    assert len(found) == 4 and found[3] == ("images/b.png#red", "red", "images/b.png")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
 @pytest.mark.parametrize(
     ("options", "found"),
     [("", ["own", "own"]), ("?cluster=column:lot", ["7", "8"]), (r"?cluster=path:(\w)\.png", ["a", "b"])],
@@ -179,8 +191,15 @@ def test_masks_of_0_and_255_are_read_as_the_reference_says(tmp_path: Path) -> No
         (TABLE, "?mask_255=objekt", "did you mean 'object'"),
         (TABLE, "?labels=x", "did you mean 'label'"),
         (TABLE, "?group=cam", "column:NAME"),
+        (TABLE, "?objects=all", "of a table only objects=each"),
+        ("image,label\nimages/a.png,x\nimages/a.png,y\n", "", r":3: .*\?objects=each takes several labels"),
+        (
+            "image,label\nimages/a.png,x\nimages/a.png,x\n",
+            "?objects=each",
+            r":3: the id 'images/a\.png#x' is in line 2",
+        ),
     ],
-    ids=range(27),
+    ids=range(30),
 )
 def test_what_is_wrong_with_a_table_is_said_with_its_line(
     tmp_path: Path, text: str | bytes, options: str, message: str
