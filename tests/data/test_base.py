@@ -10,6 +10,7 @@ from data.pictures import encoded, image_array, mask_array
 from PIL import Image
 
 from modelaudit.data import FilePart, UnusableSample, content_of, decode, files_of
+from modelaudit.data.mask_reading import MaskReading
 from modelaudit.data.masks import MaskFile
 from modelaudit.engine.images.contents import SampleContents
 from modelaudit.engine.store.file_digests import FileDigests
@@ -94,7 +95,8 @@ def test_a_part_that_the_file_no_longer_contains_is_named(tmp_path: Path, sample
 
 def test_what_255_means_is_part_of_the_content(sample: Sample) -> None:
     assert isinstance(sample.mask, FilePart) and isinstance(sample.image, FilePart)
-    masks = [sample.mask, MaskFile(sample.mask, "object"), MaskFile(sample.mask, "ignore")]
+    readings = (MaskReading(mask_255="object"), MaskReading(mask_255="ignore"))
+    masks = [sample.mask, *(MaskFile(sample.mask, reading) for reading in readings)]
     known = dict.fromkeys(files_of(sample), "0" * 64)
     contents = {content_of(Sample("1", sample.image, "bolt", mask), known) for mask in masks}
     assert len(contents) == 3

@@ -84,7 +84,8 @@ def test_a_measure_with_every_refinement() -> None:
     ]
     # every argument, the defaults too: a reader of the record needs no source code
     assert node.contexts[0].arguments == {"severity": 2, "region": "background"}
-    assert node.contexts[1].arguments == {"donors": "other_class", "feather": 0.0, "fill": "tile", "rank": 0}
+    swap = {"donors": "other_class", "feather": 1.0, "fill": "inpaint", "rank": 0, "max_donor_object": 0.8}
+    assert node.contexts[1].arguments == swap
 
 
 @pytest.mark.parametrize("op", ["+", "-", "*", "/"])

@@ -200,7 +200,7 @@ def test_latest_points_at_the_newest_run_and_older_ones_stay(line: Line) -> None
     second = line.record()
     results = line.path / "audit-results"
     assert str((results / "latest").readlink()) == second.id
-    assert {path.name for path in results.iterdir()} == {first.id, second.id, "latest"}
+    assert {path.name for path in results.iterdir()} == {".gitignore", "latest", first.id, second.id}
     assert read_record(results / first.id) == first
 
 

@@ -131,8 +131,9 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> Sessions:
     alone = session(folder, *whole, "--audit-store=kept")
     together = session(folder, *whole, "--audit-store=off", "-n", "2", "--dist=load")
     stored = session(folder, "audit_line.py", "-k", "passes or in_noise", "--audit-store=kept", "-n", "1")
-    results = [path.name for path in (folder / "audit-results").iterdir() if path.name != "latest"]
-    assert sorted(results) == sorted(one.record.id for one in (alone, together, stored))
+    results = [path.name for path in (folder / "audit-results").iterdir()]
+    runs = [one.record.id for one in (alone, together, stored)]
+    assert sorted(results) == sorted([".gitignore", "latest", *runs])
     return Sessions(alone, together, stored)
 
 
