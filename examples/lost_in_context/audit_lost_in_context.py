@@ -1,7 +1,7 @@
 """The four findings of Adhikari et al., *Lost in Context* (ICVGIP 2024, arXiv 2411.02833), as expectations.
 
 Needs photos with masks and SqueezeNet's weights: ``MODELAUDIT_ASSETS=path/to/assets pytest
-examples/lost_in_context``. What to expect, and what the numbers were, is in README.md beside this file.
+examples/lost_in_context``. What to expect, and what the numbers were, is in README.md next to this file.
 """
 
 import os

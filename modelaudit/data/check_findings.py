@@ -18,7 +18,7 @@ from .signature import differing_bits, group_alike
 
 #: in larger sets the distances are not compared one by one
 _COMPARED = 300
-#: what masks are "made from" where there is nothing to mask, by declaration
+#: what the masks of images are "made from" that are declared to have nothing to mask
 WITHOUT_OBJECT = "without_object"
 _BY_REASON = {
     Missing.UNREADABLE_IMAGE.value: Kind.UNREADABLE_IMAGE,

@@ -211,7 +211,7 @@ class LabelMap:
     def named(self, classes: Sequence[str] | None, outputs: int) -> dict[Label, int]:
         """The class that a name means: a label of the data (as text), else a class of the model by name or index.
 
-        Of several outputs that mean one label only the first stands for it; the others are no name for what is right.
+        Of several outputs that mean one label only the first stands for it; the others name no right answer.
         """
         own = [index for index in range(outputs) if self.merged is None or self.merged[index] == index]
         found: dict[Label, int] = {index: index for index in own}

@@ -278,7 +278,7 @@ def _solid(image: Image.Image, name: str) -> Pixels:
 
 
 def _check_palette(image: Image.Image, name: str) -> None:
-    """Raises an UnusableSample where the index 0 is no background: another index is black, and 0 is not."""
+    """Raises an UnusableSample where the index 0 is not the background: another index is black, and 0 is not."""
     palette = np.array((image.getpalette("RGB") or [])[: 3 * 256]).reshape(-1, 3)
     used = [index for index in np.unique(np.asarray(image)).tolist() if index < len(palette)]
     black = [index for index in used if not palette[index].any()]

@@ -181,7 +181,7 @@ def _declared(case: CaseRecord, expectation: Expectation, values: Values) -> Ite
     views = [one for one in values.table.views if one.model in case.models] if case.needs_masks else []
     for at in (at for at in rows if any(view.areas[at] is not None for view in views)):
         name = values.table.samples[at].id
-        yield Contradiction(case.id, f"the mask of {name}", "one that holds an object", "none, by declaration")
+        yield Contradiction(case.id, f"the mask of {name}", "one that holds an object", "none, as declared")
 
 
 def _columns_of(leaf: Measure) -> Iterator[str]:

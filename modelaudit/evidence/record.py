@@ -154,7 +154,7 @@ Node = Annotated[
 class CountsRecord(_Part):
     """asked = measured + undefined + errored, in images.
 
-    ``without_object``: further images, which have no object, by declaration, and are no part of those asked for.
+    ``without_object``: further images, which are declared to have no object and do not count among those asked for.
     """
 
     asked: int
@@ -263,7 +263,7 @@ class CaseRecord(_Part):
     verdict is weaker than it would be by default.
     ``model_names``: the models by the names that the expectation has for them, "" for the only one. ``formula``: the
     left side with its composites written out, over the groups that there are; none where it has none. ``wording``: how
-    what it names reads. ``without_object``: the labels whose images have no object, by declaration; these images leave
+    what it names reads. ``without_object``: the labels whose images are declared to have no object; these images leave
     the case where it ``needs_masks``.
     """
 
@@ -392,7 +392,7 @@ class Unusable(_Part):
 class DataRecord(_Part):
     """A data set as it was read; ``images`` were asked for, of ``available``.
 
-    ``without_object``: how many of them have no object, by declaration, by label.
+    ``without_object``: how many of them are declared to have no object, by label.
     """
 
     key: str

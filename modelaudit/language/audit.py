@@ -274,7 +274,7 @@ class Audit(metaclass=CheckedCall):
         progress: bool = True,
         language: Literal["en", "ja"] = "en",
     ) -> CheckedExpectation:
-        """Measure and decide an expectation here and now, in a notebook or a shell: a look, no gate.
+        """Measure and decide an expectation here and now, in a notebook or a shell: a look, not a gate.
 
         The engine, the statistics and the store (``.modelaudit`` in the working directory) are those of
         ``pytest audits/``; relative paths start at the working directory. Nothing is stated: no item is collected for

@@ -1,4 +1,4 @@
-"""What ``Audit.check`` returns: a result to look at in a notebook or a shell, which is no gate."""
+"""What ``Audit.check`` returns: a result to look at in a notebook or a shell, which is not a gate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 #: what stands beside every such result
-NO_GATE = "a look, no gate: verdicts for a contract come from pytest audits/"
+NO_GATE = "a look, not a gate: verdicts for a contract come from pytest audits/"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class CheckedExpectation:
     >>> print(found)
     PASS: accuracy > 0.9
       measured 0.98 [0.94, 0.99] on 120 images
-      a look, no gate: verdicts for a contract come from pytest audits/
+      a look, not a gate: verdicts for a contract come from pytest audits/
     """
 
     expectation: str

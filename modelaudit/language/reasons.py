@@ -52,7 +52,7 @@ _ADVICE = {
     Missing.FULL_MASK: "the mask leaves no background: mend the mask, or leave the image out",
     Missing.CONTEXT_UNCHANGED: "the context changed no pixel: check the mask, or raise the severity",
     Missing.CONTEXT_IMPOSSIBLE: "the context has no meaning here (no background to change or to lend): check the mask",
-    Missing.NO_OBJECT: "the image has no object, by declaration: nothing is wrong with it",
+    Missing.NO_OBJECT: "the image is declared to have no object: nothing is wrong with it",
     Missing.OBJECT_CROPPED: "the model's crop cuts off most of the object: crop less, or frame the object anew",
     Missing.ATTRIBUTION_INVALID: "the method gave no valid map: raise its steps, or use another method",
     Missing.NO_STORED: "the data keep no such picture of this sample: add it, or leave the sample out",

@@ -47,7 +47,7 @@ class Sample(metaclass=CheckedCall):
             is not known is left out. Strata name them: ``column("exposure") < 3``.
         cluster: what images share that makes them depend on each other (scene, lot, burst), when known: bounds are
             over clusters.
-        without_object: there is nothing to mask, by declaration (``Audit(without_object=[...])`` sets it by label).
+        without_object: the image is declared to have no object (``Audit(without_object=[...])`` sets it by label).
 
     >>> Sample(id="cam1/0001.png", image=Path("0001.png"), label="bolt", cluster="lot 7").cluster
     'lot 7'

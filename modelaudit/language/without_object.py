@@ -1,4 +1,4 @@
-"""Images that have no object, by declaration: ``Audit(without_object=["good"])``.
+"""Images that are declared to have no object: ``Audit(without_object=["good"])``.
 
 Not applicable is not missing: such an image leaves every expression in which a term needs masks, with all of its
 terms, and is counted apart.
@@ -61,7 +61,7 @@ def require_images(expectation: Expectation, without_object: Collection[str]) ->
             reader = next(one for one in expectation.expression.measures() if _needs_mask(one))
             raise ExpressionError(
                 f"'{measure}' is left without images: '{reader}' needs masks, and images of "
-                f"{', '.join(map(repr, sorted(labels)))} have no object, by declaration; state it without masks "
+                f"{', '.join(map(repr, sorted(labels)))} are declared to have no object; state it without masks "
                 "(e.g. accuracy), or take the label out of without_object"
             )
 

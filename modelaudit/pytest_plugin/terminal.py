@@ -115,12 +115,12 @@ def _stopped(cases: Sequence[CaseRecord]) -> Iterator[str]:
 
 
 def _without_object(record: RunRecord) -> Iterator[str]:
-    """How many images of each data set have no object, by declaration."""
+    """How many images of each data set are declared to have no object."""
     for data in record.data:
         if data.without_object:
             labels, count = ", ".join(data.without_object), sum(data.without_object.values())
             yield (
-                f"{data.key.removeprefix('data:')}: {count} of {data.images} images have no object, by declaration "
+                f"{data.key.removeprefix('data:')}: {count} of {data.images} images are declared to have no object "
                 f"({labels}), and leave what needs masks"
             )
 
@@ -214,7 +214,7 @@ def _counts(counts: CountsRecord) -> str:
     text = f"{counts.asked} images: {counts.measured} measured, {counts.undefined} undefined, {counts.errored} errored"
     text = f"{text} ({reasons})" if reasons else text
     declared, whole = counts.without_object, counts.asked + counts.without_object
-    return f"{text}; {declared} of {whole} images have no object, by declaration" if declared else text
+    return f"{text}; {declared} of {whole} images are declared to have no object" if declared else text
 
 
 def _number(value: float | None) -> str:

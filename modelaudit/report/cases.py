@@ -39,7 +39,7 @@ class ValueView:
 class CountsView:
     """What was measured of what was asked for, and why the rest has no value.
 
-    ``declared``: how many further images have no object, by declaration; empty where none.
+    ``declared``: how many further images are declared to have no object; empty where none.
     """
 
     short: str
@@ -186,7 +186,7 @@ def _counts(counts: CountsRecord, looked: list[str], words: Words) -> CountsView
 
 
 def declared_text(without_object: int, images: int, words: Words) -> str:
-    """How many of the images have no object, by declaration; empty where none."""
+    """How many of the images are declared to have no object; empty where none."""
     if not without_object:
         return ""
     return words.ngettext("images_without_object", without_object, images=words.count(images))

@@ -30,7 +30,7 @@ _ROUNDING = 1e-6
 class MeasureColumn:
     """One measure over all samples, with its stratum.
 
-    ``without_object``: images that would be in the stratum, and have no object, by declaration.
+    ``without_object``: images that would be in the stratum but are declared to have no object.
     """
 
     column: Column
@@ -98,7 +98,7 @@ class Columns:
         return Columns(self.table, True, self._read, partial=self.partial, claim=self.claim)
 
     def without_object(self) -> int:
-        """How many images would belong to what was read, and have no object, by declaration."""
+        """How many images would belong to what was read but are declared to have no object."""
         left = [read.without_object for read in self._read.values()]
         return int(np.logical_or.reduce(left).sum()) if left else 0
 

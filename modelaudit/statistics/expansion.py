@@ -63,7 +63,7 @@ def _point(curve: OfCurve, dose: float, columns: Columns, plan: Plan) -> Point:
 def groups_met(expression: Expression, columns: Columns) -> Expression:
     """Drops the parts of a minimum that have no image; keeps all where none has one.
 
-    Where more images may come only the parts are dropped whose images met have no object, by declaration.
+    Where more images may come only the parts are dropped whose images met are declared to have no object.
     """
     if isinstance(expression, Arithmetic):
         return Arithmetic(expression.op, groups_met(expression.left, columns), groups_met(expression.right, columns))

@@ -23,7 +23,7 @@ class Column:
         missing: the reason by position.
         scale: "proportion" (every value 0 or 1) or "mean".
         low, high: the measure's range; None where it has no bound.
-        applicable: [n] bool: the images that the expression is about; the others have no object, by declaration, and a
+        applicable: [n] bool: the images that the expression is about; the others are declared to have no object, and a
             term of the expression needs one. None: all of them.
     """
 

@@ -44,7 +44,7 @@ class Reason(StrEnum):
 class Counts:
     """asked = measured + undefined + errored, over images (an image counts once, at its worst leaf).
 
-    ``without_object``: further images, which have no object, by declaration, and are no part of those asked for.
+    ``without_object``: further images, which are declared to have no object and do not count among those asked for.
     """
 
     asked: int

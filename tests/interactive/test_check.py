@@ -77,7 +77,7 @@ def test_a_notebook_shows_the_plot_and_the_pictures() -> None:
     found = line().check(background_dependence("gradcam").under(SWAP) < 0.4, progress=False)
     html = found._repr_html_()
     assert 'class="intervals"' in html and "data:image/" in html
-    assert "A look, no gate" in html
+    assert "A look, not a gate" in html
     assert "<script" not in html and "href=" not in html
     assert NO_GATE in repr(found)
 

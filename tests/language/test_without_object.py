@@ -1,4 +1,4 @@
-"""Labels that have no object, by declaration: which expectations their images leave, and what is refused."""
+"""Labels that are declared to have no object: which expectations their images leave, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audits with labels that have no object, by declaration: verdicts, record, report, store, early stopping."""
+"""Audits with labels that are declared to have no object: verdicts, record, report, store, early stopping."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_images_without_an_object_leave_what_needs_masks_and_are_shown(line: Lin
         assert (counts.asked, counts.measured, counts.without_object) == wanted, case.name
         assert not any(one.label == "green" for one in case.gallery if case.needs_masks), case.name
     assert [str(one) for one in contradictions(record)] == []
-    done.stdout.fnmatch_lines(["*: 12 of 24 images have no object, by declaration (green), and leave what needs masks"])
+    done.stdout.fnmatch_lines(["*: 12 of 24 images are declared to have no object (green), and leave what needs masks"])
     (data,) = record.data
     assert data.without_object == {"green": 12}
     assert data.mask_kinds == {"mask": 12, "without_object": 12}
@@ -75,9 +75,9 @@ def test_images_without_an_object_leave_what_needs_masks_and_are_shown(line: Lin
 def _is_shown(line: Line) -> None:
     folder = line.path / "audit-results" / "latest"
     page, summary = (folder / "report.html").read_text("utf-8"), (folder / "summary.md").read_text("utf-8")
-    for text in ("12 of 24 images have no object, by declaration", "宣言により24枚中12枚は対象物なし"):
+    for text in ("12 of 24 images are declared to have no object", "宣言により24枚中12枚は対象物なし"):
         assert text in page
-    assert "12 of 24 images have no object, by declaration" in summary
+    assert "12 of 24 images are declared to have no object" in summary
 
 
 def _lends_its_whole_picture(record: RunRecord) -> None:
@@ -181,8 +181,8 @@ unknown = Audit(**told(data=data(), without_object=["gren"])).expect(accuracy > 
     assert {name: case.verdict for name, case in cases.items() if name != "right"} == dict.fromkeys(
         ("none_left", "not_red", "unknown"), "ERROR"
     )
-    assert "all of its 24 images have no object, by declaration" in cases["none_left"].message
-    assert "all of its 12 images have no object, by declaration" in cases["not_red"].message
+    assert "all of its 24 images are declared to have no object" in cases["none_left"].message
+    assert "all of its 12 images are declared to have no object" in cases["not_red"].message
     assert "no image has the label 'gren'; did you mean 'green'" in cases["unknown"].message
 
 

@@ -282,7 +282,7 @@ class _Checker:
             )
 
     def _count(self, positions: Sequence[int]) -> int:
-        """How many of these images the case is about: those without an object, by declaration, may leave it."""
+        """How many of these images the case is about: those declared to have no object may leave it."""
         applicable = self._table.applicable
         return len(positions) if applicable is None else int(applicable[list(positions)].sum())
 

@@ -126,10 +126,10 @@ def _nothing(by_reason: Mapping[str, int], measured: Measured) -> str:
 
 
 def _none_left(images: int, asked: Asked) -> str:
-    """What is said of an expectation whose images all have no object, by declaration."""
+    """What is said of an expectation whose images all are declared to have no object."""
     labels = list(asked.case.audit.without_object)
     return (
-        f"'{asked.expectation}' needs masks, and all of its {images} images have no object, by declaration "
+        f"'{asked.expectation}' needs masks, and all of its {images} images are declared to have no object "
         f"(without_object={labels}): state it without masks, or about other labels"
     )
 

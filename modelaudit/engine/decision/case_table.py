@@ -118,7 +118,7 @@ class CaseTable:
         self._require_empty_masks()
 
     def _require_empty_masks(self) -> None:
-        """Raise NotMeasured where a mask of an image without an object, by declaration, holds one."""
+        """Raise NotMeasured where a mask of an image declared to have no object holds one."""
         if self.applicable is None:
             return
         for model in dict.fromkeys(self._case.models.values()):

@@ -102,7 +102,7 @@ class Candidates:
             yield gallery.case, [] if _failed(gallery.case, table) else gallery.chosen()
 
     def _about(self, case: PlannedCase, at: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Which of some images a case is about: those without an object, by declaration, may leave it."""
+        """Which of some images a case is about: those declared to have no object may leave it."""
         labels = left_out(case.asked.expectation.expression, tuple(case.asked.case.audit.without_object))
         return np.array([label not in labels for label in self._labels[at]], dtype=bool)
 

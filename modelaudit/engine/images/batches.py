@@ -42,7 +42,7 @@ class Validity:
     """Whether a value of each image under a context means anything, and why not; [n] each.
 
     ``changed``: whether any pixel differs from the original. ``impossible``: the context cannot be made of it.
-    ``without_object``: it has no object, by declaration, and its mask holds none.
+    ``without_object``: it is declared to have no object, and its mask holds none.
     ``without_mask``: the context needs a mask and there is none. ``bare``: nobody knows where the object is, so
     nothing that needs a mask can be measured. ``kept``: the share of the object that the model's crop left, NaN where
     there is none; ``cropped``: that is less than the audit allows. ``absent``: why an image has no picture to be shown,

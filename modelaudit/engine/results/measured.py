@@ -217,7 +217,7 @@ class MeasuredData(_Plain):
 
     ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
     divide the images (:data:`~modelaudit.engine.results.divided.MOST`). ``without_object``: the labels whose images
-    have no object, by declaration.
+    are declared to have no object.
     """
 
     key: str
