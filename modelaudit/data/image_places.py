@@ -1,0 +1,171 @@
+"""Where the images of an annotation file lie: tools write the same names into different layouts of folders."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..language.errors import DataError
+
+#: a place holds the images where it has this share of their names: of an honest data set a few may be missing
+_NEARLY_ALL = 0.95
+#: a place with less than this share of the names is none
+_HARDLY_ANY = 0.05
+#: as many names, spread over all, are looked for
+_LOOKED_FOR = 256
+#: folders of annotations, in lower case: the data set is what holds such a folder
+_ANNOTATIONS = frozenset(("annotations", "annotation", "annots", "ann", "anns", "labels", "label", "json", "jsons"))
+_IMAGES = ("images", "data", "JPEGImages", "Images", "image", "img", "imgs", "photos", "pictures", "frames")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|[A-Za-z]:(?=/)", re.IGNORECASE)
+_LOCAL_FILES = "/?d="
+
+
+@dataclass(frozen=True)
+class Found:
+    """The folder that holds the images.
+
+    Args:
+        note: says so, where it is not the first place, or not the only one.
+        last_parts: the images are found there by so many of the last parts of their names; None: by whole names.
+    """
+
+    folder: Path
+    note: str | None
+    last_parts: int | None = None
+
+    def name(self, stated: str) -> str:
+        """The name below the folder, with ``/``."""
+        return stated if self.last_parts is None else "/".join(_parts(stated)[-self.last_parts :])
+
+
+def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: object, option: str) -> Found:
+    """The first of the places that holds nearly all of the images; where none does, the one that holds the most.
+
+    Whole names count first, then their last parts, as many as possible (``../../upload/1/a.jpg`` may be ``1/a.jpg``, or
+    ``a.jpg``), as long as they tell the images apart. Nothing is looked for outside of the places.
+
+    Args:
+        names: of the images, as the annotations state them.
+        candidates: in the order of preference; those that do not exist are passed over.
+        what: the file or folder with the annotations, for messages.
+        option: by which the audit names the folder itself, as ``?images=DIR``.
+
+    Raises:
+        DataError: no place holds the images; with the places and how many each holds.
+    """
+    stated = sorted(set(names))
+    tried = list(dict.fromkeys(Path(os.path.normpath(place)) for place in candidates))
+    looked, places = _spread(stated), [place for place in tried if place.is_dir()]
+    enough = _NEARLY_ALL * len(looked)
+    held: list[tuple[int, Found]] = []
+    for last_parts in (None, *_fewer_parts(stated)):
+        for place in places:
+            found = Found(place, None, last_parts)
+            held.append((sum(_is_there(place, name, last_parts) for name in looked), found))
+        if any(count >= enough for count, _ in held):
+            break
+    best = next((one for one in held if one[0] >= enough), None)
+    count, found = best or max(held, key=lambda one: one[0], default=(0, Found(Path(), None)))
+    if count == 0 or count < _HARDLY_ANY * len(looked):
+        raise DataError(_layout_unknown(what, option, stated, looked, tried, held))
+    others = [one.folder for number, one in held if number >= enough and not _same(one.folder, found.folder)]
+    return Found(found.folder, _note(found, count, len(looked), places[0], others, option), found.last_parts)
+
+
+def data_home(folder: Path) -> Path:
+    """The folder of the data set whose annotations are in `folder`: its parent where it is called ``annotations``,
+    ``labels`` and the like, else the folder itself."""
+    return folder.parent if folder.name.lower() in _ANNOTATIONS else folder
+
+
+def usual_places(folder: Path, stem: str = "") -> list[Path]:
+    """Where tools put the images of annotations in `folder`, in the order in which they are looked for.
+
+    Args:
+        stem: the name of the annotation file, of which a part may be that of the subset (``instances_val2017``).
+    """
+    places = []
+    for base in dict.fromkeys((folder, data_home(folder))):
+        for subset in _subsets(stem):
+            places += [base / "images" / subset, base / subset, base / "data" / subset, base / subset / "images"]
+        places += [base / "images", base, *(base / name for name in _IMAGES[1:])]
+    return places
+
+
+def _subsets(stem: str) -> list[str]:
+    """Parts of a name between ``_``, ``-`` and ``.`` that may name a subset, the longest first."""
+    words = re.split(r"([_.-])", stem)
+    spans = [(start, end) for start in range(0, len(words), 2) for end in range(start + 1, len(words) + 1, 2)]
+    found = {"".join(words[start:end]) for start, end in spans if start == 0 or end == len(words)}
+    return sorted((one for one in found if one.strip(".")), key=lambda one: (-len(one), one))
+
+
+def _spread(names: Sequence[str]) -> list[str]:
+    step = max(len(names) / _LOOKED_FOR, 1)
+    return [names[int(place * step)] for place in range(min(len(names), _LOOKED_FOR))]
+
+
+def _parts(name: str) -> list[str]:
+    """The parts of a name without what leads elsewhere: drives, servers' addresses, ``..``."""
+    text = _SCHEME.sub("", name.strip().replace("\\", "/").replace(_LOCAL_FILES, "/"), count=1)
+    return [part for part in text.split("/") if part not in ("", ".", "..")]
+
+
+def _fewer_parts(names: Sequence[str]) -> Iterator[int]:
+    """How many of the last parts may be looked for, the most first; never so few that two images have one name."""
+    parts = [_parts(name) for name in names]
+    for count in range(max(map(len, parts), default=0), 0, -1):
+        if len({tuple(one[-count:]) for one in parts}) < len(names):
+            return
+        yield count
+
+
+def _is_there(folder: Path, name: str, last_parts: int | None) -> bool:
+    if last_parts is not None:
+        return os.path.isfile(folder.joinpath(*_parts(name)[-last_parts:]))  # noqa: PTH113  (some names are no file's)
+    text = name.strip().replace("\\", "/")
+    below = os.path.relpath(text, folder) if text.startswith("/") else os.path.normpath(text)
+    return Path(below).parts[:1] != ("..",) and os.path.isfile(folder / below)  # noqa: PTH113
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _note(found: Found, count: int, looked: int, first: Path, others: Sequence[Path], option: str) -> str | None:
+    notes = []
+    if found.folder != first or found.last_parts is not None:
+        by = "" if found.last_parts is None else ", by the last part of their names"
+        by = by if found.last_parts in (None, 1) else f", by the last {found.last_parts} parts of their names"
+        notes.append(f"the images were taken from {found.folder}, which holds {count} of {looked} looked for{by}")
+    if others:
+        notes.append(f"images of these names are in {', '.join(map(str, dict.fromkeys(others)))} too")
+    return f"{'; '.join(notes)}; {option} names another folder" if notes else None
+
+
+def _layout_unknown(
+    what: object,
+    option: str,
+    stated: Sequence[str],
+    looked: Sequence[str],
+    tried: Sequence[Path],
+    held: Sequence[tuple[int, Found]],
+) -> str:
+    counts: dict[Path, int] = {}
+    for count, found in held:
+        counts[found.folder] = max(count, counts.get(found.folder, 0))
+    base = Path(os.path.commonpath(tried)) if tried else Path()
+    named = {place: place.relative_to(base).as_posix() if place != base else "itself" for place in tried}
+    there = ", ".join(f"{named[place]} ({count})" for place, count in counts.items()) or "none"
+    lost = ", ".join(name for place, name in named.items() if place not in counts)
+    many = f"{len(stated)} images" if len(looked) == len(stated) else f"{len(looked)} images looked for"
+    example = f", e.g. {stated[0]!r}" if stated else ""
+    return (
+        f"{what}: its images are in none of the usual places, so the layout of its folders is not one that is known. "
+        f"Of the {many}{example}, these folders below {base} hold: {there}"
+        + (f"; not there: {lost}" if lost else "")
+        + f". Write where the images are: {option}"
+    )
