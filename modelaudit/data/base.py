@@ -57,14 +57,21 @@ class UnusableSample(DataError):
 @dataclass(frozen=True)
 class SourceDeclaration:
     """What a source declares: with ``columns`` it reads ``?group=column:NAME`` and ``?cluster=column:NAME`` itself,
-    ``remote`` is what it needs copied from a URL before it reads (None: it takes the URL as written)."""
+    ``remote`` is what it needs copied from a URL before it reads (None: it takes the URL as written), and it reads
+    ``files`` of this machine or none."""
 
     columns: bool = False
     remote: RemoteKind | None = None
+    files: bool = False
 
 
 def data_source(
-    name: str, *, version: int = 1, columns: bool = False, remote: RemoteKind | None = None
+    name: str,
+    *,
+    version: int = 1,
+    columns: bool = False,
+    remote: RemoteKind | None = None,
+    files: bool | None = None,
 ) -> Callable[[DataSource], DataSource]:
     """Register ``(reference, root) -> DataSet`` under the scheme users write; paths are relative to `root`.
 
@@ -75,10 +82,15 @@ def data_source(
     A source that says what it needs of a `remote` place never sees a URL: the "tree" below it, the "file" and those
     that its samples name (:func:`~modelaudit.data.remote.read` calls the source twice then), or the "files" that a
     body with braces means.
+
+    A source that reads `files` of this machine (one with a `remote` does) reads those of its reference's root alone
+    (:mod:`~modelaudit.data.root`): ``?root=`` and ``?follow_links=`` are taken from the reference, and a sample of
+    another file is refused.
     """
+    declared = SourceDeclaration(columns, remote, remote is not None if files is None else files)
 
     def decorate(function: DataSource) -> DataSource:
-        registry.register(registry.Entry("data", name, None, function, SourceDeclaration(columns, remote), version))
+        registry.register(registry.Entry("data", name, None, function, declared, version))
         return function
 
     return decorate

@@ -28,6 +28,7 @@ from .objects import (
     sample_of,
     stated_size,
 )
+from .regular_files import read_file
 
 _LABELS = ("name", "imagenet_index")
 _CROWDS = ("object", "ignore")
@@ -88,7 +89,7 @@ def coco(reference: Reference, root: Path) -> DataSet:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_file(path))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; write coco:path/to/annotations.json") from error
     except (ValueError, RecursionError) as error:

@@ -10,8 +10,11 @@ from itertools import product
 from pathlib import Path
 
 from ..language.errors import DataError
+from .regular_files import read_file
+from .root import Root, current_root, outside
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/+")
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff"})
 
@@ -44,25 +47,54 @@ def existing_folder(text: str, *bases: Path, what: str) -> Path:
 def file_named(text: object, folder: Path, base: Path, named: str) -> tuple[str, Path]:
     """The id and the path of a file that an annotation names: below `folder` (``\\`` counts as ``/``), or absolute.
 
-    The id is the path below `base`, and the path starts with `base`, both without ``..``. Whether the file
-    is there shows when it is read.
+    The id is the path below `base` (else below the folder of the root that holds the file), and the path starts with
+    that folder, both without ``..``. Whether the file is there shows when it is read.
 
     Raises:
-        DataError: no file name, or one that leads out of `base`.
+        DataError: no file name, or one that leads out of the data's root.
     """
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise DataError(f"{named}: expected a path relative to {folder}, got {text!r}")
     name = text.strip().replace("\\", "/")
-    if _DRIVE.match(name) and os.sep == "/":
-        raise DataError(f"{named}: {text!r} is a path of another computer; write it relative to {folder}")
+    _refuse_places(name, text, folder, named)
     top, path = Path(os.path.normpath(base)), Path(os.path.normpath(folder / name))
     try:
         confined(path, top, f"{named}: {text!r}")
-    except (OSError, UnicodeEncodeError) as error:
+        _check_name(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"{named}: {text!r} is not a file name: {getattr(error, 'strerror', error)}") from error
-    if not path.is_relative_to(top):  # `base` is reached through a link, and the file is named by where that leads
-        path = top / path.resolve().relative_to(top.resolve())
-    return relative_id(path, top), path
+    folders = [top, *(Path(os.path.normpath(one)) for one in current_root(top).folders)]
+    for one in folders:
+        if path.is_relative_to(one):
+            return relative_id(path, one), path
+    # a folder is reached through a link, and the file is named by where that leads
+    real = path.resolve()
+    one = next(one for one in folders if real.is_relative_to(one.resolve()))
+    path = one / real.relative_to(one.resolve())
+    return relative_id(path, one), path
+
+
+def _check_name(path: Path) -> None:
+    """Raises the error of the system for a name that no file can have; a file that is not there is none."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+
+
+def _refuse_places(name: str, text: str, folder: Path, named: str) -> None:
+    """Refuses what looks like a path and means a place that no path of this machine has.
+
+    Raises:
+        DataError: a URL, a drive or share of another computer, or a home folder.
+    """
+    way_out = f"write it relative to {folder}, or name the folder of the files by ?root=DIR and write it relative to it"
+    if _URL.match(name):
+        raise DataError(f"{named}: {text!r} is a URL, and files are read from this machine alone; {way_out}")
+    if os.sep == "/" and (_DRIVE.match(name) or name.startswith("//")):
+        raise DataError(f"{named}: {text!r} is a path of another computer; {way_out}")
+    if name == "~" or (name.startswith("~") and "/" in name and not os.path.lexists(folder / name)):
+        raise DataError(f"{named}: {text!r} starts with a home folder, which data cannot name; {way_out}")
 
 
 def text_of(path: Path) -> str:
@@ -72,7 +104,7 @@ def text_of(path: Path) -> str:
         DataError: it cannot be read, or is not UTF-8; with the line.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -85,18 +117,20 @@ def text_of(path: Path) -> str:
 
 
 def files_below(folder: Path, hidden: list[str] | None = None) -> Iterator[Path]:
-    """All files below, sorted, without hidden ones; links are followed only within the folder itself.
+    """All files below, sorted, without hidden ones; links are followed where the data's root admits them.
 
     Args:
         hidden: takes the names of the hidden files and folders.
 
     Raises:
-        DataError: a link that leads out of the folder, or a part of it that cannot be read.
+        DataError: a link that leads out of the root or to a folder that is read already, or a part of the folder that
+            cannot be read.
     """
-    yield from _below(folder, folder.resolve(), [] if hidden is None else hidden)
+    confined(folder, folder, folder)
+    yield from _below(folder, folder, [] if hidden is None else hidden, set())
 
 
-def _below(folder: Path, inside: Path, hidden: list[str]) -> Iterator[Path]:
+def _below(folder: Path, top: Path, hidden: list[str], linked: set[str]) -> Iterator[Path]:
     try:
         with os.scandir(folder) as found:
             listed = sorted(found, key=lambda entry: entry.name)
@@ -108,26 +142,32 @@ def _below(folder: Path, inside: Path, hidden: list[str]) -> Iterator[Path]:
     files = [entry for entry in entries if not entry.is_dir()]
     for entry in [*folders, *files]:
         if entry.is_symlink():
-            confined(Path(entry.path), inside, entry.path)
+            confined(Path(entry.path), top, entry.path)
+    for entry in folders:
+        if entry.is_symlink():
+            _refuse_twice(entry.path, top, linked)
     yield from (Path(entry.path) for entry in files)
     for entry in folders:
-        yield from _below(Path(entry.path), inside, hidden)
+        yield from _below(Path(entry.path), top, hidden, linked)
+
+
+def _refuse_twice(link: str, top: Path, linked: set[str]) -> None:
+    """Refuses a link to a folder whose files are listed anyhow; links that go round in a circle end here too."""
+    real = os.path.realpath(link)
+    if real in linked or Root((top,)).admits(Path(real)) or top.resolve().is_relative_to(real):
+        raise DataError(f"{link} is a link to the folder {real}, whose files would count twice; remove the link")
+    linked.add(real)
 
 
 def confined(path: Path, folder: Path, named: object) -> Path:
-    """`path`, which must be in `folder` once all links and ``..`` are resolved.
+    """`path`, which must be one that the root of the data admits (of `folder`, where no reference is being read).
 
     Raises:
-        DataError: it does not.
+        DataError: it leads out of the root once all links and ``..`` are resolved; with the option that admits it.
     """
-    resolved = path.resolve()
-    if not resolved.is_relative_to(folder.resolve()):
-        raise DataError(
-            f"{named} leads to {resolved}, outside of the data in {folder}; put the files themselves there, or name "
-            "the folder they are in by the reference (its path, ?masks= or ?images=)"
-        )
-    if path.is_symlink() and path.is_dir():
-        raise DataError(f"{named} is a link to the folder {resolved}, whose files would count twice; remove the link")
+    root = current_root(folder)
+    if not root.admits(path):
+        raise DataError(f"{named} {outside(path, root)}")
     return path
 
 

@@ -20,6 +20,7 @@ from .mask_names import is_image_folder, is_mask_folder, is_split
 from .mask_reading import DEFAULT_THRESHOLD, MASK_VALUES, MaskReading, asked_reading
 from .mask_sets import mask_bytes, settle_reading
 from .masks import mask_source
+from .root import mask_folders_beside
 from .stored_trees import pictures_of, stored_options, stored_trees
 
 _OPTIONS = ("masks", "mask_suffix", "mask_prefix", "ignore", *MASK_VALUES)
@@ -125,13 +126,12 @@ def _mask_folders(folder: Path) -> list[Path]:
 
 
 def _beside_base(base: Path) -> Iterator[MaskTree]:
-    """The folders of masks next to a folder that is named as one of images, or as a split, at most two levels up."""
-    for up, rest in ((base, Path()), (base.parent, Path(base.name))):
-        if is_image_folder(up.name) or (is_split(up.name) and up == base):
-            for path in _mask_folders(up.parent):
-                if (path / rest).is_dir():
-                    steps = "../" * (len(rest.parts) + 1)
-                    yield MaskTree(f"{steps}{(path.name / rest).as_posix()}", path / rest)
+    """The folders of masks that belong to a folder of images, with the same folders below them."""
+    for folder in mask_folders_beside(base):
+        rest = Path() if folder.parent == base.parent else Path(base.name)
+        if (folder / rest).is_dir():
+            steps = "../" * (len(rest.parts) + 1)
+            yield MaskTree(f"{steps}{(folder.name / rest).as_posix()}", folder / rest)
 
 
 def _labelled(reference: Reference, listing: FolderListing) -> FolderListing:

@@ -17,6 +17,7 @@ from .base import Pixels, UnusableSample, data_source
 from .files import confined, existing_folder, files_below, is_image, relative_id
 from .images import Place, opened, upright
 from .masks import ReadMask
+from .regular_files import read_file
 
 IGNORED = 1000
 VARIANTS = {"S50": 50, "S300": 300, "S919": 919}
@@ -153,7 +154,7 @@ def _order(reference: Reference, root: Path) -> list[str]:
         return imagenet_wnids()
     path = root / Path(given).expanduser()
     try:
-        lines = [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line.split()[0] for line in read_file(path).decode("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{reference.text!r}: wnids={given}: {error}; give a file with a wnid a line") from error
     if len(set(lines)) < len(lines):

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..language.reasons import Missing
 from .base import Pixels, UnusableSample
+from .regular_files import open_file, read_file
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class FilePart:
         Raises:
             OSError: the container cannot be read, or ends before the part does.
         """
-        with self.path.open("rb") as file:
+        with open_file(self.path) as file:
             file.seek(self.start)
             content = file.read(self.size)
         if len(content) < self.size:
@@ -78,10 +79,10 @@ def bytes_of(path: Place, reason: Missing) -> bytes:
     """The content of a file.
 
     Raises:
-        UnusableSample: it does not exist, or is empty.
+        UnusableSample: it does not exist, is empty, or is no regular file (a named pipe, a device).
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path) if isinstance(path, Path) else path.read_bytes()
     except OSError as error:
         raise UnusableSample(reason, f"{path}: {error.strerror or error}") from error
     if not content:
@@ -126,7 +127,10 @@ def header(source: Place | bytes, name: str, reason: Missing) -> Iterator[Image.
     """
     with _telling(name, reason):
         content = source.read_bytes() if isinstance(source, FilePart) else source
-        with Image.open(BytesIO(content) if isinstance(content, bytes) else content, formats=FORMATS) as image:
+        with (
+            BytesIO(content) if isinstance(content, bytes) else open_file(content) as file,
+            Image.open(file, formats=FORMATS) as image,
+        ):
             yield image
 
 

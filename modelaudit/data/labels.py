@@ -16,6 +16,7 @@ from typing import Any
 
 from ..language.errors import DataError, nearest
 from ..language.sample import DataSet
+from .regular_files import read_file
 
 Label = str | int
 #: the label of a picture that has none
@@ -281,7 +282,7 @@ def read_labels(path: Path) -> dict[Label, tuple[Label, ...]]:
         DataError: with file and line.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_file(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"labels={str(path)!r} cannot be read: {error}") from error
     return _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)

@@ -19,6 +19,7 @@ from ..language.errors import DataError
 from ..language.sample import Sample
 from .files import relative_id
 from .masks import ReadMask
+from .regular_files import read_file
 
 FILE = "modelaudit-masks.json"
 FORMAT = "modelaudit-masks/1"
@@ -74,7 +75,7 @@ def read_made_masks(folder: Path) -> MadeMasks | None:
     if not path.is_file():
         return None
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_file(path))
         return _made_masks(document, folder)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(
@@ -124,6 +125,6 @@ def _made_masks(document: Mapping[str, Any], folder: Path) -> MadeMasks:
 
 def _digest(mask: Path) -> str | None:
     try:
-        return hashlib.sha256(mask.read_bytes()).hexdigest()
+        return hashlib.sha256(read_file(mask)).hexdigest()
     except OSError:  # reported where it is decoded
         return None

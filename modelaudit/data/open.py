@@ -13,11 +13,13 @@ from ..language import registry
 from ..language.errors import DataError
 from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
+from .base import DataSource
 from .groups import ColumnGroup, Finder, apply_grouping, grouping_options
 from .machine_masks import mark_machine_masks
 from .masks import ReadMask
 from .remote import read_remote
 from .remote.urls import is_url
+from .root import ROOT_OPTIONS, read_below, refuse_outside, root_of
 
 #: sources that read the names of files alone; others open every file, or ask a network
 _NAMES = ("demo", "folder", "photos", "imagenet9", "imagenet_s")
@@ -109,12 +111,27 @@ def _from_text(text: str, root: Path, cache: Path | None, quiet: bool) -> tuple[
             raise DataError(f"{text!r}: {scheme} has no columns; write {option}=path:REGEX, folder:N or exif:TAG")
     by = {option: one for option, one in asked.items() if not isinstance(one, ColumnGroup)}
     others = {key: value for key, value in reference.options.items() if key not in by}
+    source: DataSource = entry.function
+    if getattr(entry.declares, "files", False):
+        source = _within_root(source, {key: others.pop(key) for key in ROOT_OPTIONS if key in others})
     reference = replace(reference, options=others)
     kind = getattr(entry.declares, "remote", None)
     if kind is not None and any(map(is_url, (reference.body, *reference.options.values()))):
-        return read_remote(entry.function, reference, root, kind, cache=cache, quiet=quiet), by
-    data: DataSet = entry.function(reference, root)
-    return data, by
+        return read_remote(source, reference, root, kind, cache=cache, quiet=quiet), by
+    return source(reference, root), by
+
+
+def _within_root(source: DataSource, options: dict[str, str]) -> DataSource:
+    """The source, reading the files of its reference's root alone."""
+
+    def confined_source(reference: Reference, rootdir: Path) -> DataSet:
+        root = root_of(reference, options, rootdir)
+        with read_below(root):
+            data = source(reference, rootdir)
+        refuse_outside(data.samples, root, repr(reference.text))
+        return data
+
+    return confined_source
 
 
 def _checked(sample: object, named: str, root: Path) -> Sample:

@@ -12,6 +12,7 @@ from xml.parsers import expat
 
 from ..language.errors import DataError
 from .objects import Region, stated_size
+from .regular_files import read_file
 
 #: elements inside of one another; annotation files have four
 _DEPTH = 50
@@ -25,7 +26,7 @@ def xml_of(path: Path) -> Element:
             gigabytes or read other files; with the line.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     parser, builder, depth = expat.ParserCreate(), TreeBuilder(), 0

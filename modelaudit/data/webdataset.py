@@ -21,6 +21,7 @@ from .images import FilePart
 from .mask_reading import MASK_VALUES, MaskReading
 from .mask_sets import mask_bytes, settle_reading
 from .masks import mask_source
+from .regular_files import open_file
 
 _BLOCK = 512
 _CHUNK = 1 << 20
@@ -34,7 +35,7 @@ def members(path: Path) -> list[FilePart]:
             that leads out of it.
     """
     try:
-        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
+        with open_file(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             found = list(_files(archive, path))
             end = archive.offset
     except OSError as error:
@@ -60,7 +61,7 @@ def _files(archive: tarfile.TarFile, path: Path) -> Iterator[FilePart]:
 
 def _check_end(path: Path, end: int) -> None:
     """Refuses damaged archives: tarfile takes damage for the end, but a complete archive ends with zeros alone."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         file.seek(end)
         closing = file.read(_BLOCK)
         if len(closing) < _BLOCK or any(closing):
@@ -71,7 +72,7 @@ def _check_end(path: Path, end: int) -> None:
 
 
 def _is_packed(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         start = file.read(6)
     return start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"))
 

@@ -307,7 +307,8 @@ def test_a_file_name_that_leaves_the_data_is_refused(tmp_path: Path, source: str
         _replaced(root / "data.yaml", "val: images/val", "val: list.txt")
     with pytest.raises(
         DataError,
-        match=r"outside of the data|leads upwards|another computer|a path relative to|not a file name|no file_name",
+        match=r"outside of the data|leads upwards|another computer|a path relative to|not a file name|no file_name|"
+        r"has no annotation",
     ):
         open_data(reference, root=tmp_path)
 

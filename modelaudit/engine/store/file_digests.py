@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...data import FilePart, Place
+from ...data.regular_files import open_file
 from .store import FileRow, Store
 
 #: the coarsest clock of a file system in use (FAT counts two seconds)
@@ -89,7 +90,7 @@ def _key(path: Place) -> bytes:
 def _read(path: Place) -> tuple[bytes, _Stat | None] | None:
     """The digest, and the file's state where it was the same before and after."""
     try:
-        with _file(path).open("rb") as file:
+        with open_file(_file(path)) as file:
             before = os.fstat(file.fileno())
             digest = _digest(file, path)
             after = os.fstat(file.fileno())
