@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..language.errors import DataError
 from .regular_files import read_file
-from .root import Root, current_root, outside
+from .root import Root, current_root, outside, refuse_unadmitted
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/+")
@@ -88,7 +88,7 @@ def _refuse_places(name: str, text: str, folder: Path, named: str) -> None:
     Raises:
         DataError: a URL, a drive or share of another computer, or a home folder.
     """
-    way_out = f"write it relative to {folder}, or name the folder of the files by ?root=DIR and write it relative to it"
+    way_out = f"write it relative to {folder}; ?root=DIR names another folder that it may lead to"
     if _URL.match(name):
         raise DataError(f"{named}: {text!r} is a URL, and files are read from this machine alone; {way_out}")
     if os.sep == "/" and (_DRIVE.match(name) or name.startswith("//")):
@@ -101,8 +101,9 @@ def text_of(path: Path) -> str:
     """A text file in UTF-8, with or without a byte order mark; line ends as they stand.
 
     Raises:
-        DataError: it cannot be read, or is not UTF-8; with the line.
+        DataError: it cannot be read, is none of the data, or is not UTF-8; with the line.
     """
+    refuse_unadmitted(path)
     try:
         content = read_file(path)
     except OSError as error:

@@ -15,8 +15,9 @@ from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
-from .files import relative_id
+from .files import file_named, relative_id
 from .groups import COLUMN_OPTIONS, column_option, columns_of
+from .hugging_face_files import admit_caches, check_files, check_patterns, check_saved
 from .images import Place, bytes_of
 from .mask_reading import MASK_VALUES, MaskReading, asked_reading
 from .mask_sets import settle_reading
@@ -76,7 +77,7 @@ class MaskCell:
         return None if found is None else f"{found} {self.reading.text.removeprefix('255 ')}"
 
 
-@data_source("hf", columns=True)
+@data_source("hf", columns=True, files=True)
 def hugging_face(reference: Reference, root: Path) -> DataSet:
     """A data set by its name on the Hub, or a folder or file below `root`: one that ``save_to_disk`` wrote, a parquet
     file, or a folder that ``load_dataset`` reads (parquet, images in folders of their labels).
@@ -84,18 +85,22 @@ def hugging_face(reference: Reference, root: Path) -> DataSet:
     ``?split=validation&image=image&label=label`` name the split and the columns, ``mask=``, ``group=column:``,
     ``cluster=column:`` and ``id=`` others, ``config=`` and ``revision=`` what is loaded, ``mask_255=`` what 255 means
     in a mask. Names of a ClassLabel become labels. Ids are the names of the image files where each has its own, else
-    split and row. Images are decoded as all others are; code of a data set is never run.
+    split and row. Images are decoded as all others are; code of a data set is never run. A row without bytes names a
+    file below the folder of the data set, or below that of ``?root=DIR``.
 
     Raises:
-        DataError: the library is missing, no such data set, split or column, or rows without a label.
+        DataError: the library is missing, no such data set, split or column, rows without a label, or a file that the
+            data set names and that is a URL or leads out of its folder.
     """
     reference.only(_OPTIONS, DataError)
     asked_reading(reference)
     table, split, local = _loaded(reference, root, _library(reference))
-    images = _pictures(reference, table, _column(reference, table, "image", "image"), split)
+    images = _pictures(reference, table, _column(reference, table, "image", "image"), split, local)
     labels = _labels(reference, table, _column(reference, table, "label", "label"))
     column = reference.options.get("mask")
-    masks = None if column is None else _pictures(reference, table, _column(reference, table, "mask", column), split)
+    masks = (
+        None if column is None else _pictures(reference, table, _column(reference, table, "mask", column), split, local)
+    )
     drawn, on_masks = _drawn(reference, masks or [])
     groups, clusters = (_texts(reference, table, what) or [None] * len(table) for what in COLUMN_OPTIONS)
     ids = _ids(reference, table, images, split, local)
@@ -158,11 +163,17 @@ def _loaded(reference: Reference, root: Path, datasets: Any) -> tuple[Any, str, 
         raise DataError(f"{reference.text!r}: no folder or file {path}, and no name of a data set (owner/name)")
     try:
         if local is not None and ((local / "state.json").is_file() or (local / "dataset_dict.json").is_file()):
+            check_saved(local)
             table, split = _of_split(reference, datasets.load_from_disk(str(local)))
         elif local is not None and local.is_file():
             given = {"path": _format(reference, local), "data_files": str(local)}
             table, split = _of_split(reference, datasets.load_dataset(**given, split="train"))
         else:
+            admit_caches(datasets, hub=local is None)
+            if local is not None:
+                check_patterns(local)
+                builder = datasets.load_dataset_builder(str(local), reference.options.get("config"))
+                check_files(builder, local, repr(reference.text))
             table, split = _by_name(reference, datasets, str(local or reference.body))
     except DataError:
         raise
@@ -238,11 +249,8 @@ class _Picture:
     cell: Cell
     name: str | None
     empty: bool
-
-    @property
-    def path(self) -> Path | None:
-        """The file, where the bytes are not in the table."""
-        return Path(self.name) if self.empty and self.name is not None and Path(self.name).is_absolute() else None
+    #: the file, where the bytes are not in the table
+    path: Path | None
 
     @property
     def source(self) -> Any:
@@ -267,7 +275,7 @@ class _Picture:
         return None if self.empty else MaskCell(self.cell, reading)
 
 
-def _pictures(reference: Reference, table: Any, column: str, split: str) -> list[_Picture]:
+def _pictures(reference: Reference, table: Any, column: str, split: str, local: Path | None) -> list[_Picture]:
     from datasets import Image
 
     feature = table.features[column]
@@ -277,14 +285,13 @@ def _pictures(reference: Reference, table: Any, column: str, split: str) -> list
         raise DataError(f"{reference.text!r}: {column!r} holds {feature}, and no images")
     plain = table.select_columns([column])
     plain = plain.cast_column(column, Image(decode=False)) if encoded else plain
-    return [
-        _Picture(
-            Cell(plain, column, row, f"{reference.text}: {f'row {row} of {split}' if name is None else name}"),
-            name,
-            empty,
-        )
-        for row, (name, empty) in enumerate(_names(plain, column, structured))
-    ]
+    pictures = []
+    for row, (name, empty) in enumerate(_names(plain, column, structured)):
+        place = f"row {row} of {split}"
+        file = _file(name, local, f"{reference.text}: {place}: {column}") if empty and name else None
+        cell = Cell(plain, column, row, f"{reference.text}: {name or place}")
+        pictures.append(_Picture(cell, name, empty, file))
+    return pictures
 
 
 def _names(plain: Any, column: str, structured: bool) -> Iterator[tuple[str | None, bool]]:
@@ -336,11 +343,24 @@ def _ids(reference: Reference, table: Any, pictures: Sequence[_Picture], split: 
                 f"{reference.text!r}: row {values.index(None)} has no {asked!r}; ids are texts of their own"
             )
         return list(map(str, values))
-    names = [_below(picture.name, local) for picture in pictures if picture.name]
+    names = [_below(str(picture.path or picture.name), local) for picture in pictures if picture.name]
     return names if len(set(names)) == len(pictures) else [f"{split}/{row:08d}" for row in range(len(pictures))]
 
 
+def _file(name: str, local: Path | None, named: str) -> Path | None:
+    """The file that a row names; None for a relative path in a data set of the Hub, which has no folder here."""
+    if local is None and not Path(name).is_absolute() and "://" not in name:
+        return None
+    folder = _folder(local) or Path(Path(name).anchor)
+    return file_named(name, folder, folder, named)[1]
+
+
+def _folder(local: Path | None) -> Path | None:
+    """What the paths of files in a table are relative to."""
+    return None if local is None else local if local.is_dir() else local.parent
+
+
 def _below(name: str, local: Path | None) -> str:
-    """The name of an image file, below the folder that was named where it is in there."""
-    path = Path(name)
-    return relative_id(path, local) if local is not None and path.is_relative_to(local) else path.name
+    """The name of an image file, below the folder of the data set where it is in there."""
+    path, folder = Path(name), _folder(local)
+    return relative_id(path, folder) if folder is not None and path.is_relative_to(folder) else path.name

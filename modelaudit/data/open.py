@@ -128,7 +128,7 @@ def _within_root(source: DataSource, options: dict[str, str]) -> DataSource:
         root = root_of(reference, options, rootdir)
         with read_below(root):
             data = source(reference, rootdir)
-        refuse_outside(data.samples, root, repr(reference.text))
+            refuse_outside(data.samples, repr(reference.text))
         return data
 
     return confined_source

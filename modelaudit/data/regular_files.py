@@ -22,7 +22,7 @@ def open_file(path: Path) -> BufferedReader:
     Raises:
         OSError: it cannot be opened, or is no regular file; its ``strerror`` says which.
     """
-    _check_kind(path, path.stat().st_mode)  # before it is opened: that alone does something to some devices
+    check_regular(path)  # before it is opened: that alone does something to some devices
     # without waiting, where a pipe has taken the place of the file since
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
@@ -41,6 +41,11 @@ def read_file(path: Path) -> bytes:
     """
     with open_file(path) as file:
         return file.read()
+
+
+def check_regular(path: Path) -> None:
+    """Raises an OSError for a file that is not there, or is no regular file; its ``strerror`` says which."""
+    _check_kind(path, path.stat().st_mode)
 
 
 def _check_kind(path: Path, mode: int) -> None:

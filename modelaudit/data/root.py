@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from ..language.errors import DataError
 from ..language.reference import Reference
 from ..language.sample import Sample
+from .image_places import data_home
 from .images import FilePart
 from .mask_names import is_image_folder, is_mask_folder, is_split
 from .masks import ReadMask
@@ -36,10 +37,12 @@ class Root:
 
     Args:
         follow_links: links in the folders may lead out of them.
+        also: single files that the audit names, and folders into which a library unpacks the data.
     """
 
     folders: tuple[Path, ...]
     follow_links: bool = False
+    also: tuple[Path, ...] = ()
 
     def admits(self, path: Path) -> bool:
         """Whether a path leads to a place in the folders, once all links and ``..`` are resolved.
@@ -74,7 +77,7 @@ class Root:
 
     @cached_property
     def _real_folders(self) -> tuple[str, ...]:
-        return tuple(os.path.realpath(folder) for folder in self.folders)
+        return tuple(os.path.realpath(one) for one in (*self.folders, *self.also))
 
     @cached_property
     def _plain_folders(self) -> tuple[str, ...]:
@@ -99,6 +102,13 @@ def read_below(root: Root) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
+def also_admit(folder: Path) -> None:
+    """Adds a folder to the root of the reference that is being read: one that a library unpacks its files into."""
+    root = _CURRENT.get()
+    if root is not None:
+        _CURRENT.set(replace(root, also=(*root.also, folder)))
+
+
 def current_root(folder: Path) -> Root:
     """The root of the reference that is being read; outside of a reference, `folder`."""
     return _CURRENT.get() or Root((folder,))
@@ -118,33 +128,51 @@ def root_of(reference: Reference, options: dict[str, str], rootdir: Path) -> Roo
     links = options.get("follow_links", "no")
     if links not in _ANSWERS:
         raise DataError(f"{reference.text!r}: follow_links={links}; write follow_links=yes or follow_links=no")
-    homes, bases = _homes(reference.body, rootdir, _ANSWERS[links])
+    try:
+        body = rootdir / Path(reference.body).expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            f"{reference.text!r}: {reference.body!r} starts with a home folder that there is not"
+        ) from error
+    homes, bases = _homes(body, rootdir, _ANSWERS[links])
     named = [value for key, value in reference.options.items() if key in _FOLDERS or key.startswith("stored.")]
-    found = [base / Path(value).expanduser() for value in named for base in bases]
-    folders = [*homes, *(folder for folder in found if _is_folder(folder))]
+    folders = [*homes, *(folder for folder in _below_each(bases, named) if _is_folder(folder))]
+    files = [body, *_below_each(bases, reference.options.values())]
     given = options.get("root")
     if given is not None:
-        tried = [base / Path(given).expanduser() for base in bases]
+        tried = _below_each(bases, [given])
         wanted = next((folder for folder in tried if _is_folder(folder)), None)
         if wanted is None:
             listed = " or ".join(map(str, dict.fromkeys(tried)))
             raise DataError(f"{reference.text!r}: root={given}: no folder at {listed}")
         folders.append(wanted)
-    return Root(tuple(dict.fromkeys(folders)), _ANSWERS[links])
+    return Root(tuple(dict.fromkeys(folders)), _ANSWERS[links], tuple(file for file in files if _is_file(file)))
 
 
-def _homes(body: str, rootdir: Path, follow_links: bool) -> tuple[list[Path], list[Path]]:
+def _below_each(bases: Iterable[Path], names: Iterable[str]) -> list[Path]:
+    paths = []
+    for name in names:
+        with suppress(RuntimeError):  # "~nobody", in an option that is no path
+            paths += [base / Path(name).expanduser() for base in bases]
+    return paths
+
+
+def _homes(path: Path, rootdir: Path, follow_links: bool) -> tuple[list[Path], list[Path]]:
     """The folders of a reference, and those that its options are relative to."""
     # shards-{000..003}.tar, all of which are in the folder of the first part without braces
-    path = rootdir / Path(body).expanduser()
     while "{" in str(path) and not _is_folder(path):
         path = path.parent
     if _is_folder(path):
         beside = [one for one in mask_folders_beside(path) if Root((one.parent,), follow_links).admits(one)]
         return [path, *beside], [path, rootdir]
-    own = path.parent
-    home = own.parent if own.name.lower() == "annotations" else own
-    return [home], [own, home, rootdir]
+    return [data_home(path.parent)], [path.parent, data_home(path.parent), rootdir]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def mask_folders_beside(folder: Path) -> list[Path]:
@@ -167,16 +195,28 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def refuse_outside(samples: Iterable[Sample], root: Root, named: str) -> None:
+def refuse_unadmitted(path: Path) -> None:
+    """A look at a file that a source is about to read.
+
+    Raises:
+        DataError: a reference is being read, and its root does not admit the file.
+    """
+    root = _CURRENT.get()
+    if root is not None and not root.admits(path):
+        raise DataError(f"{path} {outside(path, root)}")
+
+
+def refuse_outside(samples: Iterable[Sample], named: str) -> None:
     """The last look at what a source returns: a reader that has forgotten to ask does not get a file read.
 
     Raises:
         DataError: a sample is of a file that the root does not admit.
     """
-    for sample in samples:
+    root = _CURRENT.get()
+    for sample in samples if root is not None else ():
         for source in (sample.image, sample.mask, *sample.stored.values()):
             path = _file_of(source)
-            if path is not None and not root.admits(path):
+            if path is not None and root is not None and not root.admits(path):
                 raise DataError(f"{named}: {sample.id!r}: {outside(path, root)}")
 
 
@@ -192,5 +232,5 @@ def outside(path: Path, root: Root) -> str:
     links = ", or ?follow_links=yes where you trust the link" if root.is_written_below(path) else ""
     return (
         f"leads to {root.real(path)}, outside of the data in {folders}; put the files themselves there, or name the "
-        f"folder they are in by ?root=DIR (of images also by ?images=DIR, of masks by ?masks=DIR){links}"
+        f"folder they are in: ?root=DIR (of images and masks also ?images=DIR and ?masks=DIR){links}"
     )
