@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..language.errors import DataError
+from ..language.yaml_reader import read_yaml
 from .files import text_of
 
 YAML_ENDINGS = (".yaml", ".yml")
@@ -64,35 +63,10 @@ def yaml_of(path: Path) -> dict[Any, Any]:
     Raises:
         DataError: not such a file, or a key occurs twice; with the line.
     """
-    try:
-        document = yaml.load(text_of(path), Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise DataError(f"{path}:{line}: is not valid YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not valid YAML: {error}") from error
+    document = read_yaml(path, DataError, text_keys=False).value
     if not isinstance(document, dict):
         raise DataError(f"{path}:1: must be a mapping; a YOLO data set has names, train, val")
     return document
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader, without keys that stand twice (the second would win in silence) and without aliases (a few
-    nested ones expand to gigabytes)."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not read", mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and isinstance(key.value, str):
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
-            seen.add(key.value if isinstance(key.value, str) else id(key))
-        return super().construct_mapping(node, deep)
 
 
 def _numbered(names: list[Any], named: str) -> dict[int, str]:

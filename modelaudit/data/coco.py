@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..language.errors import DataError, nearest
+from ..language.json_file import read_json
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import data_source
@@ -28,7 +28,6 @@ from .objects import (
     sample_of,
     stated_size,
 )
-from .regular_files import read_file
 
 _LABELS = ("name", "imagenet_index")
 _CROWDS = ("object", "ignore")
@@ -88,12 +87,7 @@ def coco(reference: Reference, root: Path) -> DataSet:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(read_file(path))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}; write coco:path/to/annotations.json") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not valid JSON: {error}") from error
+    document = read_json(path, DataError, hint="; write coco:path/to/annotations.json")
     for key in ("images", "annotations", "categories"):
         entries = document.get(key) if isinstance(document, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import math
 import unicodedata
 from collections import Counter
@@ -14,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ..language.errors import DataError, nearest
+from ..language.json_file import read_json
 from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
-from .files import existing_folder, file_named, files_below, text_of
+from .files import existing_folder, file_named, files_below
 from .images import opened, rgb_of, upright
 from .objects import (
     Objects,
@@ -118,11 +118,7 @@ def labelme_file(path: Path) -> LabelMeFile:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(text_of(path))
-    except (ValueError, RecursionError) as error:
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise DataError(f"{path}{line}: is not valid JSON: {error}") from error
+    document = read_json(path, DataError)
     if not isinstance(document, dict):
         raise DataError(f"{path} is not a JSON object, so it is not a LabelMe file; move it elsewhere")
     return document

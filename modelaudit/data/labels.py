@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import re
 import unicodedata
 from collections import defaultdict
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..language.errors import DataError, nearest
+from ..language.json_file import read_json
 from ..language.sample import DataSet
-from .regular_files import read_file
+from .files import text_of
 
 Label = str | int
 #: the label of a picture that has none
@@ -281,31 +281,25 @@ def read_labels(path: Path) -> dict[Label, tuple[Label, ...]]:
     Raises:
         DataError: with file and line.
     """
-    try:
-        text = read_file(path).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"labels={str(path)!r} cannot be read: {error}") from error
-    return _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
+    return _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
 
 
-def _from_json(path: Path, text: str) -> dict[Label, tuple[Label, ...]]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        for at, (key, _) in enumerate(pairs):
-            if key in dict(pairs[:at]):
-                raise DataError(f"{path}: the label {key!r} occurs twice; give it a list of classes")
-        return dict(pairs)
-
-    try:
-        document = json.loads(text, object_pairs_hook=unique)
-    except ValueError as error:
-        raise DataError(f"{path} is not valid JSON: {error}") from error
+def _from_json(path: Path) -> dict[Label, tuple[Label, ...]]:
+    document = read_json(path, DataError)
     if not isinstance(document, dict) or not document:
         raise DataError(f"{path}: give an object of labels, each with a class or a list of classes")
     return {key: _several(key, value) for key, value in document.items()}
 
 
-def _from_csv(path: Path, text: str) -> dict[Label, tuple[Label, ...]]:
-    rows = csv.DictReader(text.splitlines())
+def _from_csv(path: Path) -> dict[Label, tuple[Label, ...]]:
+    rows = csv.DictReader(text_of(path).splitlines())
+    try:
+        return _mapped(path, rows)
+    except csv.Error as error:
+        raise DataError(f"{path}:{rows.line_num}: is not valid CSV: {error}") from error
+
+
+def _mapped(path: Path, rows: csv.DictReader[str]) -> dict[Label, tuple[Label, ...]]:
     if rows.fieldnames is None or not set(_COLUMNS) <= set(rows.fieldnames):
         raise DataError(f"{path}:1: the columns are {rows.fieldnames}; a label map has the columns label and class")
     found: dict[Label, list[Label]] = defaultdict(list)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..language.errors import DataError
+from ..language.json_file import read_json
 from ..language.sample import Sample
 from .files import relative_id
 from .masks import ReadMask
@@ -75,9 +76,8 @@ def read_made_masks(folder: Path) -> MadeMasks | None:
     if not path.is_file():
         return None
     try:
-        document = json.loads(read_file(path))
-        return _made_masks(document, folder)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        return _made_masks(read_json(path, DataError), folder)
+    except (DataError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise DataError(
             f"{path} cannot be read ({type(error).__name__}: {error}); it says which masks a machine made: restore it, "
             "or make the masks again with modelaudit masks --overwrite-edited"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..language.errors import DataError, nearest
+from ..language.json_file import json_of
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
 from .base import data_source
@@ -119,20 +119,10 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(text_of(path).split("\n"), start=1):
         if not line.strip():
             continue
-        try:
-            found = json.loads(line, object_pairs_hook=_pairs)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}:{number}: is not valid JSON: {error}") from error
+        found = json_of(line, str(path), DataError, first_line=number)
         if not isinstance(found, dict):
             raise DataError(f"{path}:{number}: is not a JSON object; write one object per image and line")
         yield number, found
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
-    if twice:
-        raise ValueError(f"the key {twice[0]!r} occurs twice")
-    return dict(pairs)
 
 
 def _cell(value: Any) -> Any:

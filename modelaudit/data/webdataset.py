@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..language.errors import DataError
+from ..language.json_file import json_of
 from ..language.reasons import Missing
 from ..language.reference import Reference
 from ..language.sample import DataSet, Sample
@@ -253,10 +253,7 @@ def _label(row: _Row, facts: Mapping[str, Any], columns: _Columns) -> str | int 
 def _facts(row: _Row) -> Mapping[str, Any]:
     if _FACTS not in row.files:
         return {}
-    try:
-        facts = json.loads(_decoded(row, _FACTS))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{row.files[_FACTS]} is not valid JSON: {error}") from error
+    facts = json_of(_decoded(row, _FACTS), str(row.files[_FACTS]), DataError)
     if not isinstance(facts, dict):
         raise DataError(f"{row.files[_FACTS]} holds a {type(facts).__name__}; it must hold fields and values")
     return facts

@@ -6,7 +6,6 @@ Pictures are in the same folder (``images/<sha256>.<ext>``), and it names them. 
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +16,8 @@ from ..engine.results.checks import CheckResults, Sanity
 from ..engine.results.checks import Sensitivity as Sensitivity
 from ..engine.results.settings import make_run_folder
 from ..language.errors import ResultsError
+from ..language.json_file import json_of
+from ..language.regular_files import read_file
 from ..language.scores import Scores
 from .states import AbsentBy, CaseVerdict, RunState, Standing
 
@@ -724,24 +725,28 @@ def read_record(path: Path) -> RunRecord:
     """
     file = path / RECORD_NAME if path.is_dir() else path
     try:
-        text = file.read_bytes()
+        content = read_file(file)
     except OSError as error:
         raise ResultsError(
             f"{file}: cannot be read ({error.strerror}); give a results folder or its run.json"
         ) from error
-    try:
-        found = json.loads(text).get("schema_version")
-    except (ValueError, AttributeError) as error:
-        raise ResultsError(f"{file}: not a run record ({error})") from error
+    document = json_of(content, str(file), _no_record)
+    if not isinstance(document, dict):
+        raise ResultsError(f"{file}: not a run record: a {type(document).__name__} instead of an object")
+    found = document.get("schema_version")
     if found != SCHEMA_VERSION:
         raise ResultsError(
             f"{file}: has schema version {found!r}, this modelaudit reads {SCHEMA_VERSION}; "
             "use the version that wrote it"
         )
     try:
-        return RunRecord.model_validate_json(text)
+        return RunRecord.model_validate_json(content)
     except ValidationError as error:
         raise ResultsError(f"{file}: not a run record: {error}") from error
+
+
+def _no_record(problem: str) -> ResultsError:
+    return ResultsError(f"{problem}; this is not a run record")
 
 
 def write_record(record: RunRecord, folder: Path) -> Path:

@@ -7,7 +7,6 @@ and ``.area()`` make one number of it.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 from . import registry
 from .calls import checked_call
 from .errors import ExpressionError, nearest
-from .spec import Context, MeasureSpec, as_context, long_text, name_text, number_text, one_of, plain
+from .spec import Context, MeasureSpec, as_context, is_finite, long_text, name_text, number_text, one_of, plain
 from .strata import Comparison, Stratum
 
 Operator = Literal["+", "-", "*", "/"]
@@ -168,8 +167,8 @@ class Number(Expression):
     value: float
 
     def __post_init__(self) -> None:
+        number_text(self.value)  # raises where it is not finite
         object.__setattr__(self, "value", float(self.value))
-        number_text(self.value)
 
     def measures(self) -> Iterator[Measure]:
         return iter(())
@@ -356,8 +355,9 @@ class Expectation:
             )
         if isinstance(threshold, bool) or not isinstance(threshold, int | float):
             raise ExpressionError(f"'{self.expression}' is compared with {threshold!r}, which is not a number")
-        if not math.isfinite(threshold):
-            raise ExpressionError(f"'{self.expression}' is compared with {threshold}; give a finite number")
+        if not is_finite(threshold):
+            shown = threshold if isinstance(threshold, float) else "too large an integer"
+            raise ExpressionError(f"'{self.expression}' is compared with {shown}; give a finite number")
         if next(self.expression.measures(), None) is None:
             raise ExpressionError(f"'{self.expression} {self.op} {threshold}' measures nothing; name a measure")
         object.__setattr__(self, "threshold", float(threshold))

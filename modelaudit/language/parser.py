@@ -6,6 +6,7 @@ Nothing is evaluated: the text is parsed by :mod:`ast` and walked over a closed 
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable
 from functools import reduce
@@ -23,6 +24,7 @@ _ARITHMETIC: dict[type[ast.operator], Operator] = {ast.Add: "+", ast.Sub: "-", a
 _COMPARISON: dict[type[ast.cmpop], Comparison] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _FLIPPED: dict[Comparison, Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _LONGEST = 20_000
+_MOST_BITS = 128
 _REFINEMENTS = ("under", "of", "where", "slope", "area")
 _T = TypeVar("_T")
 
@@ -276,6 +278,10 @@ def _number(node: ast.expr, *, whole: bool = False) -> Any:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         sign, node = -1, node.operand
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            raise ExpressionError(f"the number at column {_column(node)} is not finite")
+        if isinstance(node.value, int) and node.value.bit_length() > _MOST_BITS:
+            raise ExpressionError(f"the integer at column {_column(node)} has more than {_MOST_BITS} bits")
         return sign * node.value if whole else float(sign * node.value)
     return None
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from . import registry
 from .calls import CheckedCall
 from .errors import ModelError
+from .spec import is_finite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -198,8 +198,8 @@ def _one_channel(value: Any) -> bool:
 def _per_channel(name: str, value: Any, channels: int) -> tuple[float, ...]:
     """A mean or std with one number a channel; a single number, or one that all have, is taken for each."""
     given = value if isinstance(value, tuple | list) else (value,)
-    numbers = tuple(float(part) for part in given if isinstance(part, int | float))
-    if not numbers or len(numbers) < len(given) or not all(isfinite(number) for number in numbers):
+    numbers = tuple(float(part) for part in given if isinstance(part, int | float) and is_finite(part))
+    if not numbers or len(numbers) < len(given):
         raise ModelError(f"preprocessing: {name}={value!r} must be finite numbers, one a channel")
     if len(numbers) in (1, 3) and len(set(numbers)) == 1:
         return numbers[:1] * channels

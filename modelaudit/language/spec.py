@@ -290,10 +290,19 @@ def name_text(name: str) -> str:
     return repr(name)
 
 
+def is_finite(value: float) -> bool:
+    """Whether a number is finite, and no integer that is larger than every float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def number_text(value: float) -> str:
     """The shortest text that gives the number back: 0.40 as ``0.4``, 2.0 as ``2``."""
-    if not math.isfinite(value):
-        raise ExpressionError(f"{value!r} is not a finite number; thresholds and arguments must be finite")
+    if not is_finite(value):
+        shown = value if isinstance(value, float) else "so large an integer"
+        raise ExpressionError(f"{shown} is not a finite number; thresholds and arguments must be finite")
     if isinstance(value, int):
         return str(value)
     if value.is_integer() and abs(value) < 1e15:

@@ -5,7 +5,6 @@ Strata are their own type: ``object_area < 0.1`` is a stratum, never an expectat
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import ClassVar, Literal, NoReturn, get_args
 
 from .calls import CheckedCall
 from .errors import ExpressionError
-from .spec import name_text, number_text, one_of, plain, within
+from .spec import is_finite, name_text, number_text, one_of, plain, within
 
 Comparison = Literal["<", "<=", ">", ">="]
 _COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
@@ -190,7 +189,7 @@ class ColumnNumber(Stratum):
         object.__setattr__(self, "name", _text(self.name, "column(...)"))
         one_of(self.op, _COMPARISONS, "column")
         limit = plain(self.limit)
-        if isinstance(limit, bool) or not isinstance(limit, int | float) or not _is_finite(limit):
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not is_finite(limit):
             raise ExpressionError(f"column({name_text(self.name)}) {self.op} {limit!r}: give a finite number")
         object.__setattr__(self, "limit", float(limit))
 
@@ -366,10 +365,3 @@ def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value:
         raise ExpressionError(f"{what}: {value!r} must be text: the name as it is in the data")
     return unicodedata.normalize("NFC", value)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number that no float holds
-        return False

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .audit import DEFAULT_CONFIDENCE, DEFAULT_OBJECT_KEPT, Audit, AuditCase
@@ -18,7 +17,8 @@ from .errors import AuditError, AuditFileError
 from .parser import parse
 from .sample import Preprocessing
 from .scores import DEFAULT_THRESHOLD, Scores
-from .yaml_complaints import complaints, syntax_text
+from .yaml_complaints import complaints
+from .yaml_reader import Where, read_yaml
 
 Side = int | tuple[int, int] | None
 Channels = float | tuple[float] | tuple[float, float, float]
@@ -167,9 +167,7 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
     return [_case(path, audit, name, body, lines) for name, body in fields.expect.items()]
 
 
-def _case(
-    path: Path, audit: Audit, name: str, body: ExpectationFields | str, lines: Mapping[tuple[str, ...], int]
-) -> NamedCase:
+def _case(path: Path, audit: Audit, name: str, body: ExpectationFields | str, lines: Mapping[Where, int]) -> NamedCase:
     fields = ExpectationFields(that=body) if isinstance(body, str) else body
     here = lines[("expect", name)]
     line = lines.get(("expect", name, "that"), here)
@@ -194,37 +192,25 @@ def _marks(marks: list[str | dict[str, str]]) -> list[Any]:
 
     found: list[Any] = []
     for mark in marks:
-        if isinstance(mark, str):
-            found.append(getattr(pytest.mark, mark))
-        else:
-            found.extend(getattr(pytest.mark, name)(reason=reason) for name, reason in mark.items())
+        reasons = {mark: None} if isinstance(mark, str) else mark
+        for name, reason in reasons.items():
+            if not name.isidentifier() or name.startswith("_"):
+                raise AuditFileError(f"{name!r} cannot be a mark of pytest; write the name of one, e.g. slow")
+            made = getattr(pytest.mark, name)
+            found.append(made if reason is None else made(reason=reason))
     return found
 
 
-def _validated(path: Path) -> tuple[AuditFields, Mapping[tuple[str, ...], int]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        _refuse_aliases(path, text)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise AuditFileError(
-            f"{path}:{line}: not valid YAML: {syntax_text(str(error.problem or error.context))}"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AuditFileError(f"{path}:1: not valid YAML: {error}") from error
-    except OSError as error:
-        raise AuditFileError(f"{path}: cannot be read ({error.strerror})") from error
-    if root is None:
+def _validated(path: Path) -> tuple[AuditFields, Mapping[Where, int]]:
+    document = read_yaml(path, AuditFileError, text_keys=True)
+    if document.value is None:
         raise AuditFileError(f"{path}:1: is empty; give model, data and expect")
-    lines: dict[tuple[str, ...], int] = {}
-    data = _plain(path, root, (), lines)
-    if not isinstance(data, dict):
+    if not isinstance(document.value, dict):
         raise AuditFileError(f"{path}:1: must be a mapping with model, data and expect")
     try:
-        return AuditFields.model_validate(data), lines
+        return AuditFields.model_validate(document.value), document.lines
     except ValidationError as error:
-        said = [f"{path}:{line}: {text}" for line, text in complaints(error.errors(), lines, _siblings)]
+        said = [f"{path}:{line}: {text}" for line, text in complaints(error.errors(), document.lines, _siblings)]
         raise AuditFileError("\n".join(said)) from error
 
 
@@ -234,53 +220,3 @@ def _siblings(where: tuple[str, ...]) -> tuple[str, ...]:
     if where[0] == "preprocessing":
         return tuple(PreprocessingFields.model_fields)
     return tuple(ExpectationFields.model_fields)
-
-
-def _refuse_aliases(path: Path, text: str) -> None:
-    """A few nested aliases expand to gigabytes; an audit file needs none."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1 if event.start_mark else 1
-            raise AuditFileError(f"{path}:{line}: the alias *{event.anchor} is not read; write the value out")
-
-
-def _plain(path: Path, node: yaml.Node, where: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> Any:
-    """Nodes to plain values, remembering the line of each; refuses what is not plain data."""
-    line = node.start_mark.line + 1
-    lines.setdefault(where, line)
-    if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
-        raise AuditFileError(f"{path}:{line}: the tag {node.tag} is not read; an audit file is plain data")
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(path, node, where, lines)
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(path, part, (*where, str(at)), lines) for at, part in enumerate(node.value)]
-    return _scalar(path, node, line)
-
-
-def _mapping(
-    path: Path, node: yaml.MappingNode, where: tuple[str, ...], lines: dict[tuple[str, ...], int]
-) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        key = _scalar(path, key_node, line) if isinstance(key_node, yaml.ScalarNode) else None
-        if not isinstance(key, str):
-            text = getattr(key_node, "value", "?")
-            raise AuditFileError(f"{path}:{line}: the key {text!r} must be text; quote it")
-        if key in found:
-            raise AuditFileError(
-                f"{path}:{line}: the key {key!r} stands twice; the first is on line {lines[(*where, key)]}"
-            )
-        lines[(*where, key)] = line
-        found[key] = _plain(path, value_node, (*where, key), lines)
-    return found
-
-
-def _scalar(path: Path, node: yaml.Node, line: int) -> Any:
-    constructor = yaml.SafeLoader("")
-    try:
-        return constructor.construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
-        raise AuditFileError(f"{path}:{line}: cannot read {node.value!r}: {error}") from error
-    finally:
-        constructor.dispose()

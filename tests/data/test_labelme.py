@@ -256,8 +256,8 @@ def test_a_size_that_is_not_the_images_is_refused(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("{\n\n", r"part 1\.json:3: is not valid JSON"),
-        (b'{"shapes": "\xff"}', r"part 1\.json:1: is not UTF-8"),
-        ("[" * 100_000, r"part 1\.json: is not valid JSON"),
+        (b'{"shapes": "\xff"}', r"part 1\.json:1: .*not UTF-8"),
+        ("[" * 100_000, r"part 1\.json:1: is not valid JSON: .*more than 100"),
         ("[]", "not a JSON object"),
         ({"images": [], "annotations": []}, "no list 'shapes'"),
         (document(SCENE[0], imagePath=None), "'imagePath'"),
@@ -269,7 +269,10 @@ def test_a_size_that_is_not_the_images_is_refused(tmp_path: Path) -> None:
         (document(shape("a", "star", [[1, 1]])), "shape 0 is a 'star'"),
         (document(shape("a", "polygon", [[1, 1], [2, 2]])), "a polygon of 2 points"),
         (document(shape("a", "polygon", [[1, 1], [2, "x"], [3, 3]])), r"must be a list of \[x, y\]"),
-        (document(shape("a", "polygon", [[1, 1], [2, float("nan")], [3, 3]])), r"must be a list of \[x, y\]"),
+        (
+            document(shape("a", "polygon", [[1, 1], [2, float("nan")], [3, 3]])),
+            "NaN is not finite",
+        ),
         (document(shape("a", "polygon", [1, 1, 2, 2])), r"must be a list of \[x, y\]"),
         (document(shape("a", "circle", [[1, 1]])), "a circle of 1 points"),
         (document(shape("a", "rectangle", [[1, 1], [5, 2], [5, 5], [1, 5]])), "a rectangle of 4 points"),

@@ -224,5 +224,5 @@ def test_an_invalid_label_map_is_refused_with_its_line(tmp_path: Path, name: str
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=says):
         read_labels(tmp_path / name)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="No such file"):
         read_labels(tmp_path / "missing.csv")

@@ -180,7 +180,7 @@ def test_a_shard_that_cannot_be_right_is_refused(tmp_path: Path, files: list[tup
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        (b"{", r"a\.json is not valid JSON"),
+        (b"{", r"a\.json:1: is not valid JSON"),
         (b"[1]", r"a\.json holds a list"),
         (b'{"class": [1]}', r"the field 'class' is \[1\]"),
         (b'{"class": true}', "the field 'class' is True"),

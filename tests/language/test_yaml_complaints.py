@@ -45,7 +45,7 @@ def complaint(folder: Path, text: str) -> str:
         (HEAD + "preprocessing: 224\n" + TAIL, "3: preprocessing: must be a mapping, got 224"),
         (HEAD + "checks: 3\n" + TAIL, "3: checks: must be a mapping or 'on' or 'off', got 3"),
         (HEAD + "datas: x\n" + TAIL, "3: datas: unknown key; did you mean 'data'"),
-        ("model: demo:sound\ndata: demo:\n" + TAIL, "2: not valid YAML: a value with ': ' in it or ':' at its end"),
+        ("model: demo:sound\ndata: demo:\n" + TAIL, "2: is not valid YAML: a value with ': ' in it or ':' at its end"),
         (HEAD + "expect:\n\tright: accuracy > 0.9\n", "not valid YAML: a tab cannot indent; use spaces"),
         (HEAD + "expect:\n  right: accuracy > 90\n", "4: right: 'accuracy > 90' cannot hold.*did you mean 0.90"),
         (HEAD + "expect:\n  right: accuracy.under(lighting(severty=3)) > 0.9\n", "4: right: .*did you mean 'severity'"),
