@@ -1,27 +1,23 @@
-"""``voc:ROOT``: Pascal VOC, with its segmentations or with the boxes of its annotations."""
+"""``voc:ROOT``: Pascal VOC, with its segmentations or with the outlines of its annotations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..language.errors import DataError, nearest
-from ..language.reasons import Missing
 from ..language.reference import Reference
-from ..language.sample import IGNORE, DataSet, MaskKind, Sample
-from .base import Pixels, UnusableSample, data_source
-from .class_names import names_given
-from .files import confined, existing_folder, file_named, files_below, is_image, relative_id, text_of
-from .images import opened, upright
-from .masks import ReadMask
+from ..language.sample import DataSet, MaskKind, Sample
+from .base import UnusableSample, data_source
+from .class_names import names_given, names_of_lines
+from .files import confined
+from .label_colours import Numbering, is_background, numbered, numbering_of
 from .objects import (
     ObjectChoice,
     Objects,
+    Region,
     RegionsMask,
     counted_note,
     notes_on_objects,
@@ -29,65 +25,11 @@ from .objects import (
     sample_of,
 )
 from .voc_annotation import Annotation, annotation_of
-
-#: an object's pixels and its box in the annotation belong together from this intersection over union on
-_SAME_BOX = 0.25
-
-
-@dataclass(frozen=True)
-class PaletteMask(ReadMask):
-    """A segmentation, read by the numbers of its palette: which are object, which are ignored as 255 is.
-
-    Args:
-        known: the numbers that may stand there are 0 to `known`, and 255.
-        what: what the first of `objects` stands for, for messages.
-        box: (left, top, width, height) of the object in the annotation, to tell a wrong numbering; None for classes.
-    """
-
-    path: Path
-    objects: tuple[int, ...]
-    ignored: tuple[int, ...]
-    known: int
-    what: str
-    box: tuple[float, float, float, float] | None = None
-
-    @property
-    def rule(self) -> str:
-        return f"voc {self.objects} {self.ignored} {self.known} {self.box}"
-
-    def of(self, content: bytes) -> Pixels:
-        with opened(content, str(self.path), Missing.UNREADABLE_MASK) as image:
-            if image.mode not in ("P", "L"):
-                raise self._unusable(f"has colour mode {image.mode}; a segmentation of VOC is a PNG with a palette")
-            values = np.asarray(upright(image))
-        found = [int(value) for value in np.unique(values)]
-        strange = [value for value in found if self.known < value < IGNORE]
-        if strange:
-            raise self._unusable(f"has the number {strange[0]}, and the annotation knows 1 to {self.known}")
-        if not set(self.objects) & set(found):
-            raise self._unusable(f"has no pixel of {self.what} ({self.objects[0]}); it has {found}")
-        own = np.isin(values, self.objects)
-        if self.box is not None and _overlap(own, self.box) < _SAME_BOX:
-            raise self._unusable(f"has object {self.objects[0]} elsewhere than the annotation has {self.what}")
-        mask = own.astype(np.uint8)
-        mask[np.isin(values, (*self.ignored, IGNORE))] = IGNORE
-        return mask
-
-    def _unusable(self, what: str) -> UnusableSample:
-        return UnusableSample(Missing.UNREADABLE_MASK, f"{self.path} {what}")
-
-
-def _overlap(pixels: NDArray[np.bool_], box: tuple[float, float, float, float]) -> float:
-    """Intersection over union of the pixels' bounding box and a box."""
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    wide = min(right, box[0] + box[2]) - max(left, box[0])
-    high = min(bottom, box[1] + box[3]) - max(top, box[1])
-    both = max(wide, 0) * max(high, 0)
-    return float(both / ((right - left) * (bottom - top) + box[2] * box[3] - both))
-
+from .voc_layout import CLASS_FOLDERS, OBJECT_FOLDERS, Entry, Layout, layout_of
+from .voc_masks import SegmentationMask, classes_in
 
 Masks = Literal["class", "object", "box"]
+Boxes = Literal["edges", "pixels"]
 #: VOC's classes; their numbers in SegmentationClass are 1 to 20, in this order
 # fmt: off
 CLASSES = (
@@ -95,191 +37,206 @@ CLASSES = (
     "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )
 # fmt: on
-_FOLDERS = {"class": "SegmentationClass", "object": "SegmentationObject"}
+_FOLDERS = {"class": CLASS_FOLDERS, "object": OBJECT_FOLDERS}
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """The folders, the images by their names without ending, and how masks are made; `asked`: not by default."""
+class _Reading:
+    """How the masks are made; `asked`: not by default. `edges`: how boxes count."""
 
-    base: Path
-    images: Mapping[str, Path]
+    layout: Layout
     masks: Masks
     asked: bool
-    numbers: Mapping[str, int]
+    objects: Objects
+    numbering: Numbering
+    segmentations: Path | None
+    edges: bool
+
+
+@dataclass
+class _Found:
+    """The samples, and the names of images that the notes count."""
+
+    samples: list[Sample] = field(default_factory=list)
+    mixed: list[str] = field(default_factory=list)
+    bare: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 @data_source("voc", remote="tree")
 def voc(reference: Reference, root: Path) -> DataSet:
-    """``ROOT/JPEGImages``, ``Annotations``, ``SegmentationClass``, ``SegmentationObject`` and ``ImageSets``.
+    """Pascal VOC as VOC itself, CVAT, Label Studio, Roboflow, FiftyOne, LabelImg and labelme2voc write it.
 
-    The label is the class with the largest boxes in sum. ``?masks=class``: its pixels in SegmentationClass;
-    ``?masks=object``: the largest object in SegmentationObject, others of its class are ignored; ``?masks=box``: the
-    boxes of its objects. Without the option it is the class, and the box of an image that has no segmentation. 255 is
-    ignored. ``?objects=each`` makes a sample of every class of an image, for models that answer several labels.
-    ``?split=val`` is looked for in ImageSets/Segmentation, then in ImageSets/Main (boxes: in Main first). ``?names=``
-    are the classes by number, where they are not VOC's own. Ids are the images' paths below JPEGImages.
+    In VOC's own folders (``ROOT/JPEGImages``, ``Annotations``, ``SegmentationClass``, ``SegmentationObject`` and
+    ``ImageSets``), or annotations anywhere below ROOT, paired with the images there by name. The label is the class
+    with the largest outlines in sum; without annotation that with the most pixels in SegmentationClass.
+    ``?masks=class``: its pixels in SegmentationClass; ``?masks=object``: the largest object in SegmentationObject,
+    others of its class are ignored; ``?masks=box``: the boxes of its objects. Without the option it is the class, and
+    the polygon or box of an image that has no segmentation. 255 is ignored. ``?objects=each`` makes a sample of every
+    class of an image, for models that answer several labels. ``?split=val`` is looked for in ImageSets/Segmentation,
+    then in ImageSets/Main (boxes: in Main first), else it is a folder. ``?names=`` are the classes by number, where
+    neither ``labelmap.txt`` nor ``class_names.txt`` says them and they are not VOC's own. ``?boxes=edges`` reads boxes
+    as edges that count from 0, ``?boxes=pixels`` as pixels that count from 1, both ends included, as VOC's own do.
+    ``?images=`` is the folder of the images. Ids are the images' paths below JPEGImages, else below ROOT.
 
     Raises:
         DataError: no such layout, an annotation that makes no sense (with the line), a class without number.
     """
-    reference.only(("masks", "split", "names", "objects"), DataError)
-    layout = _layout(reference, root)
-    objects = _objects(reference, layout)
-    samples: list[Sample] = []
-    mixed: list[str] = []
-    bare: list[str] = []
-    for stem, where in _stems(reference, layout):
-        annotation = annotation_of(_annotation_file(layout.base, stem, where))
-        name, image = _image(layout, stem, where)
-        if not annotation.objects:
-            bare.append(name)
-            continue
-        for found in object_choices(annotation.objects, objects):
-            mask = _mask(layout, stem, found, annotation, image)
-            kind: MaskKind = "none" if mask is None else "box" if isinstance(mask, RegionsMask) else "mask"
-            samples.append(replace(sample_of(name, image, found, mask, objects), mask_kind=kind))
-            mixed += [name] if found.mixed else []
-    if not samples:
-        raise DataError(f"{reference.text!r}: no image of {len(bare)} has an object in its annotation")
-    notes = notes_on_objects(samples, mixed, "each" if objects == "each" else "label")
-    notes += counted_note(
-        [one.id for one in samples if one.mask is None], f"images are not in {_FOLDERS.get(layout.masks)}"
-    )
-    notes += counted_note(bare, "images have no object and no label, and were left out")
-    return DataSet(tuple(samples), tuple(notes))
+    reference.only(("masks", "split", "names", "objects", "images", "boxes"), DataError)
+    asked = _asked(reference, "masks", get_args(Masks)), _asked(reference, "boxes", get_args(Boxes))
+    layout = layout_of(reference, root)
+    annotations = [None if one.annotation is None else annotation_of(one.annotation) for one in layout.entries]
+    edges, on_boxes = _edges(layout, annotations, asked[1])
+    reading = _reading(reference, root, layout, asked[0], edges)
+    found = _Found()
+    for entry, annotation in zip(layout.entries, annotations, strict=True):
+        if annotation is not None and annotation.objects:
+            _add_annotated(found, reading, entry, annotation)
+        else:
+            _add_segmented(found, reading, entry)
+    return DataSet(tuple(found.samples), (*layout.notes, *_notes(reference, reading, found, on_boxes)))
 
 
-def _objects(reference: Reference, layout: _Layout) -> Objects:
+def _notes(reference: Reference, reading: _Reading, found: _Found, on_boxes: Sequence[str]) -> list[str]:
+    if not found.samples:
+        why = f"; {found.unread[0]}" if found.unread else ""
+        raise DataError(
+            f"{reference.text!r}: no image of {len(found.bare) + len(found.unread)} has an object in its annotation"
+            f"{' or segmentation' if reading.segmentations else ''}{why}"
+        )
+    boxed = any(sample.mask_kind == "box" for sample in found.samples)
+    unmasked = [one.id for one in found.samples if one.mask is None]
+    return [
+        *(on_boxes if boxed else ()),
+        *notes_on_objects(found.samples, found.mixed, "each" if reading.objects == "each" else "label"),
+        *counted_note(unmasked, f"images are not in {_FOLDERS.get(reading.masks, ('',))[-1]}"),
+        *counted_note(found.bare, "images have no object and no label, and were left out"),
+        *counted_note(found.unread, "images have no label, for their segmentation has no class, and were left out"),
+    ]
+
+
+def _asked(reference: Reference, option: str, known: Sequence[str]) -> str | None:
+    asked = reference.options.get(option)
+    if asked is not None and asked not in known:
+        raise DataError(f"{reference.text!r}: {option}={asked}{nearest(asked, known)}")
+    return asked
+
+
+def _edges(layout: Layout, annotations: Sequence[Annotation | None], asked: str | None) -> tuple[bool, tuple[str, ...]]:
+    """Whether boxes are edges: tools other than VOC's write them so; one way for all images of the data."""
+    if asked is not None:
+        return asked == "edges", ()
+    if layout.own and not any(one.edges for one in annotations if one is not None):
+        return False, ()
+    return True, ("boxes are read as edges that count from 0 (?boxes=pixels: as pixels from 1, as VOC's own do)",)
+
+
+def _reading(reference: Reference, root: Path, layout: Layout, asked: str | None, edges: bool) -> _Reading:
+    default = "class" if layout.own and layout.segmentations(CLASS_FOLDERS) is not None else "box"
+    masks = next(known for known in get_args(Masks) if known == (asked or default))
+    folder = layout.segmentations(_FOLDERS[masks]) if masks in _FOLDERS else None
+    if masks in _FOLDERS and folder is None:
+        raise DataError(f"{reference.text!r}: no folder {_FOLDERS[masks][-1]} with pictures in {layout.base}")
+    objects = _objects(reference, masks)
+    return _Reading(layout, masks, asked is not None, objects, _numbering(reference, layout.base, root), folder, edges)
+
+
+def _objects(reference: Reference, masks: Masks) -> Objects:
     """Which objects of an image count: those that the masks know, or each label's."""
     asked = reference.options.get("objects")
     if asked not in (None, "each"):
         raise DataError(
             f"{reference.text!r}: objects={asked}; write objects=each, or say by masks= which object counts"
         )
-    if asked == "each" and layout.masks == "object":
+    if asked == "each" and masks == "object":
         raise DataError(f"{reference.text!r}: masks=object is one object of an image; write masks=class or masks=box")
-    return "each" if asked else "largest" if layout.masks == "object" else "label"
+    return "each" if asked else "largest" if masks == "object" else "label"
 
 
-def _layout(reference: Reference, root: Path) -> _Layout:
-    base = existing_folder(reference.body, root, what=reference.text)
-    for part in ("JPEGImages", "Annotations"):
-        if not (base / part).is_dir():
-            inner = [path.name for path in sorted(base.iterdir()) if (path / "JPEGImages").is_dir()]
-            hint = f"; did you mean {reference.text.partition('?')[0].rstrip('/')}/{inner[0]}?" if inner else ""
-            raise DataError(f"{reference.text!r}: no folder {part} in {base}{hint}")
-        confined(base / part, base, base / part)
-    masks = _asked_masks(reference, base)
-    return _Layout(
-        base, _files(base / "JPEGImages"), masks, "masks" in reference.options, _numbers(reference, base, root)
-    )
-
-
-def _asked_masks(reference: Reference, base: Path) -> Masks:
-    default = "class" if (base / _FOLDERS["class"]).is_dir() else "box"
-    asked = reference.options.get("masks", default)
-    for known in get_args(Masks):
-        if asked == known:
-            masks: Masks = known
-            if masks in _FOLDERS and not (base / _FOLDERS[masks]).is_dir():
-                raise DataError(f"{reference.text!r}: no folder {_FOLDERS[masks]} in {base}")
-            return masks
-    raise DataError(f"{reference.text!r}: masks={asked}{nearest(asked, get_args(Masks))}")
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """The images by their paths without ending."""
-    images: dict[str, Path] = {}
-    for path in files_below(folder):
-        stem = relative_id(path, folder).rsplit(".", 1)[0]
-        if not is_image(path):
-            continue
-        if stem in images:
-            raise DataError(f"{images[stem]} and {path} would share an annotation; rename one of them")
-        images[stem] = path
-    return images
-
-
-def _numbers(reference: Reference, base: Path, root: Path) -> dict[str, int]:
-    """The classes' numbers by name; a first ``background`` is 0."""
+def _numbering(reference: Reference, base: Path, root: Path) -> Numbering:
+    """The classes' numbers: those asked for, of ``labelmap.txt``, of ``class_names.txt``, or VOC's own."""
     given = reference.options.get("names")
-    if given is None:
-        return {name: number for number, name in enumerate(CLASSES, start=1)}
-    names = list(names_given(given, root, base, named=f"{reference.text!r}: names={given}").values())
-    first = 0 if names[0].strip("_").lower() == "background" else 1
-    return {name: number for number, name in enumerate(names, start=first)}
+    if given is not None:
+        names = list(names_given(given, root, base, named=f"{reference.text!r}: names={given}").values())
+    elif (base / "labelmap.txt").is_file():
+        return numbering_of(confined(base / "labelmap.txt", base, base / "labelmap.txt"))
+    elif (base / "class_names.txt").is_file():
+        names = list(names_of_lines(confined(base / "class_names.txt", base, base / "class_names.txt")).values())
+    else:
+        return numbered(CLASSES, 1)
+    return numbered(names, 0 if is_background(names[0]) else 1)
 
 
-def _stems(reference: Reference, layout: _Layout) -> Iterator[tuple[str, str]]:
-    """The images' names without ending, and where they are named."""
-    split, sets = reference.options.get("split"), layout.base / "ImageSets"
-    if split is None and not sets.is_dir():
-        folder = layout.base / "Annotations"
-        for file in files_below(folder):
-            if file.suffix == ".xml":
-                yield relative_id(file, folder).removesuffix(".xml"), str(file)
-        return
-    places = ("Main", "Segmentation") if layout.masks == "box" else ("Segmentation", "Main")
-    tried = [sets / place / f"{split or 'val'}.txt" for place in places]
-    path = next((path for path in tried if path.is_file()), None)
-    if path is None:
-        known = sorted({path.stem for place in places for path in (sets / place).glob("*.txt")})
-        raise DataError(
-            f"{reference.text!r}: no list at {' or '.join(map(str, tried))}{nearest(split or 'val', known)}; "
-            "write ?split= with the name of one"
-        )
-    for number, line in enumerate(text_of(confined(path, layout.base, path)).splitlines(), start=1):
-        if len(line.split()) > 1:
-            raise DataError(f"{path}:{number}: is the list of one class (with 1 and -1); name one of all images")
-        if line.strip():
-            yield line.strip(), f"{path}:{number}"
-
-
-def _annotation_file(base: Path, stem: str, where: str) -> Path:
-    path = file_named(f"{stem}.xml", base / "Annotations", base / "Annotations", where)[1]
-    if not path.is_file():
-        raise DataError(f"{where}: {stem!r} has no annotation at {path}")
-    return path
-
-
-def _image(layout: _Layout, stem: str, where: str) -> tuple[str, Path]:
-    """The id and path of an image; a missing one stays a sample, and is unreadable."""
-    folder = layout.base / "JPEGImages"
-    found = layout.images.get(stem)
-    if found is not None:
-        return relative_id(found, folder), found
-    return file_named(f"{stem}.jpg", folder, folder, where)
+def _add_annotated(found: _Found, reading: _Reading, entry: Entry, annotation: Annotation) -> None:
+    boxes = reading.masks == "object" or (reading.masks == "box" and reading.asked)
+    regions = [one.region(edges=reading.edges, boxes=boxes) for one in annotation.objects]
+    for choice in object_choices(regions, reading.objects):
+        mask = _mask(reading, entry, choice, annotation, regions)
+        kind: MaskKind = "none" if mask is None else choice.kind if isinstance(mask, RegionsMask) else "mask"
+        sample = sample_of(entry.id, entry.image, choice, mask, reading.objects)
+        found.samples.append(replace(sample, mask_kind=kind))
+        found.mixed += [entry.id] if choice.mixed else []
 
 
 def _mask(
-    layout: _Layout, stem: str, found: ObjectChoice, annotation: Annotation, image: Path
-) -> PaletteMask | RegionsMask | None:
-    if layout.masks == "box":
-        return RegionsMask(found.own, annotation.height, annotation.width, image=image)
-    folder = layout.base / _FOLDERS[layout.masks]
-    path = confined(folder / f"{stem}.png", layout.base, annotation.path)
-    if not path.is_file():
-        boxes = RegionsMask(found.own, annotation.height, annotation.width, image=image)
-        return None if layout.asked else boxes
-    if layout.masks == "object":
-        return PaletteMask(
-            path,
-            _places(annotation, found.own),
-            _places(annotation, found.ignored),
-            len(annotation.objects),
-            f"the largest object, {found.label}",
-            tuple(found.own[0].outline),
+    reading: _Reading, entry: Entry, choice: ObjectChoice, annotation: Annotation, regions: Sequence[Region]
+) -> SegmentationMask | RegionsMask | None:
+    drawn = RegionsMask(choice.own, annotation.height, annotation.width, image=entry.image)
+    if reading.segmentations is None:
+        return drawn
+    path = _segmentation(reading, entry)
+    if path is None:
+        return None if reading.asked else drawn
+    if reading.masks == "object":
+        numbers = numbered([str(place) for place in range(1, len(regions) + 1)], 1)
+        own, ignored = (_places(regions, part) for part in (choice.own, choice.ignored))
+        left, top, wide, high = choice.own[0].outline
+        return SegmentationMask(
+            path, own, ignored, numbers, f"the largest object, {choice.label}", (left, top, wide, high)
         )
-    number = layout.numbers.get(str(found.label))
+    number = reading.numbering.number(str(choice.label))
     if number is None:
         raise DataError(
-            f"{annotation.path}: the class {found.label!r} has no number in SegmentationClass"
-            f"{nearest(str(found.label), layout.numbers)}; write ?names= with all classes in their order"
+            f"{annotation.path}: the class {choice.label!r} has no number in SegmentationClass"
+            f"{nearest(str(choice.label), reading.numbering.names.values())}; write ?names= with all classes in their "
+            f"order{_or_line(reading)}"
         )
-    return PaletteMask(path, (number,), (), max(layout.numbers.values()), str(found.label))
+    return SegmentationMask(path, (number,), (), reading.numbering, str(choice.label))
 
 
-def _places(annotation: Annotation, regions: Sequence[object]) -> tuple[int, ...]:
+def _or_line(reading: _Reading) -> str:
+    return f", or its line into {reading.numbering.source}" if reading.numbering.source else ""
+
+
+def _segmentation(reading: _Reading, entry: Entry) -> Path | None:
+    if reading.segmentations is None:
+        return None
+    path = confined(reading.segmentations / f"{entry.stem}.png", reading.layout.base, entry.where)
+    return path if path.is_file() else None
+
+
+def _add_segmented(found: _Found, reading: _Reading, entry: Entry) -> None:
+    """An image without annotated objects: its label is the class with the most pixels in its segmentation."""
+    path = _segmentation(reading, entry) if reading.masks == "class" else None
+    if path is None:
+        found.bare.append(entry.id)
+        return
+    try:
+        sizes = classes_in(path, reading.numbering)
+    except UnusableSample as error:
+        found.unread.append(f"{entry.id}: {error}")
+        return
+    if not sizes:
+        found.bare.append(entry.id)
+        return
+    each = reading.objects == "each"
+    for label in sorted(sizes) if each else list(sizes)[:1]:
+        mask = SegmentationMask(path, (reading.numbering.number(label) or 0,), (), reading.numbering, label)
+        name, cluster = (f"{entry.id}#{label}", entry.id) if each else (entry.id, None)
+        found.samples.append(Sample(name, entry.image, label, mask, cluster=cluster))
+    found.mixed += [entry.id] if len(sizes) > 1 and not each else []
+
+
+def _places(regions: Sequence[Region], part: Sequence[Region]) -> tuple[int, ...]:
     """The numbers of objects in SegmentationObject: their places in the annotation, from 1."""
-    return tuple(place for place, one in enumerate(annotation.objects, start=1) if any(one is own for own in regions))
+    return tuple(place for place, one in enumerate(regions, start=1) if any(one is own for own in part))

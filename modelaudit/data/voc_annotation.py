@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from ..language.errors import DataError
-from .objects import Region, stated_size
+from .objects import Region, polygon_area, stated_size
 from .regular_files import read_file
 
 #: elements inside of one another; annotation files have four
@@ -59,35 +59,84 @@ def xml_of(path: Path) -> Element:
 
 
 @dataclass(frozen=True)
+class VocObject:
+    """An object as its annotation states it.
+
+    Args:
+        box: ``xmin``, ``ymin``, ``xmax``, ``ymax``; None where there is only a polygon.
+        polygon: a list of [x, y, x, y, ...]; empty where there is only a box.
+        named: the file and the line, for messages.
+    """
+
+    label: str
+    box: tuple[float, float, float, float] | None
+    polygon: list[list[float]]
+    named: str
+
+    def region(self, *, edges: bool, boxes: bool) -> Region:
+        """Its outline: the polygon unless `boxes` are wanted; a box by its `edges`, or by pixels that count from 1.
+
+        Raises:
+            DataError: a box that holds nothing.
+        """
+        if self.polygon and not boxes:
+            return Region(self.label, "polygon", self.polygon, sum(map(polygon_area, self.polygon)), self.named)
+        left, top, right, bottom = self.box or _bounds(self.polygon)
+        shift = 0 if edges or self.box is None else 1
+        wide, high = right - left + shift, bottom - top + shift
+        if wide <= 0 or high <= 0:
+            raise DataError(
+                f"{self.named}: the box of {self.label!r} holds nothing: {left:g} to {right:g}, {top:g} to {bottom:g}"
+            )
+        return Region(self.label, "box", [left - shift, top - shift, wide, high], wide * high, self.named)
+
+
+@dataclass(frozen=True)
 class Annotation:
-    """The size of an image, None where the file does not say, and its objects in the order of the file, as boxes."""
+    """The size of an image, None where the file does not say, and its objects in the order of the file.
+
+    Args:
+        file_name: what ``filename`` says, without folders; "" where it is missing.
+        edges: whether it says that its boxes are edges that count from 0: it is of a tool that writes them so, or has
+            the coordinate 0, which pixels that count from 1 do not.
+    """
 
     path: Path
     height: int | None
     width: int | None
-    objects: tuple[Region, ...]
+    objects: tuple[VocObject, ...]
+    file_name: str = ""
+    edges: bool = False
 
 
 def annotation_of(path: Path) -> Annotation:
-    """The objects of an image; those marked ``difficult`` or ``truncated`` are objects like others.
-
-    A box of VOC holds the pixels from ``xmin`` to ``xmax``, both included, and counts from 1.
+    """The objects of an image; those marked ``difficult`` or ``truncated`` are objects like others, ``deleted`` none.
 
     Raises:
-        DataError: no such XML, an object without name or box, a box that holds nothing; with the line.
+        DataError: no such XML, an object without name or outline; with the line.
     """
     root = xml_of(path)
     if root.tag != "annotation":
-        raise DataError(f"{path}:{root.get('line')}: expected an <annotation> of Pascal VOC, got <{root.tag}>")
+        hint = "; it is CVAT's own format: export as COCO 1.0 or PASCAL VOC 1.1" if root.tag == "annotations" else ""
+        raise DataError(f"{path}:{root.get('line')}: expected an <annotation> of Pascal VOC, got <{root.tag}>{hint}")
     height, width = _size(root, path)
-    objects = tuple(_object(element, path) for element in root.findall("object"))
-    return Annotation(path, height, width, objects)
+    elements = [element for element in root.findall("object") if (element.findtext("deleted") or "").strip() != "1"]
+    objects = tuple(_object(element, path) for element in elements)
+    name = (root.findtext("filename") or "").strip().replace("\\", "/").rpartition("/")[2]
+    from_zero = any(0 <= min(one.box[:2]) < 1 for one in objects if one.box is not None)
+    return Annotation(path, height, width, objects, name, from_zero or _of_datumaro(root))
+
+
+def _of_datumaro(root: Element) -> bool:
+    """Whether CVAT (or labelme2voc) wrote it: everything about the source is empty or "Unknown"."""
+    texts = [root.findtext(f"source/{tag}") for tag in ("database", "annotation", "image")]
+    return all(text is not None and text.strip() in ("", "Unknown") for text in texts)
 
 
 def _size(root: Element, path: Path) -> tuple[int | None, int | None]:
-    """The stated size; None where it is missing or zero, which some tools write for an unknown size."""
+    """The stated size; None where it is missing, empty or zero, which some tools write for an unknown size."""
     element = root.find("size")
-    if element is None:
+    if element is None or not any((child.text or "").strip() for child in element):
         return None, None
     height, width = (_value(element, side, path) for side in ("height", "width"))
     if height <= 0 or width <= 0:
@@ -95,20 +144,44 @@ def _size(root: Element, path: Path) -> tuple[int | None, int | None]:
     return stated_size(int(height), int(width), f"{path}:{element.get('line')}: the image")
 
 
-def _object(element: Element, path: Path) -> Region:
+def _object(element: Element, path: Path) -> VocObject:
     named = f"{path}:{element.get('line')}"
     name = (element.findtext("name") or "").strip()
     if not name:
         raise DataError(f"{named}: an object without a name")
+    label = unicodedata.normalize("NFC", name)
+    polygon = [_polygon(one, path) for one in element.findall("polygon")]
     box = element.find("bndbox")
+    if box is None and not polygon:
+        others = [child.tag for child in element if child.tag in _OTHER_OUTLINES]
+        held = f"; it has a {others[0]}, which is not read: export polygons" if others else ""
+        raise DataError(f"{named}: the object {name!r} has no bndbox and no polygon{held}")
     if box is None:
-        raise DataError(f"{named}: the object {name!r} has no bndbox")
+        return VocObject(label, None, polygon, named)
     left, top, right, bottom = (_value(box, side, path) for side in ("xmin", "ymin", "xmax", "ymax"))
-    wide, high = right - left + 1, bottom - top + 1
     if right < left or bottom < top:
         raise DataError(f"{named}: the box of {name!r} holds nothing: {left:g} to {right:g}, {top:g} to {bottom:g}")
-    outline = [left - 1, top - 1, wide, high]
-    return Region(unicodedata.normalize("NFC", name), "box", outline, wide * high, named)
+    return VocObject(label, (left, top, right, bottom), polygon, named)
+
+
+#: outlines of other tools that are neither boxes nor polygons
+_OTHER_OUTLINES = ("robndbox", "segm", "mask", "point", "keypoints", "line", "ellipse", "circle")
+
+
+def _polygon(element: Element, path: Path) -> list[float]:
+    """``<pt><x/><y/></pt>...`` of LabelMe and CVAT, or ``<x1/><y1/><x2/>...`` of Roboflow, as x, y, x, y, ..."""
+    points = element.findall("pt")
+    if points:
+        return [_value(point, axis, path) for point in points for axis in ("x", "y")]
+    count = sum(child.tag.startswith("x") for child in element)
+    if count < 3:
+        raise DataError(f"{path}:{element.get('line')}: a polygon of {count} points; three or more enclose something")
+    return [_value(element, f"{axis}{place}", path) for place in range(1, count + 1) for axis in ("x", "y")]
+
+
+def _bounds(polygon: list[list[float]]) -> tuple[float, float, float, float]:
+    across, down = [x for one in polygon for x in one[0::2]], [y for one in polygon for y in one[1::2]]
+    return min(across), min(down), max(across), max(down)
 
 
 def _value(parent: Element, tag: str, path: Path) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -221,11 +222,14 @@ def test_objects_numbered_otherwise_than_in_the_annotation_are_refused(tmp_path:
     assert "has object 2 elsewhere than the annotation" in refused(tmp_path, "?masks=object")
 
 
-@pytest.mark.parametrize("mode", ["RGB", "I;16", "LA"])
-def test_a_segmentation_without_palette_numbers_is_refused(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [("RGB", r"has the colour \(.*no labelmap.txt"), ("I;16", "has colour mode I;16"), ("LA", "has colour mode LA")],
+)
+def test_a_segmentation_without_numbers_or_known_colours_is_refused(tmp_path: Path, mode: str, message: str) -> None:
     picture = Image.fromarray(CLASSES.astype(np.uint16)) if mode == "I;16" else palette(CLASSES).convert(mode)
     voc(tmp_path, classes=picture)
-    assert mode in refused(tmp_path)
+    assert re.search(message, refused(tmp_path))
 
 
 def test_a_segmentation_in_grey_holds_the_same_numbers(tmp_path: Path) -> None:
@@ -264,9 +268,8 @@ OUTSIDE = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>\n<annotation><
         (xml(element("dog", (9, 3, 5, 8))), r":3: the box of 'dog' holds nothing: 10 to 5"),
         (xml(size="<size><width>1</width></size>"), r":2: size: height is None"),
         (xml(size="<size><width>90000</width><height>90000</height></size>"), r":2: .*90000 x 90000 pixels"),
-        (xml(), r"no image of 1 has an object"),
     ],
-    ids=range(19),
+    ids=range(18),
 )
 def test_an_annotation_that_makes_no_sense_is_refused_with_its_line(
     tmp_path: Path, annotation: str | bytes, message: str
@@ -275,6 +278,14 @@ def test_an_annotation_that_makes_no_sense_is_refused_with_its_line(
     write(base / "Annotations" / "2007_000032.xml", annotation)
     with pytest.raises(DataError, match=message):
         opened(tmp_path)
+
+
+def test_an_annotation_without_objects_takes_its_label_from_the_segmentation_or_is_left_out(tmp_path: Path) -> None:
+    voc(tmp_path, xml())
+    assert [one.label for one in opened(tmp_path).samples] == ["person"]  # of the most pixels
+    voc(tmp_path / "bare", xml(), None, None)
+    with pytest.raises(DataError, match="no image of 1 has an object in its annotation"):
+        opened(tmp_path / "bare")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,296 @@
+"""Where the images, annotations, segmentations and lists of Pascal VOC are, as the tools that write it have them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from ..language.errors import DataError, nearest
+from ..language.reference import Reference
+from .files import confined, existing_folder, file_named, files_below, is_image, relative_id, text_of
+from .other_layouts import held_by, way_out
+from .voc_annotation import annotation_of
+
+#: VOC's own folder of images first; the others are those of Label Studio, FiftyOne and of hand-made sets
+_IMAGES = ("JPEGImages", "images", "Images", "image", "img", "imgs", "data")
+#: labelme2voc has arrays in SegmentationClass, and the pictures of them in SegmentationClassPNG
+CLASS_FOLDERS = ("SegmentationClassPNG", "SegmentationClass")
+OBJECT_FOLDERS = ("SegmentationObjectPNG", "SegmentationObject")
+KNOWN = (
+    "known are JPEGImages with Annotations or SegmentationClass (VOC, CVAT, labelme2voc), images with Annotations "
+    "(Label Studio), data with labels (FiftyOne), and annotations beside the images (Roboflow, LabelImg)"
+)
+OPTIONS = ("?images=", "?split=", "?names=")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image of the data.
+
+    Args:
+        id: its path below the images' folder in VOC's own layout, else below the root.
+        stem: the path of its segmentations below their folders, without ending.
+        annotation: None where there is none.
+        where: the annotation, or the line of the list that names it, for messages.
+    """
+
+    id: str
+    image: Path
+    stem: str
+    annotation: Path | None
+    where: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folder of the data, its images, whether they are in VOC's own folders, and remarks."""
+
+    base: Path
+    entries: tuple[Entry, ...]
+    own: bool
+    notes: tuple[str, ...] = ()
+
+    def segmentations(self, names: Iterable[str]) -> Path | None:
+        """The first folder of these that holds a picture."""
+        return _folder_of_pictures(self.base, names)
+
+
+def layout_of(reference: Reference, root: Path) -> Layout:
+    """The layout at a reference.
+
+    Raises:
+        DataError: none that is known, a list or a split that is not there, no image at all.
+    """
+    base = existing_folder(reference.body, root, what=reference.text)
+    if _is_own(base):
+        layout = _own(reference, root, base)
+    else:
+        inner = [path.name for path in sorted(base.iterdir()) if path.is_dir() and _is_own(path)]
+        if inner:
+            hint = f"{reference.text.partition('?')[0].rstrip('/')}/{inner[0]}"
+            raise DataError(f"{reference.text!r}: no folder JPEGImages in {base}; did you mean {hint}?")
+        layout = _anywhere(reference, root, base)
+    if layout.entries and not any(entry.image.is_file() for entry in layout.entries):
+        first = layout.entries[0]
+        raise DataError(
+            f"{reference.text!r}: none of {len(layout.entries)} images is there, e.g. {first.image}; {held_by(base)}; "
+            f"{KNOWN}; write ?images= with the folder of the images"
+        )
+    return layout
+
+
+def _is_own(base: Path) -> bool:
+    return (base / "JPEGImages").is_dir() or _folder_of_pictures(base, CLASS_FOLDERS) is not None
+
+
+def _folder_of_pictures(base: Path, names: Iterable[str]) -> Path | None:
+    for name in names:
+        folder = base / name
+        if folder.is_dir() and any(is_image(path) for path in files_below(confined(folder, base, folder))):
+            return folder
+    return None
+
+
+# --- VOC's own folders -----------------------------------------------------------------------------------------------
+
+
+def _own(reference: Reference, root: Path, base: Path) -> Layout:
+    folder = _images_folder(reference, root, base)
+    images = _by_stem(folder)
+    places = _Places(folder, base / "Annotations", _folder_of_pictures(base, CLASS_FOLDERS))
+    annotations = {relative_id(path, places.annotations)[:-4]: path for path in _xml_below(places.annotations, base)}
+    if not places.annotations.is_dir() and places.classes is None:
+        raise DataError(f"{reference.text!r}: no folder Annotations or SegmentationClass in {base}; {KNOWN}")
+    masks = reference.options.get("masks")
+    listed, notes = _listed(reference, base, masks == "box" or (masks is None and places.classes is None), images)
+    if listed is None:
+        stems = {stem: str(path) for stem, path in annotations.items()}
+        for path in files_below(places.classes) if places.classes is not None else ():
+            if is_image(path):
+                stems.setdefault(relative_id(path, places.classes or base).rpartition(".")[0], str(path))
+        listed = sorted(stems.items())
+    return Layout(base, tuple(_own_entry(*one, images, annotations, places) for one in listed), True, notes)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """VOC's own folders: of images, of annotations (it may be missing), of the classes' segmentations."""
+
+    images: Path
+    annotations: Path
+    classes: Path | None
+
+
+def _own_entry(
+    stem: str, where: str, images: Mapping[str, Path], annotations: Mapping[str, Path], places: _Places
+) -> Entry:
+    looked_for = file_named(f"{stem}.xml", places.annotations, places.annotations, where)[1]
+    annotation, image = annotations.get(stem), images.get(stem)
+    segmented = places.classes is not None and (places.classes / f"{stem}.png").is_file()
+    if annotation is None and annotations and not segmented:
+        raise DataError(f"{where}: {stem!r} has no annotation at {looked_for}")
+    if image is None:  # a missing image stays a sample, and is unreadable
+        name, image = file_named(f"{stem}.jpg", places.images, places.images, where)
+        return Entry(name, image, stem, annotation, where)
+    return Entry(relative_id(image, places.images), image, stem, annotation, where)
+
+
+def _images_folder(reference: Reference, root: Path, base: Path) -> Path:
+    asked = reference.options.get("images")
+    if asked is not None:
+        return existing_folder(asked, base, root, what=f"{reference.text}: images={asked}")
+    found = next((base / name for name in _IMAGES if (base / name).is_dir()), None)
+    if found is None:
+        raise DataError(
+            f"{reference.text!r}: no folder JPEGImages in {base}: the export has segmentations and no image; export "
+            "it with its images, or write ?images= with their folder"
+        )
+    return confined(found, base, found)
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """The images by their paths without ending."""
+    images: dict[str, Path] = {}
+    for path in filter(is_image, files_below(folder)):
+        stem = relative_id(path, folder).rpartition(".")[0]
+        if stem in images:
+            raise DataError(f"{images[stem]} and {path} would share an annotation; rename one of them")
+        images[stem] = path
+    return images
+
+
+def _xml_below(folder: Path, base: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        below = files_below(folder if folder == base else confined(folder, base, folder))
+        yield from (path for path in below if path.suffix.lower() == ".xml")
+
+
+def _listed(
+    reference: Reference, base: Path, boxes: bool, images: Mapping[str, Path]
+) -> tuple[list[tuple[str, str]] | None, tuple[str, ...]]:
+    """The images that a list of ImageSets names, each with its place there; None where none is meant."""
+    split, sets = reference.options.get("split"), base / "ImageSets"
+    if split is None and not sets.is_dir():
+        return None, ()
+    places = ("Main", "Segmentation") if boxes else ("Segmentation", "Main")
+    path = next((one for one in (sets / place / f"{split or 'val'}.txt" for place in places) if one.is_file()), None)
+    known = {path.stem: path for place in reversed(places) for path in sorted((sets / place).glob("*.txt"))}
+    notes: tuple[str, ...] = ()
+    if path is None and split is None:
+        lists = sorted(name for name, one in known.items() if not _of_one_class(one, base, images))
+        if len(lists) != 1:
+            held = f"?split= takes one of {', '.join(lists)}" if lists else "ImageSets has no list"
+            return None, (f"all images, for there is no list val.txt in ImageSets ({held})",)
+        path = known[lists[0]]
+        notes = (f"images of the only list, {path.relative_to(base).as_posix()}",)
+    if path is None:
+        tried = " or ".join(str(sets / place / f"{split}.txt") for place in places)
+        raise DataError(
+            f"{reference.text!r}: no list at {tried}{nearest(split or '', sorted(known))}; write ?split= with the name "
+            f"of one ({', '.join(sorted(known)) or 'there is none'})"
+        )
+    if _of_one_class(path, base, images):
+        raise DataError(f"{path}:1: is the list of one class (with 1 and -1); name one of all images")
+    return [(stem, f"{path}:{number}") for number, stem in _lines(path, base)], notes
+
+
+def _lines(path: Path, base: Path) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty; CVAT writes names with blanks in quotes."""
+    for number, line in enumerate(text_of(confined(path, base, path)).splitlines(), start=1):
+        stem = line.strip()
+        if len(stem) > 1 and stem[0] == stem[-1] == '"':
+            stem = stem[1:-1]
+        if stem:
+            yield number, stem
+
+
+def _of_one_class(path: Path, base: Path, images: Mapping[str, Path]) -> bool:
+    first = next((stem for _, stem in _lines(path, base)), "")
+    return first not in images and len(first.split()) > 1 and first.split()[-1] in ("1", "-1", "0")
+
+
+# --- annotations anywhere --------------------------------------------------------------------------------------------
+
+
+def _anywhere(reference: Reference, root: Path, base: Path) -> Layout:
+    """Annotations beside their images, or in folders parallel to them: paired by name, the nearest image first."""
+    annotations = list(_xml_below(base, base))
+    if not annotations:
+        raise DataError(
+            f"{reference.text!r}: no layout of Pascal VOC: {held_by(base)}; {KNOWN}{way_out(base, 'voc', OPTIONS)}"
+        )
+    asked = reference.options.get("images")
+    folder = base if asked is None else existing_folder(asked, base, root, what=f"{reference.text}: images={asked}")
+    images = [path for path in files_below(folder) if is_image(path)]
+    if not images:
+        raise DataError(
+            f"{reference.text!r}: {len(annotations)} annotations, and no image: {held_by(folder)}; write ?images= with "
+            "the folder of the images"
+        )
+    splits = _splits(annotations, base)
+    split = reference.options.get("split")
+    notes: tuple[str, ...] = ()
+    if split is not None:
+        if split not in splits:
+            raise DataError(
+                f"{reference.text!r}: no folder or list {split!r}{nearest(split, sorted(splits))}; "
+                + (f"there are {', '.join(sorted(splits))}" if splits else f"{base} has no splits; leave ?split= out")
+            )
+        annotations = splits[split]
+    elif len(splits) > 1:
+        notes = (f"images of all of {', '.join(sorted(splits))} (?split= takes one)",)
+    index: dict[str, list[Path]] = defaultdict(list)
+    for path in images:
+        index[relative_id(path, folder).rpartition("/")[2].rpartition(".")[0]].append(path)
+    entries = tuple(_paired(path, base, folder, index) for path in annotations)
+    return Layout(base, entries, False, notes)
+
+
+def _splits(annotations: list[Path], base: Path) -> dict[str, list[Path]]:
+    """The annotations by the first folder of their paths that tells them apart; and by the lists of ImageSets."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in annotations:
+        folders = relative_id(path, base).split("/")[:-1]
+        for name in folders:
+            if name.lower() in _SPLITS:
+                found[name].append(path)
+                break
+    for file in sorted((base / "ImageSets").glob("*/*.txt")) if (base / "ImageSets").is_dir() else ():
+        stems = {stem for _, stem in _lines(file, base)}
+        found.setdefault(file.stem, [path for path in annotations if path.stem in stems])
+    return dict(found)
+
+
+_SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing", "trainval", "default")
+
+
+def _paired(annotation: Path, base: Path, folder: Path, index: Mapping[str, list[Path]]) -> Entry:
+    stem = relative_id(annotation, base).rpartition(".")[0]
+    dirs, _, name = stem.rpartition("/")
+    found = index.get(name, [])
+    if not found:  # some tools name the annotation otherwise than the image that it states
+        stated = unicodedata.normalize("NFC", annotation_of(annotation).file_name)
+        found = index.get(stated.rpartition(".")[0], [])
+    if not found:  # a missing image stays a sample, and is unreadable
+        beside = annotation.with_suffix(".jpg")
+        return Entry(relative_id(beside, base), beside, stem, annotation, str(annotation))
+    if len(found) > 1:
+        distances = {path: _distance(relative_id(path, folder).rpartition("/")[0], dirs) for path in found}
+        least = min(distances.values())
+        found = [path for path, distance in distances.items() if distance == least]
+    if len(found) > 1:
+        raise DataError(
+            f"{annotation}: its image may be {found[0]} or {found[1]}; write ?images= with the folder of those that "
+            "are meant, or rename"
+        )
+    return Entry(relative_id(found[0], folder), found[0], stem, annotation, str(annotation))
+
+
+def _distance(images: str, annotations: str) -> int:
+    """0 for one folder, else in how many names the paths of two differ."""
+    one, other = images.split("/"), annotations.split("/")
+    return sum(a != b for a, b in zip_longest(one, other))
