@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..language.errors import DataError
 from .files import files_below, is_image
+from .regular_files import open_file
 
 #: files that are looked at, and bytes of each; a message is worth no more
 _FILES, _BYTES = 5_000, 4_096
@@ -62,7 +63,7 @@ def _scheme(folder: Path) -> tuple[str, str, Path] | None:
 
 def _start(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(_BYTES).decode("utf-8", "ignore")
     except OSError:
         return ""
