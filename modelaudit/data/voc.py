@@ -25,7 +25,7 @@ from .objects import (
     sample_of,
 )
 from .voc_annotation import Annotation, annotation_of
-from .voc_layout import CLASS_FOLDERS, OBJECT_FOLDERS, Entry, Layout, layout_of
+from .voc_layout import CLASS_FOLDERS, OBJECT_FOLDERS, VocImage, Layout, layout_of
 from .voc_masks import SegmentationMask, classes_in
 
 Masks = Literal["class", "object", "box"]
@@ -167,7 +167,7 @@ def _numbering(reference: Reference, base: Path, root: Path) -> Numbering:
     return numbered(names, 0 if is_background(names[0]) else 1)
 
 
-def _add_annotated(found: _Found, reading: _Reading, entry: Entry, annotation: Annotation) -> None:
+def _add_annotated(found: _Found, reading: _Reading, entry: VocImage, annotation: Annotation) -> None:
     boxes = reading.masks == "object" or (reading.masks == "box" and reading.asked)
     regions = [one.region(edges=reading.edges, boxes=boxes) for one in annotation.objects]
     for choice in object_choices(regions, reading.objects):
@@ -179,7 +179,7 @@ def _add_annotated(found: _Found, reading: _Reading, entry: Entry, annotation: A
 
 
 def _mask(
-    reading: _Reading, entry: Entry, choice: ObjectChoice, annotation: Annotation, regions: Sequence[Region]
+    reading: _Reading, entry: VocImage, choice: ObjectChoice, annotation: Annotation, regions: Sequence[Region]
 ) -> SegmentationMask | RegionsMask | None:
     drawn = RegionsMask(choice.own, annotation.height, annotation.width, image=entry.image)
     if reading.segmentations is None:
@@ -208,14 +208,14 @@ def _or_line(reading: _Reading) -> str:
     return f", or its line into {reading.numbering.source}" if reading.numbering.source else ""
 
 
-def _segmentation(reading: _Reading, entry: Entry) -> Path | None:
+def _segmentation(reading: _Reading, entry: VocImage) -> Path | None:
     if reading.segmentations is None:
         return None
     path = confined(reading.segmentations / f"{entry.stem}.png", reading.layout.base, entry.where)
     return path if path.is_file() else None
 
 
-def _add_segmented(found: _Found, reading: _Reading, entry: Entry) -> None:
+def _add_segmented(found: _Found, reading: _Reading, entry: VocImage) -> None:
     """An image without annotated objects: its label is the class with the most pixels in its segmentation."""
     path = _segmentation(reading, entry) if reading.masks == "class" else None
     if path is None:

@@ -28,7 +28,7 @@ OPTIONS = ("?images=", "?split=", "?names=")
 
 
 @dataclass(frozen=True)
-class Entry:
+class VocImage:
     """An image of the data.
 
     Args:
@@ -50,7 +50,7 @@ class Layout:
     """The folder of the data, its images, whether they are in VOC's own folders, and remarks."""
 
     base: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[VocImage, ...]
     own: bool
     notes: tuple[str, ...] = ()
 
@@ -127,7 +127,7 @@ class _Places:
 
 def _own_entry(
     stem: str, where: str, images: Mapping[str, Path], annotations: Mapping[str, Path], places: _Places
-) -> Entry:
+) -> VocImage:
     looked_for = file_named(f"{stem}.xml", places.annotations, places.annotations, where)[1]
     annotation, image = annotations.get(stem), images.get(stem)
     segmented = places.classes is not None and (places.classes / f"{stem}.png").is_file()
@@ -135,8 +135,8 @@ def _own_entry(
         raise DataError(f"{where}: {stem!r} has no annotation at {looked_for}")
     if image is None:  # a missing image stays a sample, and is unreadable
         name, image = file_named(f"{stem}.jpg", places.images, places.images, where)
-        return Entry(name, image, stem, annotation, where)
-    return Entry(relative_id(image, places.images), image, stem, annotation, where)
+        return VocImage(name, image, stem, annotation, where)
+    return VocImage(relative_id(image, places.images), image, stem, annotation, where)
 
 
 def _images_folder(reference: Reference, root: Path, base: Path) -> Path:
@@ -268,7 +268,7 @@ def _splits(annotations: list[Path], base: Path) -> dict[str, list[Path]]:
 _SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing", "trainval", "default")
 
 
-def _paired(annotation: Path, base: Path, folder: Path, index: Mapping[str, list[Path]]) -> Entry:
+def _paired(annotation: Path, base: Path, folder: Path, index: Mapping[str, list[Path]]) -> VocImage:
     stem = relative_id(annotation, base).rpartition(".")[0]
     dirs, _, name = stem.rpartition("/")
     found = index.get(name, [])
@@ -277,7 +277,7 @@ def _paired(annotation: Path, base: Path, folder: Path, index: Mapping[str, list
         found = index.get(stated.rpartition(".")[0], [])
     if not found:  # a missing image stays a sample, and is unreadable
         beside = annotation.with_suffix(".jpg")
-        return Entry(relative_id(beside, base), beside, stem, annotation, str(annotation))
+        return VocImage(relative_id(beside, base), beside, stem, annotation, str(annotation))
     if len(found) > 1:
         distances = {path: _distance(relative_id(path, folder).rpartition("/")[0], dirs) for path in found}
         least = min(distances.values())
@@ -287,7 +287,7 @@ def _paired(annotation: Path, base: Path, folder: Path, index: Mapping[str, list
             f"{annotation}: its image may be {found[0]} or {found[1]}; write ?images= with the folder of those that "
             "are meant, or rename"
         )
-    return Entry(relative_id(found[0], folder), found[0], stem, annotation, str(annotation))
+    return VocImage(relative_id(found[0], folder), found[0], stem, annotation, str(annotation))
 
 
 def _distance(images: str, annotations: str) -> int:
