@@ -7,10 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from .. import __version__
 from ..language.errors import AuditError
+from ..language.plain_text import plain
 from . import contexts, data, gate, init, masks, plan, store
+from .terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,12 +23,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(given.run(given))
     except AuditError as error:
-        print(f"modelaudit: {error}", file=sys.stderr)
+        say(*f"modelaudit: {error}".split("\n"), file=sys.stderr)
         return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Names what it does not take as it names everything: plain."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(plain(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("modelaudit", description="Audits of image classifiers; run them with pytest.")
+    parser = _Parser("modelaudit", description="Audits of image classifiers; run them with pytest.")
     parser.add_argument("--version", action="version", version=f"modelaudit {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -65,7 +75,7 @@ def _report(given: argparse.Namespace) -> int:
     from ..report import write_reports
 
     for path in write_reports(resolve_run(given.run_folder), templates_dir=given.templates):
-        print(path)
+        say(str(path))
     return 0
 
 

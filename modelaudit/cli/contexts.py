@@ -82,7 +82,7 @@ def _show(given: argparse.Namespace) -> int:
     for row in rows:
         if trouble := row.message or _absences(row):
             say(*wrapped(f"{row.text}: {trouble}", indent=2, first=""))
-    print(given.out, file=sys.stderr)
+    say(str(given.out), file=sys.stderr)
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import DataError
-from .terminal import LANGUAGES, at_least, reference_of
+from .terminal import LANGUAGES, at_least, reference_of, say
 
 if TYPE_CHECKING:
     from ..language.findings import DataFacts, LabelMatches
@@ -79,7 +79,6 @@ def _check(given: argparse.Namespace) -> int:
     from ..data.signature import NEAR
     from ..language.progress import counting
     from .data_text import report_lines
-    from .terminal import say
 
     reference = reference_of(given.reference)
     declared = [label.strip() for label in (given.without_object or "").split(",") if label.strip()]
@@ -144,7 +143,7 @@ def _write_json(path: Path, facts: DataFacts) -> None:
     from .data_text import document
 
     write_whole(path, json.dumps(document(facts), indent=1, ensure_ascii=False) + "\n")
-    print(path, file=sys.stderr)
+    say(str(path), file=sys.stderr)
 
 
 def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> None:
@@ -161,4 +160,4 @@ def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> N
         pictures = thumbnails(wanted, step)
     sheet = data_sheet(facts, choice, pictures, words_of(given.lang))
     write_whole(given.html, render_sheet(sheet, language=given.lang))
-    print(given.html, file=sys.stderr)
+    say(str(given.html), file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import Any
 from .. import __version__
 from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
 from ..report.words import words_of
-from .terminal import plain, table, wrapped
+from .terminal import table, wrapped
 
 _ROWS, _NAMED, _OF_A_SET, _COUNTS = 20, 5, 4, 6
 _BAR = 40
@@ -19,7 +19,7 @@ def report_lines(facts: DataFacts) -> Iterator[str]:
     """The report line by line: contents, then remarks, and problems last."""
     usable = sum(one.reason is None for one in facts.samples)
     shared = (f"{_count(len(facts.groups), 'group')}, " if facts.groups else "") + _clusters(facts.clusters)
-    yield plain(facts.reference)
+    yield facts.reference
     yield from wrapped(
         f"{_count(len(facts.samples), 'image')} ({usable} usable), {_count(len(facts.labels), 'label')}, {shared}"
         f"{_count(sum(one.mask is not None for one in facts.samples), 'mask')}",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence.results_folder import Receipt, new_run_id
 from ..evidence.states import FAILED, NO_VERDICT, PASSED
 from ..language.errors import ResultsError
+from .terminal import say
 
 if TYPE_CHECKING:
     from ..evidence.record import RunRecord
@@ -59,7 +60,7 @@ def _run(given: argparse.Namespace) -> int:
             refused = Refusal(str(error), FAILED)
     if refused is None:
         return PASSED
-    print(f"modelaudit gate: {refused.why}", file=sys.stderr)
+    say(*f"modelaudit gate: {refused.why}".split("\n"), file=sys.stderr)
     return status if status != PASSED else refused.status
 
 

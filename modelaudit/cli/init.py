@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import AuditFileError
-from .terminal import plain, say, table, wrapped
+from .terminal import say, table, wrapped
 
 if TYPE_CHECKING:
     from ..language.findings import DataFacts
@@ -149,7 +149,7 @@ def _opened(given: argparse.Namespace, here: Path, root: Path) -> Opened:
     data, model = guessed_data(given.data, here), guessed_model(given.model, here)
     for what, guess in (("data", data), ("model", model)):
         if guess.why:
-            say(plain(f"{what}: taken as {guess.reference} ({guess.why})"))
+            say(f"{what}: taken as {guess.reference} ({guess.why})")
     return look_at(
         rebased(data.reference, here, root),
         rebased(model.reference, here, root),

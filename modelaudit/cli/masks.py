@@ -89,7 +89,7 @@ def _masks(given: argparse.Namespace) -> int:
     _write_page(given, reference, by, data, made)
     say(*report_lines(reference, by, data, made))
     say("", *_way_back(reference, given.into))
-    print(given.into / TABLE, given.into / PAGE, sep="\n", file=sys.stderr)
+    say(str(given.into / TABLE), str(given.into / PAGE), file=sys.stderr)
     bad = any(one.outcome == "failed" or {"empty", "full"} & set(one.remarks) for one in made)
     return 1 if bad else 0
 

@@ -87,7 +87,7 @@ def _plan(given: argparse.Namespace) -> int:
         from ..report.render import write_whole
 
         write_whole(given.json, json.dumps(document(found, whole, cost), indent=1, ensure_ascii=False) + "\n")
-        print(given.json, file=sys.stderr)
+        say(str(given.json), file=sys.stderr)
     return 0 if all(one.images is not None for one in found) else 1
 
 

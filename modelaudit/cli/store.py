@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..language.errors import ResultsError
+from .terminal import say
 
 
 def add(commands: Any) -> None:
@@ -36,10 +37,10 @@ def _info(given: argparse.Namespace) -> int:
     from ..engine.store.upkeep import contents_of, located
 
     found = contents_of(located(given.store))
-    print(f"{found.file}: {_readable(found.size)}")
-    print(f"{found.values} values, {found.pictures} pictures, digests of {found.files} files")
+    say(f"{found.file}: {_readable(found.size)}")
+    say(f"{found.values} values, {found.pictures} pictures, digests of {found.files} files")
     for one in found.holdings:
-        print(
+        say(
             f"{one.model} under {one.context} on {one.data}: {one.images} images, {one.values} values "
             f"(since {_date(one.created)}, last used {_date(one.used)})"
         )
@@ -57,7 +58,7 @@ def _prune(given: argparse.Namespace) -> int:
         older_than=None if given.older_than is None else days_of(given.older_than),
         keep_size=None if given.keep_size is None else bytes_of(given.keep_size),
     )
-    print(f"{folder}: {_readable(before)} before, {_readable(after)} now")
+    say(f"{folder}: {_readable(before)} before, {_readable(after)} now")
     return 0
 
 
@@ -70,9 +71,9 @@ def _clear(given: argparse.Namespace) -> int:
             raise ResultsError(f"{folder} would be removed; give --yes where nobody can be asked")
         answer = input(f"remove {folder} ({_readable(contents_of(folder).size)})? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
-            print("nothing was removed")
+            say("nothing was removed")
             return 0
-    print(f"{folder}: {_readable(clear(folder))} removed")
+    say(f"{folder}: {_readable(clear(folder))} removed")
     return 0
 
 

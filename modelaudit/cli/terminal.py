@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from ..language import registry
+from ..language.plain_text import plain
 from ..language.reference import parse_reference
 
 #: of the pages, as `report.words` has them
@@ -37,21 +38,16 @@ def at_least(least: int, what: str) -> Callable[[str], int]:
 
 
 WIDTH = 80
-#: what moves the cursor, reorders or hides text: a file name must look like what it is
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _GAP, _LEAST = 2, 8
 
 
-def say(*lines: str) -> None:
-    """Print lines; what the terminal's encoding has no character for is written as an escape."""
-    encoding = sys.stdout.encoding or "utf-8"
+def say(*lines: str, file: TextIO | None = None) -> None:
+    """Print plain lines, on standard output where no `file` is given; what its encoding has no character for is
+    written as an escape."""
+    stream = sys.stdout if file is None else file
+    encoding = stream.encoding or "utf-8"
     for line in lines:
-        print(line.rstrip().encode(encoding, "backslashreplace").decode(encoding))
-
-
-def plain(text: str) -> str:
-    """Text without control and reordering characters."""
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        print(plain(line).rstrip().encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
 
 def columns_of(text: str) -> int:

@@ -78,11 +78,12 @@ def read_consistent_record(path: Path) -> RunRecord:
     record = read_record(path)
     found = contradictions(record)
     if found:
-        listed = "".join(f"\n  {one}" for one in found[:_NAMED])
-        more = f"\n  and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        more = [f"  and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
         raise ResultsError(
-            f"{path}: the record contradicts itself, so nothing is made of it:{listed}{more}\n"
-            "Run the audit again; a record is never edited by hand"
+            f"{path}: the record contradicts itself, so nothing is made of it:",
+            *(f"  {one}" for one in found[:_NAMED]),
+            *more,
+            "Run the audit again; a record is never edited by hand",
         )
     return record
 

@@ -17,6 +17,7 @@ from ..engine.results.checks import Sensitivity as Sensitivity
 from ..engine.results.settings import make_run_folder
 from ..language.errors import ResultsError
 from ..language.json_file import json_of
+from ..language.plain_text import quoted_lines
 from ..language.regular_files import read_file
 from ..language.scores import Scores
 from .states import AbsentBy, CaseVerdict, RunState, Standing
@@ -742,7 +743,8 @@ def read_record(path: Path) -> RunRecord:
     try:
         return RunRecord.model_validate_json(content)
     except ValidationError as error:
-        raise ResultsError(f"{file}: not a run record: {error}") from error
+        said, *rest = quoted_lines(str(error))
+        raise ResultsError(f"{file}: not a run record: {said}", *rest) from error
 
 
 def _no_record(problem: str) -> ResultsError:

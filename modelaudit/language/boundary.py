@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from .errors import AuditError
+from .plain_text import folded, plain_lines, quoted_lines
 
 #: signals whose handlers may raise into the code that happens to run; not every system has all of them
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGALRM")
@@ -47,8 +48,8 @@ def contained(error: BaseException) -> Exception:
 
 
 def described(error: BaseException) -> str:
-    """``ValueError: its text``; of what :func:`contained` made, the text says it all."""
-    return str(error) if isinstance(error, AuditedCodeError) else f"{type(error).__name__}: {_text(error)}"
+    """``ValueError: its text`` on one line; of what :func:`contained` made, the text says it all."""
+    return str(error) if isinstance(error, AuditedCodeError) else f"{type(error).__name__}: {folded(_text(error))}"
 
 
 @contextmanager
@@ -154,12 +155,29 @@ def failure_text(error: Exception) -> str:
     """Describe a failure: our own errors say what to do; of any other the whole traceback is kept."""
     if isinstance(error, AuditError):
         return str(error)
-    return f"{described(error)}\n{_traceback(error)}"
+    return "\n".join((described(error), *_traceback(error)))
 
 
-def _traceback(error: Exception) -> str:
+def _traceback(error: Exception) -> Iterator[str]:
+    """The lines of a traceback, in which no text of an exception begins a line that looks like one of ours."""
     try:
-        return "".join(traceback.format_exception(error))
+        chain = [*_chain(traceback.TracebackException.from_exception(error))]
     except BaseException as another:  # of an exception whose own text cannot be made
         contained(another)
-        return ""
+        return
+    for one, said in chain:
+        yield "Traceback (most recent call last):"
+        yield from (line for entry in one.stack.format() for line in plain_lines(entry.rstrip("\n")).split("\n"))
+        yield from quoted_lines("".join(one.format_exception_only()).rstrip())
+        yield from said
+
+
+def _chain(last: traceback.TracebackException) -> Iterator[tuple[traceback.TracebackException, tuple[str, ...]]]:
+    """The exceptions that led to the last one, the first of them first, each with what stands behind it."""
+    before = last.__cause__ or (None if last.__suppress_context__ else last.__context__)
+    if before is not None:
+        how = "The above exception was the direct cause of the following exception:"
+        if last.__cause__ is None:
+            how = "During handling of the above exception, another exception occurred:"
+        yield from ((one, said or ("", how, "")) for one, said in _chain(before))
+    yield last, ()

@@ -6,15 +6,24 @@ Every message names the value, where it stands, and the way out.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 
-_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+from .plain_text import folded, plain
+
 _LONGEST = 200
 
 
 class AuditError(Exception):
-    """Base of all errors that modelaudit raises on purpose."""
+    """Base of all errors that modelaudit raises on purpose.
+
+    Every argument is one line of its text, and stays one line whatever names stand in it (:func:`.plain_text.plain`).
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+
+    def __str__(self) -> str:
+        return "\n".join(plain(str(line)) for line in self.args)
 
 
 class ExpressionError(AuditError, ValueError):
@@ -56,8 +65,17 @@ def first_line(error: BaseException) -> str:
     'no such file: net.pt'
     """
     line = next((line for line in str(error).splitlines() if line.strip()), "")
-    plain = "".join(letter for letter in _COLOUR.sub("", line) if letter.isprintable()).strip()
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]} ..."
+    return folded(line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ...")
+
+
+def after(start: str, ours: str) -> tuple[str, ...]:
+    """The lines of an error: `start`, in which names of others may stand, then a text of ours in several lines.
+
+    >>> str(ModelError(*after("net\\n.pt: ", "put a module before it:\\n    class Grey(Module): ...")))
+    'net\\\\u000a.pt: put a module before it:\\n    class Grey(Module): ...'
+    """
+    first, *rest = ours.split("\n")
+    return f"{start}{first}", *rest
 
 
 def nearest(wrong: str, known: Iterable[str], *, limit: int = 3) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .plain_text import plain
+
 #: what stands beside every such result
 NO_GATE = "a look, not a gate: verdicts for a contract come from pytest audits/"
 
@@ -44,7 +46,7 @@ class CheckedExpectation:
     html: str = ""
 
     def __repr__(self) -> str:
-        return "\n".join([*self._lines(), f"  {NO_GATE}"])
+        return "\n".join([*map(plain, self._lines()), f"  {NO_GATE}"])
 
     def _repr_html_(self) -> str:
         """The picture that a notebook shows."""
@@ -63,7 +65,7 @@ class CheckedExpectation:
             lines.append(
                 f"  measured {_number(self.estimate)} [{_number(self.lower)}, {_number(self.upper)}] on {self.n} images"
             )
-        return [*lines, *(f"  {line}" for line in self.message.splitlines())]
+        return [*lines, *(f"  {line}" for line in self.message.split("\n"))]
 
 
 def _number(value: float | None) -> str:

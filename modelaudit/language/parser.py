@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from . import registry, strata
 from .calls import checked_call
 from .composite import Composite, CompositeSpec
-from .errors import AuditError, ExpressionError, nearest
+from .errors import AuditError, ExpressionError, after, nearest
 from .expression import Arithmetic, Expectation, Expression, Measure, Number, Operator
 from .spec import Context, MeasureSpec, Method, Spec, as_context
 from .strata import Comparison, Stratum
@@ -94,7 +94,7 @@ def _guarded(text: str, read: Callable[[ast.expr], _T]) -> _T:
         raise ExpressionError("the expression is nested too deeply to be read; split it") from error
     except ValueError as error:
         if isinstance(error, AuditError):
-            raise type(error)(f"in {_shortened(text)!r}: {error}") from error
+            raise type(error)(*after(f"in {_shortened(text)!r}: ", str(error))) from error
         raise ExpressionError(f"cannot read {_shortened(text)!r}: {error}") from error
 
 

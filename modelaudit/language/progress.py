@@ -11,9 +11,12 @@ from typing import Protocol, TextIO
 
 from tqdm import tqdm
 
+from .plain_text import plain
+
 Advance = Callable[[int], None]
 _SECONDS_BETWEEN_LINES = 15.0
 _MEGABYTE = 1_000_000
+_LONGEST_TITLE = 200
 
 
 class Progress(Protocol):
@@ -87,7 +90,14 @@ def _nothing() -> Iterator[Advance]:
 @contextmanager
 def _bar(stream: TextIO, title: str, total: int, unit: str) -> Iterator[Advance]:
     lock = threading.Lock()  # files are fetched by several threads
-    with tqdm(total=total or None, desc=title, unit=unit, unit_scale=unit == "B", file=stream, leave=False) as bar:
+    with tqdm(
+        total=total or None,
+        desc=plain(title, _LONGEST_TITLE),
+        unit=unit,
+        unit_scale=unit == "B",
+        file=stream,
+        leave=False,
+    ) as bar:
 
         def advance(count: int) -> None:
             with lock:
@@ -116,5 +126,5 @@ def _lines(stream: TextIO, first: str, state: Callable[[int], str]) -> Iterator[
 
 
 def _say(stream: TextIO, text: str) -> None:
-    stream.write(f"\n{text}")
+    stream.write(f"\n{plain(text)}")
     stream.flush()

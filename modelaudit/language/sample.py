@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from . import registry
 from .calls import CheckedCall
-from .errors import ModelError
+from .errors import ModelError, after
 from .spec import is_finite
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ class Preprocessing(metaclass=CheckedCall):
         if channels is None:
             channels = 1 if any(_one_channel(value) for value in (self.mean, self.std)) else 3
         if isinstance(channels, bool) or channels not in (1, 3):
-            raise ModelError(f"preprocessing: channels={channels!r} must be 3 (RGB) or 1 (grey); {widening(channels)}")
+            start = f"preprocessing: channels={channels!r} must be 3 (RGB) or 1 (grey); "
+            raise ModelError(*after(start, widening(channels)))
         object.__setattr__(self, "channels", channels)
         for name in ("mean", "std"):
             object.__setattr__(self, name, _per_channel(name, getattr(self, name), channels))
@@ -210,10 +211,11 @@ def _per_channel(name: str, value: Any, channels: int) -> tuple[float, ...]:
             f"preprocessing: {name}={numbers} has {len(numbers)} values for one channel (channels=1); give the one "
             "that grey images are normalised with"
         )
-    raise ModelError(
+    start = (
         f"preprocessing: {name}={numbers} has {len(numbers)} values; give three, one a channel, or one with channels=1 "
-        f"for a model of grey images; {widening(len(numbers))}"
+        "for a model of grey images; "
     )
+    raise ModelError(*after(start, widening(len(numbers))))
 
 
 def _check_unit(mean: tuple[float, ...], std: tuple[float, ...]) -> None:

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .audit import DEFAULT_CONFIDENCE, DEFAULT_OBJECT_KEPT, Audit, AuditCase
-from .errors import AuditError, AuditFileError
+from .errors import AuditError, AuditFileError, after
 from .parser import parse
+from .plain_text import plain
 from .sample import Preprocessing
 from .scores import DEFAULT_THRESHOLD, Scores
 from .yaml_complaints import complaints
@@ -163,7 +164,7 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
             allow_code=allow_code,
         )
     except AuditError as error:
-        raise AuditFileError(f"{path}:1: {error}") from error
+        raise AuditFileError(*after(f"{path}:1: ", str(error))) from error
     return [_case(path, audit, name, body, lines) for name, body in fields.expect.items()]
 
 
@@ -171,8 +172,10 @@ def _case(path: Path, audit: Audit, name: str, body: ExpectationFields | str, li
     fields = ExpectationFields(that=body) if isinstance(body, str) else body
     here = lines[("expect", name)]
     line = lines.get(("expect", name, "that"), here)
-    if not name.strip() or "::" in name or any(mark in name for mark in "[]\n"):
-        raise AuditFileError(f"{path}:{here}: {name!r} cannot name an expectation; leave out '::' and brackets")
+    if not name.strip() or "::" in name or any(mark in name for mark in "[]") or plain(name) != name:
+        raise AuditFileError(
+            f"{path}:{here}: {name!r} cannot name an expectation; leave out '::', brackets and invisible characters"
+        )
     try:
         case = audit.expect(
             parse(fields.that),
@@ -183,7 +186,7 @@ def _case(path: Path, audit: Audit, name: str, body: ExpectationFields | str, li
             marks=_marks(fields.marks),
         )
     except AuditError as error:
-        raise AuditFileError(f"{path}:{line}: {name}: {error}") from error
+        raise AuditFileError(*after(f"{path}:{line}: {name}: ", str(error))) from error
     return NamedCase(name, case, here)
 
 
@@ -211,7 +214,7 @@ def _validated(path: Path) -> tuple[AuditFields, Mapping[Where, int]]:
         return AuditFields.model_validate(document.value), document.lines
     except ValidationError as error:
         said = [f"{path}:{line}: {text}" for line, text in complaints(error.errors(), document.lines, _siblings)]
-        raise AuditFileError("\n".join(said)) from error
+        raise AuditFileError(*said) from error
 
 
 def _siblings(where: tuple[str, ...]) -> tuple[str, ...]:

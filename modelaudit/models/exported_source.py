@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from ..language.errors import ModelError, first_line
+from ..language.errors import ModelError, after, first_line
 from ..language.reference import Reference
 from ..language.sample import BuiltModel
 from .loaded import model_source
@@ -149,7 +149,7 @@ def _opened(reference: Reference, root: Path, kind: Callable[[Path, int | None],
     try:
         program = kind(path, None if said is None else int(said))
     except ModelError as error:
-        raise ModelError(f"{reference.text!r}: {error}") from error
+        raise ModelError(*after(f"{reference.text!r}: ", str(error))) from error
     except Exception as error:  # torch raises a dozen types for unreadable archives
         raise ModelError(
             f"{reference.text!r}: {path} cannot be loaded ({type(error).__name__}: {first_line(error)}); it must be a "

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
+from ..language.errors import first_line
 from .score_reading import LOGITS, ScoreReading
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -200,7 +201,7 @@ def _deepcopied(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
         return copy.deepcopy(module, memo)
     except Exception as error:  # a lock, an open file, a tensor with a graph: whatever a user keeps in a module
         raise _NotFolded(
-            f"{type(module).__name__} cannot be copied ({type(error).__name__}: {_first_line(error)})"
+            f"{type(module).__name__} cannot be copied ({type(error).__name__}: {first_line(error)})"
         ) from error
 
 
@@ -320,7 +321,7 @@ def _run(module: nn.Module, probe: Tensor, reading: ScoreReading) -> Tensor:
     except Exception as error:
         raise _NotFolded(
             f"{type(module).__name__} does not run on a probe of {probe.dtype} ({type(error).__name__}: "
-            f"{_first_line(error)})"
+            f"{first_line(error)})"
         ) from error
 
 
@@ -349,7 +350,3 @@ def _hooked(
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]

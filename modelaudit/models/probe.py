@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..language.boundary import contained, described
-from ..language.errors import ModelError
+from ..language.errors import ModelError, after
 from ..language.sample import Preprocessing
 from ..language.scores import ScoreSettings
 from .final_activation import FinalActivation
@@ -74,10 +74,9 @@ def probed(
         others = [(side, side) for side in _OPEN_SIZES if (side, side) not in sizes]
         cure = way_out(module, preprocessing, sizes, others)
     tried = ", ".join(f"{height} x {width}" for height, width in sizes)
-    raise ModelError(
-        f"{text}: the forward pass of one {'grey' if preprocessing.channels == 1 else 'RGB'} image of {tried} raised "
-        f"{described(failures[0])}; {cure}"
-    ) from failures[0]
+    kind = "grey" if preprocessing.channels == 1 else "RGB"
+    start = f"{text}: the forward pass of one {kind} image of {tried} raised {described(failures[0])}; "
+    raise ModelError(*after(start, cure)) from failures[0]
 
 
 def _answered(text: str, model: PixelModel, size: Size, settings: ScoreSettings, classes: int | None) -> Probed:
@@ -107,7 +106,7 @@ def _chosen(
         reading, notes = choose_reading(returned, seen, settings, classes, lambda: _others(model, size), ends_in)
         logits = reading.logits(returned, len(pixels), seen)
     except ModelError as error:
-        raise ModelError(f"{text}: {error}") from error
+        raise ModelError(*after(f"{text}: ", str(error))) from error
     return logits if logits.dtype == torch.float64 else logits.float(), reading, notes
 
 

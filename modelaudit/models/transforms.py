@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision.transforms import functional
 
 from ..language.boundary import contained, described
-from ..language.errors import ModelError
+from ..language.errors import ModelError, after
 from ..language.registry import Entry, register
 from ..language.sample import BuiltModel, Preprocessing
 from .hugging_face_source import preprocessing_of as processor_preprocessing
@@ -77,7 +77,7 @@ def with_preprocessing(text: str, built: BuiltModel, given: Any) -> tuple[BuiltM
             built = replace(built, preprocessing=preprocessing_from(built.preprocessing))
         return built, None if given is None else preprocessing_from(given)
     except ModelError as error:
-        raise ModelError(f"{text}: {error}") from error
+        raise ModelError(*after(f"{text}: ", str(error))) from error
 
 
 def _of_processor(processor: Any) -> Preprocessing:
@@ -225,10 +225,10 @@ def _refused(steps: Steps, reason: str) -> ModelError:
         near = replace(plain, mean=steps.mean or plain.mean, std=steps.std or plain.std)
     except ModelError:
         near = plain
-    return ModelError(
+    start = (
         "preprocessing: the transform is not a resize, a centre crop and a normalisation, the same for every image: "
-        f"{reason}; or write what comes nearest, e.g. {written(near)}"
     )
+    return ModelError(*after(start, f"{reason}; or write what comes nearest, e.g. {written(near)}"))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from ..language.errors import ModelError
+from ..language.errors import ModelError, after
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _SAVE = "save it with torch.save(model.state_dict(), path) or safetensors.torch.save_model"
@@ -83,10 +83,11 @@ def _unpickled(path: Path) -> Any:
                 f"{path}: cannot be read as plain weights: not a file of torch.save, or cut off; {_SAVE}"
             ) from error
         lines = conversion(path, "content['state_dict']  # or where its weights are")
-        raise ModelError(
+        start = (
             f"{path}: cannot be read as plain weights, since it holds objects of {_some(named)}, whose code would run; "
-            f"{_SAVE}, or {lines}"
-        ) from error
+            f"{_SAVE}, or "
+        )
+        raise ModelError(*after(start, lines)) from error
 
 
 def _other_types(path: Path) -> list[str]:
@@ -145,14 +146,16 @@ def without_code(path: Path, content: Mapping[Any, Any] | Any) -> None:
         ModelError: with the three lines that convert it.
     """
     if isinstance(content, Inert):
-        raise ModelError(
+        start = (
             f"{path}: holds a whole pickled object ({content.of}) instead of weights, and loading it would run its "
-            f"code; {conversion(path, 'content.state_dict()')}"
+            "code; "
         )
+        raise ModelError(*after(start, conversion(path, "content.state_dict()")))
     if isinstance(content, Mapping):
         pickled = next((key for key, value in content.items() if isinstance(value, Inert)), None)
         if pickled is not None:
-            raise ModelError(
+            start = (
                 f"{path}: no state dict in it, and under {pickled!r} a whole pickled object ({content[pickled].of}), "
-                f"whose code would run; {conversion(path, f'content[{pickled!r}].state_dict()')}"
+                "whose code would run; "
             )
+            raise ModelError(*after(start, conversion(path, f"content[{pickled!r}].state_dict()")))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..evidence.results_folder import take_receipt
+from ..language.plain_text import plain
 from .audit_files import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file, looks_only, uncollected
 from .expect_in_functions import StatedInFunctions
 from .options import add_options, check_gate, read_options
@@ -95,10 +96,8 @@ def _exit_status(config: pytest.Config, status: int) -> int:
     files = [] if finished or status != pytest.ExitCode.OK else uncollected(config)
     if not files:
         return status
-    sys.stderr.write(
-        f"error: the session ended before its audits were run ({len(files)} audit files, e.g. {files[0]}); "
-        "something in a conftest.py or a plugin ended it\n"
-    )
+    said = f"error: the session ended before its audits were run ({len(files)} audit files, e.g. {files[0]}); "
+    sys.stderr.write(plain(f"{said}something in a conftest.py or a plugin ended it") + "\n")
     return _NO_VERDICT
 
 
@@ -180,7 +179,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Before anything is measured: which expectations could not pass, whatever the images show."""
     state = _existing(config)
-    return [] if state is None else state.infeasible_lines(items)
+    return [] if state is None else [plain(line) for line in state.infeasible_lines(items)]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -227,7 +226,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     state = _existing(config)
     for line in _misnamed(config, () if state is None else state.completeness.declared):
-        terminalreporter.write_line(line, yellow=True)
+        terminalreporter.write_line(plain(line), yellow=True)
     if state is not None:
         from .terminal import summarise
 

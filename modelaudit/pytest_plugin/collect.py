@@ -17,6 +17,7 @@ from ..language.audit import AuditCase, collected, created_in
 from ..language.boundary import contained, described, signals_watched
 from ..language.errors import AuditError, AuditFileError
 from ..language.known_bad import complaints, never_tried
+from ..language.plain_text import plain
 from .audit_files import PYTHON_PATTERN
 from .items import AuditItem
 from .session import AuditSession, audit_session
@@ -54,7 +55,9 @@ class AuditModule(pytest.Module):
             except (Exception, OutcomeException):
                 raise
             except BaseException as raised:
-                raise self.CollectError(f"importing {self.path} raised {described(contained(raised))}") from raised
+                raise self.CollectError(
+                    plain(f"importing {self.path} raised {described(contained(raised))}")
+                ) from raised
 
 
 class AuditYamlFile(pytest.File):
@@ -102,7 +105,7 @@ def _refuse_both_kinds(state: AuditSession, cases: Sequence[AuditCase]) -> None:
                 f"known_bad names {name!r}, and no expectation on it has must_fail=True: add one, or remove it"
             )
     if found:
-        raise pytest.Collector.CollectError("\n".join(found))
+        raise pytest.Collector.CollectError("\n".join(map(plain, found)))
 
 
 def _where_stated(collector: AuditModule, error: AuditError) -> str:
@@ -115,8 +118,8 @@ def _where_stated(collector: AuditModule, error: AuditError) -> str:
         path = Path(frame.filename)
         if path.is_file() and own not in path.parents:
             place = bestrelpath(collector.config.invocation_params.dir, path)
-            shown.append(f"{place}:{frame.lineno}: in {frame.name}")
-            shown.append(f"    {frame.line}")
+            shown.append(plain(f"{place}:{frame.lineno}: in {frame.name}"))
+            shown.append(plain(f"    {frame.line}"))
     return "\n".join([*shown, str(error)])
 
 
@@ -169,7 +172,7 @@ def refuse_other_distribution() -> None:
 
 def _variants(parent: pytest.Collector, name: str, case: AuditCase, line: int | None) -> Iterator[AuditItem]:
     for model, expectation in case.variants():
-        label = name if model is None else f"{name}[{model}]"
+        label = plain(name if model is None else f"{name}[{model}]")
         yield AuditItem.from_parent(parent, name=label, case=case, expectation=expectation, label=name, line=line)
 
 
@@ -195,4 +198,4 @@ def _named(path: Path, namespace: dict[str, Any]) -> Iterator[tuple[str, AuditCa
                 f"({', '.join(names)}); keep one"
             )
     if lost:
-        raise pytest.Collector.CollectError("\n".join(lost))
+        raise pytest.Collector.CollectError("\n".join(map(plain, lost)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..language.audit import stated_in_functions
+from ..language.plain_text import plain
 
 if TYPE_CHECKING:
     from ..language.audit import AuditCase
@@ -54,11 +55,9 @@ def _complaint(stated: Sequence[AuditCase]) -> str:
     ]
     if len(stated) > _SHOWN:
         lines.append(f"  and {len(stated) - _SHOWN} more")
-    return "\n".join(
-        [
-            *lines,
-            "Bind it to a module-level name of an audit file (audit_*.py), which becomes the name of its item:",
-            f"  name_of_the_requirement = audit.expect({stated[0].expectation})",
-            f"(A test of code that writes audits uses the fixture {EXEMPTS} of modelaudit.testing.)",
-        ]
-    )
+    lines += [
+        "Bind it to a module-level name of an audit file (audit_*.py), which becomes the name of its item:",
+        f"  name_of_the_requirement = audit.expect({stated[0].expectation})",
+        f"(A test of code that writes audits uses the fixture {EXEMPTS} of modelaudit.testing.)",
+    ]
+    return "\n".join(map(plain, lines))

@@ -9,6 +9,7 @@ import pytest
 from ..evidence.build import not_run
 from ..evidence.record import Absence, CaseRecord, Weakening
 from ..evidence.states import counted_as
+from ..language.plain_text import plain
 
 if TYPE_CHECKING:
     from .options import Options
@@ -114,7 +115,7 @@ def add_absent(config: pytest.Config, cases: Iterable[CaseRecord], files: Iterab
     # pytest itself has entries for errors at collection and modules that skip
     missing += [(file.file, (file.file, None, file.file), file.why) for file in files if file.by == "removed"]
     for name, location, why in missing:
-        skipped = (location[0], location[1] or 0, f"Skipped: not run: {why}")
+        skipped = (location[0], location[1] or 0, plain(f"Skipped: not run: {why}"))
         log.pytest_runtest_logreport(pytest.TestReport(name, location, {}, "skipped", skipped, "setup"))
 
 

@@ -15,6 +15,7 @@ import pytest
 from ..evidence.results_folder import new_run_id
 from ..evidence.states import exit_status
 from ..language.errors import ResultsError
+from ..language.plain_text import plain
 from .completeness import Completeness
 from .items import AuditItem
 from .options import LOOK, read_options
@@ -328,7 +329,7 @@ def _properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, obje
             found.append((f"audit_images_{name}", getattr(decision.counts, name)))
         if decision.counts.without_object:
             found.append(("audit_images_without_object", decision.counts.without_object))
-    return found
+    return [(name, plain(value) if isinstance(value, str) else value) for name, value in found]
 
 
 def audit_session(config: pytest.Config) -> AuditSession:

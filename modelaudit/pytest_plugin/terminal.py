@@ -9,6 +9,7 @@ from typing import Any
 from ..engine.store.location import NOTE
 from ..evidence.record import Absence, CaseRecord, CountsRecord, DecisionRecord, RunRecord, Sensitivity, Weakening
 from ..evidence.states import counted_as
+from ..language.plain_text import plain
 from ..language.reasons import Missing
 from ..language.sample import ON_PICTURES
 from ..report.checks import OWN_LEVEL, WEAK_LIMIT
@@ -35,7 +36,7 @@ def paragraph(record: CaseRecord, report: str, *, limit: int | None = None) -> s
 
     lines = [_headline(record), f"  {record.expectation}"]
     if record.message:
-        lines += [f"  {line}" for line in record.message.splitlines()]
+        lines += [f"  {line}" for line in record.message.split("\n")]
     if record.decision is not None:
         lines += _found(record, record.decision, number_text(record.threshold))
     if record.worst:
@@ -46,37 +47,36 @@ def paragraph(record: CaseRecord, report: str, *, limit: int | None = None) -> s
     if limit is not None:
         lines.append(f"  quick look (--audit-limit {limit}): decides nothing")
     lines += [f"  report: {report}", f"  reproduce: {record.reproduce}"]
-    return "\n".join(lines)
+    return "\n".join(plain(line) for line in lines)
 
 
 def summarise(terminal: Any, record: RunRecord | None, *, complaint: str, report: str) -> None:
     """The closing section: inconclusive cases in full, a line of counts, and where the report is."""
     for ended in terminal.stats.get("inconclusive", ()):
         if ended.failed:
-            terminal.write_sep("_", ended.head_line or ended.nodeid)
+            terminal.write_sep("_", plain(ended.head_line or ended.nodeid))
             terminal.write_line(str(ended.longrepr))
     if complaint:
-        terminal.write_line(f"error: {complaint}; the run did not succeed", red=True)
+        terminal.write_line(plain(f"error: {complaint}; the run did not succeed"), red=True)
     if record is None:
         return
     terminal.write_sep("=", "audit")
-    terminal.write_line(f"{_state(record)}: {_tally(record.cases)}")
-    for line in _not_whole(record):
+    for line in run_lines(record):
         terminal.write_line(line)
+    for model, odd in odd_orders(record):
+        terminal.write_line(plain(order_text(model, odd)), yellow=True)
+    terminal.write_line(plain(f"report: {report}"))
+
+
+def run_lines(record: RunRecord) -> list[str]:
+    """The state of the run, the counts, what is missing from it, and what weakens it."""
+    lines = [f"{_state(record)}: {_tally(record.cases)}", *_not_whole(record)]
     for name, text in _WEAKENED.items():
         if count := sum(name in case.weakened and case.verdict is not None for case in record.cases):
-            terminal.write_line(f"{count} of {len(record.cases)} verdicts weakened: {text}")
-    for line in (*_stopped(record.cases), *_without_object(record)):
-        terminal.write_line(line)
-    for line in (*_holm(record.cases), *weak_limits(record.cases)):
-        terminal.write_line(line)
-    for note in dict.fromkeys(
-        note for data in record.data for note in data.notes if note.startswith((NOTE, ON_PICTURES))
-    ):
-        terminal.write_line(note)
-    for model, odd in odd_orders(record):
-        terminal.write_line(order_text(model, odd), yellow=True)
-    terminal.write_line(f"report: {report}")
+            lines.append(f"{count} of {len(record.cases)} verdicts weakened: {text}")
+    lines += [*_stopped(record.cases), *_without_object(record), *_holm(record.cases), *weak_limits(record.cases)]
+    lines += dict.fromkeys(note for data in record.data for note in data.notes if note.startswith((NOTE, ON_PICTURES)))
+    return [plain(line) for line in lines]
 
 
 def _state(record: RunRecord) -> str:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from ..evidence.consistency import read_consistent_record
 from ..evidence.record import RunRecord
 from ..language.errors import ResultsError
+from ..language.plain_text import plain_lines
 from .gallery import Pictures, choose, read_pictures
 from .page import page_of
 from .words import LANGUAGES, words_of
@@ -25,8 +26,9 @@ REPORT_NAME, SUMMARY_NAME = "report.html", "summary.md"
 DEFAULT_BUDGET = 10_000_000
 _PACKAGED = Path(__file__).parent / "templates"
 _CHECKOUT = Path(__file__).parents[2] / "templates"
-#: controls and marks that reorder or hide text: a file name must look like what it is
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+#: characters a line: a browser wraps lines, and a picture is one of any length
+_LONGEST_LINE = 20_000
+_PICTURE = re.compile(r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]*")
 _MARKDOWN = re.compile(r"([\\`*_\[\]#|~!])")
 
 
@@ -101,7 +103,9 @@ def visible(value: Any) -> Any:
     """Text with its hidden and reordering characters spelled out, as ``\\u202e``; anything else as it is."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+    if len(value) > _LONGEST_LINE and _PICTURE.fullmatch(value):
+        return value
+    return plain_lines(value, _LONGEST_LINE)
 
 
 def css_string(value: str) -> Markup:
@@ -111,13 +115,13 @@ def css_string(value: str) -> Markup:
 
 def markdown_text(value: str) -> str:
     """Text that Markdown takes for text: no markup, no HTML, no link, no new line."""
-    flat = " ".join(html.escape(visible(value), quote=False).split())
+    flat = " ".join(html.escape(plain_lines(value), quote=False).split())
     return _MARKDOWN.sub(r"\\\1", flat).replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def markdown_code(value: str) -> str:
     """A code span that holds `value` whole, also in a table."""
-    flat = " ".join(visible(value).split())
+    flat = " ".join(plain_lines(value).split())
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", flat)), default=0))
     gap = " " if len(fence) > 1 else ""
     return f"{fence}{gap}{flat}{gap}{fence}".replace("|", "\\|")

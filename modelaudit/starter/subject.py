@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ import torch
 
 from ..data import label_map, open_data
 from ..language.audit import Audit
-from ..language.errors import AttributionError, DataError, ModelError
+from ..language.errors import AttributionError, DataError, ModelError, after
 from ..language.sample import DataSet
 from ..models import LoadedModel, frozen_on, open_model, spatial_layer
 from .preparing import ModelOptions
@@ -111,13 +111,14 @@ def look_at(
             labels=len(labels),
         )
     except ModelError as error:
-        raise ModelError(f"{error}{_option_for(str(error), prefix, named)}") from error
+        raise ModelError(*after("", str(error)), *_option_for(str(error), prefix, named)) from error
     try:
         label_map(opened, classes=loaded.classes, outputs=loaded.outputs, given=None)
     except DataError as error:
         raise DataError(
-            f"{error}\nThe model has {loaded.outputs} outputs. Give their names in the order of the outputs, as they "
-            f"were when the model was trained: {prefix}classes {named}"
+            *after("", str(error)),
+            f"The model has {loaded.outputs} outputs. Give their names in the order of the outputs, as they "
+            f"were when the model was trained: {prefix}classes {named}",
         ) from error
     subject = Subject(
         data=data,
@@ -148,15 +149,14 @@ def seconds_of_a_pass(model: LoadedModel, device: str = "cpu") -> float:
     return min(seconds) / _TIMED
 
 
-def _option_for(message: str, prefix: str, labels: str) -> str:
+def _option_for(message: str, prefix: str, labels: str) -> Iterator[str]:
     """The option of the command that does what a message asks for in the words of Python."""
     if "Preprocessing(" in message or "preprocessing" in message:
-        return f"\nHere: {prefix}preprocessing 256,224,imagenet (or whatever the model was trained with)"
-    if "scores=" in message or "output=" in message:
-        return f"\nHere: {prefix}scores, {prefix}output"
-    if "class" in message:
-        return f"\nHere: {prefix}classes {labels}, in the order of the outputs"
-    return ""
+        yield f"Here: {prefix}preprocessing 256,224,imagenet (or whatever the model was trained with)"
+    elif "scores=" in message or "output=" in message:
+        yield f"Here: {prefix}scores, {prefix}output"
+    elif "class" in message:
+        yield f"Here: {prefix}classes {labels}, in the order of the outputs"
 
 
 def _method_for(model: LoadedModel) -> Method:
