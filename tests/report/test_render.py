@@ -99,7 +99,7 @@ def test_hidden_and_reordering_characters_are_spelled_out() -> None:
     assert "\u202e" not in html
     assert "\\u202egpj.exe" in html
     assert visible("a\u0000b\u2066c") == "a\\u0000b\\u2066c"
-    assert visible("日本語 עברית\n\t") == "日本語 עברית\n\t"
+    assert visible("日本語 עברית\n\t") == "日本語 עברית\n    "
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
