@@ -11,35 +11,57 @@ from typing import Any
 
 from ..language.errors import DataError, nearest
 from ..language.json_file import read_json
-from ..language.reference import Reference
+from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
 from .base import data_source
+from .coco_fields import flag, identity, known_as, region_of, whole
 from .files import confined, existing_folder, file_named
+from .image_places import Found, data_home, image_folder, places_below, usual_places
 from .objects import (
+    IGNORED_LABEL,
+    NO_OBJECT,
     ObjectChoice,
     Objects,
     Region,
     RegionsMask,
     counted_note,
-    is_number,
     notes_on_objects,
     object_choices,
     objects_option,
     sample_of,
     stated_size,
 )
+from .remote.urls import is_url
 
 _LABELS = ("name", "imagenet_index")
 _CROWDS = ("object", "ignore")
 
 
+@dataclass(frozen=True)
+class _Image:
+    """What the file states of an image; without a size that of the image itself counts."""
+
+    name: str
+    height: int | None
+    width: int | None
+
+
 @dataclass
 class _Annotated:
-    """The annotations: the regions by image id, the crowds to ignore, those without any outline."""
+    """The annotations: the regions by image id, the crowds to ignore, what is ignored by its label.
+
+    Args:
+        without: have neither outline nor box.
+        partial: have parts of fewer than three points, which enclose nothing.
+        background: are annotated as no object.
+    """
 
     regions: dict[Any, list[Region]] = field(default_factory=lambda: defaultdict(list))
     crowds: dict[Any, list[Region]] = field(default_factory=lambda: defaultdict(list))
+    ignored: dict[Any, list[Region]] = field(default_factory=lambda: defaultdict(list))
     without: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+    background: list[str] = field(default_factory=list)
 
 
 @data_source("coco", remote="file")
@@ -52,13 +74,15 @@ def coco(reference: Reference, root: Path) -> DataSet:
     models that answer several labels.
     Crowds (``iscrowd``) are objects like others, or with ``?crowd=ignore`` 255 in images of their category, and no
     reason for a label. Labels are the categories' ``imagenet_index`` where every category has one, else their names
-    (``?labels=name`` or ``?labels=imagenet_index`` says it). Images are below ``?images=DIR`` (looked for next to
-    the file, then below `root`), else in ``images`` next to the file, else next to it, as the file names have it. Ids
-    are the file names in the annotations.
+    (``?labels=name`` or ``?labels=imagenet_index`` says it); annotations named ``__ignore__`` are ignored (255), and
+    those named ``_background_`` are no objects. Images are below ``?images=DIR`` (looked for next to the file, then
+    below `root`), else in the first of :func:`~modelaudit.data.image_places.usual_places` that holds them. Ids are the
+    images' paths below that folder. A mask whose image has no stated size has that of the image.
 
     Raises:
-        DataError: not a COCO file, one with parts that contradict each other, or file names that leave the images'
-            folder. An image that is not there is a sample all the same, and is counted as unreadable.
+        DataError: not a COCO file, one with parts that contradict each other, file names that leave the images'
+            folder, or images that are in none of the places. If a few are not there, each is a sample all the same,
+            and is counted as unreadable.
     """
     reference.only(("images", "labels", "objects", "crowd"), DataError)
     path = root / Path(reference.body).expanduser()
@@ -66,23 +90,31 @@ def coco(reference: Reference, root: Path) -> DataSet:
     if crowd not in _CROWDS:
         raise DataError(f"{reference.text!r}: crowd={crowd}{nearest(crowd, _CROWDS)}")
     document = _document(path)
-    labels, notes = _labels(document, reference.options.get("labels"), path)
     images = _images(document, path)
-    folder = _images_folder(reference, path, root, [image["file_name"] for image in images.values()])
+    labels, notes = _labels(document, reference.options.get("labels"), path)
+    place = _place(reference, path, root, [image.name for image in images.values()])
+    notes += [] if place.note is None else [place.note]
     found = _annotated(document, images, labels, path, crowd == "ignore")
     samples, mixed = [], []
     for key, regions in found.regions.items():
         for choice in object_choices(regions, objects):
-            samples.append(_sample(images[key], choice, found.crowds.get(key, []), folder, objects))
+            alike = (crowd for crowd in found.crowds.get(key, []) if objects == "all" or crowd.label == choice.label)
+            ignored = (*choice.ignored, *alike, *found.ignored.get(key, []))
+            samples.append(_sample(images[key], choice, ignored, place, objects))
             mixed += [samples[-1].id] if choice.mixed else []
     if not samples:
         raise DataError(f"{path} annotates no image; looked for 'annotations' with an image_id of 'images'")
-    bare = [image["file_name"] for key, image in images.items() if key not in found.regions]
+    bare = [image.name for key, image in images.items() if key not in found.regions]
     notes += notes_on_objects(samples, mixed, objects)
     notes += counted_note(found.without, "annotations have neither segmentation nor box and were skipped")
+    less = "annotations have parts of fewer than three points, which enclose nothing: other parts or the box are drawn"
+    notes += counted_note(found.partial, less)
+    notes += counted_note(found.background, f"annotations are named {NO_OBJECT!r} and are no objects")
     notes += counted_note(bare, "images have no usable annotation and no label, and were left out")
     crowded = sum(map(len, found.crowds.values()))
     notes += [f"{crowded} crowds are ignored (255) in the images of their category"] if crowded else []
+    blank = sum(map(len, found.ignored.values()))
+    notes += [f"{blank} annotations are named {IGNORED_LABEL!r} and are ignored (255)"] if blank else []
     return DataSet(tuple(samples), tuple(notes))
 
 
@@ -98,11 +130,23 @@ def _document(path: Path) -> dict[str, Any]:
     return checked
 
 
-def _images_folder(reference: Reference, path: Path, root: Path, names: list[str]) -> Path:
-    """Where the images are: some tools write ``images/1.jpg`` as file name, others ``1.jpg``."""
+def _place(reference: Reference, path: Path, root: Path, names: list[str]) -> Found:
+    """Where the images are. Those of a copy of a URL are not there yet: they are fetched once the names are known."""
     given = reference.options.get("images")
+    asked = None
     if given is not None:
-        return existing_folder(given, path.parent, root, what=f"{reference.text}: images={given}")
+        asked = existing_folder(given, path.parent, root, what=f"{reference.text}: images={given}")
+    original = parse_reference(reference.text)
+    if any(map(is_url, (original.body, *original.options.values()))):
+        return Found(asked or _beside(path, names), None)
+    places = usual_places(path.parent, path.stem) if asked is None else [asked, *places_below(asked, path.stem)]
+    found = image_folder(names, places, what=path, option="?images=DIR")
+    confined(found.folder, asked or data_home(path.parent), found.folder)
+    return found
+
+
+def _beside(path: Path, names: list[str]) -> Path:
+    """Some tools write ``images/1.jpg`` as file name, others ``1.jpg``."""
     beside = path.parent / "images"
     if not beside.is_dir() or (names and not _exists(beside, names[0]) and _exists(path.parent, names[0])):
         return path.parent
@@ -124,30 +168,36 @@ def _labels(document: Mapping[str, Any], asked: str | None, path: Path) -> tuple
     key = asked or ("imagenet_index" if categories and all(indexed) else "name")
     labels: dict[Any, str | int] = {}
     for category in categories:
-        label = category.get(key)
+        label, one = category.get(key), identity(category.get("id"))
         if not isinstance(label, str | int) or label == "":
             raise DataError(f"{path}: the category {category!r} has no {key}")
-        if _key(category.get("id")) in labels:
+        if one in labels:
             raise DataError(f"{path}: two categories have the id {category.get('id')!r}")
-        labels[_key(category.get("id"))] = label
+        labels[one] = label
     by_default = key == "imagenet_index" and asked is None
     return labels, ["labels are the categories' imagenet_index (?labels=name takes their names)"] if by_default else []
 
 
-def _images(document: Mapping[str, Any], path: Path) -> dict[Any, dict[str, Any]]:
-    images: dict[Any, dict[str, Any]] = {}
+def _images(document: Mapping[str, Any], path: Path) -> dict[Any, _Image]:
+    images: dict[Any, _Image] = {}
     for image in document["images"]:
-        key, name = _key(image.get("id")), image.get("file_name")
-        if not isinstance(name, str) or not name or "\0" in name:
+        key, name = identity(image.get("id")), image.get("file_name") or image.get("coco_url")  # LVIS has the URL alone
+        if not isinstance(name, str) or not name.strip() or "\0" in name:
             raise DataError(f"{path}: image {image.get('id')!r} has no file_name")
-        sides = [image.get("height"), image.get("width")]
-        if not all(_is_index(side) and side > 0 for side in sides):
-            raise DataError(f"{path}: {name!r} has the height and width {sides}; masks are drawn in them")
-        stated_size(sides[0], sides[1], f"{path}: {name!r}")
+        height, width = _size(image, f"{path}: {name!r}")
         if key is None or key in images:
             raise DataError(f"{path}: {name!r} has the id {image.get('id')!r}; ids are numbers or texts, and unique")
-        images[key] = image
+        images[key] = _Image(name, height, width)
     return images
+
+
+def _size(image: Mapping[str, Any], named: str) -> tuple[int | None, int | None]:
+    """As it is stated, also as 32.0 or "32"; None where a side is missing, null or 0: some tools know no size."""
+    stated = [image.get("height"), image.get("width")]
+    height, width = (0 if side in (None, "") else whole(side) for side in stated)
+    if height is None or width is None or min(height, width) < 0:
+        raise DataError(f"{named} has the height and width {stated}; masks are drawn in them")
+    return stated_size(height, width, named) if height and width else (None, None)
 
 
 def _annotated(
@@ -159,21 +209,26 @@ def _annotated(
 ) -> _Annotated:
     found = _Annotated()
     for position, annotation in enumerate(document["annotations"]):
-        number = annotation.get("id", position)
-        named = f"{path}: annotation {number!r}"
-        image, category = _key(annotation.get("image_id")), _key(annotation.get("category_id"))
-        if image not in images:
+        named = f"{path}: annotation {annotation.get('id', position)!r}"
+        image, category = known_as(annotation.get("image_id"), images), known_as(annotation.get("category_id"), labels)
+        if image is None:
             raise DataError(f"{named} is of image {annotation.get('image_id')!r}, which is not among the images")
-        if category not in labels:
+        if category is None:
             raise DataError(
                 f"{named} is of category {annotation.get('category_id')!r}, which is not among the categories"
             )
-        crowd = annotation.get("iscrowd") or 0
-        if crowd not in (0, 1):
-            raise DataError(f"{named} has iscrowd={crowd!r}; it is 0 or 1")
-        region = _region(annotation, labels[category], named)
+        crowd = flag(annotation.get("iscrowd"))
+        if crowd is None:
+            raise DataError(f"{named} has iscrowd={annotation['iscrowd']!r}; it is 0 or 1")
+        label, short = labels[category], str(annotation.get("id", position))
+        region, partial = region_of(annotation, label, named)
+        found.partial += [short] if partial else []
         if region is None:
-            found.without.append(str(number))
+            found.without.append(short)
+        elif label == NO_OBJECT:
+            found.background.append(short)
+        elif label == IGNORED_LABEL:
+            found.ignored[image].append(region)
         elif crowd and ignore_crowds:
             found.crowds[image].append(region)
         else:
@@ -181,34 +236,11 @@ def _annotated(
     return found
 
 
-def _region(annotation: Mapping[str, Any], label: str | int, named: str) -> Region | None:
-    outline: Any = annotation.get("segmentation")
-    box: Any = annotation.get("bbox")
-    has_box = isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) > 0
-    stated: Any = annotation.get("area")
-    area = float(stated) if is_number(stated) else float(box[2] * box[3]) if has_box else None
-    if isinstance(outline, dict) and outline:
-        return Region(label, "rle", outline, area, named)
-    if isinstance(outline, list) and outline:
-        return Region(label, "polygon", outline, area, named)
-    return Region(label, "box", box, area, named) if has_box else None
-
-
-def _sample(
-    image: Mapping[str, Any], found: ObjectChoice, crowds: list[Region], folder: Path, objects: Objects
-) -> Sample:
-    name = image["file_name"].replace("\\", "/")
-    if ".." in name.split("/"):
-        raise DataError(f"{name!r} leads upwards; file names in annotations are paths below {folder}")
-    name, path = file_named(name, folder, folder, "file_name")
-    ignored = (*found.ignored, *(crowd for crowd in crowds if objects == "all" or crowd.label == found.label))
-    mask = RegionsMask(found.own, image["height"], image["width"], ignored)
+def _sample(image: _Image, found: ObjectChoice, ignored: tuple[Region, ...], place: Found, objects: Objects) -> Sample:
+    name, path = file_named(place.name(image.name), place.folder, place.folder, "file_name")
+    own_size = path if image.height is None else None
+    mask = RegionsMask(found.own, image.height, image.width, ignored, own_size)
     return sample_of(name, path, found, mask, objects)
-
-
-def _key(value: Any) -> Any:
-    """An id, which is a number or a text; None for anything else."""
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _is_index(value: Any) -> bool:

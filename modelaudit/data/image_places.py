@@ -89,10 +89,15 @@ def usual_places(folder: Path, stem: str = "") -> list[Path]:
     """
     places = []
     for base in dict.fromkeys((folder, data_home(folder))):
-        for subset in _subsets(stem):
-            places += [base / "images" / subset, base / subset, base / "data" / subset, base / subset / "images"]
+        places += places_below(base, stem)
         places += [base / "images", base, *(base / name for name in _IMAGES[1:])]
     return places
+
+
+def places_below(base: Path, stem: str) -> list[Path]:
+    """Folders of the subset that the name of an annotation file may hold (``instances_val2017``: ``val2017``)."""
+    kinds = (("images", ""), ("", ""), ("data", ""), ("", "images"))
+    return [base / before / subset / behind for subset in _subsets(stem) for before, behind in kinds]
 
 
 def _subsets(stem: str) -> list[str]:
@@ -121,6 +126,11 @@ def _fewer_parts(names: Sequence[str]) -> Iterator[int]:
         if len({tuple(one[-count:]) for one in parts}) < len(names):
             return
         yield count
+
+
+def _leads_out(name: str) -> bool:
+    text = _SCHEME.sub("/", name.strip().replace("\\", "/"))
+    return text.startswith("/") or os.path.normpath(text).split("/")[0] == ".."
 
 
 def _is_there(folder: Path, name: str, last_parts: int | None) -> bool:
@@ -167,5 +177,6 @@ def _layout_unknown(
         f"{what}: its images are in none of the usual places, so the layout of its folders is not one that is known. "
         f"Of the {many}{example}, these folders below {base} hold: {there}"
         + (f"; not there: {lost}" if lost else "")
+        + ("; names that lead outside are not followed" if any(map(_leads_out, looked)) else "")
         + f". Write where the images are: {option}"
     )

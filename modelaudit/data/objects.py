@@ -23,7 +23,9 @@ from .base import Pixels, UnusableSample
 from .images import Place, opened, upright_size
 
 _ONE_AT_A_TIME = threading.Lock()
-Shape = Literal["polygon", "rle", "box", "circle", "bitmap"]
+Shape = Literal["polygon", "rle", "box", "circle", "bitmap", "unreadable"]
+#: labels by which LabelMe and its converters mean no object: pixels to ignore, and the background
+IGNORED_LABEL, NO_OBJECT = "__ignore__", "_background_"
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ OBJECT = (mask_array(HEIGHT, WIDTH) == 1).astype(np.uint8)
 POLYGON = [[LEFT, TOP, RIGHT, TOP, RIGHT, BOTTOM, LEFT, BOTTOM]]
 BOX = [LEFT, TOP, RIGHT - LEFT, BOTTOM - TOP]
 
+IMAGE = {"id": 1, "file_name": "a.png", "height": HEIGHT, "width": WIDTH}
+
 
 def run_lengths(mask: NDArray[np.uint8]) -> dict[str, Any]:
     flat = np.concatenate([[0], mask.flatten(order="F"), [2]])
@@ -134,8 +136,12 @@ def test_the_largest_object_may_be_of_a_category_that_is_smaller_in_sum(tmp_path
     assert np.array_equal(mask_of(data), SECOND)
 
 
+#: an outline that cannot be drawn, so its area is not known either
+BROKEN = [[1, 2, 3, 4, 5, 6, 7]]
+
+
 def test_the_largest_object_is_not_guessed_without_areas(tmp_path: Path) -> None:
-    unknown = {"area": None, "bbox": None}
+    unknown = {"area": None, "bbox": None, "segmentation": BROKEN}
     with pytest.raises(DataError, match=r"annotation 2.*objects=largest"):
         opened(tmp_path, document(annotation(), annotation(id=2, **unknown)), "?objects=largest")
     assert opened(tmp_path, document(annotation(**unknown)), "?objects=largest").samples[0].label == "bolt"
@@ -167,10 +173,22 @@ def test_an_ignored_crowd_covers_no_object_and_gives_no_label(tmp_path: Path) ->
 
 
 def test_several_categories_without_areas_are_not_guessed(tmp_path: Path) -> None:
-    parts = {"area": None, "bbox": None}
+    parts = {"area": None, "bbox": None, "segmentation": BROKEN}
     with pytest.raises(DataError, match="area"):
         opened(tmp_path, document(annotation(**parts), annotation(id=2, category_id=2, **parts)))
     assert opened(tmp_path, document(annotation(**parts))).samples[0].label == "bolt"
+
+
+@pytest.mark.parametrize("area", [None, 0, "0", "none"])
+@pytest.mark.parametrize("form", [lambda mask: mask, run_lengths, compressed], ids=["polygon", "runs", "compressed"])
+def test_an_area_that_is_not_stated_is_that_of_the_outline(tmp_path: Path, area: Any, form: Any) -> None:
+    small, large = (form(mask) for mask in (OBJECT, SECOND))
+    if not isinstance(small, dict):
+        small, large = POLYGON, [[18, 14, 32, 14, 32, 24, 18, 24]]
+    bolt = annotation(segmentation=small, area=area, bbox=None)
+    nut = annotation(id=2, category_id=2, segmentation=large, area=area, bbox=[0, 0, 1, 1])
+    data = opened(tmp_path, document(bolt, nut))
+    assert data.samples[0].label == "nut" and np.array_equal(mask_of(data), SECOND)
 
 
 INDEXED = [{"id": 1, "name": "bolt", "imagenet_index": 7}, {"id": 2, "name": "nut", "imagenet_index": 0}]
@@ -199,6 +217,7 @@ def test_images_are_found_next_to_the_file_or_where_the_reference_says(tmp_path:
     data = opened(tmp_path, content, "?images=photos")
     assert data.samples[0].image == tmp_path / "photos" / "a.png"
     (tmp_path / "flat.json").write_text(json.dumps(content))
+    save(tmp_path / "a.png", image_array(OBJECT))
     assert open_data("coco:flat.json", root=tmp_path).samples[0].image == tmp_path / "a.png"
 
 
@@ -210,10 +229,11 @@ def test_file_names_may_name_the_folder_of_the_images(tmp_path: Path, name: str)
 
 
 def test_an_image_that_is_not_there_stays_a_sample_and_is_unreadable(tmp_path: Path) -> None:
-    images = [{"id": 1, "file_name": "gone.png", "height": HEIGHT, "width": WIDTH}]
-    data = opened(tmp_path, document(annotation(), images=images))
+    images = [IMAGE, {**IMAGE, "id": 2, "file_name": "gone.png"}]
+    data = opened(tmp_path, document(annotation(), annotation(image_id=2), images=images))
+    assert len(data.samples) == 2 and not data.notes
     with pytest.raises(UnusableSample, match=r"gone\.png") as caught:
-        decode(data.samples[0])
+        decode(data.samples[1])
     assert caught.value.reason is Missing.UNREADABLE_IMAGE
 
 
@@ -228,6 +248,7 @@ def test_an_image_of_another_size_than_annotated_is_refused(tmp_path: Path) -> N
 def test_images_without_annotation_are_counted(tmp_path: Path) -> None:
     images = [{"id": i, "file_name": f"{i}.png", "height": HEIGHT, "width": WIDTH} for i in (1, 2)]
     nothing = annotation(id=2, image_id=2, segmentation=None, bbox=None)
+    save(tmp_path / "line" / "images" / "1.png", image_array(OBJECT))
     data = opened(tmp_path, document(annotation(), nothing, images=images))
     assert len(data.samples) == 1
     assert any(note.startswith("1 images have no usable annotation") and "'2.png'" in note for note in data.notes)
@@ -237,12 +258,11 @@ def test_images_without_annotation_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "segmentation",
     [
-        [[1, 2, 3, 4]],
-        [[1, 2, 3, 4, 5]],
         [[1, 2, 3, 4, 5, 6, 7]],
         [[0, 0, 5, 0, "x", 5]],
         [[0, 0, 1e9, 0, 5, 5]],
-        [1, 2, 3, 4, 5, 6],
+        [1, 2, 3, 4, 5, 6, 7],
+        [{"x": 1}, {"x": 2}],
         {"size": [HEIGHT, WIDTH], "counts": [1, 2, 3]},
         {"size": [HEIGHT, WIDTH], "counts": [-1, HEIGHT * WIDTH + 1]},
         {"size": [WIDTH, HEIGHT], "counts": [HEIGHT * WIDTH]},
@@ -270,14 +290,21 @@ def test_a_box_that_reaches_out_of_the_image_is_cut(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "x/../../secret.png", "..\\secret.png", "x/../a.png"])
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "x/../../secret.png", "..\\secret.png"])
 def test_file_names_that_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
-    images = [{"id": 1, "file_name": name, "height": HEIGHT, "width": WIDTH}]
-    with pytest.raises(DataError, match=r"outside|upwards"):
-        opened(tmp_path, document(annotation(), images=images))
+    save(tmp_path / "line" / "secret.png", image_array(OBJECT))  # below images it would be one folder higher
+    save(tmp_path / "secret.png", image_array(OBJECT))
+    leads = {**IMAGE, "id": 2, "file_name": name}
+    with pytest.raises(DataError, match=r"outside of the data in .*\?images="):
+        opened(tmp_path, document(annotation(), annotation(image_id=2), images=[IMAGE, leads]))
+    (tmp_path / "line" / "secret.png").unlink()
+    with pytest.raises(DataError, match=r"names that lead outside are not followed\. .* \?images=DIR"):
+        opened(tmp_path, document(annotation(image_id=2), images=[leads]))
 
 
-IMAGE = {"id": 1, "file_name": "a.png", "height": HEIGHT, "width": WIDTH}
+def test_a_file_name_may_turn_back_below_the_folder(tmp_path: Path) -> None:
+    data = opened(tmp_path, document(annotation(), images=[{**IMAGE, "file_name": "x/../a.png"}]))
+    assert data.samples[0].id == "a.png" and np.array_equal(mask_of(data), OBJECT)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +323,7 @@ IMAGE = {"id": 1, "file_name": "a.png", "height": HEIGHT, "width": WIDTH}
             "ids are numbers or texts, and unique",
         ),
         (document(annotation(iscrowd=2)), "iscrowd=2"),
-        (document(annotation(), images=[{**IMAGE, "height": None}]), "height and width"),
+        (document(annotation(), images=[{**IMAGE, "height": -1}]), "height and width"),
         (document(annotation(), images=[{**IMAGE, "height": 10**6, "width": 10**6}]), "limit"),
         (document(annotation(), images=[{**IMAGE, "file_name": ""}]), "file_name"),
         (document(annotation(), categories=[{"id": 1}]), "no name"),
