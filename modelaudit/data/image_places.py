@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..language.errors import DataError
+from .root import current_root, data_home
 
 #: a place holds the images where it has this share of their names: of an honest data set a few may be missing
 _NEARLY_ALL = 0.95
@@ -16,8 +17,6 @@ _NEARLY_ALL = 0.95
 _HARDLY_ANY = 0.05
 #: as many names, spread over all, are looked for
 _LOOKED_FOR = 256
-#: folders of annotations, in lower case: the data set is what holds such a folder
-_ANNOTATIONS = frozenset(("annotations", "annotation", "annots", "ann", "anns", "labels", "label", "json", "jsons"))
 _IMAGES = ("images", "data", "JPEGImages", "Images", "image", "img", "imgs", "photos", "pictures", "frames")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|[A-Za-z]:(?=/)", re.IGNORECASE)
 _LOCAL_FILES = "/?d="
@@ -62,7 +61,7 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
     enough = _NEARLY_ALL * len(looked)
     held: list[tuple[int, Found]] = []
     for last_parts in (None, *_fewer_parts(stated)):
-        for place in places:
+        for place in places[: 1 if last_parts is None and all(map(_is_absolute, looked)) else None]:
             found = Found(place, None, last_parts)
             held.append((sum(_is_there(place, name, last_parts) for name in looked), found))
         if any(count >= enough for count, _ in held):
@@ -73,12 +72,6 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
         raise DataError(_layout_unknown(what, option, stated, looked, tried, held))
     others = [one.folder for number, one in held if number >= enough and not _same(one.folder, found.folder)]
     return Found(found.folder, _note(found, count, len(looked), places[0], others, option), found.last_parts)
-
-
-def data_home(folder: Path) -> Path:
-    """The folder of the data set whose annotations are in `folder`: its parent where it is called ``annotations``,
-    ``labels`` and the like, else the folder itself."""
-    return folder.parent if folder.name.lower() in _ANNOTATIONS else folder
 
 
 def usual_places(folder: Path, stem: str = "") -> list[Path]:
@@ -128,6 +121,10 @@ def _fewer_parts(names: Sequence[str]) -> Iterator[int]:
         yield count
 
 
+def _is_absolute(name: str) -> bool:
+    return name.strip().replace("\\", "/").startswith("/")
+
+
 def _leads_out(name: str) -> bool:
     text = _SCHEME.sub("/", name.strip().replace("\\", "/"))
     return text.startswith("/") or os.path.normpath(text).split("/")[0] == ".."
@@ -136,9 +133,11 @@ def _leads_out(name: str) -> bool:
 def _is_there(folder: Path, name: str, last_parts: int | None) -> bool:
     if last_parts is not None:
         return os.path.isfile(folder.joinpath(*_parts(name)[-last_parts:]))  # noqa: PTH113  (some names are no file's)
-    text = name.strip().replace("\\", "/")
-    below = os.path.relpath(text, folder) if text.startswith("/") else os.path.normpath(text)
-    return Path(below).parts[:1] != ("..",) and os.path.isfile(folder / below)  # noqa: PTH113
+    path = Path(os.path.normpath(folder / name.strip().replace("\\", "/")))
+    try:
+        return os.path.isfile(path) and current_root(folder).admits(path)  # noqa: PTH113
+    except ValueError:
+        return False
 
 
 def _same(one: Path, other: Path) -> bool:

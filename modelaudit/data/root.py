@@ -19,7 +19,6 @@ from typing import Any
 from ..language.errors import DataError
 from ..language.reference import Reference
 from ..language.sample import Sample
-from .image_places import data_home
 from .images import FilePart
 from .mask_names import is_image_folder, is_mask_folder, is_split
 from .masks import ReadMask
@@ -28,6 +27,8 @@ from .masks import ReadMask
 ROOT_OPTIONS = ("root", "follow_links")
 #: options that may name a folder of the user's choice
 _FOLDERS = ("images", "masks")
+#: folders of annotations, in lower case: the data set is what holds such a folder
+_ANNOTATIONS = frozenset(("annotations", "annotation", "annots", "ann", "anns", "labels", "label", "json", "jsons"))
 _ANSWERS = {"yes": True, "no": False}
 
 
@@ -166,6 +167,12 @@ def _homes(path: Path, rootdir: Path, follow_links: bool) -> tuple[list[Path], l
         beside = [one for one in mask_folders_beside(path) if Root((one.parent,), follow_links).admits(one)]
         return [path, *beside], [path, rootdir]
     return [data_home(path.parent)], [path.parent, data_home(path.parent), rootdir]
+
+
+def data_home(folder: Path) -> Path:
+    """The folder of the data set whose annotations are in `folder`: its parent where it is called ``annotations``,
+    ``labels`` and the like, else the folder itself."""
+    return folder.parent if folder.name.lower() in _ANNOTATIONS else folder
 
 
 def _is_file(path: Path) -> bool:

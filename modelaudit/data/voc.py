@@ -25,7 +25,7 @@ from .objects import (
     sample_of,
 )
 from .voc_annotation import Annotation, annotation_of
-from .voc_layout import CLASS_FOLDERS, OBJECT_FOLDERS, VocImage, Layout, layout_of
+from .voc_layout import CLASS_FOLDERS, OBJECT_FOLDERS, Layout, VocImage, layout_of
 from .voc_masks import SegmentationMask, classes_in
 
 Masks = Literal["class", "object", "box"]

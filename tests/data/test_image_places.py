@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.data.image_places import data_home, image_folder, usual_places
+from modelaudit.data.image_places import image_folder, usual_places
+from modelaudit.data.root import data_home
 from modelaudit.language.errors import DataError
 
 
