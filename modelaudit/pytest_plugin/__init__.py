@@ -196,7 +196,7 @@ def pytest_runtest_makereport(
     report = yield
     state = _existing(item.config)
     if state is not None:
-        state.annotate(item, report)
+        state.annotate(item, report, call.excinfo)
     return report
 
 

@@ -39,23 +39,28 @@ class Decides(Protocol):
         """The case's record with its verdict."""
         ...
 
+    def cut_short(self, item: AuditItem, why: str) -> CaseRecord:
+        """The case's record as an ERROR where measuring was stopped from outside."""
+        ...
+
 
 class AuditWarning(pytest.PytestWarning):
     """An audit case that was INCONCLUSIVE under ``--audit-inconclusive=warn``."""
 
 
-class AuditFailed(Exception):
-    """Raised where an audit case does not end as required, with the paragraph that its item prints."""
+class AuditFailed(AssertionError):
+    """Raised where an audit case does not end as required, with the paragraph that its item prints.
+
+    An ``AssertionError`` is what reports that tell a failed product from a broken test go by.
+    """
 
 
-class AuditErrored(Failed):
+class AuditErrored(Exception):
     """Raised in setup where an audit case cannot be measured or decided, so that pytest counts an error."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text, pytrace=False)
 
-
-AuditErrored.__module__ = "builtins"  # as pytest does with its own outcomes: the summary prints no module
+for _raised in (AuditFailed, AuditErrored):
+    _raised.__module__ = "builtins"  # as pytest does with its own outcomes: nothing prints a module
 
 
 class AuditItem(pytest.Item):
@@ -75,9 +80,13 @@ class AuditItem(pytest.Item):
     def setup(self) -> None:
         """Measure and decide; what cannot be measured is an error of the item and not a failure."""
         state: Decides = self.config.stash[SESSION]
-        record = state.decide(self)
-        if record.verdict == "ERROR":
-            raise AuditErrored(_paragraph(state, record))
+        try:
+            record = state.decide(self)
+            text = _paragraph(state, record) if record.verdict == "ERROR" else None
+        except Failed as stopped:  # by the timer of pytest-timeout: none from code under audit leaves `decide`
+            text = _paragraph(state, state.cut_short(self, str(stopped)))
+        if text is not None:
+            raise AuditErrored(text)
 
     def runtest(self) -> None:
         state: Decides = self.config.stash[SESSION]
@@ -94,9 +103,12 @@ class AuditItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
         """The paragraph of an audit that did not end well; pytest's own form for anything else."""
-        if isinstance(excinfo.value, AuditFailed):
+        if isinstance(excinfo.value, AuditFailed | AuditErrored):
             return _Paragraph(str(excinfo.value), str(self.path), self.line or 0)
         return super().repr_failure(excinfo, style)
+
+    def _initrequest(self) -> None:
+        """Nothing to reset: a case has no fixtures. pytest-retry calls this of every item that it runs again."""
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None if self.line is None else self.line - 1, self.name

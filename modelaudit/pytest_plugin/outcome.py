@@ -95,8 +95,28 @@ def settled(report: pytest.TestReport, record: CaseRecord) -> CaseRecord:
         return record.model_copy(update={"outcome": outcome, "standing": "xfail", "absence": absence})
     changes: dict[str, object] = {"outcome": outcome}
     if outcome == "error" and record.verdict != "ERROR":
-        changes |= {"verdict": "ERROR", "standing": "counted", "reason": None, "message": str(report.longrepr)}
+        changes |= {"verdict": "ERROR", "standing": "counted", "reason": None, "message": _crash(report)}
     return record.model_copy(update=changes)
+
+
+def stopped_text(why: str, options: Options) -> str:
+    """What a case says whose measuring was stopped from outside, on one line: also what became of the values."""
+    kept = (
+        "nothing is kept (--audit-store=off)"
+        if options.store == "off"
+        else "the values measured so far are kept in the store, and the next run continues from them"
+    )
+    first = next(iter(why.splitlines()), "").strip().rstrip(".")
+    return f"{first or 'stopped'}: measuring was not finished; {kept}; allow more time, or measure fewer images"
+
+
+def _crash(report: pytest.TestReport) -> str:
+    """What went wrong and where, on one line and without the values of local variables."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        lines = [line for line in report.longreprtext.splitlines() if line.strip()]
+        return lines[-1].strip() if lines else "failed"
+    return f"{next(iter(crash.message.splitlines()), '')} ({crash.path}:{crash.lineno})"
 
 
 def add_absent(config: pytest.Config, cases: Iterable[CaseRecord], files: Iterable[AbsentFile]) -> None:

@@ -17,9 +17,9 @@ from ..evidence.states import exit_status
 from ..language.errors import ResultsError
 from ..language.plain_text import plain
 from .completeness import Completeness
-from .items import AuditItem
+from .items import AuditErrored, AuditItem
 from .options import LOOK, read_options
-from .outcome import add_absent, disclaim, replaced, settled, weakened
+from .outcome import add_absent, disclaim, replaced, settled, stopped_text, weakened
 from .stash import RECEIPT, SESSION
 from .typed_arguments import typed_arguments
 
@@ -36,8 +36,9 @@ _FORESEEN = 10
 class AuditSession:
     """One process's view of a run. The main process (or the xdist controller) writes the record.
 
-    ``decided``: cases measured in this process. ``ran``: items
-    whose own ``runtest`` was called here. ``ended``: cases as their reports say, wherever they ran.
+    ``decided``: cases measured in this process; ``stopped``: those where measuring was stopped from outside, which a
+    rerun takes up again. ``ran``: items whose own ``runtest`` was called here. ``ended``: cases as their reports say,
+    wherever they ran.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -53,6 +54,7 @@ class AuditSession:
         self.folder = self.options.results / self.run_id
         self.start = datetime.now(UTC)
         self.decided: dict[str, CaseRecord] = {}
+        self.stopped: dict[str, CaseRecord] = {}
         self.ended: dict[str, CaseRecord] = {}
         self.ran: set[str] = set()
         self.record: RunRecord | None = None
@@ -132,12 +134,26 @@ class AuditSession:
             item.user_properties.extend(_properties(record, quick_look=self.options.limit is not None))
         return self.decided[item.nodeid]
 
-    def annotate(self, item: pytest.Item, report: pytest.TestReport) -> None:
+    def cut_short(self, item: AuditItem, why: str) -> CaseRecord:
+        """The case as an ERROR where measuring was stopped from outside, by a timeout."""
+        from ..evidence.build import without_result
+
+        record = without_result(self.completeness.declared[item.nodeid], stopped_text(why, self.options))
+        changes = {"weakened": weakened(record, self.options), "reproduce": self._reproduce(item)}
+        self.stopped[item.nodeid] = record.model_copy(update=changes)
+        return self.stopped[item.nodeid]
+
+    def annotate(
+        self, item: pytest.Item, report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None
+    ) -> None:
         """Attach the case to the report, which takes it to the process that writes the record."""
         ends = report.when == "call" or (report.when == "setup" and not report.passed)
         if not self.completeness.is_declared(item) or not ends:
             return
-        record = self.decided.get(item.nodeid, self.completeness.declared[item.nodeid])
+        if report.when == "setup" and excinfo is not None and isinstance(excinfo.value, AuditErrored):
+            report.longrepr = item.repr_failure(excinfo)  # pytest asks the item for that of its call alone
+        known = self.stopped.get(item.nodeid, self.completeness.declared[item.nodeid])
+        record = self.decided.get(item.nodeid, known)
         if report.when == "call" and item.nodeid not in self.ran:
             record = replaced(record)
         disclaim(report, record, self.options, item.location)
