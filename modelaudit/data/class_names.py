@@ -20,7 +20,7 @@ def names_given(text: str, root: Path, *bases: Path, named: str) -> dict[int, st
     Raises:
         DataError: no such file, an empty name, something else than names in the file.
     """
-    if not text.endswith((".txt", ".names", *YAML_ENDINGS)):
+    if not text.endswith((".txt", ".names", ".labels", *YAML_ENDINGS)):
         return _numbered(text.split(","), named)
     tried = [base / Path(text).expanduser() for base in (*bases, root)]
     path = next((path for path in tried if path.is_file()), None)
