@@ -103,8 +103,8 @@ def cvat_voc(root: Path) -> None:
             root / "Annotations" / f"{scene.name}.xml",
             f"<annotation>\n  <folder>part</folder>\n  <filename>{scene.name}.png</filename>\n"
             f"  <source>{source}</source>\n  {size_xml('')}\n  <segmented>0</segmented>\n"
-            f"  <object>\n    <name>{scene.label}</name>\n    <occluded>0</occluded>\n    {box_xml(scene, float_text)}\n"
-            "  </object>\n</annotation>\n",
+            f"  <object>\n    <name>{scene.label}</name>\n    <occluded>0</occluded>\n"
+            f"    {box_xml(scene, float_text)}\n  </object>\n</annotation>\n",
         )
     write(root / "ImageSets" / "Main" / "default.txt", "".join(f"{scene.name}\n" for scene in SCENES))
     write(root / "labelmap.txt", LABELMAP)
@@ -147,8 +147,9 @@ def label_studio_voc(root: Path) -> None:
             root / "Annotations" / f"{scene.name}.xml",
             f'<?xml version="1.0" encoding="utf-8"?>\n<annotation>\n<folder>images</folder>\n<filename>{scene.name}.png'
             "</filename>\n<source>\n<database>MyDatabase</database>\n<annotation>COCO2017</annotation>\n<image>flickr"
-            "</image>\n<flickrid>NULL</flickrid>\n<annotator>1</annotator>\n</source>\n<owner>\n<flickrid>NULL</flickrid>\n"
-            f"<name>Label Studio</name>\n</owner>\n{size_xml()}\n<segmented>0</segmented>\n<object>\n<name>{scene.label}"
+            "</image>\n<flickrid>NULL</flickrid>\n<annotator>1</annotator>\n</source>\n<owner>\n"
+            f"<flickrid>NULL</flickrid>\n<name>Label Studio</name>\n</owner>\n{size_xml()}\n"
+            f"<segmented>0</segmented>\n<object>\n<name>{scene.label}"
             f"</name>\n<pose>Unspecified</pose>\n<truncated>0</truncated>\n<difficult>0</difficult>\n{box_xml(scene)}\n"
             "</object>\n</annotation>\n",
         )
@@ -178,8 +179,9 @@ def fiftyone_voc(root: Path) -> None:
         picture(root / "data" / f"{scene.name}.png", scene)
         write(
             root / "labels" / f"{scene.name}.xml",
-            f"<annotation>\n    <folder></folder>\n    <filename>{scene.name}.png</filename>\n    <path>/home/user/line/"
-            f"{scene.name}.png</path>\n    <source>\n        <database></database>\n    </source>\n    {size_xml()}\n"
+            f"<annotation>\n    <folder></folder>\n    <filename>{scene.name}.png</filename>\n"
+            f"    <path>/home/user/line/{scene.name}.png</path>\n    <source>\n"
+            f"        <database></database>\n    </source>\n    {size_xml()}\n"
             f"    <segmented></segmented>\n    <object>\n        <name>{scene.label}</name>\n        {box_xml(scene)}\n"
             "    </object>\n</annotation>\n",
         )
