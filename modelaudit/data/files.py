@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from ..language.errors import DataError
-from .regular_files import read_file
+from ..language.regular_files import read_file
 from .root import Root, current_root, outside, refuse_unadmitted
 
 _DRIVE = re.compile(r"[A-Za-z]:/")

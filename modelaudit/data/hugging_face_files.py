@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from ..language.errors import DataError
+from ..language.regular_files import check_regular, read_file
 from .files import confined, file_named
-from .regular_files import check_regular, read_file
 from .root import also_admit
 
 #: the kinds of files that hold pictures in their rows or beside them; others may name catalogues and places elsewhere

@@ -12,12 +12,12 @@ import numpy as np
 from ..language.errors import DataError, nearest
 from ..language.reasons import Missing
 from ..language.reference import Reference
+from ..language.regular_files import read_file
 from ..language.sample import BACKGROUND, IGNORE, OBJECT, DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
 from .files import confined, existing_folder, files_below, is_image, relative_id
 from .images import Place, opened, upright
 from .masks import ReadMask
-from .regular_files import read_file
 
 IGNORED = 1000
 VARIANTS = {"S50": 50, "S300": 300, "S919": 919}

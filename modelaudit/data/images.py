@@ -13,8 +13,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..language.reasons import Missing
+from ..language.regular_files import open_file, read_file
 from .base import Pixels, UnusableSample
-from .regular_files import open_file, read_file
 
 
 @dataclass(frozen=True)

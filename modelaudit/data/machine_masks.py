@@ -17,10 +17,10 @@ from typing import Any
 
 from ..language.errors import DataError
 from ..language.json_file import read_json
+from ..language.regular_files import read_file
 from ..language.sample import Sample
 from .files import relative_id
 from .masks import ReadMask
-from .regular_files import read_file
 
 FILE = "modelaudit-masks.json"
 FORMAT = "modelaudit-masks/1"

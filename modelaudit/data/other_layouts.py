@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from ..language.errors import DataError
+from ..language.regular_files import open_file
 from .files import files_below, is_image
-from .regular_files import open_file
 
 #: files that are looked at, and bytes of each; a message is worth no more
 _FILES, _BYTES = 5_000, 4_096

@@ -11,8 +11,8 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from ..language.errors import DataError
+from ..language.regular_files import read_file
 from .objects import Region, polygon_area, stated_size
-from .regular_files import read_file
 
 #: elements inside of one another; annotation files have four
 _DEPTH = 50

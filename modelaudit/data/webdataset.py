@@ -13,6 +13,7 @@ from ..language.errors import DataError
 from ..language.json_file import json_of
 from ..language.reasons import Missing
 from ..language.reference import Reference
+from ..language.regular_files import open_file
 from ..language.sample import DataSet, Sample
 from .base import Pixels, UnusableSample, data_source
 from .files import expanded
@@ -21,7 +22,6 @@ from .images import FilePart
 from .mask_reading import MASK_VALUES, MaskReading
 from .mask_sets import mask_bytes, settle_reading
 from .masks import mask_source
-from .regular_files import open_file
 
 _BLOCK = 512
 _CHUNK = 1 << 20

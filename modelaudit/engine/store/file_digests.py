@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...data import FilePart, Place
-from ...data.regular_files import open_file
+from ...language.regular_files import open_file
 from .store import FileRow, Store
 
 #: the coarsest clock of a file system in use (FAT counts two seconds)
