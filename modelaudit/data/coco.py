@@ -16,7 +16,7 @@ from ..language.sample import DataSet, Sample
 from .base import data_source
 from .coco_fields import flag, identity, known_as, region_of, whole
 from .files import confined, existing_folder, file_named
-from .image_places import Found, data_home, image_folder, places_below, usual_places
+from .image_places import Found, image_folder, places_below, usual_places
 from .objects import (
     IGNORED_LABEL,
     NO_OBJECT,
@@ -32,6 +32,7 @@ from .objects import (
     stated_size,
 )
 from .remote.urls import is_url
+from .root import data_home
 
 _LABELS = ("name", "imagenet_index")
 _CROWDS = ("object", "ignore")
