@@ -24,10 +24,11 @@ _PROBLEMS = """options of a folder, after its path (quote the reference; & joins
 
 exit status: 0 no problems (there may be remarks), 1 problems, 2 a wrong call
 
-problems: images or masks that cannot be read; masks of another size than their image; images without a mask where
-others have one; masks without an object or without a background; an object in a mask of a label that is declared to
-have none; objects of which less than half is left by the crop; labels that match no class; the same picture twice;
-nearly the same picture in different classes. Everything else is a remark."""
+problems: images or masks that cannot be read; masks of another size than their image; annotations that contradict
+themselves or their image; images without a mask where others have one; masks without an object or without a
+background; an object in a mask of a label that is declared to have none; objects of which less than half is left by
+the crop; labels that match no class; the same picture twice; nearly the same picture in different classes.
+Everything else is a remark."""
 
 
 def add(commands: Any) -> None:
@@ -82,7 +83,7 @@ def _check(given: argparse.Namespace) -> int:
 
     reference = reference_of(given.reference)
     declared = [label.strip() for label in (given.without_object or "").split(",") if label.strip()]
-    data = declare_without_object(open_data(reference, root=Path.cwd()), declared)
+    data = declare_without_object(open_data(reference, root=Path.cwd(), contradicting=True), declared)
     classes, preprocessing = _classes(given, data)
     if given.preprocessing is not None:
         from ..starter.preparing import preprocessing_of

@@ -24,20 +24,29 @@ _BY_REASON = {
     Missing.UNREADABLE_IMAGE.value: Kind.UNREADABLE_IMAGE,
     Missing.UNREADABLE_MASK.value: Kind.UNREADABLE_MASK,
     Missing.MASK_SIZE.value: Kind.MASK_SIZE,
+    Missing.CONTRADICTION.value: Kind.CONTRADICTION,
 }
 
 
-def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelMatches | None) -> tuple[Finding, ...]:
+def findings_of(
+    samples: Sequence[SampleFacts],
+    *,
+    near: int,
+    classes: LabelMatches | None,
+    contradictions: Sequence[str] = (),
+) -> tuple[Finding, ...]:
     """All findings, in the order of :class:`Kind`.
 
     Args:
         near: pictures are alike where at most so many bits of their hashes differ.
+        contradictions: those that are about no sample.
     """
     found: dict[Kind, list[Item]] = defaultdict(list)
     any_mask = any(one.mask_kind not in ("none", WITHOUT_OBJECT) for one in samples)
     for sample in samples:
         for kind, detail in _findings_of_sample(sample, any_mask):
             found[kind].append(Item((sample.id,), detail))
+    found[Kind.CONTRADICTION] += [Item((), text) for text in contradictions]
     if not any_mask and any(one.mask_kind == "none" for one in samples):
         found[Kind.NO_MASKS].append(Item(()))
     for kind, item in _duplicates(samples, near):
@@ -47,6 +56,8 @@ def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelMatc
     for kind, item in _classes(classes, samples):
         found[kind].append(item)
     counts = {Kind.NO_MASKS: len(samples), Kind.LABEL_WITHOUT_CLASS: len(found[Kind.LABEL_WITHOUT_CLASS])}
+    contradicting = {name for item in found[Kind.CONTRADICTION] for name in item.ids}
+    counts[Kind.CONTRADICTION] = len(contradicting) + len(contradictions)
     counts[Kind.FEW_CLUSTERS] = len({one.cluster for one in samples} - {None})
     counts |= {} if classes is None else {Kind.CLASS_WITHOUT_LABEL: classes.without_label}
     return tuple(
@@ -57,8 +68,11 @@ def findings_of(samples: Sequence[SampleFacts], *, near: int, classes: LabelMatc
 
 
 def _findings_of_sample(sample: SampleFacts, any_mask: bool) -> Iterator[tuple[Kind, str]]:
+    for text in sample.contradictions:
+        yield Kind.CONTRADICTION, text
     if sample.reason is not None:
-        yield _BY_REASON[sample.reason], sample.message
+        if sample.reason != Missing.CONTRADICTION.value or not sample.contradictions:
+            yield _BY_REASON[sample.reason], sample.message
     elif sample.mask_kind == WITHOUT_OBJECT:
         if sample.mask is not None:
             yield Kind.UNEXPECTED_OBJECT, f"of the label {sample.label!r}"

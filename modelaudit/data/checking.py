@@ -25,6 +25,7 @@ from .check_findings import WITHOUT_OBJECT, findings_of
 from .decode import decode, files_of
 from .geometry import object_kept
 from .images import FilePart, bytes_of, exif_of, header
+from .refusal import refusal
 from .signature import BITS, NEAR, perceptual_hash
 
 _EIGHT = np.ones((3, 3), dtype=np.uint8)
@@ -52,11 +53,18 @@ def check(
     samples = tuple(_facts_of_samples(data.samples, preprocessing, progress))
     usable = [one for one in samples if one.format]
     masks = [one for one in samples if one.mask is not None]
+    refused = refusal(data)
     return DataFacts(
         reference=reference,
-        notes=(*data.notes, *crop_notes(samples, preprocessing)),
+        notes=(
+            *([f"an audit refuses these data: {refused}"] if refused else []),
+            *data.notes,
+            *crop_notes(samples, preprocessing),
+        ),
         samples=samples,
-        findings=findings_of(samples, near=near, classes=classes),
+        findings=findings_of(
+            samples, near=near, classes=classes, contradictions=[one.text for one in data.contradictions]
+        ),
         labels=tally_by_name(samples, [one.label for one in samples]),
         groups=tally_by_name(samples, [one.group for one in samples]),
         clusters=tally_by_name(samples, [one.cluster for one in samples]),
@@ -115,6 +123,7 @@ def sample_facts(sample: Sample, preprocessing: Preprocessing | None) -> SampleF
         cluster=sample.cluster,
         mask_kind=WITHOUT_OBJECT if sample.without_object else "none" if sample.mask is None else sample.mask_kind,
         files=tuple(map(str, files_of(sample))),
+        contradictions=tuple(one.text for one in sample.contradictions),
     )
     try:
         decoded = decode(sample)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from .objects import (
 )
 from .remote.urls import is_url
 from .root import data_home
+from .stated_facts import region_contradictions
 
 _LABELS = ("name", "imagenet_index")
 _CROWDS = ("object", "ignore")
@@ -45,6 +46,11 @@ class _Image:
     name: str
     height: int | None
     width: int | None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width); None where the file does not say."""
+        return None if self.height is None or self.width is None else (self.height, self.width)
 
 
 @dataclass
@@ -98,10 +104,13 @@ def coco(reference: Reference, root: Path) -> DataSet:
     found = _annotated(document, images, labels, path, crowd == "ignore")
     samples, mixed = [], []
     for key, regions in found.regions.items():
+        outlines = [*regions, *found.crowds.get(key, []), *found.ignored.get(key, [])]
+        contradictions = region_contradictions(outlines, images[key].size)
         for choice in object_choices(regions, objects):
             alike = (crowd for crowd in found.crowds.get(key, []) if objects == "all" or crowd.label == choice.label)
             ignored = (*choice.ignored, *alike, *found.ignored.get(key, []))
-            samples.append(_sample(images[key], choice, ignored, place, objects))
+            sample = _sample(images[key], choice, ignored, place, objects)
+            samples.append(replace(sample, contradictions=contradictions))
             mixed += [samples[-1].id] if choice.mixed else []
     if not samples:
         raise DataError(f"{path} annotates no image; looked for 'annotations' with an image_id of 'images'")

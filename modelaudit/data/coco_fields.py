@@ -75,15 +75,15 @@ def region_of(annotation: Mapping[str, Any], label: str | int, named: str) -> tu
     area = stated if stated is not None and stated > 0 else None
     if isinstance(outline, dict) and outline:
         runs = _run_lengths(outline)
-        return Region(label, "rle", runs, area or _area_of_runs(runs), named), False
+        return Region(label, "rle", runs, area or _area_of_runs(runs), named, box=box), False
     parts = _polygons(outline) if isinstance(outline, list) else []
     enclosing = [part for part in parts if not isinstance(part, list) or len(part) >= _LEAST]
     left_out = len(enclosing) < len(parts)
     if enclosing or (parts and box is None):
         polygons = enclosing or parts
-        return Region(
-            label, "polygon", polygons, _area_of_polygons(polygons) if area is None else area, named
-        ), left_out
+        area = _area_of_polygons(polygons) if area is None else area
+        # the box is that of all parts, and says nothing of those that are left
+        return Region(label, "polygon", polygons, area, named, box=None if left_out else box), left_out
     if box is None:
         return None, left_out
     return Region(label, "box", box, area or float(box[2] * box[3]), named), left_out

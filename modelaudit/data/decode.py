@@ -42,6 +42,8 @@ def content_of(sample: Sample, digests: Mapping[Place, str | None]) -> str | Non
     if None in parts:
         return None
     declared = ["without object"] if sample.without_object else []
+    declared += [f"contradicts: {one.found}, {one.stated}" for one in sample.contradictions]
+    declared += [] if sample.stated_size is None else [f"stated {sample.stated_size}"]
     text = "\n".join([*map(str, parts), repr(sample.label), *declared])
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -92,7 +94,7 @@ def decode(sample: Sample) -> Decoded:
     it is the same on every system.
 
     Raises:
-        UnusableSample: its `reason` is UNREADABLE_IMAGE, UNREADABLE_MASK or MASK_SIZE.
+        UnusableSample: its `reason` is UNREADABLE_IMAGE, UNREADABLE_MASK, MASK_SIZE or CONTRADICTION.
     """
     files: dict[Place, bytes] = {}
     try:
@@ -107,6 +109,8 @@ def decode(sample: Sample) -> Decoded:
 
 def _decoded(sample: Sample, files: dict[Place, bytes]) -> Decoded:
     image, stored_size, content = _image(sample, files)
+    if sample.mask is not None:
+        _check_facts(sample, image, stored_size)
     mask = given = _mask(sample, files)
     if sample.without_object and mask is not None and not (mask == OBJECT).any():
         mask = None  # nothing to mask, as declared
@@ -118,6 +122,22 @@ def _decoded(sample: Sample, files: dict[Place, bytes]) -> Decoded:
     found = digest.hexdigest()
     otherwise = f"decoded {found}{' without object' if sample.without_object else ''}"
     return Decoded(image, mask, found, content_of(sample, _digests(files)) or otherwise)
+
+
+def _check_facts(sample: Sample, image: Pixels, stored: tuple[int, int]) -> None:
+    """Raises an UnusableSample where what the data state of a sample is contradicted, by itself or by the image."""
+    if sample.contradictions:
+        more = len(sample.contradictions) - 1
+        text = sample.contradictions[0].text + (f"; and {more} more" if more else "")
+        raise UnusableSample(Missing.CONTRADICTION, text)
+    height, width = image.shape[:2]
+    if sample.stated_size not in (None, (height, width), stored):
+        high, wide = sample.stated_size or (0, 0)
+        raise UnusableSample(
+            Missing.CONTRADICTION,
+            f"{sample.id!r} is stated as {wide} x {high}, but its image is {width} x {height} (width x height): the "
+            "annotation is of a copy of another size; export it for the images that are here",
+        )
 
 
 def _read(path: Place, reason: Missing, files: dict[Place, bytes]) -> bytes:

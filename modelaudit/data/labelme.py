@@ -34,6 +34,7 @@ from .objects import (
     sample_of,
     stated_size,
 )
+from .stated_facts import region_contradictions
 
 #: shapes that enclose nothing
 _WITHOUT_AREA = ("line", "linestrip", "point", "points")
@@ -242,9 +243,11 @@ def _samples(
     name: str, image: Path | EmbeddedImage, file: LabelMeFile, objects: Objects, by_flag: bool
 ) -> list[Sample]:
     samples = []
+    size = None if file.height is None or file.width is None else (file.height, file.width)
+    contradictions = region_contradictions(file.regions, size)
     for found in object_choices(file.regions, objects):
         mask = RegionsMask(found.own, file.height, file.width, found.ignored, image)
-        sample = sample_of(name, image, found, mask, objects)
+        sample = replace(sample_of(name, image, found, mask, objects), contradictions=contradictions)
         samples.append(replace(sample, label=_flag(file.flags, file.path)) if by_flag else sample)
     return samples
 

@@ -39,6 +39,7 @@ class Region:
         area: in pixels, or as a share of the image: areas are compared within one image only.
         named: the file and the place in it, for messages.
         part_of: the object, where several outlines are one.
+        box: [left, top, width, height] as the file states it beside an outline.
     """
 
     label: str | int
@@ -47,6 +48,7 @@ class Region:
     area: float | None
     named: str
     part_of: str | int | None = None
+    box: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from .base import DataSource
 from .groups import ColumnGroup, Finder, apply_grouping, grouping_options
 from .machine_masks import mark_machine_masks
 from .masks import ReadMask
+from .refusal import refusal
 from .remote import read_remote
 from .remote.urls import is_url
 from .root import ROOT_OPTIONS, read_below, refuse_outside, root_of
@@ -49,7 +50,12 @@ def lists_names(reference: Any, root: Path) -> bool:
 
 
 def open_data(
-    reference: str | DataSet | Iterable[Sample], *, root: Path, cache: Path | None = None, quiet: bool = False
+    reference: str | DataSet | Iterable[Sample],
+    *,
+    root: Path,
+    cache: Path | None = None,
+    quiet: bool = False,
+    contradicting: bool = False,
 ) -> DataSet:
     """The samples behind a reference, sorted by id; nothing is decoded yet.
 
@@ -58,9 +64,11 @@ def open_data(
         root: what relative paths are relative to.
         cache: where copies of remote files go; by default ``.modelaudit/remote`` below `root`.
         quiet: no progress is shown while they are made.
+        contradicting: open data that contradict themselves too, to look at them.
 
     Raises:
-        DataError: no such data, no sample in it, two samples with one id.
+        DataError: no such data, no sample in it, two samples with one id, more than a few contradictions
+            (:func:`~modelaudit.language.contradictions.too_many`).
         UnknownNameError: no such source.
     """
     by: dict[str, Finder] = {}
@@ -81,6 +89,9 @@ def open_data(
     for one, other in pairwise(samples):
         if one.id == other.id:
             raise DataError(f"{named}: two samples have the id {one.id!r}; ids are unique (compared in Unicode's NFC)")
+    refused = refusal(replace(data, samples=samples))
+    if refused and not contradicting:
+        raise DataError(f"{named}: {refused}")
     samples, on_masks = mark_machine_masks(samples)
     notes = (*data.notes, *on_masks)
     for option, finder in by.items():

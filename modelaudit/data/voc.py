@@ -24,6 +24,7 @@ from .objects import (
     object_choices,
     sample_of,
 )
+from .stated_facts import region_contradictions
 from .voc_annotation import Annotation, annotation_of
 from .voc_layout import CLASS_FOLDERS, OBJECT_FOLDERS, Layout, VocImage, layout_of
 from .voc_masks import SegmentationMask, classes_in
@@ -170,11 +171,15 @@ def _numbering(reference: Reference, base: Path, root: Path) -> Numbering:
 def _add_annotated(found: _Found, reading: _Reading, entry: VocImage, annotation: Annotation) -> None:
     boxes = reading.masks == "object" or (reading.masks == "box" and reading.asked)
     regions = [one.region(edges=reading.edges, boxes=boxes) for one in annotation.objects]
+    outlines = [one.region(edges=reading.edges, boxes=False) for one in annotation.objects]
+    contradictions = region_contradictions(outlines, annotation.size)
     for choice in object_choices(regions, reading.objects):
         mask = _mask(reading, entry, choice, annotation, regions)
         kind: MaskKind = "none" if mask is None else choice.kind if isinstance(mask, RegionsMask) else "mask"
         sample = sample_of(entry.id, entry.image, choice, mask, reading.objects)
-        found.samples.append(replace(sample, mask_kind=kind))
+        found.samples.append(
+            replace(sample, mask_kind=kind, contradictions=contradictions, stated_size=annotation.size)
+        )
         found.mixed += [entry.id] if choice.mixed else []
 
 

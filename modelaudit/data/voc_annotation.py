@@ -79,16 +79,18 @@ class VocObject:
         Raises:
             DataError: a box that holds nothing.
         """
-        if self.polygon and not boxes:
-            return Region(self.label, "polygon", self.polygon, sum(map(polygon_area, self.polygon)), self.named)
         left, top, right, bottom = self.box or _bounds(self.polygon)
         shift = 0 if edges or self.box is None else 1
         wide, high = right - left + shift, bottom - top + shift
+        box = [left - shift, top - shift, wide, high]
+        if self.polygon and not boxes:
+            area = sum(map(polygon_area, self.polygon))
+            return Region(self.label, "polygon", self.polygon, area, self.named, box=None if self.box is None else box)
         if wide <= 0 or high <= 0:
             raise DataError(
                 f"{self.named}: the box of {self.label!r} holds nothing: {left:g} to {right:g}, {top:g} to {bottom:g}"
             )
-        return Region(self.label, "box", [left - shift, top - shift, wide, high], wide * high, self.named)
+        return Region(self.label, "box", box, wide * high, self.named)
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,11 @@ class Annotation:
     objects: tuple[VocObject, ...]
     file_name: str = ""
     edges: bool = False
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width); None where the file does not say."""
+        return None if self.height is None or self.width is None else (self.height, self.width)
 
 
 def annotation_of(path: Path) -> Annotation:

@@ -63,6 +63,7 @@ class SampleFacts:
     Args:
         files: what it is decoded from; empty where it has no file of its own.
         reason, message: why it cannot be used; None and empty where it can.
+        contradictions: what the data state twice and differently about it.
         width, height: upright; None where the image cannot be read.
         format, mode: of the image file ("JPEG", "RGB"); "array" where there is none.
         turned: the EXIF orientation turns or mirrors the image.
@@ -92,6 +93,7 @@ class SampleFacts:
     kept_usually: float | None = None
     digest: str = ""
     look: bytes | None = None
+    contradictions: tuple[str, ...] = ()
 
 
 class Kind(StrEnum):
@@ -100,6 +102,7 @@ class Kind(StrEnum):
     UNREADABLE_IMAGE = "unreadable_image"
     UNREADABLE_MASK = "unreadable_mask"
     MASK_SIZE = "mask_size"
+    CONTRADICTION = "contradiction"
     NO_MASK = "no_mask"
     EMPTY_MASK = "empty_mask"
     UNEXPECTED_OBJECT = "unexpected_object"
@@ -130,6 +133,7 @@ PROBLEMS = frozenset(
         Kind.UNREADABLE_IMAGE,
         Kind.UNREADABLE_MASK,
         Kind.MASK_SIZE,
+        Kind.CONTRADICTION,
         Kind.NO_MASK,
         Kind.EMPTY_MASK,
         Kind.UNEXPECTED_OBJECT,

@@ -29,6 +29,7 @@ class Missing(StrEnum):
     UNREADABLE_IMAGE = "unreadable_image"
     UNREADABLE_MASK = "unreadable_mask"
     MASK_SIZE = "mask_size"
+    CONTRADICTION = "contradiction"
     NON_FINITE_LOGITS = "non_finite_logits"
 
     @property
@@ -43,7 +44,14 @@ class Missing(StrEnum):
 
 
 _ERRORED = frozenset(
-    {Missing.NO_MASK, Missing.UNREADABLE_IMAGE, Missing.UNREADABLE_MASK, Missing.MASK_SIZE, Missing.NON_FINITE_LOGITS}
+    {
+        Missing.NO_MASK,
+        Missing.UNREADABLE_IMAGE,
+        Missing.UNREADABLE_MASK,
+        Missing.MASK_SIZE,
+        Missing.CONTRADICTION,
+        Missing.NON_FINITE_LOGITS,
+    }
 )
 
 _ADVICE = {
@@ -60,5 +68,6 @@ _ADVICE = {
     Missing.UNREADABLE_IMAGE: "replace the image file, or take it out of the data set",
     Missing.UNREADABLE_MASK: "replace the mask file",
     Missing.MASK_SIZE: "give the mask the size of its image",
+    Missing.CONTRADICTION: "its annotation states two things that cannot both be right: mend it",
     Missing.NON_FINITE_LOGITS: "the model returns NaN or infinity: check its weights and its preprocessing",
 }

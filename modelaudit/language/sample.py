@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from . import registry
 from .calls import CheckedCall
+from .contradictions import ContradictedFact
 from .errors import ModelError, after
 from .spec import is_finite
 
@@ -48,6 +49,8 @@ class Sample(metaclass=CheckedCall):
         cluster: what images share that makes them depend on each other (scene, lot, burst), when known: bounds are
             over clusters.
         without_object: the image is declared to have no object (``Audit(without_object=[...])`` sets it by label).
+        contradictions: what the data state twice and differently about it; its mask cannot be used then.
+        stated_size: (height, width) as the data state it, where nothing else holds the image to it.
 
     >>> Sample(id="cam1/0001.png", image=Path("0001.png"), label="bolt", cluster="lot 7").cluster
     'lot 7'
@@ -65,6 +68,8 @@ class Sample(metaclass=CheckedCall):
     attributes: Mapping[str, str] = field(default_factory=dict)
     cluster: str | None = None
     without_object: bool = False
+    contradictions: tuple[ContradictedFact, ...] = ()
+    stated_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class DataSet(metaclass=CheckedCall):
         label_map: the model's class indices that mean each label, where the data set defines them (ImageNet-9); an
             audit's own ``labels`` come before it. Indices that no label has are "none of these".
         outputs: how many outputs a model must have for `label_map` to be about it.
+        contradictions: those that are about no sample (labels without an image).
 
     >>> DataSet((Sample("0001", Path("0001.png"), "bolt"),), notes=("one photo",)).notes
     ('one photo',)
@@ -84,6 +90,7 @@ class DataSet(metaclass=CheckedCall):
     notes: tuple[str, ...] = ()
     label_map: Mapping[str | int, tuple[int, ...]] | None = None
     outputs: int | None = None
+    contradictions: tuple[ContradictedFact, ...] = ()
 
 
 #: ITU-R 601: what red, green and blue contribute to the luminance of a pixel, as in Pillow's mode "L"

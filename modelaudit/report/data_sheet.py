@@ -116,7 +116,7 @@ def _section(
 
 
 #: findings with a message that does not fit below a picture
-_SPOKEN = (Kind.UNREADABLE_IMAGE, Kind.UNREADABLE_MASK, Kind.MASK_SIZE, Kind.LABEL_WITHOUT_CLASS)
+_SPOKEN = (Kind.UNREADABLE_IMAGE, Kind.UNREADABLE_MASK, Kind.MASK_SIZE, Kind.CONTRADICTION, Kind.LABEL_WITHOUT_CLASS)
 
 
 def _named(item: Item, words: Words) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...language.contradictions import too_many
 from ...language.errors import AuditError
 from ...language.expression import Expression, Measure, without_composites
 from ...language.reasons import Missing
@@ -22,6 +23,8 @@ from .case_table import CaseTable
 from .interim_analysis import sequential, with_looks
 
 _WORST_NAMED = 5
+#: why an image is unusable whose mask or annotation says of it what it is not
+_CONTRADICTING = (Missing.MASK_SIZE, Missing.CONTRADICTION)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,9 @@ def decide_case(case: PlannedCase, group: PlanGroup, measured: Measured, *, limi
         return replace(blank, decision=None, message=_none_left(decision.counts.without_object, asked))
     if decision.counts.asked > 0 and decision.counts.measured == 0 and decision.counts.errored == decision.counts.asked:
         return replace(blank, decision=decision, message=_nothing(decision.counts.by_reason, measured))
+    refused = _contradicted(decision.counts.by_reason, measured)
+    if refused:
+        return replace(blank, decision=decision, message=refused)
     found = apply_checks(case, table, measured, decision, about, group.passes)
     decision = found.decision
     return replace(
@@ -123,6 +129,21 @@ def _nothing(by_reason: Mapping[str, int], measured: Measured) -> str:
     text = f"not one of {len(measured.samples)} images could be measured: {'; '.join(parts)}"
     unusable = measured.data.unusable if measured.data else {}
     return text + (f". First: {next(iter(unusable.values()))[1]}" if unusable else "")
+
+
+def _contradicted(by_reason: Mapping[str, int], measured: Measured) -> str:
+    """Why the case is an ERROR where masks or annotations of more than a few images contradict the images themselves.
+
+    What the annotations alone show is refused when the data are opened; this is what only the images show.
+    """
+    unusable = measured.data.unusable if measured.data else {}
+    found = [message for reason, message in unusable.values() if reason in _CONTRADICTING and reason in by_reason]
+    if not too_many(len(found), len(measured.samples)):
+        return ""
+    return (
+        f"masks or annotations of {len(found)} of {len(measured.samples)} images contradict the images, so the "
+        f"others are in doubt too. First: {found[0]}. Mend them or export them anew; modelaudit data check lists all"
+    )
 
 
 def _none_left(images: int, asked: Asked) -> str:

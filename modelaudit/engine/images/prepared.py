@@ -58,7 +58,7 @@ class PreparedSample:
         return PreparedSample(decoded, self.views, self.kept, mask_error=self.mask_error)
 
 
-_OF_MASKS = (Missing.UNREADABLE_MASK, Missing.MASK_SIZE)
+_OF_MASKS = (Missing.UNREADABLE_MASK, Missing.MASK_SIZE, Missing.CONTRADICTION)
 _NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
 
 
