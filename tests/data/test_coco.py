@@ -190,7 +190,7 @@ def test_an_area_that_is_not_stated_is_that_of_the_outline(tmp_path: Path, area:
     if not isinstance(small, dict):
         small, large = POLYGON, [[18, 14, 32, 14, 32, 24, 18, 24]]
     bolt = annotation(segmentation=small, area=area, bbox=None)
-    nut = annotation(id=2, category_id=2, segmentation=large, area=area, bbox=[0, 0, 1, 1])
+    nut = annotation(id=2, category_id=2, segmentation=large, area=area, bbox=[18, 14, 14, 10])
     data = opened(tmp_path, document(bolt, nut))
     assert data.samples[0].label == "nut" and np.array_equal(mask_of(data), SECOND)
 
