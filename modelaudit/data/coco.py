@@ -16,7 +16,7 @@ from ..language.sample import DataSet, Sample
 from .base import data_source
 from .coco_fields import flag, identity, known_as, region_of, whole
 from .files import confined, existing_folder, file_named
-from .image_places import Found, image_folder, places_below, usual_places
+from .image_places import ImagePlace, image_folder, places_below, usual_places
 from .objects import (
     IGNORED_LABEL,
     NO_OBJECT,
@@ -140,7 +140,7 @@ def _document(path: Path) -> dict[str, Any]:
     return checked
 
 
-def _place(reference: Reference, path: Path, root: Path, names: list[str]) -> Found:
+def _place(reference: Reference, path: Path, root: Path, names: list[str]) -> ImagePlace:
     """Where the images are. Those of a copy of a URL are not there yet: they are fetched once the names are known."""
     given = reference.options.get("images")
     asked = None
@@ -148,7 +148,7 @@ def _place(reference: Reference, path: Path, root: Path, names: list[str]) -> Fo
         asked = existing_folder(given, path.parent, root, what=f"{reference.text}: images={given}")
     original = parse_reference(reference.text)
     if any(map(is_url, (original.body, *original.options.values()))):
-        return Found(asked or _beside(path, names), None)
+        return ImagePlace(asked or _beside(path, names), None)
     places = usual_places(path.parent, path.stem) if asked is None else [asked, *places_below(asked, path.stem)]
     found = image_folder(names, places, what=path, option="?images=DIR")
     confined(found.folder, asked or data_home(path.parent), found.folder)
@@ -246,7 +246,9 @@ def _annotated(
     return found
 
 
-def _sample(image: _Image, found: ObjectChoice, ignored: tuple[Region, ...], place: Found, objects: Objects) -> Sample:
+def _sample(
+    image: _Image, found: ObjectChoice, ignored: tuple[Region, ...], place: ImagePlace, objects: Objects
+) -> Sample:
     name, path = file_named(place.name(image.name), place.folder, place.folder, "file_name")
     own_size = path if image.height is None else None
     mask = RegionsMask(found.own, image.height, image.width, ignored, own_size)

@@ -23,7 +23,7 @@ _LOCAL_FILES = "/?d="
 
 
 @dataclass(frozen=True)
-class Found:
+class ImagePlace:
     """The folder that holds the images.
 
     Args:
@@ -40,7 +40,7 @@ class Found:
         return stated if self.last_parts is None else "/".join(_parts(stated)[-self.last_parts :])
 
 
-def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: object, option: str) -> Found:
+def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: object, option: str) -> ImagePlace:
     """The first of the places that holds nearly all of the images; where none does, the one that holds the most.
 
     Whole names count first, then their last parts, as many as possible (``../../upload/1/a.jpg`` may be ``1/a.jpg``, or
@@ -59,19 +59,19 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
     tried = list(dict.fromkeys(Path(os.path.normpath(place)) for place in candidates))
     looked, places = _spread(stated), [place for place in tried if place.is_dir()]
     enough = _NEARLY_ALL * len(looked)
-    held: list[tuple[int, Found]] = []
+    held: list[tuple[int, ImagePlace]] = []
     for last_parts in (None, *_fewer_parts(stated)):
         for place in places[: 1 if last_parts is None and all(map(_is_absolute, looked)) else None]:
-            found = Found(place, None, last_parts)
+            found = ImagePlace(place, None, last_parts)
             held.append((sum(_is_there(place, name, last_parts) for name in looked), found))
         if any(count >= enough for count, _ in held):
             break
     best = next((one for one in held if one[0] >= enough), None)
-    count, found = best or max(held, key=lambda one: one[0], default=(0, Found(Path(), None)))
+    count, found = best or max(held, key=lambda one: one[0], default=(0, ImagePlace(Path(), None)))
     if count == 0 or count < _HARDLY_ANY * len(looked):
         raise DataError(_layout_unknown(what, option, stated, looked, tried, held))
     others = [one.folder for number, one in held if number >= enough and not _same(one.folder, found.folder)]
-    return Found(found.folder, _note(found, count, len(looked), places[0], others, option), found.last_parts)
+    return ImagePlace(found.folder, _note(found, count, len(looked), places[0], others, option), found.last_parts)
 
 
 def usual_places(folder: Path, stem: str = "") -> list[Path]:
@@ -144,7 +144,7 @@ def _same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
-def _note(found: Found, count: int, looked: int, first: Path, others: Sequence[Path], option: str) -> str | None:
+def _note(found: ImagePlace, count: int, looked: int, first: Path, others: Sequence[Path], option: str) -> str | None:
     notes = []
     if found.folder != first or found.last_parts is not None:
         by = "" if found.last_parts is None else ", by the last part of their names"
@@ -161,7 +161,7 @@ def _layout_unknown(
     stated: Sequence[str],
     looked: Sequence[str],
     tried: Sequence[Path],
-    held: Sequence[tuple[int, Found]],
+    held: Sequence[tuple[int, ImagePlace]],
 ) -> str:
     counts: dict[Path, int] = {}
     for count, found in held:
