@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ..language.reference import Reference
 from ..language.sample import Sample
 from .base import UnusableSample
 from .images import FilePart, exif_of, header
+from .path_patterns import check_pattern, first_groups
 
 #: the options of which sources with columns read ``column:NAME`` themselves
 COLUMN_OPTIONS = ("group", "cluster")
@@ -32,15 +33,24 @@ _TAG = re.compile(r"(?P<tag>\w+)(?:\[:(?P<length>[1-9]\d*)\])?", re.ASCII)
 
 @dataclass(frozen=True)
 class PathGroup:
-    """The first capture group of a pattern that takes part, or the whole match, searched in the sample's id."""
+    """The first capture group of a pattern that takes part, or the whole match, searched in the samples' ids.
 
-    pattern: re.Pattern[str]
+    Args:
+        named: the option, for messages.
+    """
 
-    def __call__(self, sample: Sample) -> str | None:
-        found = self.pattern.search(sample.id)
-        if found is None:
-            return None
-        return next((part for part in found.groups() if part is not None), None if found.groups() else found[0])
+    pattern: str
+    named: str
+
+    def over(self, samples: Sequence[Sample]) -> Callable[[Sample], str | None]:
+        """What is found in each of these samples, which are all searched now.
+
+        Raises:
+            DataError: the pattern takes too long.
+        """
+        ids = [sample.id for sample in samples]
+        found = dict(zip(ids, first_groups(self.pattern, ids, self.named), strict=True))
+        return lambda sample: found[sample.id]
 
 
 @dataclass(frozen=True)
@@ -110,11 +120,13 @@ def apply_grouping(
         DataError: nothing is found for any sample, or the data have a column of the attribute's name already.
     """
     what = option if option in COLUMN_OPTIONS else f"attribute {option.removeprefix(_ATTRIBUTE)!r}"
+    samples = tuple(samples)
+    find = by.over(samples) if isinstance(by, PathGroup) else by
     changed, without, unread = [], [], []
     for sample in samples:
         text = None
         try:
-            text = by(sample) or None
+            text = find(sample) or None
         except UnusableSample as error:
             unread.append((sample.id, str(error)))
         else:
@@ -158,12 +170,8 @@ def _grouping(reference: Reference, option: str, text: str) -> Grouping:
 
 
 def _path(value: str, named: str) -> PathGroup:
-    try:
-        return PathGroup(re.compile(value))
-    except re.error as error:
-        raise DataError(
-            f"{named}: not a valid pattern: {error} (an option ends at '&'; write it as \\x26 in a pattern)"
-        ) from error
+    check_pattern(value, named)
+    return PathGroup(value, named)
 
 
 def _folder(value: str, named: str) -> FolderGroup:
