@@ -6,7 +6,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +25,9 @@ class Server(ThreadingHTTPServer):
         ranges: parts of files are sent where they are asked for.
         lists: folders are shown as pages of links.
         before: called with the path before a GET is answered.
+        streams: makes the parts that a path sends in place of its file, without stating their length.
+        states: the length that a HEAD of such a path states.
+        redirects: where a path leads to.
     """
 
     daemon_threads = True
@@ -37,6 +40,9 @@ class Server(ThreadingHTTPServer):
         self.slow: dict[str, float] = {}
         self.ranges = False
         self.lists = True
+        self.streams: dict[str, Callable[[], Iterable[bytes]]] = {}
+        self.states: dict[str, int] = {}
+        self.redirects: dict[str, str] = {}
         self.before: Callable[[str], None] = lambda path: None
 
     @property
@@ -65,12 +71,31 @@ class _Handler(SimpleHTTPRequestHandler):
         self.server.requests.append((method, path, self.headers.get("Range")))
         if method == "GET":
             self.server.before(path)
-        if path in self.server.errors:
+        if path in self.server.redirects:
+            self.send_response(302)
+            self.send_header("Location", self.server.redirects[path])
+            self.end_headers()
+        elif path in self.server.streams:
+            self._stream(path, method)
+        elif path in self.server.errors:
             self.send_error(self.server.errors[path])
         elif path.endswith("/") and not self.server.lists:
             self.send_error(404)
         else:
             answer()
+
+    def _stream(self, path: str, method: str) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        if method == "HEAD" and path in self.server.states:
+            self.send_header("Content-Length", str(self.server.states[path]))
+        if method == "GET" and path.endswith("zipped.png"):
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Type", "text/html" if path.endswith("/") else "image/png")
+        self.end_headers()
+        if method == "GET":
+            for part in self.server.streams[path]():
+                self.wfile.write(part)
 
     def _send(self) -> None:
         path = unquote(self.path)

@@ -15,6 +15,7 @@ from ..base import DataSource, RemoteKind
 from ..decode import files_of
 from ..images import FilePart
 from ..masks import ReadMask
+from .limits import OPTIONS, Allowance, limits_of
 from .listing import RemoteFile, describe_files, list_files
 from .local_copy import LocalCopy
 from .urls import RemoteFolder, check_url, folder, is_file_url, is_url, opened
@@ -32,13 +33,16 @@ def read_remote(
 
     A source of kind "tree" gets whole folders. One of kind "file" gets its file first, and then exactly the files that
     its samples name; of these, one that is not there is missing as it would be on a disk. One of kind "files" names
-    them all itself.
+    them all itself. ``?fetch_file=``, ``?fetch_total=`` and ``?fetch_minutes=`` say how much is fetched at most.
 
     Raises:
         DataError: as the source; or a place that cannot be read, a name that cannot be written, a copy that cannot be
-            made.
+            made, more than is allowed.
     """
-    copies = _Copies(root, (cache or root / CACHE).absolute(), kind, quiet)
+    allowance = Allowance(limits_of(reference.options, reference.text))
+    others = {key: value for key, value in reference.options.items() if key not in OPTIONS}
+    reference = replace(reference, options=others)
+    copies = _Copies(root, (cache or root / CACHE).absolute(), kind, quiet, allowance)
     local = copies.local(reference)
     try:
         data = source(local, root)
@@ -61,7 +65,7 @@ class _Partial:
 class _Copies:
     """The copies that one reference needs."""
 
-    def __init__(self, root: Path, cache: Path, kind: RemoteKind, quiet: bool) -> None:
+    def __init__(self, root: Path, cache: Path, kind: RemoteKind, quiet: bool, allowance: Allowance) -> None:
         self.partial: list[_Partial] = []
         self.urls: list[str] = []
         self._mirrors: list[LocalCopy] = []
@@ -69,6 +73,7 @@ class _Copies:
         self._cache = cache
         self._kind = kind
         self._quiet = quiet
+        self._allowance = allowance
 
     def local(self, reference: Reference) -> Reference:
         """The reference with paths of this machine in place of URLs."""
@@ -109,24 +114,24 @@ class _Copies:
             return str(self._tree(reference.body))
         if self._kind == "files":
             return self._several(reference.body)
-        remote, name = opened(reference.body)
+        remote, name = opened(reference.body, self._allowance)
         return str(self._file(reference, remote, name))
 
     def _option(self, url: str) -> str:
-        if is_file_url(url):
-            remote, name = opened(url)
+        if is_file_url(url, self._allowance):
+            remote, name = opened(url, self._allowance)
             mirror = self._mirror(remote, url)
             mirror.sync(self._existing(mirror, (name,)))
             return str(mirror.tree / name)
         if self._kind == "tree":
             return str(self._tree(url))
-        mirror = self._mirror(folder(url), url)
+        mirror = self._mirror(folder(url, self._allowance), url)
         mirror.sync([], prune=False)
         self.partial.append(_Partial(mirror, ()))
         return str(mirror.tree)
 
     def _tree(self, url: str) -> Path:
-        mirror = self._mirror(folder(url), url)
+        mirror = self._mirror(folder(url, self._allowance), url)
         mirror.sync(list_files(mirror.remote))
         return mirror.tree
 
@@ -151,7 +156,7 @@ class _Copies:
         head, colons, chain = url.partition("::")
         start = head.partition("{")[0].rpartition("/")[0] + "/"
         rest = head[len(start) :]
-        mirror = self._mirror(folder(start + colons + chain), url)
+        mirror = self._mirror(folder(start + colons + chain, self._allowance), url)
         mirror.sync(self._existing(mirror, tuple(expanded(rest))))
         return str(mirror.tree / rest)
 

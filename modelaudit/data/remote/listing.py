@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from ...language.errors import DataError
+from .limits import MOST_FILES
 from .urls import RemoteFolder, check_names, is_gone, is_inside, one_line
 
 MOST_LEVELS = 64
@@ -77,6 +78,7 @@ def describe_files(remote: RemoteFolder, wanted: Sequence[str]) -> list[RemoteFi
     check_names(wanted, remote.url)
 
     def describe(name: str) -> RemoteFile | None:
+        remote.allowance.check_time(remote.url)
         try:
             info = remote.fs.info(remote.path_of(name))
         except Exception as error:
@@ -130,12 +132,15 @@ def _archived(remote: RemoteFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _walked(remote: RemoteFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Walks the folders level by level; fsspec's own walk skips what it cannot list."""
-    level = [("", remote.path)]
+    level, count = [("", remote.path)], 0
     for _ in range(MOST_LEVELS):
         if not level:
             return
         below: list[tuple[str, str]] = []
         for infos in run_in_threads(remote, lambda one: _ls(remote, *one), level):
+            count += len(infos)
+            if count > MOST_FILES:
+                raise DataError(f"{remote.url} lists more than {MOST_FILES} files and folders; name one of them")
             for name, info in infos:
                 if info.get("type") == "directory":
                     below.append((name, str(info["name"])))
@@ -150,6 +155,7 @@ def _walked(remote: RemoteFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _ls(remote: RemoteFolder, name: str, path: str) -> list[tuple[str, Mapping[str, Any]]]:
     """Lists a folder, given its path as the listing above has it."""
+    remote.allowance.check_time(remote.url)
     try:
         infos = remote.fs.ls(path.rstrip("/") + "/" if remote.http else path, detail=True)
     except Exception as error:

@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from ...language.errors import DataError
 from ...language.progress import Advance, fetching, say
+from .limits import TooMuchError
 from .listing import RemoteFile, run_in_threads
 from .urls import RemoteFolder, is_gone, one_line
 
@@ -144,6 +145,9 @@ class LocalCopy:
 
     def _fetch(self, missing: Sequence[RemoteFile], journal: Journal) -> None:
         size = sum(entry.size or 0 for entry in missing)
+        for entry in missing:
+            self.remote.allowance.check_stated(self._named(entry), entry.size)
+        self.remote.allowance.check_sum(self.remote.url, size)
         with fetching(self.remote.url, len(missing), size, quiet=self._quiet) as advance:
 
             def on(count: int) -> None:
@@ -168,10 +172,23 @@ class LocalCopy:
         """
         part = self._partial / hashlib.sha256(f"{entry.name}\0{entry.token}".encode()).hexdigest()[:32]
         problem: Exception = EOFError()
+        named, so_far = self._named(entry), 0
+
+        def count(arrived: int) -> None:
+            nonlocal so_far
+            so_far += arrived
+            self.remote.allowance.take(named, arrived, so_far, entry.size)
+            advance(arrived)
+
         for attempt in range(ATTEMPTS):
             try:
-                self._bytes(entry, part, advance)
+                so_far = 0
+                self._bytes(entry, part, count)
                 return part
+            except TooMuchError:
+                if entry.token is None or entry.size is None:
+                    part.unlink(missing_ok=True)
+                raise
             except OSError as error:
                 if error.filename == str(part):
                     raise

@@ -6,12 +6,13 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 from ...language.errors import DataError
+from .limits import MOST_BYTES_OF_A_PAGE, Allowance, shown
 
 _USER = re.compile(r"://[^/@]*:[^/@]*@")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
@@ -36,12 +37,14 @@ class RemoteFolder:
         path: the folder in it, as `fs` names it, without a slash at the end.
         url: what the user wrote, for messages.
         http: paths are URLs themselves, with quoted characters, and listings tell neither sizes nor times.
+        allowance: what may still be fetched.
     """
 
     fs: Any
     path: str
     url: str
     http: bool
+    allowance: Allowance = field(default_factory=Allowance, compare=False)
 
     def path_of(self, name: str) -> str:
         """The path of a file below, in `fs`."""
@@ -53,7 +56,7 @@ class RemoteFolder:
         return bool(self.fs.isdir(self.path_of(name)))
 
 
-def opened(url: str) -> tuple[RemoteFolder, str]:
+def opened(url: str, allowance: Allowance) -> tuple[RemoteFolder, str]:
     """The folder that holds what a URL leads to, and the name of that in it ('' for the root of a file system).
 
     Raises:
@@ -65,7 +68,7 @@ def opened(url: str) -> tuple[RemoteFolder, str]:
     except ImportError as error:
         raise DataError(f"{url!r} needs fsspec; pip install 'pytest-modelaudit[remote]'") from error
     protocols = [part.split("://")[0] if "://" in part else part for part in url.split("::")]
-    options = {protocol: _http_options() for protocol in protocols if protocol in _HTTP}
+    options = {protocol: _http_options(allowance) for protocol in protocols if protocol in _HTTP}
     try:
         # a file system that fsspec remembers may remember an older listing too, or an archive that was replaced
         fs, path = url_to_fs(url, **options, skip_instance_cache=True)  # type: ignore[no-untyped-call]
@@ -74,30 +77,30 @@ def opened(url: str) -> tuple[RemoteFolder, str]:
     path = path.rstrip("/")
     if protocols[0] not in _HTTP:
         parent, _, name = path.rpartition("/")
-        return RemoteFolder(fs, parent, url, http=False), name
+        return RemoteFolder(fs, parent, url, http=False, allowance=allowance), name
     at_root = path.count("/") < 3
     parent, name = (path, "") if at_root else (path.rpartition("/")[0], unquote(path.rpartition("/")[2]))
-    return RemoteFolder(fs, parent, url, http=True), name
+    return RemoteFolder(fs, parent, url, http=True, allowance=allowance), name
 
 
-def folder(url: str) -> RemoteFolder:
+def folder(url: str, allowance: Allowance) -> RemoteFolder:
     """The folder that a URL leads to.
 
     Raises:
         DataError: as :func:`opened`.
     """
-    parent, name = opened(url)
+    parent, name = opened(url, allowance)
     return replace(parent, path=parent.path_of(name)) if name else parent
 
 
-def is_file_url(url: str) -> bool:
+def is_file_url(url: str, allowance: Allowance) -> bool:
     """Whether a URL leads to a file: over HTTP where its name has an ending and no slash behind, else as the file
     system says.
 
     Raises:
         DataError: as :func:`opened`.
     """
-    parent, name = opened(url)
+    parent, name = opened(url, allowance)
     if parent.http:
         return not url.endswith("/") and re.search(r"\.[A-Za-z][A-Za-z0-9]{0,4}$", name) is not None
     return bool(parent.fs.isfile(parent.path_of(name)))
@@ -134,13 +137,29 @@ def check_url(url: str) -> None:
             raise DataError(f"{url!r}: {protocol}:// is not read, because {_REFUSED[protocol]}")
 
 
-def _http_options() -> dict[str, Any]:
-    """Timeouts: none for a whole download (aiohttp's is five minutes), but one for silence."""
+def _http_options(allowance: Allowance) -> dict[str, Any]:
+    """One timeout for silence, and for a whole answer what is allowed for all (aiohttp's are five minutes); and no
+    page of text that is larger than any listing."""
     try:
-        from aiohttp import ClientTimeout
+        from aiohttp import ClientResponse, ClientTimeout
     except ImportError:
         return {}
-    return {"client_kwargs": {"timeout": ClientTimeout(total=None, sock_connect=_SILENCE, sock_read=_SILENCE)}}
+
+    class Page(ClientResponse):
+        async def read(self) -> bytes:
+            if self._body is None:
+                content = bytearray()
+                while chunk := await self.content.readany():
+                    content += chunk
+                    if len(content) > MOST_BYTES_OF_A_PAGE:
+                        self.close()
+                        raise ValueError(f"its page has more than {shown(MOST_BYTES_OF_A_PAGE)}")
+                self._body = bytes(content)
+            return self._body
+
+    seconds = allowance.limits.minutes * 60
+    timeout = ClientTimeout(total=seconds, sock_connect=_SILENCE, sock_read=_SILENCE)
+    return {"client_kwargs": {"timeout": timeout, "response_class": Page}}
 
 
 def _message(url: str, protocols: Iterable[str], error: Exception) -> str:
