@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torchvision.models import ResNet18_Weights
 
 from ..language.errors import ModelError, first_line, nearest
 from ..language.reference import Reference
@@ -167,6 +166,8 @@ def _built(module: nn.Module, notes: tuple[str, ...]) -> BuiltModel:
     settings = importlib.import_module("timm.data").resolve_model_data_config(module)
     outputs = int(getattr(module, "num_classes", 0))
     if outputs == _IMAGENET:
+        from torchvision.models import ResNet18_Weights
+
         classes: tuple[str, ...] | None = tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
         named = f"classes: assumed to be the {outputs} of ImageNet, by the names of torchvision"
     else:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import nn
-from torchvision.transforms._presets import ImageClassification
 
 from ..language.errors import ModelError, first_line, nearest
 from ..language.reference import Reference
@@ -20,7 +18,6 @@ from .first_layer import no_preprocessing, stored_channels, with_channels
 from .loaded import model_source
 
 UNTRAINED = "untrained"
-_zoo: Any = torchvision.models  # its functions are re-exported without saying so, which a strict checker refuses
 _UNTRAINED_SEED = 0
 #: their pretrained builders renormalise the input inside forward, and a checkpoint does not say whether it needs that
 _RENORMALISING = ("googlenet", "inception_v3")
@@ -56,6 +53,8 @@ def preprocessing_of(weights: Any) -> Preprocessing:
     Raises:
         ModelError: its transforms are not torchvision's ``ImageClassification``.
     """
+    from torchvision.transforms._presets import ImageClassification
+
     transforms = weights.transforms()
     if not isinstance(transforms, ImageClassification):
         raise ModelError(
@@ -73,19 +72,26 @@ def preprocessing_of(weights: Any) -> Preprocessing:
     )
 
 
+def _zoo() -> Any:
+    """torchvision's models; its functions are re-exported without saying so, which a strict checker refuses."""
+    from torchvision import models  # takes as long as torch (language/resizing.py): not before a reference names it
+
+    return models
+
+
 def _side(size: list[int]) -> int | tuple[int, int]:
     return size[0] if len(size) == 1 else (size[0], size[1])
 
 
 def _check_name(reference: Reference, name: str) -> None:
-    known = _zoo.list_models(module=torchvision.models)
+    known = _zoo().list_models(module=_zoo())
     if name not in known:
         hint = nearest(name, known) or "; torchvision.models.list_models(module=torchvision.models) lists them"
         raise ModelError(f"{reference.text!r}: torchvision has no classifier {name!r}{hint}")
 
 
 def _pretrained(reference: Reference, name: str, tag: str) -> BuiltModel:
-    known = _zoo.get_model_weights(name).__members__
+    known = _zoo().get_model_weights(name).__members__
     if tag not in known:
         problem = f"{name} has no weights {tag!r}{nearest(tag, known)}" if tag else "it names no weights"
         raise ModelError(
@@ -94,7 +100,7 @@ def _pretrained(reference: Reference, name: str, tag: str) -> BuiltModel:
         )
     weights = known[tag]
     try:
-        module = _zoo.get_model(name, weights=weights, progress=False)
+        module = _zoo().get_model(name, weights=weights, progress=False)
     except Exception as error:  # no network, a broken download, another torchvision's names
         file = weights.url.rpartition("/")[2]
         raise ModelError(
@@ -165,12 +171,12 @@ def _build(name: str, **options: Any) -> nn.Module:
         options["init_weights"] = True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        module: nn.Module = _zoo.get_model(name, weights=None, **options)
+        module: nn.Module = _zoo().get_model(name, weights=None, **options)
     return module
 
 
 def _default_weights(name: str) -> Any:
-    return _zoo.get_model_weights(name)["DEFAULT"]
+    return _zoo().get_model_weights(name)["DEFAULT"]
 
 
 def _assumed(weights: Any) -> str:

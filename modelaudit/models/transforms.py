@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import functional
 
 from ..language.boundary import contained, described
 from ..language.errors import ModelError, after
 from ..language.registry import Entry, register
+from ..language.resizing import as_tensor
 from ..language.sample import BuiltModel, Preprocessing
 from .hugging_face_source import preprocessing_of as processor_preprocessing
 from .input_trials import GREY_IN_THREE, written
@@ -207,7 +207,7 @@ def _with_picture(transform: Any, picture: Image.Image) -> Any:
 
 
 def _with_tensor(transform: Any, picture: Image.Image) -> Any:
-    return transform(functional.pil_to_tensor(picture))
+    return transform(as_tensor(picture))
 
 
 def _with_array(transform: Any, picture: Image.Image) -> Any:

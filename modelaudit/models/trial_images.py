@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as transforms
 
+from ..language.resizing import prepared, resized_size
 from ..language.sample import LUMINANCE, Preprocessing
 
 
@@ -32,16 +30,9 @@ def random_picture(height: int, width: int, *, noise: float, seed: int) -> Image
 
 def shown(picture: Image.Image, preprocessing: Preprocessing) -> Tensor:
     """The picture after geometry and in the model's channels, [C, H, W] in [0, 1], before mean and std."""
-    side, crop = preprocessing.resize, preprocessing.crop
-    image: Any = picture if preprocessing.antialias else transforms.pil_to_tensor(picture)
-    if side is not None:
-        size = [side] if isinstance(side, int) else list(side)
-        mode = InterpolationMode(preprocessing.interpolation)
-        image = transforms.resize(image, size, mode, antialias=preprocessing.antialias)
-    if crop is not None:
-        image = transforms.center_crop(image, [crop, crop] if isinstance(crop, int) else list(crop))
-    pixels = image if isinstance(image, Tensor) else transforms.pil_to_tensor(image)
-    pixels = transforms.convert_image_dtype(pixels, torch.float32)
+    size = resized_size(picture.height, picture.width, preprocessing.resize)
+    interpolation, antialias = preprocessing.interpolation, preprocessing.antialias
+    pixels = prepared(picture, size, preprocessing.crop, interpolation=interpolation, antialias=antialias)
     if preprocessing.channels == 1:
         return (pixels * torch.tensor(LUMINANCE).view(3, 1, 1)).sum(0, keepdim=True)
     return pixels

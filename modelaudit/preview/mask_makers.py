@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
@@ -26,7 +25,13 @@ from ..models.checkpoint import fitted, load, read_checkpoint
 from ..models.factory import imported
 
 BACKGROUND = 0
-_zoo: Any = torchvision.models  # its functions are re-exported without saying so, which a strict checker refuses
+
+
+def _zoo() -> Any:
+    """torchvision's models; its functions are re-exported without saying so, which a strict checker refuses."""
+    from torchvision import models  # takes as long as torch (language/resizing.py): not before a maker is named
+
+    return models
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +68,10 @@ def open_segmenter(reference: Reference, root: Path, *, device: str) -> Segmente
         ModelError: no such model or weights, or a checkpoint that does not fit.
     """
     name, at, tag = reference.body.partition("@")
-    known = _zoo.list_models(module=torchvision.models.segmentation)
+    known = _zoo().list_models(module=_zoo().segmentation)
     if name not in known:
         raise ModelError(f"{reference.text!r}: torchvision has no segmentation model {name!r}{nearest(name, known)}")
-    weights = _zoo.get_model_weights(name)
+    weights = _zoo().get_model_weights(name)
     checkpoint = reference.options.get("checkpoint")
     if bool(at) == (checkpoint is not None):
         raise ModelError(
@@ -91,7 +96,7 @@ def open_segmenter(reference: Reference, root: Path, *, device: str) -> Segmente
 
 def _fetched(reference: Reference, name: str, weights: Any) -> nn.Module:
     try:
-        module: nn.Module = _zoo.get_model(name, weights=weights, progress=False)
+        module: nn.Module = _zoo().get_model(name, weights=weights, progress=False)
     except Exception as error:  # no network, a broken download
         raise ModelError(
             f"{reference.text!r}: {weights.url} could not be fetched or read ({first_line(error)}); write "
@@ -119,7 +124,7 @@ def _built(name: str, weights: Iterable[str], outputs: int) -> nn.Module:
     options: dict[str, Any] = {"weights": None, "weights_backbone": None, "num_classes": outputs}
     if not name.startswith("lraspp"):
         options["aux_loss"] = any("aux_classifier." in key for key in weights)
-    module: nn.Module = _zoo.get_model(name, **options)
+    module: nn.Module = _zoo().get_model(name, **options)
     return module
 
 

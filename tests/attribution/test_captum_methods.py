@@ -323,11 +323,11 @@ def test_an_audit_measures_by_it_in_text_in_yaml_and_in_python(tmp_path: Path) -
     assert "take smoothgrad" in results["refused"].message
 
 
-def test_a_run_without_it_imports_no_captum(tmp_path: Path) -> None:
+def test_a_run_without_them_imports_neither_captum_nor_torchvision(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from engine import small_audits as s;"
         "from modelaudit.attribution import captum; from modelaudit.measures import background_dependence as b;"
         "a = s.audit(); captum('Saliency'); s.results(Path(sys.argv[1]), one=a.expect(b('gradcam') < 0.9));"
-        "assert 'captum' not in sys.modules"
+        "assert not {'captum', 'torchvision', 'torch._dynamo'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=Path(__file__).parents[1], timeout=300)

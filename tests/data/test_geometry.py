@@ -13,8 +13,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification
 
 from modelaudit.data import Decoded, apply_geometry, object_kept
-from modelaudit.data.geometry import resized
 from modelaudit.language.errors import DataError
+from modelaudit.language.resizing import resized_size
 from modelaudit.language.sample import Preprocessing
 
 SIZES = [(300, 400), (401, 299), (257, 256), (40, 31), (20, 90), (224, 224), (1, 5)]
@@ -70,7 +70,7 @@ def test_the_mask_stays_in_step_with_the_image_to_one_pixel(
     crop: int | tuple[int, int] | None,
     data: st.DataObject,
 ) -> None:
-    larger = resized(height, width, resize)
+    larger = resized_size(height, width, resize)
     # enlarged further, interpolation rounds the corners of an object by more than a pixel
     assume(larger[0] <= 4 * height and larger[1] <= 4 * width)
     top, left = data.draw(st.integers(0, height - 8)), data.draw(st.integers(0, width - 8))
