@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 
 from ..language.errors import DataError
-from ..language.regular_files import check_regular, read_file
+from ..language.regular_files import MOST_BYTES_BY_HAND, check_regular, read_file
 from .files import confined, file_named
 from .root import also_admit
 
 #: the kinds of files that hold pictures in their rows or beside them; others may name catalogues and places elsewhere
 _KINDS = ("arrow", "csv", "imagefolder", "json", "parquet", "webdataset")
-_CARD = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(\r?\n|\Z)", re.DOTALL)
+_HEAD = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(\r?\n|\Z)", re.DOTALL)
 #: files with ``configs``, whose patterns say where the data are
 _CARDS = ("README.md", ".huggingface.yaml")
 
@@ -48,12 +48,7 @@ def check_patterns(folder: Path) -> None:
         path = folder / name
         if not path.is_file():
             continue
-        text = read_file(confined(path, folder, path)).decode("utf-8", "replace")
-        found = _CARD.match(text) if name == _CARDS[0] else None
-        try:
-            card = yaml.safe_load(found[1] if found else "" if name == _CARDS[0] else text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise DataError(f"{path}: is not valid YAML: {error}") from error
+        card = _card(confined(path, folder, path))
         for config in _list(card.get("configs") if isinstance(card, Mapping) else None):
             stated = config if isinstance(config, Mapping) else {}
             for pattern in (*_texts(stated.get("data_files")), *_texts(stated.get("data_dir"))):
@@ -91,6 +86,22 @@ def _check_regular(path: Path) -> None:
         check_regular(path)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
+
+
+def _card(path: Path) -> Any:
+    """What a card states: between the lines of a README's head, or in the whole of a YAML file."""
+    try:
+        text = read_file(path, most=MOST_BYTES_BY_HAND).decode("utf-8", "replace")
+        if path.name == _CARDS[0]:
+            head = _HEAD.match(text)
+            text = "" if head is None else head[1]
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise DataError(f"{path}: aliases are not read; a few nested ones expand to gigabytes")
+        return yaml.safe_load(text)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is not valid YAML: {error}") from error
 
 
 def _json(path: Path) -> Mapping[str, Any]:
