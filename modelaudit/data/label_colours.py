@@ -142,6 +142,22 @@ def numbers_of(content: bytes, path: Path, numbering: Numbering) -> NDArray[np.i
         return np.asarray(turned).astype(np.int64)
 
 
+def object_codes(content: bytes, path: Path) -> NDArray[np.int64]:
+    """[H, W]: what stands for every object in SegmentationObject: its number, or its colour; 0 is none, 255 ignored.
+
+    Raises:
+        UnusableSample: no such picture.
+    """
+    with opened(content, str(path), Missing.UNREADABLE_MASK) as image:
+        turned = upright(image)
+        if image.mode in _BY_NUMBER:
+            return np.asarray(turned).astype(np.int64)
+        codes = _codes(np.asarray(turned.convert("RGB")))
+    codes[codes == IGNORE] = _code(_IGNORED_COLOUR) + (1 << 24)  # a blue that is no number
+    codes[codes == _code(_IGNORED_COLOUR)] = IGNORE
+    return codes
+
+
 def _coloured(image: Image.Image, numbering: Numbering) -> NDArray[np.int64]:
     codes = _codes(np.asarray(image.convert("RGB")))
     found, places = np.unique(codes, return_inverse=True)

@@ -27,7 +27,7 @@ from .objects import (
 from .stated_facts import region_contradictions
 from .voc_annotation import Annotation, annotation_of
 from .voc_layout import CLASS_FOLDERS, OBJECT_FOLDERS, Layout, VocImage, layout_of
-from .voc_masks import SegmentationMask, classes_in
+from .voc_masks import ObjectMask, SegmentationMask, classes_in, largest_object
 
 Masks = Literal["class", "object", "box"]
 Boxes = Literal["edges", "pixels"]
@@ -86,21 +86,23 @@ def voc(reference: Reference, root: Path) -> DataSet:
     reference.only(("masks", "split", "names", "objects", "images", "boxes"), DataError)
     asked = _asked(reference, "masks", get_args(Masks)), _asked(reference, "boxes", get_args(Boxes))
     layout = layout_of(reference, root)
-    annotations = [None if one.annotation is None else annotation_of(one.annotation) for one in layout.entries]
+    annotations = [None if one.annotation is None else annotation_of(one.annotation) for one in layout.images]
     edges, on_boxes = _edges(layout, annotations, asked[1])
     reading = _reading(reference, root, layout, asked[0], edges)
     found = _Found()
-    for entry, annotation in zip(layout.entries, annotations, strict=True):
+    for image, annotation in zip(layout.images, annotations, strict=True):
         if annotation is not None and annotation.objects:
-            _add_annotated(found, reading, entry, annotation)
+            _add_annotated(found, reading, image, annotation)
         else:
-            _add_segmented(found, reading, entry)
+            _add_segmented(found, reading, image)
     return DataSet(tuple(found.samples), (*layout.notes, *_notes(reference, reading, found, on_boxes)))
 
 
 def _notes(reference: Reference, reading: _Reading, found: _Found, on_boxes: Sequence[str]) -> list[str]:
     if not found.samples:
-        why = f"; {found.unread[0]}" if found.unread else ""
+        segmented = reading.layout.own and reading.layout.segmentations(CLASS_FOLDERS) is not None
+        why = "; write masks=class for SegmentationClass" if segmented and reading.masks == "box" else ""
+        why = f"; {found.unread[0]}" if found.unread else why
         raise DataError(
             f"{reference.text!r}: no image of {len(found.bare) + len(found.unread)} has an object in its annotation"
             f"{' or segmentation' if reading.segmentations else ''}{why}"
@@ -168,28 +170,28 @@ def _numbering(reference: Reference, base: Path, root: Path) -> Numbering:
     return numbered(names, 0 if is_background(names[0]) else 1)
 
 
-def _add_annotated(found: _Found, reading: _Reading, entry: VocImage, annotation: Annotation) -> None:
+def _add_annotated(found: _Found, reading: _Reading, image: VocImage, annotation: Annotation) -> None:
     boxes = reading.masks == "object" or (reading.masks == "box" and reading.asked)
     regions = [one.region(edges=reading.edges, boxes=boxes) for one in annotation.objects]
     outlines = [one.region(edges=reading.edges, boxes=False) for one in annotation.objects]
     contradictions = region_contradictions(outlines, annotation.size)
     for choice in object_choices(regions, reading.objects):
-        mask = _mask(reading, entry, choice, annotation, regions)
+        mask = _mask(reading, image, choice, annotation, regions)
         kind: MaskKind = "none" if mask is None else choice.kind if isinstance(mask, RegionsMask) else "mask"
-        sample = sample_of(entry.id, entry.image, choice, mask, reading.objects)
+        sample = sample_of(image.id, image.image, choice, mask, reading.objects)
         found.samples.append(
             replace(sample, mask_kind=kind, contradictions=contradictions, stated_size=annotation.size)
         )
-        found.mixed += [entry.id] if choice.mixed else []
+        found.mixed += [image.id] if choice.mixed else []
 
 
 def _mask(
-    reading: _Reading, entry: VocImage, choice: ObjectChoice, annotation: Annotation, regions: Sequence[Region]
+    reading: _Reading, image: VocImage, choice: ObjectChoice, annotation: Annotation, regions: Sequence[Region]
 ) -> SegmentationMask | RegionsMask | None:
-    drawn = RegionsMask(choice.own, annotation.height, annotation.width, image=entry.image)
+    drawn = RegionsMask(choice.own, annotation.height, annotation.width, image=image.image)
     if reading.segmentations is None:
         return drawn
-    path = _segmentation(reading, entry)
+    path = _segmentation(reading, image)
     if path is None:
         return None if reading.asked else drawn
     if reading.masks == "object":
@@ -213,33 +215,52 @@ def _or_line(reading: _Reading) -> str:
     return f", or its line into {reading.numbering.source}" if reading.numbering.source else ""
 
 
-def _segmentation(reading: _Reading, entry: VocImage) -> Path | None:
+def _segmentation(reading: _Reading, image: VocImage) -> Path | None:
     if reading.segmentations is None:
         return None
-    path = confined(reading.segmentations / f"{entry.stem}.png", reading.layout.base, entry.where)
+    path = confined(reading.segmentations / f"{image.stem}.png", reading.layout.base, image.where)
     return path if path.is_file() else None
 
 
-def _add_segmented(found: _Found, reading: _Reading, entry: VocImage) -> None:
+def _add_segmented(found: _Found, reading: _Reading, image: VocImage) -> None:
     """An image without annotated objects: its label is the class with the most pixels in its segmentation."""
-    path = _segmentation(reading, entry) if reading.masks == "class" else None
+    path = _segmentation(reading, image)
     if path is None:
-        found.bare.append(entry.id)
+        found.bare.append(image.id)
         return
     try:
-        sizes = classes_in(path, reading.numbering)
+        masks = _largest(reading, image, path) if reading.masks == "object" else _classes(reading, path)
     except UnusableSample as error:
-        found.unread.append(f"{entry.id}: {error}")
+        found.unread.append(f"{image.id}: {error}")
         return
-    if not sizes:
-        found.bare.append(entry.id)
+    if not masks:
+        found.bare.append(image.id)
         return
     each = reading.objects == "each"
-    for label in sorted(sizes) if each else list(sizes)[:1]:
-        mask = SegmentationMask(path, (reading.numbering.number(label) or 0,), (), reading.numbering, label)
-        name, cluster = (f"{entry.id}#{label}", entry.id) if each else (entry.id, None)
-        found.samples.append(Sample(name, entry.image, label, mask, cluster=cluster))
-    found.mixed += [entry.id] if len(sizes) > 1 and not each else []
+    for label in sorted(masks) if each else list(masks)[:1]:
+        name, cluster = (f"{image.id}#{label}", image.id) if each else (image.id, None)
+        found.samples.append(Sample(name, image.image, label, masks[label], cluster=cluster))
+    found.mixed += [image.id] if len(masks) > 1 and not each else []
+
+
+def _classes(reading: _Reading, path: Path) -> dict[str, SegmentationMask | ObjectMask]:
+    """The masks of the classes in a segmentation, that with the most pixels first."""
+    numbers = {label: reading.numbering.number(label) for label in classes_in(path, reading.numbering)}
+    return {
+        label: SegmentationMask(path, (number,), (), reading.numbering, label)
+        for label, number in numbers.items()
+        if number is not None
+    }
+
+
+def _largest(reading: _Reading, image: VocImage, path: Path) -> dict[str, SegmentationMask | ObjectMask]:
+    """The mask of the largest object, whose class the segmentation of classes says."""
+    folder = reading.layout.segmentations(CLASS_FOLDERS)
+    classes = None if folder is None else folder / f"{image.stem}.png"
+    if classes is None or not classes.is_file():
+        return {}
+    found = largest_object(path, confined(classes, reading.layout.base, image.where), reading.numbering)
+    return {} if found is None else {found[0]: found[1]}
 
 
 def _places(regions: Sequence[Region], part: Sequence[Region]) -> tuple[int, ...]:

@@ -50,7 +50,7 @@ class Layout:
     """The folder of the data, its images, whether they are in VOC's own folders, and remarks."""
 
     base: Path
-    entries: tuple[VocImage, ...]
+    images: tuple[VocImage, ...]
     own: bool
     notes: tuple[str, ...] = ()
 
@@ -74,10 +74,10 @@ def layout_of(reference: Reference, root: Path) -> Layout:
             hint = f"{reference.text.partition('?')[0].rstrip('/')}/{inner[0]}"
             raise DataError(f"{reference.text!r}: no folder JPEGImages in {base}; did you mean {hint}?")
         layout = _anywhere(reference, root, base)
-    if layout.entries and not any(entry.image.is_file() for entry in layout.entries):
-        first = layout.entries[0]
+    if layout.images and not any(one.image.is_file() for one in layout.images):
+        first = layout.images[0]
         raise DataError(
-            f"{reference.text!r}: none of {len(layout.entries)} images is there, e.g. {first.image}; {held_by(base)}; "
+            f"{reference.text!r}: none of {len(layout.images)} images is there, e.g. {first.image}; {held_by(base)}; "
             f"{KNOWN}; write ?images= with the folder of the images"
         )
     return layout

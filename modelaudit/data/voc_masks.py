@@ -12,7 +12,7 @@ from ..language.reasons import Missing
 from ..language.sample import IGNORE
 from .base import Pixels, UnusableSample
 from .images import bytes_of
-from .label_colours import UNKNOWN, Numbering, first_unknown, numbers_of
+from .label_colours import UNKNOWN, Numbering, first_unknown, numbers_of, object_codes
 from .masks import ReadMask
 
 #: an object's pixels and its box in the annotation belong together from this intersection over union on
@@ -66,8 +66,12 @@ class SegmentationMask(ReadMask):
 def _unknown_colour(content: bytes, path: Path, values: NDArray[np.int64], numbering: Numbering) -> str:
     colour, pixels, count = first_unknown(content, path, values)
     others = f" (and {count - 1} other colours)" if count > 1 else ""
-    known = numbering.source or "VOC, whose colours stand for the numbers where there is no labelmap.txt,"
-    return f"has the colour {colour} in {pixels} pixels{others}, for which {known} has no class"
+    known = numbering.source or "VOC"
+    where = "into it" if numbering.source else "into a labelmap.txt beside the folders"
+    return (
+        f"has the colour {colour} in {pixels} pixels{others}, for which {known} has no class; write name:"
+        f"{','.join(map(str, colour))}:: {where}"
+    )
 
 
 def _unusable(path: Path, what: str) -> UnusableSample:
@@ -101,3 +105,49 @@ def classes_in(path: Path, numbering: Numbering) -> dict[str, int]:
     if not sizes and UNKNOWN in found:
         raise _unusable(path, _unknown_colour(content, path, values, numbering))
     return dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+@dataclass(frozen=True)
+class ObjectMask(ReadMask):
+    """One object of a SegmentationObject that no annotation numbers: others of its class are ignored."""
+
+    path: Path
+    own: int
+    ignored: tuple[int, ...]
+
+    @property
+    def rule(self) -> str:
+        return f"voc object {self.own} {self.ignored}"
+
+    def of(self, content: bytes) -> Pixels:
+        codes = object_codes(content, self.path)
+        mask: Pixels = (codes == self.own).astype(np.uint8)
+        mask[np.isin(codes, (*self.ignored, IGNORE))] = IGNORE
+        return mask
+
+
+def largest_object(path: Path, classes: Path, numbering: Numbering) -> tuple[str, ObjectMask] | None:
+    """The object with the most pixels, and its class, which most of its pixels have in the segmentation of classes.
+
+    None where no object has a class.
+
+    Raises:
+        UnusableSample: no such pictures, or they differ in size.
+    """
+    codes = object_codes(bytes_of(path, Missing.UNREADABLE_MASK), path)
+    numbers = numbers_of(bytes_of(classes, Missing.UNREADABLE_MASK), classes, numbering)
+    if codes.shape != numbers.shape:
+        raise _unusable(path, f"is {codes.shape[::-1]} pixels, and {classes} {numbers.shape[::-1]}")
+    labels: dict[int, str] = {}
+    found, pixels = np.unique(codes[(codes != 0) & (codes != IGNORE)], return_counts=True)
+    for code in found:
+        inside, counts = np.unique(numbers[codes == code], return_counts=True)
+        label = numbering.names.get(int(inside[counts.argmax()]))
+        if label is not None:
+            labels[int(code)] = label
+    sizes = {int(code): int(count) for code, count in zip(found, pixels, strict=True) if int(code) in labels}
+    if not sizes:
+        return None
+    own = max(sizes, key=lambda code: (sizes[code], -code))
+    others = tuple(code for code, label in labels.items() if label == labels[own] and code != own)
+    return labels[own], ObjectMask(path, own, others)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ _NAME_FILES_BELOW = ("*.names", "*/_darknet.labels", "*/classes.txt", "*/*.names
 _YAML_FILES = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
 #: the keys of obj.data that are no part of the data
 _OTHER_KEYS = ("classes", "names", "backup", "eval", "results", "top")
+_DESCRIPTIONS = (*YAML_ENDINGS, ".data")
 _IMAGES = ("images", "JPEGImages")
 _ELSEWHERE = re.compile(r"/|[A-Za-z]:[/\\]|\\\\")
 
@@ -38,7 +39,8 @@ class YoloLayout:
     """The folder of a data set, the names of its classes by number, its images by id, and notes.
 
     Args:
-        elsewhere: the label files by their names without ending, where ``?images=`` names another folder.
+        elsewhere: the label files by their names without ending, where they are neither beside the images nor in a
+            parallel folder: ``?images=`` names another one, or no image has labels there.
     """
 
     base: Path
@@ -77,8 +79,13 @@ def layout_of(reference: Reference, root: Path) -> YoloLayout:
         DataError: none that is known, no names of classes, a part that is not there, no image.
     """
     given = _normal(root / Path(reference.body).expanduser())
-    if given.suffix in YAML_ENDINGS or given.suffix == ".data" or given.is_file():
+    if given.suffix in _DESCRIPTIONS:
         return _from_file(reference, root, given)
+    if given.is_file():
+        raise DataError(
+            f"{reference.text!r}: {given.name} is none of a YAML file and obj.data; write the folder, yolo:"
+            f"{reference.body.rpartition('/')[0] or '.'}"
+        )
     base = _normal(existing_folder(reference.body, root, what=reference.text))
     names = reference.options.get("names")
     if names is not None:
@@ -115,7 +122,10 @@ def _names_below(reference: Reference, base: Path) -> Mapping[int, str]:
     found = found[:1] or [path for pattern in _NAME_FILES_BELOW for path in sorted(base.glob(pattern))]
     each = [names_of_lines(confined(path, base, path)) for path in found]
     if not each:
-        hint = way_out(base, "yolo", ()) or "; write yolo:data.yaml, or ?names=bolt,nut"
+        inner = [path for path in sorted(base.glob("*/*")) if path.suffix in _DESCRIPTIONS or path.name in _NAME_FILES]
+        body = reference.body.rstrip("/")
+        hint = f"; did you mean yolo:{body}/{inner[0].parent.name}?" if inner else way_out(base, "yolo", ())
+        hint = hint or "; write yolo:data.yaml, or ?names=bolt,nut"
         raise DataError(
             f"{reference.text!r}: {base} has no YAML file, and no {' or '.join(_NAME_FILES)}: {held_by(base)}; "
             f"{KNOWN}{hint}"
@@ -157,17 +167,23 @@ def _is_split(path: Path) -> bool:
 def _images_elsewhere(reference: Reference, root: Path, base: Path, names: Mapping[int, str]) -> YoloLayout:
     asked, split = reference.options["images"], reference.options.get("split")
     folder = existing_folder(asked, base, root, what=f"{reference.text!r}: images={asked}")
-    labels: dict[str, tuple[Path, ...]] = {}
-    for path in files_below(base):
-        of_split = split is None or {split, f"obj_{split}_data"} & set(path.relative_to(base).parts[:-1])
-        if path.suffix == ".txt" and of_split:
-            labels[path.stem] = (*labels.get(path.stem, ()), path)
+    labels = _labels_below(base, split)
     images = {relative_id(path, folder): path for path in files_below(folder) if is_image(path)}
     if split is not None:
         images = {name: path for name, path in images.items() if path.stem in labels}
     if not images:
         raise DataError(f"{reference.text!r}: images={asked}: no image of the labels in {folder}; {held_by(folder)}")
     return YoloLayout(base, names, images, (), labels)
+
+
+def _labels_below(base: Path, split: str | None) -> dict[str, tuple[Path, ...]]:
+    """The text files below a folder, or below its folders of a split, by their names without ending."""
+    labels: dict[str, tuple[Path, ...]] = {}
+    for path in files_below(base):
+        of_split = split is None or {split, f"obj_{split}_data"} & set(path.relative_to(base).parts[:-1])
+        if path.suffix == ".txt" and of_split:
+            labels[path.stem] = (*labels.get(path.stem, ()), path)
+    return labels
 
 
 # --- a YAML file, or obj.data ----------------------------------------------------------------------------------------
@@ -264,9 +280,11 @@ def _place(stated: Any, home: Path, base: Path, named: object, notes: list[str])
         raise DataError(f"{named}: expected a folder of images or a list of them, got {stated!r}")
     found = _find(stated, home, base)
     if found is None:
-        file_named(stated, home, base, str(named))
-        raise DataError(f"{named}: nothing at {home / stated}; write yolo:DIR?split= with the folder, or ?images=DIR")
-    if found != _normal(home / stated) and not stated.startswith("../"):
+        raise DataError(
+            f"{named}: nothing at {home / stated}; mend it, write ?images=DIR where only the images are elsewhere, or "
+            "?root=DIR with the folder that it is in"
+        )
+    if _ELSEWHERE.match(stated) and found != _normal(home / stated):
         notes.append(f"{named}: nothing is at {stated}; {found} was taken")
     return file_named(str(found), home, base, str(named))[1]
 
@@ -313,7 +331,21 @@ def _layout(
         raise DataError(
             f"{reference.text!r}: no image in {listed}: {held_by(base)}; {KNOWN}{way_out(base, 'yolo', OPTIONS)}"
         )
-    return YoloLayout(base, names, dict(sorted(images.items())), tuple(notes))
+    layout = YoloLayout(base, names, dict(sorted(images.items())), tuple(notes))
+    if any(layout.labels_of(path).is_file() for path in layout.images.values()):
+        return layout
+    return _by_name(layout)
+
+
+def _by_name(layout: YoloLayout) -> YoloLayout:
+    """Where no image has labels in the usual places: those of its name, wherever they are."""
+    stems = {path.stem for path in layout.images.values()}
+    labels = {stem: paths for stem, paths in _labels_below(layout.base, None).items() if stem in stems}
+    if not labels:
+        return layout
+    first = next(iter(labels.values()))[0]
+    note = f"labels are neither beside the images nor in a parallel folder, and were paired by name, e.g. {first}"
+    return replace(layout, notes=(*layout.notes, note), elsewhere=labels)
 
 
 def _listed(place: Path, home: Path, base: Path, notes: list[str]) -> Iterator[Path]:

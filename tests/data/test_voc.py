@@ -224,7 +224,11 @@ def test_objects_numbered_otherwise_than_in_the_annotation_are_refused(tmp_path:
 
 @pytest.mark.parametrize(
     ("mode", "message"),
-    [("RGB", r"has the colour \(.*no labelmap.txt"), ("I;16", "has colour mode I;16"), ("LA", "has colour mode LA")],
+    [
+        ("RGB", r"has the colour \(.*into a labelmap.txt"),
+        ("I;16", "has colour mode I;16"),
+        ("LA", "has colour mode LA"),
+    ],
 )
 def test_a_segmentation_without_numbers_or_known_colours_is_refused(tmp_path: Path, mode: str, message: str) -> None:
     picture = Image.fromarray(CLASSES.astype(np.uint16)) if mode == "I;16" else palette(CLASSES).convert(mode)
