@@ -6,9 +6,11 @@ A row of the table is a field of a format; the columns are the ways in which suc
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import re
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ import pytest
 from PIL import Image
 
 from modelaudit.data import UnusableSample, decode, open_data
+from modelaudit.data.hugging_face_files import check_patterns
+from modelaudit.data.root import Root
 from modelaudit.language.errors import DataError
-from modelaudit.language.sample import DataSet
+from modelaudit.language.sample import DataSet, Sample
 
 SIZE = 8
 SECRET = (255, 0, 0)
@@ -388,3 +392,182 @@ def moved_out(root: Path, place: str) -> None:
     target.parent.mkdir(exist_ok=True)
     path.rename(target)
     path.symlink_to(target, target_is_directory=target.is_dir())
+
+
+# --- files that are none, archives, and what the library of hf: names ------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+@pytest.mark.parametrize("field", ["csv image", "csv mask", "jsonl image", "coco file_name", "hf path of an image"])
+def test_what_is_no_regular_file_is_unreadable_and_is_never_waited_for(root: Path, field: str, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(root / "odd.png")
+        data = opened(FIELDS[field](root, "odd.png"), root)
+    else:
+        reference = FIELDS[field](root, "/dev/zero")
+        data = opened(f"{reference}{'&' if '?' in reference else '?'}root=/dev", root)
+    complaints = []
+    for sample in data.samples:
+        try:
+            decode(sample)
+        except UnusableSample as error:
+            complaints.append(str(error))
+    assert [one for one in complaints if f"is a {'named pipe' if kind == 'pipe' else 'device'}" in one]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "a.json", "data.yaml", "train.txt", "classes.txt"])
+def test_a_table_or_list_that_is_a_pipe_is_refused_at_once(root: Path, name: str) -> None:
+    os.mkfifo(root / name)
+    references = {"t.csv": "csv:data/t.csv", "t.jsonl": "jsonl:data/t.jsonl", "a.json": "coco:data/a.json"}
+    references |= {"data.yaml": "yolo:data/data.yaml", "classes.txt": "yolo:data?names=classes.txt"}
+    if name == "train.txt":
+        text(root / "data.yaml", "val: train.txt\nnames: [bolt]\n")
+    with pytest.raises(DataError, match=r"named pipe|no file|usual places|cannot list"):
+        opened(references.get(name, "yolo:data/data.yaml?split=val"), root)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a/../../secret.png", "..\\secret.png"])
+def test_a_member_of_an_archive_that_leads_out_is_refused(root: Path, name: str) -> None:
+    with tarfile.open(root / "s.tar", "w") as archive:
+        content = (root / "ok.png").read_bytes()
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(DataError, match="leads out of the archive"):
+        opened("webdataset:data/s.tar", root)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_a_member_of_an_archive_that_is_a_link_or_a_device_is_refused(root: Path, secret: Path, kind: bytes) -> None:
+    with tarfile.open(root / "s.tar", "w") as archive:
+        member = tarfile.TarInfo("1.png")
+        member.type, member.linkname = kind, str(secret)
+        archive.addfile(member)
+    with pytest.raises(DataError, match="is a link or no plain file"):
+        opened("webdataset:data/s.tar", root)
+
+
+def test_a_shard_that_is_a_link_is_the_word_of_the_user(root: Path, secret: Path) -> None:
+    with tarfile.open(secret.parent / "s.tar", "w") as archive:
+        archive.add(root / "ok.png", "1.png")
+        text(root / "1.cls", "bolt")
+        archive.add(root / "1.cls", "1.cls")
+    (root / "s.tar").symlink_to(secret.parent / "s.tar")
+    assert len(pixels_of(opened("webdataset:data/s.tar", root))) == 1
+
+
+def test_a_reference_that_is_a_link_is_the_word_of_the_user(root: Path) -> None:
+    reference = folder(root)
+    moved_out(root.parent, "data")
+    assert len(opened(reference, root).samples) == 2
+
+
+def test_pictures_that_a_python_audit_hands_over_are_anywhere(root: Path, secret: Path) -> None:
+    data = open_data([Sample("1", secret, "bolt")], root=root)
+    assert (decode(data.samples[0]).image == SECRET).all()
+
+
+def test_a_link_to_a_folder_of_the_data_is_read_once(root: Path) -> None:
+    scene(root, "images/bolt/1.png", "images/bolt/2.png", "originals/3.png", "masks/bolt/1.png")
+    (root / "images" / "bolt" / "more").symlink_to(root / "originals", target_is_directory=True)
+    assert {one.id for one in opened("folder:data", root).samples} == {"bolt/1.png", "bolt/2.png", "bolt/more/3.png"}
+    (root / "images" / "nut").symlink_to(root / "images" / "bolt", target_is_directory=True)
+    with pytest.raises(DataError, match="whose files would count twice"):
+        opened("folder:data", root)
+
+
+def test_links_that_go_round_in_a_circle_end(root: Path, secret: Path) -> None:
+    scene(root, "bolt/1.png")
+    (root / "bolt" / "nas").symlink_to(secret.parent, target_is_directory=True)
+    (secret.parent / "back").symlink_to(root, target_is_directory=True)
+    with pytest.raises(DataError, match="whose files would count twice"):
+        opened("photos:data?follow_links=yes", root)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("root=nowhere", r"root=nowhere: no folder at .*nowhere"),
+        ("follow_links=perhaps", "write follow_links=yes or follow_links=no"),
+        ("rot=..", "unknown option 'rot'"),
+    ],
+)
+def test_options_that_mean_nothing_are_errors(root: Path, options: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        opened(f"{csv_image(root, 'ok.png')}?{options}", root)
+
+
+def test_a_source_of_no_files_has_no_such_option(root: Path) -> None:
+    with pytest.raises(DataError, match="unknown option"):
+        opened("demo?root=.", root)
+
+
+def test_a_path_that_goes_through_a_link_and_back_is_where_the_system_leads(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "a" / "b", target_is_directory=True)
+    trusted = Root((tmp_path / "data",), follow_links=True)
+    assert trusted.admits(tmp_path / "data" / "link" / "x.png")
+    assert not trusted.admits(tmp_path / "data" / "link" / ".." / "x.png")
+    assert not Root((tmp_path / "data",)).admits(tmp_path / "data-2" / "x.png")
+
+
+def saved(root: Path) -> Path:
+    """A data set of two splits as the library saves it."""
+    datasets = pytest.importorskip("datasets")
+    content = (root / "ok.png").read_bytes()
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("string")})
+    one = datasets.Dataset.from_dict({"image": [{"bytes": content, "path": "ok"}], "label": ["bolt"]}, features)
+    datasets.DatasetDict({"val": one}).save_to_disk(root / "saved")
+    return root / "saved"
+
+
+@pytest.mark.parametrize("name", ["../../../elsewhere/data.arrow", "/elsewhere/data.arrow", "link.arrow", "pipe.arrow"])
+def test_a_part_of_a_saved_data_set_that_leads_out_is_refused(root: Path, secret: Path, name: str) -> None:
+    state = saved(root) / "val" / "state.json"
+    document = json.loads(state.read_text())
+    document["_data_files"] = [{"filename": name}]
+    state.write_text(json.dumps(document))
+    (state.parent / "link.arrow").symlink_to(secret)
+    os.mkfifo(state.parent / "pipe.arrow")
+    with pytest.raises(DataError, match=r"\?root=DIR|named pipe"):
+        opened("hf:data/saved", root)
+
+
+def test_a_split_of_a_saved_data_set_that_leads_out_is_refused(root: Path) -> None:
+    text(saved(root) / "dataset_dict.json", json.dumps({"splits": ["../../elsewhere"]}))
+    with pytest.raises(DataError, match=r"dataset_dict.json: splits: .*\?root=DIR"):
+        opened("hf:data/saved", root)
+
+
+CARDS = ["https://127.0.0.1:1/x.parquet", "../elsewhere/*.parquet", "/etc/*", "hf://datasets/owner/name/*", "link/*"]
+
+
+@pytest.mark.parametrize("pattern", CARDS)
+@pytest.mark.parametrize("form", ["text", "list", "splits", "folder"])
+def test_a_card_that_names_files_elsewhere_is_refused(root: Path, secret: Path, pattern: str, form: str) -> None:
+    (root / "hub").mkdir()
+    (root / "hub" / "link").symlink_to(secret.parent, target_is_directory=True)
+    stated: Any = {"text": pattern, "list": [pattern], "splits": [{"split": "train", "path": [pattern]}]}
+    config = {"data_dir": pattern} if form == "folder" else {"data_files": stated[form]}
+    text(root / "hub" / "README.md", f"---\nconfigs: {json.dumps([{'config_name': 'default', **config}])}\n---\n")
+    with pytest.raises(DataError, match=r"README.md: configs: .*\?root=DIR"):
+        check_patterns(root / "hub")
+
+
+@pytest.mark.parametrize("options", ["", "?root={}"])
+def test_a_row_of_a_parquet_file_that_names_a_file_elsewhere_is_refused(
+    root: Path, secret: Path, options: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    arrow = pytest.importorskip("pyarrow")
+    column = arrow.array([{"bytes": None, "path": str(secret)}], arrow.struct({"bytes": "binary", "path": "string"}))
+    parquet.write_table(arrow.table({"image": column, "label": ["bolt"]}), root / "d.parquet")
+    reference = f"hf:data/d.parquet{options.format(secret.parent)}"
+    if options:
+        assert (decode(opened(reference, root).samples[0]).image == SECRET).all()
+    else:
+        with pytest.raises(DataError, match=r"row 0 of train: image: .*\?root=DIR"):
+            opened(reference, root)
