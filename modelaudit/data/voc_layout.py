@@ -6,6 +6,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def layout_of(reference: Reference, root: Path) -> Layout:
 
 
 def _is_own(base: Path) -> bool:
-    return (base / "JPEGImages").is_dir() or _folder_of_pictures(base, CLASS_FOLDERS) is not None
+    annotated = (base / "JPEGImages").is_dir() and (base / "Annotations").is_dir()
+    return annotated or _folder_of_pictures(base, CLASS_FOLDERS) is not None
 
 
 def _folder_of_pictures(base: Path, names: Iterable[str]) -> Path | None:
@@ -98,45 +100,70 @@ def _folder_of_pictures(base: Path, names: Iterable[str]) -> Path | None:
 # --- VOC's own folders -----------------------------------------------------------------------------------------------
 
 
-def _own(reference: Reference, root: Path, base: Path) -> Layout:
-    folder = _images_folder(reference, root, base)
-    images = _by_stem(folder)
-    places = _Places(folder, base / "Annotations", _folder_of_pictures(base, CLASS_FOLDERS))
-    annotations = {relative_id(path, places.annotations)[:-4]: path for path in _xml_below(places.annotations, base)}
-    if not places.annotations.is_dir() and places.classes is None:
-        raise DataError(f"{reference.text!r}: no folder Annotations or SegmentationClass in {base}; {KNOWN}")
-    masks = reference.options.get("masks")
-    listed, notes = _listed(reference, base, masks == "box" or (masks is None and places.classes is None), images)
-    if listed is None:
-        stems = {stem: str(path) for stem, path in annotations.items()}
-        for path in files_below(places.classes) if places.classes is not None else ():
-            if is_image(path):
-                stems.setdefault(relative_id(path, places.classes or base).rpartition(".")[0], str(path))
-        listed = sorted(stems.items())
-    return Layout(base, tuple(_own_entry(*one, images, annotations, places) for one in listed), True, notes)
-
-
 @dataclass(frozen=True)
-class _Places:
-    """VOC's own folders: of images, of annotations (it may be missing), of the classes' segmentations."""
+class _Own:
+    """What VOC's own folders hold: images and annotations by their paths without ending, the classes' segmentations."""
 
-    images: Path
-    annotations: Path
+    images_folder: Path
+    images: Mapping[str, Path]
+    annotations_folder: Path
+    annotations: Mapping[str, Path]
     classes: Path | None
 
+    def stem(self, line: str) -> str:
+        """The path without ending that a line of a list means; some tools write the image with its folder or ending,
+        and its annotation or segmentation behind it."""
+        for text in (line, line.split()[0]):
+            name = text.replace("\\", "/").rpartition(f"{self.images_folder.name}/")[2]
+            for stem in (name, name.rpartition(".")[0]):
+                if stem in self.images or stem in self.annotations:
+                    return stem
+        return line
 
-def _own_entry(
-    stem: str, where: str, images: Mapping[str, Path], annotations: Mapping[str, Path], places: _Places
-) -> VocImage:
-    looked_for = file_named(f"{stem}.xml", places.annotations, places.annotations, where)[1]
-    annotation, image = annotations.get(stem), images.get(stem)
-    segmented = places.classes is not None and (places.classes / f"{stem}.png").is_file()
-    if annotation is None and annotations and not segmented:
+    def image(self, stem: str) -> Path | None:
+        """The image at the same path as an annotation, else the one of its name, else the one that it states."""
+        if stem in self.images:
+            return self.images[stem]
+        names = [stem.rpartition("/")[2]]
+        if stem in self.annotations:
+            file_name = annotation_of(self.annotations[stem]).file_name
+            names.append(unicodedata.normalize("NFC", file_name.rpartition(".")[0]))
+        found = [self._by_name[name] for name in names if len(self._by_name.get(name, ())) == 1]
+        return found[0][0] if found else None
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Path]]:
+        index: dict[str, list[Path]] = defaultdict(list)
+        for stem, path in self.images.items():
+            index[stem.rpartition("/")[2]].append(path)
+        return dict(index)
+
+
+def _own(reference: Reference, root: Path, base: Path) -> Layout:
+    folder, annotations = _images_folder(reference, root, base), base / "Annotations"
+    by_stem = {relative_id(path, annotations)[:-4]: path for path in _xml_below(annotations, base)}
+    own = _Own(folder, _by_stem(folder), annotations, by_stem, _folder_of_pictures(base, CLASS_FOLDERS))
+    listed, notes = _listed(reference, base, own)
+    if listed is None:
+        stems = {stem: str(path) for stem, path in own.annotations.items()}
+        for path in files_below(own.classes) if own.classes is not None else ():
+            if is_image(path):
+                stems.setdefault(relative_id(path, own.classes or base).rpartition(".")[0], str(path))
+        listed = sorted(stems.items())
+    return Layout(base, tuple(_own_image(stem, where, own) for stem, where in listed), True, notes)
+
+
+def _own_image(line: str, where: str, own: _Own) -> VocImage:
+    stem = own.stem(line)
+    looked_for = file_named(f"{stem}.xml", own.annotations_folder, own.annotations_folder, where)[1]
+    annotation, image = own.annotations.get(stem), own.image(stem)
+    segmented = own.classes is not None and (own.classes / f"{stem}.png").is_file()
+    if annotation is None and own.annotations and not segmented:
         raise DataError(f"{where}: {stem!r} has no annotation at {looked_for}")
     if image is None:  # a missing image stays a sample, and is unreadable
-        name, image = file_named(f"{stem}.jpg", places.images, places.images, where)
+        name, image = file_named(f"{stem}.jpg", own.images_folder, own.images_folder, where)
         return VocImage(name, image, stem, annotation, where)
-    return VocImage(relative_id(image, places.images), image, stem, annotation, where)
+    return VocImage(relative_id(image, own.images_folder), image, stem, annotation, where)
 
 
 def _images_folder(reference: Reference, root: Path, base: Path) -> Path:
@@ -169,31 +196,30 @@ def _xml_below(folder: Path, base: Path) -> Iterator[Path]:
         yield from (path for path in below if path.suffix.lower() == ".xml")
 
 
-def _listed(
-    reference: Reference, base: Path, boxes: bool, images: Mapping[str, Path]
-) -> tuple[list[tuple[str, str]] | None, tuple[str, ...]]:
-    """The images that a list of ImageSets names, each with its place there; None where none is meant."""
-    split, sets = reference.options.get("split"), base / "ImageSets"
+def _listed(reference: Reference, base: Path, own: _Own) -> tuple[list[tuple[str, str]] | None, tuple[str, ...]]:
+    """The images that a list names, each with its place there; None where no list is meant."""
+    split, masks, sets = reference.options.get("split"), reference.options.get("masks"), base / "ImageSets"
     if split is None and not sets.is_dir():
         return None, ()
-    places = ("Main", "Segmentation") if boxes else ("Segmentation", "Main")
-    path = next((one for one in (sets / place / f"{split or 'val'}.txt" for place in places) if one.is_file()), None)
-    known = {path.stem: path for place in reversed(places) for path in sorted((sets / place).glob("*.txt"))}
+    boxes = masks == "box" or (masks is None and own.classes is None)
+    places = (*((sets / "Main", sets / "Segmentation") if boxes else (sets / "Segmentation", sets / "Main")), base)
+    path = next((one for one in (place / f"{split or 'val'}.txt" for place in places) if one.is_file()), None)
+    known = {path.stem: path for place in reversed(places[:2]) for path in sorted(place.glob("*.txt"))}
     notes: tuple[str, ...] = ()
     if path is None and split is None:
-        lists = sorted(name for name, one in known.items() if not _of_one_class(one, base, images))
+        lists = sorted(name for name, one in known.items() if not _of_one_class(one, base, own))
         if len(lists) != 1:
-            held = f"?split= takes one of {', '.join(lists)}" if lists else "ImageSets has no list"
+            held = f"?split= takes one of {', '.join(lists)}" if lists else "ImageSets has no list of all images"
             return None, (f"all images, for there is no list val.txt in ImageSets ({held})",)
         path = known[lists[0]]
         notes = (f"images of the only list, {path.relative_to(base).as_posix()}",)
     if path is None:
-        tried = " or ".join(str(sets / place / f"{split}.txt") for place in places)
+        tried = " or ".join(str(place / f"{split}.txt") for place in places[:2])
         raise DataError(
             f"{reference.text!r}: no list at {tried}{nearest(split or '', sorted(known))}; write ?split= with the name "
             f"of one ({', '.join(sorted(known)) or 'there is none'})"
         )
-    if _of_one_class(path, base, images):
+    if _of_one_class(path, base, own):
         raise DataError(f"{path}:1: is the list of one class (with 1 and -1); name one of all images")
     return [(stem, f"{path}:{number}") for number, stem in _lines(path, base)], notes
 
@@ -208,9 +234,9 @@ def _lines(path: Path, base: Path) -> Iterator[tuple[int, str]]:
             yield number, stem
 
 
-def _of_one_class(path: Path, base: Path, images: Mapping[str, Path]) -> bool:
-    first = next((stem for _, stem in _lines(path, base)), "")
-    return first not in images and len(first.split()) > 1 and first.split()[-1] in ("1", "-1", "0")
+def _of_one_class(path: Path, base: Path, own: _Own) -> bool:
+    first = next((line for _, line in _lines(path, base)), "")
+    return first not in own.images and len(first.split()) > 1 and first.split()[-1] in ("1", "-1", "0")
 
 
 # --- annotations anywhere --------------------------------------------------------------------------------------------

@@ -108,12 +108,42 @@ def test_lists_that_are_not_val_are_read_where_there_is_one(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.parametrize("line", ["2008_000001.jpg", "JPEGImages/2008_000001.jpg SegmentationClass/2008_000001.png"])
+@pytest.mark.parametrize("place", ["ImageSets/Segmentation/train.txt", "train.txt"])
+def test_a_list_may_name_the_image_with_its_folder_and_ending(tmp_path: Path, line: str, place: str) -> None:
+    base = voc(tmp_path)
+    voc(tmp_path, xml(element("cat", DOG)), None, None, stem="2008_000001")
+    write(base / place, f"{line}\n")
+    assert [one.label for one in opened(tmp_path, "?split=train").samples] == ["cat"]
+
+
+def test_in_vocs_folders_the_image_may_be_in_another_folder_than_its_annotation_or_have_the_name_it_states(
+    tmp_path: Path,
+) -> None:
+    base = tmp_path / "VOCdevkit" / "VOC2012"
+    write(base / "Annotations" / "dogs" / "a.xml", stated("dog", bounds(4, 2, 10, 8)))
+    write(base / "Annotations" / "b.xml", stated("cat", bounds(4, 2, 10, 8), "c.bmp"))
+    for name in ("a", "c"):
+        save(base / "JPEGImages" / f"{name}.png", np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
+    assert {one.id: one.label for one in opened(tmp_path).samples} == {"a.png": "dog", "c.png": "cat"}
+
+
+def test_annotations_in_other_folders_go_with_jpegimages_too(tmp_path: Path) -> None:
+    base = tmp_path / "VOCdevkit" / "VOC2012"
+    write(base / "xml" / "a.xml", stated("dog", bounds(4, 2, 10, 8)))
+    save(base / "JPEGImages" / "a.png", np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
+    assert [one.id for one in opened(tmp_path).samples] == ["JPEGImages/a.png"]
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
         ({"SegmentationClass/a.png": ""}, r"no folder JPEGImages in .*\?images="),
         ({"Annotations/a.xml": "<annotation/>"}, r"1 annotations, and no image: .* holds 1 \.xml .*\?images="),
-        ({"JPEGImages/a.txt": ""}, "no folder Annotations or SegmentationClass in .*known are JPEGImages with"),
+        (
+            {"JPEGImages/a.png": ""},
+            r"no layout of Pascal VOC: .* holds 1 \.png .*known are JPEGImages with",
+        ),
         ({"obj.names": "a", "a.txt": ""}, "no layout of Pascal VOC: .* it looks like YOLO: write yolo:"),
         ({"x.json": '{"images": [], "annotations": []}'}, r"it looks like COCO: write coco:.*x\.json"),
         ({"x.json": '{"shapes": []}'}, "it looks like LabelMe's JSON: write labelme:"),
