@@ -7,7 +7,7 @@ from collections.abc import Iterator
 #: left, top, right, bottom
 Bounds = tuple[float, float, float, float]
 #: a guess explains the outline where its bounds and those of the guess overlap so far
-_EXPLAINED = 0.85
+_EXPLAINED = 0.75
 #: what two shares of an image may be off by
 _ROUNDING = 0.01
 
@@ -23,6 +23,12 @@ def overlap(one: Bounds, other: Bounds) -> float:
 def area(bounds: Bounds) -> float:
     """Of a rectangle."""
     return max(bounds[2] - bounds[0], 0) * max(bounds[3] - bounds[1], 0)
+
+
+def spans(bounds: Bounds) -> str:
+    """For a message."""
+    left, top, right, bottom = bounds
+    return f"x {left:.6g} to {right:.6g}, y {top:.6g} to {bottom:.6g}"
 
 
 def likely_cause(outline: Bounds, box: Bounds, size: tuple[int, int] | None) -> str:

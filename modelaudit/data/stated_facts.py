@@ -14,7 +14,7 @@ from operator import mul
 import numpy as np
 
 from ..language.contradictions import ContradictedFact
-from .likely_causes import Bounds, area, likely_cause, overlap
+from .likely_causes import Bounds, area, likely_cause, overlap, spans
 from .objects import Region, is_number, run_lengths
 
 #: numbers of a polygon, at least
@@ -91,8 +91,8 @@ def _bounds_against_box(region: Region, bounds: Bounds, size: tuple[int, int] | 
         yield ContradictedFact(
             region.named,
             "outline and box",
-            f"its outline spans {_spans(bounds)}",
-            f"its box states {_spans(box)}",
+            f"its outline spans {spans(bounds)}",
+            f"its box states {spans(box)}",
             likely_cause(bounds, box, size),
         )
 
@@ -145,7 +145,7 @@ def _bounds_against_image(
     yield ContradictedFact(
         region.named,
         f"{what} and size of the image",
-        f"its {what} spans {_spans(bounds)}",
+        f"its {what} spans {spans(bounds)}",
         f"its image is stated as {size[1]} x {size[0]} (width x height)",
         cause or f"the {what} may be of a copy of another size",
     )
@@ -213,8 +213,3 @@ def _length(parts: _Parts) -> float:
         math.fsum(map(math.dist, zip(x, y, strict=True), zip((*x[1:], x[0]), (*y[1:], y[0]), strict=True)))
         for x, y in parts
     )
-
-
-def _spans(bounds: Bounds) -> str:
-    left, top, right, bottom = bounds
-    return f"x {left:.6g} to {right:.6g}, y {top:.6g} to {bottom:.6g}"

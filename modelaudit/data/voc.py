@@ -27,7 +27,7 @@ from .objects import (
 from .stated_facts import region_contradictions
 from .voc_annotation import Annotation, annotation_of
 from .voc_layout import CLASS_FOLDERS, OBJECT_FOLDERS, Layout, VocImage, layout_of
-from .voc_masks import ObjectMask, SegmentationMask, classes_in, largest_object
+from .voc_masks import ObjectMask, SegmentationMask, classes_in, frame_of, largest_object
 
 Masks = Literal["class", "object", "box"]
 Boxes = Literal["edges", "pixels"]
@@ -197,9 +197,8 @@ def _mask(
     if reading.masks == "object":
         numbers = numbered([str(place) for place in range(1, len(regions) + 1)], 1)
         own, ignored = (_places(regions, part) for part in (choice.own, choice.ignored))
-        left, top, wide, high = choice.own[0].outline
         return SegmentationMask(
-            path, own, ignored, numbers, f"the largest object, {choice.label}", (left, top, wide, high)
+            path, own, ignored, numbers, f"the largest object, {choice.label}", frame_of(choice.own)
         )
     number = reading.numbering.number(str(choice.label))
     if number is None:
@@ -208,7 +207,7 @@ def _mask(
             f"{nearest(str(choice.label), reading.numbering.names.values())}; write ?names= with all classes in their "
             f"order{_or_line(reading)}"
         )
-    return SegmentationMask(path, (number,), (), reading.numbering, str(choice.label))
+    return SegmentationMask(path, (number,), (), reading.numbering, str(choice.label), frame_of(choice.own))
 
 
 def _or_line(reading: _Reading) -> str:

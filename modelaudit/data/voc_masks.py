@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..language.contradictions import ContradictedFact
 from ..language.reasons import Missing
 from ..language.sample import IGNORE
 from .base import Pixels, UnusableSample
 from .images import bytes_of
 from .label_colours import UNKNOWN, Numbering, first_unknown, numbers_of, object_codes
+from .likely_causes import likely_cause, overlap, spans
 from .masks import ReadMask
+from .objects import Region
 
-#: an object's pixels and its box in the annotation belong together from this intersection over union on
-_SAME_BOX = 0.25
+#: pixels and their boxes in the annotation belong together from this intersection over union on: what others hide of an
+#: object is in its box alone
+_SAME_BOX = 0.3
+#: or where no edge differs by more: a ring of ignored pixels lies round the objects of VOC
+_RING = 6
 Box = tuple[float, float, float, float]
 
 
@@ -27,7 +34,8 @@ class SegmentationMask(ReadMask):
     Args:
         numbering: the numbers that may stand there, and the colours of them.
         what: what the first of `objects` stands for, for messages.
-        box: (left, top, width, height) of the object in the annotation, to tell a wrong numbering; None for classes.
+        box: (left, top, width, height) of all that is object in the annotation, to tell another numbering or size; None
+            where it is not known.
     """
 
     path: Path
@@ -48,16 +56,16 @@ class SegmentationMask(ReadMask):
             raise _unusable(self.path, _unknown_colour(content, self.path, values, self.numbering))
         strange = [value for value in found if self.numbering.highest < value < IGNORE]
         if strange:
-            raise _unusable(
+            raise _contradiction(
                 self.path,
                 f"has the number {strange[0]}, and {self.numbering.source or 'the annotation'} knows "
                 f"{0 if self.numbering.source else 1} to {self.numbering.highest}",
             )
         if not set(self.objects) & set(found):
-            raise _unusable(self.path, f"has no pixel of {self.what} ({self.objects[0]}); it has {found}")
+            raise _contradiction(self.path, f"has no pixel of {self.what} ({self.objects[0]}); it has {found}")
         own = np.isin(values, self.objects)
-        if self.box is not None and _overlap(own, self.box) < _SAME_BOX:
-            raise _unusable(self.path, f"has object {self.objects[0]} elsewhere than the annotation has {self.what}")
+        if self.box is not None:
+            _check_place(own, self.box, f"{self.path}: {self.what} ({self.objects[0]})")
         mask = own.astype(np.uint8)
         mask[np.isin(values, (*self.ignored, IGNORE))] = IGNORE
         return mask
@@ -74,18 +82,45 @@ def _unknown_colour(content: bytes, path: Path, values: NDArray[np.int64], numbe
     )
 
 
+def _contradiction(path: Path, what: str) -> UnusableSample:
+    return UnusableSample(Missing.CONTRADICTION, f"{path} {what}")
+
+
 def _unusable(path: Path, what: str) -> UnusableSample:
     return UnusableSample(Missing.UNREADABLE_MASK, f"{path} {what}")
 
 
-def _overlap(pixels: NDArray[np.bool_], box: Box) -> float:
-    """Intersection over union of the pixels' bounding box and a box."""
+def frame_of(regions: Sequence[Region]) -> Box:
+    """(left, top, width, height) of outlines: of boxes where they are stated, else of polygons."""
+    frames = []
+    for region in regions:
+        if region.shape == "polygon" and region.box is None:
+            across = [x for part in region.outline for x in part[0::2]]
+            down = [y for part in region.outline for y in part[1::2]]
+            frames.append((min(across), min(down), max(across), max(down)))
+        else:
+            left, top, wide, high = region.outline if region.box is None else region.box
+            frames.append((left, top, left + wide, top + high))
+    left, top = (min(frame[place] for frame in frames) for place in (0, 1))
+    right, bottom = (max(frame[place] for frame in frames) for place in (2, 3))
+    return left, top, right - left, bottom - top
+
+
+def _check_place(pixels: NDArray[np.bool_], box: Box, what: str) -> None:
+    """Raises an UnusableSample where the pixels are elsewhere than their box in the annotation."""
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    wide = min(right, box[0] + box[2]) - max(left, box[0])
-    high = min(bottom, box[1] + box[3]) - max(top, box[1])
-    both = max(wide, 0) * max(high, 0)
-    return float(both / ((right - left) * (bottom - top) + box[2] * box[3] - both))
+    found = (float(columns[0]), float(rows[0]), float(columns[-1]) + 1, float(rows[-1]) + 1)
+    stated = (box[0], box[1], box[0] + box[2], box[1] + box[3])
+    if overlap(found, stated) >= _SAME_BOX or max(map(abs, np.subtract(found, stated))) <= _RING:
+        return
+    fact = ContradictedFact(
+        what,
+        "segmentation and boxes",
+        f"its pixels span {spans(found)}",
+        f"the annotation states {spans(stated)}",
+        likely_cause(found, stated, (pixels.shape[0], pixels.shape[1])),
+    )
+    raise UnusableSample(Missing.CONTRADICTION, fact.text)
 
 
 def classes_in(path: Path, numbering: Numbering) -> dict[str, int]:

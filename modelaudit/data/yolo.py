@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..language.errors import DataError
@@ -18,6 +19,7 @@ from .objects import (
     sample_of,
 )
 from .other_layouts import held_by, way_out
+from .yolo_facts import boxes_out_of_image, labels_without_image
 from .yolo_labels import regions_of
 from .yolo_layout import KNOWN, OPTIONS, YoloLayout, layout_of
 
@@ -45,21 +47,25 @@ def yolo(reference: Reference, root: Path) -> DataSet:
     mixed: list[str] = []
     without: list[str] = []
     empty: list[str] = []
+    files: list[Path] = []
     for name, path, labels in _labelled(layout):
+        files.append(labels)
         regions = regions_of(labels, layout.names) if labels.is_file() else None
         if not regions:
             (without if regions is None else empty).append(name)
             continue
         for found in object_choices(regions, objects):
             mask = RegionsMask(found.own, ignored=found.ignored, image=path, relative=True)
-            samples.append(sample_of(name, path, found, mask, objects))
+            sample = sample_of(name, path, found, mask, objects)
+            samples.append(replace(sample, contradictions=boxes_out_of_image(regions)))
             mixed += [name] if found.mixed else []
     if not samples:
         raise DataError(_no_object(reference, layout, [*without, *empty]))
     notes = [*layout.notes, *notes_on_objects(samples, mixed, objects)]
     notes += counted_note(without, "images have no label file and were left out")
     notes += counted_note(empty, "images have a label file without objects and were left out")
-    return DataSet(tuple(samples), tuple(notes))
+    apart = labels_without_image(files, layout.images.values())
+    return DataSet(tuple(samples), tuple(notes), contradictions=apart)
 
 
 def _labelled(layout: YoloLayout) -> Iterator[tuple[str, Path, Path]]:

@@ -28,7 +28,8 @@ _NAME_FILES = ("classes.txt", "labels/classes.txt", "obj.names")
 _NAME_FILES_BELOW = ("*.names", "*/_darknet.labels", "*/classes.txt", "*/*.names")
 _YAML_FILES = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
 #: the keys of obj.data that are no part of the data
-_OTHER_KEYS = ("classes", "names", "backup", "eval", "results", "top")
+_COUNT = "classes"
+_OTHER_KEYS = (_COUNT, "names", "backup", "eval", "results", "top")
 _DESCRIPTIONS = (*YAML_ENDINGS, ".data")
 _IMAGES = ("images", "JPEGImages")
 _ELSEWHERE = re.compile(r"/|[A-Za-z]:[/\\]|\\\\")
@@ -214,7 +215,10 @@ def _names(
     if given is not None:
         return names_given(given, root, path.parent, named=reference.text)
     if path.suffix == ".data":
-        return names_of_lines(_place(document["names"], path.parent, path.parent, f"{path}: names", notes))
+        names = names_of_lines(_place(document["names"], path.parent, path.parent, f"{path}: names", notes))
+        if document.get(_COUNT, str(len(names))) != str(len(names)):
+            raise DataError(f"{path}: classes is {document[_COUNT]}, and there are {len(names)} names")
+        return names
     return names_in(document, path)
 
 
@@ -225,7 +229,7 @@ def _darknet(path: Path) -> dict[str, Any]:
     document = {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
     if "names" not in document:
         raise DataError(f"{path}: has no names = file; write yolo:DIR?names=bolt,nut")
-    return {key: value for key, value in document.items() if key == "names" or key not in _OTHER_KEYS}
+    return {key: value for key, value in document.items() if key in ("names", _COUNT) or key not in _OTHER_KEYS}
 
 
 def _home(document: Mapping[str, Any], path: Path) -> tuple[Path, list[str]]:
