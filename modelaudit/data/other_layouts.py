@@ -30,35 +30,38 @@ def held_by(folder: Path) -> str:
 
 def way_out(folder: Path, scheme: str, options: Sequence[str]) -> str:
     """The reference that reads what is in a folder, where another than `scheme` does; else the options that help."""
-    found = _scheme(folder)
-    if found is not None and found[0] != scheme:
-        return f"; it looks like {found[1]}: write {found[0]}:{found[2]}"
+    found = _schemes(folder)
+    if found and scheme not in found:
+        known, (kind, body) = next(iter(found.items()))
+        return f"; it looks like {kind}: write {known}:{body}"
     return f"; the options {', '.join(options)} name what is elsewhere" if options else ""
 
 
-def _scheme(folder: Path) -> tuple[str, str, Path] | None:
-    """The scheme, what it is in words, and the body of a reference."""
+def _schemes(folder: Path) -> dict[str, tuple[str, Path]]:
+    """The schemes that may read a folder: what it looks like in words, and the body of a reference."""
     try:
         files = list(islice(files_below(folder), _FILES))
     except (DataError, OSError):
-        return None
-    endings = {path.suffix.lower() for path in files}
+        return {}
+    found: dict[str, tuple[str, Path]] = {}
     for path in files:
-        if path.suffix.lower() == ".json":
-            start = _start(path)
-            if '"shapes"' in start:
-                return "labelme", "LabelMe's JSON", folder
-            if '"images"' in start or '"annotations"' in start or '"categories"' in start:
-                return "coco", "COCO", path
-    if any(path.suffix.lower() == ".xml" and "<annotation" in _start(path) for path in files):
-        return "voc", "Pascal VOC", folder
-    if any(path.name in ("data.yaml", "dataset.yaml", "obj.names", "classes.txt") for path in files):
-        return "yolo", "YOLO", folder
-    if any(path.name == "labelmap.txt" for path in files):
-        return "voc", "segmentations of CVAT", folder
-    if endings and all(is_image(path) for path in files):
-        return "folder", "images in folders of their labels", folder
-    return None
+        start = _start(path) if path.suffix.lower() in (".json", ".xml") else ""
+        if '"shapes"' in start:
+            found.setdefault("labelme", ("LabelMe's JSON", folder))
+        elif '"images"' in start or '"annotations"' in start:
+            found.setdefault("coco", ("COCO", path))
+        elif "<annotation" in start:
+            found.setdefault("voc", ("Pascal VOC", folder))
+        if path.name in _YOLO:
+            found.setdefault("yolo", ("YOLO", folder))
+        elif path.name == "labelmap.txt":
+            found.setdefault("voc", ("segmentations of CVAT", folder))
+    if not found and files and all(is_image(path) for path in files):
+        found["folder"] = ("images in folders of their labels", folder)
+    return found
+
+
+_YOLO = ("data.yaml", "dataset.yaml", "obj.data", "obj.names", "classes.txt")
 
 
 def _start(path: Path) -> str:

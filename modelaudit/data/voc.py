@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from ..language.contradictions import too_many
 from ..language.errors import DataError, nearest
 from ..language.reference import Reference
 from ..language.sample import DataSet, MaskKind, Sample
@@ -107,6 +108,12 @@ def _notes(reference: Reference, reading: _Reading, found: _Found, on_boxes: Seq
             f"{reference.text!r}: no image of {len(found.bare) + len(found.unread)} has an object in its annotation"
             f"{' or segmentation' if reading.segmentations else ''}{why}"
         )
+    images = len({sample.cluster or sample.id for sample in found.samples}) + len(found.bare) + len(found.unread)
+    if too_many(len(found.unread), images):
+        raise DataError(
+            f"{reference.text!r}: of {len(found.unread)} of {images} images the segmentation cannot be read or has no "
+            f"known class, e.g. {found.unread[0]}"
+        )
     boxed = any(sample.mask_kind == "box" for sample in found.samples)
     unmasked = [one.id for one in found.samples if one.mask is None]
     return [
@@ -114,7 +121,9 @@ def _notes(reference: Reference, reading: _Reading, found: _Found, on_boxes: Seq
         *notes_on_objects(found.samples, found.mixed, "each" if reading.objects == "each" else "label"),
         *counted_note(unmasked, f"images are not in {_FOLDERS.get(reading.masks, ('',))[-1]}"),
         *counted_note(found.bare, "images have no object and no label, and were left out"),
-        *counted_note(found.unread, "images have no label, for their segmentation has no class, and were left out"),
+        *counted_note(
+            found.unread, "images have a segmentation without a known class, hence no label, and were left out"
+        ),
     ]
 
 

@@ -83,14 +83,17 @@ class VocObject:
         shift = 0 if edges or self.box is None else 1
         wide, high = right - left + shift, bottom - top + shift
         box = [left - shift, top - shift, wide, high]
+        left, top, right, bottom = self.box or _bounds(self.polygon)
+        shift = 0 if edges or self.box is None else 1
+        box = [left - shift, top - shift, right - left + shift, bottom - top + shift]
         if self.polygon and not boxes:
             area = sum(map(polygon_area, self.polygon))
             return Region(self.label, "polygon", self.polygon, area, self.named, box=None if self.box is None else box)
-        if wide <= 0 or high <= 0:
+        if min(box[2:]) <= 0:
             raise DataError(
                 f"{self.named}: the box of {self.label!r} holds nothing: {left:g} to {right:g}, {top:g} to {bottom:g}"
             )
-        return Region(self.label, "box", box, wide * high, self.named)
+        return Region(self.label, "box", box, box[2] * box[3], self.named)
 
 
 @dataclass(frozen=True)

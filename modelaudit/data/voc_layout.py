@@ -203,7 +203,7 @@ def _listed(reference: Reference, base: Path, own: _Own) -> tuple[list[tuple[str
         return None, ()
     boxes = masks == "box" or (masks is None and own.classes is None)
     places = (*((sets / "Main", sets / "Segmentation") if boxes else (sets / "Segmentation", sets / "Main")), base)
-    path = next((one for one in (place / f"{split or 'val'}.txt" for place in places) if one.is_file()), None)
+    path = next(filter(None, (_list_in(place, split or "val") for place in places)), None)
     known = {path.stem: path for place in reversed(places[:2]) for path in sorted(place.glob("*.txt"))}
     notes: tuple[str, ...] = ()
     if path is None and split is None:
@@ -222,6 +222,12 @@ def _listed(reference: Reference, base: Path, own: _Own) -> tuple[list[tuple[str
     if _of_one_class(path, base, own):
         raise DataError(f"{path}:1: is the list of one class (with 1 and -1); name one of all images")
     return [(stem, f"{path}:{number}") for number, stem in _lines(path, base)], notes
+
+
+def _list_in(place: Path, name: str) -> Path | None:
+    """The list of a name; CVAT's users write ``Val`` too."""
+    found = [path for path in sorted(place.glob("*.txt")) if path.stem.lower() == name.lower()]
+    return next((path for path in found if path.stem == name), found[0] if found else None)
 
 
 def _lines(path: Path, base: Path) -> Iterator[tuple[int, str]]:

@@ -126,3 +126,18 @@ def test_a_labelmap_that_makes_no_sense_is_refused_with_its_line(tmp_path: Path,
     segmented(tmp_path, painted(SOLID), labelmap)
     with pytest.raises(DataError, match=message):
         opened(tmp_path)
+
+
+def test_a_few_segmentations_without_a_known_class_are_left_out_and_more_are_refused(tmp_path: Path) -> None:
+    base = segmented(tmp_path, painted(SOLID))
+    for name in ("b", "c"):
+        save(base / "JPEGImages" / f"{name}.jpg", np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
+    write(base / "SegmentationClass" / "b.png", "no picture")
+    data = opened(tmp_path)
+    assert [one.id for one in data.samples] == ["a.jpg"]
+    assert any("1 images have a segmentation without a known class" in note and "b.png" in note for note in data.notes)
+    write(base / "SegmentationClass" / "c.png", "no picture")
+    with pytest.raises(
+        DataError, match=r"of 2 of 3 images the segmentation cannot be read or has no known class.*b\.png"
+    ):
+        opened(tmp_path)

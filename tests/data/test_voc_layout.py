@@ -101,10 +101,11 @@ def test_lists_that_are_not_val_are_read_where_there_is_one(tmp_path: Path) -> N
     write(lists / "default.txt", '"2008_000001"\n')
     assert [one.label for one in opened(tmp_path).samples] == ["cat"]
     assert "images of the only list, ImageSets/Segmentation/default.txt" in opened(tmp_path).notes
-    write(lists / "train.txt", "2007_000032\n")
+    write(lists / "Train.txt", "2007_000032\n")
+    assert [one.label for one in opened(tmp_path, "?split=train").samples] == ["dog"]
     assert len(opened(tmp_path).samples) == 2
     assert any(
-        "no list val.txt in ImageSets (?split= takes one of default, train)" in n for n in opened(tmp_path).notes
+        "no list val.txt in ImageSets (?split= takes one of Train, default)" in n for n in opened(tmp_path).notes
     )
 
 
