@@ -1,4 +1,4 @@
-"""The command line: ``modelaudit`` init, gate, data, masks, contexts, plan, report, store, schema and demo."""
+"""The command line: ``modelaudit`` init, gate, data, masks, contexts, plan, report, merge, store, schema and demo."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import NoReturn
 from .. import __version__
 from ..language.errors import AuditError
 from ..language.plain_text import plain
-from . import contexts, data, gate, init, masks, plan, store
+from . import contexts, data, gate, init, masks, merge, plan, store
 from .terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command: 0 on success, 2 on a wrong call or an error that says what to do; ``gate`` ends as pytest does."""
+    """Run a command: 0 on success, 2 on a wrong call or an error that says what to do; ``gate`` and
+    ``merge`` end as pytest does."""
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     masks.add(commands)
     contexts.add(commands)
     plan.add(commands)
+    merge.add(commands)
     store.add(commands)
 
     demo = commands.add_parser("demo", help="the built-in inspection line")

@@ -31,7 +31,7 @@ from ..statistics.decide import holds
 from ..statistics.objections import apply_objections, decide_on_valid_methods
 from .class_order import class_order_of
 from .confusion import confusions_of
-from .decisions import decision_record, with_holm
+from .decisions import decision_record, with_holm, without_holm
 from .record import (
     ArithmeticNode,
     CaseRecord,
@@ -101,7 +101,7 @@ def _of_cases(record: RunRecord) -> Iterator[Contradiction]:
             yield from _of_case(case, record, values)
         except AuditError as error:  # what cannot be computed anew is not believed
             yield Contradiction(case.id, "decision", _verdict(case), f"nothing ({error})")
-    for before, after in zip(record.cases, with_holm(_without_holm(record)), strict=True):
+    for before, after in zip(record.cases, with_holm(without_holm(record.cases)), strict=True):
         yield from _differing(before.id, "checks.holm", _holm(before), _holm(after))
 
 
@@ -310,15 +310,6 @@ def _outcomes(case: CaseRecord, *, quick_look: bool) -> set[str]:
         return {"quick_look" if quick_look else "passed", "xpassed", "failed"}  # a strict xfail that passes has failed
     tolerated = {"quick_look", "warned"} if case.verdict == "INCONCLUSIVE" and not case.must_fail else set()
     return {"failed", "skipped", *tolerated}
-
-
-def _without_holm(record: RunRecord) -> list[CaseRecord]:
-    return [
-        case
-        if case.checks is None
-        else case.model_copy(update={"checks": case.checks.model_copy(update={"holm": None})})
-        for case in record.cases
-    ]
 
 
 def _holm(case: CaseRecord) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..engine.results.checks import CheckResults, Holm
 from ..statistics import Decision
@@ -33,6 +33,16 @@ def with_holm(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
         adjusted = max(adjusted, min(1.0, (declared - rank) * p))
         found[name] = Holm(p=p, adjusted=adjusted, declared=declared, rejected=False)
     return [_noted(case, found[case.id]) if case.id in found else case for case in cases]
+
+
+def without_holm(cases: Iterable[CaseRecord]) -> list[CaseRecord]:
+    """The cases as they were before :func:`with_holm`."""
+    return [
+        case
+        if case.checks is None
+        else case.model_copy(update={"checks": case.checks.model_copy(update={"holm": None})})
+        for case in cases
+    ]
 
 
 def _counts(case: CaseRecord) -> bool:

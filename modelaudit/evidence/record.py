@@ -677,6 +677,17 @@ class Provenance(_Part):
     options: dict[str, str] = {}
 
 
+class MergedRun(_Part):
+    """A run that was merged into this one: a shard. ``cases``: how many of them it ran."""
+
+    id: str
+    command: str
+    started: str
+    finished: str
+    exit_status: int
+    cases: int
+
+
 class RunRecord(_Part):
     """Everything a run measured.
 
@@ -689,7 +700,8 @@ class RunRecord(_Part):
     ordinary tests fail, or the run was interrupted.
     ``sanity``: what the attribution methods are worth on these models. ``checks``: "off" where the audit of the audit
     was switched off for the whole run. ``by_class``: none where no model saw the original images and no measure has
-    several contexts, in a quick look, and in older records.
+    several contexts, in a quick look, and in older records. ``merged``: the runs that were merged into it, where it
+    is the whole of several shards.
     """
 
     schema_version: Literal[2] = 2
@@ -716,6 +728,7 @@ class RunRecord(_Part):
     sanity: list[Sanity] = []
     checks: str = ""
     by_class: ByClass | None = None
+    merged: list[MergedRun] = []
 
 
 def read_record(path: Path) -> RunRecord:

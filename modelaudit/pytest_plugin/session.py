@@ -26,6 +26,7 @@ from .typed_arguments import typed_arguments
 if TYPE_CHECKING:
     from ..engine.executors.run import Run
     from ..engine.planning.feasibility import Listings
+    from ..engine.planning.plan import Asked
     from ..evidence.record import AbsentFile, CaseRecord, RunRecord
     from .inputs import InputFiles
 
@@ -89,24 +90,22 @@ class AuditSession:
     def select(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
         """Plan all selected cases together, and find what is missing among them."""
         self.files.note_plugins(self.config)
-        from ..engine.planning.plan import Asked
-
         self.completeness.compare(items, order, splittable)
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if chosen and not self.config.option.collectonly:
-            self._engine().select(Asked(item.nodeid, item.case, item.expectation) for item in chosen)
+            self._engine().select(_asked(chosen), _asked(self.completeness.items))
 
     def infeasible_lines(self, items: Sequence[pytest.Item]) -> list[str]:
         """Lines about selected cases that cannot pass with the available images; none in a quick look."""
         from ..engine.planning.feasibility import Listings, foreseen
-        from ..engine.planning.plan import Asked, plan
+        from ..engine.planning.plan import plan
         from ..language.boundary import signals_watched
 
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if not chosen or self.options.limit is not None:
             return []
         self._listings = Listings(self.config.rootpath)
-        groups = plan(Asked(item.nodeid, item.case, item.expectation) for item in chosen)
+        groups = plan(_asked(chosen), _asked(self.completeness.items))
         with signals_watched():
             found = foreseen(groups, self._listings)
         lines = [f"audit: {name} {why}" for name, why in list(found.items())[:_FORESEEN]]
@@ -320,6 +319,12 @@ class AuditSession:
         if not self.options.checks:
             words += ["--audit-checks", "off"]
         return shlex.join(words)
+
+
+def _asked(items: Sequence[AuditItem]) -> list[Asked]:
+    from ..engine.planning.plan import Asked
+
+    return [Asked(item.nodeid, item.case, item.expectation) for item in items]
 
 
 def _properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, object]]:

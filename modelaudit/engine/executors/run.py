@@ -42,9 +42,9 @@ class Run:
         self._measured: dict[str, Measured] = {}
         self._broken: dict[str, str] = {}
 
-    def select(self, asked: Iterable[Asked]) -> Sequence[PlanGroup]:
-        """Plan all selected cases together."""
-        groups = plan(asked)
+    def select(self, asked: Iterable[Asked], declared: Iterable[Asked] = ()) -> Sequence[PlanGroup]:
+        """Plan all selected cases together; data and models have the keys that they have among all `declared`."""
+        groups = plan(asked, declared)
         self._groups = {case.asked.id: (group, case) for group in groups for case in group.cases}
         return groups
 

@@ -140,12 +140,24 @@ class PlanGroup:
     @property
     def digest(self) -> str:
         """A file name for what this group measures, the same in every process of a run."""
-        return hashlib.sha256(self.key.encode()).hexdigest()[:16]
+        return group_digest(self.key)
 
 
-def plan(asked: Iterable[Asked]) -> tuple[PlanGroup, ...]:
-    """Gather the cases into groups and remove what is asked twice."""
+def group_digest(key: str) -> str:
+    """The file name of a group by its key; a run has its groups in the order of these names."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def plan(asked: Iterable[Asked], declared: Iterable[Asked] = ()) -> tuple[PlanGroup, ...]:
+    """Gather the cases into groups and remove what is asked twice.
+
+    Args:
+        declared: all cases that there are; keys are numbered among these, so that a run of some of them names data and
+            models as a run of all does.
+    """
     planner = _Planner()
+    for one in declared:
+        planner.name(one)
     for one in asked:
         planner.add(one)
     return planner.groups()
@@ -216,15 +228,30 @@ class _Planner:
     def groups(self) -> tuple[PlanGroup, ...]:
         return tuple(draft.planned() for draft in self._drafts.values())
 
+    def name(self, asked: Asked) -> None:
+        """Give the data and the models of a case their keys, whether or not it is added."""
+        audit = asked.case.audit
+        self._data_key(audit)
+        for name in sorted({measure.model for measure in asked.expectation.expression.measures()}, key=str):
+            self._model_ask(audit, name)
+
     def _draft(self, audit: Audit) -> _Draft:
+        key = self._data_key(audit)
+        return self._drafts.setdefault(key, _Draft(key, audit))
+
+    def _data_key(self, audit: Audit) -> str:
         labels = audit.labels if isinstance(audit.labels, str | None) else repr(sorted(audit.labels.items(), key=str))
         pools = tuple(sorted((name, _identity(pool)) for name, pool in audit.pools.items()))
         same = (labels, audit.seed, audit.object_kept, pools, audit.stop, audit.checks, tuple(audit.without_object))
         text = audit.data if isinstance(audit.data, str) else "samples"
-        key = self._key(("data", _identity(audit.data), *same), text)
-        return self._drafts.setdefault(key, _Draft(key, audit))
+        return self._key(("data", _identity(audit.data), *same), text)
 
     def _model(self, audit: Audit, name: str | None, draft: _Draft) -> str:
+        ask = self._model_ask(audit, name)
+        draft.models.setdefault(ask.key, ask)
+        return ask.key
+
+    def _model_ask(self, audit: Audit, name: str | None) -> ModelAsk:
         chosen = name if name is not None else next(iter(audit.models))
         reference = audit.models[chosen]
         preprocessing = audit.option_of("preprocessing", chosen)
@@ -236,8 +263,7 @@ class _Planner:
         identity = ("model", _identity(reference), prepared, classes, allow_code, scores)
         text = reference if isinstance(reference, str) else chosen if name is not None else _name_of(reference)
         key = self._key(identity, text)
-        draft.models.setdefault(key, ModelAsk(key, reference, preprocessing, classes, allow_code, scores))
-        return key
+        return ModelAsk(key, reference, preprocessing, classes, allow_code, scores)
 
     def _key(self, identity: tuple[Hashable, ...], text: str) -> str:
         """A readable key, numbered where another thing has the same text."""

@@ -1,0 +1,127 @@
+"""``modelaudit merge``: the runs of shards as one run."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..evidence.results_folder import LATEST, new_run_id, point_latest, resolve_run
+from ..language.errors import ResultsError
+from .terminal import say
+
+if TYPE_CHECKING:
+    from ..evidence.merged_tables import Shard
+    from ..evidence.record import RunRecord
+
+_PICTURE = re.compile(r"images/([0-9a-f]{16,64})\.[a-z]{3,4}")
+_MOST_BYTES = 2**24
+
+
+def add(commands: Any) -> None:
+    """Add the command to those of ``modelaudit``."""
+    merge = commands.add_parser(
+        "merge",
+        help="combine the runs of shards into one run: one record, one report, one verdict",
+        description="Combines the runs of shards (pytest --splits/--group, a matrix of CI jobs) into one record, one "
+        "report and one verdict, and exits as one run of all of them would. A case that none of them ran, or two, is "
+        "an error, and so are runs of other files, settings, models or data, and a run that was interrupted.",
+    )
+    merge.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="folder of a run, its run.json, or a results folder (its latest)",
+    )
+    merge.add_argument(
+        "-o",
+        "--audit-results",
+        dest="results",
+        type=Path,
+        default=Path("audit-results"),
+        metavar="OUT",
+        help="the folder of results that gets the new run",
+    )
+    merge.set_defaults(run=_run)
+
+
+def _run(given: argparse.Namespace) -> int:
+    from ..evidence.merged_tables import Shard
+    from ..evidence.merging import merge
+    from ..evidence.record import write_record
+    from ..report import write_reports
+    from ..report.run_lines import run_lines
+
+    folders = [run_of(path) for path in given.runs]
+    shards = [Shard(str(folder), _read(folder)) for folder in folders]
+    record = merge(shards, new_run_id())
+    pictures = dict(_pictures(shards, folders))
+    folder = given.results / record.id
+    try:
+        write_record(record, folder)
+        for name, content in pictures.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise ResultsError(f"{folder}: cannot be written ({error.strerror}); give another folder with -o") from error
+    page, _ = write_reports(folder, record=record)
+    point_latest(given.results, record.id)
+    say(f"{len(shards)} runs merged: {_ran(record)}", *run_lines(record), f"report: {page}")
+    return record.exit_status
+
+
+def run_of(path: Path) -> Path:
+    """The folder of a run, from itself, its ``run.json``, or a results folder: its ``latest``, or its only run.
+
+    Raises:
+        ResultsError: there is none, or none can be chosen.
+    """
+    found = resolve_run(path)
+    if (found / "run.json").is_file() or not found.is_dir():
+        return found
+    latest = resolve_run(found / LATEST)
+    if (latest / "run.json").is_file():
+        return latest
+    inside = sorted({file.parent for file in found.glob("*/run.json")})
+    if len(inside) == 1:
+        return inside[0]
+    said = f"holds {len(inside)} runs and no {LATEST!r}" if inside else "holds no run"
+    raise ResultsError(f"{path}: {said}; give the folder of a run, with its run.json")
+
+
+def _read(folder: Path) -> RunRecord:
+    from ..evidence.consistency import read_consistent_record
+
+    return read_consistent_record(folder)
+
+
+def _ran(record: RunRecord) -> str:
+    return ", ".join(f"{one.cases} cases of {one.id}" for one in record.merged)
+
+
+def _pictures(shards: Sequence[Shard], folders: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
+    """The pictures of the galleries; one that is not there is missing in the report too.
+
+    Raises:
+        ResultsError: a picture of another content than its name says; a record names nothing else.
+    """
+    from ..language.regular_files import read_file
+
+    for shard, folder in zip(shards, folders, strict=True):
+        for name in dict.fromkeys(
+            panel.file for case in shard.record.cases for row in case.gallery for panel in row.panels
+        ):
+            digest = _PICTURE.fullmatch(name)
+            if digest is None:
+                raise ResultsError(f"{shard.name}: names a picture {name!r}, which no run writes; run it again")
+            try:
+                content = read_file(folder / name, most=_MOST_BYTES)
+            except OSError:
+                continue
+            if not hashlib.sha256(content).hexdigest().startswith(digest[1]):
+                raise ResultsError(f"{folder / name}: is not the picture that the run drew; run it again")
+            yield name, content
