@@ -14,7 +14,7 @@ from ..language.json_file import read_json
 from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
 from .base import data_source
-from .coco_fields import flag, identity, known_as, region_of, whole
+from .coco_fields import flag, identity, known_as, region_of, size_of
 from .files import confined, existing_folder, file_named
 from .image_places import ImagePlace, image_folder, places_below, usual_places
 from .objects import (
@@ -29,7 +29,6 @@ from .objects import (
     object_choices,
     objects_option,
     sample_of,
-    stated_size,
 )
 from .remote.urls import is_url
 from .root import data_home
@@ -194,20 +193,11 @@ def _images(document: Mapping[str, Any], path: Path) -> dict[Any, _Image]:
         key, name = identity(image.get("id")), image.get("file_name") or image.get("coco_url")  # LVIS has the URL alone
         if not isinstance(name, str) or not name.strip() or "\0" in name:
             raise DataError(f"{path}: image {image.get('id')!r} has no file_name")
-        height, width = _size(image, f"{path}: {name!r}")
+        height, width = size_of(image.get("height"), image.get("width"), f"{path}: {name!r}")
         if key is None or key in images:
             raise DataError(f"{path}: {name!r} has the id {image.get('id')!r}; ids are numbers or texts, and unique")
         images[key] = _Image(name, height, width)
     return images
-
-
-def _size(image: Mapping[str, Any], named: str) -> tuple[int | None, int | None]:
-    """As it is stated, also as 32.0 or "32"; None where a side is missing, null or 0: some tools know no size."""
-    stated = [image.get("height"), image.get("width")]
-    height, width = (0 if side in (None, "") else whole(side) for side in stated)
-    if height is None or width is None or min(height, width) < 0:
-        raise DataError(f"{named} has the height and width {stated}; masks are drawn in them")
-    return stated_size(height, width, named) if height and width else (None, None)
 
 
 def _annotated(

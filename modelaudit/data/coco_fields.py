@@ -7,7 +7,8 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .objects import Region, is_number, polygon_area, run_lengths
+from ..language.errors import DataError
+from .objects import Region, is_number, polygon_area, run_lengths, stated_size
 
 #: fewer numbers are no polygon: x and y of three points
 _LEAST = 6
@@ -30,6 +31,18 @@ def whole(value: Any) -> int | None:
         return value
     found = number(value)
     return int(found) if found is not None and found.is_integer() else None
+
+
+def size_of(height: Any, width: Any, named: str) -> tuple[int | None, int | None]:
+    """As it is stated, also as 32.0 or "32"; None where a side is missing, null or 0: some tools know no size.
+
+    Raises:
+        DataError: sides that are no whole numbers, or more pixels than Pillow opens.
+    """
+    sides = [0 if side in (None, "") else whole(side) for side in (height, width)]
+    if any(side is None or side < 0 for side in sides):
+        raise DataError(f"{named} has the height and width {[height, width]}; masks are drawn in them")
+    return stated_size(sides[0], sides[1], named) if sides[0] and sides[1] else (None, None)
 
 
 def identity(value: Any) -> int | str | None:

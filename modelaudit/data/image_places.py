@@ -57,7 +57,8 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
     """
     stated = sorted(set(names))
     tried = list(dict.fromkeys(Path(os.path.normpath(place)) for place in candidates))
-    looked, places = _spread(stated), [place for place in tried if place.is_dir()]
+    there = [place for place in tried if place.is_dir()]
+    looked, places = _spread(stated), [place for place in there if current_root(place).admits(place)]
     enough = _NEARLY_ALL * len(looked)
     held: list[tuple[int, ImagePlace]] = []
     for last_parts in (None, *_fewer_parts(stated)):
@@ -69,7 +70,8 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
     best = next((one for one in held if one[0] >= enough), None)
     count, found = best or max(held, key=lambda one: one[0], default=(0, ImagePlace(Path(), None)))
     if count == 0 or count < _HARDLY_ANY * len(looked):
-        raise DataError(_layout_unknown(what, option, stated, looked, tried, held))
+        links = [place for place in there if place not in places and current_root(place).is_written_below(place)]
+        raise DataError(_layout_unknown(what, option, stated, looked, tried, held, links))
     others = [one.folder for number, one in held if number >= enough and not _same(one.folder, found.folder)]
     return ImagePlace(found.folder, _note(found, count, len(looked), places[0], others, option), found.last_parts)
 
@@ -162,6 +164,7 @@ def _layout_unknown(
     looked: Sequence[str],
     tried: Sequence[Path],
     held: Sequence[tuple[int, ImagePlace]],
+    links: Sequence[Path],
 ) -> str:
     counts: dict[Path, int] = {}
     for count, found in held:
@@ -169,13 +172,15 @@ def _layout_unknown(
     base = Path(os.path.commonpath(tried)) if tried else Path()
     named = {place: place.relative_to(base).as_posix() if place != base else "itself" for place in tried}
     there = ", ".join(f"{named[place]} ({count})" for place, count in counts.items()) or "none"
-    lost = ", ".join(name for place, name in named.items() if place not in counts)
+    lost = ", ".join(name for place, name in named.items() if place not in counts and place not in links)
+    led = ", ".join(named[place] for place in links)
     many = f"{len(stated)} images" if len(looked) == len(stated) else f"{len(looked)} images looked for"
     example = f", e.g. {stated[0]!r}" if stated else ""
     return (
         f"{what}: its images are in none of the usual places, so the layout of its folders is not one that is known. "
         f"Of the {many}{example}, these folders below {base} hold: {there}"
         + (f"; not there: {lost}" if lost else "")
-        + ("; names that lead outside are not followed" if any(map(_leads_out, looked)) else "")
+        + (f"; outside of the data: {led} (?follow_links=yes follows links)" if led else "")
+        + ("; names that lead outside are not followed (?root=DIR admits DIR)" if any(map(_leads_out, looked)) else "")
         + f". Write where the images are: {option}"
     )

@@ -34,8 +34,9 @@ class Region:
 
     Args:
         outline: polygon: a list of [x, y, x, y, ...]; rle: COCO's ``size`` and ``counts``; box: [left, top, width,
-            height]; circle: [x, y, radius]; bitmap: [left, top, width, height, PNG in base64]. In pixels, the corner of
-            the first one at 0, 0; or in shares of the image's width and height.
+            height]; circle: [x, y, radius]; bitmap: [left, top, width, height, PNG in base64], None for a size that is
+            the picture's; unreadable: what is wrong with it. In pixels, the corner of the first one at 0, 0; or in
+            shares of the image's width and height.
         area: in pixels, or as a share of the image: areas are compared within one image only.
         named: the file and the place in it, for messages.
         part_of: the object, where several outlines are one.
@@ -102,6 +103,8 @@ def rasterise(regions: Iterable[Region], height: int, width: int) -> Pixels:
     """
     mask = np.zeros((height, width), dtype=np.uint8)
     for region in regions:
+        if region.shape == "unreadable":
+            raise _unusable(region.outline)
         if region.shape == "box":
             left, top, wide, high = region.outline
             rows = slice(max(round(top), 0), max(round(top + high), 0))
@@ -221,6 +224,8 @@ def _bitmap(region: Region, height: int, width: int) -> Pixels:
         raise _unusable(f"{region.named}: its mask is not valid base64: {error}") from error
     with opened(content, f"{region.named}: its mask", Missing.UNREADABLE_MASK) as image:
         found = np.asarray(image.convert("L") if image.mode == "1" else image) != 0
+    if wide is None and found.ndim == 2:
+        high, wide = found.shape
     if found.shape != (high, wide):
         raise _unusable(f"{region.named}: its mask has shape {found.shape}, its points frame {wide} x {high} pixels")
     if left < 0 or top < 0 or left + wide > width or top + high > height:
@@ -235,7 +240,15 @@ def _unusable(message: str) -> UnusableSample:
 
 
 Objects = Literal["label", "largest", "all", "each"]
-_KINDS: dict[str, MaskKind] = {"box": "box", "rle": "rle", "bitmap": "mask", "circle": "polygon", "polygon": "polygon"}
+#: the coarsest first
+_KINDS: dict[Shape, MaskKind] = {
+    "box": "box",
+    "rle": "rle",
+    "bitmap": "mask",
+    "circle": "polygon",
+    "polygon": "polygon",
+    "unreadable": "polygon",
+}
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,14 @@ def test_shapes_become_the_object(tmp_path: Path, one: Any, expected: NDArray[np
     assert any("box for a mask" in note for note in data.notes) == (kind == "box")
 
 
+@pytest.mark.parametrize("kind", ["oriented_rectangle", "rotation", "rectangle", "polygon"])
+def test_a_turned_rectangle_is_its_four_corners(tmp_path: Path, kind: str) -> None:
+    data = opened(tmp_path, document(shape("bolt", kind, [[30, 6], [44, 20], [30, 34], [16, 20]], direction=0.785)))
+    across, down = np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5
+    expected = np.abs(across[None, :] - 30) + np.abs(down[:, None] - 20) <= 14
+    assert (mask_of(data) == expected).mean() > 0.98 and data.samples[0].mask_kind == "polygon"
+
+
 def test_a_circle_is_its_centre_and_a_point_of_its_edge(tmp_path: Path) -> None:
     mask = mask_of(opened(tmp_path, document(shape("bolt", "circle", [[30, 20], [30 + 12, 20 + 5]]))))
     rows, columns = np.nonzero(mask)
@@ -138,12 +146,83 @@ def test_a_mask_that_does_not_fit_is_refused(tmp_path: Path, points: Any, mask: 
     assert message in str(caught.value) and "shape 0" in str(caught.value)
 
 
+def test_a_mask_at_a_part_of_a_pixel_has_the_size_of_its_picture(tmp_path: Path) -> None:
+    data = opened(tmp_path, document(shape("bolt", "mask", [[9.6, 20.4], [11.6, 23.4]], mask=pixels(L_SHAPED))))
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    expected[20:24, 10:13] = L_SHAPED
+    assert np.array_equal(mask_of(data), expected)
+
+
 def test_lines_and_points_have_no_area_and_are_counted(tmp_path: Path) -> None:
     lines = [shape("scratch", "linestrip", [[1, 1], [5, 5], [9, 1]]), shape("scratch", "line", [[1, 1], [5, 5]])]
     points = [shape("hole", "point", [[3, 3]]), shape("hole", "points", [[3, 3], [4, 4]])]
     data = opened(tmp_path, document(*lines, *points, polygon("bolt", 5, 4, 25, 14), lines[0]))
     assert data.samples[0].label == "bolt" and np.array_equal(mask_of(data), box(5, 4, 25, 14))
     assert data.notes == ("shapes without an area were skipped: 1 x line, 2 x linestrip, 1 x point, 1 x points",)
+
+
+def beside_others(root: Path, *shapes: Any, options: str = "", **parts: Any) -> DataSet:
+    """Data of "part 1.jpg" with a good shape, and of "b.jpg" with these shapes."""
+    save(root / "line" / "b.jpg", PICTURE)
+    write(root / "line" / "b.json", json.dumps(document(*shapes, imagePath="b.jpg", **parts)))
+    return opened(root, document(polygon("bolt", 5, 4, 25, 14)), options)
+
+
+STAR = shape("bolt", "star", [[1, 1], [9, 9]])
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (STAR, "shape 1 is a 'star'"),
+        (shape("bolt", "cuboid", [[1, 1]] * 8), "shape 1 is a 'cuboid'"),
+        (shape("bolt", "polygon", [[1, 1], [2, 2]]), "a polygon of 2 points"),
+        (shape("bolt", "mask", [[1, 1], [2, 2]]), "a mask without pixels"),
+        (shape("bolt", "circle", [[1, 1]]), "a circle of 1 points"),
+    ],
+    ids=["star", "cuboid", "two points", "no pixels", "one point"],
+)
+@pytest.mark.parametrize("options", ["", "?objects=largest", "?objects=all", "?objects=each"])
+def test_a_shape_that_cannot_be_read_concerns_its_image_alone(
+    tmp_path: Path, broken: Any, message: str, options: str
+) -> None:
+    data = beside_others(tmp_path, polygon("bolt", 5, 4, 25, 14), broken, options=options)
+    other, good = data.samples
+    assert (other.label, good.label) == ("bolt", "bolt")
+    with pytest.raises(UnusableSample, match=message) as caught:
+        decode(other)
+    assert caught.value.reason is Missing.UNREADABLE_MASK
+    assert np.array_equal(decode(good).mask, box(5, 4, 25, 14))
+    assert any(note.startswith("1 images have a shape that cannot be read") and "b.json" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("broken", [{**STAR, "label": "nut"}, {**STAR, "label": ""}, 5, None], ids=str)
+def test_an_image_whose_label_a_broken_shape_leaves_open_is_left_out(tmp_path: Path, broken: Any) -> None:
+    data = beside_others(tmp_path, polygon("bolt", 5, 4, 25, 14), broken)
+    assert [sample.id for sample in data.samples] == ["part 1.jpg"]
+    assert any("so their label is open, and were left out" in note for note in data.notes)
+
+
+def test_of_each_label_only_that_of_the_broken_shape_is_unusable(tmp_path: Path) -> None:
+    data = beside_others(tmp_path, polygon("nut", 5, 4, 25, 14), STAR, options="?objects=each")
+    assert [sample.id for sample in data.samples] == ["b.jpg#bolt", "b.jpg#nut", "part 1.jpg#bolt"]
+    assert np.array_equal(decode(data.samples[1]).mask, box(5, 4, 25, 14))
+    with pytest.raises(UnusableSample, match="star"):
+        decode(data.samples[0])
+
+
+def test_what_is_labelled_to_be_ignored_or_background_is_no_object(tmp_path: Path) -> None:
+    ignored, background = rectangle("__ignore__", 1, 20, 50, 38), rectangle("_background_", 0, 0, 60, 40)
+    data = opened(tmp_path, document(polygon("bolt", 5, 4, 25, 14), ignored, background))
+    assert data.samples[0].label == "bolt"
+    assert np.array_equal(mask_of(data), box(5, 4, 25, 14) + box(1, 20, 50, 38, 255))
+    assert beside_others(tmp_path, ignored, background).samples[-1].id == "part 1.jpg"
+
+
+@pytest.mark.parametrize("sides", [(None, WIDTH), (0, 0), (float(HEIGHT), float(WIDTH)), (str(HEIGHT), str(WIDTH))])
+def test_sides_may_be_missing_or_written_otherwise(tmp_path: Path, sides: Any) -> None:
+    data = opened(tmp_path, document(polygon("bolt", 5, 4, 25, 14), imageHeight=sides[0], imageWidth=sides[1]))
+    assert np.array_equal(mask_of(data), box(5, 4, 25, 14))
 
 
 SCENE = (
@@ -206,6 +285,42 @@ def test_images_elsewhere_are_found_by_their_last_part(tmp_path: Path) -> None:
     assert sample.id == "a.jpg" and decode(sample).image.shape == PICTURE.shape
 
 
+@pytest.mark.parametrize(
+    ("json_file", "image", "stated"),
+    [
+        ("line/a.json", "line/a.jpg", "C:\\work\\photos\\a.jpg"),
+        ("line/a.json", "line/a.jpg", "/home/me/photos/a.jpg"),
+        ("line/a.json", "line/a.jpg", "..\\..\\elsewhere\\a.jpg"),
+        ("line/json/a.json", "line/images/a.jpg", "a.jpg"),
+        ("line/annotations/a.json", "line/a.jpg", "D:/a.jpg"),
+        ("line/sub/a.json", "line/JPEGImages/a.jpg", "a.jpg"),
+    ],
+    ids=["drive", "absolute", "upwards", "images beside", "above", "of all"],
+)
+def test_images_are_found_in_the_usual_places(tmp_path: Path, json_file: str, image: str, stated: str) -> None:
+    save(tmp_path / image, PICTURE)
+    write(tmp_path / json_file, json.dumps(document(SCENE[0], imagePath=stated)))
+    data = open_data("labelme:line", root=tmp_path)
+    (sample,) = data.samples
+    assert sample.image == tmp_path / image and sample.id == image.removeprefix("line/")
+    assert np.array_equal(mask_of(data), NUT)
+    assert any(f"taken from {(tmp_path / image).parent}" in note for note in data.notes)
+
+
+def test_images_that_are_nowhere_are_an_error_that_names_the_option(tmp_path: Path) -> None:
+    write(tmp_path / "line" / "a.json", json.dumps(document(SCENE[0], imagePath="..\\images\\a.jpg")))
+    with pytest.raises(DataError, match=r"in none of the usual places.*a\.jpg.*\?images=DIR"):
+        open_data("labelme:line", root=tmp_path)
+    data = opened(tmp_path, document(SCENE[0]))  # one of two is there
+    assert [sample.id for sample in data.samples] == ["images/a.jpg", "part 1.jpg"]
+
+
+@pytest.mark.parametrize("stated", ["C:\\work\\gone.jpg", "../../images/gone.jpg", "/home/me/gone.jpg"])
+def test_an_image_in_its_json_file_needs_no_path(tmp_path: Path, stated: str) -> None:
+    data = opened(tmp_path, {**embedded(), "imagePath": stated})
+    assert data.samples[0].id == "gone.jpg" and np.array_equal(mask_of(data), NUT)
+
+
 def embedded(**parts: Any) -> dict[str, Any]:
     stored = base64.b64encode(encoded(Image.fromarray(PICTURE))).decode()
     return document(SCENE[0], imagePath="gone.jpg", imageData=stored, **parts)
@@ -262,7 +377,7 @@ def test_a_size_that_is_not_the_images_is_refused(tmp_path: Path) -> None:
         ({"images": [], "annotations": []}, "no list 'shapes'"),
         (document(SCENE[0], imagePath=None), "'imagePath'"),
         (document(SCENE[0], imageData=7), "neither null nor base64"),
-        (document(SCENE[0], imageWidth=None), "give both or neither"),
+        (document(SCENE[0], imageWidth=-1), "height and width"),
         (document(SCENE[0], flags=["a"]), "flags"),
         (document(SCENE[0], 5), "shape 1 must be an object"),
         (document({**SCENE[0], "label": None}), "shape 0 has the label None"),
@@ -275,12 +390,13 @@ def test_a_size_that_is_not_the_images_is_refused(tmp_path: Path) -> None:
         ),
         (document(shape("a", "polygon", [1, 1, 2, 2])), r"must be a list of \[x, y\]"),
         (document(shape("a", "circle", [[1, 1]])), "a circle of 1 points"),
-        (document(shape("a", "rectangle", [[1, 1], [5, 2], [5, 5], [1, 5]])), "a rectangle of 4 points"),
+        (document(shape("a", "rectangle", [[1, 1], [5, 2], [5, 5]])), "a rectangle of 3 points"),
+        (document(shape("a", "oriented_rectangle", [[1, 1], [5, 2]])), "it takes four"),
         (document(shape("a", "mask", [[1, 1], [2, 2]])), "a mask without pixels"),
         (document(rectangle("a", 1, 1, 2, 2, group_id=[1])), "group_id"),
         (document(shape("a", "line", [[1, 1], [2, 2]])), "no shape with an area in the 1 JSON files"),
     ],
-    ids=range(21),
+    ids=range(22),
 )
 def test_files_that_make_no_sense_are_refused(tmp_path: Path, content: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
