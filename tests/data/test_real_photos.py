@@ -46,6 +46,10 @@ def test_all_photos_are_read_with_masks_of_plausible_size(folder: list[tuple[Sam
     assert min(shares[1]) > 0 and min(shares[0]) > 0
 
 
+def test_real_annotations_contradict_nothing(coco: list[tuple[Sample, Decoded]]) -> None:
+    assert not [sample.contradictions for sample, _ in coco if sample.contradictions]
+
+
 def test_annotations_agree_with_the_masks(
     folder: list[tuple[Sample, Decoded]], coco: list[tuple[Sample, Decoded]]
 ) -> None:

@@ -70,6 +70,16 @@ ERRORS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "accuracy.under(gaussian_noise(1)) > 0.5",
         ("20 x mask_size (give the mask the size of its image)", "the mask of '000.png' is 12 x 6, the image 12 x 12"),
     ),
+    "masks of another size in more than a few images": (
+        "data=[Sample(s.id, s.image, s.label, s.mask[: 6 if at < 2 else 12]) for at, s in enumerate(samples())]",
+        "accuracy.under(gaussian_noise(1)) > 0.1",
+        ("masks or annotations of 2 of 20 images contradict the images", "the mask of '000.png' is 12 x 6"),
+    ),
+    "annotations of other sizes": (
+        "data=[Sample(s.id, s.image, s.label, s.mask, stated_size=(12, 24)) for s in samples()]",
+        "accuracy.under(gaussian_noise(1)) > 0.1",
+        ("20 x contradiction (its annotation states two things", "is stated as 24 x 12, but its image is 12 x 12"),
+    ),
     "masks without background": (
         "data=[Sample(s.id, s.image, s.label, mask(whole=True)) for s in samples()]",
         "accuracy.under(gaussian_noise(5)) > 0.5",
@@ -178,6 +188,33 @@ def test_a_folder_of_unreadable_images_is_an_error(line: Line) -> None:
     case = the_case(line, says=("20 x unreadable_image (replace the image file",))
     assert case.verdict == "ERROR"
     assert str(line.path / "photos/images") in case.message
+
+
+@pytest.mark.parametrize(
+    ("expectation", "verdict"), [("accuracy > 0.1", "PASS"), ("accuracy.under(gaussian_noise(1)) > 0.1", "PASS")]
+)
+def test_one_mask_of_another_size_is_counted_and_stops_nobody(line: Line, expectation: str, verdict: str) -> None:
+    line.audit(
+        f"""
+        data = [Sample(s.id, s.image, s.label, s.mask[: 6 if at < 1 else 12]) for at, s in enumerate(samples())]
+        case = Audit(**told(data=data)).expect({expectation})
+        """
+    )
+    line.run()
+    case = line.cases()["case"]
+    assert case.verdict == verdict and case.decision is not None
+    assert case.decision.counts.errored == (1 if "noise" in expectation else 0)
+
+
+def test_masks_of_another_size_are_no_matter_where_no_mask_is_needed(line: Line) -> None:
+    line.audit(
+        """
+        data = [Sample(s.id, s.image, s.label, s.mask[: 6 if at < 9 else 12]) for at, s in enumerate(samples())]
+        case = Audit(**told(data=data)).expect(accuracy > 0.1)
+        """
+    )
+    line.run()
+    assert line.cases()["case"].verdict == "PASS"
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,8 @@ def _contradicted(by_reason: Mapping[str, int], measured: Measured) -> str:
     What the annotations alone show is refused when the data are opened; this is what only the images show.
     """
     unusable = measured.data.unusable if measured.data else {}
-    found = [message for reason, message in unusable.values() if reason in _CONTRADICTING and reason in by_reason]
+    own = [unusable[sample.id] for sample in measured.samples if sample.id in unusable]  # not their stored pictures
+    found = [message for reason, message in own if reason in _CONTRADICTING and reason in by_reason]
     if not too_many(len(found), len(measured.samples)):
         return ""
     return (
