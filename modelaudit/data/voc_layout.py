@@ -140,9 +140,9 @@ class _Own:
 
 
 def _own(reference: Reference, root: Path, base: Path) -> Layout:
-    folder, annotations = _images_folder(reference, root, base), base / "Annotations"
+    (folder, images, on_images), annotations = _own_images(reference, root, base), base / "Annotations"
     by_stem = {relative_id(path, annotations)[:-4]: path for path in _xml_below(annotations, base)}
-    own = _Own(folder, _by_stem(folder), annotations, by_stem, _folder_of_pictures(base, CLASS_FOLDERS))
+    own = _Own(folder, images, annotations, by_stem, _folder_of_pictures(base, CLASS_FOLDERS))
     listed, notes = _listed(reference, base, own)
     if listed is None:
         stems = {stem: str(path) for stem, path in own.annotations.items()}
@@ -150,7 +150,7 @@ def _own(reference: Reference, root: Path, base: Path) -> Layout:
             if is_image(path):
                 stems.setdefault(relative_id(path, own.classes or base).rpartition(".")[0], str(path))
         listed = sorted(stems.items())
-    return Layout(base, tuple(_own_image(stem, where, own) for stem, where in listed), True, notes)
+    return Layout(base, tuple(_own_image(stem, where, own) for stem, where in listed), True, (*on_images, *notes))
 
 
 def _own_image(line: str, where: str, own: _Own) -> VocImage:
@@ -166,17 +166,27 @@ def _own_image(line: str, where: str, own: _Own) -> VocImage:
     return VocImage(relative_id(image, own.images_folder), image, stem, annotation, where)
 
 
-def _images_folder(reference: Reference, root: Path, base: Path) -> Path:
+def _own_images(reference: Reference, root: Path, base: Path) -> tuple[Path, dict[str, Path], tuple[str, ...]]:
+    """The folder of the images, these by their paths without ending, and a remark where it is not the usual one."""
     asked = reference.options.get("images")
     if asked is not None:
-        return existing_folder(asked, base, root, what=f"{reference.text}: images={asked}")
-    found = next((base / name for name in _IMAGES if (base / name).is_dir()), None)
-    if found is None:
+        folder = existing_folder(asked, base, root, what=f"{reference.text}: images={asked}")
+        return folder, _by_stem(folder), ()
+    for folder in (base / name for name in _IMAGES if (base / name).is_dir()):
+        images = _by_stem(confined(folder, base, folder))
+        if images:
+            return folder, images, () if folder.name == "JPEGImages" else (f"images are those in {folder.name}",)
+    images = {
+        stem: path
+        for stem, path in _by_stem(base).items()
+        if not any(part.startswith(("Segmentation", "Annotations")) for part in stem.split("/")[:-1])
+    }
+    if not images:
         raise DataError(
-            f"{reference.text!r}: no folder JPEGImages in {base}: the export has segmentations and no image; export "
-            "it with its images, or write ?images= with their folder"
+            f"{reference.text!r}: no image in {base / 'JPEGImages'}, nor in another folder: {held_by(base)}; export it "
+            "with its images, or write ?images= with their folder"
         )
-    return confined(found, base, found)
+    return base, images, (f"images are those below {base} that have the names of annotations or segmentations",)
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -137,9 +137,20 @@ def test_annotations_in_other_folders_go_with_jpegimages_too(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("folder", "note"), [("images", "images are those in images"), ("photos", "have the names of")]
+)
+def test_images_in_another_folder_than_jpegimages_are_found(tmp_path: Path, folder: str, note: str) -> None:
+    base = voc(tmp_path)
+    (base / "JPEGImages").rename(base / folder)
+    data = opened(tmp_path)
+    assert [one.label for one in data.samples] == ["dog"] and any(note in one for one in data.notes)
+    assert mask_of(data).any()
+
+
+@pytest.mark.parametrize(
     ("made", "message"),
     [
-        ({"SegmentationClass/a.png": ""}, r"no folder JPEGImages in .*\?images="),
+        ({"SegmentationClass/a.png": ""}, r"no image in .*JPEGImages, nor in another folder: .*\?images="),
         ({"Annotations/a.xml": "<annotation/>"}, r"1 annotations, and no image: .* holds 1 \.xml .*\?images="),
         (
             {"JPEGImages/a.png": ""},

@@ -118,6 +118,13 @@ def test_labels_in_a_folder_of_another_name_are_paired_by_name_where_no_others_a
     assert [one.id for one in opened(tmp_path).samples] == ["images/val/c.jpg"]  # the usual places are enough
 
 
+def test_labels_may_be_beside_the_images_in_a_folder_of_that_name(tmp_path: Path) -> None:
+    base = line(tmp_path, NUT)
+    plain(base / "images" / "val", "b")
+    data = opened(tmp_path)
+    assert {one.id: one.label for one in data.samples} == {"images/val/a.jpg": "nut", "images/val/b.jpg": "bolt"}
+
+
 @pytest.mark.parametrize(
     ("made", "body", "message"),
     [
