@@ -128,6 +128,10 @@ def coco(reference: Reference, root: Path) -> DataSet:
 
 
 def _document(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        below = sorted(one for pattern in ("*.json", "*/*.json") for one in path.glob(pattern))
+        named = f"coco:{below[0]}" if below else "coco:path/to/annotations.json"
+        raise DataError(f"{path} is a folder; name the file of the annotations, {named}")
     document = read_json(path, DataError, hint="; write coco:path/to/annotations.json")
     for key in ("images", "annotations", "categories"):
         entries = document.get(key) if isinstance(document, dict) else None

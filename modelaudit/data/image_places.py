@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..language.errors import DataError
@@ -20,6 +20,8 @@ _LOOKED_FOR = 256
 _IMAGES = ("images", "data", "JPEGImages", "Images", "image", "img", "imgs", "photos", "pictures", "frames")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|[A-Za-z]:(?=/)", re.IGNORECASE)
 _LOCAL_FILES = "/?d="
+#: what Label Studio writes before the names of uploaded files
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 
 
 @dataclass(frozen=True)
@@ -29,22 +31,36 @@ class ImagePlace:
     Args:
         note: says so, where it is not the first place, or not the only one.
         last_parts: the images are found there by so many of the last parts of their names; None: by whole names.
+        uploaded: without the eight digits that Label Studio writes before the names of uploaded files.
     """
 
     folder: Path
     note: str | None
     last_parts: int | None = None
+    uploaded: bool = False
 
     def name(self, stated: str) -> str:
         """The name below the folder, with ``/``."""
-        return stated if self.last_parts is None else "/".join(_parts(stated)[-self.last_parts :])
+        if self.last_parts is None:
+            return stated
+        name = "/".join(_parts(stated)[-self.last_parts :])
+        return _UPLOADED.sub("", name) if self.uploaded else name
+
+    def holds(self, stated: str) -> bool:
+        """Whether a file of that name is there, as far as the root of the data admits it."""
+        path = Path(os.path.normpath(self.folder / self.name(stated).strip().replace("\\", "/")))
+        try:
+            return os.path.isfile(path) and current_root(self.folder).admits(path)  # noqa: PTH113
+        except ValueError:  # a name that no file can have
+            return False
 
 
 def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: object, option: str) -> ImagePlace:
     """The first of the places that holds nearly all of the images; where none does, the one that holds the most.
 
     Whole names count first, then their last parts, as many as possible (``../../upload/1/a.jpg`` may be ``1/a.jpg``, or
-    ``a.jpg``), as long as they tell the images apart. Nothing is looked for outside of the places.
+    ``a.jpg``), as long as they tell the images apart, and at last the last part without what Label Studio writes before
+    it (``0a1b2c3d-a.jpg``). Nothing is looked for outside of the places.
 
     Args:
         names: of the images, as the annotations state them.
@@ -61,10 +77,10 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
     looked, places = _spread(stated), [place for place in there if current_root(place).admits(place)]
     enough = _NEARLY_ALL * len(looked)
     held: list[tuple[int, ImagePlace]] = []
-    for last_parts in (None, *_fewer_parts(stated)):
+    for last_parts, uploaded in ((None, False), *_fewer_parts(stated)):
         for place in places[: 1 if last_parts is None and all(map(_is_absolute, looked)) else None]:
-            found = ImagePlace(place, None, last_parts)
-            held.append((sum(_is_there(place, name, last_parts) for name in looked), found))
+            found = ImagePlace(place, None, last_parts, uploaded)
+            held.append((sum(map(found.holds, looked)), found))
         if any(count >= enough for count, _ in held):
             break
     best = next((one for one in held if one[0] >= enough), None)
@@ -73,7 +89,7 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
         links = [place for place in there if place not in places and current_root(place).is_written_below(place)]
         raise DataError(_layout_unknown(what, option, stated, looked, tried, held, links))
     others = [one.folder for number, one in held if number >= enough and not _same(one.folder, found.folder)]
-    return ImagePlace(found.folder, _note(found, count, len(looked), places[0], others, option), found.last_parts)
+    return replace(found, note=_note(found, count, len(looked), places[0], others, option))
 
 
 def usual_places(folder: Path, stem: str = "") -> list[Path]:
@@ -114,13 +130,17 @@ def _parts(name: str) -> list[str]:
     return [part for part in text.split("/") if part not in ("", ".", "..")]
 
 
-def _fewer_parts(names: Sequence[str]) -> Iterator[int]:
-    """How many of the last parts may be looked for, the most first; never so few that two images have one name."""
+def _fewer_parts(names: Sequence[str]) -> Iterator[tuple[int, bool]]:
+    """How many of the last parts may be looked for, the most first, and at last without what Label Studio writes before
+    names; never so little that two images have one name."""
     parts = [_parts(name) for name in names]
     for count in range(max(map(len, parts), default=0), 0, -1):
         if len({tuple(one[-count:]) for one in parts}) < len(names):
             return
-        yield count
+        yield count, False
+    last = [one[-1] if one else "" for one in parts]
+    if last and all(map(_UPLOADED.match, last)) and len({_UPLOADED.sub("", one) for one in last}) == len(names):
+        yield 1, True
 
 
 def _is_absolute(name: str) -> bool:
@@ -130,16 +150,6 @@ def _is_absolute(name: str) -> bool:
 def _leads_out(name: str) -> bool:
     text = _SCHEME.sub("/", name.strip().replace("\\", "/"))
     return text.startswith("/") or os.path.normpath(text).split("/")[0] == ".."
-
-
-def _is_there(folder: Path, name: str, last_parts: int | None) -> bool:
-    if last_parts is not None:
-        return os.path.isfile(folder.joinpath(*_parts(name)[-last_parts:]))  # noqa: PTH113  (some names are no file's)
-    path = Path(os.path.normpath(folder / name.strip().replace("\\", "/")))
-    try:
-        return os.path.isfile(path) and current_root(folder).admits(path)  # noqa: PTH113
-    except ValueError:
-        return False
 
 
 def _same(one: Path, other: Path) -> bool:

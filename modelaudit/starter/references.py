@@ -143,7 +143,7 @@ def _voc(body: str, folder: Path) -> _Found:
 
 
 def _coco(body: str, folder: Path) -> _Found:
-    for below in ("", "annotations"):
+    for below in ("", "annotations", "valid", "test", "train"):  # Roboflow has a folder for each split
         place = folder / below
         found = [path for path in _direct(place, lambda path: path.suffix.lower() == ".json") if _is_coco(path)]
         if len(found) > 1:
@@ -151,9 +151,7 @@ def _coco(body: str, folder: Path) -> _Found:
             raise DataError(f"{body!r}: several COCO files ({listed}); name the one to audit, e.g. {found[0]}")
         if found:
             named = "/".join(filter(None, (body, below, found[0].name)))
-            images = folder / "images"
-            beside = f"?images={body}/images" if below and images.is_dir() else ""
-            return "coco", named + beside, f"{found[0].name} holds images and annotations"
+            return "coco", named, f"{found[0].name} holds images and annotations"
     return None
 
 

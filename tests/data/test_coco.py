@@ -349,6 +349,7 @@ def test_files_that_make_no_sense_are_refused(tmp_path: Path, content: Any, mess
     ("reference", "message"),
     [
         ("coco:nowhere.json", "nowhere"),
+        ("coco:line", r"is a folder; name the file of the annotations, coco:.*boxes\.json"),
         ("coco:line/boxes.json?image=x", "did you mean 'images'"),
         ("coco:line/boxes.json?images=nowhere", "no folder"),
         ("coco:line/boxes.json?labels=names", "name"),

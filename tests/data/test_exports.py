@@ -16,7 +16,7 @@ EXPORTS = Path(__file__).parent / "exports"
 #: trees in which all objects, or the nuts, are boxes
 BOXES = ("cvat_coco_1.0_boxes", "roboflow_coco")
 BOXED_NUTS = ("label_studio_coco_1.6_windows", "label_studio_coco_1.7", "label_studio_coco_1.16", "labelme2coco")
-BOXED_NUTS += ("label_studio_coco_local_files", "label_studio_brush")
+BOXED_NUTS += ("label_studio_coco_without_images", "label_studio_coco_local_files", "label_studio_brush")
 
 
 def opened(tree: str, options: str = "") -> DataSet:
@@ -55,6 +55,7 @@ def test_each_subset_of_a_project_has_its_own_images() -> None:
         ("coco_2017", "val2017"),
         ("fiftyone_coco", "data"),
         ("label_studio_coco_1.16", "images"),
+        ("label_studio_coco_without_images", ""),
         ("labelme_3_windows", "images"),
     ],
 )

@@ -47,9 +47,14 @@ def coco_text() -> str:
         ({"c.json": coco_text()}, "c.json", "coco:c.json"),
         ({"c/instances.json": coco_text()}, "c", "coco:c/instances.json"),
         (
+            {f"c/{split}/_annotations.coco.json": coco_text() for split in ("train", "valid")},
+            "c",
+            "coco:c/valid/_annotations.coco.json",
+        ),
+        (
             {"c/annotations/all.json": coco_text(), "c/images/1.png": None},
             "c",
-            "coco:c/annotations/all.json?images=c/images",
+            "coco:c/annotations/all.json",
         ),
         ({"v/JPEGImages/1.png": None, "v/Annotations/1.xml": ""}, "v", "voc:v"),
         ({"l/1.json": '{"shapes": [], "imagePath": "1.png"}', "l/1.png": None}, "l", "labelme:l"),

@@ -26,7 +26,7 @@ Mask = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Outlined:
-    """An image and its object: of a rectangle (left, top, right, bottom; the last two outside) the left and the foot."""
+    """An image and its object: of a box (left, top, right, bottom; the last two outside) the left side and the foot."""
 
     name: str
     label: str
@@ -348,6 +348,14 @@ def label_studio_with_images(base: Path) -> None:
     label_studio(base, "..\\..\\label-studio\\label-studio\\media\\upload\\4\\{}")
 
 
+def label_studio_without_images(base: Path) -> None:
+    """The images are the user's own, without what Label Studio writes before their names."""
+    label_studio(base, "..\\..\\media\\upload\\1\\{}")
+    for path in (base / "images").iterdir():
+        path.rename(base / path.name.partition("-")[2])
+    (base / "images").rmdir()
+
+
 def label_studio_local_files(base: Path) -> None:
     label_studio(base, "/data/local-files/?d=line/{}", width=None, height=None)
 
@@ -361,6 +369,7 @@ TREES: dict[str, tuple[Callable[[Path], None], str]] = {
     "label_studio_coco_1.7": (label_studio_old, "coco:{}/result.json"),
     "label_studio_coco_1.6_windows": (label_studio_on_windows, "coco:{}/result.json"),
     "label_studio_coco_1.16": (label_studio_with_images, "coco:{}/result.json"),
+    "label_studio_coco_without_images": (label_studio_without_images, "coco:{}/result.json"),
     "label_studio_coco_local_files": (label_studio_local_files, "coco:{}/result.json"),
     "label_studio_brush": (label_studio_brush, "coco:{}/result_coco.json"),
     "fiftyone_coco": (fiftyone, "coco:{}/labels.json"),
