@@ -48,18 +48,30 @@ class _Reports:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._run_again: dict[str, object] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # a failure that pytest-rerunfailures tries once more does not end the case
-        if hasattr(report, "modelaudit") and report.outcome in ("passed", "failed", "skipped"):
-            from .outcome import type_failure
+        if hasattr(report, "modelaudit"):
+            self._ended(report)
+        elif report.when == "teardown" and report.nodeid in self._run_again:
+            from .outcome import drop_entry
 
-            record = audit_session(self._config).record_outcome(report)
-            type_failure(self._config, report, record)
+            drop_entry(self._config, self._run_again.pop(report.nodeid))
         stated = getattr(report, "modelaudit_stated", ())
         if stated and is_audit_file(Path(report.location[0]).name):
             audit_session(self._config).completeness.stated_in_functions(report.location[0], stated)
+
+    def _ended(self, report: pytest.TestReport) -> None:
+        """A failure that pytest-rerunfailures or pytest-retry tries once more does not end the case."""
+        from .outcome import entry_of, type_failure
+
+        if report.outcome not in ("passed", "failed", "skipped"):
+            self._run_again[report.nodeid] = entry_of(self._config, report)
+            return
+        self._run_again.pop(report.nodeid, None)
+        record = audit_session(self._config).record_outcome(report)
+        type_failure(self._config, report, record)
 
 
 class _BeforeSplit:

@@ -155,3 +155,19 @@ def type_failure(config: pytest.Config, report: pytest.TestReport, record: CaseR
     for node in log.node_reporter(report).nodes:
         if node.tag == "failure":
             node.set("type", kind)
+
+
+def entry_of(config: pytest.Config, report: pytest.TestReport) -> object:
+    """The entry that a report has in pytest's JUnit log so far; None without such a log."""
+    log = config.stash.get(xml_key, None)
+    return None if log is None else log.node_reporter(report)
+
+
+def drop_entry(config: pytest.Config, entry: object) -> None:
+    """Remove the entry of a case that is run again from pytest's JUnit log, once its teardown has closed it.
+
+    It holds no failure, so that a reader of the file would count it as passed.
+    """
+    log = config.stash.get(xml_key, None)
+    if log is not None:
+        log.node_reporters_ordered[:] = [one for one in log.node_reporters_ordered if one is not entry]
