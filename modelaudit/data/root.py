@@ -50,8 +50,14 @@ class Root:
 
         With `follow_links`, a path that is written as one below a folder is admitted wherever it leads.
         """
-        real = self.real(path)
-        if any(_is_below(real, folder) for folder in self._real_folders):
+        text = os.fspath(path)
+        folder, _, name = text.rpartition(os.sep)
+        if folder in self._admitted and name not in ("", ".", "..") and not os.path.islink(text):  # noqa: PTH114
+            return True
+        if any(_is_below(self.real(path), one) for one in self._real_folders):
+            # of "/x" no folder is left, as of "x"
+            if folder and any(_is_below(os.path.realpath(folder), one) for one in self._real_folders):
+                self._admitted.add(folder)
             return True
         return self.follow_links and self.is_written_below(path)
 
@@ -71,6 +77,11 @@ class Root:
             self._known[folder] = os.path.realpath(folder)
         found = os.path.join(self._known[folder], name)  # noqa: PTH118  (a Path takes ten times as long)
         return os.path.realpath(found) if os.path.islink(found) else found  # noqa: PTH114
+
+    @cached_property
+    def _admitted(self) -> set[str]:
+        """Folders whose files are admitted, unless they are links: of a large data set nearly all files are."""
+        return set()
 
     @cached_property
     def _known(self) -> dict[str, str]:

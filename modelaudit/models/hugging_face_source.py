@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..language.errors import ModelError, first_line
+from ..language.json_file import read_json
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
 from .loaded import model_source
@@ -37,6 +39,7 @@ def hugging_face_model(reference: Reference, root: Path) -> BuiltModel:
     folder = root / name
     options: dict[str, Any] = {"trust_remote_code": False}
     if folder.is_dir():
+        _refuse_parts_elsewhere(folder)
         place = str(folder)
         options["local_files_only"] = True
     elif name.count("/") <= 1 and not Path(name).is_absolute() and not name.startswith("."):
@@ -47,6 +50,17 @@ def hugging_face_model(reference: Reference, root: Path) -> BuiltModel:
     module = _module(library, reference, place, options)
     preprocessing, notes = _preprocessing(library, reference, place, options)
     return BuiltModel(module, preprocessing, _classes(module.config), notes)
+
+
+def _refuse_parts_elsewhere(folder: Path) -> None:
+    """Raises a ModelError where an index of weights names files outside of the folder."""
+    for path in sorted(folder.glob("*.index.json")):
+        document = read_json(path, ModelError)
+        parts = document.get("weight_map") if isinstance(document, dict) else None
+        for name in sorted({*map(str, parts.values())}) if isinstance(parts, dict) else ():
+            # links are left alone: the files of a copy of the Hub are links into the store of all copies
+            if "\\" in name or not Path(os.path.normpath(folder / name)).is_relative_to(os.path.normpath(folder)):
+                raise ModelError(f"{path}: its weights are outside its folder, in {name!r}; keep them next to it")
 
 
 def _transformers(reference: Reference) -> Any:

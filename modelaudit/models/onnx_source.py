@@ -305,9 +305,10 @@ def _weights_beside(path: Path) -> set[Path]:
     except Exception as error:  # protobuf's own types
         raise ModelError(f"{path}: cannot be read as an ONNX file ({first_line(error)})") from error
     found = set()
-    for tensor in _tensors(model.graph):
+    in_functions = _in_nodes(node for function in model.functions for node in function.node)
+    for tensor in (*_tensors(model.graph), *in_functions):
         if tensor.data_location == _EXTERNAL:
-            location = next(entry.value for entry in tensor.external_data if entry.key == "location")
+            location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
             file = (path.parent / location).resolve()
             if not file.is_relative_to(path.parent):
                 raise ModelError(f"{path}: its weights are outside its folder, in {location!r}; keep them next to it")
@@ -324,9 +325,15 @@ def _tensors(graph: Any) -> Iterator[Any]:
     yield from graph.initializer
     for part in graph.sparse_initializer:
         yield from (part.values, part.indices)
-    for node in graph.node:
+    yield from _in_nodes(graph.node)
+
+
+def _in_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
+    for node in nodes:
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
+            for part in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (part.values, part.indices)
             for inner in (attribute.g, *attribute.graphs):
                 if inner.node:
                     yield from _tensors(inner)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..evidence.record import ArithmeticNode, CaseRecord, CompositeNode, GalleryRow, MeasureNode, Node, Panel, RunRecord
+from ..language.regular_files import read_file
 from .naming import context_label, method_text
 from .sentences import contexts_of, digits_of, tries_backgrounds, unit_of
 from .words import Words
@@ -126,7 +127,7 @@ def _read(file: str, folder: Path) -> EmbeddedPicture | None:
         path = (folder / file).resolve()
         if not path.is_relative_to(folder.resolve()):
             return None
-        content = path.read_bytes()
+        content = read_file(path)
     except (OSError, ValueError):
         return None
     kind = next((kind for start, kind in _KINDS if content.startswith(start)), None)

@@ -512,6 +512,15 @@ def test_a_path_that_goes_through_a_link_and_back_is_where_the_system_leads(tmp_
     assert not Root((tmp_path / "data",)).admits(tmp_path / "data-2" / "x.png")
 
 
+def test_a_file_of_the_topmost_folder_is_none_of_the_working_directory(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    here = Root((root,))
+    assert here.admits(Path("ok.png")) and here.admits(Path("ok.png"))
+    assert not here.admits(Path("/ok.png"))
+
+
 def saved(root: Path) -> Path:
     """A data set of two splits as the library saves it."""
     datasets = pytest.importorskip("datasets")

@@ -156,3 +156,12 @@ def test_without_transformers_the_error_names_the_extra(folder: Path, monkeypatc
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ModelError, match=r"pip install 'pytest-modelaudit\[hf\]'"):
         open_model("hf:vit", root=folder)
+
+
+@pytest.mark.parametrize("name", ["../other/model.safetensors", "/other/model.safetensors", "..\\other.safetensors"])
+def test_an_index_that_names_weights_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "vit").mkdir()
+    index = tmp_path / "vit" / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": {"a": "model-1.safetensors", "b": name}}))
+    with pytest.raises(ModelError, match=r"index\.json: its weights are outside its folder"):
+        open_model("hf:vit", root=tmp_path)

@@ -278,6 +278,23 @@ def test_weights_that_are_elsewhere_or_missing_are_refused(exported: Path, tmp_p
         opened(folder / "net.onnx")
 
 
+@pytest.mark.parametrize("place", ["function", "attribute"])
+def test_weights_of_functions_and_sparse_constants_are_looked_at_too(tmp_path: Path, place: str) -> None:
+    tensor = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[1])
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret.bin")
+    if place == "attribute":
+        tensor = onnx.SparseTensorProto(values=tensor, indices=onnx.helper.make_tensor("i", 7, [1], [0]), dims=[1])
+    node = onnx.helper.make_node("Constant", [], ["w"], **{"value" if place == "function" else "sparse_value": tensor})
+    graph = onnx.helper.make_graph([node] if place == "attribute" else [], "g", [], [])
+    opset = [onnx.helper.make_opsetid("", 17)]
+    inner = onnx.helper.make_function("d", "f", [], ["w"], [node], opset)
+    model = onnx.helper.make_model(graph, functions=[inner] if place == "function" else [])
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="outside its folder"):
+        opened(tmp_path / "net.onnx")
+
+
 @pytest.mark.parametrize("name", ["onnxruntime", "onnx"])
 def test_a_missing_library_is_an_error_that_says_what_to_install(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
