@@ -17,6 +17,8 @@ _NEARLY_ALL = 0.95
 _HARDLY_ANY = 0.05
 #: as many names, spread over all, are looked for
 _LOOKED_FOR = 256
+#: as many of the last parts of a name at most: every number of them costs a look at all names
+_PARTS = 20
 _IMAGES = ("images", "data", "JPEGImages", "Images", "image", "img", "imgs", "photos", "pictures", "frames")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|[A-Za-z]:(?=/)", re.IGNORECASE)
 _LOCAL_FILES = "/?d="
@@ -134,7 +136,7 @@ def _fewer_parts(names: Sequence[str]) -> Iterator[tuple[int, bool]]:
     """How many of the last parts may be looked for, the most first, and at last without what Label Studio writes before
     names; never so little that two images have one name."""
     parts = [_parts(name) for name in names]
-    for count in range(max(map(len, parts), default=0), 0, -1):
+    for count in range(min(max(map(len, parts), default=0), _PARTS), 0, -1):
         if len({tuple(one[-count:]) for one in parts}) < len(names):
             return
         yield count, False

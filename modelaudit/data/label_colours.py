@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -113,12 +114,12 @@ def _parts(line: str, number: int, named: str) -> tuple[str, Colour]:
     if not stated:
         return name, voc_colour(number)
     values = [text.strip() for text in stated.split(",")]
-    if len(values) != 3 or not all(text.isascii() and text.isdecimal() and int(text) < 256 for text in values):
+    if len(values) != 3 or not all(re.fullmatch("[0-9]{1,3}", text) and int(text) < 256 for text in values):
         raise DataError(f"{named}: the colour of {name!r} is {stated!r}; write three numbers from 0 to 255")
     return name, (int(values[0]), int(values[1]), int(values[2]))
 
 
-def numbers_of(content: bytes, path: Path, numbering: Numbering) -> NDArray[np.int64]:
+def numbers_of(content: bytes, path: Path, numbering: Numbering) -> NDArray[np.int32]:
     """[H, W]: the numbers in a segmentation, 255 for what is ignored, :data:`UNKNOWN` for other colours.
 
     Palettes and grey pictures hold numbers; where all their colours are those of a ``labelmap.txt``, these say which.
@@ -134,15 +135,14 @@ def numbers_of(content: bytes, path: Path, numbering: Numbering) -> NDArray[np.i
                 "colours of labelmap.txt",
             )
         turned = upright(image)
-        by_colour = _coloured(turned, numbering)
-        if image.mode in _BY_COLOUR:
-            return by_colour
-        if numbering.source is not None and not (by_colour == UNKNOWN).any():
-            return by_colour
-        return np.asarray(turned).astype(np.int64)
+        if image.mode in _BY_COLOUR or numbering.source is not None:
+            by_colour = _coloured(turned, numbering)
+            if image.mode in _BY_COLOUR or not (by_colour == UNKNOWN).any():
+                return by_colour
+        return np.asarray(turned).astype(np.int32)
 
 
-def object_codes(content: bytes, path: Path) -> NDArray[np.int64]:
+def object_codes(content: bytes, path: Path) -> NDArray[np.int32]:
     """[H, W]: what stands for every object in SegmentationObject: its number, or its colour; 0 is none, 255 ignored.
 
     Raises:
@@ -151,23 +151,23 @@ def object_codes(content: bytes, path: Path) -> NDArray[np.int64]:
     with opened(content, str(path), Missing.UNREADABLE_MASK) as image:
         turned = upright(image)
         if image.mode in _BY_NUMBER:
-            return np.asarray(turned).astype(np.int64)
+            return np.asarray(turned).astype(np.int32)
         codes = _codes(np.asarray(turned.convert("RGB")))
     codes[codes == IGNORE] = _code(_IGNORED_COLOUR) + (1 << 24)  # a blue that is no number
     codes[codes == _code(_IGNORED_COLOUR)] = IGNORE
     return codes
 
 
-def _coloured(image: Image.Image, numbering: Numbering) -> NDArray[np.int64]:
+def _coloured(image: Image.Image, numbering: Numbering) -> NDArray[np.int32]:
     codes = _codes(np.asarray(image.convert("RGB")))
-    found, places = np.unique(codes, return_inverse=True)
     known = {_code(_IGNORED_COLOUR): IGNORE} | {_code(colour): number for colour, number in numbering.colours}
-    numbers = np.array([known.get(int(code), UNKNOWN) for code in found], dtype=np.int64)
-    mapped: NDArray[np.int64] = numbers[places.reshape(codes.shape)]
-    return mapped
+    numbers = np.full(codes.shape, UNKNOWN, dtype=np.int32)
+    for code, number in known.items():
+        numbers[codes == code] = number
+    return numbers
 
 
-def first_unknown(content: bytes, path: Path, numbers: NDArray[np.int64]) -> tuple[Colour, int, int]:
+def first_unknown(content: bytes, path: Path, numbers: NDArray[np.int32]) -> tuple[Colour, int, int]:
     """The first colour that is unknown, its pixels, and how many colours are."""
     with opened(content, str(path), Missing.UNREADABLE_MASK) as image:
         codes = _codes(np.asarray(upright(image).convert("RGB")))
@@ -177,8 +177,8 @@ def first_unknown(content: bytes, path: Path, numbers: NDArray[np.int64]) -> tup
     return (code >> 16, code >> 8 & 255, code & 255), int(pixels[place]), len(found)
 
 
-def _codes(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    wide = pixels.astype(np.int64)
+def _codes(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    wide = pixels.astype(np.int32)
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 

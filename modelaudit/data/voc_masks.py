@@ -51,7 +51,7 @@ class SegmentationMask(ReadMask):
 
     def of(self, content: bytes) -> Pixels:
         values = numbers_of(content, self.path, self.numbering)
-        found = [int(value) for value in np.unique(values)]
+        found = list(_pixels(values))
         if UNKNOWN in found:
             raise _unusable(self.path, _unknown_colour(content, self.path, values, self.numbering))
         strange = [value for value in found if self.numbering.highest < value < IGNORE]
@@ -71,7 +71,7 @@ class SegmentationMask(ReadMask):
         return mask
 
 
-def _unknown_colour(content: bytes, path: Path, values: NDArray[np.int64], numbering: Numbering) -> str:
+def _unknown_colour(content: bytes, path: Path, values: NDArray[np.int32], numbering: Numbering) -> str:
     colour, pixels, count = first_unknown(content, path, values)
     others = f" (and {count - 1} other colours)" if count > 1 else ""
     known = numbering.source or "VOC"
@@ -123,6 +123,12 @@ def _check_place(pixels: NDArray[np.bool_], box: Box, what: str) -> None:
     raise UnusableSample(Missing.CONTRADICTION, fact.text)
 
 
+def _pixels(values: NDArray[np.int32]) -> dict[int, int]:
+    """The numbers in a segmentation, in rising order, each with its pixels."""
+    counts = np.bincount((values - UNKNOWN).ravel())
+    return {number + UNKNOWN: int(counts[number]) for number in map(int, np.flatnonzero(counts))}
+
+
 def classes_in(path: Path, numbering: Numbering) -> dict[str, int]:
     """The classes in a segmentation, each with its number of pixels, the largest first; unknown colours do not count.
 
@@ -131,12 +137,8 @@ def classes_in(path: Path, numbering: Numbering) -> dict[str, int]:
     """
     content = bytes_of(path, Missing.UNREADABLE_MASK)
     values = numbers_of(content, path, numbering)
-    found, pixels = np.unique(values, return_counts=True)
-    sizes = {
-        numbering.names[int(number)]: int(count)
-        for number, count in zip(found, pixels, strict=True)
-        if int(number) in numbering.names
-    }
+    found = _pixels(values)
+    sizes = {numbering.names[number]: count for number, count in found.items() if number in numbering.names}
     if not sizes and UNKNOWN in found:
         raise _unusable(path, _unknown_colour(content, path, values, numbering))
     return dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -32,6 +32,8 @@ _COUNT = "classes"
 _OTHER_KEYS = (_COUNT, "names", "backup", "eval", "results", "top")
 _DESCRIPTIONS = (*YAML_ENDINGS, ".data")
 _IMAGES = ("images", "JPEGImages")
+#: as many of the last parts of a path of another computer are looked for
+_PARTS = 20
 _ELSEWHERE = re.compile(r"/|[A-Za-z]:[/\\]|\\\\")
 
 
@@ -304,7 +306,7 @@ def _find(stated: str, home: Path, base: Path) -> Path | None:
     texts = [text, inner, inner.removeprefix("data/")]
     if _ELSEWHERE.match(text) and not _exists(Path(text)):
         parts = [part for part in text.split("/") if part]
-        texts += ["/".join(parts[start:]) for start in range(1, len(parts))]
+        texts += ["/".join(parts[start:]) for start in range(max(1, len(parts) - _PARTS), len(parts))]
     tried = [_normal(folder / one) for one in texts if one for folder in dict.fromkeys((home, base))]
     there = [path for path in tried if _exists(path)]
     return next((path for path in there if current_root(base).admits(path)), there[0] if there else None)

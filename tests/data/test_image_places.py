@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,10 @@ def test_the_usual_places_begin_with_those_of_the_subset() -> None:
 
 def test_the_home_of_annotations_is_the_folder_above() -> None:
     assert [data_home(Path("d", name)).name for name in ("Annotations", "labels", "line")] == ["d", "d", "line"]
+
+
+def test_a_name_of_thousands_of_folders_is_looked_for_by_its_last_parts_alone(tmp_path: Path) -> None:
+    made(tmp_path, "images/1.png")
+    start = time.monotonic()
+    assert looked(tmp_path, ["a/" * 3000 + "1.png"], "images")[1] == ["1.png"]
+    assert time.monotonic() - start < 5  # half a minute, where every number of parts is tried

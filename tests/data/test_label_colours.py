@@ -117,6 +117,7 @@ def test_objects_without_annotation_have_the_class_of_most_of_their_pixels(tmp_p
         ("bolt\n", r"labelmap\.txt:1: expected name:red,green,blue"),
         ("background:0,0,0::\nbolt:1,2::\n", r":2: the colour of 'bolt' is '1,2'"),
         ("bolt:1,2,256::\n", r":1: the colour of 'bolt'"),
+        (f"bolt:1,2,{'9' * 5000}::\n", r":1: the colour of 'bolt'"),
         ("a:1,2,3::\na:4,5,6::\n", r":2: the class 'a' for the second time"),
         ("a:1,2,3::\nb:1,2,3::\n", r":2: 'b' has the colour \(1, 2, 3\) of another class"),
         ("background:0,0,0::\n", "has no class besides the background"),

@@ -72,6 +72,12 @@ def test_paths_of_another_computer_are_looked_for_in_the_folder_of_the_file(tmp_
     assert [one.id for one in opened(tmp_path).samples] == ["images/val/a.jpg"]
 
 
+def test_a_path_of_thousands_of_folders_ends_in_an_error(tmp_path: Path) -> None:
+    line(tmp_path, yaml=f"train: /{'a/' * 20_000}b\nnames: [bolt, nut]\n")
+    with pytest.raises(DataError, match="train: nothing at"):
+        opened(tmp_path)
+
+
 def test_obj_data_names_the_classes_and_the_lists(tmp_path: Path) -> None:
     base = tmp_path / "line"
     for name, labels in (("a", BOLT), ("b", NUT)):
