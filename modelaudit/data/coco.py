@@ -14,6 +14,7 @@ from ..language.json_file import read_json
 from ..language.reference import Reference, parse_reference
 from ..language.sample import DataSet, Sample
 from .base import data_source
+from .box_forms import boxes_of_other_form, other_form
 from .coco_fields import flag, identity, known_as, region_of, size_of
 from .files import confined, existing_folder, file_named
 from .image_places import ImagePlace, image_folder, places_below, usual_places
@@ -102,9 +103,11 @@ def coco(reference: Reference, root: Path) -> DataSet:
     notes += [] if place.note is None else [place.note]
     found = _annotated(document, images, labels, path, crowd == "ignore")
     samples, mixed = [], []
+    form = other_form([(regions, images[key].size) for key, regions in found.regions.items()])
     for key, regions in found.regions.items():
         outlines = [*regions, *found.crowds.get(key, []), *found.ignored.get(key, [])]
-        contradictions = region_contradictions(outlines, images[key].size)
+        size = images[key].size
+        contradictions = region_contradictions(outlines, size) or boxes_of_other_form(outlines, size, form)
         for choice in object_choices(regions, objects):
             alike = (crowd for crowd in found.crowds.get(key, []) if objects == "all" or crowd.label == choice.label)
             ignored = (*choice.ignored, *alike, *found.ignored.get(key, []))

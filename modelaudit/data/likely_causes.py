@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 #: left, top, right, bottom
 Bounds = tuple[float, float, float, float]
@@ -31,6 +31,25 @@ def spans(bounds: Bounds) -> str:
     return f"x {left:.6g} to {right:.6g}, y {top:.6g} to {bottom:.6g}"
 
 
+def _from_corners(box: Bounds) -> Bounds:
+    """The bounds that are meant by x1, y1, x2, y2 that were read as x, y, width, height."""
+    left, top, right, bottom = box
+    return left, top, right - left, bottom - top
+
+
+def _from_centre(box: Bounds) -> Bounds:
+    left, top, right, bottom = box
+    wide, high = (right - left) / 2, (bottom - top) / 2
+    return left - wide, top - high, left + wide, top + high
+
+
+#: what boxes may hold instead of x, y, width, height, by what is said of them: the bounds that are meant by those read
+BOX_FORMS: Mapping[str, Callable[[Bounds], Bounds]] = {
+    "boxes hold x1, y1, x2, y2: write x, y, width, height": _from_corners,
+    "boxes hold the centre, width and height: write x and y of the upper left corner": _from_centre,
+}
+
+
 def likely_cause(outline: Bounds, box: Bounds, size: tuple[int, int] | None) -> str:
     """What would make an outline with these bounds of the stated box, and the way out; empty where nothing does.
 
@@ -46,12 +65,7 @@ def likely_cause(outline: Bounds, box: Bounds, size: tuple[int, int] | None) -> 
 
 def _guesses(outline: Bounds, box: Bounds, size: tuple[int, int] | None) -> Iterator[tuple[str, Bounds]]:
     left, top, right, bottom = box
-    wide, high = right - left, bottom - top
-    yield "boxes hold x1, y1, x2, y2: write x, y, width, height", (left, top, wide, high)
-    yield (
-        "boxes hold the centre, width and height: write x and y of the upper left corner",
-        (left - wide / 2, top - high / 2, left + wide / 2, top + high / 2),
-    )
+    yield from ((cause, form(box)) for cause, form in BOX_FORMS.items())
     yield "x and y are swapped in outlines or boxes: write x first in both", (top, left, bottom, right)
     # the ratio of the centres, which a shift of both edges by rounding leaves alone
     x, y = _ratio(outline[0] + outline[2], left + right), _ratio(outline[1] + outline[3], top + bottom)

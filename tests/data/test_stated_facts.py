@@ -237,6 +237,34 @@ def test_whatever_contradicts_in_all_images_is_refused(
         open_data(f"coco:{folder}/a.json", root=tmp_path)
 
 
+@pytest.mark.parametrize("area", [576, None])
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        (lambda x, y: [x, y, x + 24, y + 24], "x1, y1, x2, y2"),
+        (lambda x, y: [x + 12, y + 12, 24, 24], "boxes hold the centre"),
+    ],
+)
+def test_boxes_in_another_form_are_refused_without_an_outline_too(
+    tmp_path: Path, form: Callable[[int, int], list[int]], words: str, area: int | None
+) -> None:
+    def change(number: int, annotation: Annotation) -> None:
+        annotation.update(bbox=form(number, 40 - number), segmentation=[], area=area)
+
+    with pytest.raises(DataError, match=words):
+        open_data(f"coco:{coco(tmp_path / 'data', 40, change)}/a.json", root=tmp_path)
+
+
+def test_boxes_that_reach_out_of_their_images_contradict_nothing(tmp_path: Path) -> None:
+    """As tools write them that do not cut: among objects at every place there are some that are no corners."""
+
+    def change(number: int, annotation: Annotation) -> None:
+        annotation.update(bbox=[number - 6, 50 - number, 20, 20], segmentation=[], area=400)
+
+    data = open_data(f"coco:{coco(tmp_path / 'data', 50, change)}/a.json", root=tmp_path)
+    assert not any(sample.contradictions for sample in data.samples)
+
+
 def test_one_slip_of_many_is_an_unusable_sample_and_a_problem_of_the_check(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
