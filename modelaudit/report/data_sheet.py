@@ -103,13 +103,13 @@ def _section(
     listed = _OF_A_TABLE if finding.kind in _SPOKEN else 0
     missing = len(finding.items) - max(len(shown), listed) if any(item.ids for item in finding.items) else 0
     lines = [(_named(item, words), item.detail) for item in finding.items[:listed]]
-    without = [item.detail for item in finding.items if not item.ids and item.detail]
+    without = [item.detail for item in finding.items if not item.ids and item.detail and not listed]
     return Section(
         heading=words.named("finding", finding.kind),
         tone="problem" if finding.kind.problem else "remark",
         count=words.count(finding.count),
         text=" ".join((words.named("advice", finding.kind), *without)),
-        strips=tuple(_strip(finding, item, known, pictures, words) for item in shown),
+        strips=tuple(_strip(finding, item, known, pictures, words) for item in shown if item.ids),
         lines=tuple(lines),
         left_out=words.ngettext("more_not_shown", missing) if missing > 0 else "",
     )
@@ -120,6 +120,8 @@ _SPOKEN = (Kind.UNREADABLE_IMAGE, Kind.UNREADABLE_MASK, Kind.MASK_SIZE, Kind.CON
 
 
 def _named(item: Item, words: Words) -> str:
+    if not item.ids:
+        return ""
     more = len(item.ids) - 1
     return words._("first_and_more", first=item.ids[0], n=words.count(more)) if more else item.ids[0]
 

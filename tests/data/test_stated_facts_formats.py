@@ -174,7 +174,9 @@ def test_labels_without_an_image_are_named_and_refused_above_a_small_share(
     (labels / "empty.txt").write_text("")
     data = open_data(reference, root=tmp_path)
     assert [one.where for one in data.contradictions] == [str(labels / "gone.txt")] and len(data.samples) == 60
-    assert main(["data", "check", reference]) == 1
+    page = tmp_path / "sheet.html"
+    assert main(["data", "check", reference, "--html", str(page)]) == 1
+    assert "there is no image named" in page.read_text(encoding="utf-8")
     shown = " ".join(capsys.readouterr().out.split())
     assert "contradict themselves or their image: 1" in shown and "there is no image named 'gone'" in shown
     (labels / "lost.txt").write_text(inside(0))
