@@ -156,8 +156,9 @@ def _place(reference: Reference, path: Path, root: Path, names: list[str]) -> Im
     if any(map(is_url, (original.body, *original.options.values()))):
         return ImagePlace(asked or _beside(path, names), None)
     places = usual_places(path.parent, path.stem) if asked is None else [asked, *places_below(asked, path.stem)]
-    found = image_folder(names, places, what=path, option="?images=DIR")
-    confined(found.folder, asked or data_home(path.parent), found.folder)
+    home = asked or data_home(path.parent)
+    found = image_folder(names, places, what=path, option="?images=DIR", below=home)
+    confined(found.folder, home, found.folder)
     return found
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..language.errors import DataError
+from .mask_names import is_mask_folder
 from .root import current_root, data_home
 
 #: a place holds the images where it has this share of their names: of an honest data set a few may be missing
 _NEARLY_ALL = 0.95
 #: a place with less than this share of the names is none
 _HARDLY_ANY = 0.05
+_MOST_FOLDERS = 200
 #: as many names, spread over all, are looked for
 _LOOKED_FOR = 256
 #: as many of the last parts of a name at most: every number of them costs a look at all names
@@ -57,7 +60,9 @@ class ImagePlace:
             return False
 
 
-def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: object, option: str) -> ImagePlace:
+def image_folder(
+    names: Iterable[str], candidates: Iterable[Path], *, what: object, option: str, below: Path | None = None
+) -> ImagePlace:
     """The first of the places that holds nearly all of the images; where none does, the one that holds the most.
 
     Whole names count first, then their last parts, as many as possible (``../../upload/1/a.jpg`` may be ``1/a.jpg``, or
@@ -69,6 +74,7 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
         candidates: in the order of preference; those that do not exist are passed over.
         what: the file or folder with the annotations, for messages.
         option: by which the audit names the folder itself, as ``?images=DIR``.
+        below: where no place holds any image, every folder below this one is a place, but for those of masks.
 
     Raises:
         DataError: no place holds the images; with the places and how many each holds.
@@ -78,6 +84,24 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
     there = [place for place in tried if place.is_dir()]
     looked, places = _spread(stated), [place for place in there if current_root(place).admits(place)]
     enough = _NEARLY_ALL * len(looked)
+    held = _held(stated, looked, places, enough)
+    if below is not None and not any(count for count, _ in held):
+        places += [place for place in _folders_below(below) if place not in places]
+        held = _held(stated, looked, places, enough)
+    best = next((one for one in held if one[0] >= enough), None)
+    count, found = best or max(held, key=lambda one: one[0], default=(0, ImagePlace(Path(), None)))
+    if count == 0 or count < _HARDLY_ANY * len(looked):
+        tried = list(dict.fromkeys((*tried, *places)))
+        links = [place for place in there if place not in places and current_root(place).is_written_below(place)]
+        raise DataError(_layout_unknown(what, option, stated, looked, tried, held, links))
+    others = [one.folder for number, one in held if number >= enough and not _same(one.folder, found.folder)]
+    return replace(found, note=_note(found, count, len(looked), places[0], others, option))
+
+
+def _held(
+    stated: Sequence[str], looked: Sequence[str], places: Sequence[Path], enough: float
+) -> list[tuple[int, ImagePlace]]:
+    """How many each place holds: by whole names, and by ever fewer parts of them until a place holds enough."""
     held: list[tuple[int, ImagePlace]] = []
     for last_parts, uploaded in ((None, False), *_fewer_parts(stated)):
         for place in places[: 1 if last_parts is None and all(map(_is_absolute, looked)) else None]:
@@ -85,13 +109,22 @@ def image_folder(names: Iterable[str], candidates: Iterable[Path], *, what: obje
             held.append((sum(map(found.holds, looked)), found))
         if any(count >= enough for count, _ in held):
             break
-    best = next((one for one in held if one[0] >= enough), None)
-    count, found = best or max(held, key=lambda one: one[0], default=(0, ImagePlace(Path(), None)))
-    if count == 0 or count < _HARDLY_ANY * len(looked):
-        links = [place for place in there if place not in places and current_root(place).is_written_below(place)]
-        raise DataError(_layout_unknown(what, option, stated, looked, tried, held, links))
-    others = [one.folder for number, one in held if number >= enough and not _same(one.folder, found.folder)]
-    return replace(found, note=_note(found, count, len(looked), places[0], others, option))
+    return held
+
+
+def _folders_below(base: Path) -> list[Path]:
+    """The folders below, sorted, at most two hundred, those higher up first; without hidden ones, masks and links."""
+    found: list[Path] = []
+    level = [base]
+    while level and len(found) < _MOST_FOLDERS:
+        inner: list[Path] = []
+        for folder in level:
+            with suppress(OSError), os.scandir(folder) as entries:  # what cannot be listed holds no place
+                named = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+                inner += [folder / name for name in named if not name.startswith(".") and not is_mask_folder(name)]
+        found += inner
+        level = inner
+    return found[:_MOST_FOLDERS]
 
 
 def usual_places(folder: Path, stem: str = "") -> list[Path]:

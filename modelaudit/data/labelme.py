@@ -125,7 +125,7 @@ def _places(files: Sequence[LabelMeFile], base: Path, images: Path | None) -> tu
         names = [file.image_path for file in members] if images is None else needed
         tried = [folder, *usual_places(folder), *usual_places(base)] if images is None else [images]
         try:
-            found = image_folder(names, tried, what=folder, option="?images=DIR")
+            found = image_folder(names, tried, what=folder, option="?images=DIR", below=images or base)
         except DataError as error:
             failed += [error] if needed else []  # else every file holds its image
         else:

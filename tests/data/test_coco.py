@@ -225,6 +225,79 @@ def test_images_are_found_next_to_the_file_or_where_the_reference_says(tmp_path:
     assert open_data("coco:flat.json", root=tmp_path).samples[0].image == tmp_path / "a.png"
 
 
+@pytest.mark.parametrize(
+    ("file", "image", "name"),
+    [
+        ("d/ann/instances.json", "d/img/b.png", "b.png"),
+        ("d/labels.json", "d/data/b.png", "b.png"),
+        ("d/val/annotations.json", "d/val/images/b.png", "b.png"),
+        ("d/annotations/train.json", "d/train/b.png", "b.png"),
+        ("d/annotations/train.json", "d/train/images/b.png", "b.png"),
+        ("d/annotations/instances_val.json", "d/images/val/sub/b.png", "sub/b.png"),
+        ("d/x.json", "d/dataset_images/b.png", "b.png"),
+        ("d/annotations/x.json", "d/images/camera 1/b.png", "b.png"),
+        ("d/x.json", "d/images/b.png", "coco/images/b.png"),
+        ("d/train/_annotations.coco.json", "d/train/b.png", "b.png"),
+    ],
+    ids=range(10),
+)
+def test_images_are_found_where_tools_put_them(tmp_path: Path, file: str, image: str, name: str) -> None:
+    save(tmp_path / image, image_array(OBJECT))
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(json.dumps(document(annotation(), images=[{**IMAGE, "file_name": name}])))
+    (sample,) = open_data(f"coco:{file}", root=tmp_path).samples
+    assert sample.image == tmp_path / image and np.array_equal(decode(sample).mask, OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("parts", "size"),
+    [
+        ({}, {"height": None, "width": None}),
+        ({}, {"height": 0, "width": 0}),
+        ({}, {"height": HEIGHT}),
+        ({}, {"height": "", "width": WIDTH}),
+        ({}, {"height": float(HEIGHT), "width": float(WIDTH)}),
+        ({}, {"height": str(HEIGHT), "width": f"{WIDTH}.0"}),
+        ({"segmentation": [], "bbox": [str(value) for value in BOX]}, {}),
+        ({"segmentation": run_lengths(OBJECT)}, {}),
+        ({"segmentation": compressed(OBJECT)}, {}),
+        ({"segmentation": {**run_lengths(OBJECT), "size": [float(HEIGHT), float(WIDTH)]}}, {}),
+        (
+            {
+                "segmentation": {
+                    **compressed(OBJECT),
+                    "counts": str(coco_mask.encode(np.asfortranarray(OBJECT))["counts"]),
+                }
+            },
+            {},
+        ),
+        ({"segmentation": POLYGON[0]}, {}),
+        ({"segmentation": [[[LEFT, TOP], [RIGHT, TOP], [RIGHT, BOTTOM], [LEFT, BOTTOM]]]}, {}),
+        ({"segmentation": [*POLYGON, [], [1, 2, 3, 4]]}, {}),
+        ({"segmentation": [[]], "bbox": BOX}, {}),
+        ({"segmentation": [[LEFT, TOP, RIGHT, BOTTOM]], "bbox": BOX}, {}),
+        ({"id": 1.0, "image_id": 1.0, "category_id": "1", "iscrowd": "0"}, {}),
+        ({"iscrowd": False, "area": "96", "image_id": "1"}, {}),
+        ({"iscrowd": None, "area": 0, "bbox": None}, {}),
+    ],
+    ids=range(19),
+)
+def test_fields_may_be_missing_or_written_otherwise(tmp_path: Path, parts: Any, size: Any) -> None:
+    image = {"id": 1, "file_name": "a.png", **size}
+    data = opened(tmp_path, document(annotation(**parts), images=[image]))
+    assert np.array_equal(mask_of(data), OBJECT) and data.samples[0].label == "bolt"
+
+
+def test_what_is_named_ignore_or_background_is_no_object(tmp_path: Path) -> None:
+    names = ({"id": 0, "name": "__ignore__"}, {"id": 1, "name": "bolt"}, {"id": 2, "name": "_background_"})
+    whole = annotation(id=2, category_id=2, segmentation=run_lengths(np.ones_like(OBJECT)), bbox=None, area=None)
+    ignored = annotation(id=3, category_id=0, segmentation=run_lengths(SECOND), bbox=None, area=None)
+    data = opened(tmp_path, document(annotation(), whole, ignored, categories=names))
+    assert data.samples[0].label == "bolt"
+    assert np.array_equal(mask_of(data), OBJECT + SECOND * np.uint8(255))
+    assert any("'_background_'" in note for note in data.notes) and any("'__ignore__'" in note for note in data.notes)
+
+
 @pytest.mark.parametrize("name", ["images/a.png", "images/bolt/a.png"])
 def test_file_names_may_name_the_folder_of_the_images(tmp_path: Path, name: str) -> None:
     save(tmp_path / "line" / name, image_array(OBJECT))

@@ -102,6 +102,15 @@ def test_no_place_is_an_error_that_names_all_places_and_the_option(tmp_path: Pat
     assert text.endswith("Write where the images are: ?images=DIR")
 
 
+def test_where_no_place_holds_any_other_folders_are_looked_at_but_those_of_masks(tmp_path: Path) -> None:
+    made(tmp_path, "masks/1.png", ".hidden/1.png", "a/labels/1.png", "b/deep/1.png", "c/1.jpg")
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "b" / "deep", target_is_directory=True)
+    found = image_folder(["1.png"], [tmp_path / "images"], what="a.json", option="?images=DIR", below=tmp_path)
+    assert found.folder == tmp_path / "b" / "deep" and found.note is not None
+    with pytest.raises(DataError, match=r"b/deep \(0\)"):
+        image_folder(["2.png"], [tmp_path / "images"], what="a.json", option="?images=DIR", below=tmp_path)
+
+
 def test_hardly_any_image_is_no_place(tmp_path: Path) -> None:
     names = [f"{number:03}.png" for number in range(600)]
     made(tmp_path, *(f"images/{name}" for name in names[:20]))
