@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.files import text_of
 from ..language.errors import DataError
+from ..language.json_file import read_json
 from .terminal import LANGUAGES, at_least, reference_of, say
 
 if TYPE_CHECKING:
@@ -129,11 +131,7 @@ def read_classes(path: Path) -> Sequence[str]:
     Raises:
         DataError: it cannot be read, or has no names.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        names = json.loads(text) if path.suffix.lower() == ".json" else text.splitlines()
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}; give class names, one a line, or a JSON list") from error
+    names = read_json(path, DataError) if path.suffix.lower() == ".json" else text_of(path).splitlines()
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names) or not names:
         raise DataError(f"{path} must hold class names: one a line (no empty ones), or a JSON list of texts")
     return [name.strip() for name in names]

@@ -139,8 +139,8 @@ def _below(folder: Path, top: Path, hidden: list[str], linked: set[str]) -> Iter
         raise DataError(f"cannot list {error.filename}: {error.strerror}") from error
     entries = [entry for entry in listed if not _hidden(entry.name)]
     hidden += [entry.name for entry in listed if _hidden(entry.name)]
-    folders = [entry for entry in entries if entry.is_dir()]
-    files = [entry for entry in entries if not entry.is_dir()]
+    folders = [entry for entry in entries if _is_folder(entry)]
+    files = [entry for entry in entries if not _is_folder(entry)]
     for entry in [*folders, *files]:
         if entry.is_symlink():
             confined(Path(entry.path), top, entry.path)
@@ -150,6 +150,13 @@ def _below(folder: Path, top: Path, hidden: list[str], linked: set[str]) -> Iter
     yield from (Path(entry.path) for entry in files)
     for entry in folders:
         yield from _below(Path(entry.path), top, hidden, linked)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, which shows when it is read
+        return False
 
 
 def _refuse_twice(link: str, top: Path, linked: set[str]) -> None:

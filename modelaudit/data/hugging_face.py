@@ -179,7 +179,8 @@ def _loaded(reference: Reference, root: Path, datasets: Any) -> tuple[Any, str, 
         raise
     except Exception as error:  # the library, its loaders and the network raise anything
         told = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{reference.text!r} cannot be loaded: {told[:500]}") from error
+        place = "" if local is None else f" from {local}"
+        raise DataError(f"{reference.text!r} cannot be loaded{place}: {told[:500]}") from error
     return table, split, local
 
 

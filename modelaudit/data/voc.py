@@ -105,7 +105,8 @@ def _notes(reference: Reference, reading: _Reading, found: _Found, on_boxes: Seq
         why = "; write masks=class for SegmentationClass" if segmented and reading.masks == "box" else ""
         why = f"; {found.unread[0]}" if found.unread else why
         raise DataError(
-            f"{reference.text!r}: no image of {len(found.bare) + len(found.unread)} has an object in its annotation"
+            f"{reference.text!r}: no image of {len(found.bare) + len(found.unread)} in {reading.layout.base} has an "
+            f"object in its annotation"
             f"{' or segmentation' if reading.segmentations else ''}{why}"
         )
     images = len({sample.cluster or sample.id for sample in found.samples}) + len(found.bare) + len(found.unread)

@@ -40,7 +40,9 @@ def members(path: Path) -> list[FilePart]:
             end = archive.offset
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    except tarfile.TarError as error:
+    except DataError:
+        raise
+    except Exception as error:  # of damaged headers tarfile raises a dozen types
         hint = "; an archive that is compressed cannot be read by offsets: unpack it" if _is_packed(path) else ""
         raise DataError(f"{path} is not a complete tar archive: {error}{hint}") from error
     _check_end(path, end)

@@ -13,6 +13,7 @@ from ..language.errors import ModelError, first_line
 from ..language.json_file import read_json
 from ..language.reference import Reference
 from ..language.sample import BuiltModel, Preprocessing
+from .hugging_face_files import PROCESSORS, check_folder
 from .loaded import model_source
 from .trial_images import levels_apart, normalised, shown, waves
 
@@ -20,7 +21,6 @@ _INTERPOLATIONS = {0: "nearest", 2: "bilinear", 3: "bicubic"}
 _UNNAMED = re.compile(r"LABEL_\d+")
 #: a processor resizes to whole numbers of 0 to 255 by another backend; in these units two such images differ by this
 _LEVELS = 2.0
-_CONFIGURATIONS = ("preprocessor_config.json", "processor_config.json")
 
 
 @model_source("hf")
@@ -42,6 +42,7 @@ def hugging_face_model(reference: Reference, root: Path) -> BuiltModel:
         _refuse_parts_elsewhere(folder)
         place = str(folder)
         options["local_files_only"] = True
+        check_folder(folder)
     elif name.count("/") <= 1 and not Path(name).is_absolute() and not name.startswith("."):
         place = name
         options.update({"revision": revision} if revision else {})
@@ -87,8 +88,8 @@ def _module(library: Any, reference: Reference, place: str, options: Mapping[str
     lacking = sorted({*map(str, loading["missing_keys"]), *map(str, loading["mismatched_keys"])})
     if lacking:
         raise ModelError(
-            f"{reference.text!r}: its weights do not fill the model: {', '.join(lacking[:5])} would be random; take a "
-            "checkpoint that was trained as an image classifier"
+            f"{reference.text!r}: the weights of {place} do not fill the model: {', '.join(lacking[:5])} would be "
+            "random; take a checkpoint that was trained as an image classifier"
         )
     return module
 
@@ -97,15 +98,22 @@ def _preprocessing(
     library: Any, reference: Reference, place: str, options: Mapping[str, Any]
 ) -> tuple[Preprocessing | None, tuple[str, ...]]:
     """The processor's preprocessing; None with the reason where it is unclear, so that the user is asked."""
-    if Path(place).is_dir() and not any((Path(place) / name).is_file() for name in _CONFIGURATIONS):
+    if Path(place).is_dir() and not any((Path(place) / name).is_file() for name in PROCESSORS):
         return None, ("preprocessing: the folder has no image processor",)
     try:
         processor = library.AutoImageProcessor.from_pretrained(place, **options)
     except Exception as error:  # another library's processor, a broken file
         raise ModelError(
-            f"{reference.text!r}: its image processor cannot be loaded ({type(error).__name__}: {first_line(error)})"
+            f"{reference.text!r}: the image processor of {place} cannot be loaded ({type(error).__name__}: "
+            f"{first_line(error)})"
         ) from error
-    found = preprocessing_of(processor)
+    try:
+        found = preprocessing_of(processor)
+    except Exception as error:  # settings that make no sense show when it is used
+        raise ModelError(
+            f"{reference.text!r}: the image processor of {place} cannot be used ({type(error).__name__}: "
+            f"{first_line(error)}); write it again with processor.save_pretrained(folder)"
+        ) from error
     if found is None:
         kind = type(processor).__name__
         return None, (f"preprocessing: its {kind} does what resize, centre crop and normalisation do not",)

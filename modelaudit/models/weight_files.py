@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from ..language.errors import ModelError, after
+from ..language.errors import ModelError, after, first_line
+from ..language.regular_files import open_file
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _SAVE = "save it with torch.save(model.state_dict(), path) or safetensors.torch.save_model"
@@ -128,13 +129,19 @@ def _refuse_others(path: Path) -> None:
     Raises:
         ModelError: says what it is, and what to do.
     """
-    with path.open("rb") as file:
-        start = file.read(len(_LFS))
+    try:
+        with open_file(path) as file:
+            start = file.read(len(_LFS))
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}") from error
     if start == _LFS:
         raise ModelError(f"{path}: is a pointer of Git LFS, not the weights themselves; run git lfs pull")
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            scripted = any(name.endswith("constants.pkl") for name in archive.namelist())
+        try:
+            with zipfile.ZipFile(path) as archive:
+                scripted = any(name.endswith("constants.pkl") for name in archive.namelist())
+        except Exception as error:  # of damaged archives zipfile raises a dozen types
+            raise ModelError(f"{path}: a damaged archive ({first_line(error)}); {_SAVE}") from error
         if scripted:
             raise ModelError(f"{path}: is a TorchScript archive, not a checkpoint; write torchscript:{path}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import resource
 import shutil
@@ -49,6 +48,7 @@ class Tree:
         self.root = root
         self._reader = reader
         reader.build(root)
+        reader.read(root)  # what nobody changed is read
         self._files = {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
         self._chosen = [path for path in self._files if not reader.only or path.suffix in reader.only]
 
@@ -90,8 +90,6 @@ class Tree:
             kind, said = "memory", repr(error)
         except Exception as error:
             kind, said = "raw", f"{type(error).__name__}: {error}"
-        if kind == "memory":
-            gc.collect()
         return Outcome(kind, said, time.monotonic() - began)
 
     def _is_named(self, touched: set[Path], said: str) -> bool:
