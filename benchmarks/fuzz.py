@@ -12,6 +12,7 @@ Inputs run in processes of their own: one that crashes or hangs counts, and the 
 from __future__ import annotations
 
 import argparse
+import importlib
 import multiprocessing
 import sys
 import tempfile
@@ -55,9 +56,9 @@ def outcomes(name: str, seed: int, count: int) -> list[Outcome]:
     found: list[Outcome] = []
     while len(found) < count:
         ours, theirs = multiprocessing.Pipe(duplex=False)
-        child = multiprocessing.get_context("spawn").Process(target=work, args=(name, seed, len(found), count, theirs))
+        child = multiprocessing.get_context("fork").Process(target=work, args=(name, seed, len(found), count, theirs))
         child.start()
-        theirs.close()
+        theirs.close()  # the child has its own: when that one ends, reading does
         ready = False
         while len(found) < count:
             try:
@@ -83,6 +84,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reader", choices=sorted(READERS), action="append")
     given = parser.parse_args()
+    for module in ("torch", "transformers", "datasets", "onnxruntime"):  # once for all processes
+        importlib.import_module(module)
     wrong: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     total: Counter[str] = Counter()
     print(f"| reader | inputs | {' | '.join(COLUMNS)} | s | slowest, s |")

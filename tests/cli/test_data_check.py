@@ -76,7 +76,7 @@ def test_problems_end_with_1_and_name_files(here: Path, capsys: pytest.CaptureFi
     ("arguments", "message"),
     [
         (["nowhere"], "no folder at"),
-        (["line", "--classes", "nowhere.txt"], "nowhere.txt cannot be read"),
+        (["line", "--classes", "nowhere.txt"], "nowhere.txt: No such file"),
         (["line", "--classes", "empty.txt"], "must hold class names"),
         (["line", "--labels", "map.json"], "name them by --model REF or --classes FILE"),
         (["line", "--preprocessing", "256,224,1"], "write RESIZE,CROP"),
