@@ -288,7 +288,7 @@ def test_an_annotation_without_objects_takes_its_label_from_the_segmentation_or_
     voc(tmp_path, xml())
     assert [one.label for one in opened(tmp_path).samples] == ["person"]  # of the most pixels
     voc(tmp_path / "bare", xml(), None, None)
-    with pytest.raises(DataError, match="no image of 1 in .*2012 has an object in its annotation"):
+    with pytest.raises(DataError, match=r"no image of 1 in .*2012 has an object in its annotation"):
         opened(tmp_path / "bare")
 
 
