@@ -10,6 +10,7 @@ from typing import Any
 from ..language.errors import DataError
 from ..language.yaml_reader import read_yaml
 from .files import text_of
+from .root import refuse_unadmitted
 
 YAML_ENDINGS = (".yaml", ".yml")
 
@@ -63,6 +64,7 @@ def yaml_of(path: Path) -> dict[Any, Any]:
     Raises:
         DataError: not such a file, or a key occurs twice; with the line.
     """
+    refuse_unadmitted(path)
     document = read_yaml(path, DataError, text_keys=False).value
     if not isinstance(document, dict):
         raise DataError(f"{path}:1: must be a mapping; a YOLO data set has names, train, val")

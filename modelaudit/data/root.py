@@ -29,6 +29,8 @@ ROOT_OPTIONS = ("root", "follow_links")
 _FOLDERS = ("images", "masks")
 #: folders of annotations, in lower case: the data set is what holds such a folder
 _ANNOTATIONS = frozenset(("annotations", "annotation", "annots", "ann", "anns", "labels", "label", "json", "jsons"))
+#: sources of which a folder may hold the annotations alone
+_OF_ANNOTATIONS = ("labelme",)
 _ANSWERS = {"yes": True, "no": False}
 
 
@@ -147,6 +149,8 @@ def root_of(reference: Reference, options: dict[str, str], rootdir: Path) -> Roo
             f"{reference.text!r}: {reference.body!r} starts with a home folder that there is not"
         ) from error
     homes, bases = _homes(body, rootdir, _ANSWERS[links])
+    if reference.scheme in _OF_ANNOTATIONS and _is_folder(body):
+        homes.append(data_home(body))
     named = [value for key, value in reference.options.items() if key in _FOLDERS or key.startswith("stored.")]
     folders = [*homes, *(folder for folder in _below_each(bases, named) if _is_folder(folder))]
     files = [body, *_below_each(bases, reference.options.values())]

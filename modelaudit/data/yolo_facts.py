@@ -9,6 +9,7 @@ from pathlib import Path
 from ..language.contradictions import ContradictedFact
 from .files import is_image
 from .objects import Region
+from .root import current_root
 
 #: a box may reach out of its image by this share of the side: rounding, and objects that the border cuts
 _BEYOND = 0.05
@@ -58,7 +59,8 @@ def labels_without_image(labels: Iterable[Path], images: Iterable[Path]) -> tupl
 
 
 def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    root = current_root(folder)
+    return [path for path in folder.iterdir() if path.is_file() and root.admits(path)] if folder.is_dir() else []
 
 
 def _is_labels(path: Path) -> bool:

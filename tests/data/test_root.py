@@ -335,6 +335,28 @@ def yolo(root: Path) -> str:
     return "yolo:data?split=val"
 
 
+def yolo_of_a_yaml_file(root: Path) -> str:
+    yolo(root)
+    (root / "classes.txt").unlink()
+    text(root / "data.yaml", "val: images/val\nnames: [bolt]\n")
+    return "yolo:data?split=val"
+
+
+def yolo_of_darknet(root: Path) -> str:
+    scene(root, "obj/ok.png")
+    text(root / "obj" / "ok.txt", "0 0.5 0.5 0.5 0.5\n")
+    text(root / "train.txt", "obj/ok.png\n")
+    text(root / "obj.names", "bolt\n")
+    text(root / "obj.data", "classes = 1\ntrain = train.txt\nnames = obj.names\n")
+    return "yolo:data"
+
+
+def voc_of_colours(root: Path) -> str:
+    voc(root)
+    text(root / "labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:8,8,8::\n")
+    return "voc:data?split=val&masks=box"
+
+
 def labelme(root: Path) -> str:
     return labelme_image_path(root, "ok.png")
 
@@ -354,6 +376,9 @@ LINKED: dict[Callable[[Path], str], tuple[str, ...]] = {
         *("ImageSets/Main/val.txt", "SegmentationClass", "SegmentationClass/ok.png"),
     ),
     yolo: ("images/val", "images/val/ok.png", "labels/val", "labels/val/ok.txt", "classes.txt"),
+    yolo_of_a_yaml_file: ("data.yaml", "images/val"),
+    yolo_of_darknet: ("obj.data", "obj.names", "train.txt", "obj/ok.png", "obj/ok.txt"),
+    voc_of_colours: ("labelmap.txt",),
     labelme: ("a.json", "ok.png"),
     imagenet9: (
         *("original/val", "original/val/00_dog/1.png", "fg_mask/val", "fg_mask/val/00_dog/1.npy"),
@@ -460,6 +485,12 @@ def test_a_reference_that_is_a_link_is_the_word_of_the_user(root: Path) -> None:
     reference = folder(root)
     moved_out(root.parent, "data")
     assert len(opened(reference, root).samples) == 2
+
+
+def test_images_beside_the_folder_of_annotations_are_of_the_data(root: Path) -> None:
+    scene(root, "images/1.png")
+    labelme_image_path(root / "annotations", "../images/1.png")
+    assert len(pixels_of(opened("labelme:data/annotations", root))) == 2
 
 
 def test_pictures_that_a_python_audit_hands_over_are_anywhere(root: Path, secret: Path) -> None:
