@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from end_to_end.ordinary_nets import Net, as_onnx, photo
 
 from modelaudit.evidence.record import RunRecord, read_record
-
-from .ordinary_nets import Net, as_onnx, photo
 
 HEADER = """
 from ordinary_nets import *

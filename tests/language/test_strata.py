@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import given
+from language.expressions import strata
 
 from modelaudit.language import ExpressionError, column, correct, group, label, misclassified, object_area
 from modelaudit.language.parser import parse_expression, parse_stratum
 from modelaudit.language.strata import Stratum, strata_of
 from modelaudit.measures import accuracy
-
-from .expressions import strata
 
 SMALL = object_area < 0.1
 

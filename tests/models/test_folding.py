@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import timm
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -105,6 +104,7 @@ def test_models_without_batch_norm_are_left_alone(name: str) -> None:
 
 
 def test_timm_s_batch_norms_keep_their_activation_and_its_name() -> None:
+    timm = pytest.importorskip("timm", reason="the optional extra 'timm' is not installed")
     module = trained(timm.create_model("mobilenetv3_small_050", num_classes=10))
     found = folded(module, PROBE)
     assert len(found.pairs) == norms(module) and norms(found.module) == 0 and not found.note

@@ -5,10 +5,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from modelaudit.attribution import AttributionInput, input_x_gradient, occlusion
@@ -16,6 +14,9 @@ from modelaudit.language import registry
 from modelaudit.language.errors import AttributionError, ModelError
 from modelaudit.language.sample import Preprocessing
 from modelaudit.models import frozen_on, open_model, runs_code
+
+onnx = pytest.importorskip("onnx", reason="the optional extra 'onnx' is not installed")
+TensorProto, helper, numpy_helper = onnx.TensorProto, onnx.helper, onnx.numpy_helper
 
 IMAGENET = "mean=0.485,0.456,0.406&std=0.229,0.224,0.225"
 SIZE = 16

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import timm
 import torch
 import torchvision
 from PIL import Image
@@ -24,6 +23,11 @@ from modelaudit.models import open_model
 from modelaudit.models.loaded import PixelModel
 from modelaudit.models.transforms import preprocessing_from
 from modelaudit.models.trial_images import normalised, random_picture, shown
+
+
+def timm() -> Any:
+    return pytest.importorskip("timm", reason="the optional extra 'timm' is not installed")
+
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -88,11 +92,11 @@ READ: dict[str, tuple[Made, Preprocessing]] = {
     ),
     "a function alone": (lambda: by_hand, Preprocessing((40, 48), mean=HALF, std=HALF)),
     "timm": (
-        lambda: timm.data.create_transform((3, 64, 64), crop_pct=0.875, interpolation="bicubic", mean=MEAN, std=STD),
+        lambda: timm().data.create_transform((3, 64, 64), crop_pct=0.875, interpolation="bicubic", mean=MEAN, std=STD),
         Preprocessing(73, 64, MEAN, STD, "bicubic"),
     ),
     "timm, squashed": (
-        lambda: timm.data.create_transform((3, 64, 64), crop_pct=0.875, crop_mode="squash", mean=HALF, std=HALF),
+        lambda: timm().data.create_transform((3, 64, 64), crop_pct=0.875, crop_mode="squash", mean=HALF, std=HALF),
         Preprocessing((73, 73), 64, HALF, HALF),
     ),
 }
