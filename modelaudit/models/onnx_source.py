@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..language.errors import ModelError, first_line, nearest
 from ..language.reference import Reference
+from ..language.regular_files import open_file
 from ..language.sample import BuiltModel, Preprocessing
 from .black_box import LAYOUTS, SCORES_ONLY, Layout, ScoresOnly, check_unnormalised, laid_out
 from .final_activation import EndsIn, activated
@@ -293,7 +294,7 @@ def _digest(path: Path) -> str:
     """sha256 over the file and, in the order of their names, the files next to it that hold its weights."""
     digest = hashlib.sha256()
     for file in (path, *sorted(_weights_beside(path))):
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.hexdigest()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..language.regular_files import open_file
 from .typed_arguments import TypedArguments, typed_arguments
 
 PYTHON_PATTERN = "audit_*.py"
@@ -144,8 +145,8 @@ def _looks_meant(path: Path) -> bool:
     if states is None or (path.suffix in (".py", ".json", ".toml") and not _named_audit(path.stem)):
         return False
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return states.search(file.read(_READ)) is not None
+        with open_file(path) as file:
+            return states.search(file.read(_READ).decode(errors="replace")) is not None
     except OSError:
         return False
 

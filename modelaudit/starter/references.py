@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator
@@ -10,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..data.files import files_below, is_image
 from ..language import registry
 from ..language.errors import DataError, ModelError
+from ..language.json_file import read_json
 from ..language.reference import parse_reference
+from ..language.yaml_reader import read_yaml
 
 _YAML = (".yaml", ".yml")
 _TABLES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".tar": "webdataset", ".parquet": "hf"}
@@ -198,8 +197,8 @@ def _names_classes(path: Path) -> bool:
 def _yaml(path: Path) -> dict[Any, Any]:
     """The mapping in a YAML file; empty where there is none."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        document = read_yaml(path, DataError, text_keys=False).value
+    except DataError:  # which says so when it is opened
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -213,8 +212,8 @@ def _is_coco(path: Path) -> bool:
 
 def _json(path: Path) -> object:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+        return read_json(path, DataError)
+    except DataError:
         return None
 
 
@@ -223,5 +222,5 @@ def _is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any("/code/" in name for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # of damaged archives zipfile raises a dozen types
         return False
