@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.files import files_below, is_image
+from ..data.voc_annotation import annotation_of
 from ..language import registry
 from ..language.errors import DataError, ModelError
 from ..language.json_file import read_json
@@ -124,7 +125,21 @@ def _yolo(body: str, folder: Path) -> _Found:
     labels = folder / "labels"
     if (folder / "images").is_dir() and labels.is_dir() and any(path.suffix == ".txt" for path in files_below(labels)):
         return "yolo", body, "images and labels in text files, as YOLO has them"
+    for name in _CLASS_NAMES:
+        listed = next(iter(sorted(folder.glob(name))), None)
+        if listed is not None and _has_labels_beside(folder):
+            return "yolo", body, f"{listed.name} names the classes of labels beside the images, as YOLO has them"
     return None
+
+
+#: of Darknet and CVAT, of LabelImg, of Roboflow
+_CLASS_NAMES = ("*.names", "classes.txt", "*/_darknet.labels")
+
+
+def _has_labels_beside(folder: Path) -> bool:
+    files = list(files_below(folder))
+    labels = {path.with_suffix("") for path in files if path.suffix == ".txt"}
+    return any(is_image(path) and path.with_suffix("") in labels for path in files)
 
 
 def _split(path: Path) -> str:
@@ -138,7 +153,21 @@ def _split(path: Path) -> str:
 def _voc(body: str, folder: Path) -> _Found:
     if (folder / "JPEGImages").is_dir() and (folder / "Annotations").is_dir():
         return "voc", body, "JPEGImages and Annotations, as Pascal VOC has them"
+    for name in ("labelmap.txt", "class_names.txt"):
+        if (folder / name).is_file() and any(path.is_dir() for path in folder.glob("SegmentationClass*")):
+            return "voc", body, f"SegmentationClass and {name}, as Pascal VOC has them"
+    first = next((path for path in files_below(folder) if path.suffix.lower() == ".xml"), None)
+    if first is not None and _is_annotation(first):
+        return "voc", body, f"{first.name} is an annotation of Pascal VOC"
     return None
+
+
+def _is_annotation(path: Path) -> bool:
+    try:
+        annotation_of(path)
+    except DataError:
+        return False
+    return True
 
 
 def _coco(body: str, folder: Path) -> _Found:
