@@ -23,7 +23,7 @@ _LOOKED_FOR = 256
 #: as many of the last parts of a name at most: every number of them costs a look at all names
 _PARTS = 20
 _IMAGES = ("images", "data", "JPEGImages", "Images", "image", "img", "imgs", "photos", "pictures", "frames")
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|[A-Za-z]:(?=/)", re.IGNORECASE)
+_SCHEME = re.compile(r"\A(?:[a-z][a-z0-9+.-]*://|[a-z]:(?=/))", re.IGNORECASE)
 _LOCAL_FILES = "/?d="
 #: what Label Studio writes before the names of uploaded files
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")

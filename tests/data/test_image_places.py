@@ -135,3 +135,14 @@ def test_a_name_of_thousands_of_folders_is_looked_for_by_its_last_parts_alone(tm
     start = time.monotonic()
     assert looked(tmp_path, ["a/" * 3000 + "1.png"], "images")[1] == ["1.png"]
     assert time.monotonic() - start < 5  # half a minute, where every number of parts is tried
+
+
+def test_a_long_name_takes_no_longer_than_its_letters(tmp_path: Path) -> None:
+    """A search for an address at every letter would take seconds."""
+    from modelaudit.data.image_places import _leads_out, _parts
+
+    began = time.process_time()
+    name = "x" * 200_000
+    assert _parts(name) == [name] and not _leads_out(name)
+    assert _parts("S3://bucket/a.png") == ["bucket", "a.png"] and _leads_out("C:/a.png")
+    assert time.process_time() - began < 2

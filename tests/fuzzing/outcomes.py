@@ -58,7 +58,7 @@ class Tree:
         try:
             for path in sorted(touched):
                 self._change(path, rng)
-            return self._read(touched)
+            return self._read()
         finally:
             for path in touched:
                 _remove(path)
@@ -73,7 +73,7 @@ class Tree:
             content = changed(content, path.suffix, rng)
         path.write_bytes(content)
 
-    def _read(self, touched: set[Path]) -> Outcome:
+    def _read(self) -> Outcome:
         began = time.monotonic()
         kind, said = "accepted", ""
         try:
@@ -82,7 +82,7 @@ class Tree:
                 self._reader.read(self.root)
         except AuditError as error:
             said = f"{type(error).__name__}: {error}"
-            kind = "refused" if self._is_named(touched, said) else "unnamed"
+            kind = "refused" if self._is_named(said) else "unnamed"
             kind = "memory" if _NO_MEMORY.search(said) else kind
         except TooSlowError:
             kind = "slow"
@@ -92,10 +92,10 @@ class Tree:
             kind, said = "raw", f"{type(error).__name__}: {error}"
         return Outcome(kind, said, time.monotonic() - began)
 
-    def _is_named(self, touched: set[Path], said: str) -> bool:
-        """Whether a changed file is named, or what was looked for; a reference that is quoted names neither."""
+    def _is_named(self, said: str) -> bool:
+        """Whether a file or a folder is named: the one that was changed, or the one that does not fit it."""
         beside = _REFERENCE.sub("", said)
-        return str(self.root) in beside or any(path.name in beside for path in touched)
+        return str(self.root) in beside or any(path.name in beside for path in self._files)
 
 
 def _remove(path: Path) -> None:
