@@ -95,7 +95,7 @@ def image_folder(
         links = [place for place in there if place not in places and current_root(place).is_written_below(place)]
         raise DataError(_layout_unknown(what, option, stated, looked, tried, held, links))
     others = [one.folder for number, one in held if number >= enough and not _same(one.folder, found.folder)]
-    return replace(found, note=_note(found, count, len(looked), places[0], others, option))
+    return replace(found, note=_note(found, f"{count} of {len(looked)}", places, others, option))
 
 
 def _held(
@@ -191,14 +191,17 @@ def _same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
-def _note(found: ImagePlace, count: int, looked: int, first: Path, others: Sequence[Path], option: str) -> str | None:
+def _note(found: ImagePlace, count: str, places: Sequence[Path], others: Sequence[Path], option: str) -> str | None:
+    """Folders are named from that of all places on: a record is the same on every machine."""
+    above = Path(os.path.commonpath(places)).parent
+    named = [place.relative_to(above).as_posix() for place in dict.fromkeys((found.folder, *others))]
     notes = []
-    if found.folder != first or found.last_parts is not None:
+    if found.folder != places[0] or found.last_parts is not None:
         by = "" if found.last_parts is None else ", by the last part of their names"
         by = by if found.last_parts in (None, 1) else f", by the last {found.last_parts} parts of their names"
-        notes.append(f"the images were taken from {found.folder}, which holds {count} of {looked} looked for{by}")
+        notes.append(f"the images were taken from {named[0]}, which holds {count} looked for{by}")
     if others:
-        notes.append(f"images of these names are in {', '.join(map(str, dict.fromkeys(others)))} too")
+        notes.append(f"images of these names are in {', '.join(named[1:])} too")
     return f"{'; '.join(notes)}; {option} names another folder" if notes else None
 
 
