@@ -227,12 +227,17 @@ def _bitmap(region: Region, height: int, width: int) -> Pixels:
     if wide is None and found.ndim == 2:
         high, wide = found.shape
     if found.shape != (high, wide):
-        raise _unusable(f"{region.named}: its mask has shape {found.shape}, its points frame {wide} x {high} pixels")
+        wrong = _contradiction if found.ndim == 2 else _unusable
+        raise wrong(f"{region.named}: its mask has shape {found.shape}, its points frame {wide} x {high} pixels")
     if left < 0 or top < 0 or left + wide > width or top + high > height:
-        raise _unusable(f"{region.named}: its mask reaches out of the image of {width} x {height}")
+        raise _contradiction(f"{region.named}: its mask reaches out of the image of {width} x {height}")
     mask = np.zeros((height, width), dtype=np.uint8)
     mask[top : top + high, left : left + wide] = found
     return mask
+
+
+def _contradiction(message: str) -> UnusableSample:
+    return UnusableSample(Missing.CONTRADICTION, message)
 
 
 def _unusable(message: str) -> UnusableSample:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..language.contradictions import ContradictedFact
+from ..language.errors import DataError
+from .class_names import names_of_lines
 from .files import is_image
 from .objects import Region
 from .root import current_root
@@ -14,8 +16,10 @@ from .root import current_root
 #: a box may reach out of its image by this share of the side: rounding, and objects that the border cuts
 _BEYOND = 0.05
 #: a class and the numbers of a box at least; other text files are lists and names
-_LABELS = re.compile(r"\s*\d+(\s+[-+.\deE]+){4,}\s*(\n|\Z)")
+_LABELS = re.compile(r"\s*\d+([ \t]+[-+.\deE]+){4,}[ \t\r]*(\n|\Z)")
 _LONGEST = 4096
+#: names in a message
+_NAMED = 5
 
 
 def boxes_out_of_image(regions: Iterable[Region]) -> tuple[ContradictedFact, ...]:
@@ -65,5 +69,20 @@ def _files(folder: Path) -> list[Path]:
 
 def _is_labels(path: Path) -> bool:
     """Whether the first line is that of an object; empty files label images without objects, and say nothing."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return _LABELS.match(file.read(_LONGEST)) is not None
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return _LABELS.match(file.read(_LONGEST)) is not None
+    except OSError:  # a file that nobody may read labels nothing, and no image asks for it
+        return False
+
+
+def refuse_other_names(names: Mapping[int, str], stated: Path, others: Iterable[Path]) -> None:
+    """Raises a DataError where one of the other files that are there names other classes than `stated` does."""
+    own = [names[number] for number in sorted(names)]
+    for other in others:
+        if other.is_file() and list(names_of_lines(other).values()) != own:
+            listed = ", ".join(list(names_of_lines(other).values())[:_NAMED])
+            raise DataError(
+                f"{stated} names the classes {', '.join(own[:_NAMED])}, but {other} names {listed}: remove the one "
+                f"that is wrong, or write ?names={stated.name} (or ?names={other.name})"
+            )

@@ -16,6 +16,7 @@ from .files import confined, existing_folder, file_named, files_below, is_image,
 from .image_places import image_folder
 from .other_layouts import held_by, way_out
 from .root import current_root
+from .yolo_facts import refuse_other_names
 
 KNOWN = (
     "known are data.yaml (Ultralytics, CVAT, Roboflow, FiftyOne), obj.data or obj.names (Darknet, CVAT), and "
@@ -221,7 +222,10 @@ def _names(
         if document.get(_COUNT, str(len(names))) != str(len(names)):
             raise DataError(f"{path}: classes is {document[_COUNT]}, and there are {len(names)} names")
         return names
-    return names_in(document, path)
+    names = names_in(document, path)
+    beside = [path.parent / name for name in _NAME_FILES]
+    refuse_other_names(names, path, [confined(file, path.parent, path) for file in beside if file.is_file()])
+    return names
 
 
 def _darknet(path: Path) -> dict[str, Any]:

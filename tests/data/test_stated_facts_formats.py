@@ -198,6 +198,17 @@ def test_a_list_of_classes_of_another_length_is_refused(tmp_path: Path, names: s
         open_data(yolo(tmp_path / "data", 2, inside, names), root=tmp_path)
 
 
+def test_class_lists_that_differ_are_refused_with_both(tmp_path: Path) -> None:
+    reference = yolo(tmp_path / "data", 2, inside)
+    (tmp_path / "data" / "classes.txt").write_text("a\nb\n")
+    assert len(open_data(reference, root=tmp_path).samples) == 2
+    (tmp_path / "data" / "classes.txt").write_text("b\na\n")
+    with pytest.raises(DataError, match=r"data\.yaml names the classes a, b, but .*classes\.txt names b, a"):
+        open_data(reference, root=tmp_path)
+    data = open_data(f"{reference}?names=classes.txt", root=tmp_path)
+    assert {sample.label for sample in data.samples} == {"b"}
+
+
 def test_a_number_of_classes_in_obj_data_is_compared(tmp_path: Path) -> None:
     yolo(tmp_path / "data", 2, inside)
     (tmp_path / "data" / "data.yaml").unlink()
