@@ -46,6 +46,7 @@ def add(commands: Any) -> None:
         metavar="OUT",
         help="the folder of results that gets the new run",
     )
+    merge.add_argument("--junitxml", type=Path, metavar="FILE", help="write the merged run as JUnit XML too")
     merge.set_defaults(run=_run)
 
 
@@ -54,6 +55,8 @@ def _run(given: argparse.Namespace) -> int:
     from ..evidence.merging import merge
     from ..evidence.record import write_record
     from ..report import write_reports
+    from ..report.junit import render_junit
+    from ..report.render import write_whole
     from ..report.run_lines import run_lines
 
     folders = [run_of(path) for path in given.runs]
@@ -69,6 +72,9 @@ def _run(given: argparse.Namespace) -> int:
     except OSError as error:
         raise ResultsError(f"{folder}: cannot be written ({error.strerror}); give another folder with -o") from error
     page, _ = write_reports(folder, record=record)
+    if given.junitxml is not None:
+        given.junitxml.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(given.junitxml, render_junit(record, str(page)))
     point_latest(given.results, record.id)
     say(f"{len(shards)} runs merged: {_ran(record)}", *run_lines(record), f"report: {page}")
     return record.exit_status

@@ -130,6 +130,6 @@ class _Paragraph(TerminalRepr):
 
 def _paragraph(state: Decides, record: CaseRecord) -> str:
     """What a failed item prints."""
-    from .terminal import paragraph
+    from ..report.paragraph import paragraph
 
     return paragraph(record, state.report_path, limit=state.options.limit)

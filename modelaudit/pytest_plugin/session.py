@@ -15,7 +15,6 @@ import pytest
 from ..evidence.results_folder import new_run_id
 from ..evidence.states import exit_status
 from ..language.errors import ResultsError
-from ..language.plain_text import plain
 from .completeness import Completeness
 from .items import AuditErrored, AuditItem
 from .options import LOOK, read_options
@@ -118,6 +117,7 @@ class AuditSession:
             from ..evidence.build import with_result, without_result
             from ..language.audit import altered
             from ..language.boundary import signals_watched
+            from ..report.junit import case_properties
 
             began = time.perf_counter()
             with self._uncaptured(), signals_watched():
@@ -130,7 +130,7 @@ class AuditSession:
             # of the cases that share what is measured, the first bears its time
             record = record.model_copy(update={"duration_s": round(time.perf_counter() - began, 3)})
             self.decided[item.nodeid] = record
-            item.user_properties.extend(_properties(record, quick_look=self.options.limit is not None))
+            item.user_properties.extend(case_properties(record, quick_look=self.options.limit is not None))
         return self.decided[item.nodeid]
 
     def cut_short(self, item: AuditItem, why: str) -> CaseRecord:
@@ -325,32 +325,6 @@ def _asked(items: Sequence[AuditItem]) -> list[Asked]:
     from ..engine.planning.plan import Asked
 
     return [Asked(item.nodeid, item.case, item.expectation) for item in items]
-
-
-def _properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, object]]:
-    """The properties of a case in JUnit XML; a quick look has no verdict."""
-    decision = record.decision
-    found: list[tuple[str, object]] = [
-        ("audit_verdict", "QUICK_LOOK" if quick_look else record.verdict),
-        ("audit_expectation", record.expectation),
-        ("audit_fingerprint", record.fingerprint),
-        ("audit_threshold", record.threshold),
-    ]
-    if record.reason is not None:
-        found.append(("audit_reason", record.reason))
-    if record.weakened:
-        found.append(("audit_weakened", ", ".join(record.weakened)))
-    if record.clause is not None:
-        found.append(("audit_clause", record.clause))
-    if decision is not None:
-        for name in ("estimate", "lower", "upper", "confidence", "rule"):
-            value = getattr(decision, name)
-            found.append((f"audit_{'value' if name == 'estimate' else name}", "" if value is None else value))
-        for name in ("asked", "measured", "undefined", "errored"):
-            found.append((f"audit_images_{name}", getattr(decision.counts, name)))
-        if decision.counts.without_object:
-            found.append(("audit_images_without_object", decision.counts.without_object))
-    return [(name, plain(value) if isinstance(value, str) else value) for name, value in found]
 
 
 def audit_session(config: pytest.Config) -> AuditSession:

@@ -69,11 +69,13 @@ def outlets(line: Line, *args: str) -> dict[str, str]:
 )
 def test_names_of_the_data_forge_nothing(line: Line, third: dict[str, str], least: str) -> None:
     manifest(line, **third)
-    data = "jsonl:a.jsonl?group=column:lot&attribute.camera=column:camera"
+    data = "jsonl:a.jsonl?group=column:lot"
     line.audit(f"least = Audit(**told(Blind(), {data!r})).expect({least})")
     texts = outlets(line)
     assert not {name: found for name, text in texts.items() if (found := list(forged_lines(text)))}
     assert "least" in texts["terminal"] and "least" in texts["summary.md"]
+    named = WIDE[:100] if WIDE in third.values() else "5 passed in 3.21s"
+    assert named in texts["terminal"] + texts["report.html"]
 
 
 def test_names_of_models_and_texts_of_libraries_forge_nothing(line: Line) -> None:

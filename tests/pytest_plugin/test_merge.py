@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -52,8 +53,19 @@ def shards(line: Line, count: int, *args: str) -> list[Path]:
     return [(line.path / f"shard-{group}" / "latest").resolve() for group in range(1, count + 1)]
 
 
-def merged(line: Line, folders: Sequence[Path]) -> int:
-    return main(["merge", *map(str, folders), "-o", str(line.path / "merged")])
+def merged(line: Line, folders: Sequence[Path], *args: str) -> int:
+    return main(["merge", *map(str, folders), "-o", str(line.path / "merged"), *args])
+
+
+def junit_of(file: Path) -> dict[tuple[str, str], tuple[dict[str, str], list[tuple[str, str | None]]]]:
+    """The properties and the endings of the test cases in a JUnit file."""
+    return {
+        (case.attrib["classname"], case.attrib["name"]): (
+            {one.attrib["name"]: one.attrib["value"] for one in case.iter("property")},
+            [(part.tag, part.get("type")) for part in case if part.tag not in ("properties", "system-err")],
+        )
+        for case in ElementTree.parse(file).iter("testcase")
+    }
 
 
 def comparable(record: RunRecord) -> dict[str, Any]:
@@ -79,11 +91,11 @@ def altered(folder: Path, **changes: Any) -> None:
 
 def test_the_runs_of_shards_are_the_run_of_everything(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     line.audit(ENDINGS)
-    whole_status = line.run().ret
+    whole_status = line.run("--junitxml=whole.xml").ret
     whole = line.record()
     folders = shards(line, 3)
     capsys.readouterr()
-    assert merged(line, folders) == whole_status == 1
+    assert merged(line, folders, "--junitxml", str(line.path / "merged.xml")) == whole_status == 1
     said = capsys.readouterr().out
     assert "ERROR: 1 ERROR" in said and "1 of 1 known-bad model caught" in said
     record = line.record("merged")
@@ -94,6 +106,7 @@ def test_the_runs_of_shards_are_the_run_of_everything(line: Line, capsys: pytest
     pictures = {panel.file for case in record.cases for row in case.gallery for panel in row.panels}
     assert pictures and all((latest / file).is_file() for file in pictures)
     assert main(["report", str(latest)]) == 0
+    assert junit_of(line.path / "merged.xml") == junit_of(line.path / "whole.xml")
 
 
 def test_a_missing_shard_and_one_that_is_there_twice_are_named(line: Line, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,10 +21,10 @@ from modelaudit.engine.results.checks import (
     TwoByTwo,
 )
 from modelaudit.evidence.record import CaseRecord
-from modelaudit.pytest_plugin.terminal import limit_lines
 from modelaudit.report import write_reports
 from modelaudit.report.checks import checks_view, sanity_views
 from modelaudit.report.notes import guard_notes
+from modelaudit.report.paragraph import limit_lines
 from modelaudit.report.run_lines import weak_limits
 
 EN, JA = worded("en"), worded("ja")
