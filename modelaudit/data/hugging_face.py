@@ -178,7 +178,8 @@ def _loaded(reference: Reference, root: Path, datasets: Any) -> tuple[Any, str, 
     except DataError:
         raise
     except Exception as error:  # the library, its loaders and the network raise anything
-        told = " ".join(str(error).split()) or type(error).__name__
+        # of what a loader raises the library says that it was raised
+        told = ": ".join(" ".join(str(one).split()) or type(one).__name__ for one in (error, error.__cause__) if one)
         place = "" if local is None else f" from {local}"
         raise DataError(f"{reference.text!r} cannot be loaded{place}: {told[:500]}") from error
     return table, split, local

@@ -580,6 +580,19 @@ def test_a_split_of_a_saved_data_set_that_leads_out_is_refused(root: Path) -> No
         opened("hf:data/saved", root)
 
 
+@pytest.mark.parametrize("name", ["../ok.png", "/etc/passwd", "link.png"])
+def test_a_file_name_of_metadata_that_leads_out_is_refused(
+    root: Path, secret: Path, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    text(root / "hub" / "metadata.jsonl", json.dumps({"file_name": name, "label": "bolt"}))
+    (root / "hub" / "link.png").symlink_to(secret)
+    picture(root / "hub" / "1.png")
+    with pytest.raises(DataError, match=r"Invalid metadata file_name|\?root=DIR"):
+        opened("hf:data/hub", root)
+
+
 CARDS = ["https://127.0.0.1:1/x.parquet", "../elsewhere/*.parquet", "/etc/*", "hf://datasets/owner/name/*", "link/*"]
 
 
