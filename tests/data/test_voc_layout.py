@@ -61,7 +61,7 @@ def test_a_polygon_is_finer_than_a_box_and_may_stand_alone(tmp_path: Path) -> No
     assert opened(tmp_path).samples[0].mask_kind == "polygon" and np.array_equal(mask_of(opened(tmp_path)), expected)
     assert np.array_equal(mask_of(opened(tmp_path, "?masks=box")), block(4, 2, 10, 8))
     plain(base, "a", stated("dog", "<deleted>1</deleted>" + bounds(1, 1, 3, 3)).replace("</object>", "</object>", 1))
-    with pytest.raises(DataError, match="no image of 1 .*has an object"):
+    with pytest.raises(DataError, match=r"no image of 1 .*has an object"):
         opened(tmp_path)
     plain(base, "a", stated("dog", "<robndbox/>"))
     with pytest.raises(DataError, match=r"a\.xml:1: the object 'dog' has no bndbox and no polygon; it has a robndbox"):
