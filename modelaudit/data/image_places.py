@@ -52,10 +52,11 @@ class ImagePlace:
         return _UPLOADED.sub("", name) if self.uploaded else name
 
     def holds(self, stated: str) -> bool:
-        """Whether a file of that name is there, as far as the root of the data admits it."""
+        """Whether a file of that name is there; a link in the data that leads out of them is refused when it is read."""
         path = Path(os.path.normpath(self.folder / self.name(stated).strip().replace("\\", "/")))
         try:
-            return os.path.isfile(path) and current_root(self.folder).admits(path)  # noqa: PTH113
+            root = current_root(self.folder)
+            return os.path.isfile(path) and (root.admits(path) or root.is_written_below(path))  # noqa: PTH113
         except ValueError:  # a name that no file can have
             return False
 
