@@ -52,7 +52,7 @@ class ImagePlace:
         return _UPLOADED.sub("", name) if self.uploaded else name
 
     def holds(self, stated: str) -> bool:
-        """Whether a file of that name is there; a link in the data that leads out of them is refused when it is read."""
+        """Whether a file of that name is there; a link that leads out of the data is refused when it is read."""
         path = Path(os.path.normpath(self.folder / self.name(stated).strip().replace("\\", "/")))
         try:
             root = current_root(self.folder)

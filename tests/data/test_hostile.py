@@ -57,11 +57,14 @@ HOSTILE_KINDS = ("empty", "text", "cut-off png", "bomb", "several pages")
 @every_source
 def test_a_hostile_image_stays_a_sample_and_is_named(tmp_path: Path, source: str) -> None:
     for hostile in HOSTILE if source in DECODING_PATHS else HOSTILE_KINDS:
-        error = refused(opened(source, tmp_path / hostile, replace(SCENE, content=HOSTILE[hostile][0])))
+        scene = replace(SCENE, content=HOSTILE[hostile][0])
+        if source == "labelme imageData" and hostile == "empty":  # no image at all, and no file of it anywhere
+            with pytest.raises(DataError, match="none of the usual places"):
+                opened(source, tmp_path / hostile, scene)
+            continue
+        error = refused(opened(source, tmp_path / hostile, scene))
         assert error.reason is Missing.UNREADABLE_IMAGE, hostile
-        # imageData of no length is no image at all, and the file is looked for
-        embedded = source == "labelme imageData" and hostile != "empty"
-        assert ("a.json" if embedded else "a.png") in str(error), hostile
+        assert ("a.json" if source == "labelme imageData" else "a.png") in str(error), hostile
 
 
 @with_a_file
@@ -313,7 +316,7 @@ def test_a_file_name_that_leaves_the_data_is_refused(tmp_path: Path, source: str
         refusal = r"outside of the data|another computer|a path relative to|not a file name|no file_name"
         assert re.search(rf"{refusal}|has no annotation|in none of the usual places", str(error))
     else:  # taken for the path of another computer, whose last part is an image of the data
-        assert name.endswith("\\a.png") and [Path(one.image).parent.parent for one in data.samples] == [root]
+        assert name.endswith("\\a.png") and all(root in Path(str(one.image)).parents for one in data.samples)
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../secret.png"])
