@@ -23,8 +23,10 @@ from modelaudit.language.errors import AuditError
 SECONDS = 5
 #: of address space, beyond what is taken before
 MEMORY = 3 * 2**30
-#: of data with one file the reference is the name; of a folder it says too little
-_REFERENCE = re.compile(r"'[a-z_0-9]+:(?![^']*\.tar)[^']*'")
+#: of data in one container the reference is the name; of a folder it says too little
+_REFERENCE = re.compile(r"'(?!hf:)[a-z_0-9]+:(?![^']*\.tar)[^']*'")
+#: the ids of samples, which name what is in a container
+_IDS = ("'a.png'", "'b.png'")
 _NO_MEMORY = re.compile(r"MemoryError|Unable to allocate|can.t allocate memory|std::bad_alloc", re.IGNORECASE)
 
 
@@ -93,9 +95,10 @@ class Tree:
         return Outcome(kind, said, time.monotonic() - began)
 
     def _is_named(self, said: str) -> bool:
-        """Whether a file or a folder is named: the one that was changed, or the one that does not fit it."""
+        """Whether a file, a folder or a sample is named: the one that was changed, or the one that does not fit it."""
         beside = _REFERENCE.sub("", said)
-        return str(self.root) in beside or any(path.name in beside for path in self._files)
+        names = (str(self.root), *(path.name for path in self._files), *_IDS)
+        return any(name in beside for name in names)
 
 
 def _remove(path: Path) -> None:
