@@ -67,6 +67,9 @@ def outcomes(name: str, seed: int, count: int) -> list[Outcome]:
                     break
                 outcome = ours.recv()
             except EOFError:
+                child.join()
+                if not ready:
+                    sys.exit(f"{name}: its own files could not be written or read")
                 found.append(Outcome("crash", f"the process ended with {child.exitcode}", 0.0))
                 break
             if ready:

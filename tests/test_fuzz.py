@@ -18,11 +18,9 @@ pytestmark = [
 ]
 #: inputs of a reader that costs nothing
 INPUTS = 12
-#: opening one takes seconds: the benchmark alone has it
-LEFT_OUT = ("run.json checked",)
 
 
-@pytest.mark.parametrize("name", [name for name in READERS if name not in LEFT_OUT])
+@pytest.mark.parametrize("name", READERS)
 def test_whatever_a_file_holds_it_is_read_or_refused_by_name(tmp_path: Path, name: str) -> None:
     if name.startswith("hf"):
         pytest.importorskip("datasets")

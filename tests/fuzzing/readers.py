@@ -14,7 +14,6 @@ from data.trees import BUILDERS, ContextInput, scene_of, write
 
 from modelaudit.data import UnusableSample, decode, open_data
 from modelaudit.data.labels import read_labels
-from modelaudit.evidence.consistency import read_consistent_record
 from modelaudit.evidence.record import read_record, write_record
 from modelaudit.language.yaml_file import load_audit_file
 
@@ -149,31 +148,6 @@ def _record(root: Path) -> None:
     write_record(record(), root)
 
 
-_RUN = """
-from modelaudit import Audit
-from modelaudit.measures import accuracy
-
-audit = Audit(model="demo:sound", data="demo:?images=24")
-right = audit.expect(accuracy > 0.5)
-each = audit.expect(accuracy.where("correct") > 0.5)
-"""
-
-
-def _run(root: Path) -> None:
-    """The record of a real run, which does not contradict itself."""
-    import shutil
-    import subprocess
-    import sys
-
-    home = root / "home"
-    write(home / "audit_line.py", _RUN)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "modelaudit.pytest_plugin", "-p", "no:cacheprovider"]
-    subprocess.run([*command, "audit_line.py"], cwd=home, check=False, capture_output=True, timeout=300)
-    (made,) = (path for path in home.rglob("run.json") if not path.parent.is_symlink())
-    shutil.copy(made, root / "run.json")
-    shutil.rmtree(home)
-
-
 def _weights(suffix: str) -> Reader:
     def build(root: Path) -> None:
         import torch
@@ -280,7 +254,6 @@ READERS: dict[str, Reader] = {
         _built({"line.audit.yaml": AUDIT}), lambda root: load_audit_file(root / "line.audit.yaml", allow_code=False)
     ),
     "run.json": Reader(_record, read_record),
-    "run.json checked": Reader(_run, read_consistent_record, cost=4),
     "weights .pt": _weights(".pt"),
     "weights .safetensors": _weights(".safetensors"),
     "onnx": Reader(_onnx, _open_onnx, cost=4),
