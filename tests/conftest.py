@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -42,3 +43,15 @@ def assets() -> Path:
 @pytest.fixture(autouse=True, scope="session")
 def expectations_may_be_stated(allow_expect: None) -> None:
     """Tests of the language state expectations that nothing is to measure."""
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The table of the plugins beside which audits were run, with their versions."""
+    ended = [report for reports in terminalreporter.stats.values() for report in reports]
+    rows = [dict(getattr(report, "user_properties", ())).get("beside_plugin") for report in ended]
+    if any(rows):
+        from pytest_plugin.plugin_matrix import table
+
+        terminalreporter.write_sep("=", "beside other plugins")
+        for line in table(sorted({tuple(row.split("|")) for row in rows if row})):
+            terminalreporter.write_line(line)
