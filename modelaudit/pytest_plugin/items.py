@@ -104,7 +104,10 @@ class AuditItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
         """The paragraph of an audit that did not end well; pytest's own form for anything else."""
         if isinstance(excinfo.value, AuditFailed | AuditErrored):
-            return _Paragraph(str(excinfo.value), str(self.path), self.line or 0)
+            head, *rest = str(excinfo.value).split("\n")
+            # of what could not be measured the summary and JUnit say why at once
+            why = f": {rest[1].strip()}" if isinstance(excinfo.value, AuditErrored) and len(rest) > 1 else ""
+            return _Paragraph(str(excinfo.value), f"{head}{why}", str(self.path), self.line or 0)
         return super().repr_failure(excinfo, style)
 
     def _initrequest(self) -> None:
@@ -117,9 +120,9 @@ class AuditItem(pytest.Item):
 class _Paragraph(TerminalRepr):
     """A failure's text, with the one-line message that pytest's summary and JUnit show."""
 
-    def __init__(self, text: str, path: str, line: int) -> None:
+    def __init__(self, text: str, message: str, path: str, line: int) -> None:
         self.text = text
-        self.reprcrash = ReprFileLocation(path, line, text.splitlines()[0])
+        self.reprcrash = ReprFileLocation(path, line, message)
 
     def __str__(self) -> str:
         return self.text
