@@ -159,7 +159,10 @@ def onnx_model(reference: Reference, root: Path) -> BuiltModel:
     path = (root / reference.body).resolve()
     if not path.is_file():
         raise ModelError(f"{reference.text!r}: no file {path}; relative paths start at pytest's rootdir")
-    module = OnnxModel(path, reference)
+    try:
+        module = OnnxModel(path, reference)
+    except UnicodeDecodeError as error:  # onnxruntime decodes names as they are asked for
+        raise ModelError(f"{reference.text!r}: {path} holds a name that is not UTF-8; export it again") from error
     preprocessing = _preprocessing(reference, module.graph.channels)
     if module.graph.dtype == "uint8" and preprocessing is not None:
         check_unnormalised(preprocessing, repr(reference.text))

@@ -136,14 +136,15 @@ def _refuse_others(path: Path) -> None:
         raise ModelError(f"{path}: {error.strerror or error}") from error
     if start == _LFS:
         raise ModelError(f"{path}: is a pointer of Git LFS, not the weights themselves; run git lfs pull")
-    if zipfile.is_zipfile(path):
-        try:
+    try:
+        names: list[str] = []
+        if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                scripted = any(name.endswith("constants.pkl") for name in archive.namelist())
-        except Exception as error:  # of damaged archives zipfile raises a dozen types
-            raise ModelError(f"{path}: a damaged archive ({first_line(error)}); {_SAVE}") from error
-        if scripted:
-            raise ModelError(f"{path}: is a TorchScript archive, not a checkpoint; write torchscript:{path}")
+                names = archive.namelist()
+    except Exception as error:  # of damaged archives zipfile raises a dozen types
+        raise ModelError(f"{path}: a damaged archive ({first_line(error)}); {_SAVE}") from error
+    if any(name.endswith("constants.pkl") for name in names):
+        raise ModelError(f"{path}: is a TorchScript archive, not a checkpoint; write torchscript:{path}")
 
 
 def without_code(path: Path, content: Mapping[Any, Any] | Any) -> None:
