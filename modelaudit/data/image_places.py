@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..language.errors import DataError
+from .files import is_image
 from .mask_names import is_mask_folder
 from .root import current_root, data_home
 
@@ -51,9 +52,13 @@ class ImagePlace:
         name = "/".join(_parts(stated)[-self.last_parts :])
         return _UPLOADED.sub("", name) if self.uploaded else name
 
+    def path(self, stated: str) -> Path:
+        """Where the image is."""
+        return Path(os.path.normpath(self.folder / self.name(stated).strip().replace("\\", "/")))
+
     def holds(self, stated: str) -> bool:
         """Whether a file of that name is there; a link that leads out of the data is refused when it is read."""
-        path = Path(os.path.normpath(self.folder / self.name(stated).strip().replace("\\", "/")))
+        path = self.path(stated)
         try:
             root = current_root(self.folder)
             return os.path.isfile(path) and (root.admits(path) or root.is_written_below(path))  # noqa: PTH113
@@ -95,7 +100,8 @@ def image_folder(
         tried = list(dict.fromkeys((*tried, *places)))
         links = [place for place in there if place not in places and current_root(place).is_written_below(place)]
         raise DataError(_layout_unknown(what, option, stated, looked, tried, held, links))
-    others = [one.folder for number, one in held if number >= enough and not _same(one.folder, found.folder)]
+    held_there = next(filter(found.holds, looked))
+    others = [one.folder for number, one in held if number >= enough and not _same(one, found, held_there)]
     return replace(found, note=_note(found, f"{count} of {len(looked)}", places, others, option))
 
 
@@ -188,8 +194,9 @@ def _leads_out(name: str) -> bool:
     return text.startswith("/") or os.path.normpath(text).split("/")[0] == ".."
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
+def _same(one: ImagePlace, other: ImagePlace, name: str) -> bool:
+    """Whether two places hold the same file: ``../images/a.jpg`` from one folder is ``a.jpg`` in another."""
+    return one.path(name).resolve() == other.path(name).resolve()
 
 
 def _note(found: ImagePlace, count: str, places: Sequence[Path], others: Sequence[Path], option: str) -> str | None:
@@ -229,7 +236,25 @@ def _layout_unknown(
         f"{what}: its images are in none of the usual places, so the layout of its folders is not one that is known. "
         f"Of the {many}{example}, these folders below {base} hold: {there}"
         + (f"; not there: {lost}" if lost else "")
+        + _alike(looked, [place for place in tried if place in counts], named)
         + (f"; outside of the data: {led} (?follow_links=yes follows links)" if led else "")
         + ("; names that lead outside are not followed (?root=DIR admits DIR)" if any(map(_leads_out, looked)) else "")
         + f". Write where the images are: {option}"
+    )
+
+
+def _alike(looked: Sequence[str], places: Sequence[Path], named: Mapping[Path, str]) -> str:
+    """Says which place holds most of the names in another case or with another ending (``a.JPG`` for ``a.jpg``)."""
+    stems = {parts[-1].rsplit(".", 1)[0].lower() for parts in map(_parts, looked) if parts}
+    alike: list[tuple[int, Path, str]] = []
+    for place in places:
+        with suppress(OSError):  # what cannot be listed holds no place
+            found = sorted(name for name in os.listdir(place) if is_image(Path(name)))  # noqa: PTH208  (names alone)
+            found = [name for name in found if name.rsplit(".", 1)[0].lower() in stems]
+            alike += [(len(found), place, found[0])] if found else []
+    if not alike:
+        return ""
+    count, place, example = max(alike, key=lambda one: one[0])
+    return (
+        f"; {named[place]} holds {count} in another case or with another ending, e.g. {example!r}: write the same names"
     )

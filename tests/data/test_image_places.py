@@ -47,6 +47,15 @@ def test_one_place_that_is_named_twice_is_one(tmp_path: Path) -> None:
     assert looked(tmp_path, ["1.png"], "images", "x/../images", "link") == ("images", ["1.png"], "")
 
 
+def test_names_in_another_case_or_with_another_ending_are_named(tmp_path: Path) -> None:
+    made(tmp_path, "images/A.JPG", "images/b.png", "images/c.jpg", "images/notes.txt")
+    with pytest.raises(DataError, match=r"itself holds 2 in another case or with another ending, e\.g\. 'A\.JPG': write"):
+        looked(tmp_path, ["a.jpg", "b.jpg", "d.jpg"], "images")
+    with pytest.raises(DataError) as caught:
+        looked(tmp_path, ["x.jpg"], "images")
+    assert "another case" not in str(caught.value)
+
+
 def test_a_few_missing_images_change_no_place(tmp_path: Path) -> None:
     names = [f"{number}.png" for number in range(40)]
     made(tmp_path, *(f"images/{name}" for name in names[1:]), *(f"data/{name}" for name in names))

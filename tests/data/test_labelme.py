@@ -275,8 +275,10 @@ def test_the_label_may_be_the_flag_of_the_image(tmp_path: Path) -> None:
 def test_images_are_found_relative_to_their_json_file(tmp_path: Path, path: str) -> None:
     save(tmp_path / "line" / "images" / "a.jpg", PICTURE)
     write(tmp_path / "line" / "json" / "a.json", json.dumps(document(SCENE[0], imagePath=path)))
-    (sample,) = open_data("labelme:line", root=tmp_path).samples
+    data = open_data("labelme:line", root=tmp_path)
+    (sample,) = data.samples
     assert sample.id == "images/a.jpg" and decode(sample).mask is not None
+    assert data.notes == (), "the same file by way of images/ is no other image"
 
 
 def test_images_elsewhere_are_found_by_their_last_part(tmp_path: Path) -> None:
