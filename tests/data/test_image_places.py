@@ -49,7 +49,7 @@ def test_one_place_that_is_named_twice_is_one(tmp_path: Path) -> None:
 
 def test_names_in_another_case_or_with_another_ending_are_named(tmp_path: Path) -> None:
     made(tmp_path, "images/A.JPG", "images/b.png", "images/c.jpg", "images/notes.txt")
-    with pytest.raises(DataError, match=r"itself holds 2 in another case or with another ending, e\.g\. 'A\.JPG': write"):
+    with pytest.raises(DataError, match=r"itself holds 2 in another case or .*, e\.g\. 'A\.JPG': write"):
         looked(tmp_path, ["a.jpg", "b.jpg", "d.jpg"], "images")
     with pytest.raises(DataError) as caught:
         looked(tmp_path, ["x.jpg"], "images")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from data.pictures import GREEN, RED, encoded, save
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -223,8 +224,7 @@ def _webdataset(root: Path, scene: ContextInput) -> str:
 
 
 def _hf(root: Path, scene: ContextInput) -> str:
-    import datasets
-
+    datasets = pytest.importorskip("datasets")
     columns = {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat"]), "mask": datasets.Image()}
     cells = {
         "image": [{"bytes": scene.content, "path": scene.name}],
