@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -43,6 +44,21 @@ def assets() -> Path:
 @pytest.fixture(autouse=True, scope="session")
 def expectations_may_be_stated(allow_expect: None) -> None:
     """Tests of the language state expectations that nothing is to measure."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that take half a minute and more to repeat a stated number run at night."""
+    if "nightly" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("nightly") is not None:
+                item.add_marker(pytest.mark.skip(reason="runs at night: pytest tests/ -m nightly"))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all that they import stay to the end: they are not looked through again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

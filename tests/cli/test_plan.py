@@ -162,6 +162,7 @@ def test_data_that_are_yet_to_be_gathered_are_said(capsys: pytest.CaptureFixture
     assert "folder:later: labels and groups are not known" in said
 
 
+@pytest.mark.nightly
 def test_a_run_of_as_many_images_as_planned_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The demo is drawn anew with as many images as the plan says; the true values lie at the margin or better."""
     claims = {

@@ -38,7 +38,9 @@ def results(model: str, folder: Path, stop: str | None) -> dict[str, Result]:
     return {one.id: run.result(one.id) for one in asked}
 
 
-@pytest.mark.parametrize(("model", "verdict"), [("sound", Verdict.PASS), ("shortcut", Verdict.FAIL)])
+@pytest.mark.parametrize(
+    ("model", "verdict"), [pytest.param("sound", Verdict.PASS, marks=pytest.mark.nightly), ("shortcut", Verdict.FAIL)]
+)
 def test_a_fifth_of_the_images_gives_the_verdict_of_all(model: str, verdict: Verdict, tmp_path: Path) -> None:
     whole, early = results(model, tmp_path / "whole", None), results(model, tmp_path / "early", "early")
     for name, found in early.items():

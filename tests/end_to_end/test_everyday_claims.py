@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.assets
+pytestmark = [pytest.mark.assets, pytest.mark.nightly]
 
 AUDIT = """
-from modelaudit import Audit, CheckSettings
+from modelaudit import Audit
 from modelaudit.contexts import gaussian_noise, lighting, mean_fill, swap_background
 from modelaudit.measures import accuracy, background_dependence, flip_rate
 
-# every check is on; what is measured again for them, on half of the photos
-pets = Audit(model={model!r}, data={data!r}, object_kept=0, checks=CheckSettings(masks=60, noise=60, seams=60))
+pets = Audit(model={model!r}, data={data!r}, object_kept=0)
 other = swap_background("other_class")
 looks_at = background_dependence("gradcam")
 

@@ -34,6 +34,7 @@ def run(folder: Path, *options: str, assets: Path | None) -> subprocess.Complete
     )
 
 
+@pytest.mark.nightly
 @pytest.mark.assets
 def test_two_of_the_findings_hold_on_the_pets(assets: Path, tmp_path: Path) -> None:
     done = run(tmp_path, "-k", "a_gradcam or c_more_than_fog", assets=assets)

@@ -9,7 +9,7 @@ import pytest
 from end_to_end.test_pets import WEIGHTS, Audited, audited, case
 from numpy.typing import NDArray
 
-pytestmark = pytest.mark.assets
+pytestmark = [pytest.mark.assets, pytest.mark.nightly]
 
 AUDIT = """
 from modelaudit import Audit

@@ -123,7 +123,7 @@ def json_report(session: Session) -> Statuses:
     found = json.loads((session.folder / "report.json").read_text(encoding="utf-8"))
     for test in found["tests"]:
         crash = test["setup" if test["outcome"] == "error" else "call"].get("crash")
-        assert test["outcome"] == "passed" or crash["message"] in PARAGRAPHS, test
+        assert test["outcome"] == "passed" or crash["message"].startswith(PARAGRAPHS), test
     return {_name(test["nodeid"]): test["outcome"] for test in found["tests"]}
 
 
@@ -132,7 +132,7 @@ def ctrf(session: Session) -> Statuses:
     found = json.loads((session.folder / "ctrf.json").read_text(encoding="utf-8"))["results"]
     assert found["summary"]["tests"] == len(VERDICTS)
     for test in found["tests"]:
-        assert test["status"] == "passed" or test["message"] in PARAGRAPHS, test
+        assert test["status"] == "passed" or test["message"].startswith(PARAGRAPHS), test
     return {_name(test["name"]): test["status"] for test in found["tests"]}
 
 

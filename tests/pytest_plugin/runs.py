@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+import torchvision  # noqa: F401  (can be imported but once in a process, and a session may need it)
 
 import modelaudit
 from modelaudit.evidence.record import CaseRecord, RunRecord, read_record

@@ -269,6 +269,7 @@ def test_a_model_that_raises_in_the_middle_is_an_error_with_its_traceback(line: 
     )
     case = the_case(line, says=("ZeroDivisionError: of the user's own",))
     assert case.verdict == "ERROR"
+    assert case.message is not None and case.message.count("\n") > 4 and "\\u000a" not in case.message
 
 
 def test_a_data_source_that_raises_is_an_error_of_every_case_of_it(line: Line) -> None:

@@ -106,7 +106,7 @@ class CaseTable:
         """Raise NotMeasured for the first failure that this case meets."""
         failures = self._measured.failures
         if "data" in failures:
-            raise NotMeasured(failures["data"])
+            raise NotMeasured(*failures["data"].split("\n"))
         for leaf in self._case.asked.expectation.expression.measures():
             model = self._case.models[leaf.model]
             columns = [column_key(spec, leaf.context) for spec, _ in single_method(leaf.spec)]
@@ -114,7 +114,7 @@ class CaseTable:
                 columns.append("accuracy")
             for key in (f"model:{model}", *(f"{model}|{column}" for column in columns)):
                 if key in failures:
-                    raise NotMeasured(failures[key])
+                    raise NotMeasured(*failures[key].split("\n"))
         self._require_empty_masks()
 
     def _require_empty_masks(self) -> None:

@@ -50,7 +50,7 @@ class RerunTable:
         asked, applicable = self._other(measure), self.applicable
         key = (self._case.models[asked.model], column_key(asked.spec, asked.context))
         if "|".join(key) in self._failures:
-            raise NotMeasured(self._failures["|".join(key)])
+            raise NotMeasured(*self._failures["|".join(key)].split("\n"))
         if key in self._columns:
             return column_of(self._columns[key], registry.entry_of(asked.spec).declares, applicable)
         whole = self._table.column(asked)

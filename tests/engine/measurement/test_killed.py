@@ -22,7 +22,7 @@ from modelaudit.engine.store.location import FILE
 from modelaudit.engine.store.store import Store
 from modelaudit.language.progress import Silent
 
-IMAGES, KILLS = 400, 20
+IMAGES = 400
 #: how far into a run kills reach at most: most of them early, some when there is something to lose on any machine
 REACH = (0.1, 0.2, 0.4, 0.1, 0.8)
 #: one process works on command after command, and each is killed; forking spares the imports
@@ -85,7 +85,8 @@ def kept(folder: Path) -> dict[str, int]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_twenty_kills_change_no_value_and_cost_no_committed_pass_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.nightly)])
+def test_kills_change_no_value_and_cost_no_committed_pass_twice(tmp_path: Path, kills: int) -> None:
     (group,) = groups_of(**asked())
     began = time.perf_counter()
     whole = measure(group, settings(tmp_path / "whole"), Silent(), Store(tmp_path / "whole" / "store"))
@@ -101,11 +102,11 @@ def test_twenty_kills_change_no_value_and_cost_no_committed_pass_twice(tmp_path:
     assert server.stdin is not None and server.stdout is not None
     try:
         assert server.stdout.readline() == "ready\n"
-        for number in range(KILLS + 1):
+        for number in range(kills + 1):
             out = tmp_path / f"{number}.json"
             print(out, file=server.stdin, flush=True)
             child = int(server.stdout.readline())
-            if number < KILLS:
+            if number < kills:
                 time.sleep(draw.uniform(0, lasts * REACH[number % len(REACH)]))
                 with suppress(ProcessLookupError):  # it was done before
                     os.kill(child, 9)
@@ -113,14 +114,14 @@ def test_twenty_kills_change_no_value_and_cost_no_committed_pass_twice(tmp_path:
             stopped += status == -9
             now = kept(tmp_path)
             assert all(now.get(context, 0) >= count for context, count in before.items())
-            if number < KILLS:
+            if number < kills:
                 before = now
     finally:
         server.kill()
         server.wait()
-    text, notes = json.loads((tmp_path / f"{KILLS}.json").read_text())
+    text, notes = json.loads((tmp_path / f"{kills}.json").read_text())
     last = Measured.model_validate_json(text)
-    assert stopped >= KILLS // 4 and notes == []
+    assert stopped >= kills // 4 and notes == []
     assert sum(before.values()) > 0  # kills met runs that had something to lose
     whole = Measured.model_validate_json(whole.model_dump_json())
     assert last.model_dump(exclude={"passes"}) == whole.model_dump(exclude={"passes"})
