@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,23 @@ def test_report_writes_the_reports_of_a_run_anew(tmp_path: Path, capsys: pytest.
     assert main(["report", str(folder)]) == 0
     assert (folder / "report.html").stat().st_size > 1000
     assert "report.html" in capsys.readouterr().out
+
+
+def test_a_report_needs_neither_torch_nor_what_reads_images() -> None:
+    """It is rendered where only what a report needs is installed."""
+    missing = ("torch", "torchvision", "captum", "PIL", "pycocotools", "yaml", "filelock", "psutil", "tqdm", "pytest")
+    code = f"""
+import sys
+class Missing:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {missing}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing)
+import modelaudit.cli, modelaudit.report.render
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_report_of_nothing_says_what_to_give(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

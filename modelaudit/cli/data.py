@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.files import text_of
 from ..language.errors import DataError
 from ..language.json_file import read_json
 from .terminal import LANGUAGES, at_least, reference_of, say
@@ -131,6 +130,8 @@ def read_classes(path: Path) -> Sequence[str]:
     Raises:
         DataError: it cannot be read, or has no names.
     """
+    from ..data.files import text_of
+
     names = read_json(path, DataError) if path.suffix.lower() == ".json" else text_of(path).splitlines()
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names) or not names:
         raise DataError(f"{path} must hold class names: one a line (no empty ones), or a JSON list of texts")
