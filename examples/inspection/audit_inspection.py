@@ -13,7 +13,7 @@ from modelaudit.measures import false_alarm_rate, miss_rate, predicted
 
 here = Path(__file__).parent
 if not (here / "photos").is_dir():
-    pytest.skip("there are no photos yet; run python make_line.py next to this file", allow_module_level=True)
+    pytest.skip("there are no photos yet; run python make_line.py in this folder", allow_module_level=True)
 
 line = Audit(
     model={"current": f"{here / 'net.py'}:current", "candidate": f"{here / 'net.py'}:candidate"},
@@ -29,7 +29,7 @@ misses_few = line.expect(missed < 0.05, clause="acceptance 2.1")
 few_false_alarms = line.expect(alarms < 0.10, clause="acceptance 2.2")
 scratches_are_not_called_stains = line.expect(predicted("stain").where(label("scratch")) < 0.05)
 
-# the release gate: the candidate is no worse than the model in use, on the images that count
+# the release gate: the candidate is not worse than the model in use
 no_worse = line.expect(missed.of("candidate") - missed.of("current") < 0.02, clause="release 1")
 no_worse_under_new_light = line.expect(
     missed.of("candidate").under(new_light) - missed.of("current").under(new_light) < 0.02, clause="release 2"

@@ -82,9 +82,9 @@ def coco(reference: Reference, root: Path) -> DataSet:
     Crowds (``iscrowd``) are objects like others, or with ``?crowd=ignore`` 255 in images of their category, and no
     reason for a label. Labels are the categories' ``imagenet_index`` where every category has one, else their names
     (``?labels=name`` or ``?labels=imagenet_index`` says it); annotations named ``__ignore__`` are ignored (255), and
-    those named ``_background_`` are no objects. Images are below ``?images=DIR`` (looked for next to the file, then
-    below `root`), else in the first of :func:`~modelaudit.data.image_places.usual_places` that holds them. Ids are the
-    images' paths below that folder. A mask whose image has no stated size has that of the image.
+    those named ``_background_`` count as background. Images are below ``?images=DIR`` (looked for next to the file,
+    then below `root`), else in the first of :func:`~modelaudit.data.image_places.usual_places` that holds them. Ids
+    are the images' paths below that folder. A mask whose image has no stated size has that of the image.
 
     Raises:
         DataError: not a COCO file, one with parts that contradict each other, file names that leave the images'
@@ -121,7 +121,7 @@ def coco(reference: Reference, root: Path) -> DataSet:
     notes += counted_note(found.without, "annotations have neither segmentation nor box and were skipped")
     less = "annotations have parts of fewer than three points, which enclose nothing: other parts or the box are drawn"
     notes += counted_note(found.partial, less)
-    notes += counted_note(found.background, f"annotations are named {NO_OBJECT!r} and are no objects")
+    notes += counted_note(found.background, f"annotations are named {NO_OBJECT!r} and count as background")
     notes += counted_note(bare, "images have no usable annotation and no label, and were left out")
     crowded = sum(map(len, found.crowds.values()))
     notes += [f"{crowded} crowds are ignored (255) in the images of their category"] if crowded else []

@@ -40,8 +40,8 @@ def labelme(reference: Reference, root: Path) -> DataSet:
     The label is that of the shapes with the largest area in sum (of a mask, its frame's), or with ``?labels=flag`` the
     one flag of the image that is set. ``?objects=`` is that of
     :func:`~modelaudit.data.objects.object_choices`; shapes with one label and ``group_id`` are one object, shapes
-    labelled ``__ignore__`` are ignored (255), and those labelled ``_background_`` are no objects. A shape that cannot
-    be read makes the mask of its image unusable; the image is left out where that leaves its label open.
+    labelled ``__ignore__`` are ignored (255), and those labelled ``_background_`` count as background. A shape that
+    cannot be read makes the mask of its image unusable; the image is left out where that leaves its label open.
     The image is ``imagePath``, relative to its JSON file (or to ``?images=DIR``, by its last part), else the file of
     that name in one of :func:`~modelaudit.data.image_places.usual_places`, else the ``imageData`` in the file. Ids are
     the images' paths below DIR.
