@@ -14,6 +14,7 @@ from .gallery import Pictures
 from .matrix import ByClassView, by_class_view
 from .naming import titles_of
 from .notes import missing_text
+from .order import worst_first
 from .words import Words
 
 
@@ -57,7 +58,7 @@ def overall_of(record: RunRecord) -> str:
 def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
     """Everything that one language of the report says."""
     words = words.of(record.cases)
-    views = [case_view(record, index, words, pictures) for index in range(len(record.cases))]
+    views = [case_view(record, index, words, pictures) for index in worst_first(record.cases)]
     overall = overall_of(record)
     stated = [case.confidence for case in record.cases] or [0.95]
     usual = max(stated, key=stated.count)
