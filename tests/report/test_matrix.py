@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from report.sample_record import LIGHTING, OTHER_CLASS, measure, record, worded
-from report.test_browser import BROWSER, browse, seen_on_a_phone
 from report.test_render import HOSTILE, PageParser
 
 from modelaudit.evidence.record import (
@@ -313,33 +312,3 @@ def largest() -> RunRecord:
     name = "class_{}_" + "very_long_" * 9
     one = matrix(cells(50, 12, name), labels_left_out=950, contexts_left_out=4)
     return run(one, lines=tuple(wanted(name.format(at)) for at in range(10)), wanted_left_out=90)
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on the PATH")
-def test_the_largest_fits_a_phone_and_prints_on_a4(tmp_path: Path) -> None:
-    html = render_html(largest(), tmp_path)
-    seen = seen_on_a_phone(tmp_path, html)
-    assert (seen["en"]["width"], seen["ja"]["width"]) == (390, 390)
-    page, pdf = tmp_path / "report.html", tmp_path / "report.pdf"
-    browse(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
-    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf.read_bytes())
-    assert {(round(float(width)), round(float(height))) for width, height in boxes} == {(595, 842)}
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on the PATH")
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_on_paper_no_cell_is_wider_than_its_column(tmp_path: Path, language: str) -> None:
-    """In a window as wide as the text of an A4 page (180 mm), with the rules for print."""
-    html = render_html(largest(), tmp_path, language=language).replace("@media print", "@media screen")
-    script = """<pre id="seen"></pre><script>addEventListener("load", function () {
-      var table = document.querySelector(".page-%s .grid-table"), wide = [].filter.call(
-        table.querySelectorAll("td, th"), function (cell) { return cell.scrollWidth > cell.clientWidth + 1; });
-      document.getElementById("seen").textContent = wide.length + " of " + table.querySelectorAll("td").length +
-        " in " + Math.round(table.getBoundingClientRect().right - table.parentNode.getBoundingClientRect().right);
-    });</script></body>"""
-    html = re.sub(r"<meta http-equiv[^>]*>", "", html).replace("</body>", script % language)
-    (tmp_path / "paper.html").write_text(html.replace("</style>", "body { width: 680px }</style>", 1), encoding="utf-8")
-    dumped = browse(tmp_path, "--virtual-time-budget=3000", "--dump-dom", (tmp_path / "paper.html").as_uri())
-    assert re.findall(r'<pre id="seen">([^<]+)</pre>', dumped) == ["0 of 600 in 0"]
