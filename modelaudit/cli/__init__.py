@@ -13,7 +13,7 @@ from .. import __version__
 from ..language.errors import AuditError
 from ..language.plain_text import plain
 from . import contexts, data, gate, init, masks, merge, plan, store
-from .terminal import say
+from .terminal import add_language, language_of, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
+        if "language" in given:
+            given.language = language_of(given.language)
         return int(given.run(given))
     except AuditError as error:
         say(*f"modelaudit: {error}".split("\n"), file=sys.stderr)
@@ -46,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write report.html and summary.md anew from a run's record")
     report.add_argument("run_folder", type=Path, nargs="?", default=Path("audit-results/latest"), metavar="RUN")
     report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
+    add_language(report, "summary.md, and that in which the report opens")
     report.set_defaults(run=_report)
 
     init.add(commands)
@@ -76,7 +79,7 @@ def _report(given: argparse.Namespace) -> int:
     from ..evidence.results_folder import resolve_run
     from ..report import write_reports
 
-    for path in write_reports(resolve_run(given.run_folder), templates_dir=given.templates):
+    for path in write_reports(resolve_run(given.run_folder), language=given.language, templates_dir=given.templates):
         say(str(path))
     return 0
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .terminal import LANGUAGES, at_least, reference_of
+from .terminal import add_language, at_least, reference_of
 
 
 def add(commands: Any) -> None:
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
         "--size", type=at_least(8, "pixels"), default=224, metavar="PIXELS", help="side of the frame (default 224)"
     )
     show.add_argument("--seed", type=at_least(0, "the seed"), default=0, help="of the audit (default 0)")
-    show.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the page")
+    add_language(show, "the page")
     show.set_defaults(run=_show)
 
 
@@ -75,9 +75,9 @@ def _show(given: argparse.Namespace) -> int:
         )
     labels = {sample.id: str(sample.label) for sample in data.samples}
     sheet = context_sheet(
-        reference, originals, rows, labels, size=given.size, seed=given.seed, words=words_of(given.lang)
+        reference, originals, rows, labels, size=given.size, seed=given.seed, words=words_of(given.language)
     )
-    write_whole(given.out, render_sheet(sheet, language=given.lang))
+    write_whole(given.out, render_sheet(sheet, language=given.language))
     say(*table(("image", "label"), [(cell.sample, labels[cell.sample]) for cell in originals], numbers=False, indent=0))
     for row in rows:
         if trouble := row.message or _absences(row):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..language.errors import DataError
 from ..language.json_file import read_json
-from .terminal import LANGUAGES, at_least, reference_of, say
+from .terminal import add_language, at_least, reference_of, say
 
 if TYPE_CHECKING:
     from ..language.findings import DataFacts, LabelMatches
@@ -71,7 +71,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="most pictures in --html (default 200)",
     )
-    check.add_argument("--lang", choices=LANGUAGES, default="en", help="language of --html")
+    add_language(check, "--html")
     check.set_defaults(run=_check)
 
 
@@ -158,6 +158,6 @@ def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> N
     wanted = [sample for sample in data.samples if sample.id in choice.ids]
     with counting("pictures", len(wanted)) as step:
         pictures = thumbnails(wanted, step)
-    sheet = data_sheet(facts, choice, pictures, words_of(given.lang))
-    write_whole(given.html, render_sheet(sheet, language=given.lang))
+    sheet = data_sheet(facts, choice, pictures, words_of(given.language))
+    write_whole(given.html, render_sheet(sheet, language=given.language))
     say(str(given.html), file=sys.stderr)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..language.errors import DataError
 from ..language.reference import parse_reference
-from .terminal import LANGUAGES, at_least, reference_of
+from .terminal import add_language, at_least, reference_of
 
 if TYPE_CHECKING:
     from ..language.findings import MaskMade
@@ -59,7 +59,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="most on the page (default 200)",
     )
-    masks.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the page")
+    add_language(masks, "the page")
     masks.set_defaults(run=_masks)
 
 
@@ -191,5 +191,5 @@ def _write_page(given: argparse.Namespace, reference: str, by: str, data: DataSe
         for sample in data.samples
         if sample.id in choice.ids
     ]
-    sheet = mask_sheet(reference, by, made, choice, thumbnails(wanted), words_of(given.lang))
-    write_whole(given.into / PAGE, render_sheet(sheet, language=given.lang))
+    sheet = mask_sheet(reference, by, made, choice, thumbnails(wanted), words_of(given.language))
+    write_whole(given.into / PAGE, render_sheet(sheet, language=given.language))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import LATEST, new_run_id, point_latest, resolve_run
 from ..language.errors import ResultsError
-from .terminal import say
+from .terminal import add_language, say
 
 if TYPE_CHECKING:
     from ..evidence.merged_tables import Shard
@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
         help="the folder of results that gets the new run",
     )
     merge.add_argument("--junitxml", type=Path, metavar="FILE", help="write the merged run as JUnit XML too")
+    add_language(merge, "summary.md, and that in which the report opens")
     merge.set_defaults(run=_run)
 
 
@@ -71,7 +72,7 @@ def _run(given: argparse.Namespace) -> int:
             (folder / name).write_bytes(content)
     except OSError as error:
         raise ResultsError(f"{folder}: cannot be written ({error.strerror}); give another folder with -o") from error
-    page, _ = write_reports(folder, record=record)
+    page, _ = write_reports(folder, record=record, language=given.language)
     if given.junitxml is not None:
         given.junitxml.parent.mkdir(parents=True, exist_ok=True)
         write_whole(given.junitxml, render_junit(record, str(page)))

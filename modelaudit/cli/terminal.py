@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TextIO
 
 from ..language import registry
+from ..language.errors import AuditFileError
 from ..language.plain_text import plain
 from ..language.reference import parse_reference
-
-#: of the pages, as `report.words` has them
-LANGUAGES = ("en", "ja")
+from ..language.wording import LANGUAGES
 
 
 def reference_of(text: str) -> str:
@@ -35,6 +34,35 @@ def at_least(least: int, what: str) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def add_language(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--language``, which :func:`language_of` completes."""
+    text = f"language of {what} (default: audit_language in pytest's configuration, else en)"
+    parser.add_argument("--language", choices=LANGUAGES, help=text)
+
+
+def language_of(typed: str | None) -> str:
+    """The language that was typed, else ``audit_language`` of the configuration that pytest would read here, else
+    English.
+
+    Raises:
+        AuditFileError: a configuration that cannot be read, or another language there.
+    """
+    if typed is not None:
+        return typed
+    import pytest
+    from _pytest.config.findpaths import locate_config
+
+    try:
+        _, file, found, *_ = locate_config(Path.cwd(), [])
+    except (pytest.UsageError, pytest.fail.Exception) as error:
+        raise AuditFileError(str(error)) from error
+    value = found.get("audit_language", "en")
+    language = str(getattr(value, "value", value))
+    if language not in LANGUAGES:
+        raise AuditFileError(f"{file}: audit_language = {language}: use {' or '.join(LANGUAGES)}")
+    return language
 
 
 WIDTH = 80

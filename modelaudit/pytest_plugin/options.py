@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from ..language.errors import ResultsError
+from ..language.wording import LANGUAGES
 from .typed_arguments import typed_arguments
 
 #: the ini twins that are registered
@@ -43,6 +44,7 @@ def add_options(parser: pytest.Parser) -> None:
         "what an inconclusive audit case does to its item",
         metavar="fail|warn",
     )
+    add("audit-language", "en", "language of summary.md, and that in which the report opens", metavar="en|ja")
     add("audit-checks", "on", "how audits are themselves audited: on, or off for the whole run", metavar="on|off")
     _add_look(group)
     group.addoption(
@@ -120,6 +122,7 @@ class Options:
     inconclusive: Literal["fail", "warn"]
     allow_code: bool
     checks: bool
+    language: str = "en"
     look: LookOptions | None = None
 
 
@@ -135,6 +138,9 @@ def read_options(config: pytest.Config) -> Options:
     checks = _text(config, "audit-checks", "on")
     if checks not in ("on", "off"):
         raise pytest.UsageError(f"--audit-checks={checks}: use on or off; single checks are set in Audit(checks=...)")
+    language = _text(config, "audit-language", "en")
+    if language not in LANGUAGES:
+        raise pytest.UsageError(f"--audit-language={language}: use {' or '.join(LANGUAGES)}")
     look = _look(config)
     limit = _text(config, "audit-limit", "" if look is None else str(LOOK_IMAGES))
     if look is not None and limit == "all":
@@ -154,6 +160,7 @@ def read_options(config: pytest.Config) -> Options:
         inconclusive="warn" if inconclusive == "warn" else "fail",
         allow_code=bool(config.getini("audit_allow_code") if allow is None else allow),
         checks=checks == "on",
+        language=language,
         look=look,
     )
 

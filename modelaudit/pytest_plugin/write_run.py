@@ -63,7 +63,7 @@ def write_run(
     record, contradicted = _consistent(run, cases, files)
     write_record(record, run.folder)
     discard_measured(run.folder)
-    write_reports(run.folder, record=record)
+    write_reports(run.folder, record=record, language=run.options.language)
     point_latest(run.options.results, run.id)
     if run.receipt is not None:
         run.receipt.write(run.folder)

@@ -81,7 +81,7 @@ def test_the_same_call_gives_the_same_page(here: Path) -> None:
 
 
 def test_the_page_speaks_japanese(here: Path) -> None:
-    show("--context", "mean_fill(object)", "--lang", "ja")
+    show("--context", "mean_fill(object)", "--language", "ja")
     assert page(here / "contexts.html").headings == ["画像", "情報なし"]
 
 

@@ -122,7 +122,7 @@ def test_labels_without_an_object_have_no_problem_of_masks(here: Path, capsys: p
     (root / "masks" / "nut" / "2.png").unlink()
     assert main(["data", "check", "line"]) == 1
     assert "--without-object LABEL" in " ".join(capsys.readouterr().out.split())
-    assert main(["data", "check", "line", "--without-object", "nut", "--html", "page.html", "--lang", "ja"]) == 0
+    assert main(["data", "check", "line", "--without-object", "nut", "--html", "page.html", "--language", "ja"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "pixel masks (3), declared to have no object (3)" in said
     assert "宣言により対象物なし" in (here / "page.html").read_text(encoding="utf-8")
@@ -213,7 +213,7 @@ def test_names_are_text_and_never_markup(here: Path) -> None:
 
 def test_the_page_speaks_japanese(here: Path) -> None:
     spoil(here / "line")
-    main(["data", "check", "line", "--html", "sheet.html", "--lang", "ja"])
+    main(["data", "check", "line", "--html", "sheet.html", "--language", "ja"])
     found = page(here / "sheet.html")
     assert '<html lang="ja">' in found.raw
     assert "読み込めない画像" in found.headings

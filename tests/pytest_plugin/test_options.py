@@ -24,6 +24,7 @@ def values(line: Line) -> list[float | None]:
         ("--audit-seed=x", "--audit-seed must be an integer, got x"),
         ("--audit-micro-batch=0", "--audit-micro-batch must be at least 1, got 0"),
         ("--audit-inconclusive=pass", "--audit-inconclusive=pass: use fail or warn"),
+        ("--audit-language=jp", "--audit-language=jp: use en or ja"),
     ],
 )
 @pytest.mark.parametrize("how", ["option", "ini"])
@@ -39,7 +40,8 @@ def test_a_wrong_value_is_a_usage_error(line: Line, option: str, says: str, how:
 
 def test_every_option_has_a_twin_in_the_ini_and_a_help(line: Line) -> None:
     text = line.run("--help").stdout.str()
-    for name in ("results", "store", "device", "seed", "limit", "micro-batch", "inconclusive", "allow-code"):
+    names = "results store device seed limit micro-batch inconclusive language allow-code"
+    for name in names.split():
         assert f"--audit-{name}" in text
         assert f"audit_{name.replace('-', '_')} (" in text
 
@@ -165,3 +167,13 @@ def test_the_plugin_can_be_switched_off(line: Line) -> None:
     line.audit("wrongly = Audit(**told(wrong())).expect(accuracy > 0.5)")
     assert line.run("-p", "no:modelaudit").ret == pytest.ExitCode.NO_TESTS_COLLECTED
     assert not (line.path / "audit-results").exists()
+
+
+@pytest.mark.parametrize("how", ["option", "ini"])
+def test_the_report_opens_in_the_language_that_was_asked_for(line: Line, how: str) -> None:
+    line.audit("right = Audit(**told()).expect(accuracy > 0.5)")
+    line.write("pytest.ini", "[pytest]\n" + ("audit_language = ja\n" if how == "ini" else ""))
+    line.run(*(("--audit-language=ja",) if how == "option" else ()))
+    latest = line.path / "audit-results" / "latest"
+    assert '<html lang="ja"' in (latest / "report.html").read_text(encoding="utf-8")
+    assert "合格" in (latest / "summary.md").read_text(encoding="utf-8")
