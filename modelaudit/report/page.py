@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, DataRecord, RunRecord
 from ..evidence.states import is_partial, is_whole, run_state
+from .boxes import BoxesView, boxes_view
 from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
 from .class_order import class_order_banner, odd_orders
@@ -46,6 +47,7 @@ class Page:
     left_out: str
     missing_pictures: str
     by_class: ByClassView | None
+    boxes: BoxesView
     sanity: tuple[SanityView, ...] = ()
 
 
@@ -78,6 +80,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         _left_out(record, words, pictures),
         _missing(words, pictures),
         by_class_view(record, words),
+        boxes_view(record, words),
         sanity_views(record, words),
     )
 

@@ -76,17 +76,20 @@ def tries_backgrounds(node: Node) -> bool:
     return isinstance(node, MeasureNode) and node.measure == "adversarial_background_rate"
 
 
+def leaves_of(node: Node) -> list[MeasureNode]:
+    """The measures of a left side, left to right."""
+    if isinstance(node, ArithmeticNode):
+        return leaves_of(node.left) + leaves_of(node.right)
+    if isinstance(node, CurveNode):
+        return leaves_of(node.of)
+    if isinstance(node, CompositeNode):
+        return list(node.of)
+    return [node] if isinstance(node, MeasureNode) else []
+
+
 def contexts_of(node: Node) -> list[list[ContextNode]]:
     """The contexts of every measure in a left side, left to right."""
-    if isinstance(node, ArithmeticNode):
-        return contexts_of(node.left) + contexts_of(node.right)
-    if isinstance(node, CurveNode):
-        return contexts_of(node.of)
-    if isinstance(node, CompositeNode):
-        return [contexts for measure in node.of for contexts in contexts_of(measure)]
-    if isinstance(node, MeasureNode):
-        return [node.contexts, *(one.contexts for one in node.doses)]
-    return []
+    return [contexts for leaf in leaves_of(node) for contexts in (leaf.contexts, *(one.contexts for one in leaf.doses))]
 
 
 def _operand(node: Node, op: str, *, right: bool) -> str:

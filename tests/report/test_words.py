@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +18,8 @@ from modelaudit.evidence.states import AbsentBy
 from modelaudit.language.errors import ResultsError
 from modelaudit.language.findings import Kind
 from modelaudit.language.reasons import Missing
+from modelaudit.report.coverage import KINDS, Ledger
+from modelaudit.report.next_steps import RULES, STAGES
 from modelaudit.report.notes import _FORMS
 from modelaudit.report.sheets import FAMILIES, REMARKS
 from modelaudit.report.words import CATALOGUES, words_of
@@ -55,6 +58,11 @@ LISTS: dict[str, Iterable[str]] = {
     "absent": get_args(AbsentBy),
     **{kind: ["clusters", "donors", "different_pictures"] for kind in ("counted", "shared", "few")},
     "limited": ["these_clusters", "these_backgrounds", "these_clusters_and_these_backgrounds"],
+    "stage": STAGES,
+    "kind": KINDS,
+    "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "too_near", "new_pictures", "new_backgrounds"],
+    "ledger": [field.name for field in fields(Ledger)],
+    "mask_origin": ["supplied", "box", "machine", "none", "without_object"],
     "note": [key.removeprefix("note.") for key in _FORMS.values() if key.startswith("note.")],
 }
 

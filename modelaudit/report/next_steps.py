@@ -1,0 +1,215 @@
+"""What follows from the verdicts of a run: which stage is next, and what to do there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..evidence.record import CaseRecord, MatrixCell, MatrixRecord, RunRecord
+from .coverage import kinds_of, reads_maps
+from .naming import group_text, noun_of, stratum_text
+from .sentences import contexts_of, leaves_of, unit_of
+from .words import Words
+
+Stage = Literal["look", "photograph", "retrain", "watch"]
+STAGES: tuple[Stage, ...] = ("look", "photograph", "retrain", "watch")
+#: a class is named as the weakest where it does worse than the others by so much of the measure's range
+_WEAKER = 0.05
+_NAMED = 2
+#: what is too few, by the form of the decision's note
+_LACKING = {"backgrounds": r"\bdonors\b", "pictures": r"\bdifferent pictures\b"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What to do about the requirements that end like this; the first rule that fits one holds.
+
+    ``ends``: a verdict; "MISSED" (a known-bad model that passes) or "NOT_COUNTED". ``reason``: of an undecided one.
+    ``asks``: what the requirement is about: heat maps ("map"), a kind of change (coverage.KINDS), or the images as they
+    are ("original"). None fits any.
+    """
+
+    ends: str
+    stage: Stage
+    key: str
+    reason: str | None = None
+    asks: str | None = None
+
+
+#: in the order in which steps are named: the first that applies gives the stage of the run
+RULES: tuple[Rule, ...] = (
+    Rule("ERROR", "look", "mend_errors"),
+    Rule("MISSED", "look", "known_bad_missed"),
+    Rule("FAIL", "look", "maps_on_background", asks="map"),
+    Rule("FAIL", "retrain", "retrain_background", asks="background"),
+    Rule("FAIL", "retrain", "retrain_hidden", asks="hidden"),
+    Rule("FAIL", "retrain", "retrain_light", asks="light"),
+    Rule("FAIL", "retrain", "retrain_camera", asks="camera"),
+    Rule("FAIL", "retrain", "retrain_degraded", asks="degraded"),
+    Rule("FAIL", "retrain", "retrain_original"),
+    Rule("INCONCLUSIVE", "look", "other_method", reason="attribution_invalid"),
+    Rule("INCONCLUSIVE", "look", "mend_masks", reason="mask_uncertain"),
+    Rule("INCONCLUSIVE", "look", "missing_values", reason="undefined_values"),
+    Rule("INCONCLUSIVE", "look", "missing_data", reason="missing_data"),
+    Rule("INCONCLUSIVE", "look", "other_limit", reason="instrument_insensitive"),
+    Rule("INCONCLUSIVE", "look", "other_limit", reason="below_noise_floor"),
+    Rule("INCONCLUSIVE", "photograph", "photograph", reason="too_few_images"),
+    Rule("INCONCLUSIVE", "photograph", "new_scenes", reason="too_few_clusters"),
+    Rule("INCONCLUSIVE", "look", "undecided"),
+    Rule("NOT_COUNTED", "look", "run_the_rest"),
+    Rule("PASS", "watch", "deploy"),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A rule with the requirements that it holds for."""
+
+    rule: Rule
+    cases: tuple[CaseRecord, ...]
+
+
+def ends_of(case: CaseRecord) -> str:
+    """How a requirement ended, as rules name it; a known-bad model that is caught is a PASS."""
+    if case.standing != "counted" or case.verdict is None:
+        return "NOT_COUNTED"
+    if case.must_fail and case.verdict in ("PASS", "FAIL"):
+        return "MISSED" if case.verdict == "PASS" else "PASS"
+    return case.verdict
+
+
+def rule_for(case: CaseRecord) -> Rule:
+    """The first rule that fits how a requirement ended."""
+    ends = ends_of(case)
+    asks = {"map"} if reads_maps(case.left) else {*kinds_of(case), "original"}
+    return next(
+        rule
+        for rule in RULES
+        if rule.ends == ends and rule.reason in (None, case.reason) and (rule.asks is None or rule.asks in asks)
+    )
+
+
+def steps_of(record: RunRecord) -> list[Step]:
+    """The steps that follow from a run, the next first; to deploy is one only where nothing else is left to do.
+
+    A failing claim on heat maps asks for a look at the images; where a claim on behaviour fails too, that comes first.
+    """
+    if record.quick_look is not None:
+        return [Step(Rule("NOT_COUNTED", "look", "run_the_whole"), tuple(record.cases))]
+    by_rule: dict[Rule, list[CaseRecord]] = {}
+    for case in record.cases:
+        by_rule.setdefault(rule_for(case), []).append(case)
+    steps = [Step(rule, tuple(by_rule[rule])) for rule in RULES if rule in by_rule]
+    todo = [step for step in steps if step.rule.ends != "PASS"]
+    if record.absent_files and not any(step.rule.ends == "NOT_COUNTED" for step in todo):
+        todo.append(Step(next(rule for rule in RULES if rule.ends == "NOT_COUNTED"), ()))
+    if any(step.rule.stage == "retrain" for step in todo):
+        todo.sort(key=lambda step: step.rule.asks == "map")
+    return todo or steps
+
+
+def stage_of(steps: Sequence[Step]) -> Stage:
+    """The stage of the first step; of a run without cases to look."""
+    return steps[0].rule.stage if steps else "look"
+
+
+def step_lines(steps: Sequence[Step], record: RunRecord, words: Words) -> Iterator[str]:
+    """Every step in a sentence, the next first."""
+    for step in steps:
+        if step.rule.key == "photograph":
+            yield from _photographs(step.cases, words)
+        elif step.rule.key == "new_scenes":
+            yield from _scenes(step.cases, words)
+        else:
+            yield _with_weakest(_said(step.rule.key, step.cases, words), step, record, words)
+
+
+def _said(key: str, cases: Sequence[CaseRecord], words: Words) -> str:
+    return words.ngettext(f"next.{key}", max(1, len(cases)), names=names_of(cases, words))
+
+
+def names_of(cases: Sequence[CaseRecord], words: Words) -> str:
+    """*“a”, “b” and 3 more*."""
+    said = words._("comma").join(words._("name_quoted", name=case.name) for case in cases[:_NAMED])
+    more = len(cases) - _NAMED
+    return said if more < 1 else words._("two_words", first=said, second=words.ngettext("and_more", more))
+
+
+def _photographs(cases: Sequence[CaseRecord], words: Words) -> Iterator[str]:
+    """How many photographs would decide which requirements, the fewest first, one line for each number."""
+    by_ask: dict[tuple[int, str, bool], list[CaseRecord]] = {}
+    hopeless: list[CaseRecord] = []
+    for case in cases:
+        more = None if case.decision is None else case.decision.more_images
+        if more is None:
+            hopeless.append(case)
+        else:
+            by_ask.setdefault((more, _of_which(case, words), bool(kinds_of(case))), []).append(case)
+    for (more, which, computed), decided in sorted(by_ask.items(), key=lambda one: one[0]):
+        text = words.ngettext("next_photograph", more, which=which, names=names_of(decided, words))
+        yield words._("two_sentences", first=text, second=words._("next_computed")) if computed else text
+    if hopeless:
+        yield _said("too_near", hopeless, words)
+
+
+def _of_which(case: CaseRecord, words: Words) -> str:
+    """The images that a requirement needs more of: of its class, of its worst group, or of all alike."""
+    decision = case.decision
+    if decision is not None and decision.group is not None:
+        return words._("next_of_which", which=group_text(decision.group, words))
+    strata = {leaf.stratum for leaf in leaves_of(case.left)}
+    stratum = strata.pop() if len(strata) == 1 else None
+    return words._("next_of_which", which=stratum_text(stratum, words)) if stratum else words._("next_of_all_classes")
+
+
+def _scenes(cases: Sequence[CaseRecord], words: Words) -> Iterator[str]:
+    """What is lacking where images are too few that are independent: backgrounds, scenes, or different pictures."""
+    by_lack: dict[str, list[CaseRecord]] = {}
+    for case in cases:
+        note = "" if case.decision is None else case.decision.note
+        lacking = next((name for name, form in _LACKING.items() if re.search(form, note)), "scenes")
+        by_lack.setdefault(lacking, []).append(case)
+    for lacking, undecided in by_lack.items():
+        yield _said(f"new_{lacking}", undecided, words)
+
+
+def _with_weakest(text: str, step: Step, record: RunRecord, words: Words) -> str:
+    """The sentence of a step to retrain, with the class that does worst under the change."""
+    if step.rule.stage != "retrain":
+        return text
+    for case in step.cases:
+        if found := weakest_class(case, record):
+            matrix, cell = found
+            assert cell.mean is not None
+            unit = unit_of(matrix.measure)
+            value = words.quantity(cell.mean, unit, 0 if unit == "percent" else 2)
+            weakest = words._("next_weakest", label=cell.label, noun=noun_of(matrix.measure, words), value=value)
+            return words._("two_sentences", first=text, second=weakest)
+    return text
+
+
+def weakest_class(case: CaseRecord, record: RunRecord) -> tuple[MatrixRecord, MatrixCell] | None:
+    """The class that does worst under the change that a requirement asks for, where one does worse than the others."""
+    texts = [[node.text for node in contexts if node.name != "original"] for contexts in contexts_of(case.left)]
+    for matrix in [] if record.by_class is None else record.by_class.matrices:
+        if matrix.data != case.data or matrix.model not in case.models:
+            continue
+        for at, context in enumerate(matrix.contexts):
+            changed = [node.text for node in context.contexts if node.name != "original"]
+            if changed in texts and (changed or not any(texts)):
+                cells = [cell for cell in matrix.cells if cell.context == at and cell.mean is not None]
+                if worst := _clearly_worst(cells, matrix):
+                    return matrix, worst
+    return None
+
+
+def _clearly_worst(cells: Sequence[MatrixCell], matrix: MatrixRecord) -> MatrixCell | None:
+    known = [(cell.mean, cell) for cell in cells if cell.mean is not None]
+    if len(known) < 2 or matrix.low is None or matrix.high is None:
+        return None
+    sign = 1 if matrix.measure.better == "low" else -1
+    (worst, cell), *others = sorted(known, key=lambda one: -sign * one[0])
+    mean = sum(value for value, _ in others) / len(others)
+    return cell if sign * (worst - mean) >= _WEAKER * (matrix.high - matrix.low) else None
