@@ -208,11 +208,13 @@ def test_documented_python_runs(project: Path, monkeypatch: pytest.MonkeyPatch) 
     done = _pytest(project, ["audits", "--audit-checks", "off", "--audit-store", "off", "-q"])
     record = project / "audit-results" / "latest" / "run.json"
     assert record.exists(), done.stdout + done.stderr
-    cases = json.loads(record.read_text(encoding="utf-8"))["cases"]
+    found = json.loads(record.read_text(encoding="utf-8"))
+    cases = found["cases"]
+    assert found["about"]["customer"]["en"] == "Example Ltd."
     errors = {case["id"]: case["message"] for case in cases if case["verdict"] in (None, "ERROR")}
     assert not errors
     stated = {Path(case["file"]).name for case in cases}
-    assert stated == {path.name for path in (project / "audits").iterdir() if path.is_file()}
+    assert stated | {"about.yaml"} == {path.name for path in (project / "audits").iterdir() if path.is_file()}
     monkeypatch.chdir(project)
     other = [block for block in blocks() if block.language == "python" and not block.is_audit]
     assert len(other) >= 4

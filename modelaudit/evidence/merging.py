@@ -91,6 +91,7 @@ def _record(
             )
             for one in records
         ],
+        about=next((one.about for one in records if one.about is not None), None),
     )
 
 
@@ -127,6 +128,12 @@ def _refuse_different(shards: Sequence[Shard]) -> None:
                     f"{other.name}: {name} is {_said(others.get(name))}, and {_said(settings.get(name))} in "
                     f"{one.name}; run all shards alike"
                 )
+    said = [(one.name, one.record.about) for one in shards if one.record.about is not None]
+    for (name, about), (other_name, other_about) in pairwise(said):
+        if about != other_about:
+            raise ResultsError(
+                f"{other_name}: its about.yaml says something else than that of {name}; a run has one about.yaml"
+            )
     seen: dict[tuple[str, str], tuple[str, InputFile]] = {}
     for shard in shards:
         for file in shard.record.provenance.files:

@@ -20,6 +20,7 @@ from ..language.json_file import json_of
 from ..language.plain_text import quoted_lines
 from ..language.regular_files import read_file
 from ..language.scores import Scores
+from .about import About
 from .states import AbsentBy, CaseVerdict, RunState, Standing
 
 SCHEMA_VERSION = 2
@@ -643,7 +644,7 @@ class InputFile(_Part):
     """
 
     path: str
-    role: Literal["audit", "conftest", "plugin", "ini"]
+    role: Literal["audit", "about", "conftest", "plugin", "ini"]
     sha256: str | None
     cases: int | None = None
 
@@ -701,7 +702,7 @@ class RunRecord(_Part):
     ``sanity``: what the attribution methods are worth on these models. ``checks``: "off" where the audit of the audit
     was switched off for the whole run. ``by_class``: none where no model saw the original images and no measure has
     several contexts, in a quick look, and in older records. ``merged``: the runs that were merged into it, where it
-    is the whole of several shards.
+    is the whole of several shards. ``about``: what ``about.yaml`` says; none without one, and in older records.
     """
 
     schema_version: Literal[2] = 2
@@ -729,6 +730,7 @@ class RunRecord(_Part):
     checks: str = ""
     by_class: ByClass | None = None
     merged: list[MergedRun] = []
+    about: About | None = None
 
 
 def read_record(path: Path) -> RunRecord:

@@ -38,6 +38,10 @@ class AuditFileError(AuditError):
     """An audit file (Python or YAML) that cannot be read as one."""
 
 
+class AboutFileError(AuditError):
+    """An ``about.yaml`` that cannot be read as one."""
+
+
 class DataError(AuditError):
     """Images, masks or labels that cannot be read or do not fit together."""
 

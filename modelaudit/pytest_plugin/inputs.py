@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from ..evidence.about import About, about_files, read_about
 from ..evidence.provenance import Inputs, input_file
 from ..evidence.record import CaseRecord, InputFile, PluginRecord
 from .options import INI_NAMES
@@ -40,6 +41,16 @@ class InputFiles:
     def collected(self, path: Path) -> None:
         """An audit file, before it is imported."""
         self.adopt([input_file(path, self._root, "audit")])
+
+    def about(self, audit_files: Iterable[Path]) -> About | None:
+        """What the one ``about.yaml`` next to the audit files or above them says.
+
+        Raises:
+            AboutFileError: there are several, or it cannot be read.
+        """
+        found = about_files(audit_files, self._root)
+        self.adopt(input_file(path, self._root, "about") for path in found)
+        return read_about(found)
 
     def adopt(self, files: Iterable[InputFile]) -> None:
         """Files, of this process or of a worker; the first reading of each counts."""

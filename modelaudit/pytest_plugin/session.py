@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..engine.executors.run import Run
     from ..engine.planning.feasibility import Listings
     from ..engine.planning.plan import Asked
+    from ..evidence.about import About
     from ..evidence.record import AbsentFile, CaseRecord, RunRecord
     from .inputs import InputFiles
 
@@ -61,6 +62,7 @@ class AuditSession:
         self.status: int | None = None
         self.complaint = ""
         self.contradicted: list[str] = []
+        self.about: About | None = None
         self._files: InputFiles | None = None
         self._run: Run | None = None
         self._listings: Listings | None = None
@@ -88,11 +90,28 @@ class AuditSession:
 
     def select(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
         """Plan all selected cases together, and find what is missing among them."""
+        self.read_about()
         self.files.note_plugins(self.config)
         self.completeness.compare(items, order, splittable)
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if chosen and not self.config.option.collectonly:
             self._engine().select(_asked(chosen), _asked(self.completeness.items))
+
+    def read_about(self) -> None:
+        """Read ``about.yaml`` before anything is measured.
+
+        Raises:
+            pytest.UsageError: it cannot be read, or there are several.
+        """
+        from ..language.errors import AboutFileError
+        from .audit_files import audit_files, run_folders
+
+        if self.is_worker:
+            return
+        try:
+            self.about = self.files.about(audit_files(run_folders(self.config, self.typed)))
+        except AboutFileError as error:
+            raise pytest.UsageError(str(error)) from error
 
     def infeasible_lines(self, items: Sequence[pytest.Item]) -> list[str]:
         """Lines about selected cases that cannot pass with the available images; none in a quick look."""
@@ -220,6 +239,7 @@ class AuditSession:
             terms=self.terms,
             inputs=inputs_of(self.config, self.files, cases),
             receipt=self.receipt,
+            about=self.about,
         )
         self.record, self.contradicted = write_run(finished, cases, files)
 

@@ -24,6 +24,7 @@ from ..evidence.states import exit_status, is_partial, is_whole, missing_text, r
 from ..report import write_reports
 
 if TYPE_CHECKING:
+    from ..evidence.about import About
     from ..evidence.results_folder import Receipt
     from .options import Options
     from .typed_arguments import TypedArguments
@@ -38,6 +39,7 @@ class FinishedRun:
         typed: what the user typed; ``terms``: on what terms the exit status follows from the cases.
         inputs: what the run read, for the record's provenance.
         receipt: tells the process that started this one where the record is.
+        about: what ``about.yaml`` says.
     """
 
     id: str
@@ -50,6 +52,7 @@ class FinishedRun:
     terms: Mapping[str, bool]
     inputs: Inputs
     receipt: Receipt | None
+    about: About | None = None
 
 
 def write_run(
@@ -123,6 +126,7 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         sanity=[one for part in measured for one in part.sanity],
         checks="on" if options.checks and options.limit is None else "off",
         by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured), models),
+        about=run.about,
     )
 
 

@@ -1,0 +1,135 @@
+"""What a run is about, as ``about.yaml`` states it: whose report it is, of which model, on which photographs.
+
+It changes no number. The file is optional, one a run, and data: it is read like ``*.audit.yaml``.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
+
+from ..language.errors import AboutFileError, nearest
+from ..language.yaml_complaints import complaints
+from ..language.yaml_reader import read_yaml
+
+ABOUT_NAMES = ("about.yaml", "about.yml")
+LANGUAGES = ("en", "ja")
+_LONGEST = 160
+
+
+def _line(value: Any) -> Any:
+    """One line of text; YAML reads a bare 2026-11-23 as a date, and 1.10 as the number 1.1, which is refused."""
+    if type(value) is datetime.date:
+        return value.isoformat()
+    if not isinstance(value, str):
+        cure = "; put quotes around what you wrote" if isinstance(value, int | float | datetime.datetime) else ""
+        raise PydanticCustomError("line", "must be text, got {value}{cure}", {"value": str(value), "cure": cure})
+    text = " ".join(value.split())
+    if not text:
+        raise PydanticCustomError("line", "must not be empty; leave the key out")
+    if len(text) > _LONGEST:
+        raise PydanticCustomError("line", "has {n} characters; at most {most} fit", {"n": len(text), "most": _LONGEST})
+    return text
+
+
+def _text(value: Any) -> Any:
+    """A line, or one for each language."""
+    if not isinstance(value, dict):
+        return _line(value)
+    for name in value:
+        if name not in LANGUAGES:
+            hint = nearest(str(name), LANGUAGES)
+            raise PydanticCustomError("text", "unknown language {name}{hint}", {"name": repr(name), "hint": hint})
+    if not value:
+        raise PydanticCustomError("text", "must not be empty; leave the key out")
+    return {name: _line(line) for name, line in value.items()}
+
+
+Line = Annotated[str, BeforeValidator(_line)]
+Text = Annotated[str | dict[str, str], BeforeValidator(_text)]
+
+
+class _Fields(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AboutModel(_Fields):
+    """The model under test, by the name and version that the parties have for it."""
+
+    name: Text | None = None
+    version: Line | None = None
+
+
+class AboutData(_Fields):
+    """Photographs: what they are called, where they were taken, and when."""
+
+    name: Text | None = None
+    where: Text | None = None
+    when: Text | None = None
+
+
+class About(_Fields):
+    """What the head of page one says; everything is optional. ``number``: of the report."""
+
+    title: Text | None = None
+    customer: Text | None = None
+    issuer: Text | None = None
+    number: Line | None = None
+    model: AboutModel = AboutModel()
+    data: list[AboutData] = []
+
+
+def about_files(audit_files: Iterable[Path], root: Path) -> list[Path]:
+    """Every ``about.yaml`` next to an audit file, or in a folder above it and below `root`."""
+    folders: dict[Path, None] = {}
+    for file in audit_files:
+        folders[file.parent] = None
+        if file.parent.is_relative_to(root):
+            folders |= dict.fromkeys(
+                folder for folder in file.parent.parents if folder != root and root in folder.parents
+            )
+    found = [folder / name for folder in folders for name in ABOUT_NAMES if (folder / name).exists()]
+    return list({path.resolve(): path for path in found}.values())
+
+
+def read_about(files: list[Path]) -> About | None:
+    """The one file of a run; None where there is none.
+
+    Raises:
+        AboutFileError: there are several, or it cannot be read; with file, line and field.
+    """
+    if len(files) > 1:
+        raise AboutFileError(
+            "a run has one about.yaml, and here are several; keep one of them, or run their folders one at a time:",
+            *(f"  {file}" for file in files),
+        )
+    return _read(files[0]) if files else None
+
+
+def _read(path: Path) -> About:
+    document = read_yaml(path, AboutFileError, text_keys=True)
+    fields = {} if document.value is None else document.value
+    if not isinstance(fields, dict):
+        raise AboutFileError(f"{path}:1: must be a mapping with some of {', '.join(About.model_fields)}")
+    lines = document.lines
+    if isinstance(fields.get("data"), dict):  # one set of photographs needs no list
+        fields = {**fields, "data": [fields["data"]]}
+        lines = {
+            **lines,
+            **{("data", "0", *where[1:]): line for where, line in lines.items() if where[:1] == ("data",)},
+        }
+    try:
+        return About.model_validate(fields)
+    except ValidationError as error:
+        said = [f"{path}:{line}: {text}" for line, text in complaints(error.errors(), lines, _known_keys)]
+        raise AboutFileError(*said) from error
+
+
+def _known_keys(where: tuple[str, ...]) -> tuple[str, ...]:
+    kinds: dict[str, type[_Fields]] = {"model": AboutModel, "data": AboutData}
+    return tuple(kinds.get(where[0], About).model_fields if len(where) > 1 else About.model_fields)
