@@ -16,6 +16,7 @@ from .matrix import ByClassView, by_class_view
 from .naming import titles_of
 from .notes import missing_text
 from .order import worst_first
+from .signatures import SignaturesView, signatures_view
 from .words import Words
 
 
@@ -48,6 +49,7 @@ class Page:
     missing_pictures: str
     by_class: ByClassView | None
     boxes: BoxesView
+    signatures: SignaturesView
     sanity: tuple[SanityView, ...] = ()
 
 
@@ -81,6 +83,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         _missing(words, pictures),
         by_class_view(record, words),
         boxes_view(record, words),
+        signatures_view(record, words),
         sanity_views(record, words),
     )
 
