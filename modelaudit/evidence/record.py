@@ -262,8 +262,8 @@ class CaseRecord(_Part):
 
     ``verdict``: none where the case was not run. ``standing``: whether the verdict counts for the run (states.py);
     where it does not, ``absence`` says why. ``outcome`` is what pytest made of it (a known-bad model that is caught has
-    verdict FAIL and outcome passed). ``known_bad``: the models that must be caught, by name. ``weakened``: by what the
-    verdict is weaker than it would be by default.
+    verdict FAIL and outcome passed). ``known_bad``: the models that must be caught, by name. ``says``: the user's
+    sentence, or one by language. ``weakened``: by what the verdict is weaker than it would be by default.
     ``model_names``: the models by the names that the expectation has for them, "" for the only one. ``formula``: the
     left side with its composites written out, over the groups that there are; none where it has none. ``wording``: how
     what it names reads. ``without_object``: the labels whose images are declared to have no object; these images leave
@@ -275,7 +275,7 @@ class CaseRecord(_Part):
     file: str
     line: int | None
     clause: str | None
-    says: str | None
+    says: str | dict[str, str] | None
     expectation: str
     long_form: str
     fingerprint: str

@@ -48,7 +48,7 @@ class AuditCase:
     audit: Audit
     expectation: Expectation
     clause: str | None
-    says: str | None
+    says: str | dict[str, str] | None
     confidence: float
     must_fail: bool
     marks: tuple[Any, ...]
@@ -215,7 +215,7 @@ class Audit(metaclass=CheckedCall):
         expectation: Expectation | str,
         *,
         clause: str | None = None,
-        says: str | None = None,
+        says: str | Mapping[str, str] | None = None,
         confidence: float | None = None,
         must_fail: bool = False,
         marks: Iterable[Any] | Any = (),
@@ -225,7 +225,8 @@ class Audit(metaclass=CheckedCall):
         Args:
             expectation: a comparison, or its text: ``"accuracy > 0.9"``.
             clause: the contract clause it stands for.
-            says: the sentence that the report prints instead of its own.
+            says: the sentence that the report prints instead of its own; or one for each language,
+                ``{"en": ..., "ja": ...}``. In a language that is left out the report keeps its own.
             confidence: instead of the audit's.
             must_fail: the model is known to be bad: passes when, and only when, the verdict is FAIL.
             marks: pytest marks.
@@ -247,7 +248,7 @@ class Audit(metaclass=CheckedCall):
             self,
             self._meaningful(expectation, confidence),
             clause,
-            says,
+            dict(says) if isinstance(says, Mapping) else says,
             self.confidence if confidence is None else confidence,
             must_fail,
             tuple(marks) if isinstance(marks, list | tuple) else (marks,),

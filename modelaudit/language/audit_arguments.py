@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .errors import ExpressionError
+from .errors import ExpressionError, nearest
 from .expression import Expectation, Expression
 from .parser import parse
+from .wording import LANGUAGES
 
 _PLAIN = (str, bytes, bool, int, float)
 
@@ -45,11 +46,26 @@ def check_details(clause: Any, says: Any, must_fail: Any) -> None:
     Raises:
         ExpressionError: names the argument and its value.
     """
-    for name, value in (("clause", clause), ("says", says)):
-        if value is not None and not isinstance(value, str):
-            raise ExpressionError(f"{name}={value!r} must be text, e.g. {name}='{value}'")
+    if clause is not None and not isinstance(clause, str):
+        raise ExpressionError(f"clause={clause!r} must be text, e.g. clause='{clause}'")
+    _check_says(says)
     if not isinstance(must_fail, bool):
         raise ExpressionError(f"must_fail={must_fail!r} must be True or False")
+
+
+def _check_says(says: Any) -> None:
+    if not isinstance(says, Mapping):
+        if says is not None and not isinstance(says, str):
+            raise ExpressionError(f"says={says!r} must be text, or a text for each language: {{'en': ..., 'ja': ...}}")
+        return
+    if not says:
+        raise ExpressionError("says={} holds no text; leave it out, or give a text for each language")
+    for language, text in says.items():
+        if language not in LANGUAGES:
+            hint = nearest(str(language), LANGUAGES) or f"; the report has {' and '.join(LANGUAGES)}"
+            raise ExpressionError(f"says={{{language!r}: ...}}: unknown language {language!r}{hint}")
+        if not isinstance(text, str):
+            raise ExpressionError(f"says={{{language!r}: {text!r}}}: must be text")
 
 
 def as_expectation(value: Any) -> Expectation:

@@ -112,6 +112,6 @@ def _wanted(problem: Any) -> str:
 def _is_branch(part: int | str) -> bool:
     """Whether a part is pydantic's name of a union branch and not a key of the file."""
     return isinstance(part, str) and (
-        part in ("ExpectationFields", "str", "int", "float")
+        part in ("ExpectationFields", "str", "int", "float", "[key]")
         or part.startswith(("dict[", "list[", "tuple[", "constrained", "literal[", "function-before["))
     )

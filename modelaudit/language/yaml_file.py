@@ -56,7 +56,9 @@ class ExpectationFields(_Strict):
 
     that: str = Field(description="e.g. accuracy.under(lighting(3)) > 0.9")
     clause: str | None = Field(default=None, description="the contract clause it stands for")
-    says: str | None = Field(default=None, description="the sentence that the report prints instead of its own")
+    says: str | dict[Literal["en", "ja"], str] | None = Field(
+        default=None, description="the sentence that the report prints instead of its own, or one for each language"
+    )
     confidence: float | None = Field(default=None, gt=0.5, lt=1)
     must_fail: bool = Field(
         default=False, description="a known-bad model: passes when, and only when, the verdict is FAIL"
@@ -180,7 +182,9 @@ def _case(path: Path, audit: Audit, name: str, body: ExpectationFields | str, li
         case = audit.expect(
             parse(fields.that),
             clause=fields.clause,
-            says=fields.says,
+            says={str(name): text for name, text in fields.says.items()}
+            if isinstance(fields.says, dict)
+            else fields.says,
             confidence=fields.confidence,
             must_fail=fields.must_fail,
             marks=_marks(fields.marks),

@@ -131,7 +131,8 @@ def sentence(case: CaseRecord, words: Words) -> str:
     >>> # "When the background is replaced by ..., 82.1% of the images are classified correctly;
     >>> #  more than 90% is required."
     """
-    said = case.says or _said(case, words.of([case]))
+    own = case.says.get(words.language) if isinstance(case.says, dict) else case.says
+    said = own or _said(case, words.of([case]))
     if case.claim is None:
         return said
     reach = words._("this_is_said_of_the")

@@ -23,7 +23,9 @@ def signatures_view(record: RunRecord, words: Words) -> SignaturesView:
     text = sentences[0]
     for more in sentences[1:]:
         text = words._("two_sentences", first=text, second=more)
-    return SignaturesView(text, ((words._("issuer"), ""), (words._("customer"), "")))
+    issuer, customer = (None, None) if record.about is None else (record.about.issuer, record.about.customer)
+    parties = ((words._("issuer"), issuer), (words._("customer"), customer))
+    return SignaturesView(text, tuple((role, words.own(name or "")) for role, name in parties))
 
 
 def _rule(record: RunRecord, words: Words) -> Iterator[str]:

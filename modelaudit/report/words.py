@@ -68,6 +68,10 @@ class Words:
         """The text of a key in the number that `n` asks for; ``{n}`` is filled with the formatted count."""
         return str(self.catalogue.ngettext(key, key, n)).format(n=self.count(n), **values)
 
+    def own(self, text: str | dict[str, str]) -> str:
+        """A text of the user's own, in this language where there is one for each, else in the first that there is."""
+        return text if isinstance(text, str) else text.get(self.language) or next(iter(text.values()), "")
+
     def count(self, value: int) -> str:
         """An integer with its thousands grouped."""
         return str(format_decimal(value, locale=self.locale))

@@ -39,6 +39,14 @@ def test_a_file_says_the_same_as_python(tmp_path: Path) -> None:
     assert first.case.audit.allow_code is False
 
 
+def test_a_sentence_may_be_given_for_each_language(tmp_path: Path) -> None:
+    both = GOOD.replace("clause: PoC agreement 4.2", "says: {en: Right in any light., ja: どの照明でも正しい。}")
+    first, _ = load_audit_file(written(tmp_path, both), allow_code=False)
+    assert first.case.says == {"en": "Right in any light.", "ja": "どの照明でも正しい。"}
+    plain, _ = load_audit_file(written(tmp_path, GOOD), allow_code=False)
+    assert first.case.fingerprint(first.case.expectation) == plain.case.fingerprint(plain.case.expectation)
+
+
 @pytest.mark.parametrize(
     ("change", "line", "message"),
     [
@@ -53,6 +61,13 @@ def test_a_file_says_the_same_as_python(tmp_path: Path) -> None:
         (("clause: PoC agreement 4.2", "clause: !!python/object:os.system x"), 7, "tag"),
         (("clause: PoC agreement 4.2", "clause: &a x"), None, None),
         (("clause: PoC", "confidence: 95 #"), 7, "must be below 1, got"),
+        (
+            ("clause: PoC agreement 4.2", "says: {en: good, jp: x}"),
+            7,
+            "decides_on_the_part.says.jp: must be 'en' or 'ja'",
+        ),
+        (("clause: PoC agreement 4.2", "says: {en: 4}"), 7, "decides_on_the_part.says.en: must be text, got 4"),
+        (("clause: PoC agreement 4.2", "says: [good]"), 7, "says: must be text or a mapping"),
         (("[224, 224]", "[224, 224, 3]"), 3, "crop"),
         (("expect:", "expect: ["), 6, "not valid YAML"),
         (("decides_on_the_part", "a::b"), 5, "cannot name"),

@@ -206,6 +206,13 @@ def test_the_words_of_the_user_take_the_place_of_the_sentence() -> None:
     assert sentence(stated, EN) == sentence(stated, JA) == "It {must} 100% work"
 
 
+def test_the_words_of_the_user_are_those_of_the_language_and_the_report_keeps_its_own_elsewhere() -> None:
+    stated = case("a", measure(), ">", 0.9, "PASS", says={"en": "It works", "ja": "動く"})
+    assert (sentence(stated, EN), sentence(stated, JA)) == ("It works", "動く")
+    one = case("a", measure(), ">", 0.9, "PASS", says={"ja": "動く"})
+    assert sentence(one, JA) == "動く" and sentence(one, EN) == sentence(case("a", measure(), ">", 0.9, "PASS"), EN)
+
+
 @pytest.mark.parametrize("says", [None, "It {must} 100% work."])
 def test_a_limited_claim_says_how_far_it_reaches_whatever_words_it_is_put_in(says: str | None) -> None:
     stated = case("a", measure(), ">", 0.9, "PASS", says=says)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelaudit.evidence.about import About
 from modelaudit.evidence.record import CaseRecord
 from modelaudit.report.signatures import signatures_view
 from modelaudit.report.words import words_of
@@ -41,6 +42,12 @@ def test_an_agreed_set_is_decided_by_its_value_without_a_risk_of_sampling() -> N
 
 def test_a_limited_claim_says_so() -> None:
     assert "clusters and backgrounds of these images alone" in rule(stated(claim="these_clusters"))
+
+
+def test_the_parties_are_named_where_the_run_states_them() -> None:
+    about = About(issuer="AI lab", customer={"ja": "第一工場"})
+    named = record(about=about)
+    assert signatures_view(named, EN).parties == (("Issuer", "AI lab"), ("Customer", "第一工場"))
 
 
 def test_issuer_and_customer_sign() -> None:
