@@ -353,6 +353,18 @@ def draw_gallery(folder: Path) -> list[GalleryRow]:
     return rows
 
 
+def draw_pictures(folder: Path, count: int) -> list[tuple[str, str]]:
+    """Files of one part a picture, as photographed and on another surface, of the size that a run stores."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    files = []
+    for n in range(count):
+        pair = (f"images/IMG_{n:04}.webp", f"images/IMG_{n:04}_changed.webp")
+        for file, surface in zip(pair, ((176, 160, 138 - n), (96 + n, 116, 128)), strict=True):
+            _part(surface, n).save(folder / file, quality=80)
+        files.append(pair)
+    return files
+
+
 def _part(surface: tuple[int, int, int], turn: int) -> Image.Image:
     image = Image.new("RGB", (224, 224), surface)
     draw = ImageDraw.Draw(image)
