@@ -77,6 +77,12 @@ class AuditItem(pytest.Item):
         for mark in case.marks:
             self.add_marker(mark)
 
+    @property
+    def references(self) -> list[str]:
+        """What its audit opens by name: data and models."""
+        audit = self.case.audit
+        return [one for one in (audit.data, *audit.models.values()) if isinstance(one, str)]
+
     def setup(self) -> None:
         """Measure and decide; what cannot be measured is an error of the item and not a failure."""
         state: Decides = self.config.stash[SESSION]
@@ -104,10 +110,13 @@ class AuditItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
         """The paragraph of an audit that did not end well; pytest's own form for anything else."""
         if isinstance(excinfo.value, AuditFailed | AuditErrored):
-            head, *rest = str(excinfo.value).split("\n")
+            from ..evidence.record_texts import recorded_text
+
+            shown = recorded_text(str(excinfo.value), self.config.rootpath, self.references)
+            head, *rest = shown.split("\n")
             # of what could not be measured the summary and JUnit say why at once
             why = f": {rest[1].strip()}" if isinstance(excinfo.value, AuditErrored) and len(rest) > 1 else ""
-            return _Paragraph(str(excinfo.value), f"{head}{why}", str(self.path), self.line or 0)
+            return _Paragraph(str(excinfo.value), shown, f"{head}{why}", str(self.path), self.line or 0)
         return super().repr_failure(excinfo, style)
 
     def _initrequest(self) -> None:
@@ -118,14 +127,17 @@ class AuditItem(pytest.Item):
 
 
 class _Paragraph(TerminalRepr):
-    """A failure's text, with the one-line message that pytest's summary and JUnit show."""
+    """A failure's text, with the one-line message that pytest's summary and JUnit show.
 
-    def __init__(self, text: str, message: str, path: str, line: int) -> None:
-        self.text = text
+    JUnit takes the text as a string, and that is without the machine's folders; a terminal shows them.
+    """
+
+    def __init__(self, text: str, shown: str, message: str, path: str, line: int) -> None:
+        self.text, self.shown = text, shown
         self.reprcrash = ReprFileLocation(path, line, message)
 
     def __str__(self) -> str:
-        return self.text
+        return self.shown
 
     def toterminal(self, tw: TerminalWriter) -> None:
         tw.line(self.text)

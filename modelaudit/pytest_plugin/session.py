@@ -165,6 +165,8 @@ class AuditSession:
         self, item: pytest.Item, report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None
     ) -> None:
         """Attach the case to the report, which takes it to the process that writes the record."""
+        from ..evidence.record_texts import recorded
+
         ends = report.when == "call" or (report.when == "setup" and not report.passed)
         if not self.completeness.is_declared(item) or not ends:
             return
@@ -175,6 +177,8 @@ class AuditSession:
         if report.when == "call" and item.nodeid not in self.ran:
             record = replaced(record)
         disclaim(report, record, self.options, item.location)
+        if isinstance(item, AuditItem):
+            record = recorded(record, self.config.rootpath, item.references)
         report.__dict__ |= {"modelaudit": record.model_dump_json(), "modelaudit_verdict": record.verdict}
 
     def record_outcome(self, report: pytest.TestReport) -> CaseRecord:

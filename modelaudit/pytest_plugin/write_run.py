@@ -19,6 +19,7 @@ from ..evidence.decisions import with_holm
 from ..evidence.matrix import by_class
 from ..evidence.provenance import Inputs, provenance
 from ..evidence.record import AbsentFile, CaseRecord, RunRecord, write_record
+from ..evidence.record_texts import recorded, references_of
 from ..evidence.results_folder import point_latest
 from ..evidence.states import exit_status, is_partial, is_whole, missing_text, run_state
 from ..report import write_reports
@@ -97,7 +98,7 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
     measured, options = read_measured(run.folder), run.options
     settings = Settings(run.root, run.folder, options.device, options.seed, micro_batch=options.micro_batch)
     tables, models, decided = table_records(measured), model_records(measured), with_holm(cases)
-    return RunRecord(
+    record = RunRecord(
         id=run.id,
         started=run.start.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -128,6 +129,7 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured), models),
         about=run.about,
     )
+    return recorded(record, run.root, references_of(record))
 
 
 def _stopped(measured: Sequence[Measured]) -> frozenset[str]:

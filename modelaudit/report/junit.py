@@ -6,6 +6,8 @@ from collections import Counter
 from xml.etree import ElementTree
 
 from ..evidence.record import CaseRecord, RunRecord
+from ..evidence.record_texts import shown_record
+from ..language.machine_paths import without_machine_paths
 from ..language.plain_text import plain, plain_lines
 from .paragraph import paragraph
 
@@ -16,6 +18,7 @@ def render_junit(record: RunRecord, report: str) -> str:
     Args:
         report: where the report is, for the text of a failure.
     """
+    record, report = shown_record(record), without_machine_paths(report)
     cases = [_test_case(case, report, quick_look=record.quick_look is not None) for case in record.cases]
     counts = Counter(part.tag for case in cases for part in case)
     suite = ElementTree.Element(
@@ -58,7 +61,7 @@ def case_properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, 
             found.append((f"audit_images_{name}", getattr(decision.counts, name)))
         if decision.counts.without_object:
             found.append(("audit_images_without_object", decision.counts.without_object))
-    return [(name, plain(value) if isinstance(value, str) else value) for name, value in found]
+    return [(name, plain(without_machine_paths(value)) if isinstance(value, str) else value) for name, value in found]
 
 
 def failure_type(case: CaseRecord) -> str | None:

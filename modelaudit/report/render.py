@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from ..evidence.consistency import read_consistent_record
 from ..evidence.record import RunRecord
+from ..evidence.record_texts import shown_record
 from ..language.errors import ResultsError
 from ..language.plain_text import plain_lines
 from .gallery import Pictures, choose, read_pictures
@@ -52,6 +53,7 @@ def render_html(
         ResultsError: an unknown language, or a template that cannot be rendered.
     """
     words_of(language)
+    record = shown_record(record)
     environment = templates(templates_dir, escape=True)
     bare = _document(record, Pictures(frozenset(), {}, frozenset(), 0), language, environment)
     room = budget_bytes - len(bare.encode())
@@ -67,7 +69,7 @@ def render_html(
 
 def render_summary(record: RunRecord, *, language: str = "en", templates_dir: Path | None = None) -> str:
     """The verdicts as short Markdown, for the summary of a CI job."""
-    words = words_of(language)
+    words, record = words_of(language), shown_record(record)
     page = page_of(record, words, Pictures(frozenset(), {}, frozenset(), 0))
     environment = templates(templates_dir, escape=False)
     return filled(environment, "summary.md.j2", page=page, record=record, **spoken(language))

@@ -175,7 +175,7 @@ def test_unreadable_images_are_named_and_count_as_wrong(line: Line, expectation:
         ("red/000.png", "unreadable_image"),
     ]
     assert [one.sample for one in record.data[0].unusable] == ["green/001.png", "red/000.png"]
-    assert str(line.path / "photos/images/green/001.png") in record.data[0].unusable[0].message
+    assert record.data[0].unusable[0].message.startswith("photos/images/green/001.png cannot be read")
     if verdict != "PASS":
         assert "20 images: 18 measured, 0 undefined, 2 errored (2 unreadable_image)" in result.stdout.str()
         assert "green/001.png (unreadable_image)" in result.stdout.str()
@@ -187,7 +187,7 @@ def test_a_folder_of_unreadable_images_is_an_error(line: Line) -> None:
     line.audit('case = Audit(**told(data="folder:photos")).expect(accuracy > 0.5)')
     case = the_case(line, says=("20 x unreadable_image (replace the image file",))
     assert case.verdict == "ERROR"
-    assert str(line.path / "photos/images") in case.message
+    assert "First: photos/images/" in case.message
 
 
 @pytest.mark.parametrize(

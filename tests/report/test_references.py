@@ -48,10 +48,11 @@ def test_models_that_would_read_alike_stand_as_written() -> None:
     )
 
 
-def test_the_page_is_headed_by_every_model_and_keeps_the_whole_reference_below() -> None:
+def test_the_page_is_headed_by_every_model_and_keeps_its_reference_below() -> None:
     run = record()
     models = [run.models[0].model_copy(update={"reference": each}) for each in (SQUEEZENET, "demo:sound")]
     html = render_html(run.model_copy(update={"models": models}), Path("nowhere"))
     head = html[html.index("<h1") : html.index("</h1>")]
-    assert head.count("<bdi>") == 2 and "/srv/cache" not in head
-    assert html.count(f"<code>{SQUEEZENET}</code>") == 2
+    assert head.count("<bdi>") == 2
+    below = SQUEEZENET.replace("/srv/cache/", "")
+    assert html.count(f"<code>{below}</code>") == 2 and "/srv" not in html
