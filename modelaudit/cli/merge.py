@@ -120,7 +120,7 @@ def _pictures(shards: Sequence[Shard], folders: Sequence[Path]) -> Iterator[tupl
 
     for shard, folder in zip(shards, folders, strict=True):
         for name in dict.fromkeys(
-            panel.file for case in shard.record.cases for row in case.gallery for panel in row.panels
+            file for case in shard.record.cases for row in case.gallery for panel in row.panels for file in panel.files
         ):
             digest = _PICTURE.fullmatch(name)
             if digest is None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..engine.results.checks import CheckResults, Sanity
 from ..engine.results.checks import Sensitivity as Sensitivity
+from ..engine.results.measured import HeatAt
 from ..engine.results.settings import make_run_folder
 from ..language.errors import ResultsError
 from ..language.json_file import json_of
@@ -199,12 +200,22 @@ class DecisionRecord(_Part):
     p: float | None = None
 
 
+#: closed lines of whole numbers, and nothing else that an SVG path may hold
+SvgPath = Annotated[str, Field(pattern=r"^[Mlz0-9 -]*$")]
+
+
 class Panel(_Part):
     """One picture of a gallery row.
 
     ``original`` and ``context`` show the image as the model saw it, ``attribution`` the heat map over it.
     ``right``: whether the prediction means the image's label; none where nothing was predicted, and in older records.
     ``file`` is relative to the record and has square pixels; its side is at most 224.
+    ``map``: the heat map alone, a PNG that lets through what is under it, to be laid over ``file`` in the same frame;
+    none in older records, whose ``file`` of an attribution has map and image in one.
+    ``outline``: of the object in an image. ``contours``: round the smallest regions that hold 25, 50 and 75 % of the
+    map (slightly smoothed). Both are SVG paths in a square of 1000 x 1000, the picture in its middle.
+    ``share_on_object``: the part of the map's positive values that is on the object; none without a mask or a positive
+    value. ``heat_at``: the ninth of the picture that holds the most of them.
     """
 
     kind: Literal["original", "context", "attribution"]
@@ -215,6 +226,16 @@ class Panel(_Part):
     probability: float | None
     right: bool | None = None
     file: str
+    map: str | None = None
+    outline: SvgPath | None = None
+    contours: list[SvgPath] = []
+    share_on_object: Annotated[float, Field(ge=0, le=1)] | None = None
+    heat_at: HeatAt | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every picture that it is made of."""
+        return (self.file,) if self.map is None else (self.file, self.map)
 
 
 class GalleryRow(_Part):

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, RunRecord
 from .checks import ChecksView, checks_view
 from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
-from .gallery import GalleryRowView, Pictures, gallery_row, image_value, over_methods
+from .gallery import GalleryRowView, gallery_row
+from .image_values import image_value, over_methods
 from .naming import comparison, part_text
 from .notes import guard_notes
+from .pictures import Pictures
 from .sentences import digits_of, headline, parts_of, sentence, unit_of
 from .words import Words
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..evidence.record import RunRecord
 from .cases import case_view
-from .gallery import choose, read_pictures
+from .pictures import choose, read_pictures
 from .render import filled, spoken, templates
 from .words import words_of
 

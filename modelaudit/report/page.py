@@ -11,11 +11,11 @@ from .boxes import BoxesView, boxes_view
 from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
 from .class_order import class_order_banner, odd_orders
-from .gallery import Pictures
 from .matrix import ByClassView, by_class_view
 from .naming import titles_of
 from .notes import missing_text
 from .order import worst_first
+from .pictures import Pictures
 from .signatures import SignaturesView, signatures_view
 from .words import Words
 

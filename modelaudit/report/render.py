@@ -19,8 +19,8 @@ from ..evidence.record import RunRecord
 from ..evidence.record_texts import shown_record
 from ..language.errors import ResultsError
 from ..language.plain_text import plain_lines
-from .gallery import Pictures, choose, read_pictures
 from .page import page_of
+from .pictures import Pictures, choose, read_pictures
 from .words import LANGUAGES, words_of
 
 REPORT_NAME, SUMMARY_NAME = "report.html", "summary.md"
@@ -149,6 +149,7 @@ def _document(record: RunRecord, pictures: Pictures, language: str, environment:
         script=script,
         script_digest=digest,
         pictures=pictures.embedded(record),
+        lines=pictures.lines(record),
         **spoken(language),
     )
 

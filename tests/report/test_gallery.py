@@ -9,7 +9,7 @@ from report.sample_record import case, decision, draw_gallery, measure, record
 
 from modelaudit.evidence.record import GalleryRow, RunRecord
 from modelaudit.report import render_html
-from modelaudit.report.gallery import choose, read_pictures
+from modelaudit.report.pictures import choose, read_pictures
 
 
 def run_with(folder: Path) -> RunRecord:

@@ -9,7 +9,7 @@ from report.sample_record import LIGHTING, ORIGINAL, OTHER_CLASS, case, decision
 
 from modelaudit.evidence.record import ArithmeticNode, CaseRecord, ImageValue, Node, NumberNode
 from modelaudit.report import render_html
-from modelaudit.report.gallery import area_text, image_caption, image_value, over_methods
+from modelaudit.report.image_values import area_text, image_caption, image_value, over_methods
 
 EN, JA = worded("en"), worded("ja")
 MAPS = measure("background_dependence", methods=["gradcam", "saliency"])

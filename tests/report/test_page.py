@@ -10,8 +10,8 @@ from report.sample_record import OTHER_CLASS, case, decision, measure, record, w
 
 from modelaudit.evidence.record import Absence, AbsentFile, CaseRecord, CountsRecord, DecisionRecord, RunRecord
 from modelaudit.report import render_html, render_summary
-from modelaudit.report.gallery import Pictures
 from modelaudit.report.page import Page, headline, overall_of, page_of, totals
+from modelaudit.report.pictures import Pictures
 
 EN, JA = worded("en"), worded("ja")
 NONE_SHOWN = Pictures(frozenset(), {}, frozenset(), 0)

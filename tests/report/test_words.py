@@ -13,6 +13,7 @@ from babel.messages.catalog import Message
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
+from modelaudit.engine.results.measured import HeatAt
 from modelaudit.evidence.record import Weakening
 from modelaudit.evidence.states import AbsentBy
 from modelaudit.language.errors import ResultsError
@@ -45,6 +46,7 @@ LISTS: dict[str, Iterable[str]] = {
         "answer_changed",
         "answer_kept",
     ],
+    "heat_at": get_args(HeatAt),
     "mask": ["mask", "polygon", "rle", "box", "machine", "none"],
     "target": ["label", "margin"],
     "variant": ["eroded", "dilated", "shifted_x", "shifted_y"],

@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
 from ...language.sample import Sample
 from ..measurement.store_lookup import StoreLookup
 from ..measurement.store_writer import PassWriter
 from ..planning.plan import PassAsk
 from ..store.store import StoreBatch
-from .drawing import encoded, image_array, overlay_array
+from .frames import Frame, Print, frame_bytes, print_bytes, printed, read_frame, read_print
 from .selection import PictureAsk
 
 _ENCODERS = 2
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A picture that is not encoded yet: [h, w, 3], and what the model answered where it was asked."""
-
-    pixels: NDArray[np.uint8]
-    prediction: int | None
-    probability: float | None
-
-
-@dataclass(frozen=True)
-class Print:
-    """A picture as a file, and what the model answered."""
-
-    content: bytes
-    prediction: int | None
-    probability: float | None
-
-
-#: the output that is a model's answer, and its probability; None of each where there is none
-PictureAnswer = tuple[int | None, float | None]
-NO_ANSWER: PictureAnswer = (None, None)
-
-
-def frame_of(pixels: Tensor, answer: PictureAnswer) -> Frame:
-    """An image [3, H, W] with the model's answer to it."""
-    return Frame(image_array(pixels), *answer)
-
-
-def overlay_of(pixels: Tensor, values: Tensor, mask: Tensor, answer: PictureAnswer) -> Frame:
-    """A map [H, W] over its image."""
-    return Frame(overlay_array(pixels, values, mask), *answer)
 
 
 class Album:
@@ -90,7 +51,7 @@ class Album:
             return
         for at, picture in self._new & self._frames.keys():
             keys, ask, sample = self._lookup.keys(self._pass(picture)), self._pass(picture), self._samples[at]
-            content = _draft(self._frames[at, picture])
+            content = frame_bytes(self._frames[at, picture])
             PassWriter(self._lookup, batch).keep_content(keys.drafts, ask, sample, self._text(picture), content)
         for at, picture in self._drafts - self._frames.keys():
             keys, ask, sample = self._lookup.keys(self._pass(picture)), self._pass(picture), self._samples[at]
@@ -114,14 +75,14 @@ class Album:
             self._load(picture, positions, found)
         frames = {key: self._frames[key] for key in open_ones if key not in found and key in self._frames}
         with ThreadPoolExecutor(_ENCODERS, thread_name_prefix="encode") as workers:
-            contents = list(workers.map(encoded, (frame.pixels for frame in frames.values())))
+            prints = list(workers.map(printed, frames.values()))
         batch = StoreBatch()
-        for (key, frame), content in zip(frames.items(), contents, strict=True):
-            found[key] = Print(content, frame.prediction, frame.probability)
+        for key, made in zip(frames, prints, strict=True):
+            found[key] = made
             ask = self._pass(key[1])
             keys, sample = self._lookup.keys(ask), self._samples[key[0]]
             PassWriter(self._lookup, batch).keep_content(
-                keys.pictures, ask, sample, self._text(key[1]), _stored(found[key])
+                keys.pictures, ask, sample, self._text(key[1]), print_bytes(made)
             )
         self._lookup.store.commit(batch)
         return found
@@ -131,12 +92,12 @@ class Album:
         keys, samples = self._lookup.keys(ask), [self._samples[at] for at in positions]
         for at, content in zip(positions, self._lookup.contents(keys.pictures, ask, samples, text), strict=True):
             if content is not None:
-                found[at, picture] = _print(content)
+                found[at, picture] = read_print(content)
         left = [at for at in positions if (at, picture) not in found and (at, picture) not in self._frames]
         drafts = self._lookup.contents(keys.drafts, ask, [self._samples[at] for at in left], text)
         for at, content in zip(left, drafts, strict=True):
             if content is not None:
-                self._frames[at, picture] = _frame(content)
+                self._frames[at, picture] = read_frame(content)
 
     def _pass(self, picture: PictureAsk) -> PassAsk:
         return PassAsk(picture.model, picture.context, ())
@@ -144,24 +105,3 @@ class Album:
     def _text(self, picture: PictureAsk) -> str:
         asked = (picture.model, picture.context) in self._asked
         return picture.text if asked else f"{picture.text} bare"
-
-
-def _stored(one: Print) -> bytes:
-    return json.dumps([one.prediction, one.probability]).encode() + b"\n" + one.content
-
-
-def _print(content: bytes) -> Print:
-    head, _, body = content.partition(b"\n")
-    prediction, probability = json.loads(head)
-    return Print(body, prediction, probability)
-
-
-def _draft(frame: Frame) -> bytes:
-    head = [frame.prediction, frame.probability, *frame.pixels.shape[:2]]
-    return json.dumps(head).encode() + b"\n" + np.ascontiguousarray(frame.pixels).tobytes()
-
-
-def _frame(content: bytes) -> Frame:
-    head, _, body = content.partition(b"\n")
-    prediction, probability, height, width = json.loads(head)
-    return Frame(np.frombuffer(body, dtype=np.uint8).reshape(height, width, 3), prediction, probability)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from torch import Tensor
@@ -17,9 +18,10 @@ from ..measurement.passes import PassRunner
 from ..planning.plan import PassAsk, Place, PlanGroup, PlannedCase, original_context
 from ..results.measured import KeptImage, KeptPicture
 from ..store.store import StoreBatch
-from .album import NO_ANSWER, Album, Frame, PictureAnswer, Print, frame_of, overlay_of
+from .album import Album
 from .candidates import GalleryChoice
 from .drawing import store as write_picture
+from .frames import NO_ANSWER, Frame, PictureAnswer, Print, frame_of, heat_of
 from .selection import Candidates, PictureAsk, pictures_of
 
 #: what a pass found on some rows of a chunk
@@ -111,19 +113,19 @@ class Gallery:
             if asked and found is None:
                 return None
             preprocessing = self._runner.models[picture.model].loaded.preprocessing
-            pixels = self._runner.builder.scene(chunk, preprocessing).pixels[row]
+            scene = self._runner.builder.scene(chunk, preprocessing)
             logits = None if found is None else found[1].logits[found[0].index(row)]
-            return frame_of(pixels, self._answer(picture, chunk.samples[row], logits))
+            mask = None if scene.mask is None else scene.mask[row]
+            return frame_of(scene.pixels[row], mask, self._answer(picture, chunk.samples[row], logits))
         if found is None:
             return None
         at, values = found[0].index(row), found[1]
         answer = self._answer(picture, chunk.samples[row], values.logits[at])
         if picture.map is None:
-            return frame_of(values.shown.pixels[at], answer)
+            return frame_of(values.shown.pixels[at], values.shown.mask[at], answer)
         if picture.map not in values.maps:
             return None
-        mask = values.shown.mask[at]
-        return overlay_of(values.shown.pixels[at], values.maps[picture.map].values[at], mask, answer)
+        return heat_of(values.maps[picture.map].values[at], values.shown.mask[at], answer)
 
     def _answer(self, picture: PictureAsk, sample: Sample, logits: Tensor | None) -> PictureAnswer:
         if logits is None or not bool(logits.isfinite().all()):
@@ -169,7 +171,8 @@ class Gallery:
             )
             for row, at in enumerate(part.positions):
                 answer = self._answer(picture, part.samples[row], stored[row])
-                self._album.add(at, picture, frame_of(batch.pixels[row], answer))
+                mask = None if batch.mask is None else batch.mask[row]
+                self._album.add(at, picture, frame_of(batch.pixels[row], mask, answer))
         return True
 
     def _image(
@@ -191,15 +194,16 @@ class Gallery:
             value=choice.value,
             object_area=None if np.isnan(area) else area,
             pictures=[
-                self._picture(sample, picture, prints[at, picture], files[at, picture])
+                self._picture(at, picture, prints[at, picture], files)
                 for picture in pictures
-                if (at, picture) in prints
+                if (at, picture) in prints and (at, _beneath(picture)) in files
             ],
         )
 
-    def _picture(self, sample: Sample, picture: PictureAsk, printed: Print, file: str) -> KeptPicture:
+    def _picture(self, at: int, picture: PictureAsk, printed: Print, files: Mapping[Wanted, str]) -> KeptPicture:
         hidden = picture.kind == "original" or picture.context == original_context()
         index, model = printed.prediction, self._runner.models[picture.model]
+        label = self._runner.samples[at].label
         return KeptPicture(
             kind=picture.kind,
             context=None if hidden else str(picture.context),
@@ -207,6 +211,19 @@ class Gallery:
             model=picture.model,
             prediction=None if index is None else model.class_name(index),
             probability=printed.probability,
-            right=None if index is None else model.is_right(sample.label, index, printed.probability or 0.0),
-            file=file,
+            right=None if index is None else model.is_right(label, index, printed.probability or 0.0),
+            file=files[at, _beneath(picture)],
+            map=None if picture.map is None else files[at, picture],
+            outline=printed.outline,
+            contours=list(printed.contours),
+            share_on_object=printed.share_on_object,
+            heat_at=printed.heat_at,
         )
+
+
+def _beneath(picture: PictureAsk) -> PictureAsk:
+    """The image that a map is laid over; an image itself."""
+    if picture.map is None:
+        return picture
+    kind: Literal["original", "context"] = "original" if picture.context == original_context() else "context"
+    return PictureAsk(kind, picture.model, picture.context)

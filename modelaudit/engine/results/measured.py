@@ -63,8 +63,28 @@ def rounded_share(share: float) -> float:
     return share if np.isnan(share) else round(share * _SHARES) / _SHARES
 
 
+#: the ninth of a picture that holds the most of its heat; "spread" where none holds much more than the others
+HeatAt = Literal[
+    "top_left",
+    "top_centre",
+    "top_right",
+    "middle_left",
+    "middle_centre",
+    "middle_right",
+    "bottom_left",
+    "bottom_centre",
+    "bottom_right",
+    "spread",
+]
+
+
 class KeptPicture(_Plain):
-    """One kept picture; `file` is relative to the run's folder. `right`: whether the prediction is the label's."""
+    """One kept picture; files are relative to the run's folder. `right`: whether the prediction is the label's.
+
+    Of an attribution ``file`` is the image that its ``map`` is laid over. ``outline`` of the object in an image,
+    ``contours`` round the smallest regions that hold 25, 50 and 75 % of a map: paths in a square of 1000 x 1000.
+    ``share_on_object``: of the map's positive part on valid pixels. ``heat_at``: where the most of it is.
+    """
 
     kind: Literal["original", "context", "attribution"]
     context: str | None
@@ -74,6 +94,11 @@ class KeptPicture(_Plain):
     probability: float | None
     right: bool | None = None
     file: str
+    map: str | None = None
+    outline: str | None = None
+    contours: list[str] = []
+    share_on_object: float | None = None
+    heat_at: HeatAt | None = None
 
 
 class KeptImage(_Plain):

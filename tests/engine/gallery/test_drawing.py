@@ -1,4 +1,4 @@
-"""Pictures: what a reader sees is the image, the map on a scale of its own, and the object's outline."""
+"""Pictures: what a reader sees is the image, and over it the map, ever lighter with its strength."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from modelaudit.engine.gallery.drawing import LARGEST_SIDE, image_bytes, overlay_bytes, store
+from modelaudit.engine.gallery.drawing import (
+    ALPHAS,
+    COLOURS,
+    LARGEST_MAP_SIDE,
+    LARGEST_SIDE,
+    heat_array,
+    heat_bytes,
+    image_array,
+    image_bytes,
+    object_array,
+    store,
+)
 from modelaudit.language import ResultsError
 
 
@@ -23,16 +34,30 @@ def opened(content: bytes) -> NDArray[np.float64]:
         return np.asarray(picture, dtype=np.float64)
 
 
-def square(side: int = 64) -> Tensor:
-    mask = torch.zeros((side, side), dtype=torch.uint8)
-    mask[16:48, 16:48] = 1
-    return mask
+def levels(attribution: Tensor) -> NDArray[np.uint8]:
+    """The number of the colour of each pixel."""
+    with Image.open(io.BytesIO(heat_bytes(heat_array(attribution)))) as picture:
+        assert picture.format == "PNG" and picture.mode == "P"
+        return np.asarray(picture)
+
+
+def luminance(colours: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[...] the relative luminance (WCAG, ITU-R BT.709) of sRGB colours [..., 3] in [0, 255]."""
+    share = colours / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return linear @ np.array([0.2126, 0.7152, 0.0722])
+
+
+def lightness(colours: NDArray[np.float64]) -> NDArray[np.float64]:
+    """CIE L*."""
+    y = luminance(colours)
+    return np.where(y > 216 / 24389, 116 * np.cbrt(y) - 16, 24389 / 27 * y)
 
 
 def test_a_picture_is_the_image() -> None:
     pixels = torch.zeros(3, 64, 64)
     pixels[0, :, :32], pixels[2, :, 32:] = 1, 1
-    found = opened(image_bytes(pixels))
+    found = opened(image_bytes(image_array(pixels)))
     assert found.shape == (64, 64, 3)
     assert np.abs(found[:, :28] - [255, 0, 0]).max() < 12 and np.abs(found[:, 36:] - [0, 0, 255]).max() < 12
 
@@ -40,55 +65,80 @@ def test_a_picture_is_the_image() -> None:
 @pytest.mark.parametrize(("height", "width", "shape"), [(448, 224, (224, 112)), (100, 900, (25, 224)), (9, 7, (9, 7))])
 def test_a_large_picture_is_made_smaller_in_proportion(height: int, width: int, shape: tuple[int, int]) -> None:
     assert max(shape) <= LARGEST_SIDE
-    assert opened(image_bytes(torch.rand(3, height, width))).shape[:2] == shape
+    assert image_array(torch.rand(3, height, width)).shape[:2] == shape
+    assert object_array(torch.ones(height, width, dtype=torch.uint8)).shape == shape
+
+
+@pytest.mark.parametrize(("height", "width", "shape"), [(448, 224, (112, 56)), (100, 900, (12, 112)), (9, 7, (9, 7))])
+def test_a_large_map_is_averaged_in_proportion(height: int, width: int, shape: tuple[int, int]) -> None:
+    attribution = torch.rand(height, width)
+    found = heat_array(attribution)
+    assert found.shape == shape and max(shape) <= LARGEST_MAP_SIDE
+    assert found.mean() == pytest.approx(float(attribution.mean()), rel=0.02)
+
+
+def test_the_colours_are_ever_lighter_in_even_steps() -> None:
+    steps = np.diff(lightness(COLOURS.astype(np.float64)))
+    assert steps.min() > 1
+    assert steps[2:].max() < 2 * steps[2:].min()
+
+
+@pytest.mark.parametrize("under", [0, 64, 128, 192, 255])
+def test_over_any_grey_a_stronger_part_is_lighter(under: int) -> None:
+    alpha = ALPHAS[:, None] / 255
+    shown = alpha * COLOURS + (1 - alpha) * under
+    assert (np.diff(luminance(shown)) > 0).all()
+    assert luminance(shown[-1:])[0] > luminance(shown[:1])[0] + 0.4
+
+
+def test_the_colours_are_those_of_matplotlib() -> None:
+    colormaps = pytest.importorskip("matplotlib").colormaps
+    theirs = colormaps["inferno"](np.linspace(0, 1, len(COLOURS)), bytes=True)[:, :3]
+    assert np.abs(theirs.astype(int) - COLOURS).max() <= 1
+
+
+def test_a_map_lets_through_what_is_under_it_the_less_the_stronger() -> None:
+    with Image.open(io.BytesIO(heat_bytes(np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)))) as picture:
+        shown = np.asarray(picture.convert("RGBA"))
+    assert shown[0, 0].tolist() == [*COLOURS[0].tolist(), int(ALPHAS[0])]
+    assert shown[-1, -1].tolist() == [*COLOURS[-1].tolist(), int(ALPHAS[-1])]
+    assert (np.diff(shown[..., 3].ravel().astype(int)) >= 0).all()
 
 
 def test_heat_lies_where_the_attribution_is_and_negative_parts_are_cold() -> None:
     map_ = torch.zeros(64, 64)
     map_[8:24, 8:24], map_[40:56, 40:56] = 1.0, -5.0
-    found = opened(overlay_bytes(torch.full((3, 64, 64), 0.5), map_, None))
-    redness = found[..., 0] - found[..., 2]
-    assert redness[12:20, 12:20].min() > 100
-    assert redness[44:52, 44:52].max() < 0
-    assert np.abs(redness[44:52, 44:52] - redness[30:36, 2:6].mean()).max() < 12  # as cold as nothing
+    found = levels(map_)
+    assert (found[8:24, 8:24] == len(COLOURS) - 1).all()
+    assert found.sum() == found[8:24, 8:24].sum()
 
 
 def test_the_scale_of_a_map_is_its_own_and_a_hot_pixel_does_not_darken_it() -> None:
-    pixels, map_ = torch.full((3, 64, 64), 0.5), torch.zeros(64, 64)
+    map_ = torch.zeros(64, 64)
     map_[8:24, 8:24] = 1.0
-    assert overlay_bytes(pixels, map_, None) == overlay_bytes(pixels, map_ * 1024, None)
+    assert np.array_equal(levels(map_), levels(map_ * 1024))
     hot = map_.clone()
     hot[60, 60] = 1e6
-    found, plain = opened(overlay_bytes(pixels, hot, None)), opened(overlay_bytes(pixels, map_, None))
-    assert np.abs(found[10:22, 10:22] - plain[10:22, 10:22]).mean() < 4
+    assert np.array_equal(levels(hot)[:32, :32], levels(map_)[:32, :32])
 
 
-@pytest.mark.parametrize("map_", [torch.zeros(64, 64), -torch.ones(64, 64)])
+@pytest.mark.parametrize("map_", [torch.zeros(64, 64), -torch.ones(64, 64), torch.full((64, 64), torch.nan)])
 def test_a_map_without_a_positive_part_is_drawn_cold(map_: Tensor) -> None:
-    found = opened(overlay_bytes(torch.full((3, 64, 64), 0.5), map_, square()))
-    assert (found[24:40, 24:40, 0] < found[24:40, 24:40, 2]).all()
+    assert not levels(map_).any()
 
 
 def test_one_hot_pixel_alone_is_seen() -> None:
     map_ = torch.zeros(64, 64)
     map_[30:33, 30:33] = 1e-30
-    found = opened(overlay_bytes(torch.full((3, 64, 64), 0.5), map_, None))
-    assert found[31, 31, 0] - found[31, 31, 2] > 60
+    assert levels(map_)[31, 31] == len(COLOURS) - 1
 
 
-def test_the_outline_runs_round_the_object_on_its_background() -> None:
-    pixels, map_ = torch.zeros(3, 64, 64), torch.zeros(64, 64)
-    bright = opened(overlay_bytes(pixels, map_, square())).min(axis=2) > 170
-    assert bright[15, 20:44].all() and bright[48, 20:44].all() and bright[20:44, 15].all() and bright[20:44, 48].all()
-    inside, outside = bright[20:44, 20:44], bright[:12]
-    assert not inside.any() and not outside.any()
-
-
-def test_a_picture_is_stored_once_under_the_hash_of_its_content(tmp_path: Path) -> None:
-    content = image_bytes(torch.rand(3, 8, 8))
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_a_picture_is_stored_once_under_the_hash_of_its_content(tmp_path: Path, kind: str) -> None:
+    content = image_bytes(image_array(torch.rand(3, 8, 8))) if kind == "webp" else heat_bytes(np.ones((4, 4), "f4"))
     name = store(tmp_path, content)
     assert name == store(tmp_path, content)
-    assert name == f"images/{hashlib.sha256(content).hexdigest()[:24]}.webp"
+    assert name == f"images/{hashlib.sha256(content).hexdigest()[:24]}.{kind}"
     assert (tmp_path / name).read_bytes() == content
     assert len(list((tmp_path / "images").iterdir())) == 1
 
