@@ -33,7 +33,7 @@ from .record import (
     TableRecord,
     WantedImages,
 )
-from .wanted_images import Limit, limits_of, list_wanted_images, wanted_images
+from .wanted_images import Limit, beyond_photographs, limits_of, list_wanted_images, wanted_images
 
 MOST_LABELS, MOST_CONTEXTS, MOST_MATRICES = 50, 12, 4
 
@@ -68,6 +68,7 @@ def by_class(
         stopped: the data of audits that may stop early.
     """
     confidence, limits, controls = usual_confidence(cases), limits_of(cases), models_to_catch(cases)
+    closed = beyond_photographs(cases) - {key for key, found in limits.items() if any(one.undecided for one in found)}
     agreed = {case.data for case in cases} - {case.data for case in cases if case.about == "process"}
     matrices: list[MatrixRecord] = []
     found: list[WantedImages] = []
@@ -75,7 +76,8 @@ def by_class(
     for table, columns in families[:MOST_MATRICES]:
         matrix, more = _matrix(table, columns, limits, confidence)
         matrices.append(matrix.model_copy(update={"stopped": table.data in stopped}))
-        found += [] if table.data in stopped | agreed else more
+        if table.data not in stopped | agreed:
+            found += [want for want in more if (want.data, want.model, _key(matrix, want)) not in closed]
     confused = confusions_of(tables, cases, models)
     if not matrices and not confused:
         return None
@@ -88,6 +90,10 @@ def by_class(
         wanted_left_out=wanted_left_out,
         unread=unread,
     )
+
+
+def _key(matrix: MatrixRecord, want: WantedImages) -> str:
+    return matrix.contexts[want.cell.context].key
 
 
 def _families(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from ..statistics.columns import Columns
 from ..statistics.linear import Linear
 from .record import ColumnRecord, MatrixCell, TableRecord
 
+_SCARCE = Literal["cluster", "donor", "copies"]
 #: of the range of a measure: what a bound may be away from the mean, ten points of a proportion
 WIDTH = 0.1
 #: with so many images a proportion of 1 is known to that width at a confidence of 0.95: 0.05 ** (1 / 29) = 0.902
@@ -153,9 +155,23 @@ def cell_of(cells: Cells, label: int, context: int, scale: Scale, number: int) -
         lower=lower,
         upper=upper,
         clusters=clusters,
+        scarce=None if clusters is None else _scarcest(shared),
     )
     away = width(found, scale)
     return found.model_copy(update={"few": len(rows) < LEAST_IMAGES if away is None else away > WIDTH})
+
+
+def _scarcest(shared: Sequence[Clustering]) -> _SCARCE | None:
+    """What images share of which there are fewest, where several images share one."""
+    sizes: dict[str, int] = {}
+    for one in shared:
+        different = np.unique(one.codes[one.codes >= 0]).size + int(
+            np.sum(one.codes < 0)
+        )  # an image with none is alone
+        if different < one.codes.size:
+            sizes[one.name] = different
+    fewest = min(sizes, key=lambda name: sizes[name], default=None)
+    return next((name for name in get_args(_SCARCE) if name == fewest), None)
 
 
 def bounds_of(

@@ -525,7 +525,8 @@ class MatrixCell(_Part):
 
     ``lower`` and ``upper`` are one-sided bounds of the mean, each at the matrix's confidence; none where no rule gives
     them. ``few``: a bound is further from the mean than a tenth of the measure's range, or there is none and fewer
-    than 29 images. ``clusters``: how many clusters or donors there are, where several images share one.
+    than 29 images. ``clusters``: how many clusters or donors there are, where several images share one, and ``scarce``
+    is what is fewest: clusters of the data, donors of backgrounds, or different pictures; none in older records.
     """
 
     label: str
@@ -537,6 +538,7 @@ class MatrixCell(_Part):
     upper: float | None = None
     few: bool = False
     clusters: int | None = None
+    scarce: Literal["cluster", "donor", "copies"] | None = None
 
 
 class MatrixRecord(_Part):
@@ -564,6 +566,7 @@ class WantedImages(_Part):
 
     ``rule``: "threshold", where the bounds of the cell contain the threshold of an expectation on this measure and
     context (then ``op`` and ``threshold``), or "width", where a bound is too far from the mean. ``more``: images.
+    ``decides``: the undecided expectations with this threshold, which lack images, by name.
     """
 
     data: str
@@ -575,6 +578,7 @@ class WantedImages(_Part):
     op: Literal["<", "<=", ">", ">="] | None = None
     threshold: float | None = None
     more: int
+    decides: list[str] = []
 
 
 class ConfusionColumn(_Part):

@@ -12,14 +12,15 @@ the largest. Where images share clusters or donors it is at least that by which 
 root of n.
 
 More images of a class serve all contexts, since those are made from the images: a class has one line, that of the
-cell that asks for most.
+cell that asks for most; before all others that of a cell whose expectation is undecided for want of images. Where
+photographs cannot help (the masks are uncertain, the maps cannot be trusted, values are missing) none are asked for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..engine.planning.plan import column_key, single_method
@@ -31,14 +32,21 @@ from ..statistics.search import least_integer
 from .matrix_cells import WIDTH, Scale, width
 from .record import CaseRecord, MatrixCell, MatrixRecord, MeasureNode, WantedImages
 
+#: why an expectation is undecided that more images may decide
+CURABLE = ("too_few_images", "too_few_clusters")
+
 
 @dataclass(frozen=True)
 class Limit:
-    """The threshold of an expectation, and the label that it is about; None for any."""
+    """The threshold of an expectation, and the label that it is about; None for any.
+
+    ``undecided``: the expectations with this threshold that lack images, by name.
+    """
 
     op: Literal["<", "<=", ">", ">="]
     threshold: float
     label: str | None = None
+    undecided: tuple[str, ...] = ()
 
 
 def limits_of(cases: Sequence[CaseRecord]) -> dict[tuple[str, str, str], list[Limit]]:
@@ -47,16 +55,36 @@ def limits_of(cases: Sequence[CaseRecord]) -> dict[tuple[str, str, str], list[Li
     Only those of one measure, or of the worst class: a difference or a ratio sets none for a cell. Controls that must
     fail, expectations about this very set, and strata other than a class do not speak of a class at large.
     """
-    found: dict[tuple[str, str, str], list[Limit]] = {}
+    found: dict[tuple[str, str, str], dict[Limit, list[str]]] = {}
     for case in cases:
-        if not _sets_limits(case) or case.data is None or len(case.models) != 1:
+        if not _sets_limits(case) or _incurable(case) or case.data is None or len(case.models) != 1:
             continue
         for key, label in _cells_of(case):
-            limit = Limit(case.op, case.threshold, label)
-            known = found.setdefault((case.data, case.models[0], key), [])
-            if limit not in known:
-                known.append(limit)
-    return found
+            limits = found.setdefault((case.data, case.models[0], key), {})
+            names = limits.setdefault(Limit(case.op, case.threshold, label), [])
+            if case.verdict == "INCONCLUSIVE":
+                names.append(case.name)
+    return {
+        key: [replace(limit, undecided=tuple(names)) for limit, names in limits.items()]
+        for key, limits in found.items()
+    }
+
+
+def beyond_photographs(cases: Sequence[CaseRecord]) -> set[tuple[str, str, str]]:
+    """The columns of which photographs decide nothing, by (data, model, column): an expectation that reads them is
+    undecided for another reason."""
+    return {
+        (case.data, model, key)
+        for case in cases
+        if _incurable(case) and case.data is not None
+        for model in case.models
+        for key, _ in _cells_of(case)
+    }
+
+
+def _incurable(case: CaseRecord) -> bool:
+    """Whether an expectation is undecided, and photographs would leave it so."""
+    return case.verdict == "ERROR" or (case.verdict == "INCONCLUSIVE" and case.reason not in CURABLE)
 
 
 def _sets_limits(case: CaseRecord) -> bool:
@@ -89,7 +117,7 @@ def _cells_of(case: CaseRecord) -> Iterator[tuple[str, str | None]]:
             yield column_key(spec, measure.context), label
 
 
-MOST_LINES = 10
+MOST_CLASSES = 30
 #: of the range: to tell a nearer mean from the threshold would take too many images
 NEAREST = 0.05
 
@@ -112,7 +140,7 @@ def wanted_images(
             found.append((more_images(cell, WIDTH, scale), None))
         found = [(more, one) for more, one in found if more > 0]
         if found:
-            more, limit = max(found, key=lambda one: (one[0], one[1] is not None))
+            more, limit = max(found, key=lambda one: (_undecided(one[1]) != [], one[0], one[1] is not None))
             yield WantedImages(
                 data=matrix.data,
                 model=matrix.model,
@@ -123,18 +151,24 @@ def wanted_images(
                 op=None if limit is None else limit.op,
                 threshold=None if limit is None else limit.threshold,
                 more=more,
+                decides=_undecided(limit),
             )
 
 
+def _undecided(limit: Limit | None) -> list[str]:
+    return [] if limit is None else list(limit.undecided)
+
+
 def list_wanted_images(found: Iterable[WantedImages]) -> tuple[list[WantedImages], int]:
-    """One line a class, ten at most, and how many are left: open thresholds first, and of those the largest number."""
+    """One line a class, and how many are left: first what decides an expectation, then open thresholds, and of those
+    the largest number."""
     by_class: dict[tuple[str, str], WantedImages] = {}
     for want in found:
         key = (want.data, want.cell.label)
-        if key not in by_class or want.more > by_class[key].more:
+        if key not in by_class or (want.decides != [], want.more) > (by_class[key].decides != [], by_class[key].more):
             by_class[key] = want
-    lines = sorted(by_class.values(), key=lambda want: (want.rule != "threshold", -want.more))
-    return lines[:MOST_LINES], max(0, len(lines) - MOST_LINES)
+    lines = sorted(by_class.values(), key=lambda want: (want.decides == [], want.rule != "threshold", -want.more))
+    return lines[:MOST_CLASSES], max(0, len(lines) - MOST_CLASSES)
 
 
 def more_images(cell: MatrixCell, near: float, scale: Scale) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..evidence.record import MatrixCell, MatrixRecord, RunRecord, WantedImages
+from ..evidence.record import MatrixCell, MatrixRecord, RunRecord
 from .confusion import confusion_view
 from .grid import TONES, CellView, MatrixView, RowView, capitalised, data_name, digits_of, interval_text, model_name
-from .naming import comparison, context_label, noun_of
+from .naming import context_label, noun_of
 from .sentences import unit_of
+from .shopping import shopping_list
 from .words import Words
 
 #: so many names of contexts fit above their columns; more are numbered
@@ -36,13 +37,9 @@ def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
     left_out = found.matrices_left_out + max(0, len(found.confusions) - _CONFUSIONS)
     if left_out:
         notes.append(words.ngettext("more_tables_not_shown", left_out))
-    if found.wanted_left_out:
-        notes.append(
-            words.ngettext(
-                "more_images_of_at_least",
-                found.wanted_left_out,
-            )
-        )
+    wanted, wanted_left_out = shopping_list(record, words)
+    if wanted_left_out:
+        notes.append(words.ngettext("more_images_of_at_least", wanted_left_out))
     if found.unread:
         names = words._("comma").join(found.unread)
         notes.append(words._("not_shown_because_the_measure", names=names))
@@ -56,7 +53,7 @@ def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
             *_confusions(record, words),
             *(_matrix(matrix, record, words) for matrix in found.matrices),
         ),
-        tuple((_asked(one, words), _why(one, record, words)) for one in found.wanted),
+        wanted,
         tuple(notes),
     )
 
@@ -150,35 +147,3 @@ def _notes(matrix: MatrixRecord, words: Words) -> list[str]:
             )
         )
     return notes
-
-
-def _asked(want: WantedImages, words: Words) -> str:
-    label, changed = want.cell.label, [node for node in want.contexts if node.name != "original"]
-    if not changed:
-        return words.ngettext("collect_more_images", want.more, label=label)
-    return words.ngettext("collect_for_context", want.more, label=label, context=context_label(changed, words))
-
-
-def _why(want: WantedImages, record: RunRecord, words: Words) -> str:
-    cell, unit = want.cell, unit_of(want.measure)
-    assert cell.mean is not None
-    value = words.tick(cell.mean, unit, digits_of(unit, 1))
-    found = words.ngettext(
-        "noun_on_images",
-        cell.n,
-        noun=capitalised(noun_of(want.measure, words), words),
-        value=value,
-    )
-    details = [interval] if (interval := interval_text(cell.lower, cell.upper, unit, words)) else []
-    if not details and cell.clusters is not None:
-        details.append(words.ngettext("of_clusters", cell.clusters))
-    if len(record.models) > 1:
-        details.append(model_name(want.model, record, words))
-    if details:
-        found = words._("with_details", what=found, details=words._("comma").join(details))
-    if want.op is not None and want.threshold is not None:
-        limit = comparison(want.op, words.limit(want.threshold, unit), words)
-        return words._("not_enough_to_tell_whether", found=found, limit=limit)
-    if cell.lower is None:
-        return words._("too_few_for_any_bound", found=found)
-    return words._("a_bound_lies_more_than", found=found)

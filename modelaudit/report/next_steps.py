@@ -18,6 +18,8 @@ STAGES: tuple[Stage, ...] = ("look", "photograph", "retrain", "watch")
 #: a class is named as the weakest where it does worse than the others by so much of the measure's range
 _WEAKER = 0.05
 _NAMED = 2
+#: times as many photographs as there are; beyond it nobody takes them
+_TOO_MANY = 20
 #: what is too few, by the form of the decision's note
 _LACKING = {"backgrounds": r"\bdonors\b", "pictures": r"\bdifferent pictures\b"}
 
@@ -26,7 +28,8 @@ _LACKING = {"backgrounds": r"\bdonors\b", "pictures": r"\bdifferent pictures\b"}
 class Rule:
     """What to do about the requirements that end like this; the first rule that fits one holds.
 
-    ``ends``: a verdict; "MISSED" (a known-bad model that passes) or "NOT_COUNTED". ``reason``: of an undecided one.
+    ``ends``: a verdict; "MISSED" (a known-bad model that passes) or "NOT_COUNTED". ``reason``: of an undecided one, or
+    "too_near", where too many photographs would be needed.
     ``asks``: what the requirement is about: heat maps ("map"), a kind of change (coverage.KINDS), or the images as they
     are ("original"). None fits any.
     """
@@ -55,6 +58,7 @@ RULES: tuple[Rule, ...] = (
     Rule("INCONCLUSIVE", "look", "missing_data", reason="missing_data"),
     Rule("INCONCLUSIVE", "look", "other_limit", reason="instrument_insensitive"),
     Rule("INCONCLUSIVE", "look", "other_limit", reason="below_noise_floor"),
+    Rule("INCONCLUSIVE", "retrain", "too_near", reason="too_near"),
     Rule("INCONCLUSIVE", "photograph", "photograph", reason="too_few_images"),
     Rule("INCONCLUSIVE", "photograph", "new_scenes", reason="too_few_clusters"),
     Rule("INCONCLUSIVE", "look", "undecided"),
@@ -82,13 +86,21 @@ def ends_of(case: CaseRecord) -> str:
 
 def rule_for(case: CaseRecord) -> Rule:
     """The first rule that fits how a requirement ended."""
-    ends = ends_of(case)
+    ends, reason = ends_of(case), "too_near" if _too_near(case) else case.reason
     asks = {"map"} if reads_maps(case.left) else {*kinds_of(case), "original"}
     return next(
         rule
         for rule in RULES
-        if rule.ends == ends and rule.reason in (None, case.reason) and (rule.asks is None or rule.asks in asks)
+        if rule.ends == ends and rule.reason in (None, reason) and (rule.asks is None or rule.asks in asks)
     )
+
+
+def _too_near(case: CaseRecord) -> bool:
+    """Whether the value is so near to its limit that nobody takes the photographs that would tell them apart."""
+    if case.reason != "too_few_images" or case.decision is None:
+        return False
+    more, images = case.decision.more_images, case.decision.counts.asked
+    return more is None or more > _TOO_MANY * images
 
 
 def steps_of(record: RunRecord) -> list[Step]:
@@ -118,12 +130,15 @@ def stage_of(steps: Sequence[Step]) -> Stage:
 def step_lines(steps: Sequence[Step], record: RunRecord, words: Words) -> Iterator[str]:
     """Every step in a sentence, the next first."""
     for step in steps:
-        if step.rule.key == "photograph":
-            yield from _photographs(step.cases, words)
-        elif step.rule.key == "new_scenes":
-            yield from _scenes(step.cases, words)
+        if step.rule.stage == "photograph":
+            yield from photographs(step, words)
         else:
             yield _with_weakest(_said(step.rule.key, step.cases, words), step, record, words)
+
+
+def photographs(step: Step, words: Words) -> Iterator[str]:
+    """What to photograph, and what that would decide, in a sentence for each number and kind of images."""
+    return _numbers(step.cases, words) if step.rule.key == "photograph" else _scenes(step.cases, words)
 
 
 def _said(key: str, cases: Sequence[CaseRecord], words: Words) -> str:
@@ -137,21 +152,16 @@ def names_of(cases: Sequence[CaseRecord], words: Words) -> str:
     return said if more < 1 else words._("two_words", first=said, second=words.ngettext("and_more", more))
 
 
-def _photographs(cases: Sequence[CaseRecord], words: Words) -> Iterator[str]:
+def _numbers(cases: Sequence[CaseRecord], words: Words) -> Iterator[str]:
     """How many photographs would decide which requirements, the fewest first, one line for each number."""
     by_ask: dict[tuple[int, str, bool], list[CaseRecord]] = {}
-    hopeless: list[CaseRecord] = []
     for case in cases:
-        more = None if case.decision is None else case.decision.more_images
-        if more is None:
-            hopeless.append(case)
-        else:
-            by_ask.setdefault((more, _of_which(case, words), bool(kinds_of(case))), []).append(case)
+        if case.decision is not None and case.decision.more_images is not None:
+            ask = (case.decision.more_images, _of_which(case, words), bool(kinds_of(case)))
+            by_ask.setdefault(ask, []).append(case)
     for (more, which, computed), decided in sorted(by_ask.items(), key=lambda one: one[0]):
         text = words.ngettext("next_photograph", more, which=which, names=names_of(decided, words))
         yield words._("two_sentences", first=text, second=words._("next_computed")) if computed else text
-    if hopeless:
-        yield _said("too_near", hopeless, words)
 
 
 def _of_which(case: CaseRecord, words: Words) -> str:

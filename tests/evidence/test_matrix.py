@@ -23,7 +23,7 @@ from modelaudit.evidence.record import (
     SampleRecord,
     TableRecord,
 )
-from modelaudit.evidence.wanted_images import images_needed
+from modelaudit.evidence.wanted_images import MOST_CLASSES, images_needed
 from modelaudit.measures import accuracy, worst_group_accuracy
 from modelaudit.statistics import gaffke
 
@@ -287,13 +287,53 @@ def test_a_worst_group_sets_its_threshold_for_every_class_and_context() -> None:
     assert (line.rule, line.cell.label, line.threshold) == ("threshold", "dog", 0.8)
 
 
-def test_a_class_has_one_line_and_ten_lines_are_the_most() -> None:
-    labels = [f"{at:02}" for at in range(14) for _ in range(5)]
-    columns: dict[str, Values] = {"accuracy": [1.0] * 70, SWAP: [1.0, 0.0] * 35}
+def test_a_class_has_one_line_and_thirty_lines_are_the_most() -> None:
+    labels = [f"{at:02}" for at in range(34) for _ in range(5)]
+    columns: dict[str, Values] = {"accuracy": [1.0] * 170, SWAP: [1.0, 0.0] * 85}
     result = found(table(labels, columns))
-    assert len({want.cell.label for want in result.wanted}) == len(result.wanted) == 10
+    assert len({want.cell.label for want in result.wanted}) == len(result.wanted) == MOST_CLASSES == 30
     assert result.wanted_left_out == 4
     assert [want.more for want in result.wanted] == sorted((want.more for want in result.wanted), reverse=True)
+
+
+def undecided(expectation: str, reason: str, **changes: object) -> CaseRecord:
+    return expected(expectation, **changes).model_copy(update={"verdict": "INCONCLUSIVE", "reason": reason})
+
+
+# 20 cats, 11 of them right on another background; 20 dogs, all right there, and 18 of them on the originals
+SMALL = table(
+    ["cat"] * 20 + ["dog"] * 20,
+    {"accuracy": [1.0] * 38 + [0.0] * 2, SWAP: [1.0] * 11 + [0.0] * 9 + [1.0] * 20},
+)
+
+
+def test_what_would_change_a_verdict_comes_first() -> None:
+    open_for_dogs = undecided("accuracy > 0.9", "too_few_images", left=measure())
+    lines = found(SMALL, open_for_dogs, expected(f"{SWAP} > 0.6")).wanted
+    assert [(want.cell.label, want.decides) for want in lines] == [("dog", ["case"]), ("cat", ["case"])]
+    assert {want.threshold for want in lines} == {0.9}
+    # where nothing is undecided the line of a class is of the cell that asks for most
+    settled = found(SMALL, expected("accuracy > 0.9", left=measure()), expected(f"{SWAP} > 0.6")).wanted
+    assert all(want.decides == [] for want in settled) and settled[0].threshold == 0.6
+
+
+@pytest.mark.parametrize("reason", ["mask_uncertain", "attribution_invalid", "undefined_values", "below_noise_floor"])
+def test_photographs_are_not_asked_for_where_they_cure_nothing(reason: str) -> None:
+    uncertain = undecided(f"{SWAP} > 0.6", reason)
+    assert all(want.contexts == [] for want in found(SMALL, uncertain).wanted)
+    cured = undecided(f"{SWAP} > 0.6", "too_few_images")
+    assert any(want.contexts != [] for want in found(SMALL, uncertain, cured).wanted)
+
+
+def test_what_images_share_is_named() -> None:
+    shared = table(["cat"] * 12 + ["dog"] * 12, {"accuracy": [1.0] * 24, SWAP: [1.0, 0.0] * 12})
+    scenes = [one.model_copy(update={"cluster": f"s{at // 4}"}) for at, one in enumerate(shared.samples)]
+    lent = [f"cat/{at % 2}" for at in range(24)]
+    of_scenes = found(shared.model_copy(update={"samples": scenes}))
+    of_donors = found(shared.model_copy(update={"donors": {"m0|swap_background(other_class)": lent}}))
+    assert {want.cell.scarce for want in of_scenes.wanted} == {"cluster"}
+    assert {(want.cell.scarce, want.cell.clusters) for want in of_donors.wanted} == {("donor", 2)}
+    assert {want.cell.scarce for want in found(shared).wanted} == {None}
 
 
 def test_the_line_of_a_class_is_of_the_cell_that_asks_for_most() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from report.sample_record import LIGHTING, OTHER_CLASS, case, decision, measure, record
 
 from modelaudit.engine.results.checks import CheckResults, Sensitivity, Stopped
 from modelaudit.evidence.record import (
@@ -27,8 +28,6 @@ from modelaudit.report.coverage import Ledger, ledger_of, not_asked_for, total_l
 from modelaudit.report.next_steps import RULES, rule_for, stage_of, steps_of
 from modelaudit.report.words import words_of
 from modelaudit.statistics.verdict import Reason
-
-from .sample_record import LIGHTING, OTHER_CLASS, case, decision, measure, record
 
 EN, JA = words_of("en"), words_of("ja")
 NOISE = ContextNode(name="gaussian_noise", family="perturbation", arguments={"severity": 1}, text="gaussian_noise(1)")
@@ -67,7 +66,9 @@ def undecided(reason: str, **changed: Any) -> CaseRecord:
         (case("a", measure(), ">", 0.9, "ERROR"), "look", "mend_errors"),
         (case("a", measure(), ">", 0.9, None), "look", "run_the_rest"),
         (case("a", measure(), ">", 0.9, "PASS"), "watch", "deploy"),
-        (undecided("too_few_images"), "photograph", "photograph"),
+        (undecided("too_few_images", more_images=4800), "photograph", "photograph"),
+        (undecided("too_few_images", more_images=4801), "retrain", "too_near"),
+        (undecided("too_few_images"), "retrain", "too_near"),
         (undecided("too_few_clusters"), "photograph", "new_scenes"),
         (undecided("mask_uncertain"), "look", "mend_masks"),
         (undecided("attribution_invalid"), "look", "other_method"),
@@ -96,7 +97,7 @@ def test_a_model_is_deployed_only_where_nothing_is_left_to_do() -> None:
     left_out = case("b", measure(), ">", 0.9, None)
     assert stage_of(steps_of(run(passed, left_out))) == "look"
     assert stage_of(steps_of(run(passed, quick_look=4))) == "look"
-    assert [step.rule.key for step in steps_of(run(passed, undecided("too_few_images")))] == ["photograph"]
+    assert [step.rule.key for step in steps_of(run(passed, undecided("mask_uncertain")))] == ["mend_masks"]
 
 
 def test_a_failing_claim_on_behaviour_comes_before_one_on_heat_maps() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report.sample_record import LIGHTING, OTHER_CLASS, measure, record, worded
+from report.sample_record import LIGHTING, OTHER_CLASS, case, decision, measure, record, worded
 from report.test_render import HOSTILE, PageParser
 
 from modelaudit.evidence.record import (
@@ -231,36 +231,91 @@ def test_what_is_left_out_is_counted() -> None:
         assert said in text
 
 
+def settled(*lines: WantedImages, **changes: Any) -> RunRecord:
+    """A run of which no requirement is undecided, with what its classes need."""
+    fields = {"cases": [case("a", measure(), ">", 0.5, "PASS")], **changes}
+    return run(matrix(cells()), lines=lines).model_copy(update=fields)
+
+
+def few(label: str = "bolt", **changes: Any) -> WantedImages:
+    return wanted(label, rule="width", op=None, threshold=None, **changes)
+
+
+def with_cell(want: WantedImages, **changes: Any) -> WantedImages:
+    return want.model_copy(update={"cell": want.cell.model_copy(update=changes)})
+
+
 def test_a_line_of_the_shopping_list_says_what_and_why() -> None:
-    few = wanted(rule="width", op=None, threshold=None, more=1)
-    bare = few.model_copy(update={"cell": few.cell.model_copy(update={"lower": None, "upper": None, "clusters": 3})})
-    assert view(run(matrix(cells()), lines=(wanted(), few, bare))).wanted == (
+    bare = with_cell(few("nut", more=1), lower=None, upper=None, clusters=3, scarce="cluster")
+    assert view(settled(wanted(), few("gear", more=1, contexts=[]), bare)).wanted == (
         (
-            "Photograph about 37 more objects of class “bolt” (the change is computed from the photos: "
-            "background of another class).",
-            "Accuracy 75.0% on 12 images (47 to 93): not enough to tell whether it is more than 90%.",
+            "Photograph about 37 more objects of class “bolt”. The change is computed from the photos: "
+            "background of another class.",
+            "Accuracy 75.0% on 12 images (47 to 93): not enough to tell whether it is more than 90%. "
+            "No verdict depends on it.",
         ),
         (
-            "Photograph about 1 more object of class “bolt” (the change is computed from the photo: "
-            "background of another class).",
+            "Photograph about 1 more object of class “gear”.",
             "Accuracy 75.0% on 12 images (47 to 93): a bound lies more than ten points away.",
         ),
         (
-            "Photograph about 1 more object of class “bolt” (the change is computed from the photo: "
-            "background of another class).",
+            "Photograph about 1 more object of class “nut”. The change is computed from the photos: background of "
+            "another class. Take them in new scenes or lots: more of the same ones help little.",
             "Accuracy 75.0% on 12 images (of 3 clusters): too few for any bound.",
         ),
     )
 
 
+def test_what_decides_a_requirement_stands_first() -> None:
+    open_one = case(
+        *("dark", measure("accuracy", LIGHTING), ">", 0.9, "INCONCLUSIVE"),
+        reason="too_few_images",
+        decision=decision("INCONCLUSIVE", 0.9, 0.8, 0.95, more_images=310),
+    )
+    lines = view(settled(few(), cases=[open_one])).wanted
+    assert lines[0][0].startswith("Photograph about 310 more objects, all classes alike") and len(lines) == 2
+    assert "that would probably decide “dark”" in lines[0][0]
+    ((_, why),) = view(settled(wanted(decides=["dark"]))).wanted
+    assert why.endswith("more than 90%. “dark” is undecided.")
+
+
+def test_classes_that_need_the_same_have_one_line() -> None:
+    alike = [few(name, more=9, contexts=[]) for name in ("gear", "nut")]
+    ((asked, why),) = view(settled(*alike)).wanted
+    assert asked == "Photograph about 9 more objects of each of these classes: “gear”, “nut”."
+    assert why == "So that the accuracy of each is known to ten points."
+    ((_, why),) = view(settled(wanted("gear"), wanted("nut"))).wanted
+    assert why.startswith("Accuracy: “gear” 75.0% (47 to 93), “nut” 75.0% (47 to 93): not enough to tell whether it is")
+    ((asked, _),) = view(settled(alike[0], few("nut", more=40, contexts=[]))).wanted
+    assert asked == "Photograph more objects of these classes, about: “gear” 9, “nut” 40."
+
+
+def test_ten_classes_with_the_same_need_are_not_ten_lines() -> None:
+    found = view(settled(*(few(f"c{at}", more=29) for at in range(30))))
+    ((asked, _),) = found.wanted
+    assert "“c7” and 22 more" in asked and found.notes == ()
+
+
+def test_no_line_is_lost_in_silence() -> None:
+    found = view(settled(*(wanted(f"c{at}", threshold=0.5 + at / 100) for at in range(14))))
+    assert len(found.wanted) == 10
+    assert "More images of at least 4 other classes would help too." in found.notes
+
+
+def test_where_backgrounds_are_scarce_those_are_asked_for() -> None:
+    ((asked, _),) = view(settled(with_cell(few(), lower=None, upper=None, clusters=4, scarce="donor"))).wanted
+    assert asked.startswith("Photograph new backgrounds for “bolt”") and "37" not in asked
+
+
 def test_the_same_in_japanese() -> None:
-    found = view(run(matrix(cells(), labels_left_out=2), lines=(wanted(),)), JA)
+    passed = [case("a", measure(), ">", 0.5, "PASS")]
+    found = view(run(matrix(cells(), labels_left_out=2), lines=(wanted(),)).model_copy(update={"cases": passed}), JA)
     (one,) = found.matrices
     assert (one.title, one.heads, one.rows[0].images) == ("正解率", ("元画像", "別クラスの背景"), "40枚")
     assert found.wanted == (
         (
-            "boltの実写画像を約37枚追加してください（条件は本ツールが合成：別クラスの背景）。",
-            "12枚での正解率は 75.0%（47～93）。これだけでは、90%超かどうかを判断できません。",
+            "boltの実写画像を約37枚追加してください。条件は本ツールが写真から合成します：別クラスの背景。",
+            "12枚での正解率は 75.0%（47～93）。これだけでは、90%超かどうかを判断できません。判定には影響しません。",
         ),
     )
     html = section(render_html(run(matrix(cells())), NOWHERE, language="ja"), "ja")
@@ -278,7 +333,7 @@ def test_models_and_data_are_named_where_there_are_several() -> None:
     )
     (one,) = view(two).matrices
     assert (one.model, one.data) == ("model", "folder:data/line_a")
-    assert "(47 to 93, model)" in view(two).wanted[0][1]
+    assert "(47 to 93, model)" in view(two).wanted[-1][1]
     assert only(matrix(cells())).data == ""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from report.sample_record import case, measure, record
+
 from modelaudit.evidence.about import About
 from modelaudit.evidence.record import CaseRecord
 from modelaudit.report.signatures import signatures_view
 from modelaudit.report.words import words_of
-
-from .sample_record import case, measure, record
 
 EN, JA = words_of("en"), words_of("ja")
 

@@ -62,8 +62,9 @@ LISTS: dict[str, Iterable[str]] = {
     "limited": ["these_clusters", "these_backgrounds", "these_clusters_and_these_backgrounds"],
     "stage": STAGES,
     "kind": KINDS,
-    "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "too_near", "new_pictures", "new_backgrounds"],
+    "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "new_pictures", "new_backgrounds"],
     "ledger": [field.name for field in fields(Ledger)],
+    "shopping": ["cluster", "copies"],
     "mask_origin": ["supplied", "box", "machine", "none", "without_object"],
     "note": [key.removeprefix("note.") for key in _FORMS.values() if key.startswith("note.")],
 }
