@@ -1,22 +1,28 @@
 (function () {
-  var choices = document.querySelectorAll(".choice");
-  function show() {
-    choices.forEach(function (choice) {
-      if (!choice.checked) return;
-      document.documentElement.lang = choice.value;
-      document.title = document.querySelector(".page-" + choice.value).dataset.title;
-    });
+  "use strict";
+  var root = document.documentElement;
+  root.classList.add("scripted");
+{% include "language.js" %}
+{% include "gallery.js" ignore missing %}
+
+  // a link opens what is folded around its target
+  function goTo(id) {
+    var target = document.getElementById(id);
+    if (!target) return;
+    for (var at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+    var own = target.querySelector("details");
+    if (own && target.tagName === "ARTICLE") own.open = true;
+    target.scrollIntoView();
   }
   function follow() {
-    choices.forEach(function (choice) {
-      var prefix = "#" + choice.value;
-      if (location.hash === prefix || location.hash.indexOf(prefix + "-") === 0) choice.checked = true;
-    });
-    show();
-    var target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
-    if (target) target.scrollIntoView();
+    var named = decodeURIComponent(location.hash.slice(1));
+    if (languages.indexOf(named) >= 0) speak(named);
+    else if (named) goTo(named);
   }
-  choices.forEach(function (choice) { choice.addEventListener("change", show); });
-  window.addEventListener("hashchange", follow);
-  follow();
+  document.addEventListener("DOMContentLoaded", function () {
+    var asked = new URLSearchParams(location.search).get("lang");
+    speak(languages.indexOf(asked) >= 0 ? asked : root.lang);
+    follow();
+    window.addEventListener("hashchange", follow);
+  });
 })();

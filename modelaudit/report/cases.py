@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, RunRecord
+from .anchors import anchors_of
 from .checks import ChecksView, checks_view
 from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
 from .gallery import GalleryRowView, gallery_row
@@ -77,6 +78,11 @@ class CaseView:
     checks: ChecksView | None = None
     weakened: tuple[str, ...] = ()
 
+    @property
+    def open(self) -> bool:
+        """Whether its details are shown at once: of what ended as it should they are folded."""
+        return self.badge.kind not in ("pass", "caught")
+
 
 def badge_of(case: CaseRecord, words: Words) -> Badge:
     """The badge of a case; a known-bad model is caught or not."""
@@ -96,7 +102,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
     )
     return CaseView(
         case,
-        f"{words.language}-{index + 1}",
+        anchors_of(record.cases)[index],
         badge_of(case, words),
         sentence(case, words),
         comparison(case.op, words.limit(case.threshold, unit_of(case.left)), words),

@@ -19,6 +19,7 @@ from ..evidence.record import RunRecord
 from ..evidence.record_texts import shown_record
 from ..language.errors import ResultsError
 from ..language.plain_text import plain_lines
+from .other_language import language_patch
 from .page import page_of
 from .pictures import Pictures, choose, read_pictures
 from .words import LANGUAGES, words_of
@@ -130,11 +131,14 @@ def markdown_code(value: str) -> str:
 
 
 def _document(record: RunRecord, pictures: Pictures, language: str, environment: Environment) -> str:
-    pages = {each: page_of(record, words_of(each), pictures) for each in LANGUAGES}
-    bodies = {
-        each: Markup(filled(environment, "page.html.j2", page=page, record=record, **spoken(each)))
-        for each, page in pages.items()
-    }
+    (other,) = (each for each in LANGUAGES if each != language)
+    pages = {each: page_of(record, words_of(each), pictures) for each in (language, other)}
+
+    def rendered(name: str, each: str) -> Markup:
+        return Markup(filled(environment, name, page=pages[each], record=record, **spoken(each)))
+
+    first_pages = {each: rendered("page.html.j2", each) for each in pages}
+    details, others = (rendered("details.html.j2", each) for each in pages)
     styles = Markup(filled(environment, "report.css", record=record))
     script = Markup(filled(environment, "report.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
@@ -142,7 +146,9 @@ def _document(record: RunRecord, pictures: Pictures, language: str, environment:
         environment,
         "report.html.j2",
         record=record,
-        bodies=bodies,
+        first_pages=first_pages,
+        details=details,
+        patch=language_patch(details, others, other),
         titles={each: page.overall.label for each, page in pages.items()},
         language=language,
         styles=styles,

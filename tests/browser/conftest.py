@@ -64,6 +64,7 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def opened(chromium: Browser, complaints: list[str], tmp_path: Path) -> Iterator[Opened]:
+    silent: list[Page] = []
     with ExitStack() as contexts:
 
         def open_report(
@@ -98,10 +99,12 @@ def opened(chromium: Browser, complaints: list[str], tmp_path: Path) -> Iterator
             page.on("console", lambda message: complaints.append(f"console {message.type}: {message.text}"))
             page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
             page.goto(f"{address}{query}{fragment}", wait_until="load")
+            if not options.get("java_script_enabled", True):
+                silent.append(page)
             return page
 
         yield open_report
-        for page in (page for context in chromium.contexts for page in context.pages):
+        for page in (page for context in chromium.contexts for page in context.pages if page not in silent):
             page.evaluate("() => new Promise(requestAnimationFrame)")  # what it has said by now has arrived
     assert complaints == []
 

@@ -33,7 +33,7 @@ def test_it_switches_language(opened: Opened, tmp_path: Path) -> None:
     assert shown(page) == ["en", "en"]
 
 
-@pytest.mark.parametrize("address", ["#ja"])
+@pytest.mark.parametrize("address", ["#ja", "?lang=ja", "?lang=ja#details"])
 def test_its_address_chooses_the_language(opened: Opened, tmp_path: Path, address: str) -> None:
     query, _, fragment = address.partition("#")
     page = opened(render_html(record(tmp_path), tmp_path), query=query, fragment=fragment and f"#{fragment}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: cells whose text does not fit, and how far the table stands out of its frame
 CROWDED = """() => {
-  const table = [...document.querySelectorAll('.grid-table')].find(each => each.offsetHeight);
+  const table = document.querySelector('.grid-table');
   const cells = [...table.querySelectorAll('td, th')].filter(each => each.scrollWidth > each.clientWidth + 1);
   const out = table.getBoundingClientRect().right - table.parentNode.getBoundingClientRect().right;
   return [cells.length, table.querySelectorAll('td').length, Math.round(out)];

@@ -247,7 +247,7 @@ def test_what_weakens_a_verdict_stands_beside_it_everywhere(line: Line, name: st
     words = words_of("en").named("weakened", name)
     assert words.split(" (")[0] in (latest / "summary.md").read_text()
     html = (latest / "report.html").read_text()
-    assert html.count(f'<span class="weakened">{words}</span>') == 2  # the row of the overview, and the case
+    assert html.count(f'<span class="weakened">{words}</span>') == 3  # page one in both languages, and the case
 
 
 def test_a_verdict_on_the_usual_terms_is_not_called_weakened(line: Line) -> None:
