@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, ContextNode, RunRecord, Sensitivity
 from .naming import context_label, method_text
+from .record_notes import why_not
 from .sentences import contexts_of, digits_of, unit_of
 from .words import Words
 
@@ -174,7 +175,7 @@ def _power(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
 
 def _caught(sensitivity: Sensitivity, words: Words) -> str:
     if sensitivity.why_not:
-        return words._("limit_unknown", why=sensitivity.why_not.splitlines()[0].rstrip("."))
+        return words._("limit_unknown", why=why_not(sensitivity.why_not, words))
     if sensitivity.share is None:
         return words._("limit_catches_nothing")
     share = words.quantity(sensitivity.share, "percent", 0)

@@ -15,8 +15,6 @@ from .words import Words
 
 Stage = Literal["look", "photograph", "retrain", "watch"]
 STAGES: tuple[Stage, ...] = ("look", "photograph", "retrain", "watch")
-#: a class is named as the weakest where it does worse than the others by so much of the measure's range
-_WEAKER = 0.05
 _NAMED = 2
 #: times as many photographs as there are; beyond it nobody takes them
 _TOO_MANY = 20
@@ -201,7 +199,8 @@ def _with_weakest(text: str, step: Step, record: RunRecord, words: Words) -> str
 
 
 def weakest_class(case: CaseRecord, record: RunRecord) -> tuple[MatrixRecord, MatrixCell] | None:
-    """The class that does worst under the change that a requirement asks for, where one does worse than the others."""
+    """The class that does worst under the change that a requirement asks for, where one surely does worse than the
+    others."""
     texts = [[node.text for node in contexts if node.name != "original"] for contexts in contexts_of(case.left)]
     for matrix in [] if record.by_class is None else record.by_class.matrices:
         if matrix.data != case.data or matrix.model not in case.models:
@@ -216,10 +215,11 @@ def weakest_class(case: CaseRecord, record: RunRecord) -> tuple[MatrixRecord, Ma
 
 
 def _clearly_worst(cells: Sequence[MatrixCell], matrix: MatrixRecord) -> MatrixCell | None:
+    """The worst cell, where its bounds exclude the mean of the others."""
     known = [(cell.mean, cell) for cell in cells if cell.mean is not None]
-    if len(known) < 2 or matrix.low is None or matrix.high is None:
+    if len(known) < 2:
         return None
-    sign = 1 if matrix.measure.better == "low" else -1
-    (worst, cell), *others = sorted(known, key=lambda one: -sign * one[0])
-    mean = sum(value for value, _ in others) / len(others)
-    return cell if sign * (worst - mean) >= _WEAKER * (matrix.high - matrix.low) else None
+    low = matrix.measure.better == "low"
+    (_, cell), *others = sorted(known, key=lambda one: -one[0] if low else one[0])
+    bound, mean = cell.lower if low else cell.upper, sum(value for value, _ in others) / len(others)
+    return cell if bound is not None and (bound > mean if low else bound < mean) else None

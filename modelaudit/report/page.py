@@ -16,6 +16,7 @@ from .naming import titles_of
 from .notes import missing_text
 from .order import worst_first
 from .pictures import Pictures
+from .record_notes import data_note, model_note, run_note
 from .signatures import SignaturesView, signatures_view
 from .words import Words
 
@@ -27,6 +28,15 @@ class DataView:
     labels: str
     masks: str
     unusable: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NotesView:
+    """The notes of every model, and of the run."""
+
+    models: tuple[tuple[str, ...], ...]
+    run: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class Page:
     by_class: ByClassView | None
     boxes: BoxesView
     signatures: SignaturesView
+    notes: NotesView
     sanity: tuple[SanityView, ...] = ()
 
 
@@ -84,6 +95,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         by_class_view(record, words),
         boxes_view(record, words),
         signatures_view(record, words),
+        _notes(record, words),
         sanity_views(record, words),
     )
 
@@ -190,7 +202,13 @@ def _data(data: DataRecord, words: Words) -> DataView:
     kinds = sorted(data.mask_kinds.items())
     masks = ", ".join(f"{words.named('mask', kind)} {words.count(n)}" for kind, n in kinds)
     unusable = tuple((item.sample, words.named("missing", item.reason), item.message) for item in data.unusable)
-    return DataView(data, counts, labels, masks, unusable)
+    notes = tuple(data_note(note, words) for note in data.notes)
+    return DataView(data, counts, labels, masks, unusable, notes)
+
+
+def _notes(record: RunRecord, words: Words) -> NotesView:
+    models = tuple(tuple(model_note(note, words) for note in model.notes) for model in record.models)
+    return NotesView(models, tuple(run_note(note, words) for note in record.notes))
 
 
 def _left_out(record: RunRecord, words: Words, pictures: Pictures) -> str:

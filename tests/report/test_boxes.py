@@ -143,7 +143,10 @@ def test_next_says_what_is_too_few(note: str, wanted: str) -> None:
 
 
 def matrix(**means: float) -> ByClass:
-    cells = [MatrixCell(label=label, context=1, n=60, mean=mean) for label, mean in means.items()]
+    cells = [
+        MatrixCell(label=label, context=1, n=60, mean=mean, lower=mean - 0.1, upper=mean + 0.1)
+        for label, mean in means.items()
+    ]
     contexts = [MatrixContext(key="accuracy", contexts=[]), MatrixContext(key="x", contexts=[OTHER_CLASS])]
     found = MatrixRecord(
         data="d0", model="m0", measure=measure(), low=0.0, high=1.0, confidence=0.95, contexts=contexts, cells=cells

@@ -22,6 +22,7 @@ from modelaudit.language.reasons import Missing
 from modelaudit.report.coverage import KINDS, Ledger
 from modelaudit.report.next_steps import RULES, STAGES
 from modelaudit.report.notes import _FORMS
+from modelaudit.report.record_notes import FORMS
 from modelaudit.report.sheets import FAMILIES, REMARKS
 from modelaudit.report.words import CATALOGUES, words_of
 from modelaudit.statistics.verdict import Reason, Verdict
@@ -66,6 +67,7 @@ LISTS: dict[str, Iterable[str]] = {
     "ledger": [field.name for field in fields(Ledger)],
     "shopping": ["cluster", "copies"],
     "mask_origin": ["supplied", "box", "machine", "none", "without_object"],
+    **{kind: forms.values() for kind, forms in FORMS.items()},
     "note": [key.removeprefix("note.") for key in _FORMS.values() if key.startswith("note.")],
 }
 
