@@ -6,6 +6,7 @@ Pictures are in the same folder (``images/<sha256>.<ext>``), and it names them. 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,7 +22,7 @@ from ..language.json_file import json_of
 from ..language.plain_text import quoted_lines
 from ..language.regular_files import read_file
 from ..language.scores import Scores
-from .about import About
+from .about import About as About
 from .states import AbsentBy, CaseVerdict, RunState, Standing
 
 SCHEMA_VERSION = 2
@@ -789,6 +790,16 @@ def read_record(path: Path) -> RunRecord:
 
 def _no_record(problem: str) -> ResultsError:
     return ResultsError(f"{problem}; this is not a run record")
+
+
+def record_digest(record: RunRecord) -> str:
+    """The sha256 of its ``run.json`` in hexadecimal digits: what ``sha256sum run.json`` prints.
+
+    Fields that a record which was read does not have, as an older one, are left out again.
+    """
+    read = "schema_version" in record.model_fields_set
+    text = record.model_dump_json(indent=1, exclude_unset=read) + "\n"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_record(record: RunRecord, folder: Path) -> Path:

@@ -56,9 +56,10 @@ class Axis:
         return round(100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 3)
 
 
-def plot_of(case: CaseRecord, words: Words) -> Plot | None:
-    """The drawing of a case; None where nothing was measured or the numbers cannot be drawn on one axis."""
-    decisions = parts_of(case)
+def plot_of(case: CaseRecord, words: Words, parts: list[DecisionRecord] | None = None) -> Plot | None:
+    """The drawing of a case, or of some of its parts; None where nothing was measured or the numbers cannot be drawn on
+    one axis."""
+    decisions = parts_of(case) if parts is None else parts
     values = [v for d in decisions for v in (d.estimate, d.lower, d.upper) if v is not None]
     axis = axis_of([*values, case.threshold]) if values else None
     if axis is None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
-from ..evidence.record import CaseRecord, DataRecord, RunRecord
-from ..evidence.states import is_partial, is_whole, run_state
+from ..evidence.record import DataRecord, RunRecord
+from ..evidence.states import is_partial, is_whole
 from .boxes import BoxesView, boxes_view
 from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
 from .class_order import class_order_banner, odd_orders
+from .first_page import FirstPage, first_page
 from .matrix import ByClassView, by_class_view
-from .naming import titles_of
 from .notes import missing_text
 from .order import worst_first
 from .pictures import Pictures
 from .record_notes import data_note, model_note, run_note
+from .run_sentences import headline as headline
+from .run_sentences import overall_of as overall_of
 from .signatures import SignaturesView, signatures_view
 from .words import Words
 
@@ -45,8 +46,8 @@ class Page:
 
     language: str
     record: RunRecord
-    models: tuple[str, ...]
     overall: Badge
+    first: FirstPage
     headline: str
     banners: tuple[tuple[str, str], ...]
     expectations: tuple[CaseView, ...]
@@ -64,27 +65,22 @@ class Page:
     sanity: tuple[SanityView, ...] = ()
 
 
-def overall_of(record: RunRecord) -> str:
-    """The state of the run as it follows from the cases; a selection that passes is said to be one."""
-    state = run_state(record.cases, record.absent_files, quick_look=record.quick_look is not None)
-    return "SELECTION" if state == "PASS" and not is_whole(record.cases, record.absent_files) else state
-
-
 def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
     """Everything that one language of the report says."""
     words = words.of(record.cases)
     views = [case_view(record, index, words, pictures) for index in worst_first(record.cases)]
+    expectations = tuple(view for view in views if not view.case.must_fail)
     overall = overall_of(record)
     stated = [case.confidence for case in record.cases] or [0.95]
     usual = max(stated, key=stated.count)
     return Page(
         words.language,
         record,
-        titles_of((model.reference for model in record.models), words),
         Badge(overall.lower(), words.named("verdict", overall)),
+        first_page(record, expectations, words, pictures),
         headline(record, words),
         _banners(record, words),
-        tuple(view for view in views if not view.case.must_fail),
+        expectations,
         tuple(view for view in views if view.case.must_fail),
         tuple(_data(data, words) for data in record.data),
         totals(record, words),
@@ -97,63 +93,6 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         signatures_view(record, words),
         _notes(record, words),
         sanity_views(record, words),
-    )
-
-
-def headline(record: RunRecord, words: Words) -> str:
-    """The run in one reading: how many requirements are met, how the others ended, and the known-bad models."""
-    cases = [case for case in record.cases if not case.must_fail]
-    controls = [case for case in record.cases if case.must_fail]
-    said = [_holding(cases, overall_of(record), words), *_endings(cases, words)]
-    text = words._("semicolon").join(said) + words._("full_stop")
-    if record.quick_look is not None:
-        text = words.ngettext("on_few_images_only", record.quick_look, text=text)
-    return words._("two_sentences", first=text, second=_caught(controls, words)) if controls else text
-
-
-def _holding(cases: list[CaseRecord], overall: str, words: Words) -> str:
-    hold = sum(case.verdict == "PASS" for case in cases)
-    if overall == "PASS" and cases and hold == len(cases):
-        return words.ngettext("all_requirements_met", len(cases))
-    return words.ngettext("some_requirements_met", hold, all=words.count(len(cases)))
-
-
-def _endings(cases: list[CaseRecord], words: Words) -> list[str]:
-    """How the other requirements ended."""
-    n: Counter[str] = Counter(case.verdict or "NOT_RUN" for case in cases)
-    said = {
-        "FAIL": words.ngettext("endings_fail", n["FAIL"]),
-        "INCONCLUSIVE": words._("endings_inconclusive", n=words.count(n["INCONCLUSIVE"])),
-        "ERROR": words._("endings_error", n=words.count(n["ERROR"])),
-        "NOT_RUN": words.ngettext("endings_not_run", n["NOT_RUN"]),
-    }
-    found = [text for name, text in said.items() if n[name]]
-    if expected := sum(case.outcome == "xfailed" for case in cases):
-        found.append(
-            words.ngettext(
-                "endings_xfailed",
-                expected,
-            )
-        )
-    if warned := sum(case.outcome == "warned" for case in cases):
-        found.append(words.ngettext("endings_warned", warned))
-    return found
-
-
-def _caught(controls: list[CaseRecord], words: Words) -> str:
-    run = [case for case in controls if case.verdict is not None]
-    caught = sum(case.verdict == "FAIL" for case in run)
-    if not run:
-        return words._("no_known_bad_model_was_run")
-    if caught == len(run) == len(controls):
-        return words.ngettext(
-            "all_known_bad_models_caught",
-            len(controls),
-        )
-    return words._(
-        "some_known_bad_models_caught",
-        caught=words.count(caught),
-        all=words.count(len(controls)),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ..evidence.record import CaseRecord, GalleryRow, Panel, RunRecord
 from ..language.regular_files import read_file
+from .convincing import convincing_picture
 
 #: the pictures that browsers show and that can run nothing, by how their files begin
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -61,7 +62,7 @@ class Pictures:
 
     ``shown`` are the (case, row) positions that fit; ``by_file`` the readable pictures; ``missing`` the files that the
     record names and that are not there, or are no pictures. ``donors``: who lent the background, by data set,
-    "model|context" and sample.
+    "model|context" and sample. ``first``: what the picture of page one is made of, which is always embedded.
     """
 
     shown: frozenset[RowKey]
@@ -69,6 +70,7 @@ class Pictures:
     missing: frozenset[str]
     left_out: int
     donors: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    first: tuple[EmbeddedPicture | EmbeddedLines, ...] = ()
 
     def layers(self, panel: Panel, row: GalleryRow) -> Layers:
         """What a panel of a row is made of."""
@@ -83,7 +85,7 @@ class Pictures:
         return tuple(part for part in self._parts(record) if isinstance(part, EmbeddedLines))
 
     def _parts(self, record: RunRecord) -> Collection[EmbeddedPicture | EmbeddedLines]:
-        found: dict[str, EmbeddedPicture | EmbeddedLines] = {}
+        found = {part.id: part for part in self.first}
         for key, row in _rows(record):
             if key in self.shown:
                 for panel in row.panels:
@@ -125,14 +127,16 @@ def read_pictures(record: RunRecord, folder: Path) -> tuple[dict[str, EmbeddedPi
 
 
 def choose(record: RunRecord, by_file: dict[str, EmbeddedPicture], missing: frozenset[str], room: int) -> Pictures:
-    """The rows whose pictures fit into `room` bytes, each picture counted once.
+    """The rows whose pictures fit into `room` bytes, each picture counted once, and before them that of page one.
 
     Left out first: typical and best rows of cases that ended as they should, then those of the others, then worst
     rows of the former, and the worst rows of what failed last.
     """
     ordered = sorted(_rows(record), key=lambda item: _importance(record.cases[item[0][0]], item[1]))
     shown: set[RowKey] = set()
-    embedded: set[str] = set()
+    first = {part.id: part for part in _first(record, by_file)}
+    room -= sum(map(_size, first.values()))
+    embedded = set(first)
     for key, row in ordered:
         new = {part.id: part for panel in row.panels for part in layers_of(panel, row, by_file).parts}
         room -= sum(_size(part) for part in new.values() if part.id not in embedded)
@@ -140,7 +144,16 @@ def choose(record: RunRecord, by_file: dict[str, EmbeddedPicture], missing: froz
             break
         shown.add(key)
         embedded.update(new)
-    return Pictures(frozenset(shown), by_file, missing, len(ordered) - len(shown), _donors(record, shown))
+    left_out = len(ordered) - len(shown)
+    return Pictures(frozenset(shown), by_file, missing, left_out, _donors(record, shown), tuple(first.values()))
+
+
+def _first(record: RunRecord, by_file: Mapping[str, EmbeddedPicture]) -> Iterator[EmbeddedPicture | EmbeddedLines]:
+    """What the picture of page one is made of."""
+    if (found := convincing_picture(record)) is not None:
+        row = record.cases[found.case].gallery[found.row]
+        for position in found.panels:
+            yield from layers_of(row.panels[position], row, by_file).parts
 
 
 def _size(part: EmbeddedPicture | EmbeddedLines) -> int:

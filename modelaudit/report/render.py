@@ -137,7 +137,7 @@ def _document(record: RunRecord, pictures: Pictures, language: str, environment:
     def rendered(name: str, each: str) -> Markup:
         return Markup(filled(environment, name, page=pages[each], record=record, **spoken(each)))
 
-    first_pages = {each: rendered("page.html.j2", each) for each in pages}
+    first_pages = {each: rendered("first_page.html.j2", each) for each in pages}
     details, others = (rendered("details.html.j2", each) for each in pages)
     styles = Markup(filled(environment, "report.css", record=record))
     script = Markup(filled(environment, "report.js"))

@@ -23,12 +23,15 @@ from .naming import (
     composite_noun,
     context_clause,
     context_label,
+    method_text,
     noun_of,
     part_text,
     stratum_text,
 )
 from .words import Unit, Words, digits_for
 
+#: digits in what is said to who decides
+_SHORT_DIGITS: dict[Unit, int] = {"percent": 1, "points": 1, "number": 2}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 
@@ -49,11 +52,11 @@ def unit_of(node: Node) -> Unit:
     return "number"
 
 
-def digits_of(case: CaseRecord) -> int:
+def digits_of(case: CaseRecord, *, least: int | None = None) -> int:
     """Digits after the point for every value of this case."""
     decisions = [case.decision, *case.decision.parts] if case.decision else []
     values = [v for d in decisions for v in (d.estimate, d.lower, d.upper) if v is not None]
-    return digits_for(values, case.threshold, unit_of(case.left))
+    return digits_for(values, case.threshold, unit_of(case.left), least=least)
 
 
 def text_of(node: Node) -> str:
@@ -111,18 +114,34 @@ class SentenceParts:
 
 @dataclass(frozen=True)
 class Found:
-    """The values that were found, by method where there are several, and how they are written."""
+    """The values that were found, by method where there are several, and how they are written.
+
+    ``details`` go behind the only value: its range, or what its scale means.
+    """
 
     values: tuple[tuple[str, float], ...]
     unit: Unit
     digits: int
+    details: tuple[str, ...] = ()
+
+    def amount(self, words: Words) -> str:
+        """The size of the only value: *9.7 points (1.6 to 18.8)*."""
+        ((_, value),) = self.values
+        return self._detailed(words.quantity(abs(value), self.unit, self.digits), words)
 
     def text(self, words: Words) -> str:
         """*0.312*, or *0.312 (Grad-CAM), 0.243 (Integrated Gradients)*."""
         said = [(method, words.quantity(value, self.unit, self.digits)) for method, value in self.values]
         if len(said) == 1:
-            return said[0][1]
+            return self._detailed(said[0][1], words)
         return words._("comma").join(words._("value_of_method", value=text, method=method) for method, text in said)
+
+    def _detailed(self, text: str, words: Words) -> str:
+        return (
+            words._("value_of_method", value=text, method=words._("semicolon").join(self.details))
+            if self.details
+            else text
+        )
 
 
 def sentence(case: CaseRecord, words: Words) -> str:
@@ -131,17 +150,111 @@ def sentence(case: CaseRecord, words: Words) -> str:
     >>> # "When the background is replaced by ..., 82.1% of the images are classified correctly;
     >>> #  more than 90% is required."
     """
-    own = case.says.get(words.language) if isinstance(case.says, dict) else case.says
-    said = own or _said(case, words.of([case]))
+    said = own_words(case, words) or _said(case, words.of([case]))
     if case.claim is None:
         return said
     reach = words._("this_is_said_of_the")
     return f"{said} {reach}"
 
 
-def _said(case: CaseRecord, words: Words) -> str:
+def own_words(case: CaseRecord, words: Words) -> str:
+    """What the user has the report say in this language; empty where that is nothing."""
+    return (case.says.get(words.language) if isinstance(case.says, dict) else case.says) or ""
+
+
+def short_sentence(case: CaseRecord, words: Words, *, scale: bool = False) -> str:
+    """The sentence for who decides: of several methods the worst alone, its range behind the value.
+
+    The user's own words stand first, and then the numbers.
+
+    Args:
+        scale: say what the numbers of the measure mean.
+    """
+    words = words.of([case])
+    unit, worst, left = unit_of(case.left), worst_part(case), case.left
+    details = [] if worst is None else [_range(case, worst, words)]
+    if worst is not None and worst.method and len(methods_of(left)) > 1:
+        if isinstance(left, MeasureNode):
+            left = left.model_copy(update={"methods": [worst.method]})
+        else:
+            details.insert(0, method_text(worst.method, words))
+    if scale:
+        details += scales_of(case, words)
+    if worst is None or worst.estimate is None:
+        found = Found((), unit, 0)
+    else:
+        digits = digits_of(case, least=_SHORT_DIGITS[unit])
+        values = ((part_text(worst.method, worst.dose, words, worst.group), worst.estimate),)
+        found = Found(values, unit, digits, tuple(filter(None, details)))
+    own = own_words(case, words)
+    if not own:
+        return _with_limit(case, _at_worst(case, _reading(left, found, words), words), words)
+    limit = comparison(case.op, words.limit(case.threshold, unit), words)
+    value = found.text(words) if found.values else "–"
+    return words._("own_words_and_value", says=own, value=value, limit=limit)
+
+
+def methods_of(node: Node) -> list[str]:
+    """The attribution methods that a left side names, each once."""
+    return list(dict.fromkeys(method for leaf in leaves_of(node) for method in leaf.methods))
+
+
+def worst_part(case: CaseRecord) -> DecisionRecord | None:
+    """Of several methods or doses the decision that holds the verdict up."""
+    low = case.op in ("<", "<=")
+
+    def badness(part: DecisionRecord) -> tuple[int, float]:
+        estimate = -math.inf if part.estimate is None else part.estimate if low else -part.estimate
+        return {"INCONCLUSIVE": 1, "FAIL": 2}.get(part.verdict, 0), estimate
+
+    return max(headline(case), key=badness, default=None)
+
+
+def scales_of(case: CaseRecord, words: Words) -> list[str]:
+    """What the numbers of a single measure mean: *0 = looks only at the object, ...*; of a difference nothing."""
+    if not isinstance(case.left, MeasureNode):
+        return []
+    text = words.named("scale", case.left.measure)
+    return [] if text == case.left.measure else [text]
+
+
+def _range(case: CaseRecord, part: DecisionRecord, words: Words) -> str:
+    """*1.6 to 18.8*, *at most 18.8*; of a value that fell, which is written without its sign, the other way round."""
     unit = unit_of(case.left)
-    reading = _at_worst(case, _reading(case.left, Found(_values(case, words), unit, digits_of(case)), words), words)
+    digits = digits_of(case, least=_SHORT_DIGITS[unit])
+    lower, upper = part.lower, part.upper
+    if lower is not None and lower == upper:
+        return ""
+    if moves(case.left) and (part.estimate or 0.0) < 0:
+        lower, upper = (None if bound is None else -bound for bound in (upper, lower))
+    low, high = ("" if bound is None else words.tick(bound, unit, digits) for bound in (lower, upper))
+    if low and high:
+        return words._("range_short", lower=low, upper=high)
+    if high:
+        return words._("at_most", limit=high)
+    return words._("at_least", limit=low) if low else ""
+
+
+def moves(node: Node) -> bool:
+    """Whether a left side is ``a - a.under(c)``, whose value is told as a fall or a rise."""
+    return (
+        isinstance(node, ArithmeticNode)
+        and node.op == "-"
+        and isinstance(node.left, MeasureNode)
+        and isinstance(node.right, MeasureNode)
+        and _comparable(node.left, node.right)
+        and _differences(node.left, node.right) == ["contexts"]
+        and all(context.name == "original" for context in node.left.contexts)
+    )
+
+
+def _said(case: CaseRecord, words: Words) -> str:
+    found = Found(_values(case, words), unit_of(case.left), digits_of(case))
+    return _with_limit(case, _at_worst(case, _reading(case.left, found, words), words), words)
+
+
+def _with_limit(case: CaseRecord, reading: SentenceParts, words: Words) -> str:
+    unit = unit_of(case.left)
     limit = comparison(case.op, words.limit(case.threshold, unit), words)
     if reading.limited != "{limit}":
         limit = words._(reading.limited, limit=limit)
@@ -307,8 +420,7 @@ def _moved(noun: str, found: Found, falls: bool, words: Words) -> str:
         return words._("the_change_in_has_no", noun=noun)
     if not falls:
         return words._("noun_changes", noun=noun, amount=found.text(words))
-    ((_, value),) = found.values
-    amount = words.quantity(abs(value), found.unit, found.digits)
+    ((_, value),), amount = found.values, found.amount(words)
     if value > 0:
         return words._("noun_falls", noun=noun, amount=amount)
     if value < 0:

@@ -77,7 +77,7 @@ class Words:
         return str(format_decimal(value, locale=self.locale))
 
     def quantity(self, value: float, unit: Unit, digits: int) -> str:
-        """A measured value with its unit: ``12.3%``, ``3.1 percentage points``, ``0.312``."""
+        """A measured value with its unit: ``12.3%``, ``3.1 points``, ``0.312``."""
         return self._with_unit(self._fixed(value, unit, digits, digits), unit)
 
     def limit(self, value: float, unit: Unit) -> str:
@@ -121,10 +121,10 @@ class Words:
         return f"{text}%" if unit == "percent" else text
 
 
-def digits_for(values: list[float], threshold: float, unit: Unit) -> int:
-    """The fewest digits at which every value stays on its side of the threshold."""
+def digits_for(values: list[float], threshold: float, unit: Unit, *, least: int | None = None) -> int:
+    """The fewest digits, `least` or more, at which every value stays on its side of the threshold."""
     scale = 1 if unit == "number" else 100
-    digits = _LEAST_DIGITS[unit]
+    digits = _LEAST_DIGITS[unit] if least is None else least
     limit = round(threshold * scale, _MOST_DIGITS)
     scaled = [value * scale for value in values]
     while digits < _MOST_DIGITS and any(_side(round(v, digits), limit) != _side(v, limit) for v in scaled):

@@ -56,11 +56,11 @@ def test_a_proportion_of_one_image_is_a_word(
     [
         (MAPS, 1.0, "1.000"),
         (measure(), 0.5, "50.0%"),
-        (minus(measure(), measure("accuracy", model="other")), 1.0, "100.0 percentage points"),
-        (minus(measure("accuracy", LIGHTING), measure("accuracy", OTHER_CLASS)), 1.0, "100.0 percentage points"),
-        (minus(measure(), measure("accuracy", LIGHTING, stratum="correct")), 1.0, "100.0 percentage points"),
-        (minus(measure(), measure("flip_rate", LIGHTING)), 1.0, "100.0 percentage points"),
-        (minus(measure(), NumberNode(value=1.0)), 0.0, "0.0 percentage points"),
+        (minus(measure(), measure("accuracy", model="other")), 1.0, "100.0 points"),
+        (minus(measure("accuracy", LIGHTING), measure("accuracy", OTHER_CLASS)), 1.0, "100.0 points"),
+        (minus(measure(), measure("accuracy", LIGHTING, stratum="correct")), 1.0, "100.0 points"),
+        (minus(measure(), measure("flip_rate", LIGHTING)), 1.0, "100.0 points"),
+        (minus(measure(), NumberNode(value=1.0)), 0.0, "0.0 points"),
         (ArithmeticNode(op="/", left=measure("accuracy", LIGHTING), right=measure()), 1.0, "1.000"),
     ],
 )

@@ -66,8 +66,8 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "<",
         0.05,
         0.121,
-        "When the background is replaced by that of an image of another class, the accuracy falls by 12.1 percentage "
-        "points; a fall of less than 5 percentage points is allowed.",
+        "When the background is replaced by that of an image of another class, the accuracy falls by 12.1 "
+        "points; a fall of less than 5 points is allowed.",
         "背景を別クラスの画像の背景に置き換えた場合、正解率は12.1ポイント低下しました（要求：低下幅5ポイント未満）。",
     ),
     (
@@ -75,8 +75,8 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "<",
         0.01,
         -0.02,
-        "When the background is replaced by that of an image of another class, the accuracy rises by 2.0 percentage "
-        "points; a fall of less than 1 percentage point is allowed.",
+        "When the background is replaced by that of an image of another class, the accuracy rises by 2.0 "
+        "points; a fall of less than 1 point is allowed.",
         "背景を別クラスの画像の背景に置き換えた場合、正解率は2.0ポイント上昇しました（要求：低下幅1ポイント未満）。",
     ),
     (
@@ -84,9 +84,9 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         ">",
         -0.05,
         -0.031,
-        "When the lighting of the whole image is changed (severity 3 of 5), the accuracy changes by −3.1 percentage "
+        "When the lighting of the whole image is changed (severity 3 of 5), the accuracy changes by −3.1 "
         "points; a change of "
-        "more than −5 percentage points is required.",
+        "more than −5 points is required.",
         "画像全体の照明を変えた場合（強度3/5段階）、正解率の変化量は−3.1ポイントです（要求：変化量−5ポイント超）。",
     ),
     (
@@ -94,8 +94,8 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         ">",
         -0.02,
         0.004,
-        "The difference in accuracy, model “candidate” minus model “current”, is 0.4 percentage points; more than −2 "
-        "percentage points is required.",
+        "The difference in accuracy, model “candidate” minus model “current”, is 0.4 points; more than −2 "
+        "points is required.",
         "正解率の差（モデル「candidate」－モデル「current」）は0.4ポイントです（要求：−2ポイント超）。",
     ),
     (
@@ -104,7 +104,7 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         0.1,
         0.07,
         "The difference in accuracy, background of another image of the same class minus background of another class, "
-        "is 7.0 percentage points; less than 10 percentage points is allowed.",
+        "is 7.0 points; less than 10 points is allowed.",
         "正解率の差（同じクラスの別画像の背景－別クラスの背景）は7.0ポイントです（要求：10ポイント未満）。",
     ),
     (

@@ -61,6 +61,9 @@ LISTS: dict[str, Iterable[str]] = {
     "absent": get_args(AbsentBy),
     **{kind: ["clusters", "donors", "different_pictures"] for kind in ("counted", "shared", "few")},
     "limited": ["these_clusters", "these_backgrounds", "these_clusters_and_these_backgrounds"],
+    "scale": ["background_dependence", "background_share"],
+    "chip": [*(reason for reason in Reason if reason != "review_open"), "xfailed", "xpassed"],
+    "folded": ["pass", "fail", "inconclusive", "error", "not_run"],
     "stage": STAGES,
     "kind": KINDS,
     "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "new_pictures", "new_backgrounds"],
@@ -137,11 +140,11 @@ def test_the_terms_of_the_trade(verdict: str, english: str, japanese: str) -> No
 def test_numbers_are_written_as_they_were_meant() -> None:
     assert EN.limit(0.4, "number") == "0.40"
     assert EN.limit(0.123456789, "number") == "0.123457"
-    assert EN.limit(0.05, "points") == "5 percentage points"
-    assert EN.limit(0.01, "points") == "1 percentage point"
+    assert EN.limit(0.05, "points") == "5 points"
+    assert EN.limit(0.01, "points") == "1 point"
     assert EN.limit(0.9, "percent") == "90%"
     assert EN.quantity(-0.0001, "percent", 1) == "0.0%"
-    assert EN.quantity(-0.031, "points", 1) == "−3.1 percentage points"
+    assert EN.quantity(-0.031, "points", 1) == "−3.1 points"
     assert EN.quantity(1e300, "number", 3) == "1E300"
     assert EN.count(25557032) == JA.count(25557032) == "25,557,032"
 

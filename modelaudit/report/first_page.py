@@ -1,0 +1,300 @@
+"""Page one: whose report it is, the verdict on each model, at most six requirements, and one picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..evidence.record import About, CaseRecord, ModelRecord, RunRecord, record_digest
+from ..evidence.states import counted_as, is_whole, run_state
+from .cases import Badge, CaseView, badge_of
+from .convincing import ConvincingPicture, convincing_picture
+from .figures import plot_of
+from .gallery import PanelView, gallery_row
+from .naming import context_label, titles_of
+from .order import worst_first
+from .pictures import Pictures
+from .run_sentences import known_bad_sentence, requirements_sentence
+from .sentences import own_words, scales_of, short_sentence, worst_part
+from .tested import TestedModel, tested_models
+from .words import Words
+
+MOST_LINES, MOST_MODELS = 6, 4
+#: digits of a fingerprint and of the record's digest
+_SHORT = 12
+#: times the images that there are: whoever needs so many more has a value at its limit, and not too few images
+_TOO_MANY = 10
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One entry of the strip; ``code`` is set in a fixed width."""
+
+    name: str
+    values: tuple[str, ...]
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """The verdict on a model: ``name`` is empty where there is only one, ``rest`` says how all requirements ended."""
+
+    badge: Badge
+    name: str
+    sentence: str
+    rest: str
+
+
+@dataclass(frozen=True)
+class LineView:
+    """A requirement: ``model`` is empty where there is only one, ``chips`` are reasons."""
+
+    view: CaseView
+    sentence: str
+    model: str
+    chips: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoldedLines:
+    """Requirements of one ending that have no line; ``anchor`` is that of the first."""
+
+    kind: str
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class PictureView:
+    """The picture that convinces, with the requirement that it is of."""
+
+    sentence: str
+    panels: tuple[PanelView, ...]
+    sample: str
+    anchor: str
+    name: str
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """What page one says. ``known_bad``: of the models that must be caught; empty where the run declares none."""
+
+    title: str
+    facts: tuple[Fact, ...]
+    verdicts: tuple[VerdictView, ...]
+    more_models: str
+    lines: tuple[LineView, ...]
+    folded: tuple[FoldedLines, ...]
+    scales: tuple[str, ...]
+    known_bad: str
+    known_bad_badge: Badge | None
+    picture: PictureView | None
+
+
+def first_page(record: RunRecord, views: Sequence[CaseView], words: Words, pictures: Pictures) -> FirstPage:
+    """Page one of a run.
+
+    Args:
+        views: of the requirements, known-bad models left out, the worst first.
+    """
+    models = tested_models(record)
+    verdicts = [_verdict(record, model, words, alone=len(models) == 1) for model in _worst_models(record, models)]
+    shown = views[:MOST_LINES]
+    controls = [case for case in record.cases if case.must_fail]
+    return FirstPage(
+        _said(record.about.title if record.about else None, words) or words._("audit_report_of_an_image"),
+        tuple(_facts(record, models, words)),
+        tuple(verdicts[:MOST_MODELS]) or (_no_requirement(record, words),),
+        words.ngettext("more_models", len(verdicts) - MOST_MODELS) if len(verdicts) > MOST_MODELS else "",
+        tuple(_line(record, view, models, words) for view in shown),
+        tuple(_folded(views[MOST_LINES:], words)),
+        tuple(
+            dict.fromkeys(_scale(view.case, scale, words) for view in shown for scale in scales_of(view.case, words))
+        ),
+        known_bad_sentence(controls, words) if controls else "",
+        _worst_badge(controls, words),
+        _picture(record, convincing_picture(record), views, words, pictures),
+    )
+
+
+def _said(text: str | dict[str, str] | None, words: Words) -> str:
+    """A text of ``about.yaml`` in this language, or in the one that it has."""
+    if isinstance(text, dict):
+        return text.get(words.language) or next(iter(text.values()))
+    return text or ""
+
+
+def _facts(record: RunRecord, models: Sequence[TestedModel], words: Words) -> list[Fact]:
+    about = record.about or About()
+    facts = [
+        Fact(words._("customer"), (_said(about.customer, words),)),
+        Fact(words._("issuer"), (_said(about.issuer, words),)),
+        Fact(words._("report_number"), (about.number or "",)),
+        _model_fact(record, about, models, words),
+        Fact(words._("data"), tuple(_data(record, about, words))),
+        Fact(words._("date"), (words.moment(record.finished),)),
+        Fact(words._("record_digest"), (), record_digest(record)[:_SHORT]),
+    ]
+    return [fact for fact in facts if any(fact.values) or fact.code]
+
+
+def _model_fact(record: RunRecord, about: About, models: Sequence[TestedModel], words: Words) -> Fact:
+    """The model under test, by the parties' name for it; without a version the fingerprint of what was run."""
+    tested = [one.model for one in models if one.model is not None]
+    named = words._("two_words", first=_said(about.model.name, words), second=about.model.version or "").strip()
+    if about.model.name is None:
+        titles = titles_of((model.reference for model in tested), words)
+        titles = titles[:MOST_MODELS] or (words._("no_model_was_loaded"),)
+        named_parts = (*titles, about.model.version or "")
+    else:
+        named_parts = (named,)
+    digest = tested[0].fingerprint[:_SHORT] if len(tested) == 1 and about.model.version is None else ""
+    return Fact(words._("model"), tuple(filter(None, named_parts)), digest)
+
+
+def _data(record: RunRecord, about: About, words: Words) -> list[str]:
+    images = words.ngettext("images_n", sum(data.images for data in record.data)) if record.data else ""
+    if about.data:
+        stated = [
+            words._("comma").join(
+                filter(None, (_said(one.name, words), _said(one.where, words), _said(one.when, words)))
+            )
+            for one in about.data
+        ]
+        return [*stated, images]
+    return [*(data.reference for data in record.data[:MOST_MODELS]), images]
+
+
+def _worst_models(record: RunRecord, models: Sequence[TestedModel]) -> list[TestedModel]:
+    """In the order of their worst requirement."""
+    order = {position: at for at, position in enumerate(worst_first(record.cases))}
+    return sorted(models, key=lambda model: min(order[position] for position in model.cases))
+
+
+def _verdict(record: RunRecord, tested: TestedModel, words: Words, *, alone: bool) -> VerdictView:
+    own = [record.cases[position] for position in tested.cases]
+    controls = [case for case in record.cases if case.must_fail]
+    files = record.absent_files
+    state = run_state([*own, *controls], files, quick_look=record.quick_look is not None)
+    name = "SELECTION" if state == "PASS" and not is_whole(record.cases, files) else state
+    badge = Badge(name.lower(), words.named("verdict", name))
+    deciding = _deciding(own, name, words)
+    counts = requirements_sentence(own, name, record.quick_look, words)
+    said = (deciding, counts) if state in ("FAIL", "ERROR", "INCONCLUSIVE") else (counts, deciding)
+    return VerdictView(badge, "" if alone else _model_name(tested.model, words), *said)
+
+
+def _no_requirement(record: RunRecord, words: Words) -> VerdictView:
+    """Of a run without a requirement on a model under test."""
+    state = run_state(record.cases, record.absent_files, quick_look=record.quick_look is not None)
+    return VerdictView(
+        Badge(state.lower(), words.named("verdict", state)), "", words._("no_requirement_was_selected"), ""
+    )
+
+
+def _deciding(own: Sequence[CaseRecord], state: str, words: Words) -> str:
+    """The requirement that decides, with its numbers; empty where the counts say it all."""
+    worst = own[worst_first(own)[0]]
+    if state == "FAIL" and all(counted_as(case) != "FAIL" for case in own):
+        return words._("not_ready_known_bad")
+    if state == "ERROR" and all(counted_as(case) != "ERROR" for case in own):
+        return words._("not_measured_known_bad")
+    if state == "INCONCLUSIVE" and all(counted_as(case) != "INCONCLUSIVE" for case in own):
+        return words._("undecided_known_bad")
+    claim = _begun(short_sentence(worst, words, scale=True), worst, words)
+    match state, counted_as(worst):
+        case "FAIL" | "ERROR", "FAIL":
+            return words._("not_ready", claim=claim)
+        case "ERROR", _:
+            failed = next(case for case in own if counted_as(case) == "ERROR")
+            return words._("not_measured", claim=_begun(short_sentence(failed, words), failed, words))
+        case "INCONCLUSIVE", _:
+            return words._("not_decided", claim=claim)
+        case "PASS", _:
+            return words._("nearest_to_its_limit", claim=claim)
+    return ""
+
+
+def _begun(claim: str, case: CaseRecord, words: Words) -> str:
+    """A sentence of our own as it goes on behind a colon."""
+    return claim[:1].lower() + claim[1:] if words.language == "en" and not own_words(case, words) else claim
+
+
+def _model_name(model: ModelRecord | None, words: Words) -> str:
+    if model is None:
+        return words._("no_model_was_loaded")
+    (title,) = titles_of([model.reference], words)
+    named = [name for name in model.names if name not in ("model", model.reference)]
+    return ", ".join(named) or title
+
+
+def _line(record: RunRecord, view: CaseView, models: Sequence[TestedModel], words: Words) -> LineView:
+    position = next(at for at, case in enumerate(record.cases) if case is view.case)
+    owner = next(model for model in models if position in model.cases)
+    model = _model_name(owner.model, words) if len(models) > 1 else ""
+    worst = worst_part(view.case)
+    drawn = replace(view, plot=None if worst is None else plot_of(view.case, words, [worst]))
+    return LineView(drawn, short_sentence(view.case, words), model, tuple(_chips(record, view, words)))
+
+
+def _chips(record: RunRecord, view: CaseView, words: Words) -> list[str]:
+    case = view.case
+    chips = [] if record.quick_look is None else [words._("quick_look")]
+    if case.verdict == "ERROR":
+        chips.append(case.message.split("\n")[0] or words.named("verdict", "ERROR"))
+    elif case.verdict is None:
+        chips.append(words.named("verdict", "NOT_RUN"))
+    elif case.reason:
+        chips.append(_reason(case, case.reason, words))
+    if case.outcome in ("xfailed", "xpassed"):
+        chips.append(words.named("chip", case.outcome))
+    return [*chips, *view.weakened]
+
+
+def _reason(case: CaseRecord, reason: str, words: Words) -> str:
+    """Why a requirement is undecided, and how many images would decide it, in two digits."""
+    more = case.decision.more_images if case.decision else None
+    if not case.decision or not more:
+        return words.named("chip", reason)
+    rounded = round(more, 2 - len(str(more)))
+    if more > _TOO_MANY * case.decision.counts.asked:
+        return words.ngettext("chip_near_limit", rounded)
+    return words.ngettext("chip_and_more", rounded, chip=words.named("chip", reason))
+
+
+def _folded(views: Sequence[CaseView], words: Words) -> list[FoldedLines]:
+    counts = Counter(view.badge.kind for view in views)
+    first = {view.badge.kind: view.anchor for view in reversed(views)}
+    return [
+        FoldedLines(kind, words._("folded", n=words.count(count), ending=words.named("folded", kind)), first[kind])
+        for kind, count in counts.items()
+    ]
+
+
+def _scale(case: CaseRecord, scale: str, words: Words) -> str:
+    phrase = words.phrase("measures", getattr(case.left, "specs", [""])[0])
+    measure = phrase.label if phrase else getattr(case.left, "measure", "")
+    return words._("scale_of", measure=measure[:1].upper() + measure[1:], scale=scale)
+
+
+def _worst_badge(controls: Sequence[CaseRecord], words: Words) -> Badge | None:
+    return badge_of(controls[worst_first(controls)[0]], words) if controls else None
+
+
+def _picture(
+    record: RunRecord, found: ConvincingPicture | None, views: Sequence[CaseView], words: Words, pictures: Pictures
+) -> PictureView | None:
+    if found is None:
+        return None
+    case = record.cases[found.case]
+    row = case.gallery[found.row]
+    panels = gallery_row(record, case, row, words, pictures).panels
+    before, after = (panels[at].prediction for at in (found.original, found.changed))
+    context = context_label(list(found.contexts), words)
+    if any(node.family == "change" for node in found.contexts):
+        sentence = words._("same_object_in_context", context=context, before=before, after=after)
+    else:
+        sentence = words._("same_image_in_context", context=context, before=before, after=after)
+    anchor = next((view.anchor for view in views if view.case is case), "")
+    return PictureView(sentence, tuple(panels[at] for at in found.panels), row.sample, anchor, case.name)

@@ -1,0 +1,45 @@
+"""Which models a run is about: known-bad models are tools of the audit, and never among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..evidence.record import CaseRecord, ModelRecord, RunRecord
+
+
+@dataclass(frozen=True)
+class TestedModel:
+    """A model under test and the positions of its requirements; ``model`` is none where it was not loaded."""
+
+    model: ModelRecord | None
+    cases: tuple[int, ...]
+
+
+def tested_models(record: RunRecord) -> tuple[TestedModel, ...]:
+    """The models under test, in the order of the requirements, each requirement with one of them.
+
+    A comparison ("no worse than the current model") counts for the model that it names first. What ended before its
+    model was loaded counts for the model of the other requirements of its file, else it stands by itself.
+    """
+    known = {model.key: model for model in record.models}
+    cases = [(position, case) for position, case in enumerate(record.cases) if not case.must_fail]
+    keys = {position: case.models[0] for position, case in cases if case.models}
+    found: dict[str, list[int]] = {}
+    for position, case in cases:
+        found.setdefault(keys.get(position) or _key_nearby(case, cases, keys), []).append(position)
+    return tuple(TestedModel(known.get(key), tuple(positions)) for key, positions in found.items())
+
+
+def known_bad_keys(record: RunRecord) -> frozenset[str]:
+    """The models that must be caught, by key: those declared so, and those of which nothing else is required."""
+    declared = {case.model_names[name] for case in record.cases for name in case.known_bad if name in case.model_names}
+    caught = {key for case in record.cases if case.must_fail for key in case.models}
+    tested = {key for case in record.cases if not case.must_fail for key in case.models}
+    return frozenset(declared | (caught - tested))
+
+
+def _key_nearby(case: CaseRecord, cases: Sequence[tuple[int, CaseRecord]], keys: dict[int, str]) -> str:
+    here = {keys[position] for position, other in cases if other.file == case.file and position in keys}
+    candidates = here or set(keys.values())
+    return candidates.pop() if len(candidates) == 1 else ""
