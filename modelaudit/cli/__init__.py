@@ -12,8 +12,8 @@ from typing import NoReturn
 from .. import __version__
 from ..language.errors import AuditError
 from ..language.plain_text import plain
-from . import contexts, data, gate, init, masks, merge, plan, store
-from .terminal import add_language, language_of, say
+from . import contexts, data, gate, init, masks, merge, plan, report, store
+from .terminal import language_of, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,12 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON schema of *.audit.yaml files")
     schema.set_defaults(run=_schema)
 
-    report = commands.add_parser("report", help="write report.html and summary.md anew from a run's record")
-    report.add_argument("run_folder", type=Path, nargs="?", default=Path("audit-results/latest"), metavar="RUN")
-    report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
-    add_language(report, "summary.md, and that in which the report opens")
-    report.set_defaults(run=_report)
-
+    report.add(commands)
     init.add(commands)
     gate.add(commands)
     data.add(commands)
@@ -72,15 +67,6 @@ def _schema(_: argparse.Namespace) -> int:
     from ..language.yaml_file import json_schema
 
     print(json.dumps(json_schema(), indent=2))
-    return 0
-
-
-def _report(given: argparse.Namespace) -> int:
-    from ..evidence.results_folder import resolve_run
-    from ..report import write_reports
-
-    for path in write_reports(resolve_run(given.run_folder), language=given.language, templates_dir=given.templates):
-        say(str(path))
     return 0
 
 

@@ -15,7 +15,6 @@ from pydantic_core import PydanticCustomError
 
 from ..language.errors import AboutFileError, nearest
 from ..language.yaml_complaints import complaints
-from ..language.yaml_reader import read_yaml
 
 ABOUT_NAMES = ("about.yaml", "about.yml")
 LANGUAGES = ("en", "ja")
@@ -112,6 +111,8 @@ def read_about(files: list[Path]) -> About | None:
 
 
 def _read(path: Path) -> About:
+    from ..language.yaml_reader import read_yaml  # a report is made of a record where nothing reads YAML
+
     document = read_yaml(path, AboutFileError, text_keys=True)
     fields = {} if document.value is None else document.value
     if not isinstance(fields, dict):

@@ -729,6 +729,8 @@ class RunRecord(_Part):
     was switched off for the whole run. ``by_class``: none where no model saw the original images and no measure has
     several contexts, in a quick look, and in older records. ``merged``: the runs that were merged into it, where it
     is the whole of several shards. ``about``: what ``about.yaml`` says; none without one, and in older records.
+    ``digest``: of a copy for showing the sha256 of its ``run.json``; ``redacted``: a copy without ids, files and
+    settings (redaction.py). No run writes a copy, and one that is read is refused.
     """
 
     schema_version: Literal[2] = 2
@@ -757,6 +759,8 @@ class RunRecord(_Part):
     by_class: ByClass | None = None
     merged: list[MergedRun] = []
     about: About | None = None
+    digest: str | None = None
+    redacted: bool = False
 
 
 def read_record(path: Path) -> RunRecord:
@@ -797,6 +801,8 @@ def record_digest(record: RunRecord) -> str:
 
     Fields that a record which was read does not have, as an older one, are left out again.
     """
+    if record.digest is not None:
+        return record.digest
     read = "schema_version" in record.model_fields_set
     text = record.model_dump_json(indent=1, exclude_unset=read) + "\n"
     return hashlib.sha256(text.encode()).hexdigest()

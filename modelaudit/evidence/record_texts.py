@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel
 
 from ..language.machine_paths import places_of, without_folders, without_machine_paths
-from .record import RunRecord
+from .record import RunRecord, record_digest
 
 #: changes one text; it gets the class and the field that the text is in
 Change = Callable[[type[BaseModel], str, str], str]
@@ -42,7 +42,7 @@ def shown_record(record: RunRecord) -> RunRecord:
     """
     kept = {label for data in record.data for label in data.labels}
     kept.update(name for model in record.models for name in model.classes or ())
-    places = _places(references_of(record))
+    places = places_of_references(references_of(record))
     keys = _shown_keys(record, places)
     references = _distinct(references_of(record), without_folders)
 
@@ -60,7 +60,7 @@ def shown_record(record: RunRecord) -> RunRecord:
                 text = f"{new}{text[len(key) :]}"
         return without_machine_paths(text, known=places)
 
-    return with_texts(record, change)
+    return with_texts(record, change).model_copy(update={"digest": record_digest(record)})
 
 
 def recorded(part: Part, root: Path, references: Iterable[str] = ()) -> Part:
@@ -88,7 +88,7 @@ def recorded_text(text: str, root: Path, references: Iterable[str] = ()) -> str:
 
 
 def _places_of_run(references: Iterable[str], root: Path) -> tuple[str, ...]:
-    return (str(Path.home()), gettempdir(), *_places(references, root))
+    return (str(Path.home()), gettempdir(), *places_of_references(references, root))
 
 
 def _shown_keys(record: RunRecord, places: tuple[str, ...]) -> dict[str, str]:
@@ -101,7 +101,7 @@ def _shown_keys(record: RunRecord, places: tuple[str, ...]) -> dict[str, str]:
     return _distinct([*(one.key for one in record.models), *(one.key for one in record.data)], shorten)
 
 
-def _places(references: Iterable[str], root: Path = Path()) -> tuple[str, ...]:
+def places_of_references(references: Iterable[str], root: Path = Path()) -> tuple[str, ...]:
     """What references name outside of the rootdir, as written and as opened, and the folders that it is in."""
     written = [place for one in references for place in places_of(one)]
     opened = [os.path.normpath(root / Path(place).expanduser()) for place in written]
@@ -120,7 +120,8 @@ def shown_command(command: str, *, root: str = "", known: Iterable[str] = ()) ->
     except ValueError:  # not one that a run wrote
         return without_machine_paths(command, root=root, known=known)
     known = tuple(known)
-    return " ".join(word if word == "&&" else shlex.quote(_shown_word(word, root, known)) for word in words)
+    shown = [_shown_word(word, root, known) for word in words]
+    return command if shown == words else " ".join(one if one == "&&" else shlex.quote(one) for one in shown)
 
 
 def _shown_word(word: str, root: str, known: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from ..language.wording import LANGUAGES
 from .typed_arguments import typed_arguments
 
 #: the ini twins that are registered
-INI_NAMES: list[str] = ["audit_allow_code"]
+INI_NAMES: list[str] = ["audit_allow_code", "audit_redact"]
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -54,6 +54,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="let *.audit.yaml files name Python factories, which are run (ini: audit_allow_code; default: no)",
     )
     group.addoption(
+        "--audit-redact",
+        action="store_true",
+        default=None,
+        help="write the reports without images, paths and ids; run.json keeps them (ini: audit_redact; default: no)",
+    )
+    group.addoption(
         "--audit-partial",
         action="store_true",
         default=False,
@@ -66,6 +72,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="refuse whatever selects or tolerates: the run is a verdict on the whole (ini: audit_gate = ci|on|off)",
     )
     parser.addini("audit_gate", "refuse selections and tolerances: ci (where CI is set), on or off", default="off")
+    parser.addini("audit_redact", "write the reports without images, paths and ids", type="bool", default=False)
     parser.addini("audit_allow_code", "let *.audit.yaml files name Python factories", type="bool", default=False)
 
 
@@ -121,6 +128,7 @@ class Options:
     micro_batch: int | None
     inconclusive: Literal["fail", "warn"]
     allow_code: bool
+    redact: bool
     checks: bool
     language: str = "en"
     look: LookOptions | None = None
@@ -149,7 +157,7 @@ def read_options(config: pytest.Config) -> Options:
             "or write an audit: modelaudit init DATA MODEL"
         )
     batch = _text(config, "audit-micro-batch", "")
-    allow = config.getoption("--audit-allow-code")
+    allow, redact = config.getoption("--audit-allow-code"), config.getoption("--audit-redact")
     return Options(
         results=config.rootpath / _text(config, "audit-results", "audit-results"),
         store=_store(config),
@@ -159,6 +167,7 @@ def read_options(config: pytest.Config) -> Options:
         micro_batch=None if batch in ("", "auto") else _whole("--audit-micro-batch", batch, least=1),
         inconclusive="warn" if inconclusive == "warn" else "fail",
         allow_code=bool(config.getini("audit_allow_code") if allow is None else allow),
+        redact=bool(config.getini("audit_redact") if redact is None else redact),
         checks=checks == "on",
         language=language,
         look=look,

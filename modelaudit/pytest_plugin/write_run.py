@@ -20,6 +20,7 @@ from ..evidence.matrix import by_class
 from ..evidence.provenance import Inputs, provenance
 from ..evidence.record import AbsentFile, CaseRecord, RunRecord, write_record
 from ..evidence.record_texts import recorded, references_of
+from ..evidence.redaction import SALT_NAME, read_salt, redacted
 from ..evidence.results_folder import point_latest
 from ..evidence.states import exit_status, is_partial, is_whole, missing_text, run_state
 from ..report import write_reports
@@ -67,7 +68,8 @@ def write_run(
     record, contradicted = _consistent(run, cases, files)
     write_record(record, run.folder)
     discard_measured(run.folder)
-    write_reports(run.folder, record=record, language=run.options.language)
+    shown = redacted(record, read_salt(run.folder / SALT_NAME)) if run.options.redact else record
+    write_reports(run.folder, record=shown, language=run.options.language)
     point_latest(run.options.results, run.id)
     if run.receipt is not None:
         run.receipt.write(run.folder)

@@ -115,6 +115,8 @@ def totals(record: RunRecord, words: Words) -> str:
 
 def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
     found = []
+    if record.redacted:
+        found.append((words._("redacted_title"), words._("redacted_explained")))
     if record.quick_look is not None:
         text = words.ngettext(
             "quick_look_explained",

@@ -118,7 +118,7 @@ def read_pictures(record: RunRecord, folder: Path) -> tuple[dict[str, EmbeddedPi
     for _, row in _rows(record):
         for file in (file for panel in row.panels for file in panel.files):
             if file not in found and file not in missing:
-                picture = _read(file, folder)
+                picture = read_picture(file, folder)
                 if picture is None:
                     missing.add(file)
                 else:
@@ -184,7 +184,7 @@ def _rows(record: RunRecord) -> Iterator[tuple[RowKey, GalleryRow]]:
             yield (index, position), row
 
 
-def _read(file: str, folder: Path) -> EmbeddedPicture | None:
+def read_picture(file: str, folder: Path) -> EmbeddedPicture | None:
     """The picture, or None: a record may come from anywhere, and names nothing outside its own folder."""
     try:
         path = (folder / file).resolve()

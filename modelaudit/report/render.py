@@ -22,6 +22,7 @@ from ..language.plain_text import plain_lines
 from .other_language import language_patch
 from .page import page_of
 from .pictures import Pictures, choose, read_pictures
+from .redacted_pictures import redacted_pictures
 from .words import LANGUAGES, words_of
 
 REPORT_NAME, SUMMARY_NAME = "report.html", "summary.md"
@@ -58,7 +59,7 @@ def render_html(
     environment = templates(templates_dir, escape=True)
     bare = _document(record, Pictures(frozenset(), {}, frozenset(), 0), language, environment)
     room = budget_bytes - len(bare.encode())
-    by_file, missing = read_pictures(record, folder)
+    by_file, missing = (redacted_pictures if record.redacted else read_pictures)(record, folder)
     while True:
         pictures = choose(record, by_file, missing, room)
         text = _document(record, pictures, language, environment)

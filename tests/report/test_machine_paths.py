@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 from report.sample_record import record
 
-from modelaudit.evidence.record import AbsentFile, RunRecord
+from modelaudit.evidence.record import AbsentFile, RunRecord, read_record, record_digest, write_record
 from modelaudit.evidence.record_texts import shown_record, with_texts
 from modelaudit.report import render_html, render_summary
 from modelaudit.report.junit import render_junit
@@ -59,8 +60,16 @@ def test_models_and_data_that_read_alike_without_folders_stay_apart(tmp_path: Pa
     assert shown.cases[0].models == ["model:net.py:build#3"]
 
 
+def test_the_digest_is_that_of_the_record_with_its_paths(tmp_path: Path) -> None:
+    run = planted(record(tmp_path), PLACES[0])
+    write_record(run, tmp_path)
+    digest = hashlib.sha256((tmp_path / "run.json").read_bytes()).hexdigest()
+    assert shown_record(read_record(tmp_path)).digest == shown_record(run).digest == digest
+    assert digest[:12] in render_html(run, tmp_path)
+
+
 def test_labels_and_a_record_without_paths_are_shown_as_they_are() -> None:
     run = record()
-    assert shown_record(run) == run
+    assert shown_record(run) == run.model_copy(update={"digest": record_digest(run)})
     data = run.data[0].model_copy(update={"labels": {"/m/01g317": 3, "/m/0k4j": 2}})
     assert shown_record(run.model_copy(update={"data": [data]})).data[0].labels == data.labels

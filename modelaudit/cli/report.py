@@ -1,0 +1,85 @@
+"""``modelaudit report``: the reports of a run anew, from its record: whole or redacted, as HTML or PDF."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..evidence.results_folder import resolve_run
+from .terminal import add_language, say
+
+if TYPE_CHECKING:
+    from ..evidence.record import RunRecord
+
+REDACTED_NAME = "report-redacted.html"
+
+_EXAMPLES = """examples:
+  modelaudit report                              report.html and summary.md of the latest run
+  modelaudit report RUN --language ja            which open in Japanese
+  modelaudit report RUN --templates our-look     by templates of your own
+  modelaudit report RUN --redact                 RUN/report-redacted.html: no image, path or id
+  modelaudit report RUN --redact --salt ours -o for_the_supplier.html
+"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to those of ``modelaudit``."""
+    report = commands.add_parser(
+        "report",
+        help="write report.html and summary.md anew from a run's record",
+        description="Checks the record of a run and writes report.html and summary.md anew, or one file that is asked "
+        "for by --redact or -o.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.add_argument(
+        "run_folder",
+        type=Path,
+        nargs="?",
+        default=Path("audit-results/latest"),
+        metavar="RUN",
+        help="folder of a run, or its run.json",
+    )
+    report.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write this file alone")
+    report.add_argument(
+        "--redact",
+        action="store_true",
+        help="show no image, path or id: silhouettes, heat maps, and codes in place of ids",
+    )
+    report.add_argument(
+        "--salt",
+        type=Path,
+        metavar="FILE",
+        help="secret that codes are made with; the same in two reports makes the same codes (default: "
+        "redaction-salt in RUN; made if missing)",
+    )
+    report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
+    add_language(report, "summary.md, and that in which the report opens")
+    report.set_defaults(run=_run)
+
+
+def _run(given: argparse.Namespace) -> int:
+    from ..evidence.consistency import read_consistent_record
+    from ..report import render_html, write_reports
+    from ..report.render import write_whole
+
+    folder = resolve_run(given.run_folder)
+    if not given.redact and given.output is None:
+        for path in write_reports(folder, language=given.language, templates_dir=given.templates):
+            say(str(path))
+        return 0
+    record = read_consistent_record(folder)
+    shown = _redacted(record, given.salt, folder) if given.redact else record
+    page = render_html(shown, folder, language=given.language, templates_dir=given.templates)
+    say(str(write_whole(given.output or folder / REDACTED_NAME, page)))
+    return 0
+
+
+def _redacted(record: RunRecord, salt: Path | None, folder: Path) -> RunRecord:
+    from ..evidence.redaction import SALT_NAME, read_salt, redacted
+
+    file = salt or folder / SALT_NAME
+    if not file.exists():
+        say(f"{file}: a new secret; whoever has it can try names, so keep it apart from the report")
+    return redacted(record, read_salt(file))
