@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, RunRecord
+from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, MeasureNode, RunRecord
 from .anchors import anchors_of
 from .checks import ChecksView, checks_view
 from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
@@ -77,6 +77,7 @@ class CaseView:
     rows_left_out: int
     checks: ChecksView | None = None
     weakened: tuple[str, ...] = ()
+    scale: str = ""
 
     @property
     def open(self) -> bool:
@@ -123,7 +124,16 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         len(case.gallery) - len(rows),
         checks_view(case, words),
         tuple(words.named("weakened", name) for name in case.weakened) if case.verdict is not None else (),
+        _scale(case, words),
     )
+
+
+def _scale(case: CaseRecord, words: Words) -> str:
+    """What the ends of the scale mean, of a measure whose numbers say nothing by themselves."""
+    left = case.left
+    if isinstance(left, MeasureNode) and left.measure == "background_dependence":
+        return words._("scale_of_background_dependence")
+    return ""
 
 
 def _values(case: CaseRecord, decisions: list[DecisionRecord], words: Words) -> tuple[ValueView, ...]:

@@ -11,6 +11,7 @@ from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
 from .class_order import class_order_banner, odd_orders
 from .first_page import FirstPage, first_page
+from .glossary import glossary
 from .matrix import ByClassView, by_class_view
 from .notes import missing_text
 from .order import worst_first
@@ -54,8 +55,7 @@ class Page:
     controls: tuple[CaseView, ...]
     data: tuple[DataView, ...]
     totals: str
-    confidence: str
-    error: str
+    glossary: tuple[tuple[str, str], ...]
     left_out: str
     missing_pictures: str
     by_class: ByClassView | None
@@ -84,8 +84,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         tuple(view for view in views if view.case.must_fail),
         tuple(_data(data, words) for data in record.data),
         totals(record, words),
-        words.limit(usual, "percent"),
-        words.limit(round(1 - usual, 6), "percent"),
+        glossary(words.limit(usual, "percent"), words.limit(round(1 - usual, 6), "percent"), words),
         _left_out(record, words, pictures),
         _missing(words, pictures),
         by_class_view(record, words),

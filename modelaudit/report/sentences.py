@@ -307,7 +307,11 @@ def _at_worst(case: CaseRecord, reading: SentenceParts, words: Words) -> Sentenc
     worst, parts = headline(case), case.decision.parts if case.decision else []
     if len(worst) != 1 or worst[0].dose is None:
         return reading
-    lead = words._("at_the_worst_dose", n=words.count(len(parts)), dose=f"{worst[0].dose:g}")
+    tried = words.count(len(parts))
+    if worst[0].dose == 0:
+        lead = words._("at_the_worst_unchanged", n=tried)
+    else:
+        lead = words._("at_the_worst_dose", n=tried, dose=f"{worst[0].dose:g}")
     return replace(reading, leads=(*reading.leads, lead))
 
 
