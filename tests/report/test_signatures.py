@@ -25,7 +25,7 @@ def test_the_rule_names_its_risk_for_both_parties() -> None:
     assert text.startswith("This report relates only to the images tested. A requirement is met if the one-sided 95% ")
     assert "does not satisfy a requirement passes it is at most 5%" in text
     assert "satisfies a requirement fails it is at most 5% for each" in text
-    assert "発注者側の危険は最大5%" in rule(stated(), language="ja")
+    assert "発注者側のリスクは最大5%" in rule(stated(), language="ja")
 
 
 def test_the_risk_is_that_of_the_least_confidence() -> None:
