@@ -13,6 +13,7 @@ from .image_values import image_value, over_methods
 from .naming import comparison, part_text
 from .notes import guard_notes
 from .pictures import Pictures
+from .record_notes import absence_text
 from .sentences import digits_of, headline, parts_of, sentence, unit_of
 from .words import Words
 
@@ -78,6 +79,7 @@ class CaseView:
     checks: ChecksView | None = None
     weakened: tuple[str, ...] = ()
     scale: str = ""
+    message: str = ""
 
     @property
     def open(self) -> bool:
@@ -125,6 +127,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         checks_view(case, words),
         tuple(words.named("weakened", name) for name in case.weakened) if case.verdict is not None else (),
         _scale(case, words),
+        case.message if case.absence is None else absence_text(case.message, words),
     )
 
 

@@ -16,6 +16,8 @@ from .words import Words
 Stage = Literal["look", "photograph", "retrain", "watch"]
 STAGES: tuple[Stage, ...] = ("look", "photograph", "retrain", "watch")
 _NAMED = 2
+#: a class with fewer images is never named as the weakest
+_LEAST_IMAGES = 20
 #: times as many photographs as there are; beyond it nobody takes them
 _TOO_MANY = 20
 #: what is too few, by the form of the decision's note
@@ -215,8 +217,9 @@ def weakest_class(case: CaseRecord, record: RunRecord) -> tuple[MatrixRecord, Ma
 
 
 def _clearly_worst(cells: Sequence[MatrixCell], matrix: MatrixRecord) -> MatrixCell | None:
-    """The worst cell, where its bounds exclude the mean of the others."""
-    known = [(cell.mean, cell) for cell in cells if cell.mean is not None]
+    """The worst cell, where its bounds exclude the mean of the others; of many classes one with few images is the
+    worst by chance, and is not named."""
+    known = [(cell.mean, cell) for cell in cells if cell.mean is not None and cell.n >= _LEAST_IMAGES]
     if len(known) < 2:
         return None
     low = matrix.measure.better == "low"

@@ -158,12 +158,24 @@ _WHY_NOT: dict[str, str] = {
     "evidence on the background would not speak against this limit": "not_against",
     r"fewer than (?P<n>\d+) images have an image of another class beside them": "few_images",
 }
+#: why a requirement is not counted; pytest's own reasons stand as they are
+_ABSENCE: dict[str, str] = {
+    r"not selected \(not below the paths that were typed\)": "paths",
+    r"not selected \((?P<what>.+)\)": "selected",
+    r"left out by a conftest\.py, a plugin, or an option that was not typed \(addopts, PYTEST_ADDOPTS, ini\)": (
+        "removed"
+    ),
+    "the run ended before it, or something else ran in its place": "ended",
+    "xfail(?P<why>: .+)?": "xfail",
+    "skipped": "skipped",
+}
 #: the kinds of notes, each with its forms
 FORMS: dict[str, dict[str, str]] = {
     "data_note": {**_DATA, **_DONOR_HEADS, **_DONORS},
     "model_note": _MODEL,
     "run_note": _RUN,
     "why_not": _WHY_NOT,
+    "absence": _ABSENCE,
 }
 
 
@@ -190,6 +202,11 @@ def why_not(why: str, words: Words) -> str:
     return _translated(text, "why_not", _WHY_NOT, words) or text
 
 
+def absence_text(why: str, words: Words) -> str:
+    """Why a requirement is not counted, in the language of the report."""
+    return _translated(why, "absence", _ABSENCE, words) or why
+
+
 def _translated(note: str, kind: str, forms: Mapping[str, str], words: Words) -> str:
     """The text of the first form that fits; empty where none does."""
     for form, key in forms.items():
@@ -199,6 +216,7 @@ def _translated(note: str, kind: str, forms: Mapping[str, str], words: Words) ->
                 values["first"] = words._("note_example", first=values["first"]) if values["first"] else ""
             if "times" in values:
                 values["times"] = values["times"] or "1"
+            values = {name: value or "" for name, value in values.items()}
             return words._(f"{kind}.{key}", **values)
     return ""
 

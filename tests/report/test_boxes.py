@@ -142,9 +142,9 @@ def test_next_says_what_is_too_few(note: str, wanted: str) -> None:
     assert wanted in line
 
 
-def matrix(**means: float) -> ByClass:
+def matrix(images: int = 60, **means: float) -> ByClass:
     cells = [
-        MatrixCell(label=label, context=1, n=60, mean=mean, lower=mean - 0.1, upper=mean + 0.1)
+        MatrixCell(label=label, context=1, n=images, mean=mean, lower=mean - 0.1, upper=mean + 0.1)
         for label, mean in means.items()
     ]
     contexts = [MatrixContext(key="accuracy", contexts=[]), MatrixContext(key="x", contexts=[OTHER_CLASS])]
@@ -161,6 +161,8 @@ def test_retraining_begins_with_the_class_that_does_worst_under_the_change() -> 
         "Retrain with objects on other backgrounds: “a” is not met. Begin with class “nut” (accuracy 52% there)."
     )
     (line,) = boxes(failed, by_class=matrix(gear=0.9, nut=0.88, bolt=0.9)).next.lines
+    assert "Begin" not in line
+    (line,) = boxes(failed, by_class=matrix(images=19, gear=0.9, nut=0.52, bolt=0.88)).next.lines
     assert "Begin" not in line
 
 
