@@ -134,7 +134,6 @@ NOTES: dict[str, list[str]] = {
         "left out by a conftest.py, a plugin, or an option that was not typed (addopts, PYTEST_ADDOPTS, ini)",
         "the run ended before it, or something else ran in its place",
         "xfail: no camera yet",
-        "xfail",
         "skipped",
     ],
 }
