@@ -3,7 +3,7 @@
   var root = document.documentElement;
   root.classList.add("scripted");
 {% include "language.js" %}
-{% include "gallery.js" ignore missing %}
+{% include "gallery.js" %}
 
   // a link opens what is folded around its target
   function goTo(id) {

@@ -8,7 +8,7 @@ from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, MeasureN
 from .anchors import anchors_of
 from .checks import ChecksView, checks_view
 from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
-from .gallery import GalleryRowView, gallery_row
+from .gallery import GalleryGroup, GalleryRowView, gallery_row, grouped
 from .image_values import image_value, over_methods
 from .naming import comparison, part_text
 from .notes import guard_notes
@@ -85,6 +85,11 @@ class CaseView:
     def open(self) -> bool:
         """Whether its details are shown at once: of what ended as it should they are folded."""
         return self.badge.kind not in ("pass", "caught")
+
+    @property
+    def groups(self) -> tuple[GalleryGroup, ...]:
+        """The rows of the gallery under their headings."""
+        return grouped(self.rows)
 
 
 def badge_of(case: CaseRecord, words: Words) -> Badge:

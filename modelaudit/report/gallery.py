@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..evidence.record import CaseRecord, GalleryRow, Panel, RunRecord
-from .image_values import area_text, image_caption
+from .image_values import about_right_answers, area_text, image_caption
 from .naming import context_label, method_text
 from .pictures import EmbeddedLines, EmbeddedPicture, Pictures
 from .sentences import contexts_of, tries_backgrounds
 from .words import Words
 
+#: by whether the answer was right on the original, and under the change
+_ENDINGS = {
+    (True, False): "newly_wrong",
+    (False, False): "still_wrong",
+    (False, True): "recovered",
+    (True, True): "still_right",
+}
 #: from which share on the object on a map's heat is said to be mostly there
 _MOSTLY = 0.5
 
@@ -39,13 +47,32 @@ class PanelView:
 
 @dataclass(frozen=True)
 class GalleryRowView:
-    """One row of a gallery; ``area`` is empty where there is no mask."""
+    """One row of a gallery; ``area`` is empty where there is no mask.
+
+    ``group``: the heading that it stands under, ``place`` the order of that heading.
+    """
 
     heading: str
     row: GalleryRow
     area: str
     value: str
     panels: tuple[PanelView, ...]
+    group: str = ""
+    place: int = 0
+
+
+@dataclass(frozen=True)
+class GalleryGroup:
+    """Rows under one heading."""
+
+    title: str
+    rows: tuple[GalleryRowView, ...]
+
+
+def grouped(rows: Sequence[GalleryRowView]) -> tuple[GalleryGroup, ...]:
+    """Rows by their headings, the worst first."""
+    titles = dict.fromkeys(row.group for row in sorted(rows, key=lambda row: row.place))
+    return tuple(GalleryGroup(title, tuple(row for row in rows if row.group == title)) for title in titles)
 
 
 def gallery_row(
@@ -63,7 +90,22 @@ def gallery_row(
             parts.append(_model_name(record, panel.model))
         panels.append(_panel(record, case, panel, row, " · ".join(parts), words, pictures))
     area, value = area_text(row.object_area, words), image_caption(case, row.value, words)
-    return GalleryRowView(words.named("rank", row.rank), row, area, value, tuple(panels))
+    heading, ending = words.named("rank", row.rank), _ending(record, case, row)
+    group = words.named("gallery_group", ending) if ending else heading
+    place = 0 if ending is None else list(_ENDINGS.values()).index(ending)
+    return GalleryRowView(heading, row, area, value, tuple(panels), group, place)
+
+
+def _ending(record: RunRecord, case: CaseRecord, row: GalleryRow) -> str | None:
+    """What a change did to the answer, where a requirement is about right answers and shows one change; else None."""
+    images = [panel for panel in row.panels if panel.kind != "attribution"]
+    one_change = [panel.kind for panel in images] == ["original", "context"] and len({p.model for p in images}) == 1
+    if not about_right_answers(case.left) or not one_change:
+        return None
+    before, after = (_is_right(record, panel, row.label) for panel in images)
+    if before is None or after is None:
+        return None
+    return _ENDINGS[before, after]
 
 
 def _panel(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..evidence.record import ArithmeticNode, CaseRecord, CompositeNode, MeasureNode, Node
+from ..evidence.record import ArithmeticNode, CaseRecord, CompositeNode, MeasureNode, Node, NumberNode
 from .sentences import digits_of, unit_of
 from .words import Words
 
@@ -54,6 +54,14 @@ def area_text(area: float | None, words: Words) -> str:
         return ""
     digits = 1 if area < _AREA_DIGITS_BELOW else 0
     return words._("object_share_of_image", area=words.quantity(area, "percent", digits))
+
+
+def about_right_answers(node: Node) -> bool:
+    """Whether a left side is made of accuracies alone."""
+    if isinstance(node, ArithmeticNode):
+        sides = [side for side in (node.left, node.right) if not isinstance(side, NumberNode)]
+        return bool(sides) and all(about_right_answers(side) for side in sides)
+    return isinstance(node, MeasureNode) and node.measure == "accuracy"
 
 
 def _open_curve(node: Node) -> bool:

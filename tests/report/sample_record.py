@@ -8,8 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from modelaudit.engine.gallery.contours import contours_of
+from modelaudit.engine.gallery.drawing import heat_bytes
 from modelaudit.evidence.record import (
     Absence,
     ArithmeticNode,
@@ -363,6 +366,50 @@ def draw_pictures(folder: Path, count: int) -> list[tuple[str, str]]:
             _part(surface, n).save(folder / file, quality=80)
         files.append(pair)
     return files
+
+
+def layered_gallery(folder: Path) -> list[GalleryRow]:
+    """As runs keep it now: newly wrong, wrong before and after, recovered, right; two maps apart from the picture."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for n, (before, after) in enumerate(((True, False), (False, False), (False, True), (True, True))):
+        rank: Any = ("worst", "worst", "best", "typical")[n]
+        for kind, surface in (("original", (176, 160, 138)), ("context", (96, 116, 128))):
+            _part(surface, n).save(folder / f"images/layered_{n}_{kind}.webp")
+        panels = [
+            Panel(
+                kind=kind,  # type: ignore[arg-type]
+                context=None if kind == "original" else "swap_background(other_class)",
+                model="m0",
+                prediction="gear" if right else "bolt",
+                probability=0.9 - n / 10,
+                right=right,
+                file=f"images/layered_{n}_{kind}.webp",
+                outline="M230 520l200-260 140 0 200 260-200 260-140 0z",
+            )
+            for kind, right in (("original", before), ("context", after))
+        ]
+        for method, share in (("gradcam", 0.28), ("integrated_gradients", 0.71)):
+            rows_, columns = np.mgrid[:56, :56]
+            across = 56 * (0.2 if share < 0.5 else 0.5)
+            heat = np.exp(-((columns - across) ** 2 + (rows_ - 14 - 6 * n) ** 2) / 150).astype(np.float32)
+            name = f"images/map_{n}_{method}.png"
+            (folder / name).write_bytes(heat_bytes(heat))
+            fields = {"kind": "attribution", "method": method, "map": name, "outline": None, "share_on_object": share}
+            found = {"contours": list(contours_of(heat)), "heat_at": "top_left" if share < 0.5 else "top_centre"}
+            panels.append(panels[1].model_copy(update=fields | found))
+        value = float(before) - float(after)
+        rows.append(
+            GalleryRow(rank=rank, sample=f"gear/L_{n}.jpg", label="gear", value=value, object_area=0.2, panels=panels)
+        )
+    return rows
+
+
+def layered_case(folder: Path) -> CaseRecord:
+    """A requirement on right answers that is not met, with :func:`layered_gallery`."""
+    drop = ArithmeticNode(op="-", left=measure(), right=measure("accuracy", OTHER_CLASS))
+    found = decision("FAIL", 0.12, 0.08, 0.16)
+    return case("keeps_naming_it", drop, "<", 0.05, "FAIL", decision=found, gallery=layered_gallery(folder))
 
 
 def _part(surface: tuple[int, int, int], turn: int) -> Image.Image:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
-from report.sample_record import case, decision, draw_gallery, measure, record
+import pytest
+from report.sample_record import case, decision, draw_gallery, layered_case, measure, record
 
+from modelaudit.engine.gallery.drawing import COLOURS
 from modelaudit.evidence.record import GalleryRow, RunRecord
 from modelaudit.report import render_html
 from modelaudit.report.pictures import choose, read_pictures
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
 def run_with(folder: Path) -> RunRecord:
@@ -105,3 +110,36 @@ def test_a_label_that_is_no_class_of_the_model_is_neither_right_nor_wrong(tmp_pa
     html = render_html(run, tmp_path)
     assert 'class="mark"' not in html
     assert 'class="mark"' in render_html(record(tmp_path), tmp_path)
+
+
+def test_images_stand_under_what_a_change_did_to_their_answers(tmp_path: Path) -> None:
+    html = render_html(record(cases=[layered_case(tmp_path)]), tmp_path)
+    headings = ["Newly wrong:", "Wrong before and after", "Recovered:", "Right before and after"]
+    at = [html.index(f"<h4>{heading}") for heading in headings]
+    assert at == sorted(at)
+    samples = [html.index(f">gear/L_{number}.jpg<") for number in range(4)]
+    assert all(heading < sample for heading, sample in zip(at, samples, strict=True)) and samples == sorted(samples)
+    assert "新たに誤り" in html
+
+
+def test_images_of_other_requirements_stand_under_worst_typical_and_best(tmp_path: Path) -> None:
+    maps = measure("background_dependence", methods=["gradcam"])
+    html = render_html(record(cases=[case("a", maps, "<", 0.4, "FAIL", gallery=draw_gallery(tmp_path))]), tmp_path)
+    at = [html.index(f"<h4>{heading} ") for heading in ("Worst", "Typical", "Best")]
+    assert at == sorted(at)
+
+
+def test_the_colour_bar_has_the_colours_of_the_maps() -> None:
+    bar = re.search(r"\.colours \{[^}]*linear-gradient\(to right, ([^)]*)\)", (TEMPLATES / "gallery.css").read_text())
+    assert bar is not None
+    stops = [list(bytes.fromhex(stop.removeprefix("#"))) for stop in bar[1].split(", ")]
+    assert [stops[0], stops[-1]] == [COLOURS[0].tolist(), COLOURS[-1].tolist()]
+    assert all(stop in COLOURS.tolist() for stop in stops)
+
+
+@pytest.mark.parametrize("layered", [True, False])
+def test_how_to_read_a_heat_map_is_said_as_it_was_drawn(tmp_path: Path, layered: bool) -> None:
+    run = record(cases=[layered_case(tmp_path)]) if layered else record(tmp_path)
+    html = render_html(run, tmp_path)
+    assert ("Lines: the smallest areas that hold 25, 50 and 75% of the heat." in html) == layered
+    assert ("the white line is the outline of the object" in html) != layered

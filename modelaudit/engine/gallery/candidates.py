@@ -16,6 +16,8 @@ from ..planning.plan import PlannedCase
 
 WORST, TYPICAL, BEST = 3, 2, 2
 _TYPICAL_POOL = 16
+#: shares of an image that its object may take so that both it and its surroundings are seen
+_CLEAR = (0.02, 0.7)
 Rank = Literal["worst", "typical", "best"]
 
 
@@ -45,7 +47,11 @@ class _Kept:
 
 
 class CaseCandidates:
-    """Keeps the images of one case; ties are broken by a hash of the id, not by the place in the data."""
+    """Keeps the images of one case; ties are broken by a hash of the id, not by the place in the data.
+
+    Where many are equally bad, as of answers that are right or wrong, an image that shows an object and its
+    surroundings comes before one that is nearly all of one of them.
+    """
 
     def __init__(self, case: PlannedCase) -> None:
         self.case = case
@@ -55,14 +61,26 @@ class CaseCandidates:
         self._typical = _Kept(_TYPICAL_POOL, 0.0)
         self._values: list[NDArray[np.float64]] = []
 
-    def offer(self, positions: NDArray[np.intp], values: NDArray[np.float64], orders: NDArray[np.uint64]) -> None:
-        """Consider images with defined values; `orders` as :func:`orders_of` gives them."""
+    def offer(
+        self,
+        positions: NDArray[np.intp],
+        values: NDArray[np.float64],
+        orders: NDArray[np.uint64],
+        areas: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Consider images with defined values.
+
+        Args:
+            orders: as :func:`orders_of` gives them.
+            areas: the object's share of each image, NaN where it is not known.
+        """
         if not len(values):
             return
         badness = self._sign * values
         self._values.append(values)
-        self._worst = self._worst.with_(positions, badness, orders)
-        self._best = self._best.with_(positions, badness, orders)
+        clear_first = orders if areas is None else _clear_first(orders, areas)
+        self._worst = self._worst.with_(positions, badness, clear_first)
+        self._best = self._best.with_(positions, badness, clear_first)
         self._typical = self._typical.with_(positions, badness, orders)
 
     @property
@@ -89,3 +107,9 @@ class CaseCandidates:
         ranks: dict[Rank, int] = {"worst": 0, "typical": 1, "best": 2}
         ordered = sorted(chosen.items(), key=lambda one: (ranks[one[1][0]], -one[1][1], one[1][2]))
         return [GalleryChoice(rank, at, self._sign * badness) for at, (rank, badness, _) in ordered]
+
+
+def _clear_first(orders: NDArray[np.uint64], areas: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """The same order within clear images and within the others, which come later."""
+    unclear = (areas < _CLEAR[0]) | (areas > _CLEAR[1])
+    return (orders >> np.uint64(1)) | (unclear.astype(np.uint64) << np.uint64(63))

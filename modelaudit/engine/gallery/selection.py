@@ -85,7 +85,9 @@ class Candidates:
             values = np.broadcast_to(found, at.shape)
             defined = ~np.isnan(values) & self._about(gallery.case, at)
             if defined.any():
-                gallery.offer(at[defined], values[defined], self._orders[at[defined]])
+                first = next(iter(gallery.case.models.values()))
+                areas = table.areas(first, at[defined])
+                gallery.offer(at[defined], values[defined], self._orders[at[defined]], areas)
 
     @property
     def kept(self) -> dict[int, list[PlannedCase]]:

@@ -82,6 +82,18 @@ def test_ties_are_not_taken_from_the_beginning_of_the_data() -> None:
     assert not set(found["worst"]) & set(names[: WORST * 3])
 
 
+def test_of_equal_images_those_that_show_object_and_surroundings_come_first() -> None:
+    names = [f"{at:03d}" for at in range(40)]
+    areas = np.array([(0.999, 0.001, 0.3, np.nan)[at % 4] for at in range(40)])
+    clear = sorted((name for at, name in enumerate(names) if at % 4 > 1), key=tie_break)
+    kept = gallery()
+    kept.offer(np.arange(40), np.ones(40), orders_of(names), areas)
+    assert [names[one.position] for one in kept.chosen() if one.rank == "worst"] == clear[:WORST]
+    worse = gallery()
+    worse.offer(np.arange(40), np.where(np.arange(40) < 4, 2.0, 1.0), orders_of(names), areas)
+    assert {one.position for one in worse.chosen() if one.rank == "worst"} < {0, 1, 2, 3}  # the value comes first
+
+
 def test_orders_are_those_of_the_tie_break() -> None:
     names = [f"{at}.png" for at in range(300)]
     assert [names[at] for at in np.argsort(orders_of(names))] == sorted(names, key=tie_break)
