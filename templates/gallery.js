@@ -97,7 +97,7 @@
   function show(number) {
     at = (number + rows.length) % rows.length;
     scenes = scenesOf(rows[at]);
-    var caption = rows[at].parentElement.querySelector(".caption");
+    var caption = rows[at].parentElement.querySelector(".caption, .sentence");
     part("name").textContent = caption ? caption.textContent.replace(/\s+/g, " ").trim() : "";
     part("place").textContent = rows.length > 1 ? at + 1 + " / " + rows.length : "";
     part("previous").hidden = part("next").hidden = rows.length < 2;

@@ -139,6 +139,13 @@ def test_nothing_stands_out_and_axe_finds_nothing(tmp_path: Path, opened: Opened
     assert [finding for finding in axe_findings(page) if "lightbox" in finding or "settings" in finding] == []
 
 
+def test_the_picture_of_page_one_opens_too(tmp_path: Path, opened: Opened) -> None:
+    page = opened(report(tmp_path))
+    page.locator(".convincing svg.picture:visible").first.click()
+    assert name_of(page) == page.locator(".convincing .sentence:visible").inner_text()
+    assert window(page).locator(".before use, .after use").count() >= 2
+
+
 def test_without_script_there_is_a_row_of_pictures_and_no_button(tmp_path: Path, opened: Opened) -> None:
     page = opened(report(tmp_path), java_script_enabled=False)
     assert page.locator(".enlarge:visible").count() == 0
