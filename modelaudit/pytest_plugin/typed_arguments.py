@@ -123,6 +123,8 @@ def typed_arguments(config: pytest.Config) -> TypedArguments:
 def _parsed(config: pytest.Config) -> TypedArguments:
     """Parse the typed arguments with pytest's own parser, without ini files and environment."""
     given = config.invocation_params
+    if getattr(config.option, "help", False):  # before pytest 8.4 its parser raises where it sees the option again
+        return TypedArguments(folder=str(given.dir), only_tells=True)
     found = config._parser.parse_known_args([os.fspath(argument) for argument in given.args])
 
     def texts(name: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -100,7 +100,12 @@ PATTERNS: dict[str, Pattern] = {
         {"audits/audit_a.py": EARLY}, ("audits",), 0, ("PASS: 1 PASS", "*then everything was decided")
     ),
     "a virtual environment beside the audits": Pattern(
-        {**ONE, "env/pyvenv.cfg": "", "env/lib/audit_b.py": WRONG, "node_modules/audit_b.py": WRONG},
+        {
+            **ONE,
+            **dict.fromkeys(("env/pyvenv.cfg", "env/bin/activate"), ""),  # before pytest 8.3 the second tells it
+            "env/lib/audit_b.py": WRONG,
+            "node_modules/audit_b.py": WRONG,
+        },
         (),
         0,
         ("PASS: 1 PASS",),
@@ -114,8 +119,15 @@ PATTERNS: dict[str, Pattern] = {
 }
 
 
+def need_what_is_typed(typed: Sequence[str]) -> None:
+    """Skips where the plugin is missing that an option belongs to."""
+    if any(option.startswith("--splits") for option in typed):
+        pytest.importorskip("pytest_split")
+
+
 @pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
 def test_a_partial_run_exits_as_expected(line: Line, monkeypatch: pytest.MonkeyPatch, pattern: Pattern) -> None:
+    need_what_is_typed(pattern.typed)
     monkeypatch.delenv("CI", raising=False)
     for name, value in pattern.environment.items():
         monkeypatch.setenv(name, value)
@@ -147,6 +159,7 @@ GATED = {
 def test_the_gate_refuses_what_selects_or_tolerates(
     line: Line, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], named: str, how: str
 ) -> None:
+    need_what_is_typed(typed)
     monkeypatch.setenv("CI", "1")
     line.checks = None
     line.write("audits/audit_a.py", HEADER + RIGHT)
