@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
         help="the folder of results that gets the new run",
     )
     merge.add_argument("--junitxml", type=Path, metavar="FILE", help="write the merged run as JUnit XML too")
-    add_language(merge, "summary.md, and that in which the report opens")
+    add_language(merge, "the terminal, of JUnit XML and summary.md, and that in which the report opens")
     merge.set_defaults(run=_run)
 
 
@@ -59,6 +59,7 @@ def _run(given: argparse.Namespace) -> int:
     from ..report.junit import render_junit
     from ..report.render import write_whole
     from ..report.run_lines import run_lines
+    from ..report.words import words_of
 
     folders = [run_of(path) for path in given.runs]
     shards = [Shard(str(folder), _read(folder)) for folder in folders]
@@ -72,12 +73,13 @@ def _run(given: argparse.Namespace) -> int:
             (folder / name).write_bytes(content)
     except OSError as error:
         raise ResultsError(f"{folder}: cannot be written ({error.strerror}); give another folder with -o") from error
+    words = words_of(given.language)
     page, _ = write_reports(folder, record=record, language=given.language)
     if given.junitxml is not None:
         given.junitxml.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(given.junitxml, render_junit(record, str(page)))
+        write_whole(given.junitxml, render_junit(record, str(page), words))
     point_latest(given.results, record.id)
-    say(f"{len(shards)} runs merged: {_ran(record)}", *run_lines(record), f"report: {page}")
+    say(f"{len(shards)} runs merged: {_ran(record)}", *run_lines(record, words), words._("run_report", path=page))
     return record.exit_status
 
 

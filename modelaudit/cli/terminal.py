@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from ..language import registry
+from ..language import registry, text_layout
 from ..language.errors import AuditFileError
 from ..language.plain_text import plain
 from ..language.reference import parse_reference
+from ..language.text_layout import columns_of, cut, padded
 from ..language.wording import LANGUAGES
 
 
@@ -78,23 +77,6 @@ def say(*lines: str, file: TextIO | None = None) -> None:
         print(plain(line).rstrip().encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
 
-def columns_of(text: str) -> int:
-    """How many columns a text takes: East Asian wide characters take two, combining ones none."""
-    return sum(
-        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text
-    )
-
-
-def cut(text: str, width: int) -> str:
-    """The text, its middle left out where it takes more than `width` columns."""
-    if columns_of(text) <= width:
-        return text
-    head, tail = list(text[: len(text) // 2]), list(text[len(text) // 2 :])
-    while columns_of("".join((*head, "...", *tail))) > width and (head or tail):
-        (head.pop if len(head) > len(tail) else lambda: tail.pop(0))()
-    return "".join((*head, "...", *tail))
-
-
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True, indent: int = 2) -> list[str]:
     """Aligned lines, a heading over them, cut where they would be too long.
 
@@ -112,26 +94,14 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: boo
     lines = []
     for row in cells:
         fitted = [cut(cell, width) for cell, width in zip(row, widths, strict=True)]
-        padded = [
-            _padded(cell, width, right=numbers and at > 0)
+        shown = [
+            padded(cell, width, right=numbers and at > 0)
             for at, (cell, width) in enumerate(zip(fitted, widths, strict=True))
         ]
-        lines.append((" " * indent + (" " * _GAP).join(padded)).rstrip())
+        lines.append((" " * indent + (" " * _GAP).join(shown)).rstrip())
     return lines
 
 
 def wrapped(text: str, *, indent: int = 4, first: str | None = None) -> list[str]:
     """A text in lines of 80 columns; paths are not broken, so that they can be copied."""
-    return textwrap.wrap(
-        plain(text),
-        WIDTH,
-        initial_indent=" " * indent if first is None else first,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _padded(text: str, width: int, *, right: bool) -> str:
-    space = " " * max(0, width - columns_of(text))
-    return space + text if right else text + space
+    return text_layout.wrapped(plain(text), WIDTH, indent=indent, first=first)

@@ -35,20 +35,38 @@ class Silent:
 
 
 class ProgressBar:
-    """A bar on a terminal; on anything else a line at the start, then one every 15 seconds.
+    """A bar on a terminal, and when it is done a line; on anything else a line at the start, then one every 15 seconds.
 
     Args:
         stream: gives the stream when a task begins (a captured one is replaced by then).
+        broken: called after every task where somebody else was writing a line, which has then to be begun anew on a new
+            line. Without it nobody is, and the bar leaves nothing behind.
     """
 
-    def __init__(self, stream: Callable[[], TextIO]) -> None:
+    def __init__(self, stream: Callable[[], TextIO], broken: Callable[[], None] | None = None) -> None:
         self._stream = stream
+        self._broken = broken
 
-    def task(self, title: str, total: int) -> AbstractContextManager[Advance]:
-        stream, what = self._stream(), f"auditing {title}"
-        if stream.isatty():
-            return _bar(stream, what, total, "img")
-        return _lines(stream, f"{what}: {total} images", lambda done: f"{what}: {done} of {total} images")
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Advance]:
+        stream, what, began = self._stream(), f"auditing {title}", time.monotonic()
+        terminal = stream.isatty()
+        try:
+            if not terminal:
+                first = f"{what}: {total} images"
+                with _lines(stream, first, lambda done: f"{what}: {done} of {total} images") as advance:
+                    yield advance
+                return
+            if self._broken is not None:
+                stream.write("\n")
+            with _bar(stream, what, total, "img") as advance:
+                yield advance
+        finally:
+            if self._broken is not None:
+                if terminal:
+                    stream.write(plain(f"{what}: {total} images, {time.monotonic() - began:.0f} s"))
+                    stream.flush()
+                self._broken()
 
 
 def fetching(url: str, files: int, size: int, *, quiet: bool) -> AbstractContextManager[Advance]:

@@ -74,6 +74,16 @@ class _Reports:
         type_failure(self._config, report, record)
 
 
+class _Undecided:
+    """Prints undecided cases where pytest has printed the failed ones."""
+
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        if _existing(config) is not None:
+            from .terminal import tell_undecided
+
+            tell_undecided(terminalreporter)
+
+
 class _BeforeSplit:
     """Sees the items as pytest-split does, which divides them when all else is deselected.
 
@@ -137,6 +147,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # a hook of our own that collected these files in addition to pytest's would make an explicit node id run twice
     config.addinivalue_line("python_files", PYTHON_PATTERN)
     config.pluginmanager.register(_Reports(config), "modelaudit-reports")
+    config.pluginmanager.register(_Undecided(), "modelaudit-undecided")
     config.pluginmanager.register(StatedInFunctions(), "modelaudit-functions")
 
 
@@ -235,14 +246,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         state.finish(session, started=config.stash.get(STARTED, False))
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Generator[None]:
+    """Comes last, after pytest's own short summary: what the audits came to stands at the end."""
+    yield
     state = _existing(config)
     for line in _misnamed(config, () if state is None else state.completeness.declared):
         terminalreporter.write_line(plain(line), yellow=True)
     if state is not None:
         from .terminal import summarise
 
-        summarise(terminalreporter, state.record, complaint=state.complaint, report=state.report_path)
+        language, report = state.options.language, Path(state.report_path)
+        summarise(terminalreporter, state.record, language=language, complaint=state.complaint, report=report)
         if state.options.look is not None and state.record is not None:
             from .look import HINT
 

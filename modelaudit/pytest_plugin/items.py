@@ -146,5 +146,6 @@ class _Paragraph(TerminalRepr):
 def _paragraph(state: Decides, record: CaseRecord) -> str:
     """What a failed item prints."""
     from ..report.paragraph import paragraph
+    from ..report.words import words_of
 
-    return paragraph(record, state.report_path, limit=state.options.limit)
+    return paragraph(record, state.report_path, words_of(state.options.language), limit=state.options.limit)

@@ -44,7 +44,12 @@ def add_options(parser: pytest.Parser) -> None:
         "what an inconclusive audit case does to its item",
         metavar="fail|warn",
     )
-    add("audit-language", "en", "language of summary.md, and that in which the report opens", metavar="en|ja")
+    add(
+        "audit-language",
+        "en",
+        "language of the terminal, of JUnit XML and summary.md, and that in which the report opens",
+        metavar="en|ja",
+    )
     add("audit-checks", "on", "how audits are themselves audited: on, or off for the whole run", metavar="on|off")
     _add_look(group)
     group.addoption(

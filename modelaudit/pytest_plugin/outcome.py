@@ -35,11 +35,15 @@ def disclaim(
     if report.when != "call" or not report.passed or hasattr(report, "wasxfail"):
         return
     if options.limit is not None:
-        kind, why = "quick_look", f"quick look at {options.limit} images (--audit-limit): it decides nothing"
+        kind = "quick_look"
     elif record.verdict == "INCONCLUSIVE" and not record.must_fail:
-        kind, why = "warned", "INCONCLUSIVE, tolerated by --audit-inconclusive=warn"
+        kind = "warned"
     else:
         return
+    from ..report.junit import why_skipped
+    from ..report.words import words_of
+
+    why = why_skipped(options.limit, words_of(options.language))
     report.outcome = "skipped"
     report.longrepr = (location[0], location[1] or 0, f"Skipped: {why}")
     report.__dict__["modelaudit_outcome"] = kind
@@ -119,7 +123,7 @@ def _crash(report: pytest.TestReport) -> str:
     return f"{next(iter(crash.message.splitlines()), '')} ({crash.path}:{crash.lineno})"
 
 
-def add_absent(config: pytest.Config, cases: Iterable[CaseRecord], files: Iterable[AbsentFile]) -> None:
+def add_absent(config: pytest.Config, cases: Iterable[CaseRecord], files: Iterable[AbsentFile], language: str) -> None:
     """Add what is missing from the run and has no report, as skipped with the reason.
 
     What the user left out by typed arguments has no entry, as with other tests.
@@ -134,8 +138,11 @@ def add_absent(config: pytest.Config, cases: Iterable[CaseRecord], files: Iterab
     ]
     # pytest itself has entries for errors at collection and modules that skip
     missing += [(file.file, (file.file, None, file.file), file.why) for file in files if file.by == "removed"]
+    from ..report.words import words_of
+
     for name, location, why in missing:
-        skipped = (location[0], location[1] or 0, plain(f"Skipped: not run: {why}"))
+        text = words_of(language)._("junit_not_run", why=why)
+        skipped = (location[0], location[1] or 0, plain(f"Skipped: {text}"))
         log.pytest_runtest_logreport(pytest.TestReport(name, location, {}, "skipped", skipped, "setup"))
 
 

@@ -66,6 +66,7 @@ class AuditSession:
         self._files: InputFiles | None = None
         self._run: Run | None = None
         self._listings: Listings | None = None
+        self._line_is_broken = False
 
     def declare(self, path: Path, items: Sequence[AuditItem]) -> None:
         """Cases that a collected file states, whether or not they are selected."""
@@ -139,8 +140,10 @@ class AuditSession:
             from ..report.junit import case_properties
 
             began = time.perf_counter()
-            with self._uncaptured(), signals_watched():
-                result = self._engine().result(item.nodeid)
+            with self._uncaptured():
+                with signals_watched():
+                    result = self._engine().result(item.nodeid)
+                self._begin_line_anew(item)
             record = with_result(self.completeness.declared[item.nodeid], result, reproduce=self._reproduce(item))
             changed = altered(item.case, item.expectation)
             if changed is not None:  # whatever came of the changed one is nobody's result
@@ -215,7 +218,8 @@ class AuditSession:
             return  # nothing of the audits was selected: pytest's own rules
         self.status = exit_status(cases, files, **self.terms)
         if started:
-            add_absent(self.config, [case for case in cases if case.id not in self.ended], files)
+            absent = [case for case in cases if case.id not in self.ended]
+            add_absent(self.config, absent, files, self.options.language)
         if started:
             try:
                 self._write(cases, files)
@@ -309,9 +313,25 @@ class AuditSession:
             asked = self.options.store
             root = self.config.rootpath
             store = open_store(None if asked == "off" else asked, root=root, off=asked == "off")
-            progress = Silent() if quiet else ProgressBar(lambda: sys.stderr)
+            progress = Silent() if quiet else ProgressBar(lambda: sys.stderr, self._note_broken_line)
             self._run = Run(settings, progress, store, self._listings)
         return self._run
+
+    def _note_broken_line(self) -> None:
+        self._line_is_broken = True
+
+    def _begin_line_anew(self, item: AuditItem) -> None:
+        """Where progress broke the line of pytest's letters, the next one starts as that one did."""
+        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        if reporter is None or not self._line_is_broken:
+            return
+        self._line_is_broken, start = False, reporter.currentfspath
+        reporter.currentfspath = None
+        if reporter.showlongtestinfo:
+            reporter.write_ensure_prefix(start)
+        elif reporter.showfspath:
+            reporter.write_fspath_result(item.nodeid, "")
+        reporter.flush()
 
     def _uncaptured(self) -> Any:
         """Progress goes to the terminal, past pytest's capture."""

@@ -119,7 +119,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         _made_of(case, words),
         plot_of(case, words),
         curve_of(case, words),
-        _counts(decision.counts, _looked(case, words), words) if decision else None,
+        _counts(decision.counts, looked_texts(case, words), words) if decision else None,
         words.named("reason", case.reason) if case.reason else "",
         _rule(case, words),
         words.limit(case.confidence, "percent"),
@@ -175,7 +175,7 @@ def _made_of(case: CaseRecord, words: Words) -> str:
     return words._("semicolon").join(said)
 
 
-def _looked(case: CaseRecord, words: Words) -> list[str]:
+def looked_texts(case: CaseRecord, words: Words) -> list[str]:
     """How far an audit looked that may stop early."""
     found = None if case.checks is None else case.checks.stopped
     if found is None:

@@ -62,8 +62,7 @@ def checks_view(case: CaseRecord, words: Words) -> ChecksView | None:
     lines = [line for line in (*_power(case, words), *_floors(case, words), *_seams(case, words)) if line[1]]
     lines += [*_insane(case, words), *_agreement(case, words), *_holm(case, words)]
     squares = tuple(_squares(case, words))
-    caught = tuple(text for _, text in _power(case, words))
-    view = ChecksView(_taken(case, words), caught, masks, note, tuple(lines), squares)
+    view = ChecksView(_taken(case, words), caught_texts(case, words), masks, note, tuple(lines), squares)
     return view if view.taken or masks or lines or squares else None
 
 
@@ -152,10 +151,16 @@ def _floors(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
     return found
 
 
+def caught_texts(case: CaseRecord, words: Words) -> tuple[str, ...]:
+    """What these images, and this limit, would catch; nothing where that was not looked at."""
+    return tuple(text for _, text in _power(case, words))
+
+
 def _power(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
     """What the images, or the limit, would catch: a property of the audit, which takes no verdict away."""
     checks = case.checks
-    assert checks is not None
+    if checks is None:
+        return []
     found: list[tuple[str, str]] = []
     if checks.smallest_effect is not None:
         value = _value(case, checks.smallest_effect, words)

@@ -21,22 +21,6 @@ def odd_orders(record: RunRecord) -> Iterator[tuple[str, ClassOrderRecord]]:
                 yield names.get(view.model, view.model), view.class_order
 
 
-def order_text(model: str, odd: ClassOrderRecord) -> str:
-    """One line for the terminal."""
-    start = f"{model}: {odd.right} of {odd.images} answers on the original images are right"
-    if odd.moved:
-        listed = ", ".join(f"{label!r} is answered as {answer!r}" for label, answer in odd.moved[:_LISTED])
-        text = f"{start}, and {odd.explained} would be in another order of its classes: {listed}"
-        if not odd.classes:
-            return f"{text}; check the order of classes="
-        alphabet = ", the order of the alphabet, as torchvision's ImageFolder has it" if _alphabetical(odd) else ""
-        return f"{text}; was it trained with classes={odd.classes}{alphabet}?"
-    if odd.below_chance:
-        return f"{start}, far below chance ({odd.chance:.2g}): do classes= and labels= name what it was trained on?"
-    never = ", ".join(map(repr, odd.never[:_LISTED]))
-    return f"{model}: never answers {never}; if it was trained on that, check the order of classes="
-
-
 def class_order_banner(model: str, odd: ClassOrderRecord, words: Words) -> tuple[str, str]:
     """The title and the text for the first page."""
     counts = {"model": model, "right": words.count(odd.right), "images": words.count(odd.images)}

@@ -98,14 +98,13 @@ def first_page(record: RunRecord, views: Sequence[CaseView], words: Words, pictu
     Args:
         views: of the requirements, known-bad models left out, the worst first.
     """
-    models = tested_models(record)
-    verdicts = [_verdict(record, model, words, alone=len(models) == 1) for model in _worst_models(record, models)]
+    models, verdicts = tested_models(record), verdict_views(record, words)
     shown = views[:MOST_LINES]
     controls = [case for case in record.cases if case.must_fail]
     return FirstPage(
         _said(record.about.title if record.about else None, words) or words._("audit_report_of_an_image"),
         tuple(_facts(record, models, words)),
-        tuple(verdicts[:MOST_MODELS]) or (_no_requirement(record, words),),
+        tuple(verdicts[:MOST_MODELS]),
         words.ngettext("more_models", len(verdicts) - MOST_MODELS) if len(verdicts) > MOST_MODELS else "",
         tuple(_line(record, view, models, words) for view in shown),
         tuple(_folded(views[MOST_LINES:], words)),
@@ -170,6 +169,25 @@ def _worst_models(record: RunRecord, models: Sequence[TestedModel]) -> list[Test
     """In the order of their worst requirement."""
     order = {position: at for at, position in enumerate(worst_first(record.cases))}
     return sorted(models, key=lambda model: min(order[position] for position in model.cases))
+
+
+def verdict_views(record: RunRecord, words: Words) -> list[VerdictView]:
+    """The verdict on each model under test, the worst first; of a run without a requirement on one just one."""
+    models = tested_models(record)
+    found = [_verdict(record, model, words, alone=len(models) == 1) for model in _worst_models(record, models)]
+    return found or [_no_requirement(record, words)]
+
+
+def verdict_texts(record: RunRecord, words: Words) -> list[str]:
+    """The same as lines for a terminal, and behind them what came of the known-bad models."""
+    controls = [case for case in record.cases if case.must_fail]
+    said = []
+    for view in verdict_views(record, words):
+        text = view.sentence or view.rest
+        if view.sentence and view.rest:
+            text = words._("two_sentences", first=view.sentence, second=view.rest)
+        said.append(words._("run_tally", state=view.name, counts=text) if view.name else text)
+    return [*said, known_bad_sentence(controls, words)] if controls else said
 
 
 def _verdict(record: RunRecord, tested: TestedModel, words: Words, *, alone: bool) -> VerdictView:
@@ -246,13 +264,13 @@ def _chips(record: RunRecord, view: CaseView, words: Words) -> list[str]:
     elif case.verdict is None:
         chips.append(words.named("verdict", "NOT_RUN"))
     elif case.reason:
-        chips.append(_reason(case, case.reason, words))
+        chips.append(reason_chip(case, case.reason, words))
     if case.outcome in ("xfailed", "xpassed"):
         chips.append(words.named("chip", case.outcome))
     return [*chips, *view.weakened]
 
 
-def _reason(case: CaseRecord, reason: str, words: Words) -> str:
+def reason_chip(case: CaseRecord, reason: str, words: Words) -> str:
     """Why a requirement is undecided, and how many images would decide it, in two digits."""
     more = case.decision.more_images if case.decision else None
     if not case.decision or not more:

@@ -10,16 +10,17 @@ from ..evidence.record_texts import shown_record
 from ..language.machine_paths import without_machine_paths
 from ..language.plain_text import plain, plain_lines
 from .paragraph import paragraph
+from .words import Words
 
 
-def render_junit(record: RunRecord, report: str) -> str:
+def render_junit(record: RunRecord, report: str, words: Words) -> str:
     """The run as JUnit XML: one test case for each case, as pytest writes it.
 
     Args:
         report: where the report is, for the text of a failure.
     """
     record, report = shown_record(record), without_machine_paths(report)
-    cases = [_test_case(case, report, quick_look=record.quick_look is not None) for case in record.cases]
+    cases = [_test_case(case, report, words, quick_look=record.quick_look) for case in record.cases]
     counts = Counter(part.tag for case in cases for part in case)
     suite = ElementTree.Element(
         "testsuite",
@@ -71,19 +72,19 @@ def failure_type(case: CaseRecord) -> str | None:
     return passed if case.verdict == "PASS" else case.verdict
 
 
-def _test_case(case: CaseRecord, report: str, *, quick_look: bool) -> ElementTree.Element:
+def _test_case(case: CaseRecord, report: str, words: Words, *, quick_look: int | None) -> ElementTree.Element:
     module = case.file.removesuffix(".py").replace("/", ".")
     found = ElementTree.Element(
         "testcase", classname=plain(module), name=plain(case.name), time=f"{case.duration_s or 0:.3f}"
     )
     if case.verdict is not None:
         properties = ElementTree.SubElement(found, "properties")
-        for name, value in case_properties(case, quick_look=quick_look):
+        for name, value in case_properties(case, quick_look=quick_look is not None):
             ElementTree.SubElement(properties, "property", name=name, value=str(value))
     ending = _ending(case)
     if ending is not None:
         tag, kind = ending
-        text = paragraph(case, report) if tag != "skipped" else plain_lines(_why_skipped(case))
+        text = paragraph(case, report, words) if tag != "skipped" else plain_lines(_why(case, words, quick_look))
         part = ElementTree.SubElement(found, tag, message=text.split("\n")[0])
         part.text = text
         if kind is not None:
@@ -102,7 +103,12 @@ def _ending(case: CaseRecord) -> tuple[str, str | None] | None:
     return "skipped", "pytest.xfail" if case.outcome == "xfailed" else "pytest.skip"
 
 
-def _why_skipped(case: CaseRecord) -> str:
-    if case.absence is not None:
-        return f"not run: {case.absence.why}" if case.outcome == "not_run" else case.absence.why
-    return "INCONCLUSIVE, tolerated by --audit-inconclusive=warn" if case.outcome == "warned" else "quick look"
+def why_skipped(quick_look: int | None, words: Words) -> str:
+    """Why a case that was measured is reported as skipped: in a quick look, or where it is tolerated."""
+    return words._("junit_tolerated") if quick_look is None else words.ngettext("junit_quick_look", quick_look)
+
+
+def _why(case: CaseRecord, words: Words, quick_look: int | None) -> str:
+    if case.absence is None:
+        return why_skipped(quick_look, words)
+    return words._("junit_not_run", why=case.absence.why) if case.outcome == "not_run" else case.absence.why

@@ -172,7 +172,7 @@ def short_sentence(case: CaseRecord, words: Words, *, scale: bool = False) -> st
     """
     words = words.of([case])
     unit, worst, left = unit_of(case.left), worst_part(case), case.left
-    details = [] if worst is None else [_range(case, worst, words)]
+    details = [] if worst is None else [range_text(case, worst, words)]
     if worst is not None and worst.method and len(methods_of(left)) > 1:
         if isinstance(left, MeasureNode):
             left = left.model_copy(update={"methods": [worst.method]})
@@ -183,7 +183,7 @@ def short_sentence(case: CaseRecord, words: Words, *, scale: bool = False) -> st
     if worst is None or worst.estimate is None:
         found = Found((), unit, 0)
     else:
-        digits = digits_of(case, least=_SHORT_DIGITS[unit])
+        digits = short_digits(case)
         values = ((part_text(worst.method, worst.dose, words, worst.group), worst.estimate),)
         found = Found(values, unit, digits, tuple(filter(None, details)))
     own = own_words(case, words)
@@ -192,6 +192,11 @@ def short_sentence(case: CaseRecord, words: Words, *, scale: bool = False) -> st
     limit = comparison(case.op, words.limit(case.threshold, unit), words)
     value = found.text(words) if found.values else "–"
     return words._("own_words_and_value", says=own, value=value, limit=limit)
+
+
+def short_digits(case: CaseRecord) -> int:
+    """Digits after the point where there is little room."""
+    return digits_of(case, least=_SHORT_DIGITS[unit_of(case.left)])
 
 
 def methods_of(node: Node) -> list[str]:
@@ -218,14 +223,18 @@ def scales_of(case: CaseRecord, words: Words) -> list[str]:
     return [] if text == case.left.measure else [text]
 
 
-def _range(case: CaseRecord, part: DecisionRecord, words: Words) -> str:
-    """*1.6 to 18.8*, *at most 18.8*; of a value that fell, which is written without its sign, the other way round."""
+def range_text(case: CaseRecord, part: DecisionRecord, words: Words, *, signed: bool = False) -> str:
+    """*1.6 to 18.8*, *at most 18.8*; of a value that fell, which is written without its sign, the other way round.
+
+    Args:
+        signed: the value is written with its sign.
+    """
     unit = unit_of(case.left)
     digits = digits_of(case, least=_SHORT_DIGITS[unit])
     lower, upper = part.lower, part.upper
     if lower is not None and lower == upper:
         return ""
-    if moves(case.left) and (part.estimate or 0.0) < 0:
+    if not signed and moves(case.left) and (part.estimate or 0.0) < 0:
         lower, upper = (None if bound is None else -bound for bound in (upper, lower))
     low, high = ("" if bound is None else words.tick(bound, unit, digits) for bound in (lower, upper))
     if low and high:

@@ -12,7 +12,8 @@ from cli.pages import page
 from cli.photos import HEIGHT, WIDTH, blob, image, line, mask, photo
 
 from modelaudit.cli import main
-from modelaudit.cli.terminal import columns_of, cut, table
+from modelaudit.cli.terminal import table
+from modelaudit.language.text_layout import columns_of, cut
 
 NASTY = '<script>alert("1")</script>&amp;'
 

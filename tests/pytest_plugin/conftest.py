@@ -5,5 +5,6 @@ from pytest_plugin.runs import Line
 
 
 @pytest.fixture
-def line(pytester: pytest.Pytester) -> Line:
+def line(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Line:
+    monkeypatch.setenv("COLUMNS", "250")  # a line of prose stays one line
     return Line(pytester)

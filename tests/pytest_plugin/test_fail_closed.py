@@ -39,7 +39,7 @@ def test_a_run_that_measured_nothing_does_not_succeed(line: Line, marks: str) ->
     )
     result = line.run()
     assert result.ret == NO_VERDICT
-    assert "partial: 1 of 1 declared expectations are not counted" in result.stdout.str()
+    assert "partial: 1 of 1 declared requirements are not counted" in result.stdout.str()
     assert line.record().overall == "PARTIAL"
 
 
@@ -177,8 +177,9 @@ def test_unreadable_images_are_named_and_count_as_wrong(line: Line, expectation:
     assert [one.sample for one in record.data[0].unusable] == ["green/001.png", "red/000.png"]
     assert record.data[0].unusable[0].message.startswith("photos/images/green/001.png cannot be read")
     if verdict != "PASS":
-        assert "20 images: 18 measured, 0 undefined, 2 errored (2 unreadable_image)" in result.stdout.str()
-        assert "green/001.png (unreadable_image)" in result.stdout.str()
+        said = "  20 images: 18 measured, 0 undefined, 2 errored\n    image cannot be read: 2; replace the image file"
+        assert said in result.stdout.str()
+        assert "green/001.png (image cannot be read)" in result.stdout.str()
         assert case.reason == "undefined_values"
 
 

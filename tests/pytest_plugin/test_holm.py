@@ -25,7 +25,7 @@ def test_a_fail_among_all_declared_is_told_though_the_rest_was_not_selected(line
     assert checks.holm.adjusted == pytest.approx(4 * checks.holm.p)
     assert line.cases()["weak"].verdict == "FAIL"
     result.stdout.fnmatch_lines(
-        ["1 of 1 FAIL could be chance among 4 declared expectations (Holm); no verdict changes"]
+        ["1 of 1 FAIL could be chance among 4 declared requirements (Holm); no verdict changes"]
     )
 
 

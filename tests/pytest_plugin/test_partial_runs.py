@@ -44,7 +44,7 @@ class Pattern:
 
 
 def selected(count: int, of: int) -> str:
-    return f"not the whole: {count} of {of} declared expectations are not counted ({count} not selected)*"
+    return f"not the whole: {count} of {of} declared requirements are not counted ({count} not selected)*"
 
 
 PATTERNS: dict[str, Pattern] = {

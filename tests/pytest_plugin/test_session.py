@@ -61,7 +61,7 @@ def test_a_selection_ends_as_what_was_selected_and_is_not_the_whole(line: Line, 
     result.stdout.fnmatch_lines(
         [
             "PASS of a selection: 1 PASS, 2 not run",
-            "not the whole: 2 of 3 declared expectations are not counted (2 not selected)",
+            "not the whole: 2 of 3 declared requirements are not counted (2 not selected)",
         ]
     )
 
@@ -188,7 +188,7 @@ def test_a_failed_quick_look_says_that_it_decides_nothing(line: Line) -> None:
     line.audit("fails = Audit(**told(wrong())).expect(accuracy > 0.5)")
     result = line.run("--audit-limit", "12")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "quick look (--audit-limit 12): decides nothing" in result.stdout.str()
+    assert "  quick look at 12 images: decides nothing" in result.stdout.str()
     assert line.record().overall == "QUICK_LOOK"
 
 

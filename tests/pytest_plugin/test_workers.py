@@ -161,6 +161,15 @@ def test_two_workers_end_with_the_same_outcomes(sessions: Sessions) -> None:
     assert [str(one) for one in contradictions(together.record)] == []
 
 
+def test_the_table_at_the_end_is_the_same_with_two_workers(sessions: Sessions) -> None:
+    one, two = (
+        session.lines[session.lines.index(next(line for line in session.lines if line.startswith("verdict "))) :]
+        for session in (sessions.alone, sessions.together)
+    )
+    assert one[: one.index("")] == two[: two.index("")]
+    assert sum(line.startswith(("ERROR ", "FAIL ")) for line in one[: one.index("")]) == 5
+
+
 def test_what_is_missing_is_the_same_with_two_workers(sessions: Sessions) -> None:
     alone, together = sessions.alone.record, sessions.together.record
     for name in ("overall", "whole", "partial", "missing", "absent_files"):
@@ -194,7 +203,7 @@ def test_a_worker_reports_expectations_inside_functions(sessions: Sessions) -> N
 def test_copies_of_a_picture_are_found_with_workers(sessions: Sessions) -> None:
     case = sessions.together.cases["copied"]
     assert (case.verdict, case.reason) == ("INCONCLUSIVE", "too_few_clusters")
-    assert any("pictures: 2 different ones among 300 images" in text for text in sessions.together.lines)
+    assert any("There are 2 different pictures among 300 images" in text for text in sessions.together.lines)
 
 
 def test_workers_report_the_files_that_they_read(sessions: Sessions) -> None:

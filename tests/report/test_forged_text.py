@@ -17,6 +17,8 @@ from modelaudit.report import render_html, render_summary
 from modelaudit.report.junit import render_junit
 from modelaudit.report.paragraph import paragraph
 from modelaudit.report.run_lines import run_lines
+from modelaudit.report.verdict_table import verdict_table
+from modelaudit.report.words import words_of
 
 HOSTILE = st.sampled_from("\n\r\t\x00\x1b\x7f\x9b\u200b\u2028\u202e\u2066\ud800\ufeff\ufe0f\u034f\U000e0041|`<&\"'=#*")
 TEXTS = st.text(HOSTILE | st.characters(), min_size=1, max_size=20).map(lambda text: f"{text}\n===== 5 passed =====")
@@ -54,17 +56,20 @@ def assert_nothing_is_forged(shown: str) -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(TEXTS)
-def test_the_terminal_and_junit_show_any_text_as_it_is(text: str) -> None:
-    found = forged(text)
+@given(TEXTS, st.sampled_from(["en", "ja"]))
+def test_the_terminal_and_junit_show_any_text_as_it_is(text: str, language: str) -> None:
+    found, words = forged(text), words_of(language)
     for case in found.cases:
-        lines = paragraph(case, text).split("\n")
+        lines = paragraph(case, text, words).split("\n")
         assert all(line.startswith("  ") for line in lines[1:])
         assert_nothing_is_forged("\n".join(lines))
-    for line in run_lines(found):
+    for line in (
+        *run_lines(found, words),
+        *(line for row in verdict_table(found, words, 80, rows=None) for line in row.lines),
+    ):
         assert "\n" not in line
         assert_nothing_is_forged(line)
-    junit = render_junit(found, text)
+    junit = render_junit(found, text, words)
     assert_nothing_is_forged(junit)
     assert len(list(ElementTree.fromstring(junit.split("\n", 1)[1]).iter("testcase"))) == len(found.cases)
 
@@ -88,7 +93,8 @@ def sample_rows() -> int:
 def test_what_is_very_long_is_cut() -> None:
     size = 100_000
     found = forged("w" * size)
-    for shown in (*run_lines(found), *paragraph(found.cases[0], "report").split("\n")):
+    words = words_of("en")
+    for shown in (*run_lines(found, words), *paragraph(found.cases[0], "report", words).split("\n")):
         assert len(shown) < 2500
     assert max(map(len, render_summary(found).split("\n"))) < 30_000
-    assert len(render_junit(found, "report")) < size * len(found.cases)
+    assert len(render_junit(found, "report", words)) < size * len(found.cases)

@@ -13,6 +13,7 @@ from modelaudit.evidence.record import AbsentFile, RunRecord, read_record, recor
 from modelaudit.evidence.record_texts import shown_record, with_texts
 from modelaudit.report import render_html, render_summary
 from modelaudit.report.junit import render_junit
+from modelaudit.report.words import LANGUAGES, words_of
 
 CANARY = "canary_folder"
 PLACES = (f"/home/{CANARY}/deep er/x.png", f"~/{CANARY}/x.png", rf"C:\Users\{CANARY}\x.png", f"../../{CANARY}/x.png")
@@ -42,7 +43,7 @@ def test_no_report_shows_a_path_of_the_machine(tmp_path: Path, place: str) -> No
     assert run.model_dump_json().count(CANARY) > 100
     shown = [render_html(run, tmp_path), render_summary(run), render_summary(run, language="ja")]
     report = f"/home/{CANARY}/20261123-091402-7f3a/report.html"
-    shown.append(render_junit(run, report))
+    shown += [render_junit(run, report, words_of(language)) for language in LANGUAGES]
     for text in shown:
         assert CANARY not in text and "x.png" in text
 

@@ -35,6 +35,8 @@ LISTS: dict[str, Iterable[str]] = {
     "verdict": [*Verdict, "NOT_RUN", "PARTIAL", "SELECTION", "QUICK_LOOK", "CAUGHT", "MISSED"],
     "reason": [reason for reason in Reason if reason != "review_open"],
     "missing": Missing,
+    "missing_advice": Missing,
+    "state": [*Verdict, "NOT_RUN", "XFAIL", "PARTIAL", "SELECTION", "QUICK_LOOK", "CAUGHT", "MISSED"],
     "weakened": get_args(Weakening),
     "outcome": ["xfailed", "xpassed", "warned", "skipped"],
     "rank": ["worst", "typical", "best"],
@@ -126,6 +128,10 @@ def test_every_name_of_a_fixed_list_has_words_in_both_languages() -> None:
         assert [
             f"{kind}.{name}" for kind, names in LISTS.items() for name in names if f"{kind}.{name}" not in known
         ] == []
+
+
+def test_the_engine_and_the_catalogue_give_the_same_advice() -> None:
+    assert {reason: EN.named("missing_advice", reason) for reason in Missing} == {one: one.advice for one in Missing}
 
 
 @pytest.mark.parametrize(
