@@ -16,8 +16,8 @@ from .notes import missing_text
 from .sentences import leaves_of
 from .words import Words
 
-#: so many lines of a box stand on page one
-MOST_LINES = 6
+#: so many lines of a box stand on page one, and of the last: with six requirements it still is one sheet of paper
+MOST_LINES, MOST_STEPS = 6, 3
 _NAMED = 3
 #: kinds of masks that came with the data; others are boxes, guesses of a program, or none
 _SUPPLIED = ("mask", "polygon", "rle")
@@ -63,7 +63,7 @@ def boxes_view(record: RunRecord, words: Words) -> BoxesView:
     return BoxesView(
         _box(words._("box_tested"), tuple(_tested(record, words)), words),
         _box(words._("box_not_tested"), tuple(_not_tested(record, words)), words),
-        _box(words._("box_next"), tuple(step_lines(steps, record, words)), words),
+        _box(words._("box_next"), tuple(step_lines(steps, record, words)), words, MOST_STEPS),
         tuple(StageView(words.named("stage", stage), stage == stage_of(steps)) for stage in STAGES),
         tuple(
             CoverageRow(case.name, ledger_of(case, record), _caught(record, at, words))
@@ -74,9 +74,9 @@ def boxes_view(record: RunRecord, words: Words) -> BoxesView:
     )
 
 
-def _box(title: str, lines: tuple[str, ...], words: Words) -> Box:
-    more = len(lines) - MOST_LINES
-    return Box(title, lines[:MOST_LINES], words.ngettext("and_more", more) if more > 0 else "")
+def _box(title: str, lines: tuple[str, ...], words: Words, most: int = MOST_LINES) -> Box:
+    more = len(lines) - most
+    return Box(title, lines[:most], words.ngettext("and_more", more) if more > 0 else "")
 
 
 def _caught(record: RunRecord, at: int, words: Words) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,3 +103,8 @@ def printed(page: Page, file: Path) -> PdfReader:
 def sizes(paper: PdfReader) -> set[tuple[int, int]]:
     """The sizes of its pages in points."""
     return {(round(float(each.mediabox.width)), round(float(each.mediabox.height))) for each in paper.pages}
+
+
+def letters(text: str) -> str:
+    """Its letters and digits alone, as they compare between a page and its PDF: no spaces, ligatures, punctuation."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", text))

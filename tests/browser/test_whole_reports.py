@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.looking import A4, WIDTHS, overflow, printed, sizes
+from browser.looking import A4, WIDTHS, axe_findings, letters, overflow, printed, sizes
 from report.whole_records import WHOLE_RECORDS
 
 from modelaudit.report import render_html
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from browser.conftest import Opened
 
 Rendered = Callable[[str, str], str]
+#: 20 requirements repeat all that 200 do, and axe looks a minute at those
+WITHOUT_REPEATS = """() => ['article', '.coverage tbody tr', '.checks-lines > div'].forEach(
+  kind => [...document.querySelectorAll(kind)].slice(20).forEach(each => each.remove()))"""
+#: the text of page one, and the first heading behind it
+FIRST_AND_NEXT = """() => {
+  const one = [...document.querySelectorAll('.page-one')].find(each => each.offsetHeight);
+  const behind = [...document.querySelectorAll('h2')].find(
+    each => each.offsetHeight && one.compareDocumentPosition(each) === Node.DOCUMENT_POSITION_FOLLOWING);
+  return [one.innerText, behind.innerText];
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -41,4 +51,16 @@ def test_it_stands_on_every_window(
         page.set_viewport_size({"width": width, "height": 900})
         assert overflow(page) == []
         page.screenshot(path=artefact.with_name(f"{artefact.name}-{width}.png"))
-    assert sizes(printed(page, artefact.with_suffix(".pdf"))) == {A4}
+    paper = printed(page, artefact.with_suffix(".pdf"))
+    assert sizes(paper) == {A4}
+    one, behind = map(letters, page.evaluate(FIRST_AND_NEXT))
+    page_one, signature = letters(paper.pages[0].extract_text()), one[-6:]  # of the line to sign on
+    assert ending == "hostile" or (page_one.count(signature), behind in page_one) == (one.count(signature), False)
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("ja", "dark")])
+@pytest.mark.parametrize("ending", WHOLE_RECORDS)
+def test_axe_finds_nothing(opened: Opened, rendered: Rendered, ending: str, language: str, scheme: str) -> None:
+    page = opened(rendered(ending, language), color_scheme=scheme)
+    page.evaluate(WITHOUT_REPEATS)
+    assert axe_findings(page) == []

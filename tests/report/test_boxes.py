@@ -23,7 +23,7 @@ from modelaudit.evidence.record import (
     MatrixRecord,
     RunRecord,
 )
-from modelaudit.report.boxes import MOST_LINES, BoxesView, boxes_view
+from modelaudit.report.boxes import MOST_STEPS, BoxesView, boxes_view
 from modelaudit.report.coverage import Ledger, ledger_of, not_asked_for, total_ledger, weakest_limit
 from modelaudit.report.next_steps import RULES, rule_for, stage_of, steps_of
 from modelaudit.report.words import words_of
@@ -306,5 +306,5 @@ def test_labels_that_are_mapped_to_classes_of_other_names_are_not_called_absent(
 def test_a_box_is_short_whatever_was_declared(words: Any) -> None:
     many = [undecided("too_few_images", more_images=n).model_copy(update={"name": f"c{n}"}) for n in range(1, 30)]
     view = boxes(*many, words=words)
-    assert len(view.next.lines) == MOST_LINES and "23" in view.next.more
+    assert len(view.next.lines) == MOST_STEPS and "26" in view.next.more
     assert sum(stage.now for stage in view.stages) == 1
