@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import resolve_run
+from ..language.byte_size import byte_size
 from .terminal import add_language, say
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _EXAMPLES = """examples:
   modelaudit report                              report.html and summary.md of the latest run
   modelaudit report RUN --language ja            which open in Japanese
   modelaudit report RUN --templates our-look     by templates of your own
+  modelaudit report RUN --budget 2MB             at most so large: smaller pictures, then fewer
   modelaudit report RUN --redact                 RUN/report-redacted.html: no image, path or id
   modelaudit report RUN --redact --salt ours -o for_the_supplier.html
 """
@@ -55,8 +57,22 @@ def add(commands: Any) -> None:
         "redaction-salt in RUN; made if missing)",
     )
     report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
+    report.add_argument(
+        "--budget",
+        type=_size,
+        default=5_000_000,
+        metavar="SIZE",
+        help="the most that the report may take; its pictures get smaller, then fewer (default: 5MB)",
+    )
     add_language(report, "summary.md, and that in which the report opens")
     report.set_defaults(run=_run)
+
+
+def _size(text: str) -> int:
+    try:
+        return byte_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -65,13 +81,14 @@ def _run(given: argparse.Namespace) -> int:
     from ..report.render import write_whole
 
     folder = resolve_run(given.run_folder)
+    how = {"language": given.language, "budget_bytes": given.budget, "templates_dir": given.templates}
     if not given.redact and given.output is None:
-        for path in write_reports(folder, language=given.language, templates_dir=given.templates):
+        for path in write_reports(folder, **how):
             say(str(path))
         return 0
     record = read_consistent_record(folder)
     shown = _redacted(record, given.salt, folder) if given.redact else record
-    page = render_html(shown, folder, language=given.language, templates_dir=given.templates)
+    page = render_html(shown, folder, **how)
     say(str(write_whole(given.output or folder / REDACTED_NAME, page)))
     return 0
 

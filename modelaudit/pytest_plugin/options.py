@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
+from ..language.byte_size import byte_size
 from ..language.errors import ResultsError
 from ..language.wording import LANGUAGES
 from .typed_arguments import typed_arguments
@@ -49,6 +50,12 @@ def add_options(parser: pytest.Parser) -> None:
         "en",
         "language of the terminal, of JUnit XML and summary.md, and that in which the report opens",
         metavar="en|ja",
+    )
+    add(
+        "audit-report-budget",
+        "5MB",
+        "the most that report.html may take; its pictures get smaller, then fewer, and it says so",
+        metavar="SIZE",
     )
     add("audit-checks", "on", "how audits are themselves audited: on, or off for the whole run", metavar="on|off")
     _add_look(group)
@@ -136,6 +143,7 @@ class Options:
     redact: bool
     checks: bool
     language: str = "en"
+    report_budget: int = 5_000_000
     look: LookOptions | None = None
 
 
@@ -154,6 +162,10 @@ def read_options(config: pytest.Config) -> Options:
     language = _text(config, "audit-language", "en")
     if language not in LANGUAGES:
         raise pytest.UsageError(f"--audit-language={language}: use {' or '.join(LANGUAGES)}")
+    try:
+        report_budget = byte_size(_text(config, "audit-report-budget", "5MB"))
+    except ValueError as error:
+        raise pytest.UsageError(f"--audit-report-budget={error}") from error
     look = _look(config)
     limit = _text(config, "audit-limit", "" if look is None else str(LOOK_IMAGES))
     if look is not None and limit == "all":
@@ -175,6 +187,7 @@ def read_options(config: pytest.Config) -> Options:
         redact=bool(config.getini("audit_redact") if redact is None else redact),
         checks=checks == "on",
         language=language,
+        report_budget=report_budget,
         look=look,
     )
 

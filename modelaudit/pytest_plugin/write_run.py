@@ -69,7 +69,7 @@ def write_run(
     write_record(record, run.folder)
     discard_measured(run.folder)
     shown = redacted(record, read_salt(run.folder / SALT_NAME)) if run.options.redact else record
-    write_reports(run.folder, record=shown, language=run.options.language)
+    write_reports(run.folder, record=shown, language=run.options.language, budget_bytes=run.options.report_budget)
     point_latest(run.options.results, run.id)
     if run.receipt is not None:
         run.receipt.write(run.folder)

@@ -53,6 +53,15 @@ class CountsView:
 
 
 @dataclass(frozen=True)
+class AgainView:
+    """Images whose pictures stand with another requirement, at ``anchor``."""
+
+    samples: tuple[str, ...]
+    anchor: str
+    name: str
+
+
+@dataclass(frozen=True)
 class CaseView:
     """One case as the page shows it."""
 
@@ -80,6 +89,7 @@ class CaseView:
     weakened: tuple[str, ...] = ()
     scale: str = ""
     message: str = ""
+    again: tuple[AgainView, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -106,11 +116,16 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
     rows = tuple(
         gallery_row(record, case, row, words, pictures)
         for n, row in enumerate(case.gallery)
-        if (index, n) in pictures.shown
+        if (index, n) in pictures.shown and (index, n) not in pictures.again
     )
+    anchors = anchors_of(record.cases)
+    again: dict[int, list[str]] = {}
+    for n, row in enumerate(case.gallery):
+        if (index, n) in pictures.again:
+            again.setdefault(pictures.again[index, n][0], []).append(row.sample)
     return CaseView(
         case,
-        anchors_of(record.cases)[index],
+        anchors[index],
         badge_of(case, words),
         sentence(case, words),
         comparison(case.op, words.limit(case.threshold, unit_of(case.left)), words),
@@ -128,11 +143,12 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         _worst(case, words),
         over_methods(case, words),
         rows,
-        len(case.gallery) - len(rows),
+        len(case.gallery) - len(rows) - sum(map(len, again.values())),
         checks_view(case, words),
         tuple(words.named("weakened", name) for name in case.weakened) if case.verdict is not None else (),
         _scale(case, words),
         case.message if case.absence is None else absence_text(case.message, words),
+        tuple(AgainView(tuple(names), anchors[at], record.cases[at].name) for at, names in again.items()),
     )
 
 

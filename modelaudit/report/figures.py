@@ -53,7 +53,7 @@ class Axis:
     high: float
 
     def at(self, value: float) -> float:
-        return round(100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 3)
+        return round(100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 2)
 
 
 def plot_of(case: CaseRecord, words: Words, parts: list[DecisionRecord] | None = None) -> Plot | None:

@@ -37,7 +37,7 @@ def language_patch(main: str, other: str, language: str) -> Markup:
 
     What differs outside of parts, as in a template of the user's, makes the whole of `other` the patch.
     """
-    (mine, around), (theirs, around_them) = _split(main), _split(other)
+    (mine, around), (theirs, around_them) = _split(str.__str__(main)), _split(str.__str__(other))
     if around == around_them and len(mine) == len(theirs):
         table: dict[str, int] = {}
         parts = [_patch(one, another, table) for one, another in zip(mine, theirs, strict=True)]

@@ -85,7 +85,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         tuple(_data(data, words) for data in record.data),
         totals(record, words),
         glossary(words.limit(usual, "percent"), words.limit(round(1 - usual, 6), "percent"), words),
-        _left_out(record, words, pictures),
+        _left_out(words, pictures),
         _missing(words, pictures),
         by_class_view(record, words),
         boxes_view(record, words),
@@ -151,13 +151,12 @@ def _notes(record: RunRecord, words: Words) -> NotesView:
     return NotesView(models, tuple(run_note(note, words) for note in record.notes))
 
 
-def _left_out(record: RunRecord, words: Words, pictures: Pictures) -> str:
-    if not pictures.left_out:
-        return ""
-    return words.ngettext(
-        "gallery_rows_left_out",
-        pictures.left_out,
-    )
+def _left_out(words: Words, pictures: Pictures) -> str:
+    """What was done to the pictures so that the file keeps to its budget; empty where nothing was."""
+    said = [] if pictures.side is None else [words._("pictures_made_smaller", side=words.count(pictures.side))]
+    if pictures.left_out:
+        said.append(words.ngettext("gallery_rows_left_out", pictures.left_out))
+    return words._("two_sentences", first=said[0], second=said[1]) if len(said) > 1 else "".join(said)
 
 
 def _missing(words: Words, pictures: Pictures) -> str:

@@ -63,6 +63,8 @@ class Pictures:
     ``shown`` are the (case, row) positions that fit; ``by_file`` the readable pictures; ``missing`` the files that the
     record names and that are not there, or are no pictures. ``donors``: who lent the background, by data set,
     "model|context" and sample. ``first``: what the picture of page one is made of, which is always embedded.
+    ``again``: rows that are not laid out, since all of their pictures stand in another row.
+    ``side``: the pixels that pictures were made smaller to; none where they are as the record has them.
     """
 
     shown: frozenset[RowKey]
@@ -71,6 +73,8 @@ class Pictures:
     left_out: int
     donors: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     first: tuple[EmbeddedPicture | EmbeddedLines, ...] = ()
+    again: Mapping[RowKey, RowKey] = field(default_factory=dict)
+    side: int | None = None
 
     def layers(self, panel: Panel, row: GalleryRow) -> Layers:
         """What a panel of a row is made of."""

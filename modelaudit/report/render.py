@@ -19,14 +19,15 @@ from ..evidence.record import RunRecord
 from ..evidence.record_texts import shown_record
 from ..language.errors import ResultsError
 from ..language.plain_text import plain_lines
+from .fitting import fitted
 from .other_language import language_patch
 from .page import page_of
-from .pictures import Pictures, choose, read_pictures
+from .pictures import Pictures, read_pictures
 from .redacted_pictures import redacted_pictures
 from .words import LANGUAGES, words_of
 
 REPORT_NAME, SUMMARY_NAME = "report.html", "summary.md"
-DEFAULT_BUDGET = 10_000_000
+DEFAULT_BUDGET = 5_000_000
 _PACKAGED = Path(__file__).parent / "templates"
 _CHECKOUT = Path(__file__).parents[2] / "templates"
 #: characters a line: a browser wraps lines, and a picture is one of any length
@@ -48,7 +49,7 @@ def render_html(
     Args:
         folder: the folder of the pictures that the record names.
         language: the one that is shown first.
-        budget_bytes: the size that gallery rows must keep to; text is never left out.
+        budget_bytes: the size that the file must keep to: pictures get smaller, then fewer, and text is never left out.
         templates_dir: templates that are taken instead of the package's own, by file name.
 
     Raises:
@@ -57,16 +58,8 @@ def render_html(
     words_of(language)
     record = shown_record(record)
     environment = templates(templates_dir, escape=True)
-    bare = _document(record, Pictures(frozenset(), {}, frozenset(), 0), language, environment)
-    room = budget_bytes - len(bare.encode())
     by_file, missing = (redacted_pictures if record.redacted else read_pictures)(record, folder)
-    while True:
-        pictures = choose(record, by_file, missing, room)
-        text = _document(record, pictures, language, environment)
-        over = len(text.encode()) - budget_bytes
-        if over <= 0 or not pictures.shown:
-            return text
-        room -= over
+    return fitted(record, by_file, missing, budget_bytes, lambda shown: _document(record, shown, language, environment))
 
 
 def render_summary(record: RunRecord, *, language: str = "en", templates_dir: Path | None = None) -> str:

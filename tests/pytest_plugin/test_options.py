@@ -24,6 +24,7 @@ def values(line: Line) -> list[float | None]:
         ("--audit-seed=x", "--audit-seed must be an integer, got x"),
         ("--audit-micro-batch=0", "--audit-micro-batch must be at least 1, got 0"),
         ("--audit-inconclusive=pass", "--audit-inconclusive=pass: use fail or warn"),
+        ("--audit-report-budget=huge", "--audit-report-budget=huge: not a size; write 5MB, 800kB or a number of bytes"),
         ("--audit-language=jp", "--audit-language=jp: use en or ja"),
     ],
 )
@@ -40,7 +41,7 @@ def test_a_wrong_value_is_a_usage_error(line: Line, option: str, says: str, how:
 
 def test_every_option_has_a_twin_in_the_ini_and_a_help(line: Line) -> None:
     text = line.run("--help").stdout.str()
-    names = "results store device seed limit micro-batch inconclusive language allow-code"
+    names = "results store device seed limit micro-batch inconclusive language report-budget allow-code"
     for name in names.split():
         assert f"--audit-{name}" in text
         assert f"audit_{name.replace('-', '_')} (" in text

@@ -37,7 +37,7 @@ def _copy(folder: Path, file: str) -> str:
 def test_a_picture_is_embedded_once_however_often_it_is_shown(tmp_path: Path) -> None:
     html = render_html(record(tmp_path), tmp_path)
     assert html.count("data:image/") == 12
-    assert html.count('class="picture"') == 12 + 4
+    assert html.count('class="picture"') == 12  # the row of another requirement is not laid out again
 
 
 def test_equal_pictures_under_two_names_are_embedded_once(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_report_keeps_to_its_budget_and_says_what_was_left_out(tmp_path: Pat
     for budget in range(bare + 1000, full, (full - bare) // 5):
         html = render_html(run, tmp_path, budget_bytes=budget)
         assert len(html.encode()) <= budget
-        assert "left out to keep this file small" in html
+        assert "to keep this file small" in html
         assert "Range against threshold" in html
     assert "left out" not in render_html(run, tmp_path, budget_bytes=full)
 
@@ -84,7 +84,7 @@ def test_a_missing_picture_leaves_its_place_and_a_note(tmp_path: Path) -> None:
     run = record(tmp_path)
     (tmp_path / run.cases[0].gallery[0].panels[1].file).unlink()
     html = render_html(run, tmp_path)
-    assert html.count('class="picture absent"') == 2
+    assert html.count('class="picture absent"') == 1
     assert "1 picture of the run record could not be shown" in html
     assert "画像がありません" in html
 
