@@ -18,7 +18,7 @@ from ..language.yaml_complaints import complaints
 
 ABOUT_NAMES = ("about.yaml", "about.yml")
 LANGUAGES = ("en", "ja")
-_LONGEST = 160
+_LONGEST = 100
 
 
 def _line(value: Any) -> Any:

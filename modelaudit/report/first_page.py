@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..evidence.record import About, CaseRecord, ModelRecord, RunRecord, record_digest
+from ..evidence.record import About, CaseRecord, ModelRecord, RunRecord
 from ..evidence.states import counted_as, is_whole, run_state
 from .cases import Badge, CaseView, badge_of
 from .convincing import ConvincingPicture, convincing_picture
@@ -20,7 +20,9 @@ from .sentences import own_words, scales_of, short_sentence, worst_part
 from .tested import TestedModel, tested_models
 from .words import Words
 
-MOST_LINES, MOST_MODELS = 6, 4
+#: how many requirements one sheet of paper has room for, by the number of verdicts
+MOST_LINES = (6, 5, 3, 3)
+MOST_MODELS = len(MOST_LINES)
 #: digits of a fingerprint and of the record's digest
 _SHORT = 12
 #: times the images that there are: whoever needs so many more has a value at its limit, and not too few images
@@ -92,22 +94,26 @@ class FirstPage:
     picture: PictureView | None
 
 
-def first_page(record: RunRecord, views: Sequence[CaseView], words: Words, pictures: Pictures) -> FirstPage:
+def first_page(
+    record: RunRecord, views: Sequence[CaseView], words: Words, pictures: Pictures, digest: str
+) -> FirstPage:
     """Page one of a run.
 
     Args:
         views: of the requirements, known-bad models left out, the worst first.
+        digest: the sha256 of ``run.json``.
     """
     models, verdicts = tested_models(record), verdict_views(record, words)
-    shown = views[:MOST_LINES]
+    most = MOST_LINES[min(len(verdicts), MOST_MODELS) - 1]
+    shown = views[:most]
     controls = [case for case in record.cases if case.must_fail]
     return FirstPage(
         _said(record.about.title if record.about else None, words) or words._("audit_report_of_an_image"),
-        tuple(_facts(record, models, words)),
+        tuple(_facts(record, models, digest, words)),
         tuple(verdicts[:MOST_MODELS]),
         words.ngettext("more_models", len(verdicts) - MOST_MODELS) if len(verdicts) > MOST_MODELS else "",
         tuple(_line(record, view, models, words) for view in shown),
-        tuple(_folded(views[MOST_LINES:], words)),
+        tuple(_folded(views[most:], words)),
         tuple(
             dict.fromkeys(_scale(view.case, scale, words) for view in shown for scale in scales_of(view.case, words))
         ),
@@ -124,7 +130,7 @@ def _said(text: str | dict[str, str] | None, words: Words) -> str:
     return text or ""
 
 
-def _facts(record: RunRecord, models: Sequence[TestedModel], words: Words) -> list[Fact]:
+def _facts(record: RunRecord, models: Sequence[TestedModel], digest: str, words: Words) -> list[Fact]:
     about = record.about or About()
     facts = [
         Fact(words._("customer"), (_said(about.customer, words),)),
@@ -133,7 +139,7 @@ def _facts(record: RunRecord, models: Sequence[TestedModel], words: Words) -> li
         _model_fact(record, about, models, words),
         Fact(words._("data"), tuple(_data(record, about, words))),
         Fact(words._("date"), (words.moment(record.finished),)),
-        Fact(words._("record_digest"), (), record_digest(record)[:_SHORT]),
+        Fact(words._("record_digest"), (), digest[:_SHORT]),
     ]
     return [fact for fact in facts if any(fact.values) or fact.code]
 
@@ -251,6 +257,8 @@ def _line(record: RunRecord, view: CaseView, models: Sequence[TestedModel], word
     position = next(at for at, case in enumerate(record.cases) if case is view.case)
     owner = next(model for model in models if position in model.cases)
     model = _model_name(owner.model, words) if len(models) > 1 else ""
+    if view.case.name.endswith(f"[{model}]"):
+        model = ""
     worst = worst_part(view.case)
     drawn = replace(view, plot=None if worst is None else plot_of(view.case, words, [worst]))
     return LineView(drawn, short_sentence(view.case, words), model, tuple(_chips(record, view, words)))

@@ -48,6 +48,7 @@ class Page:
     language: str
     record: RunRecord
     overall: Badge
+    digest: str
     first: FirstPage
     headline: str
     banners: tuple[tuple[str, str], ...]
@@ -65,8 +66,12 @@ class Page:
     sanity: tuple[SanityView, ...] = ()
 
 
-def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
-    """Everything that one language of the report says."""
+def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "") -> Page:
+    """Everything that one language of the report says.
+
+    Args:
+        digest: the sha256 of ``run.json``, which is not that of a record without the paths of its machine.
+    """
     words = words.of(record.cases)
     views = [case_view(record, index, words, pictures) for index in worst_first(record.cases)]
     expectations = tuple(view for view in views if not view.case.must_fail)
@@ -77,7 +82,8 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures) -> Page:
         words.language,
         record,
         Badge(overall.lower(), words.named("verdict", overall)),
-        first_page(record, expectations, words, pictures),
+        digest,
+        first_page(record, expectations, words, pictures, digest),
         headline(record, words),
         _banners(record, words),
         expectations,

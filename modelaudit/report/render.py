@@ -15,7 +15,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined,
 from markupsafe import Markup
 
 from ..evidence.consistency import read_consistent_record
-from ..evidence.record import RunRecord
+from ..evidence.record import RunRecord, record_digest
 from ..evidence.record_texts import shown_record
 from ..language.errors import ResultsError
 from ..language.plain_text import plain_lines
@@ -56,10 +56,14 @@ def render_html(
         ResultsError: an unknown language, or a template that cannot be rendered.
     """
     words_of(language)
-    record = shown_record(record)
+    digest, record = record_digest(record), shown_record(record)
     environment = templates(templates_dir, escape=True)
     by_file, missing = (redacted_pictures if record.redacted else read_pictures)(record, folder)
-    return fitted(record, by_file, missing, budget_bytes, lambda shown: _document(record, shown, language, environment))
+
+    def document(shown: Pictures) -> str:
+        return _document(record, digest, shown, language, environment)
+
+    return fitted(record, by_file, missing, budget_bytes, document)
 
 
 def render_summary(record: RunRecord, *, language: str = "en", templates_dir: Path | None = None) -> str:
@@ -124,18 +128,18 @@ def markdown_code(value: str) -> str:
     return f"{fence}{gap}{flat}{gap}{fence}".replace("|", "\\|")
 
 
-def _document(record: RunRecord, pictures: Pictures, language: str, environment: Environment) -> str:
+def _document(record: RunRecord, digest: str, pictures: Pictures, language: str, environment: Environment) -> str:
     (other,) = (each for each in LANGUAGES if each != language)
-    pages = {each: page_of(record, words_of(each), pictures) for each in (language, other)}
+    pages = {each: page_of(record, words_of(each), pictures, digest) for each in (language, other)}
 
     def rendered(name: str, each: str) -> Markup:
         return Markup(filled(environment, name, page=pages[each], record=record, **spoken(each)))
 
     first_pages = {each: rendered("first_page.html.j2", each) for each in pages}
     details, others = (rendered("details.html.j2", each) for each in pages)
-    styles = Markup(filled(environment, "report.css", record=record))
+    styles = Markup(filled(environment, "report.css", record=record, digest=digest))
     script = Markup(filled(environment, "report.js"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    script_digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return filled(
         environment,
         "report.html.j2",
@@ -147,7 +151,7 @@ def _document(record: RunRecord, pictures: Pictures, language: str, environment:
         language=language,
         styles=styles,
         script=script,
-        script_digest=digest,
+        script_digest=script_digest,
         pictures=pictures.embedded(record),
         lines=pictures.lines(record),
         **spoken(language),

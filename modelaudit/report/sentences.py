@@ -30,6 +30,8 @@ from .naming import (
 )
 from .words import Unit, Words, digits_for
 
+#: characters of the user's own words in front of the numbers
+_LONGEST_OWN = 120
 #: digits in what is said to who decides
 _SHORT_DIGITS: dict[Unit, int] = {"percent": 1, "points": 1, "number": 2}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
@@ -165,7 +167,7 @@ def own_words(case: CaseRecord, words: Words) -> str:
 def short_sentence(case: CaseRecord, words: Words, *, scale: bool = False) -> str:
     """The sentence for who decides: of several methods the worst alone, its range behind the value.
 
-    The user's own words stand first, and then the numbers.
+    The user's own words stand first, cut off where they are long, and then the numbers.
 
     Args:
         scale: say what the numbers of the measure mean.
@@ -187,6 +189,7 @@ def short_sentence(case: CaseRecord, words: Words, *, scale: bool = False) -> st
         values = ((part_text(worst.method, worst.dose, words, worst.group), worst.estimate),)
         found = Found(values, unit, digits, tuple(filter(None, details)))
     own = own_words(case, words)
+    own = own if len(own) <= _LONGEST_OWN else own[: _LONGEST_OWN - 1].rstrip() + "…"
     if not own:
         return _with_limit(case, _at_worst(case, _reading(left, found, words), words), words)
     limit = comparison(case.op, words.limit(case.threshold, unit), words)

@@ -129,7 +129,7 @@ def _read(folder: Path, text: str) -> About | None:
         ("title: {}", "1: title: must not be empty"),
         ("customer: '  '", "1: customer: must not be empty; leave the key out"),
         ("issuer: [a]", "1: issuer: must be text, got ['a']"),
-        (f"title: {'a' * 161}", "1: title: has 161 characters; at most 160 fit"),
+        (f"title: {'a' * 101}", "1: title: has 101 characters; at most 100 fit"),
         ("model: resnet50", "1: model: must be a mapping, got 'resnet50'"),
         ("title: a\ntitle: b", "2: the key 'title' stands twice"),
         ("number: 17", "1: number: must be text, got 17; put quotes around what you wrote"),
