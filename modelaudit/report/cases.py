@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, MeasureNode, RunRecord
 from .anchors import anchors_of
 from .checks import ChecksView, checks_view
+from .distribution import DistributionView, distribution_view
 from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
 from .gallery import GalleryGroup, GalleryRowView, gallery_row, grouped
 from .image_values import image_value, over_methods
@@ -90,6 +91,7 @@ class CaseView:
     scale: str = ""
     message: str = ""
     again: tuple[AgainView, ...] = ()
+    distribution: DistributionView | None = None
 
     @property
     def open(self) -> bool:
@@ -149,6 +151,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         _scale(case, words),
         case.message if case.absence is None else absence_text(case.message, words),
         tuple(AgainView(tuple(names), anchors[at], record.cases[at].name) for at, names in again.items()),
+        distribution_view(record, index, words),
     )
 
 

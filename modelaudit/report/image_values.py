@@ -56,6 +56,11 @@ def area_text(area: float | None, words: Words) -> str:
     return words._("object_share_of_image", area=words.quantity(area, "percent", digits))
 
 
+def has_word(case: CaseRecord, value: float) -> bool:
+    """Whether the value of one image reads as a word."""
+    return _word(case.left, value) is not None
+
+
 def about_right_answers(node: Node) -> bool:
     """Whether a left side is made of accuracies alone."""
     if isinstance(node, ArithmeticNode):

@@ -13,11 +13,11 @@ from ...language.errors import AuditError
 from ...language.expression import Expression, Measure, without_composites
 from ...language.reasons import Missing
 from ...statistics import Decision, Reason, Verdict, decide
-from ..gallery.selection import worst_per_image
 from ..planning.feasibility import impossible
 from ..planning.plan import Asked, PlanGroup, PlannedCase, single_method
 from ..results.checks import CheckResults
 from ..results.measured import KeptImage, Measured
+from ..results.per_image import worst_per_image
 from .apply_checks import apply_checks
 from .case_table import CaseTable
 from .interim_analysis import sequential, with_looks

@@ -11,7 +11,7 @@ import pytest
 from engine.small_audits import CLASSES, Net, asked, audit, measured, results, samples, values
 
 from modelaudit.contexts import fade, gaussian_noise
-from modelaudit.engine.gallery.selection import worst_per_image
+from modelaudit.engine.results.per_image import worst_per_image
 from modelaudit.evidence.build import Place, declared_case, with_result
 from modelaudit.evidence.record import CaseRecord
 from modelaudit.language import Expectation, Measure, correct, parse
