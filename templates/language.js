@@ -1,6 +1,6 @@
 
   // the patch says what differs in the other language; what stood there before is kept, so that it can be put back
-  var languages = ["en", "ja"], written = root.lang, changes = null;
+  var languages = ["en", "ja"], written = root.lang, changes = [];
   function blank(text) { return !/[^ \t\n\r\f]/.test(text); }
   function textsIn(part) {
     var walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT), found = [];
@@ -41,7 +41,6 @@
   function speak(language) {
     var before = document.getElementById("behind").lang;
     if (language !== before) {
-      if (!changes) changes = readPatch();
       changes.forEach(function (change) {
         if (change.node) {
           change.node.replaceWith(change.other);

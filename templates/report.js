@@ -3,12 +3,19 @@
   var root = document.documentElement;
   root.classList.add("scripted");
 {% include "language.js" %}
+{% include "bar.js" %}
 {% include "gallery.js" %}
 
   // a link opens what is folded around its target
   function goTo(id) {
     var target = document.getElementById(id);
     if (!target) return;
+    if (target.closest("[data-part][hidden]")) {
+      chosen = [];
+      document.querySelectorAll("[data-filter]").forEach(function (button) { button.setAttribute("aria-pressed", "false"); });
+      document.querySelector("[data-search]").value = "";
+      find();
+    }
     for (var at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
     var own = target.querySelector("details");
     if (own && target.tagName === "ARTICLE") own.open = true;
@@ -21,6 +28,7 @@
   }
   document.addEventListener("DOMContentLoaded", function () {
     var asked = new URLSearchParams(location.search).get("lang");
+    changes = readPatch();
     speak(languages.indexOf(asked) >= 0 ? asked : root.lang);
     follow();
     window.addEventListener("hashchange", follow);

@@ -64,9 +64,10 @@ class AgainView:
 
 @dataclass(frozen=True)
 class CaseView:
-    """One case as the page shows it."""
+    """One case as the page shows it; ``declared`` is its place in the record."""
 
     case: CaseRecord
+    declared: int
     anchor: str
     badge: Badge
     sentence: str
@@ -127,6 +128,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
             again.setdefault(pictures.again[index, n][0], []).append(row.sample)
     return CaseView(
         case,
+        index,
         anchors[index],
         badge_of(case, words),
         sentence(case, words),

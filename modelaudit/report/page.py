@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from ..evidence.record import DataRecord, RunRecord
@@ -64,6 +65,12 @@ class Page:
     signatures: SignaturesView
     notes: NotesView
     sanity: tuple[SanityView, ...] = ()
+
+    @property
+    def endings(self) -> tuple[tuple[str, str, int], ...]:
+        """How requirements and known-bad models ended, in the order they are shown in: kind, label, how many."""
+        found = Counter(view.badge for view in (*self.expectations, *self.controls))
+        return tuple((badge.kind, badge.label, count) for badge, count in found.items())
 
 
 def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "") -> Page:
