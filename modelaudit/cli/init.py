@@ -116,12 +116,15 @@ class _Files:
 
     def write(self, opened: Opened, expectations: tuple[StartingExpectation, ...]) -> Iterator[Path]:
         """Write them, and yield the path of each."""
+        from ..evidence.about import ABOUT_NAMES
         from ..starter.audit_file import python_audit, yaml_audit
-        from ..starter.ci_files import PYTEST_INI, not_yet_ignored, workflow
+        from ..starter.ci_files import ABOUT, PYTEST_INI, not_yet_ignored, workflow
 
         subject = opened.subject
         text = yaml_audit(subject, expectations) if self.as_yaml else python_audit(self.name, subject, expectations)
         yield _written(self.audit, text)
+        if not any(self.audit.with_name(name).exists() for name in ABOUT_NAMES):
+            yield _written(self.audit.with_name(ABOUT_NAMES[0]), ABOUT)
         if self._ini is not None:
             yield _written(self._ini, PYTEST_INI)
         ignore = self._here / ".gitignore"

@@ -88,6 +88,22 @@ _WORKFLOWS: dict[Service, tuple[str, str]] = {
 }
 #: pytest takes the folder of its configuration for the one where relative paths of audits start
 PYTEST_INI = "# Relative paths in audits start at the folder of this file.\n[pytest]\n"
+#: the head of the report, to be filled in
+ABOUT = """\
+# The head of the report. All of it is optional: take the # away from what you fill in.
+# A text may be given for each language: {en: ..., ja: ...}
+# title: Release audit
+# customer: Example Ltd.
+# issuer: Audit office
+# number: "2026-001"
+# model:
+#   name: Line classifier
+#   version: "1.0"
+# data:
+#   name: Line A
+#   where: Kobe plant, camera 2
+#   when: 2026-10-01 to 2026-10-14
+"""
 
 
 def workflow(service: Service) -> tuple[str, str]:

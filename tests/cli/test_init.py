@@ -10,6 +10,7 @@ import torch
 from data.pictures import save
 
 from modelaudit.cli import main
+from modelaudit.evidence.about import About, read_about
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 ARGUMENTS = ("--classes", "blue,red", "--preprocessing", "16")
@@ -51,6 +52,7 @@ def test_it_writes_an_audit_and_says_what_comes_next(project: Path, capsys: pyte
         "model: taken as torchscript:models/parts.ts",
         "data: 6 images (blue 3, red 3); masks of the objects",
         "wrote audits/audit_photos.py",
+        "wrote audits/about.yaml",
         "modelaudit data check folder:photos",
         "modelaudit plan audits/audit_photos.py",
         "time: at most 2 min",
@@ -60,6 +62,19 @@ def test_it_writes_an_audit_and_says_what_comes_next(project: Path, capsys: pyte
     assert (project / ".gitignore").read_text() == "audit-results/\n.modelaudit/\n"
     assert (project / "pytest.ini").is_file()
     assert max(map(len, said.splitlines())) <= 100
+
+
+def test_what_it_proposes_for_the_head_of_the_report_can_be_read(project: Path) -> None:
+    assert init() == 0
+    file = project / "audits" / "about.yaml"
+    assert read_about([file]) == About()
+    proposed = file.read_text(encoding="utf-8").splitlines()[2:]
+    file.write_text("\n".join(line.removeprefix("# ") for line in proposed), encoding="utf-8")
+    about = read_about([file])
+    assert about is not None
+    assert set(about.model_dump(exclude_defaults=True)) == set(About.model_fields)
+    assert init("--name", "other") == 0
+    assert read_about([file]) == about
 
 
 @pytest.mark.parametrize("form", [(), ("--yaml",)])
