@@ -10,7 +10,7 @@ from ..evidence.record import ContextNode, DataRecord, RunRecord
 from ..evidence.states import counted_as
 from .checks import checks_view
 from .coverage import CoverageRow, ledger_of, not_asked_for, total_ledger, weakest_limit, weakest_text
-from .naming import context_label
+from .naming import context_label, short_name
 from .next_steps import STAGES, stage_of, step_lines, steps_of
 from .notes import missing_text
 from .sentences import leaves_of
@@ -193,7 +193,7 @@ def _classes_without_images(record: RunRecord, words: Words) -> Iterator[str]:
         absent = [name for name in model.classes or () if name not in labels]
         if absent and len(absent) < len(model.classes or ()) / 2:
             more = len(absent) - _NAMED
-            names = words._("comma").join(absent[:_NAMED])
+            names = words._("comma").join(map(short_name, absent[:_NAMED]))
             if more > 0:
                 names = words._("two_in_a_row", first=names, second=words.ngettext("and_more", more))
             yield words._("classes_without_images", names=names)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, Node, RunRecord
 from .checks import OWN_LEVEL
+from .naming import short_name
 from .sentences import contexts_of, digits_of, leaves_of, unit_of
 from .words import Words
 
@@ -159,14 +160,14 @@ def weakest_text(case: CaseRecord, words: Words) -> str:
     sensitivity = checks.sensitivity
     if sensitivity is not None and not sensitivity.why_not:
         if sensitivity.share is None:
-            return words._("could_miss_any_dependence", name=case.name)
+            return words._("could_miss_any_dependence", name=short_name(case.name))
         share = words.quantity(sensitivity.share, "percent", 0)
-        return words._("could_miss_dependence", name=case.name, share=share)
+        return words._("could_miss_dependence", name=short_name(case.name), share=share)
     assert checks.smallest_effect is not None
     unit = unit_of(case.left)
     return words._(
         "could_miss_effect",
-        name=case.name,
+        name=short_name(case.name),
         limit=words.limit(case.threshold, unit),
         value=words.quantity(checks.smallest_effect, unit, digits_of(case)),
     )

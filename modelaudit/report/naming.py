@@ -30,6 +30,7 @@ from .words import Words
 
 #: targets other than the prediction; any other one is the name of a class
 _TARGETS = ("label", "margin")
+_LONGEST_NAME = 36
 
 
 def method_text(text: str, words: Words) -> str:
@@ -194,6 +195,11 @@ def comparison(op: str, limit: str, words: Words) -> str:
             return words._("more_than", limit=limit)
         case _:
             return words._("at_least", limit=limit)
+
+
+def short_name(name: str) -> str:
+    """A name that is too long for a box of page one, cut; it stands whole behind it."""
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def titles_of(references: Iterable[str], words: Words) -> tuple[str, ...]:

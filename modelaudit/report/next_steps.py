@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..evidence.record import CaseRecord, MatrixCell, MatrixRecord, RunRecord
 from .coverage import kinds_of, reads_maps
-from .naming import group_text, noun_of, stratum_text
+from .naming import group_text, noun_of, short_name, stratum_text
 from .sentences import contexts_of, leaves_of, unit_of
 from .words import Words
 
@@ -147,20 +147,27 @@ def _said(key: str, cases: Sequence[CaseRecord], words: Words) -> str:
 
 def names_of(cases: Sequence[CaseRecord], words: Words) -> str:
     """*“a”, “b” and 3 more*."""
-    said = words._("comma").join(words._("name_quoted", name=case.name) for case in cases[:_NAMED])
+    said = words._("comma").join(words._("name_quoted", name=short_name(case.name)) for case in cases[:_NAMED])
     more = len(cases) - _NAMED
     return said if more < 1 else words._("two_words", first=said, second=words.ngettext("and_more", more))
 
 
 def _numbers(cases: Sequence[CaseRecord], words: Words) -> Iterator[str]:
     """How many photographs would decide which requirements, the fewest first, one line for each number."""
-    by_ask: dict[tuple[int, str, bool], list[CaseRecord]] = {}
+    by_ask: dict[tuple[int, bool], list[CaseRecord]] = {}
     for case in cases:
         if case.decision is not None and case.decision.more_images is not None:
-            ask = (case.decision.more_images, _of_which(case, words), bool(kinds_of(case)))
-            by_ask.setdefault(ask, []).append(case)
-    for (more, which, computed), decided in sorted(by_ask.items(), key=lambda one: one[0]):
-        text = words.ngettext("next_photograph", more, which=which, names=names_of(decided, words))
+            by_ask.setdefault((case.decision.more_images, bool(kinds_of(case))), []).append(case)
+    for (more, computed), decided in sorted(by_ask.items(), key=lambda one: one[0]):
+        which = list(dict.fromkeys(_of_which(case, words) for case in decided))
+        names, several = names_of(decided, words), len(which) - _NAMED
+        if len(which) == 1:
+            text = words.ngettext("next_photograph", more, which=which[0], names=names)
+        else:
+            kinds = words._("comma").join(which[:_NAMED])
+            if several > 0:
+                kinds = words._("two_words", first=kinds, second=words.ngettext("and_more", several))
+            text = words.ngettext("next_photograph_each", more, kinds=kinds, names=names)
         yield words._("two_sentences", first=text, second=words._("next_computed")) if computed else text
 
 
@@ -195,7 +202,9 @@ def _with_weakest(text: str, step: Step, record: RunRecord, words: Words) -> str
             assert cell.mean is not None
             unit = unit_of(matrix.measure)
             value = words.quantity(cell.mean, unit, 0 if unit == "percent" else 2)
-            weakest = words._("next_weakest", label=cell.label, noun=noun_of(matrix.measure, words), value=value)
+            weakest = words._(
+                "next_weakest", label=short_name(cell.label), noun=noun_of(matrix.measure, words), value=value
+            )
             return words._("two_sentences", first=text, second=weakest)
     return text
 

@@ -55,7 +55,7 @@ def test_it_stands_on_every_window(
     assert sizes(paper) == {A4}
     one, behind = map(letters, page.evaluate(FIRST_AND_NEXT))
     page_one, signature = letters(paper.pages[0].extract_text()), one[-6:]  # of the line to sign on
-    assert ending == "hostile" or (page_one.count(signature), behind in page_one) == (one.count(signature), False)
+    assert (page_one.count(signature), behind in page_one) == (one.count(signature), False)
 
 
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("ja", "dark")])

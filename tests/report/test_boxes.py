@@ -124,6 +124,24 @@ def test_next_asks_once_for_what_several_requirements_need_alike() -> None:
     assert "“a”, “b”" in line
 
 
+def test_classes_that_need_as_many_are_asked_for_in_one_line() -> None:
+    several = [
+        undecided("too_few_images", more_images=140, left=measure("accuracy", LIGHTING, stratum=f"label('{name}')"))
+        for name in ("gear", "nut", "bolt")
+    ]
+    (line,) = boxes(*several).next.lines
+    assert line.startswith(
+        "Photograph about 140 more objects for each of these, as a fresh set: objects of class “gear”, objects of "
+        "class “nut” and 1 more."
+    )
+
+
+def test_a_name_that_is_too_long_is_cut() -> None:
+    long = undecided("mask_uncertain").model_copy(update={"name": "x" * 200})
+    (line,) = boxes(long).next.lines
+    assert "x" * 35 + "…" in line and "x" * 36 not in line
+
+
 def test_next_asks_for_no_photographs_where_none_can_decide() -> None:
     (line,) = boxes(undecided("too_few_images")).next.lines
     assert "too near to its limit for photos" in line and "Photograph" not in line
