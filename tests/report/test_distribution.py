@@ -138,5 +138,5 @@ def test_it_stands_in_the_report_in_both_languages(tmp_path: Path) -> None:
     values: list[float | None] = [at / 12 for at in range(12)]
     run = run_of(stated(MAPS), **{DEPENDENCE: values})
     html = render_html(run, tmp_path)
-    assert len(re.findall('<section class="distribution"', html)) == 1
+    assert len(re.findall('<div class="distribution"', html)) == 1
     assert "7 of 12 images are beyond the limit" in html and "12枚中7枚が基準値を超えています" in html

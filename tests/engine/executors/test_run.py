@@ -29,6 +29,7 @@ from engine.small_audits import (
     settings,
     values,
 )
+from PIL import Image
 
 from modelaudit.contexts import fade, gaussian_noise, lighting, mean_fill, swap_background
 from modelaudit.engine.decision.case import Result
@@ -45,7 +46,7 @@ from modelaudit.language import (
 )
 from modelaudit.language.progress import Silent
 from modelaudit.language.spec import MeasureSpec
-from modelaudit.measures import accuracy, background_dependence, confidence, flip_rate
+from modelaudit.measures import accuracy, background_dependence, background_share, confidence, flip_rate
 from modelaudit.measures.base import MeasureDeclaration, MeasureInput, MeasureOutput
 from modelaudit.measures.base import measure as measure_of
 from modelaudit.statistics import Reason, Verdict
@@ -379,8 +380,21 @@ def test_rows_show_the_original_the_contexts_and_the_maps_asked_for(tmp_path: Pa
         for row in result.gallery:
             for part in row.pictures:
                 assert (settings(tmp_path).folder / part.file).is_file()
+                assert (part.map is not None) == (part.kind == "attribution")
                 if part.prediction is not None:
                     assert part.prediction in CLASSES and 0 <= float(part.probability or 0) <= 1
+
+
+def test_a_map_is_laid_over_the_picture_it_explains_and_says_how_much_of_it_is_on_the_object(tmp_path: Path) -> None:
+    found = results(tmp_path, a=audit().expect(background_share("saliency").under(SWAP) < 0.5))["a"]
+    for row in found.gallery:
+        original, changed, heat = row.pictures
+        assert heat.file == changed.file != original.file and heat.map is not None
+        with Image.open(settings(tmp_path).folder / heat.map) as drawn:
+            assert drawn.format == "PNG" and "transparency" in drawn.info
+        assert heat.share_on_object == pytest.approx(1 - row.value, abs=1e-6)
+        assert heat.heat_at is not None and len(heat.contours) == 3
+        assert changed.outline and original.outline and heat.outline is None
 
 
 @pytest.mark.parametrize(
