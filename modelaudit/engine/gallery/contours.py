@@ -15,20 +15,25 @@ SIDE = 1000
 MASSES = (0.25, 0.5, 0.75)
 #: a map is smoothed by this share of its larger side before contours are drawn, so that they follow no single pixels
 _SMOOTHING = 0.035
-#: in the units of the square: how far a line may be from what it stands for, and the least side of what is drawn
-_TOLERANCE = 4.0
-_LEAST_PART, _LEAST_ISLAND = 25.0, 60.0
+#: in the units of the square: how far a line may be from what it stands for, and the least side of what is drawn. The
+#: contours of a smoothed map need not be as exact as an outline, and there are many of them in a record
+_OUTLINE, _CONTOUR = (4.0, 25.0), (8.0, 60.0)
 
 Points = NDArray[np.float64]
 
 
-def outline_of(region: NDArray[np.bool_], least: float = _LEAST_PART) -> str | None:
-    """The outline of a region [h, w] as one path, without parts of less than `least`; None where none is left."""
+def outline_of(region: NDArray[np.bool_], precision: tuple[float, float] = _OUTLINE) -> str | None:
+    """The outline of a region [h, w] as one path; None where nothing is left of it.
+
+    Args:
+        precision: how far the line may be from the region's border, and the least side of a part.
+    """
+    tolerance, least = precision
     height, width = region.shape
     scale = SIDE / max(height, width)
     offset = np.array([SIDE - scale * width, SIDE - scale * height]) / 2
     loops = [loop * scale + offset for loop in _loops(region)]
-    return "".join(_path(_simplified(_smooth(loop))) for loop in loops if _size(loop) >= least) or None
+    return "".join(_path(_simplified(_smooth(loop), tolerance)) for loop in loops if _size(loop) >= least) or None
 
 
 def contours_of(heat: NDArray[np.float32]) -> tuple[str, ...]:
@@ -40,7 +45,7 @@ def contours_of(heat: NDArray[np.float32]) -> tuple[str, ...]:
     ordered = np.sort(smooth, axis=None)[::-1]
     held = np.cumsum(ordered) / total
     levels = [ordered[min(int(np.searchsorted(held, mass)), ordered.size - 1)] for mass in MASSES]
-    return tuple(outline_of(smooth >= level, _LEAST_ISLAND) or "" for level in levels)
+    return tuple(outline_of(smooth >= level, _CONTOUR) or "" for level in levels)
 
 
 def _blurred(heat: NDArray[np.float32], sigma: float) -> NDArray[np.float64]:
@@ -103,7 +108,7 @@ def _size(loop: Points) -> float:
     return float(np.ptp(loop, axis=0).max())
 
 
-def _simplified(loop: Points) -> Points:
+def _simplified(loop: Points, tolerance: float) -> Points:
     """Fewer points of a closed line, none of the others further than the tolerance from it (Douglas and Peucker)."""
     far = int(np.argmax(((loop - loop[0]) ** 2).sum(axis=1)))
     closed = np.concatenate((loop, loop[:1]))
@@ -119,7 +124,7 @@ def _simplified(loop: Points) -> Points:
         crossed = np.abs(along[0] * between[:, 1] - along[1] * between[:, 0])
         distances = crossed / length if length else np.hypot(between[:, 0], between[:, 1])
         worst = int(np.argmax(distances))
-        if distances[worst] > _TOLERANCE:
+        if distances[worst] > tolerance:
             middle = first + 1 + worst
             kept.add(middle)
             spans += [(first, middle), (middle, last)]
