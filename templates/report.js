@@ -5,6 +5,7 @@
 {% include "language.js" %}
 {% include "bar.js" %}
 {% include "gallery.js" %}
+{% include "print.js" %}
 
   // a link opens what is folded around its target
   function goTo(id) {

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import resolve_run
 from ..language.byte_size import byte_size
+from ..language.errors import ResultsError
 from .terminal import add_language, say
 
 if TYPE_CHECKING:
     from ..evidence.record import RunRecord
 
-REDACTED_NAME = "report-redacted.html"
+REPORT, REDACTED = "report", "report-redacted"
 
 _EXAMPLES = """examples:
   modelaudit report                              report.html and summary.md of the latest run
@@ -22,6 +23,8 @@ _EXAMPLES = """examples:
   modelaudit report RUN --budget 2MB             at most so large: smaller pictures, then fewer
   modelaudit report RUN --redact                 RUN/report-redacted.html: no image, path or id
   modelaudit report RUN --redact --salt ours -o for_the_supplier.html
+  modelaudit report RUN --pdf --language ja      RUN/report.pdf: page one, what is not met, provenance
+  modelaudit report RUN --pdf --full             and everything else
 """
 
 
@@ -31,7 +34,7 @@ def add(commands: Any) -> None:
         "report",
         help="write report.html and summary.md anew from a run's record",
         description="Checks the record of a run and writes report.html and summary.md anew, or one file that is asked "
-        "for by --redact or -o.",
+        "for by --redact, --pdf or -o.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -56,6 +59,13 @@ def add(commands: Any) -> None:
         help="secret that codes are made with; the same in two reports makes the same codes (default: "
         "redaction-salt in RUN; made if missing)",
     )
+    report.add_argument(
+        "--pdf",
+        action="store_true",
+        help="print RUN/report.pdf with the machine's Chromium, Chrome or Edge: page one, what is not met, classes by "
+        "contexts, and provenance",
+    )
+    report.add_argument("--full", action="store_true", help="with --pdf: print everything")
     report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
     report.add_argument(
         "--budget",
@@ -79,17 +89,21 @@ def _run(given: argparse.Namespace) -> int:
     from ..evidence.consistency import read_consistent_record
     from ..report import render_html, write_reports
     from ..report.render import write_whole
+    from .pdf import write_pdf
 
+    if given.full and not given.pdf:
+        raise ResultsError("--full is for --pdf: report.html holds everything already; add --pdf, or leave --full out")
     folder = resolve_run(given.run_folder)
     how = {"language": given.language, "budget_bytes": given.budget, "templates_dir": given.templates}
-    if not given.redact and given.output is None:
+    if not given.redact and not given.pdf and given.output is None:
         for path in write_reports(folder, **how):
             say(str(path))
         return 0
     record = read_consistent_record(folder)
     shown = _redacted(record, given.salt, folder) if given.redact else record
     page = render_html(shown, folder, **how)
-    say(str(write_whole(given.output or folder / REDACTED_NAME, page)))
+    target = given.output or folder / f"{REDACTED if given.redact else REPORT}.{'pdf' if given.pdf else 'html'}"
+    say(str(write_pdf(page, target, full=given.full) if given.pdf else write_whole(target, page)))
     return 0
 
 
