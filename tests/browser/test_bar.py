@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-from browser.looking import axe_findings, tab_to
+from browser.looking import tab_to
 from report.sample_record import record
 
 from modelaudit.report import render_html
@@ -85,15 +84,6 @@ def test_a_link_to_this_language_is_copied(opened: Opened, tmp_path: Path) -> No
     page.click("[data-copy-link]")
     page.wait_for_function("document.querySelector('.found').textContent === 'コピーしました。'")
     assert str(page.evaluate("navigator.clipboard.readText()")).endswith(".html?lang=ja#details")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_it_excludes_nobody(opened: Opened, tmp_path: Path, language: str, scheme: str, artefact: Path) -> None:
-    page = opened(render_html(record(tmp_path), tmp_path, language=language), color_scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    assert axe_findings(page) == []
-    page.screenshot(path=artefact.with_suffix(".png"), full_page=True)
 
 
 def test_the_button_turns_the_colours_round(opened: Opened, tmp_path: Path) -> None:
