@@ -29,14 +29,14 @@ def lines_of_text(page: str) -> list[list[str]]:
 
 
 def targets(page: str) -> set[str]:
-    """What a page links to, of a translated page its English one, without headings and the switch of languages."""
+    """What a page links to, in its English version, without headings and the switch of languages."""
     path = ROOT / page
     there = {japanese: english for english, japanese in PAIRS.items()}
     found = set()
     for link in links(path):
         place = link.partition("#")[0]
         target = (path.parent / place).resolve().relative_to(ROOT).as_posix() if place else page
-        found.add(there.get(target, target))
+        found.add(there.get(target, target).replace(".ja.png", ".png"))
     return found
 
 
