@@ -33,6 +33,26 @@
     if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, byHand);
     else byHand();
   }
+  // the images of a requirement that are beyond its limit; what a spreadsheet would take for a formula is kept as text
+  function save(anchor, kind) {
+    var data = JSON.parse(document.getElementById("embedded").textContent).beyond, own = data.cases[anchor];
+    var rows = own[0].map(function (place, at) {
+      var image = data.images[place];
+      return {image: image[0], label: image[1], group: image[2], value: own[1][at]};
+    });
+    function cell(value) {
+      var text = value === null ? "" : String(value);
+      if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = "'" + text;
+      return /[",\r\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
+    }
+    var text = kind === "json" ? JSON.stringify(rows, null, 1) : ["image,label,group,value"].concat(rows.map(function (row) {
+      return [row.image, row.label, row.group, row.value].map(cell).join(",");
+    })).join("\r\n");
+    var link = document.createElement("a");
+    link.href = "data:" + (kind === "json" ? "application/json" : "text/csv") + ";charset=utf-8," + encodeURIComponent((kind === "json" ? "" : "\ufeff") + text);
+    link.download = anchor + "." + kind;
+    link.click();
+  }
   function isDark() { return root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches; }
   function showTheme() { document.querySelector("[data-theme-switch]").setAttribute("aria-pressed", String(isDark())); }
   document.addEventListener("click", function (event) {
@@ -52,7 +72,8 @@
       var address = new URL(location.href);
       address.searchParams.set("lang", root.lang);
       copy(address.href);
-    } else if (given.copy !== undefined) copy(button.parentNode.querySelector("code").textContent);
+    } else if (given.save) save(button.closest("article").id, given.save);
+    else if (given.copy !== undefined) copy(button.parentNode.querySelector("code").textContent);
   });
   document.addEventListener("input", function (event) { if (event.target.matches("[data-search]")) find(); });
   document.addEventListener("change", function (event) { if (event.target.matches("[data-sort]")) sort(); });

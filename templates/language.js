@@ -13,7 +13,7 @@
     return {node: node, other: box.content.firstElementChild};
   }
   function readPatch() {
-    var patch = JSON.parse(document.getElementById("other-language").textContent), found = [];
+    var patch = JSON.parse(document.getElementById("embedded").textContent).patch, found = [];
     var behind = document.getElementById("behind");
     if (patch.whole !== undefined) {
       var other = behind.cloneNode(false);

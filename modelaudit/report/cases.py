@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, MeasureNode, RunRecord
 from .anchors import anchors_of
+from .beyond import BeyondView, beyond_view
 from .checks import ChecksView, checks_view
 from .distribution import DistributionView, distribution_view
 from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
@@ -93,6 +94,7 @@ class CaseView:
     message: str = ""
     again: tuple[AgainView, ...] = ()
     distribution: DistributionView | None = None
+    beyond: BeyondView | None = None
 
     @property
     def open(self) -> bool:
@@ -154,6 +156,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         case.message if case.absence is None else absence_text(case.message, words),
         tuple(AgainView(tuple(names), anchors[at], record.cases[at].name) for at, names in again.items()),
         distribution_view(record, index, words),
+        beyond_view(record, index, words),
     )
 
 

@@ -24,13 +24,16 @@ class Square:
     swap_only: str
     neither: str
     note: str
+    told: str = ""
 
 
 @dataclass(frozen=True)
 class ChecksView:
     """``taken``: that a check took the verdict away. ``masks``: heading, value, verdict. ``lines``: title, sentence.
 
-    ``caught``: of the lines those that say what these images, or this limit, would catch.
+    ``caught``: of the lines those that say what these images, or this limit, would catch. ``kinds``: of each line
+    whether it speaks for the verdict (pass), against it (fail), weakens it (doubt) or informs (info). ``masks_light``:
+    the same of the masks, and in one sentence.
     """
 
     taken: str
@@ -39,6 +42,8 @@ class ChecksView:
     masks_note: str
     lines: tuple[tuple[str, str], ...]
     squares: tuple[Square, ...]
+    kinds: tuple[str, ...] = ()
+    masks_light: tuple[str, str] = ("info", "")
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,30 @@ def checks_view(case: CaseRecord, words: Words) -> ChecksView | None:
     lines = [line for line in (*_power(case, words), *_floors(case, words), *_seams(case, words)) if line[1]]
     lines += [*_insane(case, words), *_agreement(case, words), *_holm(case, words)]
     squares = tuple(_squares(case, words))
-    view = ChecksView(_taken(case, words), caught_texts(case, words), masks, note, tuple(lines), squares)
+    told = _kinds(case, words)
+    kinds = tuple(told.get(title, "info") for title, _ in lines)
+    agree = checks.masks is None or checks.masks.agree
+    light = ("pass", words._("masks_agree")) if agree else ("fail", words._("masks_disagree"))
+    view = ChecksView(_taken(case, words), caught_texts(case, words), masks, note, tuple(lines), squares, kinds, light)
     return view if view.taken or masks or lines or squares else None
+
+
+def _kinds(case: CaseRecord, words: Words) -> dict[str, str]:
+    """What the lines of some titles mean for the verdict; every other line informs."""
+    checks, found = case.checks, {words._("sanity_of_the_method"): "fail"}
+    if checks is None:
+        return found
+    results = {True: "pass", False: "fail", None: "info"}
+    if checks.noise is not None:
+        found[words._("a_second_draw")] = results[checks.noise.passed]
+    if checks.blind is not None:
+        found[words._("a_model_blind_to_the")] = results[checks.blind.works]
+    if (limit := checks.sensitivity) is not None and not limit.why_not:
+        caught = limit.share is not None and OWN_LEVEL <= limit.share < WEAK_LIMIT
+        found[words._("what_this_limit_would_catch")] = "pass" if caught else "doubt"
+    same = [one.same_verdict for one in checks.agreement]
+    found[words._("agreement_of_methods")] = "doubt" if False in same else "pass" if True in same else "info"
+    return found
 
 
 def sanity_views(record: RunRecord, words: Words) -> tuple[SanityView, ...]:
@@ -325,7 +352,9 @@ def _squares(case: CaseRecord, words: Words) -> list[Square]:
             note = words._("two_sentences", first=note, second=unknown)
         both, map_only = words.count(one.both), words.count(one.map_only)
         swap_only, neither = words.count(one.swap_only), words.count(one.neither)
-        squares.append(Square(heading, both, map_only, swap_only, neither, note))
+        every = one.both + one.map_only + one.swap_only + one.neither
+        told = words._("square_told", n=words.count(one.both + one.neither), all=words.count(every))
+        squares.append(Square(heading, both, map_only, swap_only, neither, note, told))
     return squares
 
 

@@ -74,7 +74,7 @@ class DistributionView:
 
 def distribution_view(record: RunRecord, index: int, words: Words) -> DistributionView | None:
     """What the images of a case say; None where it has none, or what is measured is not the mean of its images."""
-    images = _images(_Identity(record))[index]
+    images = images_of(record)[index]
     case = record.cases[index]
     if images is None or len(images.values) < 2:
         return None
@@ -84,6 +84,11 @@ def distribution_view(record: RunRecord, index: int, words: Words) -> Distributi
     if not bars and histogram is None:
         return None
     return DistributionView(bars, histogram, over_methods(case, words), divisions)
+
+
+def images_of(record: RunRecord) -> tuple[RecordedImages | None, ...]:
+    """The images of every case, worked out once a record."""
+    return _images(_Identity(record))
 
 
 class _Identity:

@@ -19,7 +19,7 @@ _WITHOUT_LIMIT = 10**12
 #: bytes for the sentence that says so
 _ROOM = 1000
 #: of more requirements than this galleries show the worst images alone
-MANY = 40
+MANY = 20
 
 if TYPE_CHECKING:
     from PIL import Image

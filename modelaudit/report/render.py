@@ -19,6 +19,7 @@ from ..evidence.record import RunRecord, record_digest
 from ..evidence.record_texts import shown_record
 from ..language.errors import ResultsError
 from ..language.plain_text import plain_lines
+from .beyond import beyond_data
 from .fitting import fitted
 from .other_language import language_patch
 from .page import page_of
@@ -146,6 +147,7 @@ def _document(record: RunRecord, digest: str, pictures: Pictures, language: str,
         record=record,
         first_pages=first_pages,
         details=details,
+        beyond=beyond_data(record),
         patch=language_patch(details, others, other),
         titles={each: page.overall.label for each, page in pages.items()},
         language=language,

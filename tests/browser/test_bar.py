@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from browser.looking import tab_to
 from report.sample_record import record
+from report.test_beyond import WRONG
+from report.test_beyond import run as beyond
 
 from modelaudit.report import render_html
 
@@ -82,7 +87,7 @@ def test_a_link_to_this_language_is_copied(opened: Opened, tmp_path: Path) -> No
         permissions=["clipboard-read", "clipboard-write"],
     )
     page.click("[data-copy-link]")
-    page.wait_for_function("document.querySelector('.found').textContent === 'コピーしました。'")
+    page.locator(".found", has_text="コピーしました。").wait_for()
     assert str(page.evaluate("navigator.clipboard.readText()")).endswith(".html?lang=ja#details")
 
 
@@ -97,3 +102,20 @@ def test_the_button_turns_the_colours_round(opened: Opened, tmp_path: Path) -> N
     assert page.evaluate(background) == dark
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate(background) == "rgb(255, 255, 255)"  # paper stays white
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_the_images_beyond_a_limit_are_saved(opened: Opened, tmp_path: Path, kind: str) -> None:
+    page = opened(render_html(beyond(names='=part_{:03}, "new".png'), tmp_path))
+    page.click(".beyond summary")
+    with page.expect_download() as started:
+        page.click(f"[data-save={kind}]")
+    assert started.value.suggested_filename == f"r-a.{kind}"
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig")
+    if kind == "json":
+        rows = json.loads(text)
+        assert rows[0] == {"image": '=part_000, "new".png', "label": "gear", "group": "line 2", "value": 0}
+    else:
+        rows = list(csv.DictReader(text.splitlines()))
+        assert rows[0] == {"image": '\'=part_000, "new".png', "label": "gear", "group": "line 2", "value": "0"}
+    assert len(rows) == WRONG

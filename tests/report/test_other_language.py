@@ -15,7 +15,7 @@ from modelaudit.report.other_language import language_patch
 def test_the_details_stand_in_the_file_once() -> None:
     html = render_html(record(), Path("nowhere"))
     assert html.count("<article") == html.count("</article>") == len(record().cases)
-    shown, patch = html.split('id="other-language">')
+    shown, patch = html.split('id="embedded">')
     assert "要求事項ごとの詳細" in patch and "要求事項ごとの詳細" not in shown
     assert "Each requirement in detail" in shown and "Each requirement in detail" not in patch
 
