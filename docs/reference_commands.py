@@ -10,6 +10,7 @@ from typing import Any
 from reference_markdown import overview, prose, row, title
 
 from modelaudit.cli import _parser as command_line
+from modelaudit.cli.command_help import Command
 from modelaudit.pytest_plugin.options import add_options
 
 
@@ -32,13 +33,12 @@ def commands_page() -> Iterator[str]:
     """Every command of modelaudit with its arguments."""
     yield from title(
         "Reference: the command line",
-        "[Commands](../commands.md) explains what the commands show, with examples. `modelaudit COMMAND --help` prints "
-        "the same.",
+        "[Commands](../commands.md) explains what the commands show. `modelaudit COMMAND --help` prints the same.",
     )
     yield from _command("modelaudit", command_line(), None)
 
 
-def _command(name: str, parser: argparse.ArgumentParser, summary: str | None) -> Iterator[str]:
+def _command(name: str, parser: Command, summary: str | None) -> Iterator[str]:
     below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     own = [a for a in parser._actions if a not in below and not isinstance(a, argparse._HelpAction)]
     if not below:
@@ -46,6 +46,8 @@ def _command(name: str, parser: argparse.ArgumentParser, summary: str | None) ->
         yield from (f"## `{f'{name} {positional}'.strip()}`", "", _sentence(parser.description or summary or ""), "")
         rows = [(_flag(a), *_default_and_meaning(a, parser)) for a in own]
         yield from overview(("argument", "default", "meaning"), rows) if rows else ()
+        lines = [line for one in parser.examples for line in (f"# {one.text}", *one.typed.splitlines())]
+        yield from ("", "```sh", *lines, "```", "")
     for action in below:
         helps = {choice.dest: choice.help for choice in action._choices_actions}
         for command, child in action.choices.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.cli import main
+from modelaudit.engine.results.measured import ImageFacts
 from modelaudit.engine.store.location import FILE
 from modelaudit.engine.store.store import FileRow, Key, Store, StoreBatch, today
 
@@ -142,3 +143,76 @@ def test_clear_removes_nothing_but_the_store(folder: Path) -> None:
     (folder / "notes.txt").write_text("mine")
     assert main(["store", "clear", "--yes"]) == 0
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def odd(folder: Path, state: str) -> None:
+    """Turn the store into one that cannot be read as it is."""
+    file = folder / FILE
+    if state in ("garbage", "empty", "foreign"):
+        for part in folder.glob(f"{FILE}*"):
+            part.unlink()
+        file.write_bytes(b"no database" * 500 if state == "garbage" else b"")
+    if state in ("later", "earlier", "foreign"):
+        with sqlite3.connect(file) as connection:
+            version = f"PRAGMA user_version={9 if state == 'later' else 1}"
+            connection.execute("CREATE TABLE theirs(a)" if state == "foreign" else version)
+        connection.close()
+
+
+STATES = {
+    "later": "was written by a later version of modelaudit (layout 9, this one knows 2); use that version",
+    "earlier": "was written by an earlier version of modelaudit (layout 1, this one knows 2)",
+    "foreign": "is a database of something else, and no store",
+    "empty": "is empty; the next audit begins it",
+    "garbage": "it is damaged: modelaudit store clear removes it",
+}
+
+
+@pytest.mark.parametrize("command", [["info"], ["prune", "--older-than", "1d"]], ids=["info", "prune"])
+@pytest.mark.parametrize("state", STATES)
+def test_an_odd_store_is_called_what_it_is_and_left_as_it_is(
+    folder: Path, state: str, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd(folder, state)
+    before = (folder / FILE).read_bytes()
+    assert main(["store", *command]) == 2
+    assert STATES[state] in capsys.readouterr().err
+    assert (folder / FILE).read_bytes() == before
+
+
+def test_info_counts_an_image_once_and_only_what_belongs_to_data(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, batch = Store(folder), StoreBatch()
+    facts = ImageFacts(9, 9, 0.5, 1.0, True, False, False, False, None)
+    for variant in ("", " moved"):  # a second key, as of moved masks
+        for at in range(20):
+            shown = Key(f"facts{variant}".encode().ljust(16), "shown", "one", "blur", "", "photos")
+            batch.image(shown, sample(at), facts)
+    batch.content(Key(b"sane".ljust(16), "sanity", "one", "", "saliency", ""), sample(0), b"0")
+    assert store.commit(batch)
+    store.close()
+    assert main(["store", "info"]) == 0
+    (line,) = [text for text in capsys.readouterr().out.splitlines() if text.startswith("one under")]
+    assert line.startswith("one under blur on photos: 20 images, ")
+
+
+def test_the_store_is_found_by_its_file_and_by_the_configuration_of_pytest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["store", "info", "--store", str(folder / FILE)]) == 0
+    elsewhere = folder.parents[1] / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (elsewhere / "pytest.ini").write_text(f"[pytest]\naudit_store = ../project/{folder.name}\n")
+    assert main(["store", "info"]) == 0
+    assert str(folder / FILE) in capsys.readouterr().out.splitlines()[0]
+    (elsewhere / "pytest.ini").write_text("[pytest]\naudit_store = off\n")
+    assert main(["store", "info"]) == 2
+    assert "audit_store = off, so nothing is kept" in capsys.readouterr().err
+
+
+def test_damaged_stores_beside_it_are_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "store.damaged-20260101-000000.sqlite").write_bytes(bytes(2048))
+    assert main(["store", "info"]) == 0
+    assert "1 damaged, moved aside by a run: 2 KiB" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The command line: ``modelaudit`` init, gate, data, masks, contexts, plan, report, merge, store, schema and demo."""
+"""The command line: ``modelaudit`` init, data, masks, contexts, plan, report, gate, merge, store, schema and demo."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 from .. import __version__
 from ..language.errors import AuditError
-from ..language.plain_text import plain
 from . import contexts, data, gate, init, masks, merge, plan, report, store
+from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
 
 
@@ -30,37 +30,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-class _Parser(argparse.ArgumentParser):
-    """Names what it does not take as it names everything: plain."""
+_EXAMPLES = (
+    Example(
+        "a first audit of your data and your model",
+        "modelaudit init data/line_a models/parts.ts --classes bolt,nut",
+    ),
+    Example("run it", "pytest audits/"),
+    Example("the report of the latest run anew, so that it opens in Japanese", "modelaudit report --language ja"),
+)
 
-    def error(self, message: str) -> NoReturn:
-        super().error(plain(message))
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("modelaudit", description="Audits of image classifiers; run them with pytest.")
+def _parser() -> Command:
+    parser = Command(
+        "modelaudit",
+        description="Audits of image classifiers; run them with pytest. modelaudit COMMAND --help explains a command.",
+        epilog=epilog(
+            _EXAMPLES, status="0 done, 2 a wrong call or an error that says what to do; others where a command says so"
+        ),
+        formatter_class=HelpFormatter,
+    )
+    parser.examples = _EXAMPLES
     parser.add_argument("--version", action="version", version=f"modelaudit {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    schema = commands.add_parser("schema", help="print the JSON schema of *.audit.yaml files")
-    schema.set_defaults(run=_schema)
-
-    report.add(commands)
     init.add(commands)
-    gate.add(commands)
     data.add(commands)
     masks.add(commands)
     contexts.add(commands)
     plan.add(commands)
+    report.add(commands)
+    gate.add(commands)
     merge.add(commands)
     store.add(commands)
+    _add_schema(commands)
+    _add_demo(commands)
+    return parser
 
-    demo = commands.add_parser("demo", help="the built-in inspection line")
+
+def _add_schema(commands: Any) -> None:
+    schema = add_command(
+        commands,
+        "schema",
+        "print the JSON schema of *.audit.yaml files",
+        Example("for an editor that completes and checks YAML", "modelaudit schema"),
+    )
+    schema.set_defaults(run=_schema)
+
+
+def _add_demo(commands: Any) -> None:
+    train_again = Example("into a folder of your own", "modelaudit demo train --into weights")
+    demo = add_command(commands, "demo", "the built-in inspection line", train_again)
     steps = demo.add_subparsers(required=True, metavar="STEP")
-    train = steps.add_parser("train", help="train the demo's two models again and write their weights")
+    train = add_command(steps, "train", "train the demo's two models again and write their weights", train_again)
     train.add_argument("--into", type=Path, metavar="DIR", help="folder for the weights (default: the package's own)")
     train.set_defaults(run=_train)
-    return parser
 
 
 def _schema(_: argparse.Namespace) -> int:

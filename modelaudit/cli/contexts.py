@@ -7,16 +7,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .command_help import Example, add_command
 from .terminal import add_language, at_least, reference_of
 
 
 def add(commands: Any) -> None:
     """Adds the command and its steps."""
-    contexts = commands.add_parser("contexts", help="what is done to the surroundings of an object")
+    names = Example("all that there are", "modelaudit contexts list")
+    sheet = Example(
+        "two of them on your images, as contexts.html",
+        "modelaudit contexts show --data data/line_a \\\n"
+        '    --context "swap_background(other_class) | lighting(2)" --context "fog(3)"',
+    )
+    contexts = add_command(commands, "contexts", "what is done to the surroundings of an object", names, sheet)
     steps = contexts.add_subparsers(required=True, metavar="STEP")
-    listed = steps.add_parser("list", help="names, families, needs, and how they are written")
+    listed = add_command(steps, "list", "names, families, needs, and how they are written", names)
     listed.set_defaults(run=_list)
-    show = steps.add_parser("show", help="a contact sheet of contexts on your images, before any model is run")
+    show = add_command(steps, "show", "a contact sheet of contexts on your images, before any model is run", sheet)
     show.add_argument("--data", required=True, metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR")
     show.add_argument(
         "--context",

@@ -11,36 +11,47 @@ from typing import TYPE_CHECKING, Any
 
 from ..language.errors import DataError
 from ..language.json_file import read_json
+from .command_help import Example, add_command
 from .terminal import add_language, at_least, reference_of, say
 
 if TYPE_CHECKING:
     from ..language.findings import DataFacts, LabelMatches
     from ..language.sample import DataSet, Preprocessing
 
-_PROBLEMS = """options of a folder, after its path (quote the reference; & joins several):
-  where masks are       ?masks=DIR|beside|alpha|none, ?mask_suffix=_mask, ?mask_prefix=mask_
-  what values mean      ?mask_threshold=128, ?mask_object=any|1,2|#fa3253, ?mask_background=0, ?mask_ignore=3,
-                        ?mask_255=object|ignore
-  what is left out      ?ignore=PATTERN,PATTERN
+_NOTES = """options of a folder, after its path (quote the reference; & joins several):
+  where masks are    ?masks=DIR|beside|alpha|none, ?mask_suffix=_mask,
+                     ?mask_prefix=mask_
+  what values mean   ?mask_threshold=128, ?mask_object=any|1,2|#fa3253,
+                     ?mask_background=0, ?mask_ignore=3, ?mask_255=object|ignore
+  what is left out   ?ignore=PATTERN,PATTERN
 
-exit status: 0 no problems (there may be remarks), 1 problems, 2 a wrong call
-
-problems: images or masks that cannot be read; masks of another size than their image; annotations that contradict
-themselves or their image; images without a mask where others have one; masks without an object or without a
-background; an object in a mask of a label that is declared to have none; objects of which less than half is left by
-the crop; labels that match no class; the same picture twice; nearly the same picture in different classes.
-Everything else is a remark."""
+problems: images or masks that cannot be read; masks of another size than their
+image; annotations that contradict themselves or their image; images without a
+mask where others have one; masks without an object or without a background; an
+object in a mask of a label that is declared to have none; objects of which less
+than half is left by the crop; labels that match no class; the same picture
+twice; nearly the same picture in different classes. Everything else is a
+remark."""
+_EXAMPLES = (
+    Example("a folder with one folder a class, as an audit would read it", "modelaudit data check data/line_a"),
+    Example(
+        "what a crop cuts off, and a page to look at",
+        "modelaudit data check data/line_a --preprocessing 256,224 --html check.html",
+    ),
+)
 
 
 def add(commands: Any) -> None:
     """Adds the command and its steps."""
-    data = commands.add_parser("data", help="look at data before an audit")
+    data = add_command(commands, "data", "look at data before an audit", _EXAMPLES[0])
     steps = data.add_subparsers(required=True, metavar="STEP")
-    check = steps.add_parser(
+    check = add_command(
+        steps,
         "check",
-        help="what an audit would read: counts, sizes, masks, duplicates, what is broken",
-        epilog=_PROBLEMS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "what an audit would read: counts, sizes, masks, duplicates, what is broken",
+        *_EXAMPLES,
+        notes=_NOTES,
+        status="0 no problems (there may be remarks), 1 problems, 2 a wrong call",
     )
     check.add_argument("reference", metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR (a folder:)")
     check.add_argument(

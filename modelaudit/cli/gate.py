@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence.results_folder import Receipt, new_run_id
 from ..evidence.states import FAILED, NO_VERDICT, PASSED
 from ..language.errors import ResultsError
+from .command_help import Example, add_command
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -33,9 +34,14 @@ class Refusal:
 
 def add(commands: Any) -> None:
     """Add the command to those of ``modelaudit``."""
-    gate = commands.add_parser(
+    gate = add_command(
+        commands,
         "gate",
-        help="run pytest --audit-gate and exit 0 only where the record of that run is a PASS of the whole",
+        "run pytest --audit-gate and exit 0 only where the record of that run is a PASS of the whole",
+        Example(
+            "in CI: all audits below a folder, and JUnit XML for the service",
+            "modelaudit gate audits/ --junitxml=audit-results/junit.xml",
+        ),
         description="Runs pytest --audit-gate as a child process. Exits 0 only where pytest does, and the record of "
         "this very run is there, is consistent, and is a PASS of every declared expectation; otherwise with pytest's "
         "exit status.",
@@ -43,7 +49,7 @@ def add(commands: Any) -> None:
         add_help=False,
         prefix_chars="\0",  # every argument is pytest's
     )
-    gate.add_argument("arguments", nargs="*")
+    gate.add_argument("arguments", nargs="*", help="passed on to pytest as they are")
     gate.set_defaults(run=_run, help=gate.format_help)
 
 

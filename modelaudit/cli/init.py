@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import AuditFileError
+from .command_help import Example, add_command
 from .terminal import say, table, wrapped
 
 if TYPE_CHECKING:
@@ -19,22 +20,31 @@ if TYPE_CHECKING:
 _MARGIN = 0.05
 _FINDINGS, _ITEMS = 8, 2
 
-_HELP = """DATA is a reference (folder:DIR, coco:FILE, ...), or simply a folder, a COCO file, a YOLO folder or its
-data.yaml, a CSV file: the source is recognised and said. MODEL is a reference (torchvision:NAME?checkpoint=FILE, ...),
-a factory (FILE.py:build), or the file of a program: TorchScript, ONNX, torch.export. A factory and a program are run.
-
-  modelaudit init photos models/parts.ts --classes bolt,nut --preprocessing 256,224,imagenet
-
-Nothing is overwritten. exit status: 0 written, 2 a wrong call, or an error that says what to do"""
+_NOTES = """DATA is a reference (folder:DIR, coco:FILE, ...), or simply a folder, a COCO
+file, a YOLO folder or its data.yaml, a CSV file: the source is recognised and
+named. MODEL is a reference (torchvision:NAME?checkpoint=FILE, ...), a factory
+(FILE.py:build), or the file of a program: TorchScript, ONNX, torch.export. A
+factory and a program are run."""
 
 
 def add(commands: Any) -> None:
     """Adds the command."""
-    init = commands.add_parser(
+    init = add_command(
+        commands,
         "init",
-        help="write a first audit of your data and model, and say what comes next",
-        epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "write a first audit of your data and model, and say what comes next",
+        Example(
+            "photos in folders by class, and a TorchScript file",
+            "modelaudit init data/line_a models/parts.ts --classes bolt,nut \\\n    --preprocessing 256,224,imagenet",
+        ),
+        Example(
+            "a COCO file and a factory, with a workflow for GitHub",
+            "modelaudit init coco.json models/net.py:build --ci github",
+        ),
+        description="Writes a first audit of your data and model, checks the data, plans the number of images, and "
+        "says what comes next. Nothing is overwritten.",
+        notes=_NOTES,
+        status="0 written, 2 a wrong call, or an error that says what to do",
     )
     init.add_argument("data", metavar="DATA", help="folder, file or reference")
     init.add_argument("model", metavar="MODEL", help="file or reference")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..language.errors import DataError
 from ..language.reference import parse_reference
+from .command_help import Example, add_command
 from .terminal import add_language, at_least, reference_of
 
 if TYPE_CHECKING:
@@ -22,27 +23,35 @@ if TYPE_CHECKING:
     from ..language.sample import DataSet
 
 TABLE, PAGE = "modelaudit-masks.csv", "modelaudit-masks.html"
-_STATUS = """makers:
-  grabcut                                   from boxes, by OpenCV: pip install 'pytest-modelaudit[masks]'
+_NOTES = """makers:
+  grabcut                 from boxes, by OpenCV:
+                          pip install 'pytest-modelaudit[masks]'
   torchvision:deeplabv3_resnet101?checkpoint=FILE
-                                            a segmentation model; @TAG instead of ?checkpoint= fetches weights;
-                                            &object=label|any|dog,cat says which classes are the object (label: the
-                                            class with the label's name, else everything that is not background)
-  path/file.py:function                     your own: function(image, box, label) -> mask, with image uint8
-                                            [height, width, 3], box (left, top, right, bottom) or None, and the mask
-                                            bool or 0, 1, 255 (ignore) [height, width]
-
-exit status: 0 a mask for every image, 1 some could not be made, are empty or fill the image, 2 a wrong call"""
+                          a segmentation model; @TAG instead of ?checkpoint=
+                          fetches weights; &object=label|any|dog,cat says which
+                          classes are the object (label: the class with the
+                          label's name, else everything that is not background)
+  path/file.py:function   your own: function(image, box, label) -> mask, with
+                          image uint8 [height, width, 3], box (left, top, right,
+                          bottom) or None, and the mask bool or 0, 1, 255
+                          (ignore) [height, width]"""
 
 
 def add(commands: Any) -> None:
     """Adds the command."""
-    masks = commands.add_parser(
+    masks = add_command(
+        commands,
         "masks",
-        help="make masks where there are none",
-        description="A mask for every image that has none, or only a box. Masks that people made stay.",
-        epilog=_STATUS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "make masks where there are none",
+        Example("from the boxes of a COCO file", "modelaudit masks coco:labels.json --into masks --by grabcut"),
+        Example(
+            "by a segmentation model; everything that it finds is the object",
+            "modelaudit masks data/line_a --into masks \\\n"
+            '    --by "torchvision:deeplabv3_resnet101@COCO_WITH_VOC_LABELS_V1?object=any"',
+        ),
+        description="Makes a mask for every image that has none, or only a box. Masks that people made stay.",
+        notes=_NOTES,
+        status="0 a mask for every image, 1 some could not be made, are empty or fill the image, 2 a wrong call",
     )
     masks.add_argument("reference", metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR (a folder:)")
     masks.add_argument("--into", type=Path, required=True, metavar="DIR", help="folder of the masks; made if missing")
@@ -88,7 +97,7 @@ def _masks(given: argparse.Namespace) -> int:
     write_whole(given.into / TABLE, table_of(data, made))
     _write_page(given, reference, by, data, made)
     say(*report_lines(reference, by, data, made))
-    say("", *_way_back(reference, given.into))
+    say("", *_way_back(reference, given.into, any(one.outcome != "failed" for one in made)))
     say(str(given.into / TABLE), str(given.into / PAGE), file=sys.stderr)
     bad = any(one.outcome == "failed" or {"empty", "full"} & set(one.remarks) for one in made)
     return 1 if bad else 0
@@ -141,8 +150,9 @@ def report_lines(reference: str, by: str, data: DataSet, made: Sequence[MaskMade
 
     count = Counter(one.outcome for one in made)
     yield from wrapped(f"{reference}: masks by {by}", indent=2, first="")
+    anew = " (--overwrite makes those of a machine anew)" if count["kept"] else ""
     yield f"  {len(data.samples) - len(made):>6}  images have a mask that no machine made"
-    yield f"  {count['kept']:>6}  masks were there and stay (--overwrite makes those of a machine anew)"
+    yield f"  {count['kept']:>6}  masks were there and stay{anew}"
     yield f"  {count['made']:>6}  masks were made"
     yield f"  {count['failed']:>6}  could not be made"
     rows = [(words_of("en").named("remark", name), [one for one in made if name in one.remarks]) for name in REMARKS]
@@ -162,10 +172,13 @@ def report_lines(reference: str, by: str, data: DataSet, made: Sequence[MaskMade
             yield f"  and {len(failed) - 5} more ({TABLE} has all of them)"
 
 
-def _way_back(reference: str, into: Path) -> Iterator[str]:
-    """How to read the masks in an audit."""
+def _way_back(reference: str, into: Path, masks: bool) -> Iterator[str]:
+    """How to read the masks in an audit; where there are none in the folder, that it holds none."""
     from .terminal import wrapped
 
+    if not masks:
+        yield f"no mask of these images in {into}"
+        return
     parsed = parse_reference(reference)
     if parsed.scheme == "folder":
         options = {**parsed.options, "masks": str(into)}

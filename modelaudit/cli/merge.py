@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import LATEST, new_run_id, point_latest, resolve_run
 from ..language.errors import ResultsError
+from .command_help import Example, add_command
 from .terminal import add_language, say
 
 if TYPE_CHECKING:
@@ -23,9 +24,15 @@ _MOST_BYTES = 2**24
 
 def add(commands: Any) -> None:
     """Add the command to those of ``modelaudit``."""
-    merge = commands.add_parser(
+    merge = add_command(
+        commands,
         "merge",
-        help="combine the runs of shards into one run: one record, one report, one verdict",
+        "combine the runs of shards into one run: one record, one report, one verdict",
+        Example(
+            "two jobs of CI, each with its results folder",
+            "modelaudit merge shard-1/audit-results shard-2/audit-results \\\n    --junitxml junit.xml",
+        ),
+        status="that of one run of all cases: 0, 1 or 10; 2 a wrong call, or runs that cannot be one",
         description="Combines the runs of shards (pytest --splits/--group, a matrix of CI jobs) into one record, one "
         "report and one verdict, and exits as one run of all of them would. A case that none of them ran, or two, is "
         "an error, and so are runs of other files, settings, models or data, and a run that was interrupted.",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import AuditError, ExpressionError
+from .command_help import Example, add_command
 
 if TYPE_CHECKING:
     from ..language.audit import Audit, AuditCase
@@ -22,29 +23,34 @@ if TYPE_CHECKING:
 
 #: endings of audit files
 _FILES = (".yaml", ".yml", ".py")
-_HELP = """WHAT is a run (its folder, its run.json, or audit-results/latest, which is the default), an audit file
-(*.audit.yaml, or a Python file, which is run), or one expectation:
+_NOTES = """WHAT is a run (its folder, its run.json, or audit-results/latest, which is the
+default), an audit file (*.audit.yaml, or a Python file, which is run), or one
+expectation in quotes.
 
-  modelaudit plan --margin 0.05
-  modelaudit plan "accuracy - accuracy.under(swap_background(other_class)) < 0.05" --guess 0.02 --discordance 0.1
-
-From a run everything but the margin is read off its values. From a file labels, groups and clusters are read off its
-data and the rest is guessed; from an expectation all of it is guessed. The margin is how much better than its threshold
-the model is expected to be: 0.05 for accuracy > 0.9 of a model that truly reaches 0.95. The numbers
-are those at which the rule that will decide says PASS with the given probability, if the truth lies so far on the
-right side of the threshold. It is a plan for images that are yet to be gathered: a run that was looked at before it
-was extended is no longer one look.
-
-exit status: 0 a number for everything, 1 some expectation has none, 2 a wrong call"""
+From a run everything but the margin is read off its values. From a file labels,
+groups and clusters are read off its data and the rest is guessed; from an
+expectation all of it is guessed. The margin is how much better than its
+threshold the model is expected to be: 0.05 for accuracy > 0.9 of a model that
+truly reaches 0.95. The numbers are those at which the rule that will decide
+says PASS with the given probability, if the truth lies so far on the right side
+of the threshold. It is a plan for images that are yet to be gathered: a run
+that was looked at before it was extended is no longer one look."""
 
 
 def add(commands: Any) -> None:
     """Adds the command."""
-    plan = commands.add_parser(
+    plan = add_command(
+        commands,
         "plan",
-        help="how many images an audit needs, from a pilot run or from guesses, and what they cost",
-        epilog=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "how many images an audit needs, from a pilot run or from guesses, and what they cost",
+        Example("from the latest run", "modelaudit plan --margin 0.05"),
+        Example(
+            "before anything was measured",
+            'modelaudit plan "accuracy - accuracy.under(swap_background(other_class)) < 0.05" \\\n'
+            "    --guess 0.02 --discordance 0.1",
+        ),
+        notes=_NOTES,
+        status="0 a number for everything, 1 some expectation has none, 2 a wrong call",
     )
     plan.add_argument("what", metavar="WHAT", nargs="?", default="audit-results/latest", help="run, file, expectation")
     plan.add_argument(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence.results_folder import resolve_run
 from ..language.byte_size import byte_size
 from ..language.errors import ResultsError
+from .command_help import Example, add_command
 from .terminal import add_language, say
 
 if TYPE_CHECKING:
@@ -16,27 +17,25 @@ if TYPE_CHECKING:
 
 REPORT, REDACTED = "report", "report-redacted"
 
-_EXAMPLES = """examples:
-  modelaudit report                              report.html and summary.md of the latest run
-  modelaudit report RUN --language ja            which open in Japanese
-  modelaudit report RUN --templates our-look     by templates of your own
-  modelaudit report RUN --budget 2MB             at most so large: smaller pictures, then fewer
-  modelaudit report RUN --redact                 RUN/report-redacted.html: no image, path or id
-  modelaudit report RUN --redact --salt ours -o for_the_supplier.html
-  modelaudit report RUN --pdf --language ja      RUN/report.pdf: page one, what is not met, provenance
-  modelaudit report RUN --pdf --full             and everything else
-"""
-
 
 def add(commands: Any) -> None:
     """Add the command to those of ``modelaudit``."""
-    report = commands.add_parser(
+    report = add_command(
+        commands,
         "report",
-        help="write report.html and summary.md anew from a run's record",
+        "write report.html and summary.md anew from a run's record",
+        Example("the latest run; report.html opens in Japanese", "modelaudit report --language ja"),
+        Example("by templates of your own", "modelaudit report RUN --templates our-look"),
+        Example("at most so large: smaller pictures, then fewer", "modelaudit report RUN --budget 2MB"),
+        Example("RUN/report-redacted.html: no image, path or id", "modelaudit report RUN --redact"),
+        Example(
+            "the same for a supplier, with codes that stay the same from report to report",
+            "modelaudit report RUN --redact --salt ours -o for_the_supplier.html",
+        ),
+        Example("RUN/report.pdf: page one, what is not met, provenance", "modelaudit report RUN --pdf"),
+        Example("and everything else", "modelaudit report RUN --pdf --full"),
         description="Checks the record of a run and writes report.html and summary.md anew, or one file that is asked "
         "for by --redact, --pdf or -o.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     report.add_argument(
         "run_folder",

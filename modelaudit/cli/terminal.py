@@ -42,14 +42,25 @@ def add_language(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def language_of(typed: str | None) -> str:
-    """The language that was typed, else ``audit_language`` of the configuration that pytest would read here, else
-    English.
+    """The language that was typed, else ``audit_language`` of pytest's configuration, else English.
 
     Raises:
         AuditFileError: a configuration that cannot be read, or another language there.
     """
     if typed is not None:
         return typed
+    language, file = configured("audit_language")
+    if language and language not in LANGUAGES:
+        raise AuditFileError(f"{file}: audit_language = {language}: use {' or '.join(LANGUAGES)}")
+    return language or "en"
+
+
+def configured(name: str) -> tuple[str, Path | None]:
+    """A value of the configuration that pytest would read here, empty where there is none, and the file of it.
+
+    Raises:
+        AuditFileError: it cannot be read.
+    """
     import pytest
     from _pytest.config.findpaths import locate_config
 
@@ -57,11 +68,8 @@ def language_of(typed: str | None) -> str:
         _, file, found, *_ = locate_config(Path.cwd(), [])
     except (pytest.UsageError, pytest.fail.Exception) as error:
         raise AuditFileError(str(error)) from error
-    value = found.get("audit_language", "en")
-    language = str(getattr(value, "value", value))
-    if language not in LANGUAGES:
-        raise AuditFileError(f"{file}: audit_language = {language}: use {' or '.join(LANGUAGES)}")
-    return language
+    value = found.get(name, "")
+    return str(getattr(value, "value", value)), file
 
 
 WIDTH = 80

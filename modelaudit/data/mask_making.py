@@ -74,7 +74,7 @@ def make_masks(
     Raises:
         DataError: two samples would have one mask, an id that leads out of the folder, a folder that cannot be written.
     """
-    wanted = [sample for sample in data.samples if sample.mask is None or sample.mask_kind in ("box", "machine")]
+    wanted = [sample for sample in data.samples if _is_wanted(sample, folder, policy)]
     targets = _targets(data.samples, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,6 +97,14 @@ def make_masks(
             yield made.result
     finally:
         writer.flush()
+
+
+def _is_wanted(sample: Sample, folder: Path, policy: Policy) -> bool:
+    """Whether a sample has no mask that a person made; of those in the folder the policy decides."""
+    if sample.mask is None or sample.mask_kind in ("box", "machine"):
+        return True
+    inside = isinstance(sample.mask, Path) and sample.mask.resolve().is_relative_to(folder.resolve())
+    return policy.edited and inside
 
 
 @dataclass(frozen=True)

@@ -79,15 +79,25 @@ def test_a_second_run_keeps_all_and_shows_them_again(here: Path, capsys: pytest.
     assert page(here / "made/modelaudit-masks.html").pictures == first
 
 
-def test_overwriting_spares_what_a_person_edited(here: Path) -> None:
+@pytest.mark.parametrize("line", ["line", "folder:line?masks=made"])
+def test_overwriting_spares_what_a_person_edited(here: Path, line: str) -> None:
+    """Also where the data read the masks from that very folder."""
     main(["masks", "line", "--into", "made", "--by", "cut.py:cut"])
     Image.fromarray(blob(left=3)).save(here / "made/nut/0.png")
     (here / "cut.py").write_text(CUT.replace("30:60", "31:60"))
-    assert main(["masks", "line", "--into", "made", "--by", "cut.py:cut", "--overwrite"]) == 0
+    assert main(["masks", line, "--into", "made", "--by", "cut.py:cut", "--overwrite"]) == 0
     assert np.array_equal(np.asarray(Image.open(here / "made/nut/0.png")), blob(left=3))
     assert np.array_equal(np.asarray(Image.open(here / "made/nut/1.png")), blob(left=31, wide=29))
-    main(["masks", "line", "--into", "made", "--by", "cut.py:cut", "--overwrite-edited"])
+    main(["masks", line, "--into", "made", "--by", "cut.py:cut", "--overwrite-edited"])
     assert np.array_equal(np.asarray(Image.open(here / "made/nut/0.png")), blob(left=31, wide=29))
+
+
+def test_where_no_mask_was_made_nothing_is_said_of_reading_them(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "raises.py").write_text("def cut(image, box, label):\n    raise ValueError('no object')\n")
+    assert main(["masks", "line", "--into", "none", "--by", "raises.py:cut"]) == 1
+    said = capsys.readouterr().out
+    assert "no mask of these images in none" in said
+    assert "read them with" not in said and "--overwrite" not in said
 
 
 def test_boxes_of_annotations_become_masks_that_a_table_reads_back(

@@ -25,7 +25,7 @@ def test_terminal_and_record_say_how_far_it_looked(line: Line) -> None:
     assert cases["right"].decision.rule == "betting_sequence"
     looked = data.images
     result.stdout.fnmatch_lines([f"samples: looked at {looked} of 120 images, then everything was decided"])
-    result.stdout.fnmatch_lines([f"  looked at {looked} of 120 images, once"])
+    result.stdout.fnmatch_lines([f"  Looked at {looked} of 120 images, 1 time; then everything was decided."])
     assert len(line.record().tables[0].samples) == looked
 
 

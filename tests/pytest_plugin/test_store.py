@@ -121,7 +121,7 @@ def test_a_store_that_cannot_be_written_costs_no_verdict_and_is_said(stored: Lin
     (stored.path / ".modelaudit").write_text("in the way")
     result = stored.run()
     assert counts(result) == {"passed": 4}
-    assert "values were not stored" in result.stdout.str()
+    assert "Values were not stored" in result.stdout.str()
 
 
 MODEL = """

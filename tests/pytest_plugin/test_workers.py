@@ -167,7 +167,7 @@ def test_the_table_at_the_end_is_the_same_with_two_workers(sessions: Sessions) -
         for session in (sessions.alone, sessions.together)
     )
     assert one[: one.index("")] == two[: two.index("")]
-    assert sum(line.startswith(("ERROR ", "FAIL ")) for line in one[: one.index("")]) == 5
+    assert sum(line.startswith(("ERROR ", "FAIL ")) for line in one[: one.index("")]) == 4
 
 
 def test_what_is_missing_is_the_same_with_two_workers(sessions: Sessions) -> None:

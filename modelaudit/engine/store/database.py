@@ -41,6 +41,7 @@ CREATE TABLE files(
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL, changed INTEGER NOT NULL,
     inode INTEGER NOT NULL, digest BLOB NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
 """
+TABLES = frozenset({"keys", "cells", "images", "blobs", "files"})
 #: result codes of SQLite that mean: the disk or the rights are the trouble, not what the file holds
 _UNUSABLE = frozenset(
     {
@@ -189,10 +190,12 @@ def connect(file: Path, *, timeout: float = _BUSY_SECONDS) -> sqlite3.Connection
 def sound(file: Path) -> bool:
     """Whether SQLite finds nothing wrong with the file, and its tables are there."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        ) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
             checked = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
-            return bool(checked) and {"keys", "cells", "images", "blobs", "files"} <= tables
+            return bool(checked) and tables >= TABLES
     except (sqlite3.Error, ValueError):
         return False
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...language.errors import ResultsError
-from .database import connect, sound
+from .database import SCHEMA_VERSION, TABLES, connect, sound
 from .location import FILE, FOLDER, NOTE, default_folder, network_drive, refuse_network
 from .store import Store, today
 
@@ -20,7 +20,10 @@ _BUSY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Holding:
-    """Values of one (model, context, data) and when they were used; days since 1970."""
+    """Values of one (model, context, data) and when they were used; days since 1970.
+
+    ``images``: the most under one key. What is measured again with other masks or draws has keys of its own.
+    """
 
     model: str
     context: str
@@ -33,7 +36,10 @@ class Holding:
 
 @dataclass(frozen=True)
 class StoreContents:
-    """Contents of a store: its size in bytes, and holdings in the order of their last use."""
+    """Contents of a store: its size in bytes, and holdings in the order of their last use.
+
+    ``aside``: damaged stores that runs have moved aside in its folder, and their bytes.
+    """
 
     file: Path
     size: int
@@ -41,6 +47,7 @@ class StoreContents:
     values: int
     pictures: int
     files: int
+    aside: tuple[int, int]
 
 
 def open_store(asked: Path | None, *, root: Path, off: bool = False) -> Store:
@@ -71,12 +78,12 @@ def contents_of(folder: Path) -> StoreContents:
     Raises:
         ResultsError: it does not exist, or cannot be read.
     """
-    with _opened(folder) as connection:
+    with _reading(folder) as connection:
         holdings = connection.execute(
             "SELECT model, context, data, "
-            "SUM(CASE kind WHEN 'shown' THEN (SELECT COUNT(*) FROM images WHERE images.key = keys.id) ELSE 0 END), "
+            "MAX(CASE kind WHEN 'shown' THEN (SELECT COUNT(*) FROM images WHERE images.key = keys.id) ELSE 0 END), "
             "SUM(CASE kind WHEN 'values' THEN (SELECT COUNT(*) FROM cells WHERE cells.key = keys.id) ELSE 0 END), "
-            "MIN(created), MAX(used) FROM keys WHERE model <> '' GROUP BY model, context, data "
+            "MIN(created), MAX(used) FROM keys WHERE model <> '' AND data <> '' GROUP BY model, context, data "
             "ORDER BY MAX(used) DESC, model, context, data"
         )
         return StoreContents(
@@ -86,6 +93,7 @@ def contents_of(folder: Path) -> StoreContents:
             _count(connection, "cells JOIN keys ON keys.id = cells.key WHERE kind = 'values'"),
             _count(connection, "blobs JOIN keys ON keys.id = blobs.key WHERE kind = 'pictures'"),
             _count(connection, "files"),
+            _aside(folder),
         )
 
 
@@ -131,13 +139,27 @@ def clear(folder: Path) -> int:
     return freed
 
 
+def bytes_in(folder: Path) -> int:
+    """The bytes of the store and of damaged ones beside it, whatever state they are in."""
+    return _size(folder) + _aside(folder)[1]
+
+
 def located(folder: Path | None) -> Path:
-    """The store's folder: the one given, or the nearest ``.modelaudit`` from here upwards."""
+    """The store's folder: the one given, also by its file, or the nearest ``.modelaudit`` from here upwards.
+
+    Raises:
+        ResultsError: none was given, and there is none.
+    """
     if folder is not None:
-        return folder
+        return folder.parent if folder.name == FILE and folder.is_file() else folder
     here = Path.cwd()
-    found = (parent / FOLDER for parent in (here, *here.parents))
-    return next((one for one in found if (one / FILE).exists()), here / FOLDER)
+    for parent in (here, *here.parents):
+        if (parent / FOLDER / FILE).exists():
+            return parent / FOLDER
+    raise ResultsError(
+        f"no {FOLDER} with a store in {here} or above it: no audit has run here, or its store is elsewhere; give its "
+        "folder by --store"
+    )
 
 
 def bytes_of(text: str) -> int:
@@ -165,16 +187,55 @@ def days_of(text: str) -> int:
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
-    file = folder / FILE
+def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that changes nothing."""
+    file = (folder / FILE).absolute()
     if not file.exists():
         raise ResultsError(f"{folder} has no store; give its folder by --store (pytest keeps it in {FOLDER})")
     try:
-        with contextlib.closing(connect(file, timeout=_BUSY_SECONDS)) as connection:
+        uri = f"{file.as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
+            _refuse_other(connection, folder / FILE)
             yield connection
     except sqlite3.Error as error:
-        way_out = "is an audit running?" if sound(file) else "it is damaged: modelaudit store clear"
-        raise ResultsError(f"{file}: {error}; {way_out}") from error
+        way_out = "is an audit running?" if sound(file) else "it is damaged: modelaudit store clear removes it"
+        raise ResultsError(f"{folder / FILE}: {error}; {way_out}") from error
+
+
+def _refuse_other(connection: sqlite3.Connection, file: Path) -> None:
+    """Refuses what this version can say nothing of.
+
+    Raises:
+        ResultsError: a store of another version, or no store.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    if version > SCHEMA_VERSION:
+        raise ResultsError(
+            f"{file}: was written by a later version of modelaudit (layout {version}, this one knows "
+            f"{SCHEMA_VERSION}); use that version, or name another folder by --store"
+        )
+    if not tables:
+        raise ResultsError(f"{file}: is empty; the next audit begins it")
+    if not tables >= TABLES:
+        raise ResultsError(f"{file}: is a database of something else, and no store; give the store's folder by --store")
+    if version < SCHEMA_VERSION:
+        raise ResultsError(
+            f"{file}: was written by an earlier version of modelaudit (layout {version}, this one knows "
+            f"{SCHEMA_VERSION}); its values cannot be used: the next audit begins it anew"
+        )
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a store that is there."""
+    with _reading(folder):
+        pass
+    try:
+        with contextlib.closing(connect(folder / FILE, timeout=_BUSY_SECONDS)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise ResultsError(f"{folder / FILE}: {error}; is an audit running?") from error
 
 
 def _remove(connection: sqlite3.Connection, before: int) -> None:
@@ -199,6 +260,12 @@ def _live(connection: sqlite3.Connection) -> int:
 
 def _count(connection: sqlite3.Connection, of: str) -> int:
     return int(connection.execute(f"SELECT COUNT(*) FROM {of}").fetchone()[0])
+
+
+def _aside(folder: Path) -> tuple[int, int]:
+    """How many damaged stores lie in the folder, and their bytes."""
+    files = [path for path in folder.glob(f"{Path(FILE).stem}.damaged-*") if path.is_file()]
+    return sum(path.suffix == ".sqlite" for path in files), sum(path.stat().st_size for path in files)
 
 
 def _size(folder: Path) -> int:
