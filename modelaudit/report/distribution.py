@@ -19,6 +19,8 @@ from .words import Words
 
 _BINS = 24
 _MOST_TICKS = 5
+#: what a proportion of one image can be, and a difference of two
+_ALL_OR_NOTHING = (-1.0, 0.0, 1.0)
 #: subgroups of one division that are listed
 _MOST_LISTED = 6
 _LEAST_WITH_SIZES = 6
@@ -110,9 +112,9 @@ def _images(key: _Identity) -> tuple[RecordedImages | None, ...]:
 
 
 def _bars(case: CaseRecord, values: NDArray[np.float64], words: Words) -> tuple[Bar, ...]:
-    """The worst value first; empty where the values are numbers."""
+    """The worst value first; empty where the values are numbers of any size."""
     found, counts = np.unique(values, return_counts=True)
-    if not all(has_word(case, value) for value in found.tolist()):
+    if not all(has_word(case, value) or value in _ALL_OR_NOTHING for value in found.tolist()):
         return ()
     ordered = list(zip(found.tolist(), counts.tolist(), strict=True))
     if case.op in ("<", "<="):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +89,14 @@ def test_shares_of_right_answers_are_counted_in_words() -> None:
     ]
 
 
+def test_what_a_single_image_is_or_is_not_is_counted_where_no_word_says_it() -> None:
+    shares = ArithmeticNode(op="-", left=measure(), right=measure("flip_rate"))
+    values: dict[str, list[float | None]] = {"accuracy": [1.0] * 12, "flip_rate": [0.0] * 9 + [1.0] * 3}
+    found = shown(run_of(stated(shares, ">", 0.5), **values))
+    assert found.histogram is None
+    assert [(bar.label, bar.count) for bar in found.bars] == [("0.0 points", "3"), ("100.0 points", "9")]
+
+
 def test_groups_divide_where_there_are_several_and_a_single_one_does_not() -> None:
     values: list[float | None] = [at / 12 for at in range(12)]
     one = run_of(stated(MAPS), groups=["line 1"] * 12, **{DEPENDENCE: values})
@@ -138,5 +145,5 @@ def test_it_stands_in_the_report_in_both_languages(tmp_path: Path) -> None:
     values: list[float | None] = [at / 12 for at in range(12)]
     run = run_of(stated(MAPS), **{DEPENDENCE: values})
     html = render_html(run, tmp_path)
-    assert len(re.findall('<div class="distribution"', html)) == 1
+    assert html.count('<div class="distribution ') == 1
     assert "7 of 12 images are beyond the limit" in html and "12枚中7枚が基準値を超えています" in html
