@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..evidence.record import RunRecord
+from ..evidence.record import CaseRecord, RunRecord
 from .order import worst_first
-from .pictures import EmbeddedPicture, Pictures, RowKey, choose
+from .pictures import MANY, EmbeddedPicture, Pictures, RowKey, choose
 
 #: the sides that pictures are shrunk to, one after the other, before any is left out
 SIDES = (160, 112)
@@ -18,8 +18,6 @@ _QUALITY = 75
 _WITHOUT_LIMIT = 10**12
 #: bytes for the sentence that says so
 _ROOM = 1000
-#: of more requirements than this galleries show the worst images alone
-MANY = 20
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,9 +64,15 @@ def _bytes(shown: Pictures, record: RunRecord) -> int:
 def _chosen(record: RunRecord, by_file: dict[str, EmbeddedPicture], missing: frozenset[str], room: int) -> Pictures:
     found = choose(record, by_file, missing, room)
     if len(record.cases) > MANY:
-        worst = frozenset(key for key in found.shown if record.cases[key[0]].gallery[key[1]].rank == "worst")
-        found = replace(found, shown=worst, left_out=found.left_out + len(found.shown) - len(worst))
+        kept = frozenset(key for key in found.shown if _matters(record.cases[key[0]], key[1]))
+        found = replace(found, shown=kept, left_out=found.left_out + len(found.shown) - len(kept))
     return shown_once(record, found)
+
+
+def _matters(case: CaseRecord, row: int) -> bool:
+    """Among many requirements: the worst images of one that fails, and the worst one of any other."""
+    worst = [at for at, each in enumerate(case.gallery) if each.rank == "worst"]
+    return row in (worst if case.verdict == "FAIL" else worst[:1])
 
 
 def shown_once(record: RunRecord, pictures: Pictures) -> Pictures:

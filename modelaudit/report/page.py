@@ -16,7 +16,7 @@ from .glossary import glossary
 from .matrix import ByClassView, by_class_view
 from .notes import missing_text
 from .order import worst_first
-from .pictures import Pictures
+from .pictures import MANY, Pictures
 from .record_notes import data_note, model_note, run_note
 from .run_sentences import headline as headline
 from .run_sentences import overall_of as overall_of
@@ -65,6 +65,11 @@ class Page:
     signatures: SignaturesView
     notes: NotesView
     sanity: tuple[SanityView, ...] = ()
+
+    @property
+    def many(self) -> bool:
+        """Whether there are so many requirements that some of what is said of each is left out."""
+        return len(self.record.cases) > MANY
 
     @property
     def endings(self) -> tuple[tuple[str, str, int], ...]:

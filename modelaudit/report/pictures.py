@@ -18,6 +18,9 @@ _KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), 
 #: bytes of markup around one embedded picture
 _AROUND = 200
 
+#: of more requirements than this some of what is shown of each is left out
+MANY = 20
+
 RowKey = tuple[int, int]
 
 

@@ -17,7 +17,7 @@ from modelaudit.evidence.record import GalleryRow, Panel, RunRecord
 from modelaudit.language.byte_size import byte_size
 from modelaudit.report import render_html
 from modelaudit.report.fitting import SIDES, shown_once
-from modelaudit.report.pictures import choose, read_pictures
+from modelaudit.report.pictures import MANY, choose, read_pictures
 
 SMALLER = "Pictures are shown with at most"
 
@@ -87,7 +87,25 @@ def test_a_row_is_laid_out_once_where_it_matters_most(tmp_path: Path) -> None:
     html = render_html(run, tmp_path)
     met = html[html.index('id="r-met"') :]
     assert '<a href="#r-failed"><bdi>failed</bdi></a>: <bdi>gear/IMG_0000.jpg</bdi>' in met
-    assert len(re.findall(r'class="strip[ "]', html)) == 3 and "left out" not in html
+    assert len(re.findall(r'class="strip[ "]', html)) == 3 and "left out to keep" not in html
+
+
+def test_many_requirements_show_the_worst_images_alone_and_say_so(tmp_path: Path) -> None:
+    rows = draw_gallery(tmp_path)
+    worst = [*rows, rows[0].model_copy(update={"sample": "another.jpg"})]
+
+    def run(count: int) -> RunRecord:
+        verdicts = ["FAIL", "INCONCLUSIVE", *["PASS"] * (count - 2)]
+        stated = [
+            case(f"r{at}", measure(), ">", 0.9, verdict, decision=decision(verdict, 0.5, 0.4, 0.6), gallery=worst)
+            for at, verdict in enumerate(verdicts)
+        ]
+        return record(cases=stated)
+
+    few, many = render_html(run(MANY), tmp_path), render_html(run(MANY + 1), tmp_path)
+    assert len(re.findall(r'class="strip[ "]', few)) == 4 and "With so many requirements" not in few
+    assert len(re.findall(r'class="strip[ "]', many)) == 2 and "With so many requirements" in many
+    assert f"{2 + 3 * MANY} gallery rows were left out" in many
 
 
 @pytest.mark.parametrize(("text", "size"), [("5MB", 5_000_000), ("800 kB", 800_000), ("12", 12), ("0.5gb", 5 * 10**8)])
