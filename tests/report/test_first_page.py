@@ -11,6 +11,7 @@ from typing import Any
 from unicodedata import normalize
 
 import pytest
+from report.sample_record import LIGHTING, OTHER_CLASS, ContextNode, case, decision, draw_gallery, measure, record
 
 from modelaudit.evidence.record import (
     About,
@@ -29,8 +30,6 @@ from modelaudit.report.first_page import MOST_LINES, FirstPage
 from modelaudit.report.page import page_of
 from modelaudit.report.pictures import Pictures
 from modelaudit.report.words import words_of
-
-from .sample_record import LIGHTING, OTHER_CLASS, ContextNode, case, decision, draw_gallery, measure, record
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REMOVED = ContextNode(name="remove_object", family="no_information", arguments={}, text="remove_object()")

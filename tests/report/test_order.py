@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from report.sample_record import case, decision, measure
 
 from modelaudit.evidence.record import CaseRecord
 from modelaudit.report.order import distance_to_limit, worst_first
-
-from .sample_record import case, decision, measure
 
 
 def _case(
