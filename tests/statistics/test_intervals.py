@@ -54,8 +54,8 @@ def test_gaffke_does_not_know_the_order_of_the_images(values, random):
     assert gaffke(shuffled, 0.95) == pytest.approx(gaffke(values, 0.95), abs=1e-9)
 
 
-#: one value besides zeros is exact, more are approximated: from [0, 1] to [1e-11, 1] the bound falls by up to this
-APPROXIMATED = 1e-3
+#: one value besides zeros is exact, more are approximated: across that a bound may fall by this (of 2 images: 0.002)
+APPROXIMATED = 5e-3
 
 
 @settings(max_examples=40, deadline=None)
