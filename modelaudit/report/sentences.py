@@ -437,7 +437,8 @@ def _moved(noun: str, found: Found, falls: bool, words: Words) -> str:
     if not falls:
         return words._("noun_changes", noun=noun, amount=found.text(words))
     ((_, value),), amount = found.values, found.amount(words)
-    if value > 0:
+    # a value of nothing with a range is still one that may lie on either side: the range has to be read
+    if value > 0 or (value == 0 and found.details):
         return words._("noun_falls", noun=noun, amount=amount)
     if value < 0:
         return words._("noun_rises", noun=noun, amount=amount)

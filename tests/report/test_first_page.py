@@ -84,6 +84,11 @@ def test_a_rise_has_its_range_the_other_way_round() -> None:
     assert "the accuracy rises by 2.0 points (−0.3 to 4.0)" in verdict.rest
 
 
+def test_no_fall_has_its_range_too() -> None:
+    (line,) = first(record(cases=[fall("a", "INCONCLUSIVE", -0.11, 0.0, 0.11)])).lines
+    assert "the accuracy falls by 0.0 points (−11.0 to 11.0)" in line.sentence
+
+
 def test_a_pass_names_the_requirement_nearest_to_its_limit() -> None:
     run = record(cases=[flips("far", "PASS"), fall("near", "PASS", 0.01, 0.03, 0.049)])
     (verdict,) = first(run).verdicts
