@@ -65,9 +65,9 @@ ANSWERS = {
         "en": "Oxford-IIIT Pet, collected from the web, until 2012 .*25 images, 5 classes .5 each.",
         "ja": "Oxford-IIIT Pet、collected from the web、until 2012 .*25枚、5クラス（各5枚）",
     },
-    5: {"en": "Never asked for: another camera or position", "ja": "要求事項にない条件：カメラ・位置の変化"},
+    5: {"en": "No requirement asks about: another camera or position", "ja": "要求事項にない条件：カメラ・位置の変化"},
     6: {
-        "en": r"a model whose background decides up to about \d+% of the answers could still pass",
+        "en": r"another model, of which the background decides about \d+% of the answers, could pass this limit too",
         "ja": r"背景が回答の約\d+%までを左右するモデルでも、合格する可能性があります",
     },
     8: {

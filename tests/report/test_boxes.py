@@ -222,7 +222,7 @@ def test_the_ledger_of_the_sample() -> None:
         "Values: 1,440 asked = 951 measured + 0 not applicable + 7 undefined + 242 with errors + 240 not run." in lines
     )
     whole = boxes(case("a", measure(), ">", 0.9, "PASS", decision=decision("PASS", 1, 1, 1)))
-    assert "Every image could be measured for every requirement (240 values)." in whole.not_tested.lines
+    assert "Every image was measured for every requirement (240 values)." in whole.not_tested.lines
 
 
 def sensitive(name: str, share: float | None, verdict: str = "PASS", **changed: Any) -> CaseRecord:
@@ -253,7 +253,7 @@ def test_the_limit_that_could_miss_most(cases: list[CaseRecord], weakest: str | 
 
 def test_what_could_be_missed_is_said_plainly() -> None:
     assert boxes(sensitive("a", 0.46)).not_tested.lines[0] == (
-        "“a”: a model whose background decides up to about 46% of the answers could still pass."
+        "“a”: another model, of which the background decides about 46% of the answers, could pass this limit too."
     )
     assert boxes(effect("a", 0.8)).not_tested.lines[0] == (
         "“a” (limit 90%): a true value of 80.0% fails in 8 of 10 such audits; one nearer to the limit could be missed."
