@@ -81,8 +81,8 @@ def keys() -> set[str]:
     """Every key that the templates and the report's own modules ask for."""
     found: set[str] = set()
     keywords = {"_": None, "ngettext": None}
-    for folder, method in (("modelaudit/report", "python"), ("templates", "jinja2")):
-        for file in (ROOT / folder).glob("*.py" if method == "python" else "*.j2"):
+    for folder, method in ((CATALOGUES.parent, "python"), (ROOT / "templates", "jinja2")):
+        for file in folder.glob("*.py" if method == "python" else "*.j2"):
             with file.open("rb") as source:
                 for _, message, *_rest in extract(method, source, keywords, options={"encoding": "utf-8"}):
                     text = message[0] if isinstance(message, tuple) else message
