@@ -154,6 +154,8 @@ class ExtremeNode(_Part):
 Node = Annotated[
     NumberNode | MeasureNode | ArithmeticNode | CurveNode | CompositeNode | ExtremeNode, Field(discriminator="kind")
 ]
+for _named in (ArithmeticNode, CurveNode, ExtremeNode):
+    _named.model_rebuild()  # now that the name is defined: pydantic would look for it where the first one is made
 
 
 class CountsRecord(_Part):
