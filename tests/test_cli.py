@@ -41,6 +41,7 @@ class Missing:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Missing)
 import modelaudit.cli, modelaudit.report.render
+sys.exit(modelaudit.cli.main(["report", "nowhere"]) - 2)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

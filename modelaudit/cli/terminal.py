@@ -58,12 +58,16 @@ def language_of(typed: str | None) -> str:
 def configured(name: str) -> tuple[str, Path | None]:
     """A value of the configuration that pytest would read here, empty where there is none, and the file of it.
 
+    Where pytest is not installed, as on a machine that only renders reports, there is none.
+
     Raises:
         AuditFileError: it cannot be read.
     """
-    import pytest
-    from _pytest.config.findpaths import locate_config
-
+    try:
+        import pytest
+        from _pytest.config.findpaths import locate_config
+    except ModuleNotFoundError:
+        return "", None
     try:
         _, file, found, *_ = locate_config(Path.cwd(), [])
     except (pytest.UsageError, pytest.fail.Exception) as error:
