@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "modelaudit"
 PAGE = ROOT / "ARCHITECTURE.md"
-#: what knows the package from outside, and is no room
+#: what knows the package from outside, and is not a room
 OUTSIDE = {"__init__", "testing"}
 Graph = Mapping[str, set[str]]
 

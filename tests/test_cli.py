@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,18 @@ def test_a_wrong_command_is_a_usage_error() -> None:
     with pytest.raises(SystemExit) as caught:
         main(["shema"])
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["gate", "--help"]])
+def test_a_command_ends_quietly_when_the_reader_of_its_output_is_gone(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-c", "import sys, modelaudit.cli; sys.exit(modelaudit.cli.main())", *arguments]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_the_shipped_weights_are_small() -> None:

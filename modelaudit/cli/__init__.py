@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +16,24 @@ from . import contexts, data, gate, init, masks, merge, plan, report, store
 from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
 
+#: 128 and the number of SIGPIPE: what a shell reports of a program that such a signal ended
+_READER_GONE = 141
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command: 0 on success, 2 on a wrong call or an error that says what to do; ``gate`` and
-    ``merge`` end as pytest does."""
+    ``merge`` end as pytest does. Where the reader of the output has gone (``| head``), it ends quietly with 141."""
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            sys.stdout.flush()  # here, not when the interpreter ends, where nobody could catch its error
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
+        return _READER_GONE
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     try:

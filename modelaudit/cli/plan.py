@@ -33,8 +33,8 @@ expectation all of it is guessed. The margin is how much better than its
 threshold the model is expected to be: 0.05 for accuracy > 0.9 of a model that
 truly reaches 0.95. The numbers are those at which the rule that will decide
 says PASS with the given probability, if the truth lies so far on the right side
-of the threshold. It is a plan for images that are yet to be gathered: a run
-that was looked at before it was extended is no longer one look."""
+of the threshold. It is a plan for images that are yet to be gathered: where a
+run is extended after its result was seen, its confidence no longer holds."""
 
 
 def add(commands: Any) -> None:

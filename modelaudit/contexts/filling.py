@@ -179,7 +179,7 @@ _WEAKEST = 1e-4
 
 
 def inpainted(pixels: Tensor, hole: Tensor) -> Tensor:
-    """`pixels` with the hole filled so that its outline is no edge: [B, 3, H, W]; outside pixels stay, to the bit.
+    """`pixels` with the hole filled so that its outline leaves no edge: [B, 3, H, W]; outside pixels stay, to the bit.
 
     ``t + h``, where t is a texture like the background's and h solves Laplace's equation in the hole with the values of
     ``x - t`` round it: at the rim the fill goes over into the picture without a step (Perez et al. 2003), further

@@ -171,7 +171,7 @@ def _beside(path: Path, names: list[str]) -> Path:
 
 
 def _exists(folder: Path, name: str) -> bool:
-    return os.path.exists(folder / name)  # noqa: PTH110  (a name that no file can have is no error)
+    return os.path.exists(folder / name)  # noqa: PTH110  (not an error for a name that no file can have)
 
 
 def _labels(document: Mapping[str, Any], asked: str | None, path: Path) -> tuple[dict[Any, str | int], list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from ..language.errors import DataError
 from .objects import Region, is_number, polygon_area, run_lengths, stated_size
 
-#: fewer numbers are no polygon: x and y of three points
+#: fewer numbers do not make a polygon: x and y of three points
 _LEAST = 6
 
 
@@ -37,7 +37,7 @@ def size_of(height: Any, width: Any, named: str) -> tuple[int | None, int | None
     """As it is stated, also as 32.0 or "32"; None where a side is missing, null or 0: some tools know no size.
 
     Raises:
-        DataError: sides that are no whole numbers, or more pixels than Pillow opens.
+        DataError: sides that are not integers, or more pixels than Pillow opens.
     """
     sides = [0 if side in (None, "") else whole(side) for side in (height, width)]
     if any(side is None or side < 0 for side in sides):
@@ -80,8 +80,9 @@ def box_of(value: Any) -> list[Any] | None:
 def region_of(annotation: Mapping[str, Any], label: str | int, named: str) -> tuple[Region | None, bool]:
     """The outline of an annotation, else its box, else None; and whether parts of fewer than three points are left out.
 
-    Such parts enclose nothing: some tools write the two corners of a rectangle. What else is no outline is kept as it
-    stands, and refused when it is drawn. The area is the stated one; where that is missing or 0, that of the outline.
+    Such parts enclose nothing: some tools write the two corners of a rectangle. Anything else that is not an outline
+    is kept as it stands, and refused when it is drawn. The area is the stated one; where that is missing or 0, that of
+    the outline.
     """
     outline, box = annotation.get("segmentation"), box_of(annotation.get("bbox"))
     stated = number(annotation.get("area"))

@@ -75,7 +75,7 @@ def file_named(text: object, folder: Path, base: Path, named: str) -> tuple[str,
 
 
 def _check_name(path: Path) -> None:
-    """Raises the error of the system for a name that no file can have; a file that is not there is none."""
+    """Raises the error of the system for a name that no file can have; a missing file is not an error."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):

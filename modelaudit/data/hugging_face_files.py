@@ -26,7 +26,7 @@ def check_saved(folder: Path) -> None:
     """Looks at the files that a data set names which ``save_to_disk`` wrote, before the library opens them.
 
     Raises:
-        DataError: one leads out of the root, or is no regular file.
+        DataError: one leads out of the root, or is not a regular file.
     """
     splits = _json(folder / "dataset_dict.json").get("splits")
     parts = [file_named(one, folder, folder, f"{folder / 'dataset_dict.json'}: splits")[1] for one in _list(splits)]

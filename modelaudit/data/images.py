@@ -79,7 +79,7 @@ def bytes_of(path: Place, reason: Missing) -> bytes:
     """The content of a file.
 
     Raises:
-        UnusableSample: it does not exist, is empty, or is no regular file (a named pipe, a device).
+        UnusableSample: it does not exist, is empty, or is not a regular file (a named pipe, a device).
     """
     try:
         content = read_file(path) if isinstance(path, Path) else path.read_bytes()

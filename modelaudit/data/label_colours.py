@@ -153,7 +153,7 @@ def object_codes(content: bytes, path: Path) -> NDArray[np.int32]:
         if image.mode in _BY_NUMBER:
             return np.asarray(turned).astype(np.int32)
         codes = _codes(np.asarray(turned.convert("RGB")))
-    codes[codes == IGNORE] = _code(_IGNORED_COLOUR) + (1 << 24)  # a blue that is no number
+    codes[codes == IGNORE] = _code(_IGNORED_COLOUR) + (1 << 24)  # a blue that is not a number
     codes[codes == _code(_IGNORED_COLOUR)] = IGNORE
     return codes
 

@@ -36,7 +36,7 @@ for name in names:
 
 
 def check_pattern(pattern: str, named: str) -> None:
-    """Refuses what is no regular expression of Python.
+    """Refuses what is not a regular expression of Python.
 
     Raises:
         DataError: says why.

@@ -1,6 +1,6 @@
 """Which files data may name: those below the folders that the audit names.
 
-A data set is files from somewhere: its tables, annotations and links must not lead a run to files that are none of it.
+A data set is files from somewhere: its tables, annotations and links must not lead a run to files outside it.
 The folder of a reference counts, and those that its options name (``?images=``, ``?masks=``, ``?stored.NAME=``,
 ``?root=``). ``?follow_links=yes`` says that links in them may lead anywhere.
 """
@@ -168,7 +168,7 @@ def root_of(reference: Reference, options: dict[str, str], rootdir: Path) -> Roo
 def _below_each(bases: Iterable[Path], names: Iterable[str]) -> list[Path]:
     paths = []
     for name in names:
-        with suppress(RuntimeError):  # "~nobody", in an option that is no path
+        with suppress(RuntimeError):  # "~nobody", in an option that is not a path
             paths += [base / Path(name).expanduser() for base in bases]
     return paths
 

@@ -198,7 +198,7 @@ def _is_sample(row: _Row, columns: _Columns) -> bool:
 
 
 def _rows(shards: Iterable[Path]) -> tuple[dict[str, _Row], list[str]]:
-    """The rows by key, and the names that are none of a sample."""
+    """The rows by key, and the names that belong to no sample."""
     rows: dict[str, _Row] = {}
     stray: list[str] = []
     for shard in shards:

@@ -28,7 +28,7 @@ _SPLITS = ("val", "valid", "validation", "test", "train")
 _NAME_FILES = ("classes.txt", "labels/classes.txt", "obj.names")
 _NAME_FILES_BELOW = ("*.names", "*/_darknet.labels", "*/classes.txt", "*/*.names")
 _YAML_FILES = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
-#: the keys of obj.data that are no part of the data
+#: the keys of obj.data that do not describe the data
 _COUNT = "classes"
 _OTHER_KEYS = (_COUNT, "names", "backup", "eval", "results", "top")
 _DESCRIPTIONS = (*YAML_ENDINGS, ".data")
@@ -87,7 +87,7 @@ def layout_of(reference: Reference, root: Path) -> YoloLayout:
         return _from_file(reference, root, given)
     if given.is_file():
         raise DataError(
-            f"{reference.text!r}: {given.name} is none of a YAML file and obj.data; write the folder, yolo:"
+            f"{reference.text!r}: {given.name} is neither a YAML file nor obj.data; write the folder, yolo:"
             f"{reference.body.rpartition('/')[0] or '.'}"
         )
     base = _normal(existing_folder(reference.body, root, what=reference.text))
@@ -317,7 +317,7 @@ def _find(stated: str, home: Path, base: Path) -> Path | None:
 
 
 def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110  (a name that no file can have is no error)
+    return os.path.exists(path)  # noqa: PTH110  (not an error for a name that no file can have)
 
 
 # --- images ----------------------------------------------------------------------------------------------------------

@@ -18,10 +18,10 @@ def decision_record(decision: Decision) -> DecisionRecord:
 def with_holm(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
     """Adds the adjusted error rate to every FAIL that has one. No verdict changes.
 
-    The family is what the files declare, whether or not it was selected and run: what `-k` leaves out is no reason to
-    believe the rest more. Two kinds do not belong to it: known-bad models, which must fail and accuse nobody, and
-    expectations about this very set, which are decided without chance. A member that did not fail (or was not run) has
-    a larger p than every FAIL, so that only their number counts: with the k-th smallest p of the FAILs,
+    The family is what the files declare, whether or not it was selected and run: leaving some out by `-k` is not a
+    reason to believe the rest more. Two kinds do not belong to it: known-bad models, which must fail and accuse
+    nobody, and expectations about this very set, which are decided without chance. A member that did not fail (or was
+    not run) has a larger p than every FAIL, so that only their number counts: with the k-th smallest p of the FAILs,
     ``adjusted = max over j <= k of (declared - j + 1) p_j``, at most 1. ``rejected`` compares with 1 - the case's own
     confidence.
     """

@@ -150,7 +150,7 @@ def _fields_with_text(part: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _holds_text(annotation: Any) -> bool:
-    """Whether a field can hold text that somebody chose; choices of the record's own words are none."""
+    """Whether a field can hold text that somebody chose; choices of the record's own words are not."""
     if get_origin(annotation) is Literal:
         return False
     if arguments := get_args(annotation):

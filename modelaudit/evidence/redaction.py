@@ -57,7 +57,7 @@ _NAMES: dict[tuple[str, str], Kind] = {
 }
 #: sources of models that everybody knows; what is named after ``?`` is a file of somebody
 _PUBLIC_MODELS = ("torchvision", "timm", "demo")
-#: what the parties wrote for readers, and what declarations say: a slash in it is no path
+#: what the parties wrote for readers, and what declarations say: a slash in it does not make it a path
 _WORDS = {("CaseRecord", name) for name in ("name", "clause", "says")} | {("ModelRecord", "architecture")}
 #: of a panel: files by the hash of their content, which no report names, and lines
 _DRAWN = frozenset({"file", "map", "outline", "contours"})
@@ -298,5 +298,5 @@ def _name(token: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _whole(name: str) -> re.Pattern[str]:
-    """A name where it is no part of a longer word."""
+    """A name as a whole word, not inside a longer one."""
     return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)" if name[0] not in "'\"" else re.escape(name))

@@ -12,7 +12,7 @@ def byte_size(text: str) -> int:
     """The bytes of ``5MB``, ``800 kB`` or ``2000000``.
 
     Raises:
-        ValueError: it is no size, or 0.
+        ValueError: not a size, or 0.
 
     >>> byte_size("1.5 MB")
     1500000

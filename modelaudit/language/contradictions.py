@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: from more than this share of the images on (and at least two) it is no slip of a hand but a fault of the export, and
-#: images that show nothing wrong are as doubtful as those that do
+#: from more than this share of the images on (and at least two) it is a fault of the export rather than a slip of the
+#: hand, and images that show nothing wrong are as doubtful as those that do
 SMALL_SHARE = 0.02
 LEAST = 2
 

@@ -199,7 +199,7 @@ def _is_half(token: str) -> bool:
 
 _TOO_DEEP = f"more than {MOST_LEVELS} lists or objects inside of one another"
 _TOO_LONG = f"an integer of more than {_MOST_DIGITS} digits"
-_HALF = r"a text with half of a surrogate pair (\ud800 to \udfff), which is no character"
+_HALF = r"a text with half of a surrogate pair (\ud800 to \udfff), which is not a character"
 
 
 def _twice(key: str) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 _PART = r"[^\s/\\'\"`<>|:;,?&()\[\]{}]+"
 #: ~/x, ~user/x, C:\x, ../x, \\host\x
 _BEGINS = r"(?:~\w*/|[A-Za-z]:[\\/]|(?:\.\.?[\\/]+)*\.\.[\\/]|\\\\)"
-#: and /home/x; a single part is no folder of anybody
+#: and /home/x; a single part such as /tmp names nobody's folder
 _OUTSIDE = rf"(?:{_BEGINS}[\\/]*{_PART}|/+{_PART}/+{_PART})(?:[\\/]+{_PART})*[\\/]*"
 #: not what follows a word, as in and/or, and not //host/x of https://host/x
 _LONG = re.compile(rf"(?:file://(?:localhost)?(?=/)|(?<![\w./\\~<>%)\]}}*:-])|(?<=:)(?!//\w)){_OUTSIDE}")

@@ -206,7 +206,7 @@ def _stratum(node: ast.expr) -> Stratum:
 
 
 def _joined_strata(node: ast.expr) -> Stratum | None:
-    """What ``and``, ``or``, ``not``, or &, | and ~ make of other strata; None where the node is none of these."""
+    """What ``and``, ``or``, ``not``, or &, | and ~ make of other strata; None for any other node."""
     if isinstance(node, ast.BoolOp):
         join = operator.and_ if isinstance(node.op, ast.And) else operator.or_
         return reduce(join, map(_stratum, node.values))

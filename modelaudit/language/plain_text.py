@@ -47,8 +47,8 @@ def plain_lines(text: str, longest: int = LONGEST_LINE) -> str:
 
 
 def quoted_lines(text: str) -> list[str]:
-    """What another library says, line by line; every line after the first begins with ``|``, so that it is no line
-    of ours.
+    """What another library says, line by line; every line after the first begins with ``|``, so that it cannot be
+    taken for a line of ours.
 
     >>> quoted_lines("no such key\\n\\x1b[1m===== 5 passed =====")
     ['no such key', '| ===== 5 passed =====']

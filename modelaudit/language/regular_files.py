@@ -60,11 +60,11 @@ def read_file(path: Path, *, most: int = MOST_BYTES) -> bytes:
 
 
 def check_regular(path: Path) -> None:
-    """Raises an OSError for a file that is not there, or is no regular file; its ``strerror`` says which."""
+    """Raises an OSError for a file that is not there, or is not a regular file; its ``strerror`` says which."""
     try:
         mode = path.stat().st_mode
     except ValueError as error:  # a NUL character, or half of a surrogate pair
-        raise OSError(errno.EINVAL, f"is no file name ({error})", repr(str(path))) from error
+        raise OSError(errno.EINVAL, f"is not a file name ({error})", repr(str(path))) from error
     _check_kind(path, mode)
 
 

@@ -167,13 +167,13 @@ def _scalar(node: yaml.Node) -> Any:
     finally:
         constructor.dispose()
     if isinstance(value, bytes):
-        raise _Refused(line, f"cannot read {shown!r}: bytes are no plain data")
+        raise _Refused(line, f"cannot read {shown!r}: bytes are not plain data")
     if isinstance(value, float) and not math.isfinite(value):
         raise _Refused(line, f"cannot read {shown!r}: numbers must be finite; quote it, if it is text")
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         raise _Refused(line, f"cannot read {shown!r}: an integer of more than {_MOST_BITS} bits")
     if isinstance(value, str) and not _is_unicode(value):
-        raise _Refused(line, f"cannot read {shown!r}: half of a surrogate pair is no character")
+        raise _Refused(line, f"cannot read {shown!r}: half of a surrogate pair is not a character")
     return value
 
 

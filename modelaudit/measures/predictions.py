@@ -225,7 +225,7 @@ def _names(given: object, called: str, example: str) -> tuple[LabelName, ...]:
     """The labels that are named, each once and in one order, so that one meaning has one text.
 
     Raises:
-        ExpressionError: none, or something that is no label.
+        ExpressionError: none, or something that is not a label.
     """
     value = plain(given)
     several = tuple(map(plain, value)) if isinstance(value, list | tuple | set | frozenset) else (value,)

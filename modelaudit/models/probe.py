@@ -58,7 +58,7 @@ def probed(
         classes: the number of classes, where it is known.
 
     Raises:
-        ModelError: it does not run, or its outputs are no scores, or may mean different things.
+        ModelError: it does not run, or its outputs are not scores, or may mean different things.
     """
     sizes = [fixed] if (fixed := _fixed_size(preprocessing)) else [(side, side) for side in _OPEN_SIZES]
     failures: list[Exception] = []

@@ -133,9 +133,9 @@ def _of_several(columns: Tensor, settings: ScoreSettings, ending: Ending, alike:
         )
     if activation == "sigmoid" and settings.scores != "logits":
         raise ModelError(
-            f"it ends in a sigmoid over {count} outputs, so they are no probabilities of one answer; where several "
-            "labels can be right at once write Audit(scores='multilabel'), where one is and the largest output is the "
-            "answer Audit(scores='logits'), which reads the logits before the sigmoid"
+            f"it ends in a sigmoid over {count} outputs, so they are not the probabilities of one answer; where "
+            "several labels can be right at once write Audit(scores='multilabel'), where one is and the largest output "
+            "is the answer Audit(scores='logits'), which reads the logits before the sigmoid"
         )
     if activation == "sigmoid" and ending.before is None:
         return ScoreReading("logits", None, None, "each"), (

@@ -105,7 +105,7 @@ def _logits_of(columns: Tensor, *, each: bool) -> Tensor:
     """log p, or log p - log(1 - p) where `each` column stands by itself; at 0 and 1 the nearest that is finite.
 
     Raises:
-        ModelError: they are no probabilities.
+        ModelError: they are not probabilities.
     """
     if not in_unit_range(columns) or not (each or sum_to_one(columns)):
         wanted = "in [0, 1]" if each else "in [0, 1] with a sum of 1 for each image"

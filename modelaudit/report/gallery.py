@@ -151,7 +151,7 @@ def _alternative(panel: Panel, row: GalleryRow, heading: str, prediction: str, r
 
 
 def _heat_said(panel: Panel, words: Words) -> list[str]:
-    """*mostly on the background (72%), most of it at the top left*; nothing where there is no map."""
+    """*mostly on the background (72%), most of it at the top left*; empty without a map."""
     said = []
     if (share := panel.share_on_object) is not None:
         if share >= _MOSTLY:

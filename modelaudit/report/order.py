@@ -26,7 +26,7 @@ def distance_to_limit(case: CaseRecord) -> tuple[float, float]:
 
     The first is in units of the interval: the distance between value and limit over the distance between value and the
     bound that faces the limit. Above 1 the interval is wholly on the wrong side, below -1 wholly on the right one, so
-    that shares, points and numbers compare. Of several methods or doses the worst counts; -inf where there is no value.
+    that shares, points and numbers compare. Of several methods or doses the worst counts; -inf without a value.
     """
     found = [_distance(case, part) for part in parts_of(case)]
     return max(found, default=(-math.inf, -math.inf))

@@ -64,7 +64,7 @@ class Pictures:
     """What the galleries show.
 
     ``shown`` are the (case, row) positions that fit; ``by_file`` the readable pictures; ``missing`` the files that the
-    record names and that are not there, or are no pictures. ``donors``: who lent the background, by data set,
+    record names and that are not there, or are not pictures. ``donors``: who lent the background, by data set,
     "model|context" and sample. ``first``: what the picture of page one is made of, which is always embedded.
     ``again``: rows that are not laid out, since all of their pictures stand in another row.
     ``side``: the pixels that pictures were made smaller to; none where they are as the record has them.

@@ -30,7 +30,7 @@ def _state(record: RunRecord) -> str:
 
 
 def _not_whole(record: RunRecord, words: Words) -> Iterator[str]:
-    """Why the run is no verdict on the whole, and everything that is missing and that the user did not leave out."""
+    """Why the run does not decide on the whole, and everything that is missing and that the user did not leave out."""
     if record.quick_look is not None:
         yield words.ngettext("run_quick_look", record.quick_look)
     if missing := missing_text(record, words):
@@ -89,7 +89,7 @@ def _holm(cases: Sequence[CaseRecord], words: Words) -> Iterator[str]:
 
 
 def _tally(cases: Sequence[CaseRecord], words: Words) -> str:
-    """Requirements by verdict, and apart from them the known-bad models, whose FAIL is no bad news."""
+    """Requirements by verdict, and apart from them the known-bad models, whose FAIL is expected."""
     counts = Counter(_standing(case) for case in cases if not case.must_fail)
     parts = [
         words._("run_count_of_state", n=words.count(counts[name]), state=words.named("state", name))

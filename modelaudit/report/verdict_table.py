@@ -26,7 +26,7 @@ _NARROW = 76
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row in the lines of the terminal. ``state``: a verdict, CAUGHT or MISSED; empty of what is no case."""
+    """One row in the lines of the terminal. ``state``: a verdict, CAUGHT or MISSED; empty for other rows."""
 
     state: str
     lines: tuple[str, ...]

@@ -142,7 +142,7 @@ def test_labels_may_be_beside_the_images_in_a_folder_of_that_name(tmp_path: Path
         (
             {"line/train.txt": ""},
             "line/train.txt",
-            r"train\.txt is none of a YAML file and obj\.data; write .*yolo:line",
+            r"train\.txt is neither a YAML file nor obj\.data; write .*yolo:line",
         ),
         ({"line/obj.data": "train = a"}, "line", r"obj\.data: has no names = file"),
         ({"line/a/classes.txt": "a", "line/b/classes.txt": "b"}, "line", "name other classes"),

@@ -72,7 +72,7 @@ def test_every_reader_names_what_is_no_regular_file(tmp_path: Path, kind: str, r
 
 def test_a_text_that_names_no_file_is_an_error_like_others() -> None:
     for text in ("a\0b", "\ud83d"):
-        with pytest.raises(OSError, match="is no file name"):
+        with pytest.raises(OSError, match="is not a file name"):
             open_file(Path(text))
 
 

@@ -57,7 +57,7 @@ def frame_of(pixels: Tensor, mask: Tensor | None, answer: PictureAnswer) -> Fram
 
 
 def heat_of(values: Tensor, mask: Tensor, answer: PictureAnswer) -> Frame:
-    """A map [H, W], and how much of it is on the object; no share where there is no object or no heat."""
+    """A map [H, W], and how much of it is on the object (None without an object or heat)."""
     positive = values.detach().float().cpu().nan_to_num(0.0, 0.0, 0.0).clamp_min(0).double()
     mask = mask.cpu()
     on_object = float(positive[mask == OBJECT].sum())
