@@ -62,6 +62,10 @@ class ResultsError(AuditError):
     """A results folder or a run record that cannot be read or written."""
 
 
+class AcceptanceError(AuditError):
+    """An agreement, a lock, a waiver, a key, a signature or a pack that cannot be read, or does not fit."""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of another library's error, without control characters and at most 200 characters long.
 
