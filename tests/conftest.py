@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,15 @@ def assets() -> Path:
 @pytest.fixture(autouse=True, scope="session")
 def expectations_may_be_stated(allow_expect: None) -> None:
     """Tests of the language state expectations that nothing is to measure."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What a test draws without a seed of its own, such as the first weights of a model, is the same in every run."""
+    random.seed(0)
+    for library, seed in (("numpy", lambda numpy: numpy.random.seed(0)), ("torch", lambda torch: torch.manual_seed(0))):
+        if library in sys.modules:  # tests of the language import neither
+            seed(sys.modules[library])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
