@@ -68,15 +68,19 @@ def test_without_a_browser_it_says_what_to_do(
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "limit", "said"),
     [
-        ("exec sleep 60", r"did not print within 0\.5 s; open report.html"),
-        ("echo 'no display' >&2; exit 3", "ended with 3 and printed nothing; it said: no display; open report.html"),
-        ("exit 0", "ended with 0 and printed nothing"),
+        ("exec sleep 60", 0.5, r"did not print within 0\.5 s; open report.html"),
+        (
+            "echo 'no display' >&2; exit 3",
+            60,
+            "ended with 3 and printed nothing; it said: no display; open report.html",
+        ),
+        ("exit 0", 60, "ended with 0 and printed nothing"),
     ],
 )
 def test_a_browser_that_fails_leaves_nothing(
-    run: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+    run: Path, monkeypatch: pytest.MonkeyPatch, script: str, limit: float, said: str
 ) -> None:
     own = run / "bin"
     own.mkdir()
@@ -84,7 +88,7 @@ def test_a_browser_that_fails_leaves_nothing(
     (own / "chromium").chmod(0o755)
     monkeypatch.setenv("PATH", f"{own}:/usr/bin:/bin")
     with pytest.raises(ResultsError, match=said):
-        write_pdf("<p>", run / "a.pdf", full=False, timeout_s=0.5)
+        write_pdf("<p>", run / "a.pdf", full=False, timeout_s=limit)
     assert not (run / "a.pdf").exists() and not list(run.glob("modelaudit-pdf-*"))
 
 

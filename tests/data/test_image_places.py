@@ -141,9 +141,9 @@ def test_the_home_of_annotations_is_the_folder_above() -> None:
 
 def test_a_name_of_thousands_of_folders_is_looked_for_by_its_last_parts_alone(tmp_path: Path) -> None:
     made(tmp_path, "images/1.png")
-    start = time.monotonic()
+    start = time.process_time()
     assert looked(tmp_path, ["a/" * 3000 + "1.png"], "images")[1] == ["1.png"]
-    assert time.monotonic() - start < 5  # half a minute, where every number of parts is tried
+    assert time.process_time() - start < 5  # half a minute, where every number of parts is tried
 
 
 def test_a_long_name_takes_no_longer_than_its_letters(tmp_path: Path) -> None:

@@ -19,15 +19,15 @@ LONG = "a" * 60 + "!"
 def test_a_pattern_that_would_hang_is_refused_with_option_and_name(
     monkeypatch: pytest.MonkeyPatch, pattern: str
 ) -> None:
-    monkeypatch.setattr(path_patterns, "SECONDS", 0.7)
+    monkeypatch.setattr(path_patterns, "SECONDS", 1.4)
     began = time.monotonic()
     with pytest.raises(DataError, match=r"^group=.*still being searched for after 1 s in 'a{60}!'"):
         first_groups(pattern, ["lot/1.png", LONG, "b"], f"group=path:{pattern}")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_data_whose_option_would_hang_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(path_patterns, "SECONDS", 0.7)
+    monkeypatch.setattr(path_patterns, "SECONDS", 1.4)
     save(tmp_path / "images" / "nut" / f"{LONG}.png", image_array(mask_array()))
     for option in ("group", "cluster", "attribute.lot"):
         with pytest.raises(DataError, match=rf"{option}=path:\(a\+\)\+\$.*in 'nut/a+!\.png'"):

@@ -215,7 +215,7 @@ def test_one_error_ends_the_fetching_of_all(tmp_path: Path, shelf: Shelf, monkey
     began = time.monotonic()
     with pytest.raises(DataError, match=r"'bolt/broken\.png' could not be fetched \(broken off\)"):
         open_data("folder:slow://data", root=tmp_path, quiet=True)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 18  # one file takes 20 seconds
     assert len(set(Slow.asked)) < 10, "what had not begun was left"
     assert not list(tmp_path.rglob("*.png"))
 

@@ -217,7 +217,7 @@ def test_the_run_after_a_timeout_continues(line: Line) -> None:
     pytest.importorskip("pytest_timeout")
     line.store = "kept"
     line.audit(SLOW + "slow = audit.expect(accuracy > 0.5)\nalso = audit.expect(accuracy > 0.4)\n")
-    line.run("--timeout=1", "--audit-micro-batch=2", "-k", "slow")
+    line.run("--timeout=3", "--audit-micro-batch=2", "-k", "slow")
     assert "values measured so far are kept in the store" in line.cases()["slow"].message
     before = (line.path / "passes").read_text()
     line.write("quick", "")
@@ -262,7 +262,7 @@ def test_a_rerun_after_a_timeout_takes_the_measuring_up_again(line: Line) -> Non
                 pathlib.Path("quick").touch()
         """,
     )
-    result = line.run("--timeout=1", "--reruns=1", "--audit-micro-batch=2")
+    result = line.run("--timeout=4", "--reruns=1", "--audit-micro-batch=2")
     assert counts(result) == {"passed": 1, "rerun": 1} and result.ret == pytest.ExitCode.OK
     case = line.cases()["slow"]
     assert (case.verdict, case.message) == ("PASS", "")
@@ -284,6 +284,7 @@ def test_a_timeout_is_an_error_and_the_rest_goes_on(line: Line) -> None:
     line.audit(
         """
         import time
+        import pytest
 
         class Slow(Colour):
             def forward(self, images):
@@ -292,7 +293,7 @@ def test_a_timeout_is_an_error_and_the_rest_goes_on(line: Line) -> None:
                 return super().forward(images)
 
         slow = Audit(**told(Slow())).expect(accuracy > 0.5)
-        right = Audit(**told()).expect(accuracy > 0.5)
+        right = Audit(**told()).expect(accuracy > 0.5, marks=[pytest.mark.timeout(60)])
         """
     )
     result = line.run("--timeout=1", "--timeout-method=signal")

@@ -51,10 +51,10 @@ def test_an_ordering_by_class_does_not_steer_the_bound():
 def test_two_hundred_images_take_milliseconds_and_two_thousand_less_than_a_tenth_of_a_second():
     values = np.random.default_rng(0).random(2000)
     betting(values, 0.95)
-    started = time.perf_counter()
+    started = time.process_time()  # its own: other processes may have the machine
     for _ in range(5):
         betting(values, 0.95)
-    assert (time.perf_counter() - started) / 5 < 0.1
+    assert (time.process_time() - started) / 5 < 0.1
 
 
 def test_false_bounds_are_rarer_than_promised():

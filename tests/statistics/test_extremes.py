@@ -330,9 +330,9 @@ class Corrupted(Answers):
 def test_seventy_five_accuracies_of_ten_thousand_images_are_one_linear_form_decided_at_once() -> None:
     n = 10_000
     table = Corrupted({"None": np.random.default_rng(0).random(n)}, np.full(n, "a"))
-    start = time.perf_counter()
+    start = time.process_time()  # its own: other processes may have the machine
     found = decided(mean_corruption_error() < 0.9, table)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert found.verdict is Verdict.PASS and found.rule == "gaffke"
     assert found.lower is not None and found.upper is not None
     # the accuracies move together, so the bounds are as wide as those of one of them, and not 75 times

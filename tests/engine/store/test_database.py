@@ -57,9 +57,10 @@ def test_a_killed_writer_leaves_whole_batches_and_all_that_it_said_it_wrote(tmp_
     for _ in range(6):
         process = writer(tmp_path, start, 10_000)
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
-        time.sleep(draw.uniform(0.02, 0.4))
+        said = [int(process.stdout.readline()) for _ in range(draw.randrange(2, 40))]
+        time.sleep(draw.uniform(0, 0.01))  # in the midst of a batch
         process.send_signal(signal.SIGKILL)
-        said = [int(line) for line in process.stdout.read().splitlines() if line.isdigit()]
+        said += [int(line) for line in process.stdout.read().splitlines() if line.isdigit()]
         process.wait()
         counts = written(tmp_path)
         assert set(counts.values()) <= {20}
