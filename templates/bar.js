@@ -1,9 +1,9 @@
 
   // the bar: filters, search and order act on the requirements where they stand
   var chosen = [];
-  function cases() { return Array.from(document.querySelectorAll("#details > [data-part]")).filter(function (part) { return part.querySelector("article"); }); }
+  function cases() { return Array.from(document.querySelectorAll(".requirement")); }
   function plain(text) { return text.normalize("NFKC").toLowerCase(); }
-  function say(text) { document.querySelector(".found").firstChild.data = text; }
+  function say(text) { document.querySelector(".found").textContent = text; }
   function find() {
     var wanted = plain(document.querySelector("[data-search]").value).split(/\s+/).filter(Boolean), all = cases(), shown = 0;
     all.forEach(function (part) {

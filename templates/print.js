@@ -3,6 +3,7 @@
   var unfolded = [];
   window.addEventListener("beforeprint", function () {
     var all = root.classList.contains("print-full");
+    if (all) document.querySelectorAll(".case > details").forEach(unfold);
     document.querySelectorAll(all ? "details" : ".case > details").forEach(function (each) {
       if (!each.open) { each.open = true; unfolded.push(each); }
     });

@@ -11,7 +11,7 @@
   function goTo(id) {
     var target = document.getElementById(id);
     if (!target) return;
-    if (target.closest("[data-part][hidden]")) {
+    if (target.closest(".requirement[hidden]")) {
       chosen = [];
       document.querySelectorAll("[data-filter]").forEach(function (button) { button.setAttribute("aria-pressed", "false"); });
       document.querySelector("[data-search]").value = "";
@@ -29,7 +29,7 @@
   }
   document.addEventListener("DOMContentLoaded", function () {
     var asked = new URLSearchParams(location.search).get("lang");
-    changes = readPatch();
+    parts = Array.from(document.querySelectorAll("#behind [data-part]"));
     speak(languages.indexOf(asked) >= 0 ? asked : root.lang);
     follow();
     window.addEventListener("hashchange", follow);

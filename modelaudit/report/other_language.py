@@ -106,6 +106,8 @@ def _read(html: str) -> _Part:
             shape.append("text")
             texts.append(text)
         last = tag.end()
+        if tag[2] == "noscript":
+            continue  # its content stands alone once the script has unfolded it
         if tag[1]:
             shape.append("/" + tag[2])
             continue

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from report import whole_records
 from report.sample_record import case, decision, measure, record
 
 from modelaudit.evidence.record import RunRecord
 from modelaudit.report import render_html
+from modelaudit.report.pictures import MANY
 
 if TYPE_CHECKING:
     from browser.conftest import Opened
@@ -45,6 +47,29 @@ def test_after_the_switch_the_details_are_those_of_the_other_language(
     assert details(page) == wanted != written
     page.click(f"[data-language={main}]")
     assert details(page) == written
+
+
+def test_of_many_requirements_the_folded_ones_are_made_when_they_are_opened(opened: Opened, tmp_path: Path) -> None:
+    made = whole_records.many(tmp_path, MANY + 1, images=2)
+    html = {language: render_html(made, tmp_path, language=language) for language in ("en", "ja")}
+    name = "r-requirement_002"  # one that is met
+
+    def one(page: Page) -> str:
+        page.locator(f"#{name} > details[open] .canonical").wait_for()
+        return page.evaluate(f"document.getElementById('{name}').outerHTML")  # type: ignore[no-any-return]
+
+    wanted = {language: one(opened(text, fragment=f"#{name}")) for language, text in html.items()}
+    page = opened(html["en"])
+    assert not page.locator(f"#{name} .canonical").count()
+    page.select_option("[data-sort]", "declared")
+    page.click("[data-language=ja]")
+    page.click(f"#{name} summary")
+    assert one(page) == wanted["ja"]
+    page.click("[data-language=en] >> nth=1")
+    assert one(page) == wanted["en"] != wanted["ja"]
+    silent = opened(html["en"], java_script_enabled=False)
+    silent.click(f"#{name} summary")
+    assert silent.locator(f"#{name} .canonical").is_visible()
 
 
 def test_without_script_page_one_stands_in_both_languages(opened: Opened, tmp_path: Path) -> None:

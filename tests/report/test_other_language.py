@@ -29,6 +29,12 @@ def test_parts_that_differ_in_shape_are_kept_whole() -> None:
     assert language_patch(main, f"{other}<p>", "ja").startswith('{"language":"ja","whole":')
 
 
+def test_what_the_script_unfolds_is_counted_as_it_stands_then() -> None:
+    plain = [f"<div data-part><p>{text}</p><i>same</i></div>" for text in ("one", "eins")]
+    folded = [each.replace("<p>", "<noscript><p>").replace("</div>", "</noscript></div>") for each in plain]
+    assert language_patch(folded[0], folded[1], "ja") == language_patch(plain[0], plain[1], "ja")
+
+
 def test_an_anchor_follows_from_the_name_alone_unless_two_share_it() -> None:
     names = ["survives_light", "odd: name / 1", "明るさ", "same", "\u202e", "a" * 200]
     plain = [case(name, measure(), ">", 0.9, "PASS") for name in names]
