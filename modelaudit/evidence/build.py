@@ -15,7 +15,7 @@ from ..engine.decision.interim_analysis import sequential
 from ..engine.planning.plan import Asked, single_method
 from ..engine.results.measured import KeptImage, Measured, MeasuredModel, listed
 from ..language import registry
-from ..language.audit import Audit
+from ..language.audit import Audit, model_text, models_of
 from ..language.checks import CheckSettings
 from ..language.composite import Composite, Extreme
 from ..language.expression import Arithmetic, Expression, Measure, Number, OfCurve, open_doses
@@ -90,6 +90,7 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
         needs_masks=needs_masks(expectation.expression),
         must_fail=case.must_fail,
         known_bad=list(case.known_bad(expectation)),
+        stated_models=[model_text(case.audit, name) for name in models_of(case.audit, expectation)],
         wording=wording_record(expectation.expression),
         weakened=list(_weakened(case.audit)),
         verdict=None,

@@ -291,7 +291,8 @@ class CaseRecord(_Part):
     ``model_names``: the models by the names that the expectation has for them, "" for the only one. ``formula``: the
     left side with its composites written out, over the groups that there are; none where it has none. ``wording``: how
     what it names reads. ``without_object``: the labels whose images are declared to have no object; these images leave
-    the case where it ``needs_masks``.
+    the case where it ``needs_masks``. ``stated_models``: the models that it is stated of, as readers know them, also
+    where none was loaded; empty in older records.
     """
 
     id: str
@@ -325,6 +326,7 @@ class CaseRecord(_Part):
     decision: DecisionRecord | None = None
     models: list[str] = []
     model_names: dict[str, str] = {}
+    stated_models: list[str] = []
     formula: Node | None = None
     data: str | None = None
     worst: list[ImageValue] = []

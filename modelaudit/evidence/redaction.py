@@ -166,6 +166,8 @@ class _Redaction:
             return self._keys[text]
         if owner is ModelRecord and field in ("reference", "names"):
             return self._references.get(text, text)
+        if (owner, field) == (CaseRecord, "stated_models"):
+            return self._references.get(text) or (text if self._scrub(text) == text else self.code("model", text))
         if (owner, field) == (CaseRecord, "id"):
             file, colons, name = text.partition("::")
             return f"{self.code('file', file)}{colons}{self._said(name)}"

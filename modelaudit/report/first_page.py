@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..evidence.record import About, CaseRecord, ModelRecord, RunRecord
-from ..evidence.states import counted_as, is_whole, run_state
+from ..evidence.record import About, CaseRecord, RunRecord
+from ..evidence.states import counted_as
 from .cases import Badge, CaseView, badge_of
 from .convincing import ConvincingPicture, convincing_picture
 from .figures import plot_of
 from .gallery import PanelView, gallery_row
-from .naming import context_label, titles_of
+from .naming import context_label, short_reference, titles_of
 from .order import worst_first
 from .pictures import Pictures
-from .run_sentences import known_bad_sentence, requirements_sentence
+from .run_sentences import known_bad_sentence, requirements_sentence, state_of, verdict_badge
 from .sentences import own_words, scales_of, short_sentence, worst_part
 from .tested import TestedModel, tested_models
 from .words import Words
@@ -149,12 +149,12 @@ def _model_fact(record: RunRecord, about: About, models: Sequence[TestedModel], 
     tested = [one.model for one in models if one.model is not None]
     named = words._("two_words", first=_said(about.model.name, words), second=about.model.version or "").strip()
     if about.model.name is None:
-        titles = titles_of((model.reference for model in tested), words)
-        titles = titles[:MOST_MODELS] or (words._("no_model_was_loaded"),)
+        references = (one.stated if one.model is None else one.model.reference for one in models)
+        titles = titles_of(filter(None, references), words)[:MOST_MODELS] or (words._("no_model_was_loaded"),)
         named_parts = (*titles, about.model.version or "")
     else:
         named_parts = (named,)
-    digest = tested[0].fingerprint[:_SHORT] if len(tested) == 1 and about.model.version is None else ""
+    digest = tested[0].fingerprint[:_SHORT] if len(models) == len(tested) == 1 and not about.model.version else ""
     return Fact(words._("model"), tuple(filter(None, named_parts)), digest)
 
 
@@ -199,44 +199,39 @@ def verdict_texts(record: RunRecord, words: Words) -> list[str]:
 def _verdict(record: RunRecord, tested: TestedModel, words: Words, *, alone: bool) -> VerdictView:
     own = [record.cases[position] for position in tested.cases]
     controls = [case for case in record.cases if case.must_fail]
-    files = record.absent_files
-    state = run_state([*own, *controls], files, quick_look=record.quick_look is not None)
-    name = "SELECTION" if state == "PASS" and not is_whole(record.cases, files) else state
-    badge = Badge(name.lower(), words.named("verdict", name))
-    deciding = _deciding(own, name, words)
-    counts = requirements_sentence(own, name, record.quick_look, words)
-    said = (deciding, counts) if state in ("FAIL", "ERROR", "INCONCLUSIVE") else (counts, deciding)
-    return VerdictView(badge, "" if alone else _model_name(tested.model, words), *said)
+    state = state_of([*own, *controls], record)
+    counts = requirements_sentence(own, state, record.quick_look, words)
+    deciding = _deciding(own, state, words)
+    first, *rest = [counts, *deciding] if state == "PASS" else [*deciding, counts]
+    name = "" if alone else _model_name(tested, words)
+    return VerdictView(verdict_badge(state, words), name, first, words.in_a_row(rest))
 
 
 def _no_requirement(record: RunRecord, words: Words) -> VerdictView:
     """Of a run without a requirement on a model under test."""
-    state = run_state(record.cases, record.absent_files, quick_look=record.quick_look is not None)
-    return VerdictView(
-        Badge(state.lower(), words.named("verdict", state)), "", words._("no_requirement_was_selected"), ""
-    )
+    badge = verdict_badge(state_of(record.cases, record), words)
+    return VerdictView(badge, "", words._("no_requirement_was_selected"), "")
 
 
-def _deciding(own: Sequence[CaseRecord], state: str, words: Words) -> str:
-    """The requirement that decides, with its numbers; empty where the counts say it all."""
-    worst = own[worst_first(own)[0]]
-    if state == "FAIL" and all(counted_as(case) != "FAIL" for case in own):
-        return words._("not_ready_known_bad")
-    if state == "ERROR" and all(counted_as(case) != "ERROR" for case in own):
-        return words._("not_measured_known_bad")
-    if state == "INCONCLUSIVE" and all(counted_as(case) != "INCONCLUSIVE" for case in own):
-        return words._("undecided_known_bad")
-    claim = _begun(short_sentence(worst, words, scale=True), worst, words)
-    match state, counted_as(worst):
-        case "FAIL" | "ERROR", "FAIL":
-            return words._("not_ready", claim=claim)
-        case "ERROR", _:
-            failed = next(case for case in own if counted_as(case) == "ERROR")
-            return words._("not_measured", claim=_begun(short_sentence(failed, words), failed, words))
-        case "INCONCLUSIVE", _:
-            return words._("not_decided", claim=claim)
-        case "PASS", _:
-            return words._("nearest_to_its_limit", claim=claim)
+def _deciding(own: Sequence[CaseRecord], state: str, words: Words) -> list[str]:
+    """What decides, with its numbers; nothing where the counts say it all."""
+    endings = ("FAIL", "ERROR") if state == "FAIL_ERROR" else (state,)
+    return [text for ending in endings if (text := _worst_of(ending, own, words))]
+
+
+def _worst_of(ending: str, own: Sequence[CaseRecord], words: Words) -> str:
+    """The worst requirement that ended like this; without one it was a known-bad model."""
+    case = next((own[at] for at in worst_first(own) if counted_as(own[at]) == ending), None)
+    claim = "" if case is None else _begun(short_sentence(case, words, scale=ending != "ERROR"), case, words)
+    match ending:
+        case "FAIL":
+            return words._("not_ready", claim=claim) if claim else words._("not_ready_known_bad")
+        case "ERROR":
+            return words._("not_measured", claim=claim) if claim else words._("not_measured_known_bad")
+        case "INCONCLUSIVE":
+            return words._("not_decided", claim=claim) if claim else words._("undecided_known_bad")
+        case "PASS":
+            return words._("nearest_to_its_limit", claim=claim) if claim else ""
     return ""
 
 
@@ -245,18 +240,20 @@ def _begun(claim: str, case: CaseRecord, words: Words) -> str:
     return claim[:1].lower() + claim[1:] if words.language == "en" and not own_words(case, words) else claim
 
 
-def _model_name(model: ModelRecord | None, words: Words) -> str:
-    if model is None:
-        return words._("no_model_was_loaded")
-    (title,) = titles_of([model.reference], words)
-    named = [name for name in model.names if name not in ("model", model.reference)]
-    return ", ".join(named) or title
+def _model_name(tested: TestedModel, words: Words) -> str:
+    """What the parties call it, else its reference in short."""
+    model = tested.model
+    named = [] if model is None else [name for name in model.names if name not in ("model", model.reference)]
+    if named:
+        return ", ".join(named)
+    reference = tested.stated if model is None else model.reference
+    return short_reference(reference, words) if reference else words._("no_model_was_loaded")
 
 
 def _line(record: RunRecord, view: CaseView, models: Sequence[TestedModel], words: Words) -> LineView:
     position = next(at for at, case in enumerate(record.cases) if case is view.case)
     owner = next(model for model in models if position in model.cases)
-    model = _model_name(owner.model, words) if len(models) > 1 else ""
+    model = _model_name(owner, words) if len(models) > 1 else ""
     if view.case.name.endswith(f"[{model}]"):
         model = ""
     worst = worst_part(view.case)

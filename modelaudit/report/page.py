@@ -20,6 +20,7 @@ from .pictures import MANY, Pictures
 from .record_notes import data_note, model_note, run_note
 from .run_sentences import headline as headline
 from .run_sentences import overall_of as overall_of
+from .run_sentences import verdict_badge
 from .signatures import SignaturesView, signatures_view
 from .words import Words
 
@@ -87,13 +88,12 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
     words = words.of(record.cases)
     views = [case_view(record, index, words, pictures) for index in worst_first(record.cases)]
     expectations = tuple(view for view in views if not view.case.must_fail)
-    overall = overall_of(record)
     stated = [case.confidence for case in record.cases] or [0.95]
     usual = max(stated, key=stated.count)
     return Page(
         words.language,
         record,
-        Badge(overall.lower(), words.named("verdict", overall)),
+        verdict_badge(overall_of(record), words),
         digest,
         first_page(record, expectations, words, pictures, digest),
         headline(record, words),

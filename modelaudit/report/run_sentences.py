@@ -6,14 +6,31 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..evidence.record import CaseRecord, RunRecord
-from ..evidence.states import is_whole, run_state
+from ..evidence.states import counted_as, is_whole, run_state
+from .cases import Badge
 from .words import Words
 
 
 def overall_of(record: RunRecord) -> str:
-    """The state of the run as it follows from the cases; a selection that passes is said to be one."""
-    state = run_state(record.cases, record.absent_files, quick_look=record.quick_look is not None)
+    """The state of the run as readers are told it."""
+    return state_of(record.cases, record)
+
+
+def state_of(cases: Sequence[CaseRecord], record: RunRecord) -> str:
+    """The state that these cases give the run, as readers are told it.
+
+    A selection that passes is said to be one. Errors beside a requirement that is not met leave the model not ready:
+    "FAIL_ERROR" is a fail, of which not everything was measured.
+    """
+    state = run_state(cases, record.absent_files, quick_look=record.quick_look is not None)
+    if state == "ERROR" and any(counted_as(case) == "FAIL" for case in cases):
+        return "FAIL_ERROR"
     return "SELECTION" if state == "PASS" and not is_whole(record.cases, record.absent_files) else state
+
+
+def verdict_badge(state: str, words: Words) -> Badge:
+    """The word and the shape of a run's state."""
+    return Badge("fail" if state == "FAIL_ERROR" else state.lower(), words.named("verdict", state))
 
 
 def headline(record: RunRecord, words: Words) -> str:

@@ -19,13 +19,11 @@ class SignaturesView:
 
 def signatures_view(record: RunRecord, words: Words) -> SignaturesView:
     """The decision rule of a run's requirements, and the lines to sign."""
-    sentences = list(_rule(record, words))
-    text = sentences[0]
-    for more in sentences[1:]:
-        text = words._("two_sentences", first=text, second=more)
     issuer, customer = (None, None) if record.about is None else (record.about.issuer, record.about.customer)
     parties = ((words._("issuer"), issuer), (words._("customer"), customer))
-    return SignaturesView(text, tuple((role, words.own(name or "")) for role, name in parties))
+    return SignaturesView(
+        words.in_a_row(_rule(record, words)), tuple((role, words.own(name or "")) for role, name in parties)
+    )
 
 
 def _rule(record: RunRecord, words: Words) -> Iterator[str]:

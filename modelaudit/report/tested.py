@@ -10,25 +10,30 @@ from ..evidence.record import CaseRecord, ModelRecord, RunRecord
 
 @dataclass(frozen=True)
 class TestedModel:
-    """A model under test and the positions of its requirements; ``model`` is none where it was not loaded."""
+    """A model under test and the positions of its requirements.
+
+    ``model`` is none where it was not loaded; ``stated`` is then what the audit calls it, empty in older records.
+    """
 
     model: ModelRecord | None
     cases: tuple[int, ...]
+    stated: str = ""
 
 
 def tested_models(record: RunRecord) -> tuple[TestedModel, ...]:
     """The models under test, in the order of the requirements, each requirement with one of them.
 
     A comparison ("no worse than the current model") counts for the model that it names first. What ended before its
-    model was loaded counts for the model of the other requirements of its file, else it stands by itself.
+    model was loaded counts for the model that other requirements load by the same name, else for one of that name.
     """
     known = {model.key: model for model in record.models}
     cases = [(position, case) for position, case in enumerate(record.cases) if not case.must_fail]
     keys = {position: case.models[0] for position, case in cases if case.models}
-    found: dict[str, list[int]] = {}
+    found: dict[tuple[str, str], list[int]] = {}
     for position, case in cases:
-        found.setdefault(keys.get(position) or _key_nearby(case, cases, keys), []).append(position)
-    return tuple(TestedModel(known.get(key), tuple(positions)) for key, positions in found.items())
+        key = keys.get(position) or _key_nearby(case, cases, keys)
+        found.setdefault((key, "" if key else _stated(case)), []).append(position)
+    return tuple(TestedModel(known.get(key), tuple(positions), stated) for (key, stated), positions in found.items())
 
 
 def known_bad_keys(record: RunRecord) -> frozenset[str]:
@@ -39,7 +44,12 @@ def known_bad_keys(record: RunRecord) -> frozenset[str]:
     return frozenset(declared | (caught - tested))
 
 
+def _stated(case: CaseRecord) -> str:
+    return case.stated_models[0] if case.stated_models else ""
+
+
 def _key_nearby(case: CaseRecord, cases: Sequence[tuple[int, CaseRecord]], keys: dict[int, str]) -> str:
-    here = {keys[position] for position, other in cases if other.file == case.file and position in keys}
-    candidates = here or set(keys.values())
+    """The model that others loaded by the name that this one states: in its own file, else anywhere."""
+    alike = [(keys[at], other.file) for at, other in cases if at in keys and _stated(other) == _stated(case)]
+    candidates = {key for key, file in alike if file == case.file} or {key for key, _ in alike}
     return candidates.pop() if len(candidates) == 1 else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Literal
 
@@ -67,6 +67,10 @@ class Words:
     def ngettext(self, key: str, n: int, **values: object) -> str:
         """The text of a key in the number that `n` asks for; ``{n}`` is filled with the formatted count."""
         return str(self.catalogue.ngettext(key, key, n)).format(n=self.count(n), **values)
+
+    def in_a_row(self, sentences: Iterable[str]) -> str:
+        """Sentences as a paragraph, in the spacing of the language."""
+        return reduce(lambda first, second: self._("two_sentences", first=first, second=second), sentences, "").strip()
 
     def own(self, text: str | dict[str, str]) -> str:
         """A text of the user's own, in this language where there is one for each, else in the first that there is."""

@@ -73,10 +73,35 @@ def test_fail_error_and_undecided_are_all_told() -> None:
     errored = case("c", measure(), ">", 0.9, "ERROR", message="boom")
     run = record(cases=[fall("a", "FAIL", 0.06, 0.1, 0.2), flips("b", "INCONCLUSIVE"), errored])
     (verdict,) = first(run).verdicts
-    assert verdict.badge.kind == "error"
-    assert verdict.sentence.startswith("Not ready: ")
+    assert (verdict.badge.kind, verdict.badge.label) == ("fail", "Fail (not everything was measured)")
+    assert verdict.sentence.startswith("Not ready: when the background")
+    assert verdict.rest.startswith("Not measured: the accuracy")
     for text in ("1 is not met", "1 cannot be decided", "1 could not be measured"):
         assert text in verdict.rest
+
+
+def test_an_error_names_the_requirement_that_could_not_be_measured() -> None:
+    errored = case("c", measure("accuracy", LIGHTING), ">", 0.9, "ERROR", message="boom")
+    run = record(cases=[flips("a", "PASS"), errored])
+    (verdict,), (japanese,) = first(run).verdicts, first(run, "ja").verdicts
+    assert (verdict.badge.kind, verdict.badge.label) == ("error", "Error")
+    assert verdict.sentence.startswith("Not measured: when the lighting of the whole image is changed")
+    assert japanese.sentence.startswith("測定できなかった項目：画像全体の照明を変えた場合")
+
+
+def test_a_model_that_was_not_loaded_has_the_name_that_the_audit_states() -> None:
+    unloaded: dict[str, Any] = {"models": [], "stated_models": ["models/next_line.py:build"], "message": "boom"}
+    errors = [case(name, measure(), ">", 0.9, "ERROR", **unloaded) for name in ("b", "c")]
+    run = record(cases=[flips("a", "PASS", stated_models=["torchvision:resnet50"]), *errors])
+    page = first(run)
+    assert [one.name for one in page.verdicts] == [
+        "next_line.py:build",
+        "resnet50 (torchvision), weights IMAGENET1K_V2",
+    ]
+    assert [line.model for line in page.lines[:2]] == ["next_line.py:build"] * 2
+    assert "next_line.py:build" in next(fact for fact in page.facts if fact.name == "Model").values
+    alike = [one.model_copy(update={"stated_models": ["torchvision:resnet50"]}) for one in errors]
+    assert len(first(record(cases=[run.cases[0], *alike])).verdicts) == 1
 
 
 def test_a_rise_has_its_range_the_other_way_round() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -12,6 +13,7 @@ import pytest
 from babel.messages.catalog import Message
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
+from jinja2 import Environment, nodes
 
 from modelaudit.engine.results.measured import HeatAt
 from modelaudit.evidence.record import Weakening
@@ -29,10 +31,12 @@ from modelaudit.statistics.verdict import Reason, Verdict
 
 ROOT = Path(__file__).parents[2]
 EN, JA = words_of("en"), words_of("ja")
+#: how a text is asked for, and what the call fills by itself
+CALLS: dict[str, set[str]] = {"_": set(), "ngettext": {"n"}}
 KEY = re.compile(r"[a-z0-9_]+\Z")
 #: the fixed lists whose words stand in the catalogue, each under the name of its kind
 LISTS: dict[str, Iterable[str]] = {
-    "verdict": [*Verdict, "NOT_RUN", "PARTIAL", "SELECTION", "QUICK_LOOK", "CAUGHT", "MISSED"],
+    "verdict": [*Verdict, "FAIL_ERROR", "NOT_RUN", "PARTIAL", "SELECTION", "QUICK_LOOK", "CAUGHT", "MISSED"],
     "reason": [reason for reason in Reason if reason != "review_open"],
     "missing": Missing,
     "missing_advice": Missing,
@@ -120,6 +124,43 @@ def test_no_translation_loses_or_invents_a_placeholder() -> None:
         wanted = set(re.findall(r"\{(\w*)\}", each(message.string)[-1]))
         for text in each(japanese[key].string):
             assert set(re.findall(r"\{(\w*)\}", text)) - {"japan"} == wanted, key
+
+
+def test_every_text_has_the_placeholders_that_the_code_fills() -> None:
+    """A key that is taken for two texts loses the placeholders of one of them, and its values vanish unseen."""
+    passed = list(filled())
+    assert len(passed) > 300
+    wrong = []
+    for language in ("en", "ja"):
+        known = texts(language)
+        for place, key, names, open_ended in passed:
+            *_, last = forms = [set(re.findall(r"\{(\w*)\}", text)) for text in each(known[key].string)]
+            lost = names - last - {"n"} - ({"japan"} if language == "en" else set())
+            unfilled = set() if open_ended else set().union(*forms) - names
+            if lost or unfilled:
+                wrong.append(f"{place}: {key} ({language}) does not show {lost}, and nothing fills {unfilled}")
+    assert wrong == []
+
+
+def filled() -> Iterator[tuple[str, str, set[str], bool]]:
+    """Every call for a text: its file, the key, the placeholders that it fills, and whether it may fill others too."""
+    for file in CATALOGUES.parent.glob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.args):
+                continue
+            key = call.args[0]
+            if call.func.attr in CALLS and isinstance(key, ast.Constant):
+                named = {keyword.arg for keyword in call.keywords if keyword.arg is not None}
+                yield file.name, str(key.value), named | CALLS[call.func.attr], len(named) < len(call.keywords)
+    for file in (ROOT / "templates").glob("*.j2"):
+        for found in Environment().parse(file.read_text(encoding="utf-8")).find_all(nodes.Call):
+            if (
+                isinstance(found.node, nodes.Name)
+                and found.node.name in CALLS
+                and isinstance(found.args[0], nodes.Const)
+            ):
+                named = {keyword.key for keyword in found.kwargs}
+                yield file.name, str(found.args[0].value), named | CALLS[found.node.name], found.dyn_kwargs is not None
 
 
 def test_every_name_of_a_fixed_list_has_words_in_both_languages() -> None:
