@@ -27,7 +27,7 @@ _WORDS: dict[str, tuple[str, str, str, str]] = {
     ),
     "other_class": (
         "background of another class",
-        "that of an image of another class",
+        "one of another class",
         "別クラスの背景",
         "別クラスの画像の背景",
     ),

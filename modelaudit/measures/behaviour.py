@@ -281,7 +281,8 @@ def adversarial_background_rate(backgrounds: int | None = None) -> Measure:
         needs_context=True,
         backgrounds=lambda spec: spec.backgrounds,
         wording=Wording(
-            Phrase("share of right answers that some background flips"), Phrase("背景を替えると誤判定になる割合")
+            Phrase("share of right answers that turn wrong on some background"),
+            Phrase("背景を替えると誤判定になる割合"),
         ),
     ),
 )

@@ -14,6 +14,7 @@ from .naming import context_label, short_name
 from .next_steps import STAGES, stage_of, step_lines, steps_of
 from .notes import missing_text
 from .sentences import leaves_of
+from .tested import accuracy_as_photographed, model_title, tested_models
 from .words import Words
 
 #: so many lines of a box stand on page one, and of the last: with six requirements it still is one sheet of paper
@@ -34,9 +35,10 @@ class Box:
 
 @dataclass(frozen=True)
 class StageView:
-    """One stage of an audited model's way into use; ``now``: the run asks for it next."""
+    """One stage of an audited model's way into use; ``asked``: the run asks for it, ``now``: before the others."""
 
     name: str
+    asked: bool
     now: bool
 
 
@@ -60,11 +62,12 @@ def boxes_view(record: RunRecord, words: Words) -> BoxesView:
     """The three boxes of page one, worked out from the record."""
     words = words.of(record.cases)
     steps = steps_of(record)
+    asked = {step.rule.stage for step in steps[:MOST_STEPS]} | {stage_of(steps)}
     return BoxesView(
         _box(words._("box_tested"), tuple(_tested(record, words)), words),
         _box(words._("box_not_tested"), tuple(_not_tested(record, words)), words),
         _box(words._("box_next"), tuple(step_lines(steps, record, words)), words, MOST_STEPS),
-        tuple(StageView(words.named("stage", stage), stage == stage_of(steps)) for stage in STAGES),
+        tuple(StageView(words.named("stage", stage), stage in asked, stage == stage_of(steps)) for stage in STAGES),
         tuple(
             CoverageRow(case.name, ledger_of(case, record), _caught(record, at, words))
             for at, case in enumerate(record.cases)
@@ -85,9 +88,11 @@ def _caught(record: RunRecord, at: int, words: Words) -> tuple[str, ...]:
 
 
 def _tested(record: RunRecord, words: Words) -> Iterator[str]:
-    """How many images of which classes, whose masks, what was done to them, and the known-bad models."""
+    """How many images of which classes, how many of them the models get right, whose masks, what was done to them, and
+    the known-bad models."""
     for data in record.data:
         yield _images(data, words)
+        yield from _as_photographed(record, data, words)
         if masks := _masks(data, words):
             yield masks
     if not record.data:
@@ -114,6 +119,18 @@ def _images(data: DataRecord, words: Words) -> str:
     else:
         each = words._("tested_each_range", least=few, most=many)
     return words._("tested_images", images=images, classes=classes, each=each)
+
+
+def _as_photographed(record: RunRecord, data: DataRecord, words: Words) -> Iterator[str]:
+    """The accuracy of the models under test on the images as they are, where a requirement needed it."""
+    models = tested_models(record)
+    found = [
+        words._("tested_of_model", model=model_title(one, words), value=value) if len(models) > 1 else value
+        for one in models
+        if (value := accuracy_as_photographed(record, one, words, data.key))
+    ]
+    if found:
+        yield words._("tested_accuracy", values=words._("comma").join(found))
 
 
 def _masks(data: DataRecord, words: Words) -> str:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..evidence.record import About, CaseRecord, RunRecord
 from ..evidence.states import counted_as
 from .cases import Badge, CaseView, badge_of
 from .convincing import ConvincingPicture, convincing_picture
-from .figures import plot_of
+from .figures import plot_of, value_text
 from .gallery import PanelView, gallery_row
-from .naming import context_label, short_reference, titles_of
+from .naming import context_label, titles_of
+from .next_steps import images_asked
 from .order import worst_first
 from .pictures import Pictures
 from .run_sentences import known_bad_sentence, requirements_sentence, state_of, verdict_badge
-from .sentences import own_words, scales_of, short_sentence, worst_part
-from .tested import TestedModel, tested_models
+from .sentences import leaves_of, own_words, scales_of, short_digits, short_sentence, unit_of, worst_part
+from .tested import TestedModel, model_title, tested_models
 from .words import Words
 
 #: how many requirements one sheet of paper has room for, by the number of verdicts
@@ -31,11 +32,12 @@ _TOO_MANY = 10
 
 @dataclass(frozen=True)
 class Fact:
-    """One entry of the strip; ``code`` is set in a fixed width."""
+    """One entry of the strip; ``code`` is set in a fixed width, and leads to the place named ``link``."""
 
     name: str
     values: tuple[str, ...]
     code: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,17 @@ class VerdictView:
 
 @dataclass(frozen=True)
 class LineView:
-    """A requirement: ``model`` is empty where there is only one, ``chips`` are reasons."""
+    """A requirement: ``model`` is empty where there is only one, ``chips`` are reasons.
+
+    ``value`` and ``limit`` are the numbers of the small drawing.
+    """
 
     view: CaseView
     sentence: str
     model: str
     chips: tuple[str, ...]
+    value: str
+    limit: str
 
 
 @dataclass(frozen=True)
@@ -114,9 +121,7 @@ def first_page(
         words.ngettext("more_models", len(verdicts) - MOST_MODELS) if len(verdicts) > MOST_MODELS else "",
         tuple(_line(record, view, models, words) for view in shown),
         tuple(_folded(views[most:], words)),
-        tuple(
-            dict.fromkeys(_scale(view.case, scale, words) for view in shown for scale in scales_of(view.case, words))
-        ),
+        tuple(dict.fromkeys(note for view in shown for note in _reading(view.case, words))),
         known_bad_sentence(controls, words) if controls else "",
         _worst_badge(controls, words),
         _picture(record, convincing_picture(record), views, words, pictures),
@@ -139,7 +144,7 @@ def _facts(record: RunRecord, models: Sequence[TestedModel], digest: str, words:
         _model_fact(record, about, models, words),
         Fact(words._("data"), tuple(_data(record, about, words))),
         Fact(words._("date"), (words.moment(record.finished),)),
-        Fact(words._("record_digest"), (), digest[:_SHORT]),
+        Fact(words._("record_digest"), (), digest[:_SHORT], "provenance"),
     ]
     return [fact for fact in facts if any(fact.values) or fact.code]
 
@@ -203,7 +208,7 @@ def _verdict(record: RunRecord, tested: TestedModel, words: Words, *, alone: boo
     counts = requirements_sentence(own, state, record.quick_look, words)
     deciding = _deciding(own, state, words)
     first, *rest = [counts, *deciding] if state == "PASS" else [*deciding, counts]
-    name = "" if alone else _model_name(tested, words)
+    name = "" if alone else model_title(tested, words)
     return VerdictView(verdict_badge(state, words), name, first, words.in_a_row(rest))
 
 
@@ -240,25 +245,18 @@ def _begun(claim: str, case: CaseRecord, words: Words) -> str:
     return claim[:1].lower() + claim[1:] if words.language == "en" and not own_words(case, words) else claim
 
 
-def _model_name(tested: TestedModel, words: Words) -> str:
-    """What the parties call it, else its reference in short."""
-    model = tested.model
-    named = [] if model is None else [name for name in model.names if name not in ("model", model.reference)]
-    if named:
-        return ", ".join(named)
-    reference = tested.stated if model is None else model.reference
-    return short_reference(reference, words) if reference else words._("no_model_was_loaded")
-
-
 def _line(record: RunRecord, view: CaseView, models: Sequence[TestedModel], words: Words) -> LineView:
     position = next(at for at, case in enumerate(record.cases) if case is view.case)
     owner = next(model for model in models if position in model.cases)
-    model = _model_name(owner, words) if len(models) > 1 else ""
+    model = model_title(owner, words) if len(models) > 1 else ""
     if view.case.name.endswith(f"[{model}]"):
         model = ""
     worst = worst_part(view.case)
-    drawn = replace(view, plot=None if worst is None else plot_of(view.case, words, [worst]))
-    return LineView(drawn, short_sentence(view.case, words), model, tuple(_chips(record, view, words)))
+    plot = None if worst is None else plot_of(view.case, words, [worst])
+    value = "" if worst is None else value_text(worst, unit_of(view.case.left), short_digits(view.case), words)
+    limit = "" if plot is None else plot.threshold_label
+    chips = tuple(_chips(record, view, words))
+    return LineView(replace(view, plot=plot), short_sentence(view.case, words), model, chips, value, limit)
 
 
 def _chips(record: RunRecord, view: CaseView, words: Words) -> list[str]:
@@ -272,7 +270,13 @@ def _chips(record: RunRecord, view: CaseView, words: Words) -> list[str]:
         chips.append(reason_chip(case, case.reason, words))
     if case.outcome in ("xfailed", "xpassed"):
         chips.append(words.named("chip", case.outcome))
-    return [*chips, *view.weakened]
+    pairs = zip(case.weakened, view.weakened, strict=True)
+    return [*chips, *(text for kind, text in pairs if not _all_unchecked(record, kind))]
+
+
+def _all_unchecked(record: RunRecord, kind: str) -> bool:
+    """Whether no requirement was itself checked: the box of what was not tested says so once for all."""
+    return kind == "checks_off" and len(record.cases) > 1 and all(kind in case.weakened for case in record.cases)
 
 
 def reason_chip(case: CaseRecord, reason: str, words: Words) -> str:
@@ -280,10 +284,10 @@ def reason_chip(case: CaseRecord, reason: str, words: Words) -> str:
     more = case.decision.more_images if case.decision else None
     if not case.decision or not more:
         return words.named("chip", reason)
-    rounded = round(more, 2 - len(str(more)))
+    rounded, whole = (round(n, 2 - len(str(n))) for n in (more, more + images_asked(case.decision)))
     if more > _TOO_MANY * case.decision.counts.asked:
         return words.ngettext("chip_near_limit", rounded)
-    return words.ngettext("chip_and_more", rounded, chip=words.named("chip", reason))
+    return words.ngettext("chip_and_more", rounded, all=words.count(whole), chip=words.named("chip", reason))
 
 
 def _folded(views: Sequence[CaseView], words: Words) -> list[FoldedLines]:
@@ -293,6 +297,13 @@ def _folded(views: Sequence[CaseView], words: Words) -> list[FoldedLines]:
         FoldedLines(kind, words._("folded", n=words.count(count), ending=words.named("folded", kind)), first[kind])
         for kind, count in counts.items()
     ]
+
+
+def _reading(case: CaseRecord, words: Words) -> Iterator[str]:
+    """What a reader of the number has to know: what its scale means, and which images it counts."""
+    yield from (_scale(case, scale, words) for scale in scales_of(case, words))
+    if any(leaf.measure == "flip_rate" for leaf in leaves_of(case.left)):
+        yield words._("changed_answers_counted")
 
 
 def _scale(case: CaseRecord, scale: str, words: Words) -> str:
@@ -315,9 +326,15 @@ def _picture(
     panels = gallery_row(record, case, row, words, pictures).panels
     before, after = (panels[at].prediction for at in (found.original, found.changed))
     context = context_label(list(found.contexts), words)
+    said = []
     if any(node.family == "change" for node in found.contexts):
-        sentence = words._("same_object_in_context", context=context, before=before, after=after)
+        said = [words._("same_object_in_context", context=context, before=before, after=after)]
+        if len(found.contexts) == 1:
+            said.append(words._("only_the_background_was_exchanged"))
     else:
-        sentence = words._("same_image_in_context", context=context, before=before, after=after)
+        said = [words._("same_image_in_context", context=context, before=before, after=after)]
+    if found.heat_map is not None and all(leaf.target in (None, "prediction") for leaf in leaves_of(case.left)):
+        said.append(words._("map_of_the_new_answer"))
+    sentence = words.in_a_row(said)
     anchor = next((view.anchor for view in views if view.case is case), "")
     return PictureView(sentence, tuple(panels[at] for at in found.panels), row.sample, anchor, case.name)

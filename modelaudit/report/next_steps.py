@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..evidence.record import CaseRecord, MatrixCell, MatrixRecord, RunRecord
+from ..evidence.record import CaseRecord, DecisionRecord, MatrixCell, MatrixRecord, RunRecord
 from .coverage import kinds_of, reads_maps
 from .naming import group_text, noun_of, short_name, stratum_text
 from .sentences import contexts_of, leaves_of, unit_of
@@ -154,21 +154,28 @@ def names_of(cases: Sequence[CaseRecord], words: Words) -> str:
 
 def _numbers(cases: Sequence[CaseRecord], words: Words) -> Iterator[str]:
     """How many photographs would decide which requirements, the fewest first, one line for each number."""
-    by_ask: dict[tuple[int, bool], list[CaseRecord]] = {}
+    by_ask: dict[tuple[int, int, bool], list[CaseRecord]] = {}
     for case in cases:
-        if case.decision is not None and case.decision.more_images is not None:
-            by_ask.setdefault((case.decision.more_images, bool(kinds_of(case))), []).append(case)
-    for (more, computed), decided in sorted(by_ask.items(), key=lambda one: one[0]):
+        if case.decision is not None and (more := case.decision.more_images) is not None:
+            by_ask.setdefault((more, images_asked(case.decision) + more, bool(kinds_of(case))), []).append(case)
+    for (more, number, computed), decided in sorted(by_ask.items(), key=lambda one: one[0]):
+        whole = words.count(number)
         which = list(dict.fromkeys(_of_which(case, words) for case in decided))
         names, several = names_of(decided, words), len(which) - _NAMED
         if len(which) == 1:
-            text = words.ngettext("next_photograph", more, which=which[0], names=names)
+            text = words.ngettext("next_photograph", more, all=whole, which=which[0], names=names)
         else:
             kinds = words._("comma").join(which[:_NAMED])
             if several > 0:
                 kinds = words._("two_words", first=kinds, second=words.ngettext("and_more", several))
-            text = words.ngettext("next_photograph_each", more, kinds=kinds, names=names)
+            text = words.ngettext("next_photograph_each", more, all=whole, kinds=kinds, names=names)
         yield words._("two_sentences", first=text, second=words._("next_computed")) if computed else text
+
+
+def images_asked(decision: DecisionRecord) -> int:
+    """The images that a decision is about: of a worst group those of the group."""
+    group = next((part for part in decision.parts if decision.group is not None and part.group == decision.group), None)
+    return (group or decision).counts.asked
 
 
 def _of_which(case: CaseRecord, words: Words) -> str:

@@ -1,4 +1,4 @@
-"""Which models a run is about: known-bad models are tools of the audit, and never among them."""
+"""Which models a run is about, and their names: known-bad models are tools of the audit, and never among them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, ModelRecord, RunRecord
+from .naming import short_reference
+from .words import Words
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,30 @@ def tested_models(record: RunRecord) -> tuple[TestedModel, ...]:
         key = keys.get(position) or _key_nearby(case, cases, keys)
         found.setdefault((key, "" if key else _stated(case)), []).append(position)
     return tuple(TestedModel(known.get(key), tuple(positions), stated) for (key, stated), positions in found.items())
+
+
+def model_title(tested: TestedModel, words: Words) -> str:
+    """What the parties call it, else its reference in short."""
+    model = tested.model
+    named = [] if model is None else [name for name in model.names if name not in ("model", model.reference)]
+    if named:
+        return ", ".join(named)
+    reference = tested.stated if model is None else model.reference
+    return short_reference(reference, words) if reference else words._("no_model_was_loaded")
+
+
+def accuracy_as_photographed(record: RunRecord, tested: TestedModel, words: Words, data: str | None = None) -> str:
+    """The share of right answers on the images as they are, on one data set or all; empty where it was not measured."""
+    values = [
+        value
+        for table in record.tables
+        if data in (None, table.data)
+        for column in table.columns
+        if column.measure == "accuracy" and tested.model is not None and column.model == tested.model.key
+        for value in column.values
+        if value is not None
+    ]
+    return words.quantity(sum(values) / len(values), "percent", 1) if values else ""
 
 
 def known_bad_keys(record: RunRecord) -> frozenset[str]:

@@ -71,11 +71,11 @@ ANSWERS = {
         "ja": r"背景が回答の約\d+%までを左右するモデルでも、合格する可能性があります",
     },
     8: {
-        "en": r"Retrain with objects on other backgrounds.* about \d+ more .*would probably decide",
-        "ja": r"再学習してください.*約\d+枚撮影してください.*を判定できる見込みです",
+        "en": r"Retrain with objects on other backgrounds.* a new set of about \d+ .*would probably decide",
+        "ja": r"再学習してください.*約\d+枚（.*新たに撮影してください.*を判定できる見込みです",
     },
     9: {"en": "Issuer Audit office.* Name, date, signature", "ja": "発行者 Audit office.* 氏名・日付・署名"},
-    10: {"en": r"Record \(sha256\) [0-9a-f]{12}", "ja": r"記録（sha256） [0-9a-f]{12}"},
+    10: {"en": r"sha256 of run.json [0-9a-f]{12}", "ja": r"run.jsonのsha256 [0-9a-f]{12}"},
     11: {
         "en": r"lighting of the whole image is changed \(severity 3 of 5\), the accuracy",
         "ja": r"画像全体の照明を変えた場合（強度3/5段階）、正解率は",

@@ -15,6 +15,7 @@ from modelaudit.evidence.record import (
     ArithmeticNode,
     ByClass,
     CaseRecord,
+    ColumnRecord,
     ContextNode,
     CountsRecord,
     DataRecord,
@@ -22,6 +23,8 @@ from modelaudit.evidence.record import (
     MatrixContext,
     MatrixRecord,
     RunRecord,
+    SampleRecord,
+    TableRecord,
 )
 from modelaudit.report.boxes import MOST_STEPS, BoxesView, boxes_view
 from modelaudit.report.coverage import Ledger, ledger_of, not_asked_for, total_ledger, weakest_limit
@@ -108,14 +111,19 @@ def test_a_failing_claim_on_behaviour_comes_before_one_on_heat_maps() -> None:
 def test_next_says_how_many_photographs_would_decide_what() -> None:
     (line,) = boxes(undecided("too_few_images", more_images=129)).next.lines
     assert line == (
-        "Photograph about 129 more objects, all classes alike, as a fresh set: that would probably decide “survives”. "
+        "Photograph a new set of about 369 objects, all classes alike (129 more than now, none used before): that "
+        "would probably decide “survives”. "
         "The change is computed from the photos."
     )
     nut = measure("accuracy", LIGHTING, stratum="label('nut')")
     (line,) = boxes(undecided("too_few_images", more_images=129, left=nut)).next.lines
-    assert line.startswith("Photograph about 129 more objects of class “nut”, as a fresh set")
+    assert line.startswith(
+        "Photograph a new set of about 369 objects of class “nut” (129 more than now, none used before)"
+    )
     (line,) = boxes(undecided("too_few_images", more_images=129, left=nut), words=JA).next.lines
-    assert line.startswith("クラス「nut」の対象物を新たに約129枚撮影してください。「survives」を判定できる見込みです。")
+    assert line.startswith(
+        "クラス「nut」の対象物を約369枚（現在より129枚多く、使用済みの写真は含めずに）新たに撮影してください。「survives」を判定できる見込みです。"
+    )
 
 
 def test_next_asks_once_for_what_several_requirements_need_alike() -> None:
@@ -131,8 +139,8 @@ def test_classes_that_need_as_many_are_asked_for_in_one_line() -> None:
     ]
     (line,) = boxes(*several).next.lines
     assert line.startswith(
-        "Photograph about 140 more objects for each of these, as a fresh set: objects of class “gear”, objects of "
-        "class “nut” and 1 more."
+        "For each of these, photograph a new set of about 380 objects (140 more than now, none used before): objects "
+        "of class “gear”, objects of class “nut” and 1 more."
     )
 
 
@@ -326,3 +334,20 @@ def test_a_box_is_short_whatever_was_declared(words: Any) -> None:
     view = boxes(*many, words=words)
     assert len(view.next.lines) == MOST_STEPS and "26" in view.next.more
     assert sum(stage.now for stage in view.stages) == 1
+
+
+def test_every_stage_that_the_box_asks_for_is_marked() -> None:
+    failing = case("a", DROP, "<", 0.05, "FAIL", decision=decision("FAIL", 0.2, 0.1, 0.3))
+    stages = boxes(failing, undecided("too_few_images", more_images=40)).stages
+    assert [stage.name for stage in stages if stage.asked] == ["Photograph", "Retrain"]
+    assert [stage.name for stage in stages if stage.now] == ["Retrain"]
+
+
+def test_tested_says_how_many_images_are_right_as_photographed() -> None:
+    samples = [SampleRecord(id=str(n), label="gear") for n in range(4)]
+    column = ColumnRecord(measure="accuracy", model="m0", scale="proportion", values=[1, 1, 0, 1])
+    changed = column.model_copy(update={"measure": "accuracy.under(swap_background(other_class))", "values": [0] * 4})
+    one = run(case("a", DROP, "<", 0.05, "PASS"))
+    table = TableRecord(data="d0", samples=samples, columns=[column, changed])
+    lines = boxes_view(one.model_copy(update={"tables": [table]}), EN).tested.lines
+    assert "As photographed, right on 75.0% of them." in lines

@@ -91,10 +91,10 @@ def test_a_point_without_a_value_is_left_out_and_a_case_without_a_curve_has_no_d
         ),
         (
             opened(0.9, 0.7, 0.8),
-            "the background is blurred (σ = 0 to 2 px), at the worst of 3 strengths (0.5), 70.0% of the images",
+            "the background is blurred (σ = 0 to 2 px), at strength 0.5, the worst of 3, 70.0% of the images",
             "σ = 0～2 px",
         ),
-        (opened(0.9, 0.7, 0.8), "70.0% of the images", "3段階のうち最も悪い強さ（0.5）では"),
+        (opened(0.9, 0.7, 0.8), "70.0% of the images", "3段階のうち最も悪い強さ0.5では"),
         (
             opened(0.9, 0.7, 0.8, methods=("gradcam", "saliency")),
             "70.0% (Grad-CAM, strength 0.5), 70.0% (Saliency",

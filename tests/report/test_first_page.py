@@ -59,7 +59,7 @@ def test_a_fail_is_said_in_one_sentence_with_its_range_and_the_limit() -> None:
     (verdict,) = first(run).verdicts
     assert verdict.badge.label == "Fail"
     assert verdict.sentence == (
-        "Not ready: when the background is replaced by that of an image of another class, the accuracy falls by "
+        "Not ready: when the background is replaced by one of another class, the accuracy falls by "
         "9.7 points (5.6 to 18.8); a fall of less than 5 points is allowed."
     )
     assert verdict.rest == "0 of 3 requirements are met; 1 is not met; 2 cannot be decided from these data."
@@ -218,6 +218,12 @@ def test_the_small_drawing_is_of_the_worst_dose_alone() -> None:
     page = first(record(cases=[case("a", measure("accuracy", LIGHTING), ">", 0.85, "PASS", decision=found)]))
     assert page.lines[0].view.plot is not None
     assert [row.value for row in page.lines[0].view.plot.rows] == ["91.0%"]
+    assert (page.lines[0].value, page.lines[0].limit) == ("91.0%", "limit 85%")
+
+
+def test_what_a_reader_has_to_know_of_the_numbers_stands_below_them() -> None:
+    (note,) = first(record(cases=[flips("a", "FAIL"), flips("b", "PASS")])).scales
+    assert note == "“The prediction changes” also counts images that were classified wrong before."
 
 
 # --- the picture -----------------------------------------------------------------------------------------------------
@@ -308,7 +314,10 @@ def test_a_failed_requirement_comes_before_an_undecided_one() -> None:
 def test_the_picture_has_a_sentence() -> None:
     page = first(record(cases=[flips("a", "FAIL", gallery=[row(0.43, 0.33)])]))
     assert page.picture is not None
-    assert page.picture.sentence == "Same object, background of another class: gear (43%) becomes bolt (33%)."
+    assert page.picture.sentence == (
+        "Same object, background of another class: gear (43%) becomes bolt (33%). Only the background was exchanged, "
+        "so the background changed the answer. The heat map shows where the evidence for the new answer lies."
+    )
     light = case(
         "a",
         measure("accuracy", LIGHTING),
@@ -374,7 +383,7 @@ def test_the_digest_is_that_of_the_file_before_and_after_reading(tmp_path: Path)
     assert read_record(file).about is None
     assert record_digest(read_record(file)) == sha256(older.encode()).hexdigest() != digest
     html = render_html(run, tmp_path)
-    assert f"<code>{digest[:12]}</code>" in html and f"<code>{digest}</code>" in html
+    assert f'<a href="#provenance"><code>{digest[:12]}</code></a>' in html and f"<code>{digest}</code>" in html
 
 
 def test_what_users_write_is_escaped() -> None:

@@ -211,7 +211,7 @@ def test_the_run_id_cannot_leave_its_css_string() -> None:
 
 def test_the_summary_tells_the_verdicts_and_the_way_back() -> None:
     text = render_summary(record())
-    assert text.startswith("## modelaudit: Error\n")
+    assert text.startswith("## modelaudit: Fail (not everything was measured)\n")
     assert "> **A selection.**" in text
     assert "1 of 5 requirements is met; 1 is not met" in text
     assert "`pytest 'audits/audit_line_a.py::survives_layout_change'`" in text

@@ -48,7 +48,7 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "<",
         0.4,
         0.3123,
-        "When the background is replaced by that of an image of another class, the background dependence (Grad-CAM) is "
+        "When the background is replaced by one of another class, the background dependence (Grad-CAM) is "
         "0.312; less than 0.40 is allowed.",
         "背景を別クラスの画像の背景に置き換えた場合、背景依存度（Grad-CAM）は0.312です（要求：0.40未満）。",
     ),
@@ -57,7 +57,7 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "<=",
         0.4,
         0.123,
-        "When the background is replaced by that of an image of another class, the share of the attribution on the "
+        "When the background is replaced by one of another class, the share of the attribution on the "
         "background (Grad-CAM) is 12.3%; at most 40% is allowed.",
         "背景を別クラスの画像の背景に置き換えた場合、背景への寄与の割合（Grad-CAM）は12.3%です（要求：40%以下）。",
     ),
@@ -66,7 +66,7 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "<",
         0.05,
         0.121,
-        "When the background is replaced by that of an image of another class, the accuracy falls by 12.1 "
+        "When the background is replaced by one of another class, the accuracy falls by 12.1 "
         "points; a fall of less than 5 points is allowed.",
         "背景を別クラスの画像の背景に置き換えた場合、正解率は12.1ポイント低下しました（要求：低下幅5ポイント未満）。",
     ),
@@ -75,7 +75,7 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "<",
         0.01,
         -0.02,
-        "When the background is replaced by that of an image of another class, the accuracy rises by 2.0 "
+        "When the background is replaced by one of another class, the accuracy rises by 2.0 "
         "points; a fall of less than 1 point is allowed.",
         "背景を別クラスの画像の背景に置き換えた場合、正解率は2.0ポイント上昇しました（要求：低下幅1ポイント未満）。",
     ),
@@ -122,7 +122,7 @@ SHAPES: list[tuple[Node, str, float, float | None, str, str]] = [
         "<",
         0.1,
         0.25,
-        "When the background is replaced by that of an image of another class and then noise is added to the "
+        "When the background is replaced by one of another class and then noise is added to the "
         "background (severity 4 of 5), among the images classified correctly on the original, the prediction "
         "changes on 25.0% of the images; less than 10% is allowed.",
         "背景を別クラスの画像の背景に置き換え、さらに背景にノイズを加えた場合（強度4/5段階）、"

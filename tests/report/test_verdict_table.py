@@ -33,7 +33,7 @@ def test_a_reader_finds_verdict_name_value_limit_and_reason_worst_first() -> Non
         f"{' ' * 81}of 240 images; raise its",
         f"{' ' * 81}density, or take it out",
         "INCONCLUSIVE  survives_lighting       91.7% (88.1% to 94.4%)         > 90%       too few images: about",
-        f"{' ' * 81}310 more",
+        f"{' ' * 81}310 more, 550 in all",
         "PASS          decides_on_the_part     0.31 (0.29 to 0.33), Grad-CAM  < 0.40",
         "caught        shortcut_is_caught      5.8% (3.6% to 9.0%)            > 90%",
     ]
