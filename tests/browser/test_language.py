@@ -28,7 +28,7 @@ def test_it_switches_language(opened: Opened, tmp_path: Path) -> None:
     assert shown(page) == ["en", "en"]
     page.get_by_text("日本語", exact=True).first.click()
     assert shown(page) == ["ja", "ja"]
-    assert page.title().startswith("エラー · 20261123")
+    assert page.title().startswith("不合格（一部測定不能） · 20261123")
     page.get_by_text("English", exact=True).first.click()
     assert shown(page) == ["en", "en"]
 
