@@ -6,7 +6,8 @@ It changes no number. The file is optional, one a run, and data: it is read like
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,14 +15,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from ..language.errors import AboutFileError, nearest
-from ..language.yaml_complaints import complaints
+from ..language.yaml_complaints import Where, complaints
 
 ABOUT_NAMES = ("about.yaml", "about.yml")
 LANGUAGES = ("en", "ja")
 _LONGEST = 100
 
 
-def _line(value: Any) -> Any:
+def line_of(value: Any, longest: int = _LONGEST) -> Any:
     """One line of text; YAML reads a bare 2026-11-23 as a date, and 1.10 as the number 1.1, which is refused."""
     if type(value) is datetime.date:
         return value.isoformat()
@@ -31,26 +32,26 @@ def _line(value: Any) -> Any:
     text = " ".join(value.split())
     if not text:
         raise PydanticCustomError("line", "must not be empty; leave the key out")
-    if len(text) > _LONGEST:
-        raise PydanticCustomError("line", "has {n} characters; at most {most} fit", {"n": len(text), "most": _LONGEST})
+    if len(text) > longest:
+        raise PydanticCustomError("line", "has {n} characters; at most {most} fit", {"n": len(text), "most": longest})
     return text
 
 
-def _text(value: Any) -> Any:
+def text_of(value: Any, longest: int = _LONGEST) -> Any:
     """A line, or one for each language."""
     if not isinstance(value, dict):
-        return _line(value)
+        return line_of(value, longest)
     for name in value:
         if name not in LANGUAGES:
             hint = nearest(str(name), LANGUAGES)
             raise PydanticCustomError("text", "unknown language {name}{hint}", {"name": repr(name), "hint": hint})
     if not value:
         raise PydanticCustomError("text", "must not be empty; leave the key out")
-    return {name: _line(line) for name, line in value.items()}
+    return {name: line_of(line, longest) for name, line in value.items()}
 
 
-Line = Annotated[str, BeforeValidator(_line)]
-Text = Annotated[str | dict[str, str], BeforeValidator(_text)]
+Line = Annotated[str, BeforeValidator(line_of)]
+Text = Annotated[str | dict[str, str], BeforeValidator(text_of)]
 
 
 class _Fields(BaseModel):
@@ -83,8 +84,8 @@ class About(_Fields):
     data: list[AboutData] = []
 
 
-def about_files(audit_files: Iterable[Path], root: Path) -> list[Path]:
-    """Every ``about.yaml`` next to an audit file, or in a folder above it and below `root`."""
+def about_files(audit_files: Iterable[Path], root: Path, names: Iterable[str] = ABOUT_NAMES) -> list[Path]:
+    """Every ``about.yaml`` next to an audit file, or in a folder above it and below `root`, or `names` there."""
     folders: dict[Path, None] = {}
     for file in audit_files:
         folders[file.parent] = None
@@ -92,8 +93,17 @@ def about_files(audit_files: Iterable[Path], root: Path) -> list[Path]:
             folders |= dict.fromkeys(
                 folder for folder in file.parent.parents if folder != root and root in folder.parents
             )
-    found = [folder / name for folder in folders for name in ABOUT_NAMES if (folder / name).exists()]
+    found = [folder / name for folder in folders for name in names if (folder / name).exists()]
     return list({path.resolve(): path for path in found}.values())
+
+
+@dataclass(frozen=True)
+class AboutFile:
+    """An ``about.yaml`` as it was read; ``lines``: of every key."""
+
+    path: Path
+    about: About
+    lines: Mapping[Where, int]
 
 
 def read_about(files: list[Path]) -> About | None:
@@ -102,6 +112,12 @@ def read_about(files: list[Path]) -> About | None:
     Raises:
         AboutFileError: there are several, or it cannot be read; with file, line and field.
     """
+    found = read_about_file(files)
+    return None if found is None else found.about
+
+
+def read_about_file(files: list[Path]) -> AboutFile | None:
+    """The same with the lines of its keys."""
     if len(files) > 1:
         raise AboutFileError(
             "a run has one about.yaml, and here are several; keep one of them, or run their folders one at a time:",
@@ -110,27 +126,37 @@ def read_about(files: list[Path]) -> About | None:
     return _read(files[0]) if files else None
 
 
-def _read(path: Path) -> About:
+def _read(path: Path) -> AboutFile:
     from ..language.yaml_reader import read_yaml  # a report is made of a record where nothing reads YAML
 
     document = read_yaml(path, AboutFileError, text_keys=True)
     fields = {} if document.value is None else document.value
     if not isinstance(fields, dict):
         raise AboutFileError(f"{path}:1: must be a mapping with some of {', '.join(About.model_fields)}")
-    lines = document.lines
-    if isinstance(fields.get("data"), dict):  # one set of photographs needs no list
-        fields = {**fields, "data": [fields["data"]]}
-        lines = {
-            **lines,
-            **{("data", "0", *where[1:]): line for where, line in lines.items() if where[:1] == ("data",)},
-        }
+    fields, lines = data_in_a_list(fields, document.lines)
     try:
-        return About.model_validate(fields)
+        return AboutFile(path, About.model_validate(fields), lines)
     except ValidationError as error:
-        said = [f"{path}:{line}: {text}" for line, text in complaints(error.errors(), lines, _known_keys)]
+        said = [f"{path}:{line}: {text}" for line, text in complaints(error.errors(), lines, known_keys)]
         raise AboutFileError(*said) from error
 
 
-def _known_keys(where: tuple[str, ...]) -> tuple[str, ...]:
+def data_in_a_list(
+    fields: dict[str, Any], lines: Mapping[Where, int], above: Where = ()
+) -> tuple[dict[str, Any], Mapping[Where, int]]:
+    """The fields and their lines; one set of photographs needs no list, and gets one here.
+
+    Args:
+        above: the keys that lead to these fields.
+    """
+    if not isinstance(fields.get("data"), dict):
+        return fields, lines
+    data = (*above, "data")
+    own = {(*data, "0", *where[len(data) :]): line for where, line in lines.items() if where[: len(data)] == data}
+    return {**fields, "data": [fields["data"]]}, {**lines, **own}
+
+
+def known_keys(where: Where) -> tuple[str, ...]:
+    """The keys that are known where an unknown one stands."""
     kinds: dict[str, type[_Fields]] = {"model": AboutModel, "data": AboutData}
     return tuple(kinds.get(where[0], About).model_fields if len(where) > 1 else About.model_fields)

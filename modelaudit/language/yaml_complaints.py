@@ -91,7 +91,8 @@ def _text(problems: list[Any]) -> str:
         return f"must be {_LIMITS[kind]} {limit:g}, got {value!r}"
     if kind == "too_short" and not value:
         return "must not be empty"
-    return str(first["msg"]).lower()
+    said = str(first["msg"])
+    return said[:1].lower() + said[1:]
 
 
 def _cure(wanted: list[str], value: Any) -> str:

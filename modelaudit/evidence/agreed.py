@@ -1,0 +1,111 @@
+"""What the record says of the agreement of a run: who agreed, what of it the run does not keep to, and how far the test
+set covers the operating domain."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+#: a text of the parties: one, or one for each language
+AgreedText = str | dict[str, str]
+
+#: how a value of the operating domain stands in the test set
+DomainStanding = Literal["covered", "missing", "off", "too_few_to_tell", "unforeseen"]
+
+#: in what a run, or the audits, do not keep to the agreement
+UnmetKind = Literal[
+    "expectation_without_clause",
+    "clause_without_expectation",
+    "lower_confidence",
+    "this_set_alone",
+    "fewer_images",
+    "counts_inconclusive",
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class AgreedParty(_Part):
+    """A party by its key in the agreement; ``signs``: it signs the agreement and the report."""
+
+    key: str
+    name: AgreedText
+    role: AgreedText | None = None
+    signs: bool = False
+
+
+class UnmetTerm(_Part):
+    """One thing that is not as the agreement has it; ``agreed`` and ``found`` are numbers or names, by ``kind``."""
+
+    kind: UnmetKind
+    expectation: str | None = None
+    clause: str | None = None
+    agreed: float | str | None = None
+    found: float | str | None = None
+
+
+class DomainValue(_Part):
+    """A value of an attribute: how many images have it, and the expected share in per cent, where one is agreed."""
+
+    value: str
+    images: int
+    expected: float | None = None
+    standing: DomainStanding
+
+
+class DomainAttribute(_Part):
+    """An attribute of the operating domain. ``unknown``: images of which the data do not say it."""
+
+    attribute: str
+    says: AgreedText | None = None
+    values: list[DomainValue]
+    unknown: int = 0
+
+
+class DomainCoverage(_Part):
+    """The test set against the operating domain.
+
+    ``images``: how many there are, and ``clusters`` how many that do not depend on each other, where that is fewer.
+    ``tolerance``: by how many points a share may differ.
+    """
+
+    images: int
+    clusters: int | None = None
+    tolerance: float | None = None
+    attributes: list[DomainAttribute]
+
+
+class CostRange(_Part):
+    """What 1,000 parts of one model are expected to cost at the rates that were measured, and at their bounds."""
+
+    model: str
+    expected: float
+    low: float | None = None
+    high: float | None = None
+
+
+class AgreedCosts(_Part):
+    """What a mistake costs, in ``currency``; ``defect_share`` is the share of defective parts in per cent."""
+
+    missed_defect: float
+    false_alarm: float
+    currency: str
+    per: AgreedText | None = None
+    defect_share: float | None = None
+    expected: list[CostRange] = []
+
+
+class AgreementRecord(_Part):
+    """The agreement of a run. ``sha256``: of its canonical JSON; ``domain``: none in a quick look."""
+
+    sha256: str
+    title: AgreedText | None = None
+    number: str | None = None
+    parties: list[AgreedParty] = []
+    clauses: int = 0
+    costs: AgreedCosts | None = None
+    domain: DomainCoverage | None = None
+    unmet: list[UnmetTerm] = []

@@ -1,0 +1,129 @@
+"""``agreement.yaml``: what may stand in it, and how a mistake is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modelaudit.acceptance.agreement import (
+    Agreement,
+    AgreementFile,
+    agreement_digest,
+    combined_about,
+    json_schema,
+    read_agreement,
+)
+from modelaudit.evidence.about import read_about_file
+from modelaudit.language.errors import AcceptanceError
+
+WHOLE = """
+title: {en: Acceptance of line A, ja: ライン A の受入れ}
+number: PoC-2026-014
+parties:
+  vendor: {name: Example Vision, role: {en: delivers the model, ja: モデルを納入}}
+  customer: {name: {en: Sample Works, ja: サンプル製作所}, public_key: keys/customer.pem}
+system: {name: inspector, version: "1.2", purpose: Sorts out scratched parts.}
+domain:
+  tolerance: 10
+  attributes:
+    label: [bolt, nut]
+    light: {day: 70, night: 30}
+    line: {says: {en: line, ja: ライン}, values: [A, B]}
+costs: {missed_defect: 40000, false_alarm: 300, currency: JPY, per: part, defect_share: 2}
+clauses:
+  "4.1": {text: {en: It is right., ja: 正しいこと。}, expectations: [right]}
+decision: {confidence: 0.95, images: 100, inconclusive: fail}
+signs: [vendor, customer]
+waivers: {signed_by: customer}
+about: {customer: Sample Works, data: {name: line A}}
+"""
+LEAST = 'title: a\nparties: {vendor: {name: b}}\nsystem: {name: c}\nclauses: {"1": {expectations: [right]}}\n'
+
+
+def read(folder: Path, text: str) -> AgreementFile:
+    file = folder / "agreement.yaml"
+    file.write_text(text, encoding="utf-8")
+    found = read_agreement([file])
+    assert found is not None
+    return found
+
+
+def test_all_of_it_is_read(tmp_path: Path) -> None:
+    terms = read(tmp_path, WHOLE).terms
+    assert terms.domain is not None and terms.costs is not None and terms.waivers is not None
+    assert terms.domain.attributes["label"].values == ["bolt", "nut"]
+    assert terms.domain.attributes["light"].values == {"day": 70, "night": 30}
+    assert terms.domain.attributes["line"].says == {"en": "line", "ja": "ライン"}
+    assert terms.clauses["4.1"].expectations == ["right"]
+    assert (terms.decision.confidence, terms.decision.images, terms.signs) == (0.95, 100, ["vendor", "customer"])
+    assert terms.about.data[0].name == "line A"
+    assert read(tmp_path, LEAST).terms.domain is None
+
+
+def test_the_digest_is_that_of_the_terms_and_not_of_how_they_are_written(tmp_path: Path) -> None:
+    first = agreement_digest(read(tmp_path, WHOLE).terms)
+    flowed = WHOLE.replace("label: [bolt, nut]", "label:\n      - bolt  # a comment\n      - 'nut'")
+    assert agreement_digest(read(tmp_path, flowed).terms) == first
+    assert agreement_digest(read(tmp_path, WHOLE.replace("images: 100", "images: 99")).terms) != first
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("title:", "titel:", "2: titel: unknown key; did you mean 'title'"),
+        ("role: {en", "rule: {en", "5: parties.vendor.rule: unknown key; did you mean 'role'?"),
+        ("label: [bolt, nut]", "label: {value: [bolt]}", "11: domain.attributes.label.value: unknown key; did you"),
+        ("expectations: [", "expectation: [", "16: clauses.4.1.expectation: unknown key; did you mean 'expectations'?"),
+        ("customer: Sample", "costumer: Sample", "20: about.costumer: unknown key; did you mean 'customer'"),
+        ("images: 100", "images: 0", "17: decision.images: must be at least 1, got 0"),
+        ("confidence: 0.95", "confidence: 95", "17: decision.confidence: must be below 1, got 95"),
+        ("signs: [vendor,", "signs: [seller,", "18: signs.0: 'seller' is not one of the parties; known: customer, ve"),
+        ("signs: [vendor,", "signs: [customer,", "18: signs.1: 'customer' stands twice"),
+        ("signed_by: customer", "signed_by: costumer", "19: waivers.signed_by: 'costumer' is not one of the parties"),
+        ("day: 70", "day: 60", "12: domain.attributes.light.values: the shares are per cent and must be 100 in all, g"),
+        ("day: 70, night: 30", "day: 0.7, night: 0.3", "must be 100 in all, got 1; write 70, not 0.7"),
+        ("tolerance: 10", "", "12: domain.attributes.light: shares need domain.tolerance, in points"),
+        ("[bolt, nut]", "[bolt, bolt]", "11: domain.attributes.label.values: has the value 'bolt' twice"),
+        ("[bolt, nut]", "[bolt, no]", "11: domain.attributes.label.values: must be text, got False; put quotes"),
+        ("keys/customer.pem", '"-----BEGIN PRIVATE KEY-----"', "6: parties.customer.public_key: is a private key"),
+        ('"4.1"', "4.1", "16: the key '4.1' must be text; quote it"),
+    ],
+)
+def test_a_mistake_is_named_with_line_and_field(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in WHOLE
+    with pytest.raises(AcceptanceError) as raised:
+        read(tmp_path, WHOLE.replace(old, new, 1))
+    assert said in str(raised.value)
+
+
+def test_what_is_needed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AcceptanceError) as raised:
+        read(tmp_path, "title: a\n")
+    assert [line.split(": ")[1] for line in raised.value.args] == ["parties", "system", "clauses"]
+    with pytest.raises(AcceptanceError, match=r"agreement.yaml:1: must be a mapping .* modelaudit agree init"):
+        read(tmp_path, "")
+    with pytest.raises(AcceptanceError, match="here are several"):
+        read_agreement([tmp_path / "agreement.yaml", tmp_path / "agreement.yml"])
+
+
+def test_what_both_files_say_is_said_alike(tmp_path: Path) -> None:
+    agreement, about = read(tmp_path, WHOLE), tmp_path / "about.yaml"
+    about.write_text("# of the report\nnumber: R-7\ncustomer: Sample Works\nmodel: {version: '1.2'}\n")
+    both = combined_about(agreement, read_about_file([about]))
+    assert both is not None
+    assert (both.number, both.customer, both.model.version) == ("R-7", "Sample Works", "1.2")
+    assert [one.name for one in both.data] == ["line A"]
+    about.write_text("# of the report\nnumber: R-7\ncustomer: Other Works\n")
+    with pytest.raises(AcceptanceError) as raised:
+        combined_about(agreement, read_about_file([about]))
+    assert "agreement.yaml:20: about.customer is 'Sample Works', and 'Other Works' in" in str(raised.value)
+    assert "about.yaml:3; keep one of them" in str(raised.value)
+    assert combined_about(read(tmp_path, LEAST), None) is None
+
+
+def test_the_published_schema_knows_every_key_and_forbids_others() -> None:
+    schema = json_schema()
+    assert set(schema["properties"]) == set(Agreement.model_fields)
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["title", "parties", "system", "clauses"]
