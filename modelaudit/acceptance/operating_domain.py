@@ -84,8 +84,9 @@ def columns_of(domain: DomainFields | None) -> tuple[str, ...]:
 def _attribute(
     name: str, agreed: AttributeFields, samples: Sequence[SampleRecord], clusters: int, tolerance: float, risk: float
 ) -> DomainAttribute:
-    read = _OWN.get(name, lambda sample: sample.columns.get(name))
-    counts = Counter(value for sample in samples if (value := read(sample)))
+    own = _OWN.get(name)
+    read = (sample.columns.get(name) if own is None else own(sample) for sample in samples)
+    counts = Counter(value for value in read if value)
     known = counts.total()
     expected = agreed.values if isinstance(agreed.values, dict) else dict.fromkeys(agreed.values)
     independent = known * clusters / len(samples) if samples else 0.0

@@ -147,12 +147,13 @@ def _measure(
     counts.values = end * len(columns)
     counts.stored = sum(int(column.stored[:end].sum()) for column in columns)
     found = copies.of(chosen[:end])
+    attributes = tuple(dict.fromkeys((*columns_named(group.cases), *settings.attributes)))
     images = listeners.gallery.images(settings.folder)
     beyond = {sample.id for sample in chosen[end:]}
     measured = Measured(
         group=group.key,
         data=_data_facts(group, data, builder, store, beyond, notes_on(found, chosen[:end])),
-        samples=sample_facts(chosen[:end], columns_named(group.cases), found.copy_of),
+        samples=sample_facts(chosen[:end], attributes, found.copy_of),
         sanity=method_sanity(runner, end, checks.sanity),
         models=[_model_facts(key, model, runner, end) for key, model in models.items()],
         columns=[column.data(range(end)) for column in columns],

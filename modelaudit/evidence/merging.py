@@ -17,7 +17,7 @@ from .consistency import contradictions
 from .decisions import with_holm, without_holm
 from .matrix import by_class
 from .merged_tables import Shard, Together, measured_together
-from .record import AbsentFile, CaseRecord, InputFile, MergedRun, PassesRecord, Provenance, RunRecord
+from .record import AbsentFile, AgreementRecord, CaseRecord, InputFile, MergedRun, PassesRecord, Provenance, RunRecord
 from .states import exit_status, is_partial, is_whole, missing_text, run_state
 
 #: how many cases, files or fields a message names
@@ -92,7 +92,21 @@ def _record(
             for one in records
         ],
         about=next((one.about for one in records if one.about is not None), None),
+        agreement=_agreement(records),
     )
+
+
+def _agreement(records: Sequence[RunRecord]) -> AgreementRecord | None:
+    """The agreement of all shards, with everything that is unmet in one, and the coverage of the one with the most
+    images."""
+    agreed = [one.agreement for one in records if one.agreement is not None]
+    if not agreed:
+        return None
+    unmet = [term for one in agreed for term in one.unmet]
+    whole = max(agreed, key=lambda one: one.domain.images if one.domain else 0)
+    costs = next((one.costs for one in agreed if one.costs and one.costs.expected), whole.costs)
+    distinct = [term for at, term in enumerate(unmet) if term not in unmet[:at]]
+    return whole.model_copy(update={"unmet": distinct, "costs": costs})
 
 
 def _refuse_unfinished(shards: Sequence[Shard]) -> None:
@@ -134,6 +148,11 @@ def _refuse_different(shards: Sequence[Shard]) -> None:
             raise ResultsError(
                 f"{other_name}: its about.yaml says something else than that of {name}; a run has one about.yaml"
             )
+    agreed = {one.record.agreement and one.record.agreement.sha256: one.name for one in shards}
+    if len(agreed) > 1:
+        raise ResultsError(
+            f"{' and '.join(agreed.values())}: do not have the same agreement.yaml; run all shards under the same one"
+        )
     seen: dict[tuple[str, str], tuple[str, InputFile]] = {}
     for shard in shards:
         for file in shard.record.provenance.files:

@@ -48,7 +48,9 @@ def provenance(*, root: Path, device: str, seed: int, micro_batch: int, inputs: 
     )
 
 
-def input_file(path: Path, root: Path, role: Literal["audit", "about", "conftest", "plugin", "ini"]) -> InputFile:
+def input_file(
+    path: Path, root: Path, role: Literal["audit", "about", "agreement", "conftest", "plugin", "ini"]
+) -> InputFile:
     """A file with the digest of its content; of one outside of the rootdir the name alone is kept."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()

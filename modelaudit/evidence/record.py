@@ -23,6 +23,7 @@ from ..language.plain_text import quoted_lines
 from ..language.regular_files import read_file
 from ..language.scores import Scores
 from .about import About as About
+from .agreed import AgreementRecord as AgreementRecord
 from .states import AbsentBy, CaseVerdict, RunState, Standing
 
 SCHEMA_VERSION = 2
@@ -674,7 +675,7 @@ class InputFile(_Part):
     """
 
     path: str
-    role: Literal["audit", "about", "conftest", "plugin", "ini"]
+    role: Literal["audit", "about", "agreement", "conftest", "plugin", "ini"]
     sha256: str | None
     cases: int | None = None
 
@@ -733,6 +734,7 @@ class RunRecord(_Part):
     was switched off for the whole run. ``by_class``: none where no model saw the original images and no measure has
     several contexts, in a quick look, and in older records. ``merged``: the runs that were merged into it, where it
     is the whole of several shards. ``about``: what ``about.yaml`` says; none without one, and in older records.
+    ``agreement``: as ``about``, of ``agreement.yaml``.
     ``digest``: of a copy for showing the sha256 of its ``run.json``; ``redacted``: a copy without ids, files and
     settings (redaction.py). No run writes a copy, and one that is read is refused.
     """
@@ -763,6 +765,7 @@ class RunRecord(_Part):
     by_class: ByClass | None = None
     merged: list[MergedRun] = []
     about: About | None = None
+    agreement: AgreementRecord | None = None
     digest: str | None = None
     redacted: bool = False
 

@@ -27,7 +27,17 @@ from ..language.errors import ResultsError
 from ..language.machine_paths import without_machine_paths
 from ..language.reference import parse_reference
 from .about import About, AboutModel
-from .record import CaseRecord, ModelRecord, Panel, PhraseRecord, RunRecord, SampleRecord, TableRecord, record_digest
+from .record import (
+    AgreementRecord,
+    CaseRecord,
+    ModelRecord,
+    Panel,
+    PhraseRecord,
+    RunRecord,
+    SampleRecord,
+    TableRecord,
+    record_digest,
+)
 from .record_texts import places_of_references, references_of, with_texts
 
 SALT_NAME = "redaction-salt"
@@ -54,11 +64,18 @@ _NAMES: dict[tuple[str, str], Kind] = {
     ("AbsentFile", "file"): "file",
     ("CaseRecord", "file"): "file",
     ("DataRecord", "reference"): "data",
+    ("DomainAttribute", "attribute"): "column",
+    ("DomainValue", "value"): "value",
 }
 #: sources of models that everybody knows; what is named after ``?`` is a file of somebody
 _PUBLIC_MODELS = ("torchvision", "timm", "demo")
 #: what the parties wrote for readers, and what declarations say: a slash in it does not make it a path
-_WORDS = {("CaseRecord", name) for name in ("name", "clause", "says")} | {("ModelRecord", "architecture")}
+_WORDS = {("CaseRecord", name) for name in ("name", "clause", "says")} | {
+    ("ModelRecord", "architecture"),
+    ("AgreementRecord", "number"),
+    ("UnmetTerm", "expectation"),
+    ("UnmetTerm", "clause"),
+}
 #: of a panel: files by the hash of their content, which no report names, and lines
 _DRAWN = frozenset({"file", "map", "outline", "contours"})
 #: moments, digests, numbers of versions and the like
@@ -150,6 +167,7 @@ class _Redaction:
                 "command": LEFT_OUT,
                 "provenance": made,
                 "about": about,
+                "agreement": record.agreement and _without_parties(record.agreement),
                 "cases": [one.model_copy(update={"reproduce": ""}) for one in record.cases],
                 "merged": [one.model_copy(update={"command": LEFT_OUT}) for one in record.merged],
                 "tables": [self._table(one) for one in record.tables],
@@ -278,6 +296,16 @@ class _Redaction:
             for one in record.models
         }
         return keys | {one.key: f"data:{self.code('data', one.key)}" for one in record.data}
+
+
+def _without_parties(agreement: AgreementRecord) -> AgreementRecord:
+    """Without who agreed, what a mistake costs them, and their words for attributes."""
+    domain = agreement.domain
+    if domain is not None:
+        domain = domain.model_copy(
+            update={"attributes": [one.model_copy(update={"says": None}) for one in domain.attributes]}
+        )
+    return agreement.model_copy(update={"title": None, "parties": [], "costs": None, "domain": domain})
 
 
 def _labels(record: RunRecord) -> frozenset[str]:

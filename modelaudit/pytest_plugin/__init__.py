@@ -278,7 +278,7 @@ def _misnamed(config: pytest.Config, declared: Iterable[str]) -> list[str]:
 def pytest_configure_node(node: Any) -> None:
     """pytest-xdist: every worker of a run writes into the same run."""
     state = audit_session(node.config)
-    state.read_about()
+    state.read_stated()
     node.workerinput |= {"modelaudit_run": state.run_id, "modelaudit_typed": state.typed.data()}
 
 

@@ -11,7 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from ..evidence.about import About, about_files, read_about
+from ..acceptance.agreement import Agreement, agreement_files, combined_about, read_agreement
+from ..evidence.about import About, about_files, read_about_file
 from ..evidence.provenance import Inputs, input_file
 from ..evidence.record import CaseRecord, InputFile, PluginRecord
 from .options import INI_NAMES
@@ -42,15 +43,20 @@ class InputFiles:
         """An audit file, before it is imported."""
         self.adopt([input_file(path, self._root, "audit")])
 
-    def about(self, audit_files: Iterable[Path]) -> About | None:
-        """What the one ``about.yaml`` next to the audit files or above them says.
+    def stated(self, audit_files: Iterable[Path]) -> tuple[About | None, Agreement | None]:
+        """What the one ``about.yaml`` and the one ``agreement.yaml`` next to the audit files or above them say.
 
         Raises:
             AboutFileError: there are several, or it cannot be read.
+            AcceptanceError: the same of an agreement, or both say something and differently.
         """
-        found = about_files(audit_files, self._root)
-        self.adopt(input_file(path, self._root, "about") for path in found)
-        return read_about(found)
+        files = list(audit_files)
+        about, agreement = about_files(files, self._root), agreement_files(files, self._root)
+        self.adopt(input_file(path, self._root, "about") for path in about)
+        self.adopt(input_file(path, self._root, "agreement") for path in agreement)
+        agreed = read_agreement(agreement)
+        said = combined_about(agreed, read_about_file(about))
+        return said, None if agreed is None else agreed.terms
 
     def adopt(self, files: Iterable[InputFile]) -> None:
         """Files, of this process or of a worker; the first reading of each counts."""

@@ -23,6 +23,7 @@ from .stash import RECEIPT, SESSION
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
+    from ..acceptance.agreement import Agreement
     from ..engine.executors.run import Run
     from ..engine.planning.feasibility import Listings
     from ..engine.planning.plan import Asked
@@ -63,6 +64,7 @@ class AuditSession:
         self.complaint = ""
         self.contradicted: list[str] = []
         self.about: About | None = None
+        self.agreement: Agreement | None = None
         self._files: InputFiles | None = None
         self._run: Run | None = None
         self._listings: Listings | None = None
@@ -91,27 +93,25 @@ class AuditSession:
 
     def select(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
         """Plan all selected cases together, and find what is missing among them."""
-        self.read_about()
+        self.read_stated()
         self.files.note_plugins(self.config)
         self.completeness.compare(items, order, splittable)
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if chosen and not self.config.option.collectonly:
             self._engine().select(_asked(chosen), _asked(self.completeness.items))
 
-    def read_about(self) -> None:
-        """Read ``about.yaml`` before anything is measured.
+    def read_stated(self) -> None:
+        """Read ``about.yaml`` and ``agreement.yaml`` before anything is measured.
 
         Raises:
-            pytest.UsageError: it cannot be read, or there are several.
+            pytest.UsageError: one cannot be read, there are several, or they contradict each other.
         """
-        from ..language.errors import AboutFileError
+        from ..language.errors import AboutFileError, AcceptanceError
         from .audit_files import audit_files, run_folders
 
-        if self.is_worker:
-            return
         try:
-            self.about = self.files.about(audit_files(run_folders(self.config, self.typed)))
-        except AboutFileError as error:
+            self.about, self.agreement = self.files.stated(audit_files(run_folders(self.config, self.typed)))
+        except (AboutFileError, AcceptanceError) as error:
             raise pytest.UsageError(str(error)) from error
 
     def infeasible_lines(self, items: Sequence[pytest.Item]) -> list[str]:
@@ -248,6 +248,7 @@ class AuditSession:
             inputs=inputs_of(self.config, self.files, cases),
             receipt=self.receipt,
             about=self.about,
+            agreement=self.agreement,
         )
         self.record, self.contradicted = write_run(finished, cases, files)
 
@@ -294,6 +295,7 @@ class AuditSession:
 
     def _engine(self) -> Run:
         if self._run is None:
+            from ..acceptance.operating_domain import columns_of
             from ..engine.executors.run import Run
             from ..engine.results.settings import Settings
             from ..engine.store.upkeep import open_store
@@ -309,6 +311,7 @@ class AuditSession:
                 limit=self.options.limit,
                 micro_batch=self.options.micro_batch,
                 checks=CheckSettings() if self.options.checks else None,
+                attributes=columns_of(self.agreement.domain) if self.agreement else (),
             )
             asked = self.options.store
             root = self.config.rootpath

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..acceptance.compliance import agreement_record
 from ..engine.executors.run import discard_measured, read_measured
 from ..engine.results.measured import Measured
 from ..engine.results.settings import Settings
@@ -26,6 +27,7 @@ from ..evidence.states import exit_status, is_partial, is_whole, missing_text, r
 from ..report import write_reports
 
 if TYPE_CHECKING:
+    from ..acceptance.agreement import Agreement
     from ..evidence.about import About
     from ..evidence.results_folder import Receipt
     from .options import Options
@@ -41,7 +43,7 @@ class FinishedRun:
         typed: what the user typed; ``terms``: on what terms the exit status follows from the cases.
         inputs: what the run read, for the record's provenance.
         receipt: tells the process that started this one where the record is.
-        about: what ``about.yaml`` says.
+        about: what ``about.yaml`` says, or the agreement.
     """
 
     id: str
@@ -55,6 +57,7 @@ class FinishedRun:
     inputs: Inputs
     receipt: Receipt | None
     about: About | None = None
+    agreement: Agreement | None = None
 
 
 def write_run(
@@ -131,6 +134,8 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured), models),
         about=run.about,
     )
+    if run.agreement is not None:
+        record = record.model_copy(update={"agreement": agreement_record(run.agreement, record)})
     return recorded(record, run.root, references_of(record))
 
 

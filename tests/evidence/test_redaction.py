@@ -10,6 +10,15 @@ import pytest
 from report.sample_record import OTHER_CLASS, case, decision, measure, record
 
 from modelaudit.evidence.about import About, AboutData
+from modelaudit.evidence.agreed import (
+    AgreedCosts,
+    AgreedParty,
+    AgreementRecord,
+    DomainAttribute,
+    DomainCoverage,
+    DomainValue,
+    UnmetTerm,
+)
 from modelaudit.evidence.consistency import contradictions
 from modelaudit.evidence.record import (
     AbsentFile,
@@ -103,6 +112,17 @@ def planted() -> RunRecord:
             "files": [InputFile(path="canary.py", role="audit", sha256="0" * 64)],
         }
     )
+    values = [DomainValue(value="canary_value", images=4, standing="covered")]
+    agreement = AgreementRecord(
+        sha256="0" * 64,
+        title="Canary acceptance",
+        parties=[AgreedParty(key="canary", name={"en": "Canary Ltd"}, role="buys of Canary")],
+        costs=AgreedCosts(missed_defect=1, false_alarm=1, currency="canary"),
+        domain=DomainCoverage(
+            images=4, attributes=[DomainAttribute(attribute="canary_column", says={"en": "canary"}, values=values)]
+        ),
+        unmet=[UnmetTerm(kind="lower_confidence", expectation="holds_on_the_line", agreed=0.95, found=0.9)],
+    )
     return base.model_copy(
         update={
             "cases": [failed, *base.cases],
@@ -113,6 +133,7 @@ def planted() -> RunRecord:
             "command": "pytest audits/canary",
             "notes": [message],
             "absent_files": [AbsentFile(file="audits/canary.py", by="error", why="no module canary/x.py")],
+            "agreement": agreement,
             "about": About(title="Acceptance", customer="Canary Ltd", data=[AboutData(name="canary photographs")]),
         }
     )
@@ -135,6 +156,9 @@ def test_what_was_decided_is_left() -> None:
     assert before.model_dump(exclude={"note", "group"}) == after.model_dump(exclude={"note", "group"})
     assert (shown.data[0].labels, shown.models[0].classes) == (run.data[0].labels, run.models[0].classes)
     assert shown.about is not None and shown.about.title == "Acceptance"
+    assert run.agreement is not None and shown.agreement is not None
+    assert shown.agreement.unmet == run.agreement.unmet
+    assert shown.agreement.domain is not None and shown.agreement.domain.images == 4
     assert shown.cases[0].message.endswith("3/4 of 20 images of label gear are left")
 
 

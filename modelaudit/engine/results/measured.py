@@ -115,8 +115,8 @@ class KeptImage(_Plain):
 class MeasuredSample(_Plain):
     """A sample that was asked for.
 
-    ``columns``: the attributes that a stratum of the group names. ``copy_of``: the first, by id, of the images that are
-    the same picture (itself, where it is that one); None where no other image is.
+    ``columns``: the attributes that a stratum of the group, or the agreement, names. ``copy_of``: the first, by id, of
+    the images that are the same picture (itself, where it is that one); None where no other image is.
     """
 
     id: str

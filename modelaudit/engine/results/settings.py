@@ -26,6 +26,7 @@ class Settings:
         micro_batch: images in one pass, the last one padded; None for the device's default.
         checks: how audits that say nothing are themselves audited; None switches the checks off for all of them, and so
             does a quick look.
+        attributes: of samples that are recorded besides those that strata name.
     """
 
     root: Path
@@ -35,6 +36,7 @@ class Settings:
     limit: int | None = None
     micro_batch: int | None = None
     checks: CheckSettings | None = None
+    attributes: tuple[str, ...] = ()
 
     def checks_of(self, given: CheckSettings | None) -> CheckSettings:
         """The checks of an audit that asks for `given`."""
