@@ -23,7 +23,13 @@ from ..language.plain_text import quoted_lines
 from ..language.regular_files import read_file
 from ..language.scores import Scores
 from .about import About as About
+from .agreed import AgreedCosts as AgreedCosts
 from .agreed import AgreementRecord as AgreementRecord
+from .agreed import DomainAttribute as DomainAttribute
+from .agreed import DomainCoverage as DomainCoverage
+from .agreed import DomainStanding as DomainStanding
+from .agreed import DomainValue as DomainValue
+from .agreed import UnmetTerm as UnmetTerm
 from .states import AbsentBy, CaseVerdict, RunState, Standing
 
 SCHEMA_VERSION = 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import DataRecord, RunRecord
 from ..evidence.states import is_partial, is_whole
+from .agreed import AgreementView, agreement_view
 from .boxes import BoxesView, boxes_view
 from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
@@ -66,6 +67,7 @@ class Page:
     signatures: SignaturesView
     notes: NotesView
     sanity: tuple[SanityView, ...] = ()
+    agreement: AgreementView | None = None
 
     @property
     def many(self) -> bool:
@@ -110,6 +112,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
         signatures_view(record, words),
         _notes(record, words),
         sanity_views(record, words),
+        agreement_view(record, words),
     )
 
 

@@ -1,0 +1,171 @@
+"""What page one says of the agreement: who agreed, what is not as agreed, the operating domain, and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..evidence.record import (
+    AgreedCosts,
+    AgreementRecord,
+    DomainAttribute,
+    DomainCoverage,
+    DomainStanding,
+    DomainValue,
+    RunRecord,
+    UnmetTerm,
+)
+from .words import Words
+
+#: so many lines stand on page one, and so many names in a line
+MOST_AGREED_LINES = 5
+_NAMED = 3
+_DIGEST = 12
+#: standings that speak against the test set
+AGAINST: tuple[DomainStanding, ...] = ("missing", "unforeseen", "off")
+
+
+@dataclass(frozen=True)
+class AgreedLine:
+    """A line; ``unmet``: it says that something is not as agreed."""
+
+    text: str
+    unmet: bool = False
+
+
+@dataclass(frozen=True)
+class AgreementView:
+    """The lines of page one, and how many more there are."""
+
+    lines: tuple[AgreedLine, ...]
+    more: str = ""
+
+
+def agreement_view(record: RunRecord, words: Words) -> AgreementView | None:
+    """What page one says of the agreement; None of a run without one."""
+    agreement = record.agreement
+    if agreement is None:
+        return None
+    lines = [AgreedLine(_head(agreement, words)), *unmet_lines(agreement.unmet, words)]
+    if agreement.domain is not None:
+        lines += domain_lines(agreement.domain, words)
+    if agreement.costs is not None:
+        lines += [AgreedLine(text) for text in cost_lines(agreement.costs, words)]
+    left = len(lines) - MOST_AGREED_LINES
+    if left <= 1:
+        return AgreementView(tuple(lines))
+    return AgreementView(tuple(lines[:MOST_AGREED_LINES]), words.ngettext("agreed_more", left))
+
+
+def _head(agreement: AgreementRecord, words: Words) -> str:
+    title = words._("two_words", first=words.own(agreement.title or ""), second=agreement.number or "").strip()
+    parties = words._("comma").join(words.own(party.name) for party in agreement.parties)
+    clauses, digest = words.ngettext("agreed_clauses", agreement.clauses), agreement.sha256[:_DIGEST]
+    if not parties:
+        return words._("agreed_head_redacted", title=title, clauses=clauses, digest=digest).strip()
+    return words._("agreed_head", title=title, parties=parties, clauses=clauses, digest=digest)
+
+
+def unmet_lines(unmet: Sequence[UnmetTerm], words: Words) -> list[AgreedLine]:
+    """One line for each kind of thing that is not as agreed, with the names that it is said of."""
+    grouped: dict[tuple[object, ...], list[UnmetTerm]] = {}
+    for term in unmet:
+        grouped.setdefault((term.kind, term.agreed, term.found), []).append(term)
+    return [AgreedLine(_unmet(terms, words), unmet=True) for terms in grouped.values()]
+
+
+def _unmet(terms: Sequence[UnmetTerm], words: Words) -> str:
+    first = terms[0]
+    if first.kind == "clause_without_expectation":
+        names = [words._("agreed_in_clause", name=term.expectation, clause=term.clause) for term in terms]
+    else:
+        names = [term.expectation or "" for term in terms]
+    values = {
+        name: _amount(value, first.kind, words) for name, value in (("agreed", first.agreed), ("found", first.found))
+    }
+    return words._(f"unmet.{first.kind}", names=named(names, words), **values)
+
+
+def _amount(value: float | str | None, kind: str, words: Words) -> str:
+    if isinstance(value, str):
+        return words.named("agreed_inconclusive", value)
+    if value is None:
+        return ""
+    return words.count(round(value)) if kind == "fewer_images" else words.limit(value, "percent")
+
+
+def named(names: Sequence[str], words: Words) -> str:
+    """The first names, and how many more there are."""
+    text = words._("comma").join(names[:_NAMED])
+    return words.ngettext("agreed_and_more", len(names) - _NAMED, names=text) if len(names) > _NAMED else text
+
+
+def domain_lines(domain: DomainCoverage, words: Words) -> Iterator[AgreedLine]:
+    """How far the test set covers the operating domain, and what of it it does not."""
+    agreed = [value for one in domain.attributes for value in one.values if value.standing != "unforeseen"]
+    covered = sum(value.images > 0 for value in agreed)
+    missing = named(_values(domain, "missing", words), words)
+    key = "domain_covered" if not missing else "domain_covered_none_of"
+    counts = {"covered": words.count(covered), "all": words.count(len(agreed)), "images": words.count(domain.images)}
+    yield AgreedLine(words._(key, missing=missing, **counts), unmet=bool(missing))
+    tolerance = words.quantity((domain.tolerance or 0) / 100, "points", 0)
+    for standing in ("unforeseen", "off", "too_few_to_tell"):
+        if found := _values(domain, standing, words):
+            text = words._(f"domain.{standing}", values=named(found, words), tolerance=tolerance)
+            yield AgreedLine(text, unmet=standing in AGAINST)
+    for one in domain.attributes:
+        if one.unknown:
+            attribute = attribute_name(one, words)
+            text = words.ngettext("domain_unknown", one.unknown, attribute=attribute, all=words.count(domain.images))
+            yield AgreedLine(text, unmet=one.unknown == domain.images)
+
+
+def attribute_name(attribute: DomainAttribute, words: Words) -> str:
+    """How readers call an attribute."""
+    return words.own(attribute.says) if attribute.says else words.named("domain_attribute", attribute.attribute)
+
+
+def _values(domain: DomainCoverage, standing: DomainStanding, words: Words) -> list[str]:
+    return [
+        _value(value, one, words)
+        for one in domain.attributes
+        for value in one.values
+        if value.standing == standing
+        # where no image has the attribute at all, that is said once
+        and not (standing == "missing" and one.unknown == domain.images)
+    ]
+
+
+def _value(value: DomainValue, attribute: DomainAttribute, words: Words) -> str:
+    name = words._("domain_value", attribute=attribute_name(attribute, words), value=value.value)
+    if value.standing == "unforeseen":
+        return words.ngettext("domain_value_images", value.images, name=name)
+    if value.standing in ("off", "too_few_to_tell") and value.expected is not None:
+        share = value.images / sum(one.images for one in attribute.values)
+        shares = {
+            "share": words.quantity(share, "percent", 0),
+            "expected": words.limit(value.expected / 100, "percent"),
+        }
+        return words._("domain_value_share", name=name, **shares)
+    return name
+
+
+def cost_lines(costs: AgreedCosts, words: Words) -> Iterator[str]:
+    """What mistakes cost, and what is expected of 1,000 images at the rates that were measured."""
+    money = {"missed": amount(costs.missed_defect, costs, words), "alarm": amount(costs.false_alarm, costs, words)}
+    per = words.own(costs.per) if costs.per else ""
+    yield words._("agreed_costs_per" if per else "agreed_costs", per=per, **money)
+    for one in costs.expected:
+        share = words.limit((costs.defect_share or 0) / 100, "percent")
+        text = {"share": share, "cost": amount(round(one.expected), costs, words)}
+        if one.low is None or one.high is None:
+            yield words._("expected_cost", **text)
+        else:
+            low, high = words.count(round(one.low)), amount(round(one.high), costs, words)
+            yield words._("expected_cost_range", low=low, high=high, **text)
+
+
+def amount(value: float, costs: AgreedCosts, words: Words) -> str:
+    """Money with its currency."""
+    number = words.count(int(value)) if value == int(value) else words.limit(value, "number")
+    return words._("two_words", first=number, second=costs.currency)
