@@ -28,12 +28,15 @@ class DeclaredExpectation:
     must_fail: bool = False
     images: int | None = None
 
-    def is_called(self, named: str) -> bool:
-        """Whether a clause means it by NAME or FILE::NAME."""
-        file, _, name = named.rpartition("::")
-        return name in (self.name, self.name.partition("[")[0]) and (
-            not file or self.file == file or self.file.endswith(f"/{file}")
-        )
+
+def is_called(named: str, name: str, file: str) -> bool:
+    """Whether a clause means an expectation by NAME or FILE::NAME; of several models, without the one in brackets.
+
+    >>> is_called("audit_a.py::right", "right[new]", "audits/audit_a.py")
+    True
+    """
+    path, _, called = named.rpartition("::")
+    return called in (name, name.partition("[")[0]) and (not path or path == file or file.endswith(f"/{path}"))
 
 
 def unmet_terms(
@@ -60,12 +63,12 @@ def _unmet(
         yield UnmetTerm(kind="counts_inconclusive", agreed=decision.inconclusive, found=inconclusive)
     named = [(clause, name) for clause, fields in terms.clauses.items() for name in fields.expectations]
     for clause, name in named:
-        if complete and not any(one.is_called(name) for one in declared):
+        if complete and not any(is_called(name, one.name, one.file) for one in declared):
             yield UnmetTerm(kind="clause_without_expectation", clause=clause, expectation=name)
     for one in declared:
         if one.must_fail:
             continue
-        first = next((number for number, name in named if one.is_called(name)), None)
+        first = next((number for number, name in named if is_called(name, one.name, one.file)), None)
         if first is None:
             yield UnmetTerm(kind="expectation_without_clause", expectation=one.name)
         if decision.confidence is not None:

@@ -104,11 +104,12 @@ def domain_lines(domain: DomainCoverage, words: Words) -> Iterator[AgreedLine]:
     """How far the test set covers the operating domain, and what of it it does not."""
     agreed = [value for one in domain.attributes for value in one.values if value.standing != "unforeseen"]
     covered = sum(value.images > 0 for value in agreed)
-    missing = named(_values(domain, "missing", words), words)
-    key = "domain_covered" if not missing else "domain_covered_none_of"
-    counts = {"covered": words.count(covered), "all": words.count(len(agreed)), "images": words.count(domain.images)}
-    yield AgreedLine(words._(key, missing=missing, **counts), unmet=bool(missing))
-    tolerance = words.quantity((domain.tolerance or 0) / 100, "points", 0)
+    counts = {"covered": words.count(covered), "all": words.count(len(agreed))}
+    if missing := named(_values(domain, "missing", words), words):
+        yield AgreedLine(words._("domain_covered_none_of", missing=missing, **counts), unmet=True)
+    elif covered == len(agreed):
+        yield AgreedLine(words.ngettext("domain_covered", len(agreed)))
+    tolerance = words.limit((domain.tolerance or 0) / 100, "points")
     for standing in ("unforeseen", "off", "too_few_to_tell"):
         if found := _values(domain, standing, words):
             text = words._(f"domain.{standing}", values=named(found, words), tolerance=tolerance)
@@ -152,20 +153,23 @@ def _value(value: DomainValue, attribute: DomainAttribute, words: Words) -> str:
 
 def cost_lines(costs: AgreedCosts, words: Words) -> Iterator[str]:
     """What mistakes cost, and what is expected of 1,000 images at the rates that were measured."""
-    money = {"missed": amount(costs.missed_defect, costs, words), "alarm": amount(costs.false_alarm, costs, words)}
+    missed, alarm = (money(value, costs.currency, words) for value in (costs.missed_defect, costs.false_alarm))
     per = words.own(costs.per) if costs.per else ""
-    yield words._("agreed_costs_per" if per else "agreed_costs", per=per, **money)
+    if per:
+        yield words._("agreed_costs_per", missed=missed, alarm=alarm, per=per)
+    else:
+        yield words._("agreed_costs", missed=missed, alarm=alarm)
     for one in costs.expected:
         share = words.limit((costs.defect_share or 0) / 100, "percent")
-        text = {"share": share, "cost": amount(round(one.expected), costs, words)}
+        cost = money(round(one.expected), costs.currency, words)
         if one.low is None or one.high is None:
-            yield words._("expected_cost", **text)
+            yield words._("expected_cost", share=share, cost=cost)
         else:
-            low, high = words.count(round(one.low)), amount(round(one.high), costs, words)
-            yield words._("expected_cost_range", low=low, high=high, **text)
+            low, high = words.count(round(one.low)), money(round(one.high), costs.currency, words)
+            yield words._("expected_cost_range", share=share, cost=cost, low=low, high=high)
 
 
-def amount(value: float, costs: AgreedCosts, words: Words) -> str:
-    """Money with its currency."""
+def money(value: float, currency: str, words: Words) -> str:
+    """An amount with its currency."""
     number = words.count(int(value)) if value == int(value) else words.limit(value, "number")
-    return words._("two_words", first=number, second=costs.currency)
+    return words._("two_words", first=number, second=currency)

@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
 from modelaudit.engine.results.measured import HeatAt
+from modelaudit.evidence.agreed import UnmetKind
 from modelaudit.evidence.record import Weakening
 from modelaudit.evidence.states import AbsentBy
 from modelaudit.language.errors import ResultsError
@@ -71,6 +72,10 @@ LISTS: dict[str, Iterable[str]] = {
     "chip": [*(reason for reason in Reason if reason != "review_open"), "xfailed", "xpassed"],
     "folded": ["pass", "fail", "inconclusive", "error", "not_run"],
     "stage": STAGES,
+    "unmet": get_args(UnmetKind),
+    "domain": ["unforeseen", "off", "too_few_to_tell"],
+    "domain_attribute": ["label", "group"],
+    "agreed_inconclusive": ["fail", "warn"],
     "kind": KINDS,
     "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "new_pictures", "new_backgrounds"],
     "ledger": [field.name for field in fields(Ledger)],

@@ -1,0 +1,155 @@
+"""The document that the parties sign, as HTML and as Markdown, each in both languages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from ..acceptance.agreement import Agreement, CostsFields
+from ..acceptance.agreement_document import AgreementDocument
+from .agreed import money
+from .render import filled, spoken, templates
+from .sentences import own_words
+from .words import LANGUAGES, Words, words_of
+
+
+@dataclass(frozen=True)
+class ClauseView:
+    """A clause; of each expectation its name, the user's words, its canonical text, and confidence and fingerprint;
+    the last two are empty where no audit declares it."""
+
+    number: str
+    text: str
+    expectations: tuple[tuple[str, str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class DocumentView:
+    """One language of the document; ``domain``: of each attribute its name and values."""
+
+    title: str
+    domain_text: str
+    domain: tuple[tuple[str, str], ...]
+    costs: tuple[str, ...]
+    clauses: tuple[ClauseView, ...]
+    decision: tuple[str, ...]
+
+
+def agreement_html(document: AgreementDocument, *, language: str = "en", templates_dir: Path | None = None) -> str:
+    """The document as one HTML file that needs no other; it prints on A4.
+
+    Args:
+        language: the one that stands first.
+
+    Raises:
+        ResultsError: an unknown language, or a template that cannot be rendered.
+    """
+    environment = templates(templates_dir, escape=True)
+    order = [language, *(each for each in LANGUAGES if each != language)]
+    bodies = {
+        each: Markup(filled(environment, "agreement_terms.html.j2", **_values(document, words_of(each))))
+        for each in order
+    }
+    styles = Markup(filled(environment, "agreement.css", digest=document.digest))
+    title = words_of(language).own(document.terms.title)
+    return filled(environment, "agreement.html.j2", bodies=bodies, styles=styles, language=language, title=title)
+
+
+def agreement_markdown(document: AgreementDocument, *, language: str = "en", templates_dir: Path | None = None) -> str:
+    """The same as Markdown."""
+    environment = templates(templates_dir, escape=False)
+    order = [language, *(each for each in LANGUAGES if each != language)]
+    parts = [filled(environment, "agreement.md.j2", **_values(document, words_of(each))).strip() for each in order]
+    return "\n\n---\n\n".join(parts) + "\n"
+
+
+def _values(document: AgreementDocument, words: Words) -> dict[str, Any]:
+    return {"document": document, "terms": document.terms, "view": _view(document, words), **spoken(words.language)}
+
+
+def _view(document: AgreementDocument, words: Words) -> DocumentView:
+    terms = document.terms
+    return DocumentView(
+        words.own(terms.title),
+        _domain_text(terms, words),
+        tuple(_domain(terms, words)),
+        () if terms.costs is None else tuple(_costs(terms.costs, words)),
+        tuple(_clauses(document, words)),
+        tuple(_decision(terms, words)) or (words._("agreement_decision_open"),),
+    )
+
+
+def _domain_text(terms: Agreement, words: Words) -> str:
+    if terms.domain is None or terms.domain.tolerance is None:
+        return words._("agreement_domain_text")
+    tolerance = words.limit(terms.domain.tolerance / 100, "points")
+    return words._("agreement_domain_tolerance", tolerance=tolerance)
+
+
+def _domain(terms: Agreement, words: Words) -> list[tuple[str, str]]:
+    rows = []
+    for name, attribute in (terms.domain.attributes if terms.domain else {}).items():
+        values = list(attribute.values)
+        if isinstance(attribute.values, dict):
+            shares = {value: words.limit(share / 100, "percent") for value, share in attribute.values.items()}
+            values = [words._("agreement_value_share", value=value, share=share) for value, share in shares.items()]
+        called = words.own(attribute.says) if attribute.says else words.named("domain_attribute", name)
+        rows.append((called, words._("comma").join(values)))
+    return rows
+
+
+def _costs(costs: CostsFields, words: Words) -> list[str]:
+    missed, alarm = (money(value, costs.currency, words) for value in (costs.missed_defect, costs.false_alarm))
+    per = words.own(costs.per) if costs.per else ""
+    if per:
+        said = [words._("agreed_costs_per", missed=missed, alarm=alarm, per=per)]
+    else:
+        said = [words._("agreed_costs", missed=missed, alarm=alarm)]
+    if costs.defect_share is not None:
+        said.append(words._("agreement_defect_share", share=words.limit(costs.defect_share / 100, "percent")))
+    return said
+
+
+def _clauses(document: AgreementDocument, words: Words) -> list[ClauseView]:
+    found = []
+    for clause in document.clauses:
+        lines = [
+            (
+                case.name,
+                own_words(case, words),
+                case.expectation,
+                words._(
+                    "agreement_terms_of",
+                    confidence=words.limit(case.confidence, "percent"),
+                    fingerprint=case.fingerprint[:16],
+                ),
+            )
+            for one in clause.expectations
+            for case in one.cases
+        ]
+        lines += [
+            (words._("agreement_not_declared", name=one.name), "", "", "")
+            for one in clause.expectations
+            if not one.cases
+        ]
+        found.append(ClauseView(clause.number, words.own(clause.text), tuple(lines)))
+    return found
+
+
+def _decision(terms: Agreement, words: Words) -> list[str]:
+    decision, said = terms.decision, []
+    if decision.confidence is not None:
+        said.append(words._("agreement_decision_confidence", confidence=words.limit(decision.confidence, "percent")))
+    if decision.images is not None:
+        said.append(words.ngettext("agreement_decision_images", decision.images))
+    if decision.inconclusive == "fail":
+        said.append(words._("agreement_decision_fail"))
+    if decision.inconclusive == "warn":
+        said.append(words._("agreement_decision_warn"))
+    if terms.waivers is not None:
+        party = words.own(terms.parties[terms.waivers.signed_by].name)
+        said.append(words._("agreement_waivers", party=party))
+    return said
