@@ -165,7 +165,7 @@ class WaiverFields(_Fields):
     signed_by: Line = Field(description="the party whose signature a waiver needs")
 
 
-class Agreement(_Fields):
+class AgreementTerms(_Fields):
     """Everything that the parties agree on. What ``about.yaml`` says may stand under ``about`` instead."""
 
     title: Text
@@ -186,11 +186,11 @@ class AgreementFile:
     """An agreement as it was read; ``lines``: of every key."""
 
     path: Path
-    terms: Agreement
+    terms: AgreementTerms
     lines: Mapping[Where, int]
 
 
-def agreement_digest(terms: Agreement) -> str:
+def agreement_digest(terms: AgreementTerms) -> str:
     """The SHA-256 of its canonical JSON, in hexadecimal digits: of what is agreed, not of how the file writes it.
 
     What is left out is left out of it too, so that a version of the format with more fields has the same digest.
@@ -202,7 +202,7 @@ def agreement_digest(terms: Agreement) -> str:
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of ``agreement.yaml``."""
-    schema = Agreement.model_json_schema()
+    schema = AgreementTerms.model_json_schema()
     long = schema["$defs"]["AttributeFields"]
     short = long["properties"]["values"]["anyOf"]
     schema["$defs"]["AttributeFields"] = {"anyOf": [long, *short], "description": long.pop("description")}
@@ -241,7 +241,7 @@ def _read(path: Path) -> AgreementFile:
         about, lines = data_in_a_list(fields["about"], lines, ("about",))
         fields = {**fields, "about": about}
     try:
-        terms = Agreement.model_validate(fields)
+        terms = AgreementTerms.model_validate(fields)
         wrong = [*_unknown_parties(terms, lines), *_without_tolerance(terms, lines)]
     except ValidationError as error:
         wrong = list(complaints(error.errors(), lines, _known_keys))
@@ -250,7 +250,7 @@ def _read(path: Path) -> AgreementFile:
     return AgreementFile(path, terms, lines)
 
 
-def _unknown_parties(terms: Agreement, lines: Mapping[Where, int]) -> Iterator[tuple[int, str]]:
+def _unknown_parties(terms: AgreementTerms, lines: Mapping[Where, int]) -> Iterator[tuple[int, str]]:
     named: list[tuple[Where, str]] = [(("signs", str(at)), name) for at, name in enumerate(terms.signs)]
     if terms.waivers is not None:
         named.append((("waivers", "signed_by"), terms.waivers.signed_by))
@@ -263,7 +263,7 @@ def _unknown_parties(terms: Agreement, lines: Mapping[Where, int]) -> Iterator[t
             yield lines.get(("signs", str(at)), 1), f"signs.{at}: {name!r} stands twice"
 
 
-def _without_tolerance(terms: Agreement, lines: Mapping[Where, int]) -> Iterator[tuple[int, str]]:
+def _without_tolerance(terms: AgreementTerms, lines: Mapping[Where, int]) -> Iterator[tuple[int, str]]:
     if terms.domain is None or terms.domain.tolerance is not None:
         return
     for name, attribute in terms.domain.attributes.items():
@@ -291,8 +291,8 @@ def _known_keys(where: Where) -> tuple[str, ...]:
                 "decision": DecisionFields,
                 "waivers": WaiverFields,
             }
-            return tuple(kinds.get(section, Agreement).model_fields)
-    return tuple(Agreement.model_fields)
+            return tuple(kinds.get(section, AgreementTerms).model_fields)
+    return tuple(AgreementTerms.model_fields)
 
 
 def combined_about(agreement: AgreementFile | None, about: AboutFile | None) -> About | None:

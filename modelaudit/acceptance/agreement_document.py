@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord
-from .agreement import Agreement, agreement_digest
+from .agreement import AgreementTerms, agreement_digest
 from .compliance import is_called
 
 
@@ -31,12 +31,12 @@ class DocumentedClause:
 class AgreementDocument:
     """Everything that stands in the document. ``digest``: of the terms, see :func:`.agreement.agreement_digest`."""
 
-    terms: Agreement
+    terms: AgreementTerms
     digest: str
     clauses: tuple[DocumentedClause, ...]
 
 
-def agreement_document(terms: Agreement, cases: Sequence[CaseRecord]) -> AgreementDocument:
+def agreement_document(terms: AgreementTerms, cases: Sequence[CaseRecord]) -> AgreementDocument:
     """The document of an agreement.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..evidence.agreed import AgreedCosts, AgreedParty, AgreementRecord, CostRange, UnmetTerm
 from ..evidence.record import CaseRecord, DecisionRecord, MeasureNode, RunRecord
-from .agreement import Agreement, CostsFields, agreement_digest
+from .agreement import AgreementTerms, CostsFields, agreement_digest
 from .operating_domain import coverage, samples_of_record
 
 
@@ -40,7 +40,7 @@ def is_called(named: str, name: str, file: str) -> bool:
 
 
 def unmet_terms(
-    terms: Agreement,
+    terms: AgreementTerms,
     declared: Sequence[DeclaredExpectation],
     *,
     inconclusive: Literal["fail", "warn"] | None = None,
@@ -56,7 +56,7 @@ def unmet_terms(
 
 
 def _unmet(
-    terms: Agreement, declared: Sequence[DeclaredExpectation], inconclusive: str | None, complete: bool
+    terms: AgreementTerms, declared: Sequence[DeclaredExpectation], inconclusive: str | None, complete: bool
 ) -> Iterator[UnmetTerm]:
     decision = terms.decision
     if inconclusive is not None and decision.inconclusive not in (None, inconclusive):
@@ -89,7 +89,7 @@ def _unmet(
             )
 
 
-def agreement_record(terms: Agreement, record: RunRecord) -> AgreementRecord:
+def agreement_record(terms: AgreementTerms, record: RunRecord) -> AgreementRecord:
     """What the record of a run says of its agreement; a quick look says nothing of numbers of images."""
     declared = [_declared(case, record) for case in record.cases]
     quick = record.quick_look is not None

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from ..acceptance.agreement import Agreement, agreement_files, combined_about, read_agreement
+from ..acceptance.agreement import AgreementTerms, agreement_files, combined_about, read_agreement
 from ..evidence.about import About, about_files, read_about_file
 from ..evidence.provenance import Inputs, input_file
 from ..evidence.record import CaseRecord, InputFile, PluginRecord
@@ -43,7 +43,7 @@ class InputFiles:
         """An audit file, before it is imported."""
         self.adopt([input_file(path, self._root, "audit")])
 
-    def stated(self, audit_files: Iterable[Path]) -> tuple[About | None, Agreement | None]:
+    def stated(self, audit_files: Iterable[Path]) -> tuple[About | None, AgreementTerms | None]:
         """What the one ``about.yaml`` and the one ``agreement.yaml`` next to the audit files or above them say.
 
         Raises:

@@ -23,7 +23,7 @@ from .stash import RECEIPT, SESSION
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
-    from ..acceptance.agreement import Agreement
+    from ..acceptance.agreement import AgreementTerms
     from ..engine.executors.run import Run
     from ..engine.planning.feasibility import Listings
     from ..engine.planning.plan import Asked
@@ -64,7 +64,7 @@ class AuditSession:
         self.complaint = ""
         self.contradicted: list[str] = []
         self.about: About | None = None
-        self.agreement: Agreement | None = None
+        self.agreement: AgreementTerms | None = None
         self._files: InputFiles | None = None
         self._run: Run | None = None
         self._listings: Listings | None = None

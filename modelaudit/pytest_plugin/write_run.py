@@ -27,7 +27,7 @@ from ..evidence.states import exit_status, is_partial, is_whole, missing_text, r
 from ..report import write_reports
 
 if TYPE_CHECKING:
-    from ..acceptance.agreement import Agreement
+    from ..acceptance.agreement import AgreementTerms
     from ..evidence.about import About
     from ..evidence.results_folder import Receipt
     from .options import Options
@@ -57,7 +57,7 @@ class FinishedRun:
     inputs: Inputs
     receipt: Receipt | None
     about: About | None = None
-    agreement: Agreement | None = None
+    agreement: AgreementTerms | None = None
 
 
 def write_run(

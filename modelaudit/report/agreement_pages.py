@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..acceptance.agreement import Agreement, CostsFields
+from ..acceptance.agreement import AgreementTerms, CostsFields
 from ..acceptance.agreement_document import AgreementDocument
 from .agreed import money
 from .render import filled, spoken, templates
@@ -82,14 +82,14 @@ def _view(document: AgreementDocument, words: Words) -> DocumentView:
     )
 
 
-def _domain_text(terms: Agreement, words: Words) -> str:
+def _domain_text(terms: AgreementTerms, words: Words) -> str:
     if terms.domain is None or terms.domain.tolerance is None:
         return words._("agreement_domain_text")
     tolerance = words.limit(terms.domain.tolerance / 100, "points")
     return words._("agreement_domain_tolerance", tolerance=tolerance)
 
 
-def _domain(terms: Agreement, words: Words) -> list[tuple[str, str]]:
+def _domain(terms: AgreementTerms, words: Words) -> list[tuple[str, str]]:
     rows = []
     for name, attribute in (terms.domain.attributes if terms.domain else {}).items():
         values = list(attribute.values)
@@ -139,7 +139,7 @@ def _clauses(document: AgreementDocument, words: Words) -> list[ClauseView]:
     return found
 
 
-def _decision(terms: Agreement, words: Words) -> list[str]:
+def _decision(terms: AgreementTerms, words: Words) -> list[str]:
     decision, said = terms.decision, []
     if decision.confidence is not None:
         said.append(words._("agreement_decision_confidence", confidence=words.limit(decision.confidence, "percent")))

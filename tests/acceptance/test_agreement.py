@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from modelaudit.acceptance.agreement import (
-    Agreement,
     AgreementFile,
+    AgreementTerms,
     agreement_digest,
     combined_about,
     json_schema,
@@ -124,6 +124,6 @@ def test_what_both_files_say_is_said_alike(tmp_path: Path) -> None:
 
 def test_the_published_schema_knows_every_key_and_forbids_others() -> None:
     schema = json_schema()
-    assert set(schema["properties"]) == set(Agreement.model_fields)
+    assert set(schema["properties"]) == set(AgreementTerms.model_fields)
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["title", "parties", "system", "clauses"]

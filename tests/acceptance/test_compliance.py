@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from report.sample_record import case, decision, measure, record
 
-from modelaudit.acceptance.agreement import Agreement
+from modelaudit.acceptance.agreement import AgreementTerms
 from modelaudit.acceptance.compliance import DeclaredExpectation, agreement_record, unmet_terms
 
-TERMS = Agreement.model_validate(
+TERMS = AgreementTerms.model_validate(
     {
         "title": "a",
         "parties": {"vendor": {"name": "b"}, "customer": {"name": "c"}},

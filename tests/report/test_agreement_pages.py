@@ -6,7 +6,7 @@ import re
 
 from report.sample_record import case, measure
 
-from modelaudit.acceptance.agreement import Agreement, agreement_digest
+from modelaudit.acceptance.agreement import AgreementTerms, agreement_digest
 from modelaudit.acceptance.agreement_document import AgreementDocument, agreement_document
 from modelaudit.report.agreement_pages import agreement_html, agreement_markdown
 
@@ -29,7 +29,7 @@ TERMS = {
 
 def document(terms: dict[str, object] = TERMS) -> AgreementDocument:
     declared = case("right[new]", measure("accuracy"), ">", 0.9, "PASS", says="Right.", fingerprint="f" * 64)
-    return agreement_document(Agreement.model_validate(terms), [declared])
+    return agreement_document(AgreementTerms.model_validate(terms), [declared])
 
 
 def test_every_term_stands_in_both_languages() -> None:
