@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import Receipt, new_run_id
-from ..evidence.states import FAILED, NO_VERDICT, PASSED
+from ..evidence.states import FAILED, MET, NO_VERDICT, PASSED
 from ..language.errors import ResultsError
 from .command_help import Example, add_command
 from .terminal import say
@@ -80,7 +80,7 @@ def refusal(record: RunRecord, run_id: str, status: int) -> Refusal | None:
     """
     if record.id != run_id:
         return Refusal(f"the record is that of the run {record.id}, and this run was {run_id}", FAILED)
-    if record.overall != "PASS" or not record.whole or record.exit_status != PASSED:
+    if record.overall not in MET or not record.whole or record.exit_status != PASSED:
         missing = f": {record.missing}" if record.missing else ""
         believed = f"; pytest's exit status was {status}, which the record contradicts" if status == PASSED else ""
         state = record.overall.replace("_", " ")

@@ -13,6 +13,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ from .record import (
     read_record,
 )
 from .recorded import RecordedSpec, RecordTable, Values, column_key, expectation_of, text_of
-from .states import exit_status, is_partial, is_whole, missing_text, run_state
+from .states import exit_status, is_exception, is_partial, is_whole, missing_text, run_state, standing_of
 
 #: how far a recomputed number may differ from the stored one: searches end there, and machines round differently
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
@@ -111,6 +112,9 @@ def _of_case(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
         yield from _decided(case, record, values)
     elif case.verdict is None and case.decision is not None:
         yield Contradiction(case.id, "decision", case.decision.verdict, "none: the case was not run")
+    if case.standing not in ("xfail", "not_run"):
+        waived = case.waiver is not None and case.waiver.covers(case.verdict, datetime.fromisoformat(record.started))
+        yield from _differing(case.id, "standing", case.standing, standing_of(case, waived=waived))
     allowed = _outcomes(case, quick_look=record.quick_look is not None)
     if case.outcome not in allowed:
         yield Contradiction(case.id, "outcome", case.outcome, " or ".join(sorted(allowed)))
@@ -119,7 +123,15 @@ def _of_case(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
 def _texts(case: CaseRecord) -> Iterator[Contradiction]:
     """The expectation in all of its forms."""
     limit = f" {case.op} {number_text(case.threshold)}"
-    terms = deciding_text(case.confidence, case.about, case.bounds, case.claim, case.must_fail, case.without_object)
+    terms = deciding_text(
+        case.confidence,
+        case.about,
+        case.bounds,
+        case.claim,
+        case.must_fail,
+        case.without_object,
+        importance=case.importance if "importance" in case.model_fields_set else None,
+    )
     end = f"{limit}; {terms}"
     yield from _differing(case.id, "expectation", case.expectation, f"{text_of(case.left)}{limit}")
     if not case.long_form.endswith(end):
@@ -304,6 +316,8 @@ def _outcomes(case: CaseRecord, *, quick_look: bool) -> set[str]:
         return {"not_run", "skipped", "xfailed"}
     if case.standing == "xfail":
         return {"xfailed"}
+    if is_exception(case):
+        return {"xfailed", "failed", "skipped"}
     if case.verdict == "ERROR":
         return {"error", "failed", "skipped"}
     if case.verdict == ("FAIL" if case.must_fail else "PASS"):
@@ -384,8 +398,10 @@ def _of_run(record: RunRecord) -> Iterator[Contradiction]:
         quick_look=quick_look,
         tolerate_inconclusive=record.inconclusive == "warn",
         allow_partial=record.allow_partial,
+        as_agreed=record.as_agreed,
     )
-    yield from _differing(None, "overall", record.overall, run_state(cases, files, quick_look=quick_look))
+    state = run_state(cases, files, quick_look=quick_look, as_agreed=record.as_agreed)
+    yield from _differing(None, "overall", record.overall, state)
     yield from _differing(None, "whole", record.whole, is_whole(cases, files))
     yield from _differing(None, "partial", record.partial, is_partial(cases, files))
     yield from _differing(None, "missing", record.missing, missing_text(cases, files))

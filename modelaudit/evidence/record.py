@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,7 @@ from ..engine.results.checks import CheckResults, Sanity
 from ..engine.results.checks import Sensitivity as Sensitivity
 from ..engine.results.measured import HeatAt
 from ..engine.results.settings import make_run_folder
+from ..language.audit_arguments import Importance
 from ..language.errors import ResultsError
 from ..language.json_file import json_of
 from ..language.plain_text import quoted_lines
@@ -288,18 +290,36 @@ class AbsentFile(_Part):
     why: str
 
 
+class WaiverRecord(_Part):
+    """The exception that covers a case's verdict: whose it is, why, and from when to when (with time zones).
+
+    ``errors``: it says that it covers an ERROR too. ``signed_by``: the party whose signature it bears.
+    """
+
+    owner: str
+    reason: str
+    issued: datetime
+    expires: datetime
+    errors: bool = False
+    signed_by: str | None = None
+
+    def covers(self, verdict: CaseVerdict | None, at: datetime) -> bool:
+        """Whether it is in force `at` that moment, and for that verdict."""
+        return self.issued <= at < self.expires and (verdict != "ERROR" or self.errors)
+
+
 class CaseRecord(_Part):
     """One audit case and how it ended.
 
     ``verdict``: none where the case was not run. ``standing``: whether the verdict counts for the run (states.py);
-    where it does not, ``absence`` says why. ``outcome`` is what pytest made of it (a known-bad model that is caught has
-    verdict FAIL and outcome passed). ``known_bad``: the models that must be caught, by name. ``says``: the user's
-    sentence, or one by language. ``weakened``: by what the verdict is weaker than it would be by default.
-    ``model_names``: the models by the names that the expectation has for them, "" for the only one. ``formula``: the
-    left side with its composites written out, over the groups that there are; none where it has none. ``wording``: how
-    what it names reads. ``without_object``: the labels whose images are declared to have no object; these images leave
-    the case where it ``needs_masks``. ``stated_models``: the models that it is stated of, as readers know them, also
-    where none was loaded; empty in older records.
+    where it does not, its ``importance``, its ``waiver`` or its ``absence`` says why. ``outcome`` is what pytest made
+    of it (a known-bad model that is caught has verdict FAIL and outcome passed). ``known_bad``: the models that must be
+    caught, by name. ``says``: the user's sentence, or one by language. ``weakened``: by what the verdict is weaker than
+    it would be by default. ``model_names``: the models by the names that the expectation has for them, "" for the only
+    one. ``formula``: the left side with its composites written out, over the groups that there are; none where it has
+    none. ``wording``: how what it names reads. ``without_object``: the labels whose images are declared to have no
+    object; these images leave the case where it ``needs_masks``. ``stated_models``: the models that it is stated of, as
+    readers know them, also where none was loaded; empty in older records.
     """
 
     id: str
@@ -321,6 +341,8 @@ class CaseRecord(_Part):
     without_object: list[str] = []
     needs_masks: bool = False
     must_fail: bool
+    importance: Importance = "major"
+    waiver: WaiverRecord | None = None
     known_bad: list[str] = []
     wording: WordingRecord = WordingRecord()
     verdict: VerdictName | None
@@ -346,8 +368,10 @@ class CaseRecord(_Part):
     def _standing_fits_the_verdict(self) -> CaseRecord:
         if (self.verdict is None) != (self.standing == "not_run"):
             raise ValueError(f"{self.id}: the standing {self.standing!r} does not fit the verdict {self.verdict}")
-        if self.standing == "counted" and self.absence is not None:
-            raise ValueError(f"{self.id}: is counted, and says why it is not: {self.absence.why}")
+        if self.standing in ("counted", "advisory", "waived") and self.absence is not None:
+            raise ValueError(f"{self.id}: is {self.standing}, and says why it is missing: {self.absence.why}")
+        if self.standing == "waived" and self.waiver is None:
+            raise ValueError(f"{self.id}: is waived, and by no waiver")
         return self
 
 
@@ -715,6 +739,24 @@ class Provenance(_Part):
     options: dict[str, str] = {}
 
 
+class Departure(_Part):
+    """One way in which a run is not what a lock says: ``where``, what was ``agreed``, and what was ``found``."""
+
+    what: str
+    where: str
+    agreed: str | None
+    found: str | None
+
+
+class LockRecord(_Part):
+    """The lock that a run was held to, by the sha256 of its file, who signed it, and how the run departs from it."""
+
+    sha256: str
+    created: str
+    signed_by: list[str] = []
+    departures: list[Departure] = []
+
+
 class MergedRun(_Part):
     """A run that was merged into this one: a shard. ``cases``: how many of them it ran."""
 
@@ -741,6 +783,8 @@ class RunRecord(_Part):
     several contexts, in a quick look, and in older records. ``merged``: the runs that were merged into it, where it
     is the whole of several shards. ``about``: what ``about.yaml`` says; none without one, and in older records.
     ``agreement``: as ``about``, of ``agreement.yaml``.
+    ``lock``: what was agreed, as ``--audit-lock`` gave it. ``nonce``: what the other party gave, so that a run of
+    before is not taken for this one.
     ``digest``: of a copy for showing the sha256 of its ``run.json``; ``redacted``: a copy without ids, files and
     settings (redaction.py). No run writes a copy, and one that is read is refused.
     """
@@ -772,8 +816,15 @@ class RunRecord(_Part):
     merged: list[MergedRun] = []
     about: About | None = None
     agreement: AgreementRecord | None = None
+    lock: LockRecord | None = None
+    nonce: str | None = None
     digest: str | None = None
     redacted: bool = False
+
+    @property
+    def as_agreed(self) -> bool:
+        """Whether nothing departs from the lock, or there is none."""
+        return self.lock is None or not self.lock.departures
 
 
 def read_record(path: Path) -> RunRecord:

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from ..language.audit_arguments import Importance
 
 CaseVerdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
-Standing = Literal["counted", "xfail", "not_run"]
-RunState = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "PARTIAL", "QUICK_LOOK"]
+#: whether a verdict counts for the run: "advisory" and "waived" ones were agreed not to, and are shown all the same
+Standing = Literal["counted", "advisory", "waived", "xfail", "not_run"]
+RunState = Literal[
+    "PASS", "PASS_WITH_EXCEPTIONS", "FAIL", "INCONCLUSIVE", "ERROR", "PARTIAL", "QUICK_LOOK", "NOT_AS_AGREED"
+]
+#: the states in which a run has met what was agreed
+MET: tuple[RunState, ...] = ("PASS", "PASS_WITH_EXCEPTIONS")
 #: what kept a declared case, or an audit file, from being counted
 AbsentBy = Literal["selection", "skip", "xfail", "error", "removed", "interrupted"]
 
@@ -27,6 +35,7 @@ _WORDS: dict[AbsentBy, str] = {
     "interrupted": "not reached",
 }
 ONLY_KNOWN_BAD = "only known-bad models were audited: a run needs a requirement that a model under test meets"
+NOTHING_COUNTED = "every requirement is advisory or waived: a run needs one that counts and is met"
 
 
 class Absent(Protocol):
@@ -48,30 +57,57 @@ class CaseEnd(Protocol):
     @property
     def must_fail(self) -> bool: ...
     @property
+    def importance(self) -> Importance: ...
+    @property
     def outcome(self) -> str: ...
     @property
     def absence(self) -> Absent | None: ...
 
 
 def counted_as(case: CaseEnd) -> CaseVerdict | None:
-    """The verdict that a case adds to its run; None where it is not counted.
+    """The verdict that a case adds to its run; None where it is not counted: see :func:`meant_as`."""
+    return meant_as(case) if case.standing == "counted" else None
 
-    A known-bad model counts as PASS when it is caught (verdict FAIL), and as FAIL when it is not. A case that passed
-    and whose item failed all the same (a strict ``xfail``, a hook that raises) counts as FAIL.
+
+def meant_as(case: CaseEnd) -> CaseVerdict | None:
+    """What a verdict means for the model under test, whether or not it counts; None without one.
+
+    A known-bad model means PASS when it is caught (verdict FAIL), and FAIL when it is not. A case that passed and whose
+    item failed all the same (a strict ``xfail``, a hook that raises) means FAIL.
     """
-    if case.standing != "counted" or case.verdict is None:
-        return None
-    if case.verdict == "ERROR":
-        return "ERROR"
+    if case.verdict in (None, "ERROR"):
+        return case.verdict
     if case.must_fail:
         return "PASS" if case.verdict == "FAIL" else "FAIL"
     return "FAIL" if case.verdict == "PASS" and case.outcome in ("failed", "error") else case.verdict
 
 
+def standing_of(case: CaseEnd, *, waived: bool) -> Standing:
+    """How the verdict of a case that was run counts, `waived` where a waiver in force covers it.
+
+    Advice counts only where it could not be given: an advisory ERROR is an ERROR of the run.
+    """
+    if case.verdict is None:
+        return "not_run"
+    if case.importance == "advisory" and case.verdict != "ERROR":
+        return "advisory"
+    return "waived" if waived and can_be_waived(case) and meant_as(case) != "PASS" else "counted"
+
+
+def can_be_waived(case: CaseEnd) -> bool:
+    """Critical requirements cannot, nor can known-bad models: one that is not caught puts the whole audit in doubt."""
+    return case.importance != "critical" and not case.must_fail
+
+
+def is_exception(case: CaseEnd) -> bool:
+    """Whether it is not met and was agreed not to count: it is waived, or advice."""
+    return case.standing in ("advisory", "waived") and meant_as(case) != "PASS"
+
+
 def absences(cases: Iterable[CaseEnd], files: Iterable[Absent]) -> Iterator[AbsentBy]:
-    """Why each declared case and each audit file that does not count does not."""
+    """Why each declared case and each audit file that is missing from the run is."""
     for case in cases:
-        if case.standing != "counted":
+        if case.standing in ("xfail", "not_run"):
             yield "interrupted" if case.absence is None else case.absence.by
     for file in files:
         yield file.by
@@ -85,10 +121,15 @@ def is_whole(cases: Iterable[CaseEnd], files: Iterable[Absent]) -> bool:
 def is_partial(cases: Sequence[CaseEnd], files: Sequence[Absent]) -> bool:
     """Whether anything is missing that the user did not leave out by typed arguments.
 
-    A whole run in which only known-bad models were audited is partial too: nothing that should pass was tried.
+    A whole run in which nothing that should pass counts (only known-bad models, only advisory or waived requirements)
+    is partial too.
     """
     missing = set(absences(cases, files))
-    return bool(missing - {"selection"}) or (not missing and all(case.must_fail for case in cases))
+    return bool(missing - {"selection"}) or (not missing and not any(map(_should_pass, cases)))
+
+
+def _should_pass(case: CaseEnd) -> bool:
+    return case.standing == "counted" and not case.must_fail
 
 
 def missing_text(cases: Sequence[CaseEnd], files: Sequence[Absent]) -> str | None:
@@ -101,7 +142,7 @@ def missing_text(cases: Sequence[CaseEnd], files: Sequence[Absent]) -> str | Non
         noun = "audit file is" if len(files) == 1 else "audit files are"
         parts.append(f"{len(files)} {noun} not counted ({_tally([file.by for file in files])})")
     if not parts and is_partial(cases, files):
-        return ONLY_KNOWN_BAD
+        return ONLY_KNOWN_BAD if all(case.must_fail for case in cases) else NOTHING_COUNTED
     return "; ".join(parts) or None
 
 
@@ -109,15 +150,25 @@ def _tally(found: Sequence[AbsentBy]) -> str:
     return ", ".join(f"{count} {_WORDS[by]}" for by, count in Counter(found).items())
 
 
-def run_state(cases: Sequence[CaseEnd], files: Sequence[Absent], *, quick_look: bool) -> RunState:
-    """The state of the run: the worst counted verdict, and never PASS where something is missing."""
+def run_state(
+    cases: Sequence[CaseEnd], files: Sequence[Absent], *, quick_look: bool, as_agreed: bool = True
+) -> RunState:
+    """The state of the run: the worst counted verdict, and never PASS where something is missing.
+
+    Args:
+        as_agreed: nothing departs from the lock of the agreement, or there is none.
+    """
+    if not as_agreed:
+        return "NOT_AS_AGREED"
     if quick_look:
         return "QUICK_LOOK"
     found = {counted_as(case) for case in cases}
     for verdict in PRECEDENCE[:-1]:
         if verdict in found:
             return verdict
-    return "PARTIAL" if "PASS" not in found or is_partial(cases, files) else "PASS"
+    if "PASS" not in found or is_partial(cases, files):
+        return "PARTIAL"
+    return "PASS_WITH_EXCEPTIONS" if any(map(is_exception, cases)) else "PASS"
 
 
 def exit_status(
@@ -127,18 +178,20 @@ def exit_status(
     quick_look: bool = False,
     tolerate_inconclusive: bool = False,
     allow_partial: bool = False,
+    as_agreed: bool = True,
 ) -> int:
     """0: all that was selected passed. 1: something failed. 10: nothing failed, but it is not a verdict on the whole.
 
     Args:
         tolerate_inconclusive: ``--audit-inconclusive=warn``.
         allow_partial: ``--audit-partial``, which excuses skips and xfails and nothing else, next to at least one PASS.
+        as_agreed: see :func:`run_state`.
     """
     found = {counted_as(case) for case in cases}
-    if found & {"ERROR", "FAIL"} or ("INCONCLUSIVE" in found and not tolerate_inconclusive):
+    if not as_agreed or found & {"ERROR", "FAIL"} or ("INCONCLUSIVE" in found and not tolerate_inconclusive):
         return FAILED
     state = run_state(cases, files, quick_look=quick_look)
-    if state == "PASS":
+    if state in MET:
         return PASSED
     excused = allow_partial and state == "PARTIAL" and "PASS" in found
     missing = set(absences(cases, files))
@@ -157,6 +210,10 @@ CASE_TABLE = (
     ("known-bad model: PASS", "counted", "failed `F`", '`<failure type="NOT_CAUGHT">`'),
     ("known-bad model: INCONCLUSIVE", "counted", "failed `I`", '`<failure type="INCONCLUSIVE">`'),
     ("what should pass passes in a quick look", "counted", "`Q`, neither passed nor failed", "`<skipped>`"),
+    ('FAIL or INCONCLUSIVE of advice (`importance="advisory"`)', "advisory", "xfailed `x`", "`<skipped>`"),
+    ("PASS of advice", "advisory", "passed `.`", "passed"),
+    ("ERROR of advice", "counted", "error `E`", "`<error>`"),
+    ("any that is waived and not as required", "waived", "xfailed `x`", "`<skipped>`"),
     ("any, marked `xfail` and not as required", "xfail", "xfailed `x`", "`<skipped>`"),
     ("PASS, marked `xfail`", "counted", "xpassed `X`", "passed"),
     ("PASS, marked `xfail(strict=True)`", "counted", "failed `F`", '`<failure type="XPASS">`'),
@@ -167,6 +224,7 @@ CASE_TABLE = (
 #: the states of a run: when each is reached, its exit status, and the result of an in-toto test statement
 RUN_TABLE = (
     ("run", "when", "exit status", "in-toto"),
+    ("NOT AS AGREED", "something departs from the lock that was given, whatever the numbers", "1", "FAILED"),
     ("ERROR", "a counted case could not be measured or decided", "1", "FAILED"),
     ("FAIL", "a counted case fails, or a known-bad model is not caught", "1", "FAILED"),
     ("INCONCLUSIVE", "a counted case is undecided", "1; 10 with `--audit-inconclusive=warn`", "FAILED"),
@@ -176,6 +234,12 @@ RUN_TABLE = (
         "`--audit-limit`, or no audit file (`--audit-model`): it decides nothing",
         "10; 1 where a case fails",
         "FAILED",
+    ),
+    (
+        "PASS WITH EXCEPTIONS",
+        "every counted expectation passes, at least one does, and others are waived or are advice that is not met",
+        "0",
+        "WARNED",
     ),
     ("PASS", "every declared expectation was counted and passes", "0", "PASSED"),
     ("PASS of a selection", "what you selected passes; one line says that it is not the whole", "0", "FAILED"),

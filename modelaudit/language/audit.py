@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
-from .audit_arguments import as_expectation, check_arguments, check_details
+from .audit_arguments import Importance, as_expectation, check_arguments, check_details
 from .calls import CheckedCall, checked_call
 from .checks import CheckSettings, as_checks
 from .errors import ExpressionError, nearest
@@ -51,6 +51,7 @@ class AuditCase:
     says: str | dict[str, str] | None
     confidence: float
     must_fail: bool
+    importance: Importance
     marks: tuple[Any, ...]
     origin: str
     line: int
@@ -60,7 +61,13 @@ class AuditCase:
         """One of the expectations of :meth:`variants` with everything that decides it: what is hashed."""
         audit = self.audit
         deciding = deciding_text(
-            self.confidence, audit.about, audit.bounds, audit.claim, self.must_fail, audit.without_object
+            self.confidence,
+            audit.about,
+            audit.bounds,
+            audit.claim,
+            self.must_fail,
+            audit.without_object,
+            importance=self.importance,
         )
         return f"{expectation.long_form()}; {deciding}"
 
@@ -218,6 +225,7 @@ class Audit(metaclass=CheckedCall):
         says: str | Mapping[str, str] | None = None,
         confidence: float | None = None,
         must_fail: bool = False,
+        importance: Importance = "major",
         marks: Iterable[Any] | Any = (),
     ) -> AuditCase:
         """State what must hold. Bind the result to a module-level name: that is the name of the pytest item.
@@ -229,6 +237,8 @@ class Audit(metaclass=CheckedCall):
                 ``{"en": ..., "ja": ...}``. In a language that is left out the report keeps its own.
             confidence: instead of the audit's.
             must_fail: the model is known to be bad: passes when, and only when, the verdict is FAIL.
+            importance: "critical" (cannot be waived), "major", or "advisory": its verdict is shown and fails no run,
+                unless it could not be measured.
             marks: pytest marks.
 
         Raises:
@@ -239,7 +249,7 @@ class Audit(metaclass=CheckedCall):
         >>> known_bad.expect(accuracy > 0.90, must_fail=True).must_fail
         True
         """
-        check_details(clause, says, must_fail)
+        check_details(clause, says, must_fail, importance)
         caller = _caller()
         module = _module_frame(caller)
         stated = caller if module is None else module
@@ -251,6 +261,7 @@ class Audit(metaclass=CheckedCall):
             dict(says) if isinstance(says, Mapping) else says,
             self.confidence if confidence is None else confidence,
             must_fail,
+            importance,
             tuple(marks) if isinstance(marks, list | tuple) else (marks,),
             str(Path(stated.f_code.co_filename).resolve()),
             stated.f_lineno,
@@ -301,7 +312,7 @@ class Audit(metaclass=CheckedCall):
 
         level = self.confidence if confidence is None else confidence
         stated = self._meaningful(expectation, confidence)
-        case = AuditCase(self, stated, None, None, level, False, (), "", 0, None)
+        case = AuditCase(self, stated, None, None, level, False, "major", (), "", 0, None)
         run = registry.find("interactive", "check").function
         checked: CheckedExpectation = run(case, limit=limit, device=device, progress=progress, language=language)
         return checked
@@ -348,9 +359,15 @@ def deciding_text(
     claim: Claim | None,
     must_fail: bool,
     without_object: Iterable[str] = (),
+    *,
+    importance: Importance | None,
 ) -> str:
-    """The terms on which an expectation is decided, as its long form states them."""
+    """The terms on which an expectation is decided, as its long form states them.
+
+    ``importance``: None where it was not stated yet, as in records of before it could be.
+    """
     text = f"confidence={confidence!r}, about={about}, bounds={bounds}, claim={claim}, must_fail={must_fail}"
+    text += "" if importance is None else f", importance={importance}"
     declared = tuple(without_object)
     return f"{text}, {declaration_text(declared)}" if declared else text
 
@@ -401,6 +418,7 @@ def _statement(case: AuditCase) -> Mapping[str, str]:
         "its long form": case.expectation.long_form(),
         "confidence": repr(case.confidence),
         "must_fail": repr(case.must_fail),
+        "importance": repr(case.importance),
         "clause": repr(case.clause),
         "the models": ", ".join(f"{name}: {_named(model)}" for name, model in audit.models.items()),
         **{part.name: _named(getattr(audit, part.name)) for part in fields(audit) if part.name not in _SAID},

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from .errors import ExpressionError, nearest
 from .expression import Expectation, Expression
 from .parser import parse
 from .wording import LANGUAGES
 
+#: what hangs on an expectation: critical ones cannot be waived, advisory ones never fail a run
+Importance = Literal["critical", "major", "advisory"]
+IMPORTANCES: tuple[Importance, ...] = get_args(Importance)
 _PLAIN = (str, bytes, bool, int, float)
 
 
@@ -40,7 +43,7 @@ def check_arguments(*, model: Any, data: Any, classes: Any, labels: Any, preproc
         )
 
 
-def check_details(clause: Any, says: Any, must_fail: Any) -> None:
+def check_details(clause: Any, says: Any, must_fail: Any, importance: Any) -> None:
     """Refuse what goes with an expectation and is of the wrong type.
 
     Raises:
@@ -51,6 +54,13 @@ def check_details(clause: Any, says: Any, must_fail: Any) -> None:
     _check_says(says)
     if not isinstance(must_fail, bool):
         raise ExpressionError(f"must_fail={must_fail!r} must be True or False")
+    if importance not in IMPORTANCES:
+        raise ExpressionError(f"importance={importance!r}{nearest(str(importance), IMPORTANCES)}")
+    if must_fail and importance == "advisory":
+        raise ExpressionError(
+            "importance='advisory' with must_fail=True: a known-bad model shows that the audit can fail, and advice "
+            "cannot; leave one of them out"
+        )
 
 
 def _check_says(says: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .audit import DEFAULT_CONFIDENCE, DEFAULT_OBJECT_KEPT, Audit, AuditCase
+from .audit_arguments import Importance
 from .errors import AuditError, AuditFileError, after
 from .parser import parse
 from .plain_text import plain
@@ -62,6 +63,9 @@ class ExpectationFields(_Strict):
     confidence: float | None = Field(default=None, gt=0.5, lt=1)
     must_fail: bool = Field(
         default=False, description="a known-bad model: passes when, and only when, the verdict is FAIL"
+    )
+    importance: Importance = Field(
+        default="major", description="critical: cannot be waived; advisory: its verdict is shown and fails no run"
     )
     marks: list[str | dict[str, str]] = Field(default=[], description="pytest marks: a name, or {name: reason}")
 
@@ -187,6 +191,7 @@ def _case(path: Path, audit: Audit, name: str, body: ExpectationFields | str, li
             else fields.says,
             confidence=fields.confidence,
             must_fail=fields.must_fail,
+            importance=fields.importance,
             marks=_marks(fields.marks),
         )
     except AuditError as error:

@@ -11,6 +11,7 @@ from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
 from _pytest.outcomes import Failed
 
+from ..evidence.states import is_exception
 from ..language.audit import AuditCase
 from ..language.expression import Expectation
 from .stash import SESSION
@@ -100,8 +101,8 @@ class AuditItem(pytest.Item):
         record = state.decide(self)
         if record.must_fail and record.verdict != "FAIL":
             raise AuditFailed(_paragraph(state, record))
-        if record.must_fail or record.verdict == "PASS":
-            return
+        if record.must_fail or record.verdict == "PASS" or is_exception(record):
+            return  # see outcome.disclaim
         if record.verdict == "INCONCLUSIVE" and state.options.inconclusive == "warn":  # see outcome.disclaim
             warnings.warn(AuditWarning(_paragraph(state, record)), stacklevel=1)
             return

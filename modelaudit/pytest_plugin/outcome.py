@@ -8,7 +8,7 @@ import pytest
 
 from ..evidence.build import not_run
 from ..evidence.record import Absence, CaseRecord, Weakening
-from ..evidence.states import counted_as
+from ..evidence.states import is_exception, meant_as
 from ..language.plain_text import plain
 
 if TYPE_CHECKING:
@@ -28,11 +28,19 @@ _REPLACED = "something else ran in the place of its item, so that nothing was de
 def disclaim(
     report: pytest.TestReport, record: CaseRecord, options: Options, location: tuple[str, int | None, str]
 ) -> None:
-    """Report a case as skipped, not as passed, where a quick look or a tolerance let it through.
+    """Report a case as skipped or expected to fail, not as passed, where not its numbers alone let it through.
 
-    For pytest and JUnit it is skipped with a message, so that whoever counts what passed does not count it.
+    For pytest and JUnit it is skipped with a message (a quick look, a tolerance) or xfailed (advice, a waiver), so that
+    whoever counts what passed does not count it.
     """
     if report.when != "call" or not report.passed or hasattr(report, "wasxfail"):
+        return
+    if is_exception(record):
+        from ..report.junit import why_excepted
+        from ..report.words import words_of
+
+        report.outcome = "skipped"
+        report.wasxfail = why_excepted(record, words_of(options.language))
         return
     if options.limit is not None:
         kind = "quick_look"
@@ -75,7 +83,7 @@ def outcome_of(report: pytest.TestReport) -> Outcome | None:
 
 def replaced(record: CaseRecord) -> CaseRecord:
     """The case of an item whose own ``runtest`` never ran: only a failing verdict is kept."""
-    if record.verdict is not None and counted_as(record) != "PASS":
+    if meant_as(record) not in ("PASS", None):
         return record
     return not_run(record, Absence(by="removed", why=_REPLACED), "not_run")
 
@@ -89,10 +97,10 @@ def settled(report: pytest.TestReport, record: CaseRecord) -> CaseRecord:
     outcome = outcome_of(report)
     if outcome is None or record.absence is not None:
         return record
-    if outcome == "skipped" and (record.verdict is None or counted_as(record) == "PASS"):
+    if outcome == "skipped" and meant_as(record) in ("PASS", None):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
         return not_run(record, Absence(by="skip", why=reason.removeprefix("Skipped: ") or "skipped"), outcome)
-    if outcome == "xfailed":
+    if outcome == "xfailed" and not is_exception(record):
         absence = Absence(by="xfail", why=f"xfail: {getattr(report, 'wasxfail', '')}".removesuffix(": "))
         if record.verdict is None:
             return not_run(record, absence, outcome)

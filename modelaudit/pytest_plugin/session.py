@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..evidence.results_folder import new_run_id
-from ..evidence.states import exit_status
+from ..evidence.states import exit_status, standing_of
 from ..language.errors import ResultsError
 from .completeness import Completeness
 from .items import AuditErrored, AuditItem
@@ -149,6 +149,7 @@ class AuditSession:
             if changed is not None:  # whatever came of the changed one is nobody's result
                 record = without_result(record, changed)
             record = record.model_copy(update={"weakened": weakened(record, self.options)})
+            record = record.model_copy(update={"standing": standing_of(record, waived=False)})
             # of the cases that share what is measured, the first bears its time
             record = record.model_copy(update={"duration_s": round(time.perf_counter() - began, 3)})
             self.decided[item.nodeid] = record

@@ -25,6 +25,8 @@ _COLOURS = {
     "MISSED": "red",
     "ERROR": "red",
     "INCONCLUSIVE": "yellow",
+    "WAIVED": "yellow",
+    "ADVISORY": "yellow",
     "PASS": "green",
     "CAUGHT": "green",
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord, MeasureNode, RunRecord
+from ..evidence.states import is_exception
 from .anchors import anchors_of
 from .beyond import BeyondView, beyond_view
 from .checks import ChecksView, checks_view
 from .distribution import DistributionView, distribution_view
+from .exceptions import exception_note
 from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
 from .gallery import GalleryGroup, GalleryRowView, gallery_row, grouped
 from .image_values import image_value, over_methods
@@ -110,7 +112,9 @@ class CaseView:
 def badge_of(case: CaseRecord, words: Words) -> Badge:
     """The badge of a case; a known-bad model is caught or not."""
     name: str = case.verdict or "NOT_RUN"
-    if case.must_fail and case.verdict in ("FAIL", "PASS", "INCONCLUSIVE"):
+    if is_exception(case):
+        name = case.standing.upper()
+    elif case.must_fail and case.verdict in ("FAIL", "PASS", "INCONCLUSIVE"):
         name = "CAUGHT" if case.verdict == "FAIL" else "MISSED"
     return Badge(name.lower(), words.named("verdict", name))
 
@@ -265,7 +269,9 @@ def _more(case: CaseRecord, words: Words) -> str:
 
 def _notes(case: CaseRecord, words: Words) -> tuple[str, ...]:
     notes = list(guard_notes(case, words))
-    if case.outcome in _NOTED:
+    if is_exception(case):
+        notes.append(exception_note(case, words))
+    elif case.outcome in _NOTED:
         notes.append(words.named("outcome", case.outcome))
     return tuple(dict.fromkeys(notes))
 

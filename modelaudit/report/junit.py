@@ -7,8 +7,10 @@ from xml.etree import ElementTree
 
 from ..evidence.record import CaseRecord, RunRecord
 from ..evidence.record_texts import shown_record
+from ..evidence.states import is_exception
 from ..language.machine_paths import without_machine_paths
 from ..language.plain_text import plain, plain_lines
+from .exceptions import exception_text
 from .paragraph import paragraph
 from .words import Words
 
@@ -52,6 +54,8 @@ def case_properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, 
         found.append(("audit_reason", record.reason))
     if record.weakened:
         found.append(("audit_weakened", ", ".join(record.weakened)))
+    if record.standing in ("advisory", "waived"):
+        found.append(("audit_standing", record.standing))
     if record.clause is not None:
         found.append(("audit_clause", record.clause))
     if decision is not None:
@@ -108,7 +112,15 @@ def why_skipped(quick_look: int | None, words: Words) -> str:
     return words._("junit_tolerated") if quick_look is None else words.ngettext("junit_quick_look", quick_look)
 
 
+def why_excepted(case: CaseRecord, words: Words) -> str:
+    """Why a case that is not met is reported as expected to fail."""
+    verdict = words.named("state", str(case.verdict))
+    return words._("junit_excepted", verdict=verdict, why=exception_text(case, words))
+
+
 def _why(case: CaseRecord, words: Words, quick_look: int | None) -> str:
+    if is_exception(case):
+        return why_excepted(case, words)
     if case.absence is None:
         return why_skipped(quick_look, words)
     return words._("junit_not_run", why=case.absence.why) if case.outcome == "not_run" else case.absence.why

@@ -6,17 +6,18 @@ import math
 from collections.abc import Sequence
 
 from ..evidence.record import CaseRecord, DecisionRecord
-from ..evidence.states import counted_as
+from ..evidence.states import is_exception, meant_as
 from .sentences import parts_of
 
-_VERDICTS = ("FAIL", "ERROR", "INCONCLUSIVE", "PASS")
+#: after these come exceptions, what is marked xfail, and what was not run
+_VERDICTS = ("FAIL", "ERROR", "INCONCLUSIVE", "EXCEPTION", "PASS")
 
 
 def worst_first(cases: Sequence[CaseRecord]) -> list[int]:
     """The positions of all cases: requirements before known-bad models, and each of the two by verdict.
 
-    FAIL, ERROR, INCONCLUSIVE, PASS, then what is not counted (marked xfail), then what was not run. Within one verdict
-    by `distance_to_limit`, the furthest on the wrong side first; then as declared.
+    FAIL, ERROR, INCONCLUSIVE, what is waived or advice and not met, PASS, then what is marked xfail, then what was not
+    run. Within one of these by `distance_to_limit`, the furthest on the wrong side first; then as declared.
     """
     return sorted(range(len(cases)), key=lambda position: _key(cases[position], position))
 
@@ -38,10 +39,9 @@ def _key(case: CaseRecord, position: int) -> tuple[bool, int, float, float, int]
 
 
 def _rank(case: CaseRecord) -> int:
-    counted = counted_as(case)
-    if counted is not None:
-        return _VERDICTS.index(counted)
-    return len(_VERDICTS) + (case.verdict is None)
+    if case.standing in ("xfail", "not_run"):
+        return len(_VERDICTS) + (case.verdict is None)
+    return _VERDICTS.index("EXCEPTION" if is_exception(case) else str(meant_as(case)))
 
 
 def _distance(case: CaseRecord, part: DecisionRecord) -> tuple[float, float]:

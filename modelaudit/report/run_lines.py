@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
 from ..evidence.record import Absence, CaseRecord, RunRecord, Weakening
-from ..evidence.states import counted_as
+from ..evidence.states import MET, counted_as, is_exception
 from ..language.plain_text import plain
 from .checks import WEAK_LIMIT
 from .notes import missing_text
@@ -26,7 +26,7 @@ def run_lines(record: RunRecord, words: Words) -> list[str]:
 
 
 def _state(record: RunRecord) -> str:
-    return "SELECTION" if record.overall == "PASS" and not record.whole else record.overall
+    return "SELECTION" if record.overall in MET and not record.whole else record.overall
 
 
 def _not_whole(record: RunRecord, words: Words) -> Iterator[str]:
@@ -93,14 +93,15 @@ def _tally(cases: Sequence[CaseRecord], words: Words) -> str:
     counts = Counter(_standing(case) for case in cases if not case.must_fail)
     parts = [
         words._("run_count_of_state", n=words.count(counts[name]), state=words.named("state", name))
-        for name in ("ERROR", "FAIL", "INCONCLUSIVE", "PASS", "XFAIL", "NOT_RUN")
+        for name in ("ERROR", "FAIL", "INCONCLUSIVE", "PASS", "WAIVED", "ADVISORY", "XFAIL", "NOT_RUN")
         if counts[name]
     ]
     return words._("comma").join([*parts, *_known_bad(cases, words)]) or words._("run_nothing_run")
 
 
 def _standing(case: CaseRecord) -> str:
-    return str(case.verdict) if case.standing == "counted" else case.standing.upper()
+    exempt = case.standing in ("advisory", "waived") and not is_exception(case)
+    return str(case.verdict) if case.standing == "counted" or exempt else case.standing.upper()
 
 
 def _known_bad(cases: Sequence[CaseRecord], words: Words) -> Iterator[str]:

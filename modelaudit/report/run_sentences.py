@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..evidence.record import CaseRecord, RunRecord
-from ..evidence.states import counted_as, is_whole, run_state
+from ..evidence.states import MET, counted_as, is_exception, is_whole, run_state
 from .cases import Badge
 from .words import Words
 
@@ -22,10 +22,11 @@ def state_of(cases: Sequence[CaseRecord], record: RunRecord) -> str:
     A selection that passes is said to be one. Errors beside a requirement that is not met leave the model not ready:
     "FAIL_ERROR" is a fail, of which not everything was measured.
     """
-    state = run_state(cases, record.absent_files, quick_look=record.quick_look is not None)
+    looked = record.quick_look is not None
+    state = run_state(cases, record.absent_files, quick_look=looked, as_agreed=record.as_agreed)
     if state == "ERROR" and any(counted_as(case) == "FAIL" for case in cases):
         return "FAIL_ERROR"
-    return "SELECTION" if state == "PASS" and not is_whole(record.cases, record.absent_files) else state
+    return "SELECTION" if state in MET and not is_whole(record.cases, record.absent_files) else state
 
 
 def verdict_badge(state: str, words: Words) -> Badge:
@@ -65,13 +66,13 @@ def _endings(cases: Sequence[CaseRecord], words: Words) -> list[str]:
         "NOT_RUN": words.ngettext("endings_not_run", n["NOT_RUN"]),
     }
     found = [text for name, text in said.items() if n[name]]
-    if expected := sum(case.outcome == "xfailed" for case in cases):
-        found.append(
-            words.ngettext(
-                "endings_xfailed",
-                expected,
-            )
-        )
+    standings = Counter(case.standing for case in cases if case.standing == "xfail" or is_exception(case))
+    if standings["waived"]:
+        found.append(words.ngettext("endings_waived", standings["waived"]))
+    if standings["advisory"]:
+        found.append(words.ngettext("endings_advisory", standings["advisory"]))
+    if expected := sum(case.standing in ("xfail", "not_run") and case.outcome == "xfailed" for case in cases):
+        found.append(words.ngettext("endings_xfailed", expected))
     if warned := sum(case.outcome == "warned" for case in cases):
         found.append(words.ngettext("endings_warned", warned))
     return found

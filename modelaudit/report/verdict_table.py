@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, RunRecord
-from ..evidence.states import counted_as
+from ..evidence.states import counted_as, is_exception
 from ..language.plain_text import plain
 from ..language.text_layout import NO_BREAK, laid_out
+from .exceptions import exception_text
 from .first_page import reason_chip
 from .naming import part_text
 from .order import worst_first
@@ -62,10 +63,12 @@ def _head(words: Words) -> list[str]:
 
 
 def _is_met(case: CaseRecord) -> bool:
-    return counted_as(case) in ("PASS", None)
+    return counted_as(case) in ("PASS", None) and not is_exception(case)
 
 
 def _state(case: CaseRecord) -> str:
+    if is_exception(case):
+        return case.standing.upper()
     if not case.must_fail or case.verdict in ("ERROR", "INCONCLUSIVE"):
         return str(case.verdict)
     return "CAUGHT" if case.verdict == "FAIL" else "MISSED"
@@ -99,6 +102,8 @@ def reason_text(case: CaseRecord, words: Words) -> str:
     """Why a case is undecided, what kept it from being measured, or that it is marked."""
     if case.standing == "xfail":
         return words.named("state", "XFAIL")
+    if is_exception(case):
+        return exception_text(case, words)
     if case.verdict == "ERROR":
         return next(iter(case.message.splitlines()), "")
     if case.verdict != "INCONCLUSIVE" or case.reason is None:

@@ -103,6 +103,10 @@ class Words:
             return text
         return self._("japan_time", text=text, japan=self._moment(when.astimezone(_JAPAN)).rpartition(" ")[0])
 
+    def day(self, when: datetime) -> str:
+        """The date of a moment, in its own time zone."""
+        return str(format_datetime(when, self._("date_only_pattern"), locale=self.locale))
+
     def _moment(self, when: datetime) -> str:
         pattern, zone = self._("date_pattern"), when.tzname() or ""
         return f"{format_datetime(when, pattern, locale=self.locale)} {zone}".rstrip()

@@ -116,12 +116,15 @@ def recorded(folder: Path, **cases: Any) -> tuple[dict[str, CaseRecord], list[An
 
 
 def test_a_case_that_was_never_run_says_so() -> None:
-    (item,) = asked(a=audit().expect(accuracy > 0.5, clause="4.2", says="it works", must_fail=True))
+    (item,) = asked(
+        a=audit().expect(accuracy > 0.5, clause="4.2", says="it works", must_fail=True, importance="critical")
+    )
     record = declared_case(item, Place("a", "audits/audit_a.py", 12))
     assert (record.verdict, record.standing, record.reason, record.outcome) == (None, "not_run", "not_run", "not_run")
     assert (record.clause, record.says, record.must_fail, record.line) == ("4.2", "it works", True, 12)
     assert record.expectation == "accuracy > 0.5" and record.fingerprint == item.case.fingerprint(item.expectation)
-    assert record.long_form.endswith("; confidence=0.95, about=process, bounds=approximate, claim=None, must_fail=True")
+    terms = "confidence=0.95, about=process, bounds=approximate, claim=None, must_fail=True, importance=critical"
+    assert record.long_form.endswith(f"; {terms}") and record.importance == "critical"
     assert record.decision is None and record.gallery == []
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from report.sample_record import case, measure
 
-from modelaudit.evidence.record import Absence, AbsentFile, CaseRecord
+from modelaudit.evidence.record import Absence, AbsentFile, CaseRecord, WaiverRecord
 from modelaudit.evidence.states import (
     CASE_TABLE,
     RUN_TABLE,
     RunState,
     Standing,
+    can_be_waived,
     counted_as,
     exit_status,
+    is_exception,
     is_partial,
     is_whole,
     missing_text,
     run_state,
+    standing_of,
     tables,
 )
 
@@ -106,3 +110,58 @@ def test_a_tolerated_inconclusive_is_neither_0_nor_1() -> None:
 
 def test_a_pass_whose_item_failed_is_a_fail() -> None:
     assert counted_as(ended("PASS", outcome="failed")) == "FAIL"
+
+
+def excepted(verdict: str, standing: str = "advisory", **changed: Any) -> CaseRecord:
+    if standing == "waived":
+        start = datetime(2026, 11, 1, tzinfo=UTC)
+        changed["waiver"] = WaiverRecord(owner="Tanaka", reason="spare parts", issued=start, expires=start)
+    else:
+        changed["importance"] = "advisory"
+    return ended(verdict, standing=standing, outcome="passed" if verdict == "PASS" else "xfailed", **changed)
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "FAIL", "INCONCLUSIVE"])
+@pytest.mark.parametrize("standing", ["advisory", "waived"])
+def test_what_does_not_count_neither_fails_a_run_nor_makes_it_partial(standing: str, verdict: str) -> None:
+    case = excepted(verdict, standing)
+    cases = [ended("PASS"), case]
+    state = "PASS" if verdict == "PASS" else "PASS_WITH_EXCEPTIONS"
+    assert counted_as(case) is None and is_exception(case) == (verdict != "PASS")
+    assert (run_state(cases, [], quick_look=False), exit_status(cases, [])) == (state, 0)
+    assert is_whole(cases, []) and missing_text(cases, []) is None
+    assert run_state([ended("FAIL"), case], [], quick_look=False) == "FAIL"
+    assert run_state([*cases, ended(None, "skip")], [], quick_look=False) == "PARTIAL"
+
+
+@pytest.mark.parametrize("standing", ["advisory", "waived"])
+@pytest.mark.parametrize("others", [[], [CAUGHT]], ids=["alone", "beside a known-bad model"])
+def test_a_run_needs_a_requirement_that_counts(standing: str, others: list[CaseRecord]) -> None:
+    cases = [excepted("PASS" if standing == "advisory" else "FAIL", standing), *others]
+    assert (run_state(cases, [], quick_look=False), exit_status(cases, [])) == ("PARTIAL", 10)
+    assert "advisory or waived" in str(missing_text(cases, []))
+
+
+def test_advice_that_could_not_be_given_counts() -> None:
+    assert standing_of(ended("ERROR", importance="advisory"), waived=False) == "counted"
+    assert standing_of(ended("FAIL", importance="advisory"), waived=False) == "advisory"
+    assert standing_of(ended("PASS", importance="advisory"), waived=True) == "advisory"
+
+
+@pytest.mark.parametrize(
+    ("changed", "waived"),
+    [({}, True), ({"importance": "critical"}, False), ({"must_fail": True}, False)],
+    ids=["major", "critical", "known-bad"],
+)
+def test_what_can_be_waived(changed: dict[str, Any], waived: bool) -> None:
+    case = ended("INCONCLUSIVE", **changed)
+    assert can_be_waived(case) == waived
+    assert standing_of(case, waived=True) == ("waived" if waived else "counted")
+    assert standing_of(ended("PASS"), waived=True) == "counted"
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "ERROR"])
+def test_a_departure_from_what_was_agreed_stands_above_all(verdict: str) -> None:
+    cases = [ended(verdict)]
+    assert run_state(cases, [], quick_look=True, as_agreed=False) == "NOT_AS_AGREED"
+    assert exit_status(cases, [], as_agreed=False) == 1

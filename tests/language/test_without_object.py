@@ -79,7 +79,7 @@ def test_the_long_form_names_the_labels_and_is_as_it_was_without_them() -> None:
     plain, declared = audit(without_object=()), audit(without_object=["good", "free", "good"])
     before, after = (one.expect(accuracy > 0.5) for one in (plain, declared))
     assert declared.without_object == ("free", "good")
-    assert before.long_form(before.expectation).endswith("must_fail=False")
+    assert before.long_form(before.expectation).endswith("must_fail=False, importance=major")
     assert after.long_form(after.expectation) == f"{before.long_form(before.expectation)}, without_object=[free, good]"
     assert before.fingerprint(before.expectation) != after.fingerprint(after.expectation)
 

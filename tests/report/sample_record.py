@@ -159,6 +159,7 @@ def case(name: str, left: Node, op: str, threshold: float, verdict: str | None, 
         "confidence": 0.95,
         "about": "process",
         "must_fail": False,
+        "importance": "major",
         "outcome": outcome.get(str(verdict), "not_run"),
         "standing": "not_run" if verdict is None else "counted",
         "absence": Absence(by="selection", why="not selected (-k 'easy')") if verdict is None else None,
@@ -168,7 +169,8 @@ def case(name: str, left: Node, op: str, threshold: float, verdict: str | None, 
     }
     text = str({**fields, **changed}["expectation"])
     must_fail = bool({**fields, **changed}["must_fail"])
-    text += f"; {deciding_text(fields['confidence'], 'process', 'approximate', None, must_fail)}"
+    importance = {**fields, **changed}["importance"]
+    text += f"; {deciding_text(0.95, 'process', 'approximate', None, must_fail, importance=importance)}"
     fields["wording"] = wording(left)
     fields |= {"long_form": text, "fingerprint": sha256(text.encode()).hexdigest()}
     return CaseRecord(
