@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..evidence.record import About, CaseRecord, RunRecord
-from ..evidence.states import counted_as
+from ..evidence.states import MET, counted_as
 from .cases import Badge, CaseView, badge_of
 from .convincing import ConvincingPicture, convincing_picture
 from .figures import plot_of, value_text
@@ -207,7 +207,7 @@ def _verdict(record: RunRecord, tested: TestedModel, words: Words, *, alone: boo
     state = state_of([*own, *controls], record)
     counts = requirements_sentence(own, state, record.quick_look, words)
     deciding = _deciding(own, state, words)
-    first, *rest = [counts, *deciding] if state == "PASS" else [*deciding, counts]
+    first, *rest = [counts, *deciding] if state in MET else [*deciding, counts]
     name = "" if alone else model_title(tested, words)
     return VerdictView(verdict_badge(state, words), name, first, words.in_a_row(rest))
 
@@ -220,7 +220,7 @@ def _no_requirement(record: RunRecord, words: Words) -> VerdictView:
 
 def _deciding(own: Sequence[CaseRecord], state: str, words: Words) -> list[str]:
     """What decides, with its numbers; nothing where the counts say it all."""
-    endings = ("FAIL", "ERROR") if state == "FAIL_ERROR" else (state,)
+    endings = ("FAIL", "ERROR") if state == "FAIL_ERROR" else ("PASS",) if state in MET else (state,)
     return [text for ending in endings if (text := _worst_of(ending, own, words))]
 
 

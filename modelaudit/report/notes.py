@@ -83,9 +83,12 @@ def missing_text(record: RunRecord, words: Words) -> str:
         parts.append(words._("missing_requirements", n=cases.total(), all=len(record.cases), why=_why(cases, words)))
     if files := Counter(absences((), record.absent_files)):
         parts.append(words.ngettext("missing_files", files.total(), why=_why(files, words)))
-    return words._("semicolon").join(parts) or words._(
-        "only_known_bad_models" if all(case.must_fail for case in record.cases) else "nothing_counted"
-    )
+    return words._("semicolon").join(parts) or _nothing_met(record, words)
+
+
+def _nothing_met(record: RunRecord, words: Words) -> str:
+    alone = all(case.must_fail for case in record.cases)
+    return words._("only_known_bad_models") if alone else words._("nothing_counted")
 
 
 def _why(counts: Counter[AbsentBy], words: Words) -> str:
