@@ -15,6 +15,8 @@ from .command_help import Example, add_command
 from .terminal import add_language, say
 
 if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
+
     from ..evidence.merged_tables import Shard
     from ..evidence.record import RunRecord
 
@@ -53,12 +55,16 @@ def add(commands: Any) -> None:
         metavar="OUT",
         help="the folder of results that gets the new run",
     )
+    merge.add_argument(
+        "--audit-sign", dest="key", metavar="KEY", help="private key that signs the evidence of the merged run"
+    )
     merge.add_argument("--junitxml", type=Path, metavar="FILE", help="write the merged run as JUnit XML too")
     add_language(merge, "the terminal, of JUnit XML and summary.md, and that in which the report opens")
     merge.set_defaults(run=_run)
 
 
 def _run(given: argparse.Namespace) -> int:
+    from ..acceptance.statement import sign_evidence, write_evidence
     from ..evidence.merged_tables import Shard
     from ..evidence.merging import merge
     from ..evidence.record import write_record
@@ -68,6 +74,7 @@ def _run(given: argparse.Namespace) -> int:
     from ..report.run_lines import run_lines
     from ..report.words import words_of
 
+    signer = None if given.key is None else _signer(given.key)
     folders = [run_of(path) for path in given.runs]
     shards = [Shard(str(folder), _read(folder)) for folder in folders]
     record = merge(shards, new_run_id())
@@ -82,12 +89,21 @@ def _run(given: argparse.Namespace) -> int:
         raise ResultsError(f"{folder}: cannot be written ({error.strerror}); give another folder with -o") from error
     words = words_of(given.language)
     page, _ = write_reports(folder, record=record, language=given.language)
+    write_evidence(record, folder)
+    if signer is not None:
+        sign_evidence(folder, signer)
     if given.junitxml is not None:
         given.junitxml.parent.mkdir(parents=True, exist_ok=True)
         write_whole(given.junitxml, render_junit(record, str(page), words))
     point_latest(given.results, record.id)
     say(f"{len(shards)} runs merged: {_ran(record)}", *run_lines(record, words), words._("run_report", path=page))
     return record.exit_status
+
+
+def _signer(key: str) -> Signer:
+    from ..acceptance.keys import load_signer
+
+    return load_signer(key)
 
 
 def run_of(path: Path) -> Path:

@@ -85,6 +85,7 @@ def _size(text: str) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    from ..acceptance.statement import EVIDENCE_NAME, write_evidence
     from ..evidence.consistency import read_consistent_record
     from ..report import render_html, write_reports
     from ..report.render import write_whole
@@ -94,16 +95,29 @@ def _run(given: argparse.Namespace) -> int:
         raise ResultsError("--full is for --pdf: report.html holds everything already; add --pdf, or leave --full out")
     folder = resolve_run(given.run_folder)
     how = {"language": given.language, "budget_bytes": given.budget, "templates_dir": given.templates}
-    if not given.redact and not given.pdf and given.output is None:
-        for path in write_reports(folder, **how):
-            say(str(path))
-        return 0
     record = read_consistent_record(folder)
+    if not given.redact and not given.pdf and given.output is None:
+        _refuse_signed(folder)
+        for path in write_reports(folder, record=record, **how):
+            say(str(path))
+        if (folder / EVIDENCE_NAME).is_file():
+            write_evidence(record, folder)
+        return 0
     shown = _redacted(record, given.salt, folder) if given.redact else record
     page = render_html(shown, folder, **how)
     target = given.output or folder / f"{REDACTED if given.redact else REPORT}.{'pdf' if given.pdf else 'html'}"
     say(str(write_pdf(page, target, full=given.full) if given.pdf else write_whole(target, page)))
     return 0
+
+
+def _refuse_signed(folder: Path) -> None:
+    from ..acceptance.statement import SIGNED_NAME
+
+    signed = folder / SIGNED_NAME
+    if signed.exists():
+        raise ResultsError(
+            f"{signed}: signs the report.html that is there, and would not fit another; give a file of its own with -o"
+        )
 
 
 def _redacted(record: RunRecord, salt: Path | None, folder: Path) -> RunRecord:

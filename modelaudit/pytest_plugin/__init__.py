@@ -18,8 +18,8 @@ from ..evidence.results_folder import take_receipt
 from ..language.plain_text import plain
 from .audit_files import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file, looks_only, uncollected
 from .expect_in_functions import StatedInFunctions
-from .options import add_options, check_gate, read_options
-from .stash import FINISHED, ORDER, RECEIPT, SESSION, SPLITTABLE, STARTED
+from .options import add_options, check_gate, load_key, read_options
+from .stash import FINISHED, ORDER, RECEIPT, SESSION, SIGNER, SPLITTABLE, STARTED
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
@@ -142,6 +142,8 @@ def pytest_configure(config: pytest.Config) -> None:
     options = read_options(config)  # a wrong value is a usage error, before anything is collected
     if not hasattr(config, "workerinput"):
         check_gate(config, options)
+        if options.sign is not None and not typed_arguments(config).only_tells:
+            config.stash[SIGNER] = load_key(config, options.sign)  # now: it may ask for a password, or be wrong
     if looks_only(config, typed_arguments(config)):
         config.args = []
     # a hook of our own that collected these files in addition to pytest's would make an explicit node id run twice

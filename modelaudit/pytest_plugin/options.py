@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from ..language.byte_size import byte_size
-from ..language.errors import ResultsError
+from ..language.errors import AcceptanceError, ResultsError
 from ..language.wording import LANGUAGES
 from .typed_arguments import typed_arguments
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
 
 #: the ini twins that are registered
 INI_NAMES: list[str] = ["audit_allow_code", "audit_redact"]
@@ -58,6 +61,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="SIZE",
     )
     add("audit-checks", "on", "how audits are themselves audited: on, or off for the whole run", metavar="on|off")
+    add(
+        "audit-sign",
+        "unsigned",
+        "private key (PEM file, or the address of a token) that signs the evidence of the run into evidence.dsse",
+        metavar="KEY",
+    )
     _add_look(group)
     group.addoption(
         "--audit-allow-code",
@@ -144,6 +153,7 @@ class Options:
     checks: bool
     language: str = "en"
     report_budget: int = 5_000_000
+    sign: str | None = None
     look: LookOptions | None = None
 
 
@@ -188,6 +198,7 @@ def read_options(config: pytest.Config) -> Options:
         checks=checks == "on",
         language=language,
         report_budget=report_budget,
+        sign=_text(config, "audit-sign", "") or None,
         look=look,
     )
 
@@ -231,6 +242,21 @@ def check_gate(config: pytest.Config, options: Options) -> None:
             f"--audit-gate decides on the whole and refuses what selects or tolerates: {', '.join(found)}; leave that "
             "out (also in the ini), and give folders in place of files"
         )
+
+
+def load_key(config: pytest.Config, key: str) -> Signer:
+    """What signs with the key of ``--audit-sign``: a file, from the rootdir, or an address of another kind.
+
+    Raises:
+        pytest.UsageError: it cannot sign.
+    """
+    from ..acceptance.keys import load_signer
+
+    file = config.rootpath / Path(key).expanduser()
+    try:
+        return load_signer(file if file.exists() else key)
+    except AcceptanceError as error:
+        raise pytest.UsageError(f"--audit-sign={error}") from error
 
 
 def _gate(config: pytest.Config) -> bool:

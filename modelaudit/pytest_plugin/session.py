@@ -14,12 +14,12 @@ import pytest
 
 from ..evidence.results_folder import new_run_id
 from ..evidence.states import exit_status, standing_of
-from ..language.errors import ResultsError
+from ..language.errors import AcceptanceError, ResultsError
 from .completeness import Completeness
 from .items import AuditErrored, AuditItem
 from .options import LOOK, read_options
 from .outcome import add_absent, disclaim, replaced, settled, stopped_text, weakened
-from .stash import RECEIPT, SESSION
+from .stash import RECEIPT, SESSION, SIGNER
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
@@ -230,6 +230,8 @@ class AuditSession:
                     self._complain(f"not decided by the values that were measured: {', '.join(self.contradicted)}")
             except (OSError, ResultsError) as error:
                 self._complain(f"the record could not be written ({error}); choose another --audit-results")
+            except AcceptanceError as error:
+                self._complain(f"the evidence could not be written or signed ({error})")
         session.exitstatus = self.final(int(session.exitstatus))
 
     def _write(self, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> None:
@@ -252,6 +254,11 @@ class AuditSession:
             agreement=self.agreement,
         )
         self.record, self.contradicted = write_run(finished, cases, files)
+        signer = self.config.stash.get(SIGNER, None)
+        if signer is not None:
+            from ..acceptance.statement import sign_evidence
+
+            sign_evidence(self.folder, signer)
 
     def final(self, status: int) -> int:
         """The exit status of the run: pytest's own unless that is 0, whatever a plugin made of it."""

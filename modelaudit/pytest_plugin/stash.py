@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
+
     from ..evidence.results_folder import Receipt
 
 #: whether the process that started this one wants to know where the record is
@@ -16,6 +18,8 @@ SESSION = pytest.StashKey[Any]()
 #: whether the session came to running its items, and to its end
 STARTED = pytest.StashKey[bool]()
 FINISHED = pytest.StashKey[bool]()
+#: what signs the evidence of the run (--audit-sign)
+SIGNER: pytest.StashKey[Signer] = pytest.StashKey()
 #: the node ids of all items before anything is deselected, and the items that pytest-split divides
 ORDER = pytest.StashKey[list[str]]()
 SPLITTABLE = pytest.StashKey[list[pytest.Item]]()

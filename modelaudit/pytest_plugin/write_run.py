@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..acceptance.compliance import agreement_record
+from ..acceptance.statement import write_evidence
 from ..engine.executors.run import discard_measured, read_measured
 from ..engine.results.measured import Measured
 from ..engine.results.settings import Settings
@@ -63,7 +64,7 @@ class FinishedRun:
 def write_run(
     run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]
 ) -> tuple[RunRecord, list[str]]:
-    """Write ``run.json``, ``report.html`` and ``summary.md``, and let ``latest`` point at them.
+    """Write ``run.json``, ``report.html``, ``summary.md`` and the unsigned evidence, and let ``latest`` point at them.
 
     Returns:
         The record, and the cases that contradict its tables.
@@ -73,6 +74,7 @@ def write_run(
     discard_measured(run.folder)
     shown = redacted(record, read_salt(run.folder / SALT_NAME)) if run.options.redact else record
     write_reports(run.folder, record=shown, language=run.options.language, budget_bytes=run.options.report_budget)
+    write_evidence(record, run.folder)
     point_latest(run.options.results, run.id)
     if run.receipt is not None:
         run.receipt.write(run.folder)
