@@ -18,7 +18,7 @@ from .order import worst_first
 from .pictures import Pictures
 from .run_sentences import known_bad_sentence, requirements_sentence, state_of, verdict_badge
 from .sentences import leaves_of, own_words, scales_of, short_digits, short_sentence, unit_of, worst_part
-from .tested import TestedModel, model_title, tested_models
+from .tested import TestedModel, model_title, tested_models, worst_models
 from .words import Words
 
 #: how many requirements one sheet of paper has room for, by the number of verdicts
@@ -176,16 +176,10 @@ def _data(record: RunRecord, about: About, words: Words) -> list[str]:
     return [*(data.reference for data in record.data[:MOST_MODELS]), images]
 
 
-def _worst_models(record: RunRecord, models: Sequence[TestedModel]) -> list[TestedModel]:
-    """In the order of their worst requirement."""
-    order = {position: at for at, position in enumerate(worst_first(record.cases))}
-    return sorted(models, key=lambda model: min(order[position] for position in model.cases))
-
-
 def verdict_views(record: RunRecord, words: Words) -> list[VerdictView]:
     """The verdict on each model under test, the worst first; of a run without a requirement on one just one."""
     models = tested_models(record)
-    found = [_verdict(record, model, words, alone=len(models) == 1) for model in _worst_models(record, models)]
+    found = [_verdict(record, model, words, alone=len(models) == 1) for model in worst_models(record, models)]
     return found or [_no_requirement(record, words)]
 
 
@@ -301,6 +295,8 @@ def _folded(views: Sequence[CaseView], words: Words) -> list[FoldedLines]:
 
 def _reading(case: CaseRecord, words: Words) -> Iterator[str]:
     """What a reader of the number has to know: what its scale means, and which images it counts."""
+    if worst_part(case) is None:
+        return
     yield from (_scale(case, scale, words) for scale in scales_of(case, words))
     if any(leaf.measure == "flip_rate" for leaf in leaves_of(case.left)):
         yield words._("changed_answers_counted")

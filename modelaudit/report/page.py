@@ -22,6 +22,7 @@ from .record_notes import data_note, model_note, run_note
 from .run_sentences import headline as headline
 from .run_sentences import overall_of as overall_of
 from .run_sentences import verdict_badge
+from .side_by_side import ModelRow, model_rows
 from .signatures import SignaturesView, signatures_view
 from .words import Words
 
@@ -65,6 +66,7 @@ class Page:
     by_class: ByClassView | None
     boxes: BoxesView
     signatures: SignaturesView
+    models: tuple[ModelRow, ...]
     notes: NotesView
     sanity: tuple[SanityView, ...] = ()
     agreement: AgreementView | None = None
@@ -110,6 +112,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
         by_class_view(record, words),
         boxes_view(record, words),
         signatures_view(record, words),
+        model_rows(record, words),
         _notes(record, words),
         sanity_views(record, words),
         agreement_view(record, words),

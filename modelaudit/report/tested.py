@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, ModelRecord, RunRecord
 from .naming import short_reference
+from .order import worst_first
 from .words import Words
 
 
@@ -36,6 +37,12 @@ def tested_models(record: RunRecord) -> tuple[TestedModel, ...]:
         key = keys.get(position) or _key_nearby(case, cases, keys)
         found.setdefault((key, "" if key else _stated(case)), []).append(position)
     return tuple(TestedModel(known.get(key), tuple(positions), stated) for (key, stated), positions in found.items())
+
+
+def worst_models(record: RunRecord, models: Sequence[TestedModel]) -> list[TestedModel]:
+    """In the order of their worst requirement."""
+    order = {position: at for at, position in enumerate(worst_first(record.cases))}
+    return sorted(models, key=lambda model: min(order[position] for position in model.cases))
 
 
 def model_title(tested: TestedModel, words: Words) -> str:

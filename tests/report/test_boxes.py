@@ -350,4 +350,4 @@ def test_tested_says_how_many_images_are_right_as_photographed() -> None:
     one = run(case("a", DROP, "<", 0.05, "PASS"))
     table = TableRecord(data="d0", samples=samples, columns=[column, changed])
     lines = boxes_view(one.model_copy(update={"tables": [table]}), EN).tested.lines
-    assert "As photographed, right on 75.0% of them." in lines
+    assert "Right on the photos as they are: 75.0%." in lines

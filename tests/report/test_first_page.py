@@ -404,10 +404,10 @@ def many() -> RunRecord:
 
 
 def crowded() -> RunRecord:
-    """Long texts everywhere, three models, a picture."""
+    """Long texts everywhere, four models, a picture."""
     sentence = "An unusually long sentence that somebody wrote into the audit file to say all of it at once. " * 6
     line = "a long line of text " * 3
-    keys = ("m0", "m1", "m2")
+    keys = ("m0", "m1", "m2", "m3")
     models = [record().models[0].model_copy(update={"key": key, "names": [f"model_{key}" * 4]}) for key in keys]
     cases = [
         flips(
@@ -415,7 +415,7 @@ def crowded() -> RunRecord:
             "FAIL",
             says=sentence,
             clause=sentence,
-            models=[f"m{n % 3}"],
+            models=[f"m{n % 4}"],
             gallery=[row(0.9, 0.9)],
         )
         for n in range(30)

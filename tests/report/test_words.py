@@ -72,6 +72,7 @@ LISTS: dict[str, Iterable[str]] = {
     "chip": [*(reason for reason in Reason if reason != "review_open"), "xfailed", "xpassed"],
     "folded": ["pass", "fail", "inconclusive", "error", "not_run"],
     "stage": STAGES,
+    "ended": ["pass", "fail", "inconclusive", "error"],
     "unmet": get_args(UnmetKind),
     "domain": ["unforeseen", "off", "too_few_to_tell"],
     "domain_attribute": ["label", "group"],
