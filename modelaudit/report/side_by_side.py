@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import RunRecord
-from ..evidence.states import counted_as
+from ..evidence.states import CaseVerdict, counted_as
 from .anchors import anchors_of
 from .cases import Badge
 from .figures import value_text
@@ -16,7 +16,7 @@ from .sentences import short_digits, unit_of, worst_part
 from .tested import accuracy_as_photographed, model_title, tested_models, worst_models
 from .words import Words
 
-_ENDINGS = ("PASS", "FAIL", "INCONCLUSIVE", "ERROR")
+_ENDINGS: tuple[CaseVerdict, ...] = ("PASS", "FAIL", "INCONCLUSIVE", "ERROR")
 
 
 @dataclass(frozen=True)
