@@ -31,7 +31,11 @@ def tested_models(record: RunRecord) -> tuple[TestedModel, ...]:
     """
     known = {model.key: model for model in record.models}
     cases = [(position, case) for position, case in enumerate(record.cases) if not case.must_fail]
-    keys = {position: case.models[0] for position, case in cases if case.models}
+    keys = {
+        position: case.models[0]
+        for position, case in cases
+        if case.models and (case.models[0] in known or not _stated(case))
+    }
     found: dict[tuple[str, str], list[int]] = {}
     for position, case in cases:
         key = keys.get(position) or _key_nearby(case, cases, keys)

@@ -90,7 +90,11 @@ def test_an_error_names_the_requirement_that_could_not_be_measured() -> None:
 
 
 def test_a_model_that_was_not_loaded_has_the_name_that_the_audit_states() -> None:
-    unloaded: dict[str, Any] = {"models": [], "stated_models": ["models/next_line.py:build"], "message": "boom"}
+    unloaded: dict[str, Any] = {
+        "models": ["not loaded"],
+        "stated_models": ["models/next_line.py:build"],
+        "message": "boom",
+    }
     errors = [case(name, measure(), ">", 0.9, "ERROR", **unloaded) for name in ("b", "c")]
     run = record(cases=[flips("a", "PASS", stated_models=["torchvision:resnet50"]), *errors])
     page = first(run)
