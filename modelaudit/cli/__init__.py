@@ -1,4 +1,5 @@
-"""The command line: ``modelaudit`` init, data, masks, contexts, plan, report, gate, merge, store, schema and demo."""
+"""The command line: ``modelaudit`` init, data, masks, contexts, plan, agree, report, gate, merge, store, schema and
+demo."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import Any
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import contexts, data, gate, init, masks, merge, plan, report, store
+from . import agree, contexts, data, gate, init, masks, merge, plan, report, store
 from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
 
@@ -72,6 +73,7 @@ def _parser() -> Command:
     masks.add(commands)
     contexts.add(commands)
     plan.add(commands)
+    agree.add(commands)
     report.add(commands)
     gate.add(commands)
     merge.add(commands)
@@ -85,9 +87,11 @@ def _add_schema(commands: Any) -> None:
     schema = add_command(
         commands,
         "schema",
-        "print the JSON schema of *.audit.yaml files",
+        "print the JSON schema of *.audit.yaml files, or of agreement.yaml",
         Example("for an editor that completes and checks YAML", "modelaudit schema"),
     )
+    what = "audit (default) or agreement"
+    schema.add_argument("what", metavar="WHAT", nargs="?", choices=("audit", "agreement"), default="audit", help=what)
     schema.set_defaults(run=_schema)
 
 
@@ -100,10 +104,12 @@ def _add_demo(commands: Any) -> None:
     train.set_defaults(run=_train)
 
 
-def _schema(_: argparse.Namespace) -> int:
-    from ..language.yaml_file import json_schema
+def _schema(given: argparse.Namespace) -> int:
+    from ..acceptance.agreement import json_schema as schema_of_agreements
+    from ..language.yaml_file import json_schema as schema_of_audits
 
-    print(json.dumps(json_schema(), indent=2))
+    made = schema_of_agreements() if given.what == "agreement" else schema_of_audits()
+    print(json.dumps(made, indent=2))
     return 0
 
 
