@@ -211,10 +211,11 @@ def test_documented_python_runs(project: Path, monkeypatch: pytest.MonkeyPatch) 
     found = json.loads(record.read_text(encoding="utf-8"))
     cases = found["cases"]
     assert found["about"]["customer"]["en"] == "Example Ltd."
+    assert found["agreement"]["number"] == "PoC-2026-014"
     errors = {case["id"]: case["message"] for case in cases if case["verdict"] in (None, "ERROR")}
     assert not errors
     stated = {Path(case["file"]).name for case in cases}
-    assert stated | {"about.yaml"} == {path.name for path in (project / "audits").iterdir() if path.is_file()}
+    assert stated | {"about.yaml", "agreement.yaml"} == {path.name for path in (project / "audits").iterdir() if path.is_file()}
     monkeypatch.chdir(project)
     other = [block for block in blocks() if block.language == "python" and not block.is_audit]
     assert len(other) >= 4
