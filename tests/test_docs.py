@@ -215,7 +215,8 @@ def test_documented_python_runs(project: Path, monkeypatch: pytest.MonkeyPatch) 
     errors = {case["id"]: case["message"] for case in cases if case["verdict"] in (None, "ERROR")}
     assert not errors
     stated = {Path(case["file"]).name for case in cases}
-    assert stated | {"about.yaml", "agreement.yaml"} == {path.name for path in (project / "audits").iterdir() if path.is_file()}
+    there = {path.name for path in (project / "audits").iterdir() if path.is_file()}
+    assert stated | {"about.yaml", "agreement.yaml"} == there
     monkeypatch.chdir(project)
     other = [block for block in blocks() if block.language == "python" and not block.is_audit]
     assert len(other) >= 4
