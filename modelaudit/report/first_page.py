@@ -270,7 +270,8 @@ def _chips(record: RunRecord, view: CaseView, words: Words) -> list[str]:
 
 def _all_unchecked(record: RunRecord, kind: str) -> bool:
     """Whether no requirement was itself checked: the box of what was not tested says so once for all."""
-    return kind == "checks_off" and len(record.cases) > 1 and all(kind in case.weakened for case in record.cases)
+    shared = len(record.cases) > 1 and all(kind in case.weakened for case in record.cases)
+    return shared and kind in ("checks_off", "checks_off_run")
 
 
 def reason_chip(case: CaseRecord, reason: str, words: Words) -> str:

@@ -211,6 +211,13 @@ def test_the_reason_is_a_chip_with_how_many_images_are_missing(more: int, chip: 
     assert first(record(cases=[undecided])).lines[0].chips[0].startswith(chip)
 
 
+def test_what_weakens_all_requirements_alike_is_said_once_in_the_box_below() -> None:
+    both = [flips(name, "PASS", weakened=["checks_off_run", "not_deterministic"]) for name in "ab"]
+    (chip,) = first(record(cases=both)).lines[0].chips
+    assert chip == words_of("en").named("weakened", "not_deterministic")
+    assert len(first(record(cases=[*both, flips("c", "PASS")])).lines[0].chips) == 2
+
+
 def test_an_error_shows_the_first_line_of_its_message() -> None:
     page = first(record(cases=[case("a", measure(), ">", 0.9, "ERROR", message="ModelError: no weights\nsecond")]))
     assert page.lines[0].chips == ("ModelError: no weights",)
