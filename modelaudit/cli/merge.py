@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence.results_folder import LATEST, new_run_id, point_latest, resolve_run
 from ..language.errors import ResultsError
 from .command_help import Example, add_command
-from .terminal import add_language, say
+from .terminal import add_budget, add_language, say
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -59,6 +59,7 @@ def add(commands: Any) -> None:
         "--audit-sign", dest="key", metavar="KEY", help="private key that signs the evidence of the merged run"
     )
     merge.add_argument("--junitxml", type=Path, metavar="FILE", help="write the merged run as JUnit XML too")
+    add_budget(merge)
     add_language(merge, "the terminal, of JUnit XML and summary.md, and that in which the report opens")
     merge.set_defaults(run=_run)
 
@@ -88,7 +89,7 @@ def _run(given: argparse.Namespace) -> int:
     except OSError as error:
         raise ResultsError(f"{folder}: cannot be written ({error.strerror}); give another folder with -o") from error
     words = words_of(given.language)
-    page, _ = write_reports(folder, record=record, language=given.language)
+    page, _ = write_reports(folder, record=record, language=given.language, budget_bytes=given.budget)
     write_evidence(record, folder)
     if signer is not None:
         sign_evidence(folder, signer)

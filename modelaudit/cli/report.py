@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import resolve_run
-from ..language.byte_size import byte_size
 from ..language.errors import ResultsError
 from .command_help import Example, add_command
-from .terminal import add_language, say
+from .terminal import add_budget, add_language, say
 
 if TYPE_CHECKING:
     from ..evidence.record import RunRecord
@@ -66,22 +65,9 @@ def add(commands: Any) -> None:
     )
     report.add_argument("--full", action="store_true", help="with --pdf: print everything")
     report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
-    report.add_argument(
-        "--budget",
-        type=_size,
-        default=5_000_000,
-        metavar="SIZE",
-        help="the most that the report may take; its pictures get smaller, then fewer (default: 5MB)",
-    )
+    add_budget(report)
     add_language(report, "summary.md, and that in which the report opens")
     report.set_defaults(run=_run)
-
-
-def _size(text: str) -> int:
-    try:
-        return byte_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _run(given: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..language import registry, text_layout
+from ..language.byte_size import byte_size
 from ..language.errors import AuditFileError
 from ..language.plain_text import plain
 from ..language.reference import parse_reference
@@ -33,6 +34,24 @@ def at_least(least: int, what: str) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def add_budget(parser: argparse.ArgumentParser) -> None:
+    """Add ``--budget``, in bytes."""
+    parser.add_argument(
+        "--budget",
+        type=_size,
+        default=5_000_000,
+        metavar="SIZE",
+        help="the most that the report may take; its pictures get smaller, then fewer (default: 5MB)",
+    )
+
+
+def _size(text: str) -> int:
+    try:
+        return byte_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def add_language(parser: argparse.ArgumentParser, what: str) -> None:

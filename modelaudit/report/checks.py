@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evidence.record import CaseRecord, ContextNode, RunRecord, Sensitivity
-from .naming import context_label, method_text
+from .grid import capitalised
+from .naming import context_label, method_text, noun_of
 from .record_notes import why_not
-from .sentences import contexts_of, digits_of, unit_of
+from .sentences import contexts_of, digits_of, leaves_of, unit_of
 from .words import Words
 
 #: below this share of answers a limit is at the model's own level; from the other one on it catches little
@@ -283,7 +284,7 @@ def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
         ]
         text = words._(
             "on_the_originals_with_the",
-            measure=one.measure,
+            measure=_measured(case, one.measure, words),
             original=numbers[0],
             seam=numbers[1],
             under=numbers[2],
@@ -356,6 +357,13 @@ def _squares(case: CaseRecord, words: Words) -> list[Square]:
         told = words._("square_told", n=words.count(one.both + one.neither), all=words.count(every))
         squares.append(Square(heading, both, map_only, swap_only, neither, note, told))
     return squares
+
+
+def _measured(case: CaseRecord, measure: str, words: Words) -> str:
+    """The noun of a measure of the case; its name where the case does not ask for it and the record has no words."""
+    nouns = {leaf.measure: noun_of(leaf, words) for leaf in leaves_of(case.left)}
+    phrase = words.phrase("measures", measure)
+    return capitalised(nouns.get(measure, measure if phrase is None else phrase.label), words)
 
 
 def _named(case: CaseRecord, context: str, words: Words) -> str:

@@ -39,8 +39,16 @@ def _grid(table: ConfusionRecord, words: Words) -> tuple[tuple[str, ...], tuple[
             tuple(_cell(cells[row.label, number], words) for number in range(len(table.columns))),
         )
         for row in table.rows
+        if row.label not in _unconfused(table)
     )
     return tuple(_head(column, words) for column in table.columns), rows
+
+
+def _unconfused(table: ConfusionRecord) -> tuple[str, ...]:
+    """Labels of which every image is taken for its own class: named below a table that shows others; else none."""
+    confused = {cell.label for cell in table.cells if cell.n and not cell.right}
+    confused |= {row.label for row in table.rows if row.missing or not row.n}
+    return tuple(row.label for row in table.rows if row.label not in confused) if confused and not table.pairs else ()
 
 
 def _pairs(table: ConfusionRecord, words: Words) -> tuple[tuple[str, ...], tuple[RowView, ...]]:
@@ -89,6 +97,8 @@ def _named(column: ConfusionColumn, words: Words) -> str:
 
 def _notes(table: ConfusionRecord, words: Words) -> list[str]:
     notes = []
+    if right := _unconfused(table):
+        notes.append(words.ngettext("labels_never_confused", len(right), names=words._("comma").join(right)))
     if any(row.missing for row in table.rows):
         notes.append(words.ngettext("images_without_prediction", sum(row.missing for row in table.rows)))
     if any(cell.clusters is not None for cell in table.cells):

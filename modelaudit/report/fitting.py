@@ -105,7 +105,7 @@ def _shrunk(by_file: Mapping[str, EmbeddedPicture], side: int) -> dict[str, Embe
             kept = picture
             try:
                 with Image.open(io.BytesIO(base64.b64decode(data))) as image:
-                    if max(image.size) > side and image.format in ("PNG", "JPEG"):
+                    if max(image.size) > side and image.format in ("PNG", "JPEG", "WEBP"):
                         kept = EmbeddedPicture(picture.id, f"{head},{_resized(image, side)}")
             except (OSError, ValueError, Image.DecompressionBombError):
                 pass  # a picture that cannot be read stays as it is: a browser may still show it
@@ -121,6 +121,8 @@ def _resized(image: Image.Image, side: int) -> str:
     target = io.BytesIO()
     if image.format == "PNG":
         image.resize(size).save(target, "PNG", optimize=True)
+    elif image.format == "WEBP":
+        image.resize(size).save(target, "WEBP", quality=_QUALITY)
     else:
         image.convert("RGB").resize(size).save(target, "JPEG", quality=_QUALITY, optimize=True)
     return base64.b64encode(target.getvalue()).decode("ascii")

@@ -26,6 +26,9 @@ from .side_by_side import ModelRow, model_rows
 from .signatures import SignaturesView, signatures_view
 from .words import Words
 
+#: so many images that cannot be used, files and notes are listed; more are counted, whatever the budget is
+MOST_LISTED = 50
+
 
 @dataclass(frozen=True)
 class DataView:
@@ -35,6 +38,7 @@ class DataView:
     masks: str
     unusable: tuple[tuple[str, str, str], ...]
     notes: tuple[str, ...]
+    unusable_left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Page:
     notes: NotesView
     sanity: tuple[SanityView, ...] = ()
     agreement: AgreementView | None = None
+    files_left_out: str = ""
 
     @property
     def many(self) -> bool:
@@ -116,6 +121,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
         _notes(record, words),
         sanity_views(record, words),
         agreement_view(record, words),
+        _more(len(record.provenance.files), words),
     )
 
 
@@ -165,14 +171,32 @@ def _data(data: DataRecord, words: Words) -> DataView:
     labels = ", ".join(f"{name} {words.count(n)}" for name, n in sorted(data.labels.items()))
     kinds = sorted(data.mask_kinds.items())
     masks = ", ".join(f"{words.named('mask', kind)} {words.count(n)}" for kind, n in kinds)
-    unusable = tuple((item.sample, words.named("missing", item.reason), item.message) for item in data.unusable)
-    notes = tuple(data_note(note, words) for note in data.notes)
-    return DataView(data, counts, labels, masks, unusable, notes)
+    unusable = tuple(
+        (item.sample, words.named("missing", item.reason), item.message) for item in data.unusable[:MOST_LISTED]
+    )
+    notes = _first([data_note(note, words) for note in data.notes[:MOST_LISTED]], len(data.notes), words)
+    more = _more(len(data.unusable), words)
+    return DataView(data, counts, labels, masks, unusable, notes, more)
 
 
 def _notes(record: RunRecord, words: Words) -> NotesView:
-    models = tuple(tuple(model_note(note, words) for note in model.notes) for model in record.models)
-    return NotesView(models, tuple(run_note(note, words) for note in record.notes))
+    models = tuple(
+        _first([model_note(note, words) for note in model.notes[:MOST_LISTED]], len(model.notes), words)
+        for model in record.models
+    )
+    run = _first([run_note(note, words) for note in record.notes[:MOST_LISTED]], len(record.notes), words)
+    return NotesView(models, run)
+
+
+def _first(said: list[str], count: int, words: Words) -> tuple[str, ...]:
+    """The first notes, and how many more there are."""
+    more = _more(count, words)
+    return (*said, more) if more else tuple(said)
+
+
+def _more(count: int, words: Words) -> str:
+    """That a list was cut, of so many; empty where it is whole."""
+    return words.ngettext("more_in_the_record", count - MOST_LISTED) if count > MOST_LISTED else ""
 
 
 def _left_out(words: Words, pictures: Pictures) -> str:

@@ -50,7 +50,7 @@ def render_html(
     Args:
         folder: the folder of the pictures that the record names.
         language: the one that is shown first.
-        budget_bytes: the size that the file must keep to: pictures get smaller, then fewer, and text is never left out.
+        budget_bytes: the size that the file must keep to: pictures get smaller, then fewer, and text stays.
         templates_dir: templates that are taken instead of the package's own, by file name.
 
     Raises:

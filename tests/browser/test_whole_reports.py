@@ -40,8 +40,16 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     return render
 
 
-@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("ja", "dark")])
-@pytest.mark.parametrize("ending", WHOLE_RECORDS)
+#: that of many requirements says in Japanese what the others do, and takes longest
+SEEN = [
+    (ending, *how)
+    for ending in WHOLE_RECORDS
+    for how in (("en", "light"), ("ja", "dark"))
+    if (ending, how[0]) != ("many", "ja")
+]
+
+
+@pytest.mark.parametrize(("ending", "language", "scheme"), SEEN)
 def test_it_is_whole_for_everybody(
     opened: Opened, rendered: Rendered, artefact: Path, ending: str, language: str, scheme: str
 ) -> None:

@@ -166,6 +166,12 @@ def test_the_smallest_effect_stands_on_the_failing_side() -> None:
     assert f"  {text}" in paragraph(one(), "report.html", words_of("en")).split("\n")
 
 
+def test_the_seam_is_told_by_the_noun_of_the_measure() -> None:
+    seam = SeamCheck(measure="accuracy", model="m", context="swap", images=9, original=1, seam=0.9, under_context=0.5)
+    (told,) = lines(one(checks=checked(seams=[seam])), "Seam of the paste")
+    assert told.startswith("Accuracy: 1.000 on the originals")
+
+
 def test_a_hard_edge_has_no_seam() -> None:
     seam = SeamCheck(
         measure="accuracy", model="m", context="swap", images=9, original=1, seam=None, under_context=1, hard_edge=True

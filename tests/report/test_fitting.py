@@ -56,6 +56,15 @@ def test_pictures_get_smaller_before_any_is_left_out(tmp_path: Path) -> None:
     assert seen == {(SIDES[0], True), (SIDES[1], True), (SIDES[1], False)}
 
 
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_pictures_of_every_kind_get_smaller_and_keep_it(tmp_path: Path, kind: str) -> None:
+    run = many(tmp_path, 4)
+    for at in range(4):
+        Image.open(tmp_path / f"images/{at}.jpg").save(tmp_path / f"images/{at}.jpg", kind)
+    html = render_html(run, tmp_path, budget_bytes=len(render_html(run, tmp_path)) - 1000)
+    assert html.count(f"data:image/{kind};base64,") == 4 and sides(html) == [SIDES[0]] * 4
+
+
 def test_without_pillow_there_are_only_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = many(tmp_path, 30)
     real = builtins.__import__

@@ -170,6 +170,16 @@ def test_of_many_labels_the_pairs_are_listed() -> None:
     assert found.notes[-1] == "2 rarer confusions are not shown."
 
 
+def test_labels_that_are_never_confused_are_named_below_the_table() -> None:
+    cells = [cell for cell in confusion().cells if cell.label == "scratch"]
+    right = [cell.model_copy(update={"label": "free", "n": 8 if cell.right else 0}) for cell in cells]
+    right = [cell.model_copy(update={"right": cell.column == 0, "n": 8 * (cell.column == 0)}) for cell in right]
+    table = confusion(cells=[*right, *cells], rows=[row.model_copy(update={"missing": 0}) for row in confusion().rows])
+    (found,) = view(run(confusions=[table])).matrices
+    assert [row.label for row in found.rows] == ["scratch"]
+    assert "Not listed is 1 label of which every image is taken for its own class: free." in found.notes
+
+
 def test_names_in_a_confusion_table_are_escaped() -> None:
     columns = [ConfusionColumn(kind="class", name=HOSTILE)]
     cell = ConfusionCell(label=HOSTILE, column=0, n=1, share=1.0, right=True)

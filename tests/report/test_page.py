@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from report.sample_record import OTHER_CLASS, case, decision, measure, record, worded
 
-from modelaudit.evidence.record import Absence, AbsentFile, CaseRecord, CountsRecord, DecisionRecord, RunRecord
+from modelaudit.evidence.record import (
+    Absence,
+    AbsentFile,
+    CaseRecord,
+    CountsRecord,
+    DecisionRecord,
+    RunRecord,
+    Unusable,
+)
 from modelaudit.report import render_html, render_summary
-from modelaudit.report.page import Page, headline, overall_of, page_of, totals
+from modelaudit.report.page import MOST_LISTED, Page, headline, overall_of, page_of, totals
 from modelaudit.report.pictures import Pictures
 
 EN, JA = worded("en"), worded("ja")
@@ -171,3 +180,22 @@ def test_the_interval_says_that_it_is_made_of_the_bounds_that_decide() -> None:
 def test_without_an_interval_of_two_bounds_none_is_explained(decided: DecisionRecord | None) -> None:
     (view,) = page(whole([passing(decision=decided)])).expectations
     assert view.made_of == ""
+
+
+def test_long_lists_say_how_many_more_the_record_has() -> None:
+    run = record()
+    broken = [Unusable(sample=f"{at}.png", reason="unreadable", message="") for at in range(MOST_LISTED + 7)]
+    data = run.data[0].model_copy(update={"unusable": broken})
+    html = render_html(run.model_copy(update={"data": [data]}), Path("nowhere"))
+    assert f"<bdi>{MOST_LISTED - 1}.png</bdi>" in html and f"<bdi>{MOST_LISTED}.png</bdi>" not in html
+    assert "7 more are left out here; run.json has all of them." in html and "ほかの7件は" in html
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_no_internal_name_stands_in_a_sentence(tmp_path: Path, language: str) -> None:
+    run = record(tmp_path)
+    html = render_html(run, tmp_path, language=language).split('id="embedded"')[0].split("<main")[1]
+    names = {case.name for case in run.cases}
+    told = re.sub(r"<(code|pre|bdi|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    found = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", re.sub(r"<[^>]*>", " ", told)))
+    assert found <= names
