@@ -141,8 +141,9 @@ def test_clear_asks_first(folder: Path, monkeypatch: pytest.MonkeyPatch, answer:
 def test_clear_removes_nothing_but_the_store(folder: Path) -> None:
     (folder / "store.damaged-20260101-000000.sqlite").write_bytes(b"old")
     (folder / "notes.txt").write_text("mine")
+    (folder / ".gitignore").write_text("*.png\n")
     assert main(["store", "clear", "--yes"]) == 0
-    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "notes.txt"]
 
 
 def odd(folder: Path, state: str) -> None:
@@ -152,6 +153,9 @@ def odd(folder: Path, state: str) -> None:
         for part in folder.glob(f"{FILE}*"):
             part.unlink()
         file.write_bytes(b"no database" * 500 if state == "garbage" else b"")
+    if state == "damaged":
+        whole = file.read_bytes()
+        file.write_bytes(whole[:100] + bytes(len(whole) - 100))
     if state in ("later", "earlier", "foreign"):
         with sqlite3.connect(file) as connection:
             version = f"PRAGMA user_version={9 if state == 'later' else 1}"
@@ -162,9 +166,10 @@ def odd(folder: Path, state: str) -> None:
 STATES = {
     "later": "was written by a later version of modelaudit (layout 9, this one knows 2); use that version",
     "earlier": "was written by an earlier version of modelaudit (layout 1, this one knows 2)",
-    "foreign": "is a database of something else, and no store",
+    "foreign": "is a database of something else, so it was left as it is; give the store's folder by --store",
     "empty": "is empty; the next audit begins it",
-    "garbage": "it is damaged: modelaudit store clear removes it",
+    "garbage": "is not a database, so it was left as it is; give the store's folder by --store",
+    "damaged": "it is damaged: modelaudit store clear removes it",
 }
 
 
@@ -178,6 +183,15 @@ def test_an_odd_store_is_called_what_it_is_and_left_as_it_is(
     assert main(["store", *command]) == 2
     assert STATES[state] in capsys.readouterr().err
     assert (folder / FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("state", ["garbage", "foreign"])
+def test_what_is_no_store_is_not_cleared(folder: Path, state: str, capsys: pytest.CaptureFixture[str]) -> None:
+    odd(folder, state)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert main(["store", "clear", "--yes"]) == 2
+    assert "by --store, or remove the file by hand" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_info_counts_an_image_once_and_only_what_belongs_to_data(

@@ -279,15 +279,17 @@ def _text(config: pytest.Config, name: str, default: str) -> str:
 
 
 def _store(config: pytest.Config) -> Path | Literal["off"] | None:
-    """The store's place; one that was asked for is refused on a network drive."""
+    """The store's place; one that was asked for is refused on a network drive, and where somebody else's file is."""
     text = _text(config, "audit-store", "")
     if text in ("", "off"):
         return "off" if text else None
     from ..engine.store.location import refuse_network
+    from ..engine.store.ownership import OTHER_PLACE, refuse_store_of_others
 
     folder = config.rootpath / Path(text).expanduser()
     try:
         refuse_network(folder)
+        refuse_store_of_others(folder, OTHER_PLACE)
     except ResultsError as error:
         raise pytest.UsageError(str(error)) from error
     return folder

@@ -106,6 +106,15 @@ def test_a_network_drive_that_was_asked_for_is_a_usage_error(stored: Line, monke
     assert "network drive (cifs)" in result.stderr.str() and "--audit-store off" in result.stderr.str()
 
 
+def test_a_database_of_others_that_was_asked_for_is_a_usage_error(stored: Line) -> None:
+    stored.write("store.sqlite", "theirs")
+    stored.store = "."
+    result = stored.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "is not a database, so it was left as it is; name another folder by --audit-store" in result.stderr.str()
+    assert (stored.path / "store.sqlite").read_text(encoding="utf-8") == "theirs"
+
+
 def test_a_root_on_a_network_drive_means_no_store_and_is_said_once(
     stored: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,8 +16,11 @@ from typing import TypeVar
 from filelock import FileLock, Timeout
 
 from .location import FILE, NOTE
+from .ownership import APPLICATION_ID, NotAStore, refuse_others, refuse_tables_of_others
 
 SCHEMA_VERSION = 2
+#: keeps the store out of git
+IGNORE, IGNORED = ".gitignore", "*\n"
 _BUSY_SECONDS = 60.0
 _MOVING_SECONDS = 30.0
 _Answer = TypeVar("_Answer")
@@ -119,10 +122,10 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
+            refuse_others(self.file)
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            ignore = self.file.parent / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
+            if not any(self.file.parent.iterdir()):  # in a folder of the user it would hide the user's own files
+                (self.file.parent / IGNORE).write_text(IGNORED, encoding="utf-8")
             self._connection = connect(self.file)
             self._inode = self.file.stat().st_ino
         return self._connection
@@ -131,7 +134,7 @@ class Database:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         self.close()
         of_the_disk = code == sqlite3.SQLITE_IOERR and sound(self.file)
-        if isinstance(error, NewerStore) or code in _UNUSABLE or of_the_disk:
+        if isinstance(error, NewerStore | NotAStore) or code in _UNUSABLE or of_the_disk:
             self._give_up(str(error))
         else:
             self._replace(error)
@@ -205,7 +208,13 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables; those of an older version go, since everything in them can be computed again."""
+    """Make the tables; those of an older version go, since everything in them can be computed again.
+
+    Raises:
+        NewerStore: of a later version.
+        NotAStore: somebody else's, which came since the file was looked at.
+    """
+    refuse_tables_of_others(connection)
     found = _version(connection)
     if found > SCHEMA_VERSION:
         raise NewerStore(f"was written by a later version (layout {found}, this one knows {SCHEMA_VERSION})")
@@ -218,6 +227,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     for statement in _SCHEMA.split(";"):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
 
 
 @contextlib.contextmanager

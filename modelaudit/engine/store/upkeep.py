@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...language.errors import ResultsError
-from .database import SCHEMA_VERSION, TABLES, connect, sound
+from .database import IGNORE, IGNORED, SCHEMA_VERSION, TABLES, connect, sound
 from .location import FILE, FOLDER, NOTE, default_folder, network_drive, refuse_network
+from .ownership import OTHER_PLACE, refuse_store_of_others
 from .store import Store, today
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -54,12 +55,13 @@ def open_store(asked: Path | None, *, root: Path, off: bool = False) -> Store:
     """Opens the store in the folder that was asked for; by default below `root`, unless that is a network drive.
 
     Raises:
-        ResultsError: the folder that was asked for is on a network drive.
+        ResultsError: the folder that was asked for is on a network drive, or holds somebody else's file of that name.
     """
     if off:
         return Store(None)
     if asked is not None:
         refuse_network(asked)
+        refuse_store_of_others(asked, OTHER_PLACE)
         return Store(asked)
     folder = default_folder(root)
     kind = network_drive(folder)
@@ -122,8 +124,9 @@ def clear(folder: Path) -> int:
     """Removes the store and what is left of damaged ones; returns the bytes that were freed.
 
     Raises:
-        ResultsError: it does not exist, or cannot be removed.
+        ResultsError: it does not exist, is somebody else's, or cannot be removed.
     """
+    refuse_store_of_others(folder, "give the store's folder by --store, or remove the file by hand")
     files = [path for path in folder.glob("store.*sqlite*") if path.is_file()]
     if not files:
         raise ResultsError(f"{folder} has no store; give its folder by --store")
@@ -131,7 +134,9 @@ def clear(folder: Path) -> int:
     try:
         for path in files:
             path.unlink()
-        (folder / ".gitignore").unlink(missing_ok=True)
+        ignore = folder / IGNORE
+        if ignore.is_file() and ignore.read_text(encoding="utf-8", errors="replace") == IGNORED:
+            ignore.unlink()
     except OSError as error:
         raise ResultsError(f"{error.filename}: cannot be removed ({error.strerror}); is an audit running?") from error
     with contextlib.suppress(OSError):  # the user may keep other files there
@@ -192,21 +197,22 @@ def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
     file = (folder / FILE).absolute()
     if not file.exists():
         raise ResultsError(f"{folder} has no store; give its folder by --store (pytest keeps it in {FOLDER})")
+    refuse_store_of_others(folder, "give the store's folder by --store")
     try:
         uri = f"{file.as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
-            _refuse_other(connection, folder / FILE)
+            _refuse_versions(connection, folder / FILE)
             yield connection
     except sqlite3.Error as error:
         way_out = "is an audit running?" if sound(file) else "it is damaged: modelaudit store clear removes it"
         raise ResultsError(f"{folder / FILE}: {error}; {way_out}") from error
 
 
-def _refuse_other(connection: sqlite3.Connection, file: Path) -> None:
-    """Refuses what this version can say nothing of.
+def _refuse_versions(connection: sqlite3.Connection, file: Path) -> None:
+    """Refuses a store that this version can say nothing of.
 
     Raises:
-        ResultsError: a store of another version, or no store.
+        ResultsError: it is one of another version, empty or damaged.
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
@@ -218,7 +224,7 @@ def _refuse_other(connection: sqlite3.Connection, file: Path) -> None:
     if not tables:
         raise ResultsError(f"{file}: is empty; the next audit begins it")
     if not tables >= TABLES:
-        raise ResultsError(f"{file}: is a database of something else, and no store; give the store's folder by --store")
+        raise ResultsError(f"{file}: is damaged: modelaudit store clear removes it")
     if version < SCHEMA_VERSION:
         raise ResultsError(
             f"{file}: was written by an earlier version of modelaudit (layout {version}, this one knows "
