@@ -1,9 +1,9 @@
 """A run record without what identifies images: a pure function of a record and a secret salt.
 
 Ids of images, groups, clusters, columns and their values become HMAC-SHA256 of the salt, so that one name has one code
-in all reports made with the same salt, and without it no name can be tried. Files, commands, settings and whom the
-report is for are left out. Labels, and what the parties called their requirements, stay: without them nobody can read
-what was decided.
+in all reports made with the same salt, and without it no name can be tried. Files, commands, settings and what
+the photographs are called are left out. Labels, what the parties called their requirements, and who the parties are
+stay: without them nobody can read what was decided.
 
 The redacted record is for showing alone and is not written: its fingerprints and hashes are those of the record that
 it was made from, and that one was checked (consistency.py).
@@ -46,7 +46,7 @@ _CODE_LENGTH = 10
 #: a shorter name, or a part of one, also stands where it names nothing
 _LEAST_LETTERS = 3
 
-Kind = Literal["image", "group", "cluster", "column", "value", "data", "model", "file"]
+Kind = Literal["image", "group", "cluster", "column", "value", "data", "model", "file", "test"]
 
 #: fields that hold such a name and nothing else
 _NAMES: dict[tuple[str, str], Kind] = {
@@ -138,6 +138,12 @@ def read_salt(file: Path) -> bytes:
         ) from error
 
 
+def code(salt: bytes, kind: Kind, name: str) -> str:
+    """What stands for a name: the same for the same name, kind and salt."""
+    digest = hmac.new(salt, f"{kind}\0{name}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return f"{kind}_{digest[:_CODE_LENGTH]}"
+
+
 class _Redaction:
     """What becomes of the texts of one record."""
 
@@ -152,14 +158,12 @@ class _Redaction:
         self._scrubbed: dict[str, str] = {}
 
     def code(self, kind: Kind, name: str) -> str:
-        """What stands for a name: the same for the same name, kind and salt."""
-        digest = hmac.new(self._salt, f"{kind}\0{name}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-        return f"{kind}_{digest[:_CODE_LENGTH]}"
+        return code(self._salt, kind, name)
 
     def without_settings(self, record: RunRecord) -> RunRecord:
-        """Without what only reproduces the run, and without whose images they are."""
+        """Without what only reproduces the run, and without what the photographs are called."""
         made = record.provenance.model_copy(update={"plugins": [], "options": {}})
-        about = record.about and record.about.model_copy(update={"customer": None, "data": []})
+        about = record.about and record.about.model_copy(update={"data": []})
         return record.model_copy(
             update={
                 "digest": record_digest(record),

@@ -78,7 +78,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--audit-redact",
         action="store_true",
         default=None,
-        help="write the reports without images, paths and ids; run.json keeps them (ini: audit_redact; default: no)",
+        help="write reports and JUnit XML without images, paths and ids; run.json keeps them (ini: audit_redact; "
+        "default: no)",
     )
     group.addoption(
         "--audit-partial",
@@ -93,7 +94,9 @@ def add_options(parser: pytest.Parser) -> None:
         help="refuse whatever selects or tolerates: the run is a verdict on the whole (ini: audit_gate = ci|on|off)",
     )
     parser.addini("audit_gate", "refuse selections and tolerances: ci (where CI is set), on or off", default="off")
-    parser.addini("audit_redact", "write the reports without images, paths and ids", type="bool", default=False)
+    parser.addini(
+        "audit_redact", "write reports and JUnit XML without images, paths and ids", type="bool", default=False
+    )
     parser.addini("audit_allow_code", "let *.audit.yaml files name Python factories", type="bool", default=False)
 
 

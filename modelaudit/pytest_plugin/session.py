@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from ..language.errors import AcceptanceError, ResultsError
 from .completeness import Completeness
 from .items import AuditErrored, AuditItem
 from .options import LOOK, read_options
-from .outcome import add_absent, disclaim, replaced, settled, stopped_text, weakened
+from .outcome import add_absent, disclaim, entry_of, replaced, settled, stopped_text, weakened
 from .stash import RECEIPT, SESSION, SIGNER
 from .typed_arguments import typed_arguments
 
@@ -58,6 +58,8 @@ class AuditSession:
         self.decided: dict[str, CaseRecord] = {}
         self.stopped: dict[str, CaseRecord] = {}
         self.ended: dict[str, CaseRecord] = {}
+        #: in pytest's JUnit log, to the ids of cases
+        self.entries: dict[object, str] = {}
         self.ran: set[str] = set()
         self.record: RunRecord | None = None
         self.status: int | None = None
@@ -191,6 +193,7 @@ class AuditSession:
 
         record = CaseRecord.model_validate_json(report.__dict__["modelaudit"])
         self.ended[record.id] = settled(report, record)
+        self.entries[entry_of(self.config, report)] = record.id
         return self.ended[record.id]
 
     def adopt(self, found: dict[str, Any]) -> None:
@@ -216,14 +219,16 @@ class AuditSession:
         if not any(case.absence is None or case.absence.by != "selection" for case in cases) and all(
             file.by == "selection" for file in files
         ):
+            self._redact_log({})
             return  # nothing of the audits was selected: pytest's own rules
         self.status = exit_status(cases, files, **self.terms)
         if started:
             absent = [case for case in cases if case.id not in self.ended]
             add_absent(self.config, absent, files, self.options.language)
+        shown: dict[str, CaseRecord] = {}
         if started:
             try:
-                self._write(cases, files)
+                shown = self._write(cases, files)
                 assert self.record is not None
                 self.status = self.record.exit_status
                 if self.contradicted:
@@ -232,9 +237,11 @@ class AuditSession:
                 self._complain(f"the record could not be written ({error}); choose another --audit-results")
             except AcceptanceError as error:
                 self._complain(f"the evidence could not be written or signed ({error})")
+        self._redact_log(shown)
         session.exitstatus = self.final(int(session.exitstatus))
 
-    def _write(self, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> None:
+    def _write(self, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]) -> dict[str, CaseRecord]:
+        """Write the run; its cases by id, as the reports show them."""
         from .inputs import inputs_of
         from .write_run import FinishedRun, write_run
 
@@ -253,12 +260,31 @@ class AuditSession:
             about=self.about,
             agreement=self.agreement,
         )
-        self.record, self.contradicted = write_run(finished, cases, files)
+        self.record, shown, self.contradicted = write_run(finished, cases, files)
         signer = self.config.stash.get(SIGNER, None)
         if signer is not None:
             from ..acceptance.statement import sign_evidence
 
             sign_evidence(self.folder, signer)
+        return {one.id: new for one, new in zip(self.record.cases, shown.cases, strict=True)}
+
+    def _redact_log(self, cases: Mapping[str, CaseRecord]) -> None:
+        """Redact pytest's JUnit log, where the reports are redacted.
+
+        Args:
+            cases: redacted cases by id; an entry of any other says nothing but how it ended.
+        """
+        if not self.options.redact:
+            return
+        import secrets
+
+        from ..evidence.redaction import SALT_NAME, read_salt
+        from .redacted_junit import redact_log
+
+        salt = read_salt(self.folder / SALT_NAME) if cases else secrets.token_bytes()
+        redact_log(
+            self.config, self.entries, cases, salt, language=self.options.language, quick_look=self.options.limit
+        )
 
     def final(self, status: int) -> int:
         """The exit status of the run: pytest's own unless that is 0, whatever a plugin made of it."""

@@ -63,11 +63,11 @@ class FinishedRun:
 
 def write_run(
     run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[AbsentFile]
-) -> tuple[RunRecord, list[str]]:
+) -> tuple[RunRecord, RunRecord, list[str]]:
     """Write ``run.json``, ``report.html``, ``summary.md`` and the unsigned evidence, and let ``latest`` point at them.
 
     Returns:
-        The record, and the cases that contradict its tables.
+        The record, the record that the reports show, and the cases that contradict the tables.
     """
     record, contradicted = _consistent(run, cases, files)
     write_record(record, run.folder)
@@ -78,7 +78,7 @@ def write_run(
     point_latest(run.options.results, run.id)
     if run.receipt is not None:
         run.receipt.write(run.folder)
-    return record, contradicted
+    return record, shown, contradicted
 
 
 def _consistent(

@@ -22,7 +22,7 @@ def render_junit(record: RunRecord, report: str, words: Words) -> str:
         report: where the report is, for the text of a failure.
     """
     record, report = shown_record(record), without_machine_paths(report)
-    cases = [_test_case(case, report, words, quick_look=record.quick_look) for case in record.cases]
+    cases = [case_element(case, report, words, quick_look=record.quick_look) for case in record.cases]
     counts = Counter(part.tag for case in cases for part in case)
     suite = ElementTree.Element(
         "testsuite",
@@ -76,7 +76,8 @@ def failure_type(case: CaseRecord) -> str | None:
     return passed if case.verdict == "PASS" else case.verdict
 
 
-def _test_case(case: CaseRecord, report: str, words: Words, *, quick_look: int | None) -> ElementTree.Element:
+def case_element(case: CaseRecord, report: str, words: Words, *, quick_look: int | None) -> ElementTree.Element:
+    """The entry of one case, as pytest writes it."""
     module = case.file.removesuffix(".py").replace("/", ".")
     found = ElementTree.Element(
         "testcase", classname=plain(module), name=plain(case.name), time=f"{case.duration_s or 0:.3f}"

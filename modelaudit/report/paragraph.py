@@ -34,7 +34,8 @@ def paragraph(case: CaseRecord, report: str, words: Words, *, limit: int | None 
     if limit is not None:
         lines.append("  " + words.ngettext("run_quick_look", limit))
     lines.append("  " + words._("run_report", path=report))
-    lines.append("  " + words._("paragraph_reproduce", command=case.reproduce))
+    if case.reproduce:  # a redacted case has no command
+        lines.append("  " + words._("paragraph_reproduce", command=case.reproduce))
     return "\n".join(plain(line) for line in lines)
 
 

@@ -41,7 +41,7 @@ GROUPS, CLUSTERS, VALUES = ("canary_line", "canary's line"), ("canary_lot", None
 
 
 def planted() -> RunRecord:
-    """A record with names of images, groups, clusters, values, files and a customer wherever they can stand."""
+    """A record with names of images, groups, clusters, values and files wherever they can stand."""
     base = record()
     samples = [
         SampleRecord(
@@ -134,12 +134,14 @@ def planted() -> RunRecord:
             "notes": [message],
             "absent_files": [AbsentFile(file="audits/canary.py", by="error", why="no module canary/x.py")],
             "agreement": agreement,
-            "about": About(title="Acceptance", customer="Canary Ltd", data=[AboutData(name="canary photographs")]),
+            "about": About(
+                title="Acceptance", customer="Example Ltd", issuer="AI lab", data=[AboutData(name="canary photographs")]
+            ),
         }
     )
 
 
-def test_no_id_path_or_customer_is_left() -> None:
+def test_no_id_and_no_path_is_left() -> None:
     run = planted()
     assert run.model_dump_json().lower().count("canary") > 50
     assert "canary" not in redacted(run, SALT).model_dump_json().lower()
@@ -155,7 +157,7 @@ def test_what_was_decided_is_left() -> None:
     assert before is not None and after is not None
     assert before.model_dump(exclude={"note", "group"}) == after.model_dump(exclude={"note", "group"})
     assert (shown.data[0].labels, shown.models[0].classes) == (run.data[0].labels, run.models[0].classes)
-    assert shown.about is not None and shown.about.title == "Acceptance"
+    assert shown.about == About(title="Acceptance", customer="Example Ltd", issuer="AI lab")
     assert run.agreement is not None and shown.agreement is not None
     assert shown.agreement.unmet == run.agreement.unmet
     assert shown.agreement.domain is not None and shown.agreement.domain.images == 4
