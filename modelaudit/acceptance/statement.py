@@ -68,7 +68,7 @@ def result_statement(record: RunRecord, files: dict[str, str]) -> Statement:
 
     A case that was not run is in none of the lists; one with the standing *advisory* or *waived* that is not met is in
     ``warnedTests``, and one that is marked xfail in ``failedTests``. ``configuration`` are the audit files and whatever
-    else of the project's code pytest loaded.
+    else of the project's code pytest loaded. There is no ``url``: a run is a folder.
 
     Args:
         files: the sha256 of the files of the run's folder, by name.

@@ -169,10 +169,11 @@ def _refusal(response: TimeStampResponse, roots: Sequence[x509.Certificate], mom
     if not brought:
         return f"does not bring the authority's certificate; {_ASK_AGAIN} with it (openssl ts -query -sha256 -cert)"
     try:
-        certificates = [*map(x509.load_der_x509_certificate, brought), *roots]
+        certificates = [x509.load_der_x509_certificate(each) for each in brought]
+        issuers = {each.issuer for each in certificates}
     except _DAMAGED as error:
         return f"brings a certificate that cannot be read ({first_line(error)}); {_ASK_AGAIN}"
-    for each in certificates:
+    for each in (*certificates, *(root for root in roots if root.subject in issuers)):
         first, last = each.not_valid_before_utc, each.not_valid_after_utc
         if not first <= moment <= last:
             return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from acceptance.openssl import certificate, openssl, private_key, public_key
+from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Key, Signature, Signer
 
 from modelaudit.acceptance.envelope import LOCK, Envelope, sign, signed_by
 from modelaudit.acceptance.keys import load_certificates, load_public_key, load_signer, public_key_of
@@ -84,6 +86,9 @@ def test_a_terminal_is_asked_for_the_password(tmp_path: Path) -> None:
     while b"private key: " not in asked:
         asked += os.read(ours, 1024)
     os.write(ours, b"secret\n")
+    with contextlib.suppress(OSError):  # when the terminal's last user has gone
+        while os.read(ours, 1024):
+            pass  # a terminal whose output nobody reads keeps its program waiting
     assert started.communicate(timeout=60)[0] == b"ed25519\n"
     os.close(ours)
 
@@ -171,3 +176,28 @@ def test_a_key_that_is_no_file_signs_by_its_address(tmp_path: Path, monkeypatch:
         load_signer(f"file2:{other}")
     with pytest.raises(AcceptanceError, match=r"hsm:2: .*cannot sign so that"):  # here is no token
         load_signer("hsm:2")
+
+
+class _Token(Signer):
+    """As a token that holds another key than the one it is taken for, which shows only when it signs."""
+
+    def __init__(self, taken_for: Key) -> None:
+        self._taken_for, self._held = taken_for, CryptoSigner.generate_ecdsa()
+
+    @classmethod
+    def from_priv_key_uri(cls, priv_key_uri: str, public_key: Key, secrets_handler: object = None) -> Signer:
+        return cls(public_key)
+
+    @property
+    def public_key(self) -> Key:
+        return self._taken_for
+
+    def sign(self, payload: bytes) -> Signature:
+        return Signature(self._taken_for.keyid, self._held.sign(payload).signature)
+
+
+def test_a_token_is_tried_before_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIGNER_FOR_URI_SCHEME, "token", _Token)
+    monkeypatch.setenv("MODELAUDIT_PUBLIC_KEY", str(public_key(private_key(tmp_path / "key.pem", "p256"))))
+    with pytest.raises(AcceptanceError, match=r"token:1: cannot sign so that .*key\.pub\.pem verifies it"):
+        load_signer("token:1")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +259,11 @@ def test_evidence_of_what_is_not_there_is_refused(record: RunRecord, tmp_path: P
     write_record(record, tmp_path)
     with pytest.raises(AcceptanceError, match=r"report\.html: No such file or directory; the evidence of the run"):
         write_evidence(record, tmp_path)
+
+
+def test_evidence_that_is_not_signed_loads_no_cryptography() -> None:
+    """Every run writes it, also where nobody has a key."""
+    program = "import sys, modelaudit.acceptance.statement; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "rfc8785" in loaded
+    assert not {"cryptography", "securesystemslib", "rfc3161_client", "torch"} & set(loaded)
