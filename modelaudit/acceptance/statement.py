@@ -151,7 +151,7 @@ def _subjects(record: RunRecord, files: dict[str, str]) -> Iterator[dict[str, An
     for model in record.models:
         yield {"name": model.key, "digest": {"modelauditFingerprint": model.fingerprint}}
     for data in record.data:
-        root = data.model_dump().get("root")
+        root = data.model_dump(include={"root"}).get("root")
         if root is not None:
             yield {"name": data.key, "digest": {"modelauditMerkleRoot": root}}
     if record.lock is not None:
