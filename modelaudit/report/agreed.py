@@ -17,8 +17,7 @@ from ..evidence.record import (
 )
 from .words import Words
 
-#: so many lines stand on page one, and so many names in a line
-MOST_AGREED_LINES = 5
+#: so many names stand in a line
 _NAMED = 3
 _DIGEST = 12
 #: standings that speak against the test set
@@ -33,28 +32,18 @@ class AgreedLine:
     unmet: bool = False
 
 
-@dataclass(frozen=True)
-class AgreementView:
-    """The lines of page one, and how many more there are."""
-
-    lines: tuple[AgreedLine, ...]
-    more: str = ""
-
-
-def agreement_view(record: RunRecord, words: Words) -> AgreementView | None:
-    """What page one says of the agreement; None of a run without one."""
+def agreement_lines(record: RunRecord, words: Words) -> tuple[AgreedLine, ...]:
+    """What page one says of the agreement; nothing of a run without one."""
     agreement = record.agreement
     if agreement is None:
-        return None
-    lines = [AgreedLine(_head(agreement, words)), *unmet_lines(agreement.unmet, words)]
+        return ()
+    lines = [AgreedLine(_head(agreement, words))]
     if agreement.domain is not None:
         lines += domain_lines(agreement.domain, words)
+    lines += unmet_lines(agreement.unmet, words)
     if agreement.costs is not None:
         lines += [AgreedLine(text) for text in cost_lines(agreement.costs, words)]
-    left = len(lines) - MOST_AGREED_LINES
-    if left <= 1:
-        return AgreementView(tuple(lines))
-    return AgreementView(tuple(lines[:MOST_AGREED_LINES]), words.ngettext("agreed_more", left))
+    return tuple(lines)
 
 
 def _head(agreement: AgreementRecord, words: Words) -> str:

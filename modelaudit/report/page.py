@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import DataRecord, RunRecord
 from ..evidence.states import is_partial, is_whole
-from .agreed import AgreementView, agreement_view
+from .agreed import AgreedLine, agreement_lines
 from .boxes import BoxesView, boxes_view
 from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
@@ -73,7 +73,7 @@ class Page:
     models: tuple[ModelRow, ...]
     notes: NotesView
     sanity: tuple[SanityView, ...] = ()
-    agreement: AgreementView | None = None
+    agreement: tuple[AgreedLine, ...] = ()
     files_left_out: str = ""
 
     @property
@@ -120,7 +120,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
         model_rows(record, words),
         _notes(record, words),
         sanity_views(record, words),
-        agreement_view(record, words),
+        agreement_lines(record, words),
         _more(len(record.provenance.files), words),
     )
 

@@ -11,18 +11,22 @@ from .words import Words
 
 @dataclass(frozen=True)
 class SignaturesView:
-    """``rule``: the sentences above the lines. ``parties``: each one's role, and its name where the run states it."""
+    """``rule``: the sentences above the lines. ``parties``: each one's role and its name, where the
+    run states it; of an agreement its name and its role."""
 
     rule: str
     parties: tuple[tuple[str, str], ...]
 
 
 def signatures_view(record: RunRecord, words: Words) -> SignaturesView:
-    """The decision rule of a run's requirements, and the lines to sign."""
-    issuer, customer = (None, None) if record.about is None else (record.about.issuer, record.about.customer)
-    parties = ((words._("issuer"), issuer), (words._("customer"), customer))
+    """The decision rule of a run's requirements, and the lines to sign: of the parties that the agreement names."""
+    parties = [(one.name, one.role) for one in record.agreement.parties if one.signs] if record.agreement else []
+    if not parties:
+        issuer, customer = (None, None) if record.about is None else (record.about.issuer, record.about.customer)
+        parties = [(words._("issuer"), issuer), (words._("customer"), customer)]
     return SignaturesView(
-        words.in_a_row(_rule(record, words)), tuple((role, words.own(name or "")) for role, name in parties)
+        words.in_a_row(_rule(record, words)),
+        tuple((words.own(first), words.own(then or "")) for first, then in parties),
     )
 
 

@@ -18,7 +18,7 @@ from modelaudit.evidence.agreed import (
     UnmetTerm,
 )
 from modelaudit.evidence.record import RunRecord
-from modelaudit.report.agreed import agreement_view, cost_lines, domain_lines, unmet_lines
+from modelaudit.report.agreed import agreement_lines, cost_lines, domain_lines, unmet_lines
 from modelaudit.report.render import render_html, render_summary
 from modelaudit.report.words import words_of
 
@@ -100,8 +100,15 @@ def test_page_one_and_the_summary_say_it_and_escape_it(language: str) -> None:
     assert 'class="agreed"' not in render_html(run(None), Path("nowhere"), language=language)
 
 
-def test_few_lines_stand_on_page_one_and_the_others_are_counted() -> None:
-    view = agreement_view(run(), words_of("en"))
-    assert view is not None
-    assert (len(view.lines), view.more) == (5, "2 more lines on the agreement")
-    assert agreement_view(run(None), words_of("en")) is None
+def test_what_the_test_set_covers_stands_before_what_is_not_kept_to() -> None:
+    lines = agreement_lines(run(), words_of("en"))
+    assert [line.text.partition(" ")[0] for line in lines] == [
+        "Acceptance",
+        "Operating",
+        "In",
+        "Shares",
+        "100",
+        "A",
+        "At",
+    ]
+    assert agreement_lines(run(None), words_of("en")) == ()

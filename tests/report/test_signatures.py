@@ -5,6 +5,7 @@ from __future__ import annotations
 from report.sample_record import case, measure, record
 
 from modelaudit.evidence.about import About
+from modelaudit.evidence.agreed import AgreedParty, AgreementRecord
 from modelaudit.evidence.record import CaseRecord
 from modelaudit.report.signatures import signatures_view
 from modelaudit.report.words import words_of
@@ -53,3 +54,13 @@ def test_the_parties_are_named_where_the_run_states_them() -> None:
 def test_issuer_and_customer_sign() -> None:
     assert [role for role, _ in signatures_view(record(), EN).parties] == ["Issuer", "Customer"]
     assert [role for role, _ in signatures_view(record(), JA).parties] == ["発行者", "発注者"]
+
+
+def test_the_parties_of_an_agreement_sign() -> None:
+    parties = [
+        AgreedParty(key="vendor", name={"en": "Vision", "ja": "ビジョン"}, role="delivers", signs=True),
+        AgreedParty(key="witness", name="Third"),
+    ]
+    agreed = record().model_copy(update={"agreement": AgreementRecord(sha256="0" * 64, parties=parties)})
+    assert signatures_view(agreed, EN).parties == (("Vision", "delivers"),)
+    assert signatures_view(agreed, JA).parties == (("ビジョン", "delivers"),)
