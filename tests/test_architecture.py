@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "engine": FLOOR - {"demo"} | {"language"},
     "preview": FLOOR - {"demo"} | {"engine", "language"},
     "evidence": {"engine", "contexts", "statistics", "language"},
-    "acceptance": {"evidence", "language"},
+    "acceptance": {"evidence", "engine", "data", "language"},
     "report": {"acceptance", "evidence", "language"},
     "starter": {"data", "models", "language"},
     "interactive": {"report", "evidence", "engine", "language"},

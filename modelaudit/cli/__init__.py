@@ -1,5 +1,4 @@
-"""The command line: ``modelaudit`` init, data, masks, contexts, plan, agree, report, gate, merge, store, schema and
-demo."""
+"""The command line: ``modelaudit`` and its commands."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import agree, contexts, data, gate, init, masks, merge, plan, report, store
+from . import agree, contexts, data, gate, init, lock, masks, merge, plan, report, store
 from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
 
@@ -74,6 +73,7 @@ def _parser() -> Command:
     contexts.add(commands)
     plan.add(commands)
     agree.add(commands)
+    lock.add(commands)
     report.add(commands)
     gate.add(commands)
     merge.add(commands)

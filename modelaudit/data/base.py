@@ -21,6 +21,15 @@ DataSource = Callable[[Reference, Path], DataSet]
 RemoteKind = Literal["tree", "file", "files"]
 
 
+@dataclass(frozen=True)
+class DigestParts:
+    """What a sample's digest is made of, each as 64 hexadecimal digits: its bytes, its mask's values, its label."""
+
+    image: str = ""
+    mask: str = ""
+    label: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """A sample in memory, upright and before any geometry.
@@ -31,12 +40,14 @@ class Decoded:
         digest: sha256 of the image (the bytes of its file where there is one), the mask's values and the label.
         content: sha256 of what it was decoded from (:func:`~modelaudit.data.decode.content_of`), as it was read;
             where that is not known before decoding, of `digest`.
+        parts: what `digest` is made of, so that a difference can be told to be of image, mask or label.
     """
 
     image: Pixels
     mask: Pixels | None
     digest: str
     content: str = ""
+    parts: DigestParts = DigestParts()
 
 
 class UnusableSample(DataError):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..language.boundary import AuditedCodeError, contained, described
 from ..language.reasons import Missing
 from ..language.sample import OBJECT, Sample
-from .base import Decoded, Pixels, UnusableSample
+from .base import Decoded, DigestParts, Pixels, UnusableSample
 from .images import FilePart, Place, bytes_of, opened, rgb_of, upright
 from .mask_reading import MaskReading
 from .masks import ReadMask, checked_mask, mask_of
@@ -116,12 +116,13 @@ def _decoded(sample: Sample, files: dict[Place, bytes]) -> Decoded:
         mask = None  # nothing to mask, as declared
     if mask is not None and mask.shape != image.shape[:2]:
         raise UnusableSample(Missing.MASK_SIZE, _size_message(sample, image, mask, stored_size))
-    digest = hashlib.sha256(content)
-    for part in (b"" if given is None else _bytes_of_array(given), repr(sample.label).encode()):
-        digest.update(hashlib.sha256(part).digest())
-    found = digest.hexdigest()
+    of_mask = hashlib.sha256(b"" if given is None else _bytes_of_array(given)).digest()
+    parts = (content, of_mask, hashlib.sha256(repr(sample.label).encode()).digest())
+    found = hashlib.sha256(b"".join(parts)).hexdigest()
     otherwise = f"decoded {found}{' without object' if sample.without_object else ''}"
-    return Decoded(image, mask, found, content_of(sample, _digests(files)) or otherwise)
+    image_part, mask_part, label_part = (part.hex() for part in parts)
+    known = content_of(sample, _digests(files)) or otherwise
+    return Decoded(image, mask, found, known, DigestParts(image_part, mask_part, label_part))
 
 
 def _check_facts(sample: Sample, image: Pixels, stored: tuple[int, int]) -> None:

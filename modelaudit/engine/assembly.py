@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import class_count, declare_without_object, fingerprint, label_map, labels_of, open_data
+from ..data import class_count, declare_without_object, fingerprint, label_map, labels_of, merkle_root, open_data
 from ..language.boundary import contained, failure_text
 from ..language.checks import CheckSettings
 from ..language.progress import Progress, Silent
@@ -251,6 +251,7 @@ def _data_facts(
     on_copies: Iterable[str] = (),
 ) -> MeasuredData:
     """`beyond`: samples that were not looked at, whatever was decoded of them ahead."""
+    digests = {name: digest for name, digest in builder.digests.items() if name not in beyond}
     reference = group.reference if isinstance(group.reference, str) else group.key.removeprefix("data:")
     return MeasuredData(
         key=group.key,
@@ -262,7 +263,8 @@ def _data_facts(
         values=values_of(data.samples, columns_named(group.cases)),
         mask_kinds=dict(Counter(map(_mask_kind, data.samples))),
         without_object=list(group.without_object),
-        fingerprint=fingerprint({name: digest for name, digest in builder.digests.items() if name not in beyond}),
+        fingerprint=fingerprint(digests),
+        root=merkle_root(digests),
         notes=[*data.notes, *on_copies, *builder.donors.notes, *store.notes],
         unusable=dict(
             sorted(

@@ -229,6 +229,7 @@ def data_records(measured: Sequence[Measured]) -> list[DataRecord]:
                 clusters=_counted(one.cluster for one in part.samples),
                 mask_kinds=part.data.mask_kinds,
                 fingerprint=part.data.fingerprint,
+                root=part.data.root,
                 notes=part.data.notes,
                 unusable=[
                     Unusable(sample=name, reason=reason.value, message=message)

@@ -464,6 +464,7 @@ class DataRecord(_Part):
     clusters: dict[str, int] = {}
     mask_kinds: dict[str, int]
     fingerprint: str | None
+    root: str | None = None
     notes: list[str] = []
     unusable: list[Unusable] = []
     without_object: dict[str, int] = {}

@@ -281,6 +281,7 @@ def pytest_configure_node(node: Any) -> None:
     """pytest-xdist: every worker of a run writes into the same run."""
     state = audit_session(node.config)
     state.read_stated()
+    state.read_lock()
     node.workerinput |= {"modelaudit_run": state.run_id, "modelaudit_typed": state.typed.data()}
 
 

@@ -93,6 +93,20 @@ def add_options(parser: pytest.Parser) -> None:
         default=False,
         help="refuse whatever selects or tolerates: the run is a verdict on the whole (ini: audit_gate = ci|on|off)",
     )
+    group.addoption(
+        "--audit-lock",
+        default=None,
+        metavar="FILE",
+        help="hold the run to this lock of what was agreed: whatever departs makes it NOT AS AGREED (implies "
+        "--audit-gate, and takes nothing from the store)",
+    )
+    group.addoption(
+        "--audit-nonce",
+        default=None,
+        metavar="TEXT",
+        help="a text that the other party gave for this run alone; the record carries it",
+    )
+    group.addoption("--audit-write-lock", default=None, metavar="FILE", help="what modelaudit lock calls")
     parser.addini("audit_gate", "refuse selections and tolerances: ci (where CI is set), on or off", default="off")
     parser.addini(
         "audit_redact", "write reports and JUnit XML without images, paths and ids", type="bool", default=False
@@ -158,6 +172,9 @@ class Options:
     report_budget: int = 5_000_000
     sign: str | None = None
     look: LookOptions | None = None
+    lock: Path | None = None
+    nonce: str | None = None
+    write_lock: Path | None = None
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -190,7 +207,7 @@ def read_options(config: pytest.Config) -> Options:
     allow, redact = config.getoption("--audit-allow-code"), config.getoption("--audit-redact")
     return Options(
         results=config.rootpath / _text(config, "audit-results", "audit-results"),
-        store=_store(config),
+        store="off" if config.getoption("--audit-lock") else _store(config),
         device=_text(config, "audit-device", "auto"),
         seed=_whole("--audit-seed", _text(config, "audit-seed", "0"), least=None),
         limit=None if limit in ("", "all") else _whole("--audit-limit", limit, least=1),
@@ -203,7 +220,16 @@ def read_options(config: pytest.Config) -> Options:
         report_budget=report_budget,
         sign=_text(config, "audit-sign", "") or None,
         look=look,
+        lock=_file(config, "audit-lock"),
+        nonce=config.getoption("--audit-nonce"),
+        write_lock=_file(config, "audit-write-lock"),
     )
+
+
+def _file(config: pytest.Config, name: str) -> Path | None:
+    """A file that was typed, relative to the folder where pytest was called."""
+    given = config.getoption(f"--{name}")
+    return None if given is None else Path(config.invocation_params.dir) / given
 
 
 def _look(config: pytest.Config) -> LookOptions | None:
@@ -267,7 +293,8 @@ def _gate(config: pytest.Config) -> bool:
     if asked not in ("ci", "on", "off"):
         raise pytest.UsageError(f"audit_gate = {asked}: use ci, on or off")
     in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
-    return bool(config.option.audit_gate or asked == "on" or (asked == "ci" and in_ci))
+    locked = config.option.audit_lock is not None or config.option.audit_write_lock is not None
+    return bool(locked or config.option.audit_gate or asked == "on" or (asked == "ci" and in_ci))
 
 
 def _ini(name: str) -> str:

@@ -24,6 +24,7 @@ from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
     from ..acceptance.agreement import AgreementTerms
+    from ..acceptance.lock import Lock, SignedLock
     from ..engine.executors.run import Run
     from ..engine.planning.feasibility import Listings
     from ..engine.planning.plan import Asked
@@ -67,6 +68,7 @@ class AuditSession:
         self.contradicted: list[str] = []
         self.about: About | None = None
         self.agreement: AgreementTerms | None = None
+        self.lock: SignedLock | None = None
         self._files: InputFiles | None = None
         self._run: Run | None = None
         self._listings: Listings | None = None
@@ -98,6 +100,7 @@ class AuditSession:
         self.read_stated()
         self.files.note_plugins(self.config)
         self.completeness.compare(items, order, splittable)
+        self.read_lock()
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if chosen and not self.config.option.collectonly:
             self._engine().select(_asked(chosen), _asked(self.completeness.items))
@@ -115,6 +118,54 @@ class AuditSession:
             self.about, self.agreement = self.files.stated(audit_files(run_folders(self.config, self.typed)))
         except (AboutFileError, AcceptanceError) as error:
             raise pytest.UsageError(str(error)) from error
+
+    def read_lock(self) -> None:
+        """Read the lock that the run is held to, and refuse the run where there is none or it does not fit its
+        signatures; or write one of what was collected.
+
+        Raises:
+            pytest.UsageError: it cannot be read, or written.
+        """
+        if self.options.lock is None and self.options.write_lock is None:
+            return
+        from ..acceptance.lock import read_lock, write_lock
+        from ..language.errors import AuditError
+
+        try:
+            if self.options.lock is not None:
+                self.lock = read_lock(self.options.lock)
+            elif not self.is_worker:
+                assert self.options.write_lock is not None
+                write_lock(self._lock(), self.options.write_lock)
+        except AuditError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def _lock(self) -> Lock:
+        from ..acceptance.agreement import agreement_files
+        from ..engine.planning.plan import plan
+        from ..language.boundary import signals_watched
+        from ..language.errors import AcceptanceError
+        from ..language.progress import ProgressBar
+        from .audit_files import audit_files, run_folders
+        from .inputs import inputs_of
+        from .locking import lock_of
+
+        cases = list(self.completeness.declared.values())
+        if not cases:
+            raise AcceptanceError("no expectation was collected, so nothing is locked; see what pytest says of it")
+        asked, root = _asked(self.completeness.items), self.config.rootpath
+        agreements = agreement_files(audit_files(run_folders(self.config, self.typed)), root)
+        with signals_watched():
+            return lock_of(
+                cases,
+                plan(asked, asked),
+                inputs_of(self.config, self.files, cases),
+                self.options,
+                self.agreement,
+                root=root,
+                folder=agreements[0].parent if agreements else None,
+                progress=ProgressBar(lambda: sys.stderr, self._note_broken_line),
+            )
 
     def infeasible_lines(self, items: Sequence[pytest.Item]) -> list[str]:
         """Lines about selected cases that cannot pass with the available images; none in a quick look."""
@@ -259,6 +310,7 @@ class AuditSession:
             receipt=self.receipt,
             about=self.about,
             agreement=self.agreement,
+            lock=self.lock,
         )
         self.record, shown, self.contradicted = write_run(finished, cases, files)
         signer = self.config.stash.get(SIGNER, None)

@@ -29,6 +29,7 @@ from ..report import write_reports
 
 if TYPE_CHECKING:
     from ..acceptance.agreement import AgreementTerms
+    from ..acceptance.lock import SignedLock
     from ..evidence.about import About
     from ..evidence.results_folder import Receipt
     from .options import Options
@@ -59,6 +60,7 @@ class FinishedRun:
     receipt: Receipt | None
     about: About | None = None
     agreement: AgreementTerms | None = None
+    lock: SignedLock | None = None
 
 
 def write_run(
@@ -135,9 +137,14 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         checks="on" if options.checks and options.limit is None else "off",
         by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured), models),
         about=run.about,
+        nonce=options.nonce,
     )
     if run.agreement is not None:
         record = record.model_copy(update={"agreement": agreement_record(run.agreement, record)})
+    if run.lock is not None:
+        from .locking import held_to
+
+        record = held_to(record, run.lock, run.agreement, run.root)
     return recorded(record, run.root, references_of(record))
 
 

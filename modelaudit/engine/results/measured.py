@@ -242,7 +242,7 @@ class MeasuredData(_Plain):
 
     ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
     divide the images (:data:`~modelaudit.engine.results.divided.MOST`). ``without_object``: the labels whose images
-    are declared to have no object.
+    are declared to have no object. ``root``: of the Merkle tree over the samples that were looked at.
     """
 
     key: str
@@ -252,6 +252,7 @@ class MeasuredData(_Plain):
     mask_kinds: dict[str, int]
     fingerprint: str | None
     notes: list[str]
+    root: str | None = None
     unusable: dict[str, tuple[Missing, str]] = {}
     groups: list[str] = []
     columns: list[str] = []

@@ -1,0 +1,159 @@
+"""Locks in a session: one is written of what was collected, or the run is held to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..acceptance.agreement import AgreementTerms, agreement_digest
+from ..acceptance.departures import departures
+from ..acceptance.keys import load_public_key, public_key_of
+from ..acceptance.lock import (
+    Lock,
+    LockedData,
+    LockedParty,
+    LockedSample,
+    SignedLock,
+    decisive_options,
+    locked_case,
+    locked_inputs,
+    now,
+)
+from ..data import declare_without_object, open_data
+from ..engine.images.sample_digests import sample_digests
+from ..evidence.record import LockRecord, RunRecord
+from ..evidence.states import exit_status, run_state
+from ..language.errors import AcceptanceError, AuditError
+from ..language.progress import Progress
+
+if TYPE_CHECKING:
+    from ..engine.planning.plan import PlanGroup
+    from ..evidence.provenance import Inputs
+    from ..evidence.record import CaseRecord
+    from .options import Options
+
+
+def lock_of(
+    cases: Iterable[CaseRecord],
+    groups: Iterable[PlanGroup],
+    inputs: Inputs,
+    options: Options,
+    terms: AgreementTerms | None,
+    *,
+    root: Path,
+    folder: Path | None,
+    progress: Progress,
+) -> Lock:
+    """The lock of everything that a session collected; data are read, models are not.
+
+    Args:
+        folder: of the agreement, which paths of keys are relative to.
+
+    Raises:
+        AuditError: data that cannot be opened, or a key of a party that cannot be read.
+    """
+    parties = {} if terms is None or folder is None else _parties(terms, folder)
+    return Lock(
+        created=now(),
+        modelaudit=version("pytest-modelaudit"),
+        agreement=None if terms is None else agreement_digest(terms),
+        cases=sorted((locked_case(case) for case in cases), key=lambda case: case.id),
+        options=decisive_options(
+            inputs.options,
+            seed=options.seed,
+            checks="on" if options.checks else "off",
+            inconclusive=options.inconclusive,
+        ),
+        inputs=locked_inputs(inputs.files),
+        data=[_data(group, root, progress) for group in groups],
+        parties=parties,
+        signs=[] if terms is None else list(terms.signs),
+        waivers_signed_by=None if terms is None or terms.waivers is None else terms.waivers.signed_by,
+    )
+
+
+def held_to(record: RunRecord, held: SignedLock, terms: AgreementTerms | None, root: Path) -> RunRecord:
+    """The record of a run with everything in which it departs from a lock, and the state that follows from it."""
+    agreement = None if terms is None else agreement_digest(terms)
+    found = departures(held, record, agreement)
+    if any(one.what == "data" for one in found):
+        found = departures(held, record, agreement, _samples_now(held.lock, record, root))
+    locked = LockRecord(
+        sha256=held.sha256,
+        created=held.lock.created.isoformat(),
+        signed_by=list(held.signed_by),
+        departures=found,
+    )
+    terms_of_run: Mapping[str, Any] = {
+        "quick_look": record.quick_look is not None,
+        "as_agreed": not found,
+    }
+    state = run_state(record.cases, record.absent_files, **terms_of_run)
+    status = exit_status(
+        record.cases,
+        record.absent_files,
+        tolerate_inconclusive=record.inconclusive == "warn",
+        allow_partial=record.allow_partial,
+        **terms_of_run,
+    )
+    return record.model_copy(update={"lock": locked, "overall": state, "exit_status": status})
+
+
+def _parties(terms: AgreementTerms, folder: Path) -> dict[str, LockedParty]:
+    found = {}
+    for name, party in terms.parties.items():
+        if party.public_key is not None:
+            given = party.public_key
+            text = "-----BEGIN" in given
+            key = public_key_of(given, f"the public key of {name}") if text else load_public_key(folder / given)
+            found[name] = LockedParty(keyid=key.keyid, public_key=key.pem)
+    missing = [name for name in terms.signs if name not in found]
+    if missing:
+        raise AcceptanceError(
+            f"signs: {', '.join(missing)} must sign, and the agreement has no public_key of {missing[0]}; give the "
+            "path of its PEM file under parties"
+        )
+    return found
+
+
+def _data(group: PlanGroup, root: Path, progress: Progress) -> LockedData:
+    from ..data import merkle_root
+
+    samples = _samples(group.reference, group.without_object, root, progress, group.key)
+    reference = group.reference if isinstance(group.reference, str) else group.key.removeprefix("data:")
+    digests = {one.id: one.digest for one in samples}
+    return LockedData(
+        key=group.key, reference=reference, images=len(samples), root=merkle_root(digests), samples=samples
+    )
+
+
+def _samples(
+    reference: Any, without_object: Iterable[str], root: Path, progress: Progress, name: str
+) -> list[LockedSample]:
+    data = declare_without_object(open_data(reference, root=root, quiet=True), tuple(without_object))
+    found = []
+    with progress.task(f"digests of {name.removeprefix('data:')}", len(data.samples)) as advance:
+        for sample, digest, parts in sample_digests(data.samples):
+            found.append(
+                LockedSample(id=sample.id, image=parts.image, mask=parts.mask, label=parts.label, digest=digest)
+            )
+            advance(1)
+    return sorted(found, key=lambda one: one.id)
+
+
+def _samples_now(lock: Lock, record: RunRecord, root: Path) -> dict[str, list[LockedSample]]:
+    """The samples of the data sets whose root is another one, as far as these can be opened by their references."""
+    from ..language.progress import Silent
+
+    roots, found = {data.key: data for data in record.data}, {}
+    for then in lock.data:
+        data = roots.get(then.key)
+        if data is None or data.root == then.root:
+            continue
+        try:
+            found[then.key] = _samples(then.reference, data.without_object, root, Silent(), then.key)
+        except AuditError:  # samples that code made: the root alone tells
+            continue
+    return found
