@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from ..data.merkle import merkle_root
 from ..evidence.record import CaseRecord, DataRecord, Departure, RunRecord
 from .lock import Lock, LockedCase, LockedData, LockedSample, SignedLock, decisive_options, locked_case, locked_inputs
 
@@ -129,8 +130,6 @@ def _same_data(then: LockedData, data: DataRecord, record: RunRecord) -> bool:
     table = next((table for table in record.tables if table.data == data.key), None)
     if table is None or table.available is None or then.samples is None or data.available != then.images:
         return False
-    from ..data.merkle import merkle_root
-
     digests = {sample.id: sample.digest for sample in then.samples}
     looked_at = [sample.id for sample in table.samples]
     return all(name in digests for name in looked_at) and data.root == merkle_root(

@@ -12,7 +12,6 @@ from ..acceptance.departures import departures
 from ..acceptance.keys import load_public_key, public_key_of
 from ..acceptance.lock import (
     Lock,
-    LockedData,
     LockedParty,
     LockedSample,
     SignedLock,
@@ -21,8 +20,7 @@ from ..acceptance.lock import (
     locked_inputs,
     now,
 )
-from ..data import declare_without_object, open_data
-from ..engine.images.sample_digests import sample_digests
+from ..acceptance.locked_data import locked_data, samples_of
 from ..evidence.record import LockRecord, RunRecord
 from ..evidence.states import exit_status, run_state
 from ..language.errors import AcceptanceError, AuditError
@@ -67,7 +65,10 @@ def lock_of(
             inconclusive=options.inconclusive,
         ),
         inputs=locked_inputs(inputs.files),
-        data=[_data(group, root, progress) for group in groups],
+        data=[
+            locked_data(group.key, group.reference, group.without_object, root=root, progress=progress)
+            for group in groups
+        ],
         parties=parties,
         signs=[] if terms is None else list(terms.signs),
         waivers_signed_by=None if terms is None or terms.waivers is None else terms.waivers.signed_by,
@@ -118,31 +119,6 @@ def _parties(terms: AgreementTerms, folder: Path) -> dict[str, LockedParty]:
     return found
 
 
-def _data(group: PlanGroup, root: Path, progress: Progress) -> LockedData:
-    from ..data import merkle_root
-
-    samples = _samples(group.reference, group.without_object, root, progress, group.key)
-    reference = group.reference if isinstance(group.reference, str) else group.key.removeprefix("data:")
-    digests = {one.id: one.digest for one in samples}
-    return LockedData(
-        key=group.key, reference=reference, images=len(samples), root=merkle_root(digests), samples=samples
-    )
-
-
-def _samples(
-    reference: Any, without_object: Iterable[str], root: Path, progress: Progress, name: str
-) -> list[LockedSample]:
-    data = declare_without_object(open_data(reference, root=root, quiet=True), tuple(without_object))
-    found = []
-    with progress.task(f"digests of {name.removeprefix('data:')}", len(data.samples)) as advance:
-        for sample, digest, parts in sample_digests(data.samples):
-            found.append(
-                LockedSample(id=sample.id, image=parts.image, mask=parts.mask, label=parts.label, digest=digest)
-            )
-            advance(1)
-    return sorted(found, key=lambda one: one.id)
-
-
 def _samples_now(lock: Lock, record: RunRecord, root: Path) -> dict[str, list[LockedSample]]:
     """The samples of the data sets whose root is another one, as far as these can be opened by their references."""
     from ..language.progress import Silent
@@ -153,7 +129,7 @@ def _samples_now(lock: Lock, record: RunRecord, root: Path) -> dict[str, list[Lo
         if data is None or data.root == then.root:
             continue
         try:
-            found[then.key] = _samples(then.reference, data.without_object, root, Silent(), then.key)
+            found[then.key] = samples_of(then.reference, data.without_object, root, Silent(), then.key)
         except AuditError:  # samples that code made: the root alone tells
             continue
     return found
