@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from pytest_plugin.runs import Line
 
+from modelaudit.cli import main
+from modelaudit.evidence.record import read_record
+
 AUDIT = """
 from dataclasses import replace
 lit = [replace(one, attributes={"light": "day"}) for one in samples(20)]
@@ -58,3 +61,22 @@ def test_a_mistake_or_a_contradiction_ends_the_run_before_anything_is_measured(l
     assert ended.ret == pytest.ExitCode.USAGE_ERROR
     assert "about.customer is 'Sample Works', and 'Other Works' in" in ended.stderr.str()
     assert not list(line.path.glob("audit-results/*/run.json"))
+
+
+def test_a_merged_run_keeps_it_and_refuses_two(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    line.audit("first = Audit(**told()).expect(accuracy > 0.5)", "audits/a/audit_a.py")
+    line.audit("second = Audit(**told()).expect(accuracy > 0.6)", "audits/b/audit_b.py")
+    line.write("pytest.ini", "[pytest]\ntestpaths = audits\n")
+    line.write("audits/agreement.yaml", TERMS)
+    folders = []
+    for name in ("a", "b"):
+        line.run(f"audits/{name}", f"--audit-results={name}")
+        folders.append(str((line.path / name / "latest").resolve()))
+    assert main(["merge", *folders, "-o", str(line.path / "merged")]) == 0
+    found = read_record((line.path / "merged" / "latest").resolve()).agreement
+    assert found is not None and found.domain is not None
+    assert {one.expectation for one in found.unmet if one.kind == "fewer_images"} == {"first", "second"}
+    line.write("audits/agreement.yaml", TERMS.replace("PoC-1", "PoC-2"))
+    line.run("audits/b", "--audit-results=b2")
+    assert main(["merge", folders[0], str((line.path / "b2" / "latest").resolve()), "-o", "x"]) == 2
+    assert "do not have the same agreement.yaml" in capsys.readouterr().err
