@@ -12,6 +12,7 @@ from .cases import Badge, CaseView, badge_of
 from .convincing import ConvincingPicture, convincing_picture
 from .figures import plot_of, value_text
 from .gallery import PanelView, gallery_row
+from .held import departure_sentence
 from .naming import context_label, titles_of
 from .next_steps import images_asked
 from .order import worst_first
@@ -200,7 +201,8 @@ def _verdict(record: RunRecord, tested: TestedModel, words: Words, *, alone: boo
     controls = [case for case in record.cases if case.must_fail]
     state = state_of([*own, *controls], record)
     counts = requirements_sentence(own, state, record.quick_look, words)
-    deciding = _deciding(own, state, words)
+    departs = departure_sentence(record, words)
+    deciding = [departs] if departs else _deciding(own, state, words)
     first, *rest = [counts, *deciding] if state in MET else [*deciding, counts]
     name = "" if alone else model_title(tested, words)
     return VerdictView(verdict_badge(state, words), name, first, words.in_a_row(rest))

@@ -14,6 +14,7 @@ from .checks import SanityView, sanity_views
 from .class_order import class_order_banner, odd_orders
 from .first_page import FirstPage, first_page
 from .glossary import glossary
+from .held import lock_lines
 from .matrix import ByClassView, by_class_view
 from .notes import missing_text
 from .order import worst_first
@@ -120,7 +121,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
         model_rows(record, words),
         _notes(record, words),
         sanity_views(record, words),
-        agreement_lines(record, words),
+        (*agreement_lines(record, words), *lock_lines(record, words)),
         _more(len(record.provenance.files), words),
     )
 

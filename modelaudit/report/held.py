@@ -1,0 +1,65 @@
+"""What page one says of the lock that a run was held to: that nothing departs from it, or what does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from ..evidence.record import Departure, LockRecord, RunRecord
+from .agreed import AgreedLine
+from .words import Words
+
+#: so many departures stand on page one; run.json has all
+_SHOWN = 5
+_DIGEST = 12
+#: texts of an agreement can be long
+_LONGEST = 60
+
+
+def lock_lines(record: RunRecord, words: Words) -> Iterator[AgreedLine]:
+    """What page one says of the lock; nothing of a run that was held to none."""
+    lock = record.lock
+    if lock is None:
+        return
+    yield AgreedLine(_head(lock, words), unmet=not lock.signed_by)
+    for one in lock.departures[:_SHOWN]:
+        yield AgreedLine(departure_text(one, words), unmet=True)
+    more = len(lock.departures) - _SHOWN
+    if more > 0:
+        yield AgreedLine(words.ngettext("departures_more", more), unmet=True)
+
+
+def departure_sentence(record: RunRecord, words: Words) -> str:
+    """The first way in which a run departs from its lock, and how many there are; empty where it does not."""
+    if record.lock is None or not record.lock.departures:
+        return ""
+    first, *rest = record.lock.departures
+    text = departure_text(first, words)
+    return (
+        words.ngettext("not_as_agreed_first", len(rest), first=text) if rest else words._("not_as_agreed", first=text)
+    )
+
+
+def departure_text(one: Departure, words: Words) -> str:
+    """What departs and where, what was agreed and what was found."""
+    what = words._("departure_at", what=words.named("departure", one.what), where=one.where)
+    if one.agreed is None:
+        return words._("departure_added", what=what, found=_short(one.found, words))
+    if one.found is None:
+        return words._("departure_missing", what=what, agreed=_short(one.agreed, words))
+    return words._("departure_changed", what=what, agreed=_short(one.agreed, words), found=_short(one.found, words))
+
+
+def _head(lock: LockRecord, words: Words) -> str:
+    values = {"day": words.day(datetime.fromisoformat(lock.created)), "digest": lock.sha256[:_DIGEST]}
+    if not lock.signed_by:
+        return words._("held_unsigned", **values)
+    return words._("held_signed", parties=words._("comma").join(lock.signed_by), **values)
+
+
+def _short(text: str | None, words: Words) -> str:
+    """A text of a departure, of digests the first digits."""
+    text = text or ""
+    if text.startswith("sha256 "):
+        return text[: len("sha256 ") + _DIGEST]
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
