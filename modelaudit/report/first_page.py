@@ -266,7 +266,7 @@ def _chips(record: RunRecord, view: CaseView, words: Words) -> list[str]:
         chips.append(reason_chip(case, case.reason, words))
     if case.outcome in ("xfailed", "xpassed"):
         chips.append(words.named("chip", case.outcome))
-    pairs = zip(case.weakened, view.weakened, strict=True)
+    pairs = zip(case.weakened if view.weakened else (), view.weakened, strict=True)  # what was not run is not weakened
     return [*chips, *(text for kind, text in pairs if not _all_unchecked(record, kind))]
 
 

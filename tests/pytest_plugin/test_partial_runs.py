@@ -188,3 +188,17 @@ def test_ini_values_of_the_gate(line: Line, monkeypatch: pytest.MonkeyPatch) -> 
     for value in ("", "false", "0"):
         monkeypatch.setenv("CI", value)
         assert line.run("audits", "-k", "right", "--collect-only").ret == pytest.ExitCode.OK
+
+
+def test_a_skipped_case_of_an_audit_without_checks_is_in_the_report(line: Line) -> None:
+    line.audit(
+        """
+        import pytest
+        audit = Audit(**told(checks="off"))
+        right = audit.expect(accuracy > 0.5)
+        left = audit.expect(accuracy > 0.6, marks=pytest.mark.skip(reason="n/a"))
+        """
+    )
+    line.run()
+    assert line.cases()["left"].weakened
+    assert (line.path / "audit-results" / "latest" / "report.html").is_file()
