@@ -34,7 +34,7 @@ class TableRow:
 
 
 def verdict_table(record: RunRecord, words: Words, width: int, *, rows: int | None, met: bool = True) -> list[TableRow]:
-    """The heading and one row a measured case, in at most `width` columns; empty where nothing was measured.
+    """The heading and one row a measured case, in at most `width` columns; empty where none is shown.
 
     Args:
         rows: at most so many; of the others only the number is given.
@@ -52,7 +52,7 @@ def verdict_table(record: RunRecord, words: Words, width: int, *, rows: int | No
     lines = laid_out(cells, width, least=least, keys=2, tall=_TALL) if shown else []
     states = ["", *map(_state, shown)]
     table = [TableRow(state, tuple(each)) for state, each in zip(states, lines, strict=False)]
-    if left:
+    if left and shown:  # alone it says nothing that the sentences below the table do not
         table.append(TableRow("", (_rest(left, words),)))
     return table
 
