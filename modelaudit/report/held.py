@@ -21,7 +21,10 @@ def lock_lines(record: RunRecord, words: Words) -> Iterator[AgreedLine]:
     lock = record.lock
     if lock is None:
         return
-    yield AgreedLine(_head(lock, words), unmet=not lock.signed_by)
+    names = {} if record.agreement is None else {one.key: words.own(one.name) for one in record.agreement.parties}
+    signers = sorted(lock.signed_by, key=lambda key: [*names, key].index(key))
+    parties = words._("comma").join(names.get(key, key) for key in signers)
+    yield AgreedLine(_head(lock, parties, words), unmet=not parties)
     for one in lock.departures[:_SHOWN]:
         yield AgreedLine(departure_text(one, words), unmet=True)
     more = len(lock.departures) - _SHOWN
@@ -50,11 +53,9 @@ def departure_text(one: Departure, words: Words) -> str:
     return words._("departure_changed", what=what, agreed=_short(one.agreed, words), found=_short(one.found, words))
 
 
-def _head(lock: LockRecord, words: Words) -> str:
+def _head(lock: LockRecord, parties: str, words: Words) -> str:
     values = {"day": words.day(datetime.fromisoformat(lock.created)), "digest": lock.sha256[:_DIGEST]}
-    if not lock.signed_by:
-        return words._("held_unsigned", **values)
-    return words._("held_signed", parties=words._("comma").join(lock.signed_by), **values)
+    return words._("held_signed", parties=parties, **values) if parties else words._("held_unsigned", **values)
 
 
 def _short(text: str | None, words: Words) -> str:
