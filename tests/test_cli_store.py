@@ -53,7 +53,7 @@ def test_info_tells_where_how_much_and_of_what(folder: Path, capsys: pytest.Capt
     assert main(["store", "info"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{folder / FILE}: ") and lines[0].endswith("MiB")
-    assert lines[1] == "1500 values, 0 pictures, digests of 0 files"
+    assert lines[1] == "1,500 values, 0 pictures, digests of 0 files"
     assert lines[2].startswith("net under context new on photos: 0 images, 500 values (since ")
     assert "context oldest" in lines[-1] + lines[-2]
 

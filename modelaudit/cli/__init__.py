@@ -41,8 +41,22 @@ def _main(arguments: Sequence[str] | None) -> int:
             given.language = language_of(given.language)
         return int(given.run(given))
     except AuditError as error:
-        say(*f"modelaudit: {error}".split("\n"), file=sys.stderr)
+        say(*_error_lines(str(error), getattr(given, "language", None)), file=sys.stderr)
         return 2
+
+
+def _error_lines(error: str, language: str | None) -> list[str]:
+    """An error in the language of the command, where its form is known, and in English, by which it can be searched."""
+    first, *rest = error.split("\n")
+    text = ""
+    if language not in (None, "en"):
+        from ..report.error_texts import error_text
+        from .words import command_words
+
+        text = error_text(error, command_words(language))
+    if not text:
+        return [f"modelaudit: {first}", *rest]
+    return [f"modelaudit: {text}", f"  {first}", *(f"  {line}" for line in rest)]
 
 
 _EXAMPLES = (

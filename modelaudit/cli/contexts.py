@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .command_help import Example, add_command
 from .terminal import add_language, at_least, reference_of
+
+if TYPE_CHECKING:
+    from ..report.words import Words
 
 
 def add(commands: Any) -> None:
@@ -22,6 +25,7 @@ def add(commands: Any) -> None:
     contexts = add_command(commands, "contexts", "what is done to the surroundings of an object", names, sheet)
     steps = contexts.add_subparsers(required=True, metavar="STEP")
     listed = add_command(steps, "list", "names, families, needs, and how they are written", names)
+    add_language(listed, "the table")
     listed.set_defaults(run=_list)
     show = add_command(steps, "show", "a contact sheet of contexts on your images, before any model is run", sheet)
     show.add_argument("--data", required=True, metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR")
@@ -40,27 +44,30 @@ def add(commands: Any) -> None:
         "--size", type=at_least(8, "pixels"), default=224, metavar="PIXELS", help="side of the frame (default 224)"
     )
     show.add_argument("--seed", type=at_least(0, "the seed"), default=0, help="of the audit (default 0)")
-    add_language(show, "the page")
+    add_language(show, "the terminal and the page")
     show.set_defaults(run=_show)
 
 
-def _list(_: argparse.Namespace) -> int:
+def _list(given: argparse.Namespace) -> int:
     from ..contexts import donor_rule, needs_mask
     from ..language import registry
     from ..language.spec import as_context
     from .terminal import say, table
+    from .words import command_words
 
+    words = command_words(given.language)
     rows = []
     for name in registry.names("context"):
         declares = registry.find("context", name).declares
         contexts = [as_context(text) for text in declares.examples]
         masks = {needs_mask(one) for one in contexts}
-        needs = ["a mask" if masks == {True} else "a mask for a region"] if True in masks else []
-        needs += ["donors"] if any(donor_rule(one) is not None for one in contexts) else []
-        rows.append(
-            (name, declares.family, ", ".join(needs) or "-", declares.examples[0] if contexts else f"{name}(...)")
-        )
-    say(*table(("name", "family", "needs", "for example"), rows, numbers=False, indent=0))
+        needs = [words._("contexts_mask" if masks == {True} else "contexts_mask_for_region")] if True in masks else []
+        needs += [words._("contexts_donors")] if any(donor_rule(one) is not None for one in contexts) else []
+        family = words.named("family", declares.family)
+        example = declares.examples[0] if contexts else f"{name}(...)"
+        rows.append((name, family, words._("comma").join(needs) or "-", example))
+    heading = tuple(words._(f"contexts_{column}") for column in ("name", "family", "needs", "example"))
+    say(*table(heading, rows, numbers=False, indent=0))
     return 0
 
 
@@ -68,36 +75,39 @@ def _show(given: argparse.Namespace) -> int:
     from ..data import open_data
     from ..language.progress import counting
     from ..preview.contact_sheet import showcase, texts_of
+    from ..report.error_texts import detail_text
     from ..report.render import write_whole
     from ..report.sheets import context_sheet, render_sheet
-    from ..report.words import words_of
     from .terminal import say, table, wrapped
+    from .words import command_words
 
+    words = command_words(given.language)
     reference = reference_of(given.data)
     data = open_data(reference, root=Path.cwd())
     texts = tuple(given.context) if given.context else texts_of(data)
-    with counting("contexts", len(texts), unit="context") as step:
+    with counting(words._("contexts_drawing"), len(texts), unit="context") as step:
         originals, rows = showcase(
             data, texts, images=given.images, size=given.size, seed=given.seed, root=Path.cwd(), progress=step
         )
     labels = {sample.id: str(sample.label) for sample in data.samples}
-    sheet = context_sheet(
-        reference, originals, rows, labels, size=given.size, seed=given.seed, words=words_of(given.language)
-    )
+    sheet = context_sheet(reference, originals, rows, labels, size=given.size, seed=given.seed, words=words)
     write_whole(given.out, render_sheet(sheet, language=given.language))
-    say(*table(("image", "label"), [(cell.sample, labels[cell.sample]) for cell in originals], numbers=False, indent=0))
+    heading = (words._("column_image"), words._("column_label"))
+    say(*table(heading, [(cell.sample, labels[cell.sample]) for cell in originals], numbers=False, indent=0))
     for row in rows:
-        if trouble := row.message or _absences(row):
-            say(*wrapped(f"{row.text}: {trouble}", indent=2, first=""))
+        if trouble := detail_text(row.message, words) or _absences(row, words):
+            say(*wrapped(words._("contexts_trouble", context=row.text, trouble=trouble), indent=2, first=""))
     say(str(given.out), file=sys.stderr)
     return 0
 
 
-def _absences(row: Any) -> str:
+def _absences(row: Any, words: Words) -> str:
     """Counts the images on which a context cannot be shown, with the reasons."""
     found = {
-        "need a mask and have none": sum(cell.absence == "needs_mask" for cell in row.cells),
-        "have no meaning under it": sum(cell.absence == "impossible" for cell in row.cells),
-        "stay as they are": sum(cell.unchanged for cell in row.cells),
+        "contexts_without_mask": sum(cell.absence == "needs_mask" for cell in row.cells),
+        "contexts_impossible": sum(cell.absence == "impossible" for cell in row.cells),
+        "contexts_unchanged": sum(cell.unchanged for cell in row.cells),
     }
-    return ", ".join(f"{count} of {len(row.cells)} images {what}" for what, count in found.items() if count)
+    return words._("comma").join(
+        words._(key, n=words.count(count), all=words.count(len(row.cells))) for key, count in found.items() if count
+    )

@@ -82,7 +82,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="most pictures in --html (default 200)",
     )
-    add_language(check, "--html")
+    add_language(check, "the terminal and of --html")
     check.set_defaults(run=_check)
 
 
@@ -92,6 +92,7 @@ def _check(given: argparse.Namespace) -> int:
     from ..data.signature import NEAR
     from ..language.progress import counting
     from .data_text import report_lines
+    from .words import command_words
 
     reference = reference_of(given.reference)
     declared = [label.strip() for label in (given.without_object or "").split(",") if label.strip()]
@@ -102,9 +103,10 @@ def _check(given: argparse.Namespace) -> int:
 
         preprocessing = preprocessing_of(given.preprocessing)
     near = NEAR if given.near is None else given.near
-    with counting("looking", len(data.samples)) as step:
+    words = command_words(given.language)
+    with counting(words._("check_looking"), len(data.samples)) as step:
         facts = check(data, reference, preprocessing=preprocessing, near=near, classes=classes, progress=step)
-    say(*report_lines(facts))
+    say(*report_lines(facts, words))
     if given.json is not None:
         _write_json(given.json, facts)
     if given.html is not None:
@@ -163,12 +165,13 @@ def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> N
     from ..report.data_sheet import choose_findings, data_sheet
     from ..report.render import write_whole
     from ..report.sheets import render_sheet
-    from ..report.words import words_of
+    from .words import command_words
 
+    words = command_words(given.language)
     choice = choose_findings(facts, given.pictures)
     wanted = [sample for sample in data.samples if sample.id in choice.ids]
-    with counting("pictures", len(wanted)) as step:
+    with counting(words._("check_drawing"), len(wanted)) as step:
         pictures = thumbnails(wanted, step)
-    sheet = data_sheet(facts, choice, pictures, words_of(given.language))
+    sheet = data_sheet(facts, choice, pictures, words)
     write_whole(given.html, render_sheet(sheet, language=given.language))
     say(str(given.html), file=sys.stderr)

@@ -8,108 +8,119 @@ from typing import Any
 
 from .. import __version__
 from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
-from ..report.words import words_of
+from ..language.text_layout import padded
+from ..report.error_texts import detail_text
+from ..report.record_notes import data_note
+from ..report.words import Words
 from .terminal import table, wrapped
 
 _ROWS, _NAMED, _OF_A_SET, _COUNTS = 20, 5, 4, 6
 _BAR = 40
+#: columns for the name of a line
+_NAME = 12
 
 
-def report_lines(facts: DataFacts) -> Iterator[str]:
+def report_lines(facts: DataFacts, words: Words) -> Iterator[str]:
     """The report line by line: contents, then remarks, and problems last."""
-    usable = sum(one.reason is None for one in facts.samples)
-    shared = (f"{_count(len(facts.groups), 'group')}, " if facts.groups else "") + _clusters(facts.clusters)
     yield facts.reference
-    yield from wrapped(
-        f"{_count(len(facts.samples), 'image')} ({usable} usable), {_count(len(facts.labels), 'label')}, {shared}"
-        f"{_count(sum(one.mask is not None for one in facts.samples), 'mask')}",
-        indent=2,
-    )
+    yield from wrapped(words._("comma").join(_contents(facts, words)), indent=2)
     for note in facts.notes:
-        yield from wrapped(f"note: {note}", indent=4, first="  ")
-    yield from _tallies("label", facts.labels)
-    yield from _tallies("group", facts.groups)
-    yield from _tallies("cluster", facts.clusters)
+        yield from wrapped(words._("terminal_note", note=data_note(note, words)), indent=4, first="  ")
+    yield from _tallies(words._("column_label"), facts.labels, words)
+    yield from _tallies(words._("column_group"), facts.groups, words)
+    yield from _tallies(words._("column_cluster"), facts.clusters, words)
     yield ""
-    yield from _counts("sizes", facts.sizes)
-    yield from _counts("formats", facts.formats)
-    yield from _counts("modes", facts.modes)
+    yield from _counts(words._("check_sizes"), facts.sizes, words)
+    yield from _counts(words._("check_formats"), facts.formats, words)
+    yield from _counts(words._("check_modes"), facts.modes, words)
     if facts.turned:
-        yield from _counts("EXIF", {"turned upright": facts.turned})
-    mask_kinds = {words_of("en").named("mask", name): count for name, count in facts.mask_kinds.items()}
-    yield from _counts("mask kinds", mask_kinds)
-    yield from _counts("mask values", facts.mask_values)
+        yield from _counts(words._("check_exif"), {words._("check_turned"): facts.turned}, words)
+    mask_kinds = {words.named("mask", name): count for name, count in facts.mask_kinds.items()}
+    yield from _counts(words._("check_mask_kinds"), mask_kinds, words)
+    yield from _counts(words._("check_mask_values"), facts.mask_values, words)
     if facts.touching:
-        yield from _counts("mask border", {"objects that touch it": facts.touching})
-    yield from _shares(facts)
-    yield from _classes(facts)
+        yield from _counts(words._("check_mask_border"), {words._("check_touching"): facts.touching}, words)
+    yield from _shares(facts, words)
+    yield from _classes(facts, words)
     remarks = [one for one in facts.findings if not one.kind.problem]
-    for title, findings in (("REMARKS", remarks), ("PROBLEMS", facts.problems)):
+    for title, findings in ((words._("check_remarks"), remarks), (words._("check_problems"), facts.problems)):
         if findings:
             yield from ("", title)
             for finding in findings:
-                yield from _finding(finding, facts)
+                yield from _finding(finding, facts, words)
     yield ""
-    problems = sum(one.count for one in facts.problems)
-    kinds = _count(len(facts.problems), "kind")
-    yield f"{_count(problems, 'case')} of {kinds} of problem" if problems else "no problems"
+    cases = words.ngettext("check_cases", sum(one.count for one in facts.problems))
+    kinds = words.ngettext("check_kinds", len(facts.problems))
+    yield words._("check_end", cases=cases, kinds=kinds) if facts.problems else words._("no_problems")
 
 
-def _tallies(what: str, tallies: Mapping[str, Tally]) -> Iterator[str]:
+def _contents(facts: DataFacts, words: Words) -> Iterator[str]:
+    """How many images, labels, groups, clusters and masks there are."""
+    images = words.ngettext("count_images", len(facts.samples))
+    yield words._("count_usable", images=images, usable=words.count(sum(one.reason is None for one in facts.samples)))
+    yield words.ngettext("count_labels", len(facts.labels))
+    if facts.groups:
+        yield words.ngettext("count_groups", len(facts.groups))
+    if facts.clusters:
+        largest = max(one.images for one in facts.clusters.values())
+        yield words.ngettext("count_clusters", len(facts.clusters), images=words.ngettext("count_images", largest))
+    yield words.ngettext("count_masks", sum(one.mask is not None for one in facts.samples))
+
+
+def _tallies(what: str, tallies: Mapping[str, Tally], words: Words) -> Iterator[str]:
     if not tallies:
         return
     rows = [
         (name, str(one.images), str(one.usable), str(one.masks), "-" if one.share is None else f"{one.share:.1%}")
         for name, one in list(tallies.items())[:_ROWS]
     ]
+    columns = (words._(f"column_{name}") for name in ("images", "usable", "masks", "object"))
     yield ""
-    yield from table((what, "images", "usable", "masks", "object"), rows)
+    yield from table((what, *columns), rows)
     if len(tallies) > _ROWS:
         rest = [one.images for one in list(tallies.values())[_ROWS:]]
-        images = f"{min(rest)}" if min(rest) == max(rest) else f"{min(rest)} to {max(rest)}"
-        yield f"  and {len(rest)} more, each of {images} images"
+        least, most = min(rest), max(rest)
+        images = f"{least}" if least == most else words._("from_to", least=least, most=most)
+        yield f"  {words._('check_more_rows', n=words.count(len(rest)), images=images)}"
 
 
-def _clusters(clusters: Mapping[str, Tally]) -> str:
-    if not clusters:
-        return ""
-    largest = max(one.images for one in clusters.values())
-    return f"{_count(len(clusters), 'cluster')} of at most {_count(largest, 'image')}, "
-
-
-def _counts(name: str, counts: Mapping[str, int]) -> Iterator[str]:
+def _counts(name: str, counts: Mapping[str, int], words: Words) -> Iterator[str]:
     if counts:
         shown = [f"{value} ({count})" for value, count in list(counts.items())[:_COUNTS]]
-        more = [f"and {len(counts) - _COUNTS} more"] if len(counts) > _COUNTS else []
-        yield from wrapped(f"{name:<12}  {', '.join((*shown, *more))}", indent=16, first="  ")
+        more = [words._("list_and_more", n=words.count(len(counts) - _COUNTS))] if len(counts) > _COUNTS else []
+        listed = words._("comma").join((*shown, *more))
+        yield from wrapped(f"{padded(name, _NAME)}  {listed}", indent=_NAME + 4, first="  ")
 
 
-def _shares(facts: DataFacts) -> Iterator[str]:
+def _shares(facts: DataFacts, words: Words) -> Iterator[str]:
     rows = [
-        (name, *(f"{value:.1%}" for value in _values(found)))
-        for name, found in (("object's share", facts.shares), ("left by the crop", facts.kept))
+        (words._(name), *(f"{value:.1%}" for value in _values(found)))
+        for name, found in (("check_share", facts.shares), ("check_kept", facts.kept))
         if found is not None
     ]
     if not rows:
         return
     yield ""
     if facts.geometry:
-        yield from wrapped(f"{'geometry':<12}  {facts.geometry}", indent=16, first="  ")
-    yield from table(("over the images", "least", "5%", "25%", "median", "75%", "95%", "most"), rows)
+        name = padded(words._("check_geometry"), _NAME)
+        yield from wrapped(f"{name}  {facts.geometry}", indent=_NAME + 4, first="  ")
+    ends = (words._("check_least"), "5%", "25%", words._("check_median"), "75%", "95%", words._("check_most"))
+    yield from table((words._("check_over_images"), *ends), rows)
     most = max(facts.histogram, default=0)
     if most:
         yield ""
-        yield "  object's share: how many masks"
+        yield f"  {words._('check_histogram')}"
         for at, count in enumerate(facts.histogram):
             bar = "#" * (round(_BAR * count / most) or (1 if count else 0))
-            yield f"  {at * 10:>3} to {at * 10 + 10:>3}%  {count:>6}  {bar}"
+            share = words._("from_to", least=f"{at * 10:>3}", most=f"{at * 10 + 10:>3}")
+            yield f"  {share}%  {count:>6}  {bar}"
 
 
 def _values(found: Quantiles) -> tuple[float, ...]:
     return (found.least, found.q05, found.q25, found.median, found.q75, found.q95, found.most)
 
 
-def _classes(facts: DataFacts) -> Iterator[str]:
+def _classes(facts: DataFacts, words: Words) -> Iterator[str]:
     met = facts.classes
     if met is None:
         return
@@ -119,37 +130,35 @@ def _classes(facts: DataFacts) -> Iterator[str]:
     ]
     yield ""
     yield from wrapped(
-        f"{len(met.met)} of {len(met.met) + len(met.unmet)} labels match a class of {met.source}", indent=2
+        words._("check_matched", matched=len(met.met), all=len(met.met) + len(met.unmet), source=met.source), indent=2
     )
     if rows:
-        yield from table(("label", "class"), rows, numbers=False)
+        yield from table((words._("column_label"), words._("column_class")), rows, numbers=False)
     if len(met.met) > _ROWS:
-        yield f"  and {len(met.met) - _ROWS} more"
+        yield f"  {words._('list_and_more', n=words.count(len(met.met) - _ROWS))}"
 
 
-def _finding(finding: Finding, facts: DataFacts) -> Iterator[str]:
-    words = words_of("en")
+def _finding(finding: Finding, facts: DataFacts, words: Words) -> Iterator[str]:
     title, advice = words.named("finding", finding.kind), words.named("advice", finding.kind)
-    yield from wrapped(f"{title}: {finding.count}", indent=2)
+    yield from wrapped(words._("check_finding", title=title, n=words.count(finding.count)), indent=2)
     if "alike" in finding.kind.value:
-        advice = f"{advice} Alike: at most {facts.near} of {facts.bits} bits of their hashes differ."
+        advice = words._("check_alike", advice=advice, near=facts.near, bits=facts.bits)
     yield from wrapped(advice)
     for item in finding.items[:_NAMED]:
-        if text := _item(finding, item):
+        if text := _item(finding, item, words):
             yield from wrapped(text, indent=6, first="    - ")
     if len(finding.items) > _NAMED:
-        yield f"    and {len(finding.items) - _NAMED} more (--html or --json has all of them)"
+        yield f"    {words._('check_more_items', n=words.count(len(finding.items) - _NAMED))}"
 
 
-def _item(finding: Finding, item: Item) -> str:
+def _item(finding: Finding, item: Item, words: Words) -> str:
+    detail = detail_text(item.detail, words)
     if not item.ids or finding.kind == Kind.LABEL_WITHOUT_CLASS:
-        return item.detail
-    more = f" and {len(item.ids) - _OF_A_SET} more" if len(item.ids) > _OF_A_SET else ""
-    return ", ".join(item.ids[:_OF_A_SET]) + more + (f": {item.detail}" if item.detail else "")
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+        return detail
+    names, more = words._("comma").join(item.ids[:_OF_A_SET]), len(item.ids) - _OF_A_SET
+    if more > 0:
+        names = words._("check_more_ids", names=names, n=words.count(more))
+    return words._("check_item", names=names, detail=detail) if detail else names
 
 
 FORMAT = "modelaudit-data-check/1"

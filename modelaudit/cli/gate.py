@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import Receipt, new_run_id
 from ..evidence.states import FAILED, MET, NO_VERDICT, PASSED
-from ..language.errors import ResultsError
+from ..language.errors import AuditFileError, ResultsError
+from ..language.wording import LANGUAGES
 from .command_help import Example, add_command
-from .terminal import say
+from .terminal import language_of, say
 
 if TYPE_CHECKING:
     from ..evidence.record import RunRecord
+    from ..report.words import Words
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,27 @@ def _run(given: argparse.Namespace) -> int:
     if given.arguments in (["--help"], ["-h"]):
         print(given.help())
         return PASSED
+    from ..report.error_texts import error_text
+    from .words import command_words
+
     with tempfile.TemporaryDirectory(prefix="modelaudit-gate-") as folder:
         receipt = Receipt(new_run_id(), str(Path(folder) / "record"))
         status = _pytest(given.arguments, receipt)
+        words, kept = command_words(_language(given.arguments)), receipt.folder()
         try:
-            refused = refusal(_record(receipt, status), receipt.run_id, status)
+            if kept is None:
+                refused: Refusal | None = Refusal(words._("gate_no_record", status=status), FAILED)
+            else:
+                refused = refusal(_record(kept), receipt.run_id, status, words)
         except ResultsError as error:
-            refused = Refusal(str(error), FAILED)
+            refused = Refusal(error_text(str(error), words) or str(error), FAILED)
     if refused is None:
         return PASSED
-    say(*f"modelaudit gate: {refused.why}".split("\n"), file=sys.stderr)
+    say(*words._("gate_refused", why=refused.why).split("\n"), file=sys.stderr)
     return status if status != PASSED else refused.status
 
 
-def refusal(record: RunRecord, run_id: str, status: int) -> Refusal | None:
+def refusal(record: RunRecord, run_id: str, status: int, words: Words) -> Refusal | None:
     """Decides whether a run passes the gate; None where it does.
 
     Args:
@@ -79,25 +88,40 @@ def refusal(record: RunRecord, run_id: str, status: int) -> Refusal | None:
         status: pytest's exit status.
     """
     if record.id != run_id:
-        return Refusal(f"the record is that of the run {record.id}, and this run was {run_id}", FAILED)
+        return Refusal(words._("gate_other_run", found=record.id, run=run_id), FAILED)
     if record.overall not in MET or not record.whole or record.exit_status != PASSED:
-        missing = f": {record.missing}" if record.missing else ""
-        believed = f"; pytest's exit status was {status}, which the record contradicts" if status == PASSED else ""
-        state = record.overall.replace("_", " ")
-        return Refusal(f"the run is {state}{missing}{believed}", record.exit_status or NO_VERDICT)
-    if status != PASSED:
-        why = f"the audits pass, and pytest ended with exit status {status}: something else in the run failed"
-        return Refusal(why, status)
-    return None
+        return Refusal(_not_a_pass(record, status, words), record.exit_status or NO_VERDICT)
+    return None if status == PASSED else Refusal(words._("gate_something_else", status=status), status)
 
 
-def _record(receipt: Receipt, status: int) -> RunRecord:
-    folder = receipt.folder()
-    if folder is None:
-        raise ResultsError(f"pytest ended with exit status {status} and wrote no record, so nothing has passed")
+def _not_a_pass(record: RunRecord, status: int, words: Words) -> str:
+    from ..report.notes import missing_text
+
+    state = words.named("state", record.overall)
+    missing = record.missing if words.language == "en" else missing_text(record, words)
+    said = words._("gate_state_missing", state=state, missing=missing) if missing else ""
+    said = said or words._("gate_state", state=state)
+    return words._("gate_contradicted", refused=said, status=status) if status == PASSED else said
+
+
+def _record(folder: Path) -> RunRecord:
     from ..evidence.consistency import read_consistent_record
 
     return read_consistent_record(folder)
+
+
+def _language(arguments: Sequence[str]) -> str:
+    """The last ``--audit-language`` among pytest's arguments, else that of its configuration; pytest has refused any
+    other by then."""
+    typed = None
+    for at, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name == "--audit-language":
+            typed = value if equals else "".join(arguments[at + 1 : at + 2])
+    try:
+        return language_of(typed if typed in LANGUAGES else None)
+    except AuditFileError:
+        return "en"
 
 
 def _pytest(arguments: Sequence[str], receipt: Receipt) -> int:

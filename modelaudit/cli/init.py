@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..language.errors import AuditFileError
 from .command_help import Example, add_command
-from .terminal import say, table, wrapped
+from .terminal import add_language, say, table, wrapped
 
 if TYPE_CHECKING:
     from ..language.findings import DataFacts
+    from ..report.words import Words
     from ..starter.expectations import StartingExpectation
     from ..starter.subject import Opened
 
 #: the plan of a first audit supposes that the truth is so far on the right side of each threshold
 _MARGIN = 0.05
-_FINDINGS, _ITEMS = 8, 2
+_FINDINGS, _ITEMS, _CLASSES = 8, 2, 6
 
 _NOTES = """DATA is a reference (folder:DIR, coco:FILE, ...), or simply a folder, a COCO
 file, a YOLO folder or its data.yaml, a CSV file: the source is recognised and
@@ -64,26 +65,29 @@ def add(commands: Any) -> None:
     init.add_argument("--name", metavar="NAME", help="of the audit (default: that of the data)")
     init.add_argument("--yaml", action="store_true", help="write *.audit.yaml in place of Python")
     init.add_argument("--ci", choices=("github", "gitlab"), help="write a workflow that runs the audits too")
+    add_language(init, "the terminal")
     init.set_defaults(run=_init)
 
 
 def _init(given: argparse.Namespace) -> int:
     from ..starter.audit_file import name_of
     from ..starter.expectations import starting_expectations
+    from .words import command_words
 
+    words = command_words(given.language)
     here = Path.cwd()
     name = name_of(given.name or _name_of_data(given.data))
     files = _Files(here, name, as_yaml=given.yaml, service=given.ci)
     files.refuse_existing()
-    opened = _opened(given, here, files.root)
+    opened = _opened(given, here, files.root, words)
     expectations = starting_expectations(opened.subject)
-    say(*_subject_lines(opened))
+    say(*_subject_lines(opened, words))
     for path in files.write(opened, expectations):
-        say(f"wrote {path.relative_to(here) if path.is_relative_to(here) else path}")
-    facts = _checked(opened)
-    say("", *_check_lines(facts))
-    say("", *_plan_lines(files.audit, opened))
-    say("", *_next_lines(files, opened))
+        say(words._("wrote", path=path.relative_to(here) if path.is_relative_to(here) else path))
+    facts = _checked(opened, words)
+    say("", *_check_lines(facts, words))
+    say("", *_plan_lines(files.audit, opened, words))
+    say("", *_next_lines(files, opened, words))
     return 0
 
 
@@ -154,15 +158,15 @@ def _written(path: Path, text: str) -> Path:
     return write_whole(path, text)
 
 
-def _opened(given: argparse.Namespace, here: Path, root: Path) -> Opened:
+def _opened(given: argparse.Namespace, here: Path, root: Path, words: Words) -> Opened:
     from ..starter.preparing import ModelOptions
     from ..starter.references import guessed_data, guessed_model, rebased
     from ..starter.subject import look_at
 
     data, model = guessed_data(given.data, here), guessed_model(given.model, here)
-    for what, guess in (("data", data), ("model", model)):
+    for what, guess in (("init_data", data), ("init_model", model)):
         if guess.why:
-            say(f"{what}: taken as {guess.reference} ({guess.why})")
+            say(words._("init_taken", what=words._(what), reference=guess.reference, why=guess.why))
     return look_at(
         rebased(data.reference, here, root),
         rebased(model.reference, here, root),
@@ -173,58 +177,61 @@ def _opened(given: argparse.Namespace, here: Path, root: Path) -> Opened:
     )
 
 
-def _subject_lines(opened: Opened) -> Iterator[str]:
+def _subject_lines(opened: Opened, words: Words) -> Iterator[str]:
+    from ..report.record_notes import data_note, model_note
+
     subject, model = opened.subject, opened.model
-    labels = ", ".join(f"{label} {count}" for label, count in list(subject.labels.items())[:6])
-    more = f", and {len(subject.labels) - 6} more" if len(subject.labels) > 6 else ""
-    objects = {"mask": "masks of the objects", "box": "boxes of the objects, no outlines", "none": "no masks"}
-    groups = f"; {subject.groups} groups" if subject.groups else ""
-    yield from wrapped(
-        f"data: {subject.images} images ({labels}{more}); {objects[subject.objects]}{groups}", indent=2, first=""
-    )
+    said = _data_line(opened, words)
+    yield from wrapped(said, indent=2, first="")
     if subject.without_object:
-        named = ", ".join(subject.without_object)
-        yield from wrapped(
-            f"without_object: {named} (none of its images has a mask, all others have)", indent=4, first="  "
-        )
+        named = words._("comma").join(subject.without_object)
+        yield from wrapped(words._("init_without_object", labels=named), indent=4, first="  ")
     for note in opened.data.notes:
-        yield from wrapped(f"note: {note}", indent=4, first="  ")
-    names = (
-        "" if model.classes is None else f" ({', '.join(model.classes[:6])}{', ...' if subject.outputs > 6 else ''})"
-    )
-    gradients = "gradients lead through it" if model.differentiable else "no gradients: explained by its scores alone"
-    yield from wrapped(f"model: {subject.outputs} outputs{names}; {gradients}", indent=2, first="")
+        yield from wrapped(words._("terminal_note", note=data_note(note, words)), indent=4, first="  ")
+    gradients = words._("init_gradients" if model.differentiable else "init_no_gradients")
+    if model.classes is None:
+        said = words._("init_outputs", outputs=subject.outputs, gradients=gradients)
+    else:
+        names = ", ".join(model.classes[:_CLASSES]) + (", ..." if subject.outputs > _CLASSES else "")
+        said = words._("init_outputs_named", outputs=subject.outputs, names=names, gradients=gradients)
+    yield from wrapped(said, indent=2, first="")
     for note in model.notes:
-        yield from wrapped(f"note: {note}", indent=4, first="  ")
+        yield from wrapped(words._("terminal_note", note=model_note(note, words)), indent=4, first="  ")
 
 
-def _checked(opened: Opened) -> DataFacts:
+def _data_line(opened: Opened, words: Words) -> str:
+    subject = opened.subject
+    labels = ", ".join(f"{label} {count}" for label, count in list(subject.labels.items())[:_CLASSES])
+    if len(subject.labels) > _CLASSES:
+        labels = words._("init_more_labels", labels=labels, n=len(subject.labels) - _CLASSES)
+    said = {"images": subject.images, "labels": labels, "objects": words.named("init_objects", subject.objects)}
+    if subject.groups:
+        return words._("init_subject_groups", **said, groups=subject.groups)
+    return words._("init_subject", **said)
+
+
+def _checked(opened: Opened, words: Words) -> DataFacts:
     from ..data.checking import check
     from ..language.progress import counting
 
-    with counting("looking", len(opened.data.samples)) as step:
+    with counting(words._("check_looking"), len(opened.data.samples)) as step:
         return check(opened.data, opened.subject.data, preprocessing=opened.model.preprocessing, progress=step)
 
 
-def _check_lines(facts: DataFacts) -> Iterator[str]:
+def _check_lines(facts: DataFacts, words: Words) -> Iterator[str]:
     """What `modelaudit data check` finds, in short."""
-    from ..report.words import words_of
-
-    words = words_of("en")
     yield from wrapped(f"modelaudit data check {facts.reference}", indent=2, first="")
     for finding in facts.findings[:_FINDINGS]:
-        kind = "PROBLEM" if finding.kind.problem else "remark"
-        named = ", ".join(item.ids[0] for item in finding.items[:_ITEMS] if item.ids)
-        yield from wrapped(
-            f"{kind}: {words.named('finding', finding.kind)}: {finding.count}{f' ({named})' if named else ''}",
-            indent=4,
-            first="  ",
-        )
+        kind = words._("init_problem" if finding.kind.problem else "init_remark")
+        said = {"kind": kind, "title": words.named("finding", finding.kind), "n": words.count(finding.count)}
+        named = words._("comma").join(item.ids[0] for item in finding.items[:_ITEMS] if item.ids)
+        text = words._("init_finding_named", **said, names=named) if named else words._("init_finding", **said)
+        yield from wrapped(text, indent=4, first="  ")
     if not facts.findings:
-        yield "  no problems"
+        yield f"  {words._('no_problems')}"
 
 
-def _plan_lines(audit: Path, opened: Opened) -> Iterator[str]:
+def _plan_lines(audit: Path, opened: Opened, words: Words) -> Iterator[str]:
     """How many images the expectations need, and how long they take on this machine."""
     from dataclasses import replace
 
@@ -239,41 +246,41 @@ def _plan_lines(audit: Path, opened: Opened) -> Iterator[str]:
     found = [one for name, case in cases for one in from_case(name, case, margin_of(_MARGIN, None), 0.8, guess, None)]
     yield from wrapped(f"modelaudit plan {audit.relative_to(Path.cwd())} --margin {_MARGIN:g}", indent=2, first="")
     rows = [(one.name, one.expectation, "-" if one.images is None else str(one.images)) for one in found]
-    yield from table(("expectation", "", "images"), [(name, "", count) for name, _, count in rows])
+    heading = (words._("plan_expectation"), "", words._("column_images"))
+    yield from table(heading, [(name, "", count) for name, _, count in rows])
     price = replace(cost_of_cases(cases), seconds=seconds_of_a_pass(opened.model), device="")
     needed = max((one.images for one in found if one.images is not None), default=0)
-    yield from wrapped(
-        f"images: enough for PASS in 8 of 10 audits if the truth is {_MARGIN:g} better than the threshold. You have "
-        f"{subject.images}"
-        + (f"; {needed} are enough for every row with a number." if needed > subject.images else "."),
-        indent=2,
-    )
+    said = {"margin": f"{_MARGIN:g}", "n": subject.images}
+    text = words._("init_needed", **said, needed=needed) if needed > subject.images else words._("init_enough", **said)
+    yield from wrapped(text, indent=2)
     seconds = price.time(subject.images)
     if seconds is not None:
-        yield from wrapped(f"time: at most {_span(seconds)} on this machine's CPU, the first time", indent=2)
+        yield from wrapped(words._("init_time", time=_span(seconds, words)), indent=2)
 
 
-def _span(seconds: float) -> str:
+def _span(seconds: float, words: Words) -> str:
     if seconds <= 120:
-        return "2 min"
-    return f"about {seconds / 3600:.1f} h" if seconds > 7200 else f"about {seconds / 60:.0f} min"
+        return words._("init_2_min")
+    if seconds > 7200:
+        return words._("init_about_h", n=f"{seconds / 3600:.1f}")
+    return words._("init_about_min", n=f"{seconds / 60:.0f}")
 
 
-def _next_lines(files: _Files, opened: Opened) -> Iterator[str]:
+def _next_lines(files: _Files, opened: Opened, words: Words) -> Iterator[str]:
     allow = ""
     if files.as_yaml:
         from ..models import runs_code
 
         allow = " --audit-allow-code" if runs_code(opened.subject.model) else ""
     relative = files.audit.relative_to(Path.cwd())
-    yield "What comes next:"
+    yield words._("init_next")
     yield from table(
         ("", ""),
         [
-            (f"pytest audits/ --audit-limit 20{allow}", "a quick look; it decides nothing"),
-            (f"pytest audits/{allow}", "the verdicts"),
-            ("audit-results/latest/report.html", "the report, in English and Japanese"),
-            (str(relative), "agree on its thresholds"),
+            (f"pytest audits/ --audit-limit 20{allow}", words._("init_quick_look")),
+            (f"pytest audits/{allow}", words._("init_verdicts")),
+            ("audit-results/latest/report.html", words._("init_report")),
+            (str(relative), words._("init_agree")),
         ],
         numbers=False,
     )[1:]

@@ -21,6 +21,7 @@ from .terminal import add_language, at_least, reference_of
 if TYPE_CHECKING:
     from ..language.findings import MaskMade
     from ..language.sample import DataSet
+    from ..report.words import Words
 
 TABLE, PAGE = "modelaudit-masks.csv", "modelaudit-masks.html"
 _NOTES = """makers:
@@ -68,7 +69,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="most on the page (default 200)",
     )
-    add_language(masks, "the page")
+    add_language(masks, "the terminal and the page")
     masks.set_defaults(run=_masks)
 
 
@@ -79,7 +80,9 @@ def _masks(given: argparse.Namespace) -> int:
     from ..preview.mask_makers import maker_of
     from ..report.render import write_whole
     from .terminal import say
+    from .words import command_words
 
+    words = command_words(given.language)
     reference = reference_of(given.reference)
     data = open_data(reference, root=Path.cwd())
     _check_place(reference, data, given.into)
@@ -87,7 +90,7 @@ def _masks(given: argparse.Namespace) -> int:
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     made: list[MaskMade] = []
     with maker_of(given.by, root=Path.cwd(), device=given.device) as maker:
-        with counting("masks", len(data.samples)) as step:
+        with counting(words._("masks_making"), len(data.samples)) as step:
             for one in make_masks(
                 data, maker, given.into, policy=policy, stamp={"date": now, "modelaudit": __version__}
             ):
@@ -96,8 +99,8 @@ def _masks(given: argparse.Namespace) -> int:
         by = f"{maker.by} ({maker.version})"
     write_whole(given.into / TABLE, table_of(data, made))
     _write_page(given, reference, by, data, made)
-    say(*report_lines(reference, by, data, made))
-    say("", *_way_back(reference, given.into, any(one.outcome != "failed" for one in made)))
+    say(*report_lines(reference, by, data, made, words))
+    say("", *_way_back(reference, given.into, any(one.outcome != "failed" for one in made), words))
     say(str(given.into / TABLE), str(given.into / PAGE), file=sys.stderr)
     bad = any(one.outcome == "failed" or {"empty", "full"} & set(one.remarks) for one in made)
     return 1 if bad else 0
@@ -142,24 +145,24 @@ def table_of(data: DataSet, made: Sequence[MaskMade]) -> str:
     return buffer.getvalue()
 
 
-def report_lines(reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> Iterator[str]:
+def report_lines(reference: str, by: str, data: DataSet, made: Sequence[MaskMade], words: Words) -> Iterator[str]:
     """The summary for the terminal: what was done, and what to check."""
+    from ..report.error_texts import detail_text
     from ..report.sheets import REMARKS
-    from ..report.words import words_of
     from .terminal import table, wrapped
 
     count = Counter(one.outcome for one in made)
-    yield from wrapped(f"{reference}: masks by {by}", indent=2, first="")
-    anew = " (--overwrite makes those of a machine anew)" if count["kept"] else ""
-    yield f"  {len(data.samples) - len(made):>6}  images have a mask that no machine made"
-    yield f"  {count['kept']:>6}  masks were there and stay{anew}"
-    yield f"  {count['made']:>6}  masks were made"
-    yield f"  {count['failed']:>6}  could not be made"
-    rows = [(words_of("en").named("remark", name), [one for one in made if name in one.remarks]) for name in REMARKS]
+    yield from wrapped(words._("masks_head", reference=reference, by=by), indent=2, first="")
+    kept = words._("masks_kept_anew") if count["kept"] else words._("masks_kept")
+    yield f"  {len(data.samples) - len(made):>6}  {words._('masks_of_people')}"
+    yield f"  {count['kept']:>6}  {kept}"
+    yield f"  {count['made']:>6}  {words._('masks_made')}"
+    yield f"  {count['failed']:>6}  {words._('masks_not_made')}"
+    rows = [(words.named("remark", name), [one for one in made if name in one.remarks]) for name in REMARKS]
     if any(found for _, found in rows):
         yield ""
         yield from table(
-            ("look at", "masks", "first of them"),
+            (words._("masks_look_at"), words._("column_masks"), words._("masks_first")),
             [(name, str(len(found)), found[0].id) for name, found in rows if found],
             numbers=False,
         )
@@ -167,25 +170,27 @@ def report_lines(reference: str, by: str, data: DataSet, made: Sequence[MaskMade
     if failed:
         yield ""
         for one in failed[:5]:
-            yield from wrapped(f"- {one.id}: {one.message}", indent=4, first="  ")
+            yield from wrapped(
+                words._("masks_failure", name=one.id, why=detail_text(one.message, words)), indent=4, first="  "
+            )
         if len(failed) > 5:
-            yield f"  and {len(failed) - 5} more ({TABLE} has all of them)"
+            yield f"  {words._('masks_more', n=words.count(len(failed) - 5), table=TABLE)}"
 
 
-def _way_back(reference: str, into: Path, masks: bool) -> Iterator[str]:
+def _way_back(reference: str, into: Path, masks: bool, words: Words) -> Iterator[str]:
     """How to read the masks in an audit; where there are none in the folder, that it holds none."""
     from .terminal import wrapped
 
     if not masks:
-        yield f"no mask of these images in {into}"
+        yield words._("masks_none", folder=into)
         return
     parsed = parse_reference(reference)
     if parsed.scheme == "folder":
         options = {**parsed.options, "masks": str(into)}
         query = "&".join(f"{key}={value}" for key, value in options.items())
-        yield from wrapped(f"read them with: folder:{parsed.body}?{query}", indent=2, first="")
+        yield from wrapped(words._("masks_read", reference=f"folder:{parsed.body}?{query}"), indent=2, first="")
     else:
-        text = f"read them with: csv:{into / TABLE}?images=DIR (the folder that the paths of the images start at)"
+        text = words._("masks_read_table", reference=f"csv:{into / TABLE}?images=DIR")
         yield from wrapped(text, indent=2, first="")
 
 

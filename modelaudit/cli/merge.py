@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..evidence.merged_tables import Shard
     from ..evidence.record import RunRecord
+    from ..report.words import Words
 
 _PICTURE = re.compile(r"images/([0-9a-f]{16,64})\.[a-z]{3,4}")
 _MOST_BYTES = 2**24
@@ -73,7 +74,7 @@ def _run(given: argparse.Namespace) -> int:
     from ..report.junit import render_junit
     from ..report.render import write_whole
     from ..report.run_lines import run_lines
-    from ..report.words import words_of
+    from .words import command_words
 
     signer = None if given.key is None else _signer(given.key)
     folders = [run_of(path) for path in given.runs]
@@ -88,7 +89,7 @@ def _run(given: argparse.Namespace) -> int:
             (folder / name).write_bytes(content)
     except OSError as error:
         raise ResultsError(f"{folder}: cannot be written ({error.strerror}); give another folder with -o") from error
-    words = words_of(given.language)
+    words = command_words(given.language)
     page, _ = write_reports(folder, record=record, language=given.language, budget_bytes=given.budget)
     write_evidence(record, folder)
     if signer is not None:
@@ -97,7 +98,8 @@ def _run(given: argparse.Namespace) -> int:
         given.junitxml.parent.mkdir(parents=True, exist_ok=True)
         write_whole(given.junitxml, render_junit(record, str(page), words))
     point_latest(given.results, record.id)
-    say(f"{len(shards)} runs merged: {_ran(record)}", *run_lines(record, words), words._("run_report", path=page))
+    merged = words._("merge_merged", n=words.count(len(shards)), runs=_ran(record, words))
+    say(merged, *run_lines(record, words), words._("run_report", path=page))
     return record.exit_status
 
 
@@ -132,8 +134,9 @@ def _read(folder: Path) -> RunRecord:
     return read_consistent_record(folder)
 
 
-def _ran(record: RunRecord) -> str:
-    return ", ".join(f"{one.cases} cases of {one.id}" for one in record.merged)
+def _ran(record: RunRecord, words: Words) -> str:
+    runs = (words._("merge_run", n=words.count(one.cases), run=one.id) for one in record.merged)
+    return words._("comma").join(runs)
 
 
 def _pictures(shards: Sequence[Shard], folders: Sequence[Path]) -> Iterator[tuple[str, bytes]]:

@@ -6,20 +6,25 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import AuditError, ExpressionError
 from .command_help import Example, add_command
+from .terminal import add_language
 
 if TYPE_CHECKING:
     from ..language.audit import Audit, AuditCase
     from ..language.expression import Expectation
     from ..language.sample import DataSet
+    from ..report.words import Words
     from ..statistics.assumptions import Assumptions
-    from .planned import Planned
+    from .planned import Planned, Price
+
+    #: what was planned, what it costs, and the data that could not be read, each with the reason
+    _Plan = tuple[list[Planned], Price, Sequence[tuple[str, str]]]
 
 #: endings of audit files
 _FILES = (".yaml", ".yml", ".py")
@@ -76,25 +81,36 @@ def add(commands: Any) -> None:
     guesses.add_argument("--cluster", type=int, metavar="N", help="images of one scene, camera or lot (1)")
     guesses.add_argument("--icc", type=float, metavar="R", help="correlation within a cluster (0.5)")
     plan.add_argument("--json", type=Path, metavar="FILE", help="write everything as data")
+    add_language(plan, "the terminal")
     plan.set_defaults(run=_plan)
 
 
 def _plan(given: argparse.Namespace) -> int:
     from .planned import document, in_all, report_lines
     from .terminal import say, wrapped
+    from .words import command_words
 
     if given.margin is not None and given.guess is not None:
         raise ExpressionError("--margin and --guess both state the true value; give one of them")
     shares = classes_of(given.classes)
     found, cost, notes = _of_run(given) if _is_run(given.what) else _of_guesses(given, shares)
     whole = in_all(found, shares)
-    say(*report_lines(found, whole, cost, given.power), *(line for note in notes for line in wrapped(note, indent=2)))
+    words = command_words(given.language)
+    said = (line for name, why in notes for line in wrapped(_unknown_data(name, why, words), indent=2))
+    say(*report_lines(found, whole, cost, given.power, words), *said)
     if given.json is not None:
         from ..report.render import write_whole
 
         write_whole(given.json, json.dumps(document(found, whole, cost), indent=1, ensure_ascii=False) + "\n")
         say(str(given.json), file=sys.stderr)
     return 0 if all(one.images is not None for one in found) else 1
+
+
+def _unknown_data(name: str, why: str, words: Words) -> str:
+    """That the data of an audit could not be read here, and what that means for the plan."""
+    from ..report.error_texts import error_text
+
+    return words._("plan_data_unknown", data=name, why=error_text(why, words) or why)
 
 
 def classes_of(text: str | None) -> dict[str, float]:
@@ -122,7 +138,7 @@ def _is_run(what: str) -> bool:
     return path.name == "latest" or path.is_dir() or path.suffix == ".json"
 
 
-def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any, list[str]]:
+def _of_run(given: argparse.Namespace) -> _Plan:
     from ..evidence.consistency import read_consistent_record
     from ..evidence.results_folder import resolve_run
     from .planned import cost_of_run, from_run
@@ -139,7 +155,7 @@ def _of_run(given: argparse.Namespace) -> tuple[list[Planned], Any, list[str]]:
     return found, cost_of_run(record, found), []
 
 
-def _of_guesses(given: argparse.Namespace, shares: Mapping[str, float]) -> tuple[list[Planned], Any, list[str]]:
+def _of_guesses(given: argparse.Namespace, shares: Mapping[str, float]) -> _Plan:
     from ..statistics.assumptions import Assumptions
     from .plan_data import AuditData, label_counts
     from .planned import cost_of_cases, from_case
@@ -165,7 +181,7 @@ def _of_guesses(given: argparse.Namespace, shares: Mapping[str, float]) -> tuple
         raise ExpressionError(
             f"{given.what}: has no expectation to plan for: known-bad models and about='this_set' need no number"
         )
-    return found, cost_of_cases(cases), data.notes
+    return found, cost_of_cases(cases), data.unknown
 
 
 def _assumed(

@@ -27,14 +27,14 @@ _ELSEWHERE = ("://", "hf:")
 
 @dataclass
 class AuditData:
-    """The data of audits, each opened once; ``notes`` say which could not be read, and what that means for the plan.
+    """The data of audits, each opened once; ``unknown``: those that could not be read, and why.
 
     Args:
         root: what relative paths are relative to.
     """
 
     root: Path
-    notes: list[str] = field(default_factory=list)
+    unknown: list[tuple[str, str]] = field(default_factory=list)
     _opened: dict[Any, DataSet | None] = field(default_factory=dict)
 
     def of(self, audit: Audit) -> DataSet | None:
@@ -54,7 +54,7 @@ class AuditData:
                 return open_data(reference, root=self.root, quiet=True)
             except BaseException as error:  # they may be yet to be gathered
                 why = failure_text(contained(error)).splitlines()[0]
-        self.notes.append(f"{named}: labels and groups are not known ({why}); name them by --classes")
+        self.unknown.append((named, why))
         return None
 
 

@@ -19,6 +19,8 @@ from ..language.checks import CheckSettings
 from ..language.errors import AuditError, ExpressionError
 from ..language.expression import Expectation
 from ..language.strata import Label
+from ..report.error_texts import plan_note
+from ..report.words import Words
 from ..statistics.assumptions import Assumptions, from_assumptions
 from ..statistics.effect import smallest_effect
 from ..statistics.sample_size import PowerTarget, SampleSize, from_pilot
@@ -228,46 +230,47 @@ FORMAT = "modelaudit-plan/1"
 _ROWS = 20
 
 
-def report_lines(found: Sequence[Planned], whole: Mapping[str, int], price: Price, power: float) -> Iterator[str]:
+def report_lines(
+    found: Sequence[Planned], whole: Mapping[str, int], price: Price, power: float, words: Words
+) -> Iterator[str]:
     """The report line by line: each expectation with its notes, images by class, passes and time."""
-    rows = [(one.name, *_numbers(one)) for one in found]
-    yield from table(("expectation", "if", "images", "power", "rule", "fails"), rows)
-    yield from wrapped(
-        f"images: all that pass with power {power:g} if the left side truly is as in 'if'. fails: the value that the "
-        "images of the run would FAIL with 80 %.",
-        indent=2,
-    )
+    heading = (words._("plan_expectation"), words._("plan_if"), words._("column_images"), words._("plan_power"))
+    rows = [(one.name, *_numbers(one, words)) for one in found]
+    yield from table((*heading, words._("plan_rule"), words._("plan_fails")), rows)
+    yield from wrapped(words._("plan_legend", power=f"{power:g}"), indent=2)
     for one in found:
-        yield from _notes(one)
+        yield from _notes(one, words)
     if not any(whole.values()):
         return
     yield ""
-    yield from _still_open(found)
-    enough = _enough(found, sum(whole.values()))
+    yield from _still_open(found, words)
+    enough = _enough(found, sum(whole.values()), words)
     if "" in whole:
-        yield from wrapped(f"{enough} (name --classes to divide them)", indent=2)
+        yield from wrapped(words._("plan_divide", enough=enough), indent=2)
     else:
-        yield from wrapped(f"{enough}:", indent=2)
-        yield from table(("class", "images"), [(label, str(count)) for label, count in list(whole.items())[:_ROWS]])
+        yield from wrapped(words._("plan_divided", enough=enough), indent=2)
+        classes = (words._("column_class"), words._("column_images"))
+        yield from table(classes, [(label, str(count)) for label, count in list(whole.items())[:_ROWS]])
         if len(whole) > _ROWS:
-            yield f"  and {len(whole) - _ROWS} more classes (--json has all of them)"
-    yield from _price(price, sum(whole.values()))
+            yield f"  {words._('plan_more_classes', n=words.count(len(whole) - _ROWS))}"
+    yield from _price(price, sum(whole.values()), words)
 
 
-def _still_open(found: Sequence[Planned]) -> Iterator[str]:
+def _still_open(found: Sequence[Planned], words: Words) -> Iterator[str]:
     """The expectations for which no number of images is known to be enough."""
     names = [one.name for one in found if one.images is None]
     if names:
-        listed = ", ".join(names[:_ROWS]) + (", ..." if len(names) > _ROWS else "")
-        yield from wrapped(f"no number of images is known to be enough for {listed}: see above", indent=2)
+        listed = words._("comma").join(names[:_ROWS]) + (", ..." if len(names) > _ROWS else "")
+        yield from wrapped(words._("plan_open", names=listed), indent=2)
 
 
-def _enough(found: Sequence[Planned], images: int) -> str:
+def _enough(found: Sequence[Planned], images: int, words: Words) -> str:
     """How many images are enough for everything that has a number, and how many there are."""
     still_open = sum(one.images is None for one in found)
-    of = "for all" if not still_open else "for the others" if still_open < len(found) else "for what has a number"
+    which = "all" if not still_open else "others" if still_open < len(found) else "known"
+    enough = words.named("plan_enough", which).format(n=images)
     there = max((sum(one.labels.values()) for one in found), default=0)
-    return f"{images} images are enough {of}" + (f"; there are {there} now" if there else "")
+    return words._("plan_there", enough=enough, n=there) if there else enough
 
 
 def document(found: Sequence[Planned], whole: Mapping[str, int], price: Price) -> dict[str, Any]:
@@ -300,65 +303,68 @@ def document(found: Sequence[Planned], whole: Mapping[str, int], price: Price) -
     }
 
 
-def _numbers(one: Planned) -> tuple[str, str, str, str, str]:
+def _numbers(one: Planned, words: Words) -> tuple[str, str, str, str, str]:
     worst = one.worst
     if worst is None:
         return "-", "-", "-", "-", "-"
     power = "-" if worst.reached is None else f"{worst.reached:.2f}"
-    return f"{worst.supposed:.4g}", _number(one.images), power, worst.rule, _value(one.fails)
+    images = words._("plan_no_number") if one.images is None else str(one.images)
+    return f"{worst.supposed:.4g}", images, power, worst.rule, _value(one.fails)
 
 
-def _notes(one: Planned) -> Iterator[str]:
+def _notes(one: Planned, words: Words) -> Iterator[str]:
     if one.why_not:
-        yield from wrapped(f"{one.name}: {one.why_not}", indent=4, first="  ")
+        why = words._("plan_note", name=one.name, note=plan_note(one.why_not, words))
+        yield from wrapped(why, indent=4, first="  ")
     worst = one.worst
     if worst is None:
         return
-    said = [worst.note] if worst.note else []
+    said = [plan_note(worst.note, words)] if worst.note else []
     if len(one.sizes) > 1:
-        said.append(f"{len(one.sizes)} parts must all pass; most is needed by {worst.text}")
+        said.append(words._("plan_parts", n=len(one.sizes), part=worst.text))
     if worst.clusters is not None and worst.images is not None:
-        said.append(f"{worst.clusters} clusters of about {worst.images / worst.clusters:.3g} images")
+        said.append(words._("plan_clusters", n=worst.clusters, size=f"{worst.images / worst.clusters:.3g}"))
     if worst.stratum is not None and worst.images is not None:
-        said.append(f"{worst.images} images of {worst.stratum}{_share(worst)}")
+        said.append(_stratum(worst, words))
     if said:
-        yield from wrapped(f"{one.name}: {'; '.join(said)}", indent=4, first="  ")
+        note = words._("semicolon").join(said)
+        yield from wrapped(words._("plan_note", name=one.name, note=note), indent=4, first="  ")
 
 
-def _share(size: SampleSize) -> str:
-    return "" if size.share == 1 else f", which holds {size.share:.1%} of all"
+def _stratum(size: SampleSize, words: Words) -> str:
+    if size.share == 1:
+        return words._("plan_stratum", n=size.images, stratum=size.stratum)
+    return words._("plan_stratum_share", n=size.images, stratum=size.stratum, share=f"{size.share:.1%}")
 
 
-def _price(price: Price, images: int) -> Iterator[str]:
+def _price(price: Price, images: int, words: Words) -> Iterator[str]:
     if not price.costs:
         return
     passes, share = price.passes(images), price.checks(images)
     yield ""
-    checks = ", ".join(
+    checks = words._("comma").join(
         dict.fromkeys(check.name for cost in price.costs for check in cost.checks if check.an_image.units)
     )
-    extra = f"; {share:.0%} of it for checks ({checks})" if checks else ""
-    yield from wrapped(f"{passes.forward:,.0f} forward and {passes.backward:,.0f} backward passes{extra}", indent=2)
+    said = words._("plan_passes", forward=f"{passes.forward:,.0f}", backward=f"{passes.backward:,.0f}")
+    if checks:
+        said = words._("plan_passes_checks", passes=said, share=f"{share:.0%}", checks=checks)
+    yield from wrapped(said, indent=2)
     seconds = price.time(images)
     if seconds is None:
-        yield from wrapped("time: unknown without a run; plan from one for an estimate", indent=2)
+        yield from wrapped(words._("plan_no_time"), indent=2)
     else:
-        where = f" on {price.device}" if price.device else ""
-        yield from wrapped(
-            f"about {_span(seconds)}{where}, at the speed of the run (all of it, not from a store)", indent=2
-        )
+        time = _span(seconds, words)
+        said = words._("plan_time_on", time=time, device=price.device) if price.device else ""
+        yield from wrapped(said or words._("plan_time", time=time), indent=2)
 
 
-def _span(seconds: float) -> str:
-    for size, name in ((3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name}"
-    return f"{max(seconds, 1):.0f} s"
+def _span(seconds: float, words: Words) -> str:
+    if seconds >= 2 * 3600:
+        return words._("span_h", n=f"{seconds / 3600:.0f}")
+    if seconds >= 2 * 60:
+        return words._("span_min", n=f"{seconds / 60:.0f}")
+    return words._("span_s", n=f"{max(seconds, 1):.0f}")
 
 
 def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
-
-
-def _number(count: int | None) -> str:
-    return "none" if count is None else str(count)

@@ -66,7 +66,7 @@ def add(commands: Any) -> None:
     report.add_argument("--full", action="store_true", help="with --pdf: print everything")
     report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
     add_budget(report)
-    add_language(report, "summary.md, and that in which the report opens")
+    add_language(report, "the terminal and summary.md, and that in which the report opens")
     report.set_defaults(run=_run)
 
 
@@ -89,7 +89,7 @@ def _run(given: argparse.Namespace) -> int:
         if (folder / EVIDENCE_NAME).is_file():
             write_evidence(record, folder)
         return 0
-    shown = _redacted(record, given.salt, folder) if given.redact else record
+    shown = _redacted(record, given.salt, folder, given.language) if given.redact else record
     page = render_html(shown, folder, **how)
     target = given.output or folder / f"{REDACTED if given.redact else REPORT}.{'pdf' if given.pdf else 'html'}"
     say(str(write_pdf(page, target, full=given.full) if given.pdf else write_whole(target, page)))
@@ -106,10 +106,11 @@ def _refuse_signed(folder: Path) -> None:
         )
 
 
-def _redacted(record: RunRecord, salt: Path | None, folder: Path) -> RunRecord:
+def _redacted(record: RunRecord, salt: Path | None, folder: Path, language: str) -> RunRecord:
     from ..evidence.redaction import SALT_NAME, read_salt, redacted
+    from .words import command_words
 
     file = salt or folder / SALT_NAME
     if not file.exists():
-        say(f"{file}: a new secret; whoever has it can try names, so keep it apart from the report")
+        say(command_words(language)._("report_new_salt", file=file))
     return redacted(record, read_salt(file))

@@ -6,11 +6,14 @@ import argparse
 import datetime
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..language.errors import ResultsError
 from .command_help import Example, add_command
-from .terminal import configured, say
+from .terminal import add_language, configured, say
+
+if TYPE_CHECKING:
+    from ..report.words import Words
 
 _ABOUT = (
     "The per-image values that earlier runs left behind, so that a run computes only what is new. pytest keeps them in "
@@ -40,6 +43,7 @@ def add(commands: Any) -> None:
             help="its folder (default: audit_store in pytest's configuration, else the nearest .modelaudit, upwards "
             "from here)",
         )
+        add_language(step, "the terminal")
         step.set_defaults(run=run)
         if name == "prune":
             step.add_argument("--older-than", metavar="TIME", help="what was not used for so long, e.g. 30d or 4w")
@@ -66,23 +70,26 @@ def _place(given: argparse.Namespace) -> Path | None:
 
 def _info(given: argparse.Namespace) -> int:
     from ..engine.store.upkeep import contents_of, located
+    from .words import command_words
 
+    words = command_words(given.language)
     found = contents_of(located(_place(given)))
-    say(f"{found.file}: {_readable(found.size)}")
-    say(f"{found.values} values, {found.pictures} pictures, digests of {found.files} files")
+    counts = {name: words.count(getattr(found, name)) for name in ("values", "pictures", "files")}
+    say(words._("store_size", file=found.file, size=_readable(found.size, words)))
+    say(words._("store_contents", **counts))
     count, size = found.aside
     if count:
-        say(f"{count} damaged, moved aside by a run: {_readable(size)} (modelaudit store clear removes them too)")
+        say(words._("store_aside", n=words.count(count), size=_readable(size, words)))
     for one in found.holdings:
-        say(
-            f"{one.model} under {one.context} on {one.data}: {one.images} images, {one.values} values "
-            f"(since {_date(one.created)}, last used {_date(one.used)})"
-        )
+        where = {"model": one.model, "context": one.context, "data": one.data}
+        counts = {"images": words.count(one.images), "values": words.count(one.values)}
+        say(words._("store_holding", **where, **counts, created=_date(one.created), used=_date(one.used)))
     return 0
 
 
 def _prune(given: argparse.Namespace) -> int:
     from ..engine.store.upkeep import bytes_of, days_of, located, prune
+    from .words import command_words
 
     if given.older_than is None and given.keep_size is None:
         raise ResultsError("specify what to remove: --older-than 30d, --keep-size 1G, or both")
@@ -92,30 +99,36 @@ def _prune(given: argparse.Namespace) -> int:
         older_than=None if given.older_than is None else days_of(given.older_than),
         keep_size=None if given.keep_size is None else bytes_of(given.keep_size),
     )
-    say(f"{folder}: {_readable(before)} before, {_readable(after)} now")
+    words = command_words(given.language)
+    say(words._("store_pruned", folder=folder, before=_readable(before, words), after=_readable(after, words)))
     return 0
 
 
 def _clear(given: argparse.Namespace) -> int:
     from ..engine.store.upkeep import bytes_in, clear, located
+    from .words import command_words
 
+    words = command_words(given.language)
     folder = located(_place(given))
     if not given.yes:
         if not sys.stdin.isatty():
             raise ResultsError(f"{folder} would be removed; give --yes where nobody can be asked")
-        answer = input(f"remove {folder} ({_readable(bytes_in(folder))})? [y/N] ")
+        answer = input(words._("store_ask", folder=folder, size=_readable(bytes_in(folder), words)))
         if answer.strip().lower() not in ("y", "yes"):
-            say("nothing was removed")
+            say(words._("store_kept"))
             return 0
-    say(f"{folder}: {_readable(clear(folder))} removed")
+    say(words._("store_cleared", folder=folder, size=_readable(clear(folder), words)))
     return 0
 
 
-def _readable(size: float) -> str:
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.3g} {unit}" if unit != "bytes" else f"{size:.0f} {unit}"
+def _readable(size: float, words: Words) -> str:
+    if size < 1024:
+        return words._("size_bytes", n=f"{size:.0f}")
+    for unit in ("KiB", "MiB"):
         size /= 1024
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+    size /= 1024
     return f"{size:.3g} GiB"
 
 

@@ -183,31 +183,31 @@ def data_note(note: str, words: Words) -> str:
     """A note of a data set in the language of the report."""
     if note.startswith("backgrounds "):
         return _donors(note, words)
-    return _translated(note, "data_note", _DATA, words) or note
+    return translated(note, "data_note", _DATA, words) or note
 
 
 def model_note(note: str, words: Words) -> str:
     """A note of a model in the language of the report."""
-    return _translated(note, "model_note", _MODEL, words) or note
+    return translated(note, "model_note", _MODEL, words) or note
 
 
 def run_note(note: str, words: Words) -> str:
     """A note of a run in the language of the report; those of data sets stand there too."""
-    return _translated(note, "run_note", _RUN, words) or data_note(note, words)
+    return translated(note, "run_note", _RUN, words) or data_note(note, words)
 
 
 def why_not(why: str, words: Words) -> str:
     """Why it is not known what a limit would catch: a clause without a full stop."""
     text = why.splitlines()[0].rstrip(".")
-    return _translated(text, "why_not", _WHY_NOT, words) or text
+    return translated(text, "why_not", _WHY_NOT, words) or text
 
 
 def absence_text(why: str, words: Words) -> str:
     """Why a requirement is not counted, in the language of the report."""
-    return _translated(why, "absence", _ABSENCE, words) or why
+    return translated(why, "absence", _ABSENCE, words) or why
 
 
-def _translated(note: str, kind: str, forms: Mapping[str, str], words: Words) -> str:
+def translated(note: str, kind: str, forms: Mapping[str, str], words: Words) -> str:
     """The text of the first form that fits; empty where none does."""
     for form, key in forms.items():
         if found := re.fullmatch(form, note, re.DOTALL):
@@ -226,12 +226,12 @@ def _donors(note: str, words: Words) -> str:
     cut = note.find(": ")
     while cut != -1:  # the name of a pool may hold a colon
         parts = note[cut + 2 :].split("; ")
-        if all(_translated(part, "data_note", _DONORS, words) for part in parts):
-            head = _translated(note[:cut], "data_note", _DONOR_HEADS, words)
-            rest = [_translated(part, "data_note", _DONORS, words) for part in parts]
+        if all(translated(part, "data_note", _DONORS, words) for part in parts):
+            head = translated(note[:cut], "data_note", _DONOR_HEADS, words)
+            rest = [translated(part, "data_note", _DONORS, words) for part in parts]
             return words._("donors_and_more", head=head, rest=words._("semicolon").join(rest)) if head else note
         cut = note.find(": ", cut + 2)
     head, *parts = note.split("; ")
-    said = [_translated(head, "data_note", _DONOR_HEADS, words) or head]
-    said += [_translated(part, "data_note", _DONORS, words) or data_note(part, words) for part in parts]
+    said = [translated(head, "data_note", _DONOR_HEADS, words) or head]
+    said += [translated(part, "data_note", _DONORS, words) or data_note(part, words) for part in parts]
     return words._("semicolon").join(said)

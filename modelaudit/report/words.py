@@ -153,11 +153,12 @@ def words_of(language: str) -> Words:
     """
     if language not in LANGUAGES:
         raise ResultsError(f"language {language!r} is not in the report{nearest(language, LANGUAGES)}")
-    return Words(language, Locale.parse(language), _catalogue(language))
+    return Words(language, Locale.parse(language), read_catalogue(CATALOGUES / f"{language}.po", language))
 
 
-def _catalogue(language: str) -> NullTranslations:
-    with (CATALOGUES / f"{language}.po").open("rb") as file:
+def read_catalogue(path: Path, language: str) -> NullTranslations:
+    """The texts of a ``.po`` file by their keys."""
+    with path.open("rb") as file:
         catalogue = read_po(file, locale=language)
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)

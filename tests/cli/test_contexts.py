@@ -29,7 +29,7 @@ def test_the_list_has_every_context(capsys: pytest.CaptureFixture[str]) -> None:
     assert [one.split()[0] for one in lines[1:]] == list(registry.names("context"))
     assert max(map(len, lines)) <= 80
     by_name = {one.split()[0]: one for one in lines}
-    assert "change" in by_name["swap_background"] and "a mask, donors" in by_name["swap_background"]
+    assert "Change" in by_name["swap_background"] and "a mask, donors" in by_name["swap_background"]
     assert " - " in by_name["lighting"]
 
 

@@ -10,6 +10,7 @@ from pytest_plugin.runs import Line
 from report.sample_record import record
 
 from modelaudit.cli import gate, main
+from modelaudit.cli.words import command_words
 from modelaudit.evidence.results_folder import VARIABLE, Receipt, take_receipt
 
 RIGHT = """
@@ -123,7 +124,7 @@ PASS = {"id": "this", "overall": "PASS", "whole": True, "partial": False, "missi
 def test_the_record_says_whether_the_run_passed(
     changed: dict[str, object], status: int, why: str | None, ends: int
 ) -> None:
-    refused = gate.refusal(record().model_copy(update=PASS | changed), "this", status)
+    refused = gate.refusal(record().model_copy(update=PASS | changed), "this", status, command_words("en"))
     assert (refused is None) == (why is None)
     if refused is not None and why is not None:
         assert why in refused.why and refused.status == ends

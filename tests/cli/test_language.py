@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from cli.photos import line
 
 from modelaudit.cli import main
 from modelaudit.cli.terminal import language_of
@@ -44,3 +46,21 @@ def test_a_configuration_that_is_wrong_is_named(
     monkeypatch.chdir(tmp_path)
     assert main(["report"]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_command_speaks_japanese_and_keeps_its_english_error_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\naudit_language = ja\n", encoding="utf-8")
+    monkeypatch.chdir(line(tmp_path / "line").parent)
+    assert main(["data", "check", "line"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == "  画像6枚（うち使用可能6枚）、ラベル2種、マスク6枚"
+    assert said[-1] == "問題はありません"
+    assert [one for one in said[1:] if re.search("[a-z]{4}", one) and "bolt" not in one] == []
+    assert main(["data", "check", "nowhere"]) == 2
+    first, second, *_ = capsys.readouterr().err.splitlines()
+    assert first.startswith("modelaudit: folder:nowhere：フォルダが見つかりません（探した場所：/")
+    assert second.startswith("  folder:nowhere: no folder at ")
+    assert main(["data", "check", "nowhere", "--language", "en"]) == 2
+    assert capsys.readouterr().err.startswith("modelaudit: folder:nowhere: no folder at ")

@@ -1,0 +1,136 @@
+"""Translates errors, and what the commands say of single images and of plans.
+
+As notes (record_notes.py) they are English sentences that are found by their form. The English text stands in the code
+alone, the others in a catalogue of their own (``catalogue/errors.ja.po``). An error of another form has no translation.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+
+from .record_notes import translated
+from .words import CATALOGUES, Words, read_catalogue, words_of
+
+_ROOT = "; relative paths start at pytest's rootdir"
+_NEAREST = re.compile(r"; did you mean (?P<near>.+)\?$|; known: (?P<known>.+)$", re.DOTALL)
+
+#: the form of the first line of an error, and its key
+_ERROR: dict[str, str] = {
+    "(?P<what>.+): no folder at (?P<place>.+)": "no_folder",
+    "(?P<what>.+): no file or folder (?P<place>.+); give a folder, an annotation file, or a reference": "no_data",
+    "(?P<what>.+): no file (?P<place>.+?)(?:" + _ROOT + "|; give the path of the model, or a reference)": "no_file",
+    "(?P<path>.+): no such checkpoint file" + _ROOT: "no_checkpoint",
+    r"(?P<path>.+?): (?:cannot be read \()?No such file or directory\)?(?:; .+)?": "missing_file",
+    "(?P<what>.+): no image in (?P<place>.+?)[;:] .+": "no_image",
+    "data=(?P<what>.+) has no scheme; write e.g. (?P<example>.+) .known: (?P<schemes>.+).": "no_scheme",
+    "(?P<what>.+) is not a model reference; write (?P<example>.+)": "no_model_reference",
+    r"(?P<path>.+) is empty \(0 bytes\)": "empty_file",
+    "(?P<path>.+) is not a (?P<formats>JPEG.+) file": "not_an_image",
+    "(?P<path>.+) cannot be read: (?P<why>.+)": "unreadable",
+    r"(?P<path>.+) holds (?P<n>\d+) images; save the one that is meant": "several_images",
+    r"(?P<path>.+) is (?P<size>\d+ x \d+), the image (?P<image>\d+ x \d+) \(width x height\): the image is turned by "
+    "its EXIF orientation and the mask is not; .+": "mask_turned",
+    r"(?P<path>.+) is (?P<size>\d+ x \d+), the image (?P<image>\d+ x \d+) \(width x height\); a mask has the size of "
+    "its image": "mask_size",
+    r"(?P<name>.+) is stated as (?P<size>\d+ x \d+), but its image is (?P<image>\d+ x \d+) .+": "stated_size",
+    "(?P<what>.+): unknown option (?P<name>'.+')": "unknown_option",
+    "(?P<where>.+): unknown key": "unknown_key",
+    r"unknown (?P<kind>[a-z ]+) (?P<name>'.+')": "unknown_name",
+    r"(?P<where>.+): the model has no class (?P<name>'.+'|\d+)": "no_class",
+    "the label (?P<label>.+) names the classes (?P<classes>.+) alike; map it: (?P<how>.+)": "label_unclear",
+    r"the label (?P<label>.+) means index (?P<index>\d+), and the model has outputs 0 to (?P<last>\d+); .+": (
+        "label_beyond"
+    ),
+    r"(?P<what>.+): (?P<n>\d+) class names for (?P<outputs>\d+) outputs; .+": "class_count",
+    "(?P<path>.+) must hold class names: .+": "class_names",
+    r"(?P<what>.+): .+; give (?P<how>Audit\(preprocessing=.+\)) with its own numbers": "no_preprocessing",
+    r"(?P<path>.+): (?:holds .+, not a state dict|no state dict in it; .+); save model\.state_dict\(\)": (
+        "no_state_dict"
+    ),
+    "(?P<path>.+): cannot be read as plain weights: .+": "not_weights",
+    r"(?P<path>.+): is a pointer of Git LFS, not the weights themselves; run git lfs pull": "lfs_pointer",
+    r"(?P<what>.+): (?P<path>\S+) cannot be loaded \((?P<why>.+)\); it must be a file of .+": "not_loaded",
+    r"(?P<path>.+): (?:onnxruntime cannot load it|cannot be read as an ONNX file) \((?P<why>.+)\).*": "onnx_not_loaded",
+    "(?P<what>.+): (?P<path>.+) does not fit (?P<name>[^:]+): (?P<found>.+)": "weights_do_not_fit",
+    "(?P<what>.+)(?:: loading such a file can run code in it| runs code); allow it with --audit-allow-code, .+": (
+        "runs_code"
+    ),
+    r"(?P<path>.+): cannot be written \((?P<why>.+)\).*": "not_written",
+    "(?P<path>.+): (?:holds no run|no run in it.*); .+": "no_run",
+    "(?P<path>.+) exists, and nothing is overwritten; .+": "exists",
+    "(?P<whose>the run's value|--guess) (?P<value>.+) does not meet the expectation; give --margin .+": "not_met",
+    "the run has no value for it; give --margin": "no_value",
+}
+#: what is said of an image, or of several
+_DETAIL: dict[str, str] = {
+    "equal pixels": "equal",
+    r"(?P<bits>\d+) bits differ": "bits",
+    r"(?P<least>\d+) to (?P<most>\d+) bits differ": "bits_from_to",
+    r"at most (?P<most>\d+) bits differ": "bits_at_most",
+    r"(?P<n>\d+) images": "images",
+    r"of (?P<n>\d+) classes of (?P<of>.+)": "classes",
+    "of the label (?P<label>.+)": "label",
+    "all of it is ignored": "ignored",
+    "(?P<share>.+%) of the image": "share",
+    r"(?P<n>\d+) pieces": "pieces",
+    "(?P<share>.+%) of the object is left": "kept",
+    "GrabCut needs a box round the object, and the image has none": "no_box",
+    "the box covers the whole image, which leaves GrabCut no background; draw it closer": "box_covers",
+}
+#: why a plan has no number, or what limits it
+_PLAN: dict[str, str] = {
+    "the pilot has no image with these values": "no_image",
+    "a missing value of a measure without a range has no worst end": "no_worst_end",
+    "(?:the|this) margin leads out of the range of the measure; ask for a smaller one": "out_of_range",
+    "missing values alone keep it open at this margin": "missing",
+    "the pilot has too few clusters, or one of them holds nearly all images": "few_clusters",
+    "images of one cluster count less, as in the pilot; more of them help where they are of new clusters": "clusters",
+    r"not with (?P<n>\d+) images": "too_many",
+    "the pilot has too few images to bound this left side": "few_images",
+    "from the width of the pilot's interval; approximate": "from_width",
+    "the data have no image of it": "none_of_it",
+    "parts over different images, or multiplied: only a pilot run shows how they vary": "parts",
+    "by the design effect alone; a pilot run shows what clusters really cost": "design_effect",
+}
+#: the kinds of texts, each with its forms
+ERROR_FORMS: dict[str, dict[str, str]] = {"error": _ERROR, "detail": _DETAIL, "plan": _PLAN}
+
+
+def error_text(error: str, words: Words) -> str:
+    """The first line of an error in this language, with what is probably meant; empty where its form is not known."""
+    first = error.split("\n", 1)[0]
+    if words.language == "en":
+        return first
+    words = _words(words.language)
+    suffix = _NEAREST.search(first)
+    text = translated(first[: suffix.start()] if suffix else first, "error", _ERROR, words)
+    if text and suffix and suffix["near"]:
+        return words._("error_nearest", text=text, names=suffix["near"].replace(" or ", words._("comma")))
+    if text and suffix:
+        return words._("error_known", text=text, names=suffix["known"])
+    return text
+
+
+def detail_text(detail: str, words: Words) -> str:
+    """What is said of an image, in this language; English where its form is not known."""
+    if words.language == "en":
+        return detail
+    text = translated(detail, "detail", _DETAIL, _words(words.language))
+    return text or error_text(detail, words) or detail
+
+
+def plan_note(note: str, words: Words) -> str:
+    """Why a plan has no number, or what limits it, in this language; English where its form is not known."""
+    if words.language == "en":
+        return note
+    return translated(note, "plan", _PLAN, _words(words.language)) or error_text(note, words) or note
+
+
+@cache
+def _words(language: str) -> Words:
+    words = words_of(language)
+    catalogue = read_catalogue(CATALOGUES / f"errors.{language}.po", language)
+    catalogue.add_fallback(words.catalogue)
+    return replace(words, catalogue=catalogue)

@@ -1,0 +1,67 @@
+"""The catalogue of the command line: every text in both languages, none left over, and none of the report's keys."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Message
+from babel.messages.pofile import read_po
+
+from modelaudit.cli.words import CATALOGUES, command_words
+from modelaudit.report.words import CATALOGUES as REPORT
+
+#: keys that are put together where they are used
+CHOSEN = {
+    *(f"plan_enough.{name}" for name in ("all", "others", "known")),
+    *(f"init_objects.{name}" for name in ("mask", "box", "none")),
+    *(f"column_{name}" for name in ("images", "usable", "masks", "object")),
+    *(f"contexts_{name}" for name in ("name", "family", "needs", "example")),
+}
+
+
+def written() -> Iterator[tuple[str, bool]]:
+    """Every text in the code of the commands, and whether a catalogue is asked for it."""
+    for file in CATALOGUES.parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value, False
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("_", "ngettext"):
+                key = node.args[0]
+                for part in (key.body, key.orelse) if isinstance(key, ast.IfExp) else (key,):
+                    if isinstance(part, ast.Constant):
+                        yield str(part.value), True
+
+
+def texts(file: Path) -> dict[str, Message]:
+    with file.open("rb") as source:
+        return {m.id if isinstance(m.id, str) else m.id[0]: m for m in read_po(source, locale="en") if m.id}
+
+
+def each(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def test_every_text_is_there_in_both_languages_and_none_is_left_over() -> None:
+    english, japanese, report = (
+        texts(CATALOGUES / "en.po"),
+        texts(CATALOGUES / "ja.po"),
+        texts(REPORT / "en.po"),
+    )
+    assert set(english) == set(japanese)
+    in_code = set(written())
+    assert {key for key, asked in in_code if asked} <= set(english) | set(report)
+    assert set(english) <= {text for text, _ in in_code} | CHOSEN
+    assert set(english) & set(report) == set()
+    for key, message in english.items():
+        wanted = set(re.findall(r"\{(\w*)\}", each(message.string)[-1]))
+        assert all(text for text in each(japanese[key].string)), key
+        assert set(re.findall(r"\{(\w*)\}", each(japanese[key].string)[0])) == wanted, key
+
+
+def test_a_key_of_the_report_is_found_too() -> None:
+    words = command_words("ja")
+    assert words.named("verdict", "PASS") == "合格"
+    assert words.ngettext("count_images", 3) == "画像3枚"

@@ -1,0 +1,60 @@
+"""Errors, details of images and notes of plans: their Japanese texts, by the forms of the English sentences."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from babel.messages.pofile import read_po
+
+from modelaudit.language.errors import nearest
+from modelaudit.report.error_texts import ERROR_FORMS, detail_text, error_text, plan_note
+from modelaudit.report.words import CATALOGUES, words_of
+
+EN, JA = words_of("en"), words_of("ja")
+
+
+def test_every_form_has_a_japanese_text_and_none_is_left_over() -> None:
+    with (CATALOGUES / "errors.ja.po").open("rb") as file:
+        texts = {str(one.id): str(one.string) for one in read_po(file, locale="ja") if one.id}
+    forms = {f"{kind}.{key}": form for kind, found in ERROR_FORMS.items() for form, key in found.items()}
+    assert set(texts) == {*forms, "error_nearest", "error_known"}
+    for key, form in forms.items():
+        assert set(re.findall(r"\{(\w+)\}", texts[key])) <= set(re.compile(form).groupindex), key
+
+
+@pytest.mark.parametrize(
+    ("error", "starts"),
+    [
+        ("folder:x: no folder at /data/x", "folder:x：フォルダが見つかりません（探した場所：/data/x）"),
+        (
+            "a.png is 4 x 5, the image 8 x 8 (width x height); a mask has the size of its image",
+            "マスクa.png",
+        ),
+        (
+            "'folder:x?msk=1': unknown option 'msks'" + nearest("msks", ["masks"]),
+            "'folder:x?msk=1'：オプション'msks'",
+        ),
+        ("nut/1.png is empty (0 bytes)", "nut/1.pngは空のファイルです"),
+        (
+            "a.yaml:3: expct: unknown key; did you mean 'expect'?",
+            "a.yaml:3: expct：このキーは使用できません",
+        ),
+        (
+            "a.onnx: cannot be read as an ONNX file (broken)",
+            "a.onnxをONNXファイルとして読み込めません（broken）",
+        ),
+    ],
+)
+def test_frequent_errors_are_told_in_japanese(error: str, starts: str) -> None:
+    told = error_text(f"{error}\nHere: more", JA)
+    assert told.startswith(starts)
+    assert ("もしかして" in told) == ("did you mean" in error)
+
+
+def test_english_and_what_nobody_here_wrote_stand_as_they_are() -> None:
+    assert error_text("something else", JA) == ""
+    assert detail_text("something else", JA) == plan_note("something else", JA) == "something else"
+    assert detail_text("equal pixels", EN) == "equal pixels"
+    assert detail_text("equal pixels", JA) == "画素がすべて同じ"
+    assert plan_note("not with 1000 images", JA) == "1000枚でも足りません"
