@@ -15,6 +15,7 @@ from .terminal import add_language, say, wrapped
 
 if TYPE_CHECKING:
     from ..acceptance.agreement import AgreementFile
+    from ..report.words import Words
     from .agreed_audits import AgreedAudits
 
 _NAME = "agreement.yaml"
@@ -54,15 +55,18 @@ def add(commands: Any) -> None:
     for step, run in ((init, _init), (check, _check), (shown, _show)):
         step.add_argument("audits", metavar="AUDITS", nargs="?", type=Path, default=Path("audits"), help="their folder")
         step.set_defaults(run=run)
-    add_language(check, "what is not as agreed")
+    add_language(init, "the terminal")
+    add_language(check, "the terminal")
     shown.add_argument("-o", "--into", type=Path, metavar="DIR", help="folder (default: that of the agreement)")
-    add_language(shown, "the first half of the document")
+    add_language(shown, "the terminal and the first half of the document")
 
 
 def _init(given: argparse.Namespace) -> int:
     from .agreed_audits import read_audits
     from .agreement_draft import draft
+    from .words import command_words
 
+    words = command_words(given.language)
     audits = read_audits(given.audits, Path.cwd())
     target = given.audits / _NAME
     text = draft(audits)
@@ -73,25 +77,28 @@ def _init(given: argparse.Namespace) -> int:
         raise AcceptanceError(f"{target}: exists, and is not overwritten; edit it, or move it away") from None
     except OSError as error:
         raise AcceptanceError(f"{target}: cannot be written ({error.strerror})") from error
-    say(f"wrote {target}: expectations: {len(audits.cases)}", *(f"  {note}" for note in audits.data.notes))
-    say("next: fill it in, then", f"  modelaudit agree check {given.audits}", f"  modelaudit agree show {given.audits}")
+    say(words._("agree_wrote", file=target, n=words.count(len(audits.cases))), *_unknown_data(audits, words))
+    say(words._("agree_next"), f"  modelaudit agree check {given.audits}", f"  modelaudit agree show {given.audits}")
     return 0
 
 
 def _check(given: argparse.Namespace) -> int:
     from ..acceptance.agreement import agreement_digest
+    from .words import command_words
 
+    words = command_words(given.language)
     agreement, audits = _read(given)
-    problems = [*_unfilled(agreement), *_keys(agreement), *_not_as_agreed(agreement, audits, given.language)]
+    problems = [*_unfilled(agreement, words), *_keys(agreement, words), *_not_as_agreed(agreement, audits, words)]
     for problem in problems:
         say(*wrapped(problem, indent=2, first=""))
-    say(*(line for note in audits.data.notes for line in wrapped(note, indent=2)))
+    say(*_unknown_data(audits, words))
     if problems:
-        say(f"{agreement.path}: {len(problems)} not as agreed")
+        say(words._("agree_differs", file=agreement.path, n=words.count(len(problems))))
         return 1
     terms = agreement.terms
-    say(f"{agreement.path}: as agreed (clauses: {len(terms.clauses)}, expectations: {len(audits.cases)})")
-    say(f"sha256 of the terms: {agreement_digest(terms)}")
+    counts = {"clauses": words.count(len(terms.clauses)), "expectations": words.count(len(audits.cases))}
+    say(words._("agree_fits", file=agreement.path, **counts))
+    say(words._("agree_digest", digest=agreement_digest(terms)))
     return 0
 
 
@@ -99,7 +106,9 @@ def _show(given: argparse.Namespace) -> int:
     from ..acceptance.agreement_document import agreement_document
     from ..report.agreement_pages import agreement_html, agreement_markdown
     from ..report.render import write_whole
+    from .words import command_words
 
+    words = command_words(given.language)
     agreement, audits = _read(given)
     document = agreement_document(agreement.terms, [one.record for one in audits.cases])
     folder = given.into or agreement.path.parent
@@ -107,8 +116,8 @@ def _show(given: argparse.Namespace) -> int:
         raise AcceptanceError(f"{folder}: no such folder; make it, or give another --into")
     html = write_whole(folder / "agreement.html", agreement_html(document, language=given.language))
     text = write_whole(folder / "agreement.md", agreement_markdown(document, language=given.language))
-    say(f"wrote {html}", f"wrote {text}", f"sha256 of the terms: {document.digest}")
-    for problem in _unfilled(agreement):
+    say(words._("wrote", path=html), words._("wrote", path=text), words._("agree_digest", digest=document.digest))
+    for problem in _unfilled(agreement, words):
         say(*wrapped(problem, indent=2, first=""), file=sys.stderr)
     return 0
 
@@ -127,7 +136,16 @@ def _read(given: argparse.Namespace) -> tuple[AgreementFile, AgreedAudits]:
     return agreement, audits
 
 
-def _unfilled(agreement: AgreementFile) -> Iterator[str]:
+def _unknown_data(audits: AgreedAudits, words: Words) -> Iterator[str]:
+    """The data that could not be read here, and why: nobody has compared them with the agreement."""
+    from ..report.error_texts import error_text
+
+    for name, why in audits.data.unknown:
+        why = error_text(why, words) or why
+        yield from wrapped(words._("agree_data_unknown", data=name, why=why), indent=4, first="  ")
+
+
+def _unfilled(agreement: AgreementFile, words: Words) -> Iterator[str]:
     from .agreement_draft import FILL_IN
 
     def texts(value: Any, where: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -138,11 +156,13 @@ def _unfilled(agreement: AgreementFile) -> Iterator[str]:
             yield where
 
     for where in texts(agreement.terms.model_dump(exclude_none=True), ()):
-        yield f"{agreement.path}:{agreement.lines.get(where, 1)}: {'.'.join(where)}: is still to be filled in"
+        place = f"{agreement.path}:{agreement.lines.get(where, 1)}: {'.'.join(where)}"
+        yield words._("agree_unfilled", place=place)
 
 
-def _keys(agreement: AgreementFile) -> Iterator[str]:
+def _keys(agreement: AgreementFile, words: Words) -> Iterator[str]:
     from ..acceptance.keys import load_public_key, public_key_of
+    from ..report.error_texts import error_text
 
     for name, party in agreement.terms.parties.items():
         where = f"{agreement.path}:{agreement.lines.get(('parties', name, 'public_key'), 1)}: parties.{name}.public_key"
@@ -152,16 +172,15 @@ def _keys(agreement: AgreementFile) -> Iterator[str]:
             elif party.public_key is not None:
                 load_public_key(agreement.path.parent / party.public_key)
         except AuditError as error:
-            yield f"{where}: {error}"
+            yield f"{where}: {error_text(str(error), words) or error}"
 
 
-def _not_as_agreed(agreement: AgreementFile, audits: AgreedAudits, language: str) -> Sequence[str]:
+def _not_as_agreed(agreement: AgreementFile, audits: AgreedAudits, words: Words) -> Sequence[str]:
     from ..acceptance.compliance import unmet_terms
     from ..acceptance.operating_domain import coverage
     from ..report.agreed import domain_lines, unmet_lines
-    from ..report.words import words_of
 
-    terms, words = agreement.terms, words_of(language)
+    terms = agreement.terms
     lines = unmet_lines(unmet_terms(terms, audits.declared()), words)
     samples = audits.samples()
     if terms.domain is not None and samples:

@@ -16,9 +16,9 @@ from .terminal import say
 if TYPE_CHECKING:
     from ..acceptance.lock import Lock, SignedLock
 
-_WHAT = """locked: every expectation with all that decides it, the settings, the audit files,
-conftest files and plugins by their digests, every image, mask and label by its
-digest, the version of modelaudit, and the terms of agreement.yaml.
+_WHAT = """locked: every expectation with all that decides it, the settings, the audit
+files, conftest files and plugins by their digests, every image, mask and label
+by its digest, the version of modelaudit, and the terms of agreement.yaml.
 
 A run is held to it by
   pytest AUDITS --audit-lock AUDITS/agreement.lock

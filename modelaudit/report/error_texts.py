@@ -60,7 +60,8 @@ _ERROR: dict[str, str] = {
     r"(?P<path>.+): cannot be written \((?P<why>.+)\).*": "not_written",
     "(?P<path>.+): (?:holds no run|no run in it.*); .+": "no_run",
     "(?P<path>.+) exists, and nothing is overwritten; .+": "exists",
-    "(?P<whose>the run's value|--guess) (?P<value>.+) does not meet the expectation; give --margin .+": "not_met",
+    "the run's value (?P<value>.+) does not meet the expectation; give --margin .+": "not_met_run",
+    "--guess (?P<value>.+) does not meet the expectation; give --margin .+": "not_met_guess",
     "the run has no value for it; give --margin": "no_value",
 }
 #: what is said of an image, or of several

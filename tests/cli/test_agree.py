@@ -117,8 +117,10 @@ def test_the_document_is_written_beside_the_agreement(project: Path, capsys: pyt
     html = (project / "audits" / "agreement.html").read_text(encoding="utf-8")
     assert html.index("受入れ合意書") < html.index("Acceptance agreement") and "accuracy &gt; 0.9" in html
     assert "`accuracy > 0.9`" in (project / "audits" / "agreement.md").read_text(encoding="utf-8")
-    digest = next(line for line in capsys.readouterr().out.splitlines() if "sha256" in line).rpartition(" ")[2]
-    assert digest in html
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "audits/agreement.htmlを作成しました"
+    before, _, digest = said[-1].partition("：")
+    assert before == "合意内容のSHA-256" and len(digest) == 64 and digest in html
 
 
 def test_without_an_agreement_or_audits_the_way_out_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,7 +125,7 @@ def test_labels_without_an_object_have_no_problem_of_masks(here: Path, capsys: p
     assert "--without-object LABEL" in " ".join(capsys.readouterr().out.split())
     assert main(["data", "check", "line", "--without-object", "nut", "--html", "page.html", "--language", "ja"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "pixel masks (3), declared to have no object (3)" in said
+    assert "画素マスク (3)、宣言により対象物なし (3)" in said
     assert "宣言により対象物なし" in (here / "page.html").read_text(encoding="utf-8")
 
 
