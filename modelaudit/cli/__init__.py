@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import agree, contexts, data, gate, init, lock, masks, merge, plan, report, store
+from . import agree, contexts, data, gate, init, lock, masks, merge, pack, plan, report, store
 from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
 
@@ -91,6 +91,7 @@ def _parser() -> Command:
     report.add(commands)
     gate.add(commands)
     merge.add(commands)
+    pack.add(commands)
     store.add(commands)
     _add_schema(commands)
     _add_demo(commands)

@@ -1,0 +1,40 @@
+"""What a pack holds that is made of a run's record: whoever has the record can make it again."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..language.wording import LANGUAGES
+
+if TYPE_CHECKING:
+    from ..acceptance.pack import ReportSettings
+    from ..evidence.record import RunRecord
+
+
+def made_of(record: RunRecord, folder: Path, how: ReportSettings) -> dict[str, bytes]:
+    """The reports of a run, and what a pack says to the other party, by their names in the pack.
+
+    Codes of the redacted report are made with a digest of ``run.json``, which its readers do not have: so whoever has
+    the pack can make it again, and nobody else can try names.
+
+    Args:
+        folder: of the run, which holds its record and its pictures.
+    """
+    from ..acceptance.pack import REDACTED_NAME, RUN, SUMMARY_NAME
+    from ..acceptance.statement import REPORT_NAME
+    from ..evidence.record import RECORD_NAME
+    from ..evidence.redaction import redacted
+    from ..report.pack_readme import pack_readme
+    from ..report.render import render_html, render_summary
+
+    salt = hashlib.sha256(b"modelaudit pack\n" + (folder / RECORD_NAME).read_bytes()).digest()
+    shown = {REPORT_NAME: record, REDACTED_NAME: redacted(record, salt)}
+    made = {
+        f"{RUN}{name}": render_html(one, folder, language=how.language, budget_bytes=how.budget)
+        for name, one in shown.items()
+    }
+    made[f"{RUN}{SUMMARY_NAME}"] = render_summary(record, language=how.language)
+    made |= {f"README.{language}.md": pack_readme(record, language=language) for language in LANGUAGES}
+    return {name: text.encode() for name, text in made.items()}
