@@ -30,6 +30,7 @@ from .about import About, AboutModel
 from .record import (
     AgreementRecord,
     CaseRecord,
+    LockRecord,
     ModelRecord,
     Panel,
     PhraseRecord,
@@ -67,6 +68,8 @@ _NAMES: dict[tuple[str, str], Kind] = {
     ("DomainAttribute", "attribute"): "column",
     ("DomainValue", "value"): "value",
 }
+#: what departs from a lock and is named by the id of a sample
+_OF_SAMPLES = ("sample", "image", "mask", "label")
 #: sources of models that everybody knows; what is named after ``?`` is a file of somebody
 _PUBLIC_MODELS = ("torchvision", "timm", "demo")
 #: what the parties wrote for readers, and what declarations say: a slash in it does not make it a path
@@ -85,6 +88,8 @@ _MADE_BY_THE_TOOL = frozenset(
         "finished",
         "fingerprint",
         "sha256",
+        "root",
+        "created",
         "probe_digest",
         "digest",
         "git_commit",
@@ -172,6 +177,8 @@ class _Redaction:
                 "provenance": made,
                 "about": about,
                 "agreement": record.agreement and _without_parties(record.agreement),
+                "lock": record.lock and self._lock(record.lock),
+                "nonce": None,
                 "cases": [one.model_copy(update={"reproduce": ""}) for one in record.cases],
                 "merged": [one.model_copy(update={"command": LEFT_OUT}) for one in record.merged],
                 "tables": [self._table(one) for one in record.tables],
@@ -212,6 +219,14 @@ class _Redaction:
             for place, lent in table.donors.items()
         }
         return table.model_copy(update={"samples": samples, "donors": donors})
+
+    def _lock(self, lock: LockRecord) -> LockRecord:
+        """With codes for the samples that depart from it, of which some are in no table, and without who signed it."""
+        departures = [
+            one.model_copy(update={"where": self.code("image", one.where)}) if one.what in _OF_SAMPLES else one
+            for one in lock.departures
+        ]
+        return lock.model_copy(update={"signed_by": [LEFT_OUT] * len(lock.signed_by), "departures": departures})
 
     def _column(self, name: str) -> str:
         return name if name in self._columns else self.code("column", name)

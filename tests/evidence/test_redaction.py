@@ -23,9 +23,11 @@ from modelaudit.evidence.consistency import contradictions
 from modelaudit.evidence.record import (
     AbsentFile,
     ColumnRecord,
+    Departure,
     GalleryRow,
     ImageValue,
     InputFile,
+    LockRecord,
     RunRecord,
     SampleRecord,
     TableRecord,
@@ -123,8 +125,20 @@ def planted() -> RunRecord:
         ),
         unmet=[UnmetTerm(kind="lower_confidence", expectation="holds_on_the_line", agreed=0.95, found=0.9)],
     )
+    lock = LockRecord(
+        sha256="0" * 64,
+        created="2026-11-12T09:00:00+00:00",
+        signed_by=["canary"],
+        departures=[
+            Departure(what="sample", where="a canary that was dropped", agreed="there", found=None),
+            Departure(what="audit file", where="audits/canary.py", agreed="sha256 1", found="sha256 2"),
+            Departure(what="option", where="ini testpaths", agreed="audits", found="other/canary"),
+        ],
+    )
     return base.model_copy(
         update={
+            "lock": lock,
+            "nonce": "of canary",
             "cases": [failed, *base.cases],
             "models": [model],
             "data": [data],
