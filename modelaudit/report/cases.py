@@ -97,6 +97,7 @@ class CaseView:
     again: tuple[AgainView, ...] = ()
     distribution: DistributionView | None = None
     beyond: BeyondView | None = None
+    clause: str = ""
 
     @property
     def open(self) -> bool:
@@ -117,6 +118,11 @@ def badge_of(case: CaseRecord, words: Words) -> Badge:
     elif case.must_fail and case.verdict in ("FAIL", "PASS", "INCONCLUSIVE"):
         name = "CAUGHT" if case.verdict == "FAIL" else "MISSED"
     return Badge(name.lower(), words.named("verdict", name))
+
+
+def clause_text(clause: str | None, words: Words) -> str:
+    """A clause as the parties call it; of a bare number also what it is."""
+    return words._("clause_number", clause=clause) if clause and clause[0].isdigit() else clause or ""
 
 
 def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -> CaseView:
@@ -161,6 +167,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         tuple(AgainView(tuple(names), anchors[at], record.cases[at].name) for at, names in again.items()),
         distribution_view(record, index, words),
         beyond_view(record, index, words),
+        clause_text(case.clause, words),
     )
 
 

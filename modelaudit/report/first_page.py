@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..evidence.record import About, CaseRecord, RunRecord
-from ..evidence.states import MET, counted_as
+from ..evidence.states import MET, counted_as, is_exception
 from .cases import Badge, CaseView, badge_of
 from .convincing import ConvincingPicture, convincing_picture
+from .exceptions import exception_text
 from .figures import plot_of, value_text
 from .gallery import PanelView, gallery_row
 from .held import departure_sentence
@@ -264,7 +265,9 @@ def _chips(record: RunRecord, view: CaseView, words: Words) -> list[str]:
         chips.append(words.named("verdict", "NOT_RUN"))
     elif case.reason:
         chips.append(reason_chip(case, case.reason, words))
-    if case.outcome in ("xfailed", "xpassed"):
+    if is_exception(case) or case.importance == "advisory":
+        chips.append(exception_text(case, words))
+    elif case.outcome in ("xfailed", "xpassed"):
         chips.append(words.named("chip", case.outcome))
     pairs = zip(case.weakened if view.weakened else (), view.weakened, strict=True)  # what was not run is not weakened
     return [*chips, *(text for kind, text in pairs if not _all_unchecked(record, kind))]

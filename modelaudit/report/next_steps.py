@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..evidence.record import CaseRecord, DecisionRecord, MatrixCell, MatrixRecord, RunRecord
+from ..evidence.states import is_exception
 from .coverage import kinds_of, reads_maps
 from .naming import group_text, noun_of, short_name, stratum_text
 from .sentences import contexts_of, leaves_of, unit_of
@@ -28,7 +29,8 @@ _LACKING = {"backgrounds": r"\bdonors\b", "pictures": r"\bdifferent pictures\b"}
 class Rule:
     """What to do about the requirements that end like this; the first rule that fits one holds.
 
-    ``ends``: a verdict; "MISSED" (a known-bad model that passes) or "NOT_COUNTED". ``reason``: of an undecided one, or
+    ``ends``: a verdict; "MISSED" (a known-bad model that passes), "EXCEPTION" (not met, and waived or advice) or
+    "NOT_COUNTED". ``reason``: of an undecided one, or
     "too_near", where too many photographs would be needed.
     ``asks``: what the requirement is about: heat maps ("map"), a kind of change (coverage.KINDS), or the images as they
     are ("original"). None fits any.
@@ -64,7 +66,9 @@ RULES: tuple[Rule, ...] = (
     Rule("INCONCLUSIVE", "look", "undecided"),
     Rule("NOT_COUNTED", "look", "run_the_rest"),
     Rule("PASS", "watch", "deploy"),
+    Rule("EXCEPTION", "watch", "mend_exceptions"),
 )
+_AS_AGREED = Rule("NOT_AS_AGREED", "look", "run_as_agreed")
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,10 @@ class Step:
 
 def ends_of(case: CaseRecord) -> str:
     """How a requirement ended, as rules name it; a known-bad model that is caught is a PASS."""
-    if case.standing != "counted" or case.verdict is None:
+    if case.standing in ("xfail", "not_run") or case.verdict is None:
         return "NOT_COUNTED"
+    if is_exception(case):
+        return "EXCEPTION"
     if case.must_fail and case.verdict in ("PASS", "FAIL"):
         return "MISSED" if case.verdict == "PASS" else "PASS"
     return case.verdict
@@ -114,12 +120,14 @@ def steps_of(record: RunRecord) -> list[Step]:
     for case in record.cases:
         by_rule.setdefault(rule_for(case), []).append(case)
     steps = [Step(rule, tuple(by_rule[rule])) for rule in RULES if rule in by_rule]
-    todo = [step for step in steps if step.rule.ends != "PASS"]
+    todo = [step for step in steps if step.rule.ends not in ("PASS", "EXCEPTION")]
     if record.absent_files and not any(step.rule.ends == "NOT_COUNTED" for step in todo):
         todo.append(Step(next(rule for rule in RULES if rule.ends == "NOT_COUNTED"), ()))
     if any(step.rule.stage == "retrain" for step in todo):
         todo.sort(key=lambda step: step.rule.asks == "map")
-    return todo or steps
+    if not record.as_agreed:
+        return [Step(_AS_AGREED, ()), *todo]
+    return [*todo, *(step for step in steps if step.rule.ends == "EXCEPTION")] if todo else steps
 
 
 def stage_of(steps: Sequence[Step]) -> Stage:

@@ -19,6 +19,8 @@ from modelaudit.evidence.record import (
     ContextNode,
     CountsRecord,
     DataRecord,
+    Departure,
+    LockRecord,
     MatrixCell,
     MatrixContext,
     MatrixRecord,
@@ -28,8 +30,8 @@ from modelaudit.evidence.record import (
 )
 from modelaudit.report.boxes import MOST_STEPS, BoxesView, boxes_view
 from modelaudit.report.coverage import Ledger, ledger_of, not_asked_for, total_ledger, weakest_limit
-from modelaudit.report.next_steps import RULES, rule_for, stage_of, steps_of
-from modelaudit.report.words import words_of
+from modelaudit.report.next_steps import RULES, rule_for, stage_of, step_lines, steps_of
+from modelaudit.report.words import Words, words_of
 from modelaudit.statistics.verdict import Reason
 
 EN, JA = words_of("en"), words_of("ja")
@@ -351,3 +353,19 @@ def test_tested_says_how_many_images_are_right_as_photographed() -> None:
     table = TableRecord(data="d0", samples=samples, columns=[column, changed])
     lines = boxes_view(one.model_copy(update={"tables": [table]}), EN).tested.lines
     assert "Right on the photos as they are: 75.0%." in lines
+
+
+@pytest.mark.parametrize("words", [EN, JA], ids=["en", "ja"])
+def test_what_was_agreed_not_to_count_is_mended_beside_deploying(words: Words) -> None:
+    advice = case("advice", DROP, "<", 0.05, "FAIL", importance="advisory", standing="advisory", outcome="xfailed")
+    run = record(cases=[case("holds", DROP, "<", 0.5, "PASS"), advice])
+    assert [step.rule.key for step in steps_of(run)] == ["deploy", "mend_exceptions"]
+    assert stage_of(steps_of(run)) == "watch"
+    assert any("advice" in line for line in step_lines(steps_of(run), run, words))
+
+
+def test_what_is_not_as_agreed_is_run_or_agreed_again() -> None:
+    departure = Departure(what="option", where="seed", agreed="0", found="3")
+    lock = LockRecord(sha256="0" * 64, created="2026-11-12T09:00:00+00:00", departures=[departure])
+    run = record(cases=[case("holds", DROP, "<", 0.5, "PASS")], lock=lock)
+    assert [step.rule.key for step in steps_of(run)] == ["run_as_agreed"]
