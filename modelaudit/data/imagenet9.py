@@ -197,7 +197,7 @@ def _sample(
         if len(found) == 1:
             stored[other] = found[0]
         else:
-            missing[f"have {'several pictures' if found else 'no picture'} in {other}"].append(name)
+            missing[f"have several pictures in {other}" if found else f"have no picture in {other}"].append(name)
     kept = None if mask is None else ArrayMask(mask)
     return Sample(name, path, label, kept, mask_kind="none" if kept is None else "mask", stored=stored)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
+from .record_notes import data_note
 from .sheets import Picture, Section, Sheet, Strip, Table
 from .words import Words
 
@@ -66,7 +67,7 @@ def data_sheet(facts: DataFacts, choice: ShownFindings, pictures: Mapping[str, b
         headline=_headline(len(problems), len(remarks), words),
         tone="problem" if problems else "remark" if remarks else "fine",
         sections=(*sections, _counts(facts, words), *_classes(facts, words), *_samples(choice, known, pictures, words)),
-        notes=facts.notes,
+        notes=tuple(data_note(note, words) for note in facts.notes),
         legend=_("the_line_round_an_object"),
     )
 

@@ -16,9 +16,50 @@ _N = r"(?P<n>\d+) "
 _EG = r"(?:, e\.g\. (?P<first>.+))?"
 _QUOTED = r"'[^']*'|\"[^\"]*\""
 _NEVER_01 = r"\(1e-38 and 1 - 6e-8 stand for 0 and 1\)"
+_CUT = (
+    _OF + r"objects \((?P<kept>\S+) of them is left in the median; less than (?P<limit>\S+), so that an audit counts "
+    r"them as undefined, of (?P<few>\d+)\); (?:--model or --preprocessing shows your own; )?"
+    r"(?P<cure>Preprocessing\(.+\)) cuts nothing, Audit\(object_kept=\.\.\.\) sets the limit"
+)
+_TAKEN = r"the images were taken from (?P<folder>.+), which holds (?P<n>\d+) of (?P<all>\d+) looked for"
+_BY_END = r", by the last (?:part|\d+ parts) of their names"
+_TOO = "; images of these names are in (?P<others>.+) too"
+_OTHER = r"; (?P<option>\S+) names another folder"
 
 #: the form of a data set's note, and its key
 _DATA: dict[str, str] = {
+    _N + r"samples have no image, e\.g\. (?P<first>.+)": "samples_without_image",
+    r"the crop \((?P<how>.+)\) leaves all (?P<n>\d+) objects whole": "crop_whole",
+    r"the crop \((?P<how>.+)\) cuts into " + _CUT: "crop_cuts",
+    r"a model that crops as usual \((?P<how>.+)\) cuts into " + _CUT: "crop_usual",
+    "an audit refuses these data: (?P<why>.+)": "refused",
+    _TAKEN + _OTHER: "images_taken",
+    _TAKEN + _BY_END + _OTHER: "images_taken_by_end",
+    _TAKEN + _TOO + _OTHER: "images_taken_too",
+    _TAKEN + _BY_END + _TOO + _OTHER: "images_taken_by_end_too",
+    _TOO.removeprefix("; ") + _OTHER: "images_too",
+    "variants that are not there: (?P<names>.+)": "variants_absent",
+    r"(?P<name>\S+) has (?P<n>\d+) of the (?P<all>\d+) classes": "classes_absent",
+    _N + "images have a name that leaves their foreground open" + _EG: "foreground_open",
+    _N + "images have no picture in (?P<name>.+?)" + _EG: "no_picture_in",
+    _N + "images have several pictures in (?P<name>.+?)" + _EG: "several_pictures_in",
+    "shapes without an area were skipped: (?P<names>.+)": "shapes_skipped",
+    _N + r"images have no file and were taken from their JSON file \(imageData\)" + _EG: "images_embedded",
+    _N + "images have a shape that cannot be read, so their masks are not known" + _EG: "shapes_unreadable",
+    _N + "of these images have other labels too, so their label is open, and were left out" + _EG: "labels_open",
+    r"no masks: the file has no column 'mask', and none is named by \?mask=": "no_mask_column_in_file",
+    _N + "images are not in (?P<folder>.+?)" + _EG: "images_not_in",
+    _N + "images have a segmentation without a known class, hence no label, and were left out" + _EG: (
+        "segmentations_unknown"
+    ),
+    "files that belong to no sample were skipped: (?P<names>.+)": "files_of_no_sample",
+    r"labels are neither beside the images nor in a parallel folder, and were paired by name, e\.g\. (?P<path>.+)": (
+        "labels_by_name"
+    ),
+    "(?P<file>.+) names (?P<stated>.+) for (?P<part>'[^']*'), where nothing is": "part_absent",
+    r"images of (?P<part>'[^']*') in (?P<file>.+) \(\?split= takes another of (?P<names>.+)\)": "part_of",
+    "images of (?P<part>'[^']*') in (?P<file>.+), its only part": "part_alone",
+    "(?P<named>.+): nothing is at (?P<stated>.+); (?P<taken>.+) was taken": "place_moved",
     _OF + "images have no mask" + _EG: "images_without_mask_of",
     _N + "images have no mask" + _EG: "images_without_mask",
     "no masks: \\?mask= names no column": "no_mask_column",
@@ -107,10 +148,12 @@ _DONORS: dict[str, str] = {
 _MODEL: dict[str, str] = {
     "preprocessing: assumed to be that of (?P<of>.+)": "preprocessing_assumed",
     "preprocessing: the folder has no image processor": "preprocessing_none",
+    r"preprocessing: its (?P<kind>\S+) does what resize, centre crop and normalisation do not": "preprocessing_other",
     "preprocessing: it takes one channel, and the usual mean and std are of three, so it has channels=1": (
         "preprocessing_grey"
     ),
     r"preprocessing: it takes (?P<n>\d+) channels, and the usual mean and std are of three": "preprocessing_channels",
+    r"classes: assumed to be the (?P<n>\d+) of ImageNet, by the names of torchvision": "classes_of_imagenet",
     r"classes: assumed to be the (?P<n>\d+) of (?P<of>.+)": "classes_assumed",
     r"classes: names of the (?P<n>\d+) outputs are unknown; labels are indices unless classes are given": (
         "classes_unknown"
