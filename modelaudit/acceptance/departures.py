@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from ..data.merkle import merkle_root
 from ..evidence.record import CaseRecord, DataRecord, Departure, RunRecord
+from ..language.merkle import merkle_root
 from .lock import Lock, LockedCase, LockedData, LockedSample, SignedLock, decisive_options, locked_case, locked_inputs
 
 #: of samples that differ so many are named

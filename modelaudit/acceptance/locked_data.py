@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..data import declare_without_object, merkle_root, open_data
+from ..data import declare_without_object, open_data
 from ..engine.images.sample_digests import sample_digests
+from ..language.merkle import merkle_root
 from ..language.progress import Progress
 from .lock import LockedData, LockedSample
 

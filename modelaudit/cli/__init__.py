@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import agree, contexts, data, gate, init, lock, masks, merge, pack, plan, report, store
+from . import agree, contexts, data, gate, init, lock, masks, merge, pack, plan, report, store, verify
 from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
 
@@ -92,6 +92,7 @@ def _parser() -> Command:
     gate.add(commands)
     merge.add(commands)
     pack.add(commands)
+    verify.add(commands)
     store.add(commands)
     _add_schema(commands)
     _add_demo(commands)

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import resolve_run
 from ..language.errors import AcceptanceError
@@ -15,7 +15,6 @@ from .command_help import Example, add_command
 from .terminal import add_budget, say, wrapped
 
 if TYPE_CHECKING:
-    from ..acceptance.pack import ReportSettings
     from ..evidence.record import RunRecord
 
 _NOTES = """packed: the record, the report (whole, and redacted), the summary, the evidence
@@ -23,7 +22,6 @@ with its signature, agreement, lock, waivers and their signatures, what is
 installed here, and a README for the other party in English and Japanese.
 The same run makes the same file. The record names every image, and the report
 shows some: a pack is for the other party, not for the public."""
-_LANGUAGE = re.compile(rb'<html lang="(en|ja)"')
 
 
 def add(commands: Any) -> None:
@@ -60,7 +58,7 @@ def add(commands: Any) -> None:
 def _pack(given: argparse.Namespace) -> int:
     from ..acceptance.pack import ENVIRONMENT, environment, environment_departs, files_of_run, write_pack
     from ..evidence.consistency import read_consistent_record
-    from .packed import made_of
+    from .packed import made_of, settings_of
 
     signer = None
     if given.sign is not None:
@@ -71,7 +69,7 @@ def _pack(given: argparse.Namespace) -> int:
     record = read_consistent_record(folder)
     files = files_of_run(folder, record, given.audits)
     _check_agreement(files, record, given.audits)
-    how = _settings(files, given.budget, folder)
+    how = settings_of(files, folder, given.budget)
     made = made_of(record, folder, how)
     _check_made(files, made, folder)
     here = environment()
@@ -85,17 +83,6 @@ def _pack(given: argparse.Namespace) -> int:
         say(*wrapped(f"{ENVIRONMENT} is left out, since this is not where the run was made: {line}", indent=2))
     say("signed" if signer is not None else "not signed (--sign KEY)", f"next: modelaudit verify {target} --keys KEYS")
     return 0
-
-
-def _settings(files: Mapping[str, bytes], budget: int, folder: Path) -> ReportSettings:
-    from ..acceptance.pack import RUN, ReportSettings
-    from ..acceptance.statement import REPORT_NAME
-
-    found = _LANGUAGE.search(files.get(f"{RUN}{REPORT_NAME}", b"")[:4096])
-    if found is None:
-        raise AcceptanceError(f"{folder / REPORT_NAME}: is not a report; write it anew: modelaudit report {folder}")
-    language: Literal["en", "ja"] = "ja" if found[1] == b"ja" else "en"
-    return ReportSettings(language=language, budget=budget)
 
 
 def _check_agreement(files: Mapping[str, bytes], record: RunRecord, audits: Path) -> None:

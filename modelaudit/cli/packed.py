@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from ..language.errors import AcceptanceError
 from ..language.wording import LANGUAGES
 
 if TYPE_CHECKING:
     from ..acceptance.pack import ReportSettings
     from ..evidence.record import RunRecord
+
+_LANGUAGE = re.compile(rb'<html lang="(en|ja)"')
+_BUDGET = 5_000_000
 
 
 def made_of(record: RunRecord, folder: Path, how: ReportSettings) -> dict[str, bytes]:
@@ -38,3 +44,23 @@ def made_of(record: RunRecord, folder: Path, how: ReportSettings) -> dict[str, b
     made[f"{RUN}{SUMMARY_NAME}"] = render_summary(record, language=how.language)
     made |= {f"README.{language}.md": pack_readme(record, language=language) for language in LANGUAGES}
     return {name: text.encode() for name, text in made.items()}
+
+
+def settings_of(files: Mapping[str, bytes], folder: Path, budget: int = _BUDGET) -> ReportSettings:
+    """How the report of a run was made: its language is read off it.
+
+    Args:
+        files: of the run, by their names in a pack.
+        budget: its size in bytes.
+
+    Raises:
+        AcceptanceError: there is no report.
+    """
+    from ..acceptance.pack import RUN, ReportSettings
+    from ..acceptance.statement import REPORT_NAME
+
+    found = _LANGUAGE.search(files.get(f"{RUN}{REPORT_NAME}", b"")[:4096])
+    if found is None:
+        raise AcceptanceError(f"{folder / REPORT_NAME}: is not a report; write it anew: modelaudit report {folder}")
+    language: Literal["en", "ja"] = "ja" if found[1] == b"ja" else "en"
+    return ReportSettings(language=language, budget=budget)

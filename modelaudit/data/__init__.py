@@ -13,7 +13,6 @@ from .images import FilePart, Place
 from .labelme import labelme
 from .labels import LabelMap, class_count, class_indices, label_map, labels_of
 from .manifest import csv_file, jsonl_file
-from .merkle import merkle_root
 from .open import lists_names, open_data
 from .voc import voc
 from .webdataset import webdataset
@@ -49,7 +48,6 @@ __all__ = [
     "labelme",
     "labels_of",
     "lists_names",
-    "merkle_root",
     "object_kept",
     "open_data",
     "photos",

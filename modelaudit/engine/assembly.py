@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import class_count, declare_without_object, fingerprint, label_map, labels_of, merkle_root, open_data
+from ..data import class_count, declare_without_object, fingerprint, label_map, labels_of, open_data
 from ..language.boundary import contained, failure_text
 from ..language.checks import CheckSettings
+from ..language.merkle import merkle_root
 from ..language.progress import Progress, Silent
 from ..language.sample import DataSet, Sample
 from ..models import deterministic, frozen_on, open_model

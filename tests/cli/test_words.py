@@ -6,10 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
+from modelaudit.acceptance.verification import CheckName, Level, Status
 from modelaudit.cli.words import CATALOGUES, command_words
 from modelaudit.report.words import CATALOGUES as REPORT
 
@@ -18,6 +20,9 @@ CHOSEN = {
     *(f"plan_enough.{name}" for name in ("all", "others", "known")),
     *(f"init_objects.{name}" for name in ("mask", "box", "none")),
     *(f"column_{name}" for name in ("images", "usable", "masks", "object")),
+    *(f"verify_check.{name}" for name in get_args(CheckName)),
+    *(f"verify_status.{name}" for name in get_args(Status)),
+    *(f"verify_level.{name}" for name in get_args(Level)),
     *(f"contexts_{name}" for name in ("name", "family", "needs", "example")),
 }
 
@@ -55,6 +60,7 @@ def test_every_text_is_there_in_both_languages_and_none_is_left_over() -> None:
     assert {key for key, asked in in_code if asked} <= set(english) | set(report)
     assert set(english) <= {text for text, _ in in_code} | CHOSEN
     assert set(english) & set(report) == set()
+    assert set(english) >= CHOSEN
     for key, message in english.items():
         wanted = set(re.findall(r"\{(\w*)\}", each(message.string)[-1]))
         assert all(text for text in each(japanese[key].string)), key

@@ -14,7 +14,7 @@ def merkle_root(digests: Mapping[str, str]) -> str:
     """The root of a data set as 64 hexadecimal digits; of no sample that of an empty tree.
 
     Args:
-        digests: of each sample, by its id (:attr:`Decoded.digest`).
+        digests: of each sample, by its id (:attr:`modelaudit.data.decode.Decoded.digest`).
     """
     return _root([_leaf(name, digests[name]) for name in sorted(digests)]).hex()
 
