@@ -28,6 +28,10 @@ class Command(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(plain(message))
 
+    def print_help(self, file: Any = None) -> None:
+        """As argparse's own, which hides that the reader has gone where the output is not buffered."""
+        print(self.format_help(), end="", file=file)
+
 
 class HelpFormatter(argparse.HelpFormatter):
     """Wraps descriptions and leaves the lines of an epilog as they are."""

@@ -159,6 +159,7 @@ def _written(path: Path, text: str) -> Path:
 
 
 def _opened(given: argparse.Namespace, here: Path, root: Path, words: Words) -> Opened:
+    from ..report.error_texts import guess_reason
     from ..starter.preparing import ModelOptions
     from ..starter.references import guessed_data, guessed_model, rebased
     from ..starter.subject import look_at
@@ -166,7 +167,8 @@ def _opened(given: argparse.Namespace, here: Path, root: Path, words: Words) -> 
     data, model = guessed_data(given.data, here), guessed_model(given.model, here)
     for what, guess in (("init_data", data), ("init_model", model)):
         if guess.why:
-            say(words._("init_taken", what=words._(what), reference=guess.reference, why=guess.why))
+            why = guess_reason(guess.why, words)
+            say(words._("init_taken", what=words._(what), reference=guess.reference, why=why))
     return look_at(
         rebased(data.reference, here, root),
         rebased(model.reference, here, root),

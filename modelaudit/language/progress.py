@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 from tqdm import tqdm
@@ -27,6 +28,16 @@ class Progress(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ProgressTexts:
+    """The lines of a task, whose placeholders are ``title``, ``total``, ``done`` and ``seconds``."""
+
+    bar: str = "auditing {title}"
+    start: str = "auditing {title}: {total} images"
+    state: str = "auditing {title}: {done} of {total} images"
+    end: str = "auditing {title}: {total} images, {seconds} s"
+
+
 class Silent:
     """Shows nothing."""
 
@@ -41,30 +52,40 @@ class ProgressBar:
         stream: gives the stream when a task begins (a captured one is replaced by then).
         broken: called after every task where somebody else was writing a line, which has then to be begun anew on a new
             line. Without it nobody is, and the bar leaves nothing behind.
+        texts: in the language of the user.
     """
 
-    def __init__(self, stream: Callable[[], TextIO], broken: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        stream: Callable[[], TextIO],
+        broken: Callable[[], None] | None = None,
+        texts: ProgressTexts | None = None,
+    ) -> None:
         self._stream = stream
         self._broken = broken
+        self._texts = texts or ProgressTexts()
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Advance]:
-        stream, what, began = self._stream(), f"auditing {title}", time.monotonic()
+        stream, texts, began = self._stream(), self._texts, time.monotonic()
         terminal = stream.isatty()
         try:
             if not terminal:
-                first = f"{what}: {total} images"
-                with _lines(stream, first, lambda done: f"{what}: {done} of {total} images") as advance:
+                first = texts.start.format(title=title, total=total)
+                with _lines(
+                    stream, first, lambda done: texts.state.format(title=title, done=done, total=total)
+                ) as advance:
                     yield advance
                 return
             if self._broken is not None:
                 stream.write("\n")
-            with _bar(stream, what, total, "img") as advance:
+            with _bar(stream, texts.bar.format(title=title), total, "img") as advance:
                 yield advance
         finally:
             if self._broken is not None:
                 if terminal:
-                    stream.write(plain(f"{what}: {total} images, {time.monotonic() - began:.0f} s"))
+                    seconds = f"{time.monotonic() - began:.0f}"
+                    stream.write(plain(texts.end.format(title=title, total=total, seconds=seconds)))
                     stream.flush()
                 self._broken()
 

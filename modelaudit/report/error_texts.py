@@ -1,4 +1,4 @@
-"""Translates errors, and what the commands say of single images and of plans.
+"""Translates errors, and what the commands say of single images, of plans and of data that they recognise.
 
 As notes (record_notes.py) they are English sentences that are found by their form. The English text stands in the code
 alone, the others in a catalogue of their own (``catalogue/errors.ja.po``). An error of another form has no translation.
@@ -95,8 +95,29 @@ _PLAN: dict[str, str] = {
     "parts over different images, or multiplied: only a pilot run shows how they vary": "parts",
     "by the design effect alone; a pilot run shows what clusters really cost": "design_effect",
 }
+#: by what data or a model were recognised
+_GUESS: dict[str, str] = {
+    "a JSON file with images and annotations": "coco",
+    "a YAML file of a YOLO data set": "yolo",
+    r"a (?P<suffix>\.\w+) file": "table",
+    "a folder of photos in folders named after their labels": "folder",
+    "(?P<file>.+) names the classes of a YOLO data set": "yolo_names",
+    "images and labels in text files, as YOLO has them": "yolo_texts",
+    "(?P<file>.+) names the classes of labels beside the images, as YOLO has them": "yolo_beside",
+    "JPEGImages and Annotations, as Pascal VOC has them": "voc",
+    "SegmentationClass and (?P<name>.+), as Pascal VOC has them": "voc_masks",
+    "(?P<file>.+) is an annotation of Pascal VOC": "voc_file",
+    "(?P<file>.+) holds images and annotations": "coco_file",
+    "(?P<file>.+) lists images and labels": "table_file",
+    "JSON files with shapes, as LabelMe writes them": "labelme",
+    "a data set of Hugging Face": "hf",
+    "validation and validation-segmentation, as ImageNet-S has them": "imagenet_s",
+    "(?P<file>.+) is a shard": "shard",
+    "a folder of save_pretrained": "hf_model",
+    r"a file for (?P<scheme>\w+):": "model_file",
+}
 #: the kinds of texts, each with its forms
-ERROR_FORMS: dict[str, dict[str, str]] = {"error": _ERROR, "detail": _DETAIL, "plan": _PLAN}
+ERROR_FORMS: dict[str, dict[str, str]] = {"error": _ERROR, "detail": _DETAIL, "plan": _PLAN, "guess": _GUESS}
 
 
 def error_text(error: str, words: Words) -> str:
@@ -127,6 +148,13 @@ def plan_note(note: str, words: Words) -> str:
     if words.language == "en":
         return note
     return translated(note, "plan", _PLAN, _words(words.language)) or error_text(note, words) or note
+
+
+def guess_reason(why: str, words: Words) -> str:
+    """By what data or a model were recognised, in this language; English where its form is not known."""
+    if words.language == "en":
+        return why
+    return translated(why, "guess", _GUESS, _words(words.language)) or why
 
 
 @cache

@@ -1,15 +1,18 @@
-"""Errors, details of images and notes of plans: their Japanese texts, by the forms of the English sentences."""
+"""Errors, details of images, notes of plans, reasons of guesses: their Japanese texts, by the forms of English ones."""
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
 
 from modelaudit.language.errors import nearest
-from modelaudit.report.error_texts import ERROR_FORMS, detail_text, error_text, plan_note
+from modelaudit.report.error_texts import ERROR_FORMS, detail_text, error_text, guess_reason, plan_note
 from modelaudit.report.words import CATALOGUES, words_of
+from modelaudit.starter import references
 
 EN, JA = words_of("en"), words_of("ja")
 
@@ -58,3 +61,20 @@ def test_english_and_what_nobody_here_wrote_stand_as_they_are() -> None:
     assert detail_text("equal pixels", EN) == "equal pixels"
     assert detail_text("equal pixels", JA) == "画素がすべて同じ"
     assert plan_note("not with 1000 images", JA) == "1000枚でも足りません"
+
+
+def test_every_reason_of_a_guess_is_told_in_japanese() -> None:
+    """A recogniser returns the scheme, what follows it, and why."""
+    tree, reasons = ast.parse(Path(references.__file__).read_text(encoding="utf-8")), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and len(node.value.elts) == 3:
+            parts = getattr(node.value.elts[2], "values", [node.value.elts[2]])
+            reasons.append(
+                "".join(
+                    str(getattr(part, "value", "")) if isinstance(part, ast.Constant) else ".json" for part in parts
+                )
+            )
+    assert len(reasons) > 12
+    assert [why for why in reasons if guess_reason(why, JA) == why] == []
+    assert guess_reason("a file for onnx:", JA) == "onnx: で読み込むファイル"
+    assert guess_reason("a shard", EN) == "a shard"
