@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..engine.planning.plan import Asked
     from ..evidence.about import About
     from ..evidence.record import AbsentFile, CaseRecord, RunRecord
+    from ..language.progress import ProgressBar
     from .inputs import InputFiles
 
 #: expectations that cannot pass, named when they are collected
@@ -145,7 +146,6 @@ class AuditSession:
         from ..engine.planning.plan import plan
         from ..language.boundary import signals_watched
         from ..language.errors import AcceptanceError
-        from ..language.progress import ProgressBar
         from .audit_files import audit_files, run_folders
         from .inputs import inputs_of
         from .locking import lock_of
@@ -164,7 +164,7 @@ class AuditSession:
                 self.agreement,
                 root=root,
                 folder=agreements[0].parent if agreements else None,
-                progress=ProgressBar(lambda: sys.stderr, self._note_broken_line),
+                progress=self._progress(),
             )
 
     def infeasible_lines(self, items: Sequence[pytest.Item]) -> list[str]:
@@ -386,7 +386,7 @@ class AuditSession:
             from ..engine.results.settings import Settings
             from ..engine.store.upkeep import open_store
             from ..language.checks import CheckSettings
-            from ..language.progress import ProgressBar, Silent
+            from ..language.progress import Silent
 
             quiet = self.is_worker or self.config.getoption("verbose", 0) < 0
             settings = Settings(
@@ -402,9 +402,17 @@ class AuditSession:
             asked = self.options.store
             root = self.config.rootpath
             store = open_store(None if asked == "off" else asked, root=root, off=asked == "off")
-            progress = Silent() if quiet else ProgressBar(lambda: sys.stderr, self._note_broken_line)
+            progress = Silent() if quiet else self._progress()
             self._run = Run(settings, progress, store, self._listings)
         return self._run
+
+    def _progress(self) -> ProgressBar:
+        from ..language.progress import ProgressBar
+        from ..report.run_lines import progress_texts
+        from ..report.words import words_of
+
+        texts = progress_texts(words_of(self.options.language))
+        return ProgressBar(lambda: sys.stderr, self._note_broken_line, texts)
 
     def _note_broken_line(self) -> None:
         self._line_is_broken = True

@@ -28,6 +28,20 @@ _OTHER = r"; (?P<option>\S+) names another folder"
 
 #: the form of a data set's note, and its key
 _DATA: dict[str, str] = {
+    r"no masks: no folder beside the images, and none named by \?masks=": "no_mask_folder",
+    r"no masks: no folder beside the images, and none named by \?masks=; the images have an alpha channel, which "
+    r"\?masks=alpha takes as masks": "no_mask_folder_but_alpha",
+    r"masks: none are read \(masks=none\)": "masks_not_read",
+    r"masks are the alpha channels of the images: values from (?P<n>\d+) on are the object; the images are shown with "
+    "the colours that they store, without transparency": "masks_alpha",
+    "(?P<file>.+) says path: (?P<stated>.+), where nothing is; its own folder was taken": "path_absent",
+    r"labels are the categories' imagenet_index \(\?labels=name takes their names\)": "labels_by_index",
+    "labels match outputs in the order of (?P<what>.+)": "labels_in_order",
+    "images are those in (?P<folder>.+)": "images_in",
+    "images are those below (?P<folder>.+) that have the names of annotations or segmentations": "images_below",
+    r"all images, for there is no list val\.txt in ImageSets \(\?split= takes one of (?P<names>.+)\)": "all_images",
+    r"all images, for there is no list val\.txt in ImageSets \(ImageSets has no list of all images\)": "all_unlisted",
+    r"boxes are read as edges that count from 0 \(\?boxes=pixels: as pixels from 1, as VOC's own do\)": "boxes_edges",
     _N + r"samples have no image, e\.g\. (?P<first>.+)": "samples_without_image",
     r"the crop \((?P<how>.+)\) leaves all (?P<n>\d+) objects whole": "crop_whole",
     r"the crop \((?P<how>.+)\) cuts into " + _CUT: "crop_cuts",

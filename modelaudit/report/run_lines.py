@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from typing import get_args
 
 from ..evidence.record import Absence, CaseRecord, RunRecord, Weakening
 from ..evidence.states import MET, counted_as, is_exception
 from ..language.plain_text import plain
+from ..language.progress import ProgressTexts
 from .checks import WEAK_LIMIT
 from .notes import missing_text
 from .words import Words
@@ -23,6 +25,11 @@ def run_lines(record: RunRecord, words: Words) -> list[str]:
     lines = [tally, *_not_whole(record, words), *_weakened(record.cases, words), *_stopped(record.cases, words)]
     lines += [*_without_object(record, words), *_holm(record.cases, words), *weak_limits(record.cases, words)]
     return [plain(line) for line in lines]
+
+
+def progress_texts(words: Words) -> ProgressTexts:
+    """What the bar says while the run goes on."""
+    return ProgressTexts(**{field.name: words.named("progress", field.name) for field in fields(ProgressTexts)})
 
 
 def _state(record: RunRecord) -> str:

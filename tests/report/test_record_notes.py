@@ -20,6 +20,20 @@ ROOMS = ("engine", "data", "models", "demo", "evidence", "pytest_plugin")
 #: notes as records have them, by kind
 NOTES: dict[str, list[str]] = {
     "data_note": [
+        "no masks: no folder beside the images, and none named by ?masks=",
+        "no masks: no folder beside the images, and none named by ?masks=; the images have an alpha channel, which "
+        "?masks=alpha takes as masks",
+        "masks: none are read (masks=none)",
+        "masks are the alpha channels of the images: values from 128 on are the object; the images are shown with the "
+        "colours that they store, without transparency",
+        "data.yaml says path: ../line, where nothing is; its own folder was taken",
+        "labels are the categories' imagenet_index (?labels=name takes their names)",
+        "labels match outputs in the order of wnids.txt",
+        "images are those in Images",
+        "images are those below photos that have the names of annotations or segmentations",
+        "all images, for there is no list val.txt in ImageSets (?split= takes one of a, b)",
+        "all images, for there is no list val.txt in ImageSets (ImageSets has no list of all images)",
+        "boxes are read as edges that count from 0 (?boxes=pixels: as pixels from 1, as VOC's own do)",
         "3 samples have no image, e.g. 0001, 0002",
         "the crop (resize 256, crop 224) leaves all 40 objects whole",
         "the crop (resize 256, crop 224) cuts into 3 of 40 objects (80% of them is left in the median; less than "
@@ -217,16 +231,22 @@ def test_a_note_is_what_the_code_writes_and_is_told_in_japanese(kind: str, note:
 
 
 #: what makes notes bears this name; decisions' notes are told by another module
-MAKES_NOTES = re.compile(r"(?:^|_)(?:notes?|remarks?)(?:_|$)|^_on_files$")
+MAKES_NOTES = re.compile(r"(?:^|_)(?:notes?|remarks?)(?:_|$)|^_?on_[a-z]+$")
 ABOUT_MODELS = re.compile("(?:preprocessing|classes|weights|checkpoint|precision|micro-batch|module|layers|outputs): ")
 OF_DECISIONS = ("engine/checks", "engine/decision")
-NO_NOTES = ("INSERT OR REPLACE", "; write masks=class", "preprocessing: the transform is not a resize")
+NO_NOTES = (
+    "INSERT OR REPLACE",
+    "; write masks=class",
+    "preprocessing: the transform is not a resize",
+    ": path: ",
+    "what was decided does not follow",
+)
 
 
 def made(tree: ast.AST) -> Iterator[ast.AST]:
     """Where notes are made: functions, arguments, lists and variables that are named after them."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and MAKES_NOTES.search(node.name):
+        if isinstance(node, ast.FunctionDef) and (MAKES_NOTES.search(node.name) or gives_notes(node)):
             documented = ast.get_docstring(node) is not None
             yield from node.body[documented:]
         elif isinstance(node, ast.keyword) and MAKES_NOTES.search(node.arg or ""):
@@ -238,10 +258,18 @@ def made(tree: ast.AST) -> Iterator[ast.AST]:
                 called(function.value if grown and isinstance(function, ast.Attribute) else function)
             ):
                 yield from node.args
+            if called(function) == "DataSet":
+                yield from node.args[1:2]
         elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(MAKES_NOTES.search(called(target)) for target in targets):
                 yield node.value
+
+
+def gives_notes(function: ast.FunctionDef) -> bool:
+    """Whether it returns notes with what it made: a list of texts comes last."""
+    returned = "" if function.returns is None else ast.unparse(function.returns)
+    return returned.startswith("tuple") and returned.endswith(("list[str]]", "tuple[str, ...]]"))
 
 
 def called(node: ast.AST) -> str:

@@ -21,11 +21,13 @@ from modelaudit.evidence.record import Weakening
 from modelaudit.evidence.states import AbsentBy
 from modelaudit.language.errors import ResultsError
 from modelaudit.language.findings import Kind
+from modelaudit.language.progress import ProgressTexts
 from modelaudit.language.reasons import Missing
 from modelaudit.report.coverage import KINDS, Ledger
 from modelaudit.report.next_steps import RULES, STAGES
 from modelaudit.report.notes import _FORMS
 from modelaudit.report.record_notes import FORMS
+from modelaudit.report.run_lines import progress_texts
 from modelaudit.report.sheets import FAMILIES, REMARKS
 from modelaudit.report.words import CATALOGUES, words_of
 from modelaudit.statistics.verdict import Reason, Verdict
@@ -83,6 +85,7 @@ LISTS: dict[str, Iterable[str]] = {
     "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "new_pictures", "new_backgrounds"],
     "ledger": [field.name for field in fields(Ledger)],
     "shopping": ["cluster", "copies"],
+    "progress": [field.name for field in fields(ProgressTexts)],
     "mask_origin": ["supplied", "box", "machine", "none", "without_object"],
     **{kind: forms.values() for kind, forms in FORMS.items()},
     "note": [key.removeprefix("note.") for key in _FORMS.values() if key.startswith("note.")],
@@ -185,6 +188,11 @@ def test_every_name_of_a_fixed_list_has_words_in_both_languages() -> None:
 
 def test_the_engine_and_the_catalogue_give_the_same_advice() -> None:
     assert {reason: EN.named("missing_advice", reason) for reason in Missing} == {one: one.advice for one in Missing}
+
+
+def test_a_bar_says_the_same_with_and_without_the_catalogue() -> None:
+    assert progress_texts(EN) == ProgressTexts()
+    assert progress_texts(JA).start.format(title="pets", total=10) == "監査中：pets（画像10枚）"
 
 
 @pytest.mark.parametrize(
