@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +35,27 @@ def locked_data(
 
 
 def samples_of(
-    reference: Any, without_object: Iterable[str], root: Path, progress: Progress, name: str
+    reference: Any,
+    without_object: Iterable[str],
+    root: Path,
+    progress: Progress,
+    name: str,
+    among: Collection[str] | None = None,
 ) -> list[LockedSample]:
     """The samples of a data set with their digests, in the order of their ids.
+
+    Args:
+        name: of the data set, for progress.
+        among: the ids of those that are read; None for all.
 
     Raises:
         DataError: it cannot be opened.
     """
     data = declare_without_object(open_data(reference, root=root, quiet=True), tuple(without_object))
+    chosen = [sample for sample in data.samples if among is None or sample.id in among]
     found = []
-    with progress.task(f"digests of {name.removeprefix('data:')}", len(data.samples)) as advance:
-        for sample, digest, parts in sample_digests(data.samples):
+    with progress.task(f"digests of {name.removeprefix('data:')}", len(chosen)) as advance:
+        for sample, digest, parts in sample_digests(chosen):
             known = LockedSample(id=sample.id, image=parts.image, mask=parts.mask, label=parts.label, digest=digest)
             found.append(known)
             advance(1)

@@ -89,8 +89,19 @@ def fetch(url: str, asked: TimestampRequest, timeout: float = 30.0) -> bytes:
         raise AcceptanceError(
             f"{url}: answers another request (nonce {response.tst_info.nonce}, not {asked.nonce}); {_ASK_AGAIN}"
         )
-    _check_digest(response, asked.digest, url)
+    stated_time(content, asked.digest, url)
     return content
+
+
+def stated_time(content: bytes, digest: str, source: str) -> datetime:
+    """The time, in UTC, that a response states for a digest; who states it is for :func:`verify` to check.
+
+    Raises:
+        AcceptanceError: as :func:`read`, or it is over another digest.
+    """
+    response = read(content, source)
+    _check_digest(response, digest, source)
+    return response.tst_info.gen_time.astimezone(UTC)
 
 
 def read(content: bytes, source: str) -> TimeStampResponse:
@@ -133,9 +144,7 @@ def verify(content: bytes, digest: str, roots: Sequence[x509.Certificate], sourc
         AcceptanceError: as :func:`read`, or it is over another digest, of an authority that is not trusted, with a
             certificate that was not valid at that time, or damaged.
     """
-    response = read(content, source)
-    _check_digest(response, digest, source)
-    moment = response.tst_info.gen_time.astimezone(UTC)
+    response, moment = read(content, source), stated_time(content, digest, source)
     if not roots:
         raise AcceptanceError(f"{source}: no certificate of an authority is given to trust; give its PEM file")
     verifier = VerifierBuilder(roots=list(dict.fromkeys(roots))).build()

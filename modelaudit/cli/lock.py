@@ -26,6 +26,7 @@ and is NOT AS AGREED, whatever its numbers, where anything departs from it."""
 
 #: of what pytest says where it could not collect
 _LINES = 20
+_MOST_OF_A_RESPONSE = 2**18
 
 
 def add(commands: Any) -> None:
@@ -36,6 +37,7 @@ def add(commands: Any) -> None:
         "fix what was agreed before the numbers are known, and sign it",
         Example("write agreement.lock beside the audits", "modelaudit lock audits"),
         Example("sign it, each party with its key", "modelaudit lock audits --sign keys/vendor.pem"),
+        Example("have the time of the signatures confirmed", "modelaudit lock audits --timestamp http://tsa.example/"),
         notes=_WHAT,
         status="0 done, 1 the lock that is there is another one, 2 a wrong call or a file that cannot be read",
     )
@@ -44,6 +46,21 @@ def add(commands: Any) -> None:
     lock.add_argument(
         "--root-only", action="store_true", help="lock data by one digest, and name no sample in the lock"
     )
+    lock.add_argument(
+        "--models", action="store_true", help="lock the models' fingerprints too: they are opened, which takes longer"
+    )
+    lock.add_argument(
+        "--timestamp",
+        metavar="URL|FILE.tsr",
+        help="add a trusted time (RFC 3161) over the signatures, or over an unsigned lock, from an authority or from a "
+        "file with its response",
+    )
+    lock.add_argument(
+        "--timestamp-request",
+        metavar="FILE",
+        type=Path,
+        help="write the request for an authority that this machine cannot reach, and no time stamp",
+    )
     lock.set_defaults(run=_lock)
 
 
@@ -51,12 +68,17 @@ def _lock(given: argparse.Namespace) -> int:
     from ..acceptance.lock import LOCK_NAME, read_lock, write_lock
 
     target = given.audits / LOCK_NAME
+    _refuse_over_a_time_stamp(target, given)
     signer = None
     if given.sign is not None:
         from ..acceptance.keys import load_signer
 
-        signer = load_signer(given.sign)  # before data are read, which takes longer
-    declared = _declared(given.audits)
+        signer = load_signer(given.sign)
+        if target.exists():
+            _owners(read_lock(target), signer)  # before data are read, which takes longer
+    if target.exists() and signer is None and (given.timestamp or given.timestamp_request):
+        return _stamp(read_lock(target), given)  # over what is there, whatever the audits say now
+    declared = _declared(given.audits, models=given.models)
     if not target.exists():
         write_lock(_without_samples(declared) if given.root_only else declared, target)
         say(f"wrote {target}")
@@ -70,15 +92,16 @@ def _lock(given: argparse.Namespace) -> int:
         return 1
     if signer is not None:
         held = _signed(held, signer)
-    _tell(held)
-    return 0
+    return _stamp(held, given)
 
 
 def differences(lock: Lock, declared: Lock) -> list[str]:
-    """The parts in which a lock is not what the audits declare, by name; when it was made does not count."""
+    """The parts in which a lock is not what the audits declare, by name; when it was made does not count, nor do models
+    where these were not opened now."""
     if any(one.samples is None for one in lock.data):
         declared = _without_samples(declared)
-    names = [name for name in type(lock).model_fields if name not in ("created", "models")]
+    left_out = ("created",) if declared.models is not None else ("created", "models")
+    names = [name for name in type(lock).model_fields if name not in left_out]
     return [name for name in names if getattr(lock, name) != getattr(declared, name)]
 
 
@@ -86,13 +109,14 @@ def _without_samples(lock: Lock) -> Lock:
     return lock.model_copy(update={"data": [one.model_copy(update={"samples": None}) for one in lock.data]})
 
 
-def _declared(audits: Path) -> Lock:
+def _declared(audits: Path, *, models: bool) -> Lock:
     """The lock of the audits as they are, which a session of pytest collects: a run is compared with what it finds."""
     from ..acceptance.lock import read_lock
 
     with tempfile.TemporaryDirectory(prefix="modelaudit-lock-") as folder:
         file = Path(folder) / "agreement.lock"
-        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", f"--audit-write-lock={file}", str(audits)]
+        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", f"--audit-write-lock={file}"]
+        command += [*(["--audit-lock-models"] if models else []), str(audits)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if not file.exists():
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-_LINES:]
@@ -100,21 +124,101 @@ def _declared(audits: Path) -> Lock:
         return read_lock(file).lock
 
 
-def _signed(held: SignedLock, signer: Any) -> SignedLock:
-    from ..acceptance.envelope import LOCK, Envelope, read_envelope, sign, write_envelope
-    from ..acceptance.lock import ENVELOPE_SUFFIX, read_lock
-
+def _owners(held: SignedLock, signer: Any) -> list[str]:
+    """The parties whose key it is."""
     owners = [name for name, party in held.lock.parties.items() if party.keyid == signer.public_key.keyid]
     if not owners:
         known = ", ".join(f"{name} ({party.keyid})" for name, party in held.lock.parties.items()) or "none"
         raise AcceptanceError(
             f"{held.path}: this key ({signer.public_key.keyid}) is of no party; keys of the agreement: {known}"
         )
+    return owners
+
+
+def _signed(held: SignedLock, signer: Any) -> SignedLock:
+    from ..acceptance.envelope import LOCK, Envelope, read_envelope, sign, write_envelope
+    from ..acceptance.lock import ENVELOPE_SUFFIX, read_lock
+
+    owners = _owners(held, signer)
     file = held.path.with_name(held.path.name + ENVELOPE_SUFFIX)
     envelope = read_envelope(file, LOCK) if file.exists() else Envelope(LOCK, held.lock.content())
     write_envelope(sign(envelope, signer), file)
     say(f"signed by {', '.join(owners)}: {file}")
     return read_lock(held.path)
+
+
+def _refuse_over_a_time_stamp(target: Path, given: argparse.Namespace) -> None:
+    """A time stamp is over the signatures that were there: a later one would leave it without a meaning."""
+    from ..acceptance.lock import TIMESTAMP_SUFFIX
+
+    stamp = target.with_name(target.name + TIMESTAMP_SUFFIX)
+    if stamp.exists() and (given.sign or given.timestamp or given.timestamp_request):
+        raise AcceptanceError(
+            f"{stamp}: exists, and confirms the time of the lock with the signatures that it has; to add one, move it "
+            "away, and ask for a new time stamp when every party has signed"
+        )
+
+
+def _stamp(held: SignedLock, given: argparse.Namespace) -> int:
+    """What is asked for of trusted times, and what the lock is."""
+    if given.timestamp is not None:
+        _add_time_stamp(held, given.timestamp)
+    if given.timestamp_request is not None:
+        _write_request(held, given.timestamp_request)
+    _tell(held)
+    return 0
+
+
+def _stamped(held: SignedLock) -> tuple[Path, str]:
+    """The file whose time is confirmed, the envelope with the signatures where there is one, and its digest."""
+    from ..acceptance.canonical import sha256_of
+    from ..acceptance.lock import ENVELOPE_SUFFIX
+    from ..language.regular_files import read_file
+
+    envelope = held.path.with_name(held.path.name + ENVELOPE_SUFFIX)
+    file = envelope if envelope.exists() else held.path
+    return file, sha256_of(read_file(file))
+
+
+def _add_time_stamp(held: SignedLock, source: str) -> None:
+    from ..acceptance.lock import TIMESTAMP_SUFFIX
+    from ..acceptance.timestamps import fetch, request, stated_time
+    from ..language.regular_files import read_file
+
+    file, digest = _stamped(held)
+    if "://" in source:
+        content = fetch(source, request(digest))
+    else:
+        try:
+            content = read_file(Path(source), most=_MOST_OF_A_RESPONSE)
+        except OSError as error:
+            raise AcceptanceError(
+                f"{source}: cannot be read ({error.strerror or error}); give the URL of a time-stamp authority, or the "
+                "file with its response"
+            ) from error
+    moment = stated_time(content, digest, source)
+    target = held.path.with_name(held.path.name + TIMESTAMP_SUFFIX)
+    _write(target, content)
+    say(f"wrote {target}: {file.name} existed at {moment:%Y-%m-%d %H:%M:%S} UTC, says {source}")
+
+
+def _write_request(held: SignedLock, target: Path) -> None:
+    from ..acceptance.timestamps import request
+
+    file, digest = _stamped(held)
+    _write(target, request(digest).content)
+    say(
+        f"wrote {target}, a request for a time stamp of {file.name}; where the authority can be reached:",
+        f'  curl -H "Content-Type: application/timestamp-query" --data-binary @{target} URL > {target.stem}.tsr',
+        f"then: modelaudit lock {held.path.parent} --timestamp {target.stem}.tsr",
+    )
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        target.write_bytes(content)
+    except OSError as error:
+        raise AcceptanceError(f"{target}: cannot be written ({error.strerror}); give another file") from error
 
 
 def _tell(held: SignedLock) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,12 @@ from numpy.typing import NDArray
 from ..data import class_count, declare_without_object, fingerprint, label_map, labels_of, open_data
 from ..language.boundary import contained, failure_text
 from ..language.checks import CheckSettings
+from ..language.errors import AuditError
 from ..language.merkle import merkle_root
 from ..language.progress import Progress, Silent
 from ..language.sample import DataSet, Sample
 from ..models import deterministic, frozen_on, open_model
+from ..models.loaded import LoadedModel
 from ..models.score_reading import ScoreReading
 from .checks.method_agreement import MethodAgreement
 from .checks.reruns import Rerun, reruns_of
@@ -39,7 +43,7 @@ from .measurement.passes import PassRunner
 from .measurement.store_lookup import StoreLookup
 from .measurement.store_writer import StoreWriter
 from .measurement.value_table import ValueTable
-from .planning.plan import PREDICTED_CLASS, PassAsk, PlanGroup, columns_named, with_predicted_class
+from .planning.plan import PREDICTED_CLASS, ModelAsk, PassAsk, PlanGroup, columns_named, with_predicted_class
 from .results.interventions import Intervention
 from .results.measured import CropFacts, LayerFacts, Measured, MeasuredData, MeasuredModel, PassCounts, ScoreFacts
 from .results.settings import Settings
@@ -123,7 +127,7 @@ def _measure(
     stack: contextlib.ExitStack,
 ) -> Measured:
     """Build what measures the samples and all who go along with it, run the loop, and gather what they found."""
-    chosen: Sequence[Sample] = limited(data.samples, settings.limit, builder.seed)
+    chosen: Sequence[Sample] = limited(_among(data.samples, settings.samples), settings.limit, builder.seed)
     may_stop = group.stop == "early" and settings.limit is None
     early = may_stop and stops_early(group, chosen)
     if early:
@@ -172,6 +176,10 @@ def _measure(
     return measured.model_copy(update={"sensitivity": sensitivities(group, measured, listeners.sensitivity)})
 
 
+def _among(samples: Sequence[Sample], names: Collection[str] | None) -> Sequence[Sample]:
+    return samples if names is None else [sample for sample in samples if sample.id in names]
+
+
 def _listeners(
     group: PlanGroup,
     data: DataSet,
@@ -211,15 +219,7 @@ def _open_models(
     for key, ask in group.models.items():
         try:
             given = labels_of(group.labels, settings.root)
-            loaded = open_model(
-                ask.reference,
-                root=settings.root,
-                preprocessing=ask.preprocessing,
-                classes=ask.classes,
-                allow_code=ask.allow_code,
-                scores=ask.scores,
-                labels=class_count(data, given),
-            )
+            loaded = _opened(ask, data, given, settings.root)
             labels = label_map(data, classes=loaded.classes, outputs=loaded.outputs, given=given)
             model = stack.enter_context(frozen_on(loaded, device))
             batch = micro_batch(model, loaded.input_size, device, settings.micro_batch)
@@ -228,6 +228,33 @@ def _open_models(
             continue
         models[key] = RunningModel(loaded, device, labels, batch, passes, seed)
     return models
+
+
+def model_fingerprints(groups: Iterable[PlanGroup], root: Path) -> dict[str, str]:
+    """The fingerprint of every model that is asked for, by its key: models are opened, and nothing is measured.
+
+    Raises:
+        AuditError: data or a model that cannot be opened.
+    """
+    found: dict[str, str] = {}
+    for group in groups:
+        data = open_data(group.reference, root=root, quiet=True)
+        for key, ask in group.models.items():
+            if key not in found:
+                found[key] = _opened(ask, data, labels_of(group.labels, root), root).fingerprint
+    return found
+
+
+def _opened(ask: ModelAsk, data: DataSet, labels: Mapping[str | int, Any] | None, root: Path) -> LoadedModel:
+    return open_model(
+        ask.reference,
+        root=root,
+        preprocessing=ask.preprocessing,
+        classes=ask.classes,
+        allow_code=ask.allow_code,
+        scores=ask.scores,
+        labels=class_count(data, labels),
+    )
 
 
 def _failed(group: PlanGroup, message: str, passes: PassCounts) -> Measured:
@@ -264,6 +291,10 @@ def _data_facts(
         values=values_of(data.samples, columns_named(group.cases)),
         mask_kinds=dict(Counter(map(_mask_kind, data.samples))),
         without_object=list(group.without_object),
+        seed=builder.seed,
+        object_kept=group.object_kept,
+        pools={name: pool for name, pool in group.pools.items() if isinstance(pool, str)},
+        label_classes=_label_classes(group, builder.root),
         fingerprint=fingerprint(digests),
         root=merkle_root(digests),
         notes=[*data.notes, *on_copies, *builder.donors.notes, *store.notes],
@@ -279,6 +310,15 @@ def _data_facts(
             )
         ),
     )
+
+
+def _label_classes(group: PlanGroup, root: Path) -> dict[str, list[str | int]] | None:
+    """The classes that the audit says its labels mean; None where it says nothing, or its file cannot be read."""
+    with contextlib.suppress(AuditError):  # every model fails by it, and says so
+        given = labels_of(group.labels, root)
+        if given is not None:
+            return {str(key): list(one) if isinstance(one, list | tuple) else [one] for key, one in given.items()}
+    return None
 
 
 def _mask_kind(sample: Sample) -> str:

@@ -238,6 +238,10 @@ def data_records(measured: Sequence[Measured]) -> list[DataRecord]:
                 without_object=_counted(
                     sample.label for sample in part.samples if sample.label in part.data.without_object
                 ),
+                seed=part.data.seed,
+                object_kept=part.data.object_kept,
+                pools=part.data.pools,
+                label_classes=part.data.label_classes,
             )
         )
     return records

@@ -452,7 +452,9 @@ class Unusable(_Part):
 class DataRecord(_Part):
     """A data set as it was read; ``images`` were asked for, of ``available``.
 
-    ``without_object``: how many of them are declared to have no object, by label.
+    ``without_object``: how many of them are declared to have no object, by label. ``seed`` of every draw,
+    ``object_kept``, ``pools`` (references alone) and ``label_classes`` (what the audit says its labels mean): what is
+    needed to measure again; none in older records.
     """
 
     key: str
@@ -468,6 +470,10 @@ class DataRecord(_Part):
     notes: list[str] = []
     unusable: list[Unusable] = []
     without_object: dict[str, int] = {}
+    seed: int | None = None
+    object_kept: float | None = None
+    pools: dict[str, str] = {}
+    label_classes: dict[str, list[str | int]] | None = None
 
 
 class SampleRecord(_Part):

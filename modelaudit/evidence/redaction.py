@@ -182,6 +182,7 @@ class _Redaction:
                 "cases": [one.model_copy(update={"reproduce": ""}) for one in record.cases],
                 "merged": [one.model_copy(update={"command": LEFT_OUT}) for one in record.merged],
                 "tables": [self._table(one) for one in record.tables],
+                "data": [one.model_copy(update={"pools": {}, "label_classes": None}) for one in record.data],
             }
         )
 

@@ -44,15 +44,15 @@ def lock_of(
     folder: Path | None,
     progress: Progress,
 ) -> Lock:
-    """The lock of everything that a session collected; data are read, models are not.
+    """The lock of everything that a session collected; data are read, and models opened where they are locked too.
 
     Args:
         folder: of the agreement, which paths of keys are relative to.
 
     Raises:
-        AuditError: data that cannot be opened, or a key of a party that cannot be read.
+        AuditError: data or a model that cannot be opened, or a key of a party that cannot be read.
     """
-    parties = {} if terms is None or folder is None else _parties(terms, folder)
+    parties, groups = {} if terms is None or folder is None else _parties(terms, folder), list(groups)
     return Lock(
         created=now(),
         modelaudit=version("pytest-modelaudit"),
@@ -69,6 +69,7 @@ def lock_of(
             locked_data(group.key, group.reference, group.without_object, root=root, progress=progress)
             for group in groups
         ],
+        models=_fingerprints(groups, root) if options.lock_models else None,
         parties=parties,
         signs=[] if terms is None else list(terms.signs),
         waivers_signed_by=None if terms is None or terms.waivers is None else terms.waivers.signed_by,
@@ -100,6 +101,12 @@ def held_to(record: RunRecord, held: SignedLock, terms: AgreementTerms | None, r
         **terms_of_run,
     )
     return record.model_copy(update={"lock": locked, "overall": state, "exit_status": status})
+
+
+def _fingerprints(groups: Iterable[PlanGroup], root: Path) -> dict[str, str]:
+    from ..engine.assembly import model_fingerprints  # torch, which a lock of data does not need
+
+    return model_fingerprints(groups, root)
 
 
 def _parties(terms: AgreementTerms, folder: Path) -> dict[str, LockedParty]:

@@ -107,6 +107,9 @@ def add_options(parser: pytest.Parser) -> None:
         help="a text that the other party gave for this run alone; the record carries it",
     )
     group.addoption("--audit-write-lock", default=None, metavar="FILE", help="what modelaudit lock calls")
+    group.addoption(
+        "--audit-lock-models", action="store_true", help="with --audit-write-lock: fix the models' fingerprints too"
+    )
     parser.addini("audit_gate", "refuse selections and tolerances: ci (where CI is set), on or off", default="off")
     parser.addini(
         "audit_redact", "write reports and JUnit XML without images, paths and ids", type="bool", default=False
@@ -175,6 +178,7 @@ class Options:
     lock: Path | None = None
     nonce: str | None = None
     write_lock: Path | None = None
+    lock_models: bool = False
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -223,6 +227,7 @@ def read_options(config: pytest.Config) -> Options:
         lock=_file(config, "audit-lock"),
         nonce=config.getoption("--audit-nonce"),
         write_lock=_file(config, "audit-write-lock"),
+        lock_models=config.getoption("--audit-lock-models"),
     )
 
 

@@ -178,6 +178,31 @@ def test_a_lock_that_was_touched(agreed: Line, change: Callable[[str], str], com
     assert complaint in result.stderr.str()
 
 
+def test_another_model_than_the_locked_one_is_named(line: Line) -> None:
+    line.checks = line.store = None
+    weights = line.path / "weights.txt"
+    weights.write_text("4.0", encoding="utf-8")
+    line.audit(
+        """
+        from pathlib import Path
+
+        audit = Audit(**told(lambda: Colour(float(Path("weights.txt").read_text()))))
+        is_right = audit.expect(accuracy > 0.5)
+        """,
+        "audits/audit_line.py",
+    )
+    locking = line.run("audits", "--collect-only", f"--audit-write-lock={LOCK}", "--audit-lock-models")
+    assert locking.ret == 0, locking.stderr.str()
+    (fingerprint,) = (read_lock(line.path / LOCK).lock.models or {}).values()
+    assert held(line)[1].overall == "PASS"
+    weights.write_text("5.0", encoding="utf-8")
+    status, record = held(line)
+    assert (status, record.overall) == (1, "NOT_AS_AGREED") and record.lock is not None
+    (departure,) = record.lock.departures
+    assert (departure.what, departure.agreed) == ("model", f"sha256 {fingerprint}")
+    assert departure.found == f"sha256 {record.models[0].fingerprint}"
+
+
 def test_what_was_agreed_is_never_overwritten(agreed: Line) -> None:
     before = (agreed.path / LOCK).read_bytes()
     result = agreed.run("audits", "--collect-only", f"--audit-write-lock={LOCK}")

@@ -205,6 +205,11 @@ class BatchBuilder:
         """The whole data set."""
         return self._whole[0]
 
+    @property
+    def root(self) -> Path:
+        """What relative paths are relative to."""
+        return self._whole[3]
+
     def __enter__(self) -> BatchBuilder:
         return self
 

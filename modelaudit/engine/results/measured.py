@@ -242,7 +242,8 @@ class MeasuredData(_Plain):
 
     ``columns``: the names of all. ``values``: what stands in those that strata name, of each at most one more than
     divide the images (:data:`~modelaudit.engine.results.divided.MOST`). ``without_object``: the labels whose images
-    are declared to have no object. ``root``: of the Merkle tree over the samples that were looked at.
+    are declared to have no object. ``root``: of the Merkle tree over the samples that were looked at. ``seed`` of every
+    draw, ``object_kept``, ``pools`` (references alone) and ``label_classes``: as the audit has them.
     """
 
     key: str
@@ -258,6 +259,10 @@ class MeasuredData(_Plain):
     columns: list[str] = []
     values: dict[str, list[str]] = {}
     without_object: list[str] = []
+    seed: int | None = None
+    object_kept: float | None = None
+    pools: dict[str, str] = {}
+    label_classes: dict[str, list[str | int]] | None = None
 
 
 class PassCounts(_Plain):

@@ -27,6 +27,7 @@ class Settings:
         checks: how audits that say nothing are themselves audited; None switches the checks off for all of them, and so
             does a quick look.
         attributes: of samples that are recorded besides those that strata name.
+        samples: the ids of those that are measured; None for all. Backgrounds come from all of them either way.
     """
 
     root: Path
@@ -37,6 +38,7 @@ class Settings:
     micro_batch: int | None = None
     checks: CheckSettings | None = None
     attributes: tuple[str, ...] = ()
+    samples: frozenset[str] | None = None
 
     def checks_of(self, given: CheckSettings | None) -> CheckSettings:
         """The checks of an audit that asks for `given`."""
