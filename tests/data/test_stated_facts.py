@@ -286,7 +286,7 @@ def test_the_check_lists_what_an_audit_refuses(tmp_path: Path, capsys: pytest.Ca
     folder = coco(tmp_path / "data", 4, scaled(0.5, 1, 2))
     assert main(["data", "check", f"coco:{folder}/a.json", "--json", str(tmp_path / "found.json")]) == 1
     shown = " ".join(capsys.readouterr().out.split())
-    assert "note: an audit refuses these data: the data contradict themselves in 2 places or images, of 4" in shown
+    assert "note: An audit refuses these data: the data contradict themselves in 2 places or images, of 4" in shown
     findings = json.loads((tmp_path / "found.json").read_text())["findings"]
     found = next(one for one in findings if one["kind"] == "contradiction")
     assert found["problem"] and [item["ids"] for item in found["items"]] == [["0001.png"], ["0002.png"]]
