@@ -13,6 +13,8 @@ from .tested import known_bad_keys
 
 #: above this share of the image there is hardly any background, and a picture of it shows nothing
 _LARGEST_OBJECT = 0.75
+#: below this share of the image it is hard to see what the object is: such a picture comes after others
+_SMALL_OBJECT = 0.15
 #: what leaves object and background in place; without information a wrong answer is as it should be
 _FAMILIES = ("change", "perturbation")
 
@@ -21,7 +23,8 @@ _FAMILIES = ("change", "perturbation")
 class ConvincingPicture:
     """Where it stands in the record: the case, its row, and the positions of the panels that are shown.
 
-    ``contexts``: what was done to the image; ``clarity``: how sure the model was, rightly before and wrongly after.
+    ``contexts``: what was done to the image; ``clarity``: how sure the model was, rightly before and wrongly after,
+    and how well the object is seen.
     """
 
     case: int
@@ -43,7 +46,7 @@ def convincing_picture(record: RunRecord) -> ConvincingPicture | None:
     """The clearest newly wrong image of the worst requirements; None where nothing went wrong, or none shows it.
 
     Those of requirements that fail come before those of undecided ones; then the larger product of two confidences
-    counts: that of the right answer before, and of the wrong one after.
+    counts: that of the right answer before, and of the wrong one after. Small objects come later.
     """
     known_bad = known_bad_keys(record)
     for wanted in ("FAIL", "INCONCLUSIVE"):
@@ -70,7 +73,8 @@ def _of_case(case: CaseRecord, position: int, known_bad: frozenset[str]) -> Iter
             contexts = named.get(after.context or "", ())
             if not contexts or any(node.family not in _FAMILIES for node in contexts):
                 continue
-            clarity = (before.probability or 0.0) * (after.probability or 0.0)
+            seen = 1.0 if row.object_area is None else min(row.object_area / _SMALL_OBJECT, 1.0)
+            clarity = seen * (before.probability or 0.0) * (after.probability or 0.0)
             yield ConvincingPicture(position, at, original, changed, _heat_map(row, after), contexts, clarity)
 
 

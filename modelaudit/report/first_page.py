@@ -286,7 +286,7 @@ def reason_chip(case: CaseRecord, reason: str, words: Words) -> str:
         return words.named("chip", reason)
     rounded, whole = (round(n, 2 - len(str(n))) for n in (more, more + images_asked(case.decision)))
     if more > _TOO_MANY * case.decision.counts.asked:
-        return words.ngettext("chip_near_limit", rounded)
+        return words._("chip_near_limit")
     return words.ngettext("chip_and_more", rounded, all=words.count(whole), chip=words.named("chip", reason))
 
 

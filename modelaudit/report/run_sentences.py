@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..evidence.record import CaseRecord, RunRecord
-from ..evidence.states import MET, counted_as, is_exception, is_whole, run_state
+from ..evidence.states import MET, counted_as, is_whole, meant_as, run_state
 from .cases import Badge
 from .words import Words
 
@@ -44,7 +44,11 @@ def headline(record: RunRecord, words: Words) -> str:
 
 def requirements_sentence(cases: Sequence[CaseRecord], overall: str, quick_look: int | None, words: Words) -> str:
     """How many requirements are met, and how the others ended."""
-    said = [_holding(cases, overall, words), *_endings(cases, words)]
+    counted = [case for case in cases if case.standing != "advisory"]
+    said = [_holding(counted, overall, words), *_endings(counted, words)] if counted or not cases else []
+    if advice := [case for case in cases if case.standing == "advisory"]:
+        met = words.count(sum(meant_as(case) == "PASS" for case in advice))
+        said.append(words.ngettext("endings_advisory", len(advice), met=met))
     text = words._("semicolon").join(said) + words._("full_stop")
     return text if quick_look is None else words.ngettext("on_few_images_only", quick_look, text=text)
 
@@ -66,11 +70,8 @@ def _endings(cases: Sequence[CaseRecord], words: Words) -> list[str]:
         "NOT_RUN": words.ngettext("endings_not_run", n["NOT_RUN"]),
     }
     found = [text for name, text in said.items() if n[name]]
-    standings = Counter(case.standing for case in cases if case.standing == "xfail" or is_exception(case))
-    if standings["waived"]:
-        found.append(words.ngettext("endings_waived", standings["waived"]))
-    if standings["advisory"]:
-        found.append(words.ngettext("endings_advisory", standings["advisory"]))
+    if waived := sum(case.standing == "waived" for case in cases):
+        found.append(words.ngettext("endings_waived", waived))
     if expected := sum(case.standing in ("xfail", "not_run") and case.outcome == "xfailed" for case in cases):
         found.append(words.ngettext("endings_xfailed", expected))
     if warned := sum(case.outcome == "warned" for case in cases):

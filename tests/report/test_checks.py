@@ -116,7 +116,7 @@ def test_a_second_draw_is_shown_and_its_distance_only_where_it_decides() -> None
         one(checks=checked(noise=NoiseCheck(images=9, floor=0.2, distance=0.1, passed=False))),
         "Other backgrounds of the same kind",
     )
-    assert "away from the threshold" in decides
+    assert "away from the limit" in decides
 
 
 def test_what_a_limit_catches_is_told_with_the_answers_that_other_backgrounds_really_change() -> None:

@@ -203,7 +203,7 @@ def test_six_requirements_are_shown_and_the_rest_is_counted_by_how_it_ended() ->
 
 @pytest.mark.parametrize(
     ("more", "chip"),
-    [(137, "too few images: about 140 more"), (33_643, "too near its limit: about 34,000 more images")],
+    [(137, "too few images: about 140 more"), (33_643, "too near its limit for photos to decide")],
 )
 def test_the_reason_is_a_chip_with_how_many_images_are_missing(more: int, chip: str) -> None:
     found = decision("INCONCLUSIVE", 0.2, 0.1, 0.3, reason="too_few_images", more_images=more)
@@ -326,8 +326,9 @@ def test_the_picture_has_a_sentence() -> None:
     page = first(record(cases=[flips("a", "FAIL", gallery=[row(0.43, 0.33)])]))
     assert page.picture is not None
     assert page.picture.sentence == (
-        "Same object, background of another class: gear (43%) becomes bolt (33%). Only the background was exchanged, "
-        "so the background changed the answer. The heat map shows where the evidence for the new answer lies."
+        "Same object, background of another class: gear (43%) becomes bolt (33%). Only what lies outside the "
+        "object’s mask was exchanged, and that changed the answer. The heat map shows where the evidence for the new "
+        "answer lies."
     )
     light = case(
         "a",

@@ -167,7 +167,7 @@ def test_of_many_labels_the_pairs_are_listed() -> None:
         ("free", "none of the labels", "12.5%"),
         ("scratch", "free", "40.0%"),
     ]
-    assert found.notes[-1] == "2 rarer confusions are not shown."
+    assert found.notes[-1] == "2 more confusions, no more frequent than these, are not shown."
 
 
 def test_labels_that_are_never_confused_are_named_below_the_table() -> None:
@@ -284,7 +284,7 @@ def test_what_decides_a_requirement_stands_first() -> None:
         decision=decision("INCONCLUSIVE", 0.9, 0.8, 0.95, more_images=310),
     )
     lines = view(settled(few(), cases=[open_one])).wanted
-    assert lines[0][0].startswith("Photograph about 310 more objects, all classes alike") and len(lines) == 2
+    assert lines[0][0].startswith("Photograph a new set of about 550 objects, all classes alike (310 more") and len(lines) == 2
     assert "that would probably decide “dark”" in lines[0][0]
     ((_, why),) = view(settled(wanted(decides=["dark"]))).wanted
     assert why.endswith("more than 90%. “dark” is undecided.")
