@@ -284,7 +284,8 @@ def test_what_decides_a_requirement_stands_first() -> None:
         decision=decision("INCONCLUSIVE", 0.9, 0.8, 0.95, more_images=310),
     )
     lines = view(settled(few(), cases=[open_one])).wanted
-    assert lines[0][0].startswith("Photograph a new set of about 550 objects, all classes alike (310 more") and len(lines) == 2
+    assert len(lines) == 2
+    assert lines[0][0].startswith("Photograph a new set of about 550 objects, all classes alike (310 more")
     assert "that would probably decide “dark”" in lines[0][0]
     ((_, why),) = view(settled(wanted(decides=["dark"]))).wanted
     assert why.endswith("more than 90%. “dark” is undecided.")
