@@ -93,11 +93,14 @@ def result_statement(record: RunRecord, files: dict[str, str]) -> Statement:
 def details_statement(record: RunRecord, files: dict[str, str]) -> Statement:
     """The Statement with every case: verdict, standing, reason, value, bounds and counts.
 
+    Fields that a record which was read does not have, as an older one, are left out.
+
     Args:
         files: as for :func:`result_statement`.
     """
-    cases = [case.model_dump(mode="json", include=_OF_CASE) for case in record.cases]
-    return _statement(record, files, RUN, {**record.model_dump(mode="json", include=_OF_RUN), "cases": cases})
+    read: Any = {"mode": "json", "exclude_unset": "schema_version" in record.model_fields_set}
+    cases = [case.model_dump(include=_OF_CASE, **read) for case in record.cases]
+    return _statement(record, files, RUN, {**record.model_dump(include=_OF_RUN, **read), "cases": cases})
 
 
 def write_evidence(record: RunRecord, folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from importlib.metadata import version
+from typing import Any
 
 from ..evidence.record import RECORD_NAME, Departure, RunRecord
 from . import timestamps
@@ -114,7 +115,8 @@ def agreement(received: Received, record: RunRecord) -> Iterator[str]:
         yield f"{_RECORD}: agreement: is missing, although {name} is there"
     elif version_of(record) == version("pytest-modelaudit"):
         again = agreement_record(terms, record.model_copy(update={"agreement": None}))
-        for one in differences(record.agreement.model_dump(mode="json"), again.model_dump(mode="json"), name):
+        stored = record.agreement.model_dump(mode="json", exclude_unset=True)
+        for one in differences(stored, _fields_of(stored, again.model_dump(mode="json")), name):
             yield f"{_RECORD}: agreement.{one}"
 
 
@@ -148,6 +150,15 @@ def _beyond(some: list[Departure], others: list[Departure]) -> Iterator[Departur
 
 def _told(one: Departure) -> str:
     return f"{one.what} {one.where}: {one.found or 'missing'} (agreed: {one.agreed or 'nothing'})"
+
+
+def _fields_of(stored: Any, value: Any) -> Any:
+    """A value without the fields that an older record does not have."""
+    if isinstance(stored, dict) and isinstance(value, dict):
+        return {name: _fields_of(stored[name], part) for name, part in value.items() if name in stored}
+    if isinstance(stored, list) and isinstance(value, list) and len(stored) == len(value):
+        return [_fields_of(one, part) for one, part in zip(stored, value, strict=True)]
+    return value
 
 
 def _lock(received: Received) -> SignedLock:
