@@ -7,7 +7,7 @@ hold, or it was not made, and then it says why; nothing that was not looked at c
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +41,7 @@ CheckName = Literal[
     "environment",
     "nonce",
     "commit",
+    "measured_again",
 ]
 #: of everything that is wrong with one file so much is named
 _NAMED = 20
@@ -60,13 +61,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """How all checks ended, of which run, and who signed it."""
+    """How all checks ended, of which run, and who signed it; ``measured``: the level that measuring again reached."""
 
     run: str | None
     overall: str | None
     finished: str | None
     checks: tuple[Check, ...]
     signed_by: tuple[str, ...] = field(default=())
+    measured: Literal["spot_checked", "reproduced"] | None = None
 
     @property
     def holds(self) -> bool:
@@ -78,7 +80,7 @@ class Verification:
         """How far the result can be believed: "none" where a check failed, "signed" where a given key fits."""
         if not self.holds:
             return "none"
-        return "signed" if self.signed_by else "self_declared"
+        return self.measured or ("signed" if self.signed_by else "self_declared")
 
     def document(self) -> dict[str, Any]:
         """Its JSON form."""
@@ -130,6 +132,12 @@ def verify(received: Received, expected: Expected, make: Make) -> Verification:
     return Verification(record.id, record.overall, record.finished, (*whole, *done), tuple(signers))
 
 
+def named(lines: Sequence[str]) -> tuple[str, ...]:
+    """As many of the lines as are named, and how many more there are."""
+    more = [f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
+    return (*lines[:_NAMED], *more)
+
+
 def _check(name: CheckName, problems: Callable[[], Iterable[str]], folder: Path) -> Check:
     found: list[str] = []
     try:
@@ -140,8 +148,7 @@ def _check(name: CheckName, problems: Callable[[], Iterable[str]], folder: Path)
     except AuditError as error:
         found += str(error).split("\n")
     found = [line.replace(f"{folder}{os.sep}", "") for line in found]
-    more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
-    return Check(name, "failed" if found else "held", (*found[:_NAMED], *more))
+    return Check(name, "failed" if found else "held", named(found))
 
 
 def _lines(error: AuditError, folder: Path) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from ..language.errors import AcceptanceError
 
 if TYPE_CHECKING:
     from ..acceptance.lock import Lock
+    from ..acceptance.received import Received
     from ..acceptance.recompute import SpotCheck
     from ..acceptance.recomputed_values import Difference
+    from ..acceptance.verification import Verification
     from ..evidence.record import RunRecord
     from ..report.words import Words
 
@@ -31,17 +34,36 @@ def add_recompute(verify: argparse.ArgumentParser) -> None:
     verify.add_argument("--seed", type=int, metavar="S", help="draw the images of an earlier check again")
 
 
-def measured_again(given: argparse.Namespace, record: RunRecord, lock: Lock | None) -> SpotCheck | None:
-    """What measuring again found; None where it is not asked for.
+def check_recompute(given: argparse.Namespace) -> None:
+    """Refuse what does not go together, before anything is verified.
 
     Raises:
-        AcceptanceError: model or data are not given, and as :func:`~modelaudit.acceptance.recompute.spot_check`.
+        AcceptanceError: model or data are missing, or are given without ``--recompute``.
     """
-    if given.recompute is None:
-        typed = [name for name in ("model", "data", "seed") if getattr(given, name) not in (None, [])]
-        if typed:
-            raise AcceptanceError(f"--{typed[0]}: is for measuring again; add --recompute 30")
-        return None
+    typed = [name for name in ("model", "data", "seed") if getattr(given, name) not in (None, [])]
+    if given.recompute is None and typed:
+        raise AcceptanceError(f"--{typed[0]}: is for measuring again; add --recompute 30")
+    missing = [name for name in ("model", "data") if name not in typed]
+    if given.recompute is not None and missing:
+        raise AcceptanceError(f"--recompute: measuring again needs the model and the data; add --{missing[0]} REF")
+
+
+def recorded(received: Received) -> tuple[RunRecord, Lock | None]:
+    """The record that is compared with, and the lock of its images."""
+    from ..acceptance.lock import read_lock
+    from ..acceptance.pack import LOCK_FILE, RUN
+    from ..evidence.record import RECORD_NAME, read_record
+
+    lock = read_lock(received.folder / LOCK_FILE).lock if LOCK_FILE in received.files else None
+    return read_record(received.folder / RUN / RECORD_NAME), lock
+
+
+def measured_again(given: argparse.Namespace, record: RunRecord, lock: Lock | None) -> SpotCheck:
+    """What measuring again found.
+
+    Raises:
+        AcceptanceError: as :func:`~modelaudit.acceptance.recompute.spot_check`.
+    """
     from ..acceptance.recompute import spot_check
     from ..language.boundary import signals_watched
     from ..language.progress import ProgressBar
@@ -49,8 +71,8 @@ def measured_again(given: argparse.Namespace, record: RunRecord, lock: Lock | No
     with signals_watched():
         return spot_check(
             record,
-            model=_references(given.model, "--model", [one.key for one in record.models]),
-            data=_references(given.data, "--data", [one.key for one in record.data]),
+            model=_references(given.model, "--model", len(record.models)),
+            data=_references(given.data, "--data", len(record.data)),
             count=given.recompute,
             seed=given.seed,
             root=Path.cwd(),
@@ -59,20 +81,30 @@ def measured_again(given: argparse.Namespace, record: RunRecord, lock: Lock | No
         )
 
 
-def _references(given: Sequence[str], option: str, known: Sequence[str]) -> str | Mapping[str, str]:
+def with_measured(found: Verification, spot: SpotCheck | None, words: Words) -> Verification:
+    """The verification with what measuring again came to; None: it was not measured, since a check failed."""
+    from ..acceptance.verification import Check, named
+
+    if spot is None:
+        check = Check("measured_again", "not_checked", (words._("spot_none"),))
+    else:
+        differing = named([_line(one, words) for one in spot.differences])
+        check = Check("measured_again", "failed" if differing else "held", (*_about(spot, words), *differing))
+    return replace(found, checks=(*found.checks, check), measured=None if spot is None else spot.level)
+
+
+def _references(given: Sequence[str], option: str, known: int) -> str | Mapping[str, str]:
     """A reference for the only one, or several by name; a reference may hold ``=`` itself."""
-    if not given:
-        raise AcceptanceError(f"--recompute: measuring again needs the model and the data; add {option} REF")
-    if len(given) == 1 and len(known) == 1:
+    if len(given) == 1 and known == 1:
         return given[0]
     named = dict(text.split("=", 1) for text in given if "=" in text)
     if len(named) != len(given):
-        raise AcceptanceError(f"{option}: the record has {len(known)}; give each once, as NAME=REF")
+        raise AcceptanceError(f"{option}: the record has {known}; give each once, as NAME=REF")
     return named
 
 
-def spot_lines(found: SpotCheck, words: Words) -> Iterator[str]:
-    """What was drawn, what that can find, and every difference."""
+def _about(found: SpotCheck, words: Words) -> Iterator[str]:
+    """What was drawn, and what that can find."""
     from ..acceptance.draw import CHANCE, SHARE
 
     for draw in found.draws:
@@ -81,7 +113,6 @@ def spot_lines(found: SpotCheck, words: Words) -> Iterator[str]:
         share, chance, least, sure = (f"{100 * part:.3g}%" for part in chances)
         yield words._("spot_power", of=of, share=share, chance=chance, least=least, sure=sure)
     yield words._("spot_compared", n=words.count(found.values))
-    yield from (_line(one, words) for one in found.differences)
 
 
 def _line(one: Difference, words: Words) -> str:

@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from ..evidence.results_folder import LATEST, resolve_run
 from ..language.errors import AcceptanceError
 from ..language.text_layout import columns_of, padded
 from .command_help import Example, add_command
+from .recomputed import add_recompute, check_recompute, measured_again, recorded, with_measured
 from .terminal import add_language, say, wrapped
 
 if TYPE_CHECKING:
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
 _NOTES = """checked: every file against the manifest; that every verdict follows from the
 values; the reports, made again; the evidence; signatures, by the keys that you
 give; the lock and its time, what departs from it, agreement and waivers; and
-what you expect. No network, no model, no image is needed.
+what you expect. No network, no model, no image is needed for that.
 
 The answer is whether this is what was signed and follows from its values: a run
 that ended as FAIL can hold in all of it. Whether values were measured at all is
-not seen here; measuring some again finds that.
+found by measuring some again, with your own copy of model and data.
 
 Take keys from the parties themselves, never out of the pack."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -48,6 +50,11 @@ def add(commands: Any) -> None:
             "a run of another machine, in CI",
             'modelaudit verify RUN --keys lab.pub.pem --expect-commit "$(git rev-parse HEAD)" \\\n'
             "  --expect-lock audits/agreement.lock",
+        ),
+        Example(
+            "with 30 images measured again here",
+            "modelaudit verify PACK.zip --keys keys/ --recompute 30 --model models/net.ts \\\n"
+            "  --data folder:data/line_a",
         ),
         notes=_NOTES,
         status="0 everything that could be checked holds, whatever the verdict of the run; 1 something does not; "
@@ -68,6 +75,7 @@ def add(commands: Any) -> None:
         default=Path("audits"),
         help="of a run: folder of its agreement and lock (default: audits); a pack has its own",
     )
+    add_recompute(verify)
     verify.add_argument("--json", type=Path, metavar="FILE", help="write the answer as JSON")
     add_language(verify, "the answer")
     verify.set_defaults(run=_verify)
@@ -82,15 +90,22 @@ def _verify(given: argparse.Namespace) -> int:
     words = command_words(given.language)
     if not given.subject.exists():
         raise AcceptanceError(f"{given.subject}: does not exist; give a pack, or the folder of a run")
-    expected = _expected(given)
+    check_recompute(given)
+    expected, to_measure = _expected(given), None
     try:
         with _received(given.subject, given.audits) as received:
             found = verify(received, expected, made_of)
+            if given.recompute is not None and found.holds:
+                to_measure = recorded(received)
     except AcceptanceError as error:
         found = Verification(None, None, None, (Check("pack", "failed", tuple(str(error).split("\n"))),))
+    spot = None if to_measure is None else measured_again(given, *to_measure)
+    if given.recompute is not None:
+        found = with_measured(found, spot, words)
     _tell(found, words)
     if given.json is not None:
-        write_whole(given.json, json.dumps(found.document(), indent=1) + "\n")
+        measured = {} if spot is None else {"measured_again": asdict(spot)}
+        write_whole(given.json, json.dumps({**found.document(), **measured}, indent=1) + "\n")
     return 0 if found.holds else 1
 
 
