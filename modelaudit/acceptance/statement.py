@@ -160,7 +160,7 @@ def _subjects(record: RunRecord, files: dict[str, str]) -> Iterator[dict[str, An
     if record.lock is not None:
         yield {"name": "agreement.lock", "digest": {"sha256": record.lock.sha256}}
     for file in record.provenance.files:
-        if Path(file.path).name == "waivers.yaml" and file.sha256 is not None:
+        if file.role == "waivers" and file.sha256 is not None:
             yield {"name": file.path, "digest": {"sha256": file.sha256}}
 
 

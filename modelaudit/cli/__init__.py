@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import agree, contexts, data, gate, init, lock, masks, merge, pack, plan, report, store, verify
+from . import agree, contexts, data, gate, init, lock, masks, merge, pack, plan, report, store, verify, waivers
 from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
 
@@ -69,6 +69,14 @@ _EXAMPLES = (
 )
 
 
+#: what makes the schema of each kind of file
+_SCHEMAS = {
+    "audit": "..language.yaml_file",
+    "agreement": "..acceptance.agreement",
+    "waivers": "..acceptance.waivers",
+}
+
+
 def _parser() -> Command:
     parser = Command(
         "modelaudit",
@@ -94,6 +102,7 @@ def _parser() -> Command:
     pack.add(commands)
     verify.add(commands)
     store.add(commands)
+    waivers.add(commands)
     _add_schema(commands)
     _add_demo(commands)
     return parser
@@ -103,11 +112,11 @@ def _add_schema(commands: Any) -> None:
     schema = add_command(
         commands,
         "schema",
-        "print the JSON schema of *.audit.yaml files, or of agreement.yaml",
+        "print the JSON schema of *.audit.yaml files, of agreement.yaml, or of waivers.yaml",
         Example("for an editor that completes and checks YAML", "modelaudit schema"),
     )
-    what = "audit (default) or agreement"
-    schema.add_argument("what", metavar="WHAT", nargs="?", choices=("audit", "agreement"), default="audit", help=what)
+    what = "audit (default), agreement or waivers"
+    schema.add_argument("what", metavar="WHAT", nargs="?", choices=_SCHEMAS, default="audit", help=what)
     schema.set_defaults(run=_schema)
 
 
@@ -121,11 +130,9 @@ def _add_demo(commands: Any) -> None:
 
 
 def _schema(given: argparse.Namespace) -> int:
-    from ..acceptance.agreement import json_schema as schema_of_agreements
-    from ..language.yaml_file import json_schema as schema_of_audits
+    from importlib import import_module
 
-    made = schema_of_agreements() if given.what == "agreement" else schema_of_audits()
-    print(json.dumps(made, indent=2))
+    print(json.dumps(import_module(_SCHEMAS[given.what], __package__).json_schema(), indent=2))
     return 0
 
 

@@ -43,10 +43,20 @@ from .record import (
     RunRecord,
     SampleRecord,
     TableRecord,
+    WaiverRecord,
     read_record,
 )
 from .recorded import RecordedSpec, RecordTable, Values, column_key, expectation_of, text_of
-from .states import exit_status, is_exception, is_partial, is_whole, missing_text, run_state, standing_of
+from .states import (
+    can_be_waived,
+    exit_status,
+    is_exception,
+    is_partial,
+    is_whole,
+    missing_text,
+    run_state,
+    standing_of,
+)
 
 #: how far a recomputed number may differ from the stored one: searches end there, and machines round differently
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
@@ -113,11 +123,39 @@ def _of_case(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
     elif case.verdict is None and case.decision is not None:
         yield Contradiction(case.id, "decision", case.decision.verdict, "none: the case was not run")
     if case.standing not in ("xfail", "not_run"):
-        waived = case.waiver is not None and case.waiver.covers(case.verdict, datetime.fromisoformat(record.started))
+        waived = case.waiver is not None and case.waiver.covers(case.verdict, _started(record))
         yield from _differing(case.id, "standing", case.standing, standing_of(case, waived=waived))
+    if case.waiver is not None:
+        yield from _waiver(case, case.waiver, under_lock=record.lock is not None)
     allowed = _outcomes(case, quick_look=record.quick_look is not None)
     if case.outcome not in allowed:
         yield Contradiction(case.id, "outcome", case.outcome, " or ".join(sorted(allowed)))
+
+
+def _started(record: RunRecord) -> datetime:
+    """When the run began, which decides what waivers are in force."""
+    try:
+        found = datetime.fromisoformat(record.started)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ResultsError(f"started is {record.started!r}, which is no date and time with a time zone")
+    return found
+
+
+def _waiver(case: CaseRecord, waiver: WaiverRecord, *, under_lock: bool) -> Iterator[Contradiction]:
+    """A waiver that a run refuses, or that has a signature, or lacks one, without a lock that names whose it is."""
+    if not can_be_waived(case):
+        why = "of a known-bad model" if case.must_fail else "critical"
+        yield Contradiction(case.id, "waiver", f"by {waiver.owner}", f"none: the requirement is {why}")
+    if waiver.expires <= waiver.issued:
+        yield Contradiction(case.id, "waiver.expires", str(waiver.expires), f"a time after {waiver.issued}")
+    if under_lock and (waiver.signed_by is None) == (waiver.lacks is None):
+        said = waiver.signed_by if waiver.lacks else "nobody"
+        yield Contradiction(case.id, "waiver.signed_by", said, "a party, or what the waiver lacks")
+    if not under_lock:
+        yield from _differing(case.id, "waiver.signed_by", waiver.signed_by, None)
+        yield from _differing(case.id, "waiver.lacks", waiver.lacks, None)
 
 
 def _texts(case: CaseRecord) -> Iterator[Contradiction]:
@@ -317,7 +355,7 @@ def _outcomes(case: CaseRecord, *, quick_look: bool) -> set[str]:
     if case.standing == "xfail":
         return {"xfailed"}
     if is_exception(case):
-        return {"xfailed", "failed", "skipped"}
+        return {"xfailed", "xpassed", "failed", "skipped"}  # one that is marked xfail too
     if case.verdict == "ERROR":
         return {"error", "failed", "skipped"}
     if case.verdict == ("FAIL" if case.must_fail else "PASS"):

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
-from .record import InputFile, PluginRecord, Provenance
+from .record import InputFile, InputRole, PluginRecord, Provenance
 
 _PACKAGES = ("pytest-modelaudit", "torch", "torchvision", "captum", "numpy", "scipy", "pillow", "pytest")
 
@@ -48,9 +47,7 @@ def provenance(*, root: Path, device: str, seed: int, micro_batch: int, inputs: 
     )
 
 
-def input_file(
-    path: Path, root: Path, role: Literal["audit", "about", "agreement", "conftest", "plugin", "ini"]
-) -> InputFile:
+def input_file(path: Path, root: Path, role: InputRole) -> InputFile:
     """A file with the digest of its content; of one outside of the rootdir the name alone is kept."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..engine.results.checks import CheckResults, Sanity
 from ..engine.results.checks import Sensitivity as Sensitivity
@@ -290,22 +290,41 @@ class AbsentFile(_Part):
     why: str
 
 
-class WaiverRecord(_Part):
-    """The exception that covers a case's verdict: whose it is, why, and from when to when (with time zones).
+#: before the end of a waiver its readers are warned for so long
+WAIVER_WARNING = timedelta(days=30)
+WaiverState = Literal["in_force", "ends_soon", "expired", "not_yet", "unsigned"]
 
-    ``errors``: it says that it covers an ERROR too. ``signed_by``: the party whose signature it bears.
+
+class WaiverRecord(_Part):
+    """The exception for an expectation: whose it is, why, and from when to when (with time zones).
+
+    It is kept also where it does not cover the verdict, because it is not in force, for example. ``errors``: it covers
+    an ERROR too. Under a lock ``signed_by`` is the party that the lock names, which signed it, or else ``lacks`` says
+    what is missing: its signature, or a party with a key in the lock ("signer").
     """
 
     owner: str
     reason: str
-    issued: datetime
-    expires: datetime
+    issued: AwareDatetime
+    expires: AwareDatetime
     errors: bool = False
     signed_by: str | None = None
+    lacks: Literal["signature", "signer"] | None = None
 
     def covers(self, verdict: CaseVerdict | None, at: datetime) -> bool:
-        """Whether it is in force `at` that moment, and for that verdict."""
-        return self.issued <= at < self.expires and (verdict != "ERROR" or self.errors)
+        """Whether it counts, is in force `at` that moment, and is for that verdict."""
+        in_force = self.state(at) in ("in_force", "ends_soon")
+        return in_force and (verdict != "ERROR" or self.errors)
+
+    def state(self, at: datetime) -> WaiverState:
+        """Whether it counts `at` that moment, or why not."""
+        if self.expires <= at:
+            return "expired"
+        if self.lacks is not None:
+            return "unsigned"
+        if at < self.issued:
+            return "not_yet"
+        return "ends_soon" if self.expires - at <= WAIVER_WARNING else "in_force"
 
 
 class CaseRecord(_Part):
@@ -705,6 +724,10 @@ class PassesRecord(_Part):
     stored: int | None = None
 
 
+#: what an input file is for; "waivers": the exceptions, and the signatures under them
+InputRole = Literal["audit", "about", "agreement", "waivers", "conftest", "plugin", "ini"]
+
+
 class InputFile(_Part):
     """An input file of the run: ``path`` is relative to the rootdir, or the name alone outside of it.
 
@@ -712,7 +735,7 @@ class InputFile(_Part):
     """
 
     path: str
-    role: Literal["audit", "about", "agreement", "conftest", "plugin", "ini"]
+    role: InputRole
     sha256: str | None
     cases: int | None = None
 

@@ -179,7 +179,7 @@ class _Redaction:
                 "agreement": record.agreement and _without_parties(record.agreement),
                 "lock": record.lock and self._lock(record.lock),
                 "nonce": None,
-                "cases": [one.model_copy(update={"reproduce": ""}) for one in record.cases],
+                "cases": [_without_waiver(one.model_copy(update={"reproduce": ""})) for one in record.cases],
                 "merged": [one.model_copy(update={"command": LEFT_OUT}) for one in record.merged],
                 "tables": [self._table(one) for one in record.tables],
                 "data": [one.model_copy(update={"pools": {}, "label_classes": None}) for one in record.data],
@@ -316,6 +316,13 @@ class _Redaction:
             for one in record.models
         }
         return keys | {one.key: f"data:{self.code('data', one.key)}" for one in record.data}
+
+
+def _without_waiver(case: CaseRecord) -> CaseRecord:
+    """Without who waived it and why, which names people; that it is waived, and until when, stays."""
+    if case.waiver is None:
+        return case
+    return case.model_copy(update={"waiver": case.waiver.model_copy(update={"owner": "", "reason": ""})})
 
 
 def _without_parties(agreement: AgreementRecord) -> AgreementRecord:

@@ -198,7 +198,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if state is not None:
         order: list[str] = stash.get(ORDER, [])
         splittable: list[pytest.Item] = stash.get(SPLITTABLE, [])
-        state.select(session.items, order, splittable)
+        try:
+            state.select(session.items, order, splittable)
+        except pytest.UsageError as error:
+            if state.is_worker:
+                session.shouldstop = str(error)  # pytest-xdist tells that; it takes a worker that just ends for a crash
+            raise
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -282,7 +287,11 @@ def pytest_configure_node(node: Any) -> None:
     state = audit_session(node.config)
     state.read_stated()
     state.read_lock()
-    node.workerinput |= {"modelaudit_run": state.run_id, "modelaudit_typed": state.typed.data()}
+    node.workerinput |= {
+        "modelaudit_run": state.run_id,
+        "modelaudit_start": state.start.isoformat(),
+        "modelaudit_typed": state.typed.data(),
+    }
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -14,7 +14,7 @@ import pytest
 from ..acceptance.agreement import AgreementTerms, agreement_files, combined_about, read_agreement
 from ..evidence.about import About, about_files, read_about_file
 from ..evidence.provenance import Inputs, input_file
-from ..evidence.record import CaseRecord, InputFile, PluginRecord
+from ..evidence.record import CaseRecord, InputFile, InputRole, PluginRecord
 from .options import INI_NAMES
 
 #: settings of the configuration that affect what is collected and decided, besides ``audit_*``
@@ -52,11 +52,15 @@ class InputFiles:
         """
         files = list(audit_files)
         about, agreement = about_files(files, self._root), agreement_files(files, self._root)
-        self.adopt(input_file(path, self._root, "about") for path in about)
-        self.adopt(input_file(path, self._root, "agreement") for path in agreement)
+        self.read(about, "about")
+        self.read(agreement, "agreement")
         agreed = read_agreement(agreement)
         said = combined_about(agreed, read_about_file(about))
         return said, None if agreed is None else agreed.terms
+
+    def read(self, paths: Iterable[Path], role: InputRole) -> None:
+        """Files that are about to be read."""
+        self.adopt(input_file(path, self._root, role) for path in paths)
 
     def adopt(self, files: Iterable[InputFile]) -> None:
         """Files, of this process or of a worker; the first reading of each counts."""

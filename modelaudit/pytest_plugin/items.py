@@ -89,11 +89,10 @@ class AuditItem(pytest.Item):
         state: Decides = self.config.stash[SESSION]
         try:
             record = state.decide(self)
-            text = _paragraph(state, record) if record.verdict == "ERROR" else None
         except Failed as stopped:  # by the timer of pytest-timeout: none from code under audit leaves `decide`
-            text = _paragraph(state, state.cut_short(self, str(stopped)))
-        if text is not None:
-            raise AuditErrored(text)
+            record = state.cut_short(self, str(stopped))
+        if record.verdict == "ERROR" and not is_exception(record):
+            raise AuditErrored(_paragraph(state, record))
 
     def runtest(self) -> None:
         state: Decides = self.config.stash[SESSION]

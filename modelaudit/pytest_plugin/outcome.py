@@ -107,7 +107,9 @@ def settled(report: pytest.TestReport, record: CaseRecord) -> CaseRecord:
         return record.model_copy(update={"outcome": outcome, "standing": "xfail", "absence": absence})
     changes: dict[str, object] = {"outcome": outcome}
     if outcome == "error" and record.verdict != "ERROR":
+        # no waiver is about that
         changes |= {"verdict": "ERROR", "standing": "counted", "reason": None, "message": _crash(report)}
+        changes["waiver"] = None
     return record.model_copy(update=changes)
 
 

@@ -56,7 +56,8 @@ class AuditSession:
         self.typed = typed_arguments(config)
         self.completeness = Completeness(config, self.typed)
         self.folder = self.options.results / self.run_id
-        self.start = datetime.now(UTC)
+        #: of the whole run, in the seconds that the record has: every worker decides alike what is in force then
+        self.start: datetime = datetime.fromisoformat(worker["modelaudit_start"]) if worker else _now()
         self.decided: dict[str, CaseRecord] = {}
         self.stopped: dict[str, CaseRecord] = {}
         self.ended: dict[str, CaseRecord] = {}
@@ -102,6 +103,7 @@ class AuditSession:
         self.files.note_plugins(self.config)
         self.completeness.compare(items, order, splittable)
         self.read_lock()
+        self.read_waivers()
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if chosen and not self.config.option.collectonly:
             self._engine().select(_asked(chosen), _asked(self.completeness.items))
@@ -118,6 +120,25 @@ class AuditSession:
         try:
             self.about, self.agreement = self.files.stated(audit_files(run_folders(self.config, self.typed)))
         except (AboutFileError, AcceptanceError) as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def read_waivers(self) -> None:
+        """Read ``waivers.yaml``, and note at each declared case the waiver that it has.
+
+        Raises:
+            pytest.UsageError: it cannot be read, or waives what it cannot.
+        """
+        from ..language.errors import AuditError
+        from .audit_files import audit_files, run_folders
+        from .waiving import read_waivers_of_run, with_waivers
+
+        root, lock = self.config.rootpath, None if self.lock is None else self.lock.lock
+        try:
+            found = read_waivers_of_run(audit_files(run_folders(self.config, self.typed)), root, self.files)
+            if found is not None and self.completeness.declared:
+                declared = with_waivers(self.completeness.declared, found, at=self.start, lock=lock, root=root)
+                self.completeness.declared = declared
+        except AuditError as error:
             raise pytest.UsageError(str(error)) from error
 
     def read_lock(self) -> None:
@@ -200,9 +221,9 @@ class AuditSession:
             record = with_result(self.completeness.declared[item.nodeid], result, reproduce=self._reproduce(item))
             changed = altered(item.case, item.expectation)
             if changed is not None:  # whatever came of the changed one is nobody's result
-                record = without_result(record, changed)
+                record = without_result(record, changed).model_copy(update={"waiver": None})
             record = record.model_copy(update={"weakened": weakened(record, self.options)})
-            record = record.model_copy(update={"standing": standing_of(record, waived=False)})
+            record = self._standing(record)
             # of the cases that share what is measured, the first bears its time
             record = record.model_copy(update={"duration_s": round(time.perf_counter() - began, 3)})
             self.decided[item.nodeid] = record
@@ -215,8 +236,15 @@ class AuditSession:
 
         record = without_result(self.completeness.declared[item.nodeid], stopped_text(why, self.options))
         changes = {"weakened": weakened(record, self.options), "reproduce": self._reproduce(item)}
-        self.stopped[item.nodeid] = record.model_copy(update=changes)
-        return self.stopped[item.nodeid]
+        record = self._standing(record.model_copy(update=changes))
+        kept = self.decided if record.standing == "waived" else self.stopped
+        kept[item.nodeid] = record
+        return record
+
+    def _standing(self, record: CaseRecord) -> CaseRecord:
+        """The case with the standing of its verdict: waived where a waiver in force covers that."""
+        waived = record.waiver is not None and record.waiver.covers(record.verdict, self.start)
+        return record.model_copy(update={"standing": standing_of(record, waived=waived)})
 
     def annotate(
         self, item: pytest.Item, report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None
@@ -460,6 +488,11 @@ class AuditSession:
         if not self.options.checks:
             words += ["--audit-checks", "off"]
         return shlex.join(words)
+
+
+def _now() -> datetime:
+    """The present, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def _asked(items: Sequence[AuditItem]) -> list[Asked]:

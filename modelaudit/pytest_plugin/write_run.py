@@ -94,7 +94,7 @@ def _consistent(
     said = {name: "; ".join(map(str, each)) for name, each in groupby(found, key=lambda one: one.case)}
     mended = [
         without_result(case, f"what was decided does not follow from the values: {said[case.id]}").model_copy(
-            update={"outcome": "error"}
+            update={"outcome": "error", "waiver": None}
         )
         if case.id in said
         else case

@@ -12,6 +12,7 @@ from .boxes import BoxesView, boxes_view
 from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
 from .class_order import class_order_banner, odd_orders
+from .exceptions import waiver_warnings
 from .first_page import FirstPage, first_page
 from .glossary import glossary
 from .held import lock_lines
@@ -29,6 +30,8 @@ from .words import Words
 
 #: so many images that cannot be used, files and notes are listed; more are counted, whatever the budget is
 MOST_LISTED = 50
+#: so many warnings of waivers stand on page one
+_WAIVERS = 3
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,10 @@ def _banners(record: RunRecord, words: Words) -> tuple[tuple[str, str], ...]:
     if record.checks == "off" and record.quick_look is None:
         text = words._("moved_masks_a_second_draw")
         found.append((words._("the_audit_itself_was_not"), text))
+    if warnings := list(waiver_warnings(record, words)):
+        said, more = words.in_a_row(warnings[:_WAIVERS]), len(warnings) - _WAIVERS
+        said = words.ngettext("waivers_more", more, said=said) if more > 0 else said
+        found.append((words._("waivers_title"), said))
     return (*found, *(class_order_banner(model, odd, words) for model, odd in odd_orders(record)))
 
 

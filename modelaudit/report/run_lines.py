@@ -12,6 +12,7 @@ from ..evidence.states import MET, counted_as, is_exception
 from ..language.plain_text import plain
 from ..language.progress import ProgressTexts
 from .checks import WEAK_LIMIT
+from .exceptions import waiver_warnings
 from .notes import missing_text
 from .words import Words
 
@@ -23,7 +24,12 @@ def run_lines(record: RunRecord, words: Words) -> list[str]:
     """The state of the run, the counts, what is missing from it, and what weakens it."""
     tally = words._("run_tally", state=words.named("state", _state(record)), counts=_tally(record.cases, words))
     lines = [tally, *_not_whole(record, words), *_weakened(record.cases, words), *_stopped(record.cases, words)]
-    lines += [*_without_object(record, words), *_holm(record.cases, words), *weak_limits(record.cases, words)]
+    lines += [
+        *waiver_warnings(record, words),
+        *_without_object(record, words),
+        *_holm(record.cases, words),
+        *weak_limits(record.cases, words),
+    ]
     return [plain(line) for line in lines]
 
 

@@ -236,6 +236,17 @@ def test_a_case_that_is_agreed_not_to_count_is_a_warning(record: RunRecord) -> N
     assert predicate["passedTests"] == ["audit_line.py::advisory"]
 
 
+def test_waivers_and_their_signatures_are_subjects(record: RunRecord) -> None:
+    files = [
+        InputFile(path=f"audits/{name}", role=role, sha256="f" * 64)
+        for name, role in (("waivers.yaml", "waivers"), ("waivers.dsse", "waivers"), ("conftest.py", "conftest"))
+    ]
+    made = record.provenance.model_copy(update={"files": files})
+    subjects = result_statement(record.model_copy(update={"provenance": made}), {})["subject"]
+    named = [one["name"] for one in subjects if one["digest"].get("sha256") == "f" * 64]
+    assert named == ["audits/waivers.yaml", "audits/waivers.dsse"]
+
+
 def test_what_was_agreed_is_named(record: RunRecord) -> None:
     lock = LockRecord(sha256="e" * 64, created="2026-01-01T00:00:00+00:00", signed_by=["vendor"])
     agreed = record.model_copy(update={"lock": lock, "nonce": "of the customer"})

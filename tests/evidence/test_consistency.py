@@ -316,8 +316,33 @@ def no_confusion(record: dict[str, Any]) -> None:
     record["by_class"]["confusions"] = []
 
 
+def waived(name: str, **changed: Any) -> Callable[[dict[str, Any]], None]:
+    """A waiver that is in force, as far as nothing of it is `changed`; fields of the case begin with ``case_``."""
+    waiver = {"owner": "Tanaka", "reason": "lamps", "issued": "2020-01-01T00:00:00Z", "expires": "2999-01-01T00:00:00Z"}
+    waiver |= {field: value for field, value in changed.items() if not field.startswith("case_")}
+    of_case = {field.removeprefix("case_"): value for field, value in changed.items() if field.startswith("case_")}
+
+    def edit(record: dict[str, Any]) -> None:
+        case(record, name).update({"waiver": waiver, "standing": "waived", "outcome": "xfailed", **of_case})
+
+    return edit
+
+
+EXPIRED = {"issued": "2020-01-01T00:00:00Z", "expires": "2020-02-01T00:00:00Z"}
 #: what somebody might edit in a record, and what is named for it
 FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "an expired waiver": (waived("wrong", **EXPIRED), "::wrong: standing is 'waived', and 'counted' follows"),
+    "a waiver that ends first": (waived("wrong", issued="3000-01-01T00:00:00Z"), "::wrong: waiver.expires"),
+    "a waiver that lacks a signature": (waived("wrong", lacks="signature"), "::wrong: standing is 'waived'"),
+    "a signature that no lock asks for": (waived("wrong", signed_by="customer"), "::wrong: waiver.signed_by"),
+    "a waiver of what is critical": (
+        waived("wrong", case_importance="critical"),
+        "::wrong: waiver is 'by Tanaka', and 'none: the requirement is critical'",
+    ),
+    "a waiver of a known-bad model": (
+        waived("caught", case_standing="counted", case_outcome="passed"),
+        "::caught: waiver is 'by Tanaka', and 'none: the requirement is of a known-bad model'",
+    ),
     "every verdict": (passes, "::wrong: verdict is 'PASS', and 'FAIL' follows"),
     "a verdict": (set_("wrong", verdict="PASS", outcome="passed"), "::wrong: verdict is 'PASS', and 'FAIL' follows"),
     "the verdict of the decision": (set_("wrong", decision__verdict="PASS"), "::wrong: decision.verdict"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ from modelaudit.evidence.record import (
     SampleRecord,
     TableRecord,
     Unusable,
+    WaiverRecord,
     record_digest,
 )
 from modelaudit.evidence.redaction import SALT_NAME, read_salt, redacted
@@ -108,6 +110,13 @@ def planted() -> RunRecord:
             "unusable": [Unusable(sample=IMAGES[3], reason="unreadable_image", message=f"{IMAGES[3]}: truncated")],
         }
     )
+    waiver = WaiverRecord(
+        owner="Canary, of the line",
+        reason="canary lamps",
+        issued=datetime(2026, 1, 1, tzinfo=UTC),
+        expires=datetime(2999, 1, 1, tzinfo=UTC),
+    )
+    failed = failed.model_copy(update={"waiver": waiver})
     made = base.provenance.model_copy(
         update={
             "options": {"ini addopts": "-k canary"},
@@ -175,6 +184,7 @@ def test_what_was_decided_is_left() -> None:
     assert run.agreement is not None and shown.agreement is not None
     assert shown.agreement.unmet == run.agreement.unmet
     assert shown.agreement.domain is not None and shown.agreement.domain.images == 4
+    assert shown.cases[0].waiver is not None and shown.cases[0].waiver.expires.year == 2999
     assert shown.cases[0].message.endswith("3/4 of 20 images of label gear are left")
 
 

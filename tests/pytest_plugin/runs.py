@@ -14,6 +14,8 @@ from xml.etree import ElementTree
 import pytest
 import torch
 import torchvision  # noqa: F401  (can be imported but once in a process, and a session may need it)
+from PIL import Image
+from pytest_plugin import line
 
 import modelaudit
 from modelaudit.evidence.record import CaseRecord, RunRecord, read_record
@@ -61,6 +63,16 @@ class Line:
     def audit(self, body: str, name: str = "audit_line.py") -> Path:
         """An audit file: the imports, and `body`."""
         return self.write(name, HEADER + textwrap.dedent(body))
+
+    def photos(self, count: int) -> None:
+        """Images in photos/ and their masks in masks/, for ``folder:photos?masks=masks``."""
+        for at in range(count):
+            label = line.CLASSES[at % 2]
+            image = self.path / "photos" / label / f"{at:02}.png"
+            mask = self.path / "masks" / label / f"{at:02}.png"
+            for file, pixels in ((image, line.pixels(at, label)), (mask, line.mask() * 255)):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(file)
 
     def run(self, *args: str, **how: bool) -> pytest.RunResult:
         """A session inside this process; in the order of the files, whatever plugins are installed."""

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from pytest_plugin import line as parts
 from pytest_plugin.runs import Line
 
 from modelaudit.acceptance.lock import read_lock
@@ -34,13 +33,7 @@ def agreed(line: Line) -> Line:
     """A folder whose audits are locked; values are measured on 24 images."""
     line.checks = None
     line.store = None
-    for at in range(24):
-        label = parts.CLASSES[at % 2]
-        image = line.path / "photos" / label / f"{at:02}.png"
-        mask = line.path / "masks" / label / f"{at:02}.png"
-        for file, pixels in ((image, parts.pixels(at, label)), (mask, parts.mask() * 255)):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(file)
+    line.photos(24)
     line.write("audits/audit_line.py", AUDIT)
     line.write("audits/conftest.py", "")
     result = line.run("audits", "--collect-only", f"--audit-write-lock={LOCK}")
