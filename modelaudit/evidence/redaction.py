@@ -319,10 +319,12 @@ class _Redaction:
 
 
 def _without_waiver(case: CaseRecord) -> CaseRecord:
-    """Without who waived it and why, which names people; that it is waived, and until when, stays."""
+    """Without who waived it, who signed that, and why, which names people; that it is waived, and until when, stays."""
     if case.waiver is None:
         return case
-    return case.model_copy(update={"waiver": case.waiver.model_copy(update={"owner": "", "reason": ""})})
+    signed_by = case.waiver.signed_by and LEFT_OUT
+    changes = {"owner": "", "reason": "", "signed_by": signed_by}
+    return case.model_copy(update={"waiver": case.waiver.model_copy(update=changes)})
 
 
 def _without_parties(agreement: AgreementRecord) -> AgreementRecord:

@@ -115,6 +115,7 @@ def planted() -> RunRecord:
         reason="canary lamps",
         issued=datetime(2026, 1, 1, tzinfo=UTC),
         expires=datetime(2999, 1, 1, tzinfo=UTC),
+        signed_by="canary",
     )
     failed = failed.model_copy(update={"waiver": waiver})
     made = base.provenance.model_copy(
