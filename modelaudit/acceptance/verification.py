@@ -166,12 +166,20 @@ def _reports(received: Received, record: RunRecord, contradicted: bool, make: Ma
             f"they were made by modelaudit {made_by}, and this is {here}; the digest of {REPORT_NAME} in the evidence "
             "counts"
         )
+    if not received.is_pack and _is_redacted(record):
+        raise NotChecked(f"they are redacted, by a secret that is not here; the digest of {REPORT_NAME} counts")
     for name, again in make(record, received.folder / RUN, received.report).items():
         found = received.files.get(name)
         if found is None and received.is_pack:
             yield f"{name}: is missing"
         elif found is not None and found != again:
             yield f"{name}:{_line(found, again)}: is not what {RUN}{RECORD_NAME} makes: it was edited or made otherwise"
+
+
+def _is_redacted(record: RunRecord) -> bool:
+    """Whether the run wrote redacted reports alone."""
+    configured = record.provenance.options.get("ini audit_redact", "false").lower()
+    return "--audit-redact" in record.command.split() or configured in ("true", "1", "yes", "on")
 
 
 def _line(one: bytes, other: bytes) -> int:

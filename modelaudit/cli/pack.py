@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence.results_folder import resolve_run
 from ..language.errors import AcceptanceError
 from .command_help import Example, add_command
-from .terminal import add_budget, say, wrapped
+from .terminal import say, wrapped
 
 if TYPE_CHECKING:
     from ..evidence.record import RunRecord
@@ -51,7 +51,6 @@ def add(commands: Any) -> None:
         default=Path("audits"),
         help="folder of agreement.yaml and agreement.lock (default: audits)",
     )
-    add_budget(pack)
     pack.set_defaults(run=_pack)
 
 
@@ -69,7 +68,7 @@ def _pack(given: argparse.Namespace) -> int:
     record = read_consistent_record(folder)
     files = files_of_run(folder, record, given.audits)
     _check_agreement(files, record, given.audits)
-    how = settings_of(files, folder, given.budget)
+    how = settings_of(files, record, folder)
     made = made_of(record, folder, how)
     _check_made(files, made, folder)
     here = environment()
@@ -119,6 +118,6 @@ def _check_made(files: Mapping[str, bytes], made: Mapping[str, bytes], folder: P
     for name in (one for one in made if one in files and made[one] != files[one]):
         raise AcceptanceError(
             f"{folder / name.removeprefix(RUN)}: is not what the record makes: it was edited, redacted, written by "
-            "another version of modelaudit, by templates of your own or for another size (then give that --budget); "
+            "another version of modelaudit, by templates of your own or for another size; "
             f"write it anew: modelaudit report {folder}, or run the audit again where the evidence is signed"
         )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ..language.byte_size import byte_size
 from ..language.errors import AcceptanceError
 from ..language.wording import LANGUAGES
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..evidence.record import RunRecord
 
 _LANGUAGE = re.compile(rb'<html lang="(en|ja)"')
-_BUDGET = 5_000_000
+_OPTION, _BUDGET = "--audit-report-budget", 5_000_000
 
 
 def made_of(record: RunRecord, folder: Path, how: ReportSettings) -> dict[str, bytes]:
@@ -46,12 +47,11 @@ def made_of(record: RunRecord, folder: Path, how: ReportSettings) -> dict[str, b
     return {name: text.encode() for name, text in made.items()}
 
 
-def settings_of(files: Mapping[str, bytes], folder: Path, budget: int = _BUDGET) -> ReportSettings:
-    """How the report of a run was made: its language is read off it.
+def settings_of(files: Mapping[str, bytes], record: RunRecord, folder: Path) -> ReportSettings:
+    """How the report of a run was made: its language is read off it, its size is that of the run's options.
 
     Args:
         files: of the run, by their names in a pack.
-        budget: its size in bytes.
 
     Raises:
         AcceptanceError: there is no report.
@@ -63,4 +63,13 @@ def settings_of(files: Mapping[str, bytes], folder: Path, budget: int = _BUDGET)
     if found is None:
         raise AcceptanceError(f"{folder / REPORT_NAME}: is not a report; write it anew: modelaudit report {folder}")
     language: Literal["en", "ja"] = "ja" if found[1] == b"ja" else "en"
-    return ReportSettings(language=language, budget=budget)
+    return ReportSettings(language=language, budget=_budget(record))
+
+
+def _budget(record: RunRecord) -> int:
+    typed = re.search(rf"{_OPTION}[= ](\S+)", record.command)
+    text = typed[1] if typed else record.provenance.options.get("ini audit_report_budget")
+    try:
+        return _BUDGET if text is None else byte_size(text)
+    except ValueError:
+        return _BUDGET

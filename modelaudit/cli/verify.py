@@ -121,9 +121,10 @@ def _received(subject: Path, audits: Path) -> Iterator[Received]:
         folder = Path(name)
         if subject.is_dir() or subject.name in (LATEST, RECORD_NAME):
             run = resolve_run(subject)
-            files = files_of_run(run, read_record(run), audits)
+            record = read_record(run)
+            files = files_of_run(run, record, audits)
             unpack(files, folder)
-            yield Received(folder, files, settings_of(files, run))
+            yield Received(folder, files, settings_of(files, record, run))
             return
         pack = read_pack(subject)
         pack.unpack(folder)

@@ -475,3 +475,27 @@ def test_what_the_receiver_expects(story: Story, tmp_path: Path) -> None:
         main(["verify", str(file), "--expect-lock"])
     assert main(["verify", str(file), "--expect-commit", "main"]) == 2
     assert main(["verify", str(tmp_path / "none.zip")]) == 2
+
+
+def test_packing_refuses_what_is_not_of_the_run(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def packed(run: Path, audits: Path) -> str:
+        status = main(["pack", str(run), "--audits", str(audits), "-o", str(tmp_path / "p.zip")])
+        assert status == 2 and not (tmp_path / "p.zip").exists()
+        return " ".join(capsys.readouterr().err.split())
+
+    assert "is not there, and the run was held to the lock" in packed(story.run, tmp_path / "none")
+    audits = Path(shutil.copytree(story.audits, tmp_path / "audits"))
+    (audits / "agreement.yaml").write_text("title: another", encoding="utf-8")
+    assert "agreement.yaml: is not the audits/agreement.yaml that the run read" in packed(story.run, audits)
+    lock = audits / "agreement.lock"
+    lock.write_text(lock.read_text().replace("0.5", "0.4"), encoding="utf-8")
+    assert "agreement.lock: has sha256" in packed(story.run, audits)
+    run = Path(shutil.copytree(story.run, tmp_path / "run"))
+    report = run / "report.html"
+    report.write_text(report.read_text(encoding="utf-8").replace("requirements", "wishes"), encoding="utf-8")
+    assert "report.html: is not what the record makes" in packed(run, story.audits)
+    record = run / "run.json"
+    record.write_text(record.read_text(encoding="utf-8").replace('"threshold": 0.5', '"threshold": 0.4'))
+    assert "the record contradicts itself" in packed(run, story.audits)
