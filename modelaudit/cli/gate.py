@@ -72,7 +72,8 @@ def _run(given: argparse.Namespace) -> int:
             else:
                 refused = refusal(_record(kept), receipt.run_id, status, words)
         except ResultsError as error:
-            refused = Refusal(error_text(str(error), words) or str(error), FAILED)
+            told = "" if words.language == "en" else error_text(str(error), words)
+            refused = Refusal(f"{told}\n{error}" if told else str(error), FAILED)
     if refused is None:
         return PASSED
     say(*words._("gate_refused", why=refused.why).split("\n"), file=sys.stderr)

@@ -57,7 +57,7 @@ def test_the_report_keeps_to_its_budget_and_says_what_was_left_out(tmp_path: Pat
         html = render_html(run, tmp_path, budget_bytes=budget)
         assert len(html.encode()) <= budget
         assert "to keep this file small" in html
-        assert "Range against threshold" in html
+        assert "Range against limit" in html
     assert "to keep this file small" not in render_html(run, tmp_path, budget_bytes=full)
 
 

@@ -51,4 +51,4 @@ def test_a_curve_that_is_worst_without_any_change_says_so() -> None:
     parts = [decision("PASS", 0.92, 0.91, 0.94, dose=0.0), decision("PASS", 0.95, 0.93, 0.97, dose=1.0)]
     found = decision("PASS", 0.92, 0.91, 0.94, dose=0.0, parts=parts)
     stated = case("a", measure(), ">", 0.9, "PASS", decision=found)
-    assert "orst with nothing changed (2 strengths tried)" in sentence(stated, EN)
+    assert "With nothing changed, the worst of 2 strengths" in sentence(stated, EN)
