@@ -1,4 +1,4 @@
-"""Checks of what was agreed against a run: the lock, its signatures and its time, the agreement, the waivers."""
+"""Checks of what was agreed against a run: the lock, its signatures and its time, the agreement, departures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def of_record(received: Received, record: RunRecord, expected: Expected) -> Iter
         return
     if sha256_of(content) != held.sha256:
         yield f"{LOCK_FILE}: has sha256 {sha256_of(content)}, and {_RECORD}: lock.sha256 is {held.sha256}"
-    lock = _lock(received).lock
+    lock = lock_of(received).lock
     if datetime.fromisoformat(held.created) != lock.created:
         yield f"{_RECORD}: lock.created: is {held.created}, and {LOCK_FILE} has {lock.created.isoformat()}"
     if datetime.fromisoformat(record.started) < lock.created - _TOLERANCE:
@@ -55,7 +55,7 @@ def of_record(received: Received, record: RunRecord, expected: Expected) -> Iter
 
 def signatures(received: Received, record: RunRecord, expected: Expected) -> Iterator[str]:
     """Every party signed that the lock names, with a key that was given."""
-    held = _lock(received)
+    held = lock_of(received)
     for name in held.unsigned:
         yield f"{_SIGNED}: signs: {name} must sign the lock and has not"
     said = [] if record.lock is None else record.lock.signed_by
@@ -89,7 +89,7 @@ def time(received: Received, record: RunRecord, expected: Expected) -> Iterator[
         raise NotChecked("no certificate of the time-stamp authority was given (--trust-anchor)")
     over = received.files.get(_SIGNED, received.files.get(LOCK_FILE, b""))
     moment = timestamps.verify(stamp, sha256_of(over), expected.anchors, _STAMP)
-    created = _lock(received).lock.created
+    created = lock_of(received).lock.created
     ahead = timestamps.clock_departs(created, moment, _TOLERANCE)
     if ahead is not None and ahead > timedelta(0):
         yield f"{LOCK_FILE}: created: is {created.isoformat()}, after its time stamp of {moment.isoformat()}"
@@ -100,7 +100,7 @@ def time(received: Received, record: RunRecord, expected: Expected) -> Iterator[
 def agreement(received: Received, record: RunRecord) -> Iterator[str]:
     """The terms are those of the lock, and what the record says of them follows from them."""
     name, terms = received.agreement_file("agreement"), _terms(received)
-    held = _lock(received).lock if LOCK_FILE in received.files else None
+    held = lock_of(received).lock if LOCK_FILE in received.files else None
     if name is None or terms is None:
         if record.agreement is None and (held is None or held.agreement is None):
             raise NotChecked("there is no agreement")
@@ -123,7 +123,7 @@ def agreement(received: Received, record: RunRecord) -> Iterator[str]:
 def departing(received: Received, record: RunRecord) -> Iterator[str]:
     """What departs from the lock, found again, is what the record says departs from it."""
     terms = _terms(received)
-    held = _lock(received)
+    held = lock_of(received)
     if record.lock is None:
         raise NotChecked(_NO_LOCK)
     again = departures(held, record, None if terms is None else agreement_digest(terms))
@@ -132,12 +132,6 @@ def departing(received: Received, record: RunRecord) -> Iterator[str]:
         yield f"{_RECORD}: {_told(one)}: it departs from {LOCK_FILE}, and lock.departures does not say so"
     for one in _beyond(stored, again):
         yield f"{_RECORD}: lock.departures: {_told(one)}: it does not depart from {LOCK_FILE}"
-
-
-def waivers(received: Received, record: RunRecord) -> Iterator[str]:
-    """Every waiver of the record stands in the file of waivers, as it is there."""
-    raise NotChecked("no requirement is waived")
-    yield
 
 
 def _beyond(some: list[Departure], others: list[Departure]) -> Iterator[Departure]:
@@ -161,7 +155,13 @@ def _fields_of(stored: Any, value: Any) -> Any:
     return value
 
 
-def _lock(received: Received) -> SignedLock:
+def lock_of(received: Received) -> SignedLock:
+    """The lock that is there, with its signatures.
+
+    Raises:
+        NotChecked: there is none.
+        AcceptanceError: it cannot be read, or a signature does not fit.
+    """
     if LOCK_FILE not in received.files:
         raise NotChecked(_NO_LOCK)
     return read_lock(received.folder / LOCK_FILE)

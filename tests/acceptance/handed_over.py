@@ -13,7 +13,9 @@ from pytest_plugin import line
 from modelaudit.acceptance.canonical import sha256_of
 from modelaudit.acceptance.envelope import LOCK, Envelope, sign, write_envelope
 from modelaudit.acceptance.keys import load_signer
+from modelaudit.acceptance.signed_waivers import sign_waivers, signatures_file
 from modelaudit.acceptance.timestamps import request
+from modelaudit.acceptance.waivers import read_waivers
 from modelaudit.cli import main
 
 NONCE = "of-monday"
@@ -26,6 +28,7 @@ from modelaudit.measures import *
 audit = Audit(model=Colour(), data="folder:photos?masks=masks", classes=CLASSES, preprocessing=Preprocessing())
 looks_at_it = audit.expect(accuracy.under(remove_background("mean")) > 0.4)
 is_right = audit.expect({requirement}, clause="4.2", importance="critical")
+is_waived = audit.expect(accuracy < 0.5)
 """
 AGREEMENT = """
 title: Line A
@@ -34,8 +37,18 @@ parties:
   customer: {name: The customer, public_key: ../keys/customer.pub.pem}
 system: {name: Line A}
 clauses:
-  "4.2": {expectations: [is_right, looks_at_it]}
+  "4.2": {expectations: [is_right, looks_at_it, is_waived]}
 signs: [vendor, customer]
+waivers: {signed_by: customer}
+"""
+
+
+WAIVERS = """
+- expectation: audits/audit_line.py::is_waived
+  owner: Tanaka
+  reason: The lamps are replaced in March.
+  issued: 2026-01-01T00:00:00+09:00
+  expires: 2126-01-01T00:00:00+09:00
 """
 
 
@@ -57,6 +70,9 @@ def hand_over(folder: Path, session: Callable[[list[str]], object], *, requireme
     signed = write_envelope(envelope, lock.with_name("agreement.lock.dsse"))
     stamp = Authority(folder / "authority").stamp(request(sha256_of(signed.read_bytes())).content)
     lock.with_name("agreement.lock.tsr").write_bytes(stamp)
+    waivers = read_waivers([folder / "audits/waivers.yaml"])
+    assert waivers is not None
+    sign_waivers(signatures_file(waivers.path), waivers.waivers, load_signer(folder / "keys/customer.pem"))
     vendor = folder / "keys/vendor.pem"
     session(["audits", f"--audit-lock={lock}", f"--audit-nonce={NONCE}", f"--audit-sign={vendor}"])
     pack, run = folder / "run.zip", folder / "audit-results/latest"
@@ -74,6 +90,7 @@ def _write(folder: Path, requirement: str) -> None:
     (folder / "audits").mkdir()
     (folder / "audits/audit_line.py").write_text(AUDIT.replace("{requirement}", requirement), encoding="utf-8")
     (folder / "audits/agreement.yaml").write_text(AGREEMENT, encoding="utf-8")
+    (folder / "audits/waivers.yaml").write_text(WAIVERS, encoding="utf-8")
     (folder / "keys").mkdir()
     for party in PARTIES:
         public_key(private_key(folder / f"keys/{party}.pem"))

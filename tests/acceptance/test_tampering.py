@@ -103,7 +103,6 @@ def test_what_nobody_changed_holds(story: Story, tmp_path: Path, capsys: pytest.
     pack = story.pack
     status, answer = story.answer(zipped(tmp_path / "p.zip", pack.manifest.content(), pack.signature, pack.files))
     assert {name: one for name, one in answer.items() if one[0] != "held"} == {
-        "waivers": ("not_checked", "no requirement is waived"),
         "commit": ("not_checked", "no --expect-commit was given"),
     }
     assert status == 0
@@ -182,7 +181,17 @@ def of_another_run(document: dict[str, Any]) -> None:
     document["id"], document["lock"] = "20200101-000000-abcd", None
 
 
+def other_signature(files: Files) -> None:
+    """The signature of the customer, over something else."""
+    envelopes = json.loads(files["agreement/waivers.dsse"])
+    lock = json.loads(files["agreement/agreement.lock.dsse"])
+    keyid = envelopes[0]["signatures"][0]["keyid"]
+    envelopes[0]["signatures"] = [one for one in lock["signatures"] if one["keyid"] == keyid]
+    files["agreement/waivers.dsse"] = json.dumps(envelopes, indent=1).encode()
+
+
 CASE = r"audits/audit_line\.py::looks_at_it"
+WAIVED = r"run/run\.json: audits/audit_line\.py::is_waived"
 #: what is changed in which file, the check that finds it, and what it says
 CHANGES: dict[str, tuple[Callable[[Files], None], str, str, str]] = {
     "threshold": (put("cases", 0, "threshold", 0.3), "run/run.json", "record", rf"{CASE}: expectation is"),
@@ -260,10 +269,10 @@ CHANGES: dict[str, tuple[Callable[[Files], None], str, str, str]] = {
         r"README\.en\.md:\d+: is not",
     ),
     "evidence": (
-        text("run/evidence.json", '"PASSED"', '"WARNED"'),
+        text("run/evidence.json", '"WARNED"', '"PASSED"'),
         "run/evidence.json",
         "evidence",
-        r"run/evidence\.json: predicate\.result: is 'WARNED', and what run/run\.json and the files make has 'PASSED'",
+        r"run/evidence\.json: predicate\.result: is 'PASSED', and what run/run\.json and the files make has 'WARNED'",
     ),
     "fuller evidence": (
         text("run/evidence.modelaudit.json", '"exit_status":0', '"exit_status":1'),
@@ -377,6 +386,42 @@ CHANGES: dict[str, tuple[Callable[[Files], None], str, str, str]] = {
         "run/run.json",
         "agreement",
         r"run/run\.json: agreement\.parties\[Somebody\]: is not in agreement/agreement\.yaml",
+    ),
+    "date of a waiver": (
+        text("agreement/waivers.yaml", "expires: 2126", "expires: 2127"),
+        "agreement/waivers.yaml",
+        "waivers",
+        rf"{WAIVED}: waiver\.expires: is '2126-01-01T00:00:00\+09:00', and agreement/waivers\.yaml has '2127",
+    ),
+    "date of a waiver in the record": (
+        put("cases", 2, "waiver", "expires", "2127-01-01T00:00:00+09:00"),
+        "run/run.json",
+        "waivers",
+        rf"{WAIVED}: waiver\.expires: is '2127",
+    ),
+    "who answers for a waiver": (
+        put("cases", 2, "waiver", "owner", "Sato"),
+        "run/run.json",
+        "waivers",
+        rf"{WAIVED}: waiver\.owner: is 'Sato', and agreement/waivers\.yaml has 'Tanaka'",
+    ),
+    "signature of a waiver": (
+        other_signature,
+        "agreement/waivers.dsse",
+        "waivers",
+        r"agreement/waivers\.dsse: \[0\]: the signature of customer .* does not fit",
+    ),
+    "stripped signature of a waiver": (
+        without("agreement/waivers.dsse"),
+        "agreement/waivers.dsse",
+        "waivers",
+        rf"{WAIVED}: waiver\.signed_by: is 'customer', and agreement/waivers\.yaml has None",
+    ),
+    "stripped waivers": (
+        without("agreement/waivers.yaml"),
+        "agreement/waivers.yaml",
+        "waivers",
+        r"agreement/waivers\.yaml: is missing, although .*::is_waived has a waiver",
     ),
     "another nonce": (
         put("nonce", "of-tuesday"),
