@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from PIL import Image
 from pytest_plugin import line
 
 from modelaudit.acceptance.lock import read_lock
+from modelaudit.cli import main
 from modelaudit.evidence.record import read_record
 
 REPOSITORY = Path(__file__).parents[2]
@@ -48,6 +50,7 @@ audit = Audit(model="net.py:build", data="folder:photos?masks=masks", classes=("
               preprocessing=Preprocessing(), seed=5)
 is_right = audit.expect(accuracy > 0.8, clause="4.1", importance="critical")
 survives = audit.expect(accuracy - accuracy.under(swap_background("other_class")) < 0.2, clause="4.2")
+is_sure = audit.expect(confidence > 0.99, clause="4.3")
 """
 AGREEMENT = """
 title: Acceptance of the line inspector
@@ -58,9 +61,20 @@ system: {name: inspector}
 clauses:
   "4.1": {text: The class is right., expectations: [is_right]}
   "4.2": {text: Another background changes little., expectations: [survives]}
+  "4.3": {text: It is sure., expectations: [is_sure]}
+waivers: {signed_by: customer}
 signs: [vendor, customer]
 """
 LOCK = Path("audits/agreement.lock")
+
+
+WAIVER = """
+- expectation: audits/audit_line.py::is_sure
+  owner: Tanaka
+  reason: The lamps are replaced next month.
+  issued: {issued:%Y-%m-%dT%H:%M:%S+00:00}
+  expires: {expires:%Y-%m-%dT%H:%M:%S+00:00}
+"""
 
 
 @dataclass(frozen=True)
@@ -120,12 +134,23 @@ def with_the_wheel_alone(folder: Path) -> Path:
     return python
 
 
+def waive(customer: Party, vendor: Party, *, begins: int, ends: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The customer waives that the model is sure, from so many days from now to so many, and signs that."""
+    issued, expires = (datetime.now(UTC) + timedelta(days) for days in (begins, ends))
+    text = WAIVER.format(issued=issued, expires=expires)
+    (customer.folder / "audits" / "waivers.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(customer.folder)
+    assert main(["waivers", "sign", "--key", "customer.pem"]) == 0
+    for name in ("waivers.yaml", "waivers.dsse"):
+        shutil.copy(customer.folder / "audits" / name, vendor.folder / "audits" / name)
+
+
 def said(ended: tuple[int, str], status: int = 0) -> str:
     assert ended[0] == status, ended[1]
     return ended[1]
 
 
-def test_two_parties_agree_run_and_check(tmp_path: Path) -> None:
+def test_two_parties_agree_run_and_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vendor = Party(tmp_path / "vendor", Path(sys.executable))
     customer = Party(tmp_path / "customer", with_the_wheel_alone(tmp_path))
     for party in (vendor, customer):
@@ -154,12 +179,13 @@ def test_two_parties_agree_run_and_check(tmp_path: Path) -> None:
     held = read_lock(vendor.folder / LOCK)
     assert held.signed_by == ("customer", "vendor")
 
-    # the vendor runs under the lock, and packs
+    # the customer puts up with one thing for a month; the vendor runs under the lock, and packs
+    waive(customer, vendor, begins=-1, ends=30, monkeypatch=monkeypatch)
     nonce = "of-the-first-of-june"
     ran = ("-m", "pytest", "audits", f"--audit-lock={LOCK}", "--audit-sign=vendor.pem", f"--audit-nonce={nonce}")
     said(vendor.run(*ran))
     record = read_record(vendor.folder / "audit-results" / "latest")
-    assert record.overall == "PASS" and record.lock is not None and record.lock.departures == []
+    assert record.overall == "PASS_WITH_EXCEPTIONS" and record.lock is not None and record.lock.departures == []
     said(vendor.modelaudit("pack", "--sign", "vendor.pem", "-o", "pack.zip"))
     shutil.copy(vendor.folder / "pack.zip", customer.folder / "pack.zip")
 
@@ -167,10 +193,21 @@ def test_two_parties_agree_run_and_check(tmp_path: Path) -> None:
     checked = verified(customer, authority, nonce, "--recompute", "20", "--model", "net.py:build")
     answer = json.loads((customer.folder / "answer.json").read_text(encoding="utf-8"))
     assert answer["level"] == "spot_checked" and answer["signed_by"] == ["vendor"], checked
-    assert {one["status"] for one in answer["checks"] if one["name"] not in ("waivers", "commit")} == {"held"}, checked
+    assert {one["status"] for one in answer["checks"] if one["name"] != "commit"} == {"held"}, checked
     (draw,) = answer["measured_again"]["draws"]
-    assert (draw["images"], draw["drawn"]) == (IMAGES, 20) and answer["measured_again"]["values"] == 40
+    assert (draw["images"], draw["drawn"]) == (IMAGES, 20) and answer["measured_again"]["values"] == 60
     assert f"{20} of {IMAGES} images, drawn by the seed" in checked and "Level reached: spot-checked" in checked
+
+    # once the waiver has ended, the same run fails by that requirement alone
+    waive(customer, vendor, begins=-60, ends=-1, monkeypatch=monkeypatch)
+    assert "is_sure" in said(vendor.run(*ran), 1)
+    after = read_record(vendor.folder / "audit-results" / "latest")
+    assert after.overall == "FAIL" and after.lock is not None and after.lock.departures == []
+    assert {case.name: (case.verdict, case.standing) for case in after.cases} == {
+        "is_right": ("PASS", "counted"),
+        "survives": ("PASS", "counted"),
+        "is_sure": ("FAIL", "counted"),
+    }
 
 
 def verified(party: Party, authority: Authority, nonce: str, *more: str) -> str:
