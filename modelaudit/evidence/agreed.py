@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from .part import Part
 
 #: a text of the parties: one, or one for each language
 AgreedText = str | dict[str, str]
@@ -24,11 +24,7 @@ UnmetKind = Literal[
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class AgreedParty(_Part):
+class AgreedParty(Part):
     """A party by its key in the agreement; ``signs``: it signs the agreement and the report."""
 
     key: str
@@ -37,7 +33,7 @@ class AgreedParty(_Part):
     signs: bool = False
 
 
-class UnmetTerm(_Part):
+class UnmetTerm(Part):
     """One thing that is not as the agreement has it; ``agreed`` and ``found`` are numbers or names, by ``kind``."""
 
     kind: UnmetKind
@@ -47,7 +43,7 @@ class UnmetTerm(_Part):
     found: float | str | None = None
 
 
-class DomainValue(_Part):
+class DomainValue(Part):
     """A value of an attribute: how many images have it, and the expected share in per cent, where one is agreed."""
 
     value: str
@@ -56,7 +52,7 @@ class DomainValue(_Part):
     standing: DomainStanding
 
 
-class DomainAttribute(_Part):
+class DomainAttribute(Part):
     """An attribute of the operating domain. ``unknown``: images of which the data do not say it."""
 
     attribute: str
@@ -65,7 +61,7 @@ class DomainAttribute(_Part):
     unknown: int = 0
 
 
-class DomainCoverage(_Part):
+class DomainCoverage(Part):
     """The test set against the operating domain.
 
     ``images``: how many there are, and ``clusters`` how many that do not depend on each other, where that is fewer.
@@ -78,7 +74,7 @@ class DomainCoverage(_Part):
     attributes: list[DomainAttribute]
 
 
-class CostRange(_Part):
+class CostRange(Part):
     """What 1,000 parts of one model are expected to cost at the rates that were measured, and at their bounds."""
 
     model: str
@@ -87,7 +83,7 @@ class CostRange(_Part):
     high: float | None = None
 
 
-class AgreedCosts(_Part):
+class AgreedCosts(Part):
     """What a mistake costs, in ``currency``; ``defect_share`` is the share of defective parts in per cent."""
 
     missed_defect: float
@@ -98,7 +94,7 @@ class AgreedCosts(_Part):
     expected: list[CostRange] = []
 
 
-class AgreementRecord(_Part):
+class AgreementRecord(Part):
     """The agreement of a run. ``sha256``: of its canonical JSON; ``domain``: none in a quick look."""
 
     sha256: str
