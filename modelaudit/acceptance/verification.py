@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..evidence.consistency import contradictions
-from ..evidence.record import RECORD_NAME, RunRecord, read_record
+from ..evidence.record import RECORD_NAME, RunRecord, read_record, record_digest
 from ..language.errors import AcceptanceError, AuditError
 from ..language.json_file import json_of
 from . import verified_evidence, verified_lock
@@ -62,7 +62,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """How all checks ended, of which run, and who signed it; ``measured``: the level that measuring again reached."""
+    """How all checks ended, of which run, and who signed it; ``measured``: the level that measuring again reached.
+
+    ``record``: the SHA-256 of the run.json that was looked at.
+    """
 
     run: str | None
     overall: str | None
@@ -70,6 +73,7 @@ class Verification:
     checks: tuple[Check, ...]
     signed_by: tuple[str, ...] = field(default=())
     measured: Literal["spot_checked", "reproduced"] | None = None
+    record: str | None = None
 
     @property
     def holds(self) -> bool:
@@ -90,6 +94,7 @@ class Verification:
             "version": 1,
             "modelaudit": version("pytest-modelaudit"),
             "run": self.run,
+            "record_sha256": self.record,
             "overall": self.overall,
             "level": self.level,
             "signed_by": list(self.signed_by),
@@ -130,7 +135,9 @@ def verify(received: Received, expected: Expected, make: Make) -> Verification:
     }
     done = [_check(name, problems, received.folder) for name, problems in checks.items()]
     whole = [Check("pack", "held")] if received.is_pack else []  # one that is not is not even opened
-    return Verification(record.id, record.overall, record.finished, (*whole, *done), tuple(signers))
+    return Verification(
+        record.id, record.overall, record.finished, (*whole, *done), tuple(signers), record=record_digest(record)
+    )
 
 
 def named(lines: Sequence[str]) -> tuple[str, ...]:

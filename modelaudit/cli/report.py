@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import resolve_run
-from ..language.errors import ResultsError
+from ..language.errors import ResultsError, first_line
 from .command_help import Example, add_command
 from .terminal import add_budget, add_language, say
 
@@ -33,6 +33,10 @@ def add(commands: Any) -> None:
         ),
         Example("RUN/report.pdf: page one, what is not met, provenance", "modelaudit report RUN --pdf"),
         Example("and everything else", "modelaudit report RUN --pdf --full"),
+        Example(
+            "page one with the level that modelaudit verify --json reached",
+            "modelaudit report RUN --verified answer.json -o verified.html",
+        ),
         description="Checks the record of a run and writes report.html and summary.md anew, or one file that is asked "
         "for by --redact, --pdf or -o.",
     )
@@ -64,6 +68,12 @@ def add(commands: Any) -> None:
         "contexts, and provenance",
     )
     report.add_argument("--full", action="store_true", help="with --pdf: print everything")
+    report.add_argument(
+        "--verified",
+        type=Path,
+        metavar="ANSWER",
+        help="show on page one how far this answer of modelaudit verify --json got; with -o, --redact or --pdf",
+    )
     report.add_argument("--templates", type=Path, metavar="DIR", help="folder whose templates come first")
     add_budget(report)
     add_language(report, "the terminal and summary.md, and that in which the report opens")
@@ -79,9 +89,15 @@ def _run(given: argparse.Namespace) -> int:
 
     if given.full and not given.pdf:
         raise ResultsError("--full is for --pdf: report.html holds everything already; add --pdf, or leave --full out")
+    if given.verified and not (given.redact or given.pdf or given.output):
+        raise ResultsError(
+            "--verified: give the report a file of its own with -o: that of the run stays as it was made"
+        )
     folder = resolve_run(given.run_folder)
     how = {"language": given.language, "budget_bytes": given.budget, "templates_dir": given.templates}
     record = read_consistent_record(folder)
+    if given.verified is not None:
+        record = _with_level(record, given.verified)
     if not given.redact and not given.pdf and given.output is None:
         _refuse_signed(folder)
         for path in write_reports(folder, record=record, **how):
@@ -94,6 +110,29 @@ def _run(given: argparse.Namespace) -> int:
     target = given.output or folder / f"{REDACTED if given.redact else REPORT}.{'pdf' if given.pdf else 'html'}"
     say(str(write_pdf(page, target, full=given.full) if given.pdf else write_whole(target, page)))
     return 0
+
+
+def _with_level(record: RunRecord, file: Path) -> RunRecord:
+    """The record with the level of an answer that is about it."""
+    from pydantic import ValidationError
+
+    from ..evidence.record import ShownVerification, record_digest
+    from ..language.json_file import read_json
+
+    answer = read_json(file, ResultsError)
+    if not isinstance(answer, dict) or answer.get("format") != "modelaudit verification":
+        raise ResultsError(f"{file}: is no answer of modelaudit verify; write one with --json {file}")
+    digest = record_digest(record)
+    if answer.get("record_sha256") != digest:
+        raise ResultsError(
+            f"{file}: record_sha256: is {answer.get('record_sha256')}, and this run.json has {digest}: it is about "
+            "another run"
+        )
+    try:
+        shown = ShownVerification.model_validate({name: answer.get(name) for name in ("level", "signed_by")})
+    except ValidationError as error:
+        raise ResultsError(f"{file}: is no answer of modelaudit verify: {first_line(error)}") from error
+    return record.model_copy(update={"verified": shown, "digest": digest})
 
 
 def _refuse_signed(folder: Path) -> None:

@@ -446,6 +446,7 @@ def _of_run(record: RunRecord) -> Iterator[Contradiction]:
     yield from _differing(None, "exit_status", record.exit_status, status)
     yield from _differing(None, "digest", record.digest, None)
     yield from _differing(None, "redacted", record.redacted, False)
+    yield from _differing(None, "verified", record.verified, None)
     typed = shlex.split(record.command)
     if not any(word.startswith("@") for word in typed):  # pytest reads further arguments from such a file
         yield from _differing(None, "allow_partial", record.allow_partial, "--audit-partial" in typed)

@@ -145,6 +145,7 @@ __all__ = [
     "SampleRecord",
     "ScoresRecord",
     "Sensitivity",
+    "ShownVerification",
     "SvgPath",
     "TableRecord",
     "UnmetTerm",
@@ -243,6 +244,14 @@ class LockRecord(Part):
     departures: list[Departure] = []
 
 
+class ShownVerification(Part):
+    """How far somebody else has verified a run, for showing: the level that ``modelaudit verify`` reached, and whose
+    signatures it found."""
+
+    level: Literal["none", "self_declared", "signed", "spot_checked", "reproduced"]
+    signed_by: list[str] = []
+
+
 class MergedRun(Part):
     """A run that was merged into this one: a shard. ``cases``: how many of them it ran."""
 
@@ -272,7 +281,8 @@ class RunRecord(Part):
     ``lock``: what was agreed, as ``--audit-lock`` gave it. ``nonce``: what the other party gave, so that a run of
     before is not taken for this one.
     ``digest``: of a copy for showing the sha256 of its ``run.json``; ``redacted``: a copy without ids, files and
-    settings (redaction.py). No run writes a copy, and one that is read is refused.
+    settings (redaction.py); ``verified``: of a copy how far it was verified. No run writes a copy, and one that is read
+    is refused.
     """
 
     schema_version: Literal[2] = 2
@@ -306,6 +316,7 @@ class RunRecord(Part):
     nonce: str | None = None
     digest: str | None = None
     redacted: bool = False
+    verified: ShownVerification | None = None
 
     @property
     def as_agreed(self) -> bool:

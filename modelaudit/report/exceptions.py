@@ -47,5 +47,7 @@ def _warning(name: str, waiver: WaiverRecord, start: datetime, words: Words) -> 
             yield words.ngettext("waiver_ends_soon", (waiver.expires - start).days, name=name, **times)
         case "unsigned":
             yield words._(f"waiver_lacks.{waiver.lacks}", name=name)
-        case "expired" | "not_yet" as state:
-            yield words._(f"waiver_{state}", name=name, **times)
+        case "expired":
+            yield words._("waiver_expired", name=name, **times)
+        case "not_yet":
+            yield words._("waiver_not_yet", name=name, **times)

@@ -1,11 +1,11 @@
-"""What page one says of the lock that a run was held to: that nothing departs from it, or what does."""
+"""What page one says of the lock that a run was held to, what departs from it, and how far the run was verified."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from ..evidence.record import Departure, LockRecord, RunRecord
+from ..evidence.record import Departure, LockRecord, RunRecord, ShownVerification
 from .agreed import AgreedLine
 from .words import Words
 
@@ -17,10 +17,23 @@ _LONGEST = 60
 
 
 def lock_lines(record: RunRecord, words: Words) -> Iterator[AgreedLine]:
-    """What page one says of the lock; nothing of a run that was held to none."""
-    lock = record.lock
-    if lock is None:
-        return
+    """What page one says of the lock, of a run that was held to one, and of how far the run was verified."""
+    if record.lock is not None:
+        yield from _of_lock(record, record.lock, words)
+    if record.verified is not None:
+        yield AgreedLine(_verified(record.verified, words), unmet=record.verified.level == "none")
+    elif record.lock is not None or record.agreement is not None:
+        yield AgreedLine(words._("verified_not_yet"))
+
+
+def _verified(verified: ShownVerification, words: Words) -> str:
+    level = words.named("level", verified.level)
+    if not verified.signed_by:
+        return words._("verified_level", level=level)
+    return words._("verified_level_signed", level=level, names=words._("comma").join(verified.signed_by))
+
+
+def _of_lock(record: RunRecord, lock: LockRecord, words: Words) -> Iterator[AgreedLine]:
     names = {} if record.agreement is None else {one.key: words.own(one.name) for one in record.agreement.parties}
     signers = sorted(lock.signed_by, key=lambda key: [*names, key].index(key))
     parties = words._("comma").join(names.get(key, key) for key in signers)
