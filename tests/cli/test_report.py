@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from report.sample_record import record
 
+from modelaudit.acceptance.statement import write_evidence
 from modelaudit.cli import main, pdf
 from modelaudit.cli.pdf import BROWSERS, NoBrowserError, write_pdf
-from modelaudit.evidence.record import write_record
+from modelaudit.evidence.record import read_record, write_record
 from modelaudit.language.errors import ResultsError
+from modelaudit.report.words import words_of
 
 HAS_BROWSER = any(map(shutil.which, BROWSERS))
 
@@ -49,6 +52,32 @@ def test_a_redacted_report_is_written_next_to_the_whole_one(run: Path, capsys: p
     assert main(["report", str(run), "--redact"]) == 0
     assert "keep it apart" not in capsys.readouterr().out
     assert (run / "report-redacted.html").read_text(encoding="utf-8") == redacted
+
+
+def test_the_level_of_a_verification_stands_in_a_report_of_its_own(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer, target = tmp_path / "answer.json", tmp_path / "verified.html"
+    assert main(["report", str(run)]) == 0
+    write_evidence(read_record(run), run)
+    assert main(["verify", str(run), "--json", str(answer)]) == 0
+    capsys.readouterr()
+    level = json.loads(answer.read_text(encoding="utf-8"))["level"]
+    assert main(["report", str(run), "--verified", str(answer), "-o", str(target)]) == 0
+    shown = words_of("en")._("verified_level", level=words_of("en").named("level", level))
+    assert shown in target.read_text(encoding="utf-8")
+    assert main(["report", str(run), "--verified", str(answer)]) == 2
+    assert "give the report a file of its own" in capsys.readouterr().err
+
+
+def test_an_answer_about_another_run_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = tmp_path / "answer.json"
+    answer.write_text(
+        '{"format": "modelaudit verification", "level": "signed", "record_sha256": "0"}', encoding="utf-8"
+    )
+    assert main(["report", str(run), "--verified", str(answer), "-o", str(tmp_path / "r.html")]) == 2
+    assert "it is about another run" in capsys.readouterr().err
+    assert not (tmp_path / "r.html").exists()
 
 
 def test_full_is_a_matter_of_printing(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,8 +47,9 @@ def outlets(line: Line, *args: str) -> dict[str, str]:
     """Everything that a run writes for people to read."""
     found = line.run("--junitxml=junit.xml", *args)
     texts = {"terminal": found.stdout.str(), "errors": found.stderr.str()}
-    for file in (line.path / "audit-results" / "latest").glob("*.[hm]*"):
-        texts[file.name] = file.read_text(encoding="utf-8")
+    for file in (line.path / "audit-results" / "latest").iterdir():
+        if file.suffix in (".html", ".md"):
+            texts[file.name] = file.read_text(encoding="utf-8")
     junit = ElementTree.parse(line.path / "junit.xml")
     texts["junit"] = "\n".join(
         text for one in junit.iter() for text in (one.text or "", *one.attrib.values()) if one.tag != "failure"
