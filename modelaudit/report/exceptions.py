@@ -34,10 +34,9 @@ def exception_note(case: CaseRecord, words: Words) -> str:
 
 def waiver_warnings(record: RunRecord, words: Words) -> Iterator[str]:
     """What is to be known of waivers that cover nothing, or will not for long: a sentence for each requirement."""
-    start = datetime.fromisoformat(record.started)
     for case in record.cases:
         if case.waiver is not None and case.verdict is not None:
-            yield from _warning(case.name, case.waiver, start, words)
+            yield from _warning(case.name, case.waiver, datetime.fromisoformat(record.started), words)
 
 
 def _warning(name: str, waiver: WaiverRecord, start: datetime, words: Words) -> Iterator[str]:
