@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import rfc8785
-
 from ..language.errors import AcceptanceError, first_line
 
 
@@ -20,6 +18,8 @@ def canonical(value: Any) -> bytes:
     >>> canonical({"b": 1.0, "a": [True, None]})
     b'{"a":[true,null],"b":1}'
     """
+    import rfc8785  # what only shows a record needs neither this nor cryptography
+
     try:
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
