@@ -23,12 +23,13 @@ MAY_IMPORT = {
     "preview": FLOOR - {"demo"} | {"engine", "language"},
     "evidence": {"engine", "contexts", "statistics", "language"},
     "acceptance": {"evidence", "engine", "data", "language"},
-    "report": {"acceptance", "evidence", "language"},
+    "advice": {"acceptance", "evidence", "engine", *FLOOR, "language"},
+    "report": {"advice", "acceptance", "evidence", "language"},
     "starter": {"data", "models", "language"},
     "interactive": {"report", "evidence", "engine", "language"},
-    "pytest_plugin": {"report", "acceptance", "evidence", "engine", "starter", "language"},
+    "pytest_plugin": {"report", "advice", "acceptance", "evidence", "engine", "starter", "language"},
     # data, models and contexts are looked at before there is a run, and images are planned for
-    "cli": {"report", "acceptance", "preview", "evidence", "engine", "starter", *FLOOR, "language"},
+    "cli": {"report", "advice", "acceptance", "preview", "evidence", "engine", "starter", *FLOOR, "language"},
 }
 #: from the ground up: a room of the engine imports those before it; checks and gallery do not know each other
 ENGINE = (

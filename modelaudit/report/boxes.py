@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..advice.next_steps import STAGES, stage_of, steps_of
+from ..evidence.leaves import leaves_of
 from ..evidence.record import ContextNode, DataRecord, RunRecord
 from ..evidence.states import counted_as
 from .checks import checks_view
 from .coverage import CoverageRow, ledger_of, not_asked_for, total_ledger, weakest_limit, weakest_text
 from .naming import context_label, short_name
-from .next_steps import STAGES, stage_of, step_lines, steps_of
+from .next_steps import step_lines
 from .notes import missing_text
-from .sentences import leaves_of
 from .tested import accuracy_as_photographed, model_title, tested_models
 from .words import Words
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..evidence.leaves import contexts_of, leaves_of
 from ..evidence.record import CaseRecord, ContextNode, RunRecord, Sensitivity
 from .grid import capitalised
 from .naming import context_label, method_text, noun_of
 from .record_notes import why_not
-from .sentences import contexts_of, digits_of, leaves_of, unit_of
+from .sentences import digits_of, unit_of
 from .words import Words
 
 #: below this share of answers a limit is at the model's own level; from the other one on it catches little

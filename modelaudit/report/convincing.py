@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..evidence.leaves import contexts_of
 from ..evidence.record import CaseRecord, ContextNode, GalleryRow, Panel, RunRecord
 from ..evidence.states import counted_as
 from .order import worst_first
-from .sentences import contexts_of
 from .tested import known_bad_keys
 
 #: above this share of the image there is hardly any background, and a picture of it shows nothing

@@ -4,32 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..evidence.record import CaseRecord, Node, RunRecord
+from ..advice.kinds import KINDS, kinds_of
+from ..evidence.record import CaseRecord, RunRecord
 from .checks import OWN_LEVEL
 from .naming import short_name
-from .sentences import contexts_of, digits_of, leaves_of, unit_of
+from .sentences import digits_of, unit_of
 from .words import Words
-
-#: what can be asked of a model, in the order in which it is named, and the contexts of a family that belong to another
-#: kind than the family's own
-KINDS = ("background", "light", "camera", "degraded", "hidden")
-_OF_FAMILY = {"change": "background", "perturbation": "degraded", "no_information": "hidden"}
-_OF_NAME = {
-    **dict.fromkeys(
-        (
-            *("lighting", "brightness", "contrast", "saturate", "exposure", "gamma", "white_balance"),
-            *("flicker", "glare", "shadow", "vignette"),
-        ),
-        "light",
-    ),
-    **dict.fromkeys(
-        (
-            *("motion", "motion_blur", "defocus", "defocus_blur", "zoom", "zoom_blur", "shift", "rotation"),
-            *("perspective", "mirror", "sensor_noise", "lens_dirt"),
-        ),
-        "camera",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -101,26 +81,10 @@ def total_ledger(record: RunRecord) -> Ledger:
     return sum((ledger_of(case, record) for case in record.cases), Ledger())
 
 
-def kinds_of(case: CaseRecord) -> list[str]:
-    """The kinds of changes that a requirement asks for, each once."""
-    found = []
-    for contexts in contexts_of(case.left):
-        for node in contexts:
-            kind = _OF_NAME.get(node.name) or _OF_FAMILY.get(node.family)
-            if kind is not None and kind not in found:
-                found.append(kind)
-    return found
-
-
 def not_asked_for(record: RunRecord) -> list[str]:
     """The kinds of changes that no requirement asks for, those of known-bad models aside."""
     asked = {kind for case in record.cases if not case.must_fail for kind in kinds_of(case)}
     return [kind for kind in KINDS if kind not in asked]
-
-
-def reads_maps(node: Node) -> bool:
-    """Whether anything in a left side is read off a heat map."""
-    return any(leaf.methods for leaf in leaves_of(node))
 
 
 def weakest_limit(record: RunRecord) -> tuple[CaseRecord, float] | None:

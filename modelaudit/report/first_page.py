@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..advice.next_steps import images_asked
+from ..evidence.leaves import leaves_of
 from ..evidence.record import About, CaseRecord, RunRecord
 from ..evidence.states import MET, counted_as, is_exception
 from .cases import Badge, CaseView, badge_of
@@ -15,11 +17,10 @@ from .figures import plot_of, value_text
 from .gallery import PanelView, gallery_row
 from .held import departure_sentence
 from .naming import context_label, titles_of
-from .next_steps import images_asked
 from .order import worst_first
 from .pictures import Pictures
 from .run_sentences import known_bad_sentence, requirements_sentence, state_of, verdict_badge
-from .sentences import leaves_of, own_words, scales_of, short_digits, short_sentence, unit_of, worst_part
+from .sentences import own_words, scales_of, short_digits, short_sentence, unit_of, worst_part
 from .tested import TestedModel, model_title, tested_models, worst_models
 from .words import Words
 

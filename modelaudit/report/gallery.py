@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..evidence.leaves import contexts_of
 from ..evidence.record import CaseRecord, GalleryRow, Panel, RunRecord
 from .image_values import about_right_answers, area_text, image_caption
 from .naming import context_label, method_text
 from .pictures import EmbeddedLines, EmbeddedPicture, Pictures
-from .sentences import contexts_of, tries_backgrounds
+from .sentences import tries_backgrounds
 from .words import Words
 
 #: by whether the answer was right on the original, and under the change

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from ..evidence.leaves import leaves_of
 from ..evidence.record import (
     ArithmeticNode,
     CaseRecord,
     CompositeNode,
-    ContextNode,
     CurveNode,
     DecisionRecord,
     ExtremeNode,
@@ -79,22 +79,6 @@ def tries_backgrounds(node: Node) -> bool:
     if isinstance(node, CurveNode):
         return tries_backgrounds(node.of)
     return isinstance(node, MeasureNode) and node.measure == "adversarial_background_rate"
-
-
-def leaves_of(node: Node) -> list[MeasureNode]:
-    """The measures of a left side, left to right."""
-    if isinstance(node, ArithmeticNode):
-        return leaves_of(node.left) + leaves_of(node.right)
-    if isinstance(node, CurveNode):
-        return leaves_of(node.of)
-    if isinstance(node, CompositeNode):
-        return list(node.of)
-    return [node] if isinstance(node, MeasureNode) else []
-
-
-def contexts_of(node: Node) -> list[list[ContextNode]]:
-    """The contexts of every measure in a left side, left to right."""
-    return [contexts for leaf in leaves_of(node) for contexts in (leaf.contexts, *(one.contexts for one in leaf.doses))]
 
 
 def _operand(node: Node, op: str, *, right: bool) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..advice.next_steps import steps_of
 from ..evidence.record import RunRecord, WantedImages
 from .grid import capitalised, digits_of, interval_text, model_name
 from .naming import comparison, context_label, noun_of
-from .next_steps import photographs, steps_of
+from .next_steps import photographs
 from .sentences import unit_of
 from .words import Words
 

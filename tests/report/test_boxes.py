@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report.sample_record import LIGHTING, OTHER_CLASS, case, decision, measure, record
 
+from modelaudit.advice.next_steps import RULES, rule_for, stage_of, steps_of
 from modelaudit.engine.results.checks import CheckResults, Sensitivity, Stopped
 from modelaudit.evidence.record import (
     Absence,
@@ -30,7 +31,7 @@ from modelaudit.evidence.record import (
 )
 from modelaudit.report.boxes import MOST_STEPS, BoxesView, boxes_view
 from modelaudit.report.coverage import Ledger, ledger_of, not_asked_for, total_ledger, weakest_limit
-from modelaudit.report.next_steps import RULES, rule_for, stage_of, step_lines, steps_of
+from modelaudit.report.next_steps import step_lines
 from modelaudit.report.words import Words, words_of
 from modelaudit.statistics.verdict import Reason
 

@@ -15,6 +15,8 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
+from modelaudit.advice.kinds import KINDS
+from modelaudit.advice.next_steps import RULES, STAGES
 from modelaudit.engine.results.measured import HeatAt
 from modelaudit.evidence.agreed import UnmetKind
 from modelaudit.evidence.record import Weakening
@@ -23,8 +25,7 @@ from modelaudit.language.errors import ResultsError
 from modelaudit.language.findings import Kind
 from modelaudit.language.progress import ProgressTexts
 from modelaudit.language.reasons import Missing
-from modelaudit.report.coverage import KINDS, Ledger
-from modelaudit.report.next_steps import RULES, STAGES
+from modelaudit.report.coverage import Ledger
 from modelaudit.report.notes import _FORMS
 from modelaudit.report.record_notes import FORMS
 from modelaudit.report.run_lines import progress_texts
