@@ -111,7 +111,8 @@ def test_the_report_reads_the_record_and_nothing_else_of_the_evidence() -> None:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("evidence"):
                 allowed = tuple(
-                    f"evidence.{name}" for name in ("record", "record_texts", "image_values", "states", "consistency")
+                    f"evidence.{name}"
+                    for name in ("record", "record_texts", "leaves", "image_values", "states", "consistency")
                 )
                 assert node.module in allowed, f"{file}:{node.lineno}: imports {node.module}"
 
