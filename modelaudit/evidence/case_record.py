@@ -109,10 +109,13 @@ class Panel(Part):
 class GalleryRow(Part):
     """One image of a case: the worst for the expectation, a typical one, or the best.
 
+    Drawn for review: one of the worst, a random one, or one whose answer is right on the original and wrong under the
+    change ("newly_wrong").
+
     ``object_area`` is the object's share of the valid pixels as the model saw it; none without a mask.
     """
 
-    rank: Literal["worst", "typical", "best"]
+    rank: Literal["worst", "typical", "best", "random", "newly_wrong"]
     sample: str
     label: str
     value: float
@@ -235,6 +238,7 @@ class CaseRecord(Part):
     data: str | None = None
     worst: list[ImageValue] = []
     gallery: list[GalleryRow] = []
+    review: list[GalleryRow] = []
     reproduce: str = ""
     duration_s: float | None = None
     checks: CheckResults | None = None

@@ -18,3 +18,8 @@ def generator(seed: int, sample: str, name: str, slot: int = 0) -> torch.Generat
 
     text = f"{seed}\0{sample}\0{name}\0{slot}".encode()
     return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1)
+
+
+def order(seed: int, name: str, draw: str) -> int:
+    """The place of a sample, or of anything with a name, in a random order: 64 bits of a hash of (seed, name, draw)."""
+    return int.from_bytes(hashlib.sha256(f"{seed}\0{name}\0{draw}".encode()).digest()[:8], "big")
