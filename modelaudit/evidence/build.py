@@ -90,6 +90,7 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
         needs_masks=needs_masks(expectation.expression),
         must_fail=case.must_fail,
         importance=case.importance,
+        reviewed_by=case.reviewed_by,
         known_bad=list(case.known_bad(expectation)),
         stated_models=[model_text(case.audit, name) for name in models_of(case.audit, expectation)],
         wording=wording_record(expectation.expression),

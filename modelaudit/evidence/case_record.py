@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from ..engine.results.checks import CheckResults
 from ..engine.results.measured import HeatAt
-from ..language.audit_arguments import Importance
+from ..language.audit_arguments import MOST_REVIEWERS, Importance
 from .nodes import Node, WordingRecord
 from .part import Part
 from .states import AbsentBy, CaseVerdict, Standing
@@ -197,7 +197,8 @@ class CaseRecord(Part):
     one. ``formula``: the left side with its composites written out, over the groups that there are; none where it has
     none. ``wording``: how what it names reads. ``without_object``: the labels whose images are declared to have no
     object; these images leave the case where it ``needs_masks``. ``stated_models``: the models that it is stated of, as
-    readers know them, also where none was loaded; empty in older records.
+    readers know them, also where none was loaded; empty in older records. ``reviewed_by``: how many people must have
+    reviewed the pictures of ``review`` before it can PASS (review.py).
     """
 
     id: str
@@ -220,6 +221,7 @@ class CaseRecord(Part):
     needs_masks: bool = False
     must_fail: bool
     importance: Importance = "major"
+    reviewed_by: Annotated[int, Field(ge=1, le=MOST_REVIEWERS)] | None = None
     waiver: WaiverRecord | None = None
     known_bad: list[str] = []
     wording: WordingRecord = WordingRecord()

@@ -169,6 +169,7 @@ def _texts(case: CaseRecord) -> Iterator[Contradiction]:
         case.must_fail,
         case.without_object,
         importance=case.importance if "importance" in case.model_fields_set else None,
+        reviewed_by=case.reviewed_by,
     )
     end = f"{limit}; {terms}"
     yield from _differing(case.id, "expectation", case.expectation, f"{text_of(case.left)}{limit}")

@@ -85,6 +85,7 @@ from .nodes import (
     WordingRecord,
 )
 from .part import Part
+from .review import Review, ReviewAnswer, ReviewPicture, ReviewRecord
 from .states import RunState
 
 #: the record and all of its parts
@@ -141,6 +142,10 @@ __all__ = [
     "PluginRecord",
     "PointRecord",
     "Provenance",
+    "Review",
+    "ReviewAnswer",
+    "ReviewPicture",
+    "ReviewRecord",
     "RunRecord",
     "SampleRecord",
     "ScoresRecord",
@@ -283,6 +288,8 @@ class RunRecord(Part):
     ``digest``: of a copy for showing the sha256 of its ``run.json``; ``redacted``: a copy without ids, files and
     settings (redaction.py); ``verified``: of a copy how far it was verified. No run writes a copy, and one that is read
     is refused.
+    ``reviews``: what people say of the pictures, as far as it counts (review.py). ``parent``: the sha256 of the
+    ``run.json`` that this record succeeds, with more reviews.
     """
 
     schema_version: Literal[2] = 2
@@ -317,6 +324,8 @@ class RunRecord(Part):
     digest: str | None = None
     redacted: bool = False
     verified: ShownVerification | None = None
+    reviews: list[ReviewRecord] = []
+    parent: str | None = None
 
     @property
     def as_agreed(self) -> bool:

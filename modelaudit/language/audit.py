@@ -11,7 +11,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
-from .audit_arguments import Importance, as_expectation, check_arguments, check_details
+from .audit_arguments import (
+    Importance,
+    as_expectation,
+    check_arguments,
+    check_can_be_reviewed,
+    check_details,
+    check_reviewed_by,
+)
 from .calls import CheckedCall, checked_call
 from .checks import CheckSettings, as_checks
 from .errors import ExpressionError, nearest
@@ -52,6 +59,7 @@ class AuditCase:
     confidence: float
     must_fail: bool
     importance: Importance
+    reviewed_by: int | None
     marks: tuple[Any, ...]
     origin: str
     line: int
@@ -68,6 +76,7 @@ class AuditCase:
             self.must_fail,
             audit.without_object,
             importance=self.importance,
+            reviewed_by=self.reviewed_by,
         )
         return f"{expectation.long_form()}; {deciding}"
 
@@ -226,6 +235,7 @@ class Audit(metaclass=CheckedCall):
         confidence: float | None = None,
         must_fail: bool = False,
         importance: Importance = "major",
+        reviewed_by: int | None = None,
         marks: Iterable[Any] | Any = (),
     ) -> AuditCase:
         """State what must hold. Bind the result to a module-level name: that is the name of the pytest item.
@@ -239,6 +249,8 @@ class Audit(metaclass=CheckedCall):
             must_fail: the model is known to be bad: passes when, and only when, the verdict is FAIL.
             importance: "critical" (cannot be waived), "major", or "advisory": its verdict is shown and fails no run,
                 unless it could not be measured.
+            reviewed_by: how many people (1 to 9) must have looked at the pictures drawn for review before it can PASS;
+                until then it is INCONCLUSIVE (``review_open``).
             marks: pytest marks.
 
         Raises:
@@ -250,18 +262,23 @@ class Audit(metaclass=CheckedCall):
         True
         """
         check_details(clause, says, must_fail, importance)
+        check_reviewed_by(reviewed_by)
         caller = _caller()
         module = _module_frame(caller)
         stated = caller if module is None else module
         namespace = None if module is None else id(module.f_globals)
+        meant = self._meaningful(expectation, confidence)
+        if reviewed_by is not None:
+            check_can_be_reviewed(meant, reviewed_by)
         case = AuditCase(
             self,
-            self._meaningful(expectation, confidence),
+            meant,
             clause,
             dict(says) if isinstance(says, Mapping) else says,
             self.confidence if confidence is None else confidence,
             must_fail,
             importance,
+            reviewed_by,
             tuple(marks) if isinstance(marks, list | tuple) else (marks,),
             str(Path(stated.f_code.co_filename).resolve()),
             stated.f_lineno,
@@ -312,7 +329,7 @@ class Audit(metaclass=CheckedCall):
 
         level = self.confidence if confidence is None else confidence
         stated = self._meaningful(expectation, confidence)
-        case = AuditCase(self, stated, None, None, level, False, "major", (), "", 0, None)
+        case = AuditCase(self, stated, None, None, level, False, "major", None, (), "", 0, None)
         run = registry.find("interactive", "check").function
         checked: CheckedExpectation = run(case, limit=limit, device=device, progress=progress, language=language)
         return checked
@@ -361,6 +378,7 @@ def deciding_text(
     without_object: Iterable[str] = (),
     *,
     importance: Importance | None,
+    reviewed_by: int | None = None,
 ) -> str:
     """The terms on which an expectation is decided, as its long form states them.
 
@@ -368,6 +386,7 @@ def deciding_text(
     """
     text = f"confidence={confidence!r}, about={about}, bounds={bounds}, claim={claim}, must_fail={must_fail}"
     text += "" if importance is None else f", importance={importance}"
+    text += "" if reviewed_by is None else f", reviewed_by={reviewed_by}"
     declared = tuple(without_object)
     return f"{text}, {declaration_text(declared)}" if declared else text
 
@@ -419,6 +438,7 @@ def _statement(case: AuditCase) -> Mapping[str, str]:
         "confidence": repr(case.confidence),
         "must_fail": repr(case.must_fail),
         "importance": repr(case.importance),
+        "reviewed_by": repr(case.reviewed_by),
         "clause": repr(case.clause),
         "the models": ", ".join(f"{name}: {_named(model)}" for name, model in audit.models.items()),
         **{part.name: _named(getattr(audit, part.name)) for part in fields(audit) if part.name not in _SAID},

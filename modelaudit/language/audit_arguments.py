@@ -14,6 +14,8 @@ from .wording import LANGUAGES
 #: what hangs on an expectation: critical ones cannot be waived, advisory ones never fail a run
 Importance = Literal["critical", "major", "advisory"]
 IMPORTANCES: tuple[Importance, ...] = get_args(Importance)
+#: the most people that a requirement can ask to review it
+MOST_REVIEWERS = 9
 _PLAIN = (str, bytes, bool, int, float)
 
 
@@ -60,6 +62,35 @@ def check_details(clause: Any, says: Any, must_fail: Any, importance: Any) -> No
         raise ExpressionError(
             "importance='advisory' with must_fail=True: a known-bad model shows that the audit can fail, and advice "
             "cannot; leave one of them out"
+        )
+
+
+def check_reviewed_by(reviewed_by: Any) -> None:
+    """Refuse a number of reviewers that is none.
+
+    Raises:
+        ExpressionError: names the value and what to write.
+    """
+    if reviewed_by is None:
+        return
+    if isinstance(reviewed_by, bool) or not isinstance(reviewed_by, int) or not 1 <= reviewed_by <= MOST_REVIEWERS:
+        raise ExpressionError(
+            f"reviewed_by={reviewed_by!r} must be an integer from 1 to {MOST_REVIEWERS}, the number of people who "
+            "review the pictures, or left out"
+        )
+
+
+def check_can_be_reviewed(expectation: Expectation, reviewed_by: int) -> None:
+    """Refuse an expectation of which people have nothing to judge: it reads no heat map and changes no image.
+
+    Raises:
+        ExpressionError: names the expectation and what to do.
+    """
+    leaves = expectation.expression.measures()
+    if not any(leaf.spec.methods or leaf.context is not None for leaf in leaves):
+        raise ExpressionError(
+            f"reviewed_by={reviewed_by}: '{expectation}' reads no heat map and changes no image, so there is nothing "
+            "to review; leave reviewed_by out, or state it of an expectation with a heat map or a context"
         )
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .audit import DEFAULT_CONFIDENCE, DEFAULT_OBJECT_KEPT, Audit, AuditCase
-from .audit_arguments import Importance
+from .audit_arguments import MOST_REVIEWERS, Importance
 from .errors import AuditError, AuditFileError, after
 from .parser import parse
 from .plain_text import plain
@@ -66,6 +66,9 @@ class ExpectationFields(_Strict):
     )
     importance: Importance = Field(
         default="major", description="critical: cannot be waived; advisory: its verdict is shown and fails no run"
+    )
+    reviewed_by: Annotated[int, Field(strict=True, ge=1, le=MOST_REVIEWERS)] | None = Field(
+        default=None, description="how many people must have reviewed its pictures before it can PASS"
     )
     marks: list[str | dict[str, str]] = Field(default=[], description="pytest marks: a name, or {name: reason}")
 
@@ -192,6 +195,7 @@ def _case(path: Path, audit: Audit, name: str, body: ExpectationFields | str, li
             confidence=fields.confidence,
             must_fail=fields.must_fail,
             importance=fields.importance,
+            reviewed_by=fields.reviewed_by,
             marks=_marks(fields.marks),
         )
     except AuditError as error:

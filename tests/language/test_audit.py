@@ -100,3 +100,24 @@ def test_pools_are_data_by_name_and_samples_in_them_are_read_once_and_kept() -> 
 def test_pools_that_are_none_are_refused(pools: object, message: str) -> None:
     with pytest.raises(ExpressionError, match=message):
         Audit("m", "d", pools=pools)  # type: ignore[arg-type]
+
+
+def test_reviewed_by_stands_in_the_long_form_and_without_it_nothing_changes() -> None:
+    audit, swapped = Audit("m", "d"), accuracy.under(lighting(2)) > 0.9
+    plain, reviewed = audit.expect(swapped), audit.expect(swapped, reviewed_by=2)
+    assert "reviewed_by" not in plain.long_form(swapped)
+    assert reviewed.long_form(swapped) == f"{plain.long_form(swapped)}, reviewed_by=2"
+    assert reviewed.fingerprint(swapped) != audit.expect(swapped, reviewed_by=3).fingerprint(swapped)
+
+
+@pytest.mark.parametrize("number", [0, 10, -1, True, 2.0, "2"])
+def test_reviewed_by_is_a_number_of_people(number: object) -> None:
+    with pytest.raises(ExpressionError, match="reviewed_by"):
+        Audit("m", "d").expect(accuracy.under(lighting(2)) > 0.9, reviewed_by=number)  # type: ignore[arg-type]
+
+
+def test_what_has_neither_a_heat_map_nor_a_change_cannot_be_reviewed() -> None:
+    audit = Audit("m", "d")
+    with pytest.raises(ExpressionError, match="nothing to review"):
+        audit.expect(accuracy > 0.9, reviewed_by=2)
+    audit.expect(background_dependence("gradcam") < 0.4, reviewed_by=2)

@@ -39,6 +39,13 @@ def test_a_file_says_the_same_as_python(tmp_path: Path) -> None:
     assert first.case.audit.allow_code is False
 
 
+def test_reviewers_are_asked_for_as_in_python(tmp_path: Path) -> None:
+    asked = GOOD.replace("clause: PoC agreement 4.2", "reviewed_by: 2")
+    first, second = load_audit_file(written(tmp_path, asked), allow_code=False)
+    assert (first.case.reviewed_by, second.case.reviewed_by) == (2, None)
+    assert "reviewed_by" in str(json_schema())
+
+
 def test_a_sentence_may_be_given_for_each_language(tmp_path: Path) -> None:
     both = GOOD.replace("clause: PoC agreement 4.2", "says: {en: Right in any light., ja: どの照明でも正しい。}")
     first, _ = load_audit_file(written(tmp_path, both), allow_code=False)
@@ -58,6 +65,8 @@ def test_a_sentence_may_be_given_for_each_language(tmp_path: Path) -> None:
         (('"明るさ"', "decides_on_the_part"), 9, "stands twice; the first is on line 5"),
         (('"明るさ"', "3"), 9, "must be text"),
         (('"明るさ"', "on"), 9, "must be text"),
+        (("clause: PoC agreement 4.2", "reviewed_by: 0"), 7, "reviewed_by"),
+        (("clause: PoC agreement 4.2", "reviewed_by: yes"), 7, "reviewed_by"),
         (("clause: PoC agreement 4.2", "clause: !!python/object:os.system x"), 7, "tag"),
         (("clause: PoC agreement 4.2", "clause: &a x"), None, None),
         (("clause: PoC", "confidence: 95 #"), 7, "must be below 1, got"),

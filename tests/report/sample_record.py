@@ -170,7 +170,8 @@ def case(name: str, left: Node, op: str, threshold: float, verdict: str | None, 
     text = str({**fields, **changed}["expectation"])
     must_fail = bool({**fields, **changed}["must_fail"])
     importance = {**fields, **changed}["importance"]
-    text += f"; {deciding_text(0.95, 'process', 'approximate', None, must_fail, importance=importance)}"
+    terms = {"importance": importance, "reviewed_by": changed.get("reviewed_by")}
+    text += f"; {deciding_text(0.95, 'process', 'approximate', None, must_fail, **terms)}"
     fields["wording"] = wording(left)
     fields |= {"long_form": text, "fingerprint": sha256(text.encode()).hexdigest()}
     return CaseRecord(

@@ -91,7 +91,7 @@ def heat_bytes(heat: NDArray[np.float32]) -> bytes:
 def store(folder: Path, picture: bytes) -> str:
     """Write a picture under the hash of its content; its path relative to `folder`."""
     kind = "png" if picture.startswith(b"\x89PNG") else "webp"
-    name = f"{FOLDER}/{hashlib.sha256(picture).hexdigest()[:24]}.{kind}"
+    name = f"{FOLDER}/{hashlib.sha256(picture).hexdigest()}.{kind}"
     target = folder / name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
