@@ -286,7 +286,6 @@ def pytest_configure_node(node: Any) -> None:
     """pytest-xdist: every worker of a run writes into the same run."""
     state = audit_session(node.config)
     state.read_stated()
-    state.read_lock()
     node.workerinput |= {
         "modelaudit_run": state.run_id,
         "modelaudit_start": state.start.isoformat(),

@@ -11,8 +11,6 @@ from types import ModuleType
 
 import pytest
 
-from ..acceptance.agreement import AgreementTerms, agreement_files, combined_about, read_agreement
-from ..evidence.about import About, about_files, read_about_file
 from ..evidence.provenance import Inputs, input_file
 from ..evidence.record import CaseRecord, InputFile, InputRole, PluginRecord
 from .options import INI_NAMES
@@ -42,21 +40,6 @@ class InputFiles:
     def collected(self, path: Path) -> None:
         """An audit file, before it is imported."""
         self.adopt([input_file(path, self._root, "audit")])
-
-    def stated(self, audit_files: Iterable[Path]) -> tuple[About | None, AgreementTerms | None]:
-        """What the one ``about.yaml`` and the one ``agreement.yaml`` next to the audit files or above them say.
-
-        Raises:
-            AboutFileError: there are several, or it cannot be read.
-            AcceptanceError: the same of an agreement, or both say something and differently.
-        """
-        files = list(audit_files)
-        about, agreement = about_files(files, self._root), agreement_files(files, self._root)
-        self.read(about, "about")
-        self.read(agreement, "agreement")
-        agreed = read_agreement(agreement)
-        said = combined_about(agreed, read_about_file(about))
-        return said, None if agreed is None else agreed.terms
 
     def read(self, paths: Iterable[Path], role: InputRole) -> None:
         """Files that are about to be read."""

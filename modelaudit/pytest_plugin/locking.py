@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..evidence.provenance import Inputs
     from ..evidence.record import CaseRecord
     from .options import Options
+    from .stated import Stated
 
 
 def lock_of(
@@ -38,21 +39,18 @@ def lock_of(
     groups: Iterable[PlanGroup],
     inputs: Inputs,
     options: Options,
-    terms: AgreementTerms | None,
+    stated: Stated,
     *,
     root: Path,
-    folder: Path | None,
     progress: Progress,
 ) -> Lock:
     """The lock of everything that a session collected; data are read, and models opened where they are locked too.
 
-    Args:
-        folder: of the agreement, which paths of keys are relative to.
-
     Raises:
         AuditError: data or a model that cannot be opened, or a key of a party that cannot be read.
     """
-    parties, groups = {} if terms is None or folder is None else _parties(terms, folder), list(groups)
+    agreed, terms, groups = stated.agreement_file, stated.agreement, list(groups)
+    parties = {} if agreed is None else _parties(agreed.terms, agreed.path.parent)
     return Lock(
         created=now(),
         modelaudit=version("pytest-modelaudit"),
@@ -110,6 +108,7 @@ def _fingerprints(groups: Iterable[PlanGroup], root: Path) -> dict[str, str]:
 
 
 def _parties(terms: AgreementTerms, folder: Path) -> dict[str, LockedParty]:
+    """The keys of the parties; paths are relative to `folder`, where the agreement is."""
     found = {}
     for name, party in terms.parties.items():
         if party.public_key is not None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,23 +13,22 @@ import pytest
 
 from ..evidence.results_folder import new_run_id
 from ..evidence.states import exit_status, standing_of
-from ..language.errors import AcceptanceError, ResultsError
+from ..language.errors import AcceptanceError, AuditError, ResultsError
 from .completeness import Completeness
 from .items import AuditErrored, AuditItem
-from .options import LOOK, read_options
+from .options import read_options
 from .outcome import add_absent, disclaim, entry_of, replaced, settled, stopped_text, weakened
+from .progress_line import ProgressLine
+from .reproducing import reproducing
 from .stash import RECEIPT, SESSION, SIGNER
+from .stated import Stated, read_stated
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
-    from ..acceptance.agreement import AgreementTerms
-    from ..acceptance.lock import Lock, SignedLock
     from ..engine.executors.run import Run
     from ..engine.planning.feasibility import Listings
     from ..engine.planning.plan import Asked
-    from ..evidence.about import About
     from ..evidence.record import AbsentFile, CaseRecord, RunRecord
-    from ..language.progress import ProgressBar
     from .inputs import InputFiles
 
 #: expectations that cannot pass, named when they are collected
@@ -68,13 +66,11 @@ class AuditSession:
         self.status: int | None = None
         self.complaint = ""
         self.contradicted: list[str] = []
-        self.about: About | None = None
-        self.agreement: AgreementTerms | None = None
-        self.lock: SignedLock | None = None
+        self.stated = Stated()
         self._files: InputFiles | None = None
         self._run: Run | None = None
         self._listings: Listings | None = None
-        self._line_is_broken = False
+        self._progress = ProgressLine(config)
 
     def declare(self, path: Path, items: Sequence[AuditItem]) -> None:
         """Cases that a collected file states, whether or not they are selected."""
@@ -102,91 +98,60 @@ class AuditSession:
         self.read_stated()
         self.files.note_plugins(self.config)
         self.completeness.compare(items, order, splittable)
-        self.read_lock()
-        self.read_waivers()
+        with _usage_errors():
+            if self.options.write_lock is not None and not self.is_worker:
+                self._write_lock(self.options.write_lock)
+            self._apply_waivers()
         chosen = [item for item in items if isinstance(item, AuditItem)]
         if chosen and not self.config.option.collectonly:
             self._engine().select(_asked(chosen), _asked(self.completeness.items))
 
     def read_stated(self) -> None:
-        """Read ``about.yaml`` and ``agreement.yaml`` before anything is measured.
+        """Read the files beside the audits before anything is measured.
 
         Raises:
             pytest.UsageError: one cannot be read, there are several, or they contradict each other.
         """
-        from ..language.errors import AboutFileError, AcceptanceError
         from .audit_files import audit_files, run_folders
 
-        try:
-            self.about, self.agreement = self.files.stated(audit_files(run_folders(self.config, self.typed)))
-        except (AboutFileError, AcceptanceError) as error:
-            raise pytest.UsageError(str(error)) from error
+        found = audit_files(run_folders(self.config, self.typed))
+        with _usage_errors():
+            self.stated = read_stated(found, self.config.rootpath, self.files, self.options.lock)
 
-    def read_waivers(self) -> None:
-        """Read ``waivers.yaml``, and note at each declared case the waiver that it has.
+    def _apply_waivers(self) -> None:
+        """Note at each declared case the waiver that it has."""
+        from .waiving import with_waivers
 
-        Raises:
-            pytest.UsageError: it cannot be read, or waives what it cannot.
-        """
-        from ..language.errors import AuditError
-        from .audit_files import audit_files, run_folders
-        from .waiving import read_waivers_of_run, with_waivers
+        declared, stated = self.completeness.declared, self.stated
+        if stated.waivers is not None and declared:
+            lock = None if stated.lock is None else stated.lock.lock
+            self.completeness.declared = with_waivers(
+                declared, stated.waivers, at=self.start, lock=lock, root=self.config.rootpath
+            )
 
-        root, lock = self.config.rootpath, None if self.lock is None else self.lock.lock
-        try:
-            found = read_waivers_of_run(audit_files(run_folders(self.config, self.typed)), root, self.files)
-            if found is not None and self.completeness.declared:
-                declared = with_waivers(self.completeness.declared, found, at=self.start, lock=lock, root=root)
-                self.completeness.declared = declared
-        except AuditError as error:
-            raise pytest.UsageError(str(error)) from error
-
-    def read_lock(self) -> None:
-        """Read the lock that the run is held to, and refuse the run where there is none or it does not fit its
-        signatures; or write one of what was collected.
-
-        Raises:
-            pytest.UsageError: it cannot be read, or written.
-        """
-        if self.options.lock is None and self.options.write_lock is None:
-            return
-        from ..acceptance.lock import read_lock, write_lock
-        from ..language.errors import AuditError
-
-        try:
-            if self.options.lock is not None:
-                self.lock = read_lock(self.options.lock)
-            elif not self.is_worker:
-                assert self.options.write_lock is not None
-                write_lock(self._lock(), self.options.write_lock)
-        except AuditError as error:
-            raise pytest.UsageError(str(error)) from error
-
-    def _lock(self) -> Lock:
-        from ..acceptance.agreement import agreement_files
+    def _write_lock(self, path: Path) -> None:
+        """Lock everything that was collected."""
+        from ..acceptance.lock import write_lock
         from ..engine.planning.plan import plan
         from ..language.boundary import signals_watched
-        from ..language.errors import AcceptanceError
-        from .audit_files import audit_files, run_folders
         from .inputs import inputs_of
         from .locking import lock_of
 
         cases = list(self.completeness.declared.values())
         if not cases:
-            raise AcceptanceError("no expectation was collected, so nothing is locked; see what pytest says of it")
-        asked, root = _asked(self.completeness.items), self.config.rootpath
-        agreements = agreement_files(audit_files(run_folders(self.config, self.typed)), root)
+            raise AcceptanceError("no expectation was collected, so nothing is locked; see pytest's output")
+        asked = _asked(self.completeness.items)
         with signals_watched():
-            return lock_of(
+            lock = lock_of(
                 cases,
                 plan(asked, asked),
                 inputs_of(self.config, self.files, cases),
                 self.options,
-                self.agreement,
-                root=root,
-                folder=agreements[0].parent if agreements else None,
-                progress=self._progress(),
+                self.stated,
+                root=self.config.rootpath,
+                progress=self._progress.bar(self.options.language),
             )
+        write_lock(lock, path)
 
     def infeasible_lines(self, items: Sequence[pytest.Item]) -> list[str]:
         """Lines about selected cases that cannot pass with the available images; none in a quick look."""
@@ -214,11 +179,13 @@ class AuditSession:
             from ..report.junit import case_properties
 
             began = time.perf_counter()
-            with self._uncaptured():
+            with self._progress.uncaptured():
                 with signals_watched():
                     result = self._engine().result(item.nodeid)
-                self._begin_line_anew(item)
-            record = with_result(self.completeness.declared[item.nodeid], result, reproduce=self._reproduce(item))
+                self._progress.begin_line_anew(item)
+            record = with_result(
+                self.completeness.declared[item.nodeid], result, reproduce=reproducing(item, self.options)
+            )
             changed = altered(item.case, item.expectation)
             if changed is not None:  # whatever came of the changed one is nobody's result
                 record = without_result(record, changed).model_copy(update={"waiver": None})
@@ -235,7 +202,7 @@ class AuditSession:
         from ..evidence.build import without_result
 
         record = without_result(self.completeness.declared[item.nodeid], stopped_text(why, self.options))
-        changes = {"weakened": weakened(record, self.options), "reproduce": self._reproduce(item)}
+        changes = {"weakened": weakened(record, self.options), "reproduce": reproducing(item, self.options)}
         record = self._standing(record.model_copy(update=changes))
         kept = self.decided if record.standing == "waived" else self.stopped
         kept[item.nodeid] = record
@@ -336,9 +303,7 @@ class AuditSession:
             terms=self.terms,
             inputs=inputs_of(self.config, self.files, cases),
             receipt=self.receipt,
-            about=self.about,
-            agreement=self.agreement,
-            lock=self.lock,
+            stated=self.stated,
         )
         self.record, shown, self.contradicted = write_run(finished, cases, files)
         signer = self.config.stash.get(SIGNER, None)
@@ -425,69 +390,23 @@ class AuditSession:
                 limit=self.options.limit,
                 micro_batch=self.options.micro_batch,
                 checks=CheckSettings() if self.options.checks else None,
-                attributes=columns_of(self.agreement.domain) if self.agreement else (),
+                attributes=columns_of(self.stated.agreement.domain) if self.stated.agreement else (),
             )
             asked = self.options.store
             root = self.config.rootpath
             store = open_store(None if asked == "off" else asked, root=root, off=asked == "off")
-            progress = Silent() if quiet else self._progress()
+            progress = Silent() if quiet else self._progress.bar(self.options.language)
             self._run = Run(settings, progress, store, self._listings)
         return self._run
 
-    def _progress(self) -> ProgressBar:
-        from ..language.progress import ProgressBar
-        from ..report.run_lines import progress_texts
-        from ..report.words import words_of
 
-        texts = progress_texts(words_of(self.options.language))
-        return ProgressBar(lambda: sys.stderr, self._note_broken_line, texts)
-
-    def _note_broken_line(self) -> None:
-        self._line_is_broken = True
-
-    def _begin_line_anew(self, item: AuditItem) -> None:
-        """Where progress broke the line of pytest's letters, the next one starts as that one did."""
-        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
-        if reporter is None or not self._line_is_broken:
-            return
-        self._line_is_broken, start = False, reporter.currentfspath
-        reporter.currentfspath = None
-        if reporter.showlongtestinfo:
-            reporter.write_ensure_prefix(start)
-        elif reporter.showfspath:
-            reporter.write_fspath_result(item.nodeid, "")
-        reporter.flush()
-
-    def _uncaptured(self) -> Any:
-        """Progress goes to the terminal, past pytest's capture."""
-        from contextlib import nullcontext
-
-        capture = self.config.pluginmanager.getplugin("capturemanager")
-        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
-
-    def _selecting(self, item: AuditItem) -> list[str]:
-        """The arguments that select one item: its node id, or what was typed for a look without an audit file."""
-        look, parent = self.options.look, item.parent
-        if look is None or parent is None or parent.nodeid != LOOK:
-            return [item.nodeid]
-        return [*look.words(), "-k", item.name]
-
-    def _reproduce(self, item: AuditItem) -> str:
-        words = [
-            "pytest",
-            *self._selecting(item),
-            "--audit-seed",
-            str(self.options.seed),
-            "--audit-device",
-            self.options.device,
-        ]
-        if self.options.limit is not None:
-            words += ["--audit-limit", str(self.options.limit)]
-        if self.options.allow_code:
-            words.append("--audit-allow-code")
-        if not self.options.checks:
-            words += ["--audit-checks", "off"]
-        return shlex.join(words)
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """What is wrong with the files beside the audits ends pytest with a usage error."""
+    try:
+        yield
+    except AuditError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _now() -> datetime:

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..acceptance.waivers import WaiversFile, read_waivers, unfit, waiver_at, waiver_record, waivers_files
+from ..acceptance.waivers import WaiversFile, unfit, waiver_at, waiver_record
 from ..evidence.record import CaseRecord
 from ..language.errors import AcceptanceError
 from .audit_files import is_audit_file
 
 if TYPE_CHECKING:
     from ..acceptance.lock import Lock
-    from .inputs import InputFiles
-
-
-def read_waivers_of_run(audit_files: Iterable[Path], root: Path, files: InputFiles) -> WaiversFile | None:
-    """The waivers next to the audit files or above them, with what was read for them noted among the files of the run.
-
-    Raises:
-        AcceptanceError: there are several files, or one that cannot be read.
-    """
-    found = read_waivers(waivers_files(audit_files, root))
-    if found is not None:
-        from ..acceptance.signed_waivers import signatures_file
-
-        signatures = signatures_file(found.path)
-        files.read([path for path in (found.path, signatures) if path.exists()], "waivers")
-    return found
 
 
 def with_waivers(

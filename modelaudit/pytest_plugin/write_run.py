@@ -28,11 +28,9 @@ from ..evidence.states import exit_status, is_partial, is_whole, missing_text, r
 from ..report import write_reports
 
 if TYPE_CHECKING:
-    from ..acceptance.agreement import AgreementTerms
-    from ..acceptance.lock import SignedLock
-    from ..evidence.about import About
     from ..evidence.results_folder import Receipt
     from .options import Options
+    from .stated import Stated
     from .typed_arguments import TypedArguments
 
 
@@ -45,7 +43,7 @@ class FinishedRun:
         typed: what the user typed; ``terms``: on what terms the exit status follows from the cases.
         inputs: what the run read, for the record's provenance.
         receipt: tells the process that started this one where the record is.
-        about: what ``about.yaml`` says, or the agreement.
+        stated: what the files beside the audits say.
     """
 
     id: str
@@ -58,9 +56,7 @@ class FinishedRun:
     terms: Mapping[str, bool]
     inputs: Inputs
     receipt: Receipt | None
-    about: About | None = None
-    agreement: AgreementTerms | None = None
-    lock: SignedLock | None = None
+    stated: Stated
 
 
 def write_run(
@@ -136,15 +132,16 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         sanity=[one for part in measured for one in part.sanity],
         checks="on" if options.checks and options.limit is None else "off",
         by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured), models),
-        about=run.about,
+        about=run.stated.about,
         nonce=options.nonce,
     )
-    if run.agreement is not None:
-        record = record.model_copy(update={"agreement": agreement_record(run.agreement, record)})
-    if run.lock is not None:
+    agreement, lock = run.stated.agreement, run.stated.lock
+    if agreement is not None:
+        record = record.model_copy(update={"agreement": agreement_record(agreement, record)})
+    if lock is not None:
         from .locking import held_to
 
-        record = held_to(record, run.lock, run.agreement, run.root)
+        record = held_to(record, lock, agreement, run.root)
     return recorded(record, run.root, references_of(record))
 
 

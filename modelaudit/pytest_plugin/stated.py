@@ -1,0 +1,99 @@
+"""The files beside the audits that say what holds for the whole run: about, agreement, lock, waivers.
+
+A further file is one field of :class:`Stated`, one function that reads it, and one line in :func:`read_stated`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..acceptance.agreement import AgreementFile, AgreementTerms
+    from ..acceptance.lock import SignedLock
+    from ..acceptance.waivers import WaiversFile
+    from ..evidence.about import About
+    from .inputs import InputFiles
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What the files beside the audits say; None for a file that a run does not have.
+
+    Args:
+        about: what ``about.yaml`` says, together with the ``about`` of the agreement.
+        agreement_file: ``agreement.yaml``.
+        lock: what the run is held to.
+        waivers: ``waivers.yaml``.
+    """
+
+    about: About | None = None
+    agreement_file: AgreementFile | None = None
+    lock: SignedLock | None = None
+    waivers: WaiversFile | None = None
+
+    @property
+    def agreement(self) -> AgreementTerms | None:
+        """What the parties agreed on."""
+        return None if self.agreement_file is None else self.agreement_file.terms
+
+
+def read_stated(audit_files: Sequence[Path], root: Path, files: InputFiles, lock: Path | None) -> Stated:
+    """Read everything that is stated next to the audit files or in the folders above them, and the lock.
+
+    Args:
+        root: the folder of the project, above which nothing is looked for.
+        files: notes each file that is read among the inputs of the run.
+        lock: the path that ``--audit-lock`` gave.
+
+    Raises:
+        AuditError: a file cannot be read, there are several of one kind, or two contradict each other.
+    """
+    agreement = _read_agreement(audit_files, root, files)
+    return Stated(
+        about=_read_about(audit_files, root, files, agreement),
+        agreement_file=agreement,
+        lock=_read_lock(lock),
+        waivers=_read_waivers(audit_files, root, files),
+    )
+
+
+def _read_agreement(audit_files: Sequence[Path], root: Path, files: InputFiles) -> AgreementFile | None:
+    from ..acceptance.agreement import agreement_files, read_agreement
+
+    found = agreement_files(audit_files, root)
+    files.read(found, "agreement")
+    return read_agreement(found)
+
+
+def _read_about(
+    audit_files: Sequence[Path], root: Path, files: InputFiles, agreement: AgreementFile | None
+) -> About | None:
+    from ..acceptance.agreement import combined_about
+    from ..evidence.about import about_files, read_about_file
+
+    found = about_files(audit_files, root)
+    files.read(found, "about")
+    return combined_about(agreement, read_about_file(found))
+
+
+def _read_lock(path: Path | None) -> SignedLock | None:
+    if path is None:
+        return None
+    from ..acceptance.lock import read_lock
+
+    return read_lock(path)
+
+
+def _read_waivers(audit_files: Sequence[Path], root: Path, files: InputFiles) -> WaiversFile | None:
+    from ..acceptance.waivers import read_waivers, waivers_files
+
+    found = read_waivers(waivers_files(audit_files, root))
+    if found is not None:
+        from ..acceptance.signed_waivers import signatures_file
+
+        signatures = signatures_file(found.path)
+        files.read([path for path in (found.path, signatures) if path.exists()], "waivers")
+    return found
