@@ -27,6 +27,7 @@ from ..evidence.about import (
 )
 from ..language.errors import AcceptanceError, nearest
 from ..language.yaml_complaints import Where, complaints
+from .combinations import CombinationFields, short_form, wrong_combinations
 
 AGREEMENT_NAMES = ("agreement.yaml", "agreement.yml")
 _LONGEST = 2_000
@@ -124,6 +125,13 @@ class DomainFields(_Fields):
     tolerance: Annotated[float, Field(ge=0, le=100)] | None = Field(
         default=None, description="by how many points a share in the test set may differ from the expected one"
     )
+    combinations: list[Annotated[CombinationFields, BeforeValidator(short_form)]] | None = Field(
+        default=None, min_length=1, description="attributes of which every value must occur with every other one's"
+    )
+
+    def values(self) -> dict[str, list[str]]:
+        """The values of every attribute that are foreseen."""
+        return {name: list(attribute.values) for name, attribute in self.attributes.items()}
 
 
 class CostsFields(_Fields):
@@ -206,6 +214,9 @@ def json_schema() -> dict[str, Any]:
     long = schema["$defs"]["AttributeFields"]
     short = long["properties"]["values"]["anyOf"]
     schema["$defs"]["AttributeFields"] = {"anyOf": [long, *short], "description": long.pop("description")}
+    together = schema["$defs"]["CombinationFields"]
+    names = together["properties"]["of"]
+    schema["$defs"]["CombinationFields"] = {"anyOf": [together, names], "description": together.pop("description")}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "modelaudit agreement"}
 
 
@@ -242,7 +253,7 @@ def _read(path: Path) -> AgreementFile:
         fields = {**fields, "about": about}
     try:
         terms = AgreementTerms.model_validate(fields)
-        wrong = [*_unknown_parties(terms, lines), *_without_tolerance(terms, lines)]
+        wrong = [*_unknown_parties(terms, lines), *_without_tolerance(terms, lines), *_combinations(terms, lines)]
     except ValidationError as error:
         wrong = list(complaints(error.errors(), lines, _known_keys))
     if wrong:
@@ -272,6 +283,12 @@ def _without_tolerance(terms: AgreementTerms, lines: Mapping[Where, int]) -> Ite
             yield lines.get(where, 1), f"{'.'.join(where)}: shares need domain.tolerance, in points: tolerance: 10"
 
 
+def _combinations(terms: AgreementTerms, lines: Mapping[Where, int]) -> Iterator[tuple[int, str]]:
+    domain = terms.domain
+    if domain is not None and domain.combinations is not None:
+        yield from wrong_combinations(domain.combinations, domain.values(), domain.tolerance, lines)
+
+
 def _known_keys(where: Where) -> tuple[str, ...]:
     """The keys that are known where an unknown one stands."""
     match where:
@@ -279,6 +296,8 @@ def _known_keys(where: Where) -> tuple[str, ...]:
             return tuple(PartyFields.model_fields)
         case ["domain", "attributes", _, _]:
             return tuple(AttributeFields.model_fields)
+        case ["domain", "combinations", _, _]:
+            return tuple(CombinationFields.model_fields)
         case ["clauses", _, _]:
             return tuple(ClauseFields.model_fields)
         case ["about", *rest] if rest:

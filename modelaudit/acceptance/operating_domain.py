@@ -3,6 +3,9 @@
 **Covered.** A value that no image has is missing, however few images there are: nothing was measured there. A value
 that the agreement does not name is unforeseen, and images of which the data do not say the attribute are counted.
 
+**Combinations.** The same of values together: each that can occur must be in as many images as agreed, and one that was
+agreed to be impossible must not. Images of which one attribute is not known are in no combination.
+
 **Shares.** A share is *off* where two things hold: it differs from the expected one by more than the tolerance, and
 chance does not explain it. For chance an exact one-sided binomial test asks how probable the count, or one further out,
 is where the true share is the expected one plus (or minus) the whole tolerance; it is off at 5 % divided by the number
@@ -15,12 +18,21 @@ which for numbers that are not integers is the regularised incomplete beta funct
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from ..evidence.agreed import DomainAttribute, DomainCoverage, DomainStanding, DomainValue
+from ..evidence.agreed import (
+    CombinationStanding,
+    CombinedValues,
+    DomainAttribute,
+    DomainCombination,
+    DomainCoverage,
+    DomainStanding,
+    DomainValue,
+)
 from ..evidence.record import RunRecord, SampleRecord
 from ..language.sample import Sample
 from .agreement import AttributeFields, DomainFields
+from .combinations import CombinationFields, possible
 
 _RISK = 0.05
 _ROUNDING = 1e-9
@@ -38,9 +50,12 @@ def coverage(domain: DomainFields, samples: Sequence[SampleRecord]) -> DomainCov
         samples: each image once.
     """
     clusters = {sample.id if sample.cluster is None else f"cluster {sample.cluster}" for sample in samples}
+    together = [(one, possible(one, domain.values())) for one in domain.combinations or []]
     shares = sum(len(one.values) for one in domain.attributes.values() if isinstance(one.values, dict))
+    shares += sum(len(expected) for one, expected in together if one.shares is not None)
+    tolerance, risk = domain.tolerance or 0.0, _RISK / max(1, shares)
     found = [
-        _attribute(name, attribute, samples, len(clusters), domain.tolerance or 0.0, _RISK / max(1, shares))
+        _attribute(name, attribute, samples, len(clusters), tolerance, risk)
         for name, attribute in domain.attributes.items()
     ]
     return DomainCoverage(
@@ -48,6 +63,9 @@ def coverage(domain: DomainFields, samples: Sequence[SampleRecord]) -> DomainCov
         clusters=len(clusters) if len(clusters) < len(samples) else None,
         tolerance=domain.tolerance,
         attributes=found,
+        combinations=[
+            _combination(one, expected, samples, len(clusters), tolerance, risk) for one, expected in together
+        ],
     )
 
 
@@ -84,9 +102,7 @@ def columns_of(domain: DomainFields | None) -> tuple[str, ...]:
 def _attribute(
     name: str, agreed: AttributeFields, samples: Sequence[SampleRecord], clusters: int, tolerance: float, risk: float
 ) -> DomainAttribute:
-    own = _OWN.get(name)
-    read = (sample.columns.get(name) if own is None else own(sample) for sample in samples)
-    counts = Counter(value for value in read if value)
+    counts = Counter(value for sample in samples if (value := _value(sample, name)))
     known = counts.total()
     expected = agreed.values if isinstance(agreed.values, dict) else dict.fromkeys(agreed.values)
     independent = known * clusters / len(samples) if samples else 0.0
@@ -105,6 +121,41 @@ def _attribute(
         if value not in expected
     ]
     return DomainAttribute(attribute=name, says=agreed.says, values=values, unknown=len(samples) - known)
+
+
+def _value(sample: SampleRecord, attribute: str) -> str | None:
+    own = _OWN.get(attribute)
+    return sample.columns.get(attribute) if own is None else own(sample)
+
+
+def _combination(
+    agreed: CombinationFields,
+    expected: Mapping[tuple[str, ...], float | None],
+    samples: Sequence[SampleRecord],
+    clusters: int,
+    tolerance: float,
+    risk: float,
+) -> DomainCombination:
+    every = [tuple(_value(sample, name) or "" for name in agreed.of) for sample in samples]
+    counts = Counter(values for values in every if all(values))
+    known = counts.total()
+    independent = known * clusters / len(samples) if samples else 0.0
+    impossible = {tuple(one) for one in agreed.impossible}
+
+    def standing(values: tuple[str, ...], share: float | None) -> CombinationStanding:
+        found = _standing(counts[values], known, independent, share, tolerance, risk)
+        return "few" if found != "missing" and counts[values] < agreed.least else found
+
+    values = [
+        CombinedValues(values=list(one), images=counts[one], expected=share, standing=standing(one, share))
+        for one, share in expected.items()
+    ]
+    values += [
+        CombinedValues(values=list(one), images=count, standing="impossible" if one in impossible else "unforeseen")
+        for one, count in sorted(counts.items())
+        if one not in expected
+    ]
+    return DomainCombination(attributes=agreed.of, least=agreed.least, values=values, unknown=len(samples) - known)
 
 
 def _standing(

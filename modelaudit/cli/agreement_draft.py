@@ -40,6 +40,12 @@ domain:
   # tolerance: 10
   attributes:
 """
+#: what stands under the attributes
+_TOGETHER = """\
+  # Values that must occur together: every light with every product, in at least so many images each.
+  # combinations:
+  #   - {of: [light, product], least: 5, impossible: [[night, bolt]]}
+"""
 _COSTS = """
 # What a mistake costs, and how many per cent of the parts are defective in operation.
 # costs: {missed_defect: 40000, false_alarm: 300, currency: JPY, per: {en: part, ja: 部品}, defect_share: 2}
@@ -65,7 +71,8 @@ def draft(audits: AgreedAudits) -> str:
     domain = "\n".join(_domain(audits)) or f"    label: [{FILL_IN}]"
     head = _HEAD.format(fill=FILL_IN)
     clauses = "\n".join(_clauses(audits))
-    return f"{head}{domain}\n{_COSTS}\nclauses:\n{clauses}\n{_DECISION.format(confidence=min(counted, default=0.95))}"
+    decision = _DECISION.format(confidence=min(counted, default=0.95))
+    return f"{head}{domain}\n{_TOGETHER}{_COSTS}\nclauses:\n{clauses}\n{decision}"
 
 
 def _domain(audits: AgreedAudits) -> Iterator[str]:

@@ -12,6 +12,8 @@ AgreedText = str | dict[str, str]
 
 #: how a value of the operating domain stands in the test set
 DomainStanding = Literal["covered", "missing", "off", "too_few_to_tell", "unforeseen"]
+#: how a combination of values does; "few": fewer images than agreed, "impossible": agreed not to occur, and it does
+CombinationStanding = DomainStanding | Literal["few", "impossible"]
 
 #: in what a run, or the audits, do not keep to the agreement
 UnmetKind = Literal[
@@ -61,6 +63,27 @@ class DomainAttribute(Part):
     unknown: int = 0
 
 
+class CombinedValues(Part):
+    """A combination: its values in the order of the attributes, how many images have it, and the expected share."""
+
+    values: list[str]
+    images: int
+    expected: float | None = None
+    standing: CombinationStanding
+
+
+class DomainCombination(Part):
+    """Attributes whose values must occur together, in ``least`` images of each combination that can occur.
+
+    Every image is in one of ``values``, or in ``unknown``: the data do not say one of its attributes.
+    """
+
+    attributes: list[str]
+    least: int
+    values: list[CombinedValues]
+    unknown: int = 0
+
+
 class DomainCoverage(Part):
     """The test set against the operating domain.
 
@@ -72,6 +95,7 @@ class DomainCoverage(Part):
     clusters: int | None = None
     tolerance: float | None = None
     attributes: list[DomainAttribute]
+    combinations: list[DomainCombination] = []
 
 
 class CostRange(Part):

@@ -67,6 +67,8 @@ _NAMES: dict[tuple[str, str], Kind] = {
     ("DataRecord", "reference"): "data",
     ("DomainAttribute", "attribute"): "column",
     ("DomainValue", "value"): "value",
+    ("DomainCombination", "attributes"): "column",
+    ("CombinedValues", "values"): "value",
 }
 #: what departs from a lock and is named by the id of a sample
 _OF_SAMPLES = ("sample", "image", "mask", "label")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from ..evidence.record import (
     AgreedCosts,
     AgreementRecord,
+    CombinationStanding,
+    CombinedValues,
     DomainAttribute,
+    DomainCombination,
     DomainCoverage,
     DomainStanding,
     DomainValue,
@@ -21,7 +25,7 @@ from .words import Words
 _NAMED = 3
 _DIGEST = 12
 #: standings that speak against the test set
-AGAINST: tuple[DomainStanding, ...] = ("missing", "unforeseen", "off")
+AGAINST: tuple[CombinationStanding, ...] = ("missing", "few", "impossible", "unforeseen", "off")
 
 
 @dataclass(frozen=True)
@@ -103,11 +107,67 @@ def domain_lines(domain: DomainCoverage, words: Words) -> Iterator[AgreedLine]:
         if found := _values(domain, standing, words):
             text = words._(f"domain.{standing}", values=named(found, words), tolerance=tolerance)
             yield AgreedLine(text, unmet=standing in AGAINST)
+    nowhere = set()
     for one in domain.attributes:
         if one.unknown:
             attribute = attribute_name(one, words)
             text = words.ngettext("domain_unknown", one.unknown, attribute=attribute, all=words.count(domain.images))
             yield AgreedLine(text, unmet=one.unknown == domain.images)
+            nowhere |= {one.attribute} if one.unknown == domain.images else set()
+    for together in domain.combinations:
+        if nowhere.isdisjoint(together.attributes):  # else nothing can be said of it but what was said
+            yield from _combination_lines(together, domain, words)
+
+
+def _combination_lines(together: DomainCombination, domain: DomainCoverage, words: Words) -> Iterator[AgreedLine]:
+    """How far the test set covers the combinations of some attributes. What no attribute's values foresee was said."""
+    agreed = [one for one in together.values if one.standing not in ("unforeseen", "impossible")]
+    called = {one.attribute: attribute_name(one, words) for one in domain.attributes}
+    names = combined_names([called[name] for name in together.attributes], words)
+    found = {
+        standing: named(
+            [_combined(one, together, called, words) for one in together.values if one.standing == standing], words
+        )
+        for standing in ("missing", "few", "impossible", "off", "too_few_to_tell")
+    }
+    if found["missing"]:
+        covered, of = (words.count(number) for number in (sum(one.images > 0 for one in agreed), len(agreed)))
+        counts = {"covered": covered, "all": of, "missing": found["missing"]}
+        yield AgreedLine(words._("domain_combinations_none_of", names=names, **counts), unmet=True)
+    elif not found["few"]:
+        if together.least == 1:
+            text = words.ngettext("domain_combinations", len(agreed), names=names)
+        else:
+            least = words.count(together.least)
+            text = words.ngettext("domain_combinations_least", len(agreed), names=names, least=least)
+        yield AgreedLine(text)
+    tolerance = words.limit((domain.tolerance or 0) / 100, "points")
+    for standing in ("few", "impossible", "off", "too_few_to_tell"):
+        if values := found[standing]:
+            text = words._(f"domain.{standing}", values=values, tolerance=tolerance)
+            yield AgreedLine(text, unmet=standing in AGAINST)
+
+
+def _combined(one: CombinedValues, together: DomainCombination, called: Mapping[str, str], words: Words) -> str:
+    pairs = zip(together.attributes, one.values, strict=True)
+    name = combined_values([words._("domain_value", attribute=called[of], value=value) for of, value in pairs], words)
+    if one.standing == "few":
+        return words.ngettext("domain_value_few", one.images, name=name, least=words.count(together.least))
+    if one.standing == "impossible":
+        return words.ngettext("domain_value_images", one.images, name=name)
+    if one.standing in ("off", "too_few_to_tell") and one.expected is not None:
+        return _with_shares(name, one.images / sum(other.images for other in together.values), one.expected, words)
+    return name
+
+
+def combined_names(names: Sequence[str], words: Words) -> str:
+    """Attributes that are looked at together."""
+    return reduce(lambda first, second: words._("combined_names", first=first, second=second), names)
+
+
+def combined_values(values: Sequence[str], words: Words) -> str:
+    """Values that occur together."""
+    return reduce(lambda first, second: words._("combined_values", first=first, second=second), values)
 
 
 def attribute_name(attribute: DomainAttribute, words: Words) -> str:
@@ -131,13 +191,13 @@ def _value(value: DomainValue, attribute: DomainAttribute, words: Words) -> str:
     if value.standing == "unforeseen":
         return words.ngettext("domain_value_images", value.images, name=name)
     if value.standing in ("off", "too_few_to_tell") and value.expected is not None:
-        share = value.images / sum(one.images for one in attribute.values)
-        shares = {
-            "share": words.quantity(share, "percent", 0),
-            "expected": words.limit(value.expected / 100, "percent"),
-        }
-        return words._("domain_value_share", name=name, **shares)
+        return _with_shares(name, value.images / sum(one.images for one in attribute.values), value.expected, words)
     return name
+
+
+def _with_shares(name: str, share: float, expected: float, words: Words) -> str:
+    shares = {"share": words.quantity(share, "percent", 0), "expected": words.limit(expected / 100, "percent")}
+    return words._("domain_value_share", name=name, **shares)
 
 
 def cost_lines(costs: AgreedCosts, words: Words) -> Iterator[str]:

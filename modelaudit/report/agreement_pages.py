@@ -8,9 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..acceptance.agreement import AgreementTerms, CostsFields
+from ..acceptance.agreement import AgreementTerms, CostsFields, DomainFields
 from ..acceptance.agreement_document import AgreementDocument
-from .agreed import money
+from ..acceptance.combinations import CombinationFields, possible
+from .agreed import combined_names, combined_values, money
 from .render import filled, spoken, templates
 from .sentences import own_words
 from .words import LANGUAGES, Words, words_of
@@ -90,15 +91,42 @@ def _domain_text(terms: AgreementTerms, words: Words) -> str:
 
 
 def _domain(terms: AgreementTerms, words: Words) -> list[tuple[str, str]]:
-    rows = []
-    for name, attribute in (terms.domain.attributes if terms.domain else {}).items():
+    rows: list[tuple[str, str]] = []
+    if terms.domain is None:
+        return rows
+    for name, attribute in terms.domain.attributes.items():
         values = list(attribute.values)
         if isinstance(attribute.values, dict):
             shares = {value: words.limit(share / 100, "percent") for value, share in attribute.values.items()}
             values = [words._("agreement_value_share", value=value, share=share) for value, share in shares.items()]
-        called = words.own(attribute.says) if attribute.says else words.named("domain_attribute", name)
-        rows.append((called, words._("comma").join(values)))
+        rows.append((_called(terms.domain, name, words), words._("comma").join(values)))
+    for together in terms.domain.combinations or ():
+        names = combined_names([_called(terms.domain, name, words) for name in together.of], words)
+        rows.append((words._("agreement_combination", names=names), _combination(terms.domain, together, words)))
     return rows
+
+
+def _called(domain: DomainFields, name: str, words: Words) -> str:
+    says = domain.attributes[name].says
+    return words.own(says) if says else words.named("domain_attribute", name)
+
+
+def _combination(domain: DomainFields, together: CombinationFields, words: Words) -> str:
+    """How many images of every combination, which cannot occur, and the expected shares."""
+    said = [words.ngettext("agreement_combination_every", together.least)]
+    if together.impossible:
+        values = words._("comma").join(combined_values(one, words) for one in together.impossible)
+        said.append(words._("agreement_combination_impossible", values=values))
+    if together.shares is not None:
+        shares = [
+            words._(
+                "agreement_value_share", value=combined_values(one, words), share=words.limit(share / 100, "percent")
+            )
+            for one, share in possible(together, domain.values()).items()
+            if share is not None
+        ]
+        said.append(words._("agreement_combination_shares", values=words._("comma").join(shares)))
+    return words.in_a_row(said)
 
 
 def _costs(costs: CostsFields, words: Words) -> list[str]:

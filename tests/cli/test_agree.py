@@ -48,6 +48,7 @@ def test_a_first_agreement_is_written_once_and_is_what_check_reads(
         "1": ["sure"],
     }
     assert found.terms.domain.attributes["label"].values == ["blue", "red"]
+    assert "#   - {of: [light, product], least: 5, impossible: [[night, bolt]]}" in file.read_text(encoding="utf-8")
     assert found.terms.decision.confidence == 0.9
     before = file.read_bytes()
     assert main(["agree", "init"]) == 2
@@ -102,6 +103,21 @@ def test_what_does_not_fit_is_named(
     agreed(project, WHOLE.replace(old, new))
     assert main(["agree", "check"]) == 1
     assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_combinations_are_counted_before_anything_runs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    domain = "{attributes: {label: [blue, red], lot: ['0', '1', '2']}, combinations: [[label, lot]]}"
+    audit = project / "audits" / "parts.audit.yaml"
+    audit.write_text(AUDIT.replace("folder:photos?masks=none", "csv:photos.csv"), encoding="utf-8")
+    rows = [f"photos/images/{label}/{lot}.png,{label},{lot}" for label in ("blue", "red") for lot in range(3)]
+    (project / "photos.csv").write_text("\n".join(["image,label,lot", *rows]), encoding="utf-8")
+    agreed(project, WHOLE.replace("{attributes: {label: [blue, red]}}", domain))
+    assert main(["agree", "check"]) == 0
+    (project / "photos.csv").write_text("\n".join(["image,label,lot", *rows[:5]]), encoding="utf-8")
+    agreed(project, WHOLE.replace("{attributes: {label: [blue, red]}}", domain).replace("images: 6", "images: 5"))
+    assert main(["agree", "check"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "5 of 6 agreed ones occur in the test set; no image of label red with lot 2." in said
 
 
 def test_a_contradiction_of_about_yaml_ends_the_check(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

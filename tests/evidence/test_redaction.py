@@ -15,7 +15,9 @@ from modelaudit.evidence.agreed import (
     AgreedCosts,
     AgreedParty,
     AgreementRecord,
+    CombinedValues,
     DomainAttribute,
+    DomainCombination,
     DomainCoverage,
     DomainValue,
     UnmetTerm,
@@ -131,7 +133,15 @@ def planted() -> RunRecord:
         parties=[AgreedParty(key="canary", name={"en": "Canary Ltd"}, role="buys of Canary")],
         costs=AgreedCosts(missed_defect=1, false_alarm=1, currency="canary"),
         domain=DomainCoverage(
-            images=4, attributes=[DomainAttribute(attribute="canary_column", says={"en": "canary"}, values=values)]
+            images=4,
+            attributes=[DomainAttribute(attribute="canary_column", says={"en": "canary"}, values=values)],
+            combinations=[
+                DomainCombination(
+                    attributes=["canary_column", "canary_lot"],
+                    least=1,
+                    values=[CombinedValues(values=["canary_value", "canary 7"], images=4, standing="covered")],
+                )
+            ],
         ),
         unmet=[UnmetTerm(kind="lower_confidence", expectation="holds_on_the_line", agreed=0.95, found=0.9)],
     )

@@ -11,8 +11,10 @@ from modelaudit.evidence.agreed import (
     AgreedCosts,
     AgreedParty,
     AgreementRecord,
+    CombinedValues,
     CostRange,
     DomainAttribute,
+    DomainCombination,
     DomainCoverage,
     DomainValue,
     UnmetTerm,
@@ -81,6 +83,52 @@ def test_the_operating_domain_says_what_is_missing_and_by_how_much_shares_differ
     none = LIGHT.model_copy(update={"values": [LIGHT.values[1]], "unknown": 100})
     said = [line.text for line in domain_lines(domain.model_copy(update={"attributes": [none]}), words_of("en"))]
     assert said[-1] == "The data do not say light of 100 of 100 images."
+
+
+def test_combinations_are_named_with_their_images() -> None:
+    values = (
+        CombinedValues(values=["day", "bolt"], images=0, standing="missing"),
+        CombinedValues(values=["day", "nut"], images=2, standing="few"),
+        CombinedValues(values=["night", "nut"], images=30, expected=60, standing="off"),
+        CombinedValues(values=["night", "bolt"], images=1, standing="impossible"),
+        CombinedValues(values=["dusk", "bolt"], images=27, standing="unforeseen"),
+    )
+    label = DomainAttribute(attribute="label", values=[])
+    combination = DomainCombination(attributes=["light", "label"], least=5, values=list(values))
+    domain = DomainCoverage(images=60, tolerance=5, attributes=[LIGHT, label], combinations=[combination])
+
+    def said(language: str, **changes: object) -> list[tuple[str, bool]]:
+        changed = domain.model_copy(update={"combinations": [combination.model_copy(update=changes)]})
+        lines = list(domain_lines(changed, words_of(language)))
+        return [(line.text, line.unmet) for line in lines[3:]]
+
+    assert said("en") == [
+        (
+            "Combinations of light and label: 2 of 3 agreed ones occur in the test set; no image of light day with "
+            "label bolt.",
+            True,
+        ),
+        ("Fewer images than agreed: light day with label nut (2 images instead of 5 or more)", True),
+        ("In the test set, although agreed to be impossible: light night with label bolt (1 image)", True),
+        ("Shares beyond the tolerance of 5 points: light night with label nut 50% instead of 60%", True),
+    ]
+    assert said("ja")[:2] == [
+        (
+            "照明とラベルの組合せ：合意した3通りのうち2通りが試験データに含まれています。"
+            "画像なし：照明「day」×ラベル「bolt」",
+            True,
+        ),
+        ("画像数が合意より少ない組合せ：照明「day」×ラベル「nut」（合意5枚以上に対し2枚）", True),
+    ]
+    whole = [CombinedValues(values=["day", "bolt"], images=5, standing="covered")] * 2
+    assert said("en", values=whole) == [
+        ("Combinations of light and label: all 2 agreed ones have at least 5 images each.", False)
+    ]
+    assert said("en", values=whole, least=1) == [
+        ("Combinations of light and label: all 2 agreed ones occur in the test set.", False)
+    ]
+    nowhere = domain.model_copy(update={"attributes": [LIGHT, label.model_copy(update={"unknown": 60})]})
+    assert list(domain_lines(nowhere, words_of("en")))[-1].text == "The data do not say label of 60 of 60 images."
 
 
 def test_costs_are_those_of_1000_images_with_their_range() -> None:

@@ -46,6 +46,25 @@ def test_every_term_stands_in_both_languages() -> None:
     assert agreement_markdown(document()).count(digest) == 2
 
 
+def test_combinations_stand_in_both_documents_and_languages() -> None:
+    shares = {"bolt": {"day": 70, "night": 30}}
+    domain = {
+        "tolerance": 10,
+        "attributes": {"label": ["bolt"], "light": {"values": ["day", "night"], "says": {"en": "light", "ja": "照明"}}},
+        "combinations": [
+            {"of": ["label", "light"], "least": 5, "impossible": [["bolt", "night"]]},
+        ],
+    }
+    found = document({**TERMS, "domain": domain})
+    for said in (agreement_html(found), agreement_markdown(found)):
+        assert "label and light, together" in said and "ラベルと照明の組合せ" in said
+        assert "At least 5 images of every combination. Cannot occur: bolt with night." in said
+        assert "どの組合せも5枚以上とします。起こり得ない組合せ：bolt×night。" in said
+    domain["combinations"] = [{"of": ["label", "light"], "shares": shares}]
+    said = agreement_markdown(document({**TERMS, "domain": domain}))
+    assert "Expected shares: bolt with day (70%), bolt with night (30%)." in said
+
+
 def test_what_others_wrote_is_text() -> None:
     assert "<script>" not in agreement_html(document())
     text = agreement_markdown(document())
