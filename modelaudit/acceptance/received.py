@@ -19,6 +19,10 @@ class NotChecked(Exception):
     """Why a check is not made."""
 
 
+class Warned(str):
+    """What a check found and its reader must know, without which it would hold."""
+
+
 @dataclass(frozen=True)
 class Expected:
     """What the other party knows by itself, and does not take from what it was handed.

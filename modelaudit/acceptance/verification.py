@@ -1,13 +1,13 @@
 """Checks a run that somebody else hands over: whether it is what was signed, and follows from its own values.
 
-It needs neither the model nor the data, no network and no torch. Every check is one of three: it holds, it does not
-hold, or it was not made, and then it says why; nothing that was not looked at counts as holding.
+It needs neither the model nor the data, no network and no torch. Every check is one of four: it holds, it holds with a
+warning, it does not hold, or it was not made, and then it says why; nothing that was not looked at counts as holding.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -18,13 +18,12 @@ from ..evidence.record import RECORD_NAME, RunRecord, read_record, record_digest
 from ..language.errors import AcceptanceError, AuditError
 from ..language.json_file import json_of
 from . import verified_evidence, verified_lock
-from .departures import version_of
-from .pack import ENVIRONMENT, RUN, ReportSettings, environment_departs
-from .received import Expected, NotChecked, Received
-from .statement import REPORT_NAME
+from .pack import ENVIRONMENT, RUN, environment_departs
+from .received import Expected, NotChecked, Received, Warned
+from .verified_reports import Make, reports
 from .verified_waivers import waivers
 
-Status = Literal["held", "failed", "not_checked"]
+Status = Literal["held", "warned", "failed", "not_checked"]
 Level = Literal["none", "self_declared", "signed", "spot_checked", "reproduced"]
 CheckName = Literal[
     "pack",
@@ -47,13 +46,11 @@ CheckName = Literal[
 #: of everything that is wrong with one file so much is named
 _NAMED = 20
 
-#: makes the files that follow from a record: of its folder, by their names in a pack
-Make = Callable[[RunRecord, Path, ReportSettings], Mapping[str, bytes]]
-
 
 @dataclass(frozen=True)
 class Check:
-    """A check and how it ended; ``said``: what does not hold with file, case and field, or why it was not made."""
+    """A check and how it ended; ``said``: what does not hold with file, case and field, or why it was not made;
+    of one that warns, what is to be known."""
 
     name: CheckName
     status: Status
@@ -106,7 +103,7 @@ def verify(received: Received, expected: Expected, make: Make) -> Verification:
     """Check everything that can be checked.
 
     Args:
-        make: see :data:`Make`.
+        make: see :data:`.verified_reports.Make`.
     """
     try:
         record = read_record(received.folder / RUN / RECORD_NAME)
@@ -116,7 +113,7 @@ def verify(received: Received, expected: Expected, make: Make) -> Verification:
     signers: dict[str, None] = {}
     checks: dict[CheckName, Callable[[], Iterable[str]]] = {
         "record": lambda: [f"{RUN}{RECORD_NAME}: {one}" for one in contradicted],
-        "reports": lambda: _reports(received, record, bool(contradicted), make),
+        "reports": lambda: reports(received, record, expected, make, contradicted=bool(contradicted)),
         "evidence": lambda: verified_evidence.statements(received, record),
         "evidence_signature": lambda: verified_evidence.evidence_signature(received, expected, signers),
     }
@@ -155,45 +152,13 @@ def _check(name: CheckName, problems: Callable[[], Iterable[str]], folder: Path)
             return Check(name, "not_checked", (str(reason),))
     except AuditError as error:
         found += str(error).split("\n")
+    fails = not all(isinstance(line, Warned) for line in found)
     found = [line.replace(f"{folder}{os.sep}", "") for line in found]
-    return Check(name, "failed" if found else "held", named(found))
+    return Check(name, "failed" if fails else "warned" if found else "held", named(found))
 
 
 def _lines(error: AuditError, folder: Path) -> tuple[str, ...]:
     return tuple(str(error).replace(f"{folder}{os.sep}", "").split("\n"))
-
-
-def _reports(received: Received, record: RunRecord, contradicted: bool, make: Make) -> Iterator[str]:
-    """The files that follow from the record, made again."""
-    if contradicted:
-        raise NotChecked("the record contradicts itself, so nothing is made of it")
-    made_by = version_of(record) if received.manifest is None else received.manifest.modelaudit
-    here = version("pytest-modelaudit")
-    if made_by != here:
-        raise NotChecked(
-            f"they were made by modelaudit {made_by}, and this is {here}; the digest of {REPORT_NAME} in the evidence "
-            "counts"
-        )
-    if not received.is_pack and _is_redacted(record):
-        raise NotChecked(f"they are redacted, by a secret that is not here; the digest of {REPORT_NAME} counts")
-    for name, again in make(record, received.folder / RUN, received.report).items():
-        found = received.files.get(name)
-        if found is None and received.is_pack:
-            yield f"{name}: is missing"
-        elif found is not None and found != again:
-            yield f"{name}:{_line(found, again)}: is not what {RUN}{RECORD_NAME} makes: it was edited or made otherwise"
-
-
-def _is_redacted(record: RunRecord) -> bool:
-    """Whether the run wrote redacted reports alone."""
-    configured = record.provenance.options.get("ini audit_redact", "false").lower()
-    return "--audit-redact" in record.command.split() or configured in ("true", "1", "yes", "on")
-
-
-def _line(one: bytes, other: bytes) -> int:
-    """The line in which two texts part."""
-    pairs = enumerate(zip(one.split(b"\n"), other.split(b"\n"), strict=False), 1)
-    return next((at for at, (a, b) in pairs if a != b), min(one.count(b"\n"), other.count(b"\n")) + 1)
 
 
 def _environment(received: Received, record: RunRecord) -> list[str]:

@@ -54,11 +54,16 @@ def _departs(
     found = json_of(content, source, lambda problem: AcceptanceError(f"{problem}; this is no evidence"))
     again = json.loads(canonical(remade(record, digests)))
     if version_of(record) != version("pytest-modelaudit"):
-        subjects = found.get("subject", []) if isinstance(found, dict) else []
-        named = {one.get("name"): one.get("digest") for one in subjects if isinstance(one, dict)}
+        named = _subjects(found)
         found = {name: named.get(name) for name in digests}
         again = {name: {"sha256": digest} for name, digest in digests.items()}
     yield from differences(found, again, f"what {RUN}{RECORD_NAME} and the files make")
+
+
+def _subjects(statement: Any) -> dict[Any, Any]:
+    """The digests of a Statement's subjects, by their names."""
+    subjects = statement.get("subject", []) if isinstance(statement, dict) else []
+    return {one.get("name"): one.get("digest") for one in subjects if isinstance(one, dict)}
 
 
 def evidence_signature(received: Received, expected: Expected, signers: dict[str, None]) -> Iterator[str]:
@@ -97,6 +102,37 @@ def pack_signature(received: Received, expected: Expected, signers: dict[str, No
         for one in differences(signed, received.manifest.model_dump(mode="json"), MANIFEST):
             yield f"{SIGNATURE}: what was signed: {one}"
     yield from _signed(envelope, SIGNATURE, expected, signers)
+
+
+def signed_files(received: Received, expected: Expected) -> dict[str, tuple[str, ...]]:
+    """Who of the keys that were given signed the content of each file, which is there as it was signed.
+
+    The evidence names the report by its digest, the manifest of a pack every file.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    envelope, signers = _believed(received.files.get(RUN + SIGNED_NAME), RUN + SIGNED_NAME, STATEMENT, expected)
+    if envelope is not None and envelope.payload == received.files.get(RUN + EVIDENCE_NAME):
+        named, name = _subjects(_parsed(envelope.payload, RUN + SIGNED_NAME)), RUN + REPORT_NAME
+        if name in received.files and named.get(REPORT_NAME) == {"sha256": sha256_of(received.files[name])}:
+            found[name] = signers
+    envelope, signers = _believed(received.signature, SIGNATURE, PACK, expected)
+    if envelope is not None and received.manifest and envelope.payload == received.manifest.content():
+        for name in received.manifest.files:
+            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *signers)))
+    return found
+
+
+def _believed(
+    content: bytes | None, source: str, kind: str, expected: Expected
+) -> tuple[Envelope | None, tuple[str, ...]]:
+    """An envelope and who signed it; None where no given key did, which the check of this signature tells."""
+    if content is None or expected.keys is None:
+        return None, ()
+    try:
+        envelope = _envelope(content, source, kind)
+        return envelope, signed_by(envelope, expected.keys, source=source)
+    except AcceptanceError:
+        return None, ()
 
 
 def _signed(envelope: Envelope, source: str, expected: Expected, signers: dict[str, None]) -> Iterator[str]:

@@ -24,7 +24,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.parametrize("pack", sorted(FROZEN.glob("pack-v*.zip")), ids=lambda pack: pack.stem)
 def test_a_frozen_pack_is_verified_without_torch(pack: Path, tmp_path: Path) -> None:
-    """Its run is a FAIL, and holds in everything; its reports may be made otherwise by now."""
+    """Its run is a FAIL, and holds in everything; its reports, which are signed, may be rendered otherwise by now."""
     known = ["--keys", *map(str, FROZEN.glob("*.pub.pem")), "--trust-anchor", str(FROZEN / "authority.pem")]
     result = tmp_path / "answer.json"
     command = [sys.executable, "-c", WITHOUT_TORCH, "verify", str(pack), *known, "--json", str(result)]
@@ -33,8 +33,8 @@ def test_a_frozen_pack_is_verified_without_torch(pack: Path, tmp_path: Path) -> 
     answer = json.loads(result.read_text())
     status = {one["name"]: one["status"] for one in answer["checks"]}
     said = {one["name"]: one["said"] for one in answer["checks"]}
-    reports = status.pop("reports")
-    assert done.returncode == (1 if reports == "failed" else 0)
+    assert status.pop("reports") in ("held", "warned"), said
+    assert done.returncode == 0
     assert answer["overall"] == "FAIL"
     assert status.pop("commit") == "not_checked"
     assert set(status.values()) == {"held"}, said

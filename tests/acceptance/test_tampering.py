@@ -12,6 +12,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -481,6 +482,68 @@ def test_a_forger_who_makes_everything_again_has_no_key(story: Story, tmp_path: 
     assert status == 1
     for check in ("evidence_signature", "pack_signature"):
         assert ".dsse: signatures: is signed by an unknown key" in answer[check][1]
+
+
+def rendered_otherwise(story: Story, folder: Path, key: Path, *, made_by: str | None = None) -> Path:
+    """A pack whose report is another text of the same record, as other templates make it, under evidence and a manifest
+    that fit and that `key` signs; `made_by`: the version that its manifest states."""
+    pack, run = story.pack, folder / "run"
+    pack.unpack(folder)
+    report = run / "report.html"
+    report.write_bytes(report.read_bytes().replace(b"requirements", b"requirementz"))
+    write_evidence(RunRecord.model_validate_json((run / "run.json").read_bytes()), run)
+    sign_evidence(run, load_signer(key))
+    files = {name: (folder / name).read_bytes() for name in pack.files}
+    manifest = manifest_of(files, pack.manifest.report)
+    content = manifest.model_copy(update={"modelaudit": made_by or manifest.modelaudit}).content()
+    return zipped(folder / "p.zip", content, signed_by(key, content), files)
+
+
+@pytest.mark.parametrize("made_by", [None, "9.9"])
+def test_a_signed_report_that_is_rendered_otherwise_here_is_told_with_both_versions(
+    story: Story, made_by: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, answer = story.answer(rendered_otherwise(story, tmp_path, story.vendor, made_by=made_by))
+    assert status == 0 and {one[0] for name, one in answer.items() if name != "commit"} == {"held", "warned"}
+    assert [name for name, one in answer.items() if one[0] == "warned"] == ["reports"]
+    why = "other templates or a changed copy" if made_by is None else "other templates, or another version: 9.9 made it"
+    assert re.fullmatch(
+        r"run/report\.html:\d+: is the file that was signed \(by vendor\), and this installation \(modelaudit "
+        rf"{re.escape(version('pytest-modelaudit'))}\) renders it differently: {why}; what counts is run/run\.json",
+        answer["reports"][1],
+    )
+    assert "WARNING  " in capsys.readouterr().out
+    shutil.copytree(tmp_path / "run", tmp_path / "folder")
+    status, answer = story.answer(tmp_path / "folder", "--audits", str(story.audits))
+    assert (status, answer["reports"][0]) == (0, "warned")
+
+
+@pytest.mark.parametrize("made_by", [None, "9.9"])
+def test_a_report_that_nobody_known_signed_is_not_excused_by_a_version(
+    story: Story, made_by: str | None, tmp_path: Path
+) -> None:
+    """The forger makes evidence and manifest again, says that another version did it, and signs with a key of his own,
+    or takes all signatures away."""
+    pack = read_pack(rendered_otherwise(story, tmp_path, story.other, made_by=made_by))
+    bare = {name: content for name, content in pack.files.items() if name != "run/evidence.dsse"}
+    left = {name: one for name, one in pack.manifest.files.items() if name in bare}
+    without_signatures = zipped(
+        tmp_path / "bare.zip", pack.manifest.model_copy(update={"files": left}).content(), None, bare
+    )
+    for file in (pack.path, without_signatures):
+        result = file.with_suffix(".json")
+        for keys in ([], ["--keys", str(story.keys)]):
+            assert main(["verify", str(file), *keys, "--json", str(result)]) == 1
+            (found,) = (one for one in json.loads(result.read_text())["checks"] if one["name"] == "reports")
+            assert found["status"] == "failed" and "report.html:" in found["said"][0]
+            assert ("it says modelaudit 9.9" in found["said"][0]) == (made_by == "9.9")
+
+
+def test_what_another_version_rendered_alike_holds(story: Story, tmp_path: Path) -> None:
+    content = story.pack.manifest.model_copy(update={"modelaudit": "9.9"}).content()
+    file = zipped(tmp_path / "p.zip", content, signed_by(story.vendor, content), story.pack.files)
+    status, answer = story.answer(file)
+    assert (status, answer["reports"]) == (0, ("held", ""))
 
 
 def test_a_signature_that_was_taken_away(story: Story, tmp_path: Path) -> None:
