@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import agree, contexts, data, gate, init, lock, masks, merge, pack, plan, report, store, verify, waivers
+from . import agree, contexts, data, gate, init, lock, masks, merge, pack, plan, report, review, store, verify, waivers
 from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     parser = _parser()
-    given = parser.parse_args(arguments)
+    given = parser.parse_args(_with_steps(sys.argv[1:] if arguments is None else arguments))
     try:
         if "language" in given:
             given.language = language_of(given.language)
@@ -43,6 +43,16 @@ def _main(arguments: Sequence[str] | None) -> int:
     except AuditError as error:
         say(*_error_lines(str(error), getattr(given, "language", None)), file=sys.stderr)
         return 2
+
+
+#: what adds to a command that also takes a folder: a command of its own, whose name has two words
+_STEPS = ("review add",)
+
+
+def _with_steps(arguments: Sequence[str]) -> list[str]:
+    """The arguments, the name of such a step as one of them."""
+    step = " ".join(arguments[:2])
+    return [step, *arguments[2:]] if step in _STEPS else list(arguments)
 
 
 def _error_lines(error: str, language: str | None) -> list[str]:
@@ -97,6 +107,7 @@ def _parser() -> Command:
     agree.add(commands)
     lock.add(commands)
     report.add(commands)
+    review.add(commands)
     gate.add(commands)
     merge.add(commands)
     pack.add(commands)

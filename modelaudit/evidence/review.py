@@ -65,12 +65,12 @@ class ReviewPicture(Part):
 class ReviewAnswer(Part):
     """What a reviewer says of one picture.
 
-    ``map_plausible``: none where no map was shown. ``change_realistic``: none where nothing was changed. Both may be
-    left open.
+    ``looks_at`` and ``map_plausible``: none where no map was shown. ``change_realistic``: none where nothing was
+    changed. The latter two may be left open.
     """
 
     picture: ReviewPicture
-    looks_at: LooksAt
+    looks_at: LooksAt | None = None
     map_plausible: Opinion | None = None
     change_realistic: Opinion | None = None
     comment: Comment = ""
@@ -81,6 +81,8 @@ class ReviewAnswer(Part):
             raise ValueError("map_plausible is answered, and the picture has no heat map")
         if self.change_realistic is not None and self.picture.changed is None:
             raise ValueError("change_realistic is answered, and the picture has no changed image")
+        if (self.looks_at is None) != (self.picture.map is None):
+            raise ValueError("looks_at must be answered where the picture has a heat map, and nowhere else")
         return self
 
 
