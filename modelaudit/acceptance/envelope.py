@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from securesystemslib.signer import Signature, Signer
 from ..language.errors import AcceptanceError, first_line
 from ..language.json_file import read_json
 from ..language.regular_files import read_file
+from ..language.whole_file import write_whole
 from .keys import PublicKey
 
 #: the types of payloads that this package signs, and what each is for messages
@@ -142,14 +142,7 @@ def write_envelope(envelope: Envelope, path: Path) -> Path:
     Raises:
         AcceptanceError: it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(json.dumps(envelope.document(), indent=1) + "\n", encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise AcceptanceError(f"{path}: cannot be written ({error.strerror}); give a folder that can be") from error
-    return path
+    return write_whole(path, json.dumps(envelope.document(), indent=1) + "\n", AcceptanceError)
 
 
 def read_envelope(path: Path, payload_type: str) -> Envelope:

@@ -12,19 +12,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..evidence.record import CaseRecord, InputFile
 from ..language.errors import AcceptanceError
-from ..language.json_file import json_of
-from ..language.plain_text import quoted_lines
 from ..language.regular_files import read_file
-from .canonical import canonical, sha256_of
+from .canonical import sha256_of
+from .canonical_file import CanonicalFile
 from .envelope import LOCK, check_payload, read_envelope, signed_by
 from .keys import PublicKey, public_key_of
 
 LOCK_NAME, ENVELOPE_SUFFIX, TIMESTAMP_SUFFIX = "agreement.lock", ".dsse", ".tsr"
-VERSION = 1
 #: input files whose content is locked; settings of the configuration are locked one by one, and what `about.yaml` says
 #: changes no number
 LOCKED_ROLES = ("audit", "conftest", "plugin")
@@ -84,26 +82,24 @@ class LockedParty(_Fields):
     public_key: str
 
 
-class Lock(_Fields):
+class Lock(CanonicalFile):
     """What was agreed. ``agreement``: the digest of its terms; ``signs``: the parties whose signatures it needs."""
+
+    called, written_by = "a lock", "modelaudit lock"
+    way_out = "take back the file that was signed"
 
     format: Literal["modelaudit lock"] = "modelaudit lock"
     version: Literal[1] = 1
     created: datetime
-    modelaudit: str
     agreement: str | None
     cases: list[LockedCase]
     options: dict[str, str]
     inputs: list[LockedInput]
     data: list[LockedData]
     models: dict[str, str] | None = None
-    parties: dict[str, LockedParty] = {}
-    signs: list[str] = []
+    parties: dict[str, LockedParty] = Field(default={})
+    signs: list[str] = Field(default=[])
     waivers_signed_by: str | None = None
-
-    def content(self) -> bytes:
-        """The bytes of its file."""
-        return canonical(self.model_dump(mode="json"))
 
     def keys(self) -> dict[str, PublicKey]:
         """The keys of the parties by their names."""
@@ -167,7 +163,7 @@ def read_lock(path: Path) -> SignedLock:
         raise AcceptanceError(
             f"{path}: cannot be read ({error.strerror or error}); modelaudit lock writes one"
         ) from error
-    lock = _parsed(content, str(path))
+    lock = Lock.parse(content, str(path))
     envelope = path.with_name(path.name + ENVELOPE_SUFFIX)
     return SignedLock(path, lock, sha256_of(content), _signed_by(lock, path, envelope) if envelope.exists() else ())
 
@@ -176,28 +172,6 @@ def _signed_by(lock: Lock, path: Path, file: Path) -> tuple[str, ...]:
     envelope = read_envelope(file, LOCK)
     check_payload(envelope, str(file), path)
     return signed_by(envelope, lock.keys(), source=str(file))
-
-
-def _parsed(content: bytes, source: str) -> Lock:
-    document = json_of(content, source, lambda problem: AcceptanceError(f"{problem}; this is not a lock"))
-    if not isinstance(document, dict) or document.get("format") != "modelaudit lock":
-        raise AcceptanceError(f"{source}: is not a lock; modelaudit lock writes one")
-    if document.get("version") != VERSION:
-        raise AcceptanceError(
-            f"{source}: version: is {document.get('version')!r}, and this modelaudit reads {VERSION}; use the one that "
-            f"wrote it ({document.get('modelaudit')})"
-        )
-    try:
-        lock = Lock.model_validate_json(content)
-    except ValidationError as error:
-        said, *rest = quoted_lines(str(error))
-        raise AcceptanceError(f"{source}: is not a lock: {said}", *rest) from error
-    if lock.content() != content:
-        raise AcceptanceError(
-            f"{source}: is not canonical JSON (RFC 8785), so it was edited after it was written; take back the file "
-            "that was signed"
-        )
-    return lock
 
 
 def now() -> datetime:

@@ -19,14 +19,13 @@ from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from ..evidence.record import RECORD_NAME, RunRecord
 from ..language.errors import AcceptanceError, first_line
-from ..language.json_file import json_of
-from ..language.plain_text import quoted_lines
 from ..language.regular_files import open_file, read_file
 from .canonical import canonical, sha256_of
+from .canonical_file import CanonicalFile
 from .statement import DETAILS_NAME, EVIDENCE_NAME, REPORT_NAME, SIGNED_NAME
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ MANIFEST, SIGNATURE, ENVIRONMENT = "pack.json", "pack.dsse", "environment.json"
 REDACTED_NAME, SUMMARY_NAME = "report.redacted.html", "summary.md"
 RUN, AGREEMENT = "run/", "agreement/"
 LOCK_FILE = f"{AGREEMENT}agreement.lock"
-FORMAT, VERSION = "modelaudit pack", 1
 _OF_RUN = (RECORD_NAME, REPORT_NAME, SUMMARY_NAME, EVIDENCE_NAME, DETAILS_NAME, SIGNED_NAME)
 _OF_AGREEMENT = (
     *("agreement.yaml", "agreement.yml", "agreement.lock", "agreement.lock.dsse", "agreement.lock.tsr"),
@@ -74,18 +72,15 @@ class ReportSettings(_Fields):
     budget: int
 
 
-class Manifest(_Fields):
-    """What a pack holds besides its manifest and the signature of it; ``modelaudit``: the version that made it."""
+class Manifest(CanonicalFile):
+    """What a pack holds besides its manifest and the signature of it."""
+
+    called, written_by, way_out = "the manifest of a pack", "modelaudit pack", _TAKE_AGAIN
 
     format: Literal["modelaudit pack"] = "modelaudit pack"
     version: Literal[1] = 1
-    modelaudit: str
     report: ReportSettings
     files: dict[str, PackedFile]
-
-    def content(self) -> bytes:
-        """The bytes of its file."""
-        return canonical(self.model_dump(mode="json"))
 
 
 @dataclass(frozen=True)
@@ -214,7 +209,8 @@ def read_pack(path: Path) -> Pack:
         raise AcceptanceError(f"{path}: is not a whole pack ({said}); {_TAKE_AGAIN}") from error
     if MANIFEST not in content:
         raise AcceptanceError(f"{path}: {MANIFEST}: is missing, so this is not a pack; modelaudit pack makes one")
-    manifest, signature = _manifest(content.pop(MANIFEST), path), content.pop(SIGNATURE, None)
+    manifest = Manifest.parse(content.pop(MANIFEST), f"{path}: {MANIFEST}")
+    signature = content.pop(SIGNATURE, None)
     for problem in _departures(manifest, content):
         raise AcceptanceError(f"{path}: {problem}; {_TAKE_AGAIN}")
     return Pack(path, manifest, content, signature)
@@ -261,26 +257,6 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> by
     if len(content) != entry.file_size:
         raise AcceptanceError(f"{path}: {entry.filename}: is cut short; {_TAKE_AGAIN}")
     return content
-
-
-def _manifest(content: bytes, path: Path) -> Manifest:
-    where = f"{path}: {MANIFEST}"
-    document = json_of(content, where, lambda problem: AcceptanceError(f"{problem}; {_TAKE_AGAIN}"))
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise AcceptanceError(f"{where}: is not the manifest of a pack; modelaudit pack makes one")
-    if document.get("version") != VERSION:
-        raise AcceptanceError(
-            f"{where}: version: is {document.get('version')!r}, and this modelaudit reads {VERSION}; use the one that "
-            f"made it ({document.get('modelaudit')})"
-        )
-    try:
-        found = Manifest.model_validate_json(content)
-    except ValidationError as error:
-        said, *rest = quoted_lines(str(error))
-        raise AcceptanceError(f"{where}: is not the manifest of a pack: {said}", *rest) from error
-    if found.content() != content:
-        raise AcceptanceError(f"{where}: is not canonical JSON (RFC 8785), so it was edited; {_TAKE_AGAIN}")
-    return found
 
 
 def _departures(manifest: Manifest, content: Mapping[str, bytes]) -> Iterator[str]:

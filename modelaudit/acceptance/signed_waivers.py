@@ -7,7 +7,6 @@ whose signature that is, and none is looked at.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from ..evidence.record import WaiverRecord
 from ..language.errors import AcceptanceError
 from ..language.json_file import json_of, read_json
+from ..language.whole_file import write_whole
 from .envelope import WAIVER, Envelope, envelope_of, sign, signed_by
 from .lock import Lock
 from .waivers import FORMAT, VERSION, Waiver, waiver_record
@@ -92,18 +92,8 @@ def sign_waivers(path: Path, waivers: Sequence[Waiver], signer: Signer) -> Path:
     for waiver in waivers:
         content = waiver.content()
         envelopes[content] = sign(envelopes.get(content, Envelope(WAIVER, content)), signer)
-    _write(path, [envelope.document() for envelope in envelopes.values()])
-    return path
-
-
-def _write(path: Path, document: object) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise AcceptanceError(f"{path}: cannot be written ({error.strerror}); give a folder that can be") from error
+    document = [envelope.document() for envelope in envelopes.values()]
+    return write_whole(path, json.dumps(document, indent=1) + "\n", AcceptanceError)
 
 
 def under_lock(waiver: Waiver, lock: Lock, signers: Signers) -> WaiverRecord:

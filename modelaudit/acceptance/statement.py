@@ -16,7 +16,6 @@ https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +24,7 @@ from ..evidence.record import RECORD_NAME, CaseRecord, RunRecord
 from ..evidence.states import is_exception, meant_as
 from ..language.errors import AcceptanceError
 from ..language.regular_files import read_file
+from ..language.whole_file import write_whole
 from .canonical import canonical, sha256_of
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def write_evidence(record: RunRecord, folder: Path) -> Path:
     files = {name: _digest(folder / name) for name in (RECORD_NAME, REPORT_NAME)}
     for name, make in ((DETAILS_NAME, details_statement), (EVIDENCE_NAME, result_statement)):
         content = canonical(make(record, files))
-        _write(folder / name, content)
+        write_whole(folder / name, content, AcceptanceError)
         files[name] = sha256_of(content)
     return folder / EVIDENCE_NAME
 
@@ -173,13 +173,3 @@ def _read(file: Path) -> bytes:
         return read_file(file)
     except OSError as error:
         raise AcceptanceError(f"{file}: {error.strerror or error}; the evidence of the run needs it") from error
-
-
-def _write(target: Path, content: bytes) -> None:
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise AcceptanceError(f"{target}: cannot be written ({error.strerror}); give a folder that can be") from error

@@ -104,8 +104,8 @@ def _check(given: argparse.Namespace) -> int:
 
 def _show(given: argparse.Namespace) -> int:
     from ..acceptance.agreement_document import agreement_document
+    from ..language.whole_file import write_whole
     from ..report.agreement_pages import agreement_html, agreement_markdown
-    from ..report.render import write_whole
     from .words import command_words
 
     words = command_words(given.language)

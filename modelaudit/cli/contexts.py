@@ -74,9 +74,9 @@ def _list(given: argparse.Namespace) -> int:
 def _show(given: argparse.Namespace) -> int:
     from ..data import open_data
     from ..language.progress import counting
+    from ..language.whole_file import write_whole
     from ..preview.contact_sheet import showcase, texts_of
     from ..report.error_texts import detail_text
-    from ..report.render import write_whole
     from ..report.sheets import context_sheet, render_sheet
     from .terminal import say, table, wrapped
     from .words import command_words

@@ -152,7 +152,7 @@ def read_classes(path: Path) -> Sequence[str]:
 
 
 def _write_json(path: Path, facts: DataFacts) -> None:
-    from ..report.render import write_whole
+    from ..language.whole_file import write_whole
     from .data_text import document
 
     write_whole(path, json.dumps(document(facts), indent=1, ensure_ascii=False) + "\n")
@@ -161,9 +161,9 @@ def _write_json(path: Path, facts: DataFacts) -> None:
 
 def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> None:
     from ..language.progress import counting
+    from ..language.whole_file import write_whole
     from ..preview.thumbnails import thumbnails
     from ..report.data_sheet import choose_findings, data_sheet
-    from ..report.render import write_whole
     from ..report.sheets import render_sheet
     from .words import command_words
 

@@ -152,7 +152,7 @@ class _Files:
 
 
 def _written(path: Path, text: str) -> Path:
-    from ..report.render import write_whole
+    from ..language.whole_file import write_whole
 
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(path, text)

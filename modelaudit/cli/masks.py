@@ -77,8 +77,8 @@ def _masks(given: argparse.Namespace) -> int:
     from ..data import open_data
     from ..data.mask_making import Policy, make_masks
     from ..language.progress import counting
+    from ..language.whole_file import write_whole
     from ..preview.mask_makers import maker_of
-    from ..report.render import write_whole
     from .terminal import say
     from .words import command_words
 
@@ -197,8 +197,8 @@ def _way_back(reference: str, into: Path, masks: bool, words: Words) -> Iterator
 def _write_page(given: argparse.Namespace, reference: str, by: str, data: DataSet, made: Sequence[MaskMade]) -> None:
     from dataclasses import replace
 
+    from ..language.whole_file import write_whole
     from ..preview.thumbnails import thumbnails
-    from ..report.render import write_whole
     from ..report.sheets import choose_masks, mask_sheet, render_sheet
     from ..report.words import words_of
 

@@ -70,9 +70,9 @@ def _run(given: argparse.Namespace) -> int:
     from ..evidence.merged_tables import Shard
     from ..evidence.merging import merge
     from ..evidence.record import write_record
+    from ..language.whole_file import write_whole
     from ..report import write_reports
     from ..report.junit import render_junit
-    from ..report.render import write_whole
     from ..report.run_lines import run_lines
     from .words import command_words
 

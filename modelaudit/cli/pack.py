@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence.results_folder import resolve_run
 from ..language.errors import AcceptanceError
 from .command_help import Example, add_command
-from .terminal import say, wrapped
+from .terminal import add_run_folder, say, wrapped
 
 if TYPE_CHECKING:
     from ..evidence.record import RunRecord
@@ -34,14 +34,7 @@ def add(commands: Any) -> None:
         Example("a run by its folder", "modelaudit pack audit-results/20261123-051530-3f9a -o for_you.zip"),
         notes=_NOTES,
     )
-    pack.add_argument(
-        "run_folder",
-        type=Path,
-        nargs="?",
-        default=Path("audit-results/latest"),
-        metavar="RUN",
-        help="folder of a run, or its run.json",
-    )
+    add_run_folder(pack)
     pack.add_argument("-o", dest="output", type=Path, metavar="FILE", help="(default: RUN.zip, beside the run)")
     pack.add_argument("--sign", metavar="KEY", help="sign with this private key (a PEM file, or a URI as hsm:)")
     pack.add_argument(

@@ -99,7 +99,7 @@ def _plan(given: argparse.Namespace) -> int:
     said = (line for name, why in notes for line in wrapped(_unknown_data(name, why, words), indent=2))
     say(*report_lines(found, whole, cost, given.power, words), *said)
     if given.json is not None:
-        from ..report.render import write_whole
+        from ..language.whole_file import write_whole
 
         write_whole(given.json, json.dumps(document(found, whole, cost), indent=1, ensure_ascii=False) + "\n")
         say(str(given.json), file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence.results_folder import resolve_run
 from ..language.errors import ResultsError, first_line
 from .command_help import Example, add_command
-from .terminal import add_budget, add_language, say
+from .terminal import add_budget, add_language, add_run_folder, say
 
 if TYPE_CHECKING:
     from ..evidence.record import RunRecord
@@ -40,14 +40,7 @@ def add(commands: Any) -> None:
         description="Checks the record of a run and writes report.html and summary.md anew, or one file that is asked "
         "for by --redact, --pdf or -o.",
     )
-    report.add_argument(
-        "run_folder",
-        type=Path,
-        nargs="?",
-        default=Path("audit-results/latest"),
-        metavar="RUN",
-        help="folder of a run, or its run.json",
-    )
+    add_run_folder(report)
     report.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write this file alone")
     report.add_argument(
         "--redact",
@@ -83,8 +76,8 @@ def add(commands: Any) -> None:
 def _run(given: argparse.Namespace) -> int:
     from ..acceptance.statement import EVIDENCE_NAME, write_evidence
     from ..evidence.consistency import read_consistent_record
+    from ..language.whole_file import write_whole
     from ..report import render_html, write_reports
-    from ..report.render import write_whole
     from .pdf import write_pdf
 
     if given.full and not given.pdf:

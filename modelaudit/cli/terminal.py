@@ -54,6 +54,18 @@ def _size(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def add_run_folder(parser: argparse.ArgumentParser) -> None:
+    """Add RUN, the latest run where it is left out, as ``run_folder``."""
+    parser.add_argument(
+        "run_folder",
+        type=Path,
+        nargs="?",
+        default=Path("audit-results/latest"),
+        metavar="RUN",
+        help="folder of a run, or its run.json",
+    )
+
+
 def add_language(parser: argparse.ArgumentParser, what: str) -> None:
     """Add ``--language``, which :func:`language_of` completes."""
     text = f"language of {what} (default: audit_language in pytest's configuration, else en)"

@@ -83,7 +83,7 @@ def add(commands: Any) -> None:
 
 def _verify(given: argparse.Namespace) -> int:
     from ..acceptance.verification import Check, Verification, verify
-    from ..report.render import write_whole
+    from ..language.whole_file import write_whole
     from .packed import made_of
     from .words import command_words
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..evidence.record import RunRecord, record_digest
 from ..evidence.record_texts import shown_record
 from ..language.errors import ResultsError
 from ..language.plain_text import plain_lines
+from ..language.whole_file import write_whole
 from .beyond import beyond_data
 from .fitting import fitted
 from .other_language import language_patch
@@ -202,19 +202,3 @@ def filled(environment: Environment, name: str, **values: Any) -> str:
         where = getattr(error, "name", None) or name
         way_out = "correct it, or leave it out to take the package's own"
         raise ResultsError(f"template {where}: {error}; {way_out}") from error
-
-
-def write_whole(target: Path, text: str) -> Path:
-    """Write a file whole or not at all.
-
-    Raises:
-        ResultsError: it cannot be written.
-    """
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise ResultsError(f"{target}: cannot be written ({error.strerror}); give a folder that can be") from error
-    return target
