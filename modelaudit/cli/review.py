@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
 
 def _run(given: argparse.Namespace) -> int:
     from ..evidence.consistency import read_consistent_record
-    from ..report.render import write_whole
+    from ..language.whole_file import write_whole
     from ..report.review_page import pictures_to_review, render_review
     from .words import command_words
 

@@ -181,6 +181,10 @@ def test_no_id_and_no_path_is_left() -> None:
     assert "canary" not in redacted(run, SALT).model_dump_json().lower()
 
 
+def test_the_nonce_of_the_other_party_is_left_out() -> None:
+    assert redacted(record(nonce="order 4711"), SALT).nonce is None
+
+
 def test_what_was_decided_is_left() -> None:
     run, shown = planted(), redacted(planted(), SALT)
     assert shown.redacted and not run.redacted

@@ -46,6 +46,14 @@ def test_of_many_departures_the_first_are_shown_and_the_rest_are_counted(words: 
     assert "audits/a.py::right" in departure_sentence(many, words)
 
 
+def test_the_sentence_names_the_first_departure_and_counts_the_others() -> None:
+    said = departure_sentence(held(IMAGE, THRESHOLD, ADDED), EN)
+    assert "image red/00.png" in said and "2" in said
+    assert "audits/a.py::right" not in said and "red/99.png" not in said
+    alone = departure_sentence(held(ADDED), EN)
+    assert "sample red/99.png: not in the lock, found: there" in alone and "more" not in alone
+
+
 def test_a_lock_that_nobody_signed_is_no_proof() -> None:
     head, _ = lock_lines(held(signed_by=()), EN)
     assert head.unmet and "nobody has signed" in head.text
