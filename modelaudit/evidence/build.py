@@ -63,7 +63,10 @@ class Place:
     line: int | None
 
 
-_UNDECIDED: dict[str, Any] = {"decision": None, "checks": None, "worst": [], "gallery": []}
+_UNDECIDED: dict[str, Any] = {
+    **dict.fromkeys(("decision", "checks", "complete_reviews")),
+    **{name: [] for name in ("worst", "gallery", "review")},
+}
 
 
 def declared_case(asked: Asked, place: Place) -> CaseRecord:

@@ -198,7 +198,8 @@ class CaseRecord(Part):
     none. ``wording``: how what it names reads. ``without_object``: the labels whose images are declared to have no
     object; these images leave the case where it ``needs_masks``. ``stated_models``: the models that it is stated of, as
     readers know them, also where none was loaded; empty in older records. ``reviewed_by``: how many people must have
-    reviewed the pictures of ``review`` before it can PASS (review.py).
+    reviewed the pictures of ``review`` before it can PASS (review.py); ``complete_reviews``: how many have, none where
+    nobody was asked for or nothing was decided.
     """
 
     id: str
@@ -241,6 +242,7 @@ class CaseRecord(Part):
     worst: list[ImageValue] = []
     gallery: list[GalleryRow] = []
     review: list[GalleryRow] = []
+    complete_reviews: int | None = None
     reproduce: str = ""
     duration_s: float | None = None
     checks: CheckResults | None = None

@@ -47,6 +47,7 @@ from .record import (
     read_record,
 )
 from .recorded import RecordedSpec, RecordTable, Values, column_key, expectation_of, text_of
+from .reviewed import Answers, is_void, with_reviews
 from .states import (
     can_be_waived,
     exit_status,
@@ -101,25 +102,34 @@ def read_consistent_record(path: Path) -> RunRecord:
 
 def contradictions(record: RunRecord) -> list[Contradiction]:
     """Everything in a record that does not follow from the rest of it, in the order of its cases."""
-    return [*_of_cases(record), *_of_tables(record), *_of_predictions(record), *_of_run(record)]
+    return [
+        *_of_cases(record),
+        *_of_reviews(record),
+        *_of_tables(record),
+        *_of_predictions(record),
+        *_of_run(record),
+    ]
 
 
 def _of_cases(record: RunRecord) -> Iterator[Contradiction]:
     classes = {model.key: model.classes for model in record.models}
     values = {table.data: Values(table, classes) for table in record.tables}
+    answers = Answers(record.reviews, record.models)
     for case in record.cases:
         try:
-            yield from _of_case(case, record, values)
+            yield from _of_case(case, record, values, answers)
         except AuditError as error:  # what cannot be computed anew is not believed
             yield Contradiction(case.id, "decision", _verdict(case), f"nothing ({error})")
     for before, after in zip(record.cases, with_holm(without_holm(record.cases)), strict=True):
         yield from _differing(before.id, "checks.holm", _holm(before), _holm(after))
 
 
-def _of_case(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) -> Iterator[Contradiction]:
+def _of_case(
+    case: CaseRecord, record: RunRecord, values: Mapping[str, Values], answers: Answers
+) -> Iterator[Contradiction]:
     yield from _texts(case)
     if case.verdict in ("PASS", "FAIL", "INCONCLUSIVE"):
-        yield from _decided(case, record, values)
+        yield from _decided(case, record, values, answers)
     elif case.verdict is None and case.decision is not None:
         yield Contradiction(case.id, "decision", case.decision.verdict, "none: the case was not run")
     if case.standing not in ("xfail", "not_run"):
@@ -130,6 +140,17 @@ def _of_case(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
     allowed = _outcomes(case, quick_look=record.quick_look is not None)
     if case.outcome not in allowed:
         yield Contradiction(case.id, "outcome", case.outcome, " or ".join(sorted(allowed)))
+
+
+def _of_reviews(record: RunRecord) -> Iterator[Contradiction]:
+    """Every review says something of a picture of the run, and is there once."""
+    for at, one in enumerate(record.reviews):
+        if one.sha256 in {other.sha256 for other in record.reviews[:at]}:
+            yield Contradiction(None, f"reviews[{at}]", f"{one.file} once more", "each review once")
+        if is_void(one.review, record.cases, record.models):
+            yield Contradiction(
+                None, f"reviews[{at}]", f"counted: {one.file}", "void: it answers no picture of the run"
+            )
 
 
 def _started(record: RunRecord) -> datetime:
@@ -180,8 +201,10 @@ def _texts(case: CaseRecord) -> Iterator[Contradiction]:
     yield from _differing(case.id, "fingerprint", case.fingerprint, digest)
 
 
-def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) -> Iterator[Contradiction]:
-    """The verdict, from the tables by way of the bounds and of what the checks found."""
+def _decided(
+    case: CaseRecord, record: RunRecord, values: Mapping[str, Values], answers: Answers
+) -> Iterator[Contradiction]:
+    """The verdict, from the tables by way of the bounds, of what the checks found, and of reviews."""
     if case.decision is None:
         yield Contradiction(case.id, "decision", "none", "a decision with bounds")
         return
@@ -202,8 +225,11 @@ def _decided(case: CaseRecord, record: RunRecord, values: Mapping[str, Values]) 
     yield from _differing(case.id, "checks.objections", checks.objections, said)
     yield from _differing(case.id, "checks.unguarded", checks.unguarded, whole.verdict.value if taken else None)
     yield from _compared(case.id, "decision", case.decision, decision_record(final))
-    yield from _differing(case.id, "verdict", case.verdict, final.verdict.value)
-    yield from _differing(case.id, "reason", case.reason, None if final.reason is None else final.reason.value)
+    reason = None if final.reason is None else final.reason.value
+    decided = case.model_copy(update={"verdict": final.verdict.value, "reason": reason, "complete_reviews": None})
+    again = with_reviews(decided, answers, quick_look=record.quick_look is not None)
+    for field in ("verdict", "reason", "complete_reviews"):
+        yield from _differing(case.id, field, getattr(case, field), getattr(again, field))
 
 
 def _groups(case: CaseRecord, expectation: Expectation, table: TableRecord) -> Iterator[Contradiction]:

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     INSTRUMENT_INSENSITIVE = "instrument_insensitive"
     BELOW_NOISE_FLOOR = "below_noise_floor"
     MISSING_DATA = "missing_data"
+    REVIEW_OPEN = "review_open"
     NOT_RUN = "not_run"
 
 
