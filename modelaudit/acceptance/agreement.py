@@ -173,6 +173,13 @@ class WaiverFields(_Fields):
     signed_by: Line = Field(description="the party whose signature a waiver needs")
 
 
+class ReviewerFields(_Fields):
+    """Somebody whose signed reviews count."""
+
+    name: Line = Field(description="as the report names them")
+    public_key: Key = Field(description="path of a PEM file beside the agreement, or its text")
+
+
 class AgreementTerms(_Fields):
     """Everything that the parties agree on. What ``about.yaml`` says may stand under ``about`` instead."""
 
@@ -186,6 +193,7 @@ class AgreementTerms(_Fields):
     decision: DecisionFields = DecisionFields()
     signs: list[Line] = Field(default=[], description="the parties who sign")
     waivers: WaiverFields | None = None
+    reviewers: list[ReviewerFields] | None = Field(default=None, description="the people who review heat maps and sign")
     about: About = Field(default=About(), description="as in about.yaml: the head of the report")
 
 
@@ -254,6 +262,7 @@ def _read(path: Path) -> AgreementFile:
     try:
         terms = AgreementTerms.model_validate(fields)
         wrong = [*_unknown_parties(terms, lines), *_without_tolerance(terms, lines), *_combinations(terms, lines)]
+        wrong += _reviewers_twice(terms, lines)
     except ValidationError as error:
         wrong = list(complaints(error.errors(), lines, _known_keys))
     if wrong:
@@ -272,6 +281,15 @@ def _unknown_parties(terms: AgreementTerms, lines: Mapping[Where, int]) -> Itera
     for at, name in enumerate(terms.signs):
         if name in terms.signs[:at]:
             yield lines.get(("signs", str(at)), 1), f"signs.{at}: {name!r} stands twice"
+
+
+def _reviewers_twice(terms: AgreementTerms, lines: Mapping[Where, int]) -> Iterator[tuple[int, str]]:
+    for field in ("name", "public_key"):
+        values = [getattr(one, field) for one in terms.reviewers or ()]
+        for at, value in enumerate(values):
+            if value in values[:at]:
+                where = ("reviewers", str(at), field)
+                yield lines.get(where, 1), f"{'.'.join(where)}: stands twice; each reviewer has a name and a key"
 
 
 def _without_tolerance(terms: AgreementTerms, lines: Mapping[Where, int]) -> Iterator[tuple[int, str]]:
@@ -298,6 +316,8 @@ def _known_keys(where: Where) -> tuple[str, ...]:
             return tuple(AttributeFields.model_fields)
         case ["domain", "combinations", _, _]:
             return tuple(CombinationFields.model_fields)
+        case ["reviewers", _, _]:
+            return tuple(ReviewerFields.model_fields)
         case ["clauses", _, _]:
             return tuple(ClauseFields.model_fields)
         case ["about", *rest] if rest:

@@ -30,7 +30,14 @@ LOCK = "application/vnd.modelaudit.lock+json"
 WAIVER = "application/vnd.modelaudit.waiver+json"
 STATEMENT = "application/vnd.in-toto+json"
 PACK = "application/vnd.modelaudit.pack+json"
-_PAYLOADS = {LOCK: "a lock", WAIVER: "a waiver", STATEMENT: "an in-toto statement", PACK: "the manifest of a pack"}
+REVIEW = "application/vnd.modelaudit.review+json"
+_PAYLOADS = {
+    LOCK: "a lock",
+    WAIVER: "a waiver",
+    STATEMENT: "an in-toto statement",
+    PACK: "the manifest of a pack",
+    REVIEW: "a review",
+}
 _MOST_BYTES = 2**28
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..evidence.record import CaseRecord, InputFile
 from ..language.errors import AcceptanceError
 from ..language.regular_files import read_file
-from .canonical import sha256_of
+from .canonical import canonical, sha256_of
 from .canonical_file import CanonicalFile
 from .envelope import LOCK, check_payload, read_envelope, signed_by
 from .keys import PublicKey, public_key_of
@@ -83,7 +83,8 @@ class LockedParty(_Fields):
 
 
 class Lock(CanonicalFile):
-    """What was agreed. ``agreement``: the digest of its terms; ``signs``: the parties whose signatures it needs."""
+    """What was agreed. ``agreement``: the digest of its terms; ``signs``: the parties whose signatures it needs;
+    ``reviewers``: the people whose signed reviews count."""
 
     called, written_by = "a lock", "modelaudit lock"
     way_out = "take back the file that was signed"
@@ -100,10 +101,23 @@ class Lock(CanonicalFile):
     parties: dict[str, LockedParty] = Field(default={})
     signs: list[str] = Field(default=[])
     waivers_signed_by: str | None = None
+    reviewers: dict[str, LockedParty] = Field(default={})
+
+    def content(self) -> bytes:
+        """The bytes of its file; a lock without reviewers is what it was before there could be any."""
+        return canonical(self.model_dump(mode="json", exclude=None if self.reviewers else {"reviewers"}))
 
     def keys(self) -> dict[str, PublicKey]:
         """The keys of the parties by their names."""
-        return {name: public_key_of(party.public_key, f"the key of {name}") for name, party in self.parties.items()}
+        return _keys_of(self.parties)
+
+    def reviewer_keys(self) -> dict[str, PublicKey]:
+        """The keys of the reviewers by their names."""
+        return _keys_of(self.reviewers)
+
+
+def _keys_of(parties: Mapping[str, LockedParty]) -> dict[str, PublicKey]:
+    return {name: public_key_of(party.public_key, f"the key of {name}") for name, party in parties.items()}
 
 
 @dataclass(frozen=True)

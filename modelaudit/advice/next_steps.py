@@ -45,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     Rule("FAIL", "retrain", "retrain_camera", asks="camera"),
     Rule("FAIL", "retrain", "retrain_degraded", asks="degraded"),
     Rule("FAIL", "retrain", "retrain_original"),
+    Rule("INCONCLUSIVE", "look", "review", reason="review_open"),
     Rule("INCONCLUSIVE", "look", "other_method", reason="attribution_invalid"),
     Rule("INCONCLUSIVE", "look", "mend_masks", reason="mask_uncertain"),
     Rule("INCONCLUSIVE", "look", "missing_values", reason="undefined_values"),

@@ -114,7 +114,7 @@ def contradictions(record: RunRecord) -> list[Contradiction]:
 def _of_cases(record: RunRecord) -> Iterator[Contradiction]:
     classes = {model.key: model.classes for model in record.models}
     values = {table.data: Values(table, classes) for table in record.tables}
-    answers = Answers(record.reviews, record.models)
+    answers = Answers(record.reviews, record.fingerprints)
     for case in record.cases:
         try:
             yield from _of_case(case, record, values, answers)
@@ -147,7 +147,7 @@ def _of_reviews(record: RunRecord) -> Iterator[Contradiction]:
     for at, one in enumerate(record.reviews):
         if one.sha256 in {other.sha256 for other in record.reviews[:at]}:
             yield Contradiction(None, f"reviews[{at}]", f"{one.file} once more", "each review once")
-        if is_void(one.review, record.cases, record.models):
+        if is_void(one.review, record.cases, record.fingerprints):
             yield Contradiction(
                 None, f"reviews[{at}]", f"counted: {one.file}", "void: it answers no picture of the run"
             )

@@ -18,6 +18,7 @@ from .decisions import with_holm, without_holm
 from .matrix import by_class
 from .merged_tables import Shard, Together, measured_together
 from .record import AbsentFile, AgreementRecord, CaseRecord, InputFile, MergedRun, PassesRecord, Provenance, RunRecord
+from .reviewed import Answers, decided_anew
 from .states import exit_status, is_partial, is_whole, missing_text, run_state
 
 #: how many cases, files or fields a message names
@@ -40,8 +41,13 @@ def merge(shards: Sequence[Shard], run_id: str) -> RunRecord:
     cases = _cases(shards)
     files = _absent_files(shards)
     found = measured_together(_in_order(shards, cases))
-    decided = with_holm(without_holm([found.of_case(case) for case in cases]))
-    record = _record(shards, run_id, decided, files, found)
+    reviews = list({one.sha256: one for shard in shards for one in shard.record.reviews}.values())
+    answers = Answers(reviews, {model.key: model.fingerprint for model in found.models})
+    tolerated = shards[0].record.inconclusive == "warn"
+    start = datetime.fromisoformat(min(one.record.started for one in shards))
+    reviewed = [decided_anew(found.of_case(case), answers, start=start, tolerated=tolerated) for case in cases]
+    decided = with_holm(without_holm(reviewed))
+    record = _record(shards, run_id, decided, files, found).model_copy(update={"reviews": reviews})
     wrong = contradictions(record)
     if wrong:
         raise ResultsError(

@@ -192,8 +192,8 @@ class PassesRecord(Part):
     stored: int | None = None
 
 
-#: what an input file is for; "waivers": the exceptions, and the signatures under them
-InputRole = Literal["audit", "about", "agreement", "waivers", "conftest", "plugin", "ini"]
+#: what an input file is for; "waivers" and "review": also the signatures under them
+InputRole = Literal["audit", "about", "agreement", "waivers", "review", "conftest", "plugin", "ini"]
 
 
 class InputFile(Part):
@@ -332,6 +332,11 @@ class RunRecord(Part):
     verified: ShownVerification | None = None
     reviews: list[ReviewRecord] = []
     parent: str | None = None
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Of the models, by their keys."""
+        return {model.key: model.fingerprint for model in self.models}
 
     @property
     def as_agreed(self) -> bool:

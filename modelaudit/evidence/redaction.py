@@ -34,12 +34,16 @@ from .record import (
     ModelRecord,
     Panel,
     PhraseRecord,
+    Review,
+    ReviewPicture,
+    ReviewRecord,
     RunRecord,
     SampleRecord,
     TableRecord,
     record_digest,
 )
 from .record_texts import places_of_references, references_of, with_texts
+from .review import REVIEW_NOTE
 
 SALT_NAME = "redaction-salt"
 _SALT_BYTES, _LEAST_BYTES = 32, 16
@@ -185,6 +189,8 @@ class _Redaction:
                 "merged": [one.model_copy(update={"command": LEFT_OUT}) for one in record.merged],
                 "tables": [self._table(one) for one in record.tables],
                 "data": [one.model_copy(update={"pools": {}, "label_classes": None}) for one in record.data],
+                "reviews": _without_reviewers(record.reviews),
+                "notes": [note for note in record.notes if not note.startswith(REVIEW_NOTE)],
             }
         )
 
@@ -193,6 +199,8 @@ class _Redaction:
         if kind := _NAMES.get((owner.__name__, field)):
             return self.code(kind, text)
         if text in self._labels or field in _MADE_BY_THE_TOOL or (owner is Panel and field in _DRAWN):
+            return text
+        if owner in (Review, ReviewPicture, ReviewRecord):
             return text
         if text in self._keys:
             return self._keys[text]
@@ -327,6 +335,19 @@ def _without_waiver(case: CaseRecord) -> CaseRecord:
     signed_by = case.waiver.signed_by and LEFT_OUT
     changes = {"owner": "", "reason": "", "signed_by": signed_by}
     return case.model_copy(update={"waiver": case.waiver.model_copy(update=changes)})
+
+
+def _without_reviewers(reviews: list[ReviewRecord]) -> list[ReviewRecord]:
+    """Without names, files and comments; who gave which review stays told apart, by a number."""
+    people = {one.person: f"reviewer {number}" for number, one in enumerate(reviews, 1)}
+    found = []
+    for number, one in enumerate(reviews, 1):
+        answers = [answer.model_copy(update={"comment": ""}) for answer in one.review.answers]
+        name = people[one.person]
+        review = one.review.model_copy(update={"reviewer": name, "answers": answers})
+        changes = {"file": f"review-{number}.json", "signed_by": one.signed_by and name, "review": review}
+        found.append(one.model_copy(update=changes))
+    return found
 
 
 def _without_parties(agreement: AgreementRecord) -> AgreementRecord:

@@ -17,6 +17,8 @@ from .part import Part
 
 LooksAt = Literal["object", "background", "both", "cannot_tell"]
 Opinion = Literal["yes", "no", "cannot_tell"]
+#: how a note on a review begins
+REVIEW_NOTE = "reviews/"
 LONGEST_NAME, LONGEST_COMMENT, MOST_ANSWERS = 100, 2_000, 10_000
 
 
@@ -119,7 +121,7 @@ class ReviewRecord(Part):
     ``signed_by``: the reviewer of the agreement whose signature on the file fits; none where nobody's was asked for.
     """
 
-    file: str
+    file: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-][0-9A-Za-z._-]{0,99}\.json$")]
     sha256: Sha256
     signed_by: Name | None = None
     review: Review

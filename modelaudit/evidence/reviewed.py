@@ -1,20 +1,22 @@
 """The rule of reviews: what passes by its numbers stays open until enough people have looked at its pictures.
 
-A review of a case is complete where one person has answered every picture of it, and could tell of one of them at
-least what the model looks at. Of several answers of one person to one picture the last counts. People are told apart by
-the keys that they sign with, or else by their names.
+A review of a case is complete where one person has answered every picture of it (what its heat map highlights, or,
+without a map, whether its change is realistic), and could tell that of one of them at least. Of several answers of one
+person to one picture the last counts. People are told apart by the keys that they sign with, or else by their names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Literal, Protocol
+from typing import Literal
 
 from ..statistics import Reason, Verdict
 from .case_record import CaseRecord
 from .review import Review, ReviewAnswer, ReviewPicture, ReviewRecord
 from .review_pictures import PictureFiles, pictures_of_case
+from .states import is_exception, standing_of
 
 #: digits of a SHA-256 that name a picture in older records
 _LEAST_DIGITS = 24
@@ -23,20 +25,15 @@ PictureField = Literal["model", "image", "changed", "map"]
 _FIELDS: tuple[PictureField, ...] = ("model", "image", "changed", "map")
 
 
-class HasFingerprint(Protocol):
-    """A model's record."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def fingerprint(self) -> str: ...
-
-
 class Answers:
-    """What every person says of every picture of a run."""
+    """What every person says of every picture of a run.
 
-    def __init__(self, reviews: Iterable[ReviewRecord], models: Iterable[HasFingerprint]) -> None:
-        self._fingerprints = {model.key: model.fingerprint for model in models}
+    Args:
+        fingerprints: of the models, by what a record names them by.
+    """
+
+    def __init__(self, reviews: Iterable[ReviewRecord], fingerprints: Mapping[str, str]) -> None:
+        self._fingerprints = fingerprints
         self._given: dict[_Key, dict[str, ReviewAnswer]] = {}
         for one in sorted(reviews, key=lambda one: (one.review.finished, one.sha256)):
             for answer in one.review.answers:
@@ -50,9 +47,17 @@ class Answers:
 
     def complete(self, case: CaseRecord) -> list[str]:
         """The people whose review of a case is complete, in the order of their names."""
-        answers = [self.to(files) for files in pictures_of_case(case)]
-        people = set.intersection(*map(set, answers)) if answers else set()
-        return sorted(one for one in people if any(given[one].looks_at != "cannot_tell" for given in answers))
+        told = [
+            {person: said for person, answer in self.to(files).items() if (said := main_answer(answer)) is not None}
+            for files in pictures_of_case(case)
+        ]
+        people = set.intersection(*map(set, told)) if told else set()
+        return sorted(one for one in people if any(said[one] != "cannot_tell" for said in told))
+
+
+def main_answer(answer: ReviewAnswer) -> str | None:
+    """What the heat map highlights, or, without a map, whether the change is realistic; None where that is open."""
+    return answer.looks_at if answer.picture.map is not None else answer.change_realistic
 
 
 def with_reviews(case: CaseRecord, answers: Answers, *, quick_look: bool) -> CaseRecord:
@@ -72,10 +77,9 @@ def with_reviews(case: CaseRecord, answers: Answers, *, quick_look: bool) -> Cas
 
 
 def differing_parts(
-    answers: Sequence[ReviewAnswer], cases: Iterable[CaseRecord], models: Iterable[HasFingerprint]
+    answers: Sequence[ReviewAnswer], cases: Iterable[CaseRecord], fingerprints: Mapping[str, str]
 ) -> Iterator[tuple[ReviewPicture, PictureField]]:
     """The pictures of a review that a run does not show, each with the first part that is another one there."""
-    fingerprints = {model.key: model.fingerprint for model in models}
     known: dict[_Key, set[_Key]] = {}
     for case in cases:
         for files in pictures_of_case(case):
@@ -90,9 +94,32 @@ def differing_parts(
                 break
 
 
-def is_void(review: Review, cases: Iterable[CaseRecord], models: Iterable[HasFingerprint]) -> bool:
+def is_void(review: Review, cases: Iterable[CaseRecord], fingerprints: Mapping[str, str]) -> bool:
     """Whether a review answers no picture of a run."""
-    return len(list(differing_parts(review.answers, cases, models))) == len(review.answers)
+    return len(list(differing_parts(review.answers, cases, fingerprints))) == len(review.answers)
+
+
+def decided_anew(case: CaseRecord, answers: Answers, *, start: datetime, tolerated: bool) -> CaseRecord:
+    """A case of a record after more reviews, with the ending that pytest would have given it.
+
+    Args:
+        start: of the run, when waivers were in force.
+        tolerated: INCONCLUSIVE fails no item (``--audit-inconclusive=warn``).
+    """
+    before, case = case, with_reviews(case, answers, quick_look=case.outcome == "quick_look")
+    if case.verdict == before.verdict or case.standing not in ("counted", "advisory", "waived"):
+        return case
+    waived = case.waiver is not None and case.waiver.covers(case.verdict, start)
+    standing = standing_of(case, waived=waived)
+    kept = [one for one in case.weakened if one != "tolerated"]
+    found = case.model_copy(update={"standing": standing, "weakened": kept})
+    if case.verdict == "PASS":
+        return found.model_copy(update={"outcome": "passed"})
+    if is_exception(found):
+        return found.model_copy(update={"outcome": "xfailed"})
+    if tolerated:
+        return found.model_copy(update={"outcome": "warned", "weakened": [*kept, "tolerated"]})
+    return found.model_copy(update={"outcome": "failed"})
 
 
 def _digests(files: PictureFiles, fingerprints: Mapping[str, str]) -> _Key:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..acceptance.agreement import AgreementTerms, agreement_digest
 from ..acceptance.departures import departures
-from ..acceptance.keys import load_public_key, public_key_of
+from ..acceptance.keys import PublicKey
 from ..acceptance.lock import (
     Lock,
     LockedParty,
@@ -21,6 +21,7 @@ from ..acceptance.lock import (
     now,
 )
 from ..acceptance.locked_data import locked_data, samples_of
+from ..acceptance.reviews import agreed_key, agreed_reviewer_keys
 from ..evidence.record import LockRecord, RunRecord
 from ..evidence.states import exit_status, run_state
 from ..language.errors import AcceptanceError, AuditError
@@ -71,6 +72,7 @@ def lock_of(
         parties=parties,
         signs=[] if terms is None else list(terms.signs),
         waivers_signed_by=None if terms is None or terms.waivers is None else terms.waivers.signed_by,
+        reviewers={} if agreed is None else _locked(agreed_reviewer_keys(agreed)),
     )
 
 
@@ -109,13 +111,8 @@ def _fingerprints(groups: Iterable[PlanGroup], root: Path) -> dict[str, str]:
 
 def _parties(terms: AgreementTerms, folder: Path) -> dict[str, LockedParty]:
     """The keys of the parties; paths are relative to `folder`, where the agreement is."""
-    found = {}
-    for name, party in terms.parties.items():
-        if party.public_key is not None:
-            given = party.public_key
-            text = "-----BEGIN" in given
-            key = public_key_of(given, f"the public key of {name}") if text else load_public_key(folder / given)
-            found[name] = LockedParty(keyid=key.keyid, public_key=key.pem)
+    given = {name: party.public_key for name, party in terms.parties.items() if party.public_key is not None}
+    found = _locked({name: agreed_key(name, key, folder) for name, key in given.items()})
     missing = [name for name in terms.signs if name not in found]
     if missing:
         raise AcceptanceError(
@@ -123,6 +120,10 @@ def _parties(terms: AgreementTerms, folder: Path) -> dict[str, LockedParty]:
             "path of its PEM file under parties"
         )
     return found
+
+
+def _locked(keys: Mapping[str, PublicKey]) -> dict[str, LockedParty]:
+    return {name: LockedParty(keyid=key.keyid, public_key=key.pem) for name, key in keys.items()}
 
 
 def _samples_now(lock: Lock, record: RunRecord, root: Path) -> dict[str, list[LockedSample]]:

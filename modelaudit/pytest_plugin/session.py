@@ -174,6 +174,7 @@ class AuditSession:
         """The case's record with its verdict; measured when first asked for."""
         if item.nodeid not in self.decided:
             from ..evidence.build import with_result, without_result
+            from ..evidence.reviewed import Answers, with_reviews
             from ..language.audit import altered
             from ..language.boundary import signals_watched
             from ..report.junit import case_properties
@@ -186,6 +187,9 @@ class AuditSession:
             record = with_result(
                 self.completeness.declared[item.nodeid], result, reproduce=reproducing(item, self.options)
             )
+            if record.reviewed_by is not None:
+                answers = Answers(self.stated.reviews, result.fingerprints)
+                record = with_reviews(record, answers, quick_look=self.options.limit is not None)
             changed = altered(item.case, item.expectation)
             if changed is not None:  # whatever came of the changed one is nobody's result
                 record = without_result(record, changed).model_copy(update={"waiver": None})

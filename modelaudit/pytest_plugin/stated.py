@@ -1,4 +1,4 @@
-"""The files beside the audits that say what holds for the whole run: about, agreement, lock, waivers.
+"""The files beside the audits that say what holds for the whole run: about, agreement, lock, waivers, reviews.
 
 A further file is one field of :class:`Stated`, one function that reads it, and one line in :func:`read_stated`.
 """
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..acceptance.lock import SignedLock
     from ..acceptance.waivers import WaiversFile
     from ..evidence.about import About
+    from ..evidence.record import ReviewRecord
     from .inputs import InputFiles
 
 
@@ -27,12 +28,16 @@ class Stated:
         agreement_file: ``agreement.yaml``.
         lock: what the run is held to.
         waivers: ``waivers.yaml``.
+        reviews: those of ``reviews/`` that count for the pictures that they look at.
+        notes: on the other reviews.
     """
 
     about: About | None = None
     agreement_file: AgreementFile | None = None
     lock: SignedLock | None = None
     waivers: WaiversFile | None = None
+    reviews: tuple[ReviewRecord, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def agreement(self) -> AgreementTerms | None:
@@ -52,11 +57,15 @@ def read_stated(audit_files: Sequence[Path], root: Path, files: InputFiles, lock
         AuditError: a file cannot be read, there are several of one kind, or two contradict each other.
     """
     agreement = _read_agreement(audit_files, root, files)
+    held = _read_lock(lock)
+    reviews, notes = _read_reviews(audit_files, root, files, agreement, held)
     return Stated(
         about=_read_about(audit_files, root, files, agreement),
         agreement_file=agreement,
-        lock=_read_lock(lock),
+        lock=held,
         waivers=_read_waivers(audit_files, root, files),
+        reviews=tuple(reviews),
+        notes=tuple(notes),
     )
 
 
@@ -97,3 +106,22 @@ def _read_waivers(audit_files: Sequence[Path], root: Path, files: InputFiles) ->
         signatures = signatures_file(found.path)
         files.read([path for path in (found.path, signatures) if path.exists()], "waivers")
     return found
+
+
+def _read_reviews(
+    audit_files: Sequence[Path],
+    root: Path,
+    files: InputFiles,
+    agreement: AgreementFile | None,
+    lock: SignedLock | None,
+) -> tuple[list[ReviewRecord], list[str]]:
+    from ..acceptance.reviews import eligible, read_review, reviewer_keys, reviews_files, signature_file
+
+    found = reviews_files(audit_files, root)
+    if not found:
+        return [], []
+    for path in found:
+        files.read([one for one in (path, signature_file(path)) if one.exists()], "review")
+    held = None if lock is None else lock.lock
+    keys = reviewer_keys(agreement, held)
+    return eligible([read_review(path, keys) for path in found], held)

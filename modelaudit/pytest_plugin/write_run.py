@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..acceptance.compliance import agreement_record
+from ..acceptance.reviews import counted
 from ..acceptance.statement import write_evidence
 from ..engine.executors.run import discard_measured, read_measured
 from ..engine.results.measured import Measured
@@ -103,6 +104,8 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
     measured, options = read_measured(run.folder), run.options
     settings = Settings(run.root, run.folder, options.device, options.seed, micro_batch=options.micro_batch)
     tables, models, decided = table_records(measured), model_records(measured), with_holm(cases)
+    fingerprints = {model.key: model.fingerprint for model in models}
+    reviews, notes = counted(run.stated.reviews, decided, fingerprints, whole=is_whole(cases, files))
     record = RunRecord(
         id=run.id,
         started=run.start.isoformat(timespec="seconds"),
@@ -134,6 +137,8 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured), models),
         about=run.stated.about,
         nonce=options.nonce,
+        reviews=reviews,
+        notes=[*run.stated.notes, *notes],
     )
     agreement, lock = run.stated.agreement, run.stated.lock
     if agreement is not None:

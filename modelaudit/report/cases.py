@@ -18,6 +18,7 @@ from .naming import comparison, part_text
 from .notes import guard_notes
 from .pictures import Pictures
 from .record_notes import absence_text
+from .review_sentences import reviews_sentence
 from .sentences import digits_of, headline, parts_of, sentence, unit_of
 from .words import Words
 
@@ -275,7 +276,7 @@ def _more(case: CaseRecord, words: Words) -> str:
 
 
 def _notes(case: CaseRecord, words: Words) -> tuple[str, ...]:
-    notes = list(guard_notes(case, words))
+    notes = list(filter(None, (*guard_notes(case, words), reviews_sentence(case, words))))
     if is_exception(case):
         notes.append(exception_note(case, words))
     elif case.outcome in _NOTED:

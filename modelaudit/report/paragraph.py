@@ -12,6 +12,7 @@ from .figures import interval_text, value_text
 from .image_values import image_value
 from .naming import comparison, part_text
 from .notes import guard_notes
+from .review_sentences import reviews_sentence
 from .sentences import digits_of, unit_of
 from .words import Words
 
@@ -67,6 +68,8 @@ def _found(case: CaseRecord, decision: DecisionRecord, words: Words) -> Iterator
     if decision.more_images is not None:
         yield "  " + words.ngettext("more_images_needed", decision.more_images)
     yield from (f"  {note}" for note in guard_notes(case, words))
+    if reviewed := reviews_sentence(case, words):
+        yield f"  {reviewed}"
 
 
 def _value(case: CaseRecord, decision: DecisionRecord, words: Words) -> str:

@@ -205,9 +205,18 @@ _MODEL: dict[str, str] = {
     r"outputs: (?P<n>\d+) labels, each the logit of a yes or no of its own": "labels_logit",
     r"outputs: (?P<name>.+) is read, the only one (?P<why>.+); not read: (?P<others>.+)": "output_read",
 }
+_REVIEW = r"(?P<name>reviews/\S+): the review by (?P<who>.+) is void: "
 _RUN: dict[str, str] = {
     "the merged runs differ in (?P<what>.+?): (?P<names>.+)": "machines_differ",
     "(?P<name>.+) has a table of its own: (?P<why>.+)": "table_apart",
+    r"(?P<name>reviews/\S+): is the same review as (?P<other>\S+), and counts once": "review_twice",
+    _REVIEW + "it is not signed by a reviewer whom the lock names": "review_unsigned",
+    _REVIEW + "the model is another one in this run": "review_other_model",
+    _REVIEW + "the image is another one in this run": "review_other_image",
+    _REVIEW + "the changed image is another one in this run": "review_other_change",
+    _REVIEW + "the heat map is another one in this run": "review_other_map",
+    r"(?P<name>reviews/\S+): (?P<n>\d+) of (?P<all>\d+) answers by (?P<who>.+) are void: this run does not show their "
+    "pictures": "review_partly",
 }
 _WHY_NOT: dict[str, str] = {
     "no background of these images speaks for a class that the map explains": "no_class",

@@ -42,7 +42,8 @@ class Result:
 
     ``names``: the models by the names that the expectation has for them. ``formula``: the left side with its composites
     written out, None where it has none.
-    ``deterministic``: False where one of its models says that the same image may get other scores.
+    ``deterministic``: False where one of its models says that the same image may get other scores. ``fingerprints``: of
+    the models.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Result:
     names: Mapping[str | None, str] = field(default_factory=dict)
     formula: Expression | None = None
     deterministic: bool = True
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
 
 def decide_case(case: PlannedCase, group: PlanGroup, measured: Measured, *, limited: bool) -> Result:
@@ -104,6 +106,7 @@ def decide_case(case: PlannedCase, group: PlanGroup, measured: Measured, *, limi
         worst=_worst(case, table, measured),
         gallery=tuple(measured.galleries.get(asked.id, ())),
         deterministic=all(model.deterministic for model in measured.models if model.key in blank.models),
+        fingerprints={model.key: model.fingerprint for model in measured.models},
     )
 
 
