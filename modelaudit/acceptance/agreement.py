@@ -25,6 +25,7 @@ from ..evidence.about import (
     line_of,
     text_of,
 )
+from ..evidence.costs import Costs
 from ..language.errors import AcceptanceError, nearest
 from ..language.yaml_complaints import Where, complaints
 from .combinations import CombinationFields, short_form, wrong_combinations
@@ -83,8 +84,6 @@ def _is_number(value: Any) -> bool:
 
 LongText = Annotated[str | dict[str, str], BeforeValidator(partial(text_of, longest=_LONGEST))]
 Key = Annotated[str, BeforeValidator(_public_key)]
-#: in money, per part
-Cost = Annotated[float, Field(ge=0, le=1e12)]
 
 
 class _Fields(BaseModel):
@@ -134,18 +133,6 @@ class DomainFields(_Fields):
         return {name: list(attribute.values) for name, attribute in self.attributes.items()}
 
 
-class CostsFields(_Fields):
-    """What a mistake costs."""
-
-    missed_defect: Cost = Field(description="a defective part that is called good")
-    false_alarm: Cost = Field(description="a good part that is called defective")
-    currency: Line = Field(description="JPY, EUR, ...")
-    per: Text | None = Field(default=None, description="what is counted: part, image, lot")
-    defect_share: Annotated[float, Field(ge=0, le=100)] | None = Field(
-        default=None, description="how many per cent of the parts are defective in operation"
-    )
-
-
 class ClauseFields(_Fields):
     """A clause: its text, and the expectations that stand for it."""
 
@@ -188,7 +175,7 @@ class AgreementTerms(_Fields):
     parties: dict[str, PartyFields] = Field(min_length=1, description="by short names: vendor, customer")
     system: SystemFields
     domain: DomainFields | None = None
-    costs: CostsFields | None = None
+    costs: Costs | None = None
     clauses: dict[str, ClauseFields] = Field(min_length=1, description="by their numbers")
     decision: DecisionFields = DecisionFields()
     signs: list[Line] = Field(default=[], description="the parties who sign")
@@ -323,10 +310,10 @@ def _known_keys(where: Where) -> tuple[str, ...]:
         case ["about", *rest] if rest:
             return known_keys(tuple(rest))
         case [section, _]:
-            kinds: dict[str, type[_Fields]] = {
+            kinds: dict[str, type[BaseModel]] = {
                 "system": SystemFields,
                 "domain": DomainFields,
-                "costs": CostsFields,
+                "costs": Costs,
                 "decision": DecisionFields,
                 "waivers": WaiverFields,
             }

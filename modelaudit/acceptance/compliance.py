@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..evidence.agreed import AgreedCosts, AgreedParty, AgreementRecord, CostRange, UnmetTerm
+from ..evidence.costs import Costs
 from ..evidence.record import CaseRecord, DecisionRecord, MeasureNode, RunRecord
-from .agreement import AgreementTerms, CostsFields, agreement_digest
+from .agreement import AgreementTerms, agreement_digest
 from .operating_domain import coverage, samples_of_record
 
 
@@ -114,9 +115,10 @@ def _declared(case: CaseRecord, record: RunRecord) -> DeclaredExpectation:
     return DeclaredExpectation(case.name, case.file, case.confidence, case.about, case.must_fail, images)
 
 
-def agreed_costs(costs: CostsFields, record: RunRecord | None = None) -> AgreedCosts:
+def agreed_costs(costs: Costs, record: RunRecord | None = None) -> AgreedCosts:
     """The costs, and what 1,000 parts are expected to cost where the run has both rates on the original images."""
-    expected = [] if record is None or costs.defect_share is None else list(_expected(costs, record))
+    known = record is not None and None not in (costs.defect_share, costs.missed_defect, costs.false_alarm)
+    expected = list(_expected(costs, record)) if record is not None and known else []
     return AgreedCosts(
         missed_defect=costs.missed_defect,
         false_alarm=costs.false_alarm,
@@ -127,7 +129,7 @@ def agreed_costs(costs: CostsFields, record: RunRecord | None = None) -> AgreedC
     )
 
 
-def _expected(costs: CostsFields, record: RunRecord) -> Iterator[CostRange]:
+def _expected(costs: Costs, record: RunRecord) -> Iterator[CostRange]:
     """Of every model with both rates; with the bounds of both, each at the confidence of its expectation."""
     rates: dict[str, dict[str, DecisionRecord]] = {}
     for case in record.cases:
@@ -135,9 +137,10 @@ def _expected(costs: CostsFields, record: RunRecord) -> Iterator[CostRange]:
         if rate and case.decision is not None and case.decision.estimate is not None and not case.must_fail:
             rates.setdefault(case.models[0], {}).setdefault(rate, case.decision)
     defective = (costs.defect_share or 0.0) / 100
+    missed_defect, false_alarm = costs.missed_defect or 0.0, costs.false_alarm or 0.0
 
     def cost(missed: float, alarms: float) -> float:
-        return 1000 * (defective * missed * costs.missed_defect + (1 - defective) * alarms * costs.false_alarm)
+        return 1000 * (defective * missed * missed_defect + (1 - defective) * alarms * false_alarm)
 
     for model, found in rates.items():
         if len(found) == 2:

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..evidence.costs import Costs
 from ..evidence.record import CaseRecord, DecisionRecord, RunRecord
 from ..evidence.states import is_exception
 from .kinds import kinds_of, reads_maps
+from .prices import saving_of
 
 Stage = Literal["look", "photograph", "retrain", "watch"]
+#: what a step brings: a verdict, trust in one, a better model, or that what was found stays true
+Gain = Literal["verdict", "trust", "improvement", "vigilance"]
+PaidFor = Literal["photographs", "training"]
 STAGES: tuple[Stage, ...] = ("look", "photograph", "retrain", "watch")
 #: times as many photographs as there are; beyond it nobody takes them
 _TOO_MANY = 20
+_GAINS: dict[Stage, Gain] = {
+    "look": "verdict",
+    "photograph": "verdict",
+    "retrain": "improvement",
+    "watch": "vigilance",
+}
+#: steps after which verdicts that there are can be believed
+_TRUST = ("known_bad_missed", "maps_on_background", "other_limit", "other_method", "mend_masks")
+_PAYS: dict[Stage, PaidFor] = {"photograph": "photographs", "retrain": "training"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,18 @@ class Rule:
     key: str
     reason: str | None = None
     asks: str | None = None
+
+    @property
+    def gain(self) -> Gain:
+        """What the step brings."""
+        if self.key in _TRUST:
+            return "trust"
+        return _GAINS[self.stage]
+
+    @property
+    def pays(self) -> PaidFor | None:
+        """What it pays for, besides the hours of those who take it."""
+        return _PAYS.get(self.stage)
 
 
 #: in the order in which steps are named: the first that applies gives the stage of the run
@@ -117,9 +143,29 @@ def steps_of(record: RunRecord) -> list[Step]:
         todo.append(Step(next(rule for rule in RULES if rule.ends == "NOT_COUNTED"), ()))
     if any(step.rule.stage == "retrain" for step in todo):
         todo.sort(key=lambda step: step.rule.asks == "map")
+        todo = _costliest_first(todo, record.costs)
     if not record.as_agreed:
         return [Step(_AS_AGREED, ()), *todo]
     return [*todo, *(step for step in steps if step.rule.ends == "EXCEPTION")] if todo else steps
+
+
+def _costliest_first(todo: Sequence[Step], costs: Costs | None) -> list[Step]:
+    """The steps with those that retrain in the order of what meeting their requirements saves, and so the requirements
+    of each; what has no cost stays behind in its order."""
+
+    def saved(case: CaseRecord) -> float:
+        return saving_of(case, costs) or 0.0
+
+    ordered = [
+        replace(step, cases=tuple(sorted(step.cases, key=saved, reverse=True)))
+        for step in sorted(
+            (step for step in todo if step.rule.stage == "retrain"),
+            key=lambda step: max(map(saved, step.cases), default=0.0),
+            reverse=True,
+        )
+    ]
+    rest = iter(ordered)
+    return [next(rest) if step.rule.stage == "retrain" else step for step in todo]
 
 
 def stage_of(steps: Sequence[Step]) -> Stage:

@@ -110,8 +110,8 @@ class CostRange(Part):
 class AgreedCosts(Part):
     """What a mistake costs, in ``currency``; ``defect_share`` is the share of defective parts in per cent."""
 
-    missed_defect: float
-    false_alarm: float
+    missed_defect: float | None = None
+    false_alarm: float | None = None
     currency: str
     per: AgreedText | None = None
     defect_share: float | None = None

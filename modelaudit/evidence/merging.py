@@ -99,6 +99,7 @@ def _record(
         ],
         about=next((one.about for one in records if one.about is not None), None),
         agreement=_agreement(records),
+        costs=next((one.costs for one in records if one.costs is not None), None),
     )
 
 
@@ -154,6 +155,10 @@ def _refuse_different(shards: Sequence[Shard]) -> None:
             raise ResultsError(
                 f"{other_name}: its about.yaml says something else than that of {name}; a run has one about.yaml"
             )
+    priced = [(one.name, one.record.costs) for one in shards]
+    for (name, costs), (other_name, other_costs) in pairwise(priced):
+        if costs != other_costs:
+            raise ResultsError(f"{other_name}: states other costs than {name}; run all shards with the same costs.yaml")
     agreed = {one.record.agreement and one.record.agreement.sha256: one.name for one in shards}
     if len(agreed) > 1:
         raise ResultsError(

@@ -60,6 +60,7 @@ from .class_record import (
     MatrixRecord,
     WantedImages,
 )
+from .costs import Costs
 from .measured_record import (
     ClassOrderRecord,
     ColumnRecord,
@@ -114,6 +115,7 @@ __all__ = [
     "ConfusionRecord",
     "ConfusionRow",
     "ContextNode",
+    "Costs",
     "CountsRecord",
     "CropRecord",
     "CurveNode",
@@ -288,7 +290,8 @@ class RunRecord(Part):
     was switched off for the whole run. ``by_class``: none where no model saw the original images and no measure has
     several contexts, in a quick look, and in older records. ``merged``: the runs that were merged into it, where it
     is the whole of several shards. ``about``: what ``about.yaml`` says; none without one, and in older records.
-    ``agreement``: as ``about``, of ``agreement.yaml``.
+    ``agreement``: as ``about``, of ``agreement.yaml``. ``costs``: what mistakes and work cost, by ``costs.yaml`` and
+    the agreement.
     ``lock``: what was agreed, as ``--audit-lock`` gave it. ``nonce``: what the other party gave, so that a run of
     before is not taken for this one.
     ``digest``: of a copy for showing the sha256 of its ``run.json``; ``redacted``: a copy without ids, files and
@@ -325,6 +328,7 @@ class RunRecord(Part):
     merged: list[MergedRun] = []
     about: About | None = None
     agreement: AgreementRecord | None = None
+    costs: Costs | None = None
     lock: LockRecord | None = None
     nonce: str | None = None
     digest: str | None = None

@@ -182,6 +182,7 @@ class _Redaction:
                 "command": LEFT_OUT,
                 "provenance": made,
                 "about": about,
+                "costs": None,
                 "agreement": record.agreement and _without_parties(record.agreement),
                 "lock": record.lock and self._lock(record.lock),
                 "nonce": None,

@@ -42,6 +42,10 @@ class AboutFileError(AuditError):
     """An ``about.yaml`` that cannot be read as one."""
 
 
+class CostsFileError(AuditError):
+    """A ``costs.yaml`` that cannot be read as one."""
+
+
 class DataError(AuditError):
     """Images, masks or labels that cannot be read or do not fit together."""
 

@@ -19,6 +19,7 @@ from ..evidence.record import (
     RunRecord,
     UnmetTerm,
 )
+from .costs import rounded, rounded_money, stated_costs
 from .words import Words
 
 #: so many names stand in a line
@@ -202,23 +203,12 @@ def _with_shares(name: str, share: float, expected: float, words: Words) -> str:
 
 def cost_lines(costs: AgreedCosts, words: Words) -> Iterator[str]:
     """What mistakes cost, and what is expected of 1,000 images at the rates that were measured."""
-    missed, alarm = (money(value, costs.currency, words) for value in (costs.missed_defect, costs.false_alarm))
-    per = words.own(costs.per) if costs.per else ""
-    if per:
-        yield words._("agreed_costs_per", missed=missed, alarm=alarm, per=per)
-    else:
-        yield words._("agreed_costs", missed=missed, alarm=alarm)
+    yield from stated_costs(costs.model_copy(update={"defect_share": None}), words)
     for one in costs.expected:
         share = words.limit((costs.defect_share or 0) / 100, "percent")
-        cost = money(round(one.expected), costs.currency, words)
+        cost = rounded_money(one.expected, costs.currency, words)
         if one.low is None or one.high is None:
             yield words._("expected_cost", share=share, cost=cost)
         else:
-            low, high = words.count(round(one.low)), money(round(one.high), costs.currency, words)
+            low, high = words.count(round(rounded(one.low))), rounded_money(one.high, costs.currency, words)
             yield words._("expected_cost_range", share=share, cost=cost, low=low, high=high)
-
-
-def money(value: float, currency: str, words: Words) -> str:
-    """An amount with its currency."""
-    number = words.count(int(value)) if value == int(value) else words.limit(value, "number")
-    return words._("two_words", first=number, second=currency)

@@ -8,10 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..acceptance.agreement import AgreementTerms, CostsFields, DomainFields
+from ..acceptance.agreement import AgreementTerms, DomainFields
 from ..acceptance.agreement_document import AgreementDocument
 from ..acceptance.combinations import CombinationFields, possible
-from .agreed import combined_names, combined_values, money
+from ..evidence.record import Costs
+from .agreed import combined_names, combined_values
+from .costs import cost_at_the_limit, decision_threshold, stated_costs
 from .render import filled, spoken, templates
 from .sentences import own_words
 from .words import LANGUAGES, Words, words_of
@@ -77,7 +79,7 @@ def _view(document: AgreementDocument, words: Words) -> DocumentView:
         words.own(terms.title),
         _domain_text(terms, words),
         tuple(_domain(terms, words)),
-        () if terms.costs is None else tuple(_costs(terms.costs, words)),
+        () if terms.costs is None else tuple(_costs(document, terms.costs, words)),
         tuple(_clauses(document, words)),
         tuple(_decision(terms, words)) or (words._("agreement_decision_open"),),
     )
@@ -129,16 +131,12 @@ def _combination(domain: DomainFields, together: CombinationFields, words: Words
     return words.in_a_row(said)
 
 
-def _costs(costs: CostsFields, words: Words) -> list[str]:
-    missed, alarm = (money(value, costs.currency, words) for value in (costs.missed_defect, costs.false_alarm))
-    per = words.own(costs.per) if costs.per else ""
-    if per:
-        said = [words._("agreed_costs_per", missed=missed, alarm=alarm, per=per)]
-    else:
-        said = [words._("agreed_costs", missed=missed, alarm=alarm)]
-    if costs.defect_share is not None:
-        said.append(words._("agreement_defect_share", share=words.limit(costs.defect_share / 100, "percent")))
-    return said
+def _costs(document: AgreementDocument, costs: Costs, words: Words) -> list[str]:
+    """What is stated, and what follows from it: what mistakes cost at the limits, and where a part is best rejected."""
+    said = list(stated_costs(costs, words))
+    cases = {case.id: case for clause in document.clauses for one in clause.expectations for case in one.cases}
+    said += filter(None, (cost_at_the_limit(case, costs, words) for case in cases.values() if not case.must_fail))
+    return [*said, *filter(None, [decision_threshold(costs, words)])]
 
 
 def _clauses(document: AgreementDocument, words: Words) -> list[ClauseView]:
