@@ -1,4 +1,4 @@
-"""How often a model misses defects and raises false alarms: as photographed, and under each change that was measured."""
+"""How often a model misses defects and raises false alarms, as photographed and under each change that was measured."""
 
 from __future__ import annotations
 
