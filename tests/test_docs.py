@@ -214,11 +214,12 @@ def test_documented_python_runs(project: Path, monkeypatch: pytest.MonkeyPatch) 
     cases = found["cases"]
     assert found["about"]["customer"]["en"] == "Example Ltd."
     assert found["agreement"]["number"] == "PoC-2026-014"
+    assert (found["costs"]["mask"], found["costs"]["per"]["en"]) == (400, "part")
     errors = {case["id"]: case["message"] for case in cases if case["verdict"] in (None, "ERROR")}
     assert not errors
     stated = {Path(case["file"]).name for case in cases}
     there = {path.name for path in (project / "audits").iterdir() if path.is_file()}
-    assert stated | {"about.yaml", "agreement.yaml"} == there
+    assert stated | {"about.yaml", "agreement.yaml", "costs.yaml"} == there
     monkeypatch.chdir(project)
     other = [block for block in blocks() if block.language == "python" and not block.is_audit]
     assert len(other) >= 4

@@ -114,10 +114,20 @@ def agreement(received: Received, record: RunRecord) -> Iterator[str]:
     if record.agreement is None:
         yield f"{_RECORD}: agreement: is missing, although {name} is there"
     elif version_of(record) == version("pytest-modelaudit"):
+        yield from _costs(terms, record, name)
         again = agreement_record(terms, record.model_copy(update={"agreement": None}))
         stored = record.agreement.model_dump(mode="json", exclude_unset=True)
         for one in differences(stored, _fields_of(stored, again.model_dump(mode="json")), name):
             yield f"{_RECORD}: agreement.{one}"
+
+
+def _costs(terms: AgreementTerms, record: RunRecord, name: str) -> Iterator[str]:
+    """Costs that are agreed, and that the record has otherwise; ``costs.yaml`` may have added others."""
+    agreed = {} if terms.costs is None else terms.costs.model_dump(exclude_none=True)
+    stated = {} if record.costs is None else record.costs.model_dump(exclude_none=True)
+    for field, value in agreed.items():
+        if stated.get(field) != value:
+            yield f"{_RECORD}: costs.{field} is {stated.get(field)!r}, and {value!r} in {name}"
 
 
 def departing(received: Received, record: RunRecord) -> Iterator[str]:

@@ -64,7 +64,7 @@ def mistakes_of(record: RunRecord, *, risk: float) -> list[Mistakes]:
     for case in record.cases if record.quick_look is None else []:
         if case.must_fail or case.decision is None or case.data not in values:
             continue
-        for leaf in _rates_in(case):
+        for leaf in asked_rates(case):
             good, context = leaf.specs[0].partition("(")[2], leaf.under or ""
             key = (str(case.data), case.model_names[leaf.model or ""], good, "" if context == "original" else context)
             found.setdefault(key, {}).setdefault(leaf.measure, _Asked(case, leaf))
@@ -78,7 +78,8 @@ def mistakes_of(record: RunRecord, *, risk: float) -> list[Mistakes]:
     return sorted(said, key=lambda one: bool(one.contexts))
 
 
-def _rates_in(case: CaseRecord) -> Iterator[MeasureNode]:
+def asked_rates(case: CaseRecord) -> Iterator[MeasureNode]:
+    """The rates of mistakes in a requirement, over all defective or all good images."""
     for leaf in leaves_of(case.left):
         whole = leaf.stratum is None or "&" not in leaf.stratum
         if leaf.measure in (MISS_RATE, FALSE_ALARM_RATE) and whole and not leaf.doses and len(leaf.specs) == 1:

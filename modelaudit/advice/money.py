@@ -14,7 +14,7 @@ A cost that is not stated is not guessed: what needs it is left out, and said to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +25,7 @@ from .next_steps import images_asked, steps_of
 from .prices import cost_of_a_rate
 
 MistakeKind = Literal["missed", "alarms"]
-WorkKind = Literal["photograph", "mask", "training"]
+OutlayKind = Literal["photograph", "mask", "training"]
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,25 @@ class MistakeCost:
 
     Args:
         contexts: what was changed; empty as photographed.
-        counts: which mistakes are in the amount; the others have no cost, or were not measured.
+        parts: of each kind of mistake; of one that is not there the cost is not stated, or the rate was not measured.
     """
 
     model: str
     data: str
     contexts: tuple[ContextNode, ...]
-    amount: Amount
-    counts: tuple[MistakeKind, ...]
+    parts: Mapping[MistakeKind, Amount]
+
+    @property
+    def amount(self) -> Amount:
+        """Of all kinds."""
+        return sum(self.parts.values(), Amount(0.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True)
-class Work:
+class Outlay:
     """Work to be paid for once: how many photographs, masks or hours of training, and what each costs."""
 
-    kind: WorkKind
+    kind: OutlayKind
     number: float
     each: float
 
@@ -74,9 +78,9 @@ class Work:
         return self.number * self.each
 
 
-def cost_of_mistakes(missed: Rate | None, alarms: Rate | None, costs: Costs) -> tuple[Amount, tuple[MistakeKind, ...]]:
-    """What mistakes at these rates are expected to cost, and which of them have a cost."""
-    whole, counts = Amount(0.0, 0.0, 0.0), []
+def cost_of_mistakes(missed: Rate | None, alarms: Rate | None, costs: Costs) -> dict[MistakeKind, Amount]:
+    """What mistakes at these rates are expected to cost, of each kind that has a cost and a rate."""
+    found: dict[MistakeKind, Amount] = {}
     rates: tuple[tuple[MistakeKind, str, Rate | None], ...] = (
         ("missed", MISS_RATE, missed),
         ("alarms", FALSE_ALARM_RATE, alarms),
@@ -85,9 +89,8 @@ def cost_of_mistakes(missed: Rate | None, alarms: Rate | None, costs: Costs) -> 
         factor = cost_of_a_rate(measure, costs)
         if rate is not None and factor is not None:
             low, high = (None if end is None else factor * end for end in (rate.lower, rate.upper))
-            whole += Amount(factor * rate.estimate, low, high)
-            counts.append(kind)
-    return whole, tuple(counts)
+            found[kind] = Amount(factor * rate.estimate, low, high)
+    return found
 
 
 def mistake_costs(record: RunRecord, *, risk: float) -> list[MistakeCost]:
@@ -102,9 +105,8 @@ def mistake_costs(record: RunRecord, *, risk: float) -> list[MistakeCost]:
         return []
     found = []
     for one in mistakes_of(record, risk=risk / 2):
-        amount, counts = cost_of_mistakes(one.missed, one.alarms, record.costs)
-        if counts:
-            found.append(MistakeCost(one.model, one.data, one.contexts, amount, counts))
+        if parts := cost_of_mistakes(one.missed, one.alarms, record.costs):
+            found.append(MistakeCost(one.model, one.data, one.contexts, parts))
     return found
 
 
@@ -129,7 +131,7 @@ def _of_which(case: CaseRecord) -> str:
     return group or (case.left.stratum if case.left.kind == "measure" and case.left.stratum else "")
 
 
-def work_to_decide(record: RunRecord) -> list[Work]:
+def work_to_decide(record: RunRecord) -> list[Outlay]:
     """The photographs that would decide what lacks images, with their masks where the audit reads masks."""
     costs, number = record.costs, photographs_wanted(record)
     if costs is None or number == 0:
@@ -138,14 +140,14 @@ def work_to_decide(record: RunRecord) -> list[Work]:
     return _priced(("photograph", number, costs.photograph), ("mask", masks, costs.mask))
 
 
-def work_to_retrain(record: RunRecord) -> list[Work]:
+def work_to_retrain(record: RunRecord) -> list[Outlay]:
     """One training, where its hours and their cost are stated."""
     costs = record.costs
     return [] if costs is None else _priced(("training", costs.training_hours or 0.0, costs.gpu_hour))
 
 
-def _priced(*work: tuple[WorkKind, float, float | None]) -> list[Work]:
-    return [Work(kind, number, each) for kind, number, each in work if number and each is not None]
+def _priced(*work: tuple[OutlayKind, float, float | None]) -> list[Outlay]:
+    return [Outlay(kind, number, each) for kind, number, each in work if number and each is not None]
 
 
 def break_even(once: float, gain: Amount) -> Amount | None:
@@ -160,6 +162,6 @@ def break_even(once: float, gain: Amount) -> Amount | None:
     return Amount(once / gain.expected, low, high)
 
 
-def total(work: Sequence[Work]) -> float:
+def total(work: Sequence[Outlay]) -> float:
     """What all of it costs."""
     return sum(one.cost for one in work)

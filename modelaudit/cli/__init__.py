@@ -83,6 +83,7 @@ _EXAMPLES = (
 _SCHEMAS = {
     "audit": "..language.yaml_file",
     "agreement": "..acceptance.agreement",
+    "costs": "..evidence.costs",
     "waivers": "..acceptance.waivers",
 }
 

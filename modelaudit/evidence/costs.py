@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -53,6 +53,12 @@ class CostsFile:
     path: Path
     costs: Costs
     lines: Mapping[Where, int]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of ``costs.yaml``."""
+    schema = Costs.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "modelaudit costs"}
 
 
 def costs_files(audit_files: Iterable[Path], root: Path) -> list[Path]:

@@ -195,7 +195,7 @@ class PassesRecord(Part):
 
 
 #: what an input file is for; "waivers" and "review": also the signatures under them
-InputRole = Literal["audit", "about", "agreement", "waivers", "review", "conftest", "plugin", "ini"]
+InputRole = Literal["audit", "about", "agreement", "costs", "waivers", "review", "conftest", "plugin", "ini"]
 
 
 class InputFile(Part):

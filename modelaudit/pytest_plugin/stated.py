@@ -1,4 +1,4 @@
-"""The files beside the audits that say what holds for the whole run: about, agreement, lock, waivers, reviews.
+"""The files beside the audits that say what holds for the whole run: about, agreement, costs, lock, waivers, reviews.
 
 A further file is one field of :class:`Stated`, one function that reads it, and one line in :func:`read_stated`.
 """
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..acceptance.lock import SignedLock
     from ..acceptance.waivers import WaiversFile
     from ..evidence.about import About
+    from ..evidence.costs import Costs
     from ..evidence.record import ReviewRecord
     from .inputs import InputFiles
 
@@ -26,6 +27,7 @@ class Stated:
     Args:
         about: what ``about.yaml`` says, together with the ``about`` of the agreement.
         agreement_file: ``agreement.yaml``.
+        costs: what ``costs.yaml`` says, together with the ``costs`` of the agreement.
         lock: what the run is held to.
         waivers: ``waivers.yaml``.
         reviews: those of ``reviews/`` that count for the pictures that they look at.
@@ -34,6 +36,7 @@ class Stated:
 
     about: About | None = None
     agreement_file: AgreementFile | None = None
+    costs: Costs | None = None
     lock: SignedLock | None = None
     waivers: WaiversFile | None = None
     reviews: tuple[ReviewRecord, ...] = ()
@@ -62,6 +65,7 @@ def read_stated(audit_files: Sequence[Path], root: Path, files: InputFiles, lock
     return Stated(
         about=_read_about(audit_files, root, files, agreement),
         agreement_file=agreement,
+        costs=_read_costs(audit_files, root, files, agreement),
         lock=held,
         waivers=_read_waivers(audit_files, root, files),
         reviews=tuple(reviews),
@@ -86,6 +90,17 @@ def _read_about(
     found = about_files(audit_files, root)
     files.read(found, "about")
     return combined_about(agreement, read_about_file(found))
+
+
+def _read_costs(
+    audit_files: Sequence[Path], root: Path, files: InputFiles, agreement: AgreementFile | None
+) -> Costs | None:
+    from ..evidence.costs import combined_costs, costs_files, read_costs
+
+    found = costs_files(audit_files, root)
+    files.read(found, "costs")
+    agreed = None if agreement is None else agreement.terms.costs
+    return combined_costs(agreed, "" if agreement is None else str(agreement.path), read_costs(found))
 
 
 def _read_lock(path: Path | None) -> SignedLock | None:

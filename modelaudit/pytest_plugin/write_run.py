@@ -136,6 +136,7 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         checks="on" if options.checks and options.limit is None else "off",
         by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured), models),
         about=run.stated.about,
+        costs=run.stated.costs,
         nonce=options.nonce,
         reviews=reviews,
         notes=[*run.stated.notes, *notes],

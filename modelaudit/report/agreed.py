@@ -46,7 +46,7 @@ def agreement_lines(record: RunRecord, words: Words) -> tuple[AgreedLine, ...]:
     if agreement.domain is not None:
         lines += domain_lines(agreement.domain, words)
     lines += unmet_lines(agreement.unmet, words)
-    if agreement.costs is not None:
+    if agreement.costs is not None and record.costs is None:  # else the next steps say what mistakes cost
         lines += [AgreedLine(text) for text in cost_lines(agreement.costs, words)]
     return tuple(lines)
 

@@ -15,6 +15,7 @@ from .coverage import CoverageRow, ledger_of, not_asked_for, total_ledger, weake
 from .naming import context_label, short_name
 from .next_steps import step_lines
 from .notes import missing_text
+from .stages import money_sentence
 from .tested import accuracy_as_photographed, model_title, tested_models
 from .words import Words
 
@@ -47,7 +48,7 @@ class StageView:
 class BoxesView:
     """The boxes, the stages, and behind the second box every requirement's values and what it would catch.
 
-    ``photos_help``: more photographs are of use before the model is.
+    ``photos_help``: more photographs are of use before the model is. ``money``: what mistakes are expected to cost.
     """
 
     tested: Box
@@ -57,6 +58,7 @@ class BoxesView:
     coverage: tuple[CoverageRow, ...]
     total: CoverageRow
     photos_help: bool
+    money: str = ""
 
 
 def boxes_view(record: RunRecord, words: Words) -> BoxesView:
@@ -75,6 +77,7 @@ def boxes_view(record: RunRecord, words: Words) -> BoxesView:
         ),
         CoverageRow(words._("ledger_total"), total_ledger(record), ()),
         any(step.rule.stage in ("photograph", "retrain") for step in steps),
+        money_sentence(record, words),
     )
 
 

@@ -15,8 +15,15 @@ _DIGITS = 3
 
 def money(value: float, currency: str, words: Words) -> str:
     """An amount with its currency."""
-    number = words.count(int(value)) if value == int(value) else words.limit(value, "number")
+    number = number_text(value, words)
+    if currency == "JPY":
+        return words._("money_yen", number=number)
     return words._("two_words", first=number, second=currency)
+
+
+def number_text(value: float, words: Words) -> str:
+    """A number as it was stated: whole ones without decimals."""
+    return words.count(int(value)) if value == int(value) else words.limit(value, "number")
 
 
 def rounded_money(value: float, currency: str, words: Words) -> str:
@@ -60,7 +67,11 @@ def stated_costs(costs: Costs | AgreedCosts, words: Words) -> Iterator[str]:
     if costs.gpu_hour is not None:
         yield words._("costs_gpu_hour", cost=amount(costs.gpu_hour))
     if costs.training_hours is not None:
-        yield words._("costs_training_hours", hours=words.limit(costs.training_hours, "number"))
+        yield words.ngettext(
+            "costs_training_hours",
+            1 if costs.training_hours == 1 else 2,
+            hours=number_text(costs.training_hours, words),
+        )
 
 
 def decision_threshold(costs: Costs, words: Words) -> str:

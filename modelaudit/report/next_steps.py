@@ -23,10 +23,15 @@ _LACKING = {"backgrounds": r"\bdonors\b", "pictures": r"\bdifferent pictures\b"}
 def step_lines(steps: Sequence[Step], record: RunRecord, words: Words) -> Iterator[str]:
     """Every step in a sentence, the next first."""
     for step in steps:
-        if step.rule.stage == "photograph":
-            yield from photographs(step, words)
-        else:
-            yield _with_weakest(_said(step.rule.key, step.cases, words), step, record, words)
+        yield from step_texts(step, record, words)
+
+
+def step_texts(step: Step, record: RunRecord, words: Words) -> Iterator[str]:
+    """A step in a sentence, or in several where numbers of photographs differ."""
+    if step.rule.stage == "photograph":
+        yield from photographs(step, words)
+    else:
+        yield _with_weakest(_said(step.rule.key, step.cases, words), step, record, words)
 
 
 def photographs(step: Step, words: Words) -> Iterator[str]:

@@ -26,6 +26,7 @@ from .run_sentences import overall_of as overall_of
 from .run_sentences import verdict_badge
 from .side_by_side import ModelRow, model_rows
 from .signatures import SignaturesView, signatures_view
+from .stages import StagesView, stages_view
 from .words import Words
 
 #: so many images that cannot be used, files and notes are listed; more are counted, whatever the budget is
@@ -75,6 +76,7 @@ class Page:
     boxes: BoxesView
     signatures: SignaturesView
     models: tuple[ModelRow, ...]
+    stages: StagesView
     notes: NotesView
     sanity: tuple[SanityView, ...] = ()
     agreement: tuple[AgreedLine, ...] = ()
@@ -122,6 +124,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
         boxes_view(record, words),
         signatures_view(record, words),
         model_rows(record, words),
+        stages_view(record, words),
         _notes(record, words),
         sanity_views(record, words),
         (*agreement_lines(record, words), *lock_lines(record, words)),

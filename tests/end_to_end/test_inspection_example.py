@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from modelaudit.advice.money import mistake_costs
 from modelaudit.evidence.consistency import read_consistent_record
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "inspection"
@@ -70,6 +71,18 @@ def test_the_gate_holds_the_candidate_back_where_it_looks_at_the_place(root: Pat
     missed = cases["misses_few[current]"]["decision"]
     assert (missed["counts"]["asked"], missed["rule"]) == (500, "clopper_pearson")
     assert cases["few_false_alarms[current]"]["decision"]["counts"]["asked"] == 150
+
+
+def test_the_report_says_what_mistakes_cost(root: Path) -> None:
+    """After the gate in Python: 2 in 500 of 1,000 defective discs are missed, 1 in 150 of 49,000 good ones rejected."""
+    record = read_consistent_record(root / "audit-results" / "latest" / "run.json")
+    (candidate,) = (model for model in record.models if model.reference.endswith(":candidate"))
+    plain, *changed = [one for one in mistake_costs(record, risk=0.05) if one.model == candidate.key]
+    assert plain.amount.expected == pytest.approx(1000 * 2 / 500 * 40_000 + 49_000 / 150 * 300)
+    assert max(one.amount.expected for one in changed) == pytest.approx(1000 * 91 / 500 * 40_000)
+    report = (root / "audit-results" / "latest" / "report.html").read_text(encoding="utf-8")
+    assert "258,000 JPY" in report
+    assert "7,280,000" in report
 
 
 def test_the_gate_in_yaml_is_the_gate_in_python(root: Path) -> None:

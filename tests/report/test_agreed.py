@@ -134,7 +134,7 @@ def test_combinations_are_named_with_their_images() -> None:
 def test_costs_are_those_of_1000_images_with_their_range() -> None:
     assert list(cost_lines(COSTS, words_of("en"))) == [
         "A missed defect costs 40,000 JPY, a false alarm 300 JPY per part.",
-        "At the measured rates 1,000 images, 2% of them defective, are expected to cost 12,346 JPY "
+        "At the measured rates 1,000 images, 2% of them defective, are expected to cost 12,300 JPY "
         "(range 8,000 to 20,000 JPY).",
     ]
 

@@ -1,0 +1,132 @@
+"""What is next, in stages, and what mistakes cost: what the report says, in both languages."""
+
+from __future__ import annotations
+
+import pytest
+from advice.inspected_line import COSTS, asks, line, rate
+from report.sample_record import OTHER_CLASS, worded
+
+from modelaudit.advice.next_steps import steps_of
+from modelaudit.evidence.record import RunRecord
+from modelaudit.report.costs import cost_at_the_limit, decision_threshold, money, rounded, stated_costs
+from modelaudit.report.page import page_of
+from modelaudit.report.pictures import Pictures
+from modelaudit.report.stages import money_sentence, stages_view
+from modelaudit.report.words import words_of
+
+ENGLISH, JAPANESE = worded("en"), worded("ja")
+
+
+def test_every_amount_is_said_with_its_range_and_what_it_is_made_of() -> None:
+    view = stages_view(line(), ENGLISH)
+    (table,) = view.money
+    plain, elsewhere = table.rows
+    assert (plain.situation, plain.amount) == ("As photographed", "14,900 EUR")
+    assert plain.parts == "missed defects 10,000 EUR, false alarms 4,900 EUR"
+    assert elsewhere.situation == "Background of another class"
+    assert (elsewhere.amount, elsewhere.parts) == ("50,000 EUR", "missed defects alone")
+    assert view.heading == "Expected cost of the model's mistakes a month"
+    assert "In operation 2% are expected to be defective." in view.assumptions
+    assert elsewhere.bar.whisker is not None
+    assert elsewhere.bar.whisker[1] == 100
+    assert 0 < elsewhere.bar.whisker[0] < elsewhere.bar.value < 100
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (ENGLISH, "Mistakes are expected to cost 14,900 EUR a month as photographed ("),
+        (JAPANESE, "誤りの費用は、撮影時の条件で1か月あたり約14,900 EURと見込まれます（"),
+    ],
+)
+def test_page_one_has_the_cost_as_photographed_and_the_costliest_change(words: object, said: str) -> None:
+    text = money_sentence(line(), words)  # type: ignore[arg-type]
+    assert text.startswith(said)
+    assert "50,000 EUR" in text
+    assert money_sentence(line(None), words) == ""  # type: ignore[arg-type]
+
+
+def test_without_costs_steps_are_told_and_no_amount() -> None:
+    view = stages_view(line(None), ENGLISH)
+    assert view.steps
+    assert not view.costs_known
+    assert view.money == ()
+    assert view.assumptions == ()
+    assert {step.cost for step in view.steps} == {""}
+
+
+def test_a_step_says_what_was_found_what_it_brings_and_costs() -> None:
+    costs = COSTS.model_copy(update={"gpu_hour": 600, "training_hours": 3})
+    (step,) = stages_view(line(costs), ENGLISH).steps
+    assert step.stage == "Retrain"
+    assert step.found == "“misses_few_elsewhere”: not met"
+    assert step.brings.endswith("Meeting the limit saves about 30,000 EUR a month.")
+    assert step.cost == "3 hours of training at 600 EUR: 1,800 EUR"
+    (unpriced,) = stages_view(line(), ENGLISH).steps
+    assert unpriced.cost == "not stated"
+
+
+def two_failures(costs: object = COSTS) -> RunRecord:
+    """One fails by a light that nothing is priced under, and behind it one by backgrounds that costs most."""
+    found = line(costs)  # type: ignore[arg-type]
+    accuracy = asks("holds_up", rate("false_alarm_rate", OTHER_CLASS), 0.1, 0.2, "FAIL")
+    light = found.cases[2].model_copy(update={"name": "light"})
+    node = light.left
+    assert node.kind == "measure"
+    changed = OTHER_CLASS.model_copy(update={"name": "lighting", "text": "lighting(3)", "family": "perturbation"})
+    dear = light.model_copy(update={"left": node.model_copy(update={"contexts": [changed]})})
+    return found.model_copy(update={"cases": [accuracy, dear]})
+
+
+def test_the_step_that_saves_most_comes_first() -> None:
+    assert [step.rule.key for step in steps_of(two_failures(None))] == ["retrain_background", "retrain_light"]
+    # 10 points of 9,800 good parts at 10 are 9,800; 15 points of 200 defective ones at 1,000 are 30,000
+    assert [step.rule.key for step in steps_of(two_failures())] == ["retrain_light", "retrain_background"]
+
+
+def test_what_is_missing_for_an_amount_is_said() -> None:
+    without_share = line(COSTS.model_copy(update={"defect_share": None}))
+    assert any("defect_share" in text for text in stages_view(without_share, ENGLISH).assumptions)
+    found = line()
+    other = found.model_copy(update={"cases": []})
+    assert any("miss_rate" in text for text in stages_view(other, ENGLISH).assumptions)
+
+
+def test_the_document_has_the_threshold_and_what_mistakes_cost_at_the_limits() -> None:
+    words = words_of("en")
+    # 10 / (10 + 1000)
+    assert "from a probability of 0.99% on" in decision_threshold(COSTS, words)
+    assert decision_threshold(COSTS.model_copy(update={"false_alarm": None}), words) == ""
+    # a tenth of 200 defective parts, at 1,000
+    assert cost_at_the_limit(line().cases[0], COSTS, words).endswith("cost 20,000 EUR a month.")
+    of_parts = COSTS.model_copy(update={"parts_a_month": None})
+    assert "2,000 EUR" in cost_at_the_limit(line().cases[0], of_parts, words)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0, 0), (0.4, 0), (12.6, 13), (1234.5, 1230), (998_999, 999_000), (-1234, -1230)]
+)
+def test_computed_amounts_have_three_digits(value: float, shown: float) -> None:
+    assert rounded(value) == shown
+
+
+def test_yen_are_written_as_each_language_does() -> None:
+    assert money(1200, "JPY", words_of("en")) == "1,200 JPY"
+    assert money(1200, "JPY", words_of("ja")) == "1,200円"
+    assert money(1200.5, "EUR", words_of("en")) == "1,200.50 EUR"
+
+
+def test_every_stated_cost_has_its_sentence_in_both_languages() -> None:
+    whole = COSTS.model_copy(update={"photograph": 1, "mask": 2, "gpu_hour": 3, "training_hours": 1, "per": "part"})
+    for language in ("en", "ja"):
+        said = list(stated_costs(whole, words_of(language)))
+        assert len(said) == 7
+        assert not any("costs_" in text or "{" in text for text in said)
+    alone = COSTS.model_copy(update={"missed_defect": None})
+    assert next(stated_costs(alone, words_of("en"))).startswith("A false")
+
+
+def test_the_page_has_the_stages() -> None:
+    page = page_of(line(), ENGLISH, Pictures(frozenset(), {}, frozenset(), 0))
+    assert page.stages.money
+    assert page.boxes.money
