@@ -162,7 +162,7 @@ def _unfilled(agreement: AgreementFile, words: Words) -> Iterator[str]:
 
 def _keys(agreement: AgreementFile, words: Words) -> Iterator[str]:
     from ..acceptance.keys import load_public_key, public_key_of
-    from ..report.error_texts import error_text
+    from ..report.error_texts import verification_line
 
     for name, party in agreement.terms.parties.items():
         where = f"{agreement.path}:{agreement.lines.get(('parties', name, 'public_key'), 1)}: parties.{name}.public_key"
@@ -172,7 +172,7 @@ def _keys(agreement: AgreementFile, words: Words) -> Iterator[str]:
             elif party.public_key is not None:
                 load_public_key(agreement.path.parent / party.public_key)
         except AuditError as error:
-            yield f"{where}: {error_text(str(error), words) or error}"
+            yield words._("agree_key", place=where, why=verification_line(str(error).split("\n", 1)[0], words))
 
 
 def _not_as_agreed(agreement: AgreementFile, audits: AgreedAudits, words: Words) -> Sequence[str]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..language.errors import AcceptanceError
 from .command_help import Example, add_command
-from .terminal import say
+from .terminal import add_language, say, wrapped
 
 if TYPE_CHECKING:
     from ..acceptance.lock import Lock, SignedLock
+    from ..report.words import Words
 
 _WHAT = """locked: every expectation with all that decides it, the settings, the audit
 files, conftest files and plugins by their digests, every image, mask and label
@@ -61,12 +62,15 @@ def add(commands: Any) -> None:
         type=Path,
         help="write the request for an authority that this machine cannot reach, and no time stamp",
     )
+    add_language(lock, "the terminal")
     lock.set_defaults(run=_lock)
 
 
 def _lock(given: argparse.Namespace) -> int:
     from ..acceptance.lock import LOCK_NAME, read_lock, write_lock
+    from .words import command_words
 
+    words = command_words(given.language)
     target = given.audits / LOCK_NAME
     _refuse_over_a_time_stamp(target, given)
     signer = None
@@ -77,22 +81,20 @@ def _lock(given: argparse.Namespace) -> int:
         if target.exists():
             _owners(read_lock(target), signer)  # before data are read, which takes longer
     if target.exists() and signer is None and (given.timestamp or given.timestamp_request):
-        return _stamp(read_lock(target), given)  # over what is there, whatever the audits say now
+        return _stamp(read_lock(target), given, words)  # over what is there, whatever the audits say now
     declared = _declared(given.audits, models=given.models)
     if not target.exists():
         write_lock(_without_samples(declared) if given.root_only else declared, target)
-        say(f"wrote {target}")
+        say(words._("wrote", path=target))
     held = read_lock(target)
     changed = differences(held.lock, declared)
     if changed:
-        say(
-            f"{target}: is not what the audits say now ({', '.join(changed)}): agree on it anew, or take that back",
-            file=sys.stderr,
-        )
+        parts = words._("comma").join(words.named("lock_part", name) for name in changed)
+        say(*wrapped(words._("lock_differs", file=target, parts=parts), indent=2, first=""), file=sys.stderr)
         return 1
     if signer is not None:
-        held = _signed(held, signer)
-    return _stamp(held, given)
+        held = _signed(held, signer, words)
+    return _stamp(held, given, words)
 
 
 def differences(lock: Lock, declared: Lock) -> list[str]:
@@ -135,7 +137,7 @@ def _owners(held: SignedLock, signer: Any) -> list[str]:
     return owners
 
 
-def _signed(held: SignedLock, signer: Any) -> SignedLock:
+def _signed(held: SignedLock, signer: Any, words: Words) -> SignedLock:
     from ..acceptance.envelope import LOCK, Envelope, read_envelope, sign, write_envelope
     from ..acceptance.lock import ENVELOPE_SUFFIX, read_lock
 
@@ -143,7 +145,7 @@ def _signed(held: SignedLock, signer: Any) -> SignedLock:
     file = held.path.with_name(held.path.name + ENVELOPE_SUFFIX)
     envelope = read_envelope(file, LOCK) if file.exists() else Envelope(LOCK, held.lock.content())
     write_envelope(sign(envelope, signer), file)
-    say(f"signed by {', '.join(owners)}: {file}")
+    say(words._("lock_signed", names=words._("comma").join(owners), file=file))
     return read_lock(held.path)
 
 
@@ -159,13 +161,13 @@ def _refuse_over_a_time_stamp(target: Path, given: argparse.Namespace) -> None:
         )
 
 
-def _stamp(held: SignedLock, given: argparse.Namespace) -> int:
+def _stamp(held: SignedLock, given: argparse.Namespace, words: Words) -> int:
     """What is asked for of trusted times, and what the lock is."""
     if given.timestamp is not None:
-        _add_time_stamp(held, given.timestamp)
+        _add_time_stamp(held, given.timestamp, words)
     if given.timestamp_request is not None:
-        _write_request(held, given.timestamp_request)
-    _tell(held)
+        _write_request(held, given.timestamp_request, words)
+    _tell(held, words)
     return 0
 
 
@@ -180,7 +182,7 @@ def _stamped(held: SignedLock) -> tuple[Path, str]:
     return file, sha256_of(read_file(file))
 
 
-def _add_time_stamp(held: SignedLock, source: str) -> None:
+def _add_time_stamp(held: SignedLock, source: str, words: Words) -> None:
     from ..acceptance.lock import TIMESTAMP_SUFFIX
     from ..acceptance.timestamps import fetch, request, stated_time
     from ..language.regular_files import read_file
@@ -199,18 +201,19 @@ def _add_time_stamp(held: SignedLock, source: str) -> None:
     moment = stated_time(content, digest, source)
     target = held.path.with_name(held.path.name + TIMESTAMP_SUFFIX)
     _write(target, content)
-    say(f"wrote {target}: {file.name} existed at {moment:%Y-%m-%d %H:%M:%S} UTC, says {source}")
+    time = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    say(words._("lock_stamped", path=target, file=file.name, time=time, source=source))
 
 
-def _write_request(held: SignedLock, target: Path) -> None:
+def _write_request(held: SignedLock, target: Path, words: Words) -> None:
     from ..acceptance.timestamps import request
 
     file, digest = _stamped(held)
     _write(target, request(digest).content)
     say(
-        f"wrote {target}, a request for a time stamp of {file.name}; where the authority can be reached:",
+        words._("lock_request", path=target, file=file.name),
         f'  curl -H "Content-Type: application/timestamp-query" --data-binary @{target} URL > {target.stem}.tsr',
-        f"then: modelaudit lock {held.path.parent} --timestamp {target.stem}.tsr",
+        words._("lock_then", command=f"modelaudit lock {held.path.parent} --timestamp {target.stem}.tsr"),
     )
 
 
@@ -221,14 +224,19 @@ def _write(target: Path, content: bytes) -> None:
         raise AcceptanceError(f"{target}: cannot be written ({error.strerror}); give another file") from error
 
 
-def _tell(held: SignedLock) -> None:
-    lock = held.lock
-    images = sum(one.images for one in lock.data)
+def _tell(held: SignedLock, words: Words) -> None:
+    lock, folder = held.lock, held.path.parent
+    counts = {
+        "expectations": words.count(len(lock.cases)),
+        "images": words.count(sum(one.images for one in lock.data)),
+        "files": words.count(len(lock.inputs)),
+    }
+    names, unsigned = (words._("comma").join(parties) for parties in (held.signed_by, held.unsigned))
     say(
-        f"{held.path}: {len(lock.cases)} expectations, {images} images, {len(lock.inputs)} files",
+        words._("lock_holds", file=held.path, **counts),
         f"sha256 {held.sha256}",
-        f"signed by: {', '.join(held.signed_by) or 'nobody'}",
+        words._("lock_signed_by", names=names) if names else words._("lock_signed_by_nobody"),
     )
-    if held.unsigned:
-        say(f"still to sign: {', '.join(held.unsigned)}: modelaudit lock {held.path.parent} --sign KEY")
-    say(f"next: pytest {held.path.parent} --audit-lock {held.path}")
+    if unsigned:
+        say(words._("lock_to_sign", names=unsigned, command=f"modelaudit lock {folder} --sign KEY"))
+    say(words._("lock_next", command=f"pytest {folder} --audit-lock {held.path}"))

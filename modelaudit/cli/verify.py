@@ -190,12 +190,14 @@ def _is_public(file: Path) -> bool:
 
 
 def _tell(found: Verification, words: Words) -> None:
+    from ..report.error_texts import verification_line
+
     rows = [(words.named("verify_status", one.status), words.named("verify_check", one.name)) for one in found.checks]
     width = max(columns_of(status) for status, _ in rows)
     for (status, title), check in zip(rows, found.checks, strict=True):
         say(f"{padded(status, width)}  {title}")
         for line in check.said:
-            say(*wrapped(line, indent=6, first="    "))
+            say(*wrapped(verification_line(line, words), indent=6, first="    "))
     say("")
     if found.run is not None:
         say(words._("verify_run", run=found.run, state=words.named("verdict", str(found.overall))))

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..language.errors import AcceptanceError, nearest
 from .command_help import Example, add_command
-from .terminal import say, table, wrapped
+from .terminal import add_language, say, table, wrapped
 
 if TYPE_CHECKING:
     from ..acceptance.lock import Lock
     from ..acceptance.waivers import Waiver, WaiversFile
     from ..evidence.record import WaiverRecord
+    from ..report.words import Words
 
 _CHECKED = """checked: that the file can be read; that every waiver is of one expectation
 that there is, and that can be waived; that it is in force, with a warning from
@@ -49,6 +50,7 @@ def add(commands: Any) -> None:
     )
     for step, run in ((listed, _list), (check, _check)):
         step.add_argument("audits", metavar="AUDITS", nargs="?", type=Path, default=Path("audits"), help="their folder")
+        add_language(step, "the terminal")
         step.set_defaults(run=run)
     sign.add_argument("ids", metavar="ID", nargs="*", help="expectations whose waivers are signed (default: all)")
     sign.add_argument("--key", required=True, metavar="KEY", help="private key (a PEM file, or a URI as hsm:)")
@@ -57,38 +59,53 @@ def add(commands: Any) -> None:
 
 
 def _list(given: argparse.Namespace) -> int:
+    from .words import command_words
+
+    words = command_words(given.language)
     found, lock, now = _read(given.audits), _lock(given.audits), datetime.now(UTC)
     records = _records(found, lock)
     rows = [
-        (waiver.expectation, _standing(records[waiver], now), f"{waiver.expires:%Y-%m-%d %H:%M %z}", waiver.owner)
+        (
+            waiver.expectation,
+            _standing(records[waiver], now, words),
+            f"{waiver.expires:%Y-%m-%d %H:%M %z}",
+            waiver.owner,
+        )
         for waiver in found.waivers
     ]
-    say(f"{found.path}: {len(rows)} waivers", *table(("expectation", "now", "until", "owner"), rows, numbers=False))
+    heading = tuple(words._(key) for key in ("waivers_expectation", "waivers_now", "waivers_until", "waivers_owner"))
+    say(words._("waivers_listed", file=found.path, n=words.count(len(rows))), *table(heading, rows, numbers=False))
     return 0
 
 
 def _check(given: argparse.Namespace) -> int:
     from ..acceptance.waivers import unfit
+    from ..report.error_texts import error_text
     from .agreed_audits import read_audits
+    from .words import command_words
 
+    words = command_words(given.language)
     found, lock, now = _read(given.audits), _lock(given.audits), datetime.now(UTC)
     problems = unfit(found, [one.record for one in read_audits(given.audits, Path.cwd()).cases], lambda _: False)
-    warnings = list(_warnings(found, _records(found, lock), now))
-    for text in (*problems, *(text for text, _ in warnings)):
+    warnings = list(_warnings(found, _records(found, lock), now, words))
+    for text in (*(error_text(one, words) or one for one in problems), *(text for text, _ in warnings)):
         say(*wrapped(text, indent=2, first=""))
     if problems or not all(counts for _, counts in warnings):
         return 1
-    say(f"{found.path}: {len(found.waivers)} waivers, all in force")
+    say(words._("waivers_all", file=found.path, n=words.count(len(found.waivers))))
     return 0
 
 
-def _warnings(found: WaiversFile, records: Mapping[Waiver, WaiverRecord], now: datetime) -> Iterator[tuple[str, bool]]:
+def _warnings(
+    found: WaiversFile, records: Mapping[Waiver, WaiverRecord], now: datetime, words: Words
+) -> Iterator[tuple[str, bool]]:
     """What is to be known of the waivers that do not count, or will not for long, and whether each counts now."""
     for waiver, line in zip(found.waivers, found.lines, strict=True):
         record = records[waiver]
         if record.state(now) != "in_force":
-            text = f"{found.path}:{line}: {waiver.expectation}: {_standing(record, now)}"
-            yield f"{text} (issued {waiver.issued}, expires {waiver.expires})", record.covers("FAIL", now)
+            said = {"name": waiver.expectation, "standing": _standing(record, now, words)}
+            times = {"issued": waiver.issued, "expires": waiver.expires}
+            yield words._("waivers_problem", file=found.path, line=line, **said, **times), record.covers("FAIL", now)
 
 
 def _sign(given: argparse.Namespace) -> int:
@@ -151,17 +168,9 @@ def _records(found: WaiversFile, lock: Lock | None) -> dict[Waiver, WaiverRecord
     return {waiver: under_lock(waiver, lock, signers) for waiver in found.waivers}
 
 
-_LACKS = {"signature": "not signed by the party that the lock names", "signer": "the lock names nobody who may sign it"}
-
-
-def _standing(waiver: WaiverRecord, now: datetime) -> str:
+def _standing(waiver: WaiverRecord, now: datetime, words: Words) -> str:
     """Whether a waiver counts now, in words."""
-    match waiver.state(now):
-        case "unsigned":
-            return _LACKS[str(waiver.lacks)]
-        case "ends_soon":
-            return f"ends in {(waiver.expires - now).days} days"
-        case "not_yet":
-            return "not yet in force"
-        case state:
-            return state.replace("_", " ")
+    state: str = waiver.state(now)
+    if state == "unsigned":
+        state = f"no_{waiver.lacks}"
+    return words._(f"waiver_now.{state}", days=words.count((waiver.expires - now).days))

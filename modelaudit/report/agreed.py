@@ -60,6 +60,11 @@ def _head(agreement: AgreementRecord, words: Words) -> str:
     return words._("agreed_head", title=title, parties=parties, clauses=clauses, digest=digest)
 
 
+def party_names(record: RunRecord, words: Words) -> dict[str, str]:
+    """The names of the parties by their keys in the agreement."""
+    return {} if record.agreement is None else {one.key: words.own(one.name) for one in record.agreement.parties}
+
+
 def unmet_lines(unmet: Sequence[UnmetTerm], words: Words) -> list[AgreedLine]:
     """One line for each kind of thing that is not as agreed, with the names that it is said of."""
     grouped: dict[tuple[object, ...], list[UnmetTerm]] = {}

@@ -156,7 +156,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         _rule(case, words),
         words.limit(case.confidence, "percent"),
         _more(case, words),
-        _notes(case, words),
+        _notes(record, case, words),
         _worst(case, words),
         over_methods(case, words),
         rows,
@@ -275,10 +275,10 @@ def _more(case: CaseRecord, words: Words) -> str:
     )
 
 
-def _notes(case: CaseRecord, words: Words) -> tuple[str, ...]:
+def _notes(record: RunRecord, case: CaseRecord, words: Words) -> tuple[str, ...]:
     notes = list(filter(None, (*guard_notes(case, words), reviews_sentence(case, words))))
     if is_exception(case):
-        notes.append(exception_note(case, words))
+        notes.append(exception_note(record, case, words))
     elif case.outcome in _NOTED:
         notes.append(words.named("outcome", case.outcome))
     return tuple(dict.fromkeys(notes))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 
 from .record_notes import translated
+from .verification_texts import VERIFICATION_FORMS
 from .words import CATALOGUES, Words, read_catalogue, words_of
 
 _ROOT = "; relative paths start at pytest's rootdir"
@@ -63,6 +64,16 @@ _ERROR: dict[str, str] = {
     "the run's value (?P<value>.+) does not meet the expectation; give --margin .+": "not_met_run",
     "--guess (?P<value>.+) does not meet the expectation; give --margin .+": "not_met_guess",
     "the run has no value for it; give --margin": "no_value",
+    "(?P<where>.+): no expectation is (?P<name>'.+')": "waiver_of_none",
+    "(?P<where>.+?): expectation: (?P<name>.+) is critical, which cannot be waived; .+": "waiver_of_critical",
+    "(?P<where>.+?): expectation: (?P<name>.+) is of a known-bad model, which must be caught; .+": (
+        "waiver_of_known_bad"
+    ),
+    "(?P<where>.+?): expectation: (?P<name>.+) is stated of several models; waive it for each that needs it: "
+    "(?P<names>.+)": "waiver_of_several",
+    r"(?P<file>.+): this key \((?P<id>.+)\) is of no party; keys of the agreement: (?P<known>.+)": "key_of_no_party",
+    r"this key \((?P<id>.+)\) is of no party; keys in the lock: (?P<known>.+)": "key_of_no_party_in_lock",
+    "(?P<file>.+): exists, and confirms the time of the lock with the signatures that it has; .+": "lock_is_stamped",
 }
 #: what is said of an image, or of several
 _DETAIL: dict[str, str] = {
@@ -117,7 +128,13 @@ _GUESS: dict[str, str] = {
     r"a file for (?P<scheme>\w+):": "model_file",
 }
 #: the kinds of texts, each with its forms
-ERROR_FORMS: dict[str, dict[str, str]] = {"error": _ERROR, "detail": _DETAIL, "plan": _PLAN, "guess": _GUESS}
+ERROR_FORMS: dict[str, dict[str, str]] = {
+    "error": _ERROR,
+    "detail": _DETAIL,
+    "plan": _PLAN,
+    "guess": _GUESS,
+    "verification": VERIFICATION_FORMS,
+}
 
 
 def error_text(error: str, words: Words) -> str:
@@ -155,6 +172,15 @@ def guess_reason(why: str, words: Words) -> str:
     if words.language == "en":
         return why
     return translated(why, "guess", _GUESS, _words(words.language)) or why
+
+
+def verification_line(line: str, words: Words) -> str:
+    """What is said below a check of ``modelaudit verify``, in this language; English where its form is not known."""
+    if words.language == "en":
+        return line
+    return (
+        translated(line, "verification", VERIFICATION_FORMS, _words(words.language)) or error_text(line, words) or line
+    )
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ..evidence.record import CaseRecord, RunRecord, WaiverRecord
+from .agreed import party_names
 from .words import Words
 
 
@@ -19,8 +20,8 @@ def exception_text(case: CaseRecord, words: Words) -> str:
     return words._("chip_waived", until=until, owner=case.waiver.owner)
 
 
-def exception_note(case: CaseRecord, words: Words) -> str:
-    """The same in sentences, with the reason that the waiver gives."""
+def exception_note(record: RunRecord, case: CaseRecord, words: Words) -> str:
+    """The same in sentences, with the reason that the waiver gives and the name of the party that signed it."""
     if case.standing != "waived" or case.waiver is None:
         return words._("exception_advisory")
     waiver = case.waiver
@@ -29,7 +30,10 @@ def exception_note(case: CaseRecord, words: Words) -> str:
         said = words._("exception_waived_redacted", **times)
     else:
         said = words._("exception_waived", owner=waiver.owner, reason=waiver.reason, **times)
-    return said if waiver.signed_by is None else words._("exception_signed", said=said, party=waiver.signed_by)
+    if waiver.signed_by is None:
+        return said
+    party = party_names(record, words).get(waiver.signed_by, waiver.signed_by)
+    return words._("exception_signed", said=said, party=party)
 
 
 def waiver_warnings(record: RunRecord, words: Words) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ..evidence.record import Departure, LockRecord, RunRecord, ShownVerification
-from .agreed import AgreedLine
+from .agreed import AgreedLine, party_names
 from .words import Words
 
 #: so many departures stand on page one; run.json has all
@@ -34,7 +34,7 @@ def _verified(verified: ShownVerification, words: Words) -> str:
 
 
 def _of_lock(record: RunRecord, lock: LockRecord, words: Words) -> Iterator[AgreedLine]:
-    names = {} if record.agreement is None else {one.key: words.own(one.name) for one in record.agreement.parties}
+    names = party_names(record, words)
     signers = sorted(lock.signed_by, key=lambda key: [*names, key].index(key))
     parties = words._("comma").join(names.get(key, key) for key in signers)
     yield AgreedLine(_head(lock, parties, words), unmet=not parties)

@@ -30,6 +30,8 @@ from modelaudit.acceptance.statement import sign_evidence, write_evidence
 from modelaudit.cli import main
 from modelaudit.cli.packed import made_of
 from modelaudit.evidence.record import RunRecord, write_record
+from modelaudit.report.error_texts import verification_line
+from modelaudit.report.words import words_of
 
 Answer = dict[str, tuple[str, str]]
 Files = dict[str, bytes]
@@ -54,6 +56,8 @@ class Story:
         known = ["--keys", str(self.keys), "--trust-anchor", str(self.root), "--expect-nonce", nonce]
         status = main(["verify", str(file), *known, *more, "--json", str(result)])
         checks = json.loads(result.read_text())["checks"]
+        said = [line for one in checks for line in one["said"]]
+        assert [line for line in said if verification_line(line, words_of("ja")) == line] == []
         return status, {one["name"]: (one["status"], "\n".join(one["said"])) for one in checks}
 
 

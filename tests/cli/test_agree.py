@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from acceptance.openssl import private_key
 from data.pictures import save
 
 from modelaudit.acceptance.agreement import agreement_digest, read_agreement
@@ -103,6 +104,20 @@ def test_what_does_not_fit_is_named(
     agreed(project, WHOLE.replace(old, new))
     assert main(["agree", "check"]) == 1
     assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_is_open_and_what_is_wrong_with_keys_is_said_in_japanese(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private_key(project / "audits" / "vendor.pem")
+    parties = "{vendor: {name: FILL IN, public_key: vendor.pem}, b: {name: b, public_key: gone.pem}}"
+    agreed(project, WHOLE.replace("{vendor: {name: Example Vision}}", parties))
+    assert main(["agree", "check", "--language", "ja"]) == 1
+    open_name, private, gone, count = capsys.readouterr().out.replace("\n  ", "").splitlines()
+    assert open_name == "audits/agreement.yaml:3: parties.vendor.name：未記入です"
+    assert private.startswith("audits/agreement.yaml:3: parties.vendor.public_key：audits/vendor.pemは秘密鍵です。")
+    assert gone.startswith("audits/agreement.yaml:3: parties.b.public_key：audits/gone.pem")
+    assert "ありません" in gone and "3" in count
 
 
 def test_combinations_are_counted_before_anything_runs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,7 +66,7 @@ def test_both_parties_sign_what_both_read_and_its_time_is_confirmed(
     audit = project / "audits" / "parts.audit.yaml"
     audit.write_text(AUDIT.replace("0.9", "0.8"), encoding="utf-8")
     assert main(["lock", "--sign", "customer.pem"]) == 1
-    assert "is not what the audits say now (cases, inputs)" in capsys.readouterr().err
+    assert "is not what the audits say now (expectations, files)" in capsys.readouterr().err
     audit.write_text(AUDIT, encoding="utf-8")
     assert main(["lock", "--sign", "stranger.pem"]) == 2
     assert "is of no party; keys of the agreement: customer (" in capsys.readouterr().err
@@ -81,6 +81,13 @@ def test_both_parties_sign_what_both_read_and_its_time_is_confirmed(
     assert signed.signed_by == ("customer", "vendor") and signed.sha256 == held.sha256
     stamp, envelope = (LOCK.with_name(f"agreement.lock.{name}").read_bytes() for name in ("tsr", "dsse"))
     assert authority.verified_by_openssl(stamp, envelope)
+
+    LOCK.with_name("agreement.lock.tsr").rename(project / "lock.tsr")
+    assert main(["lock", "--timestamp", "lock.tsr", "--language", "ja"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("audits/agreement.lock.tsrを作成しました：agreement.lock.dsseは20")
+    assert said[1] == "audits/agreement.lock：要求事項1件、画像4枚、ファイル1個"
+    assert said[3:] == ["署名済み：customer、vendor", "次：pytest audits --audit-lock audits/agreement.lock"]
 
     assert main(["lock", "--sign", "vendor.pem"]) == 2
     assert "confirms the time of the lock with the signatures that it has" in capsys.readouterr().err

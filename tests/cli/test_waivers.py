@@ -47,7 +47,7 @@ def test_all_are_listed_and_checked(project: Path, capsys: pytest.CaptureFixture
     assert main(["waivers", "list"]) == 0
     said = capsys.readouterr().out
     assert "parts.audit.yaml::sure  in force  2999-01-01 00:00 +0900  Tanaka" in said
-    assert said_of(project, SURE, capsys) == (0, "audits/waivers.yaml: 1 waivers, all in force")
+    assert said_of(project, SURE, capsys) == (0, "audits/waivers.yaml: waivers: 1, all in force")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,30 @@ def test_what_does_not_count_is_named(
 ) -> None:
     status, text = said_of(project, SURE.replace(old, new), capsys)
     assert status == 1 and said in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", "audits/waivers.yaml：特例1件はすべて有効です"),
+        ("::sure", "::right", "parts.audit.yaml::rightは重要度がcriticalのため、特例の対象にできません"),
+        (
+            "::sure",
+            "::sore",
+            "'audits/parts.audit.yaml::sore'という要求事項はありません（もしかして：'audits/parts.audit",
+        ),
+        ("2999-01", "2026-02", "waivers.yaml:2：audits/parts.audit.yaml::sure：期限切れ（発行2026-01-01"),
+        ("2026-01", "2998-01", "sure：まだ有効ではありません"),
+    ],
+)
+def test_it_is_said_in_japanese(
+    project: Path, old: str, new: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "pytest.ini").write_text("[pytest]\naudit_language = ja\n", encoding="utf-8")
+    assert said.replace(" ", "") in said_of(project, SURE.replace(old, new), capsys)[1].replace(" ", "")
+    assert main(["waivers", "list", "--language", "ja"]) == 0
+    first, heading, _ = capsys.readouterr().out.splitlines()
+    assert first == "audits/waivers.yaml：特例1件" and heading.split() == ["要求事項", "状態", "期限", "責任者"]
 
 
 def test_the_waivers_that_are_named_are_signed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

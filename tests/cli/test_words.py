@@ -11,8 +11,10 @@ from typing import get_args
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
+from modelaudit.acceptance.lock import Lock
 from modelaudit.acceptance.verification import CheckName, Level, Status
 from modelaudit.cli.words import CATALOGUES, command_words
+from modelaudit.evidence.record import WaiverState
 from modelaudit.report.words import CATALOGUES as REPORT
 
 #: keys that are put together where they are used
@@ -23,6 +25,9 @@ CHOSEN = {
     *(f"verify_check.{name}" for name in get_args(CheckName)),
     *(f"verify_status.{name}" for name in get_args(Status)),
     *(f"verify_level.{name}" for name in get_args(Level)),
+    *(f"lock_part.{name}" for name in Lock.model_fields if name not in ("format", "version", "created")),
+    *(f"waiver_now.{name}" for name in get_args(WaiverState) if name != "unsigned"),
+    *(f"waiver_now.no_{name}" for name in ("signature", "signer")),
     *(f"contexts_{name}" for name in ("name", "family", "needs", "example")),
 }
 

@@ -10,7 +10,14 @@ import pytest
 from babel.messages.pofile import read_po
 
 from modelaudit.language.errors import nearest
-from modelaudit.report.error_texts import ERROR_FORMS, detail_text, error_text, guess_reason, plan_note
+from modelaudit.report.error_texts import (
+    ERROR_FORMS,
+    detail_text,
+    error_text,
+    guess_reason,
+    plan_note,
+    verification_line,
+)
 from modelaudit.report.words import CATALOGUES, words_of
 from modelaudit.starter import references
 
@@ -61,6 +68,42 @@ def test_english_and_what_nobody_here_wrote_stand_as_they_are() -> None:
     assert detail_text("equal pixels", EN) == "equal pixels"
     assert detail_text("equal pixels", JA) == "画素がすべて同じ"
     assert plan_note("not with 1000 images", JA) == "1000枚でも足りません"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "run/run.json: the run: whole is True, and False follows from the record",
+            "run/run.json：実行全体：wholeはTrueですが、記録からはFalseとなります",
+        ),
+        (
+            "run/run.json: a.py::x: verdict is 'PASS', and 'FAIL' follows from the record",
+            "run/run.json: a.py::x：verdictは'PASS'ですが、記録からは'FAIL'となります",
+        ),
+        (
+            "run/evidence.json: predicate.result: is 'PASSED', and what run/run.json and the files make has 'FAILED'",
+            "run/evidence.json: predicate.result：'PASSED'ですが、"
+            "run/run.jsonとファイルから作られる内容では'FAILED'です",
+        ),
+        ("no --expect-commit was given", "--expect-commitの指定がありません"),
+        ("something of another form", "something of another form"),
+    ],
+)
+def test_what_verify_says_is_told_in_japanese(line: str, said: str) -> None:
+    assert verification_line(line, JA) == said
+    assert verification_line(line, EN) == line
+
+
+def test_a_record_cannot_word_its_failure_as_a_warning() -> None:
+    """Anybody can write a value into a record; what is said of it stays what is said of a value."""
+    mild = (
+        "report.html:1: is the file that was signed (by vendor), and this installation (modelaudit 1) renders it "
+        "differently: other templates or a changed copy; what counts is run/run.json"
+    )
+    said = verification_line(f"run/run.json: a.py::x: says is '{mild}", JA)
+    assert "署名されたファイルそのもの" not in said
+    assert "署名されたファイルそのもの" in verification_line(f"run/{mild}", JA)
 
 
 def test_every_reason_of_a_guess_is_told_in_japanese() -> None:

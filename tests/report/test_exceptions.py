@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from report.sample_record import record
 
+from modelaudit.evidence.agreed import AgreedParty, AgreementRecord
 from modelaudit.evidence.record import RunRecord, WaiverRecord
 from modelaudit.evidence.redaction import redacted
 from modelaudit.report.exceptions import exception_note, exception_text, waiver_warnings
@@ -35,15 +36,22 @@ def waived(ends: int = 90, begins: int = -10, standing: str = "waived", **more: 
 def test_who_waived_it_until_when_and_why() -> None:
     run = waived()
     assert exception_text(run.cases[0], EN) == "waived until February 10, 2027 by Tanaka"
-    assert "The lamps are replaced." in exception_note(run.cases[0], EN)
+    assert "The lamps are replaced." in exception_note(run, run.cases[0], EN)
     assert "1 of these is waived" in headline(run, EN)
-    signed = waived(signed_by="customer").cases[0]
-    assert exception_note(signed, EN).endswith("(signed by: customer)")
-    shown = redacted(run, b"0" * 32).cases[0]
+    signed = waived(signed_by="customer")
+    assert exception_note(signed, signed.cases[0], EN).endswith("(signed by: customer)")
+    parties = [AgreedParty(key="customer", name={"en": "Sample Works", "ja": "サンプル製作所"})]
+    agreed = signed.model_copy(update={"agreement": AgreementRecord(sha256="0" * 64, parties=parties)})
+    assert exception_note(agreed, agreed.cases[0], EN).endswith("(signed by: Sample Works)")
+    assert exception_note(agreed, agreed.cases[0], JA).endswith("（署名：サンプル製作所）")
+    without = redacted(agreed, b"0" * 32)
+    assert "Sample" not in exception_note(without, without.cases[0], EN)
+    run = redacted(run, b"0" * 32)
+    shown = run.cases[0]
     assert exception_text(shown, EN) == "waived until February 10, 2027"
     for words in (EN, JA):
-        assert "Tanaka" not in exception_note(shown, words) and "lamps" not in exception_note(shown, words)
-        assert "2027" in exception_note(shown, words)
+        assert "Tanaka" not in exception_note(run, shown, words) and "lamps" not in exception_note(run, shown, words)
+        assert "2027" in exception_note(run, shown, words)
 
 
 @pytest.mark.parametrize(
