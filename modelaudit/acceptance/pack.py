@@ -121,8 +121,7 @@ def files_of_run(run: Path, record: RunRecord, audits: Path) -> dict[str, bytes]
     Raises:
         AcceptanceError: one cannot be read.
     """
-    panels = [panel for case in record.cases for row in case.gallery for panel in row.panels]
-    pictures = sorted({file for panel in panels for file in panel.files if _IMAGE.fullmatch(file)})
+    pictures = sorted({file for case in record.cases for file in case.files if _IMAGE.fullmatch(file)})
     found = {f"{RUN}{name}": run / name for name in (*_OF_RUN, *pictures)}
     found |= {f"{AGREEMENT}{name}": audits / name for name in _OF_AGREEMENT}
     return {name: _read(file) for name, file in found.items() if file.exists()}

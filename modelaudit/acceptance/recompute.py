@@ -228,7 +228,9 @@ def _asked(
         raise AcceptanceError(
             f"{case.id}: '{case.expectation}' cannot be measured here ({error}); install the package that it needs"
         ) from error
-    stated = AuditCase(audit, expectation, None, None, case.confidence, False, "major", None, (), "", 0, None)
+    stated = AuditCase(
+        audit, expectation, None, None, case.confidence, False, "major", case.reviewed_by, (), "", 0, None
+    )
     now, then = expectation.long_form(), case.long_form.partition("; confidence=")[0]
     return Asked(case.id, stated, expectation), [] if now == then else [Difference("definition", case.id, then, now)]
 

@@ -140,7 +140,7 @@ def _ran(record: RunRecord, words: Words) -> str:
 
 
 def _pictures(shards: Sequence[Shard], folders: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
-    """The pictures of the galleries; one that is not there is missing in the report too.
+    """The pictures of the galleries and for review; one that is not there is missing in the report too.
 
     Raises:
         ResultsError: a picture of another content than its name says; a record names nothing else.
@@ -148,9 +148,7 @@ def _pictures(shards: Sequence[Shard], folders: Sequence[Path]) -> Iterator[tupl
     from ..language.regular_files import read_file
 
     for shard, folder in zip(shards, folders, strict=True):
-        for name in dict.fromkeys(
-            file for case in shard.record.cases for row in case.gallery for panel in row.panels for file in panel.files
-        ):
+        for name in dict.fromkeys(file for case in shard.record.cases for file in case.files):
             digest = _PICTURE.fullmatch(name)
             if digest is None:
                 raise ResultsError(f"{shard.name}: names a picture {name!r}, which no run writes; run it again")

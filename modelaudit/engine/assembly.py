@@ -162,7 +162,8 @@ def _measure(
         sanity=method_sanity(runner, end, checks.sanity),
         models=[_model_facts(key, model, runner, end) for key, model in models.items()],
         columns=[column.data(range(end)) for column in columns],
-        galleries=images,
+        galleries=images.galleries,
+        reviews=images.reviews,
         failures={key: why for key, why in table.failures.items() if not key.endswith(f"|{PREDICTED_CLASS}")},
         passes=counts,
         checked=checks.any,
@@ -199,7 +200,7 @@ def _listeners(
         reruns=reruns,
         agreement=MethodAgreement(runner, checks, batch) if checks.agreement else None,
         sensitivity=SensitivityCollector(runner, checks, batch, size=size) if checks.sensitivity else None,
-        gallery=Gallery(runner, group, frozenset(labels), batch, size=size),
+        gallery=Gallery(runner, group, frozenset(labels), batch, size=size, reviewed=settings.reviewed),
         writer=writer if runner.stores else None,
         progress=_Counted(advance),
     )

@@ -133,6 +133,7 @@ def with_result(case: CaseRecord, result: Result, *, reproduce: str) -> CaseReco
             "data": result.data,
             "worst": [_image_value(one) for one in result.worst],
             "gallery": [_gallery_row(row) for row in result.gallery],
+            "review": [_gallery_row(row) for row in result.review],
             "reproduce": reproduce,
             "checks": result.checks,
         }

@@ -247,6 +247,12 @@ class CaseRecord(Part):
     duration_s: float | None = None
     checks: CheckResults | None = None
 
+    @property
+    def files(self) -> list[str]:
+        """Every picture of its gallery and for review, each once."""
+        rows = (*self.gallery, *self.review)
+        return list(dict.fromkeys(file for row in rows for panel in row.panels for file in panel.files))
+
     @model_validator(mode="after")
     def _standing_fits_the_verdict(self) -> CaseRecord:
         if (self.verdict is None) != (self.standing == "not_run"):

@@ -285,7 +285,8 @@ class _Redaction:
                 for value in sample.columns.values():
                     yield from self._named("value", value)
         for case in record.cases:
-            yield from self._images((*(one.sample for one in case.worst), *(row.sample for row in case.gallery)))
+            rows = (*case.gallery, *case.review)
+            yield from self._images((*(one.sample for one in case.worst), *(row.sample for row in rows)))
         yield from self._images(one.sample for data in record.data for one in data.unusable)
         for data in record.data:
             for name in data.groups:

@@ -55,6 +55,7 @@ class Result:
     data: str
     worst: tuple[RankedImage, ...]
     gallery: tuple[KeptImage, ...]
+    review: tuple[KeptImage, ...] = ()
     checks: CheckResults | None = None
     names: Mapping[str | None, str] = field(default_factory=dict)
     formula: Expression | None = None
@@ -105,6 +106,7 @@ def decide_case(case: PlannedCase, group: PlanGroup, measured: Measured, *, limi
         decision=decision,
         worst=_worst(case, table, measured),
         gallery=tuple(measured.galleries.get(asked.id, ())),
+        review=tuple(measured.reviews.get(asked.id, ())),
         deterministic=all(model.deterministic for model in measured.models if model.key in blank.models),
         fingerprints={model.key: model.fingerprint for model in measured.models},
     )

@@ -11,7 +11,7 @@ from ..measurement.store_writer import PassWriter
 from ..planning.plan import PassAsk
 from ..store.store import StoreBatch
 from .frames import Frame, Print, frame_bytes, print_bytes, printed, read_frame, read_print
-from .selection import PictureAsk
+from .picture_asks import PictureAsk
 
 _ENCODERS = 2
 

@@ -30,7 +30,7 @@ class GalleryChoice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Kept:
+class Kept:
     """The first `size` of all offered images by (sign * badness, order)."""
 
     size: int
@@ -39,11 +39,11 @@ class _Kept:
     badness: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     orders: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
 
-    def with_(self, positions: NDArray[np.intp], badness: NDArray[np.float64], orders: NDArray[np.uint64]) -> _Kept:
+    def with_(self, positions: NDArray[np.intp], badness: NDArray[np.float64], orders: NDArray[np.uint64]) -> Kept:
         positions = np.concatenate([self.positions, positions])
         badness, orders = np.concatenate([self.badness, badness]), np.concatenate([self.orders, orders])
         first = np.lexsort((orders, self.sign * badness))[: self.size]
-        return _Kept(self.size, self.sign, positions[first], badness[first], orders[first])
+        return Kept(self.size, self.sign, positions[first], badness[first], orders[first])
 
 
 class CaseCandidates:
@@ -56,9 +56,9 @@ class CaseCandidates:
     def __init__(self, case: PlannedCase) -> None:
         self.case = case
         self._sign = 1.0 if case.asked.expectation.wants_low else -1.0
-        self._worst = _Kept(WORST, -1.0)
-        self._best = _Kept(WORST + BEST, 1.0)  # where all are equal, the worst are among them
-        self._typical = _Kept(_TYPICAL_POOL, 0.0)
+        self._worst = Kept(WORST, -1.0)
+        self._best = Kept(WORST + BEST, 1.0)  # where all are equal, the worst are among them
+        self._typical = Kept(_TYPICAL_POOL, 0.0)
         self._values: list[NDArray[np.float64]] = []
 
     def offer(
@@ -78,9 +78,9 @@ class CaseCandidates:
             return
         badness = self._sign * values
         self._values.append(values)
-        clear_first = orders if areas is None else _clear_first(orders, areas)
-        self._worst = self._worst.with_(positions, badness, clear_first)
-        self._best = self._best.with_(positions, badness, clear_first)
+        clear = orders if areas is None else clear_first(orders, areas)
+        self._worst = self._worst.with_(positions, badness, clear)
+        self._best = self._best.with_(positions, badness, clear)
         self._typical = self._typical.with_(positions, badness, orders)
 
     @property
@@ -94,7 +94,7 @@ class CaseCandidates:
             return []
         chosen: dict[int, tuple[Rank, float, int]] = {}
 
-        def take(rank: Rank, kept: _Kept, order: Iterable[int], count: int) -> None:
+        def take(rank: Rank, kept: Kept, order: Iterable[int], count: int) -> None:
             new = [row for row in order if int(kept.positions[row]) not in chosen][:count]
             for row in new:
                 chosen[int(kept.positions[row])] = (rank, float(kept.badness[row]), int(kept.orders[row]))
@@ -109,7 +109,7 @@ class CaseCandidates:
         return [GalleryChoice(rank, at, self._sign * badness) for at, (rank, badness, _) in ordered]
 
 
-def _clear_first(orders: NDArray[np.uint64], areas: NDArray[np.float64]) -> NDArray[np.uint64]:
+def clear_first(orders: NDArray[np.uint64], areas: NDArray[np.float64]) -> NDArray[np.uint64]:
     """The same order within clear images and within the others, which come later."""
     unclear = (areas < _CLEAR[0]) | (areas > _CLEAR[1])
     return (orders >> np.uint64(1)) | (unclear.astype(np.uint64) << np.uint64(63))

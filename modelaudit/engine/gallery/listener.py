@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -22,11 +22,22 @@ from .album import Album
 from .candidates import GalleryChoice
 from .drawing import store as write_picture
 from .frames import NO_ANSWER, Frame, PictureAnswer, Print, frame_of, heat_of
-from .selection import Candidates, PictureAsk, pictures_of
+from .picture_asks import PictureAsk, pictures_of
+from .review import ReviewChoice
+from .selection import Candidates
 
 #: what a pass found on some rows of a chunk
 Found = tuple[tuple[int, ...], PassValues]
 Wanted = tuple[int, PictureAsk]
+#: an image to keep, and what is shown of it
+Row = tuple[GalleryChoice | ReviewChoice, Sequence[PictureAsk]]
+
+
+class KeptImages(NamedTuple):
+    """The images of every case by its id: those of the report, and those for review."""
+
+    galleries: dict[str, list[KeptImage]]
+    reviews: dict[str, list[KeptImage]]
 
 
 class Gallery:
@@ -36,13 +47,23 @@ class Gallery:
         labels: of the whole data.
         batch: what is to be stored.
         size: images in a chunk.
+        reviewed: images for review of each case that asks for it.
     """
 
     def __init__(
-        self, runner: PassRunner, group: PlanGroup, labels: frozenset[str], batch: StoreBatch, *, size: int
+        self,
+        runner: PassRunner,
+        group: PlanGroup,
+        labels: frozenset[str],
+        batch: StoreBatch,
+        *,
+        size: int,
+        reviewed: int,
     ) -> None:
         self._runner, self._batch, self._size = runner, batch, size
-        self._candidates = Candidates(group, runner.models, runner.samples, labels)
+        self._candidates = Candidates(
+            group, runner.models, runner.samples, runner.table.passes, labels, (reviewed, runner.builder.seed)
+        )
         self._album = Album(runner.lookup, runner.samples, runner.table.passes)
         self._found: dict[Place, list[Found]] = {}
 
@@ -58,22 +79,26 @@ class Gallery:
             if self._runner.stores:
                 self._album.keep_drafts(self._batch)
 
-    def images(self, folder: Path) -> dict[str, list[KeptImage]]:
-        """The images of every case by its id, their pictures written into the run's folder."""
-        chosen = list(self._candidates.chosen(self._runner.table))
-        pictures = {case.asked.id: pictures_of(case, self._runner.table.passes) for case, _ in chosen}
-        wanted = {
-            (choice.position, picture): None
-            for case, choices in chosen
-            for choice in choices
-            for picture in pictures[case.asked.id]
-        }
+    def images(self, folder: Path) -> KeptImages:
+        """The images of every case, their pictures written into the run's folder."""
+        table = self._runner.table
+        shown: list[tuple[PlannedCase, list[Row]]] = [
+            (case, [(choice, pictures_of(case, table.passes)) for choice in choices])
+            for case, choices in self._candidates.chosen(table)
+        ]
+        reviewed: list[tuple[PlannedCase, list[Row]]] = [
+            (case, [(choice, choice.pictures) for choice in choices])
+            for case, choices in self._candidates.reviewed(table)
+        ]
+        rows = [row for _, found in (*shown, *reviewed) for row in found]
+        wanted = {(choice.position, picture): None for choice, pictures in rows for picture in pictures}
         prints = self._prints(list(wanted))
         files = {key: write_picture(folder, printed.content) for key, printed in prints.items()}
-        return {
-            case.asked.id: [self._image(case, choice, pictures[case.asked.id], prints, files) for choice in choices]
-            for case, choices in chosen
-        }
+        galleries, reviews = (
+            {case.asked.id: [self._image(case, *row, prints, files) for row in found] for case, found in kept}
+            for kept in (shown, reviewed)
+        )
+        return KeptImages(galleries, reviews)
 
     def _prints(self, wanted: Sequence[Wanted]) -> dict[Wanted, Print]:
         """Pictures to show: those at hand, the stored ones, and the rest drawn anew."""
@@ -92,11 +117,10 @@ class Gallery:
 
     def _draw(self, chunk: Chunk) -> None:
         """Frames of the images of this chunk that galleries may show."""
-        kept = self._candidates.kept
+        kept = self._candidates.wanted(self._runner.table.passes)
         self._album.keep_only(kept)
         for row, at in enumerate(chunk.positions):
-            cases = kept.get(at, ())
-            for picture in {one: None for case in cases for one in pictures_of(case, self._runner.table.passes)}:
+            for picture in kept.get(at, ()):
                 if (at, picture) not in self._album:
                     frame = self._frame(picture, chunk, row, self._found)
                     if frame is not None:
@@ -178,7 +202,7 @@ class Gallery:
     def _image(
         self,
         case: PlannedCase,
-        choice: GalleryChoice,
+        choice: GalleryChoice | ReviewChoice,
         pictures: Sequence[PictureAsk],
         prints: Mapping[Wanted, Print],
         files: Mapping[Wanted, str],

@@ -3,64 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...contexts import exempt
 from ...language.errors import AuditError
 from ...language.expression import Measure
 from ...language.sample import Sample
-from ...language.spec import Context, Method, long_text
 from ...language.without_object import left_out
 from ..inference.running_model import RunningModel
 from ..measurement.value_table import ValueTable
-from ..planning.plan import (
-    MapAsk,
-    PassAsk,
-    PlanGroup,
-    PlannedCase,
-    column_key,
-    columns_named,
-    original_context,
-    single_method,
-)
+from ..planning.plan import PassAsk, PlanGroup, PlannedCase, column_key, columns_named, single_method
 from ..results.measured import orders_of
 from ..results.per_image import worst_per_image
 from ..results.strata import Facts, membership
 from .candidates import CaseCandidates, GalleryChoice
-
-_CONTEXTS_SHOWN = 3
-_METHODS_SHOWN = 2
-
-
-@dataclass(frozen=True)
-class PictureAsk:
-    """One picture of one image; `map` is set for an attribution."""
-
-    kind: Literal["original", "context", "attribution"]
-    model: str
-    context: Context
-    map: MapAsk | None = None
-
-    @property
-    def text(self) -> str:
-        """What tells it apart from the other pictures of the same (model, context, sample)."""
-        return self.kind if self.map is None else f"{self.kind} {long_text(self.map.method)} of {self.map.target}"
+from .picture_asks import PictureAsk, pictures_of, views_of
+from .review import ReviewCandidates, ReviewChoice
 
 
 class Candidates:
-    """The candidates of every case, offered images whose values are complete."""
+    """The candidates of every case, offered images whose values are complete.
+
+    Args:
+        passes: that are measured.
+        labels: of the whole data.
+        reviewed: images that people review, of each case that asks for it, and the seed that draws them.
+    """
 
     def __init__(
-        self, group: PlanGroup, models: Mapping[str, RunningModel], samples: Sequence[Sample], labels: frozenset[str]
+        self,
+        group: PlanGroup,
+        models: Mapping[str, RunningModel],
+        samples: Sequence[Sample],
+        passes: Sequence[PassAsk],
+        labels: frozenset[str],
+        reviewed: tuple[int, int],
     ) -> None:
         self._models = models
         self._known_labels = labels
         self._galleries = [CaseCandidates(case) for case in group.cases]
+        self._reviews = {
+            case.asked.id: ReviewCandidates(case, views, *reviewed)
+            for case in group.cases
+            if case.asked.case.reviewed_by is not None and (views := views_of(case, passes))
+        }
+        self._names = [sample.id for sample in samples]
         self._labels = np.array([str(sample.label) for sample in samples], dtype=object)
         self._groups = [sample.group for sample in samples]
         self._columns = {
@@ -87,21 +76,32 @@ class Candidates:
             if defined.any():
                 first = next(iter(gallery.case.models.values()))
                 areas = table.areas(first, at[defined])
-                gallery.offer(at[defined], values[defined], self._orders[at[defined]], areas)
+                given = at[defined], values[defined], self._orders[at[defined]], areas
+                gallery.offer(*given)
+                if (review := self._reviews.get(gallery.case.asked.id)) is not None:
+                    review.offer(*given, [self._names[one] for one in at[defined]], table)
 
-    @property
-    def kept(self) -> dict[int, list[PlannedCase]]:
-        """The images that may be shown, with the cases that may show them."""
-        found: dict[int, list[PlannedCase]] = {}
+    def wanted(self, passes: Sequence[PassAsk]) -> dict[int, list[PictureAsk]]:
+        """The images that may be shown or reviewed, with the pictures of each."""
+        found: dict[int, dict[PictureAsk, None]] = {}
         for gallery in self._galleries:
+            pictures = dict.fromkeys(pictures_of(gallery.case, passes))
             for at in gallery.kept:
-                found.setdefault(at, []).append(gallery.case)
-        return found
+                found.setdefault(at, {}).update(pictures)
+        for review in self._reviews.values():
+            for at in review.kept:
+                found.setdefault(at, {}).update(dict.fromkeys(review.pictures(at)))
+        return {at: list(pictures) for at, pictures in found.items()}
 
     def chosen(self, table: ValueTable) -> Iterator[tuple[PlannedCase, list[GalleryChoice]]]:
         """The images that every case shows; none where something of it failed."""
         for gallery in self._galleries:
             yield gallery.case, [] if _failed(gallery.case, table) else gallery.chosen()
+
+    def reviewed(self, table: ValueTable) -> Iterator[tuple[PlannedCase, list[ReviewChoice]]]:
+        """The images that people review, of every case that asks for it; none where something of it failed."""
+        for review in self._reviews.values():
+            yield review.case, [] if _failed(review.case, table) else review.chosen()
 
     def _about(self, case: PlannedCase, at: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Which of some images a case is about: those declared to have no object may leave it."""
@@ -134,46 +134,6 @@ class Candidates:
             [self._groups[one] for one in at],
             {name: [cells[one] for one in at] for name, cells in self._columns.items()},
         )
-
-
-def pictures_of(case: PlannedCase, passes: Sequence[PassAsk]) -> list[PictureAsk]:
-    """What a case shows of an image: for every model the original, then each context, each with its heat maps."""
-    asked = {method for leaf in case.asked.expectation.expression.measures() for method in leaf.spec.methods}
-    known = {(one.model, one.context): one for one in passes}
-    own = passes_of(case)
-    pictures: list[PictureAsk] = []
-    for model in dict.fromkeys(case.models.values()):
-        contexts = [context for owner, context in own if owner == model and context != original_context()]
-        pictures.append(PictureAsk("original", model, original_context()))
-        pictures.extend(_overlays(model, original_context(), known, asked))
-        for context in _spread(contexts):
-            pictures.append(PictureAsk("context", model, context))
-            pictures.extend(_overlays(model, context, known, asked))
-    return pictures
-
-
-def _spread(contexts: Sequence[Context]) -> Sequence[Context]:
-    """Those that are shown: of many doses the least and the greatest that change anything, and one between."""
-    if len(contexts) > _CONTEXTS_SHOWN:
-        contexts = [context for context in contexts if not exempt(context)] or contexts
-    places = np.linspace(0, len(contexts) - 1, min(len(contexts), _CONTEXTS_SHOWN)).round().astype(int)
-    return [contexts[at] for at in places.tolist()]
-
-
-def passes_of(case: PlannedCase) -> tuple[tuple[str, Context], ...]:
-    """The (model, context) pairs that a case reads, each once, in the order of its text."""
-    leaves = case.asked.expectation.expression.measures()
-    return tuple(dict.fromkeys((case.models[leaf.model], leaf.context or original_context()) for leaf in leaves))
-
-
-def _overlays(
-    model: str, context: Context, known: Mapping[tuple[str, Context], PassAsk], asked: set[Method]
-) -> list[PictureAsk]:
-    """The case's own methods; where it names none, those that the pass computes for others."""
-    ran = known.get((model, context))
-    maps = () if ran is None else ran.maps
-    shown = [ask for ask in maps if ask.method in asked] or list(maps)
-    return [PictureAsk("attribution", model, context, ask) for ask in shown[:_METHODS_SHOWN]]
 
 
 def _failed(case: PlannedCase, table: ValueTable) -> bool:

@@ -224,6 +224,8 @@ class _Planner:
         draft.cases.append(PlannedCase(asked, models))
         for measure in measures:
             _add_measure(measure, models[measure.model], draft)
+            if asked.case.reviewed_by is not None and measure.context not in (None, original_context()):
+                _add_answers(measure.context, models[measure.model], draft)
 
     def groups(self) -> tuple[PlanGroup, ...]:
         return tuple(draft.planned() for draft in self._drafts.values())
@@ -282,12 +284,23 @@ def _add_measure(measure: Measure, model: str, draft: _Draft) -> None:
     if getattr(registry.entry_of(measure.spec).declares, "needs_original", False):
         draft.columns.setdefault((model, original_context()), {})
     if any(isinstance(part, Correct | Misclassified) for part in strata_of(measure.stratum)):
-        accuracy = registry.find("measure", "accuracy").spec
-        assert accuracy is not None
-        _add_column(ColumnAsk(column_key(accuracy(), None), accuracy(), None), model, original_context(), draft)
+        _add_column(accuracy_column(None), model, original_context(), draft)
     for spec, method in single_method(measure.spec):
         ask = None if method is None else MapAsk(method, getattr(spec, "target", "prediction"))
         _add_column(ColumnAsk(column_key(spec, context), spec, ask), model, context, draft)
+
+
+def _add_answers(context: Context, model: str, draft: _Draft) -> None:
+    """Whether the answer is right on the original and under a context: pictures for review are drawn by it."""
+    for one in (original_context(), context):
+        _add_column(accuracy_column(one), model, one, draft)
+
+
+def accuracy_column(context: Context | None) -> ColumnAsk:
+    """Whether each answer is right under a context, None for the original."""
+    accuracy = registry.find("measure", "accuracy").spec
+    assert accuracy is not None
+    return ColumnAsk(column_key(accuracy(), context), accuracy(), None)
 
 
 def _add_column(column: ColumnAsk, model: str, context: Context, draft: _Draft) -> None:

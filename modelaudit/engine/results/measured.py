@@ -102,9 +102,12 @@ class KeptPicture(_Plain):
 
 
 class KeptImage(_Plain):
-    """One kept image of a case; `object_area` is the object's share of the valid pixels, None without a mask."""
+    """One kept image of a case, for the report or for review.
 
-    rank: Literal["worst", "typical", "best"]
+    `object_area` is the object's share of the valid pixels, None without a mask.
+    """
+
+    rank: Literal["worst", "typical", "best", "random", "newly_wrong"]
     sample: str
     label: str
     value: float
@@ -289,7 +292,8 @@ class Measured(_Plain):
     ``variants``: what checks measured again. ``sizes``: (height, width) of what each model sees. ``shown``: of passes
     whose context takes donors. ``sensitivity``: by case. ``agreement``: of maps, by
     "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images. ``looks``: of
-    an audit that may stop early; its samples are those looked at, in their order.
+    an audit that may stop early; its samples are those looked at, in their order. ``galleries``, ``reviews``: the kept
+    images by case, the latter of those that people review.
     ``checked``: whether the audit was itself audited, ``radius``: how far masks were moved.
     """
 
@@ -301,6 +305,7 @@ class Measured(_Plain):
     galleries: dict[str, list[KeptImage]]
     failures: dict[str, str]
     passes: PassCounts
+    reviews: dict[str, list[KeptImage]] = {}
     shown: list[PassDonors] = []
     variants: list[RerunData] = []
     sizes: dict[str, tuple[int, int]] = {}

@@ -9,6 +9,8 @@ from ...language.checks import CheckSettings
 from ...language.errors import AuditError
 
 DEFAULT_SEED = 0
+#: images of a case that people review
+REVIEWED_IMAGES = 12
 MICRO_BATCH_CPU = 16
 MICRO_BATCH_GPU = 256
 
@@ -27,6 +29,7 @@ class Settings:
         checks: how audits that say nothing are themselves audited; None switches the checks off for all of them, and so
             does a quick look.
         attributes: of samples that are recorded besides those that strata name.
+        reviewed: images for review of each case that asks for reviewers.
         samples: the ids of those that are measured; None for all. Backgrounds come from all of them either way.
     """
 
@@ -38,6 +41,7 @@ class Settings:
     micro_batch: int | None = None
     checks: CheckSettings | None = None
     attributes: tuple[str, ...] = ()
+    reviewed: int = REVIEWED_IMAGES
     samples: frozenset[str] | None = None
 
     def checks_of(self, given: CheckSettings | None) -> CheckSettings:
