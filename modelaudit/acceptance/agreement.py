@@ -167,6 +167,14 @@ class ReviewerFields(_Fields):
     public_key: Key = Field(description="path of a PEM file beside the agreement, or its text")
 
 
+class ReviewFields(_Fields):
+    """What people review."""
+
+    pictures: Annotated[int, Field(strict=True, ge=1, le=100)] | None = Field(
+        default=None, description="how many of each expectation with reviewed_by (default: 12)"
+    )
+
+
 class AgreementTerms(_Fields):
     """Everything that the parties agree on. What ``about.yaml`` says may stand under ``about`` instead."""
 
@@ -180,6 +188,7 @@ class AgreementTerms(_Fields):
     decision: DecisionFields = DecisionFields()
     signs: list[Line] = Field(default=[], description="the parties who sign")
     waivers: WaiverFields | None = None
+    review: ReviewFields | None = None
     reviewers: list[ReviewerFields] | None = Field(default=None, description="the people who review heat maps and sign")
     about: About = Field(default=About(), description="as in about.yaml: the head of the report")
 
@@ -316,6 +325,7 @@ def _known_keys(where: Where) -> tuple[str, ...]:
                 "costs": Costs,
                 "decision": DecisionFields,
                 "waivers": WaiverFields,
+                "review": ReviewFields,
             }
             return tuple(kinds.get(section, AgreementTerms).model_fields)
     return tuple(AgreementTerms.model_fields)

@@ -380,7 +380,7 @@ class AuditSession:
         if self._run is None:
             from ..acceptance.operating_domain import columns_of
             from ..engine.executors.run import Run
-            from ..engine.results.settings import Settings
+            from ..engine.results.settings import REVIEWED_IMAGES, Settings
             from ..engine.store.upkeep import open_store
             from ..language.checks import CheckSettings
             from ..language.progress import Silent
@@ -395,6 +395,7 @@ class AuditSession:
                 micro_batch=self.options.micro_batch,
                 checks=CheckSettings() if self.options.checks else None,
                 attributes=columns_of(self.stated.agreement.domain) if self.stated.agreement else (),
+                reviewed=self.stated.reviewed_images or REVIEWED_IMAGES,
             )
             asked = self.options.store
             root = self.config.rootpath

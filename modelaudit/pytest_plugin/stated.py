@@ -43,6 +43,12 @@ class Stated:
     notes: tuple[str, ...] = ()
 
     @property
+    def reviewed_images(self) -> int | None:
+        """How many images of a requirement the parties agreed to review; None where they did not say."""
+        terms = self.agreement
+        return None if terms is None or terms.review is None else terms.review.pictures
+
+    @property
     def agreement(self) -> AgreementTerms | None:
         """What the parties agreed on."""
         return None if self.agreement_file is None else self.agreement_file.terms

@@ -175,6 +175,8 @@ def _decision(terms: AgreementTerms, words: Words) -> list[str]:
         said.append(words._("agreement_decision_fail"))
     if decision.inconclusive == "warn":
         said.append(words._("agreement_decision_warn"))
+    if terms.review is not None and terms.review.pictures is not None:
+        said.append(words.ngettext("agreement_review", terms.review.pictures))
     if terms.waivers is not None:
         party = words.own(terms.parties[terms.waivers.signed_by].name)
         said.append(words._("agreement_waivers", party=party))

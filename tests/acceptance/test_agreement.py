@@ -40,6 +40,7 @@ clauses:
 decision: {confidence: 0.95, images: 100, inconclusive: fail}
 signs: [vendor, customer]
 waivers: {signed_by: customer}
+review: {pictures: 24}
 about: {customer: Sample Works, data: {name: line A}}
 """
 LEAST = 'title: a\nparties: {vendor: {name: b}}\nsystem: {name: c}\nclauses: {"1": {expectations: [right]}}\n'
@@ -61,6 +62,7 @@ def test_all_of_it_is_read(tmp_path: Path) -> None:
     assert terms.domain.attributes["line"].says == {"en": "line", "ja": "ライン"}
     assert terms.clauses["4.1"].expectations == ["right"]
     assert (terms.decision.confidence, terms.decision.images, terms.signs) == (0.95, 100, ["vendor", "customer"])
+    assert terms.review is not None and terms.review.pictures == 24
     assert terms.about.data[0].name == "line A"
     assert read(tmp_path, LEAST).terms.domain is None
 
@@ -79,12 +81,15 @@ def test_the_digest_is_that_of_the_terms_and_not_of_how_they_are_written(tmp_pat
         ("role: {en", "rule: {en", "5: parties.vendor.rule: unknown key; did you mean 'role'?"),
         ("label: [bolt, nut]", "label: {value: [bolt]}", "11: domain.attributes.label.value: unknown key; did you"),
         ("expectations: [", "expectation: [", "19: clauses.4.1.expectation: unknown key; did you mean 'expectations'?"),
-        ("customer: Sample", "costumer: Sample", "23: about.costumer: unknown key; did you mean 'customer'"),
+        ("customer: Sample", "costumer: Sample", "24: about.costumer: unknown key; did you mean 'customer'"),
         ("images: 100", "images: 0", "20: decision.images: must be at least 1, got 0"),
         ("confidence: 0.95", "confidence: 95", "20: decision.confidence: must be below 1, got 95"),
         ("signs: [vendor,", "signs: [seller,", "21: signs.0: 'seller' is not one of the parties; known: customer, ve"),
         ("signs: [vendor,", "signs: [customer,", "21: signs.1: 'customer' stands twice"),
         ("signed_by: customer", "signed_by: costumer", "22: waivers.signed_by: 'costumer' is not one of the parties"),
+        ("pictures: 24", "pictures: 0", "23: review.pictures: must be at least 1, got 0"),
+        ("pictures: 24", "pictures: 101", "23: review.pictures: must be at most 100, got 101"),
+        ("pictures: 24", "picture: 24", "23: review.picture: unknown key; did you mean 'pictures'"),
         ("day: 70", "day: 60", "12: domain.attributes.light.values: the shares are per cent and must be 100 in all, g"),
         ("day: 70, night: 30", "day: 0.7, night: 0.3", "must be 100 in all, got 1; write 70, not 0.7"),
         ("tolerance: 10", "", "12: domain.attributes.light: shares need domain.tolerance, in points"),
@@ -160,8 +165,8 @@ def test_combinations_are_read_in_both_forms_and_an_agreement_without_has_the_di
     assert possible(second, domain.values()) == {("day", "A"): 50, ("day", "B"): 20, ("night", "A"): 30}
     long = WHOLE.replace("- [label, line]", "- {of: [label, line], least: 1}")
     assert agreement_digest(read(tmp_path, long).terms) == agreement_digest(read(tmp_path, WHOLE).terms)
-    without = "".join(line for at, line in enumerate(WHOLE.splitlines(keepends=True), 1) if at not in (14, 15, 16))
-    # as the version before combinations wrote it
+    without = "".join(line for at, line in enumerate(WHOLE.splitlines(keepends=True), 1) if at not in (14, 15, 16, 23))
+    # as the version before combinations and review wrote it
     assert (
         agreement_digest(read(tmp_path, without).terms)
         == "7a7328939e33264f0c4c9be71985cbc8ed236ed5d602b054af41e758cec7429d"
@@ -188,7 +193,7 @@ def test_what_both_files_say_is_said_alike(tmp_path: Path) -> None:
     about.write_text("# of the report\nnumber: R-7\ncustomer: Other Works\n")
     with pytest.raises(AcceptanceError) as raised:
         combined_about(agreement, read_about_file([about]))
-    assert "agreement.yaml:23: about.customer is 'Sample Works', and 'Other Works' in" in str(raised.value)
+    assert "agreement.yaml:24: about.customer is 'Sample Works', and 'Other Works' in" in str(raised.value)
     assert "about.yaml:3; keep one of them" in str(raised.value)
     assert combined_about(read(tmp_path, LEAST), None) is None
 
