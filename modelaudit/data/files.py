@@ -41,7 +41,8 @@ def existing_folder(text: str, *bases: Path, what: str) -> Path:
     for folder in tried:
         if folder.is_dir():
             return folder
-    raise DataError(f"{what}: no folder at " + " or ".join(str(folder) for folder in dict.fromkeys(tried)))
+    places = " or ".join(str(folder) for folder in dict.fromkeys(tried))
+    raise DataError(f"{what}: no folder at {places}; check the path: give a folder that is there")
 
 
 def file_named(text: object, folder: Path, base: Path, named: str) -> tuple[str, Path]:

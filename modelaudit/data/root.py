@@ -160,7 +160,8 @@ def root_of(reference: Reference, options: dict[str, str], rootdir: Path) -> Roo
         wanted = next((folder for folder in tried if _is_folder(folder)), None)
         if wanted is None:
             listed = " or ".join(map(str, dict.fromkeys(tried)))
-            raise DataError(f"{reference.text!r}: root={given}: no folder at {listed}")
+            where = f"{reference.text!r}: root={given}: no folder at {listed}"
+            raise DataError(f"{where}; check the path: give the folder of the images")
         folders.append(wanted)
     return Root(tuple(dict.fromkeys(folders)), _ANSWERS[links], tuple(file for file in files if _is_file(file)))
 

@@ -158,8 +158,8 @@ def _from_folder(reference: Reference, root: Path, base: Path, names: Mapping[in
     if not place.exists():
         known = [path.name for path in sorted([*base.glob("images/*/"), *base.glob("*/")]) if _is_split(path)]
         raise DataError(
-            f"{reference.text!r}: no folder at {' or '.join(map(str, tried[:-1]))}, and no list at {tried[-1]}"
-            f"{nearest(split, known)}"
+            f"{reference.text!r}: no folder at {' or '.join(map(str, tried[:-1]))}, and no list at {tried[-1]}; check "
+            f"the path, or the name {split!r} after split={nearest(split, known)}"
         )
     return _layout(reference, base, names, [(confined(place, base, place), base)], [])
 

@@ -124,8 +124,12 @@ def _fixed_size(preprocessing: Preprocessing) -> Size | None:
 
 
 def _checked_logits(text: str, logits: Tensor) -> Tensor:
-    if not bool(logits.isfinite().all()):
+    wrong = ~logits.isfinite()
+    if bool(wrong.any()):
+        value = float(logits[wrong][0])
         raise ModelError(
-            f"{text}: its output on an image of noise is not finite; its weights or preprocessing are broken"
+            f"{text}: returns {value} for an image of noise ({int(wrong.sum())} of {wrong.numel()} outputs are not "
+            "finite); look for NaN in its weights and give those of a training that went well, or state the "
+            "preprocessing that it was trained with: Audit(preprocessing=Preprocessing(mean=..., std=...))"
         )
     return logits

@@ -19,7 +19,11 @@ _NEAREST = re.compile(r"; did you mean (?P<near>.+)\?$|; known: (?P<known>.+)$",
 
 #: the form of the first line of an error, and its key
 _ERROR: dict[str, str] = {
-    "(?P<what>.+): no folder at (?P<place>.+)": "no_folder",
+    "(?P<what>.+): no folder at (?P<place>.+), and no list at (?P<list>.+); check the path, or the name (?P<name>.+) "
+    "after split=": "no_part",
+    "(?P<what>.+): no folder at (?P<place>.+?)(?:; check the path: .+)?": "no_folder",
+    r"(?P<what>.+): returns (?P<value>\S+) for an image of noise \((?P<n>\d+) of (?P<all>\d+) outputs are not "
+    r"finite\); .+": "not_finite",
     "(?P<what>.+): no file or folder (?P<place>.+); give a folder, an annotation file, or a reference": "no_data",
     "(?P<what>.+): no file (?P<place>.+?)(?:" + _ROOT + "|; give the path of the model, or a reference)": "no_file",
     "(?P<path>.+): no such checkpoint file" + _ROOT: "no_checkpoint",

@@ -49,10 +49,27 @@ _FORMS: dict[str, str] = {
     r"fails by (?P<part>.+?) alone, but not after Holm over (?P<n>\d+) of them": "note.holm",
 }
 
+#: why no such images could pass (statistics/feasibility.py), after "it"
+_BETWEEN = r"it cannot pass: (?P<name>\S+) lies between (?P<low>[-\d.e+]+) and (?P<high>[-\d.e+]+)"
+_INFEASIBLE: dict[str, str] = {
+    r"it cannot pass with images of (?P<n>\d+) clusters; needs at least (?P<least>\d+) \(more images of the same "
+    r"clusters do not help\), or a claim about these alone: Audit\(claim='these_clusters'\)": (
+        "note.infeasible_clusters"
+    ),
+    _BETWEEN + r"; did you mean (?P<meant>[\d.]+)\?": "note.outside_meant",
+    _BETWEEN: "note.outside",
+    "it cannot pass(?: even where the context changes nothing)?: no number of images shows it; the threshold is the "
+    "best value there is": "note.best_value",
+}
+_TOO_FEW = re.compile(
+    r"it cannot pass with (?P<n>\d+) images(?: of (?P<stratum>.+?))?(?P<even> even where the context changes "
+    r"nothing)?; needs at least (?P<least>\d+)(?:, of (?P<all>\d+) clusters as large as these (?P<clusters>\d+))?"
+)
+
 
 def note_text(note: str, words: Words) -> str:
     """The notes of a decision, joined as they are in the record, each in the language of the report."""
-    for form, key in _FORMS.items():
+    for form, key in {**_FORMS, **_INFEASIBLE}.items():
 
         def translated(found: re.Match[str], key: str = key) -> str:
             values = found.groupdict()
@@ -60,7 +77,18 @@ def note_text(note: str, words: Words) -> str:
             return words._(key if what is None else f"{key}.{what.replace(' ', '_')}", **values)
 
         note = re.sub(form, translated, note)
+    note = _TOO_FEW.sub(lambda found: _too_few(found, words), note)
     return note.replace(".; ", ". ").replace("。; ", "。")
+
+
+def _too_few(found: re.Match[str], words: Words) -> str:
+    n, stratum = words.count(int(found["n"])), found["stratum"]
+    images = words._("too_few_of", n=n, stratum=stratum) if stratum else words._("too_few_images", n=n)
+    even = words._("too_few_even") if found["even"] else ""
+    least = words.count(int(found["least"]))
+    if found["all"]:
+        return words._("too_few_clusters", images=images, even=even, least=least, all=found["all"], n=found["clusters"])
+    return words._("too_few", images=images, even=even, least=least)
 
 
 def guard_notes(case: CaseRecord, words: Words) -> tuple[str, ...]:

@@ -38,6 +38,19 @@ def test_every_form_has_a_japanese_text_and_none_is_left_over() -> None:
     [
         ("folder:x: no folder at /data/x", "folder:x：フォルダが見つかりません（探した場所：/data/x）"),
         (
+            "folder:x: no folder at /data/x; check the path: give a folder that is there",
+            "folder:x：フォルダが見つかりません（探した場所：/data/x）。パスを確認し、",
+        ),
+        (
+            "'yolo:a?split=tset': no folder at /a/tset, and no list at /a/tset.txt; check the path, or the name 'tset' "
+            "after split=" + nearest("tset", ["test"]),
+            "'yolo:a?split=tset'：フォルダも一覧ファイル/a/tset.txtも見つかりません（探した場所：/a/tset）。",
+        ),
+        (
+            "m.pt: returns nan for an image of noise (1 of 3 outputs are not finite); look for NaN in its weights",
+            "m.pt：ノイズ画像に対する出力がnanになります（全3個中1個が有限の値ではありません）。",
+        ),
+        (
             "a.png is 4 x 5, the image 8 x 8 (width x height); a mask has the size of its image",
             "マスクa.png",
         ),
