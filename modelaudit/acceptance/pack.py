@@ -41,6 +41,8 @@ _OF_AGREEMENT = (
     *("waivers.yaml", "waivers.yml", "waivers.dsse"),
 )
 _IMAGE = re.compile(r"images/[0-9A-Za-z_-]+\.[a-z]+")
+REVIEWS = f"{AGREEMENT}reviews/"
+_REVIEW = re.compile(r"agreement/reviews/[0-9A-Za-z_-][0-9A-Za-z._-]{0,99}\.json(\.dsse)?")
 _NAMES = frozenset(
     {"README.en.md", "README.ja.md", ENVIRONMENT, f"{RUN}{REDACTED_NAME}"}
     | {f"{RUN}{name}" for name in _OF_RUN}
@@ -112,7 +114,8 @@ def unpack(files: Mapping[str, bytes], folder: Path) -> None:
 
 
 def files_of_run(run: Path, record: RunRecord, audits: Path) -> dict[str, bytes]:
-    """The files of a run, of the pictures that its record names, and of what was agreed, by their names in a pack.
+    """The files of a run, of the pictures that its record names, of what was agreed, and of the reviews that count, by
+    their names in a pack.
 
     Args:
         run: its folder.
@@ -124,6 +127,8 @@ def files_of_run(run: Path, record: RunRecord, audits: Path) -> dict[str, bytes]
     pictures = sorted({file for case in record.cases for file in case.files if _IMAGE.fullmatch(file)})
     found = {f"{RUN}{name}": run / name for name in (*_OF_RUN, *pictures)}
     found |= {f"{AGREEMENT}{name}": audits / name for name in _OF_AGREEMENT}
+    reviews = {name for one in record.reviews for name in (one.file, f"{one.file}.dsse")}
+    found |= {f"{REVIEWS}{name}": audits / "reviews" / name for name in sorted(reviews)}
     return {name: _read(file) for name, file in found.items() if file.exists()}
 
 
@@ -243,7 +248,8 @@ def _of_entry(entry: zipfile.ZipInfo, seen: set[str]) -> Iterator[str]:
 
 
 def _is_known(name: str) -> bool:
-    return name in (MANIFEST, SIGNATURE) or name in _NAMES or _IMAGE.fullmatch(name.removeprefix(RUN)) is not None
+    known = name in (MANIFEST, SIGNATURE) or name in _NAMES
+    return known or bool(_IMAGE.fullmatch(name.removeprefix(RUN)) or _REVIEW.fullmatch(name))
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:

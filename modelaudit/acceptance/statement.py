@@ -43,11 +43,13 @@ Statement = dict[str, Any]
 _OF_RUN: Any = {
     **dict.fromkeys(("id", "started", "finished", "overall", "whole", "partial", "missing", "absent_files"), True),
     **dict.fromkeys(("allow_partial", "exit_status", "quick_look", "inconclusive", "checks", "merged"), True),
-    **dict.fromkeys(("lock", "nonce"), True),
+    **dict.fromkeys(("lock", "nonce", "parent"), True),
+    "reviews": {"__all__": {"file", "sha256", "signed_by"}},
     "provenance": {"versions", "platform", "device", "device_name", "precision", "git_commit", "git_dirty"},
 }
 _OF_CASE: Any = {
     **dict.fromkeys(("id", "name", "file", "clause", "long_form", "fingerprint", "importance", "must_fail"), True),
+    **dict.fromkeys(("reviewed_by", "complete_reviews"), True),
     **dict.fromkeys(("verdict", "standing", "absence", "waiver", "weakened", "reason", "outcome"), True),
     "decision": {"estimate", "lower", "upper", "confidence", "rule", "guaranteed", "counts"},
 }
@@ -160,7 +162,7 @@ def _subjects(record: RunRecord, files: dict[str, str]) -> Iterator[dict[str, An
     if record.lock is not None:
         yield {"name": "agreement.lock", "digest": {"sha256": record.lock.sha256}}
     for file in record.provenance.files:
-        if file.role == "waivers" and file.sha256 is not None:
+        if file.role in ("waivers", "review") and file.sha256 is not None:
             yield {"name": file.path, "digest": {"sha256": file.sha256}}
 
 

@@ -21,6 +21,7 @@ from . import verified_evidence, verified_lock
 from .pack import ENVIRONMENT, RUN, environment_departs
 from .received import Expected, NotChecked, Received, Warned
 from .verified_reports import Make, reports
+from .verified_reviews import reviews
 from .verified_waivers import waivers
 
 Status = Literal["held", "warned", "failed", "not_checked"]
@@ -38,6 +39,7 @@ CheckName = Literal[
     "agreement",
     "departures",
     "waivers",
+    "reviews",
     "environment",
     "nonce",
     "commit",
@@ -126,6 +128,7 @@ def verify(received: Received, expected: Expected, make: Make) -> Verification:
         "agreement": lambda: verified_lock.agreement(received, record),
         "departures": lambda: verified_lock.departing(received, record),
         "waivers": lambda: waivers(received, record, expected),
+        "reviews": lambda: reviews(received, record, expected),
         "environment": lambda: _environment(received, record),
         "nonce": lambda: _nonce(record, expected.nonce),
         "commit": lambda: _commit(record, expected.commit),

@@ -12,7 +12,24 @@ from typing import Any
 
 from .. import __version__
 from ..language.errors import AuditError
-from . import agree, contexts, data, gate, init, lock, masks, merge, pack, plan, report, review, store, verify, waivers
+from . import (
+    agree,
+    contexts,
+    data,
+    gate,
+    init,
+    lock,
+    masks,
+    merge,
+    pack,
+    plan,
+    report,
+    review,
+    review_add,
+    store,
+    verify,
+    waivers,
+)
 from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
 
@@ -109,6 +126,7 @@ def _parser() -> Command:
     lock.add(commands)
     report.add(commands)
     review.add(commands)
+    review_add.add(commands)
     gate.add(commands)
     merge.add(commands)
     pack.add(commands)

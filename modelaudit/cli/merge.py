@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from .terminal import add_budget, add_language, say
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
-    from ..evidence.merged_tables import Shard
     from ..evidence.record import RunRecord
     from ..report.words import Words
 
@@ -80,7 +79,11 @@ def _run(given: argparse.Namespace) -> int:
     folders = [run_of(path) for path in given.runs]
     shards = [Shard(str(folder), _read(folder)) for folder in folders]
     record = merge(shards, new_run_id())
-    pictures = dict(_pictures(shards, folders))
+    pictures = {
+        name: content
+        for shard, folder in zip(shards, folders, strict=True)
+        for name, content in pictures_of_run(shard.record, folder)
+    }
     folder = given.results / record.id
     try:
         write_record(record, folder)
@@ -139,23 +142,22 @@ def _ran(record: RunRecord, words: Words) -> str:
     return words._("comma").join(runs)
 
 
-def _pictures(shards: Sequence[Shard], folders: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
-    """The pictures of the galleries and for review; one that is not there is missing in the report too.
+def pictures_of_run(record: RunRecord, folder: Path) -> Iterator[tuple[str, bytes]]:
+    """The pictures that a run shows, by their names; one that is not there is missing in the report too.
 
     Raises:
         ResultsError: a picture of another content than its name says; a record names nothing else.
     """
     from ..language.regular_files import read_file
 
-    for shard, folder in zip(shards, folders, strict=True):
-        for name in dict.fromkeys(file for case in shard.record.cases for file in case.files):
-            digest = _PICTURE.fullmatch(name)
-            if digest is None:
-                raise ResultsError(f"{shard.name}: names a picture {name!r}, which no run writes; run it again")
-            try:
-                content = read_file(folder / name, most=_MOST_BYTES)
-            except OSError:
-                continue
-            if not hashlib.sha256(content).hexdigest().startswith(digest[1]):
-                raise ResultsError(f"{folder / name}: is not the picture that the run drew; run it again")
-            yield name, content
+    for name in dict.fromkeys(file for case in record.cases for file in case.files):
+        digest = _PICTURE.fullmatch(name)
+        if digest is None:
+            raise ResultsError(f"{folder}: names a picture {name!r}, which no run writes; run it again")
+        try:
+            content = read_file(folder / name, most=_MOST_BYTES)
+        except OSError:
+            continue
+        if not hashlib.sha256(content).hexdigest().startswith(digest[1]):
+            raise ResultsError(f"{folder / name}: is not the picture that the run drew; run it again")
+        yield name, content

@@ -56,10 +56,28 @@ def settings_of(files: Mapping[str, bytes], record: RunRecord, folder: Path) -> 
     Raises:
         AcceptanceError: there is no report.
     """
-    from ..acceptance.pack import RUN, ReportSettings
+    from ..acceptance.pack import RUN
     from ..acceptance.statement import REPORT_NAME
 
-    found = _LANGUAGE.search(files.get(f"{RUN}{REPORT_NAME}", b"")[:4096])
+    return _settings(files.get(f"{RUN}{REPORT_NAME}", b""), record, folder)
+
+
+def settings_of_run(record: RunRecord, folder: Path) -> ReportSettings:
+    """The same of a run in its folder."""
+    from ..acceptance.statement import REPORT_NAME
+    from ..language.regular_files import read_file
+
+    try:
+        return _settings(read_file(folder / REPORT_NAME), record, folder)
+    except OSError:
+        return _settings(b"", record, folder)
+
+
+def _settings(report: bytes, record: RunRecord, folder: Path) -> ReportSettings:
+    from ..acceptance.pack import ReportSettings
+    from ..acceptance.statement import REPORT_NAME
+
+    found = _LANGUAGE.search(report[:4096])
     if found is None:
         raise AcceptanceError(f"{folder / REPORT_NAME}: is not a report; write it anew: modelaudit report {folder}")
     language: Literal["en", "ja"] = "ja" if found[1] == b"ja" else "en"

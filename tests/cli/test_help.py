@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelaudit.cli import _parser
+from modelaudit.cli import _parser, _with_steps
 from modelaudit.cli.command_help import Command
 
 
@@ -25,7 +25,7 @@ COMMANDS = {command.prog: command for command in all_commands(_parser())}
 
 def test_every_command_is_looked_at() -> None:
     assert {"modelaudit", "modelaudit report", "modelaudit data check", "modelaudit store prune"} < set(COMMANDS)
-    assert len(COMMANDS) == 31
+    assert len(COMMANDS) == 32
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -49,4 +49,4 @@ def test_every_example_is_a_call_of_its_command(name: str) -> None:
         if name == "modelaudit" and program == "pytest":
             continue
         assert program == "modelaudit" and one.typed.startswith(name)
-        assert callable(_parser().parse_args(words).run)
+        assert callable(_parser().parse_args(_with_steps(words)).run)
