@@ -140,6 +140,12 @@ def work_to_decide(record: RunRecord) -> list[Outlay]:
     return _priced(("photograph", number, costs.photograph), ("mask", masks, costs.mask))
 
 
+def work_to_mend_masks(cases: Sequence[CaseRecord], costs: Costs | None) -> list[Outlay]:
+    """A new mask for every image of the requirements that depend on the masks' borders."""
+    images = max((case.decision.counts.asked for case in cases if case.decision is not None), default=0)
+    return [] if costs is None else _priced(("mask", images, costs.mask))
+
+
 def work_to_retrain(record: RunRecord) -> list[Outlay]:
     """One training, where its hours and their cost are stated."""
     costs = record.costs

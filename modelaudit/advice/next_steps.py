@@ -13,9 +13,9 @@ from .kinds import kinds_of, reads_maps
 from .prices import saving_of
 
 Stage = Literal["look", "photograph", "retrain", "watch"]
-#: what a step brings: a verdict, trust in one, a better model, or that what was found stays true
-Gain = Literal["verdict", "trust", "improvement", "vigilance"]
-PaidFor = Literal["photographs", "training"]
+#: what a step brings: a verdict, trust in one, the cause of one, a better model, or that what was found stays true
+Gain = Literal["verdict", "trust", "cause", "improvement", "vigilance"]
+PaidFor = Literal["photographs", "masks", "training"]
 STAGES: tuple[Stage, ...] = ("look", "photograph", "retrain", "watch")
 #: times as many photographs as there are; beyond it nobody takes them
 _TOO_MANY = 20
@@ -25,8 +25,11 @@ _GAINS: dict[Stage, Gain] = {
     "retrain": "improvement",
     "watch": "vigilance",
 }
-#: steps after which verdicts that there are can be believed
-_TRUST = ("known_bad_missed", "maps_on_background", "other_limit", "other_method", "mend_masks")
+#: steps that bring something else than others of their stage
+_GAIN_OF: dict[str, Gain] = {
+    **dict.fromkeys(("known_bad_missed", "other_limit", "other_method", "mend_masks"), "trust"),
+    "maps_on_background": "cause",
+}
 _PAYS: dict[Stage, PaidFor] = {"photograph": "photographs", "retrain": "training"}
 
 
@@ -50,14 +53,12 @@ class Rule:
     @property
     def gain(self) -> Gain:
         """What the step brings."""
-        if self.key in _TRUST:
-            return "trust"
-        return _GAINS[self.stage]
+        return _GAIN_OF.get(self.key, _GAINS[self.stage])
 
     @property
     def pays(self) -> PaidFor | None:
         """What it pays for, besides the hours of those who take it."""
-        return _PAYS.get(self.stage)
+        return "masks" if self.key == "mend_masks" else _PAYS.get(self.stage)
 
 
 #: in the order in which steps are named: the first that applies gives the stage of the run

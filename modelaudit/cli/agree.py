@@ -123,9 +123,10 @@ def _show(given: argparse.Namespace) -> int:
 
 
 def _read(given: argparse.Namespace) -> tuple[AgreementFile, AgreedAudits]:
-    """The agreement of the audits, after a look whether ``about.yaml`` says something else."""
+    """The agreement of the audits, after a look whether ``about.yaml`` or ``costs.yaml`` say something else."""
     from ..acceptance.agreement import agreement_files, combined_about, read_agreement
     from ..evidence.about import about_files, read_about_file
+    from ..evidence.costs import combined_costs, costs_files, read_costs
     from .agreed_audits import read_audits
 
     audits = read_audits(given.audits, Path.cwd())
@@ -133,6 +134,8 @@ def _read(given: argparse.Namespace) -> tuple[AgreementFile, AgreedAudits]:
     if agreement is None:
         raise AcceptanceError(f"{given.audits}: has no {_NAME}; modelaudit agree init {given.audits} writes one")
     combined_about(agreement, read_about_file(about_files(audits.files, Path.cwd())))
+    stated = read_costs(costs_files(audits.files, Path.cwd()))
+    combined_costs(agreement.terms.costs, str(agreement.path), stated)
     return agreement, audits
 
 

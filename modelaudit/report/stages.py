@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..advice.mistakes import asked_rates
-from ..advice.money import MistakeCost, Outlay, mistake_costs, total, work_to_decide, work_to_retrain
+from ..advice.money import (
+    MistakeCost,
+    Outlay,
+    mistake_costs,
+    total,
+    work_to_decide,
+    work_to_mend_masks,
+    work_to_retrain,
+)
 from ..advice.next_steps import Step, ends_of, steps_of
 from ..advice.prices import PER_PARTS, saving_of
 from ..evidence.record import CaseRecord, Costs, RunRecord
@@ -155,7 +163,12 @@ def _brings(step: Step, costs: Costs | None, words: Words) -> str:
 def _cost(step: Step, record: RunRecord, words: Words) -> str:
     if record.costs is None or step.rule.pays is None:
         return ""
-    work = work_to_decide(record) if step.rule.pays == "photographs" else work_to_retrain(record)
+    if step.rule.pays == "photographs":
+        work = work_to_decide(record)
+    elif step.rule.pays == "masks":
+        work = work_to_mend_masks(step.cases, record.costs)
+    else:
+        work = work_to_retrain(record)
     return work_text(work, record.costs, words) if work else words._("cost_not_stated")
 
 

@@ -18,6 +18,7 @@ from modelaudit.advice.money import (
     photographs_wanted,
     total,
     work_to_decide,
+    work_to_mend_masks,
     work_to_retrain,
 )
 from modelaudit.advice.prices import saving_of
@@ -134,6 +135,13 @@ def test_work_is_what_is_stated_times_what_it_costs() -> None:
     trained = COSTS.model_copy(update={"gpu_hour": 600, "training_hours": 3})
     assert total(work_to_retrain(line(trained))) == 1800
     assert work_to_retrain(line(trained.model_copy(update={"training_hours": None}))) == []
+
+
+def test_masks_are_mended_of_every_image_of_the_requirement() -> None:
+    found = undecided(("", 40, 60))
+    assert found.costs is not None
+    assert total(work_to_mend_masks(found.cases, found.costs)) == 40 * 5
+    assert work_to_mend_masks(found.cases, None) == []
 
 
 def test_what_is_paid_once_is_won_back_after_so_many_months() -> None:

@@ -142,6 +142,13 @@ def test_a_contradiction_of_about_yaml_ends_the_check(project: Path, capsys: pyt
     assert "about.customer is 'a', and 'b' in audits/about.yaml:1" in capsys.readouterr().err
 
 
+def test_a_contradiction_of_costs_yaml_ends_the_check(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    agreed(project, f"{WHOLE}costs: {{currency: JPY, mask: 3}}\n")
+    (project / "audits" / "costs.yaml").write_text("currency: JPY\nmask: 4\n", encoding="utf-8")
+    assert main(["agree", "check"]) == 2
+    assert "audits/costs.yaml:2: mask is 4.0, and 3.0 is agreed in audits/agreement.yaml" in capsys.readouterr().err
+
+
 def test_the_document_is_written_beside_the_agreement(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     agreed(project, WHOLE)
     assert main(["agree", "show", "--language", "ja"]) == 0
