@@ -16,6 +16,7 @@ from ...contexts import exempt, needs_mask
 from ...language.boundary import contained, failure_text
 from ...language.reasons import Missing
 from ...language.sample import OBJECT, Sample
+from ...language.spec import Context
 from ...measures.base import MeasureInput, MeasureOutput, Regions
 from ..images.batches import Chunk, ContextBatch, Validity
 from ..images.donor_selector import Donor
@@ -128,7 +129,7 @@ def _read_columns(
     original: Tensor | None,
 ) -> PassValues:
     """Every column off what the model gave; a column that fails leaves the others alone."""
-    wide, regions = pass_wide(ask, shown), Regions(shown.mask)
+    wide, regions = pass_wide(ask.context, shown), Regions(shown.mask)
     columns: dict[str, MeasureOutput] = {}
     failed: dict[str, str] = {}
     for column in ask.columns:
@@ -203,10 +204,10 @@ def _read(column: ColumnAsk, seen: MeasureInput, before: Iterable[tuple[Missing,
     return MeasureOutput(output.values, undefined)
 
 
-def pass_wide(ask: PassAsk, shown: ContextBatch) -> list[tuple[Missing, Tensor]]:
+def pass_wide(context: Context, shown: ContextBatch) -> list[tuple[Missing, Tensor]]:
     """Why images have no value whatever is measured, the first reason first."""
     known = shown.validity
-    masked = needs_mask(ask.context)
+    masked = needs_mask(context)
     cropped = known.cropped if masked else torch.zeros_like(known.cropped)
     declared = known.without_object if masked else torch.zeros_like(known.without_object)
     found = [
@@ -216,7 +217,7 @@ def pass_wide(ask: PassAsk, shown: ContextBatch) -> list[tuple[Missing, Tensor]]
         (Missing.OBJECT_CROPPED, cropped),
         (Missing.CONTEXT_IMPOSSIBLE, known.impossible),
     ]
-    if not exempt(ask.context):
+    if not exempt(context):
         found.append((Missing.CONTEXT_UNCHANGED, ~known.changed))
     return found
 

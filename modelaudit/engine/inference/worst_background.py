@@ -127,7 +127,9 @@ class _Search:
 
     def _without_search(self) -> dict[int, Missing]:
         """Images that have no value whatever the backgrounds are."""
-        reasons = [one for one in pass_wide(self._ask, self._found.shown) if one[0] is not Missing.CONTEXT_UNCHANGED]
+        reasons = [
+            one for one in pass_wide(self._ask.context, self._found.shown) if one[0] is not Missing.CONTEXT_UNCHANGED
+        ]
         missing: dict[int, Missing] = {}
         for reason, flags in [*reasons, (Missing.NON_FINITE_LOGITS, non_finite(self._original))]:
             for row in torch.nonzero(flags).flatten().tolist():
