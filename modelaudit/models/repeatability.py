@@ -15,7 +15,7 @@ from .acceleration import precision_context
 from .black_box import BlackBox
 from .loaded import LoadedModel
 
-#: images in the larger of the two passes
+#: images that are tried, where there are so many
 IMAGES = 4
 #: how far logits of one image may differ, as a share of the largest logit: what kernels for other batch sizes do
 _TOLERANCE = {torch.bfloat16: 8e-2, torch.float16: 1e-2, torch.float32: 1e-3}
@@ -33,7 +33,8 @@ Cause = Literal["dropout", "batch_norm", "draws"]
 def check_repeatable(loaded: LoadedModel, images: Tensor, batch: int) -> int:
     """Whether a few of these images get the same logits twice, the second time in another batch and at other positions.
 
-    Call it inside :func:`~modelaudit.models.frozen_on`. A model declared as not deterministic is not tested.
+    Call it inside :func:`~modelaudit.models.frozen_on`. A model declared as not deterministic is not tested. At least
+    three logits are compared: on an image of nearly one colour one dropout in 25 changes nothing that shows.
 
     Args:
         images: pixel values [n, 3, H, W].
@@ -47,16 +48,25 @@ def check_repeatable(loaded: LoadedModel, images: Tensor, batch: int) -> int:
     """
     if not deterministic(loaded):
         return 0
-    first = images[: min(len(images), batch, IMAGES)]
-    count = max(len(first) // 2, 1)
-    again = first[:count].flip(0)
+    first = images[:IMAGES]
     if len(first) == 1 and batch > 1:
-        again = torch.cat([first, 1 - first])  # the negatives are other images in the batch too
-    reference = _logits(loaded, first)
-    difference = _difference(_logits(loaded, again)[:count], reference[:count].flip(0))
+        first = torch.cat([first, 1 - first])  # the negative is another image in the batch
+    reference = _logits(loaded, first, batch)
+    places = _other_batches(len(first), batch) * (IMAGES // len(first))
+    again = torch.cat([_logits(loaded, first[group], batch) for group in places])
+    compared = [at for group in places for at in group]
+    difference = _difference(again, reference[compared])
     if difference > _tolerance(reference):
-        raise ModelError(f"{loaded.ref}: {_explained(loaded, first, reference, difference)}")
-    return len(first) + len(again)
+        raise ModelError(f"{loaded.ref}: {_explained(loaded, first, batch, reference, difference)}")
+    return len(first) + len(compared)
+
+
+def _other_batches(count: int, batch: int) -> list[list[int]]:
+    """Every image once more: in pairs that were not together before where there are enough, else alone."""
+    half = (count + 1) // 2
+    if batch == 1 or count == 2:
+        return [[at] for at in range(count)]
+    return [[at + half, at] if at + half < count else [at] for at in range(half)]
 
 
 def deterministic(loaded: LoadedModel) -> bool:
@@ -64,10 +74,9 @@ def deterministic(loaded: LoadedModel) -> bool:
     return not isinstance(loaded.module, BlackBox) or loaded.module.deterministic
 
 
-def _logits(loaded: LoadedModel, images: Tensor) -> Tensor:
+def _logits(loaded: LoadedModel, images: Tensor, batch: int) -> Tensor:
     with precision_context("float32"), torch.inference_mode(False), torch.no_grad():
-        logits: Tensor = loaded.pixel_model(images)
-    return logits
+        return torch.cat([loaded.pixel_model(part) for part in images.split(batch)])
 
 
 def _difference(one: Tensor, other: Tensor) -> float:
@@ -86,10 +95,10 @@ def _tolerance(logits: Tensor) -> float:
     return _TOLERANCE[next(exact, torch.float32)] * float(finite.abs().max())
 
 
-def _explained(loaded: LoadedModel, images: Tensor, reference: Tensor, difference: float) -> str:
+def _explained(loaded: LoadedModel, images: Tensor, batch: int, reference: Tensor, difference: float) -> str:
     """The message: what differs, the likely cause, and what to do."""
     with _Causes() as seen:
-        repeated = _difference(_logits(loaded, images), reference) <= _tolerance(reference)
+        repeated = _difference(_logits(loaded, images, batch), reference) <= _tolerance(reference)
     size = f"(logits {difference:.3g} apart, the largest is {float(reference.nan_to_num().abs().max()):.3g})"
     if "dropout" in seen.causes:
         return (

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from acceptance.openssl import private_key, public_key
 
+from modelaudit.acceptance import envelope
+from modelaudit.acceptance.canonical import canonical
 from modelaudit.acceptance.keys import PublicKey, load_public_key, load_signer
 from modelaudit.acceptance.lock import Lock, LockedParty
 from modelaudit.acceptance.signed_waivers import read_signers, sign_waivers, under_lock
@@ -91,3 +93,14 @@ def test_what_does_not_fit_is_an_error(tmp_path: Path, files: dict[str, Path], k
     sign_waivers(tmp_path / "b.dsse", [WAIVER], load_signer(files["stranger"]))
     with pytest.raises(AcceptanceError, match="unknown key"):
         read_signers(tmp_path / "b.dsse", keys)
+
+
+def test_a_waiver_that_another_version_signed_is_not_read(
+    tmp_path: Path, files: dict[str, Path], keys: dict[str, PublicKey]
+) -> None:
+    document = json.loads(WAIVER.content())
+    later = envelope.Envelope(envelope.WAIVER, canonical({**document, "version": document["version"] + 1}))
+    path = tmp_path / "waivers.dsse"
+    path.write_text(json.dumps([envelope.sign(later, load_signer(files["customer"])).document()]))
+    with pytest.raises(AcceptanceError, match="is not a waiver that this version of modelaudit reads"):
+        read_signers(path, keys)

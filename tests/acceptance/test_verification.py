@@ -90,3 +90,12 @@ def test_one_failed_check_leaves_no_level(tmp_path: Path) -> None:
     failed = verify(given, Expected(keys=KNOWN.keys, nonce="another"), lambda *_: same)
     assert (failed.holds, failed.level) == (False, "none")
     assert verify(given, Expected(), lambda *_: same).level == "self_declared"
+
+
+def test_of_evidence_that_another_version_wrote_the_digests_of_files_are_compared(tmp_path: Path) -> None:
+    def older(document: dict[str, Any]) -> None:
+        document["provenance"]["versions"]["pytest-modelaudit"] = "0.0.1"
+
+    check = checks(received(tmp_path, run__run_json=content("run/run.json", older)))["evidence"]
+    assert check.status == "failed"
+    assert {line.partition(": ")[2].partition(".sha256")[0] for line in check.said} == {"run.json"}

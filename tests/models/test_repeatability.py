@@ -88,8 +88,8 @@ def test_the_cause_is_named(between: Any, says: str) -> None:
 @pytest.mark.parametrize("batch", [1, 16])
 def test_a_function_of_the_image_passes_on_any_number_of_images(images: Tensor, batch: int) -> None:
     passed = tried(Net(nn.Sequential(nn.BatchNorm2d(16), nn.Dropout(0.5))).train(), images, batch)
-    assert passed <= 6
-    assert passed >= 2
+    assert passed <= 8
+    assert passed >= 5
 
 
 @pytest.mark.parametrize("images", [IMAGES[:1], IMAGES[:2]], ids=len)
@@ -99,6 +99,33 @@ def test_a_function_of_the_image_passes_on_any_number_of_images(images: Tensor, 
 def test_few_images_are_enough(between: Any, images: Tensor) -> None:
     with pytest.raises(ModelError):
         tried(Net(between), images)
+
+
+class SameAtFirst(nn.Module):
+    """Noise that spares the reference and the first comparison with it, as a dropout may by chance."""
+
+    spared = 10**6
+
+    def forward(self, values: Tensor) -> Tensor:
+        self.spared -= 1
+        return values if self.spared >= 0 else values + torch.randn_like(values)
+
+
+@pytest.mark.parametrize("images", [IMAGES[:1], IMAGES[:2], IMAGES[:3], IMAGES], ids=len)
+@pytest.mark.parametrize("batch", [1, 2, 3, 16])
+def test_one_comparison_that_shows_nothing_is_not_enough(images: Tensor, batch: int) -> None:
+    between = SameAtFirst()
+    loaded = open_model(Net(between), root=Path(), preprocessing=Preprocessing())
+    between.spared = 1 + -(-len(images) // batch)
+    with frozen_on(loaded, "cpu"), pytest.raises(ModelError, match=r"logits .* apart"):
+        check_repeatable(loaded, images, batch)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 16])
+@pytest.mark.parametrize("between", [seeded, lambda x: x / x.amax()], ids=["place", "others"])
+def test_a_dependence_on_the_batch_shows_whatever_its_size(between: Any, batch: int) -> None:
+    with pytest.raises(ModelError, match="depend on the other images in the batch"):
+        tried(Net(between), IMAGES, batch)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
