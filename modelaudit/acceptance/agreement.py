@@ -230,7 +230,7 @@ def agreement_files(audit_files: Iterable[Path], root: Path) -> list[Path]:
 
 
 def read_agreement(files: list[Path]) -> AgreementFile | None:
-    """The one agreement of a run; None where there is none.
+    """The agreement of a run; None if it has none.
 
     Raises:
         AcceptanceError: there are several, or it cannot be read; with file, line and field.

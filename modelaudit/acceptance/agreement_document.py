@@ -12,7 +12,7 @@ from .compliance import is_called
 
 @dataclass(frozen=True)
 class DocumentedExpectation:
-    """An expectation that a clause names, with its declarations: none where no audit declares it."""
+    """An expectation that a clause names, with its declarations; empty if no audit declares it."""
 
     name: str
     cases: tuple[CaseRecord, ...]

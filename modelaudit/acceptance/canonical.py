@@ -1,4 +1,4 @@
-"""Canonical JSON, so that a digest or a signature means a value and not a way to write it."""
+"""Canonical JSON, so that a digest or a signature stands for a value, however it was written."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def canonical(value: Any) -> bytes:
     """`value` as canonical JSON in UTF-8 (RFC 8785): sorted keys, no spaces, one way to write a number.
 
     Raises:
-        AcceptanceError: it holds what JSON cannot say (NaN, an infinite number, an integer beyond 2**53, an object of
-            Python).
+        AcceptanceError: it holds what JSON cannot express (NaN, an infinite number, an integer beyond 2**53, a Python
+            object).
 
     >>> canonical({"b": 1.0, "a": [True, None]})
     b'{"a":[true,null],"b":1}'

@@ -1,4 +1,4 @@
-"""Files of canonical JSON: their SHA-256 means their content, and an edited one is refused."""
+"""Files of canonical JSON: their SHA-256 identifies their content, and an edited one is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .canonical import canonical
 
 
 class CanonicalFile(BaseModel):
-    """What such a file holds: its format and version, the version of this package that wrote it, and its own fields."""
+    """The fields that every file has: format, version, and the version of this package that wrote it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""What of an agreement the audits, or a run, do not keep to; and what the record says of it."""
+"""Where the audits, or a run, do not keep to an agreement; and what the record says about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DeclaredExpectation:
 
     Args:
         name: with the model in brackets, where it is one for each of several.
-        images: on how many it is, or will be, decided; None where that is not known.
+        images: the number of images that it is, or will be, decided on; None if unknown.
     """
 
     name: str
@@ -50,7 +50,7 @@ def unmet_terms(
     """Everything that is not as agreed. Known-bad models need no clause and no number of images.
 
     Args:
-        inconclusive: how the run counts INCONCLUSIVE; None where there is no run.
+        inconclusive: how the run counts INCONCLUSIVE; None before a run.
         complete: whether all expectations are known; else one that a clause names may be among the others.
     """
     return list(_unmet(terms, declared, inconclusive, complete))
@@ -91,7 +91,7 @@ def _unmet(
 
 
 def agreement_record(terms: AgreementTerms, record: RunRecord) -> AgreementRecord:
-    """What the record of a run says of its agreement; a quick look says nothing of numbers of images."""
+    """What the record of a run says about its agreement; a quick look says nothing about numbers of images."""
     declared = [_declared(case, record) for case in record.cases]
     quick = record.quick_look is not None
     return AgreementRecord(

@@ -24,7 +24,7 @@ def departures(
     """Everything in which a run is not what was agreed, in the order of the lock.
 
     Args:
-        agreement: the digest of the terms that the run read; None where it read none.
+        agreement: the digest of the terms that the run read; None if it read no agreement.
         found: the samples of each data set as they are now, by its key, where they are at hand: they tell which image,
             mask or label is another one.
     """

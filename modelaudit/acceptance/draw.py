@@ -32,7 +32,7 @@ class Draw:
         return self._chance(max(1, math.ceil(share * self.images - 1e-9)))
 
     def share_found(self, chance: float = CHANCE) -> float:
-        """The least share of forged images of which one is drawn with that `chance`; 1 where none is drawn."""
+        """The smallest share of forged images that the draw finds with probability `chance`; 1 if nothing is drawn."""
         low, high = 1, self.images
         while low < high:
             middle = (low + high) // 2

@@ -100,7 +100,7 @@ def signed_by(
             certificate that was not valid at that time.
     """
     if not envelope.signatures:
-        raise AcceptanceError(f"{source}: has no signature; have it signed (--sign KEY)")
+        raise AcceptanceError(f"{source}: is not signed; have it signed (--sign KEY)")
     signed_bytes, found = envelope.signed_bytes(), set()
     for keyid, signature in envelope.signatures:
         owners = [name for name, key in keys.items() if key.keyid == keyid]
@@ -108,7 +108,7 @@ def signed_by(
             known = ", ".join(f"{name} ({key.keyid})" for name, key in keys.items()) or "none"
             raise AcceptanceError(
                 f"{source}: signatures: is signed by an unknown key {keyid}; keys given: {known}; give the public key "
-                "of who signed, or have it signed with one of these"
+                "of whoever signed it, or have it signed with one of these"
             )
         for name in owners:
             _check_signature(signed_bytes, keyid, signature, name, keys[name], source)
@@ -128,7 +128,7 @@ def _check_signature(signed: bytes, keyid: str, signature: bytes, name: str, key
 
 
 def check_payload(envelope: Envelope, source: str, file: Path) -> None:
-    """Refuse an envelope that is about another content than the file beside it.
+    """Refuse an envelope whose payload is not the content of the file next to it.
 
     Raises:
         AcceptanceError: the file differs from the payload by any byte, or cannot be read.
@@ -159,7 +159,7 @@ def read_envelope(path: Path, payload_type: str) -> Envelope:
         payload_type: what it must hold; an envelope of anything else is refused, whoever signed it.
 
     Raises:
-        AcceptanceError: as :func:`envelope_of`, or no such file, or no JSON in it (cut short, for example).
+        AcceptanceError: as :func:`envelope_of`, or the file is missing or is not JSON (cut short, for example).
     """
 
     def failed(problem: str) -> AcceptanceError:

@@ -32,7 +32,7 @@ from ..language.errors import AcceptanceError, first_line
 from ..language.regular_files import read_file
 
 #: the environment variables with the password of an encrypted private key (or the PIN of a token), and with the file of
-#: the public key that belongs to a private key which is no file
+#: the public key of a private key that is not a file (a token, a key service)
 PASSWORD, PUBLIC_KEY = "MODELAUDIT_KEY_PASSWORD", "MODELAUDIT_PUBLIC_KEY"
 MAKE_A_KEY = "openssl genpkey -algorithm ed25519 -out key.pem"
 MAKE_PUBLIC = "openssl pkey -in key.pem -pubout -out key.pub.pem"
@@ -97,7 +97,8 @@ def load_signer(key: str | Path) -> Signer:
         UserWarning: other users of the machine can read the file.
 
     Raises:
-        AcceptanceError: no file, no private key, a kind of key that is not supported, a wrong password, or none given.
+        AcceptanceError: the file cannot be read or is not a private key, the kind of key is not supported, or the
+            password is wrong or missing.
     """
     scheme, colon, _ = str(key).partition(":")
     if colon and scheme in SIGNER_FOR_URI_SCHEME and not Path(key).exists():
@@ -124,7 +125,7 @@ def load_public_key(path: Path) -> PublicKey:
     """The public key of a PEM file, which may be a certificate.
 
     Raises:
-        AcceptanceError: as :func:`public_key_of`, or no such file.
+        AcceptanceError: as :func:`public_key_of`, or the file cannot be read.
     """
     return public_key_of(_read(path), str(path))
 
@@ -160,7 +161,7 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
     """Every certificate of a PEM file.
 
     Raises:
-        AcceptanceError: no such file, or none in it that can be read.
+        AcceptanceError: the file, or every certificate in it, cannot be read.
     """
     try:
         return x509.load_pem_x509_certificates(_read(path))

@@ -1,7 +1,7 @@
 """``agreement.lock``: everything that decides a run, fixed before the numbers are known.
 
-The file is canonical JSON, so that its SHA-256 means its content. Signatures of the parties stand beside it in
-``agreement.lock.dsse``, a trusted time in ``agreement.lock.tsr``.
+The file is canonical JSON, so that its SHA-256 identifies its content. The signatures of the parties are kept in
+``agreement.lock.dsse`` next to it, a trusted time in ``agreement.lock.tsr``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class LockedSample(_Fields):
 
 
 class LockedData(_Fields):
-    """A data set by the root of the Merkle tree over its samples; ``samples``: none where only the root is shown."""
+    """A data set by the root of the Merkle tree over its samples; ``samples``: None if only the root is shown."""
 
     key: str
     reference: str

@@ -4,7 +4,7 @@
 that the agreement does not name is unforeseen, and images of which the data do not say the attribute are counted.
 
 **Combinations.** The same of values together: each that can occur must be in as many images as agreed, and one that was
-agreed to be impossible must not. Images of which one attribute is not known are in no combination.
+agreed to be impossible must not. Images with an unknown attribute are not counted in any combination.
 
 **Shares.** A share is *off* where two things hold: it differs from the expected one by more than the tolerance, and
 chance does not explain it. For chance an exact one-sided binomial test asks how probable the count, or one further out,

@@ -1,4 +1,4 @@
-"""Packs: a run with what was agreed, as one file for the other party, and how such a file is opened.
+"""Packs: one file with a run and what was agreed, made for the other party; and how it is opened.
 
 A pack comes from somebody else. Nothing of it is unpacked before its names, sizes and digests are known to be those of
 its manifest, and names are those that this module knows.
@@ -119,7 +119,7 @@ def files_of_run(run: Path, record: RunRecord, audits: Path) -> dict[str, bytes]
 
     Args:
         run: its folder.
-        audits: the folder of the agreement; without one there is no such file.
+        audits: the folder of the agreement; files that it does not have are left out.
 
     Raises:
         AcceptanceError: one cannot be read.

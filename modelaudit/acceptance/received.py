@@ -48,7 +48,7 @@ class Received:
         folder: with ``run/`` and ``agreement/``.
         files: content by name.
         report: how its reports are made.
-        manifest, signature: of a pack; None where it is a run's folder.
+        manifest, signature: of a pack; None for a run's folder.
     """
 
     folder: Path
@@ -63,6 +63,6 @@ class Received:
         return self.manifest is not None
 
     def agreement_file(self, stem: str) -> str | None:
-        """The name of a YAML file of the agreement; None where it is not there."""
+        """The name of a YAML file of the agreement; None if it is missing."""
         names = (f"agreement/{stem}.yaml", f"agreement/{stem}.yml")
         return next((name for name in names if name in self.files), None)

@@ -53,7 +53,7 @@ class SpotCheck:
 
     @property
     def level(self) -> Level | None:
-        """What was reached: "reproduced" where every image was measured again; None where anything differs."""
+        """What was reached: "reproduced" where every image was measured again; None if anything differs."""
         if self.differences:
             return None
         return "reproduced" if all(draw.drawn == draw.images for draw in self.draws) else "spot_checked"
@@ -71,13 +71,13 @@ def spot_check(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> SpotCheck:
-    """Measure some images of every data set again, without a store, and compare with what the record says of them.
+    """Measure some images of every data set again, without a store, and compare the values with those of the record.
 
     The record must not contradict itself (:func:`~modelaudit.evidence.consistency.contradictions`).
 
-    The model's fingerprint, the data's digests, what the record says of each image, and every value are compared; see
-    :mod:`~modelaudit.acceptance.recomputed_values` for the tolerance. Backgrounds are lent by all images of the data,
-    as they were in the run.
+    The model's fingerprint, the data's digests, what the record says about each image, and every value are compared;
+    see :mod:`~modelaudit.acceptance.recomputed_values` for the tolerance. All images of the data lend
+    their backgrounds, as in the run.
 
     Args:
         model: the model, as :class:`~modelaudit.Audit` takes one; several by the names that the record has for them.
@@ -85,8 +85,8 @@ def spot_check(
         count: images of each data set; all of them where there are fewer.
         seed: of the draw; None draws one now, which nobody could foresee.
         root: what relative paths are relative to; None: the working directory.
-        lock: whose digests of the drawn images are compared; where it does not have them, or there is none, the data's
-            root is compared, for which every image is read.
+        lock: whose digests of the drawn images are compared; without them the data's root is compared, for which
+            every image is read.
 
     Raises:
         AcceptanceError: a copy for showing, an older record, or one without values; a model or data that are not given,
@@ -157,7 +157,7 @@ def _given(given: Any, known: Mapping[str, list[str]], option: str) -> dict[str,
     strange = sorted(set(given) - {name for names in known.values() for name in names})
     if strange:
         listed = ", ".join(names[-1] for names in known.values())
-        raise AcceptanceError(f"{option} {strange[0]}: the record has no such name; it has {listed}")
+        raise AcceptanceError(f"{option} {strange[0]}: the record does not have this name; it has {listed}")
     return found
 
 
@@ -236,7 +236,7 @@ def _asked(
 
 
 def _of_scores(records: Mapping[str, ModelRecord], read: Callable[[ScoresRecord], Any]) -> dict[str, Any]:
-    """What the record says of the models' outputs, by name, as far as there is something to say."""
+    """What the record says about the models' outputs, by name, as far as it is known."""
     found = {name: read(one.scores) for name, one in records.items() if one.scores is not None}
     return {name: value for name, value in found.items() if value is not None}
 

@@ -28,7 +28,7 @@ class Difference:
     Args:
         what: "value", "model", "data", "image", "mask", "label" …
         where: the sample, or what else it is about.
-        recorded, found: both as text; None where there is nothing.
+        recorded, found: both as text; None if missing.
         column: the measure, of a value.
         model: that it is of.
     """
@@ -93,7 +93,7 @@ def _differing_column(then: ColumnRecord, now: ColumnRecord, places: Mapping[str
 
 
 def differing_samples(then: TableRecord, now: TableRecord, drawn: Collection[str]) -> Iterator[Difference]:
-    """What the record says of the drawn samples besides values: what divides them, their objects, who lent to them."""
+    """Everything else in the record about the drawn samples: labels, groups, clusters, object areas, donors."""
     places = _places(then, now, drawn)
     for name in sorted(set(drawn) - set(places)):
         yield Difference("sample", name, "measured", None)
@@ -115,7 +115,7 @@ def _differing_view(name: str, then: ViewRecord, now: ViewRecord, before: int, a
     seen: list[tuple[str, float | None, float | None]] = [
         ("class of the label", then.indices[before], now.indices[after])
     ]
-    if then.predicted and now.predicted:  # none where no expectation needs the original images
+    if then.predicted and now.predicted:  # empty if no expectation needs the original images
         seen.append(("prediction", then.predicted[before], now.predicted[after]))
     one, two = then.areas[before], now.areas[after]
     if one is None or two is None or abs(one - two) > ABSOLUTE:

@@ -37,7 +37,7 @@ def signatures_file(waivers: Path) -> Path:
 
 
 def read_envelopes(path: Path) -> list[Envelope]:
-    """The envelopes of a file, none of which is verified yet; none where there is no file.
+    """The envelopes of a file, not verified yet; an empty list if the file does not exist.
 
     Raises:
         AcceptanceError: not a list of whole envelopes of waivers.

@@ -8,7 +8,7 @@ one signature, ``evidence.dsse``, is over both.
 
 Subjects are files (``sha256``), and what was measured, by digests of this package in hexadecimal digits:
 ``modelauditFingerprint`` of a model (parameters, architecture, preprocessing and code) and ``modelauditMerkleRoot`` of
-the images, masks and labels of a data set. Both Statements are functions of the record and the files beside it, so
+the images, masks and labels of a data set. Both Statements are functions of the record and the files next to it, so
 that whoever has these can make them again.
 
 https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md
@@ -70,7 +70,7 @@ def result_statement(record: RunRecord, files: dict[str, str]) -> Statement:
 
     A case that was not run is in none of the lists; one with the standing *advisory* or *waived* that is not met is in
     ``warnedTests``, and one that is marked xfail in ``failedTests``. ``configuration`` are the audit files and whatever
-    else of the project's code pytest loaded. There is no ``url``: a run is a folder.
+    else of the project's code pytest loaded. ``url`` is left out: a run is a folder.
 
     Args:
         files: the sha256 of the files of the run's folder, by name.

@@ -67,11 +67,13 @@ def fetch(url: str, asked: TimestampRequest, timeout: float = 30.0) -> bytes:
         timeout: in seconds, for each wait for the server.
 
     Raises:
-        AcceptanceError: no such URL, no answer in time, an answer that is no time stamp or too large, a refusal, or
-            a response to another request.
+        AcceptanceError: the URL is wrong, the answer is late, too large or not a time stamp, the authority refuses, or
+            it answers another request.
     """
     if urlsplit(url).scheme not in ("http", "https"):
-        raise AcceptanceError(f"{url}: a time-stamp authority is asked by http:// or https://; give such a URL")
+        raise AcceptanceError(
+            f"{url}: is not the address of a time-stamp authority; it must begin with http:// or https://"
+        )
     headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
     sent = urllib.request.Request(url, data=asked.content, headers=headers)
     try:
@@ -83,7 +85,7 @@ def fetch(url: str, asked: TimestampRequest, timeout: float = 30.0) -> bytes:
             "address and the network, or get a response elsewhere and give its file"
         ) from error
     if len(content) > _MOST_BYTES:
-        raise AcceptanceError(f"{url}: its answer has more than {_MOST_BYTES} bytes, so it is no time stamp")
+        raise AcceptanceError(f"{url}: the answer has more than {_MOST_BYTES} bytes and cannot be a time stamp")
     response = read(content, url)
     if response.tst_info.nonce != asked.nonce:
         raise AcceptanceError(
@@ -125,7 +127,7 @@ def read(content: bytes, source: str) -> TimeStampResponse:
             f"{source}: is not a whole time-stamp response ({first_line(error)}); {_ASK_AGAIN}"
         ) from error
     raise AcceptanceError(
-        f"{source}: grants no time stamp as it was asked for: status {status.name}{f' ({said})' if said else ''}; "
+        f"{source}: refused the time stamp: status {status.name}{f' ({said})' if said else ''}; "
         f"{_ASK_AGAIN}, or ask another authority"
     )
 

@@ -167,7 +167,7 @@ def _lines(error: AuditError, folder: Path) -> tuple[str, ...]:
 def _environment(received: Received, record: RunRecord) -> list[str]:
     content = received.files.get(ENVIRONMENT)
     if content is None:
-        raise NotChecked("there is no list of what was installed")
+        raise NotChecked("the installed packages were not recorded (a pack lists them in environment.json)")
     found = json_of(content, ENVIRONMENT, lambda problem: AcceptanceError(f"{problem}; take the pack again"))
     if not isinstance(found, dict) or not isinstance(found.get("distributions"), dict):
         return [f"{ENVIRONMENT}: distributions: is missing"]
@@ -176,7 +176,7 @@ def _environment(received: Received, record: RunRecord) -> list[str]:
 
 def _nonce(record: RunRecord, expected: str | None) -> list[str]:
     if expected is None:
-        raise NotChecked("no --expect-nonce was given, so a run of before can be taken for this one")
+        raise NotChecked("no --expect-nonce was given, so an earlier run could be handed over for this one")
     if record.nonce == expected:
         return []
     return [f"{RUN}{RECORD_NAME}: nonce: is {record.nonce!r}, and {expected!r} was expected: it is another run"]

@@ -51,7 +51,7 @@ def _departs(
 
     Of one that another version wrote only the digests of files are compared.
     """
-    found = json_of(content, source, lambda problem: AcceptanceError(f"{problem}; this is no evidence"))
+    found = json_of(content, source, lambda problem: AcceptanceError(f"{problem}; take it again from whoever ran it"))
     again = json.loads(canonical(remade(record, digests)))
     if version_of(record) != version("pytest-modelaudit"):
         named = _subjects(found)
@@ -125,7 +125,7 @@ def signed_files(received: Received, expected: Expected) -> dict[str, tuple[str,
 def _believed(
     content: bytes | None, source: str, kind: str, expected: Expected
 ) -> tuple[Envelope | None, tuple[str, ...]]:
-    """An envelope and who signed it; None where no given key did, which the check of this signature tells."""
+    """An envelope and who signed it; None if no given key did, which the check of this signature reports."""
     if content is None or expected.keys is None:
         return None, ()
     try:

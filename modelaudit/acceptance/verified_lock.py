@@ -27,7 +27,7 @@ _IMAGES = frozenset({"data", "sample", "image", "mask", "label"})
 
 
 def of_record(received: Received, record: RunRecord, expected: Expected) -> Iterator[str]:
-    """The lock of the run is the one that is there, and the one that was expected; the run began after it was made."""
+    """The run was held to the lock that was handed over, which is the expected one and older than the run."""
     content, held = received.files.get(LOCK_FILE), record.lock
     if expected.lock is not None and (held is None or held.sha256 != expected.lock):
         found = "missing" if held is None else held.sha256
@@ -67,7 +67,8 @@ def signatures(received: Received, record: RunRecord, expected: Expected) -> Ite
     if held.unsigned:
         return
     if expected.keys is None:
-        raise NotChecked(f"it is signed by {', '.join(held.signed_by)}, by keys of its own; none was given (--keys)")
+        names = ", ".join(held.signed_by)
+        raise NotChecked(f"signed by {names}; give keys to check it by (--keys): those in the lock prove nothing")
     given = {key.keyid for key in expected.keys.values()}
     for name in held.signed_by:
         if held.lock.parties[name].keyid not in given:
@@ -98,12 +99,12 @@ def time(received: Received, record: RunRecord, expected: Expected) -> Iterator[
 
 
 def agreement(received: Received, record: RunRecord) -> Iterator[str]:
-    """The terms are those of the lock, and what the record says of them follows from them."""
+    """The terms are those of the lock, and the record describes them correctly."""
     name, terms = received.agreement_file("agreement"), _terms(received)
     held = lock_of(received).lock if LOCK_FILE in received.files else None
     if name is None or terms is None:
         if record.agreement is None and (held is None or held.agreement is None):
-            raise NotChecked("there is no agreement")
+            raise NotChecked("the run has no agreement")
         if not received.is_pack:
             raise NotChecked("the agreement is not in the folder of the audits (--audits DIR)")
         yield "agreement/agreement.yaml: is missing, although the run had an agreement"
@@ -169,7 +170,7 @@ def lock_of(received: Received) -> SignedLock:
     """The lock that is there, with its signatures.
 
     Raises:
-        NotChecked: there is none.
+        NotChecked: the lock is missing.
         AcceptanceError: it cannot be read, or a signature does not fit.
     """
     if LOCK_FILE not in received.files:

@@ -1,10 +1,9 @@
 """Checks of the files that follow from the record: reports, summary and what a pack says to its reader are made again.
 
-**Made otherwise.** Another version, or edited templates, make another text of the same record. Whether a file that
-differs was edited by somebody or made elsewhere cannot be read off it, and what a manifest says of versions is worth
-as much as its signature. So a file that differs holds only where a key that was given signed its digest: then that is
-told with both versions, as a warning. Without such a signature it does not hold, whatever version is said to have made
-it.
+**Made otherwise.** Another version, or edited templates, make another text of the same record. The file does not show
+whether somebody edited it or it was made elsewhere, and what a manifest says about versions is worth as much as its
+signature. So a file that differs passes only if a key that was given signed its digest, with a warning that names both
+versions. Without that signature the check fails, whatever version is said to have made it.
 """
 
 from __future__ import annotations

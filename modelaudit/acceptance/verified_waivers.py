@@ -17,7 +17,7 @@ _RECORD = f"{RUN}{RECORD_NAME}"
 
 
 def waivers(received: Received, record: RunRecord, expected: Expected) -> Iterator[str]:
-    """What the record says of waivers follows from the file of waivers and its signatures.
+    """The waivers in the record are those of the file of waivers, with its signatures.
 
     Whether a waiver was in force when the run began, and covers the verdict, is computed with the record itself.
     """
@@ -25,7 +25,7 @@ def waivers(received: Received, record: RunRecord, expected: Expected) -> Iterat
     waived = [case.id for case in record.cases if case.waiver is not None]
     if name is None:
         if not waived:
-            raise NotChecked("there are no waivers")
+            raise NotChecked("the run has no waivers")
         if not received.is_pack:
             raise NotChecked("waivers.yaml is not in the folder of the audits (--audits DIR)")
         yield f"agreement/waivers.yaml: is missing, although {', '.join(waived)} has a waiver"
@@ -52,6 +52,6 @@ def waivers(received: Received, record: RunRecord, expected: Expected) -> Iterat
 def _known(party: str, keyid: str, expected: Expected) -> Iterator[str]:
     """Whether the key of a party that signed is among those that were given."""
     if expected.keys is None:
-        raise NotChecked(f"they are signed by {party}, by a key of the lock's own; none was given (--keys)")
+        raise NotChecked(f"signed by {party}; give keys to check it by (--keys): the one in the lock proves nothing")
     if keyid not in {key.keyid for key in expected.keys.values()}:
-        yield f"agreement/waivers.dsse: {party} signed with the key {keyid}, which was not given (--keys)"
+        yield f"agreement/waivers.dsse: {party} signed with the key {keyid}, which is not one of those given (--keys)"

@@ -124,7 +124,7 @@ def waivers_files(audit_files: Iterable[Path], root: Path) -> list[Path]:
 
 
 def read_waivers(files: Sequence[Path]) -> WaiversFile | None:
-    """The waivers of a run; None where it has no file of them.
+    """The waivers of a run; None if it has no waivers.yaml.
 
     Raises:
         AcceptanceError: several files, one that cannot be read, or two waivers for one expectation that are in force at

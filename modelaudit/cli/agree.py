@@ -113,7 +113,7 @@ def _show(given: argparse.Namespace) -> int:
     document = agreement_document(agreement.terms, [one.record for one in audits.cases])
     folder = given.into or agreement.path.parent
     if not folder.is_dir():
-        raise AcceptanceError(f"{folder}: no such folder; make it, or give another --into")
+        raise AcceptanceError(f"{folder}: this folder does not exist; make it, or give another --into")
     html = write_whole(folder / "agreement.html", agreement_html(document, language=given.language))
     text = write_whole(folder / "agreement.md", agreement_markdown(document, language=given.language))
     say(words._("wrote", path=html), words._("wrote", path=text), words._("agree_digest", digest=document.digest))

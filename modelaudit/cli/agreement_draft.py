@@ -9,7 +9,7 @@ from itertools import count
 from .agreed_audits import AgreedAudits
 
 FILL_IN = "FILL IN"
-#: an attribute of more values is no attribute of a domain but a name or a number
+#: an attribute with more values than this is taken for a name or a measurement and is not drafted
 _MOST_VALUES = 12
 
 _HEAD = """\

@@ -81,7 +81,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def refusal(record: RunRecord, run_id: str, status: int, words: Words) -> Refusal | None:
-    """Decides whether a run passes the gate; None where it does.
+    """Decides whether a run passes the gate; None if it does.
 
     Args:
         record: what was read, and is consistent.

@@ -116,7 +116,7 @@ def run_of(path: Path) -> Path:
     """The folder of a run, from itself, its ``run.json``, or a results folder: its ``latest``, or its only run.
 
     Raises:
-        ResultsError: there is none, or none can be chosen.
+        ResultsError: no run is there, or none can be chosen.
     """
     found = resolve_run(path)
     if (found / "run.json").is_file() or not found.is_dir():

@@ -54,7 +54,7 @@ def settings_of(files: Mapping[str, bytes], record: RunRecord, folder: Path) -> 
         files: of the run, by their names in a pack.
 
     Raises:
-        AcceptanceError: there is no report.
+        AcceptanceError: the run has no report.
     """
     from ..acceptance.pack import RUN
     from ..acceptance.statement import REPORT_NAME

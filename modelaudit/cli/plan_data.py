@@ -38,7 +38,7 @@ class AuditData:
     _opened: dict[Any, DataSet | None] = field(default_factory=dict)
 
     def of(self, audit: Audit) -> DataSet | None:
-        """The data of an audit; None where they cannot be read here, or would have to be fetched from elsewhere."""
+        """The data of an audit; None if they cannot be read here, or would have to be fetched from elsewhere."""
         key = audit.data if isinstance(audit.data, str) else id(audit.data)
         if key not in self._opened:
             self._opened[key] = self._open(audit)

@@ -49,7 +49,7 @@ class Planned:
 
     @property
     def images(self) -> int | None:
-        """How many images in all; None where a part has no number."""
+        """How many images in all; None if a part has no number."""
         found = [size.in_all for size in self.sizes]
         return max((one for one in found if one is not None), default=None) if None not in found else None
 
@@ -66,7 +66,7 @@ class Price:
     Args:
         costs: by data set, at most.
         share: what a pilot that computed everything needed of that most; 1 where that is not known.
-        seconds: for a forward pass; None where it was not measured.
+        seconds: for a forward pass; None if not measured.
         device: on what.
     """
 

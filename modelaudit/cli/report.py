@@ -114,7 +114,7 @@ def _with_level(record: RunRecord, file: Path) -> RunRecord:
 
     answer = read_json(file, ResultsError)
     if not isinstance(answer, dict) or answer.get("format") != "modelaudit verification":
-        raise ResultsError(f"{file}: is no answer of modelaudit verify; write one with --json {file}")
+        raise ResultsError(f"{file}: is not an answer of modelaudit verify; write one with --json {file}")
     digest = record_digest(record)
     if answer.get("record_sha256") != digest:
         raise ResultsError(
@@ -124,7 +124,7 @@ def _with_level(record: RunRecord, file: Path) -> RunRecord:
     try:
         shown = ShownVerification.model_validate({name: answer.get(name) for name in ("level", "signed_by")})
     except ValidationError as error:
-        raise ResultsError(f"{file}: is no answer of modelaudit verify: {first_line(error)}") from error
+        raise ResultsError(f"{file}: is not an answer of modelaudit verify: {first_line(error)}") from error
     return record.model_copy(update={"verified": shown, "digest": digest})
 
 

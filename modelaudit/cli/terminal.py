@@ -87,9 +87,9 @@ def language_of(typed: str | None) -> str:
 
 
 def configured(name: str) -> tuple[str, Path | None]:
-    """A value of the configuration that pytest would read here, empty where there is none, and the file of it.
+    """A value of the configuration that pytest would read here, empty if it is not set, and the file it stands in.
 
-    Where pytest is not installed, as on a machine that only renders reports, there is none.
+    It is empty too where pytest is not installed, as on a machine that only renders reports.
 
     Raises:
         AuditFileError: it cannot be read.

@@ -107,7 +107,7 @@ class AboutFile:
 
 
 def read_about(files: list[Path]) -> About | None:
-    """The one file of a run; None where there is none.
+    """What a run's ``about.yaml`` says; None if it has none.
 
     Raises:
         AboutFileError: there are several, or it cannot be read; with file, line and field.

@@ -55,7 +55,7 @@ class DomainValue(Part):
 
 
 class DomainAttribute(Part):
-    """An attribute of the operating domain. ``unknown``: images of which the data do not say it."""
+    """An attribute of the operating domain. ``unknown``: the number of images whose value the data do not give."""
 
     attribute: str
     says: AgreedText | None = None

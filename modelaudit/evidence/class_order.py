@@ -13,7 +13,7 @@ _MOST_CLASSES = 12
 def class_order_of(
     labels: Sequence[str], indices: Sequence[int], predicted: Sequence[int | None], classes: Sequence[str] | None
 ) -> ClassOrderRecord | None:
-    """What is odd about the answers to images of these labels; None where nothing is, or no answer is known.
+    """What is odd about the answers to images of these labels; None if nothing is odd or no answer is known.
 
     Args:
         indices: the class that each label means to the model.

@@ -128,7 +128,7 @@ class ConfusionRecord(Part):
 
 
 class ByClass(Part):
-    """What fails where, class by context, and the labels of which more images are wanted, the worst first.
+    """What fails where, class by context, and the labels that need more images, the worst first.
 
     ``unread``: columns of a measure that was not known where the record was written. ``confusions``: what each model
     calls the images; empty in older records.

@@ -68,7 +68,7 @@ def confusions_of(
 
 
 def models_to_catch(cases: Sequence[CaseRecord]) -> set[tuple[str | None, str]]:
-    """The models, with their data, that must fail and of which nothing else is expected."""
+    """The models, with their data, whose only expectation is that they fail."""
     named = {
         must: {(one.data, key) for one in cases if one.must_fail is must for key in one.models}
         for must in (True, False)
@@ -99,7 +99,7 @@ class _Confusion:
 
     @cached_property
     def predicted(self) -> NDArray[np.float64]:
-        """[n] the class predicted on each image, NaN where there is none."""
+        """[n] the class predicted on each image, NaN if nothing was predicted."""
         return np.array([np.nan if one is None else one for one in self.view.predicted], dtype=np.float64)
 
     @cached_property

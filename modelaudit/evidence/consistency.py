@@ -160,7 +160,7 @@ def _started(record: RunRecord) -> datetime:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise ResultsError(f"started is {record.started!r}, which is no date and time with a time zone")
+        raise ResultsError(f"started is {record.started!r}, which is not a date and time with a time zone")
     return found
 
 
@@ -209,7 +209,7 @@ def _decided(
         yield Contradiction(case.id, "decision", "none", "a decision with bounds")
         return
     if case.data is None or case.data not in values:
-        raise ResultsError(f"there is no table of {case.data!r}")
+        raise ResultsError(f"the table of {case.data!r} is missing")
     expectation, checks = expectation_of(case), case.checks or CheckResults()
     yield from _groups(case, expectation, values[case.data].table)
     yield from _declared(case, expectation, values[case.data])

@@ -30,7 +30,7 @@ class RecordedImages:
 
 
 def recorded_images(record: RunRecord) -> tuple[RecordedImages | None, ...]:
-    """By case; None where it was not measured, or where what it requires is not a mean over images."""
+    """By case; None if it was not measured, or if what it requires is not a mean over images."""
     classes = {model.key: model.classes for model in record.models}
     values = {table.data: Values(table, classes) for table in record.tables}
     return tuple(_of_case(case, values) for case in record.cases)

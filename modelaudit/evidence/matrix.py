@@ -59,7 +59,7 @@ def by_class(
     stopped: frozenset[str],
     models: Sequence[ModelRecord] = (),
 ) -> ByClass | None:
-    """The matrices of a run, its confusion tables, and the images that it needs; None where there is nothing to show.
+    """The matrices of a run, its confusion tables, and the images that it needs; None if there is nothing to show.
 
     Models that known-bad models alone are about have neither. No images are asked for where the audit may stop
     early (it had more and did not look), or is about this very set.

@@ -157,7 +157,7 @@ def _refuse_other_data(
 
 
 def _apart(table: TableRecord, other: TableRecord, names: tuple[str, str]) -> str | None:
-    """Why two tables of the same data cannot be one; None where they can."""
+    """Why two tables of the same data cannot be merged; None if they can."""
     if len(table.samples) != len(other.samples):
         return f"its audit stopped after {len(other.samples)} images, and that of {names[0]} after {len(table.samples)}"
     known = {(one.model, one.measure): one for one in table.columns}

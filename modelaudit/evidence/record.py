@@ -344,7 +344,7 @@ class RunRecord(Part):
 
     @property
     def as_agreed(self) -> bool:
-        """Whether nothing departs from the lock, or there is none."""
+        """Whether nothing departs from the lock, or the run was not held to one."""
         return self.lock is None or not self.lock.departures
 
 

@@ -217,7 +217,7 @@ class RecordTable:
 
     @cached_property
     def _applicable(self) -> NDArray[np.bool_] | None:
-        """[n] bool: the samples that the case is about; None where none leaves it."""
+        """[n] bool: the samples that the case is about; None if it is about all."""
         if not self._case.needs_masks or not self._case.without_object:
             return None
         declared = set(self._case.without_object)

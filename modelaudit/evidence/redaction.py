@@ -133,7 +133,7 @@ def redacted(record: RunRecord, salt: bytes) -> RunRecord:
 
 
 def read_salt(file: Path) -> bytes:
-    """The salt in a file, which is made where there is none, for its owner to read alone.
+    """The salt in a file; a missing file is made, readable by its owner alone.
 
     Raises:
         ResultsError: it can be neither read nor written.

@@ -23,7 +23,7 @@ def new_run_id(now: datetime | None = None) -> str:
 
 
 def point_latest(results: Path, run_id: str) -> None:
-    """Let ``latest`` point at a run: a relative symbolic link, or a file with the run's id where there are no links.
+    """Let ``latest`` point at a run: a relative symbolic link, or a file with the run's id where links cannot be made.
 
     Raises:
         ResultsError: something that is neither link nor file stands there.
@@ -65,7 +65,7 @@ class Receipt:
         Path(self.file).write_text(str(folder.resolve()), encoding="utf-8")
 
     def folder(self) -> Path | None:
-        """The folder of the record, in the starting process; None where the run wrote none."""
+        """The folder of the record, in the starting process; None if the run wrote none."""
         try:
             return Path(Path(self.file).read_text(encoding="utf-8"))
         except OSError:

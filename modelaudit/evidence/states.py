@@ -65,7 +65,7 @@ class CaseEnd(Protocol):
 
 
 def counted_as(case: CaseEnd) -> CaseVerdict | None:
-    """The verdict that a case adds to its run; None where it is not counted: see :func:`meant_as`."""
+    """The verdict that a case adds to its run; None if it is not counted: see :func:`meant_as`."""
     return meant_as(case) if case.standing == "counted" else None
 
 
@@ -133,7 +133,7 @@ def _should_pass(case: CaseEnd) -> bool:
 
 
 def missing_text(cases: Sequence[CaseEnd], files: Sequence[Absent]) -> str | None:
-    """One sentence on everything that is missing; None where nothing is."""
+    """One sentence on everything that is missing; None if nothing is."""
     absent = list(absences(cases, ()))
     parts = []
     if absent:
@@ -156,7 +156,7 @@ def run_state(
     """The state of the run: the worst counted verdict, and never PASS where something is missing.
 
     Args:
-        as_agreed: nothing departs from the lock of the agreement, or there is none.
+        as_agreed: nothing departs from the lock, or the run was not held to one.
     """
     if not as_agreed:
         return "NOT_AS_AGREED"

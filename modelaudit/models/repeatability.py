@@ -76,7 +76,7 @@ def deterministic(loaded: LoadedModel) -> bool:
 
 def _logits(loaded: LoadedModel, images: Tensor, batch: int) -> Tensor:
     with precision_context("float32"), torch.inference_mode(False), torch.no_grad():
-        return torch.cat([loaded.pixel_model(part) for part in images.split(batch)])
+        return torch.cat([loaded.pixel_model(images[at : at + batch]) for at in range(0, len(images), batch)])
 
 
 def _difference(one: Tensor, other: Tensor) -> float:

@@ -172,7 +172,7 @@ def type_failure(config: pytest.Config, report: pytest.TestReport, record: CaseR
 
 
 def entry_of(config: pytest.Config, report: pytest.TestReport) -> object:
-    """The entry that a report has in pytest's JUnit log so far; None without such a log."""
+    """The entry that a report has in pytest's JUnit log so far; None if pytest writes no such log."""
     log = config.stash.get(xml_key, None)
     return None if log is None else log.node_reporter(report)
 

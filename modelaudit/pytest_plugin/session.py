@@ -257,7 +257,7 @@ class AuditSession:
         """Hand over to the controller, or write the record and settle the exit status.
 
         Args:
-            started: whether the session came to running its items; without that there is no record.
+            started: whether the session came to running its items; otherwise no record is written.
         """
         if self.is_worker:
             self.config.workeroutput["modelaudit"] = {  # type: ignore[attr-defined]

@@ -29,7 +29,7 @@ class BeyondView:
 
 
 def beyond_view(record: RunRecord, index: int, words: Words) -> BeyondView | None:
-    """None where no image is beyond the limit, or where the requirement is not about a mean over images."""
+    """None if no image is beyond the limit, or if the requirement is not about a mean over images."""
     case, images = record.cases[index], images_of(record)[index]
     at = [] if images is None else _beyond(case, images)
     if images is None or not at:

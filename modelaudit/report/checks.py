@@ -61,7 +61,7 @@ class SanityView:
 
 
 def checks_view(case: CaseRecord, words: Words) -> ChecksView | None:
-    """None where nothing was checked."""
+    """None if nothing was checked."""
     checks = case.checks
     if checks is None or case.decision is None:
         return None

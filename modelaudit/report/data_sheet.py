@@ -21,7 +21,7 @@ class ShownFindings:
     """Which pictures the page shows.
 
     Args:
-        items: of every finding the items of which pictures are shown.
+        items: of every finding, the items whose pictures are shown.
         samples: ordinary samples, spread over the labels.
     """
 
@@ -30,7 +30,7 @@ class ShownFindings:
 
     @property
     def ids(self) -> frozenset[str]:
-        """Every sample of which a picture is needed."""
+        """Every sample whose picture is needed."""
         shown = (item.ids[:_OF_A_SET] for items in self.items.values() for item in items)
         return frozenset(chain(*shown, self.samples))
 

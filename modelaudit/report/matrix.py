@@ -1,4 +1,4 @@
-"""What fails where: the matrices of the record, class by context, and of which classes more images are wanted."""
+"""What fails where: the matrices of the record, class by context, and which classes need more images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ByClassView:
 
 
 def by_class_view(record: RunRecord, words: Words) -> ByClassView | None:
-    """The section in words; None where the record has no matrix."""
+    """The section in words; None if the record has no matrix."""
     found = record.by_class
     if found is None or not (found.matrices or found.confusions):
         return None

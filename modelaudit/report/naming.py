@@ -227,5 +227,5 @@ def _torchvision(reference: Reference, words: Words) -> str:
 
 
 def _without_folders(path: str) -> str:
-    """The last part of a path; all of it where there is none."""
+    """The last part of a path, or the whole text if it is not a path."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path

@@ -171,7 +171,7 @@ def templates(templates_dir: Path | None, *, escape: bool) -> Environment:
     """The package's own templates, after those of `templates_dir`.
 
     Raises:
-        ResultsError: no such folder.
+        ResultsError: the folder does not exist.
     """
     own = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
     folders = [templates_dir, own] if templates_dir is not None else [own]

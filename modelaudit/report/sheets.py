@@ -222,7 +222,7 @@ class ShownMasks:
 
     @property
     def ids(self) -> frozenset[str]:
-        """Every sample of which a picture is needed."""
+        """Every sample whose picture is needed."""
         return frozenset(one.id for group in (*self.by_remark.values(), self.others) for one in group)
 
 

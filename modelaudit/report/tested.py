@@ -74,7 +74,7 @@ def accuracy_as_photographed(record: RunRecord, tested: TestedModel, words: Word
 
 
 def known_bad_keys(record: RunRecord) -> frozenset[str]:
-    """The models that must be caught, by key: those declared so, and those of which nothing else is required."""
+    """The models that must be caught, by key: those declared so, and those whose only requirement is to be caught."""
     declared = {case.model_names[name] for case in record.cases for name in case.known_bad if name in case.model_names}
     caught = {key for case in record.cases if case.must_fail for key in case.models}
     tested = {key for case in record.cases if not case.must_fail for key in case.models}

@@ -50,7 +50,7 @@ class Words:
         return replace(self, names=WordingRecord(**merged))
 
     def phrase(self, kind: Literal["contexts", "methods", "measures"], name: str) -> PhraseRecord | None:
-        """The record's words for a name; None where it has none."""
+        """The record's words for a name; None if it has none."""
         phrases: Phrases = getattr(self.names, kind).get(name, {})
         return phrases.get(self.language)
 

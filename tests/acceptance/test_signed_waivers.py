@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_an_error(tmp_path: Path, files: dict[str, Path], k
     stripped = [{**first, "signatures": []}]
     for wrong, said in (
         (swapped, r"waivers.dsse: \[0\]: the signature of customer .* does not fit"),
-        (stripped, "has no signature"),
+        (stripped, "is not signed"),
         (first, "must be a list of signed waivers"),
         ([{**first, "payloadType": "application/vnd.modelaudit.lock+json"}], "is a lock; a waiver is needed"),
     ):

@@ -124,7 +124,7 @@ def test_a_damaged_response_is_never_taken(authority: Authority, response: bytes
 
 def test_a_refusal_is_no_time_stamp(authority: Authority) -> None:
     refusal = authority.stamp(b"no request")
-    with pytest.raises(AcceptanceError, match=r"a\.tsr: grants no time stamp as it was asked for: status REJECTION"):
+    with pytest.raises(AcceptanceError, match=r"a\.tsr: refused the time stamp: status REJECTION"):
         read(refusal, "a.tsr")
 
 
@@ -156,7 +156,7 @@ def test_a_server_that_answers_something_else_is_refused(authority: Authority, r
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/tsa", "agreement.lock.tsr"])
 def test_only_http_is_asked(url: str) -> None:
-    with pytest.raises(AcceptanceError, match="by http:// or https://; give such a URL"):
+    with pytest.raises(AcceptanceError, match="must begin with http:// or https://"):
         fetch(url, request(DIGEST))
 
 

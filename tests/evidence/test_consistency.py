@@ -398,7 +398,7 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         ),
         "the run: class_order of",
     ),
-    "no tables": (run(tables=[]), "there is no table of"),
+    "no tables": (run(tables=[]), "the table of 'data:"),
     "an old record": (lambda record: case(record, "right")["left"].update(specs=[]), "does not say which columns"),
 }
 
