@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +14,10 @@ import pytest
 from browser.looking import axe_findings, focused, overflow, printed, tab_to
 from report.reviewed_record import PICTURES, reviewed_record
 
-from modelaudit.evidence.record import record_digest
+from modelaudit.cli import main
+from modelaudit.evidence.record import ReviewRecord, read_record, record_digest
 from modelaudit.evidence.review import Review
+from modelaudit.evidence.reviewed import Answers
 from modelaudit.report.review_page import render_review
 from modelaudit.report.words import words_of
 
@@ -21,6 +26,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 WORDS = {language: words_of(language)._ for language in ("en", "ja")}
+PETS = """
+from modelaudit import Audit
+from modelaudit.contexts import lighting, swap_background
+from modelaudit.measures import accuracy, background_dependence
+
+pets = Audit(model={model!r}, data={data!r}, object_kept=0)
+looks_at_the_animal = pets.expect(background_dependence("gradcam") < 0.9, reviewed_by=2)
+in_bad_light = pets.expect(background_dependence("gradcam").under(lighting(severity=5)) < 0.9, reviewed_by=2)
+elsewhere = pets.expect(accuracy - accuracy.under(swap_background("other_class")) < 0.99, reviewed_by=1)
+"""
 NO_STORAGE = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})"
 
 
@@ -212,3 +227,39 @@ def test_the_language_changes_without_losing_an_answer(opened: Opened, written: 
     assert page.locator("html").get_attribute("lang") == "ja"
     assert page.get_by_role("radio", name=WORDS["ja"]("review_background")).is_checked()
     assert WORDS["ja"]("review_looks_at") in page.locator("legend:visible").all_inner_texts()
+
+
+@pytest.mark.assets
+def test_two_people_review_real_photos(opened: Opened, assets: Path, tmp_path: Path, artefact: Path) -> None:
+    weights = assets / "models/squeezenet1_0-imagenet1k.safetensors"
+    text = PETS.format(model=f"torchvision:squeezenet1_0?checkpoint={weights}", data=f"folder:{assets / 'pets'}")
+    (tmp_path / "audit_pets.py").write_text(text, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--audit-checks=off", "--audit-limit=18"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=600, check=False)
+    run, target = tmp_path / "audit-results" / "latest", tmp_path / "review.html"
+    assert main(["review", str(run), "-o", str(target), "--seed", "5"]) == 0
+    record = read_record(run)
+
+    reviews = []
+    for number, (name, language, width) in enumerate((("Aoi Sato", "ja", 390), ("Ben Cole", "en", 1280))):
+        page = opened(target, width, 844, fragment=f"#{language}")
+        begin(page, name)
+        for at in range(len(page.evaluate("JSON.parse(document.getElementById('data').textContent).items"))):
+            if number == 1 and at == 10:  # closes the page in the middle
+                page.close()
+                page = page.context.new_page()
+                page.goto(f"{target.as_uri()}#{language}")
+                page.get_by_role("button", name=name).click()
+            if at < 3:
+                assert overflow(page) == []
+                page.screenshot(path=f"{artefact}-{language}-{width}-{at}.png", full_page=True)
+            answer(page, at * number)
+        assert page.locator("#ended").inner_text() == WORDS[language]("review_all_done")
+        reviews.append(saved(page))
+    kept = [ReviewRecord(file=f"{at}.json", sha256=f"{at}" * 64, review=one) for at, one in enumerate(reviews)]
+    answers = Answers(kept, {model.key: model.fingerprint for model in record.models})
+    assert [len(answers.complete(case)) for case in record.cases] == [2, 2, 2]
+    assert {answer.looks_at for answer in reviews[0].answers} == {"object", None}
+    assert {answer.looks_at for answer in reviews[1].answers} >= {"object", "background", "both", "cannot_tell"}
