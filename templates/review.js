@@ -90,7 +90,10 @@
     if (screen === "end") {
       var open = items.length - done(review.answers);
       by("ended").textContent = open ? fill(words.still_open, {open: open, count: items.length}) : words.all_done;
+      by("what-now").textContent = open ? words.for_later : words.send;
       by("again-word").textContent = open ? words.first_open : words.look_again;
+      by("save-at-end").classList.toggle("main", !open);
+      by("again").classList.toggle("main", !!open);
     }
   }
   function drawStart() {
