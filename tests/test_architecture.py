@@ -114,7 +114,7 @@ def test_the_report_reads_the_record_and_nothing_else_of_the_evidence() -> None:
                     f"evidence.{name}"
                     for name in (
                         *("record", "record_texts", "leaves", "image_values", "states", "consistency"),
-                        "review_pictures",
+                        *("review_pictures", "reviewed"),
                     )
                 )
                 assert node.module in allowed, f"{file}:{node.lineno}: imports {node.module}"

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Literal
 
 from ..statistics import Reason, Verdict
+from ..statistics.raters import RaterAgreement as RaterAgreement
+from ..statistics.raters import rater_agreement
 from .case_record import CaseRecord
 from .review import Review, ReviewAnswer, ReviewPicture, ReviewRecord
 from .review_pictures import PictureFiles, pictures_of_case
@@ -120,6 +123,16 @@ def decided_anew(case: CaseRecord, answers: Answers, *, start: datetime, tolerat
     if tolerated:
         return found.model_copy(update={"outcome": "warned", "weakened": [*kept, "tolerated"]})
     return found.model_copy(update={"outcome": "failed"})
+
+
+@lru_cache(maxsize=64)  # a report is laid out several times
+def agreement_of(answers: tuple[tuple[tuple[str, str], ...], ...]) -> RaterAgreement:
+    """How far people agree.
+
+    Args:
+        answers: of each picture, as pairs of a person and an answer.
+    """
+    return rater_agreement([dict(one) for one in answers])
 
 
 def _digests(files: PictureFiles, fingerprints: Mapping[str, str]) -> _Key:

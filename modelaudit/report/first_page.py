@@ -231,6 +231,8 @@ def _worst_of(ending: str, own: Sequence[CaseRecord], words: Words) -> str:
             return words._("not_ready", claim=claim) if claim else words._("not_ready_known_bad")
         case "ERROR":
             return words._("not_measured", claim=claim) if claim else words._("not_measured_known_bad")
+        case "INCONCLUSIVE" if case is not None and case.reason == "review_open":
+            return words._("not_reviewed", claim=claim)
         case "INCONCLUSIVE":
             return words._("not_decided", claim=claim) if claim else words._("undecided_known_bad")
         case "PASS":

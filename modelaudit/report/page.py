@@ -21,6 +21,7 @@ from .notes import missing_text
 from .order import worst_first
 from .pictures import MANY, Pictures
 from .record_notes import data_note, model_note, run_note
+from .reviews import ReviewsView, reviews_view
 from .run_sentences import headline as headline
 from .run_sentences import overall_of as overall_of
 from .run_sentences import verdict_badge
@@ -81,6 +82,7 @@ class Page:
     sanity: tuple[SanityView, ...] = ()
     agreement: tuple[AgreedLine, ...] = ()
     files_left_out: str = ""
+    reviews: ReviewsView | None = None
 
     @property
     def many(self) -> bool:
@@ -129,6 +131,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
         sanity_views(record, words),
         (*agreement_lines(record, words), *lock_lines(record, words)),
         _more(len(record.provenance.files), words),
+        reviews_view(record, words, pictures),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from ..evidence.record import CaseRecord, GalleryRow, Panel, RunRecord
 from ..language.regular_files import read_file
 from .convincing import convincing_picture
+from .reviewed import MOST_SHOWN, to_settle
 
 #: the pictures that browsers show and that can run nothing, by how their files begin
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -65,7 +66,8 @@ class Pictures:
 
     ``shown`` are the (case, row) positions that fit; ``by_file`` the readable pictures; ``missing`` the files that the
     record names and that are not there, or are not pictures. ``donors``: who lent the background, by data set,
-    "model|context" and sample. ``first``: what the picture of page one is made of, which is always embedded.
+    "model|context" and sample. ``first``: what the picture of page one, and those of reviews, are made of, which is
+    always embedded.
     ``again``: rows that are not laid out, since all of their pictures stand in another row.
     ``side``: the pixels that pictures were made smaller to; none where they are as the record has them.
     """
@@ -122,7 +124,8 @@ def read_pictures(record: RunRecord, folder: Path) -> tuple[dict[str, EmbeddedPi
     """Every picture that the record names, by file, and the names of those that cannot be shown."""
     found: dict[str, EmbeddedPicture] = {}
     missing: set[str] = set()
-    for _, row in _rows(record):
+    reviewed = [one.row for one in to_settle(record)[:MOST_SHOWN]]
+    for row in (*(row for _, row in _rows(record)), *reviewed):
         for file in (file for panel in row.panels for file in panel.files):
             if file not in found and file not in missing:
                 picture = read_picture(file, folder)
@@ -156,11 +159,14 @@ def choose(record: RunRecord, by_file: dict[str, EmbeddedPicture], missing: froz
 
 
 def _first(record: RunRecord, by_file: Mapping[str, EmbeddedPicture]) -> Iterator[EmbeddedPicture | EmbeddedLines]:
-    """What the picture of page one is made of."""
+    """What the picture of page one is made of, and those that reviewers say different things of."""
     if (found := convincing_picture(record)) is not None:
         row = record.cases[found.case].gallery[found.row]
         for position in found.panels:
             yield from layers_of(row.panels[position], row, by_file).parts
+    for one in to_settle(record)[:MOST_SHOWN]:
+        for position in one.panels:
+            yield from layers_of(one.row.panels[position], one.row, by_file).parts
 
 
 def _size(part: EmbeddedPicture | EmbeddedLines) -> int:

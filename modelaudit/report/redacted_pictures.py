@@ -24,7 +24,7 @@ def redacted_pictures(record: RunRecord, folder: Path) -> tuple[dict[str, Embedd
     outlines: dict[str, str] = {}
     apart: set[str] = set()
     together: set[str] = set()
-    for panel in (panel for case in record.cases for row in case.gallery for panel in row.panels):
+    for panel in (panel for case in record.cases for row in (*case.gallery, *case.review) for panel in row.panels):
         outlines[panel.file] = outlines.get(panel.file) or panel.outline or ""
         if panel.map is not None:
             apart.add(panel.map)

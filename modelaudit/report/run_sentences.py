@@ -62,10 +62,13 @@ def _holding(cases: Sequence[CaseRecord], overall: str, words: Words) -> str:
 
 def _endings(cases: Sequence[CaseRecord], words: Words) -> list[str]:
     """How the other requirements ended."""
-    n: Counter[str] = Counter(case.verdict or "NOT_RUN" for case in cases)
+    n: Counter[str] = Counter(
+        "REVIEW_OPEN" if case.reason == "review_open" else case.verdict or "NOT_RUN" for case in cases
+    )
     said = {
         "FAIL": words.ngettext("endings_fail", n["FAIL"]),
         "INCONCLUSIVE": words._("endings_inconclusive", n=words.count(n["INCONCLUSIVE"])),
+        "REVIEW_OPEN": words.ngettext("endings_review_open", n["REVIEW_OPEN"]),
         "ERROR": words._("endings_error", n=words.count(n["ERROR"])),
         "NOT_RUN": words.ngettext("endings_not_run", n["NOT_RUN"]),
     }

@@ -28,6 +28,7 @@ from modelaudit.language.reasons import Missing
 from modelaudit.report.coverage import Ledger
 from modelaudit.report.notes import _FORMS
 from modelaudit.report.record_notes import FORMS
+from modelaudit.report.reviewed import QUESTIONS
 from modelaudit.report.run_lines import progress_texts
 from modelaudit.report.sheets import FAMILIES, REMARKS
 from modelaudit.report.words import CATALOGUES, words_of
@@ -82,6 +83,9 @@ LISTS: dict[str, Iterable[str]] = {
     "domain": ["unforeseen", "off", "too_few_to_tell"],
     "domain_attribute": ["label", "group"],
     "agreed_inconclusive": ["fail", "warn"],
+    "review_question": ["looks_at", "change_realistic"],
+    "review_asked": QUESTIONS,
+    "review_answer": ["object", "background", "both", "cannot_tell", "yes", "no"],
     "kind": KINDS,
     "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "new_pictures", "new_backgrounds"],
     "ledger": [field.name for field in fields(Ledger)],
