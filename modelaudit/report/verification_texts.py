@@ -29,7 +29,7 @@ _NOT_CHECKED: dict[str, str] = {
     "there are no reviews": "no_reviews",
     r"the reviews are not in the folder of the audits \(--audits DIR\)": "reviews_not_in_folder",
     "the key of (?P<name>.+) is a file that is not here; a lock holds the keys of reviewers": "reviewer_key_not_here",
-    "there is no list of what was installed": "no_environment",
+    r"(?:there is no list of what was installed|the installed packages were not recorded \(.+\))": "no_environment",
     "no --expect-nonce was given, so a run of before can be taken for this one": "no_nonce",
     "no --expect-commit was given": "no_commit",
 }
