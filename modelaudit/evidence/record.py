@@ -89,12 +89,13 @@ from .nodes import (
     WordingRecord,
 )
 from .part import Part
-from .review import Review, ReviewAnswer, ReviewPicture, ReviewRecord
+from .review import REVIEW_NOTE, Review, ReviewAnswer, ReviewPicture, ReviewRecord
 from .states import RunState
 
 #: the record and all of its parts
 __all__ = [
     "RECORD_NAME",
+    "REVIEW_NOTE",
     "SCHEMA_VERSION",
     "WAIVER_WARNING",
     "About",

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..acceptance.agreement import AgreementTerms, agreement_digest
+from ..acceptance.agreement import AgreementFile, AgreementTerms, agreement_digest
 from ..acceptance.departures import departures
 from ..acceptance.keys import PublicKey
 from ..acceptance.lock import (
@@ -52,6 +52,9 @@ def lock_of(
     """
     agreed, terms, groups = stated.agreement_file, stated.agreement, list(groups)
     parties = {} if agreed is None else _parties(agreed.terms, agreed.path.parent)
+    cases = list(cases)
+    if agreed is not None and agreed.terms.signs:
+        _enough_reviewers(cases, agreed)
     return Lock(
         created=now(),
         modelaudit=version("pytest-modelaudit"),
@@ -120,6 +123,17 @@ def _parties(terms: AgreementTerms, folder: Path) -> dict[str, LockedParty]:
             "path of its PEM file under parties"
         )
     return found
+
+
+def _enough_reviewers(cases: Iterable[CaseRecord], agreed: AgreementFile) -> None:
+    """Refuse a lock under which a requirement can never pass, since too few may sign its reviews."""
+    named = len(agreed.terms.reviewers or ())
+    for case in cases:
+        if case.reviewed_by is not None and case.reviewed_by > named:
+            raise AcceptanceError(
+                f"{agreed.path}: {case.id} asks for {case.reviewed_by} reviewers, and the agreement names {named}; "
+                "name them under reviewers, each with name and public_key"
+            )
 
 
 def _locked(keys: Mapping[str, PublicKey]) -> dict[str, LockedParty]:

@@ -58,10 +58,12 @@ def reviewed_pictures(record: RunRecord) -> list[ReviewedPicture]:
     if not record.reviews:
         return []
     answers, found = Answers(record.reviews, record.fingerprints), dict[PictureFiles, ReviewedPicture]()
+    people = list(dict.fromkeys(one.person for one in record.reviews))
     for index, case in enumerate(record.cases):
         for files, row in pictures_with_rows(case):
             if files not in found and (given := answers.to(files)):
-                found[files] = ReviewedPicture(files, index, row, given)
+                ordered = {person: given[person] for person in people if person in given}
+                found[files] = ReviewedPicture(files, index, row, ordered)
     return list(found.values())
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import get_args
 
-from ..evidence.record import Absence, CaseRecord, RunRecord, Weakening
+from ..evidence.record import REVIEW_NOTE, Absence, CaseRecord, RunRecord, Weakening
 from ..evidence.states import MET, counted_as, is_exception
 from ..language.plain_text import plain
 from ..language.progress import ProgressTexts
 from .checks import WEAK_LIMIT
 from .exceptions import waiver_warnings
 from .notes import missing_text
+from .record_notes import run_note
 from .words import Words
 
 #: what is missing is listed up to this many lines
@@ -26,6 +27,7 @@ def run_lines(record: RunRecord, words: Words) -> list[str]:
     lines = [tally, *_not_whole(record, words), *_weakened(record.cases, words), *_stopped(record.cases, words)]
     lines += [
         *waiver_warnings(record, words),
+        *(run_note(note, words) for note in record.notes[:_LISTED] if note.startswith(REVIEW_NOTE)),
         *_without_object(record, words),
         *_holm(record.cases, words),
         *weak_limits(record.cases, words),

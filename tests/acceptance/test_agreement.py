@@ -143,6 +143,27 @@ def test_a_mistake_is_named_with_line_and_field(tmp_path: Path, old: str, new: s
     assert said in str(raised.value)
 
 
+REVIEWERS = "reviewers: [{name: Aoi Sato, public_key: keys/aoi.pem}, {name: Ren Mori, public_key: keys/ren.pem}]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("name: Ren Mori", "name: Aoi Sato", "25: reviewers.1.name: stands twice; each reviewer has a name and a key"),
+        ("keys/ren.pem", "keys/aoi.pem", "25: reviewers.1.public_key: stands twice"),
+        ("Mori, public_key", "Mori, key", "25: reviewers.1.key: unknown key"),
+        (", public_key: keys/ren.pem", "", "25: reviewers.1"),
+    ],
+)
+def test_reviewers_have_a_name_and_a_key_each(tmp_path: Path, old: str, new: str, said: str) -> None:
+    whole = read(tmp_path, WHOLE + REVIEWERS).terms
+    assert [one.name for one in whole.reviewers or ()] == ["Aoi Sato", "Ren Mori"]
+    assert agreement_digest(whole) != agreement_digest(read(tmp_path, WHOLE).terms)
+    with pytest.raises(AcceptanceError) as raised:
+        read(tmp_path, WHOLE + REVIEWERS.replace(old, new, 1))
+    assert said in str(raised.value)
+
+
 def test_a_share_of_combinations_needs_a_tolerance(tmp_path: Path) -> None:
     text = WHOLE.replace("tolerance: 10", "").replace("light: {day: 70, night: 30}", "light: [day, night]")
     with pytest.raises(AcceptanceError, match=r":16: domain\.combinations\.1\.shares: shares need domain\.tolerance"):

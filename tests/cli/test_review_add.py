@@ -181,6 +181,10 @@ def test_under_a_lock_only_signed_reviews_count(
     (line.path / "audits" / "vendor.pem").write_bytes(public_key(keys["vendor"]).read_bytes())
     (line.path / "audits" / "aoi.pub.pem").write_bytes(public_key(keys["aoi"]).read_bytes())
     monkeypatch.chdir(line.path)
+    line.write("audits/agreement.yaml", AGREEMENT.partition("reviewers:")[0])
+    refused = line.run("audits", "--collect-only", "--audit-write-lock=audits/agreement.lock")
+    refused.stderr.fnmatch_lines(["*asks for 1 reviewers, and the agreement names 0*"])
+    line.write("audits/agreement.yaml", AGREEMENT)
     assert line.run("audits", "--collect-only", "--audit-write-lock=audits/agreement.lock").ret == 0
     sign_lock(line.path / "audits" / "agreement.lock", keys["vendor"])
     assert "Aoi Sato" in json.loads((line.path / "audits" / "agreement.lock").read_text())["reviewers"]
@@ -197,6 +201,8 @@ def test_under_a_lock_only_signed_reviews_count(
     save(reviewed(run, "Somebody"), line.path / "audits" / "reviews" / "somebody.json")
     line.run(*locked)
     told = line.record()
+    statement = json.loads((latest(line) / "evidence.modelaudit.json").read_text())
+    assert "audits/reviews/somebody.json" in {one["name"] for one in statement["subject"]}
     assert told.reviews == [] and "by Somebody is void: it is not signed" in told.notes[0]
     (line.path / "audits" / "reviews" / "somebody.json").unlink()
     assert main(["review", "add", "audit-results/latest", "review.json", "--sign", str(keys["aoi"])]) == 0

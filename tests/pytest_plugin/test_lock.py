@@ -107,6 +107,11 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
         "long form",
         "audits/audit_line.py::is_right",
     ),
+    "reviewers": (
+        replaced("audits/audit_line.py", 'mean")) > 0.4)', 'mean")) > 0.4, reviewed_by=1)'),
+        "long form",
+        "audits/audit_line.py::looks_at_it",
+    ),
     "code of the audit": (
         replaced("audits/audit_line.py", "model=Colour()", "model=Colour(5.0)"),
         "audit file",

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from evidence.reviews import reviewed, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_plugin.runs import Line
@@ -44,6 +45,29 @@ audit = Audit(**told())
 first = audit.expect(accuracy > 0.5)
 second = audit.expect(confidence > 0.1)
 """
+
+
+REVIEWED = """
+audit = Audit(**told())
+first = audit.expect(accuracy.under(gaussian_noise(1)) > 0.5, reviewed_by=1)
+second = audit.expect(accuracy.under(gaussian_noise(2)) > 0.5, reviewed_by=1)
+"""
+
+
+def test_reviews_of_all_shards_count_for_the_whole(line: Line) -> None:
+    """One shard ran before the review was there: merged, both requirements are decided by it."""
+    line.audit(REVIEWED)
+    line.run("--audit-results=whole")
+    record = read_record(line.path / "whole" / "latest")
+    line.run("--splits=2", "--group=1", "--audit-results=shard-1")
+    save(reviewed(record), line.path / "reviews" / "aoi.json")
+    line.run("--splits=2", "--group=2", "--audit-results=shard-2")
+    folders = [(line.path / f"shard-{group}" / "latest").resolve() for group in (1, 2)]
+    assert [case.reason for case in read_record(folders[0]).cases] == ["review_open", "not_run"]
+    assert merged(line, folders) == 0
+    found = read_record(line.path / "merged" / "latest")
+    assert [(case.verdict, case.outcome, case.complete_reviews) for case in found.cases] == [("PASS", "passed", 1)] * 2
+    assert [one.who for one in found.reviews] == ["Aoi Sato"] and contradictions(found) == []
 
 
 def shards(line: Line, count: int, *args: str) -> list[Path]:
