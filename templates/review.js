@@ -122,6 +122,8 @@
     var isOn = body.classList.contains("is-map");
     by("at").textContent = fill(words.at, {at: at + 1, count: items.length});
     drawFigure("original", picture.image, null, item.outlines[0], words.original);
+    by("changed").hidden = !(picture.changed && picture.map);
+    drawFigure("changed", picture.changed || picture.image, null, item.outlines[1], words.changed);
     var caption = picture.changed ? (picture.map ? words.changed_with_map : words.changed) : words.with_map;
     if (picture.map && !isOn) caption = picture.changed ? words.changed : words.map_off;
     drawFigure("shown", picture.changed || picture.image, picture.map, item.outlines[1], caption);

@@ -141,6 +141,22 @@ def test_questions_that_do_not_apply_are_not_asked(opened: Opened, written: Path
     assert page.locator("#said").inner_text() == WORDS["en"]("review_nothing_to_save")
 
 
+def test_a_picture_with_an_open_question_is_neither_counted_nor_saved(opened: Opened, written: Path) -> None:
+    page = opened(written)
+    begin(page, "A")
+    open_ones = 0
+    for _ in range(PICTURES):
+        first, *others = asked(page)
+        page.locator(f"[data-question={first}] input").first.press("Space")
+        open_ones += bool(others)
+        page.keyboard.press("Enter")
+    assert 0 < open_ones < PICTURES
+    assert page.locator("#answered").inner_text() == f"{PICTURES - open_ones} of {PICTURES} answered"
+    assert len(saved(page).answers) == PICTURES - open_ones
+    page.keyboard.press("b")
+    assert len(asked(page)) > 1 and page.locator("input:checked").count() == 1
+
+
 def test_where_the_browser_keeps_nothing_it_says_so_and_a_saved_file_goes_on(
     opened: Opened, written: Path, tmp_path: Path
 ) -> None:
