@@ -22,7 +22,7 @@ _RECORD = f"{RUN}{RECORD_NAME}"
 def reviews(received: Received, record: RunRecord, expected: Expected) -> Iterator[str]:
     """What the record has of reviews is what their files say, and who signed them."""
     if not record.reviews and not any(name.startswith(REVIEWS) for name in received.files):
-        raise NotChecked("there are no reviews")
+        raise NotChecked("the run has no reviews")
     missing = [one for one in record.reviews if f"{REVIEWS}{one.file}" not in received.files]
     if missing and not received.is_pack:
         raise NotChecked("the reviews are not in the folder of the audits (--audits DIR)")
@@ -47,7 +47,7 @@ def reviews(received: Received, record: RunRecord, expected: Expected) -> Iterat
 
 
 def _keys(received: Received, held: Lock | None) -> Mapping[str, PublicKey] | None:
-    """The keys of the reviewers; None where they are files that are not here."""
+    """The keys of the reviewers; None if they are in files that are missing here."""
     name = received.agreement_file("agreement")
     agreed = None if name is None or held is not None else read_agreement([received.folder / name])
     try:
@@ -76,8 +76,12 @@ def _known(record: RunRecord, held: Lock | None, expected: Expected) -> Iterator
     if held is None or not signers:
         return
     if expected.keys is None:
-        raise NotChecked(f"they are signed by {', '.join(signers)}, by keys of the lock's own; none was given (--keys)")
+        names = ", ".join(signers)
+        raise NotChecked(f"signed by {names}; give keys to check them by (--keys): those in the lock prove nothing")
     given = {key.keyid for key in expected.keys.values()}
     for name in signers:
         if name in held.reviewers and held.reviewers[name].keyid not in given:
-            yield f"{REVIEWS}: {name} signed with the key {held.reviewers[name].keyid}, which was not given (--keys)"
+            yield (
+                f"{REVIEWS}: {name} signed with the key {held.reviewers[name].keyid}, which is not among the keys that "
+                "were given (--keys)"
+            )

@@ -54,4 +54,7 @@ def _known(party: str, keyid: str, expected: Expected) -> Iterator[str]:
     if expected.keys is None:
         raise NotChecked(f"signed by {party}; give keys to check it by (--keys): the one in the lock proves nothing")
     if keyid not in {key.keyid for key in expected.keys.values()}:
-        yield f"agreement/waivers.dsse: {party} signed with the key {keyid}, which is not one of those given (--keys)"
+        yield (
+            f"agreement/waivers.dsse: {party} signed with the key {keyid}, which is not among the keys that were given "
+            "(--keys)"
+        )

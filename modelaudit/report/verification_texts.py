@@ -16,21 +16,21 @@ _NOT_CHECKED: dict[str, str] = {
     r"the run is not signed \(pytest --audit-sign KEY\)": "run_unsigned",
     r"the pack is not signed \(modelaudit pack --sign KEY\)": "pack_unsigned",
     r"(?P<file>.+): is signed by (?P<ids>.+), and no key was given to check it by \(--keys\)": "no_key",
-    r"it is signed by (?P<names>.+), by keys of its own; none was given \(--keys\)": "own_keys",
-    r"they are signed by (?P<names>.+), by (?:a key|keys) of the lock's own; none was given \(--keys\)": "own_key",
+    r"signed by (?P<names>.+); give keys to check (?:it|them) by \(--keys\): (?:those|the one) in the lock proves? "
+    "nothing": "keys_in_lock",
     "the run was not held to a lock": "no_lock",
     "the lock names nobody who signs it": "nobody_signs",
     "the lock has no time stamp": "no_time_stamp",
     r"no certificate of the time-stamp authority was given \(--trust-anchor\)": "no_anchor",
     r"the (?P<what>lock|agreement) is not in the folder of the audits \(--audits DIR\)": "not_in_folder",
     r"(?P<what>waivers\.yaml) is not in the folder of the audits \(--audits DIR\)": "not_in_folder",
-    "there is no agreement": "no_agreement",
-    "there are no waivers": "no_waivers",
-    "there are no reviews": "no_reviews",
+    "the run has no agreement": "no_agreement",
+    "the run has no waivers": "no_waivers",
+    "the run has no reviews": "no_reviews",
     r"the reviews are not in the folder of the audits \(--audits DIR\)": "reviews_not_in_folder",
     "the key of (?P<name>.+) is a file that is not here; a lock holds the keys of reviewers": "reviewer_key_not_here",
-    r"(?:there is no list of what was installed|the installed packages were not recorded \(.+\))": "no_environment",
-    "no --expect-nonce was given, so a run of before can be taken for this one": "no_nonce",
+    r"the installed packages were not recorded \(.+\)": "no_environment",
+    "no --expect-nonce was given, so an earlier run could be handed over for this one": "no_nonce",
     "no --expect-commit was given": "no_commit",
 }
 #: what is wrong with a file that was signed, or with a key or time stamp
@@ -44,8 +44,8 @@ _SIGNED: dict[str, str] = {
     r"(?P<file>.+): the signature of (?P<name>.+) \(key (?P<id>.+)\) does not fit: .+": "signature_wrong",
     "(?P<file>.+): has no signature" + _AND: "signature_none",
     "(?P<file>.+): signs: (?P<name>.+) must sign the lock and has not": "must_sign",
-    "(?P<file>.+): (?P<name>.+) signed with the key (?P<id>.+), which (?:is not among the keys that were|was not) "
-    r"given \(--keys\)": "key_not_given",
+    "(?P<file>.+): (?P<name>.+) signed with the key (?P<id>.+), which is not among the keys that were given "
+    r"\(--keys\)": "key_not_given",
     "(?P<file>.+): lock.signed_by: names (?P<name>.+), whose signature is not in (?P<other>.+)": "signer_not_there",
     "(?P<file>.+): this certificate expired on (?P<end>.+), before the signature of (?P<at>.+); .+": "key_expired",
     "(?P<file>.+): this certificate is valid from (?P<start>.+) on, after the signature of (?P<at>.+); .+": (

@@ -108,7 +108,7 @@ def test_what_nobody_changed_holds(story: Story, tmp_path: Path, capsys: pytest.
     pack = story.pack
     status, answer = story.answer(zipped(tmp_path / "p.zip", pack.manifest.content(), pack.signature, pack.files))
     assert {name: one for name, one in answer.items() if one[0] != "held"} == {
-        "reviews": ("not_checked", "there are no reviews"),
+        "reviews": ("not_checked", "the run has no reviews"),
         "commit": ("not_checked", "no --expect-commit was given"),
     }
     assert status == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
+from modelaudit import acceptance
 from modelaudit.language.errors import nearest
 from modelaudit.report.error_texts import (
     ERROR_FORMS,
@@ -106,6 +107,25 @@ def test_english_and_what_nobody_here_wrote_stand_as_they_are() -> None:
 def test_what_verify_says_is_told_in_japanese(line: str, said: str) -> None:
     assert verification_line(line, JA) == said
     assert verification_line(line, EN) == line
+
+
+def test_every_reason_why_a_check_is_not_made_is_told_in_japanese() -> None:
+    reasons = []
+    for file in Path(acceptance.__file__).parent.glob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        named = {
+            one.targets[0].id: one.value
+            for one in tree.body
+            if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)
+        }
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "NotChecked":
+                (said,) = call.args
+                said = named[said.id] if isinstance(said, ast.Name) else said
+                parts = getattr(said, "values", [said])
+                reasons.append("".join(part.value if isinstance(part, ast.Constant) else "x" for part in parts))
+    assert len(reasons) > 18
+    assert [why for why in reasons if verification_line(why, JA) == why] == []
 
 
 def test_a_record_cannot_word_its_failure_as_a_warning() -> None:
