@@ -59,6 +59,7 @@ decision:
 
 signs: [vendor, customer]
 # waivers: {{signed_by: customer}}
+# review: {{pictures: 12}}  # of each expectation with reviewed_by
 
 # What stands at the head of the report, as in about.yaml: title, customer, issuer, number, model, data.
 # about: {{number: R-1}}

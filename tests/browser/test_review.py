@@ -166,6 +166,11 @@ def test_where_the_browser_keeps_nothing_it_says_so_and_a_saved_file_goes_on(
     assert page.locator("#warning").inner_text() == WORDS["en"]("review_not_kept")
     begin(page, "B")
     answer(page)
+    warned: list[str] = []
+    page.once("dialog", lambda dialog: (warned.append(dialog.type), dialog.dismiss()))
+    page.close(run_before_unload=True)
+    page.wait_for_timeout(300)
+    assert warned == ["beforeunload"] and not page.is_closed()
     review = saved(page)
     file = tmp_path / "review.json"
     file.write_text(review.model_dump_json(), encoding="utf-8")
