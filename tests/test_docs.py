@@ -121,7 +121,7 @@ def _understood(command: str, pytest_parser: Any, block: Block) -> bool:
     return True
 
 
-@pytest.mark.parametrize("command", ["data check", "contexts", "plan"])
+@pytest.mark.parametrize("command", ["data check", "contexts", "plan", "probe"])
 def test_cheap_commands_run(
     command: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +136,8 @@ def test_cheap_commands_run(
 
 def _is_cheap(line: str) -> bool:
     """Whether it needs neither a run nor files that nobody has, and shows few contexts."""
+    if "probe" in line:
+        return "demo:" in line
     if "plan" in line:
         return 'plan "' in line
     return "data/line_a" in line and ("show" not in line or "--context" in line)

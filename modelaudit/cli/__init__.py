@@ -23,6 +23,7 @@ from . import (
     merge,
     pack,
     plan,
+    probe,
     report,
     review,
     review_add,
@@ -122,6 +123,7 @@ def _parser() -> Command:
     masks.add(commands)
     contexts.add(commands)
     plan.add(commands)
+    probe.add(commands)
     agree.add(commands)
     lock.add(commands)
     report.add(commands)

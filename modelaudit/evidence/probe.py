@@ -24,7 +24,6 @@ Assumption = Literal[
     "curve_same_kind",
     "pooled_before_relu",
     "few_clusters",
-    "seen_in_training",
 ]
 #: why a learning curve tells nothing
 Refusal = Literal["too_few_images", "no_fall", "too_wide"]

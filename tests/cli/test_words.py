@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 from modelaudit.acceptance.lock import Lock
 from modelaudit.acceptance.verification import CheckName, Level, Status
 from modelaudit.cli.words import CATALOGUES, command_words
+from modelaudit.evidence.probe import LeftOut, ProbeMeasure, Refusal
 from modelaudit.evidence.record import WaiverState
 from modelaudit.report.words import CATALOGUES as REPORT
 
@@ -28,6 +29,10 @@ CHOSEN = {
     *(f"lock_part.{name}" for name in Lock.model_fields if name not in ("format", "version", "created")),
     *(f"waiver_now.{name}" for name in get_args(WaiverState) if name != "unsigned"),
     *(f"waiver_now.no_{name}" for name in ("signature", "signer")),
+    *(f"probe_step.{name}" for name in ("train", "test", "fit", "curve")),
+    *(f"probe_measure.{name}" for name in get_args(ProbeMeasure)),
+    *(f"probe_left_out.{name}" for name in LeftOut.model_fields),
+    *(f"probe_refused.{name}" for name in get_args(Refusal)),
     *(f"contexts_{name}" for name in ("name", "family", "needs", "example")),
 }
 

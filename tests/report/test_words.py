@@ -19,6 +19,7 @@ from modelaudit.advice.kinds import KINDS
 from modelaudit.advice.next_steps import RULES, STAGES
 from modelaudit.engine.results.measured import HeatAt
 from modelaudit.evidence.agreed import UnmetKind
+from modelaudit.evidence.probe import Assumption
 from modelaudit.evidence.record import Weakening
 from modelaudit.evidence.states import AbsentBy
 from modelaudit.language.errors import ResultsError
@@ -88,6 +89,7 @@ LISTS: dict[str, Iterable[str]] = {
     "review_answer": ["object", "background", "both", "cannot_tell", "yes", "no"],
     "kind": KINDS,
     "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "new_pictures", "new_backgrounds"],
+    "probe_assumption": get_args(Assumption),
     "ledger": [field.name for field in fields(Ledger)],
     "shopping": ["cluster", "copies"],
     "progress": [field.name for field in fields(ProgressTexts)],
