@@ -102,14 +102,17 @@ def is_void(review: Review, cases: Iterable[CaseRecord], fingerprints: Mapping[s
     return len(list(differing_parts(review.answers, cases, fingerprints))) == len(review.answers)
 
 
-def decided_anew(case: CaseRecord, answers: Answers, *, start: datetime, tolerated: bool) -> CaseRecord:
+def decided_anew(
+    case: CaseRecord, answers: Answers, *, start: datetime, tolerated: bool, quick_look: bool = False
+) -> CaseRecord:
     """A case of a record after more reviews, with the ending that pytest would have given it.
 
     Args:
         start: of the run, when waivers were in force.
         tolerated: INCONCLUSIVE fails no item (``--audit-inconclusive=warn``).
+        quick_look: the run decides nothing, and nothing in it waits for reviews.
     """
-    before, case = case, with_reviews(case, answers, quick_look=case.outcome == "quick_look")
+    before, case = case, with_reviews(case, answers, quick_look=quick_look)
     if case.verdict == before.verdict or case.standing not in ("counted", "advisory", "waived"):
         return case
     waived = case.waiver is not None and case.waiver.covers(case.verdict, start)

@@ -27,8 +27,9 @@ def successor(parent: RunRecord, reviews: Iterable[ReviewRecord], files: Iterabl
     counted = [*parent.reviews, *reviews]
     answers = Answers(counted, parent.fingerprints)
     start, tolerated = datetime.fromisoformat(parent.started), parent.inconclusive == "warn"
-    anew = [decided_anew(case, answers, start=start, tolerated=tolerated) for case in parent.cases]
-    cases, quick = with_holm(without_holm(anew)), parent.quick_look is not None
+    quick = parent.quick_look is not None
+    anew = [decided_anew(case, answers, start=start, tolerated=tolerated, quick_look=quick) for case in parent.cases]
+    cases = with_holm(without_holm(anew))
     absent, as_agreed = parent.absent_files, parent.as_agreed
     origin = parent.provenance
     record = parent.model_copy(
