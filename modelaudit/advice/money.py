@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..evidence.costs import Costs
+from ..evidence.probe import ProbeRecord
 from ..evidence.record import CaseRecord, ContextNode, RunRecord
 from .mistakes import FALSE_ALARM_RATE, MISS_RATE, Rate, mistakes_of
 from .next_steps import images_asked, steps_of
@@ -107,6 +108,32 @@ def mistake_costs(record: RunRecord, *, risk: float) -> list[MistakeCost]:
     for one in mistakes_of(record, risk=risk / 2):
         if parts := cost_of_mistakes(one.missed, one.alarms, record.costs):
             found.append(MistakeCost(one.model, one.data, one.contexts, parts))
+    return found
+
+
+def gain_of(cost: MistakeCost, probe: ProbeRecord, costs: Costs) -> Amount | None:
+    """What retraining on other backgrounds would save, by a probe's estimate; None where it did not measure these
+    mistakes in this situation.
+
+    The ends are those of the probe's intervals, of each kind of mistake by itself: of two of them the sum holds with
+    less than their confidence, by as much as either may be wrong.
+    """
+    context = " | ".join(node.text for node in cost.contexts) or "original"
+    rates = {"missed": MISS_RATE, "alarms": FALSE_ALARM_RATE}
+    found = Amount(0.0, 0.0, 0.0)
+    for kind in cost.parts:
+        factor = cost_of_a_rate(rates[kind], costs)
+        effect = next(
+            (
+                one
+                for one in probe.effects
+                if one.measure == rates[kind] and one.context == context and one.label is None
+            ),
+            None,
+        )
+        if effect is None or factor is None:
+            return None
+        found += Amount(-factor * effect.change, -factor * effect.upper, -factor * effect.lower)
     return found
 
 

@@ -17,6 +17,7 @@ from .consistency import contradictions
 from .decisions import with_holm, without_holm
 from .matrix import by_class
 from .merged_tables import Shard, Together, measured_together
+from .probe import ProbeRecord
 from .record import AbsentFile, AgreementRecord, CaseRecord, InputFile, MergedRun, PassesRecord, Provenance, RunRecord
 from .reviewed import Answers, decided_anew
 from .states import exit_status, is_partial, is_whole, missing_text, run_state
@@ -100,7 +101,12 @@ def _record(
         about=next((one.about for one in records if one.about is not None), None),
         agreement=_agreement(records),
         costs=next((one.costs for one in records if one.costs is not None), None),
+        probes=_each_once([probe for one in records for probe in one.probes]),
     )
+
+
+def _each_once(probes: Sequence[ProbeRecord]) -> list[ProbeRecord]:
+    return [one for at, one in enumerate(probes) if one not in probes[:at]]
 
 
 def _agreement(records: Sequence[RunRecord]) -> AgreementRecord | None:

@@ -89,6 +89,7 @@ from .nodes import (
     WordingRecord,
 )
 from .part import Part
+from .probe import ProbeEffect, ProbeRecord
 from .review import REVIEW_NOTE, Review, ReviewAnswer, ReviewPicture, ReviewRecord
 from .states import RunState
 
@@ -150,6 +151,8 @@ __all__ = [
     "Phrases",
     "PluginRecord",
     "PointRecord",
+    "ProbeEffect",
+    "ProbeRecord",
     "Provenance",
     "Review",
     "ReviewAnswer",
@@ -196,7 +199,7 @@ class PassesRecord(Part):
 
 
 #: what an input file is for; "waivers" and "review": also the signatures under them
-InputRole = Literal["audit", "about", "agreement", "costs", "waivers", "review", "conftest", "plugin", "ini"]
+InputRole = Literal["audit", "about", "agreement", "costs", "waivers", "review", "probe", "conftest", "plugin", "ini"]
 
 
 class InputFile(Part):
@@ -292,7 +295,7 @@ class RunRecord(Part):
     several contexts, in a quick look, and in older records. ``merged``: the runs that were merged into it, where it
     is the whole of several shards. ``about``: what ``about.yaml`` says; none without one, and in older records.
     ``agreement``: as ``about``, of ``agreement.yaml``. ``costs``: what mistakes and work cost, by ``costs.yaml`` and
-    the agreement.
+    the agreement. ``probes``: what other backgrounds in training are estimated to bring to the models of the run.
     ``lock``: what was agreed, as ``--audit-lock`` gave it. ``nonce``: what the other party gave, so that a run of
     before is not taken for this one.
     ``digest``: of a copy for showing the sha256 of its ``run.json``; ``redacted``: a copy without ids, files and
@@ -330,6 +333,7 @@ class RunRecord(Part):
     about: About | None = None
     agreement: AgreementRecord | None = None
     costs: Costs | None = None
+    probes: list[ProbeRecord] = []
     lock: LockRecord | None = None
     nonce: str | None = None
     digest: str | None = None

@@ -183,6 +183,7 @@ class _Redaction:
                 "provenance": made,
                 "about": about,
                 "costs": None,
+                "probes": [],
                 "agreement": record.agreement and _without_parties(record.agreement),
                 "lock": record.lock and self._lock(record.lock),
                 "nonce": None,

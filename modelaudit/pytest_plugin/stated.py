@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..acceptance.waivers import WaiversFile
     from ..evidence.about import About
     from ..evidence.costs import Costs
+    from ..evidence.probe import ProbeRecord
     from ..evidence.record import ReviewRecord
     from .inputs import InputFiles
 
@@ -32,6 +33,7 @@ class Stated:
         waivers: ``waivers.yaml``.
         reviews: those of ``reviews/`` that count for the pictures that they look at.
         notes: on the other reviews.
+        probes: those of ``probes/``, of whatever model.
     """
 
     about: About | None = None
@@ -41,6 +43,7 @@ class Stated:
     waivers: WaiversFile | None = None
     reviews: tuple[ReviewRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    probes: tuple[ProbeRecord, ...] = ()
 
     @property
     def reviewed_images(self) -> int | None:
@@ -76,6 +79,7 @@ def read_stated(audit_files: Sequence[Path], root: Path, files: InputFiles, lock
         waivers=_read_waivers(audit_files, root, files),
         reviews=tuple(reviews),
         notes=tuple(notes),
+        probes=_read_probes(audit_files, root, files),
     )
 
 
@@ -107,6 +111,15 @@ def _read_costs(
     files.read(found, "costs")
     agreed = None if agreement is None else agreement.terms.costs
     return combined_costs(agreed, "" if agreement is None else str(agreement.path), read_costs(found))
+
+
+def _read_probes(audit_files: Sequence[Path], root: Path, files: InputFiles) -> tuple[ProbeRecord, ...]:
+    from ..evidence.about import about_files
+    from ..evidence.probe import probe_files, read_probe
+
+    found = [file for folder in about_files(audit_files, root, ("probes",)) for file in probe_files(folder)]
+    files.read(found, "probe")
+    return tuple(read_probe(file) for file in found)
 
 
 def _read_lock(path: Path | None) -> SignedLock | None:

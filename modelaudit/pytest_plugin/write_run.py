@@ -137,6 +137,7 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         by_class=None if options.limit is not None else by_class(tables, decided, _stopped(measured), models),
         about=run.stated.about,
         costs=run.stated.costs,
+        probes=[one for one in run.stated.probes if one.model in {model.fingerprint for model in models}],
         nonce=options.nonce,
         reviews=reviews,
         notes=[*run.stated.notes, *notes],

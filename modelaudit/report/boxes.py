@@ -12,10 +12,10 @@ from ..evidence.record import ContextNode, DataRecord, RunRecord
 from ..evidence.states import counted_as
 from .checks import checks_view
 from .coverage import CoverageRow, ledger_of, not_asked_for, total_ledger, weakest_limit, weakest_text
+from .money import money_sentence
 from .naming import context_label, short_name
 from .next_steps import step_lines
 from .notes import missing_text
-from .stages import money_sentence
 from .tested import accuracy_as_photographed, model_title, tested_models
 from .words import Words
 

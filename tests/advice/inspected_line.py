@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from report.sample_record import OTHER_CLASS, case, decision, measure, record
 
 from modelaudit.evidence.costs import Costs
+from modelaudit.evidence.probe import LeftOut, ProbeEffect, ProbeRecord
 from modelaudit.evidence.record import (
     CaseRecord,
     ColumnRecord,
@@ -75,3 +77,54 @@ def line(costs: Costs | None = COSTS, *, missed: int = 2, alarms: int = 3, misse
         asks("misses_few_elsewhere", rate("miss_rate", OTHER_CLASS), 0.1, missed_elsewhere / DEFECTIVE, "FAIL"),
     ]
     return record(cases=cases, tables=[table], costs=costs)
+
+
+Effect = tuple[Literal["accuracy", "miss_rate", "false_alarm_rate"], str, float, float, float, float]
+#: what a probe estimates: measure, context, before, and the change with its interval
+EFFECTS: tuple[Effect, ...] = (
+    ("accuracy", "original", 0.95, -0.01, -0.03, 0.01),
+    ("accuracy", OTHER_CLASS.text, 0.75, 0.15, 0.1, 0.2),
+    ("miss_rate", "original", 0.05, 0.005, -0.01, 0.02),
+    ("false_alarm_rate", "original", 0.05, -0.02, -0.03, 0.0),
+    ("miss_rate", OTHER_CLASS.text, 0.25, -0.2, -0.22, -0.1),
+)
+
+
+def probe(*effects: Effect, good: tuple[str, ...] = ("free",)) -> ProbeRecord:
+    """A probe of the line's model."""
+    return ProbeRecord(
+        modelaudit="0.1.0",
+        created=datetime(2026, 11, 30, tzinfo=UTC),
+        model=line().models[0].fingerprint,
+        model_reference="a",
+        layer="score",
+        train="folder:train",
+        train_root="0" * 64,
+        train_images=100,
+        train_copies=100,
+        trained="swap_background(random)",
+        left_out=LeftOut(),
+        data="folder:audit",
+        data_root="0" * 64,
+        images=DEFECTIVE + GOOD,
+        classes=["free", "scratch"],
+        good=list(good),
+        seed=0,
+        confidence=0.95,
+        resamples=200,
+        penalty=1.0,
+        effects=[
+            ProbeEffect(
+                measure=measure,
+                context=context,
+                images=100,
+                before=before,
+                after=before + change,
+                change=change,
+                lower=lower,
+                upper=upper,
+            )
+            for measure, context, before, change, lower, upper in effects or EFFECTS
+        ],
+        assumptions=["last_layer_alone"],
+    )

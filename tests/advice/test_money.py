@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from advice.inspected_line import COSTS, DEFECTIVE, GOOD, asks, line, rate
+from advice.inspected_line import COSTS, DEFECTIVE, GOOD, asks, line, probe, rate
 from hypothesis import given
 from hypothesis import strategies as st
 from report.sample_record import OTHER_CLASS
@@ -14,6 +14,7 @@ from modelaudit.advice.money import (
     Amount,
     break_even,
     cost_of_mistakes,
+    gain_of,
     mistake_costs,
     photographs_wanted,
     total,
@@ -142,6 +143,21 @@ def test_masks_are_mended_of_every_image_of_the_requirement() -> None:
     assert found.costs is not None
     assert total(work_to_mend_masks(found.cases, found.costs)) == 40 * 5
     assert work_to_mend_masks(found.cases, None) == []
+
+
+def test_what_retraining_saves_is_the_estimated_change_of_each_rate_at_its_cost() -> None:
+    plain, elsewhere = mistake_costs(line(), risk=0.05)
+    # half a point more of 200 defective parts are missed, at 1,000; 2 points fewer of 9,800 good ones rejected, at 10
+    gain = gain_of(plain, probe(), COSTS)
+    assert gain is not None
+    assert gain.expected == pytest.approx(-1000 + 1960)
+    assert gain.low == pytest.approx(-4000 - 0)
+    assert gain.high == pytest.approx(2000 + 2940)
+    gain = gain_of(elsewhere, probe(), COSTS)
+    assert gain is not None
+    assert (gain.expected, gain.low, gain.high) == (pytest.approx(40_000), pytest.approx(20_000), pytest.approx(44_000))
+    only_accuracy = probe(("accuracy", "original", 0.9, 0.0, 0.0, 0.0))
+    assert gain_of(plain, only_accuracy, COSTS) is None
 
 
 def test_what_is_paid_once_is_won_back_after_so_many_months() -> None:

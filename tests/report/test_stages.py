@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from advice.inspected_line import COSTS, asks, line, rate
+from advice.inspected_line import COSTS, asks, line, probe, rate
 from report.sample_record import OTHER_CLASS, worded
 
 from modelaudit.advice.next_steps import steps_of
 from modelaudit.evidence.record import RunRecord
 from modelaudit.report.costs import cost_at_the_limit, decision_threshold, money, rounded, stated_costs
+from modelaudit.report.money import money_sentence
 from modelaudit.report.page import page_of
 from modelaudit.report.pictures import Pictures
-from modelaudit.report.stages import money_sentence, stages_view
+from modelaudit.report.stages import stages_view
 from modelaudit.report.words import words_of
 
 ENGLISH, JAPANESE = worded("en"), worded("ja")
@@ -64,6 +65,47 @@ def test_a_step_says_what_was_found_what_it_brings_and_costs() -> None:
     assert step.cost == "3 hours of training at 600 EUR: 1,800 EUR"
     (unpriced,) = stages_view(line(), ENGLISH).steps
     assert unpriced.cost == "not stated"
+
+
+def probed(**costs: float) -> RunRecord:
+    return line(COSTS.model_copy(update=costs)).model_copy(update={"probes": [probe()]})
+
+
+def test_what_retraining_would_save_stands_beside_what_mistakes_cost() -> None:
+    view = stages_view(probed(gpu_hour=6000, training_hours=10), ENGLISH)
+    (table,) = view.money
+    assert table.estimated
+    plain, elsewhere = (row.retrained for row in table.rows)
+    assert elsewhere is not None
+    assert (elsewhere.after, elsewhere.gain) == ("10,000 EUR", "saves 40,000 EUR (20,000 EUR to 44,000 EUR)")
+    # 60,000 at 40,000 a month, and at 20,000
+    assert elsewhere.back == "paid back after 1.5 months (at most 3.0)"
+    assert plain is not None
+    assert plain.back == "paid back after 62.5 months, or perhaps never"
+    assert view.estimates[0] == (
+        "As photographed: accuracy 95.0% → 94.0%, a change of −1.0 points (−3.0 points to 1.0 points); "
+        "resnet50 (torchvision), weights IMAGENET1K_V2"
+    )
+    assert any(text.startswith("An estimate from the last layer alone") for text in view.assumptions)
+
+
+def test_without_the_costs_of_a_training_nobody_says_when_it_is_paid_back() -> None:
+    (table,) = stages_view(probed(), ENGLISH).money
+    assert {row.retrained.back for row in table.rows if row.retrained} == {
+        "when it is paid back: costs of a training are not stated"
+    }
+
+
+def test_a_probe_without_costs_says_what_it_estimates_alone() -> None:
+    view = stages_view(line(None).model_copy(update={"probes": [probe()]}), JAPANESE)
+    assert len(view.estimates) == 2
+    assert view.money == ()
+
+
+def test_the_probe_of_another_model_is_not_shown_with_amounts() -> None:
+    other = probe().model_copy(update={"model": "another"})
+    (table,) = stages_view(line().model_copy(update={"probes": [other]}), ENGLISH).money
+    assert not table.estimated
 
 
 def two_failures(costs: object = COSTS) -> RunRecord:
