@@ -1,9 +1,10 @@
 """Checks of the files that follow from the record: reports, summary and what a pack says to its reader are made again.
 
-**Made otherwise.** Another version, or edited templates, make another text of the same record. The file does not show
-whether somebody edited it or it was made elsewhere, and what a manifest says about versions is worth as much as its
-signature. So a file that differs passes only if a key that was given signed its digest, with a warning that names both
-versions. Without that signature the check fails, whatever version is said to have made it.
+**Made otherwise.** Another version makes another text of the same record. The file does not show whether somebody
+edited it or it was made elsewhere, and what a manifest says about versions is worth as much as its signature. So a file
+that differs passes only if a key that was given signed its digest and another version made it, with a warning that
+names both versions: verified with that version, the file must be what the record makes. In any other case the check
+fails; a party that signs a report which says something else than its own record is found too.
 """
 
 from __future__ import annotations
@@ -48,15 +49,11 @@ def reports(
 
 def _differs(where: str, made_by: str, signers: tuple[str, ...] | None) -> str:
     here = version("pytest-modelaudit")
-    if signers is not None:
-        why = (
-            f"other templates, or another version: {made_by} made it"
-            if made_by != here
-            else "other templates or a changed copy"
-        )
+    if signers is not None and made_by != here:
         return Warned(
             f"{where}: is the file that was signed (by {', '.join(signers)}), and this installation (modelaudit "
-            f"{here}) renders it differently: {why}; what counts is {RUN}{RECORD_NAME}"
+            f"{here}) renders it differently: {made_by} made it, and that version can check it; what counts is "
+            f"{RUN}{RECORD_NAME}"
         )
     edited = f"{where}: is not what {RUN}{RECORD_NAME} makes: it was edited or made otherwise"
     if made_by == here:

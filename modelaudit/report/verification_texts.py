@@ -69,10 +69,7 @@ _SIGNED: dict[str, str] = {
 #: what does not hold: the file, the requirement, the field
 _FAILED: dict[str, str] = {
     "and (?P<n>.+) more": "more",
-    _HERE + "other templates, or another version: (?P<made>.+) made it; what counts is (?P<record>.+)": (
-        "other_version"
-    ),
-    _HERE + "other templates or a changed copy; what counts is (?P<record>.+)": "other_templates",
+    _HERE + "(?P<made>.+) made it, and that version can check it; what counts is (?P<record>.+)": "other_version",
     r"(?P<where>.+): is not what (?P<record>.+) makes: it was edited or made otherwise \(it says modelaudit "
     r"(?P<made>.+), and this is (?P<here>.+)\), and no key that was given signed it; .+": "edited_or_other",
     "(?P<where>.+): is not what (?P<record>.+) makes: it was edited or made otherwise": "edited",

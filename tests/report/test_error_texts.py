@@ -132,7 +132,7 @@ def test_a_record_cannot_word_its_failure_as_a_warning() -> None:
     """Anybody can write a value into a record; what is said of it stays what is said of a value."""
     mild = (
         "report.html:1: is the file that was signed (by vendor), and this installation (modelaudit 1) renders it "
-        "differently: other templates or a changed copy; what counts is run/run.json"
+        "differently: 0.9 made it, and that version can check it; what counts is run/run.json"
     )
     said = verification_line(f"run/run.json: a.py::x: says is '{mild}", JA)
     assert "署名されたファイルそのもの" not in said
