@@ -167,11 +167,13 @@ def test_another_model_and_other_data_are_named(record: RunRecord, project: Path
     ("change", "given", "complaint"),
     [
         ({"redacted": True}, {}, "a copy for showing"),
+        ({"digest": "0" * 64}, {}, "a copy for showing"),
         ({"tables": []}, {}, "holds no values"),
         ({}, {"model": {"new": "demo:sound"}}, "--model: .* is not given; add --model .*=REFERENCE"),
         ({}, {"data": "folder:nowhere"}, "--data folder:nowhere: .*nowhere"),
         ({}, {"model": "nowhere.py:build"}, "--model, .*nowhere.py"),
         ({}, {"count": 0}, "--recompute 0: give the number"),
+        ({}, {"seed": -1}, "--seed -1: give a whole number from 0"),
     ],
 )
 def test_what_cannot_be_measured_is_an_error(
@@ -181,8 +183,49 @@ def test_what_cannot_be_measured_is_an_error(
         again(record.model_copy(update=change), project, **given)
 
 
-def test_an_older_record_does_not_say_its_seed(record: RunRecord, project: Path) -> None:
-    older = record.model_copy(update={"data": [one.model_copy(update={"seed": None}) for one in record.data]})
+@pytest.mark.parametrize(("option", "given"), [("model", line.Colour()), ("data", DATA)])
+def test_a_name_that_the_record_does_not_have_is_an_error(
+    record: RunRecord, project: Path, option: str, given: Any
+) -> None:
+    (one,) = getattr(record, {"model": "models", "data": "data"}[option])
+    with pytest.raises(AcceptanceError, match=f"--{option} line_c: the record does not have this name; it has "):
+        again(record, project, **{option: {one.key: given, "line_c": given}})
+
+
+def test_several_models_are_given_by_their_names(record: RunRecord, project: Path) -> None:
+    (one,) = record.models
+    two = record.model_copy(update={"models": [one, one.model_copy(update={"key": "model:old", "names": ["old"]})]})
+    with pytest.raises(AcceptanceError, match=r"--model: the record has 2: .*, old; give each as NAME=REFERENCE"):
+        again(two, project)
+
+
+@pytest.mark.parametrize("part", ["image", "mask", "label", "digest"])
+def test_each_digest_of_a_locked_image_is_compared(record: RunRecord, project: Path, part: str) -> None:
+    held = locked_data(record.data[0].key, DATA, (), root=project, progress=Silent())
+    samples = [one.model_copy(update={part: "0" * 64}) for one in held.samples or ()]
+    other = held.model_copy(update={"samples": samples})
+    lock = Lock(created=now(), modelaudit="1", agreement=None, cases=[], options={}, inputs=[], data=[other])
+    found = again(record, project, count=2, lock=lock).differences
+    assert [(one.what, one.recorded) for one in found] == [(part, "0" * 64)] * 2
+
+
+def test_an_expectation_that_means_something_else_here_is_named(record: RunRecord, project: Path) -> None:
+    case = record.cases[1]
+    changed = case.model_copy(update={"long_form": case.long_form.replace("other_class", "another_class")})
+    assert changed != case
+    found = again(record.model_copy(update={"cases": [changed, *record.cases[2:], record.cases[0]]}), project, count=2)
+    assert [(one.what, one.where) for one in found.differences] == [("definition", case.id)]
+
+
+def test_all_images_of_every_data_set_must_be_measured_to_reproduce_a_run() -> None:
+    whole, half = Draw("line", 8, 8), Draw("night", 8, 4)
+    assert SpotCheck(7, (whole, half), 1, ()).level == "spot_checked"
+    assert SpotCheck(7, (whole, whole), 1, ()).level == "reproduced"
+
+
+@pytest.mark.parametrize("part", ["seed", "object_kept"])
+def test_an_older_record_does_not_say_its_seed(record: RunRecord, project: Path, part: str) -> None:
+    older = record.model_copy(update={"data": [one.model_copy(update={part: None}) for one in record.data]})
     with pytest.raises(AcceptanceError, match="written by an older modelaudit"):
         again(older, project)
 
