@@ -177,6 +177,9 @@ def _decision(terms: AgreementTerms, words: Words) -> list[str]:
         said.append(words._("agreement_decision_warn"))
     if terms.review is not None and terms.review.pictures is not None:
         said.append(words.ngettext("agreement_review", terms.review.pictures))
+    if terms.reviewers:
+        names = words._("comma").join(one.name for one in terms.reviewers)
+        said.append(words._("agreement_reviewers", names=names))
     if terms.waivers is not None:
         party = words.own(terms.parties[terms.waivers.signed_by].name)
         said.append(words._("agreement_waivers", party=party))

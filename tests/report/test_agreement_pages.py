@@ -46,6 +46,13 @@ def test_every_term_stands_in_both_languages() -> None:
     assert agreement_markdown(document()).count(digest) == 2
 
 
+def test_who_may_review_stands_in_both_languages() -> None:
+    named = [{"name": "Aoi Sato", "public_key": "keys/aoi.pem"}, {"name": "Ren Mori", "public_key": "keys/ren.pem"}]
+    found = document({**TERMS, "reviewers": named})
+    for said in (agreement_html(found), agreement_markdown(found)):
+        assert "signed by: Aoi Sato, Ren Mori." in said and "Aoi Sato、Ren Mori。" in said
+
+
 def test_combinations_stand_in_both_documents_and_languages() -> None:
     shares = {"bolt": {"day": 70, "night": 30}}
     domain = {

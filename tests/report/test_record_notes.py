@@ -15,7 +15,7 @@ from modelaudit.report.record_notes import FORMS, absence_text, data_note, model
 from modelaudit.report.words import words_of
 
 EN, JA = words_of("en"), words_of("ja")
-ROOMS = ("engine", "data", "models", "demo", "evidence", "pytest_plugin")
+ROOMS = ("acceptance", "engine", "data", "models", "demo", "evidence", "pytest_plugin")
 
 #: notes as records have them, by kind
 NOTES: dict[str, list[str]] = {
@@ -174,6 +174,13 @@ NOTES: dict[str, list[str]] = {
     "run_note": [
         "the merged runs differ in threads: 4 (a), 8 (b)",
         "d0 (run b) has a table of its own: other images",
+        "reviews/b.json: is the same review as reviews/a.json, and counts once",
+        "reviews/a.json: the review by Aoi Sato is void: it is not signed by a reviewer whom the lock names",
+        *(
+            f"reviews/a.json: the review by Aoi Sato is void: the {what} is another one in this run"
+            for what in ("model", "image", "changed image", "heat map")
+        ),
+        "reviews/a.json: 3 of 24 answers by Aoi Sato are void: this run does not show their pictures",
     ],
     "why_not": [
         "no background of these images speaks for a class that the map explains",
