@@ -15,7 +15,7 @@ _DIGITS = 3
 
 def money(value: float, currency: str, words: Words) -> str:
     """An amount with its currency."""
-    number = number_text(value, words)
+    number = number_text(value, words).replace("-", "−", 1)
     if currency == "JPY":
         return words._("money_yen", number=number)
     return words._("two_words", first=number, second=currency)

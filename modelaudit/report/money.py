@@ -57,10 +57,14 @@ class MoneyRow:
 
 @dataclass(frozen=True)
 class MoneyTable:
-    """What the mistakes of one model cost; ``model`` is empty where there is only one."""
+    """What the mistakes of one model cost; ``model`` is empty where there is only one.
+
+    ``shares``: from which share of changed parts on retraining saves, where it costs something as photographed.
+    """
 
     model: str
     rows: tuple[MoneyRow, ...]
+    shares: tuple[str, ...] = ()
 
     @property
     def estimated(self) -> bool:
@@ -107,7 +111,8 @@ def money_tables(record: RunRecord, costs: Sequence[MistakeCost], words: Words) 
         assert model.model is not None
         probe = _latest(record.probes, model.model.fingerprint)
         rows = [(one, _retrained(one, probe, record, words)) for one in own]
-        yield MoneyTable(title, tuple(_row(one, made, record.costs, highest, words) for one, made in rows))
+        shares = tuple(_shares(own, probe, record.costs, words))
+        yield MoneyTable(title, tuple(_row(one, made, record.costs, highest, words) for one, made in rows), shares)
 
 
 def _latest(probes: Sequence[ProbeRecord], model: str) -> ProbeRecord | None:
@@ -121,17 +126,39 @@ def _retrained(cost: MistakeCost, probe: ProbeRecord | None, record: RunRecord, 
     gain = None if probe is None or costs is None else gain_of(cost, probe, costs)
     if gain is None or costs is None:
         return None
-    interval = ""
-    if gain.low is not None and gain.high is not None:
-        low, high = (rounded_money(end, costs.currency, words) for end in (gain.low, gain.high))
-        interval = words._("range", low=low, high=high)
     after = max(0.0, cost.amount.expected - gain.expected)
-    saved = rounded_money(gain.expected, costs.currency, words)
     return Retrained(
         rounded_money(after, costs.currency, words),
-        words._("money_saves", cost=saved, interval=interval),
+        _gain_text(gain, costs, words),
         _paid_back(gain, record, words),
     )
+
+
+def _gain_text(gain: Amount, costs: Costs, words: Words) -> str:
+    """*saves 500 EUR (300 to 700)*, or how much more it costs; the ends are what surely and what at best is saved."""
+    ends = (gain.low, gain.high) if gain.expected >= 0 else (gain.high, gain.low)
+    sign = 1 if gain.expected >= 0 else -1
+    low, high = (rounded_money(sign * (end or 0.0), costs.currency, words) for end in ends)
+    interval = words._("range", low=low, high=high)
+    amount = rounded_money(abs(gain.expected), costs.currency, words)
+    if gain.expected >= 0:
+        return words._("money_saves", cost=amount, interval=interval)
+    return words._("money_costs_more", cost=amount, interval=interval)
+
+
+def _shares(costs: Sequence[MistakeCost], probe: ProbeRecord | None, stated: Costs, words: Words) -> Iterator[str]:
+    """From which share of changed parts on retraining saves, where it costs something as photographed: the share s with
+    s * (what it saves under the change) = (1 - s) * (what it costs as photographed)."""
+    plain = next((one for one in costs if not one.contexts), None)
+    if probe is None or plain is None:
+        return
+    lost = gain_of(plain, probe, stated)
+    for one in costs:
+        gain = gain_of(one, probe, stated) if one.contexts else None
+        if gain is not None and lost is not None and lost.expected < 0 < gain.expected:
+            share = -lost.expected / (gain.expected - lost.expected)
+            context = context_label(list(one.contexts), words)
+            yield words._("retraining_saves_from", context=context, share=words.quantity(share, "percent", 0))
 
 
 def _paid_back(gain: Amount, record: RunRecord, words: Words) -> str:
@@ -141,6 +168,8 @@ def _paid_back(gain: Amount, record: RunRecord, words: Words) -> str:
     after = break_even(total(work), gain)
     if after is None:
         return words._("never_paid_back")
+    if after.high is not None and after.high <= 1:
+        return words._("paid_back_soon")
     months = words.quantity(after.expected, "number", 1)
     if after.high is None:
         return words._("paid_back_perhaps_never", months=months)
@@ -160,7 +189,7 @@ def probe_lines(record: RunRecord, words: Words) -> Iterator[str]:
                 yield words._(
                     "probe_effect",
                     model=titles.get(probe.model, probe.model_reference),
-                    context=_of_context(effect, words),
+                    context=capitalised(_of_context(effect, words), words),
                     before=words.quantity(effect.before, "percent", 1),
                     after=words.quantity(effect.after, "percent", 1),
                     **points,

@@ -72,7 +72,9 @@ def noun_of(node: MeasureNode, words: Words) -> str:
     if node.target is not None and node.target != "prediction":
         target = words.named("target", node.target) if node.target in _TARGETS else f"“{node.target}”"
         details.append(words._("explaining_target", target=target))
-    return _with_detail(node.measure if phrase is None else phrase.label, details, words)
+    # accuracy is also measured where no requirement names it, and no case has words for it
+    noun = words.named("measure_noun", node.measure) if phrase is None else phrase.label
+    return _with_detail(noun, details, words)
 
 
 def claim_of(node: MeasureNode, value: str, words: Words) -> str:

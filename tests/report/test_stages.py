@@ -82,11 +82,36 @@ def test_what_retraining_would_save_stands_beside_what_mistakes_cost() -> None:
     assert elsewhere.back == "paid back after 1.5 months (at most 3.0)"
     assert plain is not None
     assert plain.back == "paid back after 62.5 months, or perhaps never"
+    assert plain.gain == "saves 960 EUR (−4,000 EUR to 4,940 EUR)"
+    assert table.shares == ()
     assert view.estimates[0] == (
         "As photographed: accuracy 95.0% → 94.0%, a change of −1.0 points (−3.0 points to 1.0 points); "
         "resnet50 (torchvision), weights IMAGENET1K_V2"
     )
     assert any(text.startswith("An estimate from the last layer alone") for text in view.assumptions)
+
+
+def test_a_loss_as_photographed_is_told_and_from_which_share_of_changed_parts_on_it_is_worth_it() -> None:
+    losing = probe(
+        ("miss_rate", "original", 0.05, 0.05, 0.03, 0.06),
+        ("false_alarm_rate", "original", 0.05, 0.0, 0.0, 0.0),
+        ("miss_rate", OTHER_CLASS.text, 0.25, -0.2, -0.22, -0.1),
+    )
+    (table,) = stages_view(line(COSTS).model_copy(update={"probes": [losing]}), ENGLISH).money
+    plain = table.rows[0].retrained
+    assert plain is not None
+    assert (plain.after, plain.gain) == ("24,900 EUR", "costs 10,000 EUR more (6,000 EUR to 12,000 EUR)")
+    # s * 40,000 = (1 - s) * 10,000
+    assert table.shares == (
+        "Retraining saves money where more than 20% of the parts come so: “background of another class”.",
+    )
+
+
+def test_a_training_that_is_won_back_at_once_needs_no_number_of_months() -> None:
+    (table,) = stages_view(probed(gpu_hour=100, training_hours=10), ENGLISH).money
+    elsewhere = table.rows[1].retrained
+    assert elsewhere is not None
+    assert elsewhere.back == "paid back within the first month"
 
 
 def test_without_the_costs_of_a_training_nobody_says_when_it_is_paid_back() -> None:
