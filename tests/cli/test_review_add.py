@@ -217,3 +217,21 @@ def test_under_a_lock_only_signed_reviews_count(
     result = line.run(*locked)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*differs from what*signs*"])
+
+
+def test_what_follows_from_a_redacted_run_is_redacted_with_the_same_salt(
+    line: Line, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line.audit(ASKED, "audits/audit_line.py")
+    monkeypatch.chdir(line.path)
+    line.run("audits", "--audit-redact")
+    first = latest(line)
+    review = reviewed(line.record())
+    review["answers"][0]["comment"] = "seen by Tanaka"
+    save(review, line.path / "review.json")
+    assert main(["review", "add", str(first), "review.json"]) == 0, capsys.readouterr().err
+    second = latest(line)
+    assert second != first and (second / "redaction-salt").read_bytes() == (first / "redaction-salt").read_bytes()
+    for name in ("report.html", "summary.md"):
+        text = (second / name).read_text(encoding="utf-8")
+        assert "reviewer 1" in text and "Aoi Sato" not in text and "Tanaka" not in text and "000.png" not in text
