@@ -174,18 +174,22 @@ def of_network(coupling: float, seed: int, images: int, epochs: int, *, checked:
         )
     if checked:
         check_intervals(result, loaded, known, test, other)
+        check_curves(result, loaded, known, test)
         tell("checked")
     return result
 
 
 def check_intervals(result: Result, loaded: LoadedModel, pool: DataSet, test: DataSet, other: DataSet) -> None:
-    """A probe on one half of the training images, against a refit to the other half on other test images; and learning
-    curves on a few parts, against fits to two and four times as many images."""
+    """A probe on one half of the training images, against a refit to the other half on other test images."""
     half = len(pool.samples) // 2
     first = probed(loaded, DataSet(pool.samples[:half]), test)
     second = probed(loaded, DataSet(pool.samples[half:]), other)
     for one, truth in zip(first.effects, second.effects, strict=True):
         result.repeated.append((one.context, one.lower, one.upper, truth.change))
+
+
+def check_curves(result: Result, loaded: LoadedModel, pool: DataSet, test: DataSet) -> None:
+    """Learning curves on parts of the training images, against fits to two and four times as many images."""
     layer = last_layer(loaded)
 
     def nothing(count: int) -> None:
@@ -202,25 +206,27 @@ def check_intervals(result: Result, loaded: LoadedModel, pool: DataSet, test: Da
 
     for start in range(0, len(pool.samples) - 4 * POOL + 1, POOL):
         few = fitting_of(start, POOL)
-        curves = learning_curves(
-            few, sizes_of(POOL), measured, clusters(measured.samples, {}), labels, 0, 0.95, nothing
-        )
+        own = clusters(measured.samples, {})
+        curves = learning_curves(few, sizes_of(POOL), measured, own, labels, 0, 0.95, nothing)
         truths = {factor: errors(fitting_of(start, factor * POOL), measured, labels) for factor in (2, 4)}
         for curve in curves:
             if curve.refused is not None:
                 result.refused[curve.refused] = result.refused.get(curve.refused, 0) + 1
             for forecast in curve.forecasts:
                 truth = truths[forecast.times][curve.context, curve.label]
-                result.forecasts.append(
-                    (
-                        "one label" if curve.label else curve.context,
-                        forecast.times,
-                        forecast.lower,
-                        forecast.upper,
-                        truth,
-                        forecast.error,
-                    )
-                )
+                kind = "one label" if curve.label else curve.context
+                ends = forecast.lower, forecast.upper
+                result.forecasts.append((kind, forecast.times, *ends, truth, forecast.error))
+
+
+def curves_of_shipped() -> Result:
+    """Learning curves of the two networks that the package ships, on images that they were not trained on."""
+    result = Result(float("nan"))
+    for name, coupling in (("sound", 0.5), ("shortcut", 0.95)):
+        loaded = open_model(f"demo:{name}", root=ROOT)
+        line = InspectionLine(coupling, 77)
+        check_curves(result, loaded, samples_of(line, range(8 * POOL)), samples_of(line, range(8 * POOL, 10 * POOL)))
+    return result
 
 
 def errors(fitting: Fitting, measured: SeenData, labels: LabelMap) -> dict[tuple[str, str | None], float]:
@@ -275,7 +281,10 @@ def table(results: Sequence[Result]) -> Iterator[str]:
     repeated = [one for result in results for one in result.repeated]
     holds = sum(lower <= truth <= upper for _, lower, upper, truth in repeated)
     yield f"A second probe, with other training and other test images: inside {holds} of {len(repeated)} intervals."
-    yield ""
+
+
+def curves_table(results: Sequence[Result]) -> Iterator[str]:
+    """How often the forecasts of learning curves hold what more images really gave."""
     yield "| learning curves | images | forecasts | inside the 95 % interval | mean error, points | mean width |"
     yield "|---|---|---|---|---|---|"
     every = [one for result in results for one in result.forecasts]
@@ -304,12 +313,14 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     results = []
-    for at, coupling in enumerate(map(float, given.couplings.split(","))):
+    for at, coupling in enumerate(map(float, filter(None, given.couplings.split(",")))):
         results.append(of_network(coupling, given.seed, given.images, given.epochs, checked=at < given.checked))
         if given.keep is not None:
             given.keep.write_text(json.dumps([asdict(one) for one in results], indent=1), encoding="utf-8")
         print("\n".join(table(results)), file=sys.stderr, flush=True)
-    print("\n".join(table(results)))
+    if results:
+        print("\n".join(table(results)), end="\n\n")
+    print("\n".join(curves_table([*results, curves_of_shipped()])))
 
 
 if __name__ == "__main__":

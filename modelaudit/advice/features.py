@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from ..engine.inference.batch_size import micro_batch
 from ..engine.inference.values import pass_wide
 from ..engine.results.measured import PassCounts
 from ..engine.store.store import Store
+from ..language.audit import DEFAULT_OBJECT_KEPT
 from ..language.errors import ModelError
 from ..language.merkle import merkle_root
 from ..language.sample import Sample
@@ -75,8 +77,13 @@ def see(
     device: str,
     root: Path,
     advance: Callable[[int], None],
+    object_kept: float = DEFAULT_OBJECT_KEPT,
+    pools: Mapping[str, Any] | None = None,
 ) -> tuple[SeenData, BatchBuilder]:
-    """Every image under every context, in passes of one size; donors come from the same samples.
+    """Every image under every context, in passes of one size; donors come from the same samples, or from `pools`.
+
+    Args:
+        object_kept: the least share of an object that the model's crop must leave.
 
     Returns:
         What was seen, and the builder, which knows the signatures of the images.
@@ -89,7 +96,9 @@ def see(
     kept: list[Sample] = []
     found: dict[Context, list[tuple[Values, Values]]] = {context: [] for context in contexts}
     donors: dict[Context, list[str | None]] = {context: [] for context in contexts}
-    builder = BatchBuilder(samples, seed=seed, device=device, passes=counts, root=root)
+    builder = BatchBuilder(
+        samples, seed=seed, device=device, passes=counts, root=root, object_kept=object_kept, pools=pools
+    )
     preprocessing = loaded.preprocessing
     with builder, features_of(loaded, layer, device) as run:
         batch = micro_batch(loaded.pixel_model, loaded.input_size, device)

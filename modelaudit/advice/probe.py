@@ -22,6 +22,7 @@ from ..contexts import SwapBackground
 from ..data import declare_without_object, label_map
 from ..data.copies import Copies
 from ..evidence.probe import Assumption, LearningCurve, LeftOut, ProbeRecord
+from ..language.audit import DEFAULT_OBJECT_KEPT
 from ..language.errors import DataError
 from ..language.progress import Advance
 from ..language.sample import LEAST_CLUSTERS, DataSet
@@ -68,11 +69,14 @@ class ProbeData:
 
     Args:
         without_object: the labels of images that are declared to have no object.
+        object_kept, pools: as :class:`~modelaudit.Audit` takes them.
     """
 
     reference: str
     data: DataSet
     without_object: tuple[str, ...] = ()
+    object_kept: float = DEFAULT_OBJECT_KEPT
+    pools: Mapping[str, Any] = field(default_factory=dict)
 
 
 def probe(
@@ -108,14 +112,14 @@ def probe(
     _check_good(settings.good, test)
     with steps("train", len(train_set.samples)) as advance:
         learned, its_builder = see(
-            train_set.samples, (ORIGINAL, settings.trained), loaded, layer,
-            seed=settings.seed, device=device, root=where, advance=advance,
+            train_set.samples, (ORIGINAL, settings.trained), loaded, layer, seed=settings.seed, device=device,
+            root=where, advance=advance, object_kept=train.object_kept, pools=train.pools,
         )  # fmt: skip
     contexts = tuple(dict.fromkeys((ORIGINAL, *settings.contexts)))
     with steps("test", len(test_set.samples)) as advance:
         measured, builder = see(
-            test_set.samples, contexts, loaded, layer,
-            seed=settings.seed, device=device, root=where, advance=advance,
+            test_set.samples, contexts, loaded, layer, seed=settings.seed, device=device,
+            root=where, advance=advance, object_kept=test.object_kept, pools=test.pools,
         )  # fmt: skip
     found, of_train, of_test = copies_between(its_builder, builder)
     kept, left_out = _without_test_images(learned, measured, found, of_train, of_test)

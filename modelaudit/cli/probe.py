@@ -7,11 +7,12 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..language.audit import DEFAULT_OBJECT_KEPT
 from ..language.errors import DataError, ExpressionError, ModelError
 from .command_help import Example, add_command
 from .terminal import add_language, at_least, reference_of
@@ -91,7 +92,9 @@ def add(commands: Any) -> None:
         metavar="N",
         help="refits for the intervals, at least 20 (default 200)",
     )
-    probe.add_argument("--seed", type=at_least(0, "seed"), default=0, metavar="S", help="of every draw (default 0)")
+    probe.add_argument(
+        "--seed", type=at_least(0, "seed"), metavar="S", help="of every draw (default: the run's, else 0)"
+    )
     probe.add_argument("--device", metavar="DEVICE", default="auto", help="default: cuda where there is one")
     add_language(probe, "the terminal")
     probe.set_defaults(run=_probe)
@@ -99,6 +102,7 @@ def add(commands: Any) -> None:
 
 def _probe(given: argparse.Namespace) -> int:
     from ..advice.probe import ProbeData, ProbeSettings, probe
+    from ..contexts import SwapBackground
     from ..data import open_data
     from ..engine.results.settings import Settings
     from ..evidence.probe import write_probe
@@ -108,19 +112,24 @@ def _probe(given: argparse.Namespace) -> int:
 
     _check(given)
     words, root = command_words(given.language), Path.cwd()
+    trained = SwapBackground(given.donors)
+    target = _of_run(given) if given.of_run is not None else _Target(reference_of(given.data))
+    seed = target.seed if given.seed is None else given.seed
     settings = ProbeSettings(
-        trained=_context(f"swap_background({given.donors})"),
+        trained=trained,
         contexts=tuple(_context(text) for text in given.context or [_CONTEXT]),
         good=tuple(given.good),
-        seed=given.seed,
+        seed=seed,
         confidence=given.confidence,
         resamples=given.resamples,
         curve=given.curve,
     )
     device = Settings(root, root, given.device).resolved_device()
-    target = _of_run(given) if given.of_run is not None else _Target(reference_of(given.data))
-    train = ProbeData(reference_of(given.train), open_data(reference_of(given.train), root=root))
-    test = ProbeData(target.reference, open_data(target.reference, root=root), target.without_object)
+    train_data, test_data = (open_data(one, root=root) for one in (reference_of(given.train), target.reference))
+    labels = {str(sample.label) for sample in train_data.samples}
+    bare = tuple(label for label in target.without_object if label in labels)
+    train = ProbeData(reference_of(given.train), train_data, bare, target.object_kept, target.pools)
+    test = ProbeData(target.reference, test_data, target.without_object, target.object_kept, target.pools)
     with signals_watched():
         loaded = _opened(given.model, test, target, root)
         record = probe(
@@ -165,6 +174,9 @@ class _Target:
     reference: str
     labels: Mapping[str | int, Any] | None = None
     without_object: tuple[str, ...] = ()
+    object_kept: float = DEFAULT_OBJECT_KEPT
+    pools: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
     digest: str | None = None
     data: DataRecord | None = None
     model: ModelRecord | None = None
@@ -186,6 +198,9 @@ def _of_run(given: argparse.Namespace) -> _Target:
         data.reference,
         None if data.label_classes is None else dict(data.label_classes.items()),
         tuple(data.without_object),
+        DEFAULT_OBJECT_KEPT if data.object_kept is None else data.object_kept,
+        data.pools,
+        data.seed or 0,
         record_digest(record),
         data,
         model,
