@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from advice.inspected_line import probe
 
-from modelaudit.language.errors import AcceptanceError
+from modelaudit.evidence.probe import write_probe
+from modelaudit.language.errors import AcceptanceError, CostsFileError, ResultsError
 from modelaudit.pytest_plugin.inputs import InputFiles
 from modelaudit.pytest_plugin.stated import Stated, read_stated
 
@@ -55,6 +57,30 @@ def test_each_file_is_read_and_noted_among_the_inputs(tmp_path: Path, audit: Pat
         ("agreement", "audits/agreement.yaml"),
         ("waivers", "audits/line/waivers.yaml"),
     }
+
+
+def test_costs_complete_those_of_the_agreement(tmp_path: Path, audit: Path) -> None:
+    (audit.parents[1] / "agreement.yaml").write_text(f"{AGREEMENT}costs: {{currency: JPY, missed_defect: 40}}\n")
+    (audit.parents[1] / "costs.yaml").write_text("currency: JPY\nmask: 3\n")
+    files = InputFiles(tmp_path)
+    costs = read_stated([audit], tmp_path, files, None).costs
+    assert costs is not None
+    assert (costs.missed_defect, costs.mask, costs.photograph) == (40, 3, None)
+    assert ("costs", "audits/costs.yaml") in {(one.role, one.path) for one in files.files}
+    (audit.parents[1] / "costs.yaml").write_text("currency: EUR\n")
+    with pytest.raises(CostsFileError, match="currency is 'EUR', and 'JPY' is agreed"):
+        read_stated([audit], tmp_path, files, None)
+
+
+def test_probes_are_read_and_one_that_is_damaged_is_named(tmp_path: Path, audit: Path) -> None:
+    folder = audit.parents[1] / "probes"
+    write_probe(probe(), folder / "candidate.json")
+    files = InputFiles(tmp_path)
+    assert read_stated([audit], tmp_path, files, None).probes == (probe(),)
+    assert ("probe", "audits/probes/candidate.json") in {(one.role, one.path) for one in files.files}
+    (folder / "other.json").write_text("{}")
+    with pytest.raises(ResultsError, match=r"probes/other\.json: not the record of a probe"):
+        read_stated([audit], tmp_path, files, None)
 
 
 def test_the_lock_is_the_one_that_was_asked_for(tmp_path: Path, audit: Path) -> None:
