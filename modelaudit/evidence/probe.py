@@ -164,13 +164,3 @@ def read_probe(file: Path) -> ProbeRecord:
 def probe_files(folder: Path) -> list[Path]:
     """The files of probes in a folder, in the order of their names."""
     return sorted(folder.glob("*.json"))
-
-
-def probes_of(folder: Path, models: frozenset[str]) -> list[ProbeRecord]:
-    """The probes below `folder` that are about one of these models (fingerprints), in the order of their files.
-
-    Raises:
-        ResultsError: a file there that is not the record of a probe.
-    """
-    found = [read_probe(file) for file in probe_files(folder)]
-    return [one for one in found if one.model in models]

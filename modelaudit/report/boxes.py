@@ -181,7 +181,8 @@ def _not_tested(record: RunRecord, words: Words) -> Iterator[str]:
     if record.quick_look is not None:
         yield words.ngettext("quick_look_explained", record.quick_look)
     elif missing := missing_text(record, words):
-        yield words._("as_sentence", text=missing[:1].upper() + missing[1:] if words.language == "en" else missing)
+        said = missing.rstrip(".。")  # a reason may be a sentence already
+        yield words._("as_sentence", text=said[:1].upper() + said[1:] if words.language == "en" else said)
     yield from _classes_without_images(record, words)
     yield from _unchecked(record, words)
     if weakest := weakest_limit(record):

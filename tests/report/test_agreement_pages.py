@@ -36,7 +36,7 @@ def test_every_term_stands_in_both_languages() -> None:
     html = agreement_html(document(), language="ja")
     first, second = re.findall(r"<article lang=.*?</article>", html, flags=re.DOTALL)
     assert 'lang="ja"' in first and 'lang="en"' in second
-    for said in ("例示ビジョン", "正しいこと。", "信頼水準95%", "100枚以上", "40,000 JPY", "70%", "keys/customer.pem"):
+    for said in ("例示ビジョン", "正しいこと。", "信頼水準95%", "100枚以上", "40,000円", "70%", "keys/customer.pem"):
         assert said in first, said
     for said in ("Example Vision", "It is right.", "at least 95%", "at least 100 images", "2.50 JPY", "day (70%)"):
         assert said in second, said
