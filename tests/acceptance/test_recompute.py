@@ -217,6 +217,13 @@ def test_an_expectation_that_means_something_else_here_is_named(record: RunRecor
     assert [(one.what, one.where) for one in found.differences] == [("definition", case.id)]
 
 
+def test_another_number_of_images_is_named(record: RunRecord, project: Path) -> None:
+    (data,) = record.data
+    other = record.model_copy(update={"data": [data.model_copy(update={"available": IMAGES + 1})]})
+    (found,) = again(other, project, count=2).differences
+    assert (found.what, found.where, found.recorded, found.found) == ("data", data.key, "25 images", "24 images")
+
+
 def test_all_images_of_every_data_set_must_be_measured_to_reproduce_a_run() -> None:
     whole, half = Draw("line", 8, 8), Draw("night", 8, 4)
     assert SpotCheck(7, (whole, half), 1, ()).level == "spot_checked"

@@ -11,12 +11,14 @@ from __future__ import annotations
 import argparse
 import html
 import json
+import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,6 +50,13 @@ errs = Audit(**told(Raises())).expect(accuracy > 0.5)
 #: the first line of each paragraph that is printed
 PARAGRAPHS = ("FAIL: fails", "INCONCLUSIVE(too_few_images): undecided", "ERROR: errs")
 _SECONDS = 300
+_OUTPUT = "output.txt"
+#: sessions begin as copies of one process that has imported what takes long and nothing of a plugin
+_PROCESSES = multiprocessing.get_context(
+    "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+)
+if isinstance(_PROCESSES, multiprocessing.context.ForkServerContext):
+    _PROCESSES.set_forkserver_preload(["torch", "torchvision", "modelaudit.engine.assembly", "modelaudit.report"])
 
 Statuses = Mapping[str, str]
 
@@ -261,17 +270,41 @@ def _session(python: Path, plugin: Plugin, folder: Path, options: tuple[str, ...
         if one.dist is not None and one.dist.name not in (plugin.name, "pytest-modelaudit")
     }
     fixed = ("-p", "no:cacheprovider", "--audit-checks=off", "--audit-store=off", "--junitxml=junit.xml")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_", "MODELAUDIT"))}
+    arguments = [*sorted(others), *fixed, *plugin.options, *options]
+    session = _PROCESSES.Process(target=_run, args=(python, folder, arguments))
+    session.start()
+    session.join(_SECONDS)
+    if session.is_alive():
+        session.kill()
+        session.join()
+    output = (folder / _OUTPUT).read_text(encoding="utf-8")
+    assert session.exitcode is not None and session.exitcode >= 0, output
+    return Session(folder, output, session.exitcode)
+
+
+def _run(python: Path, folder: Path, arguments: list[str]) -> None:
+    """A session as ``python -m pytest`` begins one, in a process that may have imported torch and modelaudit before."""
+    output = os.open(folder / _OUTPUT, os.O_WRONLY | os.O_CREAT)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.chdir(folder)
+    for name in [name for name in os.environ if name.startswith(("PYTEST", "COV_", "MODELAUDIT"))]:
+        del os.environ[name]
+    (own,) = python.parents[1].glob("lib/python*/site-packages")
     paths = [str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")]
-    ended = subprocess.run(
-        [str(python), "-m", "pytest", *sorted(others), *fixed, *plugin.options, *options],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1", "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-    )
-    return Session(folder, ended.stdout + ended.stderr, ended.returncode)
+    os.environ |= {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    sys.path[:] = [*paths[:2], str(own), *(path for path in sys.path if Path(path) != ROOT / "tests")]
+    sys.executable = str(python)  # of the workers of pytest-xdist
+    import pytest
+    import torch
+
+    from modelaudit.models import source_files
+
+    torch.set_num_threads(1)
+    source_files._BEGAN = time.time_ns()  # what was imported before counts as imported now
+    status = pytest.main(arguments)
+    sys.stdout.flush()
+    sys.exit(int(status))
 
 
 def _name(node_id: str) -> str:
