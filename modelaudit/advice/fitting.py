@@ -26,11 +26,12 @@ ORIGINAL = Original()
 
 @dataclass(frozen=True, eq=False)
 class Refitted:
-    """The weights [K, D] fitted to all training images, and to each bootstrap sample of them."""
+    """The weights [K, D] fitted to all training images, to them without their copies, and to each bootstrap sample."""
 
     fitting: Fitting
     penalty: float
     weight: Values
+    without_copies: Values
     draws: tuple[Values, ...]
 
 
@@ -105,7 +106,10 @@ class Fitting:
         for at in range(resamples):
             draws.append(resampled(problem, np.random.default_rng([seed, 1, at]), weight))
             advance(1)
-        return Refitted(self, penalty, weight, tuple(draws))
+        as_they_are = self.rows.chosen(np.arange(self.images))
+        lighter = cross_validated(as_they_are, self.start, seed=seed)
+        without_copies = Problem.of(as_they_are, self.start, lighter).solved()
+        return Refitted(self, penalty, weight, without_copies, tuple(draws))
 
     def answers(self, features: Values, weight: Values) -> NDArray[np.intp]:
         """[n] the output with the largest logit, where the fitted outputs have these weights."""

@@ -37,6 +37,7 @@ def effects_under(
     features = seen.features[rows]
     before = classes[seen.logits[rows].argmax(axis=1)]
     after = classes[fitting.answers(features, refitted.weight)]
+    without_copies = classes[fitting.answers(features, refitted.without_copies)]
     draws = np.stack([classes[fitting.answers(features, one)] for one in refitted.draws])
     clusterings = [own[rows]]
     donors = [seen.donors[at] for at in rows]
@@ -62,6 +63,7 @@ def effects_under(
                 images=int(inside.sum()),
                 before=was,
                 after=became,
+                without_copies=float(value(without_copies)[inside].mean()),
                 change=became - was,
                 lower=low,
                 upper=high,

@@ -307,12 +307,19 @@ def report_lines(record: ProbeRecord, words: Words) -> Iterator[str]:
             line = words._("probe_left_out", n=words.count(count), why=words.named("probe_left_out", name))
             yield from wrapped(line, indent=4, first="  ")
     interval = words._("probe_interval", confidence=f"{100 * record.confidence:g}")
-    columns = [words._("probe_before"), words._("probe_after"), words._("probe_change"), interval]
+    columns = [
+        words._("probe_before"),
+        words._("probe_without_copies"),
+        words._("probe_after"),
+        words._("probe_change"),
+        interval,
+    ]
     for context in dict.fromkeys(one.context for one in record.effects):
         rows = [
             (
                 words.named("probe_measure", one.measure),
                 f"{100 * one.before:.1f}%",
+                "-" if one.without_copies is None else f"{100 * one.without_copies:.1f}%",
                 f"{100 * one.after:.1f}%",
                 f"{100 * one.change:+.1f}",
                 f"{100 * one.lower:+.1f} … {100 * one.upper:+.1f}",

@@ -33,7 +33,9 @@ class ProbeEffect(Part):
     """One measure before and after the last layer was fitted again.
 
     ``context``: canonical text. ``change``: after - before, with its two-sided interval ``lower`` to ``upper`` at the
-    record's confidence. ``images``: that have a value. ``label``: of images of that label alone; none: of all.
+    record's confidence. ``without_copies``: after the layer was fitted to the training images as they are alone, which
+    is what fitting by itself brings. ``images``: that have a value. ``label``: of images of that label alone; none: of
+    all.
     """
 
     measure: ProbeMeasure
@@ -42,6 +44,7 @@ class ProbeEffect(Part):
     images: int
     before: float
     after: float
+    without_copies: float | None = None
     change: float
     lower: float
     upper: float

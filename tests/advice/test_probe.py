@@ -88,6 +88,8 @@ def test_a_layer_that_followed_the_background_learns_the_object() -> None:
     assert swapped.lower > 0.3
     assert swapped.lower <= swapped.change <= swapped.upper
     assert swapped.change == pytest.approx(swapped.after - swapped.before)
+    assert swapped.without_copies is not None
+    assert swapped.without_copies < swapped.after - 0.2  # fitting alone does not bring it
     assert clean.change < 0  # the coupled background was worth something on images as photographed
     assert (record.layer, record.train_images, record.train_copies) == ("score", 200, 200)
     assert (record.images, swapped.images) == (120, 120)
