@@ -10,7 +10,7 @@ from ..evidence.costs import Costs
 from ..evidence.record import CaseRecord, DecisionRecord, RunRecord
 from ..evidence.states import is_exception
 from .kinds import kinds_of, reads_maps
-from .prices import saving_of
+from .prices import dearest_situation, saving_of
 
 Stage = Literal["look", "photograph", "retrain", "watch"]
 #: what a step brings: a verdict, trust in one, the cause of one, a better model, or that what was found stays true
@@ -161,7 +161,7 @@ def _costliest_first(todo: Sequence[Step], costs: Costs | None) -> list[Step]:
         replace(step, cases=tuple(sorted(step.cases, key=saved, reverse=True)))
         for step in sorted(
             (step for step in todo if step.rule.stage == "retrain"),
-            key=lambda step: max(map(saved, step.cases), default=0.0),
+            key=lambda step: dearest_situation(step.cases, costs)[0],
             reverse=True,
         )
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..evidence.costs import Costs
-from ..evidence.record import CaseRecord
+from ..evidence.record import CaseRecord, ContextNode
 from .mistakes import FALSE_ALARM_RATE, MISS_RATE
 
 #: parts, where nobody says how many there are in a month
@@ -33,3 +35,23 @@ def saving_of(case: CaseRecord, costs: Costs | None) -> float | None:
         return None
     factor = cost_of_a_rate(left.measure, costs)
     return None if factor is None else max(0.0, case.decision.estimate - case.threshold) * factor
+
+
+def dearest_situation(cases: Sequence[CaseRecord], costs: Costs | None) -> tuple[float, tuple[ContextNode, ...]]:
+    """What meeting requirements saves in the situation in which that is most, and its contexts: empty as photographed.
+
+    Rates in one situation add up; each is counted once, by the requirement that asks for most. Different situations do
+    not: parts come in one of them.
+    """
+    nodes: dict[str, tuple[ContextNode, ...]] = {}
+    saved: dict[str, dict[str, float]] = {}
+    for case in cases:
+        amount = saving_of(case, costs)
+        if amount and case.left.kind == "measure":
+            contexts = tuple(node for node in case.left.contexts if node.name != "original")
+            key = " | ".join(node.text for node in contexts)
+            nodes[key] = contexts
+            rates = saved.setdefault(key, {})
+            rates[case.left.measure] = max(rates.get(case.left.measure, 0.0), amount)
+    key = max(saved, key=lambda one: sum(saved[one].values()), default="")
+    return sum(saved.get(key, {}).values()), nodes.get(key, ())

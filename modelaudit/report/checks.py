@@ -279,13 +279,16 @@ def _seams(case: CaseRecord, words: Words) -> list[tuple[str, str]]:
                 )
             )
             continue
+        name = one.measure.partition("(")[0]
+        leaf = next((leaf for leaf in leaves_of(case.left) if leaf.measure == name), None)
+        unit = "number" if leaf is None else unit_of(leaf)
         numbers = [
-            "–" if value is None else words.quantity(value, "number", 3)
+            "–" if value is None else words.quantity(value, unit, 3 if unit == "number" else 1)
             for value in (one.original, one.seam, one.under_context)
         ]
         text = words._(
             "on_the_originals_with_the",
-            measure=_measured(case, one.measure, words),
+            measure=_measured(case, one.measure, words) if leaf is None else capitalised(noun_of(leaf, words), words),
             original=numbers[0],
             seam=numbers[1],
             under=numbers[2],

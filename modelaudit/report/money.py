@@ -49,7 +49,6 @@ class MoneyRow:
 
     situation: str
     amount: str
-    interval: str
     parts: str
     bar: CostBar
     retrained: Retrained | None = None
@@ -90,6 +89,13 @@ def money_sentence(record: RunRecord, words: Words) -> str:
     if changed is not None:
         context = context_label(list(changed.contexts), words)
         said.append(words._("money_changed", context=context, **_amount(changed, record.costs, words)))
+    fingerprint = next((one.fingerprint for one in record.models if one.key == worst), "")
+    probe = _latest(record.probes, fingerprint)
+    lost = None if plain is None or probe is None else gain_of(plain, probe, record.costs)
+    won = None if changed is None or probe is None else gain_of(changed, probe, record.costs)
+    if lost is not None and won is not None:
+        gains = {"changed": _gain_text(won, record.costs, words), "plain": _gain_text(lost, record.costs, words)}
+        said.append(words._("money_after_retraining", **gains))
     return words.in_a_row(said)
 
 
@@ -181,7 +187,7 @@ def probe_lines(record: RunRecord, words: Words) -> Iterator[str]:
     titles = {one.model.fingerprint: model_title(one, words) for one in tested_models(record) if one.model is not None}
     for probe in record.probes:
         for effect in probe.effects:
-            if effect.measure == "accuracy" and effect.label is None:
+            if effect.label is None:
                 points = {
                     name: words.quantity(value, "points", 1)
                     for name, value in (("change", effect.change), ("low", effect.lower), ("high", effect.upper))
@@ -190,6 +196,7 @@ def probe_lines(record: RunRecord, words: Words) -> Iterator[str]:
                     "probe_effect",
                     model=titles.get(probe.model, probe.model_reference),
                     context=capitalised(_of_context(effect, words), words),
+                    measure=words.named("measure_noun", effect.measure),
                     before=words.quantity(effect.before, "percent", 1),
                     after=words.quantity(effect.after, "percent", 1),
                     **points,
@@ -209,8 +216,11 @@ def _row(cost: MistakeCost, retrained: Retrained | None, costs: Costs, highest: 
     whisker = None if amount.low is None or amount.high is None else (amount.low * scale, amount.high * scale)
     return MoneyRow(
         capitalised(context_label(list(cost.contexts), words), words) if cost.contexts else words._("as_photographed"),
-        rounded_money(amount.expected, costs.currency, words),
-        _interval(cost, costs, words),
+        words._(
+            "with_details",
+            what=rounded_money(amount.expected, costs.currency, words),
+            details=_interval(cost, costs, words),
+        ),
         _parts_of(cost, costs, words),
         CostBar(round(amount.expected * scale, 2), whisker and (round(whisker[0], 2), round(whisker[1], 2))),
         retrained,

@@ -23,7 +23,15 @@ _LACKING = {"backgrounds": r"\bdonors\b", "pictures": r"\bdifferent pictures\b"}
 def step_lines(steps: Sequence[Step], record: RunRecord, words: Words) -> Iterator[str]:
     """Every step in a sentence, the next first."""
     for step in steps:
-        yield from step_texts(step, record, words)
+        lines = list(step_texts(step, record, words))
+        if lines and waits_for_retraining(step, steps):
+            lines[-1] = words._("two_sentences", first=lines[-1], second=words._("after_retraining_first"))
+        yield from lines
+
+
+def waits_for_retraining(step: Step, steps: Sequence[Step]) -> bool:
+    """Whether photographs are better taken of the model that another step retrains: they would decide on this one."""
+    return step.rule.stage == "photograph" and any(one.rule.stage == "retrain" for one in steps)
 
 
 def step_texts(step: Step, record: RunRecord, words: Words) -> Iterator[str]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from ..advice.money import Outlay, mistake_costs, total, work_to_decide, work_to_mend_masks, work_to_retrain
 from ..advice.next_steps import Step, ends_of, steps_of
-from ..advice.prices import saving_of
+from ..advice.prices import dearest_situation
 from ..evidence.record import Costs, RunRecord
 from .costs import money, number_text, rounded_money
 from .money import RISK, MoneyTable, assumptions, money_tables, parts_text, probe_lines
-from .next_steps import names_of, step_texts
+from .naming import context_label
+from .next_steps import names_of, step_texts, waits_for_retraining
 from .words import Words
 
 
@@ -46,10 +47,10 @@ class StagesView:
 
 def stages_view(record: RunRecord, words: Words) -> StagesView:
     """The steps that follow from a run, and what mistakes cost."""
-    costs = mistake_costs(record, risk=RISK)
+    costs, steps = mistake_costs(record, risk=RISK), steps_of(record)
     tables = tuple(money_tables(record, costs, words))
     return StagesView(
-        tuple(_step(step, record, words) for step in steps_of(record)),
+        tuple(_step(step, steps, record, words) for step in steps),
         record.costs is not None,
         tables,
         words._("money_heading", parts=parts_text(record.costs, words)) if tables and record.costs is not None else "",
@@ -58,13 +59,13 @@ def stages_view(record: RunRecord, words: Words) -> StagesView:
     )
 
 
-def _step(step: Step, record: RunRecord, words: Words) -> StepView:
+def _step(step: Step, steps: Sequence[Step], record: RunRecord, words: Words) -> StepView:
     rule = step.rule
     return StepView(
         words.named("stage", rule.stage),
         _found(step, words),
         tuple(step_texts(step, record, words)),
-        _brings(step, record.costs, words),
+        _brings(step, steps, record.costs, words),
         _cost(step, record, words),
     )
 
@@ -83,12 +84,18 @@ def _ending(step: Step, words: Words) -> str:
     return ending
 
 
-def _brings(step: Step, costs: Costs | None, words: Words) -> str:
+def _brings(step: Step, steps: Sequence[Step], costs: Costs | None, words: Words) -> str:
     text = words._(f"brings.{step.rule.gain}")
-    saved = max((saving_of(case, costs) or 0.0 for case in step.cases), default=0.0)
+    if waits_for_retraining(step, steps):
+        return words._("two_sentences", first=text, second=words._("after_retraining_first"))
+    saved, contexts = dearest_situation(step.cases, costs)
     if costs is None or not saved or step.rule.gain != "improvement":
         return text
-    more = words._("brings_saving", cost=rounded_money(saved, costs.currency, words), parts=parts_text(costs, words))
+    said = {"cost": rounded_money(saved, costs.currency, words), "parts": parts_text(costs, words)}
+    if contexts:
+        more = words._("brings_saving_under", context=context_label(list(contexts), words), **said)
+    else:
+        more = words._("brings_saving", **said)
     return words._("two_sentences", first=text, second=more)
 
 

@@ -22,7 +22,7 @@ from modelaudit.advice.money import (
     work_to_mend_masks,
     work_to_retrain,
 )
-from modelaudit.advice.prices import saving_of
+from modelaudit.advice.prices import dearest_situation, saving_of
 from modelaudit.evidence.record import RunRecord
 
 
@@ -88,6 +88,19 @@ def test_meeting_a_limit_saves_what_is_above_it() -> None:
     assert saving_of(found.cases[2], COSTS) == pytest.approx(30_000)
     assert saving_of(found.cases[0], COSTS) == 0
     assert saving_of(found.cases[0], None) is None
+
+
+def test_what_is_saved_in_one_situation_adds_up_and_situations_do_not() -> None:
+    found = line()
+    alarms = asks("alarms_elsewhere", rate("false_alarm_rate", OTHER_CLASS), 0.1, 0.2, "FAIL")
+    again = asks("again", rate("miss_rate", OTHER_CLASS), 0.2, 0.25, "FAIL")
+    saved, contexts = dearest_situation([found.cases[2], alarms, again], COSTS)
+    # 15 points of 200 defective parts at 1,000 (the second asks for less), and 10 points of 9,800 good ones at 10
+    assert saved == pytest.approx(30_000 + 9_800)
+    assert [one.text for one in contexts] == [OTHER_CLASS.text]
+    plain = asks("plain", rate("miss_rate"), 0.1, 0.5, "FAIL")
+    assert dearest_situation([found.cases[2], alarms, plain], COSTS) == (pytest.approx(80_000), ())
+    assert dearest_situation([], COSTS) == (0.0, ())
 
 
 rates = st.floats(0, 1)

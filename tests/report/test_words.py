@@ -93,7 +93,7 @@ LISTS: dict[str, Iterable[str]] = {
     "ledger": [field.name for field in fields(Ledger)],
     "shopping": ["cluster", "copies"],
     "progress": [field.name for field in fields(ProgressTexts)],
-    "measure_noun": ["accuracy"],
+    "measure_noun": ["accuracy", "false_alarm_rate", "miss_rate"],
     "mask_origin": ["supplied", "box", "machine", "none", "without_object"],
     **{kind: forms.values() for kind, forms in FORMS.items()},
     "note": [key.removeprefix("note.") for key in _FORMS.values() if key.startswith("note.")],

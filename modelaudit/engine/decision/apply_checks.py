@@ -307,11 +307,15 @@ def _mask_variant(variant: Intervention, decision: Decision) -> MaskVariant:
 
 
 def _mean(table: RerunTable, measure: Measure) -> float | None:
-    """None where it was not measured."""
+    """Over the images of its stratum; None where it was not measured."""
     try:
         column = table.column(measure)
     except AuditError:
         return None
-    values = column.values if column.applicable is None else column.values[column.applicable]
-    known = values[~np.isnan(values)]
+    counted = ~np.isnan(column.values)
+    if column.applicable is not None:
+        counted &= column.applicable
+    if measure.stratum is not None:
+        counted &= table.members(measure.stratum, measure.model).inside
+    known = column.values[counted]
     return math.fsum(known) / len(known) if len(known) else None
