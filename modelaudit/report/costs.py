@@ -28,7 +28,18 @@ def number_text(value: float, words: Words) -> str:
 
 def rounded_money(value: float, currency: str, words: Words) -> str:
     """A computed amount with its currency, to three digits: it is not known more closely."""
+    if currency == "JPY" and words.language == "ja":
+        whole = rounded(value)
+        if abs(whole) >= 10**8:
+            return words._("money_oku", number=_short(whole / 10**8, words))
+        if abs(whole) >= 10**4:
+            return words._("money_man", number=_short(whole / 10**4, words))
     return money(rounded(value), currency, words)
+
+
+def _short(value: float, words: Words) -> str:
+    """A number of three digits without zeros at its end."""
+    return number_text(value, words) if value == int(value) else f"{value:.3g}".replace("-", "−", 1)
 
 
 def rounded(value: float) -> float:

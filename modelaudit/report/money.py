@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..advice.mistakes import asked_rates
 from ..advice.money import Amount, MistakeCost, break_even, gain_of, mistake_costs, total, work_to_retrain
 from ..advice.prices import PER_PARTS
-from ..evidence.record import Costs, ProbeEffect, ProbeRecord, RunRecord
+from ..evidence.record import Costs, ProbeRecord, RunRecord
 from .costs import rounded_money, stated_costs
 from .grid import capitalised
 from .naming import context_label
@@ -183,7 +183,7 @@ def _paid_back(gain: Amount, record: RunRecord, words: Words) -> str:
 
 
 def probe_lines(record: RunRecord, words: Words) -> Iterator[str]:
-    """What each probe estimates for the accuracy, on the images as photographed and under every change."""
+    """What each probe estimates, on the images as photographed and under every change, and with more images."""
     titles = {one.model.fingerprint: model_title(one, words) for one in tested_models(record) if one.model is not None}
     for probe in record.probes:
         for effect in probe.effects:
@@ -195,19 +195,32 @@ def probe_lines(record: RunRecord, words: Words) -> Iterator[str]:
                 yield words._(
                     "probe_effect",
                     model=titles.get(probe.model, probe.model_reference),
-                    context=capitalised(_of_context(effect, words), words),
+                    context=capitalised(_of_context(effect.context, words), words),
                     measure=words.named("measure_noun", effect.measure),
                     before=words.quantity(effect.before, "percent", 1),
                     after=words.quantity(effect.after, "percent", 1),
                     **points,
                 )
+        yield from _forecasts(probe, words)
 
 
-def _of_context(effect: ProbeEffect, words: Words) -> str:
-    if effect.context == "original":
+def _forecasts(probe: ProbeRecord, words: Words) -> Iterator[str]:
+    """What more training images of the same kind are forecast to bring, by the probe's learning curves."""
+    for curve in probe.curves:
+        for one in curve.forecasts if curve.label is None else ():
+            error = {
+                name: words.quantity(value, "percent", 1)
+                for name, value in (("error", one.error), ("low", one.lower), ("high", one.upper))
+            }
+            context = capitalised(_of_context(curve.context, words), words)
+            yield words._("probe_forecast", context=context, images=words.count(one.images), **error)
+
+
+def _of_context(context: str, words: Words) -> str:
+    if context == "original":
         return words._("as_photographed")
-    phrase = words.phrase("contexts", effect.context)
-    return phrase.label if phrase else effect.context
+    phrase = words.phrase("contexts", context)
+    return phrase.label if phrase else context
 
 
 def _row(cost: MistakeCost, retrained: Retrained | None, costs: Costs, highest: float, words: Words) -> MoneyRow:

@@ -139,23 +139,28 @@ def _agreement(pictures: list[ReviewedPicture], people: int, words: Words) -> It
             if found.lower is not None and found.upper is not None:
                 low, high = (words.quantity(bound, "number", 2) for bound in (found.lower, found.upper))
                 alpha = words._("review_range", alpha=alpha, low=low, high=high)
-            yield AgreedLine(words.ngettext("review_agree", found.units, alpha=alpha, **numbers))
+            said = words.ngettext("review_agree", found.units, alpha=alpha, **numbers)
+            if found.lower is not None and found.lower <= 0:
+                said = words._("two_sentences", first=said, second=words._("review_by_chance"))
+            yield AgreedLine(said)
 
 
 def _against(case: CaseRecord, pictures: list[ReviewedPicture], record: RunRecord, words: Words) -> AgreedLine | None:
     """How often people see the background where most of a heat map is on the object; None where there is no such map
     that they judged."""
     files = set(pictures_of_case(case))
-    said = [
-        answer
+    judged = [
+        answers
         for one in pictures
         if one.files in files and one.map is not None and (one.map.share_on_object or 0) > _ON_OBJECT
-        for answer in one.said("looks_at").values()
+        if (answers := list(one.said("looks_at").values()))
     ]
+    said = [answer for answers in judged for answer in answers]
     if not said:
         return None
     against = said.count("background")
-    text = words.ngettext("review_against_map", len(said), name=case.name, against=words.count(against))
+    shown = words.ngettext("review_pictures_n", len(judged))
+    text = words.ngettext("review_against_map", len(said), name=case.name, pictures=shown, against=words.count(against))
     return AgreedLine(text, unmet=against > 0)
 
 

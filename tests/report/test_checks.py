@@ -122,7 +122,7 @@ def test_a_second_draw_is_shown_and_its_distance_only_where_it_decides() -> None
 def test_what_a_limit_catches_is_told_with_the_answers_that_other_backgrounds_really_change() -> None:
     (text,) = lines(one(), "What this limit would catch")
     assert "no longer pass this limit once it decides about 41% of the answers" in text
-    assert "2% of this model's own answers change (128 images)" in text and "rough" not in text
+    assert "2% of this model's own answers change (of 128 images)" in text and "rough" not in text
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,9 @@ def test_one_person_has_no_agreement(run: RunRecord) -> None:
     found = lines(counted(run, reviewed(run)))
     assert found[0] == "Aoi Sato: 4 of 4 pictures, November 30, 2026, in 4 minutes"
     assert found[1] == "One person reviewed; whether people agree takes a second one."
-    assert found[2].endswith("0 of 3 answers are “the background” where most of the heat map lies on the object.")
+    assert found[2].endswith(
+        "on 3 pictures where most of the heat map lies on the object, 0 of 3 answers are “the background”."
+    )
 
 
 def seen(at: int) -> str:
@@ -95,7 +97,7 @@ SAID: dict[str, tuple[Callable[[RunRecord], dict[str, Any]], list[str]]] = {
         lambda r: reviewed(r, "Ren", says=seen),
         [
             "What heat maps highlight: the reviewers agree on 1 of 3 pictures (Krippendorff's alpha",
-            "2 of 6 answers are “the background” where most of the heat map lies on the object.",
+            "on 3 pictures where most of the heat map lies on the object, 2 of 6 answers are “the background”.",
             "Ren sees the background in 2 of 3 heat maps of decides_on_the_part, which passes by its numbers.",
         ],
     ),

@@ -7,8 +7,9 @@ from advice.inspected_line import COSTS, asks, line, probe, rate
 from report.sample_record import OTHER_CLASS, worded
 
 from modelaudit.advice.next_steps import steps_of
+from modelaudit.evidence.probe import CurveForecast, CurvePoint, LearningCurve
 from modelaudit.evidence.record import RunRecord
-from modelaudit.report.costs import cost_at_the_limit, decision_threshold, money, rounded, stated_costs
+from modelaudit.report.costs import cost_at_the_limit, decision_threshold, money, rounded, rounded_money, stated_costs
 from modelaudit.report.money import money_sentence
 from modelaudit.report.next_steps import step_lines
 from modelaudit.report.page import page_of
@@ -132,6 +133,18 @@ def test_a_probe_without_costs_says_what_it_estimates_alone() -> None:
     assert view.money == ()
 
 
+def test_what_more_training_images_are_forecast_to_bring_is_said() -> None:
+    forecast = CurveForecast(times=2, images=200, error=0.2, lower=0.15, upper=0.25)
+    points = [CurvePoint(images=100, draws=3, error=0.25)]
+    curve = LearningCurve(context="original", points=points, a=0.1, b=1.0, c=0.5, forecasts=[forecast])
+    curved = probe().model_copy(update={"curves": [curve, curve.model_copy(update={"label": "free"})]})
+    view = stages_view(line(None).model_copy(update={"probes": [curved]}), ENGLISH)
+    assert view.estimates[-1] == (
+        "As photographed: with 200 training images of the same kind, 20.0% wrong answers are forecast (15.0% to 25.0%)."
+    )
+    assert len(view.estimates) == 6
+
+
 def test_the_probe_of_another_model_is_not_shown_with_amounts() -> None:
     other = probe().model_copy(update={"model": "another"})
     (table,) = stages_view(line().model_copy(update={"probes": [other]}), ENGLISH).money
@@ -210,6 +223,15 @@ def test_yen_are_written_as_each_language_does() -> None:
     assert money(1200, "JPY", words_of("en")) == "1,200 JPY"
     assert money(1200, "JPY", words_of("ja")) == "1,200円"
     assert money(1200.5, "EUR", words_of("en")) == "1,200.50 EUR"
+    for value, japanese, english in (
+        (9_000, "9,000円", "9,000 JPY"),
+        (258_432, "25.8万円", "258,000 JPY"),
+        (-12_500, "−1.25万円", "−12,500 JPY"),
+        (22_000_000, "2,200万円", "22,000,000 JPY"),
+        (350e6, "3.5億円", "350,000,000 JPY"),
+    ):
+        assert rounded_money(value, "JPY", words_of("ja")) == japanese
+        assert rounded_money(value, "JPY", words_of("en")) == english
 
 
 def test_every_stated_cost_has_its_sentence_in_both_languages() -> None:
