@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..advice.prices import cost_of_a_rate, parts_counted
 from ..evidence.record import AgreedCosts, CaseRecord, Costs
-from .naming import short_name
+from .naming import context_label, short_name
 from .words import Words
 
 _DIGITS = 3
@@ -111,5 +111,11 @@ def cost_at_the_limit(case: CaseRecord, costs: Costs, words: Words) -> str:
         "cost": rounded_money(factor * case.threshold, costs.currency, words),
     }
     if costs.parts_a_month is None:
-        return words._("costs_at_limit", parts=words.count(round(parts_counted(costs))), **values)
-    return words._("costs_at_limit_a_month", **values)
+        said = words._("costs_at_limit", parts=words.count(round(parts_counted(costs))), **values)
+    else:
+        said = words._("costs_at_limit_a_month", **values)
+    contexts = [node for node in left.contexts if node.name != "original"] if left.kind == "measure" else []
+    if not contexts:
+        return said
+    under = words._("costs_at_limit_under", context=context_label(contexts, words))
+    return words._("two_sentences", first=said, second=under)

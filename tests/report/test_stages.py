@@ -208,6 +208,8 @@ def test_the_document_has_the_threshold_and_what_mistakes_cost_at_the_limits() -
     assert decision_threshold(COSTS.model_copy(update={"false_alarm": None}), words) == ""
     # a tenth of 200 defective parts, at 1,000
     assert cost_at_the_limit(line().cases[0], COSTS, words).endswith("cost 20,000 EUR a month.")
+    under = cost_at_the_limit(line().cases[2], COSTS, ENGLISH)
+    assert under.endswith("cost 20,000 EUR a month. That is if every part comes with “background of another class”.")
     of_parts = COSTS.model_copy(update={"parts_a_month": None})
     assert "2,000 EUR" in cost_at_the_limit(line().cases[0], of_parts, words)
 
