@@ -23,10 +23,7 @@ _LACKING = {"backgrounds": r"\bdonors\b", "pictures": r"\bdifferent pictures\b"}
 def step_lines(steps: Sequence[Step], record: RunRecord, words: Words) -> Iterator[str]:
     """Every step in a sentence, the next first."""
     for step in steps:
-        lines = list(step_texts(step, record, words))
-        if lines and waits_for_retraining(step, steps):
-            lines[-1] = words._("two_sentences", first=lines[-1], second=words._("after_retraining_first"))
-        yield from lines
+        yield from step_texts(step, record, words)
 
 
 def waits_for_retraining(step: Step, steps: Sequence[Step]) -> bool:

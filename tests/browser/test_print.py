@@ -78,7 +78,8 @@ def test_a_meeting_gets_what_is_not_met_and_where_it_comes_from(opened: Opened, 
     text = text_of(behind)
     assert "survives_layout_change" in text and "survives_lighting" in text and "robust_to_dust" in text
     assert "Provenance" in text and "Printed are the requirements that are not met" in text
-    assert "decides_on_the_part" not in text and "recognises_small_parts" not in text
+    details = text[text.index("Each requirement in detail") :]  # before it, the steps name what they are about
+    assert "decides_on_the_part" not in details and "recognises_small_parts" not in details
     assert "How to read this report" not in text and "Checks of the audit itself" not in text
 
 

@@ -11,7 +11,6 @@ from modelaudit.evidence.probe import CurveForecast, CurvePoint, LearningCurve
 from modelaudit.evidence.record import RunRecord
 from modelaudit.report.costs import cost_at_the_limit, decision_threshold, money, rounded, rounded_money, stated_costs
 from modelaudit.report.money import money_sentence
-from modelaudit.report.next_steps import step_lines
 from modelaudit.report.page import page_of
 from modelaudit.report.pictures import Pictures
 from modelaudit.report.stages import stages_view
@@ -169,10 +168,9 @@ def test_photographs_for_a_model_that_is_to_be_retrained_wait() -> None:
     steps = steps_of(both)
     assert [step.rule.stage for step in steps] == ["retrain", "photograph"]
     waiting = "Better after retraining"
-    assert [waiting in text for text in step_lines(steps, both, ENGLISH)] == [False, True]
     assert [waiting in step.brings for step in stages_view(both, ENGLISH).steps] == [False, True]
     alone = found.model_copy(update={"cases": [few]})
-    assert not any(waiting in text for text in step_lines(steps_of(alone), alone, ENGLISH))
+    assert not any(waiting in step.brings for step in stages_view(alone, ENGLISH).steps)
 
 
 def two_failures(costs: object = COSTS) -> RunRecord:
