@@ -186,7 +186,8 @@ def _priced(*work: tuple[OutlayKind, float, float | None]) -> list[Outlay]:
 def break_even(once: float, gain: Amount) -> Amount | None:
     """After how many months (or thousands of parts) what is paid once is won back; None where nothing is gained.
 
-    The low end is at the high end of the gain, and the other way round; there is no high end where the gain may be 0.
+    The greater the gain, the sooner it is won back: the low end belongs to the high end of the gain. Where the gain may
+    be 0 the high end is open.
     """
     if gain.expected <= 0:
         return None

@@ -81,7 +81,7 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="LABEL",
-        help="label that is no defect: miss and false alarm rate are measured too; may be repeated",
+        help="label of parts without a defect: miss and false alarm rate are measured too; may be repeated",
     )
     probe.add_argument("--curve", action="store_true", help="also: what 2 and 4 times as many images would bring")
     probe.add_argument("--confidence", type=float, default=0.95, metavar="C", help="of the intervals (default 0.95)")

@@ -91,7 +91,7 @@ def _read(given: argparse.Namespace, record: RunRecord, signer: Signer | None) -
     """The lock of the run, and the review with who signed it, or is about to.
 
     Raises:
-        AcceptanceError: a file cannot be read, a lock that is not that of the run, or a key that is no reviewer's.
+        AcceptanceError: a file cannot be read, the lock belongs to another run, or the key to none of the reviewers.
     """
     from dataclasses import replace
 

@@ -76,7 +76,7 @@ class Panel(Part):
     """One picture of a gallery row.
 
     ``original`` and ``context`` show the image as the model saw it, ``attribution`` the heat map over it.
-    ``right``: whether the prediction means the image's label; none where nothing was predicted, and in older records.
+    ``right``: whether the prediction means the image's label; None if nothing was predicted, and in older records.
     ``file`` is relative to the record and has square pixels; its side is at most 224.
     ``map``: the heat map alone, a PNG that lets through what is under it, to be laid over ``file`` in the same frame;
     none in older records, whose ``file`` of an attribution has map and image in one.
@@ -189,16 +189,16 @@ class WaiverRecord(Part):
 class CaseRecord(Part):
     """One audit case and how it ended.
 
-    ``verdict``: none where the case was not run. ``standing``: whether the verdict counts for the run (states.py);
+    ``verdict``: None if the case was not run. ``standing``: whether the verdict counts for the run (states.py);
     where it does not, its ``importance``, its ``waiver`` or its ``absence`` says why. ``outcome`` is what pytest made
     of it (a known-bad model that is caught has verdict FAIL and outcome passed). ``known_bad``: the models that must be
     caught, by name. ``says``: the user's sentence, or one by language. ``weakened``: by what the verdict is weaker than
     it would be by default. ``model_names``: the models by the names that the expectation has for them, "" for the only
-    one. ``formula``: the left side with its composites written out, over the groups that there are; none where it has
+    one. ``formula``: the left side with its composites written out, over the groups that there are; None if it has
     none. ``wording``: how what it names reads. ``without_object``: the labels whose images are declared to have no
     object; these images leave the case where it ``needs_masks``. ``stated_models``: the models that it is stated of, as
     readers know them, also where none was loaded; empty in older records. ``reviewed_by``: how many people must have
-    reviewed the pictures of ``review`` before it can PASS (review.py); ``complete_reviews``: how many have, none where
+    reviewed the pictures of ``review`` before it can PASS (review.py); ``complete_reviews``: how many have, None if
     nobody was asked for or nothing was decided.
     """
 

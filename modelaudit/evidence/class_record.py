@@ -18,7 +18,7 @@ class MatrixContext(Part):
 class MatrixCell(Part):
     """The images of a label under the context of that number: how many have a value, how many none, and their mean.
 
-    ``lower`` and ``upper`` are one-sided bounds of the mean, each at the matrix's confidence; none where no rule gives
+    ``lower`` and ``upper`` are one-sided bounds of the mean, each at the matrix's confidence; None if no rule gives
     them. ``few``: a bound is further from the mean than a tenth of the measure's range, or there is none and fewer
     than 29 images. ``clusters``: how many clusters or donors there are, where several images share one, and ``scarce``
     is what is fewest: clusters of the data, donors of backgrounds, or different pictures; none in older records.
@@ -95,7 +95,7 @@ class ConfusionRow(Part):
 class ConfusionCell(Part):
     """How many images of a label are called what the column of that number says, and their share of the row.
 
-    ``lower`` and ``upper`` are one-sided bounds of the share, each at the table's confidence; none where no rule gives
+    ``lower`` and ``upper`` are one-sided bounds of the share, each at the table's confidence; None if no rule gives
     them. ``right``: the column is the label's own class. ``clusters``: as in a matrix.
     """
 

@@ -38,13 +38,13 @@ class Scale:
 
     @cached_property
     def low(self) -> float | None:
-        """The lower end of the range; None where it is open."""
+        """The lower end of the range; None if it is open."""
         found: float | None = registry.entry_of(self.measure.spec).declares.low
         return found
 
     @cached_property
     def high(self) -> float | None:
-        """The upper end of the range; None where it is open."""
+        """The upper end of the range; None if it is open."""
         found: float | None = registry.entry_of(self.measure.spec).declares.high
         return found
 
@@ -55,7 +55,7 @@ class Scale:
 
     @property
     def span(self) -> float | None:
-        """The width of the range; None where it has an open end."""
+        """The width of the range; None if it has an open end."""
         return None if self.low is None or self.high is None else self.high - self.low
 
 
@@ -177,7 +177,7 @@ def _scarcest(shared: Sequence[Clustering]) -> _SCARCE | None:
 def bounds_of(
     values: Column, shared: tuple[Clustering, ...], measure: Measure, confidence: float
 ) -> tuple[float | None, float | None, int | None]:
-    """The one-sided bounds of the mean of some images, none where no rule gives them; and how many clusters they are,
+    """The one-sided bounds of the mean of some images, None if no rule gives them; and how many clusters they are,
     where several of them share one.
 
     Args:
@@ -192,7 +192,7 @@ def bounds_of(
 
 
 def width(cell: MatrixCell, scale: Scale) -> float | None:
-    """The distance of the farther bound from the mean, as a share of the range; None where one of these is missing."""
+    """The distance of the farther bound from the mean, as a share of the range; None if one of these is missing."""
     if cell.mean is None or cell.lower is None or cell.upper is None or scale.span is None:
         return None
     return max(cell.mean - cell.lower, cell.upper - cell.mean) / scale.span

@@ -124,7 +124,7 @@ class SampleRecord(Part):
 class ColumnRecord(Part):
     """Per-image values in the order of the table's samples; null where `missing` gives the reason by position.
 
-    ``low``, ``high``: the measure's range, none where it has no bound. ``steps``: how much work each image got, by
+    ``low``, ``high``: the measure's range, None if it has no bound. ``steps``: how much work each image got, by
     position, where that is not the same for all (the steps of
     ``integrated_gradients(steps="auto")``, the backgrounds that were tried by ``adversarial_background_rate``).
     """
@@ -163,7 +163,7 @@ class ViewRecord(Part):
 
     ``predicted``: the class predicted on each original image, -1 where that means none of the labels, null where there
     is none; empty where the model did not see the originals, and in older records. ``class_order``: what is odd about
-    them, none where nothing is.
+    them, None if nothing is.
     """
 
     model: str

@@ -131,6 +131,9 @@ class ProbeRecord(Part):
     assumptions: list[Assumption]
 
 
+_AGAIN = "run modelaudit probe again, or move the file out of the folder"
+
+
 def write_probe(record: ProbeRecord, file: Path) -> None:
     """Write a probe as JSON, the whole of it or nothing.
 
@@ -156,12 +159,12 @@ def read_probe(file: Path) -> ProbeRecord:
         content = read_file(file)
     except OSError as error:
         raise ResultsError(f"{file}: cannot be read ({error.strerror})") from error
-    json_of(content, str(file), lambda problem: ResultsError(f"{problem}; this is not the record of a probe"))
+    json_of(content, str(file), lambda problem: ResultsError(f"{problem}; this is not the record of a probe; {_AGAIN}"))
     try:
         return ProbeRecord.model_validate_json(content)
     except ValidationError as error:
         said, *rest = quoted_lines(str(error))
-        raise ResultsError(f"{file}: not the record of a probe: {said}", *rest) from error
+        raise ResultsError(f"{file}: not the record of a probe: {said}; {_AGAIN}", *rest) from error
 
 
 def probe_files(folder: Path) -> list[Path]:

@@ -291,7 +291,7 @@ class RunRecord(Part):
     ``allow_partial``: ``--audit-partial`` was typed. ``exit_status``: that of the audits; pytest's is another where
     ordinary tests fail, or the run was interrupted.
     ``sanity``: what the attribution methods are worth on these models. ``checks``: "off" where the audit of the audit
-    was switched off for the whole run. ``by_class``: none where no model saw the original images and no measure has
+    was switched off for the whole run. ``by_class``: None if no model saw the original images and no measure has
     several contexts, in a quick look, and in older records. ``merged``: the runs that were merged into it, where it
     is the whole of several shards. ``about``: what ``about.yaml`` says; none without one, and in older records.
     ``agreement``: as ``about``, of ``agreement.yaml``. ``costs``: what mistakes and work cost, by ``costs.yaml`` and

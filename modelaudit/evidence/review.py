@@ -49,7 +49,7 @@ class ReviewPicture(Part):
     """What was shown, by digest.
 
     ``model``: its fingerprint. ``image``: sha256 of the file with the original as shown. ``changed``: of the changed
-    image; none where the original alone was shown. ``map``: of the heat map's file; none where none was shown.
+    image; None if the original alone was shown. ``map``: of the heat map's file; None if none was shown.
     """
 
     model: Sha256
@@ -67,7 +67,7 @@ class ReviewPicture(Part):
 class ReviewAnswer(Part):
     """What a reviewer says of one picture.
 
-    ``looks_at`` and ``map_plausible``: none where no map was shown. ``change_realistic``: none where nothing was
+    ``looks_at`` and ``map_plausible``: None if no map was shown. ``change_realistic``: None if nothing was
     changed. The latter two may be left open.
     """
 
@@ -118,7 +118,7 @@ class Review(Part):
 class ReviewRecord(Part):
     """A review that counts for a run: its file in ``audits/reviews`` by name and sha256.
 
-    ``signed_by``: the reviewer of the agreement whose signature on the file fits; none where nobody's was asked for.
+    ``signed_by``: the reviewer of the agreement whose signature on the file fits; None if nobody's was asked for.
     """
 
     file: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-][0-9A-Za-z._-]{0,99}\.json$")]

@@ -11,7 +11,7 @@ from .case_record import CaseRecord, GalleryRow, Panel
 class PictureFiles(NamedTuple):
     """One picture for review: the key of its model, and the names of its files, relative to the record.
 
-    ``changed`` is none where the original alone is shown, ``map`` where there is no heat map of it. A file is named by
+    ``changed`` is None if the original alone is shown, ``map`` where there is no heat map of it. A file is named by
     its SHA-256, in older records by the beginning of it.
     """
 

@@ -92,7 +92,7 @@ def _unpickled(path: Path) -> Any:
 
 
 def _other_types(path: Path) -> list[str]:
-    """The types that the pickle names and torch does not build by itself; none where it is not known."""
+    """The types that the pickle names and torch does not build by itself; None if it is not known."""
     named = getattr(torch.serialization, "get_unsafe_globals_in_checkpoint", None)
     return [] if named is None or not zipfile.is_zipfile(path) else list(named(path))
 

@@ -75,7 +75,7 @@ class DistributionView:
 
 
 def distribution_view(record: RunRecord, index: int, words: Words) -> DistributionView | None:
-    """What the images of a case say; None where it has none, or what is measured is not the mean of its images."""
+    """What the images of a case say; None if it has none, or what is measured is not the mean of its images."""
     images = images_of(record)[index]
     case = record.cases[index]
     if images is None or len(images.values) < 2:
@@ -189,7 +189,7 @@ def _division(
     images: RecordedImages,
     words: Words,
 ) -> Iterable[DivisionView]:
-    """One view, the worst subgroup first; none where there is only one."""
+    """One view, the worst subgroup first; None if there is only one."""
     found = [(float(images.values[inside].mean()), name, int(inside.sum())) for name, inside in parts if inside.any()]
     if len(found) < 2:
         return ()

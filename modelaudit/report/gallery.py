@@ -27,7 +27,7 @@ _MOSTLY = 0.5
 
 @dataclass(frozen=True)
 class PanelView:
-    """One picture of a row with what stands round it; ``right`` is none where nothing says it.
+    """One picture of a row with what stands round it; ``right`` is None if nothing says it.
 
     ``map``, ``contours`` and ``outline`` are laid over the picture (`panel.html.j2`); an image alone may have an
     outline too, which is shown on demand. ``heat`` says where a map's heat is, and ``donor`` who lent the background.
@@ -191,7 +191,7 @@ def _context_heading(panel: Panel, case: CaseRecord, words: Words) -> str:
 
 
 def _is_right(record: RunRecord, panel: Panel, label: str) -> bool | None:
-    """None where nothing was predicted. An older record does not say it: then the names decide, if the label is a class
+    """None if nothing was predicted. An older record does not say it: then the names decide, if the label is a class
     of the model."""
     if panel.right is not None:
         return panel.right

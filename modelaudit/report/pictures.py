@@ -46,7 +46,7 @@ class EmbeddedLines:
 class Layers:
     """What one panel is made of: an image, and over it a map with contours and the outline of the object.
 
-    ``image`` is none where a file cannot be shown; an older record's heat map is one image.
+    ``image`` is None if a file cannot be shown; an older record's heat map is one image.
     """
 
     image: EmbeddedPicture | None
@@ -69,7 +69,7 @@ class Pictures:
     "model|context" and sample. ``first``: what the picture of page one, and those of reviews, are made of, which is
     always embedded.
     ``again``: rows that are not laid out, since all of their pictures stand in another row.
-    ``side``: the pixels that pictures were made smaller to; none where they are as the record has them.
+    ``side``: the pixels that pictures were made smaller to; None if they are as the record has them.
     """
 
     shown: frozenset[RowKey]

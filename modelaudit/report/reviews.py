@@ -146,8 +146,8 @@ def _agreement(pictures: list[ReviewedPicture], people: int, words: Words) -> It
 
 
 def _against(case: CaseRecord, pictures: list[ReviewedPicture], record: RunRecord, words: Words) -> AgreedLine | None:
-    """How often people see the background where most of a heat map is on the object; None where there is no such map
-    that they judged."""
+    """How often people see the background where most of a heat map is on the object; None where they judged no such
+    map."""
     files = set(pictures_of_case(case))
     judged = [
         answers

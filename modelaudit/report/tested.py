@@ -15,7 +15,7 @@ from .words import Words
 class TestedModel:
     """A model under test and the positions of its requirements.
 
-    ``model`` is none where it was not loaded; ``stated`` is then what the audit calls it, empty in older records.
+    ``model`` is None if it was not loaded; ``stated`` is then what the audit calls it, empty in older records.
     """
 
     model: ModelRecord | None

@@ -52,6 +52,16 @@ def test_each_end_holds_at_half_of_the_risk_for_each_rate() -> None:
     assert first.missed.upper == pytest.approx(upper(2, DEFECTIVE, 0.025))
 
 
+def test_the_rate_of_one_lot_does_not_stand_for_the_line() -> None:
+    whole = line()
+    narrowed = asks("misses_few_of_lot_7", rate("miss_rate", where=" & group('lot 7')"), 0.1, 0.05, "PASS")
+    only = whole.model_copy(update={"cases": [narrowed]})
+    assert mistakes_of(only, risk=0.025) == []
+    (first, *_) = mistakes_of(whole.model_copy(update={"cases": [narrowed, *whole.cases]}), risk=0.025)
+    assert first.missed is not None
+    assert first.missed.estimate == pytest.approx(2 / DEFECTIVE)
+
+
 @pytest.mark.parametrize("field", ["missed_defect", "false_alarm"])
 def test_what_has_no_cost_is_left_out(field: str) -> None:
     found = mistake_costs(line(COSTS.model_copy(update={field: None})), risk=0.05)

@@ -79,7 +79,8 @@ def test_probes_are_read_and_one_that_is_damaged_is_named(tmp_path: Path, audit:
     assert read_stated([audit], tmp_path, files, None).probes == (probe(),)
     assert ("probe", "audits/probes/candidate.json") in {(one.role, one.path) for one in files.files}
     (folder / "other.json").write_text("{}")
-    with pytest.raises(ResultsError, match=r"probes/other\.json: not the record of a probe"):
+    damaged = r"probes/other\.json: not the record of a probe.*run modelaudit probe again"
+    with pytest.raises(ResultsError, match=damaged):
         read_stated([audit], tmp_path, files, None)
 
 

@@ -26,7 +26,7 @@ def as_values(values: Iterable[float | None]) -> NDArray[np.float64]:
 
 
 def listed(values: NDArray[np.float64]) -> list[float | None]:
-    """Values as JSON has them: None where there is none."""
+    """Values as JSON has them: None if there is none."""
     return [None if np.isnan(value) else value for value in values.tolist()]
 
 
@@ -119,7 +119,7 @@ class MeasuredSample(_Plain):
     """A sample that was asked for.
 
     ``columns``: the attributes that a stratum of the group, or the agreement, names. ``copy_of``: the first, by id, of
-    the images that are the same picture (itself, where it is that one); None where no other image is.
+    the images that are the same picture (itself, where it is that one); None if no other image is.
     """
 
     id: str
@@ -170,7 +170,7 @@ class ScoreFacts(_Plain):
 
 class MeasuredModel(_Plain):
     """A model as it was run, and per-sample facts that depend on it: the label's index, the object's area share, and
-    the class predicted on the original image (-1: outputs that mean no label); none where it did not see the originals.
+    the class predicted on the original image (-1: outputs that mean no label); None if it did not see the originals.
 
     ``deterministic``: False for a black box that says that the same image may get other scores.
     """
@@ -199,7 +199,7 @@ class MeasuredModel(_Plain):
 class MeasuredColumn(_Plain):
     """A measure under a context by one model: a value for each image, and the reason where one is missing, by position.
 
-    ``low``, ``high``: the measure's range, None where it has no bound. ``steps``: how much work each image got, by
+    ``low``, ``high``: the measure's range, None if it has no bound. ``steps``: how much work each image got, by
     position, where the method chooses that itself.
     """
 
@@ -221,7 +221,7 @@ class MeasuredColumn(_Plain):
 
 
 class PassDonors(_Plain):
-    """The donor of each image's background in one (model, context), None where it has none."""
+    """The donor of each image's background in one (model, context), None if it has none."""
 
     model: str
     context: str
