@@ -30,6 +30,8 @@ from .signature import BITS, NEAR, perceptual_hash
 
 _EIGHT = np.ones((3, 3), dtype=np.uint8)
 _WORKERS, _AHEAD = 2, 16
+#: what is called with a sample, its image [H, W, 3] and its mask [H, W]
+Seen = Callable[[Sample, Pixels, Pixels | None], None]
 
 
 def check(
@@ -40,6 +42,7 @@ def check(
     near: int = NEAR,
     classes: LabelMatches | None = None,
     progress: Callable[[], None] = lambda: None,
+    seen: Seen | None = None,
 ) -> DataFacts:
     """Decodes every sample once and reports what was found. Pixels are not kept: memory grows by the facts alone.
 
@@ -49,8 +52,10 @@ def check(
         near: images are alike where at most this many of the 255 bits of their hashes differ.
         classes: which labels match classes, where that is known.
         progress: called after every sample.
+        seen: called with every image that can be read and its mask, None where there is none or it cannot be used;
+            from several threads, and in any order.
     """
-    samples = tuple(_facts_of_samples(data.samples, preprocessing, progress))
+    samples = tuple(_facts_of_samples(data.samples, preprocessing, progress, seen))
     usable = [one for one in samples if one.format]
     masks = [one for one in samples if one.mask is not None]
     refused = refusal(data)
@@ -86,10 +91,10 @@ def check(
 
 
 def _facts_of_samples(
-    samples: Sequence[Sample], preprocessing: Preprocessing | None, progress: Callable[[], None]
+    samples: Sequence[Sample], preprocessing: Preprocessing | None, progress: Callable[[], None], seen: Seen | None
 ) -> Iterator[SampleFacts]:
     """Yields facts in the order of the samples; a few are decoded ahead, so that pixels never pile up."""
-    work = partial(sample_facts, preprocessing=preprocessing)
+    work = partial(sample_facts, preprocessing=preprocessing, seen=seen)
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="look") as workers:
         for first in range(0, len(samples), _AHEAD):
             for facts in workers.map(work, samples[first : first + _AHEAD]):
@@ -110,11 +115,12 @@ def mask_facts(mask: Pixels) -> MaskFacts:
     )
 
 
-def sample_facts(sample: Sample, preprocessing: Preprocessing | None) -> SampleFacts:
+def sample_facts(sample: Sample, preprocessing: Preprocessing | None = None, seen: Seen | None = None) -> SampleFacts:
     """Decodes a sample and collects its facts, without its pixels.
 
     Args:
         preprocessing: the geometry that `kept` is about.
+        seen: called with the sample, its image and its mask.
     """
     facts = SampleFacts(
         id=sample.id,
@@ -128,13 +134,15 @@ def sample_facts(sample: Sample, preprocessing: Preprocessing | None) -> SampleF
     try:
         decoded = decode(sample)
         facts = replace(facts, **_picture(sample, decoded.image))
+        if seen is not None:
+            seen(sample, decoded.image, decoded.mask)
         if decoded.mask is not None:
             share = object_kept(decoded.mask, preprocessing or USUAL_GEOMETRY)
             kept = None if math.isnan(share) else share
             facts = replace(facts, mask=mask_facts(decoded.mask))
             facts = replace(facts, kept_usually=kept) if preprocessing is None else replace(facts, kept=kept)
     except UnusableSample as error:
-        facts = replace(facts, **_image_facts(sample), reason=error.reason.value, message=str(error))
+        facts = replace(facts, **_image_facts(sample, seen), reason=error.reason.value, message=str(error))
     return facts
 
 
@@ -143,14 +151,17 @@ def without_mask(sample: Sample) -> Sample:
     return replace(sample, mask=None, mask_kind="none")
 
 
-def _image_facts(sample: Sample) -> dict[str, Any]:
+def _image_facts(sample: Sample, seen: Seen | None) -> dict[str, Any]:
     """The facts of the image of a sample whose mask cannot be used; empty where the image is at fault."""
     if sample.mask is None:
         return {}
     try:
-        return _picture(sample, decode(without_mask(sample)).image)
+        image = decode(without_mask(sample)).image
     except UnusableSample:
         return {}
+    if seen is not None:
+        seen(sample, image, None)
+    return _picture(sample, image)
 
 
 def _picture(sample: Sample, image: Any) -> dict[str, Any]:

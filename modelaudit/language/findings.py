@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -112,11 +112,17 @@ class Kind(StrEnum):
     SAME_ACROSS_CLASSES = "same_across_classes"
     ALIKE_ACROSS_CLASSES = "alike_across_classes"
     SAME = "same"
+    LEAKED_SAME = "leaked_same"
+    LEAKED_NEAR = "leaked_near"
+    LEAKED_LOT = "leaked_lot"
+    NOT_COVERED = "not_covered"
     NO_MASKS = "no_masks"
     TINY_OBJECT = "tiny_object"
     MANY_PIECES = "many_pieces"
     ALIKE = "alike"
     ALIKE_ACROSS_CLUSTERS = "alike_across_clusters"
+    RESEMBLES_TRAINING = "resembles_training"
+    COVERAGE_UNCLEAR = "coverage_unclear"
     FEW_CLUSTERS = "few_clusters"
     COARSE_MASK = "coarse_mask"
     MACHINE_MASK = "machine_mask"
@@ -143,16 +149,25 @@ PROBLEMS = frozenset(
         Kind.SAME_ACROSS_CLASSES,
         Kind.ALIKE_ACROSS_CLASSES,
         Kind.SAME,
+        Kind.LEAKED_SAME,
+        Kind.LEAKED_NEAR,
+        Kind.LEAKED_LOT,
+        Kind.NOT_COVERED,
     }
 )
 
 
 @dataclass(frozen=True)
 class Item:
-    """The samples that show a finding together (one, or a set of pictures that are alike), and the detail of it."""
+    """The samples that show a finding together (one, or a set of pictures that are alike), and the detail of it.
+
+    Args:
+        training: the samples of the training data that show it with them, by their ids there.
+    """
 
     ids: tuple[str, ...]
     detail: str = ""
+    training: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,6 +230,19 @@ class LabelMatches:
 
 
 @dataclass(frozen=True)
+class TrainingFacts:
+    """The training data that a test set was compared with.
+
+    Args:
+        images, usable: how many there are, and how many of them could be read.
+    """
+
+    reference: str
+    images: int
+    usable: int
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """A data set as an audit would read it.
 
@@ -224,6 +252,8 @@ class DataFacts:
         sizes, formats, modes, mask_kinds, mask_values: how many images have them, the most frequent first.
         shares: the object's share of an image, over masks with an object. `histogram`: how many masks have a share
             below 10 %, 20 %, ..., 100 %.
+        training: None where no training data were named.
+        agreement: the file whose operating domain the data were held to; empty where none was named.
     """
 
     reference: str
@@ -247,11 +277,28 @@ class DataFacts:
     geometry: str = ""
     kept: Quantiles | None = None
     classes: LabelMatches | None = None
+    training: TrainingFacts | None = None
+    agreement: str = ""
 
     @property
     def problems(self) -> tuple[Finding, ...]:
         """What makes values go missing or a verdict wrong."""
         return tuple(one for one in self.findings if one.kind.problem)
+
+    def with_findings(self, found: Iterable[tuple[Kind, Item]]) -> DataFacts:
+        """The same facts with more findings, of kinds that they do not have yet.
+
+        The count of a finding is the number of its samples, or of its items where they name none.
+        """
+        items: dict[Kind, list[Item]] = {}
+        for kind, item in found:
+            items.setdefault(kind, []).append(item)
+        more = [
+            Finding(kind, len({name for item in own for name in item.ids}) or len(own), tuple(own))
+            for kind, own in items.items()
+        ]
+        order = list(Kind)
+        return replace(self, findings=tuple(sorted((*self.findings, *more), key=lambda one: order.index(one.kind))))
 
 
 Outcome = Literal["made", "kept", "failed"]
