@@ -24,12 +24,24 @@ MAY_IMPORT = {
     "evidence": {"engine", "contexts", "statistics", "language"},
     "acceptance": {"evidence", "engine", "data", "language"},
     "advice": {"acceptance", "evidence", "engine", *FLOOR, "language"},
-    "report": {"advice", "acceptance", "evidence", "language"},
+    "monitoring": {"evidence", "engine", *FLOOR, "language"},
+    "report": {"advice", "acceptance", "monitoring", "evidence", "language"},
     "starter": {"data", "models", "language"},
     "interactive": {"report", "evidence", "engine", "language"},
     "pytest_plugin": {"report", "advice", "acceptance", "evidence", "engine", "starter", "language"},
     # data, models and contexts are looked at before there is a run, and images are planned for
-    "cli": {"report", "advice", "acceptance", "preview", "evidence", "engine", "starter", *FLOOR, "language"},
+    "cli": {
+        "report",
+        "advice",
+        "acceptance",
+        "monitoring",
+        "preview",
+        "evidence",
+        "engine",
+        "starter",
+        *FLOOR,
+        "language",
+    },
 }
 #: from the ground up: a room of the engine imports those before it; checks and gallery do not know each other
 ENGINE = (
@@ -118,6 +130,16 @@ def test_the_report_reads_the_record_and_nothing_else_of_the_evidence() -> None:
                     )
                 )
                 assert node.module in allowed, f"{file}:{node.lineno}: imports {node.module}"
+
+
+def test_the_report_reads_the_record_of_an_alarm_and_nothing_else_of_the_watch() -> None:
+    imported = {
+        node.module
+        for file in (PACKAGE / "report").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("monitoring")
+    }
+    assert imported <= {"monitoring.alarm_record"}
 
 
 def test_a_public_class_name_means_one_thing() -> None:

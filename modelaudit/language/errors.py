@@ -70,6 +70,10 @@ class AcceptanceError(AuditError):
     """An agreement, a lock, a waiver, a key, a signature or a pack that cannot be read, or does not fit."""
 
 
+class MonitorError(AuditError):
+    """A monitor, its state or its alarms that cannot be read or written, or do not fit what is watched."""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of another library's error, without control characters and at most 200 characters long.
 
