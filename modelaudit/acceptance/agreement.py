@@ -23,6 +23,7 @@ from ..evidence.about import (
     data_in_a_list,
     known_keys,
     line_of,
+    only_file,
     text_of,
 )
 from ..evidence.costs import Costs
@@ -235,12 +236,8 @@ def read_agreement(files: list[Path]) -> AgreementFile | None:
     Raises:
         AcceptanceError: there are several, or it cannot be read; with file, line and field.
     """
-    if len(files) > 1:
-        raise AcceptanceError(
-            "a run has one agreement.yaml, and here are several; keep one of them, or run their folders one at a time:",
-            *(f"  {file}" for file in files),
-        )
-    return _read(files[0]) if files else None
+    file = only_file(files, AGREEMENT_NAMES[0], AcceptanceError)
+    return None if file is None else _read(file)
 
 
 def _read(path: Path) -> AgreementFile:

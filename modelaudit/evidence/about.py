@@ -6,7 +6,7 @@ It changes no number. The file is optional, one a run, and data: it is read like
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from ..language.errors import AboutFileError, nearest
+from ..language.errors import AboutFileError, AuditError, nearest
 from ..language.yaml_complaints import Where, complaints
 
 ABOUT_NAMES = ("about.yaml", "about.yml")
@@ -97,6 +97,20 @@ def about_files(audit_files: Iterable[Path], root: Path, names: Iterable[str] = 
     return list({path.resolve(): path for path in found}.values())
 
 
+def only_file(files: Sequence[Path], name: str, error: type[AuditError]) -> Path | None:
+    """The one file of its name that a run has; None if it has none.
+
+    Raises:
+        AuditError: of type `error`: there are several.
+    """
+    if len(files) > 1:
+        raise error(
+            f"a run has one {name}, and here are several; keep one of them, or run their folders one at a time:",
+            *(f"  {file}" for file in files),
+        )
+    return files[0] if files else None
+
+
 @dataclass(frozen=True)
 class AboutFile:
     """An ``about.yaml`` as it was read; ``lines``: of every key."""
@@ -118,12 +132,8 @@ def read_about(files: list[Path]) -> About | None:
 
 def read_about_file(files: list[Path]) -> AboutFile | None:
     """The same with the lines of its keys."""
-    if len(files) > 1:
-        raise AboutFileError(
-            "a run has one about.yaml, and here are several; keep one of them, or run their folders one at a time:",
-            *(f"  {file}" for file in files),
-        )
-    return _read(files[0]) if files else None
+    file = only_file(files, ABOUT_NAMES[0], AboutFileError)
+    return None if file is None else _read(file)
 
 
 def _read(path: Path) -> AboutFile:

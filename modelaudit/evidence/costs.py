@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..language.errors import CostsFileError
 from ..language.yaml_complaints import Where, complaints
-from .about import Line, Text, about_files
+from .about import Line, Text, about_files, only_file
 
 COSTS_NAMES = ("costs.yaml", "costs.yml")
 
@@ -72,12 +72,8 @@ def read_costs(files: list[Path]) -> CostsFile | None:
     Raises:
         CostsFileError: there are several, or it cannot be read; with file, line and field.
     """
-    if len(files) > 1:
-        raise CostsFileError(
-            "a run has one costs.yaml, and here are several; keep one of them, or run their folders one at a time:",
-            *(f"  {file}" for file in files),
-        )
-    return _read(files[0]) if files else None
+    file = only_file(files, COSTS_NAMES[0], CostsFileError)
+    return None if file is None else _read(file)
 
 
 def _read(path: Path) -> CostsFile:
