@@ -205,12 +205,17 @@ class ClassShare(Part):
 class AuditedClaim(Part):
     """A declared case of the run: its node id, text and verdict (none: not run), and what measuring it again needs.
 
-    ``says``: the user's sentence, or one by language.
+    ``says``: the user's sentence, or one by language. ``found``: what was found and what is required, by language.
+    ``kinds``: the changes under which it was audited (background, light, camera, degraded, hidden); none where it is
+    about images as photographed. ``must_fail``: of a known-bad model.
     """
 
     node_id: str
     text: str
     says: str | dict[str, str] | None = None
+    found: dict[str, str] = {}
+    kinds: list[str] = []
+    must_fail: bool = False
     clause: str | None = None
     verdict: CaseVerdict | None
     estimate: float | None = None

@@ -1,0 +1,152 @@
+"""The record of an alarm: what changed on the line since when, and how the audited claims stand with it.
+
+Pictures are in the same folder (``images/``), and it names them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from ..evidence.part import Part
+from ..language.errors import MonitorError
+from ..language.json_file import json_of
+from ..language.plain_text import quoted_lines
+from ..language.regular_files import read_file
+from .monitor_file import AuditedClaim, PromiseRecord, StatisticName
+
+ALARM_NAME, PAGE_NAME, LIST_NAME = "alarm.json", "alarm.html", "audit_next.csv"
+#: what the images are compared with
+ComparedWith = Literal["audited_images", "normal_images", "own_beginning"]
+#: whether a claim can be measured on the images of the line as they come, and what is missing where it cannot
+Measurability = Literal["can_be_measured", "unknown_needs_labels", "unknown_needs_masks", "unknown_both"]
+
+
+class ClaimStanding(AuditedClaim):
+    """An audited claim after an alarm. ``touched``: it was audited under a change of the kind that the alarm found."""
+
+    standing: Measurability
+    touched: bool = False
+
+
+class Began(Part):
+    """The first unit that looks changed, as estimated; counted from 1 within the group.
+
+    ``image`` and ``at``: of that unit, where they are still known.
+    """
+
+    unit: Annotated[int, Field(ge=1)]
+    image: str | None = None
+    at: AwareDatetime | None = None
+
+
+class Change(Part):
+    """One thing that is different since the change began: means over ``images`` against those of the reference.
+
+    ``name``: a column of the surroundings or of the light, the class that is predicted, or "confidence". Of a class
+    ``reference`` and ``recent`` are shares. ``spread``: the standard deviation of single images in the reference.
+    ``deviations``: (recent - reference) / spread. ``z``: the difference in standard errors, by which changes are
+    ordered.
+    """
+
+    kind: StatisticName
+    name: str
+    reference: float
+    recent: float
+    spread: float | None = None
+    deviations: float | None = None
+    z: float
+    images: int
+
+
+class AlarmPicture(Part):
+    """A picture on the page. ``file``: relative to the folder of the alarm. ``score``: of the statistic that alarmed;
+    none of reference images whose score was not kept."""
+
+    id: str
+    file: str
+    score: float | None = None
+    predicted: str | None = None
+    confidence: float | None = None
+    at: AwareDatetime | None = None
+
+
+class ChartState(Part):
+    """The evidence of one statistic of one group at the time of the alarm."""
+
+    group: str
+    statistic: StatisticName
+    units: int
+    evidence: float
+    threshold: float
+
+
+class AuditNext(Part):
+    """The list of images for the next audit: ``images`` of the ``available`` that were still kept since the change
+    began, drawn at random where they are more."""
+
+    file: str = LIST_NAME
+    images: int
+    available: int
+
+
+class AlarmRecord(Part):
+    """An alarm of a monitor.
+
+    ``monitor``: sha256 of the monitor's content. ``run``: its id, and ``run_digest`` the sha256 of its ``run.json``.
+    ``model``: its reference. ``group``: "" where there is none. ``unit``: what is taken for exchangeable. ``units``: of
+    the group, seen until the alarm. ``evidence`` and ``threshold``: odds, "340 to 1"; what is over 1e300 stands as
+    1e300. ``ordinary`` and ``recent``: pictures of the reference and, the least usual first, of the images since the
+    change began. ``charts``: all statistics of the group.
+    """
+
+    format: Literal["modelaudit-alarm/1"] = "modelaudit-alarm/1"
+    modelaudit: str
+    id: str
+    created: AwareDatetime
+    monitor: str
+    monitor_file: str
+    run: str
+    run_digest: str
+    model: str
+    data: str
+    group: str = ""
+    statistic: StatisticName
+    masked: bool = False
+    unit: Literal["image", "lot"] = "image"
+    units: Annotated[int, Field(ge=1)]
+    evidence: float
+    threshold: float
+    promise: PromiseRecord
+    began: Began
+    compared_with: ComparedWith
+    charts: list[ChartState] = []
+    changes: list[Change] = []
+    ordinary: list[AlarmPicture] = []
+    recent: list[AlarmPicture] = []
+    audit_next: AuditNext | None = None
+    claims: list[ClaimStanding] = []
+
+
+def read_alarm(file: Path) -> AlarmRecord:
+    """The record of an alarm.
+
+    Args:
+        file: ``alarm.json``, or the folder that holds it.
+
+    Raises:
+        MonitorError: it cannot be read as one.
+    """
+    file = file / ALARM_NAME if file.is_dir() else file
+    try:
+        content = read_file(file)
+    except OSError as error:
+        raise MonitorError(f"{file}: cannot be read ({error.strerror}); give the folder of an alarm") from error
+    json_of(content, str(file), lambda problem: MonitorError(f"{problem}; this is not the record of an alarm"))
+    try:
+        return AlarmRecord.model_validate_json(content)
+    except ValidationError as error:
+        said, *rest = quoted_lines(str(error))
+        raise MonitorError(f"{file}: not the record of an alarm: {said}", *rest) from error
