@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence.results_folder import resolve_run
 from ..language.errors import AcceptanceError
 from .command_help import Example, add_command
-from .terminal import add_run_folder, say, wrapped
+from .terminal import add_language, add_run_folder, say, wrapped
 
 if TYPE_CHECKING:
     from ..evidence.record import RunRecord
@@ -44,6 +44,7 @@ def add(commands: Any) -> None:
         default=Path("audits"),
         help="folder of agreement.yaml and agreement.lock (default: audits)",
     )
+    add_language(pack, "the terminal")
     pack.set_defaults(run=_pack)
 
 
@@ -51,7 +52,9 @@ def _pack(given: argparse.Namespace) -> int:
     from ..acceptance.pack import ENVIRONMENT, environment, environment_departs, files_of_run, write_pack
     from ..evidence.consistency import read_consistent_record
     from .packed import made_of, settings_of
+    from .words import command_words
 
+    words = command_words(given.language)
     signer = None
     if given.sign is not None:
         from ..acceptance.keys import load_signer
@@ -70,10 +73,11 @@ def _pack(given: argparse.Namespace) -> int:
         made[ENVIRONMENT] = json.dumps(here, indent=1, sort_keys=True).encode() + b"\n"
     target = given.output or folder.resolve().with_suffix(".zip")
     write_pack(target, files | made, how, signer)
-    say(f"wrote {target}: {target.stat().st_size} bytes, {len(files | made)} files")
+    say(words._("pack_wrote", target=target, bytes=target.stat().st_size, files=len(files | made)))
     for line in departs:
-        say(*wrapped(f"{ENVIRONMENT} is left out, since this is not where the run was made: {line}", indent=2))
-    say("signed" if signer is not None else "not signed (--sign KEY)", f"next: modelaudit verify {target} --keys KEYS")
+        say(*wrapped(words._("pack_environment_left_out", environment=ENVIRONMENT, line=line), indent=2))
+    say(words._("pack_signed") if signer is not None else words._("pack_not_signed"))
+    say(words._("lock_next", command=f"modelaudit verify {target} --keys KEYS"))
     return 0
 
 

@@ -55,6 +55,7 @@ def add(commands: Any) -> None:
     sign.add_argument("ids", metavar="ID", nargs="*", help="expectations whose waivers are signed (default: all)")
     sign.add_argument("--key", required=True, metavar="KEY", help="private key (a PEM file, or a URI as hsm:)")
     sign.add_argument("--audits", metavar="DIR", type=Path, default=Path("audits"), help="folder of the audits")
+    add_language(sign, "the terminal")
     sign.set_defaults(run=_sign)
 
 
@@ -111,7 +112,9 @@ def _warnings(
 def _sign(given: argparse.Namespace) -> int:
     from ..acceptance.keys import load_signer
     from ..acceptance.signed_waivers import sign_waivers, signatures_file
+    from .words import command_words
 
+    words = command_words(given.language)
     found, lock = _read(given.audits), _lock(given.audits)
     chosen = [waiver for waiver in found.waivers if not given.ids or waiver.expectation in given.ids]
     known = [waiver.expectation for waiver in found.waivers]
@@ -120,24 +123,21 @@ def _sign(given: argparse.Namespace) -> int:
             raise AcceptanceError(f"{name}: {found.path} does not waive it{nearest(name, known)}")
     signer = load_signer(given.key)
     if lock is not None:
-        _check_key(lock, signer.public_key.keyid)
+        _check_key(lock, signer.public_key.keyid, words)
     path = sign_waivers(signatures_file(found.path), chosen, signer)
-    say(f"signed {len(chosen)} of {len(known)} waivers: {path}")
+    say(words._("waivers_signed", n=len(chosen), of=len(known), path=path))
     return 0
 
 
-def _check_key(lock: Lock, keyid: str) -> None:
+def _check_key(lock: Lock, keyid: str, words: Words) -> None:
     """Refuse a key that the lock does not know; say it where its signature is not the one that a waiver needs."""
     owners = [name for name, party in lock.parties.items() if party.keyid == keyid]
     if not owners:
         names = ", ".join(f"{name} ({party.keyid})" for name, party in lock.parties.items()) or "none"
         raise AcceptanceError(f"this key ({keyid}) is of no party; keys in the lock: {names}")
     if lock.waivers_signed_by not in owners:
-        say(
-            f"signed by {owners[0]}; to count, a waiver needs the signature of {lock.waivers_signed_by or 'a party'}, "
-            "as agreement.yaml says under waivers",
-            file=sys.stderr,
-        )
+        needed = lock.waivers_signed_by or words._("waivers_signed_by_any")
+        say(words._("waivers_signed_by_another", party=owners[0], needed=needed), file=sys.stderr)
 
 
 def _read(audits: Path) -> WaiversFile:

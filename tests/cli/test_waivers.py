@@ -96,6 +96,8 @@ def test_the_waivers_that_are_named_are_signed(project: Path, capsys: pytest.Cap
     assert "did you mean 'audits/parts.audit.yaml::sure'?" in capsys.readouterr().err
     assert main(["waivers", "sign", "--key", key, "audits/parts.audit.yaml::sure"]) == 0
     assert "signed 1 of 1 waivers: audits/waivers.dsse" in capsys.readouterr().out
+    assert main(["waivers", "sign", "--key", key, "--language", "ja"]) == 0
+    assert "特例1件のうち1件に署名しました：audits/waivers.dsse" in capsys.readouterr().out
     assert len(json.loads((project / "audits" / "waivers.dsse").read_text())) == 1
     (project / "audits" / "waivers.yaml").unlink()
     assert main(["waivers", "list"]) == 2
