@@ -17,17 +17,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Values = NDArray[np.float64]
-_POWERS: Values = np.array([0.1, 0.25, 0.5, 0.75])
-_LOG_POWERS: Values = np.log(_POWERS)
+POWERS: Values = np.array([0.1, 0.25, 0.5, 0.75])
+_LOG_POWERS: Values = np.log(POWERS)
 #: of a histogram
 CELLS = 10
 #: p-values after which what a histogram has counted weighs half
-HALF_LIVES = (30, 100, 500)
-_KEPT: Values = np.array([0.5 ** (1 / life) for life in HALF_LIVES])[:, None]
+HALF_LIVES = (50, 200, 1000)
+KEPT: Values = np.array([0.5 ** (1 / life) for life in HALF_LIVES])[:, None]
 #: what every cell of a histogram starts with, and is drawn back to
-_PRIOR = 2.0
+PRIOR = 2.0
 _SMALLEST = 1e-16
-BETTORS = 2 * _POWERS.size + 2 + len(HALF_LIVES)
+BETTORS = 2 * POWERS.size + 2 + len(HALF_LIVES)
 #: [bettors]: the share of the stake that each gets
 LOG_SHARES: Values = np.full(BETTORS, -np.log(BETTORS))
 
@@ -44,12 +44,12 @@ def log_bets(p: ArrayLike, histograms: Values) -> Values:
     """
     at = np.asarray(p, dtype=np.float64)[..., None]
     small, large = np.log(np.maximum(at, _SMALLEST)), np.log(np.maximum(1 - at, _SMALLEST))
-    left, right = _LOG_POWERS + (_POWERS - 1) * small, _LOG_POWERS + (_POWERS - 1) * large
+    left, right = _LOG_POWERS + (POWERS - 1) * small, _LOG_POWERS + (POWERS - 1) * large
     ends = np.log(0.25 * (np.exp(-0.5 * small) + np.exp(-0.5 * large)))
     middle = np.log(6.0) + small + large
     cell = np.minimum((at * CELLS).astype(np.int64), CELLS - 1)[..., None]
     counted = np.take_along_axis(histograms, cell, axis=-1)[..., 0]
-    shares = np.log(CELLS * (counted + _PRIOR) / (histograms.sum(axis=-1) + CELLS * _PRIOR))
+    shares = np.log(CELLS * (counted + PRIOR) / (histograms.sum(axis=-1) + CELLS * PRIOR))
     bets: Values = np.concatenate([left, right, ends, middle, shares], axis=-1)
     return bets
 
@@ -57,5 +57,5 @@ def log_bets(p: ArrayLike, histograms: Values) -> Values:
 def learned(p: ArrayLike, histograms: Values) -> Values:
     """[..., histograms, cells]: the histograms with the p-values p [...]."""
     cell = np.minimum((np.asarray(p)[..., None, None] * CELLS).astype(np.int64), CELLS - 1)
-    counted: Values = histograms * _KEPT + (np.arange(CELLS) == cell)
+    counted: Values = histograms * KEPT + (np.arange(CELLS) == cell)
     return counted
