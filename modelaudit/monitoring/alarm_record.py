@@ -85,11 +85,19 @@ class ChartState(Part):
 
 class AuditNext(Part):
     """The list of images for the next audit: ``images`` of the ``available`` that were still kept since the change
-    began, drawn at random where they are more."""
+    began, drawn at random where they are more.
+
+    ``gone``: images that were drawn and whose files are no longer there, or which never were files. ``root``: the
+    folder that the paths of the list are relative to; none: that of the list, which holds copies. ``masks``: every
+    image has one.
+    """
 
     file: str = LIST_NAME
     images: int
     available: int
+    gone: int = 0
+    root: str | None = None
+    masks: bool = False
 
 
 class AlarmRecord(Part):

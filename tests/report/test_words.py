@@ -26,6 +26,9 @@ from modelaudit.language.errors import ResultsError
 from modelaudit.language.findings import Kind
 from modelaudit.language.progress import ProgressTexts
 from modelaudit.language.reasons import Missing
+from modelaudit.monitoring.alarm_record import ComparedWith, Measurability
+from modelaudit.monitoring.monitor_file import STATISTICS
+from modelaudit.report.alarm_changes import PROPERTIES
 from modelaudit.report.coverage import Ledger
 from modelaudit.report.notes import _FORMS
 from modelaudit.report.record_notes import FORMS
@@ -88,6 +91,14 @@ LISTS: dict[str, Iterable[str]] = {
     "review_asked": QUESTIONS,
     "review_answer": ["object", "background", "both", "cannot_tell", "yes", "no"],
     "kind": KINDS,
+    "alarm_title": [*STATISTICS, "whole_image"],
+    "alarm_statistic": [*STATISTICS, "whole_image"],
+    "alarm_look": [*STATISTICS, "whole_image"],
+    "alarm_compared": get_args(ComparedWith),
+    "alarm_then": get_args(ComparedWith),
+    "alarm_standing": get_args(Measurability),
+    "alarm_touched": [*Verdict, "NOT_RUN"],
+    "alarm_change": PROPERTIES,
     "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "new_pictures", "new_backgrounds"],
     "probe_assumption": get_args(Assumption),
     "ledger": [field.name for field in fields(Ledger)],
