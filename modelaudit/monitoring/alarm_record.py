@@ -103,16 +103,17 @@ class AuditNext(Part):
 class AlarmRecord(Part):
     """An alarm of a monitor.
 
-    ``monitor``: sha256 of the monitor's content. ``run``: its id, and ``run_digest`` the sha256 of its ``run.json``.
-    ``model``: its reference. ``group``: "" where there is none. ``unit``: what is taken for exchangeable. ``units``: of
-    the group, seen until the alarm. ``evidence`` and ``threshold``: odds, "340 to 1"; what is over 1e300 stands as
-    1e300. ``ordinary`` and ``recent``: pictures of the reference and, the least usual first, of the images since the
-    change began. ``charts``: all statistics of the group.
+    ``number``: by which it is acknowledged. ``monitor``: sha256 of the content of the monitor. ``run``: its id,
+    and ``run_digest`` the sha256 of its ``run.json``. ``model``: its reference. ``group``: "" where there is none.
+    ``unit``: what is taken for exchangeable. ``units``: of the group, seen until the alarm. ``evidence`` and
+    ``threshold``: odds, "340 to 1"; what is over 1e300 stands as 1e300. ``ordinary`` and ``recent``: pictures of the
+    reference and, the least usual first, of the images since the change began. ``charts``: all statistics of the group.
     """
 
     format: Literal["modelaudit-alarm/1"] = "modelaudit-alarm/1"
     modelaudit: str
     id: str
+    number: Annotated[int, Field(ge=1)] = 1
     created: AwareDatetime
     monitor: str
     monitor_file: str

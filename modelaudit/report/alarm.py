@@ -229,7 +229,8 @@ def _claim(claim: ClaimStanding, words: Words) -> ClaimView:
 def _steps(record: AlarmRecord, folder: Path, words: Words) -> Iterator[AlarmStep]:
     """What to do, in its order: look, decide on the parts until it is measured, label, audit again, watch on."""
     yield AlarmStep(words.named("alarm_look", subject_of(record.statistic, masked=record.masked)))
-    yield AlarmStep(words._("alarm_until_measured", place=_place(record, words)))
+    noted = f"modelaudit watch status {record.monitor_file} --acknowledge {record.number} --by NAME"
+    yield AlarmStep(words._("alarm_until_measured", place=_place(record, words)), (noted,))
     following = record.audit_next
     if following is None or not following.images:
         yield AlarmStep(words._("alarm_no_list"))
