@@ -26,6 +26,7 @@ HALF_LIVES = (50, 200, 1000)
 KEPT: Values = np.array([0.5 ** (1 / life) for life in HALF_LIVES])[:, None]
 #: what every cell of a histogram starts with, and is drawn back to
 PRIOR = 2.0
+_CELLS = np.arange(CELLS)
 _SMALLEST = 1e-16
 BETTORS = 2 * POWERS.size + 2 + len(HALF_LIVES)
 #: [bettors]: the share of the stake that each gets
@@ -47,8 +48,7 @@ def log_bets(p: ArrayLike, histograms: Values) -> Values:
     left, right = _LOG_POWERS + (POWERS - 1) * small, _LOG_POWERS + (POWERS - 1) * large
     ends = np.log(0.25 * (np.exp(-0.5 * small) + np.exp(-0.5 * large)))
     middle = np.log(6.0) + small + large
-    cell = np.minimum((at * CELLS).astype(np.int64), CELLS - 1)[..., None]
-    counted = np.take_along_axis(histograms, cell, axis=-1)[..., 0]
+    counted = (histograms * _cell(p)).sum(axis=-1)
     shares = np.log(CELLS * (counted + PRIOR) / (histograms.sum(axis=-1) + CELLS * PRIOR))
     bets: Values = np.concatenate([left, right, ends, middle, shares], axis=-1)
     return bets
@@ -56,6 +56,12 @@ def log_bets(p: ArrayLike, histograms: Values) -> Values:
 
 def learned(p: ArrayLike, histograms: Values) -> Values:
     """[..., histograms, cells]: the histograms with the p-values p [...]."""
-    cell = np.minimum((np.asarray(p)[..., None, None] * CELLS).astype(np.int64), CELLS - 1)
-    counted: Values = histograms * KEPT + (np.arange(CELLS) == cell)
+    counted: Values = histograms * KEPT + _cell(p)
     return counted
+
+
+def _cell(p: ArrayLike) -> NDArray[np.bool_]:
+    """[..., 1, cells]: the cell of a histogram that p [...] lies in."""
+    at = np.minimum((np.asarray(p)[..., None, None] * CELLS).astype(np.int64), CELLS - 1)
+    inside: NDArray[np.bool_] = at == _CELLS
+    return inside

@@ -60,6 +60,25 @@ def test_the_evidence_grows_when_scores_become_larger(promise: Promise) -> None:
     assert 190 <= changed.started <= 205
 
 
+@pytest.mark.parametrize("promise", PROMISES)
+def test_the_evidence_is_what_all_stakes_have_become(promise: Promise) -> None:
+    """Written out: every unit's stake, times the bets of its bettor at all units from then on."""
+    draw = np.random.default_rng(3)
+    counts, histograms, bets = np.array([5, 4, 3, 2, 1]), no_histograms(), []
+    chart = new_chart(counts)
+    for score_bin, uniform in zip(draw.integers(0, 5, 40), draw.random(40), strict=True):
+        chart = follow(chart, int(score_bin), uniform, promise)
+        counts[score_bin] += 1
+        p = p_value(counts, score_bin, uniform)
+        bets.append(np.exp(log_bets(p, histograms)))
+        histograms = learned(p, histograms)
+    growth = np.cumprod(np.array(bets)[::-1], axis=0)[::-1].mean(axis=1)  # of a stake at each unit, over the bettors
+    shares = 0.25 / (np.arange(40) + 50)
+    left = np.cumprod(np.append(1.0, 1 - shares))
+    expected = growth.sum() if isinstance(promise, RunLength) else left[-1] + (left[:-1] * shares * growth).sum()
+    assert np.exp(chart.log_evidence) == pytest.approx(expected, rel=1e-9)
+
+
 @given(st.lists(st.integers(0, 9), max_size=30), st.sampled_from(PROMISES))
 @settings(max_examples=30, deadline=None)
 def test_a_chart_continues_from_its_json(bins: list[int], promise: Promise) -> None:

@@ -1,0 +1,531 @@
+"""How often a watch alarms falsely, and how soon it notices a change: the tables of docs/validation/watch.md.
+
+    nice python benchmarks/watch_error_rates.py [--streams 2000] [--only delays]
+
+Many streams are followed at once, in numpy: :class:`ManyBags` and :class:`ManyCharts` do what
+:func:`modelaudit.monitoring.chart.follow` does (tests/monitoring/test_watch_error_rates.py holds them to it). The bets
+of online-cp are computed here in the same way (tests/oracle/test_martingales_online_cp.py). About 15 minutes on one
+core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2, norm
+
+from modelaudit.monitoring import bets
+from modelaudit.monitoring.autocorrelation import autocorrelation
+from modelaudit.monitoring.bins import Bins
+from modelaudit.monitoring.chart import stakes
+from modelaudit.monitoring.promises import FalseAlarms, RunLength, chart_weight, log_threshold
+
+Values = NDArray[np.float64]
+Whole = NDArray[np.int64]
+#: scores of [streams] units at once
+Draw = Callable[[np.random.Generator, int], Values]
+PROBABILITY, STATISTICS = 0.05, 4
+_MOST = 1e250
+
+
+# --- many streams at once --------------------------------------------------------------------------------------------
+
+
+class ManyBags:
+    """The scores so far of many streams, in bins; `counts` [streams, bins] are those of the calibration scores.
+
+    With `grows` false, units are compared with the calibration scores and their own alone.
+    """
+
+    def __init__(self, counts: Whole, *, grows: bool = True) -> None:
+        reached = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
+        #: [streams, bins + 1]: scores in this bin or above it
+        self._reached = np.concatenate([reached, np.zeros((len(counts), 1))], axis=1).astype(np.int32)
+        self._bins = np.arange(counts.shape[1], dtype=np.int16)
+        self._streams = np.arange(len(counts))
+        self._grows = grows
+
+    def p_values(self, score_bins: Whole, uniform: Values) -> Values:
+        """[streams]: the conformal p-values of the next scores, which are in the bags from then on."""
+        if self._grows:
+            self._reached[:, :-1] += self._bins <= score_bins[:, None]
+        own = 0 if self._grows else 1
+        above = self._reached[self._streams, score_bins + 1]
+        same = self._reached[self._streams, score_bins] - above + own
+        p: Values = (above + uniform * same) / (self._reached[:, 0] + own)
+        return p
+
+
+class ManyCharts:
+    """The evidence of many streams under both promises, and the CUSUM (the largest start instead of their sum).
+
+    Capital is kept as it is, not as its logarithm, and held below 1e250.
+    """
+
+    def __init__(self, streams: int) -> None:
+        self.units, self.log_reserve = 0, 0.0
+        self.staked, self.summed, self.largest = np.zeros((3, bets.BETTORS, streams))
+        self._shares = np.exp(bets.LOG_SHARES)[:, None]
+        self._histograms = np.zeros((len(bets.HALF_LIVES), bets.CELLS, streams))
+        self._streams = np.arange(streams)
+
+    def step(self, p: Values) -> tuple[Values, Values]:
+        """[streams]: the evidence after one more unit, under FalseAlarms and under RunLength."""
+        won = self._bets(p)
+        log_stake, self.log_reserve = stakes(self.units, self.log_reserve, FalseAlarms())
+        self.staked = np.minimum((self.staked + self._shares * math.exp(log_stake)) * won, _MOST)
+        self.summed = np.minimum((self.summed + self._shares) * won, _MOST)
+        self.largest = np.minimum(np.maximum(self.largest, self._shares) * won, _MOST)
+        self.units += 1
+        return math.exp(self.log_reserve) + self.staked.sum(axis=0), self.summed.sum(axis=0)
+
+    @property
+    def cusum(self) -> Values:
+        """[streams]: the sum over bettors of the largest capital that a stake at any unit has become."""
+        total: Values = self.largest.sum(axis=0)
+        return total
+
+    def _bets(self, p: Values) -> Values:
+        small, large = np.log(np.maximum(p, 1e-16)), np.log(np.maximum(1 - p, 1e-16))
+        powers, count = bets.POWERS[:, None], bets.POWERS.size
+        won = np.empty((bets.BETTORS, p.size))
+        won[:count] = powers * np.exp((powers - 1) * small)
+        won[count : 2 * count] = powers * np.exp((powers - 1) * large)
+        won[2 * count] = 0.25 * (np.exp(-0.5 * small) + np.exp(-0.5 * large))
+        won[2 * count + 1] = 6 * np.exp(small + large)
+        cell = np.minimum((p * bets.CELLS).astype(np.int64), bets.CELLS - 1)
+        won[2 * count + 2 :] = bets.CELLS * (self._histograms[:, cell, self._streams] + bets.PRIOR)
+        won[2 * count + 2 :] /= self._histograms.sum(axis=1) + bets.CELLS * bets.PRIOR
+        self._histograms *= bets.KEPT[:, :, None]
+        self._histograms[:, cell, self._streams] += 1
+        return won
+
+
+class ManyJumpers:
+    """Simple Jumper of online-cp (Algorithm 8.1 of Vovk, Gammerman & Shafer 2022), or Composite Jumper with several
+    rates."""
+
+    def __init__(self, streams: int, rates: tuple[float, ...] = (0.01,)) -> None:
+        self._rates = np.array(rates)[:, None, None]
+        self._bets = np.linspace(-1, 1, 5)[:, None]
+        self._capital = np.full((len(rates), 5, streams), 0.2)
+
+    def step(self, p: Values) -> Values:
+        mixed = (1 - self._rates) * self._capital + self._rates / 5 * self._capital.sum(axis=1, keepdims=True)
+        self._capital = np.minimum(mixed * (1 + self._bets * (p - 0.5)), _MOST)
+        total: Values = self._capital.sum(axis=1).mean(axis=0)
+        return total
+
+
+class ManySleepers:
+    """Sleeper/Stayer of online-cp (Algorithm 9.4, rate 0.001, grid of 10)."""
+
+    def __init__(self, streams: int, rate: float = 0.001, grid: int = 10) -> None:
+        cells = np.arange(1, grid) / grid
+        self._at, share = (axis.ravel()[:, None] for axis in np.meshgrid(cells, cells, indexing="ij"))
+        self._left, self._right = share / self._at, (1 - share) / (1 - self._at)
+        self._active, self._asleep, self._rate = np.zeros((self._at.size, streams)), 1.0, rate
+
+    def step(self, p: Values) -> Values:
+        self._active = np.minimum(self._active * np.where(p <= self._at, self._left, self._right), _MOST)
+        total: Values = self._asleep + self._active.sum(axis=0)
+        self._active += self._rate / len(self._at) * self._asleep
+        self._asleep *= 1 - self._rate
+        return total
+
+
+# --- false alarms ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Unchanged streams of a whole monitor of four statistics; the groups take turns.
+
+    Args:
+        calibration: scores of each known group; new groups have none.
+        values: how many different scores there are; None: as many as there are units. The fourth statistic always has
+            5 (classes).
+        shared: of the variance, by all statistics of a unit.
+    """
+
+    name: str
+    calibration: int
+    units: int = 5_000
+    groups: int = 1
+    new_groups: int = 0
+    values: int | None = None
+    shared: float = 0.5
+    grows: bool = True
+
+
+LONG = 20_000
+SETTINGS = (
+    Setting("20 calibration scores, long", 20, units=LONG),
+    Setting("400 calibration scores, long", 400, units=LONG),
+    Setting("50 calibration scores", 50),
+    Setting("100 calibration scores", 100),
+    Setting("ties: 3 different scores", 50, values=3),
+    Setting("ties: 2 different scores", 20, values=2),
+    Setting("4 statistics that are the same", 100, shared=1.0),
+    Setting("3 groups, and 2 new ones", 50, units=1_000, groups=3, new_groups=2),
+    Setting("**wrong:** compared with 20 calibration scores alone", 20, grows=False),
+    Setting("**wrong:** compared with 100 calibration scores alone", 100, grows=False),
+)
+RUN = RunLength(1_000)
+
+
+class Statistic:
+    """One statistic of one group in many streams: scores, bins, bags, charts."""
+
+    def __init__(self, setting: Setting, values: int | None, known: bool, draw: np.random.Generator, streams: int):
+        self._cuts = None if values is None else norm.ppf(np.arange(1, values) / values)
+        self._shared = setting.shared
+        bins = Bins.of(self._scores(draw.standard_normal(2 * max(20, setting.calibration))[:, None], draw).ravel())
+        self._edges = np.array(bins.edges)
+        calibration = self._scores(draw.standard_normal((streams, setting.calibration if known else 0)), draw)
+        at = np.searchsorted(self._edges, calibration, side="right")
+        counts = np.zeros((streams, bins.count), dtype=np.int64)
+        np.add.at(counts, (np.arange(streams)[:, None], at), 1)
+        self._bags, self._charts = ManyBags(counts, grows=setting.grows), ManyCharts(streams)
+
+    def _scores(self, common: Values, draw: np.random.Generator) -> Values:
+        own = draw.standard_normal(common.shape)
+        scores: Values = math.sqrt(self._shared) * common + math.sqrt(1 - self._shared) * own
+        return scores if self._cuts is None else np.searchsorted(self._cuts, scores).astype(np.float64)
+
+    def step(self, common: Values, draw: np.random.Generator) -> tuple[Values, Values]:
+        at = np.searchsorted(self._edges, self._scores(common, draw), side="right")
+        return self._charts.step(self._bags.p_values(at, draw.random(common.size)))
+
+
+def unchanged(setting: Setting, streams: int) -> tuple[NDArray[np.bool_], Values]:
+    """[streams]: whether the monitor ever alarmed under FalseAlarms, and after how many units under RunLength."""
+    draw = np.random.default_rng(7)
+    groups = setting.groups + setting.new_groups
+    alarmed, first = np.zeros(streams, dtype=bool), np.full(streams, np.inf)
+    promise = FalseAlarms(PROBABILITY)
+    needed_run = math.exp(log_threshold(RUN, chart_weight(RUN, STATISTICS)))
+    monitor: list[tuple[float, list[Statistic]]] = []
+    for group in range(groups):
+        new = None if group < setting.groups else group - setting.groups + 1
+        needed = math.exp(log_threshold(promise, chart_weight(promise, STATISTICS, setting.groups, new)))
+        values = [setting.values] * (STATISTICS - 1) + [setting.values or 5]
+        monitor.append((needed, [Statistic(setting, value, new is None, draw, streams) for value in values]))
+    for unit in range(setting.units):
+        for number, (needed, statistics) in enumerate(monitor):
+            common = draw.standard_normal(streams)
+            for statistic in statistics:
+                evidence, run = statistic.step(common, draw)
+                alarmed |= evidence >= needed
+                first = np.where(np.isinf(first) & (run >= needed_run), unit * groups + number + 1, first)
+    return alarmed, first
+
+
+def false_alarms(streams: int) -> Iterator[str]:
+    """The table of false alarms."""
+    yield "| unchanged streams | units | ever alarmed: at most 0.05 | mean units to an alarm: at least 1,000 |"
+    yield "|---|---|---|---|"
+    for setting in SETTINGS:
+        alarmed, first = unchanged(setting, streams)
+        most = setting.units * (setting.groups + setting.new_groups)
+        quiet = int(np.isinf(first).sum())
+        mean = f"{np.minimum(first, most).mean():,.0f}" + (f" (more: {quiet} never did)" if quiet else "")
+        yield f"| {setting.name} | {most:,} | {rate(alarmed)} | {mean} |"
+
+
+def rate(flags: NDArray[np.bool_]) -> str:
+    """A share with its standard error."""
+    share = float(flags.mean())
+    return f"{share:.4f} ± {math.sqrt(max(share, 1 / flags.size) * (1 - share) / flags.size):.4f}"
+
+
+# --- delays ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Change:
+    """Scores before and after a change; `classes`: they are positions of so many classes."""
+
+    name: str
+    before: Draw
+    after: Draw
+    classes: int = 0
+
+
+def distances(dimensions: int, moved: float) -> Draw:
+    """Mahalanobis distances of features that have moved so many standard deviations."""
+
+    def draw(generator: np.random.Generator, count: int) -> Values:
+        first = generator.standard_normal(count) + moved
+        squared: Values = first**2 + generator.chisquare(dimensions - 1, count)
+        return np.sqrt(squared)
+
+    return draw
+
+
+def classes(*shares: float) -> Draw:
+    """Positions of classes with these shares."""
+    return lambda generator, count: np.searchsorted(np.cumsum(shares)[:-1], generator.random(count)).astype(np.float64)
+
+
+SAME, SHARES = distances(8, 0.0), (0.5, 0.3, 0.15, 0.05)
+CHANGES = (
+    Change("surroundings swapped (8 features, moved by 5 sd)", SAME, distances(8, 5.0)),
+    Change("other light (8 features, moved by 2.5 sd)", SAME, distances(8, 2.5)),
+    Change("slightly other light (moved by 1.5 sd)", SAME, distances(8, 1.5)),
+    Change("classes 50/30/15/5 % to 30/30/25/15 %", classes(*SHARES), classes(0.3, 0.3, 0.25, 0.15), 4),
+    Change("classes 50/30/15/5 % to 40/40/15/5 %", classes(*SHARES), classes(0.4, 0.4, 0.15, 0.05), 4),
+    Change("no change", SAME, SAME),
+)
+CALIBRATION, BEFORE, HORIZON, WINDOW, CELLS = 200, 500, 3_000, 50, 10
+SHARE = PROBABILITY * chart_weight(FalseAlarms(PROBABILITY), STATISTICS)
+
+
+def delays_of(change: Change, streams: int, before: int = BEFORE) -> dict[str, Values]:
+    """[streams] by method: units from the change to the alarm; negative before it, infinite if there is none."""
+    draw = np.random.default_rng(11)
+    fitted = change.before(draw, CALIBRATION)
+    bins = Bins.of_positions(change.classes) if change.classes else Bins.of(fitted)
+    edges = np.array(bins.edges)
+    calibration = change.before(draw, streams * CALIBRATION).reshape(streams, CALIBRATION)
+    counts = np.zeros((streams, bins.count), dtype=np.int64)
+    np.add.at(counts, (np.arange(streams)[:, None], np.searchsorted(edges, calibration, side="right")), 1)
+    bags, charts, windows = ManyBags(counts), ManyCharts(streams), Windows(change, calibration)
+    others = {
+        "online-cp: Simple Jumper": ManyJumpers(streams),
+        "online-cp: Composite Jumper": ManyJumpers(streams, (1e-4, 1e-3, 1e-2, 1e-1, 1.0)),
+        "online-cp: Sleeper/Stayer": ManySleepers(streams),
+    }
+    run = RunLength()
+    needed_run = math.exp(log_threshold(run, chart_weight(run, STATISTICS)))
+    alarms: dict[str, Values] = {}
+
+    def note(method: str, flags: NDArray[np.bool_], unit: int) -> None:
+        known = alarms.setdefault(method, np.full(streams, np.inf))
+        known[flags & np.isinf(known)] = unit + 1 - before
+
+    for unit in range(before + HORIZON):
+        scores = (change.before if unit < before else change.after)(draw, streams)
+        p = bags.p_values(np.searchsorted(edges, scores, side="right"), draw.random(streams))
+        evidence, summed = charts.step(p)
+        note("false alarms 0.05", evidence >= 1 / SHARE, unit)
+        note("run length 10,000", summed >= needed_run, unit)
+        note("the same as CUSUM", charts.cusum >= needed_run, unit)
+        for name, other in others.items():
+            note(name, other.step(p) >= 1 / SHARE, unit)
+        p_window = windows.add(scores)
+        if p_window is not None:
+            looks = LONG / WINDOW
+            note(f"chi-square, windows of {WINDOW}, corrected", p_window <= SHARE / looks, unit)
+            note(f"chi-square, windows of {WINDOW}, each at 0.05", p_window <= PROBABILITY, unit)
+    return alarms
+
+
+class Windows:
+    """Two-sample chi-square tests of calibration scores against windows that do not overlap."""
+
+    def __init__(self, change: Change, calibration: Values) -> None:
+        if change.classes:
+            self._edges = np.tile(np.arange(change.classes - 1) + 0.5, (len(calibration), 1))
+        else:
+            self._edges = np.quantile(calibration, np.arange(1, CELLS) / CELLS, axis=1).T
+        self._calibration = self._counts(calibration)
+        self._window: list[Values] = []
+
+    def _counts(self, scores: Values) -> Values:
+        cells = (scores[:, :, None] > self._edges[:, None, :]).sum(axis=2)
+        return np.stack([(cells == cell).sum(axis=1) for cell in range(self._edges.shape[1] + 1)], axis=1).astype(float)
+
+    def add(self, scores: Values) -> Values | None:
+        """[streams]: p-values at the end of a window."""
+        self._window.append(scores)
+        if len(self._window) < WINDOW:
+            return None
+        counts, self._window = self._counts(np.stack(self._window, axis=1)), []
+        ratio = math.sqrt(CALIBRATION / WINDOW)
+        both = np.maximum(self._calibration + counts, 1)
+        statistic = ((self._calibration / ratio - counts * ratio) ** 2 / both).sum(axis=1)
+        p: Values = chi2.sf(statistic, counts.shape[1] - 1)
+        return p
+
+
+def delays(streams: int) -> Iterator[str]:
+    """The table of delays: median, and what 90 % of the streams need, of those without an alarm before the change."""
+    found = {change.name: delays_of(change, streams) for change in CHANGES}
+    yield "| units to the alarm: median (90 %) | " + " | ".join(found) + " |"
+    yield "|---|" + "---|" * len(found)
+    for method in found[CHANGES[0].name]:
+        cells = []
+        for name, alarms in found.items():
+            delay = alarms[method]
+            if name == "no change":
+                cells.append(f"{np.isfinite(delay).mean():.3f} alarmed")
+                continue
+            middle, most = np.quantile(delay[delay > 0], [0.5, 0.9], method="higher") if (delay > 0).any() else (0, 0)
+            cells.append(f"{units(middle)} ({units(most)})" if (delay > 0).mean() > 0.1 else "alarmed before")
+        yield f"| {method} | " + " | ".join(cells) + " |"
+
+
+def units(count: float) -> str:
+    return f"{count:,.0f}" if math.isfinite(count) else f"> {HORIZON:,}"
+
+
+def late_changes(streams: int) -> Iterator[str]:
+    """What a change costs that comes later."""
+    yield "| change after | false alarms 0.05 | run length 10,000 | Simple Jumper | Sleeper/Stayer |"
+    yield "|---|---|---|---|---|"
+    for before in (0, 500, 5_000):
+        found = delays_of(CHANGES[1], streams, before)
+        methods = ("false alarms 0.05", "run length 10,000", "online-cp: Simple Jumper", "online-cp: Sleeper/Stayer")
+        medians = [np.quantile(found[name], [0.5, 0.9], method="higher") for name in methods]
+        yield f"| {before:,} units | " + " | ".join(f"{units(m)} ({units(most)})" for m, most in medians) + " |"
+
+
+# --- splitting, lots -------------------------------------------------------------------------------------------------
+
+
+def splitting(streams: int) -> Iterator[str]:
+    """The error split over four statistics, beside an average of their evidence, which has no such promise."""
+    yield "| of four statistics | split: median (90 %) | average: median (90 %) |"
+    yield "|---|---|---|"
+    for name, changed in (("one changes", 1), ("two change", 2), ("all change", 4)):
+        draw = np.random.default_rng(3)
+        charts = [ManyCharts(streams) for _ in range(STATISTICS)]
+        split, average = np.full((2, streams), np.inf)
+        for unit in range(BEFORE + HORIZON):
+            moved = unit >= BEFORE
+            evidence = np.array(
+                [
+                    one.step(norm.sf(draw.standard_normal(streams) + (moved and number < changed)))[0]
+                    for number, one in enumerate(charts)
+                ]
+            )
+            split[np.isinf(split) & (evidence.max(axis=0) >= STATISTICS / PROBABILITY)] = unit + 1 - BEFORE
+            average[np.isinf(average) & (evidence.mean(axis=0) >= 1 / PROBABILITY)] = unit + 1 - BEFORE
+            if np.isfinite(split).all() and np.isfinite(average).all():
+                break
+        cells = [np.quantile(one[one > 0], [0.5, 0.9], method="higher") for one in (split, average)]
+        yield f"| {name} | " + " | ".join(f"{units(m)} ({units(most)})" for m, most in cells) + " |"
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Frames of an unchanged line that depend on those before them; [streams, frames] normal scores."""
+
+    name: str
+    frames: Callable[[np.random.Generator, int, int], Values]
+
+
+def in_lots(size: int, shared: float) -> Callable[[np.random.Generator, int, int], Values]:
+    def frames(draw: np.random.Generator, streams: int, count: int) -> Values:
+        lots = np.repeat(draw.standard_normal((streams, count // size)), size, axis=1)
+        made: Values = math.sqrt(shared) * lots + math.sqrt(1 - shared) * draw.standard_normal(lots.shape)
+        return made
+
+    return frames
+
+
+def autoregressive(phi: float) -> Callable[[np.random.Generator, int, int], Values]:
+    def frames(draw: np.random.Generator, streams: int, count: int) -> Values:
+        made = draw.standard_normal((streams, count))
+        for at in range(1, count):
+            made[:, at] = phi * made[:, at - 1] + math.sqrt(1 - phi * phi) * made[:, at]
+        return made
+
+    return frames
+
+
+INDEPENDENT = Dependence("independent frames", lambda draw, streams, count: draw.standard_normal((streams, count)))
+DEPENDENCES = (
+    INDEPENDENT,
+    Dependence("lots of 25 that share half of the variance", in_lots(25, 0.5)),
+    Dependence("lots of 25 that share a tenth", in_lots(25, 0.1)),
+    Dependence("autoregressive, 0.9", autoregressive(0.9)),
+    Dependence("autoregressive, 0.5", autoregressive(0.5)),
+)
+REFERENCE, FRAMES, AT_ONCE = 1_000, 10_000, 500
+
+
+def of_units(frames: Values, size: int, *, mean: bool, draw: np.random.Generator) -> Values:
+    """[streams, units]: of each lot one frame that is drawn, or the mean."""
+    lots = frames[:, : frames.shape[1] // size * size].reshape(len(frames), -1, size)
+    if mean:
+        averaged: Values = lots.mean(axis=2)
+        return averaged
+    at = draw.integers(0, size, lots.shape[:2])
+    drawn: Values = np.take_along_axis(lots, at[:, :, None], axis=2)[:, :, 0]
+    return drawn
+
+
+def ever_alarmed(scores: Values, calibration: int, draw: np.random.Generator) -> NDArray[np.bool_]:
+    """[streams]: whether one chart with the whole error alarms; the first `calibration` scores are the reference."""
+    bins = Bins.of(draw.standard_normal(400) * scores.std())
+    at = np.searchsorted(np.array(bins.edges), scores, side="right")
+    counts = np.zeros((len(scores), bins.count), dtype=np.int64)
+    np.add.at(counts, (np.arange(len(scores))[:, None], at[:, :calibration]), 1)
+    bags, charts = ManyBags(counts), ManyCharts(len(scores))
+    alarmed = np.zeros(len(scores), dtype=bool)
+    for column in at[:, calibration:].T:
+        alarmed |= charts.step(bags.p_values(column, draw.random(len(scores))))[0] >= 1 / PROBABILITY
+    return alarmed
+
+
+def lots(streams: int) -> Iterator[str]:
+    """False alarms where frames depend on each other, by what is taken as a unit."""
+    sizes = (25, 110)
+    yield (
+        "| unchanged line | each frame | "
+        + " | ".join(f"lots of {size}: one frame | lots of {size}: mean" for size in sizes)
+        + " | dependence found | lot advised |"
+    )
+    yield "|---|" + "---|" * (2 * len(sizes) + 3)
+    for dependence in DEPENDENCES:
+        draw = np.random.default_rng(5)
+        parts: dict[str, list[NDArray[np.bool_]]] = {}
+        tests = []
+        for start in range(0, streams, AT_ONCE):
+            frames = dependence.frames(draw, min(AT_ONCE, streams - start), REFERENCE + FRAMES)
+            tests += [autocorrelation(one[:REFERENCE], seed) for seed, one in enumerate(frames[:50])]
+            parts.setdefault("each", []).append(ever_alarmed(frames, REFERENCE, draw))
+            for size in sizes:
+                for mean in (False, True):
+                    taken = of_units(frames, size, mean=mean, draw=draw)
+                    parts.setdefault(f"{size}{mean}", []).append(ever_alarmed(taken, REFERENCE // size, draw))
+        cells = [f"{np.concatenate(part).mean():.3f}" for part in parts.values()]
+        advised = sorted(test.lot or 0 for test in tests)[len(tests) // 2]
+        found = f"{np.mean([test.found() for test in tests]):.2f} | {advised}"
+        yield f"| {dependence.name} | " + " | ".join(cells) + f" | {found} |"
+
+
+TABLES: dict[str, Callable[[int], Iterator[str]]] = {
+    "false_alarms": false_alarms,
+    "delays": delays,
+    "late_changes": late_changes,
+    "splitting": splitting,
+    "lots": lots,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--streams", type=int, default=2_000)
+    parser.add_argument("--only", choices=TABLES)
+    given = parser.parse_args()
+    for name, table in TABLES.items():
+        if given.only in (None, name):
+            start = time.process_time()
+            print(f"\n## {name}\n", flush=True)
+            for line in table(given.streams):
+                print(line, flush=True)
+            print(f"{name}: {time.process_time() - start:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
