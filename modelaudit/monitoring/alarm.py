@@ -12,6 +12,7 @@ from ..language.errors import MonitorError
 from ..language.whole_file import write_whole
 from .alarm_record import (
     ALARM_NAME,
+    LIST_NAME,
     AlarmPicture,
     AlarmRecord,
     AuditNext,
@@ -19,8 +20,9 @@ from .alarm_record import (
     ChartState,
     ClaimStanding,
     Measurability,
+    read_alarm,
 )
-from .audit_list import write_list
+from .audit_list import check_unlabelled, write_list
 from .changes import changes
 from .group_state import odds
 from .monitor_file import STATISTICS, AuditedClaim, MonitorFile
@@ -63,13 +65,40 @@ def write_alarm(
         (folder / "images").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MonitorError(f"{folder}: cannot be made ({error.strerror}); give another folder with --alarms") from error
-    lots = monitor.unit.kind != "each"
-    listed = write_list(folder, alarm.group, since, seed=monitor.seed, lots=lots, copies=bool(monitor.pictures))
+    listed = _listed(monitor, alarm.group, since, folder)
     record, pictures = alarm_record(monitor, alarm, images, listed, monitor_file=monitor_file)
     for file, content in pictures.items():
         write_whole(folder / file, content, MonitorError)
     write_whole(folder / ALARM_NAME, record.model_dump_json(indent=1) + "\n", MonitorError)
     return folder
+
+
+def renew_list(monitor: MonitorFile, images: Sequence[RecentImage], folder: Path) -> AlarmRecord:
+    """Write the list of an alarm anew, with the images that have come since.
+
+    Args:
+        images: the latest of the group, the oldest first.
+        folder: of the alarm.
+
+    Raises:
+        MonitorError: it is no alarm of this monitor, its list has labels already, or something cannot be written.
+    """
+    record = read_alarm(folder)
+    if record.monitor != monitor.digest:
+        raise MonitorError(f"{folder}: is an alarm of another monitor ({record.monitor[:12]}); name its own")
+    check_unlabelled(folder / LIST_NAME)
+    since = [one for one in images if one.unit >= record.began.unit]
+    listed = _listed(monitor, record.group, since, folder)
+    standings = {one.node_id: claim_standing(one, record.statistic, listed) for one in monitor.claims}
+    claims = [standings[one.node_id] for one in record.claims]
+    renewed = record.model_copy(update={"audit_next": listed, "claims": claims})
+    write_whole(folder / ALARM_NAME, renewed.model_dump_json(indent=1) + "\n", MonitorError)
+    return renewed
+
+
+def _listed(monitor: MonitorFile, group: str, since: Sequence[RecentImage], folder: Path) -> AuditNext:
+    lots = monitor.unit.kind != "each"
+    return write_list(folder, group, since, seed=monitor.seed, lots=lots, copies=bool(monitor.pictures))
 
 
 def alarm_id(alarm: StoredAlarm) -> str:

@@ -65,6 +65,22 @@ def write_list(
     return AuditNext(images=len(listed), available=len(since), gone=len(drawn) - len(listed), root=root, masks=masks)
 
 
+def check_unlabelled(file: Path) -> None:
+    """That nobody has filled in labels, so that the list may be written anew.
+
+    Raises:
+        MonitorError: somebody has, or it is no longer as it was written.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_file(file).decode("utf-8-sig"), newline="")))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, csv.Error) as error:
+        raise MonitorError(f"{file}: cannot be read ({error}); move it away to have it written anew") from error
+    if any(row.get("label") != "" for row in rows):
+        raise MonitorError(f"{file}: has labels already; move it away to have it written anew with later images")
+
+
 def _copied(images: Sequence[RecentImage], folder: Path) -> Iterator[ListedImage]:
     """The images whose files are still there, copied."""
     for one in images:

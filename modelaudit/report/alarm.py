@@ -22,6 +22,8 @@ from .words import LANGUAGES, Words, words_of
 
 #: evidence beyond this is so large that its digits say nothing
 _MOST = 1_000_000
+#: fewer images than this show no drop of the accuracy below some five points
+_FEW = 59
 #: finds any object; another one is named in its place
 _MASK_MAKER = "torchvision:deeplabv3_resnet101@COCO_WITH_VOC_LABELS_V1?object=any"
 
@@ -237,6 +239,9 @@ def _steps(record: AlarmRecord, folder: Path, words: Words) -> Iterator[AlarmSte
     else:
         listed = folder / following.file
         reference = f"csv:{listed}" if following.root is None else f"csv:{listed}?images={following.root}"
+        if following.images < _FEW:
+            more = f"modelaudit watch list {record.monitor_file} {record.number}"
+            yield AlarmStep(words.ngettext("alarm_few", following.images), (more,))
         said = [words.ngettext("alarm_label", following.images, file=str(listed))]
         said += [words.ngettext("alarm_gone", following.gone)] if following.gone else []
         yield AlarmStep(words.in_a_row(said))

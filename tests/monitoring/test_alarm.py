@@ -16,8 +16,8 @@ from monitoring.lines import brightness_monitor, camera, opened
 from PIL import Image
 
 from modelaudit.data import open_data
-from modelaudit.language.errors import DataError
-from modelaudit.monitoring.alarm import alarm_id, claim_standing, write_alarm
+from modelaudit.language.errors import DataError, MonitorError
+from modelaudit.monitoring.alarm import alarm_id, claim_standing, renew_list, write_alarm
 from modelaudit.monitoring.alarm_record import AuditNext, read_alarm
 from modelaudit.monitoring.audit_list import MOST_LISTED, write_list
 from modelaudit.monitoring.changes import changes
@@ -116,6 +116,31 @@ def test_an_alarm_that_is_written_again_is_the_same(tmp_path: Path) -> None:
     (half / "alarm.json").unlink()
     (half / "audit_next.csv").write_bytes(b"image,la")
     assert written() == first
+
+
+def test_the_list_takes_in_later_images_until_somebody_has_labelled_it(tmp_path: Path) -> None:
+    monitor = monitor_with_pictures()
+    alarm, images = raised(tmp_path, monitor)
+    folder = write_alarm(monitor, alarm, images, tmp_path / "alarms", monitor_file="monitor.json")
+    first = rows_of(folder)
+    with opened(tmp_path, monitor) as watch, watch.state.reading() as tables:
+        latest = tables.recent("camera 1")
+    renewed = renew_list(monitor, latest, folder)
+    assert renewed == read_alarm(folder) and renewed.audit_next is not None
+    assert renewed.audit_next.images == QUIET + CHANGED + 1 - renewed.began.unit > len(first)
+    assert {row["source"] for row in first} < {row["source"] for row in rows_of(folder)}
+
+    table = (folder / "audit_next.csv").read_text(encoding="utf-8-sig").replace(".png,,", ".png,nut,", 1)
+    (folder / "audit_next.csv").write_text(table, encoding="utf-8")
+    with pytest.raises(MonitorError, match="has labels already; move it away"):
+        renew_list(monitor, latest, folder)
+    (folder / "audit_next.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(MonitorError, match="cannot be read"):
+        renew_list(monitor, latest, folder)
+    (folder / "audit_next.csv").unlink()
+    assert renew_list(monitor, latest, folder) == renewed
+    with pytest.raises(MonitorError, match="alarm of another monitor"):
+        renew_list(brightness_monitor(seed=5), latest, folder)
 
 
 def test_a_monitor_without_pictures_lists_images_where_they_are(tmp_path: Path) -> None:
