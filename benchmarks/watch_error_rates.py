@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
+from modelaudit.data.appearance import appearance
+from modelaudit.demo import InspectionLine
 from modelaudit.monitoring import bets
 from modelaudit.monitoring.autocorrelation import autocorrelation
 from modelaudit.monitoring.bins import Bins
@@ -45,21 +47,30 @@ class ManyBags:
     """
 
     def __init__(self, counts: Whole, *, grows: bool = True) -> None:
-        reached = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
-        #: [streams, bins + 1]: scores in this bin or above it
-        self._reached = np.concatenate([reached, np.zeros((len(counts), 1))], axis=1).astype(np.int32)
-        self._bins = np.arange(counts.shape[1], dtype=np.int16)
-        self._streams = np.arange(len(counts))
+        streams, bins = counts.shape
+        self._width = math.isqrt(bins - 1) + 1
+        padded = np.zeros((streams, self._width**2), dtype=np.int32)
+        padded[:, :bins] = counts
+        #: bins in blocks of `width`, and the blocks' sums: a step touches two rows a stream
+        self._counts = padded.reshape(streams, self._width, self._width)
+        self._blocks = self._counts.sum(axis=2, dtype=np.int32)
+        self._scores = counts.sum(axis=1)
+        self._streams, self._places = np.arange(streams), np.arange(self._width)
         self._grows = grows
 
     def p_values(self, score_bins: Whole, uniform: Values) -> Values:
         """[streams]: the conformal p-values of the next scores, which are in the bags from then on."""
+        block, cell = np.divmod(score_bins, self._width)
         if self._grows:
-            self._reached[:, :-1] += self._bins <= score_bins[:, None]
+            self._counts[self._streams, block, cell] += 1
+            self._blocks[self._streams, block] += 1
+            self._scores += 1
         own = 0 if self._grows else 1
-        above = self._reached[self._streams, score_bins + 1]
-        same = self._reached[self._streams, score_bins] - above + own
-        p: Values = (above + uniform * same) / (self._reached[:, 0] + own)
+        inside = self._counts[self._streams, block]
+        above = (self._blocks * (self._places > block[:, None])).sum(axis=1)
+        above += (inside * (self._places > cell[:, None])).sum(axis=1)
+        same = inside[self._streams, cell] + own
+        p: Values = (above + uniform * same) / (self._scores + own)
         return p
 
 
@@ -98,11 +109,16 @@ class ManyCharts:
         won = np.empty((bets.BETTORS, p.size))
         won[:count] = powers * np.exp((powers - 1) * small)
         won[count : 2 * count] = powers * np.exp((powers - 1) * large)
-        won[2 * count] = 0.25 * (np.exp(-0.5 * small) + np.exp(-0.5 * large))
-        won[2 * count + 1] = 6 * np.exp(small + large)
+        middle = 2 * count + 2 * len(bets.STEPS)
+        for number, (width, share) in enumerate(bets.STEPS):
+            inside, outside = share / width, (1 - share) / (1 - width)
+            won[2 * count + number] = np.where(p < width, inside, outside)
+            won[2 * count + len(bets.STEPS) + number] = np.where(1 - p < width, inside, outside)
+        won[middle] = 0.25 * (np.exp(-0.5 * small) + np.exp(-0.5 * large))
+        won[middle + 1] = 6 * np.exp(small + large)
         cell = np.minimum((p * bets.CELLS).astype(np.int64), bets.CELLS - 1)
-        won[2 * count + 2 :] = bets.CELLS * (self._histograms[:, cell, self._streams] + bets.PRIOR)
-        won[2 * count + 2 :] /= self._histograms.sum(axis=1) + bets.CELLS * bets.PRIOR
+        won[middle + 2 :] = bets.CELLS * (self._histograms[:, cell, self._streams] + bets.PRIOR)
+        won[middle + 2 :] /= self._histograms.sum(axis=1) + bets.CELLS * bets.PRIOR
         self._histograms *= bets.KEPT[:, :, None]
         self._histograms[:, cell, self._streams] += 1
         return won
@@ -168,7 +184,7 @@ class Setting:
 LONG = 20_000
 SETTINGS = (
     Setting("20 calibration scores, long", 20, units=LONG),
-    Setting("400 calibration scores, long", 400, units=LONG),
+    Setting("400 calibration scores", 400),
     Setting("50 calibration scores", 50),
     Setting("100 calibration scores", 100),
     Setting("ties: 3 different scores", 50, values=3),
@@ -356,16 +372,67 @@ class Windows:
         return p
 
 
-def delays(streams: int) -> Iterator[str]:
+def demo_changes() -> tuple[Change, ...]:
+    """Scores of frames of the demo's line, drawn from a pool: its surroundings without the part, and its light.
+
+    The reference lies on two of the four surroundings. The score functions are fitted to 200 frames.
+    """
+    line = InspectionLine(0.0, seed=3).draw(range(3_000))
+    known = np.flatnonzero(line.surroundings < 2)
+    fitted, same = known[:200], known[200:]
+    seen = [
+        appearance(pixels, np.where(mask == 255, 1, mask)) for pixels, mask in zip(line.pixels, line.masks, strict=True)
+    ]
+    around, light = np.array([one.surroundings for one in seen]), np.array([one.light for one in seen])
+    by_part = same[line.parts[same] < 2]
+
+    def darker(share: float) -> Values:
+        pixels = (line.pixels[same[:400]] * share).astype(np.uint8)
+        return np.array([appearance(one).light for one in pixels])
+
+    of_surroundings, of_light = fitted_distance(around[fitted]), fitted_distance(light[fitted])
+    around_same, light_same = drawn_from(of_surroundings(around[same])), drawn_from(of_light(light[same]))
+    return (
+        Change("other surroundings", around_same, drawn_from(of_surroundings(around[line.surroundings >= 2]))),
+        Change("light 20 % darker", light_same, drawn_from(of_light(darker(0.8)))),
+        Change("light 40 % darker", light_same, drawn_from(of_light(darker(0.6)))),
+        Change("other parts alone", around_same, drawn_from(of_surroundings(around[by_part]))),
+        Change("no change", around_same, around_same),
+    )
+
+
+def fitted_distance(features: Values) -> Callable[[Values], Values]:
+    """The length of the first 8 standardised principal components."""
+    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
+    _, size, axes = np.linalg.svd((features - mean) / spread, full_matrices=False)
+    components = axes[:8].T / (size[:8] / math.sqrt(len(features)))
+
+    def distance(other: Values) -> Values:
+        lengths: Values = np.linalg.norm((other - mean) / spread @ components, axis=1)
+        return lengths
+
+    return distance
+
+
+def drawn_from(pool: Values) -> Draw:
+    return lambda generator, count: generator.choice(pool, count)
+
+
+def demo(streams: int) -> Iterator[str]:
+    """The table of delays on scores of the demo's frames."""
+    return delays(streams, demo_changes())
+
+
+def delays(streams: int, changes: tuple[Change, ...] = CHANGES) -> Iterator[str]:
     """The table of delays: median, and what 90 % of the streams need, of those without an alarm before the change."""
-    found = {change.name: delays_of(change, streams) for change in CHANGES}
+    found = {change.name: delays_of(change, streams) for change in changes}
     yield "| units to the alarm: median (90 %) | " + " | ".join(found) + " |"
     yield "|---|" + "---|" * len(found)
-    for method in found[CHANGES[0].name]:
+    for method in found[changes[0].name]:
         cells = []
         for name, alarms in found.items():
             delay = alarms[method]
-            if name == "no change":
+            if name in ("no change", "other parts alone"):
                 cells.append(f"{np.isfinite(delay).mean():.3f} alarmed")
                 continue
             middle, most = np.quantile(delay[delay > 0], [0.5, 0.9], method="higher") if (delay > 0).any() else (0, 0)
@@ -507,6 +574,7 @@ def lots(streams: int) -> Iterator[str]:
 TABLES: dict[str, Callable[[int], Iterator[str]]] = {
     "false_alarms": false_alarms,
     "delays": delays,
+    "demo": demo,
     "late_changes": late_changes,
     "splitting": splitting,
     "lots": lots,

@@ -5,6 +5,7 @@ as long as the p-values are uniform. One set of bettors serves all statistics:
 
 - power bets on small p-values, ``kappa p^(kappa - 1)``, for scores that have become larger;
 - the same on large p-values, for scores that have become smaller;
+- steps: most of the capital evenly on one side, for scores that have moved without scattering more;
 - bets on both ends and on the middle, for scores that scatter more or less than before;
 - histograms of the p-values so far, with forgetting, for any other shape (plug-in bets, Fedorova et al. 2012).
 
@@ -19,6 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 Values = NDArray[np.float64]
 POWERS: Values = np.array([0.1, 0.25, 0.5, 0.75])
 _LOG_POWERS: Values = np.log(POWERS)
+#: (a, share): a step puts this share of its capital on ``p < a``, and its mirror image on ``p > 1 - a``
+STEPS: Values = np.array([(0.2, 0.8), (0.4, 0.9)])
+_WIDTHS = STEPS[:, 0]
+_LOG_INSIDE: Values = np.log(STEPS[:, 1] / _WIDTHS)
+_LOG_OUTSIDE: Values = np.log((1 - STEPS[:, 1]) / (1 - _WIDTHS))
 #: of a histogram
 CELLS = 10
 #: p-values after which what a histogram has counted weighs half
@@ -28,7 +34,7 @@ KEPT: Values = np.array([0.5 ** (1 / life) for life in HALF_LIVES])[:, None]
 PRIOR = 2.0
 _CELLS = np.arange(CELLS)
 _SMALLEST = 1e-16
-BETTORS = 2 * POWERS.size + 2 + len(HALF_LIVES)
+BETTORS = 2 * POWERS.size + 2 * len(STEPS) + 2 + len(HALF_LIVES)
 #: [bettors]: the share of the stake that each gets
 LOG_SHARES: Values = np.full(BETTORS, -np.log(BETTORS))
 
@@ -46,11 +52,12 @@ def log_bets(p: ArrayLike, histograms: Values) -> Values:
     at = np.asarray(p, dtype=np.float64)[..., None]
     small, large = np.log(np.maximum(at, _SMALLEST)), np.log(np.maximum(1 - at, _SMALLEST))
     left, right = _LOG_POWERS + (POWERS - 1) * small, _LOG_POWERS + (POWERS - 1) * large
+    low, high = (np.where(side < _WIDTHS, _LOG_INSIDE, _LOG_OUTSIDE) for side in (at, 1 - at))
     ends = np.log(0.25 * (np.exp(-0.5 * small) + np.exp(-0.5 * large)))
     middle = np.log(6.0) + small + large
     counted = (histograms * _cell(p)).sum(axis=-1)
     shares = np.log(CELLS * (counted + PRIOR) / (histograms.sum(axis=-1) + CELLS * PRIOR))
-    bets: Values = np.concatenate([left, right, ends, middle, shares], axis=-1)
+    bets: Values = np.concatenate([left, right, low, high, ends, middle, shares], axis=-1)
     return bets
 
 
