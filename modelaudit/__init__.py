@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         parse_context,
         parse_expression,
     )
+    from .monitoring.monitor import Monitor
 
 __all__ = [
     "AttributionError",
@@ -66,6 +67,7 @@ __all__ = [
     "Measure",
     "Missing",
     "ModelError",
+    "Monitor",
     "Preprocessing",
     "ResultsError",
     "Sample",
@@ -89,6 +91,10 @@ _RENAMED = {"Checks": "CheckSettings"}
 
 def __getattr__(name: str) -> Any:
     name = _RENAMED.get(name, name)
+    if name == "Monitor":
+        from .monitoring.monitor import Monitor
+
+        return Monitor
     if name in __all__:
         from . import language
 

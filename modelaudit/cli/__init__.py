@@ -30,6 +30,7 @@ from . import (
     store,
     verify,
     waivers,
+    watch,
 )
 from .command_help import Command, Example, HelpFormatter, add_command, epilog
 from .terminal import language_of, say
@@ -135,6 +136,7 @@ def _parser() -> Command:
     verify.add(commands)
     store.add(commands)
     waivers.add(commands)
+    watch.add(commands)
     _add_schema(commands)
     _add_demo(commands)
     return parser

@@ -114,8 +114,13 @@ class _Read:
 class Monitor:
     """Watches a line: what new images say against the images that a monitor was fitted to.
 
-    ``with Monitor.load("monitor.json") as monitor: monitor.update(image, group="camera 1")``. Its state is in a file
-    beside it, which survives restarts and kills and which several processes may share: each image is counted once.
+    Its state is in a file beside it, which survives restarts and kills and which several processes may share: each
+    image is counted once. ``modelaudit watch status`` writes the records and the pages of its alarms.
+
+    >>> with Monitor.load("monitor.json") as monitor:  # doctest: +SKIP
+    ...     update = monitor.update(Path("camera/0001.png"), group="camera 1")
+    ...     update.evidence["surroundings"]
+    0.93
     """
 
     def __init__(self, monitor: MonitorFile, scorer: Scorer, state: MonitorState) -> None:

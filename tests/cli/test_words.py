@@ -33,6 +33,9 @@ CHOSEN = {
     *(f"probe_measure.{name}" for name in get_args(ProbeMeasure)),
     *(f"probe_left_out.{name}" for name in LeftOut.model_fields),
     *(f"probe_refused.{name}" for name in get_args(Refusal)),
+    *(f"watch_column.{name}" for name in ("what", "units", "evidence", "threshold", "since")),
+    *(f"watch_unit.{name}" for name in ("each", "folder", "stated")),
+    *(f"watch_needs.{name}" for name in ("labels", "labels_masks", "masks")),
     *(f"contexts_{name}" for name in ("name", "family", "needs", "example")),
 }
 

@@ -18,7 +18,14 @@ from modelaudit.language.sample import Sample
 from modelaudit.monitoring.bins import Bins
 from modelaudit.monitoring.group_state import GroupState
 from modelaudit.monitoring.monitor import Monitor, groups_in
-from modelaudit.monitoring.monitor_file import MonitorFile, PromiseRecord, ReferencePicture, UnitRule, write_monitor
+from modelaudit.monitoring.monitor_file import (
+    MonitorFile,
+    PromiseRecord,
+    ReferencePicture,
+    UnitRule,
+    read_monitor,
+    write_monitor,
+)
 from modelaudit.monitoring.scorer import FrameScores
 from modelaudit.monitoring.state import MonitorState
 
@@ -89,9 +96,9 @@ class BrightnessScorer:
 def opened(folder: Path, monitor: MonitorFile | None = None) -> Monitor:
     """A monitor of brightness with its state in `folder`."""
     file = folder / "monitor.json"
-    monitor = monitor or brightness_monitor()
-    if not file.exists():
-        write_monitor(monitor, file)
+    if monitor is None and file.exists():
+        monitor = read_monitor(file)
+    monitor = write_monitor(monitor or brightness_monitor(), file)
     state = MonitorState(folder / "monitor.state.sqlite", monitor.digest)
     return Monitor(monitor, BrightnessScorer(), state)  # type: ignore[arg-type]
 
