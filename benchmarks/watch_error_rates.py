@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ Whole = NDArray[np.int64]
 #: scores of [streams] units at once
 Draw = Callable[[np.random.Generator, int], Values]
 PROBABILITY, STATISTICS = 0.05, 4
-_MOST = 1e250
+_MOST = 1e250  # of capital
 
 
 # --- many streams at once --------------------------------------------------------------------------------------------
@@ -75,53 +76,71 @@ class ManyBags:
 
 
 class ManyCharts:
-    """The evidence of many streams under both promises, and the CUSUM (the largest start instead of their sum).
+    """The evidence of many streams under both promises, and with `cusum` the largest start instead of their sum.
 
-    Capital is kept as it is, not as its logarithm, and held below 1e250.
+    Capital is kept as it is, not as its logarithm.
     """
 
-    def __init__(self, streams: int) -> None:
+    def __init__(self, streams: int, *, cusum: bool = False) -> None:
         self.units, self.log_reserve = 0, 0.0
-        self.staked, self.summed, self.largest = np.zeros((3, bets.BETTORS, streams))
+        self.staked, self.summed = np.zeros((2, bets.BETTORS, streams))
+        self.largest = np.zeros((bets.BETTORS, streams)) if cusum else None
+        self._won = np.empty((bets.BETTORS, streams))
         self._shares = np.exp(bets.LOG_SHARES)[:, None]
+        #: counts times `scale`, which grows instead of all counts shrinking
         self._histograms = np.zeros((len(bets.HALF_LIVES), bets.CELLS, streams))
+        self._scale, self._counted = np.ones((2, len(bets.HALF_LIVES), 1))
+        self._counted *= 0
         self._streams = np.arange(streams)
 
     def step(self, p: Values) -> tuple[Values, Values]:
         """[streams]: the evidence after one more unit, under FalseAlarms and under RunLength."""
         won = self._bets(p)
         log_stake, self.log_reserve = stakes(self.units, self.log_reserve, FalseAlarms())
-        self.staked = np.minimum((self.staked + self._shares * math.exp(log_stake)) * won, _MOST)
-        self.summed = np.minimum((self.summed + self._shares) * won, _MOST)
-        self.largest = np.minimum(np.maximum(self.largest, self._shares) * won, _MOST)
         self.units += 1
+        with np.errstate(over="ignore"):
+            for capital, stake in ((self.staked, math.exp(log_stake)), (self.summed, 1.0)):
+                capital += self._shares * stake
+                capital *= won
+            if self.largest is not None:
+                np.maximum(self.largest, self._shares, out=self.largest)
+                self.largest *= won
         return math.exp(self.log_reserve) + self.staked.sum(axis=0), self.summed.sum(axis=0)
 
     @property
     def cusum(self) -> Values:
         """[streams]: the sum over bettors of the largest capital that a stake at any unit has become."""
+        assert self.largest is not None
         total: Values = self.largest.sum(axis=0)
         return total
 
     def _bets(self, p: Values) -> Values:
-        small, large = np.log(np.maximum(p, 1e-16)), np.log(np.maximum(1 - p, 1e-16))
-        powers, count = bets.POWERS[:, None], bets.POWERS.size
-        won = np.empty((bets.BETTORS, p.size))
-        won[:count] = powers * np.exp((powers - 1) * small)
-        won[count : 2 * count] = powers * np.exp((powers - 1) * large)
-        middle = 2 * count + 2 * len(bets.STEPS)
+        won, powers, steps = self._won, bets.POWERS.size, len(bets.STEPS)
+        small, large = (eighths(np.maximum(side, 1e-16)) for side in (p, 1 - p))
+        for number, power in enumerate(bets.POWERS):
+            won[number] = power * small[round(8 * (1 - power))]
+            won[powers + number] = power * large[round(8 * (1 - power))]
+        middle = 2 * (powers + steps)
         for number, (width, share) in enumerate(bets.STEPS):
             inside, outside = share / width, (1 - share) / (1 - width)
-            won[2 * count + number] = np.where(p < width, inside, outside)
-            won[2 * count + len(bets.STEPS) + number] = np.where(1 - p < width, inside, outside)
-        won[middle] = 0.25 * (np.exp(-0.5 * small) + np.exp(-0.5 * large))
-        won[middle + 1] = 6 * np.exp(small + large)
+            won[2 * powers + number] = np.where(p < width, inside, outside)
+            won[2 * powers + steps + number] = np.where(1 - p < width, inside, outside)
+        won[middle] = 0.25 * (small[4] + large[4])
+        won[middle + 1] = 6 * p * (1 - p)
         cell = np.minimum((p * bets.CELLS).astype(np.int64), bets.CELLS - 1)
-        won[middle + 2 :] = bets.CELLS * (self._histograms[:, cell, self._streams] + bets.PRIOR)
-        won[middle + 2 :] /= self._histograms.sum(axis=1) + bets.CELLS * bets.PRIOR
-        self._histograms *= bets.KEPT[:, :, None]
-        self._histograms[:, cell, self._streams] += 1
+        own = self._histograms[:, cell, self._streams]
+        won[middle + 2 :] = bets.CELLS * (own / self._scale + bets.PRIOR) / (self._counted + bets.CELLS * bets.PRIOR)
+        self._counted = self._counted * bets.KEPT + 1
+        self._scale = self._scale / bets.KEPT
+        self._histograms[:, cell, self._streams] = own + self._scale
         return won
+
+
+def eighths(p: Values) -> dict[int, Values]:
+    """``p^(-k / 8)`` by k, without logarithms."""
+    four = 1 / np.sqrt(p)
+    two = np.sqrt(four)
+    return {2: two, 4: four, 6: four * two, 7: four * two * np.sqrt(two)}
 
 
 class ManyJumpers:
@@ -173,7 +192,7 @@ class Setting:
 
     name: str
     calibration: int
-    units: int = 5_000
+    units: int = 2_000
     groups: int = 1
     new_groups: int = 0
     values: int | None = None
@@ -190,7 +209,7 @@ SETTINGS = (
     Setting("ties: 3 different scores", 50, values=3),
     Setting("ties: 2 different scores", 20, values=2),
     Setting("4 statistics that are the same", 100, shared=1.0),
-    Setting("3 groups, and 2 new ones", 50, units=1_000, groups=3, new_groups=2),
+    Setting("3 groups, and 2 new ones", 50, units=500, groups=3, new_groups=2),
     Setting("**wrong:** compared with 20 calibration scores alone", 20, grows=False),
     Setting("**wrong:** compared with 100 calibration scores alone", 100, grows=False),
 )
@@ -300,20 +319,27 @@ CHANGES = (
     Change("classes 50/30/15/5 % to 40/40/15/5 %", classes(*SHARES), classes(0.4, 0.4, 0.15, 0.05), 4),
     Change("no change", SAME, SAME),
 )
-CALIBRATION, BEFORE, HORIZON, WINDOW, CELLS = 200, 500, 3_000, 50, 10
+CALIBRATION, BEFORE, HORIZON, WINDOW, CELLS = 200, 500, 2_000, 50, 10
 SHARE = PROBABILITY * chart_weight(FalseAlarms(PROBABILITY), STATISTICS)
 
 
-def delays_of(change: Change, streams: int, before: int = BEFORE) -> dict[str, Values]:
-    """[streams] by method: units from the change to the alarm; negative before it, infinite if there is none."""
+def delays_of(
+    change: Change, streams: int, before: int = BEFORE, count: int = CALIBRATION, horizon: int = HORIZON
+) -> dict[str, Values]:
+    """[streams] by method: units from the change to the alarm; negative before it, infinite if there is none.
+
+    Args:
+        count: of the calibration scores.
+        horizon: units after the change.
+    """
     draw = np.random.default_rng(11)
-    fitted = change.before(draw, CALIBRATION)
+    fitted = change.before(draw, count)
     bins = Bins.of_positions(change.classes) if change.classes else Bins.of(fitted)
     edges = np.array(bins.edges)
-    calibration = change.before(draw, streams * CALIBRATION).reshape(streams, CALIBRATION)
+    calibration = change.before(draw, streams * count).reshape(streams, count)
     counts = np.zeros((streams, bins.count), dtype=np.int64)
     np.add.at(counts, (np.arange(streams)[:, None], np.searchsorted(edges, calibration, side="right")), 1)
-    bags, charts, windows = ManyBags(counts), ManyCharts(streams), Windows(change, calibration)
+    bags, charts, windows = ManyBags(counts), ManyCharts(streams, cusum=True), Windows(change, calibration)
     others = {
         "online-cp: Simple Jumper": ManyJumpers(streams),
         "online-cp: Composite Jumper": ManyJumpers(streams, (1e-4, 1e-3, 1e-2, 1e-1, 1.0)),
@@ -327,7 +353,7 @@ def delays_of(change: Change, streams: int, before: int = BEFORE) -> dict[str, V
         known = alarms.setdefault(method, np.full(streams, np.inf))
         known[flags & np.isinf(known)] = unit + 1 - before
 
-    for unit in range(before + HORIZON):
+    for unit in range(before + horizon):
         scores = (change.before if unit < before else change.after)(draw, streams)
         p = bags.p_values(np.searchsorted(edges, scores, side="right"), draw.random(streams))
         evidence, summed = charts.step(p)
@@ -341,6 +367,8 @@ def delays_of(change: Change, streams: int, before: int = BEFORE) -> dict[str, V
             looks = LONG / WINDOW
             note(f"chi-square, windows of {WINDOW}, corrected", p_window <= SHARE / looks, unit)
             note(f"chi-square, windows of {WINDOW}, each at 0.05", p_window <= PROBABILITY, unit)
+            if all(np.isfinite(first).all() for first in alarms.values()):
+                break
     return alarms
 
 
@@ -365,7 +393,7 @@ class Windows:
         if len(self._window) < WINDOW:
             return None
         counts, self._window = self._counts(np.stack(self._window, axis=1)), []
-        ratio = math.sqrt(CALIBRATION / WINDOW)
+        ratio = math.sqrt(self._calibration.sum(axis=1)[0] / WINDOW)
         both = np.maximum(self._calibration + counts, 1)
         statistic = ((self._calibration / ratio - counts * ratio) ** 2 / both).sum(axis=1)
         p: Values = chi2.sf(statistic, counts.shape[1] - 1)
@@ -440,8 +468,8 @@ def delays(streams: int, changes: tuple[Change, ...] = CHANGES) -> Iterator[str]
         yield f"| {method} | " + " | ".join(cells) + " |"
 
 
-def units(count: float) -> str:
-    return f"{count:,.0f}" if math.isfinite(count) else f"> {HORIZON:,}"
+def units(count: float, horizon: int = HORIZON) -> str:
+    return f"{count:,.0f}" if math.isfinite(count) else f"> {horizon:,}"
 
 
 def late_changes(streams: int) -> Iterator[str]:
@@ -453,6 +481,21 @@ def late_changes(streams: int) -> Iterator[str]:
         methods = ("false alarms 0.05", "run length 10,000", "online-cp: Simple Jumper", "online-cp: Sleeper/Stayer")
         medians = [np.quantile(found[name], [0.5, 0.9], method="higher") for name in methods]
         yield f"| {before:,} units | " + " | ".join(f"{units(m)} ({units(most)})" for m, most in medians) + " |"
+
+
+def few_scores(streams: int) -> Iterator[str]:
+    """Delays of changes at the first unit and later, by the number of calibration scores."""
+    changes = (CHANGES[0], CHANGES[1], CHANGES[3])
+    yield "| calibration scores, change after | " + " | ".join(change.name for change in changes) + " |"
+    yield "|---|" + "---|" * len(changes)
+    for before, count in product((0, 500), (20, 50, 100, 400)):
+        cells = []
+        for change in changes:
+            delay = delays_of(change, streams, before, count, horizon=1_000)["false alarms 0.05"]
+            missed = f", {np.isinf(delay).mean():.0%} missed" if np.isinf(delay).mean() > 0.005 else ""
+            middle, most = np.quantile(delay, [0.5, 0.9], method="higher")
+            cells.append(f"{units(middle, 1_000)} ({units(most, 1_000)}){missed}")
+        yield f"| {count}, {before} units | " + " | ".join(cells) + " |"
 
 
 # --- splitting, lots -------------------------------------------------------------------------------------------------
@@ -517,7 +560,7 @@ DEPENDENCES = (
     Dependence("autoregressive, 0.9", autoregressive(0.9)),
     Dependence("autoregressive, 0.5", autoregressive(0.5)),
 )
-REFERENCE, FRAMES, AT_ONCE = 1_000, 10_000, 500
+REFERENCE, FRAMES, AT_ONCE = 1_000, 5_000, 500
 
 
 def of_units(frames: Values, size: int, *, mean: bool, draw: np.random.Generator) -> Values:
@@ -576,6 +619,7 @@ TABLES: dict[str, Callable[[int], Iterator[str]]] = {
     "delays": delays,
     "demo": demo,
     "late_changes": late_changes,
+    "few_scores": few_scores,
     "splitting": splitting,
     "lots": lots,
 }

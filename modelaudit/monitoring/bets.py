@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Values = NDArray[np.float64]
-POWERS: Values = np.array([0.1, 0.25, 0.5, 0.75])
+POWERS: Values = np.array([0.125, 0.25, 0.5, 0.75])
 _LOG_POWERS: Values = np.log(POWERS)
 #: (a, share): a step puts this share of its capital on ``p < a``, and its mirror image on ``p > 1 - a``
 STEPS: Values = np.array([(0.2, 0.8), (0.4, 0.9)])

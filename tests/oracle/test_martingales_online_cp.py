@@ -76,7 +76,7 @@ def test_the_benchmarks_sum_over_starts(benchmark_script: ModuleType) -> None:
     """The mean over the bettors of the Shiryaev-Roberts statistic of each; its CUSUM is at most the largest start."""
     references = [PluginMartingale(OneBettor(number), store_p_values=False) for number in range(BETTORS)]
     sums, largest = [ShiryaevRobertsWrapper(one) for one in references], np.zeros(BETTORS)
-    charts = benchmark_script.ManyCharts(1)
+    charts = benchmark_script.ManyCharts(1, cusum=True)
     for p in p_values(60, 30):
         bets = np.array([one.strategy.bet(p) for one in references])
         largest = np.maximum(largest, 1.0) * bets
