@@ -28,6 +28,9 @@ _LAGS, _STEPS = (1, 2, 4, 8, 16), {"across": (0, 1), "down": (1, 0), "falling": 
 _BINS, _LEVELS = 8, 256
 _CHANNELS = ("brightness", "red_green", "yellow_blue")
 _TILES, _TILE = 3, 64
+#: cells down and across the frame of `surroundings_by_place`, and the sides of the frame in pixels
+PLACES = 12
+_FRAME = 96
 #: one grey level of 255; keeps logarithms finite
 _LEVEL = 1 / 255
 
@@ -108,6 +111,46 @@ def appearance(image: Pixels, mask: Pixels | None = None) -> Appearance:
     light = (*_exposure(copy, levels), *_fine_structure(image))
     surroundings = _surroundings(copy, levels, outside_object(mask, copy.shape[:2]))
     return Appearance(np.array(light, dtype=np.float64), surroundings)
+
+
+def surroundings_by_place(image: Pixels, mask: Pixels | None) -> NDArray[np.float32]:
+    """The surroundings at every place of the frame: [columns, PLACES, PLACES], NaN where the object covers a place.
+
+    Means of the channels, their histograms and differences of pixels as in :func:`appearance` (no logarithm), over
+    the cells of a grid that lies the same over every image. A place counts where no pixel of it belongs to the object
+    or its margin (of the differences: half of the pairs), so that what an object leaves of a cell does not enter.
+
+    Args:
+        image: [H, W, 3] uint8, RGB, upright.
+        mask: as of :func:`appearance`.
+    """
+    picture = np.asarray(Image.fromarray(image).resize((_FRAME, _FRAME), Image.Resampling.BOX, reducing_gap=1.0))
+    outside = outside_object(mask, (_FRAME, _FRAME))
+    levels = _luminance(picture)
+    red, green, blue = np.moveaxis(picture, 2, 0).astype(np.int16)
+    opponents = (np.rint(levels * 255).astype(np.int16), (red - green + 255) // 2, (red + green - 2 * blue + 510) // 4)
+    maps = [*(np.moveaxis(picture, 2, 0).astype(np.float32) / 255)]
+    maps += [part for channel in opponents for part in np.moveaxis(_TRIANGLES32[channel], 2, 0)]
+    cells = _cells(np.stack(maps), outside, least=1.0)
+    return np.concatenate([cells, *(_cells(*pair, least=0.5) for pair in _pairs(levels, outside))])
+
+
+def place_differences(places: NDArray[np.float32]) -> Vector:
+    """How the surroundings of every image differ from what the other images show at the same places: [n, columns].
+
+    The mean over an image's places of what it shows less the mean over all images that show this place. In a scene that
+    is the same in every image all differences are 0, whatever the objects hide of it, and where the surroundings depend
+    neither on the object nor on its outline their expectation is 0 for every outline.
+
+    Args:
+        places: [n, columns, rows, columns of the grid] as of :func:`surroundings_by_place`; images of which no place is
+            known must be left out.
+    """
+    known = np.isfinite(places)
+    shown = np.maximum(known.sum(axis=0), 1)
+    usual = np.where(known, places, 0).sum(axis=0, dtype=np.float64) / shown
+    differences = np.where(known, places - usual, 0).sum(axis=(2, 3), dtype=np.float64)
+    return np.asarray(differences / np.maximum(known.sum(axis=(2, 3)), 1))
 
 
 def outside_object(mask: Pixels | None, size: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -220,6 +263,7 @@ def _triangles() -> Vector:
 
 
 _TRIANGLES = _triangles()
+_TRIANGLES32 = _TRIANGLES.astype(np.float32)
 
 
 def _histogram(values: NDArray[np.int16]) -> Vector:
@@ -254,3 +298,29 @@ def _texture(levels: NDArray[np.float32], weights: NDArray[np.float32], down: in
     if not pairs:
         return None
     return float(np.einsum("ij,ij->", np.abs(levels[here] - levels[there]), both)) / pairs
+
+
+def _cells(maps: NDArray[np.float32], outside: NDArray[np.bool_], *, least: float) -> NDArray[np.float32]:
+    """[maps, PLACES, PLACES] means of maps [maps, side, side] over the pixels outside; NaN where less than the share
+    `least` of a cell is outside."""
+    weights = outside.astype(np.float32)
+    grid = (PLACES, _FRAME // PLACES, PLACES, _FRAME // PLACES)
+    share = weights.reshape(grid).mean(axis=(1, 3))
+    totals = (maps * weights).reshape(len(maps), *grid).mean(axis=(2, 4))
+    return np.asarray(np.where(share >= least, totals / np.maximum(share, 1e-9), np.nan), dtype=np.float32)
+
+
+def _pairs(
+    levels: NDArray[np.float32], outside: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """By lag up to 8 and direction: the absolute difference of every pixel to its partner, and where both are outside;
+    pixels whose partner is beyond the frame are not."""
+    for lag in _LAGS[:-1]:
+        for down, right in _STEPS.values():
+            shift = (-lag * down, -lag * right)
+            both = outside & np.roll(outside, shift, (0, 1))
+            both[len(both) - lag * down :] = False
+            if right:
+                beyond = slice(-lag, None) if right > 0 else slice(None, lag)
+                both[:, beyond] = False
+            yield np.abs(levels - np.roll(levels, shift, (0, 1)))[None], both
