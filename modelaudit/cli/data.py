@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,7 @@ def _check(given: argparse.Namespace) -> int:
     from ..data.checking import check
     from ..data.signature import NEAR
     from ..language.progress import counting
+    from ..preview.associations import SurroundingsSeen, associations, tied
     from .data_text import report_lines
     from .words import command_words
 
@@ -104,8 +106,19 @@ def _check(given: argparse.Namespace) -> int:
         preprocessing = preprocessing_of(given.preprocessing)
     near = NEAR if given.near is None else given.near
     words = command_words(given.language)
+    surroundings = SurroundingsSeen(data)
     with counting(words._("check_looking"), len(data.samples)) as step:
-        facts = check(data, reference, preprocessing=preprocessing, near=near, classes=classes, progress=step)
+        facts = check(
+            data,
+            reference,
+            preprocessing=preprocessing,
+            near=near,
+            classes=classes,
+            progress=step,
+            seen=surroundings,
+        )
+    found = associations(data, facts, surroundings.places)
+    facts = replace(facts, associations=found).with_findings(tied(found, facts))
     say(*report_lines(facts, words))
     if given.json is not None:
         _write_json(given.json, facts)

@@ -9,6 +9,13 @@ from typing import Any
 from .. import __version__
 from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
 from ..language.text_layout import padded
+from ..report.associations import (
+    association_columns,
+    association_rows,
+    association_sentence,
+    tie_sentence,
+    untested,
+)
 from ..report.error_texts import detail_text
 from ..report.record_notes import data_note
 from ..report.words import Words
@@ -42,6 +49,7 @@ def report_lines(facts: DataFacts, words: Words) -> Iterator[str]:
         yield from _counts(words._("check_mask_border"), {words._("check_touching"): facts.touching}, words)
     yield from _shares(facts, words)
     yield from _classes(facts, words)
+    yield from _associations(facts, words)
     remarks = [one for one in facts.findings if not one.kind.problem]
     for title, findings in ((words._("check_remarks"), remarks), (words._("check_problems"), facts.problems)):
         if findings:
@@ -138,12 +146,40 @@ def _classes(facts: DataFacts, words: Words) -> Iterator[str]:
         yield f"  {words._('list_and_more', n=words.count(len(met.met) - _ROWS))}"
 
 
+def _associations(facts: DataFacts, words: Words) -> Iterator[str]:
+    rows = list(association_rows(facts.associations, words))
+    others = list(untested(facts.associations, words))
+    if rows:
+        yield ""
+        yield from table(association_columns(words), rows[:_ROWS])
+        if len(rows) > _ROWS:
+            yield f"  {words._('list_and_more', n=words.count(len(rows) - _ROWS))}"
+    if others:
+        yield ""
+        yield f"  {words._('association_not_tested')}"
+        for name, why in others[:_ROWS]:
+            yield from wrapped(words._("check_item", names=name, detail=why), indent=6, first="    - ")
+        if len(others) > _ROWS:
+            yield f"    {words._('list_and_more', n=words.count(len(others) - _ROWS))}"
+
+
+def _tied(facts: DataFacts, words: Words) -> Iterator[str]:
+    for one in facts.associations:
+        if one.found:
+            yield from wrapped(association_sentence(one, words), indent=6, first="    - ")
+            for tie in one.ties:
+                yield from wrapped(tie_sentence(tie, one, words), indent=10, first="        ")
+
+
 def _finding(finding: Finding, facts: DataFacts, words: Words) -> Iterator[str]:
     title, advice = words.named("finding", finding.kind), words.named("advice", finding.kind)
     yield from wrapped(words._("check_finding", title=title, n=words.count(finding.count)), indent=2)
     if "alike" in finding.kind.value:
         advice = words._("check_alike", advice=advice, near=facts.near, bits=facts.bits)
     yield from wrapped(advice)
+    if finding.kind == Kind.CLASS_TIED:
+        yield from _tied(facts, words)
+        return
     for item in finding.items[:_NAMED]:
         if text := _item(finding, item, words):
             yield from wrapped(text, indent=6, first="    - ")

@@ -117,8 +117,8 @@ def surroundings_by_place(image: Pixels, mask: Pixels | None) -> NDArray[np.floa
     """The surroundings at every place of the frame: [columns, PLACES, PLACES], NaN where the object covers a place.
 
     Means of the channels, their histograms and differences of pixels as in :func:`appearance` (no logarithm), over
-    the cells of a grid that lies the same over every image. A place counts where no pixel of it belongs to the object
-    or its margin (of the differences: half of the pairs), so that what an object leaves of a cell does not enter.
+    the cells of a grid that lies the same over every image. A place is known where no pixel of it (or of a pair of
+    pixels) belongs to the object or its margin: what an object leaves of a place does not enter.
 
     Args:
         image: [H, W, 3] uint8, RGB, upright.
@@ -131,8 +131,8 @@ def surroundings_by_place(image: Pixels, mask: Pixels | None) -> NDArray[np.floa
     opponents = (np.rint(levels * 255).astype(np.int16), (red - green + 255) // 2, (red + green - 2 * blue + 510) // 4)
     maps = [*(np.moveaxis(picture, 2, 0).astype(np.float32) / 255)]
     maps += [part for channel in opponents for part in np.moveaxis(_TRIANGLES32[channel], 2, 0)]
-    cells = _cells(np.stack(maps), outside, least=1.0)
-    return np.concatenate([cells, *(_cells(*pair, least=0.5) for pair in _pairs(levels, outside))])
+    cells = np.where(_cells((~outside).astype(np.float32)) > 0, np.float32(np.nan), _cells(np.stack(maps)))
+    return np.concatenate([cells, _pair_cells(levels, outside)])
 
 
 def place_differences(places: NDArray[np.float32]) -> Vector:
@@ -143,8 +143,8 @@ def place_differences(places: NDArray[np.float32]) -> Vector:
     neither on the object nor on its outline their expectation is 0 for every outline.
 
     Args:
-        places: [n, columns, rows, columns of the grid] as of :func:`surroundings_by_place`; images of which no place is
-            known must be left out.
+        places: [n, columns, PLACES, PLACES] as of :func:`surroundings_by_place`. A column that is known at no place
+            of an image has the difference 0.
     """
     known = np.isfinite(places)
     shown = np.maximum(known.sum(axis=0), 1)
@@ -300,27 +300,32 @@ def _texture(levels: NDArray[np.float32], weights: NDArray[np.float32], down: in
     return float(np.einsum("ij,ij->", np.abs(levels[here] - levels[there]), both)) / pairs
 
 
-def _cells(maps: NDArray[np.float32], outside: NDArray[np.bool_], *, least: float) -> NDArray[np.float32]:
-    """[maps, PLACES, PLACES] means of maps [maps, side, side] over the pixels outside; NaN where less than the share
-    `least` of a cell is outside."""
-    weights = outside.astype(np.float32)
-    grid = (PLACES, _FRAME // PLACES, PLACES, _FRAME // PLACES)
-    share = weights.reshape(grid).mean(axis=(1, 3))
-    totals = (maps * weights).reshape(len(maps), *grid).mean(axis=(2, 4))
-    return np.asarray(np.where(share >= least, totals / np.maximum(share, 1e-9), np.nan), dtype=np.float32)
+def _cells(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[..., PLACES, PLACES] means of maps [..., side, side] over the cells of the grid."""
+    means: NDArray[np.float32] = _AVERAGE @ maps @ _AVERAGE.T
+    return means
 
 
-def _pairs(
-    levels: NDArray[np.float32], outside: NDArray[np.bool_]
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """By lag up to 8 and direction: the absolute difference of every pixel to its partner, and where both are outside;
-    pixels whose partner is beyond the frame are not."""
+def _partners() -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """By lag up to 8 and direction: the pixels that have a partner within the frame, and their partners."""
     for lag in _LAGS[:-1]:
-        for down, right in _STEPS.values():
-            shift = (-lag * down, -lag * right)
-            both = outside & np.roll(outside, shift, (0, 1))
-            both[len(both) - lag * down :] = False
-            if right:
-                beyond = slice(-lag, None) if right > 0 else slice(None, lag)
-                both[:, beyond] = False
-            yield np.abs(levels - np.roll(levels, shift, (0, 1)))[None], both
+        for down, right in ((lag * one, lag * other) for one, other in _STEPS.values()):
+            rows, columns = slice(0, _FRAME - down), slice(max(0, -right), _FRAME - max(0, right))
+            yield (rows, columns), (slice(down, _FRAME), slice(max(0, right), _FRAME - max(0, -right)))
+
+
+def _pair_cells(levels: NDArray[np.float32], outside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """[pairs, PLACES, PLACES]: mean absolute differences of the pairs of every cell; NaN where one is hidden, or a cell
+    has no pair within the frame."""
+    apart, hidden, within = np.zeros((3, len(_PARTNERS), _FRAME, _FRAME), dtype=np.float32)
+    for number, (here, there) in enumerate(_PARTNERS):
+        apart[number][here] = np.abs(levels[here] - levels[there])
+        hidden[number][here] = ~(outside[here] & outside[there])
+        within[number][here] = 1
+    share = _cells(within)
+    known = (_cells(hidden) == 0) & (share > 0)
+    return np.where(known, _cells(apart) / np.maximum(share, 1e-9), np.float32(np.nan))
+
+
+_PARTNERS = tuple(_partners())
+_AVERAGE = np.repeat(np.eye(PLACES, dtype=np.float32), _FRAME // PLACES, axis=1) * np.float32(PLACES / _FRAME)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
+from .associations import Association
+
 #: an object below this share of its image is called tiny
 TINY = 0.01
 #: a mask with more pieces than this is called broken up
@@ -117,6 +119,8 @@ class Kind(StrEnum):
     LEAKED_LOT = "leaked_lot"
     NOT_COVERED = "not_covered"
     NO_MASKS = "no_masks"
+    CLASS_TIED = "class_tied"
+    CLASS_IN_ONE_CLUSTER = "class_in_one_cluster"
     TINY_OBJECT = "tiny_object"
     MANY_PIECES = "many_pieces"
     ALIKE = "alike"
@@ -253,6 +257,8 @@ class DataFacts:
         shares: the object's share of an image, over masks with an object. `histogram`: how many masks have a share
             below 10 %, 20 %, ..., 100 %.
         training: None where no training data were named.
+        associations: what the class was tested against; a tie is a remark, since the data may be as the line is, and
+            whether a model uses it is for the audit to measure.
         agreement: the file whose operating domain the data were held to; empty where none was named.
     """
 
@@ -279,6 +285,7 @@ class DataFacts:
     classes: LabelMatches | None = None
     training: TrainingFacts | None = None
     agreement: str = ""
+    associations: tuple[Association, ...] = ()
 
     @property
     def problems(self) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
+from .association_sections import association_sections, tied_section
 from .record_notes import data_note
 from .sheets import Picture, Section, Sheet, Strip, Table
 from .words import Words
@@ -23,16 +24,18 @@ class ShownFindings:
     Args:
         items: of every finding, the items whose pictures are shown.
         samples: ordinary samples, spread over the labels.
+        tied: of what the class is tied to, the samples that are shown.
     """
 
     items: Mapping[Kind, tuple[Item, ...]]
     samples: tuple[str, ...]
+    tied: tuple[str, ...] = ()
 
     @property
     def ids(self) -> frozenset[str]:
         """Every sample whose picture is needed."""
         shown = (item.ids[:_OF_A_SET] for items in self.items.values() for item in items)
-        return frozenset(chain(*shown, self.samples))
+        return frozenset(chain(*shown, self.samples, self.tied))
 
 
 def choose_findings(facts: DataFacts, most: int) -> ShownFindings:
@@ -51,7 +54,8 @@ def choose_findings(facts: DataFacts, most: int) -> ShownFindings:
                 shown.append(item)
             share, room = share - wanted, room - wanted
         items[finding.kind] = tuple(shown)
-    return ShownFindings(items, tuple(_spread(facts, items, room)))
+    tied = tuple(dict.fromkeys(name for one in facts.associations for tie in one.ties for name in tie.ids))[:room]
+    return ShownFindings(items, tuple(_spread(facts, items, max(0, room - len(tied)))), tied)
 
 
 def data_sheet(facts: DataFacts, choice: ShownFindings, pictures: Mapping[str, bytes], words: Words) -> Sheet:
@@ -59,14 +63,25 @@ def data_sheet(facts: DataFacts, choice: ShownFindings, pictures: Mapping[str, b
     _ = words._
     known = {one.id: one for one in facts.samples}
     problems, remarks = facts.problems, [one for one in facts.findings if not one.kind.problem]
-    sections = [_section(finding, choice, known, pictures, words) for finding in facts.findings]
+    sections = [
+        tied_section(facts, choice.tied, pictures, words)
+        if finding.kind == Kind.CLASS_TIED
+        else _section(finding, choice, known, pictures, words)
+        for finding in facts.findings
+    ]
     return Sheet(
         kind=_("check_of_data_before_an"),
         title=facts.reference,
         facts=tuple(_facts(facts, words)),
         headline=_headline(len(problems), len(remarks), words),
         tone="problem" if problems else "remark" if remarks else "fine",
-        sections=(*sections, _counts(facts, words), *_classes(facts, words), *_samples(choice, known, pictures, words)),
+        sections=(
+            *sections,
+            *association_sections(facts, words),
+            _counts(facts, words),
+            *_classes(facts, words),
+            *_samples(choice, known, pictures, words),
+        ),
         notes=tuple(data_note(note, words) for note in facts.notes),
         legend=_("the_line_round_an_object"),
     )

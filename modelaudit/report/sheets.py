@@ -63,6 +63,7 @@ class Section:
 
     Args:
         layout: "cards" shows strips side by side, "rows" one below the other, text next to the pictures.
+        wide: tables take the width of the page.
         left_out: what is not shown.
     """
 
@@ -73,6 +74,7 @@ class Section:
     layout: Literal["cards", "rows"] = "cards"
     strips: tuple[Strip, ...] = ()
     tables: tuple[Table, ...] = ()
+    wide: bool = False
     lines: tuple[tuple[str, str], ...] = ()
     left_out: str = ""
 

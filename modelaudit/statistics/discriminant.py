@@ -66,7 +66,7 @@ def recognition(
 
     The statistic is the agreement of scores and classes, ``sum_ik (s_ik - p_k)(y_ik - p_k) / p_k`` with the scores s
     out of fold, the indicators y and the shares p of the classes: phi² where the scores are certain. An image is
-    recognised as the class of the largest ``s_k / p_k``, which gives rare classes an equal chance.
+    recognised as the class whose mean scores, on the images of the fit, are nearest: rare classes have an equal chance.
 
     Args:
         measured: [n, columns] of the images of `how.rows`, finite.
@@ -76,8 +76,8 @@ def recognition(
     folds = _folds(how, rng)
     fits = [_Fold.of(directions, folds == fold) for fold in range(FOLDS)]
     count = int(classes.max()) + 1
-    ratios = _ratios(fits, classes[None], count)[0]
-    observed = float(_agreement(ratios[None], classes[None])[0])
+    scores, leads = (made[0] for made in _scores(fits, classes[None], count))
+    observed = float(_agreement(scores[None], classes[None])[0])
     everything = Exchange(np.arange(len(classes)), how.units, how.count, how.moved)
     drawn: list[Matrix] = []
     v: list[Matrix] = []
@@ -85,24 +85,24 @@ def recognition(
     for stage, wanted in enumerate(stages(exchanges)):
         for start in range(0, wanted, part):
             labels = exchanged_classes(classes, everything, rng, min(part, wanted - start))
-            exchanged = _ratios(fits, labels, count)
+            exchanged, led = _scores(fits, labels, count)
             drawn.append(_agreement(exchanged, labels))
             if stage == 0:
-                v.append(_v_of(exchanged, labels))
+                v.append(_v_of(led, labels))
         if settled(np.concatenate(drawn), observed):
             break
-    predicted = np.asarray(ratios.argmax(axis=1), dtype=np.int64)
+    predicted = np.asarray(leads.argmax(axis=1), dtype=np.int64)
     table = contingency(classes, predicted)
     recalls = np.array([float((predicted[classes == at] == at).mean()) for at in range(count)])
-    own = np.take_along_axis(ratios, classes[:, None], axis=1)[:, 0]
-    np.put_along_axis(ratios, classes[:, None], -np.inf, axis=1)
+    own = np.take_along_axis(leads, classes[:, None], axis=1)[:, 0]
+    np.put_along_axis(leads, classes[:, None], -np.inf, axis=1)
     return Recognition(
         v=cramers_v(table),
         p=p_value(np.concatenate(drawn), observed),
         chance=float(np.quantile(np.concatenate(v), 0.95, method="higher")),
         accuracy=float(recalls.mean()),
         recalls=recalls,
-        margins=own - ratios.max(axis=1),
+        margins=own - leads.max(axis=1),
         predicted=predicted,
     )
 
@@ -133,7 +133,9 @@ class _Fold:
     held_out: NDArray[np.bool_]
     train: Matrix
     """[n - held out, directions + 1], with a column of 1"""
-    weights: Matrix
+    inverse: Matrix
+    """[directions + 1, directions + 1]"""
+    test: Matrix
     """[held out, directions + 1]"""
 
     @classmethod
@@ -143,31 +145,41 @@ class _Fold:
         train = design[~held_out]
         penalty = np.full(design.shape[1], _PENALTY * len(train))
         penalty[-1] = 1e-9
-        inverse = np.linalg.inv(train.T @ train + np.diag(penalty))
-        return cls(held_out, train, design[held_out] @ inverse)
+        return cls(held_out, train, np.linalg.inv(train.T @ train + np.diag(penalty)), design[held_out])
 
 
-def _ratios(fits: list[_Fold], labels: Codes, classes: int) -> Matrix:
-    """[count, n, classes] out-of-fold scores over the shares of the classes, for classes [count, n] of the images."""
+def _scores(fits: list[_Fold], labels: Codes, classes: int) -> tuple[Matrix, Matrix]:
+    """Scores out of fold, [count, n, classes] each, for classes [count, n] of the images.
+
+    The first over the shares of the classes; the second ``s . m_k - |m_k|^2 / 2`` with m_k the mean scores of the class
+    on the images of the fit: largest for the class whose mean is nearest.
+    """
     count, images = labels.shape
     indicators = (labels[:, :, None] == np.arange(classes)).astype(np.float64)
-    scores = np.empty((count, images, classes))
+    scores, leads = np.empty((2, count, images, classes))
     for fit in fits:
-        if fit.held_out.any():
-            sums = np.tensordot(fit.train, indicators[:, ~fit.held_out], axes=(0, 1))  # [directions, count, classes]
-            scores[:, fit.held_out] = np.tensordot(fit.weights, sums, axes=(1, 0)).transpose(1, 0, 2)
-    return np.asarray(scores / indicators.mean(axis=1)[:, None, :])
+        if not fit.held_out.any():
+            continue
+        own = indicators[:, ~fit.held_out]
+        sums = np.tensordot(fit.train, own, axes=(0, 1)).transpose(1, 0, 2)  # [count, directions, classes]
+        weights = fit.inverse @ sums
+        sizes = np.maximum(own.sum(axis=1), 1)
+        means = sums.transpose(0, 2, 1) @ weights / sizes[:, :, None]  # [count, classes, scores]
+        made = fit.test @ weights
+        scores[:, fit.held_out] = made
+        leads[:, fit.held_out] = made @ means.transpose(0, 2, 1) - (means**2).sum(axis=2)[:, None] / 2
+    return scores / indicators.mean(axis=1)[:, None, :], leads
 
 
-def _agreement(ratios: Matrix, labels: Codes) -> Matrix:
-    """[count] ``sum_ik (s_ik - p_k)(y_ik - p_k) / p_k / n``: the mean ratio of an image's own class, less 1, since the
+def _agreement(scores: Matrix, labels: Codes) -> Matrix:
+    """[count] ``sum_ik (s_ik - p_k)(y_ik - p_k) / p_k / n``: the mean of an image's own class, less 1, since the
     scores of an image sum to 1."""
-    return np.asarray(np.take_along_axis(ratios, labels[:, :, None], axis=2)[:, :, 0].mean(axis=1) - 1)
+    return np.asarray(np.take_along_axis(scores, labels[:, :, None], axis=2)[:, :, 0].mean(axis=1) - 1)
 
 
-def _v_of(ratios: Matrix, labels: Codes) -> Table:
+def _v_of(leads: Matrix, labels: Codes) -> Table:
     """[count] Cramér's V of the recognised class against the class."""
-    count, _, classes = ratios.shape
-    codes = labels * classes + ratios.argmax(axis=2) + classes**2 * np.arange(count)[:, None]
+    count, _, classes = leads.shape
+    codes = labels * classes + leads.argmax(axis=2) + classes**2 * np.arange(count)[:, None]
     tables = np.bincount(codes.ravel(), minlength=count * classes**2).reshape(count, classes, classes).astype(float)
     return corrected_v(phi_squared(tables), tables)

@@ -9,7 +9,14 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from modelaudit.data.appearance import LIGHT, SURROUNDINGS, appearance, outside_object
+from modelaudit.data.appearance import (
+    LIGHT,
+    SURROUNDINGS,
+    appearance,
+    outside_object,
+    place_differences,
+    surroundings_by_place,
+)
 from modelaudit.demo import InspectionLine
 
 images = st.tuples(st.integers(1, 20), st.integers(1, 20)).flatmap(
@@ -136,3 +143,40 @@ def test_blur_lowers_the_sharpness() -> None:
 def test_noise_is_estimated_in_units_of_the_luminance() -> None:
     grey = np.random.default_rng(2).normal(128, 10, (256, 256, 1)).round().clip(0, 255).astype(np.uint8)
     assert light(np.repeat(grey, 3, axis=2))["noise"] == pytest.approx(10 / 255, rel=0.05)
+
+
+def scenes(count: int, *, same: bool) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Differences of surroundings of one scene (or of photos) with objects of two sizes, and which size each has."""
+    rng = np.random.default_rng(3)
+    large = np.arange(count) % 2
+    places = []
+    for at in range(count):
+        image = photo(1 if same else at + 50, 96, 80)
+        mask = square(80, 96, int(rng.integers(8, 20)), int(rng.integers(8, 30)), 44 if large[at] else 14)
+        painted = np.where(mask[:, :, None] == 1, rng.integers(0, 256, 3).astype(np.uint8), image)
+        places.append(surroundings_by_place(painted, mask))
+    return place_differences(np.stack(places)), large
+
+
+def test_of_one_scene_no_object_leaves_a_difference() -> None:
+    """The mean of the pixels outside would tell the size of the object, where the scene is not uniform."""
+    differences, _ = scenes(12, same=True)
+    assert np.abs(differences).max() < 1e-6
+
+
+def test_the_object_does_not_move_the_mean_difference_of_photos() -> None:
+    differences, large = scenes(60, same=False)
+    spread = differences.std(axis=0) * np.sqrt(4 / 60) + 1e-9
+    moved = np.abs(differences[large == 1].mean(axis=0) - differences[large == 0].mean(axis=0))
+    assert (moved < 4 * spread).all()
+
+
+def test_a_place_that_the_object_covers_is_not_known() -> None:
+    image = photo(8, 96, 96)
+    mask = square(96, 96, 24, 24, 32)
+    places = surroundings_by_place(image, mask)
+    assert np.isnan(places[:3, 3:7, 3:7]).all()
+    assert np.isfinite(places[:3, 0]).all()
+    whole = surroundings_by_place(image, None)
+    assert np.isfinite(whole[:, :-1, 1:-1]).all()  # pairs of pixels 8 apart end beyond the frame's last places
+    assert np.isfinite(whole[:27]).all()

@@ -22,6 +22,7 @@ from modelaudit.evidence.agreed import UnmetKind
 from modelaudit.evidence.probe import Assumption
 from modelaudit.evidence.record import Weakening
 from modelaudit.evidence.states import AbsentBy
+from modelaudit.language import associations
 from modelaudit.language.errors import ResultsError
 from modelaudit.language.findings import Kind
 from modelaudit.language.progress import ProgressTexts
@@ -53,6 +54,8 @@ LISTS: dict[str, Iterable[str]] = {
     "missing_advice": Missing,
     "state": [*Verdict, "NOT_RUN", "XFAIL", "PARTIAL", "SELECTION", "QUICK_LOOK", "CAUGHT", "MISSED"],
     "weakened": get_args(Weakening),
+    "association_column": ["group", "cluster"],
+    "association_reason": [one for one in get_args(associations.Reason) if one not in ("", "same_as_column")],
     "outcome": ["xfailed", "xpassed", "warned", "skipped"],
     "rank": ["worst", "typical", "best"],
     "image": [
