@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import watch_run, watch_status
+from . import watch_list, watch_run, watch_status
 from .command_help import Example, add_command
 
 _ABOUT = (
@@ -26,3 +26,4 @@ def add(commands: Any) -> None:
     steps = watch.add_subparsers(required=True, metavar="STEP")
     watch_run.add(steps)
     watch_status.add(steps)
+    watch_list.add(steps)

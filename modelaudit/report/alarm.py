@@ -39,12 +39,16 @@ class AlarmPictureView:
 
 @dataclass(frozen=True)
 class ChartView:
-    """The evidence of a statistic: in words, and its length in per cent of that of the threshold (logarithms)."""
+    """The evidence of a statistic: in words, and its length in per cent of that of the threshold (logarithms).
+
+    ``own``: it is the one that the page is about. ``reached``: it is at the threshold.
+    """
 
     name: str
     evidence: str
     bar: float
-    alarmed: bool
+    own: bool
+    reached: bool
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,7 @@ def _chart(chart: ChartState, record: AlarmRecord, words: Words) -> ChartView:
         _odds(chart.evidence, words),
         100 * min(reached, 1.0),
         chart.statistic == record.statistic,
+        chart.evidence >= chart.threshold,
     )
 
 

@@ -25,8 +25,9 @@ _PROPERTIES = (
     (re.compile(r"texture_[124]_\w+"), "fine_structure"),
     (re.compile(r"texture_\d+_\w+"), "coarse_structure"),
 )
-#: properties that are another one rather than more or less
-_OTHER = ("brightness_spread", "colours")
+#: properties that are another one rather than more or less; a structure is, where it is more in one direction and less
+#: in another
+_OTHER = ("brightness_spread", "colours", "fine_structure", "coarse_structure")
 _MORE_OR_LESS = (
     *("brightness", "contrast", "dark", "bright", "underexposed", "overexposed", "warmth", "green_cast"),
     *("colourfulness", "light_from_right", "light_from_below", "sharpness", "noise"),
@@ -77,13 +78,11 @@ def swatches(record: AlarmRecord) -> Swatches | None:
 
 
 def _of_kind(changes: Sequence[Change], record: AlarmRecord, words: Words) -> Iterator[ChangeView]:
-    clear = sorted((one for one in changes if _is_clear(one)), key=lambda one: -abs(one.z))
-    named: set[str] = set()
-    for one in clear:
-        name = _property(one, clear)
-        if name not in named:
-            named.add(name)
-            yield _view(one, name, record, words)
+    clear: dict[str, list[Change]] = {}
+    for one in sorted((one for one in changes if _is_clear(one)), key=lambda one: -abs(one.z)):
+        clear.setdefault(_property(one, changes), []).append(one)
+    for name, alike in clear.items():
+        yield _view(alike, name, record, words)
 
 
 def _is_clear(change: Change) -> bool:
@@ -91,34 +90,39 @@ def _is_clear(change: Change) -> bool:
 
 
 def _property(change: Change, others: Sequence[Change]) -> str:
-    """The property of a column and which way it went, as the catalogue names it; a class or the confidence by its own
-    name."""
-    if change.kind in ("classes", "confidence"):
+    """What a column is a part of; a class or the confidence by its own name."""
+    if change.kind != "surroundings":
         return change.name
-    name, way = change.name, "more" if change.recent > change.reference else "less"
-    if change.kind == "surroundings":
-        name = next((property for form, property in _PROPERTIES if form.fullmatch(name)), name)
-        channels = [one for one in others if one.name in _CHANNELS]
-        if name in _CHANNELS and len(channels) == 3 and len({one.recent > one.reference for one in channels}) == 1:
-            name = "brightness"
-    return name if name in _OTHER else f"{name}_{way}"
+    if change.name in _CHANNELS:
+        channels = [one for one in others if one.name in _CHANNELS and _is_clear(one)]
+        together = len(channels) == len(_CHANNELS) and len({one.recent > one.reference for one in channels}) == 1
+        return "brightness" if together else change.name
+    return next((name for form, name in _PROPERTIES if form.fullmatch(change.name)), change.name)
 
 
-def _view(change: Change, name: str, record: AlarmRecord, words: Words) -> ChangeView:
+def _view(alike: Sequence[Change], name: str, record: AlarmRecord, words: Words) -> ChangeView:
+    """A property by its columns, the clearest first."""
+    change = alike[0]
     of = words.named("alarm_statistic", subject_of(change.kind, masked=record.masked))
     if change.kind in ("classes", "confidence"):
         before, since = (words.quantity(value, "percent", 0) for value in (change.reference, change.recent))
         if change.kind == "classes":
             return ChangeView(of, words._("alarm_class_share", label=change.name, before=before, since=since), "", 0)
         return ChangeView(of, words._("alarm_confidence", before=before, since=since), "", 0)
-    text = words.named("alarm_change", name)
-    if name not in PROPERTIES:  # a column of a monitor that a later version made
-        text = words._("alarm_other_column", name=change.name)
+    text = _said(alike, name, words)
     if change.deviations is None:
         return ChangeView(of, text, "", 0)
     size = abs(change.deviations)
     bar = 100 * min(size / _WIDEST, 1.0)
     return ChangeView(of, text, words._("alarm_times_spread", size=words.quantity(size, "number", 1)), bar)
+
+
+def _said(alike: Sequence[Change], name: str, words: Words) -> str:
+    ways = {"more" if one.recent > one.reference else "less" for one in alike}
+    key = f"{name}_{ways.pop()}" if name in _MORE_OR_LESS and len(ways) == 1 else name
+    if key not in PROPERTIES:  # a column of a monitor that a later version made
+        return words._("alarm_other_column", name=alike[0].name)
+    return words.named("alarm_change", key)
 
 
 def subject_of(statistic: str, *, masked: bool) -> str:

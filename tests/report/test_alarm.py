@@ -97,6 +97,13 @@ def test_channels_that_rise_together_are_brightness_and_bins_of_one_histogram_on
     assert texts(sample_alarm(changes=bins)) == ["other colours"]
 
 
+def test_structure_that_is_more_across_and_less_down_has_another_direction() -> None:
+    across, down = column("surroundings", "texture_1_across", -2), column("surroundings", "texture_2_down", 1.5)
+    assert texts(sample_alarm(changes=[across])) == ["smoother: less fine structure"]
+    (text,) = texts(sample_alarm(changes=[across, down]))
+    assert "its direction has changed" in text
+
+
 def test_what_is_small_or_uncertain_is_not_named() -> None:
     small, unsure = column("light", "noise", 0.2, z=9), column("light", "warmth", 2, z=2)
     record = sample_alarm(statistic="light", changes=[small, unsure])
