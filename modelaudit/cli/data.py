@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from ..language.errors import DataError
 from ..language.json_file import read_json
 from .command_help import Example, add_command
+from .data_against import Against, add_against
 from .terminal import add_language, at_least, reference_of, say
 
 if TYPE_CHECKING:
+    from ..data.base import Pixels
     from ..language.findings import DataFacts, LabelMatches
-    from ..language.sample import DataSet, Preprocessing
+    from ..language.sample import DataSet, Preprocessing, Sample
 
 _NOTES = """options of a folder, after its path (quote the reference; & joins several):
   where masks are    ?masks=DIR|beside|alpha|none, ?mask_suffix=_mask,
@@ -31,13 +33,18 @@ image; annotations that contradict themselves or their image; images without a
 mask where others have one; masks without an object or without a background; an
 object in a mask of a label that is declared to have none; objects of which less
 than half is left by the crop; labels that match no class; the same picture
-twice; nearly the same picture in different classes. Everything else is a
-remark."""
+twice; nearly the same picture in different classes; images, changed copies and
+lots of the training data; agreed conditions that are not covered. Everything
+else is a remark."""
 _EXAMPLES = (
     Example("a folder with one folder a class, as an audit would read it", "modelaudit data check data/line_a"),
     Example(
         "what a crop cuts off, and a page to look at",
         "modelaudit data check data/line_a --preprocessing 256,224 --html check.html",
+    ),
+    Example(
+        "what leaked from the training data, and which agreed conditions lack photos",
+        "modelaudit data check data/test --training data/train --agreement audits/agreement.yaml",
     ),
 )
 
@@ -83,6 +90,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="most pictures in --html (default 200)",
     )
+    add_against(check)
     add_language(check, "the terminal and of --html")
     check.set_defaults(run=_check)
 
@@ -90,6 +98,7 @@ def add(commands: Any) -> None:
 def _check(given: argparse.Namespace) -> int:
     from ..data import declare_without_object, open_data
     from ..data.checking import check
+    from ..data.leakage import Pictures
     from ..data.signature import NEAR
     from ..language.progress import counting
     from ..preview.associations import SurroundingsSeen, associations, tied
@@ -105,8 +114,15 @@ def _check(given: argparse.Namespace) -> int:
 
         preprocessing = preprocessing_of(given.preprocessing)
     near = NEAR if given.near is None else given.near
+    against, small = Against.of(given), Pictures()
     words = command_words(given.language)
     surroundings = SurroundingsSeen(data)
+
+    def look(sample: Sample, image: Pixels, mask: Pixels | None) -> None:
+        surroundings(sample, image, mask)
+        if against.training is not None:
+            small(sample, image, mask)
+
     with counting(words._("check_looking"), len(data.samples)) as step:
         facts = check(
             data,
@@ -115,15 +131,16 @@ def _check(given: argparse.Namespace) -> int:
             near=near,
             classes=classes,
             progress=step,
-            seen=surroundings,
+            seen=look,
         )
     found = associations(data, facts, surroundings.places)
     facts = replace(facts, associations=found).with_findings(tied(found, facts))
+    facts = against.found(data, facts, small, words)
     say(*report_lines(facts, words))
     if given.json is not None:
         _write_json(given.json, facts)
     if given.html is not None:
-        _write_html(given, data, facts)
+        _write_html(given, data, against.training, facts)
     return 1 if facts.problems else 0
 
 
@@ -172,7 +189,7 @@ def _write_json(path: Path, facts: DataFacts) -> None:
     say(str(path), file=sys.stderr)
 
 
-def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> None:
+def _write_html(given: argparse.Namespace, data: DataSet, training: DataSet | None, facts: DataFacts) -> None:
     from ..language.progress import counting
     from ..language.whole_file import write_whole
     from ..preview.thumbnails import thumbnails
@@ -183,8 +200,9 @@ def _write_html(given: argparse.Namespace, data: DataSet, facts: DataFacts) -> N
     words = command_words(given.language)
     choice = choose_findings(facts, given.pictures)
     wanted = [sample for sample in data.samples if sample.id in choice.ids]
-    with counting(words._("check_drawing"), len(wanted)) as step:
-        pictures = thumbnails(wanted, step)
-    sheet = data_sheet(facts, choice, pictures, words)
+    wanted_there = [] if training is None else [one for one in training.samples if one.id in choice.training_ids]
+    with counting(words._("check_drawing"), len(wanted) + len(wanted_there)) as step:
+        pictures, beside = thumbnails(wanted, step), thumbnails(wanted_there, step)
+    sheet = data_sheet(facts, choice, pictures, words, beside)
     write_whole(given.html, render_sheet(sheet, language=given.language))
     say(str(given.html), file=sys.stderr)

@@ -31,6 +31,13 @@ def report_lines(facts: DataFacts, words: Words) -> Iterator[str]:
     """The report line by line: contents, then remarks, and problems last."""
     yield facts.reference
     yield from wrapped(words._("comma").join(_contents(facts, words)), indent=2)
+    if facts.training is not None:
+        training = facts.training
+        images = words.ngettext("count_images", training.images)
+        usable = words._("count_usable", images=images, usable=words.count(training.usable))
+        yield from wrapped(words._("check_compared", reference=training.reference, images=usable), indent=4, first="  ")
+    if facts.agreement:
+        yield from wrapped(words._("check_agreement", file=facts.agreement), indent=4, first="  ")
     for note in facts.notes:
         yield from wrapped(words._("terminal_note", note=data_note(note, words)), indent=4, first="  ")
     yield from _tallies(words._("column_label"), facts.labels, words)
@@ -194,6 +201,11 @@ def _item(finding: Finding, item: Item, words: Words) -> str:
     names, more = words._("comma").join(item.ids[:_OF_A_SET]), len(item.ids) - _OF_A_SET
     if more > 0:
         names = words._("check_more_ids", names=names, n=words.count(more))
+    if item.training:
+        there = words._("comma").join(item.training[:_OF_A_SET])
+        if len(item.training) > _OF_A_SET:
+            there = words._("check_more_ids", names=there, n=words.count(len(item.training) - _OF_A_SET))
+        names = words._("check_in_training", names=names, training=there)
     return words._("check_item", names=names, detail=detail) if detail else names
 
 

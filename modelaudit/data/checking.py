@@ -55,7 +55,7 @@ def check(
         seen: called with every image that can be read and its mask, None where there is none or it cannot be used;
             from several threads, and in any order.
     """
-    samples = tuple(_facts_of_samples(data.samples, preprocessing, progress, seen))
+    samples = tuple(facts_of_samples(data.samples, preprocessing, progress, seen))
     usable = [one for one in samples if one.format]
     masks = [one for one in samples if one.mask is not None]
     refused = refusal(data)
@@ -90,7 +90,7 @@ def check(
     )
 
 
-def _facts_of_samples(
+def facts_of_samples(
     samples: Sequence[Sample], preprocessing: Preprocessing | None, progress: Callable[[], None], seen: Seen | None
 ) -> Iterator[SampleFacts]:
     """Yields facts in the order of the samples; a few are decoded ahead, so that pixels never pile up."""

@@ -8,6 +8,7 @@ from itertools import chain, zip_longest
 
 from ..language.findings import DataFacts, Finding, Item, Kind, Quantiles, SampleFacts, Tally
 from .association_sections import association_sections, tied_section
+from .error_texts import detail_text
 from .record_notes import data_note
 from .sheets import Picture, Section, Sheet, Strip, Table
 from .words import Words
@@ -37,6 +38,16 @@ class ShownFindings:
         shown = (item.ids[:_OF_A_SET] for items in self.items.values() for item in items)
         return frozenset(chain(*shown, self.samples, self.tied))
 
+    @property
+    def training_ids(self) -> frozenset[str]:
+        """Every sample of the training data whose picture is needed."""
+        return frozenset(name for items in self.items.values() for item in items for name in _beside(item))
+
+
+def _beside(item: Item) -> tuple[str, ...]:
+    """The pictures of the training data that are shown beside those of an item."""
+    return item.training[: max(1, _OF_A_SET - len(item.ids))]
+
 
 def choose_findings(facts: DataFacts, most: int) -> ShownFindings:
     """At most `most` pictures: problems first, then remarks, then samples of every label in turn."""
@@ -58,15 +69,21 @@ def choose_findings(facts: DataFacts, most: int) -> ShownFindings:
     return ShownFindings(items, tuple(_spread(facts, items, max(0, room - len(tied)))), tied)
 
 
-def data_sheet(facts: DataFacts, choice: ShownFindings, pictures: Mapping[str, bytes], words: Words) -> Sheet:
-    """The page, with the pictures of the samples that were chosen, by id."""
+def data_sheet(
+    facts: DataFacts,
+    choice: ShownFindings,
+    pictures: Mapping[str, bytes],
+    words: Words,
+    training: Mapping[str, bytes] | None = None,
+) -> Sheet:
+    """The page, with the pictures of the samples that were chosen, by id; `training`: those of the training data."""
     _ = words._
     known = {one.id: one for one in facts.samples}
     problems, remarks = facts.problems, [one for one in facts.findings if not one.kind.problem]
     sections = [
         tied_section(facts, choice.tied, pictures, words)
         if finding.kind == Kind.CLASS_TIED
-        else _section(finding, choice, known, pictures, words)
+        else _section(finding, choice, known, (pictures, training or {}), words)
         for finding in facts.findings
     ]
     return Sheet(
@@ -106,13 +123,17 @@ def _facts(facts: DataFacts, words: Words) -> Iterator[tuple[str, str]]:
     yield _("masks"), words.count(sum(one.mask is not None for one in facts.samples))
     if facts.geometry:
         yield _("geometry_of_the_model"), facts.geometry
+    if facts.training is not None:
+        yield _("compared_with_training_data"), facts.training.reference
+    if facts.agreement:
+        yield _("held_to_the_agreement"), facts.agreement
 
 
 def _section(
     finding: Finding,
     choice: ShownFindings,
     known: Mapping[str, SampleFacts],
-    pictures: Mapping[str, bytes],
+    pictures: tuple[Mapping[str, bytes], Mapping[str, bytes]],
     words: Words,
 ) -> Section:
     shown = choice.items[finding.kind]
@@ -143,14 +164,23 @@ def _named(item: Item, words: Words) -> str:
 
 
 def _strip(
-    finding: Finding, item: Item, known: Mapping[str, SampleFacts], pictures: Mapping[str, bytes], words: Words
+    finding: Finding,
+    item: Item,
+    known: Mapping[str, SampleFacts],
+    pictures: tuple[Mapping[str, bytes], Mapping[str, bytes]],
+    words: Words,
 ) -> Strip:
-    detail = "" if finding.kind in _SPOKEN else item.detail
-    several = len(item.ids) > 1
+    detail = "" if finding.kind in _SPOKEN else detail_text(item.detail, words)
+    several = len(item.ids) > 1 or bool(item.training)
+    own, training = pictures
+    beside = tuple(
+        Picture(training.get(name, b""), name, (words._("in_the_training_data"),), words._("cannot_be_read"))
+        for name in _beside(item)
+    )
     return Strip(
-        tuple(_picture(known[name], pictures, words, "" if several else detail) for name in item.ids[:_OF_A_SET]),
+        (*(_picture(known[name], own, words, "" if several else detail) for name in item.ids[:_OF_A_SET]), *beside),
         text=detail if several else "",
-        note=_more(len(item.ids) - _OF_A_SET, words),
+        note=_more(len(item.ids) + len(item.training) - _OF_A_SET, words),
     )
 
 

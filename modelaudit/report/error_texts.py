@@ -92,6 +92,29 @@ _DETAIL: dict[str, str] = {
     "(?P<share>.+%) of the image": "share",
     r"(?P<n>\d+) pieces": "pieces",
     "(?P<share>.+%) of the object is left": "kept",
+    "mirrored": "mirrored",
+    "turned": "turned",
+    "cropped": "cropped",
+    "mirrored and cropped": "mirrored_cropped",
+    "turned and cropped": "turned_cropped",
+    "mirrored and turned": "mirrored_turned",
+    "mirrored and turned and cropped": "mirrored_turned_cropped",
+    "labelled (?P<there>'.+') there and (?P<here>'.+') here": "labelled",
+    "(?P<name>[^' :]+) (?P<value>'.+')": "lot",
+    r"(?P<n>\d+) different images that can be read, (?P<least>\d+) agreed; photograph (?P<more>\d+) more": (
+        "agreed_images"
+    ),
+    r"(?P<what>.+): no image; photograph (?P<more>\d+) more": "none_of_it",
+    r"(?P<what>.+): (?P<n>\d+) of (?P<least>\d+) images; photograph (?P<more>\d+) more": "few_of_it",
+    r"(?P<what>.+): (?P<share>\d+%) of the images, (?P<expected>\d+%) expected; photograph (?P<more>\d+) more": (
+        "share_off"
+    ),
+    r"(?P<what>.+): (?P<share>\d+%) of the images, (?P<expected>\d+%) expected; more than agreed": "share_above",
+    r"(?P<what>.+): (?P<share>\d+%) of the images, (?P<expected>\d+%) expected; too few to tell": "share_unclear",
+    r"(?P<what>.+): (?P<n>\d+) images, which the agreement does not foresee": "unforeseen",
+    r"(?P<what>.+): (?P<n>\d+) images, agreed to be impossible": "impossible",
+    "(?P<what>.+): the data do not say it of any image": "unknown",
+    r"(?P<what>.+): the data do not say it of (?P<n>\d+) of (?P<all>\d+) images": "unknown_of",
     "GrabCut needs a box round the object, and the image has none": "no_box",
     "the box covers the whole image, which leaves GrabCut no background; draw it closer": "box_covers",
 }

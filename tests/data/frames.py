@@ -31,6 +31,27 @@ def fixed_camera(count: int, *, noise: float = 2.0, drift: float = 4.0, part: in
     return frames
 
 
+def posed(count: int, *, part: int = 30, noise: float = 2.0, seed: int = 0) -> list[Pixels]:
+    """Frames [120, 160, 3] of a fixed camera: one background, and an oval part of this length anywhere on it, turned.
+
+    Args:
+        noise: standard deviation of the sensor's noise, in levels of 255.
+    """
+    draw = np.random.default_rng(seed)
+    scene = photo(seed, 160, 120).astype(np.float64)
+    row, column = np.mgrid[:120, :160]
+    frames = []
+    for _ in range(count):
+        top, left, turn = draw.uniform(20, 100), draw.uniform(20, 140), draw.uniform(0, np.pi)
+        along = (column - left) * np.cos(turn) + (row - top) * np.sin(turn)
+        across = (row - top) * np.cos(turn) - (column - left) * np.sin(turn)
+        frame = scene * draw.uniform(0.97, 1.03)
+        frame[(along / part) ** 2 + (2 * across / part) ** 2 < 0.25] = (60, 70, 90)
+        frame += draw.normal(0, noise, frame.shape) if noise else 0
+        frames.append(frame.round().clip(0, 255).astype(np.uint8))
+    return frames
+
+
 def recompressed(image: Pixels, quality: int = 60) -> Pixels:
     """The image as a JPEG file gives it back."""
     buffer = io.BytesIO()
