@@ -98,7 +98,7 @@ def add(commands: Any) -> None:
 def _check(given: argparse.Namespace) -> int:
     from ..data import declare_without_object, open_data
     from ..data.checking import check
-    from ..data.leakage import Pictures
+    from ..data.leakage import MiniaturesSeen
     from ..data.signature import NEAR
     from ..language.progress import counting
     from ..preview.associations import SurroundingsSeen, associations, tied
@@ -114,7 +114,7 @@ def _check(given: argparse.Namespace) -> int:
 
         preprocessing = preprocessing_of(given.preprocessing)
     near = NEAR if given.near is None else given.near
-    against, small = Against.of(given), Pictures()
+    against, small = Against.of(given), MiniaturesSeen()
     words = command_words(given.language)
     surroundings = SurroundingsSeen(data)
 

@@ -12,7 +12,7 @@ from .terminal import reference_of
 
 if TYPE_CHECKING:
     from ..acceptance.agreement import AgreementFile
-    from ..data.leakage import Pictures
+    from ..data.leakage import MiniaturesSeen
     from ..language.findings import DataFacts
     from ..language.sample import DataSet
     from ..report.words import Words
@@ -62,7 +62,7 @@ class Against:
             raise DataError("--apart names what training and test must not share; name the training data by --training")
         return cls(training, reference, names, None if given.agreement is None else _agreement(given.agreement))
 
-    def found(self, data: DataSet, facts: DataFacts, pictures: Pictures, words: Words) -> DataFacts:
+    def found(self, data: DataSet, facts: DataFacts, pictures: MiniaturesSeen, words: Words) -> DataFacts:
         """The facts with what leaks, and with what of the agreement is not covered."""
         if self.training is not None:
             from ..data.leakage import leaks, read_training, shared_lots

@@ -23,7 +23,7 @@ _MISPLACED = 0.3
 
 
 @dataclass
-class Pictures:
+class MiniaturesSeen:
     """The miniatures of the images that were seen, by id of their sample; filled by several threads."""
 
     of: dict[str, Miniature] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingPictures:
     """Training data that were read: the facts of their samples, and their miniatures."""
 
     facts: TrainingFacts
@@ -41,24 +41,24 @@ class Training:
     pictures: Mapping[str, Miniature]
 
 
-def read_training(data: DataSet, reference: str, progress: Callable[[], None] = lambda: None) -> Training:
+def read_training(data: DataSet, reference: str, progress: Callable[[], None] = lambda: None) -> TrainingPictures:
     """Decodes every sample of training data once.
 
     Raises:
         DataError: none of the images can be read.
     """
-    pictures = Pictures()
+    pictures = MiniaturesSeen()
     samples = tuple(facts_of_samples(data.samples, None, progress, pictures))
     usable = sum(bool(one.digest) for one in samples)
     if not usable:
         raise DataError(f"--training {reference}: none of the {len(samples)} images can be read")
-    return Training(TrainingFacts(reference, len(samples), usable), samples, pictures.of)
+    return TrainingPictures(TrainingFacts(reference, len(samples), usable), samples, pictures.of)
 
 
 def leaks(
     samples: Sequence[SampleFacts],
     pictures: Mapping[str, Miniature],
-    training: Training,
+    training: TrainingPictures,
     progress: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Kind, Item]]:
     """Test images that are training images, changed copies of them, or nearly.

@@ -13,7 +13,7 @@ from data.frames import Pixels, posed, recompressed
 from PIL import Image
 
 from modelaudit.data.checking import facts_of_samples
-from modelaudit.data.leakage import Pictures, leaks, read_training, shared_lots
+from modelaudit.data.leakage import MiniaturesSeen, leaks, read_training, shared_lots
 from modelaudit.demo.line import InspectionLine
 from modelaudit.language.errors import DataError
 from modelaudit.language.findings import Item, Kind
@@ -32,7 +32,7 @@ def data(images: Sequence[Pixels], masks: Sequence[Pixels] | None = None, label:
 
 
 def found(test: DataSet, training: DataSet) -> list[tuple[Kind, Item]]:
-    pictures = Pictures()
+    pictures = MiniaturesSeen()
     facts = list(facts_of_samples(test.samples, None, lambda: None, pictures))
     return list(leaks(facts, pictures.of, read_training(training, "folder:train")))
 
