@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..language.boundary import described
 from ..language.errors import AuditError
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ class AlarmWriter:
             for alarm in waiting:
                 try:
                     folder = self._written(alarm)
-                except (AuditError, OSError) as error:
+                except Exception as error:  # whatever it is, the alarm stays and the watch goes on
                     self.pending = True
-                    yield AlarmStatus.of(alarm), None, f"{error}"
+                    problem = str(error) if isinstance(error, AuditError) else described(error)
+                    yield AlarmStatus.of(alarm), None, problem
                 else:
                     yield AlarmStatus.of(alarm), folder, None
 
@@ -71,5 +73,5 @@ class AlarmWriter:
         folder = write_alarm(self.monitor, alarm, images, self.folder, monitor_file=str(self.file))
         write_alarm_page(folder, language=self.words.language)
         with self.state.change() as change:
-            change.note_written(alarm.number, folder)
+            change.note_written(alarm.number, folder.absolute())
         return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import signal
 import sys
@@ -235,6 +236,7 @@ class _Watch:
             began = time.monotonic()
             with self.monitor.state.reading() as tables:
                 found = images.scan(lambda id, stamp: tables.has_seen(stamp_key(id, stamp)))
+            self.retries.keep({one.id for one in found})
             for _ in self._batches([one for one in found if self.retries.due(one)]):
                 pass
             if self.writer.pending:
@@ -248,7 +250,7 @@ class _Watch:
 
     def lines(self) -> None:
         """Watch the images that standard input names, and those that could not be read once more at the end."""
-        lines: queue.Queue[str | None] = queue.Queue(_WAITING)
+        lines: queue.Queue[str | OSError | None] = queue.Queue(_WAITING)
         threading.Thread(target=_read_lines, args=(lines,), daemon=True).start()
         failed: dict[str, IncomingImage] = {}
         ended = False
@@ -277,7 +279,7 @@ class _Watch:
             say(*status_lines(status, self.writer.file, self.words, told=self.writer.told))
         return 1 if status.open_alarms else 0
 
-    def _waiting(self, lines: queue.Queue[str | None]) -> tuple[list[IncomingImage], bool]:
+    def _waiting(self, lines: queue.Queue[str | OSError | None]) -> tuple[list[IncomingImage], bool]:
         """The images of the lines that are there, at most a batch, and whether the input has ended."""
         from ..monitoring.monitor import BATCH
 
@@ -288,6 +290,8 @@ class _Watch:
                 line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 return found, False
+            if isinstance(line, OSError):
+                raise MonitorError(f"standard input: cannot be read ({line.strerror or line})") from line
             if line is None:
                 return found, True
             if (image := self._of_line(line)) is not None:
@@ -379,13 +383,14 @@ class _Watch:
         sys.stdout.flush()
 
 
-def _read_lines(lines: queue.Queue[str | None]) -> None:
-    """Hand over the lines of standard input, then None."""
+def _read_lines(lines: queue.Queue[str | OSError | None]) -> None:
+    """Hand over the lines of standard input, then None; names of files need not be UTF-8."""
     try:
-        for line in sys.stdin:
-            lines.put(line)
-    finally:
-        lines.put(None)
+        for line in sys.stdin.buffer:
+            lines.put(os.fsdecode(line))
+    except OSError as error:
+        lines.put(error)
+    lines.put(None)
 
 
 def _image(update: Update) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -273,6 +273,6 @@ class Retries:
         for id in ids:
             self._failed.pop(id, None)
 
-    def keep(self, there: Mapping[str, object]) -> None:
+    def keep(self, there: Collection[str]) -> None:
         """Forget images that are no longer there."""
         self._failed = {id: one for id, one in self._failed.items() if id in there}

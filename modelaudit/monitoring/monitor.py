@@ -128,8 +128,8 @@ class Monitor:
         self.state = state
         self._rules = ChartRules(monitor, state.masked)
         self._scorer = scorer
-        self._groups: dict[str, GroupState] = {}
-        self._revision = -1
+        # one attribute, so that threads never see the groups of one revision and the number of another
+        self._latest: tuple[int, dict[str, GroupState]] = (-1, {})
         scorer.__enter__()
 
     @classmethod
@@ -204,7 +204,7 @@ class Monitor:
                     groups[name], raised = self._close(change, group)
                     alarms += raised
             revision = self._write(change, groups, list(groups))
-        self._groups, self._revision = groups, revision
+        self._latest = revision, groups
         return alarms
 
     def status(self) -> MonitorStatus:
@@ -240,7 +240,7 @@ class Monitor:
                 if updates[-1].counted:
                     changed.add(one.group)
             revision = self._write(change, groups, changed)
-        self._groups, self._revision = groups, revision
+        self._latest = revision, groups
         return updates
 
     def _read(self, new: NewImage) -> _Read:
@@ -291,7 +291,8 @@ class Monitor:
 
     def _current(self, change: StateChange) -> dict[str, GroupState]:
         """The groups as they are in the state; read only where another process has written it."""
-        return dict(self._groups) if change.revision == self._revision else groups_in(change)
+        revision, groups = self._latest
+        return dict(groups) if change.revision == revision else groups_in(change)
 
     def _write(self, change: StateChange, groups: Mapping[str, GroupState], names: Iterable[str]) -> int:
         for name in names:

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -147,9 +148,8 @@ def test_without_groups_in_the_reference_each_group_is_compared_with_all_of_it(t
 
 def test_a_pattern_that_makes_a_group_of_each_image_is_stopped(tmp_path: Path) -> None:
     with opened(tmp_path) as watch:
-        watch._groups = {f"{k}": watch._rules.begin(f"{k}", {}) for k in range(MOST_GROUPS)}
         with watch.state.reading() as tables:
-            watch._revision = tables.revision
+            watch._latest = tables.revision, {f"{k}": watch._rules.begin(f"{k}", {}) for k in range(MOST_GROUPS)}
         with pytest.raises(MonitorError, match="its group 'one more' is one of more than 1000"):
             watch.update(picture(0.3), group="one more", id="a")
         with watch.state.reading() as tables:
@@ -219,6 +219,14 @@ def test_two_monitors_of_one_state_see_what_the_other_has_counted(tmp_path: Path
         alone.update_many(images(paths))
         with opened(tmp_path) as both:
             assert same(groups_of(alone)[""], groups_of(both)[""])
+
+
+def test_threads_share_a_monitor(tmp_path: Path) -> None:
+    with opened(tmp_path) as watch, ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda light: watch.update(picture(light)), ORDINARY[:120]))
+        assert watch.status().images == 120
+        assert {one.units for one in watch.status().charts} == {120}
+        assert same(watch._latest[1][""], groups_of(watch)[""])
 
 
 def _folder(root: Path, name: str) -> Path:
