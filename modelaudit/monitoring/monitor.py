@@ -111,6 +111,14 @@ class _Read:
     problem: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """The scores of an image and its small picture, which is made before the transaction: others wait for that."""
+
+    scores: FrameScores
+    picture: bytes | None
+
+
 class Monitor:
     """Watches a line: what new images say against the images that a monitor was fitted to.
 
@@ -231,7 +239,7 @@ class Monitor:
             known = {at for at, one in enumerate(read) if one.content is not None and tables.has_seen(one.content)}
         wanted = {at: one.sample for at, one in enumerate(read) if at not in known and one.sample is not None}
         found = self._scorer.score([*wanted.values()], masked=self.state.masked) if wanted else []
-        scores = dict(zip(wanted, (_usable(one) for one in found), strict=True))
+        scores = dict(zip(wanted, (self._scored(one) for one in found), strict=True))
         with self.state.change() as change:
             groups, changed = self._current(change), set()
             updates = []
@@ -302,7 +310,7 @@ class Monitor:
         return change.advance()
 
     def _update(
-        self, change: StateChange, groups: dict[str, GroupState], one: _Read, found: FrameScores | str | None
+        self, change: StateChange, groups: dict[str, GroupState], one: _Read, found: _Scored | str | None
     ) -> Update:
         """What one image does to the state, inside of the transaction."""
         if one.content is not None and change.has_seen(one.content):
@@ -310,7 +318,7 @@ class Monitor:
                 change.note_seen([one.stamp])
             return Update(one.id, one.group, False)
         problem = one.problem if one.problem is not None else found if isinstance(found, str) else None
-        if problem is not None or not isinstance(found, FrameScores):
+        if problem is not None or not isinstance(found, _Scored):
             change.note_unreadable(one.id, problem or "", clock.time())
             return Update(one.id, one.group, False, problem)
         change.forget_unreadable([one.id])
@@ -327,13 +335,13 @@ class Monitor:
         group = replace(group, frames=group.frames + 1, late=group.late + late, last_time=one.time)
         groups[group.name] = group
         if late:
-            return self._counted(one, found, group, None, late=True)
+            return self._counted(one, found.scores, group, None, late=True)
         gathered = gather(
             self.monitor.unit,
             self.monitor.seed,
             group.lot,
             group.last_lot,
-            LotFrame(group.name, one.lot, one.time, dict(found.scores.items())),
+            LotFrame(group.name, one.lot, one.time, dict(found.scores.scores.items())),
         )
         group = replace(
             group,
@@ -351,7 +359,7 @@ class Monitor:
         if gathered.lot is not None:
             change.note_recent(group.name, [recent])
         groups[group.name] = group
-        return self._counted(one, found, group, gathered.number, alarms=tuple(alarms))
+        return self._counted(one, found.scores, group, gathered.number, alarms=tuple(alarms))
 
     def _close(self, change: StateChange, group: GroupState) -> tuple[GroupState, list[AlarmStatus]]:
         assert group.lot is not None
@@ -384,7 +392,17 @@ class Monitor:
             StoredAlarm(number, group.name, reached.statistic, reached.unit, created, content, None, None, None, None)
         )
 
-    def _recent(self, one: _Read, found: FrameScores, group: GroupState, unit: int) -> RecentImage:
+    def _scored(self, found: FrameScores | UnusableSample) -> _Scored | str:
+        """Scores that the charts can follow, else why there are none."""
+        if isinstance(found, UnusableSample):
+            return str(found)
+        wrong = [name for name, score in found.scores.items() if not math.isfinite(score)]
+        if wrong or not math.isfinite(found.confidence):
+            return f"the model gives no finite numbers on it (of the {', '.join(wrong) or 'confidence'})"
+        return _Scored(found, _jpeg(found.thumbnail) if self.monitor.pictures else None)
+
+    def _recent(self, one: _Read, scored: _Scored, group: GroupState, unit: int) -> RecentImage:
+        found = scored.scores
         return RecentImage(
             group.frames,
             unit,
@@ -396,7 +414,7 @@ class Monitor:
             found.predicted,
             float(found.confidence),
             {name: float(value) for name, value in found.columns.items() if math.isfinite(value)},
-            _jpeg(found.thumbnail) if self.monitor.pictures else None,
+            scored.picture,
         )
 
     def _counted(
@@ -460,16 +478,6 @@ def _bytes_of(image: Any) -> bytes:
         return image
     pixels = np.ascontiguousarray(image)
     return f"{pixels.dtype} {pixels.shape}\0".encode() + pixels.tobytes()
-
-
-def _usable(found: FrameScores | UnusableSample) -> FrameScores | str:
-    """Scores that the charts can follow, else why there are none."""
-    if isinstance(found, UnusableSample):
-        return str(found)
-    wrong = [name for name, score in found.scores.items() if not math.isfinite(score)]
-    if wrong or not math.isfinite(found.confidence):
-        return f"the model gives no finite numbers on it (of the {', '.join(wrong) or 'confidence'})"
-    return found
 
 
 def _jpeg(thumbnail: NDArray[np.uint8]) -> bytes:
