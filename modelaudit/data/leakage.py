@@ -85,7 +85,7 @@ def leaks(
     names = [one.id for one in training.samples if one.id in training.pictures]
     if not rest or not names:
         return
-    search = _Search([pictures[one.id] for one in rest], [training.pictures[name] for name in names])
+    search = SearchForCopies([pictures[one.id] for one in rest], [training.pictures[name] for name in names])
     for at, sample in enumerate(rest):
         if (found := search.of(at)) is not None:
             other, how = found
@@ -95,8 +95,12 @@ def leaks(
         progress()
 
 
-class _Search:
-    """Looks for the training picture that a test picture is a copy of."""
+class SearchForCopies:
+    """Looks for the training picture that a test picture is a copy of.
+
+    Args:
+        test, training: the pictures; :meth:`of` takes the number of one.
+    """
 
     def __init__(self, test: Sequence[Miniature], training: Sequence[Miniature]) -> None:
         self._test, self._training = test, training
