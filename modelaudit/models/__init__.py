@@ -5,7 +5,7 @@ from .acceleration import Fidelity, PreparedModel, fidelity, precision_context, 
 from .black_box import black_box
 from .exported_source import exported_model, torchscript_model
 from .hugging_face_source import hugging_face_model
-from .layers import layer_named, module_named, resolve_layer, spatial_layer
+from .layers import early_layer, layer_named, module_named, resolve_layer, spatial_layer
 from .loaded import LoadedModel, PixelModel, frozen_on, model_source
 from .onnx_source import onnx_model
 from .opening import open_model, runs_code
@@ -22,6 +22,7 @@ __all__ = [
     "black_box",
     "check_repeatable",
     "deterministic",
+    "early_layer",
     "exported_model",
     "fidelity",
     "frozen_on",

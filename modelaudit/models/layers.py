@@ -23,6 +23,8 @@ _RANK = 0.15
 _TINY = 4
 _SMALL = 16
 _LARGER = (2, 4)
+#: how many times as many rows as the last spatial layer an early one should have
+_FINER = (4, 2)
 
 
 def grid_is_proven(
@@ -147,6 +149,21 @@ def spatial_layer(model: LoadedModel | nn.Module, input_size: tuple[int, int]) -
         return _Search(module, run, input_size).last()
 
 
+def early_layer(model: LoadedModel | nn.Module, input_size: tuple[int, int]) -> SpatialLayer:
+    """An early spatial layer, whose features are of small places and of no class yet.
+
+    Of the values over the image that carry all that the logits know of it, in the order of the pass, it is the last one
+    with at least 4 times as many rows as the last spatial layer, else with 2 times as many, else the one after a
+    quarter of the pass; or the nearest to it of which it can be proven that it covers the image, as in `spatial_layer`.
+
+    Raises:
+        AttributionError: there is none.
+    """
+    module, run = _parts(model)
+    with _probing(module):
+        return _Search(module, run, input_size).early()
+
+
 def resolve_layer(model: LoadedModel | nn.Module, name: str, input_size: tuple[int, int]) -> SpatialLayer:
     """The user's module of that name and how its values lie over images of `input_size`, proven as in `spatial_layer`.
 
@@ -237,6 +254,22 @@ class _Search:
             if (found := self._proven(value, use, arrangements(value.shape, self.size, PROBES))) is not None:
                 return found[0].spatial(use.name, use.side)
         raise AttributionError(f"{(self.problems or [self.nothing])[0]}; {_WAY_OUT}")
+
+    def early(self) -> SpatialLayer:
+        last = self.last()
+        found = [
+            (use, reading)
+            for value in self.trace.values
+            if (use := self._place(value)) is not None and not _pooled(value) and self.trace.carries_all(value)
+            for reading in arrangements(value.shape, self.size, PROBES)
+        ]
+        rows = [reading.height for _, reading in found]
+        fine = next((fine for times in _FINER if (fine := [at for at, n in enumerate(rows) if n >= times * last.height])), [])
+        wanted = max(fine, default=len(found) // 4)
+        for use, reading in sorted(found, key=lambda one: abs(found.index(one) - wanted)):
+            if grid_is_proven(self.run, use, reading, self.size):
+                return reading.spatial(use.name, use.side)
+        return last
 
     def _read(self, value: TracedValue) -> tuple[Arrangement, HookPoint] | None:
         readings = arrangements(value.shape, self.size, PROBES)
