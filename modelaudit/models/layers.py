@@ -264,7 +264,9 @@ class _Search:
             for reading in arrangements(value.shape, self.size, PROBES)
         ]
         rows = [reading.height for _, reading in found]
-        fine = next((fine for times in _FINER if (fine := [at for at, n in enumerate(rows) if n >= times * last.height])), [])
+        fine = next(
+            (fine for times in _FINER if (fine := [at for at, n in enumerate(rows) if n >= times * last.height])), []
+        )
         wanted = max(fine, default=len(found) // 4)
         for use, reading in sorted(found, key=lambda one: abs(found.index(one) - wanted)):
             if grid_is_proven(self.run, use, reading, self.size):

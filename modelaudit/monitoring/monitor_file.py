@@ -142,18 +142,25 @@ class ArrayRecord(Part):
 
 
 class DistanceRecord(Part):
-    """A distance from the fitted images: of x [D] the score is the norm of (x - ``mean``) @ ``whitening``, squared.
+    """A squared Mahalanobis distance from the fitted images (:mod:`~modelaudit.monitoring.distance`).
 
-    ``whitening``: [D, k].
+    With z = (x - ``mean``) / ``scale`` of x [D] and y = z @ ``components`` [k] it is the sum of y^2 / ``variances``
+    and of (|z|^2 - |y|^2) / ``residual``. ``components``: [D, k], orthonormal.
     """
 
     mean: ArrayRecord
-    whitening: ArrayRecord
+    scale: ArrayRecord
+    components: ArrayRecord
+    variances: ArrayRecord
+    residual: Annotated[float, Field(gt=0)]
 
     @model_validator(mode="after")
     def _fits_together(self) -> DistanceRecord:
-        if len(self.whitening.shape) != 2 or self.mean.shape != self.whitening.shape[:1]:
-            raise ValueError(f"a mean of shape {self.mean.shape} and a whitening of shape {self.whitening.shape}")
+        shapes = [self.mean.shape, self.scale.shape, self.components.shape, self.variances.shape]
+        if len(shapes[2]) != 2 or shapes[0] != shapes[2][:1] or shapes[1] != shapes[0] or shapes[3] != shapes[2][1:]:
+            raise ValueError(f"a distance whose parts do not fit together: shapes {shapes}")
+        if min(self.scale.array().min(initial=1), self.variances.array().min(initial=1)) <= 0:
+            raise ValueError("a distance with a scale or a variance that is not positive")
         return self
 
 
@@ -202,6 +209,18 @@ class ClassShare(Part):
     share: float
 
 
+class OrderRecord(Part):
+    """What the order of the reference images says: scores of neighbours are alike (monitoring/autocorrelation.py).
+
+    ``lot``: how many images a lot should have; none where the images are too few to tell.
+    """
+
+    statistic: StatisticName
+    p_value: float
+    correlation: float
+    lot: int | None
+
+
 class AuditedClaim(Part):
     """A declared case of the run: its node id, text and verdict (none: not run), and what measuring it again needs.
 
@@ -237,7 +256,8 @@ class MonitorFile(Part):
     ``layers``: of the model, whose mean activations are features of the surroundings. ``class_shares``: in descending
     order, which is the order that the statistic ``classes`` counts positions in; a class that was never predicted has
     share 0. ``confidence``: the mean largest probability on the reference images. ``group_by``: the rule that gave the
-    reference images their groups, none where the data do. ``digest``: sha256 of the file without this field; it names
+    reference images their groups, none where the data do. ``order``: statistics by which images that follow each other
+    are alike, although each is taken for a unit of its own. ``digest``: sha256 of the file without this field; it names
     the monitor in its state and its alarms.
     """
 
@@ -256,6 +276,7 @@ class MonitorFile(Part):
     columns: list[WatchedColumn]
     class_shares: list[ClassShare]
     confidence: float
+    order: list[OrderRecord] = []
     claims: list[AuditedClaim]
     pictures: list[ReferencePicture] = []
     digest: str = ""

@@ -23,7 +23,13 @@ from modelaudit.monitoring.monitor_file import (
 
 
 def small_monitor() -> MonitorFile:
-    distance = DistanceRecord(mean=ArrayRecord.of(np.zeros(3)), whitening=ArrayRecord.of(np.eye(3)[:, :2]))
+    distance = DistanceRecord(
+        mean=ArrayRecord.of(np.zeros(3)),
+        scale=ArrayRecord.of(np.ones(3)),
+        components=ArrayRecord.of(np.eye(3)[:, :2]),
+        variances=ArrayRecord.of(np.ones(2)),
+        residual=1.0,
+    )
     edges = [0.5, 1.0, 2.0]
     counts = {"": [10, 20, 15, 5]}
     return MonitorFile(
