@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from ..evidence.record import (
-    ArithmeticNode,
-    CaseRecord,
-    CompositeNode,
-    CurveNode,
-    ExtremeNode,
-    MeasureNode,
-    Node,
-    RunRecord,
-)
+from ..evidence.leaves import leaves_of
+from ..evidence.record import CaseRecord, MeasureNode, RunRecord
 from ..language import registry
 from ..language.errors import UnknownNameError
 from .monitor_file import AuditedClaim, Need
@@ -36,7 +28,7 @@ def needs_of(case: CaseRecord) -> list[Need]:
     Labels where a measure compares predictions with them, an attribution explains the label, images are chosen by
     label, or backgrounds come from images of another class. A measure that is not known here needs them too.
     """
-    nodes = [*_measures(case.left)]
+    nodes = leaves_of(case.left)
     needs: list[Need] = ["labels"] if any(map(_needs_labels, nodes)) else []
     return [*needs, "masks"] if case.needs_masks else needs
 
@@ -50,22 +42,9 @@ def _claim(case: CaseRecord) -> AuditedClaim:
         verdict=case.verdict,
         estimate=None if case.decision is None else case.decision.estimate,
         threshold=case.threshold,
+        must_fail=case.must_fail,
         needs=needs_of(case),
     )
-
-
-def _measures(node: Node) -> Iterator[MeasureNode]:
-    if isinstance(node, MeasureNode):
-        yield node
-    elif isinstance(node, ArithmeticNode):
-        yield from (*_measures(node.left), *_measures(node.right))
-    elif isinstance(node, CurveNode):
-        yield from _measures(node.of)
-    elif isinstance(node, CompositeNode):
-        yield from node.of
-    elif isinstance(node, ExtremeNode):
-        for part in node.parts:
-            yield from _measures(part)
 
 
 def _needs_labels(node: MeasureNode) -> bool:

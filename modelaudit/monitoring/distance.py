@@ -16,9 +16,9 @@ from .monitor_file import ArrayRecord, DistanceRecord
 Values = NDArray[np.float64]
 #: directions of the features that have a variance of their own; all others share one
 MOST_COMPONENTS = 64
-#: the least scale of a feature, as a share of the median scale: one that was constant on the fitted images must not
-#: outweigh all others as soon as it varies a little
-_LEAST_SCALE = 0.1
+#: a feature whose standard deviation is a smaller share of the median one counts as constant on the fitted images: it
+#: is divided by the median one, or it would outweigh all others as soon as it varied a little
+_CONSTANT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def fit_distance(features: Values) -> DistanceRecord:
     mean = features.mean(axis=0)
     scale = features.std(axis=0)
     typical = float(np.median(scale[scale > 0])) if (scale > 0).any() else 1.0
-    scale = np.maximum(scale, _LEAST_SCALE * typical)
+    scale = np.where(scale > _CONSTANT * typical, scale, typical)
     z = (features - mean) / scale
     _, singular, directions = np.linalg.svd(z, full_matrices=False)
     eigenvalues, shrunk = singular**2 / count, shrinkage(z)

@@ -229,7 +229,7 @@ def _seen(reader: FrameReader, loaded: LoadedModel, reference: Reference, advanc
 def _check_count(reference: Reference, seen: _Seen, fitted: int, calibrated: int, in_lots: bool) -> None:
     if min(fitted, calibrated) >= LEAST_UNITS:
         return
-    unread = f" ({seen.unusable} images cannot be used)" if seen.unusable else ""
+    unread = f" ({seen.unusable} more cannot be used)" if seen.unusable else ""
     what, way_out = "images", "give more of them, or normal images of the line with --normal"
     if in_lots:
         what, way_out = "lots", "give more of them, or take each image for a unit of its own with --lot each"
