@@ -104,6 +104,7 @@ _SCHEMAS = {
     "agreement": "..acceptance.agreement",
     "costs": "..evidence.costs",
     "waivers": "..acceptance.waivers",
+    "monitor": "..monitoring.monitor_file",
 }
 
 
@@ -125,6 +126,7 @@ def _parser() -> Command:
     contexts.add(commands)
     plan.add(commands)
     probe.add(commands)
+    watch.add(commands)
     agree.add(commands)
     lock.add(commands)
     report.add(commands)
@@ -146,10 +148,10 @@ def _add_schema(commands: Any) -> None:
     schema = add_command(
         commands,
         "schema",
-        "print the JSON schema of *.audit.yaml files, of agreement.yaml, or of waivers.yaml",
+        "print the JSON schema of *.audit.yaml files, of agreement.yaml, waivers.yaml or monitor.json",
         Example("for an editor that completes and checks YAML", "modelaudit schema"),
     )
-    what = "audit (default), agreement or waivers"
+    what = "audit (default), agreement, costs, waivers or monitor"
     schema.add_argument("what", metavar="WHAT", nargs="?", choices=_SCHEMAS, default="audit", help=what)
     schema.set_defaults(run=_schema)
 

@@ -5,24 +5,22 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..language.audit import DEFAULT_OBJECT_KEPT
-from ..language.errors import DataError, ExpressionError, ModelError
+from ..language.errors import DataError, ExpressionError
+from .audited_run import AuditedTarget, check_same_images, opened_model, target_of
 from .command_help import Example, add_command
 from .terminal import add_language, at_least, reference_of
 
 if TYPE_CHECKING:
-    from ..advice.probe import ProbeData, Steps
+    from ..advice.probe import Steps
     from ..evidence.probe import LearningCurve, ProbeRecord
     from ..evidence.record import DataRecord, ModelRecord, RunRecord
     from ..language.progress import Advance
-    from ..models import LoadedModel
     from ..report.words import Words
 
 FOLDER = Path("audits/probes")
@@ -103,7 +101,7 @@ def add(commands: Any) -> None:
 def _probe(given: argparse.Namespace) -> int:
     from ..advice.probe import ProbeData, ProbeSettings, probe
     from ..contexts import SwapBackground
-    from ..data import open_data
+    from ..data import class_count, open_data
     from ..engine.results.settings import Settings
     from ..evidence.probe import write_probe
     from ..language.boundary import signals_watched
@@ -113,7 +111,7 @@ def _probe(given: argparse.Namespace) -> int:
     _check(given)
     words, root = command_words(given.language), Path.cwd()
     trained = SwapBackground(given.donors)
-    target = _of_run(given) if given.of_run is not None else _Target(reference_of(given.data))
+    target = _of_run(given) if given.of_run is not None else AuditedTarget(reference_of(given.data))
     seed = target.seed if given.seed is None else given.seed
     settings = ProbeSettings(
         trained=trained,
@@ -131,7 +129,7 @@ def _probe(given: argparse.Namespace) -> int:
     train = ProbeData(reference_of(given.train), train_data, bare, target.object_kept, target.pools)
     test = ProbeData(target.reference, test_data, target.without_object, target.object_kept, target.pools)
     with signals_watched():
-        loaded = _opened(given.model, test, target, root)
+        loaded = opened_model(given.model, target, class_count(test.data, target.labels), root, "probe")
         record = probe(
             loaded,
             train,
@@ -144,7 +142,7 @@ def _probe(given: argparse.Namespace) -> int:
             root=root,
             steps=_steps(words),
         )
-    _check_same(record, target)
+    check_same_images(record.data, record.data_root, target)
     file = given.output or FOLDER / f"{_slug(given.model)}.json"
     write_probe(record, file)
     say(*report_lines(record, words))
@@ -167,44 +165,17 @@ def _context(text: str) -> Any:
     return parse_context(text)
 
 
-@dataclass(frozen=True)
-class _Target:
-    """The data that are measured on, and what a run says of them and of the model."""
-
-    reference: str
-    labels: Mapping[str | int, Any] | None = None
-    without_object: tuple[str, ...] = ()
-    object_kept: float = DEFAULT_OBJECT_KEPT
-    pools: Mapping[str, str] = field(default_factory=dict)
-    seed: int = 0
-    digest: str | None = None
-    data: DataRecord | None = None
-    model: ModelRecord | None = None
-
-
-def _of_run(given: argparse.Namespace) -> _Target:
+def _of_run(given: argparse.Namespace) -> AuditedTarget:
     """What the record of a run says of its data and its model.
 
     Raises:
         AuditError: it has several data sets or several models, or was made without references.
     """
     from ..evidence.consistency import read_consistent_record
-    from ..evidence.record import record_digest
     from ..evidence.results_folder import resolve_run
 
     record = read_consistent_record(resolve_run(Path(given.of_run)))
-    data, model = _only_data(record, given), _only_model(record, given)
-    return _Target(
-        data.reference,
-        None if data.label_classes is None else dict(data.label_classes.items()),
-        tuple(data.without_object),
-        DEFAULT_OBJECT_KEPT if data.object_kept is None else data.object_kept,
-        data.pools,
-        data.seed or 0,
-        record_digest(record),
-        data,
-        model,
-    )
+    return target_of(record, _only_data(record, given), _only_model(record, given))
 
 
 def _only_data(record: RunRecord, given: argparse.Namespace) -> DataRecord:
@@ -225,54 +196,6 @@ def _only_model(record: RunRecord, given: argparse.Namespace) -> ModelRecord:
         names = ", ".join(one.reference for one in record.models)
         raise DataError(f"--run {given.of_run}: which of its models is {given.model}? It has {names or 'none'}")
     return found[0]
-
-
-def _opened(reference: str, test: ProbeData, target: _Target, root: Path) -> LoadedModel:
-    """The model, with the preprocessing and the reading of scores of the run where one is named.
-
-    Raises:
-        ModelError: it cannot be opened.
-    """
-    from ..data import class_count
-    from ..language.sample import Preprocessing
-    from ..language.scores import DEFAULT_THRESHOLD, UNSAID, ScoreSettings
-    from ..models import open_model
-
-    count = class_count(test.data, target.labels)
-    if target.model is None:
-        return open_model(reference, root=root, allow_code=True, labels=count)
-    kept = target.model.scores
-    scores = UNSAID
-    if kept is not None:
-        threshold = DEFAULT_THRESHOLD if kept.threshold is None else kept.threshold
-        scores = ScoreSettings(scores=kept.kind, output=kept.output, threshold=threshold)
-    loaded = open_model(
-        reference,
-        root=root,
-        preprocessing=Preprocessing(**target.model.preprocessing),  # type: ignore[arg-type]
-        classes=target.model.classes,
-        allow_code=True,
-        scores=scores,
-        labels=count,
-    )
-    if loaded.fingerprint != target.model.fingerprint:
-        raise ModelError(
-            f"{reference}: is not the model of the run ({loaded.fingerprint[:12]} instead of "
-            f"{target.model.fingerprint[:12]}); probe the model that was audited, or run the audit again"
-        )
-    return loaded
-
-
-def _check_same(record: ProbeRecord, target: _Target) -> None:
-    """Refuses images that are not those of the run."""
-    known = target.data
-    if known is None or known.root is None or known.images < known.available:  # not all images were looked at
-        return
-    if known.root != record.data_root:
-        raise DataError(
-            f"{record.data}: has other images than in the run ({record.data_root[:12]} instead of "
-            f"{known.root[:12]}); run the audit again"
-        )
 
 
 def _slug(reference: str) -> str:
