@@ -126,7 +126,6 @@ def _parser() -> Command:
     contexts.add(commands)
     plan.add(commands)
     probe.add(commands)
-    watch.add(commands)
     agree.add(commands)
     lock.add(commands)
     report.add(commands)

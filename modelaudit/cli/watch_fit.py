@@ -99,7 +99,8 @@ def _fit(given: argparse.Namespace) -> int:
     record = read_consistent_record(resolve_run(given.run_folder))
     if record.redacted:
         raise DataError(f"{given.run_folder}: is a redacted copy, which names no images; give the run itself")
-    target = target_of(record, _data_of(record, given), _model_of(record, given))
+    model, text = _model_of(record, given)
+    target = target_of(record, _data_of(record, given), model)
     settings = FitSettings(
         promise=promise,
         unit=unit,
@@ -111,15 +112,15 @@ def _fit(given: argparse.Namespace) -> int:
     with signals_watched():
         reference, audited = _reference(given, target, root)
         labels = None if audited is None else class_count(audited, target.labels)
-        loaded = _opened(given, target, labels, root)
+        loaded = _opened(text, given, target, labels, root)
         with _progress(words, len(reference.data.samples)) as advance:
             created = datetime.now(UTC).replace(microsecond=0)
             monitor = fit_monitor(loaded, reference, record, settings, created=created, device=device, advance=advance)
     if audited is not None:
         check_same_images(reference.reference, monitor.reference.root, target)
-    if given.model is not None:
-        monitor = monitor.model_copy(update={"model": monitor.model.model_copy(update={"reference": given.model})})
-    monitor = monitor.model_copy(update={"claims": [*told_claims(monitor.claims, record)]})
+    watched = monitor.model.model_copy(update={"reference": text})
+    claims = [*told_claims(monitor.claims, record)]
+    monitor = monitor.model_copy(update={"model": watched, "claims": claims})
     write_monitor(monitor, given.output)
     say(*report_lines(monitor, words))
     say(str(given.output), file=sys.stderr)
@@ -188,15 +189,19 @@ def _data_of(record: RunRecord, given: argparse.Namespace) -> DataRecord:
     )
 
 
-def _model_of(record: RunRecord, given: argparse.Namespace) -> ModelRecord:
-    """The model that is named, or the only one that is audited: one that must be caught is not watched."""
+def _model_of(record: RunRecord, given: argparse.Namespace) -> tuple[ModelRecord, str]:
+    """The model that is named, or the only one that is audited (one that must be caught is not watched), and what it is
+    opened by."""
     caught = {key for case in record.cases if case.must_fail for key in case.models}
     kept = {key for case in record.cases if not case.must_fail for key in case.models}
-    found = [one for one in record.models if given.model in (one.reference, *one.names)]
-    found = found or [one for one in record.models if one.key not in caught - kept]
+    called = {key for case in record.cases for name, key in case.model_names.items() if name == given.model}
+    found = [one for one in record.models if one.key in called or given.model in (one.reference, *one.names)]
     if len(found) == 1:
-        return found[0]
-    names = ", ".join(f"{one.reference} ({', '.join(one.names)})" for one in record.models) or "none"
+        return found[0], found[0].reference
+    found = [one for one in record.models if one.key not in caught - kept]
+    if len(found) == 1:
+        return found[0], given.model or found[0].reference
+    names = ", ".join(one.reference for one in record.models) or "none"
     raise ModelError(
         f"{given.run_folder}: has {len(record.models)} models ({names}), and a monitor watches with one; name it with "
         "--model"
@@ -241,10 +246,7 @@ def _grouped(data: DataSet, rule: str | None) -> DataSet:
     return replace(data, samples=tuple(samples))
 
 
-def _opened(given: argparse.Namespace, target: AuditedTarget, labels: int | None, root: Path) -> LoadedModel:
-    assert target.model is not None
-    names = (target.model.reference, *target.model.names)
-    text = target.model.reference if given.model in (None, *names) else given.model
+def _opened(text: str, given: argparse.Namespace, target: AuditedTarget, labels: int | None, root: Path) -> LoadedModel:
     try:
         return opened_model(text, target, labels, root, "watch with")
     except ModelError as error:
