@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..language.progress import Advance
     from ..language.sample import DataSet
     from ..models import LoadedModel
-    from ..monitoring.fit import Reference
+    from ..monitoring.fit import ReferenceSet
     from ..monitoring.monitor_file import MonitorFile, PromiseRecord, UnitRule
     from ..report.words import Words
 
@@ -208,15 +208,15 @@ def _model_of(record: RunRecord, given: argparse.Namespace) -> tuple[ModelRecord
     )
 
 
-def _reference(given: argparse.Namespace, target: AuditedTarget, root: Path) -> tuple[Reference, DataSet | None]:
+def _reference(given: argparse.Namespace, target: AuditedTarget, root: Path) -> tuple[ReferenceSet, DataSet | None]:
     """The images to fit to, and those of the audit where these are the same."""
     from ..data import declare_without_object, open_data
-    from ..monitoring.fit import Reference
+    from ..monitoring.fit import ReferenceSet
 
     if given.normal is not None:
         text = normal_reference(given.normal)
         data = open_data(text, root=root)
-        return Reference("normal", text, _grouped(data, given.group_by), ordered=text.startswith("photos:")), None
+        return ReferenceSet("normal", text, _grouped(data, given.group_by), ordered=text.startswith("photos:")), None
     text = target.reference if given.data is None else reference_of(given.data)
     try:
         data = open_data(text, root=root)
@@ -226,7 +226,7 @@ def _reference(given: argparse.Namespace, target: AuditedTarget, root: Path) -> 
             "name the same images with --data REF, or images of the line with --normal REF"
         ) from error
     data = declare_without_object(data, target.without_object)
-    return Reference("audited", text, _grouped(data, given.group_by)), data
+    return ReferenceSet("audited", text, _grouped(data, given.group_by)), data
 
 
 def normal_reference(text: str) -> str:

@@ -66,7 +66,7 @@ _LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceSet:
     """The images that a monitor is fitted to.
 
     Args:
@@ -124,7 +124,7 @@ class _Seen:
 
 def fit_monitor(
     loaded: LoadedModel,
-    reference: Reference,
+    reference: ReferenceSet,
     run: RunRecord,
     settings: FitSettings,
     *,
@@ -207,7 +207,7 @@ def _model_of(loaded: LoadedModel, run: RunRecord) -> ModelRecord:
     )
 
 
-def _seen(reader: FrameReader, loaded: LoadedModel, reference: Reference, advance: Callable[[int], None]) -> _Seen:
+def _seen(reader: FrameReader, loaded: LoadedModel, reference: ReferenceSet, advance: Callable[[int], None]) -> _Seen:
     samples = reference.data.samples
     masked = all(one.mask is not None or one.without_object for one in samples)
     kept: list[tuple[Sample, FrameFeatures]] = []
@@ -226,7 +226,7 @@ def _seen(reader: FrameReader, loaded: LoadedModel, reference: Reference, advanc
     )
 
 
-def _check_count(reference: Reference, seen: _Seen, fitted: int, calibrated: int, in_lots: bool) -> None:
+def _check_count(reference: ReferenceSet, seen: _Seen, fitted: int, calibrated: int, in_lots: bool) -> None:
     if min(fitted, calibrated) >= LEAST_UNITS:
         return
     unread = f" ({seen.unusable} more cannot be used)" if seen.unusable else ""

@@ -22,7 +22,7 @@ from modelaudit.language.sample import DataSet, Sample
 from modelaudit.models import LoadedModel, open_model
 from modelaudit.monitoring.bins import Bins
 from modelaudit.monitoring.claims import needs_of
-from modelaudit.monitoring.fit import FitSettings, Reference, fit_monitor
+from modelaudit.monitoring.fit import FitSettings, ReferenceSet, fit_monitor
 from modelaudit.monitoring.monitor_file import STATISTICS, MonitorFile, PromiseRecord, UnitRule
 from modelaudit.monitoring.scorer import FrameScores, Scorer
 
@@ -47,7 +47,7 @@ def line(kinds: tuple[int, ...], count: int, *, seed: int = 0, first: int = 0, m
 
 def fitted(loaded: LoadedModel, samples: list[Sample], **how: Any) -> MonitorFile:
     what = how.pop("what", "audited")
-    reference = Reference(what, "the line", DataSet(tuple(samples)), ordered=how.pop("ordered", False))
+    reference = ReferenceSet(what, "the line", DataSet(tuple(samples)), ordered=how.pop("ordered", False))
     settings = FitSettings(PROMISE, **how)
     return fit_monitor(loaded, reference, audited_run(loaded), settings, created=datetime(2026, 3, 1, tzinfo=UTC))
 
@@ -177,7 +177,7 @@ def test_images_that_cannot_be_decoded_are_counted(loaded: LoadedModel) -> None:
 
 def test_another_model_than_that_of_the_run_is_refused(loaded: LoadedModel) -> None:
     other = open_model("demo:shortcut", root=Path.cwd())
-    reference = Reference("audited", "the line", open_data("demo:?images=40", root=Path.cwd()))
+    reference = ReferenceSet("audited", "the line", open_data("demo:?images=40", root=Path.cwd()))
     with pytest.raises(ModelError, match=r"demo:shortcut .*: is no model of the run, which has demo:sound"):
         fit_monitor(other, reference, audited_run(loaded), FitSettings(PROMISE), created=datetime.now(UTC))
 

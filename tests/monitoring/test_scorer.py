@@ -17,7 +17,7 @@ from modelaudit.demo import InspectionLine
 from modelaudit.language.errors import ModelError, MonitorError
 from modelaudit.language.reasons import Missing
 from modelaudit.models import LoadedModel, open_model
-from modelaudit.monitoring.fit import FitSettings, Reference, fit_monitor
+from modelaudit.monitoring.fit import FitSettings, ReferenceSet, fit_monitor
 from modelaudit.monitoring.monitor_file import MonitorFile, PromiseRecord, read_monitor, write_monitor
 from modelaudit.monitoring.scorer import FrameScores, Scorer, frame
 
@@ -31,7 +31,7 @@ def loaded() -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def monitor(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> MonitorFile:
-    reference = Reference("audited", DATA, open_data(DATA, root=Path.cwd()))
+    reference = ReferenceSet("audited", DATA, open_data(DATA, root=Path.cwd()))
     settings = FitSettings(PromiseRecord(kind="false_alarms", value=0.05))
     fitted = fit_monitor(loaded, reference, audited_run(loaded), settings, created=datetime(2026, 3, 1, tzinfo=UTC))
     file = tmp_path_factory.mktemp("monitor") / "monitor.json"
