@@ -16,6 +16,7 @@ from modelaudit.acceptance.verification import CheckName, Level, Status
 from modelaudit.cli.words import CATALOGUES, command_words
 from modelaudit.evidence.probe import LeftOut, ProbeMeasure, Refusal
 from modelaudit.evidence.record import WaiverState
+from modelaudit.monitoring.monitor_file import STATISTICS
 from modelaudit.report.words import CATALOGUES as REPORT
 
 #: keys that are put together where they are used
@@ -33,6 +34,11 @@ CHOSEN = {
     *(f"probe_measure.{name}" for name in get_args(ProbeMeasure)),
     *(f"probe_left_out.{name}" for name in LeftOut.model_fields),
     *(f"probe_refused.{name}" for name in get_args(Refusal)),
+    *(f"watch_fit_head.{name}" for name in ("audited", "normal")),
+    *(f"watch_fit_halves.{name}" for name in ("images", "lots")),
+    *(f"watch_fit_unit.{name}" for name in ("each", "frames", "minutes", "folder", "stated")),
+    *(f"watch_fit_promise.{name}" for name in ("false_alarms", "run_length")),
+    *(f"watch_fit_statistic.{name}" for name in STATISTICS),
     *(f"watch_column.{name}" for name in ("what", "units", "evidence", "threshold", "since")),
     *(f"watch_unit.{name}" for name in ("each", "folder", "stated")),
     *(f"watch_needs.{name}" for name in ("labels", "labels_masks", "masks")),
