@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,6 @@ _TIES, _SHOWN = 4, 6
 #: exchanges for each test, so that Holm's correction can still find something
 _FOR_EACH_TEST = 40
 
-_Number = TypeVar("_Number", np.float32, np.float64)
 Places = Mapping[str, NDArray[np.float32]]
 
 
@@ -72,11 +71,11 @@ class ModelView:
 
     Args:
         reference: of the model.
-        features: [columns] by id.
+        features: [columns, rows, columns of a grid] by id; NaN at places that it did not see.
     """
 
     reference: str
-    features: Mapping[str, NDArray[np.float64]]
+    features: Places
 
 
 def associations(
@@ -97,10 +96,9 @@ def associations(
     columns = list(_columns(data, usable))
     exchanges = max(EXCHANGES, _FOR_EACH_TEST * (len(columns) + 2) - 1)
     study = _Study(usable, labels, clusters, exchanges, seed)
-    found = [study.surroundings("surroundings", "", places, lambda ids: place_differences(_stacked(places, ids)))]
+    found = [study.surroundings("surroundings", "", places)]
     if view is not None:
-        features = view.features
-        found.append(study.surroundings("model", view.reference, features, lambda ids: _stacked(features, ids)))
+        found.append(study.surroundings("model", view.reference, view.features))
     found += study.columns(columns)
     tested = [one for one in found if one.p is not None]
     adjusted = dict(zip(map(id, tested), holm([one.p or 0.0 for one in tested]), strict=True))
@@ -159,19 +157,8 @@ class _Study:
         ids = [self.usable[at].id for at in known]
         return _with_test(replace(none, units=how.count), test, _column_ties(classes, column, names, seen, ids))
 
-    def surroundings(
-        self,
-        about: Literal["surroundings", "model"],
-        name: str,
-        measured: Container[str],
-        matrix_of: Callable[[Sequence[str]], NDArray[np.float64]],
-    ) -> Association:
-        """Recognises the class by what was measured of the surroundings.
-
-        Args:
-            measured: the ids of the images whose surroundings were measured.
-            matrix_of: the measurements [n, columns] of n images.
-        """
+    def surroundings(self, about: Literal["surroundings", "model"], name: str, measured: Places) -> Association:
+        """Recognises the class by what was measured of the surroundings, by id and place."""
         positions = [at for at, one in enumerate(self.usable) if one.id in measured]
         if len(set(self.labels)) < 2:
             return Association(about, name, reason="one_class")
@@ -192,7 +179,9 @@ class _Study:
         used, names_used = _codes([names[at] for at in classes[how.rows]])
         if len(names_used) < 2:
             return replace(none, reason="few_images")
-        result = recognition(matrix_of(ids), used, how, rng, self.exchanges)
+        result = recognition(
+            place_differences(np.stack([measured[one] for one in ids])), used, how, rng, self.exchanges
+        )
         by_chance = 1 / len(names_used)
         ties = []
         for at in np.argsort(-result.recalls, kind="stable")[:_TIES].tolist():
@@ -301,10 +290,6 @@ def _bounds(numbers: NDArray[np.float64], ends: NDArray[np.float64]) -> Iterator
     for at in range(len(ends) + 1):
         own = numbers[place == at]
         yield (float(own.min()), float(own.max())) if own.size else (math.nan, math.nan)
-
-
-def _stacked(measured: Mapping[str, NDArray[_Number]], ids: Sequence[str]) -> NDArray[_Number]:
-    return np.stack([measured[one] for one in ids])
 
 
 def _codes(names: Sequence[str]) -> tuple[Codes, list[str]]:

@@ -226,7 +226,8 @@ def test_a_view_of_a_model_is_tested_beside_the_pixels() -> None:
     data = demo(0.0, 4, 60)
     rng = np.random.default_rng(7)
     features = {
-        sample.id: np.append(rng.normal(size=3), float(PARTS.index(str(sample.label)))) for sample in data.samples
+        sample.id: np.append(rng.normal(size=3), PARTS.index(str(sample.label))).astype(np.float32)[:, None, None]
+        for sample in data.samples
     }
     found, facts = associated(data, ModelView("file:net.py", features))
     assert found["model"].name == "file:net.py"
