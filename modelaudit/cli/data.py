@@ -19,7 +19,9 @@ from .terminal import add_language, at_least, reference_of, say
 if TYPE_CHECKING:
     from ..data.base import Pixels
     from ..language.findings import DataFacts, LabelMatches
-    from ..language.sample import DataSet, Preprocessing, Sample
+    from ..language.sample import DataSet, Sample
+    from ..models import LoadedModel
+    from ..preview.model_surroundings import SurroundingsOfModel
 
 _NOTES = """options of a folder, after its path (quote the reference; & joins several):
   where masks are    ?masks=DIR|beside|alpha|none, ?mask_suffix=_mask,
@@ -63,7 +65,10 @@ def add(commands: Any) -> None:
     )
     check.add_argument("reference", metavar="REFERENCE", help="folder:DIR, coco:FILE, ... or a bare DIR (a folder:)")
     check.add_argument(
-        "--model", metavar="REF", help="show which of its classes the labels match, and what its crop cuts off"
+        "--model",
+        metavar="REF",
+        help="show which of its classes the labels match, what its crop cuts off, and what its features of the "
+        "surroundings say of the class",
     )
     check.add_argument("--classes", type=Path, metavar="FILE", help="class names by index: one a line, or a JSON list")
     check.add_argument(
@@ -108,7 +113,8 @@ def _check(given: argparse.Namespace) -> int:
     reference = reference_of(given.reference)
     declared = [label.strip() for label in (given.without_object or "").split(",") if label.strip()]
     data = declare_without_object(open_data(reference, root=Path.cwd(), contradicting=True), declared)
-    classes, preprocessing = _classes(given, data)
+    classes, model = _classes(given, data)
+    preprocessing = None if model is None else model.preprocessing
     if given.preprocessing is not None:
         from ..starter.preparing import preprocessing_of
 
@@ -116,10 +122,12 @@ def _check(given: argparse.Namespace) -> int:
     near = NEAR if given.near is None else given.near
     against, small = Against.of(given), MiniaturesSeen()
     words = command_words(given.language)
-    surroundings = SurroundingsSeen(data)
+    surroundings, of_model = SurroundingsSeen(data), _of_model(data, model)
 
     def look(sample: Sample, image: Pixels, mask: Pixels | None) -> None:
         surroundings(sample, image, mask)
+        if of_model is not None:
+            of_model(sample, image, mask)
         if against.training is not None:
             small(sample, image, mask)
 
@@ -133,7 +141,8 @@ def _check(given: argparse.Namespace) -> int:
             progress=step,
             seen=look,
         )
-    found = associations(data, facts, surroundings.places)
+    view = None if of_model is None or model is None else of_model.view(model)
+    found = associations(data, facts, surroundings.places, view=view)
     facts = replace(facts, associations=found).with_findings(tied(found, facts))
     facts = against.found(data, facts, small, words)
     say(*report_lines(facts, words))
@@ -144,8 +153,16 @@ def _check(given: argparse.Namespace) -> int:
     return 1 if facts.problems else 0
 
 
-def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelMatches | None, Preprocessing | None]:
-    """Which labels match classes, and the geometry of the model, where one was named."""
+def _of_model(data: DataSet, model: LoadedModel | None) -> SurroundingsOfModel | None:
+    if model is None:
+        return None
+    from ..preview.model_surroundings import SurroundingsOfModel
+
+    return SurroundingsOfModel(data)
+
+
+def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelMatches | None, LoadedModel | None]:
+    """Which labels match classes, and the model, where one was named."""
     from ..data.check_findings import match_labels
     from ..data.labels import labels_of
 
@@ -164,7 +181,7 @@ def _classes(given: argparse.Namespace, data: DataSet) -> tuple[LabelMatches | N
     # named on the command line by the person who runs it, as a Python audit would
     model = open_model(given.model, root=Path.cwd(), allow_code=True)
     met = match_labels(data, source=given.model, classes=model.classes, outputs=model.outputs, given=mapping)
-    return met, model.preprocessing
+    return met, model
 
 
 def read_classes(path: Path) -> Sequence[str]:

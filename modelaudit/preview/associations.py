@@ -132,6 +132,8 @@ class _Study:
         divisions: dict[bytes, str] = {}
         for number, (name, values) in enumerate(columns):
             division = _codes([value or "" for value in values])[0].tobytes()
+            if division in divisions and name == divisions[division]:
+                continue  # the column that the group is read from
             if division in divisions:
                 yield Association("column", name, reason="same_as_column", detail=divisions[division])
                 continue
