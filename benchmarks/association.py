@@ -22,7 +22,7 @@ from modelaudit.language.associations import ERROR_RATE, Association
 from modelaudit.language.findings import DataFacts, SampleFacts
 from modelaudit.preview.associations import SurroundingsSeen, associations
 
-COUPLINGS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+COUPLINGS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 IMAGES = 200
 
 

@@ -34,7 +34,11 @@ def tied_section(facts: DataFacts, shown: Collection[str], pictures: Mapping[str
         text=words.named("advice", Kind.CLASS_TIED),
         layout="rows",
         lines=tuple((named_association(one, words), association_sentence(one, words)) for one in found),
-        strips=tuple(_strip(tie, one, shown, pictures, words) for one in found for tie in one.ties),
+        strips=tuple(
+            _strip(tie, one, shown, pictures, words, first=number == 0 and len(found) > 1)
+            for one in found
+            for number, tie in enumerate(one.ties)
+        ),
     )
 
 
@@ -50,7 +54,14 @@ def association_sections(facts: DataFacts, words: Words) -> Iterator[Section]:
 
 
 def _strip(
-    tie: ClassTie, found: Association, shown: Collection[str], pictures: Mapping[str, bytes], words: Words
+    tie: ClassTie,
+    found: Association,
+    shown: Collection[str],
+    pictures: Mapping[str, bytes],
+    words: Words,
+    *,
+    first: bool,
 ) -> Strip:
+    """The pictures of one tie; the first of several associations says which one it is of."""
     named = tuple(Picture(pictures[name], name) for name in tie.ids if name in shown and name in pictures)
-    return Strip(named, text=tie_sentence(tie, found, words))
+    return Strip(named, code=named_association(found, words) if first else "", text=tie_sentence(tie, found, words))
