@@ -141,10 +141,10 @@ def main(what: str) -> None:
     if what == "pets":
         every = pets()
         honest("pets", every[::2], every[1::2])
-        leaking("pets", every, 40)
+        leaking("pets", every, 25)
     elif what == "demo":
-        honest("frames of the demo", demo(150, "audit"), demo(300, "training"))
-        leaking("frames of the demo", demo(300, "training"), 40)
+        honest("frames of the demo", demo(100, "audit"), demo(200, "training"))
+        leaking("frames of the demo", demo(200, "training"), 25)
     elif what == "camera":
         kinds = {"part of 12 %": {}, "part of 30 %": {"part": 0.3}, "part of 5 %": {"part": 0.05}}
         kinds |= {"no part": {"part": 0.0}, "plain background": {"contrast": 2.0}}

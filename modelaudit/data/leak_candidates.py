@@ -183,7 +183,9 @@ def best_in_scene(test: Levels, placement: Placement, training: Levels, scene: N
     middle = np.median(placed, axis=0)
     spread = np.maximum(placed.std(axis=0), placed.std() / 10 + 1e-6)
     clipped = np.clip((placed - middle) / spread, -_STANDING_OUT, _STANDING_OUT)
-    return int(scene[int((clipped @ np.clip((own - middle) / spread, -_STANDING_OUT, _STANDING_OUT)).argmax())])
+    wanted = np.clip((own - middle) / spread, -_STANDING_OUT, _STANDING_OUT)
+    length = np.maximum(np.linalg.norm(clipped, axis=1), 1e-6)
+    return int(scene[int((clipped @ wanted / length).argmax())])
 
 
 def reduced(pictures: NDArray[Any]) -> Levels:

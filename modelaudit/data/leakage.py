@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -114,7 +114,7 @@ class SearchForCopies:
         perhaps: tuple[int, Likeness] | None = None
         seen = set()
         for one in self._tried(test):
-            if one is None or (one.training, one.placement.orientation) in seen:
+            if (one.training, one.placement.orientation) in seen:
                 continue
             found = self._compared(test, one.training, one.placement)
             if found is None or found.apart > _MISPLACED:  # it may fit from another start
@@ -126,21 +126,24 @@ class SearchForCopies:
                 perhaps = one.training, found
         return perhaps
 
-    def _tried(self, test: int) -> Iterator[Candidate | None]:
+    def _tried(self, test: int) -> Iterator[Candidate]:
         if own := self._candidates[test]:
             *likely, scene = own
             yield from likely
-            yield self._in_scene(test, scene)
+            yield from self._in_scene(test, scene)
 
-    def _in_scene(self, test: int, scene: Candidate) -> Candidate | None:
-        """The frame of a scene that a test picture is most like, whose surroundings show where it was cut out."""
+    def _in_scene(self, test: int, scene: Candidate) -> Iterator[Candidate]:
+        """The picture whose scene is most like that of a test picture, and the frame of this scene that is, once the
+        surroundings show where it was cut out."""
         picture = facing(self._test[test].grey, scene.placement.orientation)
         placement = align(picture, self._training[scene.training].grey.astype(np.float32), scene.placement)
         if placement is None:
-            return None
+            return
+        yield replace(scene, placement=placement)
         frames = scene_of(self._training_grids[scene.training], self._training_grids)
         best = best_in_scene(picture, placement, self._reduced, frames)
-        return Candidate(scene.likeness, test, scene.training if best is None else best, placement)
+        if best is not None:
+            yield replace(scene, training=best, placement=placement)
 
     def _compared(self, test: int, training: int, placement: Placement) -> Likeness | None:
         others = neighbours(self._training_grids[training], self._training_grids, training, _KIND)

@@ -153,8 +153,10 @@ class Likeness:
 
 def miniature_of(image: Pixels, mask: Pixels | None = None) -> Miniature:
     """The miniature of an upright image [H, W, 3] of uint8 and its mask [H, W]."""
-    grey = Image.fromarray(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     shorter = min(image.shape[:2])
+    # a box filter that enlarges repeats pixels, and not the same ones in a mirrored image
+    by = Image.Resampling.BOX if shorter >= SIDE else Image.Resampling.BILINEAR
+    grey = Image.fromarray(image).convert("L").resize((SIDE, SIDE), by)
     if mask is None or not (mask == OBJECT).any():
         return Miniature(np.asarray(grey), None, shorter)
     share = Image.fromarray((mask == OBJECT).astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BOX)
