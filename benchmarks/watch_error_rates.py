@@ -181,7 +181,7 @@ class ManySleepers:
 
 @dataclass(frozen=True)
 class Setting:
-    """Unchanged streams of a whole monitor of four statistics; the groups take turns.
+    """Unchanged streams of a whole monitor; the groups take turns.
 
     Args:
         calibration: scores of each known group; new groups have none.
@@ -198,11 +198,12 @@ class Setting:
     values: int | None = None
     shared: float = 0.5
     grows: bool = True
+    statistics: int = STATISTICS
 
 
 LONG = 20_000
 SETTINGS = (
-    Setting("20 calibration scores, long", 20, units=LONG),
+    Setting("20 calibration scores, one statistic", 20, units=LONG, statistics=1),
     Setting("400 calibration scores", 400),
     Setting("50 calibration scores", 50),
     Setting("100 calibration scores", 100),
@@ -246,12 +247,12 @@ def unchanged(setting: Setting, streams: int) -> tuple[NDArray[np.bool_], Values
     groups = setting.groups + setting.new_groups
     alarmed, first = np.zeros(streams, dtype=bool), np.full(streams, np.inf)
     promise = FalseAlarms(PROBABILITY)
-    needed_run = math.exp(log_threshold(RUN, chart_weight(RUN, STATISTICS)))
+    needed_run = math.exp(log_threshold(RUN, chart_weight(RUN, setting.statistics)))
     monitor: list[tuple[float, list[Statistic]]] = []
     for group in range(groups):
         new = None if group < setting.groups else group - setting.groups + 1
-        needed = math.exp(log_threshold(promise, chart_weight(promise, STATISTICS, setting.groups, new)))
-        values = [setting.values] * (STATISTICS - 1) + [setting.values or 5]
+        needed = math.exp(log_threshold(promise, chart_weight(promise, setting.statistics, setting.groups, new)))
+        values = ([setting.values] * (STATISTICS - 1) + [setting.values or 5])[: setting.statistics]
         monitor.append((needed, [Statistic(setting, value, new is None, draw, streams) for value in values]))
     for unit in range(setting.units):
         for number, (needed, statistics) in enumerate(monitor):
