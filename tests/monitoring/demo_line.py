@@ -17,7 +17,7 @@ from modelaudit.data.labels import NO_LABEL
 from modelaudit.demo import InspectionLine
 from modelaudit.language.sample import DataSet, Sample
 from modelaudit.models import LoadedModel, open_model
-from modelaudit.monitoring.fit import FitSettings, Reference, fit_monitor
+from modelaudit.monitoring.fit import FitSettings, ReferenceSet, fit_monitor
 from modelaudit.monitoring.monitor import Monitor, NewImage
 from modelaudit.monitoring.monitor_file import MonitorFile, PromiseRecord
 from modelaudit.monitoring.scorer import Scorer
@@ -61,7 +61,7 @@ def fitted(seed: int, *, surroundings: Sequence[int] = EVERY, images: int = 200)
     )
     settings = FitSettings(FALSE_ALARMS, seed=seed)
     created = datetime(2026, 3, 1, tzinfo=UTC)
-    reference = Reference("audited", "demo:", DataSet(samples))
+    reference = ReferenceSet("audited", "demo:", DataSet(samples))
     return fit_monitor(sound(), reference, audited_run(sound()), settings, created=created).sealed()
 
 

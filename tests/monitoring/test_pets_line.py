@@ -22,7 +22,7 @@ from modelaudit.engine.results.measured import PassCounts
 from modelaudit.language.sample import OBJECT, BuiltModel, DataSet, Preprocessing, Sample
 from modelaudit.language.spec import Context
 from modelaudit.models import LoadedModel, open_model
-from modelaudit.monitoring.fit import FitSettings, Reference, fit_monitor
+from modelaudit.monitoring.fit import FitSettings, ReferenceSet, fit_monitor
 from modelaudit.monitoring.monitor import Monitor, NewImage
 from modelaudit.monitoring.monitor_file import MonitorFile, PromiseRecord
 from modelaudit.monitoring.scorer import Scorer
@@ -87,7 +87,7 @@ def test_held_out_photos_are_told_from_the_same_animals_elsewhere(
     )
     monitor = fit_monitor(
         squeezenet,
-        Reference("audited", "pets", DataSet(samples)),
+        ReferenceSet("audited", "pets", DataSet(samples)),
         audited_run(squeezenet),
         FitSettings(PromiseRecord(kind="false_alarms", value=0.05), seed=seed),
         created=datetime(2026, 3, 1, tzinfo=UTC),
