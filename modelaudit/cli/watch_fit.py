@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 FILE = Path("monitor.json")
 _NOTES = """RUN names the model, the images and the requirements; model and images must be
 the same as then. Four statistics are watched: the surroundings (without the
-object where every image has a mask), the light, the model's confidence, and the
-classes that it predicts. Half of the images fix what is measured, the other half
-is what new images are compared with; each needs 20 images, or 20 lots.
+object where every image has a mask), the light, the model's confidence, and
+the classes that it predicts. Half of the images fix what is measured, the other
+half is what new images are compared with; each needs 20 images, or 20 lots.
 
 Photos of an audit mostly differ from the images of the line. --normal names
 images of the line itself, taken while all was well: a folder, or a data
 reference. Labels and masks are not needed. Without it an alarm may say no more
 than that the line is not like the photos of the audit.
 
---lot says what is independent of each other. each: every image. frames=N: lots of
-N images. minutes=N: lots of N minutes. folder: the images of one folder. stated:
-lots are given with the images (?cluster= of the reference, --lot-by of watch
-run); the default where the reference has clusters, else each. Images of one shift
-are often alike; taken for independent, they alarm falsely.
+--lot says what is independent of each other. each: every image. frames=N: lots
+of N images. minutes=N: lots of N minutes. folder: the images of one folder.
+stated: lots are given with the images (?cluster= of the reference, --lot-by of
+watch run); the default where the reference has clusters, else each. Images of
+one shift are often alike; taken for independent, they alarm falsely.
 
---promise holds for the whole monitor, all groups and statistics together, however
-long it watches. false-alarms=P: the probability that it ever alarms falsely is at
-most P. run-length=N: the mean number of images (or lots) until the first false
-alarm is at least N."""
+--promise holds for the whole monitor, all groups and statistics together,
+however long it watches. false-alarms=P: the probability that it ever alarms
+falsely is at most P. run-length=N: the mean number of images (or lots) until
+the first false alarm is at least N."""
 
 
 def add(steps: Any) -> None:
