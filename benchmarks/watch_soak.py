@@ -93,7 +93,10 @@ def monitor(groups: int, lots: int, seed: int = 0) -> MonitorFile:
     def scores(name: StatisticName) -> NDArray[np.float64]:
         return draws.integers(CLASSES, size=CALIBRATED) if name == "classes" else draws.chisquare(8, CALIBRATED)
 
-    distance = DistanceRecord(mean=ArrayRecord.of(np.zeros(2)), whitening=ArrayRecord.of(np.eye(2)))
+    zeros, ones = ArrayRecord.of(np.zeros(2)), ArrayRecord.of(np.ones(2))
+    distance = DistanceRecord(
+        mean=zeros, scale=ones, components=ArrayRecord.of(np.eye(2)), variances=ones, residual=1.0
+    )
     statistics = [
         StatisticRecord(
             name=name,
