@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import groupby
 from types import TracebackType
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..data import UnusableSample
 from ..data.appearance import Appearance, appearance
@@ -35,6 +35,9 @@ _WORKERS = 2
 _CELL_SHARE = 0.99
 #: images in one pass; of one size on each kind of device, so that no score depends on the others in its pass
 _PASS_CPU, _PASS_GPU = 1, 32
+#: a pass of fewer operations is not divided among threads: where the machine does other work they wait for each other
+#: longer than the pass takes
+_SMALL_PASS = 2e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +94,7 @@ class FrameReader:
     def __init__(self, loaded: LoadedModel, layers: Sequence[SpatialLayer], device: str) -> None:
         self._loaded, self._layers, self._device = loaded, tuple(layers), device
         self._batch = _PASS_GPU if device.startswith("cuda") else _PASS_CPU
+        self._threads: int | None = None
         self._open = ExitStack()
         self._workers: ThreadPoolExecutor | None = None
         self._model: PixelModel | None = None
@@ -99,6 +103,7 @@ class FrameReader:
 
     def __enter__(self) -> FrameReader:
         self._model = self._open.enter_context(frozen_on(self._loaded, self._device))
+        self._threads = _fewest_threads(self._model, self._loaded.input_size, self._device)
         for layer in self._layers:
             self._open.enter_context(_kept_values(self._loaded.module, layer, self._kept))
         self._workers = self._open.enter_context(ThreadPoolExecutor(_WORKERS, "watch", _alone))
@@ -124,20 +129,25 @@ class FrameReader:
             ModelError: the model cannot be run.
         """
         assert self._workers is not None, "open the reader first"
-        ready = list(self._workers.map(lambda sample: self._ready(sample, masked), samples))
-        usable = [at for at, one in enumerate(ready) if isinstance(one, _Ready)]
-        found: list[FrameFeatures | UnusableSample | None] = [
-            one if isinstance(one, UnusableSample) else None for one in ready
-        ]
-        for _, same in groupby(usable, lambda at: tuple(_view(ready[at])[0].shape)):
-            rows = list(same)
-            for first in range(0, len(rows), self._batch):
-                chosen = rows[first : first + self._batch]
-                features = self._passed([_of(ready[at]) for at in chosen], masked)
-                for at, one in zip(chosen, features, strict=True):
-                    found[at] = one or UnusableSample(
-                        Missing.NON_FINITE_LOGITS, f"{samples[at].id}: the model returns NaN or infinity"
-                    )
+        found: list[FrameFeatures | UnusableSample | None] = [None] * len(samples)
+        waiting: list[tuple[int, _Ready]] = []  # of one size, for the next pass; meanwhile the workers read on
+
+        def run() -> None:
+            features = self._passed([one for _, one in waiting], masked) if waiting else []
+            for (at, _), one in zip(waiting, features, strict=True):
+                found[at] = one or UnusableSample(
+                    Missing.NON_FINITE_LOGITS, f"{samples[at].id}: the model returns NaN or infinity"
+                )
+            waiting.clear()
+
+        for at, one in enumerate(self._workers.map(lambda sample: self._ready(sample, masked), samples)):
+            if isinstance(one, UnusableSample):
+                found[at] = one
+                continue
+            if len(waiting) == self._batch or (waiting and waiting[-1][1].view[0].shape != one.view[0].shape):
+                run()
+            waiting.append((at, one))
+        run()
         return [one for one in found if one is not None]
 
     def _ready(self, sample: Sample, masked: Sequence[bool]) -> _Ready | UnusableSample:
@@ -160,7 +170,7 @@ class FrameReader:
         filled = torch.cat([pixels, pixels[-1:].expand(self._batch - len(ready), -1, -1, -1)])
         self._kept.clear()
         try:
-            with torch.inference_mode(), precision_context("float32"):
+            with torch.inference_mode(), precision_context("float32"), _threads(self._threads):
                 logits = self._model(filled.to(self._device)).double().cpu()
                 means = [self._means(at, one, masked) for at, one in enumerate(ready)]
         except BaseException as error:
@@ -244,15 +254,6 @@ def thumbnail_of(image: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX, reducing_gap=1.0))
 
 
-def _of(one: _Ready | UnusableSample) -> _Ready:
-    assert isinstance(one, _Ready)
-    return one
-
-
-def _view(one: _Ready | UnusableSample) -> View:
-    return _of(one).view
-
-
 def _cells(layer: SpatialLayer, values: Tensor) -> Tensor:
     """[B, channels, h, w]; images of another size than the model was opened with have another grid."""
     if layer.layout == "NCHW":
@@ -275,6 +276,30 @@ def _mean(cells: Tensor, mask: Tensor | None) -> Tensor:
     if not bool(total > 0):  # the model's crop shows the object alone
         return cells.mean(dim=(1, 2))
     return torch.einsum("chw,hw->c", cells, weights) / total
+
+
+def _fewest_threads(model: PixelModel, size: tuple[int, int], device: str) -> int | None:
+    """1 where a pass on a CPU is small, None where it is large or its operations cannot be counted."""
+    if device != "cpu":
+        return None
+    try:
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            model(torch.zeros(1, 3, *size))
+    except BaseException as error:  # it will be told when the first image is passed
+        contained(error)
+        return None
+    return 1 if 0 < counter.get_total_flops() < _SMALL_PASS else None
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    """Computes with so many threads; None leaves them as they are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if number is None else number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _alone() -> None:

@@ -73,6 +73,23 @@ def test_a_scorer_that_is_not_open_scores_the_same(loaded: LoadedModel, monitor:
     assert all(not part._forward_hooks for part in loaded.module.modules())
 
 
+def test_small_passes_are_not_divided_and_threads_are_left_as_they_were(
+    loaded: LoadedModel, monitor: MonitorFile
+) -> None:
+    during: list[int] = []
+    handle = loaded.module.register_forward_hook(lambda *_: during.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with Scorer(monitor, loaded) as scorer:
+            during.clear()  # of the pass in which operations are counted
+            scorer.score(frames(3))
+        assert (during, torch.get_num_threads()) == ([1, 1, 1], 2)
+    finally:
+        handle.remove()
+        torch.set_num_threads(before)
+
+
 def test_a_path_an_array_and_a_picture_score_the_same(
     loaded: LoadedModel, monitor: MonitorFile, tmp_path: Path
 ) -> None:
