@@ -35,8 +35,11 @@ def association_rows(associations: Sequence[Association], words: Words) -> Itera
     """One row a test: what, on how many images, V, the V that chance reaches, p after Holm."""
     for one in associations:
         if one.v is not None and one.chance is not None and one.adjusted is not None:
-            numbers = (words.quantity(value, "number", 2) for value in (one.v, one.chance))
-            yield (named_association(one, words), words.count(one.images), *numbers, _p_value(one.adjusted, words))
+            # what is recognised by its surroundings is tested by scores, of which V is a summary: its own chance would
+            # contradict their p-value here and there
+            chance = words.quantity(one.chance, "number", 2) if one.about == "column" else "–"
+            v, p = words.quantity(one.v, "number", 2), _p_value(one.adjusted, words)
+            yield named_association(one, words), words.count(one.images), v, chance, p
 
 
 def untested(associations: Sequence[Association], words: Words) -> Iterator[tuple[str, str]]:
@@ -57,13 +60,14 @@ def about_associations(words: Words) -> str:
 def association_sentence(found: Association, words: Words) -> str:
     """What was found of one association."""
     v, chance = (words.quantity(value or 0.0, "number", 2) for value in (found.v, found.chance))
+    p = _p_value(found.adjusted or 0.0, words)
     if found.about == "column":
         return words._("association_of_column", column=named_association(found, words), v=v, chance=chance)
     accuracy, by_chance = (_percent(value or 0.0, words) for value in (found.accuracy, found.by_chance))
     if found.about == "surroundings":
-        return words._("association_of_surroundings", v=v, chance=chance, accuracy=accuracy, by_chance=by_chance)
+        return words._("association_of_surroundings", v=v, p=p, accuracy=accuracy, by_chance=by_chance)
     model = found.name
-    return words._("association_of_model", model=model, v=v, chance=chance, accuracy=accuracy, by_chance=by_chance)
+    return words._("association_of_model", model=model, v=v, p=p, accuracy=accuracy, by_chance=by_chance)
 
 
 def tie_sentence(tie: ClassTie, found: Association, words: Words) -> str:

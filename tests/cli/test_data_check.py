@@ -240,12 +240,17 @@ def test_the_photos_of_pets(assets: Path, tmp_path: Path, monkeypatch: pytest.Mo
     call = ["data", "check", "pets", "--html", str(tmp_path / "a.html"), "--json", str(tmp_path / "a.json")]
     assert main([*call, "--model", weights]) == 1
     facts = json.loads((tmp_path / "a.json").read_text())
+    # what the model sees outside of the animals shows their breed a little: on mountains there are Great Pyrenees
     assert [(one["kind"], one["count"]) for one in facts["findings"]] == [
         ("object_cropped", 1),
+        ("class_tied", 1),
         ("class_without_label", 975),
     ]
+    by_model = next(one for one in facts["associations"] if one["about"] == "model")
+    assert by_model["accuracy"] < 0.25
+    assert by_model["ties"][0]["label"] == "257_great_pyrenees"
     assert len(facts["classes"]["met"]) == 25 and facts["classes"]["unmet"] == {}
     assert facts["geometry"] == "resize 256, crop 224"
     found = page(tmp_path / "a.html")
-    assert len(found.pictures) == 125
+    assert len(set(found.pictures)) == 125
     assert (tmp_path / "a.html").stat().st_size < 3_000_000
