@@ -277,13 +277,12 @@ def test_a_watch_that_is_killed_again_and_again_counts_every_image_once(
     kills = 0
     for _ in range(most):
         watched = begun(here, *RUN)
-        watched.process.join(moments.uniform(0.02, 0.5))
-        if not watched.process.is_alive():
-            break
-        assert watched.ended(signal.SIGKILL) == -signal.SIGKILL
+        watched.process.join(moments.uniform(0.02, 0.1 + 0.1 * kills))
+        if watched.ended(signal.SIGKILL) != -signal.SIGKILL:
+            break  # it had counted all
         kills += 1
     assert begun(here, *RUN).ended() == 1
-    assert kills > 1
+    assert kills > 0
     assert_counted_once(here)
     folders = [*(here / "alarms").iterdir()]
     with opened(here) as monitor:
