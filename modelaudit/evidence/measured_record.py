@@ -110,7 +110,12 @@ class DataRecord(Part):
 
 
 class SampleRecord(Part):
-    """A sample. ``cluster``: of the data. ``copy_of``: the first image that is the same picture, itself included."""
+    """A sample. ``cluster``: of the data. ``copy_of``: the first image that is the same picture, itself included.
+
+    ``image``, ``mask``: the sha256 of its file's bytes and of its mask's values as hexadecimal digits, so that another
+    run can be compared image by image; none in older records. Of a sample that cannot be used ``image`` is
+    "unusable:<reason>".
+    """
 
     id: str
     label: str
@@ -119,6 +124,8 @@ class SampleRecord(Part):
     columns: dict[str, str] = {}
     cluster: str | None = None
     copy_of: str | None = None
+    image: str | None = None
+    mask: str | None = None
 
 
 class ColumnRecord(Part):
@@ -127,6 +134,8 @@ class ColumnRecord(Part):
     ``low``, ``high``: the measure's range, None if it has no bound. ``steps``: how much work each image got, by
     position, where that is not the same for all (the steps of
     ``integrated_gradients(steps="auto")``, the backgrounds that were tried by ``adversarial_background_rate``).
+    ``long_form``: measure and context with every field and the versions of their definitions: two columns are of the
+    same quantity where these are equal; none in older records.
     """
 
     measure: str
@@ -137,6 +146,7 @@ class ColumnRecord(Part):
     low: float | None = 0.0
     high: float | None = 1.0
     steps: dict[int, int] = {}
+    long_form: str | None = None
 
 
 class ClassOrderRecord(Part):
@@ -176,14 +186,16 @@ class ViewRecord(Part):
 class TableRecord(Part):
     """Per-image values of one data set, and what else bounds follow from.
 
-    ``donors``: by "model|context", who lent each sample its background. ``labels``: those of the whole data, whatever
-    was looked at. ``available``: of how many images those of an audit that may stop early were the first; else none.
+    ``donors``: by "model|context", who lent each sample its background; ``donor_contents``: the sha256 of what each of
+    these images was decoded from, by its id, none in older records. ``labels``: those of the whole data, whatever was
+    looked at. ``available``: of how many images those of an audit that may stop early were the first; else none.
     """
 
     data: str
     samples: list[SampleRecord]
     columns: list[ColumnRecord]
     donors: dict[str, list[str | None]] = {}
+    donor_contents: dict[str, str] = {}
     views: list[ViewRecord] = []
     labels: list[str] = []
     available: int | None = None

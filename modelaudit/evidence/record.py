@@ -91,6 +91,7 @@ from .nodes import (
 from .part import Part
 from .probe import ProbeEffect, ProbeRecord
 from .review import REVIEW_NOTE, Review, ReviewAnswer, ReviewPicture, ReviewRecord
+from .since_last_run import EarlierRun, RequirementHistory, RequirementPoint, SinceLastRun
 from .states import RunState
 
 #: the record and all of its parts
@@ -130,6 +131,7 @@ __all__ = [
     "DomainStanding",
     "DomainValue",
     "DoseNode",
+    "EarlierRun",
     "ExtremeNode",
     "GalleryRow",
     "ImageValue",
@@ -154,6 +156,8 @@ __all__ = [
     "ProbeEffect",
     "ProbeRecord",
     "Provenance",
+    "RequirementHistory",
+    "RequirementPoint",
     "Review",
     "ReviewAnswer",
     "ReviewPicture",
@@ -163,6 +167,7 @@ __all__ = [
     "ScoresRecord",
     "Sensitivity",
     "ShownVerification",
+    "SinceLastRun",
     "SvgPath",
     "TableRecord",
     "UnmetTerm",
@@ -302,7 +307,9 @@ class RunRecord(Part):
     settings (redaction.py); ``verified``: of a copy how far it was verified. No run writes a copy, and one that is read
     is refused.
     ``reviews``: what people say of the pictures, as far as it counts (review.py). ``parent``: the sha256 of the
-    ``run.json`` that this record succeeds, with more reviews.
+    ``run.json`` that this record succeeds, with more reviews. ``since_last_run``: what earlier runs of the results
+    folder found; none in older records, and where there are none. ``baseline_of``: of a baseline, the sha256 of the
+    ``run.json`` that it was made from, without pictures; such a record is compared with, and makes no report.
     """
 
     schema_version: Literal[2] = 2
@@ -341,6 +348,8 @@ class RunRecord(Part):
     verified: ShownVerification | None = None
     reviews: list[ReviewRecord] = []
     parent: str | None = None
+    since_last_run: SinceLastRun | None = None
+    baseline_of: str | None = None
 
     @property
     def fingerprints(self) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""From release to release: baselines, what changed between two runs, and the history of a project's runs."""

@@ -1,0 +1,207 @@
+"""The record of a comparison of two runs: what is better, worse or equivalent, and on which images.
+
+Pictures are in the same folder (``images/``), and it names them. ``modelaudit diff`` writes it, and the page is a pure
+function of it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from ..evidence.case_record import Panel, VerdictName
+from ..evidence.part import Part
+from ..evidence.states import RunState
+
+COMPARISON_NAME, COMPARISON_PAGE = "diff.json", "diff.html"
+#: what a comparison of one requirement ends in; "not_comparable": the two sides do not state or measure the same
+Outcome = Literal["better", "worse", "equivalent", "cannot_tell", "not_comparable"]
+#: of a requirement that stands on one side alone: "removed" or "added"
+Change = Literal["removed", "added"]
+
+
+class ComparedRun(Part):
+    """One of the two runs. ``name``: as it was given (a folder, a pack, a baseline). ``sha256``: of its run.json."""
+
+    name: str
+    id: str
+    sha256: str
+    started: str
+    finished: str
+    overall: RunState
+    git_commit: str | None = None
+    models: list[str] = []
+    images: int
+
+
+class SideValue(Part):
+    """A requirement's left side in one of the runs, as its own record has it, with one-sided bounds."""
+
+    verdict: VerdictName | None
+    reason: str | None = None
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    images: int
+
+
+class RunDifference(Part):
+    """Something that is not the same in the two runs. ``where``: of what, e.g. a requirement, a data set, a package.
+
+    ``code``: a plain name within its kind ("fingerprint", "weights", "torch", "seed", "threshold", "context" …).
+    ``old``, ``new``: None where a side has none of it.
+    """
+
+    kind: Literal["model", "data", "version", "option", "definition", "machine"]
+    code: str
+    where: str
+    old: str | None
+    new: str | None
+
+
+class PartComparison(Part):
+    """One class or group within a comparison of answers.
+
+    ``old``, ``new``: shares of right answers on the common images of the part. ``change`` is their difference with
+    one-sided bounds; none where there are too few images. ``outcome`` after Holm over all parts of the list.
+    """
+
+    name: str
+    images: int
+    old: float | None
+    new: float | None
+    lower: float | None = None
+    upper: float | None = None
+    newly_wrong: int = 0
+    recovered: int = 0
+    outcome: Outcome = "cannot_tell"
+
+
+class ChangedAnswer(Part):
+    """An image that one model answers rightly and the other does not.
+
+    ``id_old`` is another one where the image was renamed. ``panels_old``, ``panels_new``: original, changed image
+    (under a context) and the map, as each model saw it; empty where the pictures could not be made.
+    """
+
+    id: str
+    id_old: str
+    label: str
+    group: str | None = None
+    predicted_old: str | None = None
+    predicted_new: str | None = None
+    panels_old: list[Panel] = []
+    panels_new: list[Panel] = []
+
+
+class AnswerComparison(Part):
+    """The answers of a pair of models on the common images, under one context; ``context`` None: on the originals.
+
+    ``newly_wrong`` and ``recovered``: every one of them, worst first, pictures with the first few. ``images``: on which
+    both have an answer.
+    """
+
+    data: str
+    model_old: str
+    model_new: str
+    context: str | None
+    images: int
+    newly_wrong: list[ChangedAnswer]
+    recovered: list[ChangedAnswer]
+    by_class: list[PartComparison] = []
+    by_group: list[PartComparison] = []
+
+
+class RequirementComparison(Part):
+    """One requirement, as both runs state it.
+
+    ``change``: new minus old, in the unit of the left side, with one-sided bounds at ``confidence``; ``lower_diff`` and
+    ``upper_diff``: the bounds that better and worse were decided by, after Holm over all requirements;
+    ``lower_equivalence``, ``upper_equivalence``: those of equivalence. ``higher_is_better`` follows from the
+    expectation. ``paired``: on ``images`` common ones; else the two sides are independent, with ``images`` of the new
+    one. ``rule``, ``guaranteed``: see :class:`~modelaudit.statistics.verdict.Decision`. ``more_images``: about how many
+    would settle an outcome that is "cannot_tell". ``differences``: why it is not comparable. ``without_value``: images
+    that have no value on one of the sides, and count at their worst end.
+    """
+
+    name: str
+    id: str
+    clause: str | None = None
+    says: str | dict[str, str] | None = None
+    expectation: str
+    unit: Literal["share", "points", "number"]
+    higher_is_better: bool
+    standing: str = "counted"
+    outcome: Outcome | None
+    change_of: Change | None = None
+    old: SideValue | None
+    new: SideValue | None
+    margin: float
+    confidence: float
+    change: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    lower_diff: float | None = None
+    upper_diff: float | None = None
+    lower_equivalence: float | None = None
+    upper_equivalence: float | None = None
+    paired: bool = True
+    images: int = 0
+    without_value: int = 0
+    clusters: int | None = None
+    rule: str = ""
+    guaranteed: bool = False
+    more_images: int | None = None
+    differences: list[RunDifference] = []
+    note: str = ""
+
+
+class RenamedImage(Part):
+    old: str
+    new: str
+
+
+class ChangedImage(Part):
+    """An image of the same id that does not hold the same. ``label_old``, ``label_new``: where the label changed."""
+
+    id: str
+    what: list[Literal["image", "mask", "label"]]
+    label_old: str | None = None
+    label_new: str | None = None
+
+
+class ImagesCompared(Part):
+    """The images of one data set on the two sides, paired by what they hold."""
+
+    data_old: str
+    data_new: str
+    common: int
+    new: list[str] = []
+    missing: list[str] = []
+    changed: list[ChangedImage] = []
+    renamed: list[RenamedImage] = []
+    doubled_old: list[str] = []
+    doubled_new: list[str] = []
+
+
+class ComparisonRecord(Part):
+    """Everything a comparison of two runs found out.
+
+    ``outcome``: the first of "worse", "not_comparable" and "cannot_tell" that a counted requirement has; else "better"
+    where one is, else "equivalent". ``margin`` is in the unit of each left side.
+    """
+
+    schema_version: Literal[1] = 1
+    created: AwareDatetime
+    version: str
+    margin: Annotated[float, Field(gt=0)]
+    confidence: float
+    old: ComparedRun
+    new: ComparedRun
+    outcome: Outcome
+    requirements: list[RequirementComparison]
+    answers: list[AnswerComparison] = []
+    images: list[ImagesCompared] = []
+    differences: list[RunDifference] = []
+    notes: list[str] = []
