@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from ..evidence.case_record import Panel, VerdictName
+from ..evidence.nodes import Node, WordingRecord
 from ..evidence.part import Part
 from ..evidence.states import RunState
 
@@ -132,6 +133,9 @@ class RequirementComparison(Part):
     expectation: str
     unit: Literal["share", "points", "number"]
     higher_is_better: bool
+    left: Node | None = None
+    op: Literal["<", "<=", ">", ">="] | None = None
+    threshold: float | None = None
     standing: str = "counted"
     outcome: Outcome | None
     change_of: Change | None = None
@@ -185,6 +189,22 @@ class ImagesCompared(Part):
     doubled_new: list[str] = []
 
 
+class NoPictures(Part):
+    """Why images of a comparison have no pictures, or none of one side.
+
+    ``why``: "baseline" (the side holds none, and its model is not at hand), "needs_code" (the model is Python code, and
+    nobody allowed to run it), "not_opened" (model or data could not be opened), "other_model", "other_data" (they are
+    not those of the run any more), "other_answer" (the model's answer to the image is not that of the record),
+    "not_drawn" (nobody asked for it, or a measurement failed). ``detail``: a message, in English.
+    """
+
+    side: Literal["old", "new"]
+    model: str
+    why: Literal["baseline", "needs_code", "not_opened", "other_model", "other_data", "other_answer", "not_drawn"]
+    images: int
+    detail: str = ""
+
+
 class ComparisonRecord(Part):
     """Everything a comparison of two runs found out.
 
@@ -205,3 +225,5 @@ class ComparisonRecord(Part):
     images: list[ImagesCompared] = []
     differences: list[RunDifference] = []
     notes: list[str] = []
+    wording: WordingRecord = WordingRecord()
+    no_pictures: list[NoPictures] = []
