@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from ..evidence.case_record import Panel, VerdictName
+from ..evidence.leaves import Unit
 from ..evidence.nodes import Node, WordingRecord
 from ..evidence.part import Part
 from ..evidence.states import RunState
@@ -20,6 +21,29 @@ COMPARISON_NAME, COMPARISON_PAGE = "diff.json", "diff.html"
 Outcome = Literal["better", "worse", "equivalent", "cannot_tell", "not_comparable"]
 #: of a requirement that stands on one side alone: "removed" or "added"
 Change = Literal["removed", "added"]
+#: what one must know to read the comparison of a requirement
+RequirementNote = Literal[
+    "known_bad",  # of a model that must be caught: shown, and not compared
+    "not_measured_old",  # that run has no decision: an ERROR, or it was not run
+    "not_measured_new",
+    "not_in_record",  # a record does not hold what the values follow from
+    "no_common",  # unpaired: no image is in both
+    "few_common",  # unpaired: fewer than ten images, or less than half of the smaller side, are in both
+    "whole_set",  # about="this_set" on the same images: exact
+    "set_changed",  # about="this_set", and the sets differ: the common images are taken as a sample
+    "stopped_early",  # bounds that hold at every look
+    "within_margin",  # equivalent, although there is a difference
+    "no_bounds",  # too few clusters, or values missing of a measure without a range
+]
+#: what one must know to read the whole comparison
+ComparisonNote = Literal[
+    "paired_by_id",  # an older record says of no image what it holds: paired by id and label
+    "same_models",  # both runs are of the same models
+    "quick_look_old",
+    "quick_look_new",
+    "partial_old",
+    "partial_new",
+]
 
 
 class ComparedRun(Part):
@@ -99,8 +123,8 @@ class ChangedAnswer(Part):
 class AnswerComparison(Part):
     """The answers of a pair of models on the common images, under one context; ``context`` None: on the originals.
 
-    ``newly_wrong`` and ``recovered``: every one of them, worst first, pictures with the first few. ``images``: on which
-    both have an answer.
+    ``newly_wrong`` and ``recovered``: every one of them, those of the class with most of them first, pictures with the
+    first few. ``images``: on which both have an answer.
     """
 
     data: str
@@ -122,8 +146,10 @@ class RequirementComparison(Part):
     ``lower_equivalence``, ``upper_equivalence``: those of equivalence. ``higher_is_better`` follows from the
     expectation. ``paired``: on ``images`` common ones; else the two sides are independent, with ``images`` of the new
     one. ``rule``, ``guaranteed``: see :class:`~modelaudit.statistics.verdict.Decision`. ``more_images``: about how many
-    would settle an outcome that is "cannot_tell". ``differences``: why it is not comparable. ``without_value``: images
-    that have no value on one of the sides, and count at their worst end.
+    further ones would settle an outcome that is "cannot_tell". ``differences``: what the two sides state differently;
+    where it is "not_comparable", why. ``without_value``: images that have no value on one of the sides, and count at
+    their worst end. ``parts``: how many methods and doses it names, each of which is compared; ``method`` and ``dose``
+    are of the one that is shown, which has come out worst.
     """
 
     name: str
@@ -131,7 +157,7 @@ class RequirementComparison(Part):
     clause: str | None = None
     says: str | dict[str, str] | None = None
     expectation: str
-    unit: Literal["share", "points", "number"]
+    unit: Unit
     higher_is_better: bool
     left: Node | None = None
     op: Literal["<", "<=", ">", ">="] | None = None
@@ -158,7 +184,10 @@ class RequirementComparison(Part):
     guaranteed: bool = False
     more_images: int | None = None
     differences: list[RunDifference] = []
-    note: str = ""
+    parts: int = 1
+    method: str | None = None
+    dose: float | None = None
+    notes: list[RequirementNote] = []
 
 
 class RenamedImage(Part):
@@ -209,7 +238,8 @@ class ComparisonRecord(Part):
     """Everything a comparison of two runs found out.
 
     ``outcome``: the first of "worse", "not_comparable" and "cannot_tell" that a counted requirement has; else "better"
-    where one is, else "equivalent". ``margin`` is in the unit of each left side.
+    where one is, else "equivalent". One that was removed is not comparable, and one that was added plays no part.
+    ``margin`` is in the unit of each left side.
     """
 
     schema_version: Literal[1] = 1
@@ -224,6 +254,6 @@ class ComparisonRecord(Part):
     answers: list[AnswerComparison] = []
     images: list[ImagesCompared] = []
     differences: list[RunDifference] = []
-    notes: list[str] = []
+    notes: list[ComparisonNote] = []
     wording: WordingRecord = WordingRecord()
     no_pictures: list[NoPictures] = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from ..evidence.leaves import leaves_of
+from ..evidence.leaves import Unit, leaves_of
+from ..evidence.leaves import unit_of as unit_of
 from ..evidence.record import (
     ArithmeticNode,
     CaseRecord,
@@ -28,30 +29,13 @@ from .naming import (
     part_text,
     stratum_text,
 )
-from .words import Unit, Words, digits_for
+from .words import Words, digits_for
 
 #: characters of the user's own words in front of the numbers
 _LONGEST_OWN = 120
 #: digits in what is said to who decides
 _SHORT_DIGITS: dict[Unit, int] = {"percent": 1, "points": 1, "number": 2}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
-
-
-def unit_of(node: Node) -> Unit:
-    """Shares read in per cent, their differences in points, everything else as a number."""
-    match node:
-        case MeasureNode():
-            return "percent" if node.percent or node.scale == "proportion" else "number"
-        case ArithmeticNode(op="+" | "-"):
-            units = {unit_of(side) for side in (node.left, node.right) if not isinstance(side, NumberNode)}
-            return "points" if units and units <= {"percent", "points"} else "number"
-        case CompositeNode(name="worst_group_accuracy"):
-            return "percent"
-        case CurveNode(functional="area"):
-            return unit_of(node.of)
-        case CurveNode():
-            return "points" if unit_of(node.of) in ("percent", "points") else "number"
-    return "number"
 
 
 def digits_of(case: CaseRecord, *, least: int | None = None) -> int:

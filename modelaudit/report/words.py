@@ -18,14 +18,13 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_scientific
 from babel.support import NullTranslations, Translations
 
+from ..evidence.leaves import Unit as Unit
 from ..evidence.record import CaseRecord, PhraseRecord, Phrases, WordingRecord
 from ..language.errors import ResultsError, nearest
 
 LANGUAGES = ("en", "ja")
 CATALOGUES = Path(__file__).parent / "catalogue"
 
-#: what a number counts: a share of the images, a difference of two shares, or neither
-Unit = Literal["percent", "points", "number"]
 _LEAST_DIGITS: dict[Unit, int] = {"percent": 1, "points": 1, "number": 3}
 _MOST_DIGITS = 6
 _JAPAN = timezone(timedelta(hours=9))
