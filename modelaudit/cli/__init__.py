@@ -16,6 +16,7 @@ from . import (
     agree,
     contexts,
     data,
+    export,
     gate,
     init,
     lock,
@@ -134,6 +135,7 @@ def _parser() -> Command:
     gate.add(commands)
     merge.add(commands)
     pack.add(commands)
+    export.add(commands)
     verify.add(commands)
     store.add(commands)
     waivers.add(commands)

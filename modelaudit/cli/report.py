@@ -98,7 +98,7 @@ def _run(given: argparse.Namespace) -> int:
         if (folder / EVIDENCE_NAME).is_file():
             write_evidence(record, folder)
         return 0
-    shown = _redacted(record, given.salt, folder, given.language) if given.redact else record
+    shown = redacted_record(record, given.salt, folder, given.language) if given.redact else record
     page = render_html(shown, folder, **how)
     target = given.output or folder / f"{REDACTED if given.redact else REPORT}.{'pdf' if given.pdf else 'html'}"
     say(str(write_pdf(page, target, full=given.full) if given.pdf else write_whole(target, page)))
@@ -138,7 +138,8 @@ def _refuse_signed(folder: Path) -> None:
         )
 
 
-def _redacted(record: RunRecord, salt: Path | None, folder: Path, language: str) -> RunRecord:
+def redacted_record(record: RunRecord, salt: Path | None, folder: Path, language: str) -> RunRecord:
+    """The record without what identifies images, by the salt in that file, else in the folder of the run."""
     from ..evidence.redaction import SALT_NAME, read_salt, redacted
     from .words import command_words
 
