@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from weakref import WeakKeyDictionary
 
 from .audit_arguments import (
     Importance,
@@ -28,10 +27,13 @@ from .ranges import refuse_per_cent
 from .sample import Preprocessing, Sample
 from .scores import DEFAULT_THRESHOLD, Scores, ScoreSettings
 from .spec import Composed, Context, within
+from .stated_cases import state
 from .without_object import checked_labels, declaration_text, require_images
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from .no_worse import NoWorse
 
     ModelRef = str | nn.Module | Callable[[], nn.Module]
 About = Literal["process", "this_set"]
@@ -285,12 +287,65 @@ class Audit(metaclass=CheckedCall):
             namespace,
         )
         self.cases.append(case)
-        _stated[case] = _statement(case)
-        if module is None:
-            _in_functions.append(case)
-        else:
-            _created.setdefault(id(module.f_globals), (module.f_globals, []))[1].append(case)
+        state(case, None if module is None else module.f_globals)
         return case
+
+    @checked_call
+    def no_worse_than(
+        self,
+        baseline: ModelRef | Path,
+        *,
+        margin: float,
+        of: str | None = None,
+        clause: str | None = None,
+        confidence: float | None = None,
+        importance: Importance | None = None,
+        marks: Iterable[Any] | Any = (),
+    ) -> NoWorse:
+        """State that a model is no worse than a baseline: one case a requirement stated so far.
+
+        Each says that the requirement's left side is worse than the baseline's by less than `margin`, image by image
+        on the same images. Bind the result to a module-level name: ``no_worse[survives_lighting]`` is the name of an
+        item. Requirements with ``must_fail``, and those that compare several models, are left out.
+
+        Args:
+            baseline: a stored run by its path (``"baselines/v1"``, a results folder, a pack), or a model, which is run.
+            margin: how much worse counts as no worse, in the unit of the left side (0.02: two points).
+            of: the model, where the audit has several.
+            clause: the contract clause; None: that of each requirement, as confidence and importance.
+            marks: pytest marks.
+
+        Raises:
+            ExpressionError: no requirement was stated before, or a margin that no model could exceed.
+
+        >>> from modelaudit.measures import accuracy
+        >>> line_a = Audit(model="demo:sound", data="demo:")
+        >>> right = line_a.expect(accuracy > 0.9)
+        >>> no_worse = line_a.no_worse_than("baselines/v1", margin=0.02)
+        >>> [str(case.expectation) for case in no_worse.cases]
+        ['accuracy.of(candidate) - accuracy.of(baseline) > -0.02']
+        """
+        from . import no_worse
+
+        model = no_worse.model_compared(self, of)
+        requirements = no_worse.requirements_of(self, model)
+        allowed = no_worse.checked_margin(margin, [case.expectation for case in requirements])
+        compared = no_worse.compared_audit(self, model, baseline)
+        return no_worse.NoWorse(
+            tuple(
+                (
+                    case,
+                    compared.expect(
+                        no_worse.comparison(case.expectation, allowed),
+                        clause=case.clause if clause is None else clause,
+                        confidence=case.confidence if confidence is None else confidence,
+                        importance=case.importance if importance is None else importance,
+                        marks=marks,
+                    ),
+                )
+                for case in requirements
+            )
+        )
 
     @checked_call
     def check(
@@ -361,12 +416,8 @@ class _Replayed:
 
 
 def _replayed(data: Any) -> Any:
-    """Samples that can be read more than once; a reference as it is."""
-    return _Replayed(data) if not isinstance(data, str) and isinstance(data, Iterable) else data
-
-
-#: fields of an audit that a case's statement has in another form, or that only grow
-_SAID = ("model", "confidence", "cases")
+    """Samples that can be read more than once; a reference, or what another audit reads, as it is."""
+    return _Replayed(data) if not isinstance(data, str | _Replayed) and isinstance(data, Iterable) else data
 
 
 def deciding_text(
@@ -389,81 +440,6 @@ def deciding_text(
     text += "" if reviewed_by is None else f", reviewed_by={reviewed_by}"
     declared = tuple(without_object)
     return f"{text}, {declaration_text(declared)}" if declared else text
-
-
-#: every case by the namespace of the module at whose top level it was stated, so that a collector can see which ones
-#: have lost their name; the namespace is kept too, or another one could come to have its id
-_created: dict[int, tuple[dict[str, Any], list[AuditCase]]] = {}
-
-
-def created_in(namespace: Mapping[str, Any]) -> list[AuditCase]:
-    """The cases stated while the module with that namespace was executed, in order."""
-    return list(_created[id(namespace)][1]) if id(namespace) in _created else []
-
-
-#: what every case stated when it was stated, kept apart from the case, so that nobody changes both by changing one
-_stated: WeakKeyDictionary[AuditCase, Mapping[str, str]] = WeakKeyDictionary()
-_ALTERED = (
-    "something changed it after the file stated it (a conftest.py, a plugin, other code of this process), so nothing "
-    "is decided: remove that code, or change the audit file"
-)
-
-
-def altered(case: AuditCase, expectation: Expectation | None = None) -> str | None:
-    """How a case differs from what its file stated, or None.
-
-    Args:
-        expectation: the one that is decided, of one of the case's models; None: the case's own.
-    """
-    then, now = _stated.get(case), _statement(case)
-    if then is None:
-        return f"'{case.expectation}' was not stated by Audit.expect(...); {_ALTERED}"
-    for name, value in then.items():
-        if now[name] != value:
-            return f"{name}: {now[name]!r} would be decided, and the file states {value!r}; {_ALTERED}"
-    variants = [one.long_form() for _, one in case.variants()]
-    if expectation is not None and expectation.long_form() not in variants:
-        return (
-            f"the expectation: '{expectation}' would be decided, and the file states '{case.expectation}'; {_ALTERED}"
-        )
-    return None
-
-
-def _statement(case: AuditCase) -> Mapping[str, str]:
-    """Everything of a case, and of its audit, that plays a part in the verdict, as text."""
-    audit = case.audit
-    return {
-        "the expectation": str(case.expectation),
-        "its long form": case.expectation.long_form(),
-        "confidence": repr(case.confidence),
-        "must_fail": repr(case.must_fail),
-        "importance": repr(case.importance),
-        "reviewed_by": repr(case.reviewed_by),
-        "clause": repr(case.clause),
-        "the models": ", ".join(f"{name}: {_named(model)}" for name, model in audit.models.items()),
-        **{part.name: _named(getattr(audit, part.name)) for part in fields(audit) if part.name not in _SAID},
-    }
-
-
-def _named(value: Any) -> str:
-    """A plain value by its text, any other object by its type and identity."""
-    plain = value is None or isinstance(value, str | int | float | CheckSettings)
-    return repr(value) if plain else f"{type(value).__name__} at {id(value):#x}"
-
-
-#: cases stated while pytest ran a function (a test, a fixture) or read a YAML file: a collector takes the latter
-_in_functions: list[AuditCase] = []
-
-
-def stated_in_functions() -> list[AuditCase]:
-    """The cases stated inside functions that pytest ran, in order: no collector sees them, so nothing measures them."""
-    return list(_in_functions)
-
-
-def collected(case: AuditCase) -> None:
-    """Take a case that was not stated at the top level of a module: a collector made an item of it."""
-    if case in _in_functions:
-        _in_functions.remove(case)
 
 
 def of_model(expectation: Expectation, name: str) -> Expectation:

@@ -5,7 +5,7 @@ A YAML audit is data, never code: aliases, tags, duplicate keys and keys other t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -73,6 +73,17 @@ class ExpectationFields(_Strict):
     marks: list[str | dict[str, str]] = Field(default=[], description="pytest marks: a name, or {name: reason}")
 
 
+class NoWorseFields(_Strict):
+    """Compares every expectation of the file with the same one of a baseline."""
+
+    baseline: str = Field(description="a stored run by its path (baselines/v1), or a model, which is run")
+    margin: float = Field(gt=0, description="how much worse counts as no worse, in the unit of each left side")
+    of: str | None = Field(default=None, description="the model, where the audit has several")
+    clause: str | None = Field(default=None, description="instead of each expectation's own")
+    confidence: float | None = Field(default=None, gt=0.5, lt=1)
+    importance: Importance | None = Field(default=None, description="instead of each expectation's own")
+
+
 class AuditFields(_Strict):
     """One audit: a model (or several by name), a data set, and what must hold."""
 
@@ -121,6 +132,9 @@ class AuditFields(_Strict):
         default=[], description="labels whose images have nothing to mask: they leave what needs masks, and are counted"
     )
     expect: dict[str, ExpectationFields | str] = Field(min_length=1, description="expectations by name")
+    no_worse_than: NoWorseFields | None = Field(
+        default=None, description="the model is no worse than a baseline: one case more for each expectation"
+    )
 
 
 @dataclass(frozen=True)
@@ -174,7 +188,8 @@ def load_audit_file(path: Path, *, allow_code: bool) -> list[NamedCase]:
         )
     except AuditError as error:
         raise AuditFileError(*after(f"{path}:1: ", str(error))) from error
-    return [_case(path, audit, name, body, lines) for name, body in fields.expect.items()]
+    named = [_case(path, audit, name, body, lines) for name, body in fields.expect.items()]
+    return named if fields.no_worse_than is None else [*named, *_no_worse(path, audit, named, fields, lines)]
 
 
 def _case(path: Path, audit: Audit, name: str, body: ExpectationFields | str, lines: Mapping[Where, int]) -> NamedCase:
@@ -201,6 +216,19 @@ def _case(path: Path, audit: Audit, name: str, body: ExpectationFields | str, li
     except AuditError as error:
         raise AuditFileError(*after(f"{path}:{line}: {name}: ", str(error))) from error
     return NamedCase(name, case, here)
+
+
+def _no_worse(
+    path: Path, audit: Audit, named: Sequence[NamedCase], fields: AuditFields, lines: Mapping[Where, int]
+) -> list[NamedCase]:
+    line = lines[("no_worse_than",)]
+    assert fields.no_worse_than is not None
+    try:
+        stated = audit.no_worse_than(**fields.no_worse_than.model_dump())
+    except AuditError as error:
+        raise AuditFileError(*after(f"{path}:{line}: no_worse_than: ", str(error))) from error
+    names = {one.case: one.name for one in named}
+    return [NamedCase(name, case, line) for name, case in stated.named("no_worse", names)]
 
 
 def _marks(marks: list[str | dict[str, str]]) -> list[Any]:

@@ -13,11 +13,13 @@ import pytest
 from _pytest.outcomes import OutcomeException
 from _pytest.pathlib import bestrelpath
 
-from ..language.audit import AuditCase, collected, created_in
+from ..language.audit import AuditCase
 from ..language.boundary import contained, described, signals_watched
 from ..language.errors import AuditError, AuditFileError
 from ..language.known_bad import complaints, never_tried
+from ..language.no_worse import NoWorse
 from ..language.plain_text import plain
+from ..language.stated_cases import collected, created_in, names_of
 from .audit_files import PYTHON_PATTERN
 from .items import AuditItem
 from .session import AuditSession, audit_session
@@ -123,8 +125,17 @@ def _where_stated(collector: AuditModule, error: AuditError) -> str:
     return "\n".join([*shown, str(error)])
 
 
-def items_of(collector: AuditModule, name: str, case: AuditCase) -> list[pytest.Item]:
-    """The items of a module-level name; none for a case that another audit file stated.
+def items_of(collector: AuditModule, name: str, stated: AuditCase | NoWorse) -> list[pytest.Item]:
+    """The items of a module-level name; none for cases that another audit file stated.
+
+    Raises:
+        CollectError: they were stated in a module that is not collected.
+    """
+    return [item for one, case in _cases_of(name, stated) for item in _items_of(collector, one, case)]
+
+
+def _items_of(collector: AuditModule, name: str, case: AuditCase) -> list[pytest.Item]:
+    """The items of a case.
 
     Raises:
         CollectError: it was stated in a module that is not collected.
@@ -139,12 +150,20 @@ def items_of(collector: AuditModule, name: str, case: AuditCase) -> list[pytest.
     return list(_variants(collector, name, case, case.line))
 
 
-def refuse_elsewhere(collector: pytest.Collector, name: str, case: AuditCase) -> None:
+def _cases_of(name: str, stated: AuditCase | NoWorse) -> list[tuple[str, AuditCase]]:
+    """The cases that a module-level name stands for, each with the name of its item."""
+    if isinstance(stated, AuditCase):
+        return [(name, stated)]
+    return stated.named(name, names_of(original for original, _ in stated.pairs))
+
+
+def refuse_elsewhere(collector: pytest.Collector, name: str, stated: AuditCase | NoWorse) -> None:
     """Refuse an expectation at the top level of an ordinary test module, where nothing would measure it.
 
     Raises:
         CollectError: the module states the case itself.
     """
+    _, case = _cases_of(name, stated)[0]
     if isinstance(collector, pytest.Module) and case.namespace == id(collector.obj.__dict__):
         better = f"audit_{collector.path.stem.removeprefix('test_')}.py"
         raise collector.CollectError(
@@ -183,8 +202,12 @@ def _named(path: Path, namespace: dict[str, Any]) -> Iterator[tuple[str, AuditCa
         pytest.Collector.CollectError: one is bound to none, or to several.
     """
     lost = []
+    bound: dict[AuditCase, list[str]] = {}
+    for name, value in namespace.items():
+        for one, case in _cases_of(name, value) if isinstance(value, AuditCase | NoWorse) else ():
+            bound.setdefault(case, []).append(one)
     for case in created_in(namespace):
-        names = [name for name, value in namespace.items() if value is case]
+        names = bound.get(case, [])
         if len(names) == 1:
             yield names[0], case
         elif not names:

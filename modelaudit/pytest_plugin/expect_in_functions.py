@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..language.audit import stated_in_functions
 from ..language.plain_text import plain
+from ..language.stated_cases import stated_in_functions
 
 if TYPE_CHECKING:
     from ..language.audit import AuditCase

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ..language.audit import collected
 from ..language.boundary import signals_watched
 from ..language.errors import AuditError
+from ..language.stated_cases import collected
 from ..starter.expectations import starting_expectations
 from ..starter.preparing import ModelOptions
 from ..starter.references import guessed_data, guessed_model, rebased

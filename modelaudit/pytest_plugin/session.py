@@ -175,8 +175,8 @@ class AuditSession:
         if item.nodeid not in self.decided:
             from ..evidence.build import with_result, without_result
             from ..evidence.reviewed import Answers, with_reviews
-            from ..language.audit import altered
             from ..language.boundary import signals_watched
+            from ..language.stated_cases import altered
             from ..report.junit import case_properties
 
             began = time.perf_counter()

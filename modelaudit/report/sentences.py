@@ -18,6 +18,7 @@ from ..evidence.record import (
     Node,
     NumberNode,
 )
+from .between_models import BetweenModels, between_models
 from .naming import (
     claim_of,
     comparison,
@@ -310,7 +311,22 @@ def _reading(node: Node, found: Found, words: Words) -> SentenceParts:
         return _of_curve(node.functional, node.of, found, words)
     if isinstance(node, CompositeNode):
         return _composite(node, found, words)
+    compared = between_models(node)
+    if compared is not None:
+        return _between(compared, found, words)
     return SentenceParts((), _is("“" + text_of(node) + "”", found, words))
+
+
+def _between(compared: BetweenModels, found: Found, words: Words) -> SentenceParts:
+    """A quantity of several measures, by one model and by another: how far the accuracy falls, say."""
+    first, second = (words._("model_named", model=model) for model in (compared.first, compared.second))
+    quantity = compared.quantity
+    leads: tuple[str, ...] = ()
+    noun = "“" + text_of(quantity) + "”"
+    if moves(quantity):
+        assert isinstance(quantity, ArithmeticNode) and isinstance(quantity.right, MeasureNode)
+        leads, noun = _leads(quantity.right, words), words._("how_far_noun_falls", noun=noun_of(quantity.right, words))
+    return SentenceParts(leads, _is(words._("difference_of_two", noun=noun, first=first, second=second), found, words))
 
 
 def _of_curve(functional: str, node: MeasureNode, found: Found, words: Words) -> SentenceParts:

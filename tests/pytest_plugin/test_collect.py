@@ -152,6 +152,34 @@ def test_several_models_make_an_item_each(line: Line) -> None:
     assert passed(line, "audit_line.py::right[current]") == ["audit_line.py::right[current]"]
 
 
+NO_WORSE = TWO + "no_worse = audit.no_worse_than(Colour(2.0), margin=0.5)\n"
+
+
+def test_a_comparison_with_a_baseline_makes_an_item_of_each_requirement(two: Line) -> None:
+    two.audit("import pytest\n" + NO_WORSE)
+    names = [f"audit_line.py::no_worse[{name}]" for name in ("right_on_the_line", "stays_right_in_noise")]
+    assert collected(two, "-k", "no_worse") == names
+    assert passed(two, names[0]) == names[:1]
+
+
+def test_a_yaml_file_is_compared_with_a_baseline_too(line: Line) -> None:
+    line.write("line.audit.yaml", YAML + "no_worse_than: {baseline: baselines/v1, margin: 0.05}\n")
+    names = [
+        "right_on_the_line",
+        "stays_right_in_noise",
+        "no_worse[right_on_the_line]",
+        "no_worse[stays_right_in_noise]",
+    ]
+    assert collected(line) == [f"line.audit.yaml::{name}" for name in names]
+    line.write("line.audit.yaml", YAML + "no_worse_than: {baseline: baselines/v1, margin: 5}\n")
+    complaint(line, "line.audit.yaml:10: no_worse_than: margin=5.0", "did you mean 0.05?")
+
+
+def test_a_comparison_without_a_name_is_an_error(two: Line) -> None:
+    two.audit("import pytest\n" + NO_WORSE.replace("no_worse = ", ""))
+    complaint(two, "has no name of its own")
+
+
 def test_an_imported_case_is_collected_where_it_was_stated(two: Line) -> None:
     two.audit(
         """

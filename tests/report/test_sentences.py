@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report.sample_record import LIGHTING, ORIGINAL, OTHER_CLASS, case, decision, measure, worded
 
-from modelaudit.evidence.record import ArithmeticNode, ContextNode, MeasureNode, Node, NumberNode
+from modelaudit.evidence.record import ArithmeticNode, CaseRecord, ContextNode, MeasureNode, Node, NumberNode
 from modelaudit.report.figures import plot_of
 from modelaudit.report.naming import method_text
 from modelaudit.report.sentences import digits_of, sentence, text_of, unit_of
@@ -304,3 +304,39 @@ def test_every_tree_and_every_value_can_be_told_and_drawn(
             assert all(0 <= at <= 100 for at in places)
             assert len(plot.ticks) <= 8
     assert text_of(left)
+
+
+def of_model(node: Node, model: str) -> Node:
+    """A left side with a model named in each of its measures."""
+    if isinstance(node, ArithmeticNode):
+        return minus(of_model(node.left, model), of_model(node.right, model))
+    assert isinstance(node, MeasureNode)
+    return node.model_copy(update={"model": model, "text": f"{node.text}.of({model})"})
+
+
+FALL = minus(measure(), measure("accuracy", OTHER_CLASS))
+
+
+def fell(left: Node) -> CaseRecord:
+    return case("no_worse", left, "<", 0.02, "PASS", decision=decision("PASS", 0.01, 0.0, 0.02))
+
+
+def test_a_fall_by_two_models_is_compared_in_words() -> None:
+    left = minus(of_model(FALL, "candidate"), of_model(FALL, "baseline"))
+    assert sentence(fell(left), EN) == (
+        "When the background is replaced by one of another class, the difference in how far the accuracy falls, model "
+        "“candidate” minus model “baseline”, is 1.0 points; less than 2 points is allowed."
+    )
+
+
+def test_any_other_quantity_by_two_models_is_compared_by_its_text() -> None:
+    twice = minus(FALL, measure())
+    left = minus(of_model(twice, "candidate"), of_model(twice, "baseline"))
+    found = sentence(fell(left), EN)
+    assert found.startswith(f"The difference in “{text_of(twice)}”, model “candidate” minus model “baseline”, is")
+
+
+@pytest.mark.parametrize("other", [measure(), of_model(measure("accuracy", LIGHTING), "baseline"), NumberNode(value=1)])
+def test_what_is_not_one_quantity_by_two_models_is_told_literally(other: Node) -> None:
+    left = minus(of_model(FALL, "candidate"), other)
+    assert f"“{text_of(left)}”" in sentence(fell(left), EN)
