@@ -1,9 +1,10 @@
 """Data: samples from folders, annotation files and iterables; decoding, geometry, labels, fingerprint."""
 
+from ..language.merkle import fingerprint
 from ..language.sample import DataSet, Preprocessing, Sample
 from .base import Decoded, UnusableSample, data_source
 from .coco import coco
-from .decode import content_of, decode, files_of, fingerprint
+from .decode import content_of, decode, files_of
 from .folder import folder, photos
 from .geometry import apply_geometry, object_kept
 from .hugging_face import hugging_face

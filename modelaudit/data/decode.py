@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..language.boundary import AuditedCodeError, contained, described
+from ..language.merkle import label_digest, sample_digest
 from ..language.reasons import Missing
 from ..language.sample import OBJECT, Sample
 from .base import Decoded, DigestParts, Pixels, UnusableSample
@@ -75,16 +76,6 @@ def _part(source: Any, digests: Mapping[Place, str | None]) -> str | None:
     return None
 
 
-def fingerprint(digests: Mapping[str, str]) -> str:
-    """sha256 over ids and digests in the order of the ids, as 64 hexadecimal digits."""
-    total = hashlib.sha256()
-    for name in sorted(digests):
-        for part in (name, digests[name]):
-            encoded = part.encode()
-            total.update(f"{len(encoded)}:".encode() + encoded)
-    return total.hexdigest()
-
-
 def decode(sample: Sample) -> Decoded:
     """Image and mask of a sample, upright, with the mask's values checked.
 
@@ -117,12 +108,11 @@ def _decoded(sample: Sample, files: dict[Place, bytes]) -> Decoded:
     if mask is not None and mask.shape != image.shape[:2]:
         raise UnusableSample(Missing.MASK_SIZE, _size_message(sample, image, mask, stored_size))
     of_mask = hashlib.sha256(b"" if given is None else _bytes_of_array(given)).digest()
-    parts = (content, of_mask, hashlib.sha256(repr(sample.label).encode()).digest())
-    found = hashlib.sha256(b"".join(parts)).hexdigest()
+    parts = DigestParts(content.hex(), of_mask.hex(), label_digest(sample.label))
+    found = sample_digest(parts.image, parts.mask, parts.label)
     otherwise = f"decoded {found}{' without object' if sample.without_object else ''}"
-    image_part, mask_part, label_part = (part.hex() for part in parts)
     known = content_of(sample, _digests(files)) or otherwise
-    return Decoded(image, mask, found, known, DigestParts(image_part, mask_part, label_part))
+    return Decoded(image, mask, found, known, parts)
 
 
 def _check_facts(sample: Sample, image: Pixels, stored: tuple[int, int]) -> None:

@@ -45,7 +45,16 @@ from .measurement.store_writer import StoreWriter
 from .measurement.value_table import ValueTable
 from .planning.plan import PREDICTED_CLASS, ModelAsk, PassAsk, PlanGroup, columns_named, with_predicted_class
 from .results.interventions import Intervention
-from .results.measured import CropFacts, LayerFacts, Measured, MeasuredData, MeasuredModel, PassCounts, ScoreFacts
+from .results.measured import (
+    CropFacts,
+    LayerFacts,
+    Measured,
+    MeasuredData,
+    MeasuredModel,
+    PassCounts,
+    PassDonors,
+    ScoreFacts,
+)
 from .results.settings import Settings
 from .results.strata import sample_facts, values_of
 from .store.file_digests import FileDigests
@@ -155,10 +164,11 @@ def _measure(
     attributes = tuple(dict.fromkeys((*columns_named(group.cases), *settings.attributes)))
     images = listeners.gallery.images(settings.folder)
     beyond = {sample.id for sample in chosen[end:]}
+    shown = donors_of(runner.table, end)
     measured = Measured(
         group=group.key,
         data=_data_facts(group, data, builder, store, beyond, notes_on(found, chosen[:end])),
-        samples=sample_facts(chosen[:end], attributes, found.copy_of),
+        samples=sample_facts(chosen[:end], attributes, found.copy_of, builder.image_and_mask),
         sanity=method_sanity(runner, end, checks.sanity),
         models=[_model_facts(key, model, runner, end) for key, model in models.items()],
         columns=[column.data(range(end)) for column in columns],
@@ -171,10 +181,17 @@ def _measure(
         agreement={} if listeners.agreement is None else listeners.agreement.data(),
         sizes=builder.sizes(models),
         variants=[rerun.data() for rerun in listeners.reruns],
-        shown=donors_of(runner.table, end),
+        shown=shown,
+        donor_contents=_contents_of(shown, table.donor_contents),
         looks=interim.looks if interim is not None else 1 if may_stop else None,
     )
     return measured.model_copy(update={"sensitivity": sensitivities(group, measured, listeners.sensitivity)})
+
+
+def _contents_of(shown: Iterable[PassDonors], contents: Mapping[str, str]) -> dict[str, str]:
+    """The contents of the donors that count, as far as they are known."""
+    names = sorted({name for one in shown for name in one.donors if name is not None})
+    return {name: contents[name] for name in names if contents.get(name)}
 
 
 def _among(samples: Sequence[Sample], names: Collection[str] | None) -> Sequence[Sample]:

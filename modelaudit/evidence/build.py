@@ -287,6 +287,8 @@ def _table_record(part: Measured) -> TableRecord:
                 columns=sample.columns,
                 cluster=sample.cluster,
                 copy_of=sample.copy_of,
+                image=sample.image,
+                mask=sample.mask,
             )
             for sample, area in zip(part.samples, areas, strict=True)
         ],
@@ -300,11 +302,13 @@ def _table_record(part: Measured) -> TableRecord:
                 low=column.low,
                 high=column.high,
                 steps=column.steps,
+                long_form=column.long_form,
             )
             for column in part.columns
             if f"{column.model}|{column.key}" not in part.failures
         ],
         donors={f"{one.model}|{one.context}": one.donors for one in part.shown},
+        donor_contents=part.donor_contents,
         views=[
             ViewRecord(
                 model=one.key,

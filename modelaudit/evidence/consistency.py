@@ -11,7 +11,7 @@ import hashlib
 import math
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from ..engine.results.checks import DECIDES, CheckResults
 from ..language.audit import deciding_text
 from ..language.errors import AuditError, ResultsError
 from ..language.expression import Expectation, Measure
+from ..language.merkle import fingerprint, merkle_root
 from ..language.reasons import Missing
 from ..language.spec import Method, number_text
 from ..language.strata import ColumnIs, Group, Label, ObjectArea, Stratum, conjuncts, strata_of
@@ -32,6 +33,7 @@ from ..statistics.decide import holds
 from ..statistics.objections import apply_objections, decide_on_valid_methods
 from .class_order import class_order_of
 from .confusion import confusions_of
+from .content_digests import digests_of_samples
 from .decisions import decision_record, with_holm, without_holm
 from .record import (
     ArithmeticNode,
@@ -422,12 +424,23 @@ def _of_data(record: RunRecord, data: DataRecord, table: TableRecord) -> Iterato
     yield from _differing(None, f"{name}: labels", data.labels, dict(Counter(one.label for one in samples)))
     groups = Counter(one.group for one in samples if one.group is not None)
     yield from _differing(None, f"{name}: groups", data.groups, dict(groups))
+    yield from _of_contents(name, data, samples)
     declared = {label: data.labels.get(label) for label in data.without_object}
     yield from _differing(None, f"{name}: without_object", data.without_object, declared)
     if table.available is not None:
         yield from _differing(None, f"{name}: available", data.available, table.available)
     elif record.quick_look is None:
         yield from _differing(None, f"{name}: available", data.available, len(samples))
+
+
+def _of_contents(name: str, data: DataRecord, samples: Sequence[SampleRecord]) -> Iterator[Contradiction]:
+    """The digests of the data, where the samples have theirs."""
+    found = digests_of_samples(samples)
+    if not found or None in (data.root, data.fingerprint):
+        return
+    digests = next((one for one in found if merkle_root(one) == data.root), found[0])
+    yield from _differing(None, f"{name}: root", data.root, merkle_root(digests))
+    yield from _differing(None, f"{name}: fingerprint", data.fingerprint, fingerprint(digests))
 
 
 def _of_predictions(record: RunRecord) -> Iterator[Contradiction]:

@@ -35,7 +35,7 @@ _OF_MODEL = (
     "precision",
     "scores",
 )
-_OF_SAMPLE = ("id", "label", "group", "cluster", "copy_of")
+_OF_SAMPLE = ("id", "label", "group", "cluster", "copy_of", "image", "mask")
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _apart(table: TableRecord, other: TableRecord, names: tuple[str, str]) -> st
 
 
 def _same_column(one: ColumnRecord, two: ColumnRecord) -> bool:
-    facts = ("scale", "missing", "low", "high", "steps")
+    facts = ("scale", "missing", "low", "high", "steps", "long_form")
     return all(getattr(one, name) == getattr(two, name) for name in facts) and all(
         _near(a, b, _SAME) for a, b in zip(one.values, two.values, strict=True)
     )
@@ -219,6 +219,7 @@ def _united(table: TableRecord, other: TableRecord) -> TableRecord:
             "samples": samples,
             "columns": [columns[key] for key in order],
             "donors": {**table.donors, **other.donors},
+            "donor_contents": {**table.donor_contents, **other.donor_contents},
             "views": list(views.values()),
         }
     )

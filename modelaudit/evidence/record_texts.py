@@ -14,10 +14,12 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel
 
 from ..language.machine_paths import places_of, without_folders, without_machine_paths
-from .record import RunRecord, record_digest
+from .record import RunRecord, SampleRecord, record_digest
 
 #: changes one text; it gets the class and the field that the text is in
 Change = Callable[[type[BaseModel], str, str], str]
+#: digests of contents, of which there are two a sample
+_DIGESTS = frozenset({"image", "mask"})
 Part = TypeVar("Part", bound=BaseModel)
 
 #: messages and settings: no claim is made of them, and no model or data is opened by them
@@ -47,7 +49,7 @@ def shown_record(record: RunRecord) -> RunRecord:
     references = _distinct(references_of(record), without_folders)
 
     def change(owner: type[BaseModel], field: str, text: str) -> str:
-        if text in kept:
+        if text in kept or (owner is SampleRecord and field in _DIGESTS):
             return text
         if text in keys:
             return keys[text]

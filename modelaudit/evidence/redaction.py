@@ -218,11 +218,16 @@ class _Redaction:
         return self._scrub(text)
 
     def _table(self, table: TableRecord) -> TableRecord:
-        """With codes for the columns that no requirement names, for all of their values, and for donors."""
+        """With codes for the columns that no requirement names, for all of their values, and for donors.
+
+        Without the digests of contents, by which anybody who has a picture would recognise it.
+        """
         samples = [
             one.model_copy(
                 update={
-                    "columns": {self._column(name): self.code("value", value) for name, value in one.columns.items()}
+                    "columns": {self._column(name): self.code("value", value) for name, value in one.columns.items()},
+                    "image": None,
+                    "mask": None,
                 }
             )
             for one in table.samples
@@ -231,7 +236,7 @@ class _Redaction:
             place: [None if one is None else self.code("image", one) for one in lent]
             for place, lent in table.donors.items()
         }
-        return table.model_copy(update={"samples": samples, "donors": donors})
+        return table.model_copy(update={"samples": samples, "donors": donors, "donor_contents": {}})
 
     def _lock(self, lock: LockRecord) -> LockRecord:
         """With codes for the samples that depart from it, of which some are in no table, and without who signed it."""

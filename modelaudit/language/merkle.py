@@ -1,7 +1,7 @@
-"""One digest for a data set, of which a single sample can be shown to be part without showing the others.
+"""Digests of samples, and one for a data set, of which a sample can be shown to be part without showing the others.
 
-A Merkle tree as RFC 6962 builds it: SHA-256 over 0x00 and the leaf, over 0x01 and the two halves; the leaves are in the
-order of the samples' ids.
+The latter is the root of a Merkle tree as RFC 6962 builds it: SHA-256 over 0x00 and the leaf, over 0x01 and the two
+halves; the leaves are in the order of the samples' ids.
 """
 
 from __future__ import annotations
@@ -43,6 +43,31 @@ def root_of_proof(sample: str, digest: str, path: Sequence[tuple[str, str]]) -> 
         pair = (bytes.fromhex(other), found) if side == "left" else (found, bytes.fromhex(other))
         found = _node(*pair)
     return found.hex()
+
+
+def sample_digest(image: str, mask: str, label: str) -> str:
+    """The digest of a sample from those of its image, its mask's values and its label, in hexadecimal digits."""
+    return hashlib.sha256(bytes.fromhex(image + mask + label)).hexdigest()
+
+
+def label_digest(label: str | int) -> str:
+    """The digest of a label; that of a number differs from that of the same digits as text."""
+    return hashlib.sha256(repr(label).encode()).hexdigest()
+
+
+def unusable_mask_digest(digest: str, reason: str) -> str:
+    """The digest of a sample whose mask cannot be used, from that of the sample without it."""
+    return hashlib.sha256(f"{digest} {reason}".encode()).hexdigest()
+
+
+def fingerprint(digests: Mapping[str, str]) -> str:
+    """sha256 over ids and digests in the order of the ids, as 64 hexadecimal digits."""
+    total = hashlib.sha256()
+    for name in sorted(digests):
+        for part in (name, digests[name]):
+            encoded = part.encode()
+            total.update(f"{len(encoded)}:".encode() + encoded)
+    return total.hexdigest()
 
 
 def _leaf(name: str, digest: str) -> bytes:

@@ -254,6 +254,17 @@ def value(record: dict[str, Any]) -> None:
     column["values"][3] = 0.0
 
 
+def content(part: str) -> Callable[[dict[str, Any]], None]:
+    def edit(record: dict[str, Any]) -> None:
+        table(record, "right")["samples"][3][part] = "ab" * 32
+
+    return edit
+
+
+def root_of(record: dict[str, Any]) -> None:
+    next(one for one in record["data"] if one["key"] == "data:samples")["root"] = "ab" * 32
+
+
 def no_missing(record: dict[str, Any]) -> None:
     table(record, "right")["samples"].pop()
 
@@ -376,6 +387,9 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a cell of the confusion table": (confused, "by_class.confusions.cells["),
     "the confusion table": (no_confusion, "the run: by_class.confusions: tables is 0"),
     "one sample less": (no_missing, "of 19 samples"),
+    "the content of an image": (content("image"), "data data:samples: root is"),
+    "the content of a mask": (content("mask"), "data data:samples: root is"),
+    "the root of the data": (root_of, "data data:samples: root is"),
     "who lent backgrounds": (donors, "::drop: decision."),
     "another column": (other_column, "'accuracy' reads 'background_share(saliency)'"),
     "a group left out": (one_group, "::worst: formula is 'without label(red)'"),

@@ -43,6 +43,8 @@ from modelaudit.language.errors import ResultsError
 
 SALT = b"0123456789abcdef0123456789abcdef"
 IMAGES = ("gear/canary 写真 01.jpg", "bolt/canary_0002.png", "/home/canary/nut/0003.bmp", "canary")
+#: what a picture holds: whoever has the picture can compute it
+CONTENT = "c0" * 32
 GROUPS, CLUSTERS, VALUES = ("canary_line", "canary's line"), ("canary_lot", None), ("canary shift", "7")
 
 
@@ -57,6 +59,8 @@ def planted() -> RunRecord:
             cluster=CLUSTERS[at % 2],
             columns={"shift": VALUES[at % 2], "canary_column": "canary_value"},
             copy_of=IMAGES[0],
+            image=CONTENT,
+            mask=CONTENT,
         )
         for at, name in enumerate(IMAGES)
     ]
@@ -67,6 +71,7 @@ def planted() -> RunRecord:
             ColumnRecord(measure="accuracy", model="model:canary/net.py:build", scale="proportion", values=[1.0] * 4)
         ],
         donors={"model:canary/net.py:build|swap_background('folder:canary/pool')": [*IMAGES[:3], None]},
+        donor_contents={IMAGES[0]: CONTENT},
     )
     stratum = f"group({GROUPS[1]!r}) & column(shift, {VALUES[0]!r}) & label(gear)"
     message = (
@@ -178,7 +183,9 @@ def planted() -> RunRecord:
 def test_no_id_and_no_path_is_left() -> None:
     run = planted()
     assert run.model_dump_json().lower().count("canary") > 50
-    assert "canary" not in redacted(run, SALT).model_dump_json().lower()
+    shown = redacted(run, SALT).model_dump_json().lower()
+    assert "canary" not in shown
+    assert CONTENT in run.model_dump_json() and CONTENT not in shown
 
 
 def test_the_nonce_of_the_other_party_is_left_out() -> None:

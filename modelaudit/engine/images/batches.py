@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ...contexts import ContextInput, ContextOutput, apply, donor_rule, in_place, needs_mask, stored_picture
 from ...data import Decoded, UnusableSample
+from ...data.base import DigestParts
 from ...data.signature import Signature
 from ...language.audit import DEFAULT_OBJECT_KEPT
 from ...language.errors import DataError
@@ -167,7 +168,8 @@ class BatchBuilder:
         object_kept: the least share of an object that the model's crop must leave.
         unusable: filled with the samples that cannot be decoded, with reason and message.
         mask_errors: filled with those whose mask cannot be used while their image can.
-        signatures: filled with what is kept of the others to find copies, by id.
+        parts: filled with what the digests of the others are made of, by id.
+        signatures: filled with what is kept of them to find copies, by id.
     """
 
     def __init__(
@@ -198,6 +200,7 @@ class BatchBuilder:
         self.unusable: dict[str, tuple[Missing, str]] = {}
         self.mask_errors: dict[str, tuple[Missing, str]] = {}
         self.digests: dict[str, str] = {}
+        self.parts: dict[str, DigestParts] = {}
         self.signatures: dict[str, Signature] = {}
 
     @property
@@ -250,6 +253,7 @@ class BatchBuilder:
                 self.note_unusable(sample, found.reason, str(found))
             else:
                 self.digests[sample.id] = found.decoded.digest
+                self.parts[sample.id] = found.decoded.parts
                 if found.mask_error is not None:
                     self.mask_errors[sample.id] = (found.mask_error.reason, str(found.mask_error))
                 if found.signature is not None:
@@ -264,18 +268,36 @@ class BatchBuilder:
         return self.finish(self.begin(samples, range(first, first + len(samples))))
 
     def note_decoded(
-        self, sample: Sample, digest: str, signature: Signature, mask_error: tuple[Missing, str] | None = None
+        self,
+        sample: Sample,
+        digest: str,
+        parts: DigestParts,
+        signature: Signature,
+        mask_error: tuple[Missing, str] | None = None,
     ) -> None:
         """Note what an earlier run kept of a sample that could be decoded."""
         if mask_error is not None:
             self.mask_errors[sample.id] = mask_error
         self.digests[sample.id] = digest
+        self.parts[sample.id] = parts
         self.signatures[sample.id] = signature
 
     def note_unusable(self, sample: Sample, reason: Missing, message: str) -> None:
         """A sample that cannot be decoded."""
         self.unusable[sample.id] = (reason, message)
         self.digests[sample.id] = f"unusable:{reason}"
+
+    def image_and_mask(self, sample: Sample) -> tuple[str, str] | None:
+        """The digests of a sample's image and of its mask; "unusable:<reason>" in place of one that cannot be used.
+
+        None for a sample that was not decoded.
+        """
+        if sample.id in self.unusable:
+            return self.digests[sample.id], ""
+        if sample.id not in self.parts:
+            return None
+        parts, error = self.parts[sample.id], self.mask_errors.get(sample.id)
+        return parts.image, parts.mask if error is None else f"unusable:{error[0]}"
 
     def show(self, chunk: Chunk, context: Context, preprocessing: Preprocessing) -> ContextBatch:
         """The chunk under a context, computed once a geometry.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 from ...data import Decoded, UnusableSample, apply_geometry, decode, object_kept
 from ...data.signature import Signature, signature_of
 from ...language.errors import DataError
+from ...language.merkle import unusable_mask_digest
 from ...language.reasons import Missing
 from ...language.sample import Preprocessing, Sample
 
@@ -99,5 +99,5 @@ def _without_mask(sample: Sample, error: UnusableSample) -> Decoded | None:
         decoded = decode(replace(sample, mask=None, mask_kind="none"))
     except UnusableSample:
         return None
-    digest = hashlib.sha256(f"{decoded.digest} {error.reason}".encode()).hexdigest()
+    digest = unusable_mask_digest(decoded.digest, error.reason)
     return replace(decoded, digest=digest, content=error.content or f"decoded {digest}")

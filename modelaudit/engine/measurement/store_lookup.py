@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...contexts import donor_rule, stored_picture
 from ...data import files_of
+from ...data.base import DigestParts
 from ...data.signature import Signature
 from ...language.reasons import Missing
 from ...language.sample import Sample
@@ -72,13 +73,11 @@ class StoreLookup:
         found = self.store.contents(decoding_key(), names)
         for sample, content in zip(samples, found, strict=True):
             if content is not None and content[:1] == b"D":
-                signature = Signature.from_bytes(content[1 + _HEX :])
-                self._builder.note_decoded(sample, content[1 : 1 + _HEX].decode(), signature)
+                self._builder.note_decoded(sample, *_decoded(content[1:]))
             elif content is not None and content[:1] == b"M":
                 known, _, decoded = content[1:].partition(b"\n")
                 reason, text = json.loads(known)
-                signature = Signature.from_bytes(decoded[_HEX:])
-                self._builder.note_decoded(sample, decoded[:_HEX].decode(), signature, (Missing(reason), text))
+                self._builder.note_decoded(sample, *_decoded(decoded), (Missing(reason), text))
             elif content is not None:
                 reason, message = json.loads(content[1:])
                 self._builder.note_unusable(sample, Missing(reason), message)
@@ -261,6 +260,12 @@ class StoreLookup:
     def layer_name(self, model: RunningModel) -> bytes:
         loaded = model.loaded
         return digest(loaded.fingerprint, loaded.probe_digest, repr(loaded.preprocessing.geometry()))
+
+
+def _decoded(content: bytes) -> tuple[str, DigestParts, Signature]:
+    """Three digests and a signature, as :class:`StoreWriter` writes them."""
+    digest, image, mask = (content[_HEX * at : _HEX * (at + 1)].decode() for at in range(3))
+    return digest, DigestParts(image, mask), Signature.from_bytes(content[_HEX * 3 :])
 
 
 def _id(donor: Any) -> str | None:

@@ -130,7 +130,8 @@ class StoreWriter:
             else:
                 error = self._builder.mask_errors.get(sample.id)
                 start = b"D" if error is None else b"M" + json.dumps([error[0].value, error[1]]).encode() + b"\n"
-                content = start + self._builder.digests[sample.id].encode()
+                parts = self._builder.parts[sample.id]
+                content = start + f"{self._builder.digests[sample.id]}{parts.image}{parts.mask}".encode()
                 content += self._builder.signatures[sample.id].to_bytes()
             self._batch.content(decoding_key(), name, content)
 

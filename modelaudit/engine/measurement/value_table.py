@@ -15,6 +15,7 @@ from ...language.reasons import Missing
 from ..inference.values import PassValues, missing_rows
 from ..planning.plan import ColumnAsk, PassAsk, Place, original_context
 from ..results.measured import ImageFacts, MeasuredColumn
+from ..store.keys import long_column_text
 from ..store.store import StoredNumbers
 
 Positions = NDArray[np.intp]
@@ -22,7 +23,10 @@ Positions = NDArray[np.intp]
 
 @dataclass
 class ColumnValues:
-    """One column: [n] values, NaN where there is none, which rows are done, and at which the store had the value."""
+    """One column: [n] values, NaN where there is none, which rows are done, and at which the store had the value.
+
+    ``long_form``: measure and context with every field, and the versions of their definitions.
+    """
 
     model: str
     ask: ColumnAsk
@@ -31,11 +35,13 @@ class ColumnValues:
     stored: NDArray[np.bool_]
     missing: dict[int, Missing] = field(default_factory=dict)
     steps: dict[int, int] = field(default_factory=dict)
+    long_form: str | None = None
 
     @classmethod
-    def empty(cls, model: str, ask: ColumnAsk, count: int) -> ColumnValues:
+    def empty(cls, model: str, ask: ColumnAsk, count: int, long_form: str | None = None) -> ColumnValues:
         """A column of `count` rows, none of them done."""
-        return cls(model, ask, np.full(count, np.nan), np.zeros(count, dtype=bool), np.zeros(count, dtype=bool))
+        done, stored = np.zeros((2, count), dtype=bool)
+        return cls(model, ask, np.full(count, np.nan), done, stored, long_form=long_form)
 
     def put(self, at: int, value: float, reason: Missing | None, steps: int | None = None) -> None:
         """Set one row's value, or why it has none."""
@@ -80,6 +86,7 @@ class ColumnValues:
             values=values,
             missing=dict(sorted(missing.items())),
             steps=dict(sorted((numbers[at], count) for at, count in self.steps.items() if at in numbers)),
+            long_form=self.long_form,
         )
 
 
@@ -139,7 +146,9 @@ class ValueTable:
         self.donor_contents: dict[str, str] = {}
         self.images: dict[Place, PassImages] = {ask.place: PassImages.empty(count) for ask in passes}
         self.columns: dict[tuple[str, str], ColumnValues] = {
-            (ask.model, column.key): ColumnValues.empty(ask.model, column, count)
+            (ask.model, column.key): ColumnValues.empty(
+                ask.model, column, count, long_column_text(column.spec, ask.context)
+            )
             for ask in passes
             for column in ask.columns
         }

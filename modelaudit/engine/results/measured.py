@@ -119,7 +119,8 @@ class MeasuredSample(_Plain):
     """A sample that was asked for.
 
     ``columns``: the attributes that a stratum of the group, or the agreement, names. ``copy_of``: the first, by id, of
-    the images that are the same picture (itself, where it is that one); None if no other image is.
+    the images that are the same picture (itself, where it is that one); None if no other image is. ``image``, ``mask``:
+    the digests of both (:class:`~modelaudit.data.base.DigestParts`), "unusable:<reason>" where it cannot be used.
     """
 
     id: str
@@ -128,6 +129,8 @@ class MeasuredSample(_Plain):
     columns: dict[str, str] = {}
     cluster: str | None = None
     copy_of: str | None = None
+    image: str | None = None
+    mask: str | None = None
 
 
 class LayerFacts(_Plain):
@@ -200,7 +203,8 @@ class MeasuredColumn(_Plain):
     """A measure under a context by one model: a value for each image, and the reason where one is missing, by position.
 
     ``low``, ``high``: the measure's range, None if it has no bound. ``steps``: how much work each image got, by
-    position, where the method chooses that itself.
+    position, where the method chooses that itself. ``long_form``: measure and context with every field, and the
+    versions of their definitions (:func:`~modelaudit.engine.store.keys.long_column_text`).
     """
 
     model: str
@@ -211,6 +215,7 @@ class MeasuredColumn(_Plain):
     low: float | None = 0.0
     high: float | None = 1.0
     steps: dict[int, int] = {}
+    long_form: str | None = None
 
     def __eq__(self, other: object) -> bool:
         """Equal in every field; values that are missing on both sides are equal."""
@@ -290,7 +295,7 @@ class Measured(_Plain):
 
     ``failures`` holds what could not be measured at all, by "data", "model:<key>" or "<model key>|<column key>".
     ``variants``: what checks measured again. ``sizes``: (height, width) of what each model sees. ``shown``: of passes
-    whose context takes donors. ``sensitivity``: by case. ``agreement``: of maps, by
+    whose context takes donors, ``donor_contents``: of them, by id. ``sensitivity``: by case. ``agreement``: of maps, by
     "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images. ``looks``: of
     an audit that may stop early; its samples are those looked at, in their order. ``galleries``, ``reviews``: the kept
     images by case, the latter of those that people review.
@@ -307,6 +312,7 @@ class Measured(_Plain):
     passes: PassCounts
     reviews: dict[str, list[KeptImage]] = {}
     shown: list[PassDonors] = []
+    donor_contents: dict[str, str] = {}
     variants: list[RerunData] = []
     sizes: dict[str, tuple[int, int]] = {}
     sanity: list[Sanity] = []

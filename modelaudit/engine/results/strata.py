@@ -214,9 +214,17 @@ MOST = 200
 
 
 def sample_facts(
-    samples: Iterable[Sample], columns: Sequence[str], copy_of: Mapping[str, str] = MappingProxyType({})
+    samples: Iterable[Sample],
+    columns: Sequence[str],
+    copy_of: Mapping[str, str] = MappingProxyType({}),
+    contents: Callable[[Sample], tuple[str, str] | None] = lambda _: None,
 ) -> list[MeasuredSample]:
-    """The samples as they leave the measurement, with these columns of theirs, and which of them are copies."""
+    """The samples as they leave the measurement, with these columns of theirs, and which of them are copies.
+
+    Args:
+        contents: the digests of a sample's image and mask, None where they are not known.
+    """
+    known = [(one, contents(one) or (None, None)) for one in samples]
     return [
         MeasuredSample(
             id=one.id,
@@ -225,8 +233,10 @@ def sample_facts(
             columns={name: one.attributes[name] for name in columns if one.attributes.get(name)},
             cluster=one.cluster,
             copy_of=copy_of.get(one.id),
+            image=image,
+            mask=mask,
         )
-        for one in samples
+        for one, (image, mask) in known
     ]
 
 

@@ -215,6 +215,18 @@ def origin(spec: Spec) -> str:
     return " ".join(sorted(_definition(function, kind) for function, kind in others))  # type: ignore[arg-type]
 
 
+def long_column_text(spec: MeasureSpec, context: Context) -> str:
+    """What a column holds, whatever the model: measure and context in long form, and digests of the code of others.
+
+    >>> from modelaudit.contexts import original
+    >>> from modelaudit.measures import accuracy
+    >>> long_column_text(accuracy.spec, original())
+    'accuracy@1() under original@1()'
+    """
+    others = dict.fromkeys(text for part in (spec, context) for text in origin(part).split(" ") if text)
+    return " with ".join((f"{long_text(spec)} under {long_text(context)}", *others))
+
+
 def _libraries(specs: Iterable[MeasureSpec]) -> list[str]:
     """The versions of libraries that compute the maps of some methods alone (captum), and so belong to their keys."""
     methods = [method for spec in specs for method in spec.methods]
