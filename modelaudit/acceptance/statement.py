@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..evidence.record import RECORD_NAME, CaseRecord, RunRecord
+from ..evidence.results_folder import EVIDENCE_NAME as EVIDENCE_NAME
+from ..evidence.results_folder import SIGNED_NAME as SIGNED_NAME
 from ..evidence.states import is_exception, meant_as
 from ..language.errors import AcceptanceError
 from ..language.regular_files import read_file
@@ -30,7 +32,7 @@ from .canonical import canonical, sha256_of
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
-EVIDENCE_NAME, DETAILS_NAME, SIGNED_NAME = "evidence.json", "evidence.modelaudit.json", "evidence.dsse"
+DETAILS_NAME = "evidence.modelaudit.json"
 REPORT_NAME = "report.html"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"

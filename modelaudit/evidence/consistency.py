@@ -50,6 +50,7 @@ from .record import (
 )
 from .recorded import RecordedSpec, RecordTable, Values, column_key, expectation_of, text_of
 from .reviewed import Answers, is_void, with_reviews
+from .since_last_run import faults_of
 from .states import (
     can_be_waived,
     exit_status,
@@ -487,6 +488,9 @@ def _of_run(record: RunRecord) -> Iterator[Contradiction]:
     yield from _differing(None, "digest", record.digest, None)
     yield from _differing(None, "redacted", record.redacted, False)
     yield from _differing(None, "verified", record.verified, None)
+    if record.since_last_run is not None:
+        for field, stored, expected in faults_of(record.since_last_run, {case.id for case in cases}, record.id):
+            yield Contradiction(None, f"since_last_run: {field}", stored, expected)
     typed = shlex.split(record.command)
     if not any(word.startswith("@") for word in typed):  # pytest reads further arguments from such a file
         yield from _differing(None, "allow_partial", record.allow_partial, "--audit-partial" in typed)

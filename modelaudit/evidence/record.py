@@ -91,7 +91,7 @@ from .nodes import (
 from .part import Part
 from .probe import ProbeEffect, ProbeRecord
 from .review import REVIEW_NOTE, Review, ReviewAnswer, ReviewPicture, ReviewRecord
-from .since_last_run import EarlierRun, RequirementHistory, RequirementPoint, SinceLastRun
+from .since_last_run import EarlierRun, RequirementHistory, RequirementPoint, SinceLastRun, UnreadRun
 from .states import RunState
 
 #: the record and all of its parts
@@ -171,6 +171,7 @@ __all__ = [
     "SvgPath",
     "TableRecord",
     "UnmetTerm",
+    "UnreadRun",
     "Unusable",
     "VerdictName",
     "ViewRecord",

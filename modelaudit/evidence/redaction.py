@@ -34,6 +34,7 @@ from .record import (
     ModelRecord,
     Panel,
     PhraseRecord,
+    RequirementHistory,
     Review,
     ReviewPicture,
     ReviewRecord,
@@ -66,6 +67,8 @@ _NAMES: dict[tuple[str, str], Kind] = {
     ("SampleRecord", "cluster"): "cluster",
     ("DataRecord", "clusters"): "cluster",
     ("InputFile", "path"): "file",
+    ("EarlierRun", "baseline"): "file",
+    ("UnreadRun", "name"): "file",
     ("AbsentFile", "file"): "file",
     ("CaseRecord", "file"): "file",
     ("DataRecord", "reference"): "data",
@@ -210,7 +213,7 @@ class _Redaction:
             return self._references.get(text, text)
         if (owner, field) == (CaseRecord, "stated_models"):
             return self._references.get(text) or (text if self._scrub(text) == text else self.code("model", text))
-        if (owner, field) == (CaseRecord, "id"):
+        if (owner, field) in ((CaseRecord, "id"), (RequirementHistory, "case")):
             file, colons, name = text.partition("::")
             return f"{self.code('file', file)}{colons}{self._said(name)}"
         if owner in (PhraseRecord, About, AboutModel) or (owner.__name__, field) in _WORDS:

@@ -12,6 +12,8 @@ from pathlib import Path
 from ..language.errors import ResultsError
 
 LATEST = "latest"
+#: the Statement on a run, which names its record by digest, and the signed one
+EVIDENCE_NAME, SIGNED_NAME = "evidence.json", "evidence.dsse"
 
 
 def new_run_id(now: datetime | None = None) -> str:

@@ -1,0 +1,100 @@
+"""What a run says of the runs before it: a function of its record and of the results folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..evidence.consistency import read_consistent_record
+from ..evidence.record import RunRecord
+from ..evidence.since_last_run import RequirementHistory, SinceLastRun, UnreadRun
+from ..language.errors import AuditError
+from .comparison_record import ComparisonRecord
+from .history import Reading, earlier_run, history_of, readings_of
+from .kept_runs import KeptRun, ReadRecord, kept_runs, without_superseded
+
+#: of equivalence with the run before, in the unit of each left side: that of ``modelaudit diff``
+MARGIN = 0.02
+#: so many earlier runs are shown, and so many folders are read to find them
+MOST_RUNS, MOST_FOLDERS = 20, 200
+
+
+class Compare(Protocol):
+    """Compares two runs, the new one with the old one."""
+
+    def __call__(self, old: RunRecord, new: RunRecord, *, margin: float) -> ComparisonRecord: ...
+
+
+def since_last_run(
+    record: RunRecord, results: Path, baselines: Path | None = None, compare: Compare | None = None
+) -> SinceLastRun | None:
+    """What the earlier runs found for the requirements of a run, and how it stands against the last of them.
+
+    A quick look is compared with nothing, and no run with one. Of a merged run its shards are not earlier ones.
+
+    Args:
+        results: the results folder; the folder of the run itself may be in it.
+        baselines: the folder of the baselines.
+        compare: what compares with the last run; without it the values alone stand there.
+
+    Returns:
+        None of a quick look, and where nothing is kept.
+    """
+    if record.quick_look is not None or not results.is_dir():
+        return None
+    present = ReadRecord.model_validate(record)
+    kept = kept_runs(results, baselines, most=MOST_FOLDERS)
+    before = [one for one in without_superseded(kept.runs) if _is_before(one, present)]
+    wanted = [case for case in present.cases if case.verdict is not None]
+    taken = frozenset(case.id for case in present.cases)
+    common = [run for run in before if any(readings_of(case, [run], taken) for case in wanted)][-MOST_RUNS:]
+    unread = [one for one in kept.unread if one.name != record.id]
+    if not common and not unread:
+        return None
+    found = [(Reading(len(common), present, case), readings_of(case, common, taken)) for case in wanted]
+    histories = [history_of(one, readings) for one, readings in found if readings]
+    last = _last(histories, len(common))
+    shown = SinceLastRun(runs=[earlier_run(run) for run in common], requirements=histories, last=last, unread=unread)
+    return shown if last is None or compare is None else _compared(shown, record, common[last], compare)
+
+
+def _is_before(run: KeptRun, present: ReadRecord) -> bool:
+    record = run.record
+    if record.id == present.id or run.sha256 == present.parent or record.id in {one.id for one in present.merged}:
+        return False
+    return (record.start, record.id) < (present.start, present.id)
+
+
+def _last(histories: Sequence[RequirementHistory], runs: int) -> int | None:
+    """The last run that has most of the requirements with values of one line; None where none has any.
+
+    So a run of one requirement, between runs of all, is not what all are compared with.
+    """
+    of_one_line = [sum(any(p.run == at and not p.apart for p in one.points) for one in histories) for at in range(runs)]
+    best = max(of_one_line, default=0)
+    return max(at for at in range(runs) if of_one_line[at] == best) if best else None
+
+
+def _compared(shown: SinceLastRun, record: RunRecord, last: KeptRun, compare: Compare) -> SinceLastRun:
+    """With the outcome of each requirement; where the two runs cannot be compared, with the reason."""
+    try:
+        found = compare(read_consistent_record(last.file), record, margin=MARGIN)
+    except AuditError as error:
+        why = str(error).split("\n")[0]
+        unread = [*shown.unread, UnreadRun(name=last.record.id, why="not_compared", why_not=why)]
+        return shown.model_copy(update={"unread": unread})
+    by_id = {one.id: one for one in found.requirements}
+    requirements = []
+    for one in shown.requirements:
+        compared = by_id.get(one.case)
+        if compared is not None and compared.outcome is not None and any(p.run == shown.last for p in one.points):
+            changes = {
+                "since": compared.outcome,
+                "change": compared.change,
+                "lower": compared.lower_diff,
+                "upper": compared.upper_diff,
+            }
+            one = one.model_copy(update=changes)
+        requirements.append(one)
+    return shown.model_copy(update={"requirements": requirements, "margin": found.margin})
