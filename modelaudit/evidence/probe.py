@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime
 
 from ..language.errors import ResultsError
-from ..language.json_file import json_of
-from ..language.plain_text import quoted_lines
-from ..language.regular_files import read_file
+from .json_record import read_json_record
 from .part import Part
 
 ProbeMeasure = Literal["accuracy", "miss_rate", "false_alarm_rate"]
@@ -155,16 +153,9 @@ def read_probe(file: Path) -> ProbeRecord:
     Raises:
         ResultsError: it cannot be read as one.
     """
-    try:
-        content = read_file(file)
-    except OSError as error:
-        raise ResultsError(f"{file}: cannot be read ({error.strerror})") from error
-    json_of(content, str(file), lambda problem: ResultsError(f"{problem}; this is not the record of a probe; {_AGAIN}"))
-    try:
-        return ProbeRecord.model_validate_json(content)
-    except ValidationError as error:
-        said, *rest = quoted_lines(str(error))
-        raise ResultsError(f"{file}: not the record of a probe: {said}; {_AGAIN}", *rest) from error
+    return read_json_record(
+        file, ProbeRecord, ResultsError, called="the record of a probe", way_out=_AGAIN, invalid=_AGAIN
+    )
 
 
 def probe_files(folder: Path) -> list[Path]:

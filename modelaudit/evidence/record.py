@@ -9,16 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Literal
-
-from pydantic import ValidationError
+from typing import Any, Literal
 
 from ..engine.results.checks import Sanity, Sensitivity
 from ..engine.results.settings import make_run_folder
 from ..language.errors import ResultsError
-from ..language.json_file import json_of
-from ..language.plain_text import quoted_lines
-from ..language.regular_files import read_file
 from .about import About
 from .agreed import (
     AgreedCosts,
@@ -61,6 +56,7 @@ from .class_record import (
     WantedImages,
 )
 from .costs import Costs
+from .json_record import read_json_record
 from .measured_record import (
     ClassOrderRecord,
     ColumnRecord,
@@ -370,30 +366,19 @@ def read_record(path: Path) -> RunRecord:
         ResultsError: missing, no JSON, of another schema version, or not a run record.
     """
     file = path / RECORD_NAME if path.is_dir() else path
-    try:
-        content = read_file(file)
-    except OSError as error:
-        raise ResultsError(
-            f"{file}: cannot be read ({error.strerror}); give a results folder or its run.json"
-        ) from error
-    document = json_of(content, str(file), _no_record)
-    if not isinstance(document, dict):
-        raise ResultsError(f"{file}: not a run record: a {type(document).__name__} instead of an object")
-    found = document.get("schema_version")
-    if found != SCHEMA_VERSION:
-        raise ResultsError(
-            f"{file}: has schema version {found!r}, this modelaudit reads {SCHEMA_VERSION}; "
-            "use the version that wrote it"
-        )
-    try:
-        return RunRecord.model_validate_json(content)
-    except ValidationError as error:
-        said, *rest = quoted_lines(str(error))
-        raise ResultsError(f"{file}: not a run record: {said}", *rest) from error
 
+    def check(document: Any) -> None:
+        if not isinstance(document, dict):
+            raise ResultsError(f"{file}: not a run record: a {type(document).__name__} instead of an object")
+        found = document.get("schema_version")
+        if found != SCHEMA_VERSION:
+            raise ResultsError(
+                f"{file}: has schema version {found!r}, this modelaudit reads {SCHEMA_VERSION}; "
+                "use the version that wrote it"
+            )
 
-def _no_record(problem: str) -> ResultsError:
-    return ResultsError(f"{problem}; this is not a run record")
+    way_out = "give a results folder or its run.json"
+    return read_json_record(file, RunRecord, ResultsError, called="a run record", way_out=way_out, check=check)
 
 
 def record_digest(record: RunRecord) -> str:

@@ -8,13 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
+from ..evidence.json_record import read_json_record
 from ..evidence.part import Part
 from ..language.errors import MonitorError
-from ..language.json_file import json_of
-from ..language.plain_text import quoted_lines
-from ..language.regular_files import read_file
 from .monitor_file import AuditedClaim, PromiseRecord, StatisticName
 
 ALARM_NAME, PAGE_NAME, LIST_NAME = "alarm.json", "alarm.html", "audit_next.csv"
@@ -149,13 +147,6 @@ def read_alarm(file: Path) -> AlarmRecord:
         MonitorError: it cannot be read as one.
     """
     file = file / ALARM_NAME if file.is_dir() else file
-    try:
-        content = read_file(file)
-    except OSError as error:
-        raise MonitorError(f"{file}: cannot be read ({error.strerror}); give the folder of an alarm") from error
-    json_of(content, str(file), lambda problem: MonitorError(f"{problem}; this is not the record of an alarm"))
-    try:
-        return AlarmRecord.model_validate_json(content)
-    except ValidationError as error:
-        said, *rest = quoted_lines(str(error))
-        raise MonitorError(f"{file}: not the record of an alarm: {said}", *rest) from error
+    return read_json_record(
+        file, AlarmRecord, MonitorError, called="the record of an alarm", way_out="give the folder of an alarm"
+    )

@@ -11,15 +11,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AwareDatetime, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
+from ..evidence.json_record import read_json_record
 from ..evidence.measured_record import LayerRecord, ScoresRecord
 from ..evidence.part import Part
 from ..evidence.states import CaseVerdict, RunState
 from ..language.errors import MonitorError
-from ..language.json_file import json_of
-from ..language.plain_text import quoted_lines
-from ..language.regular_files import read_file
 
 FORMAT: Literal["modelaudit-monitor/1"] = "modelaudit-monitor/1"
 MONITOR_NAME = "monitor.json"
@@ -336,25 +334,18 @@ def read_monitor(file: Path) -> MonitorFile:
     Raises:
         MonitorError: it cannot be read, is not a monitor, is of another format, or was changed since it was written.
     """
-    try:
-        content = read_file(file)
-    except OSError as error:
-        raise MonitorError(
-            f"{file}: cannot be read ({error.strerror}); make one with modelaudit watch fit RUN -o {MONITOR_NAME}"
-        ) from error
-    document = json_of(content, str(file), lambda problem: MonitorError(f"{problem}; this is not a monitor"))
-    found = document.get("format") if isinstance(document, dict) else None
-    if found != FORMAT:
-        raise MonitorError(
-            f"{file}: not a monitor of the format {FORMAT}"
-            + (f", but {found!r}" if isinstance(found, str) else "")
-            + "; make one with modelaudit watch fit RUN"
-        )
-    try:
-        monitor = MonitorFile.model_validate_json(content)
-    except ValidationError as error:
-        said, *rest = quoted_lines(str(error))
-        raise MonitorError(f"{file}: not a monitor: {said}", *rest) from error
+
+    def check(document: Any) -> None:
+        found = document.get("format") if isinstance(document, dict) else None
+        if found != FORMAT:
+            raise MonitorError(
+                f"{file}: not a monitor of the format {FORMAT}"
+                + (f", but {found!r}" if isinstance(found, str) else "")
+                + "; make one with modelaudit watch fit RUN"
+            )
+
+    way_out = f"make one with modelaudit watch fit RUN -o {MONITOR_NAME}"
+    monitor = read_json_record(file, MonitorFile, MonitorError, called="a monitor", way_out=way_out, check=check)
     if monitor.digest != _digest(monitor):
         raise MonitorError(
             f"{file}: was changed since it was written: its content does not fit its digest {monitor.digest[:12]!r}; "
