@@ -27,7 +27,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Requirement:
+class RequirementOverRuns:
     """A requirement over all runs, oldest first, with the name and text that it has in the last of them."""
 
     case: ReadCase
@@ -123,7 +123,7 @@ def earlier_run(run: KeptRun) -> EarlierRun:
     )
 
 
-def requirements_of(runs: Sequence[KeptRun]) -> Iterator[Requirement]:
+def requirements_of(runs: Sequence[KeptRun]) -> Iterator[RequirementOverRuns]:
     """Every requirement that any of the runs has, in the order of the latest that has it; of each its whole history,
     the last point the latest run in which it was run."""
     told: set[str] = set()
@@ -133,7 +133,7 @@ def requirements_of(runs: Sequence[KeptRun]) -> Iterator[Requirement]:
                 continue
             found = readings_of(case, runs, {one.id for one in run.record.cases})
             told.update(one.case.id for one in found)
-            yield Requirement(case, _whole(found, run.record))
+            yield RequirementOverRuns(case, _whole(found, run.record))
 
 
 def _whole(found: Sequence[Reading], record: ReadRecord) -> RequirementHistory:
