@@ -16,7 +16,7 @@ from ..language.expression import Arithmetic, Measure
 from ..language.strata import Stratum
 from ..statistics import Clustering, Column, Membership
 from ..statistics.clusters import clusterings_of
-from .change import Asked, PairedChange, Terms, settle
+from .change import OrientedChange, PairedChange, Terms, settle
 from .comparison_record import AnswerComparison, ChangedAnswer, Outcome, PartComparison
 from .joined_table import PairedImages, Rows
 
@@ -148,7 +148,7 @@ class _Answers:
         if len(members) < 2:
             return []
         parts = [_Part(part, self._change(rows), rows) for part, rows in sorted(members.items())]
-        settled = settle([Asked(part.change) for part in parts], margin, confidence)
+        settled = settle([OrientedChange(part.change) for part in parts], margin, confidence)
         return [self._part(part, confidence, one.outcome) for part, one in zip(parts, settled, strict=True)]
 
     def _part(self, part: _Part, confidence: float, outcome: Outcome) -> PartComparison:

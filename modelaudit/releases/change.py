@@ -55,7 +55,7 @@ class ChangePart:
         return self.upper is not None and self.upper < limit - _ROUNDING
 
 
-class Change(Protocol):
+class SideChange(Protocol):
     """The change of one left side."""
 
     @property
@@ -112,19 +112,19 @@ class PairedChange:
     _found: dict[float, tuple[ChangePart, ...]] = field(default_factory=dict)
 
     def parts(self, confidence: float) -> tuple[ChangePart, ...]:
-        """See :class:`Change`."""
+        """See :class:`SideChange`."""
         if confidence not in self._found:
             decision = self.terms.decide(self.expression, self.table, confidence)
             self._found[confidence] = tuple(map(_part, decision.parts or (decision,)))
         return self._found[confidence]
 
     def further_images(self, limit: float, confidence: float) -> int | None:
-        """See :class:`Change`."""
+        """See :class:`SideChange`."""
         found = self.terms.decide(self.expression, self.table, confidence, limit=limit, brief=False)
         return found.more_images if found.verdict is Verdict.INCONCLUSIVE else 0
 
     def clusters(self) -> int | None:
-        """See :class:`Change`."""
+        """See :class:`SideChange`."""
         return _clusters(self.expression, self.table, self.terms.claim)
 
 
@@ -138,7 +138,7 @@ class UnpairedChange:
     _found: dict[float, tuple[ChangePart, ...]] = field(default_factory=dict)
 
     def parts(self, confidence: float) -> tuple[ChangePart, ...]:
-        """See :class:`Change`."""
+        """See :class:`SideChange`."""
         if confidence not in self._found:
             old, new = (
                 terms.decide(expression, table, confidence) for expression, table, terms in (self.old, self.new)
@@ -148,11 +148,11 @@ class UnpairedChange:
         return self._found[confidence]
 
     def further_images(self, limit: float, confidence: float) -> int | None:
-        """See :class:`Change`: images of the new side, if the old one has as many more."""
+        """See :class:`SideChange`: images of the new side, if the old one has as many more."""
         return max_known([_by_width(part, limit, confidence) for part in self.parts(confidence)])
 
     def clusters(self) -> int | None:
-        """See :class:`Change`: of the side with fewer."""
+        """See :class:`SideChange`: of the side with fewer."""
         found = [_clusters(expression, table, terms.claim) for expression, table, terms in (self.old, self.new)]
         return min((one for one in found if one is not None), default=None)
 
@@ -177,24 +177,24 @@ def mover(old: ChangePart, new: ChangePart) -> ChangePart:
     return replace(new, estimate=change, lower=lower, upper=upper, rule=f"mover of {rule}", guaranteed=False)
 
 
-def shows_worse(change: Change, confidence: float, *, higher_is_better: bool) -> bool:
+def shows_worse(change: SideChange, confidence: float, *, higher_is_better: bool) -> bool:
     """Whether some part is worse, by Holm over the parts (of one claim that some part is worse Holm is Bonferroni)."""
     several = len(change.parts(confidence))
     each = change.parts(1 - (1 - confidence) / several)
     return any(part.below(0.0) if higher_is_better else part.above(0.0) for part in each)
 
 
-def shows_better(change: Change, confidence: float, *, higher_is_better: bool) -> bool:
+def shows_better(change: SideChange, confidence: float, *, higher_is_better: bool) -> bool:
     """Whether every part is better."""
     return all(part.above(0.0) if higher_is_better else part.below(0.0) for part in change.parts(confidence))
 
 
-def shows_equivalent(change: Change, margin: float, confidence: float) -> bool:
+def shows_equivalent(change: SideChange, margin: float, confidence: float) -> bool:
     """Whether every part lies within the margin on both sides: two one-sided tests."""
     return all(part.above(-margin) and part.below(margin) for part in change.parts(confidence))
 
 
-def worst_part(change: Change, confidence: float, *, higher_is_better: bool) -> ChangePart:
+def worst_part(change: SideChange, confidence: float, *, higher_is_better: bool) -> ChangePart:
     """The part that came out worst: by its bound on the bad side, then by its estimate."""
 
     def badness(part: ChangePart) -> tuple[float, float]:
@@ -205,7 +205,7 @@ def worst_part(change: Change, confidence: float, *, higher_is_better: bool) -> 
     return min(change.parts(confidence), key=badness)
 
 
-def images_to_settle(change: Change, margin: float, difference: float, equivalence: float) -> int | None:
+def images_to_settle(change: SideChange, margin: float, difference: float, equivalence: float) -> int | None:
     """How many further images would settle it one way or the other; None where no number would.
 
     Args:
@@ -265,10 +265,10 @@ def _by_width(part: ChangePart, limit: float, confidence: float) -> int | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class OrientedChange:
     """A change, and whether it is good where it is positive."""
 
-    change: Change
+    change: SideChange
     higher_is_better: bool = True
 
 
@@ -285,7 +285,7 @@ class Settled:
     within_margin: bool = False
 
 
-def settle(family: Sequence[Asked], margin: float, confidence: float) -> list[Settled]:
+def settle(family: Sequence[OrientedChange], margin: float, confidence: float) -> list[Settled]:
     """Decide changes together: equivalent by two one-sided tests, else better or worse, else none of them.
 
     Of the claims of equivalence at most ``1 - confidence`` of such families hold a wrong one, and of the claims of a
@@ -295,10 +295,10 @@ def settle(family: Sequence[Asked], margin: float, confidence: float) -> list[Se
     """
     error = 1 - confidence
 
-    def differs(one: Asked, among: int) -> bool:
+    def differs(one: OrientedChange, among: int) -> bool:
         return _direction(one, 1 - error / (2 * among)) is not None
 
-    def same(one: Asked, among: int) -> bool:
+    def same(one: OrientedChange, among: int) -> bool:
         return shows_equivalent(one.change, margin, 1 - error / among)
 
     found = []
@@ -318,7 +318,7 @@ def settle(family: Sequence[Asked], margin: float, confidence: float) -> list[Se
     return found
 
 
-def _direction(one: Asked, confidence: float) -> Literal["better", "worse"] | None:
+def _direction(one: OrientedChange, confidence: float) -> Literal["better", "worse"] | None:
     if shows_worse(one.change, confidence, higher_is_better=one.higher_is_better):
         return "worse"
     return "better" if shows_better(one.change, confidence, higher_is_better=one.higher_is_better) else None

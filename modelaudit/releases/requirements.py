@@ -9,7 +9,17 @@ from ..evidence.leaves import unit_of
 from ..evidence.record import CaseRecord
 from ..evidence.recorded import RecordTable
 from ..language.errors import AuditError
-from .change import Asked, Change, PairedChange, Settled, Terms, UnpairedChange, images_to_settle, settle, worst_part
+from .change import (
+    OrientedChange,
+    PairedChange,
+    Settled,
+    SideChange,
+    Terms,
+    UnpairedChange,
+    images_to_settle,
+    settle,
+    worst_part,
+)
 from .comparison_record import Outcome, RequirementComparison, RequirementNote, RunDifference, SideValue
 from .joined_table import JoinedTable, PairedImages, change_of
 from .run_differences import differences_of_cases, differences_of_quantity
@@ -33,14 +43,14 @@ class _Matched:
 
     old: CaseRecord
     new: CaseRecord
-    change: Change | None
+    change: SideChange | None
     notes: tuple[RequirementNote, ...] = ()
     stated: tuple[RunDifference, ...] = ()
     unlike: tuple[RunDifference, ...] = ()
 
     @property
-    def asked(self) -> Asked | None:
-        return None if self.change is None else Asked(self.change, self.new.op in (">", ">="))
+    def asked(self) -> OrientedChange | None:
+        return None if self.change is None else OrientedChange(self.change, self.new.op in (">", ">="))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +105,7 @@ class _Comparing:
             return _Matched(old, new, None, ("not_in_record",), stated, (unreadable,))
         return _Matched(old, new, change, notes, stated)
 
-    def _change(self, old: CaseRecord, new: CaseRecord) -> tuple[Change, tuple[RequirementNote, ...]]:
+    def _change(self, old: CaseRecord, new: CaseRecord) -> tuple[SideChange, tuple[RequirementNote, ...]]:
         images = self.runs.images(old.data or "", new.data or "", masks=old.needs_masks or new.needs_masks)
         sides = [
             (side.expression(case), RecordTable(case, side.values_of(case)))
