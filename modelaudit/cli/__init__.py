@@ -15,6 +15,7 @@ from ..language.errors import AuditError
 from . import (
     agree,
     contexts,
+    coverage,
     data,
     export,
     gate,
@@ -106,6 +107,7 @@ _SCHEMAS = {
     "costs": "..evidence.costs",
     "waivers": "..acceptance.waivers",
     "monitor": "..monitoring.monitor_file",
+    "standard": "..standards.standard_file",
 }
 
 
@@ -134,6 +136,7 @@ def _parser() -> Command:
     review_add.add(commands)
     gate.add(commands)
     merge.add(commands)
+    coverage.add(commands)
     pack.add(commands)
     export.add(commands)
     verify.add(commands)
@@ -149,10 +152,10 @@ def _add_schema(commands: Any) -> None:
     schema = add_command(
         commands,
         "schema",
-        "print the JSON schema of *.audit.yaml files, of agreement.yaml, waivers.yaml or monitor.json",
+        "print the JSON schema of *.audit.yaml files, of agreement.yaml, waivers.yaml, monitor.json or a standard",
         Example("for an editor that completes and checks YAML", "modelaudit schema"),
     )
-    what = "audit (default), agreement, costs, waivers or monitor"
+    what = "audit (default), agreement, costs, waivers, monitor or standard"
     schema.add_argument("what", metavar="WHAT", nargs="?", choices=_SCHEMAS, default="audit", help=what)
     schema.set_defaults(run=_schema)
 

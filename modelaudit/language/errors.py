@@ -74,6 +74,10 @@ class MonitorError(AuditError):
     """A monitor, its state or its alarms that cannot be read or written, or do not fit what is watched."""
 
 
+class StandardError(AuditError):
+    """A standard, or a file with one, that cannot be read."""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of another library's error, without control characters and at most 200 characters long.
 

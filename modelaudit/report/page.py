@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..evidence.record import DataRecord, RunRecord
 from ..evidence.states import is_partial, is_whole
+from ..standards.standard_file import built_in_standards
 from .agreed import AgreedLine, agreement_lines
 from .boxes import BoxesView, boxes_view
 from .cases import Badge, CaseView, case_view, declared_text
@@ -28,6 +29,7 @@ from .run_sentences import verdict_badge
 from .side_by_side import ModelRow, model_rows
 from .signatures import SignaturesView, signatures_view
 from .stages import StagesView, stages_view
+from .standards import StandardView, standard_views
 from .words import Words
 
 #: so many images that cannot be used, files and notes are listed; more are counted, whatever the budget is
@@ -83,6 +85,7 @@ class Page:
     agreement: tuple[AgreedLine, ...] = ()
     files_left_out: str = ""
     reviews: ReviewsView | None = None
+    standards: tuple[StandardView, ...] = ()
 
     @property
     def many(self) -> bool:
@@ -132,6 +135,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
         (*agreement_lines(record, words), *lock_lines(record, words)),
         _more(len(record.provenance.files), words),
         reviews_view(record, words, pictures),
+        standard_views(record, built_in_standards(), words),
     )
 
 

@@ -37,6 +37,8 @@ from modelaudit.report.reviewed import QUESTIONS
 from modelaudit.report.run_lines import progress_texts
 from modelaudit.report.sheets import FAMILIES, REMARKS
 from modelaudit.report.words import CATALOGUES, words_of
+from modelaudit.standards.records import NUMBERS
+from modelaudit.standards.standard_file import DOCUMENTS, RECORDS
 from modelaudit.statistics.verdict import Reason, Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +106,9 @@ LISTS: dict[str, Iterable[str]] = {
     "alarm_change": PROPERTIES,
     "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "new_pictures", "new_backgrounds"],
     "probe_assumption": get_args(Assumption),
+    "evidence_kind": RECORDS,
+    "evidence_document": DOCUMENTS,
+    "evidence_number": NUMBERS,
     "ledger": [field.name for field in fields(Ledger)],
     "shopping": ["cluster", "copies"],
     "progress": [field.name for field in fields(ProgressTexts)],
