@@ -88,6 +88,12 @@ def write_file(content: str | bytes, given: argparse.Namespace) -> None:
     sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
 
 
+def to_folder(command: Command) -> None:
+    """Add ``-o DIR``, which must be given."""
+    text = "folder that the files are written to; made if missing"
+    command.add_argument("-o", dest="output", type=Path, metavar="DIR", required=True, help=text)
+
+
 def _add_redaction(command: Command) -> None:
     command.add_argument("--redact", action="store_true", help="codes in place of the ids of images, no path, no name")
     command.add_argument(
@@ -120,6 +126,30 @@ def _openmetrics(run: ExportedRun, given: argparse.Namespace) -> None:
     write_file(openmetrics(run.record, prometheus=prometheus), given)
 
 
+def _csv_options(command: Command) -> None:
+    to_folder(command)
+    text = "begin each file with a byte order mark, by which Excel reads Japanese"
+    command.add_argument("--bom", action="store_true", help=text)
+
+
+def _csv(run: ExportedRun, given: argparse.Namespace) -> None:
+    from ..exports.data_package import write_tables
+
+    for file in write_tables(run.record, given.output, "csv", byte_order_mark=given.bom):
+        say(str(file))
+
+
+def _parquet(run: ExportedRun, given: argparse.Namespace) -> None:
+    from ..exports.data_package import write_tables
+
+    for file in write_tables(run.record, given.output, "parquet"):
+        say(str(file))
+
+
+_TABLES = """written: images, values (one row for each image and measure), views (how each
+model sees each image) and requirements, and datapackage.json, which says what
+every field means: type, unit, range, and why a value is missing."""
+
 KINDS: tuple[ExportKind, ...] = (
     ExportKind(
         "openmetrics",
@@ -132,5 +162,24 @@ KINDS: tuple[ExportKind, ...] = (
         to_file,
         notes="A FILE that ends in .prom, as the textfile collector of node_exporter reads\nthem, is in Prometheus' "
         "own text format; any other in OpenMetrics.",
+    ),
+    ExportKind(
+        "csv",
+        "every value of every image as CSV, with a data dictionary",
+        (
+            Example("the latest run", "modelaudit export csv -o values"),
+            Example("for Excel, with codes in place of ids", "modelaudit export csv RUN -o values --bom --redact"),
+        ),
+        _csv,
+        _csv_options,
+        notes=_TABLES,
+    ),
+    ExportKind(
+        "parquet",
+        "the same as Parquet",
+        (Example("the latest run", "modelaudit export parquet -o values"),),
+        _parquet,
+        to_folder,
+        notes=_TABLES + "\nneeds pyarrow: pip install 'pytest-modelaudit[parquet]'",
     ),
 )

@@ -1,0 +1,69 @@
+"""``modelaudit export`` on a real run: what each kind writes, redacted too, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelaudit.cli import main
+from modelaudit.evidence.record import read_record
+
+
+@pytest.fixture
+def run(audited: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(audited)
+    return str(audited / "audit-results" / "latest")
+
+
+def test_without_a_file_it_goes_to_standard_output(run: str, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["export", "openmetrics", run]) == 0
+    assert capsysbinary.readouterr().out.endswith(b"# EOF\n")
+
+
+def test_a_prom_file_is_in_prometheus_own_format(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "audit.prom"
+    assert main(["export", "openmetrics", run, "-o", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}\n"
+    assert "# EOF" not in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "openmetrics"])
+def test_a_redacted_export_names_no_image_file_or_group(kind: str, run: str, tmp_path: Path) -> None:
+    salt = tmp_path / "salt"
+    target = tmp_path / "out"
+    assert main(["export", kind, run, "-o", str(target), "--redact", "--salt", str(salt)]) == 0
+    written = b"".join(file.read_bytes() for file in ([target] if target.is_file() else sorted(target.iterdir())))
+    ids = [sample.id for table in read_record(Path(run)).tables for sample in table.samples]
+    assert [one for one in ids if one.encode() in written] == []
+    assert b"audit_line.py" not in written and str(Path(run).parent).encode() not in written
+
+
+def test_a_salt_without_redact_is_refused(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "csv", run, "-o", str(tmp_path / "out"), "--salt", str(tmp_path / "salt")]) == 2
+    assert "--salt is for --redact" in capsys.readouterr().err
+
+
+def test_an_edited_record_is_not_exported(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = json.loads((Path(run) / "run.json").read_text(encoding="utf-8"))
+    document["cases"][0]["decision"]["estimate"] = 0.123
+    (tmp_path / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    assert main(["export", "openmetrics", str(tmp_path)]) == 2
+    assert "estimate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kind", "library", "extra"), [("parquet", "pyarrow", "parquet")])
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
+    kind: str,
+    library: str,
+    extra: str,
+    run: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    assert main(["export", kind, run, "-o", str(tmp_path / "out")]) == 2
+    assert f"pip install 'pytest-modelaudit[{extra}]'" in capsys.readouterr().err
