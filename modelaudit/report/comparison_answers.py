@@ -1,0 +1,270 @@
+"""The answers of a comparison: which images became wrong or right, by class and group, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..evidence.record import GalleryRow, Panel
+from ..releases.comparison_record import AnswerComparison, ChangedAnswer, ComparisonRecord, PartComparison
+from .cases import Badge
+from .comparison_requirements import IntervalView, change_text, outcome_badge, part_interval
+from .gallery import PanelView
+from .naming import method_text, short_reference
+from .pictures import EmbeddedLines, EmbeddedPicture, Layers, layers_of
+from .words import Words
+
+#: rows of a table of classes or groups that are shown unfolded
+MOST_PARTS = 10
+_ORDER = ("worse", "cannot_tell", "not_comparable", "better", "equivalent")
+
+
+@dataclass(frozen=True)
+class PartView:
+    """A class or group: its shares of right answers, their change, and how many images changed sides."""
+
+    name: str
+    images: str
+    old: str
+    new: str
+    change: str
+    interval: IntervalView | None
+    newly_wrong: str
+    recovered: str
+    badge: Badge
+    worse: bool
+
+
+@dataclass(frozen=True)
+class StripView:
+    """An image that changed sides: what the models saw, and each one's map and answer.
+
+    ``inputs``: the pictures that both have in common, or those of each side where they differ. ``sides``: by side its
+    map, or the answer alone.
+    """
+
+    sample: str
+    renamed: str
+    label: str
+    group: str
+    inputs: tuple[PanelView, ...]
+    sides: tuple[PanelView, ...]
+
+    @property
+    def cells(self) -> tuple[PanelView, ...]:
+        """All panels in the order in which they are shown."""
+        return (*self.inputs, *self.sides)
+
+    @property
+    def parts(self) -> Iterator[EmbeddedPicture | EmbeddedLines]:
+        """What has to be embedded for it."""
+        for cell in self.cells:
+            for part in (cell.picture, cell.map, cell.contours, cell.outline):
+                if part is not None:
+                    yield part
+
+
+@dataclass(frozen=True)
+class ChangedView:
+    """The images of one way to change: how many, their ids, and strips of the first few."""
+
+    title: str
+    strips: tuple[StripView, ...]
+    listed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """The answers of a pair of models under one context."""
+
+    title: str
+    summary: str
+    classes: tuple[PartView, ...]
+    groups: tuple[PartView, ...]
+    changed: tuple[ChangedView, ...]
+    balance: int
+
+
+def answer_views(
+    record: ComparisonRecord, by_file: Mapping[str, EmbeddedPicture], words: Words
+) -> tuple[AnswerView, ...]:
+    """Every pair of models and context, first where most answers got lost."""
+    models = {(one.model_old, one.model_new) for one in record.answers}
+    data = {one.data for one in record.answers}
+    views = [_view(one, record, by_file, words, (len(models) > 1, len(data) > 1)) for one in record.answers]
+    return tuple(sorted(views, key=lambda view: -view.balance))
+
+
+def context_text(context: str | None, words: Words) -> str:
+    """A context by the record's words for it: *background of another class*; of none *original images*."""
+    if context is None:
+        return words._("original_images")
+    labels = []
+    for text in [context] if words.phrase("contexts", context) else context.split(" | "):
+        phrase = words.phrase("contexts", text)
+        if phrase is None:
+            labels.append(text)
+        else:
+            labels.append(
+                words._("with_details", what=phrase.label, details=phrase.detail) if phrase.detail else phrase.label
+            )
+    return " + ".join(labels)
+
+
+def model_text(key: str, words: Words) -> str:
+    """A model by its key, without the folders where it lay."""
+    return short_reference(key.removeprefix("model:"), words)
+
+
+def _view(
+    one: AnswerComparison,
+    record: ComparisonRecord,
+    by_file: Mapping[str, EmbeddedPicture],
+    words: Words,
+    named: tuple[bool, bool],
+) -> AnswerView:
+    title = context_text(one.context, words)
+    parts = [title[:1].upper() + title[1:]]
+    if named[0]:
+        pair = [model_text(key, words) for key in (one.model_old, one.model_new)]
+        parts.append(pair[0] if pair[0] == pair[1] else words._("diff_old_and_new", old=pair[0], new=pair[1]))
+    if named[1]:
+        parts.append(one.data.removeprefix("data:"))
+    wrong, right = len(one.newly_wrong), len(one.recovered)
+    summary = words._(
+        "diff_answers",
+        images=words.ngettext("diff_common_images", one.images),
+        wrong=words.count(wrong),
+        recovered=words.count(right),
+    )
+    changed = [
+        ChangedView(
+            words.ngettext(key, len(images)),
+            tuple(strip for each in images if (strip := _strip(each, lost, by_file, words)) is not None),
+            tuple(_listed(each, words) for each in images),
+        )
+        for key, images, lost in (
+            ("diff_changed.newly_wrong", one.newly_wrong, True),
+            ("diff_changed.recovered", one.recovered, False),
+        )
+        if images
+    ]
+    return AnswerView(
+        " · ".join(parts),
+        summary,
+        tuple(_parts(one.by_class, record, words)),
+        tuple(_parts(one.by_group, record, words)),
+        tuple(changed),
+        wrong - right,
+    )
+
+
+def _parts(parts: Sequence[PartComparison], record: ComparisonRecord, words: Words) -> Iterator[PartView]:
+    """The classes or groups, the worst first; none where there is only one."""
+    if len(parts) < 2:
+        return
+    for part in sorted(parts, key=lambda one: (_ORDER.index(one.outcome), _change(one) or 0.0)):
+        old, new = ("–" if one is None else words.quantity(one, "percent", 1) for one in (part.old, part.new))
+        yield PartView(
+            part.name,
+            words.count(part.images),
+            old,
+            new,
+            change_text(_change(part), part.lower, part.upper, "points", words),
+            part_interval(part, record, words),
+            words.count(part.newly_wrong),
+            words.count(part.recovered),
+            outcome_badge(part.outcome, words),
+            part.outcome == "worse",
+        )
+
+
+def _change(part: PartComparison) -> float | None:
+    return None if part.old is None or part.new is None else part.new - part.old
+
+
+def _listed(image: ChangedAnswer, words: Words) -> str:
+    """An image as a line of the list: *nut/0007 (nut): nut → bolt*."""
+    said = f"{image.id} ({image.label})" if image.id_old == image.id else f"{image.id} ← {image.id_old} ({image.label})"
+    answers = [one or "?" for one in (image.predicted_old, image.predicted_new)]
+    return said if answers == ["?", "?"] else words._("diff_listed_answer", image=said, old=answers[0], new=answers[1])
+
+
+def _strip(image: ChangedAnswer, lost: bool, by_file: Mapping[str, EmbeddedPicture], words: Words) -> StripView | None:
+    """The pictures of an image; None where there is none. ``lost``: the old answer was right, and the new one is not."""
+    sides = (("old", image.panels_old, image.predicted_old), ("new", image.panels_new, image.predicted_new))
+    inputs: dict[tuple[str, str], PanelView] = {}
+    apart = _files(image.panels_old) != _files(image.panels_new) and image.panels_old and image.panels_new
+    for side, panels, _ in sides:
+        row = GalleryRow(rank="worst", sample=image.id, label=image.label, value=0.0, panels=panels)
+        for panel in panels:
+            if panel.kind != "attribution" and (layers := layers_of(panel, row, by_file)).image is not None:
+                heading = _input_heading(panel, side if apart else "", words)
+                inputs.setdefault((panel.kind, panel.file), _input(panel, layers, heading, image, words))
+    if not inputs:
+        return None
+    ordered = sorted(inputs.items(), key=lambda item: item[0][0] != "original")
+    rights = (lost, not lost)
+    answers = tuple(
+        _answer(side, panels, known or "", right, image, by_file, words)
+        for (side, panels, known), right in zip(sides, rights, strict=True)
+    )
+    renamed = "" if image.id == image.id_old else words._("diff_was_named", name=image.id_old)
+    return StripView(image.id, renamed, image.label, image.group or "", tuple(v for _, v in ordered), answers)
+
+
+def _files(panels: Sequence[Panel]) -> set[str]:
+    return {panel.file for panel in panels if panel.kind != "attribution"}
+
+
+def _input_heading(panel: Panel, side: str, words: Words) -> str:
+    text = words._("original") if panel.kind == "original" else context_text(panel.context, words)
+    text = text[:1].upper() + text[1:]
+    return words._("diff_seen_by", picture=text, side=words.named("diff_side", side)) if side else text
+
+
+def _input(panel: Panel, layers: Layers, heading: str, image: ChangedAnswer, words: Words) -> PanelView:
+    said = words._("heading_and_sample", heading=heading, sample=image.id)
+    return PanelView(heading, "", said, layers.image, None, panel.kind, outline=layers.outline)
+
+
+def _answer(
+    side: str,
+    panels: Sequence[Panel],
+    prediction: str,
+    right: bool,
+    image: ChangedAnswer,
+    by_file: Mapping[str, EmbeddedPicture],
+    words: Words,
+) -> PanelView:
+    """A side's map with its answer; where there is no map, the answer alone."""
+    row = GalleryRow(rank="worst", sample=image.id, label=image.label, value=0.0, panels=list(panels))
+    heat_map = next((panel for panel in panels if panel.kind == "attribution"), None)
+    said = heat_map or next((panel for panel in reversed(panels) if panel.prediction is not None), None)
+    layers = Layers(None) if heat_map is None else layers_of(heat_map, row, by_file)
+    if said is not None and said.prediction is not None:
+        prediction = said.prediction
+        if said.probability is not None:
+            share = words.quantity(said.probability, "percent", 0)
+            prediction = words._("prediction_and_probability", prediction=prediction, probability=share)
+    heading = words.named("diff_side", side)
+    if heat_map is not None and heat_map.method:
+        heading = words._("value_of_method", value=heading, method=method_text(heat_map.method, words))
+    alternative = words._("heading_and_sample", heading=heading, sample=image.id)
+    if prediction:
+        alternative = words._("picture_predicted_as", picture=alternative, prediction=prediction)
+    heat = ""
+    if heat_map is not None and heat_map.share_on_object is not None:
+        heat = words._("heat_on_object", share=words.quantity(heat_map.share_on_object, "percent", 0))
+    return PanelView(
+        heading,
+        prediction or (words._("diff_right") if right else words._("diff_wrong")),
+        words._("semicolon").join(filter(None, (alternative, heat))),
+        layers.image,
+        right,
+        "attribution",
+        layers.map,
+        layers.contours,
+        layers.outline,
+        heat,
+    )
