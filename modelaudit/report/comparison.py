@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from ..language.whole_file import write_whole
 from ..releases.comparison_record import COMPARISON_PAGE, ComparedRun, ComparisonRecord
-from .comparison_answers import AnswerView, ChangedView, PartView, StripView, answer_views, model_text
+from .comparison_answers import AnswerView, PartView, StripView, answer_views, model_text
 from .comparison_facts import (
     DifferenceView,
     ImagesView,
@@ -28,8 +28,10 @@ from .comparison_facts import (
 from .comparison_requirements import (
     ORDER,
     RequirementView,
+    counts,
     margin_text,
     names_of,
+    notes_of,
     outcome_of,
     reach_of,
     requirement_views,
@@ -160,9 +162,9 @@ def comparison_view(
     margin = 50 * record.margin / reach
     return ComparisonView(
         words.named("diff_title", record.outcome),
-        tuple(_meaning(record, words)),
+        tuple(_meaning(record, words, pictures=_first_strips(telling) is not None)),
         tuple(_glance(record, requirements, answers, words)),
-        _first_strips(telling, record),
+        _first_strips(telling),
         requirements,
         margin_text(record, words),
         (round(50 - margin, 2), round(50 + margin, 2)),
@@ -173,23 +175,25 @@ def comparison_view(
         images_views(record, words),
         difference_views(record.differences, words),
         tuple(_undecided(record, words)),
-        (*record.notes, *picture_notes(record, words)),
+        (*(words.named("diff_run_note", note) for note in record.notes), *picture_notes(record, words)),
         tuple(_run(run, side, words) for side, run in (("old", record.old), ("new", record.new))),
     )
 
 
-def _meaning(record: ComparisonRecord, words: Words) -> Iterator[str]:
+def _meaning(record: ComparisonRecord, words: Words, *, pictures: bool) -> Iterator[str]:
     """How many requirements ended how, and what follows from that."""
-    counts = outcome_counts(record)
+    ended = outcome_counts(record)
     said = words._("comma").join(
-        words.ngettext(".".join(("diff_count", outcome)), counts[outcome]) for outcome in ORDER if counts[outcome]
+        words.ngettext(f"diff_count.{outcome}", ended[outcome]) for outcome in ORDER if ended[outcome]
     )
-    yield words.ngettext("diff_of_requirements", sum(counts.values()), said=said)
+    yield words.ngettext("diff_of_requirements", sum(ended.values()), said=said)
     margin = margin_text(record, words)
     if record.outcome == "cannot_tell":
         yield words._("diff_means_cannot_tell", margin=margin)
     elif record.outcome in ("better", "equivalent"):
         yield words._("diff_means_no_worse", margin=margin)
+    elif record.outcome == "worse" and not pictures:
+        yield words.named("diff_means", "worse_without_pictures")
     else:
         yield words.named("diff_means", record.outcome)
 
@@ -215,7 +219,7 @@ def _glance(
     if record.images:
         yield words._("diff_on_which_images"), images_in_short(record, words)
     yield words._("diff_what_differs"), differences_in_short(record, words)
-    undecided = [one for one in record.requirements if one.standing == "counted" and one.outcome == "cannot_tell"]
+    undecided = [one for one in record.requirements if counts(one) and one.outcome == "cannot_tell"]
     if undecided:
         known = [one.more_images for one in undecided if one.more_images is not None]
         text = words.ngettext("diff_undecided", len(undecided))
@@ -225,26 +229,22 @@ def _glance(
 
 
 def _part_text(part: PartView, view: AnswerView, words: Words) -> str:
-    return words._("diff_part_and_change", part=part.name, change=part.change, of=view.title)
+    return words._("diff_part_and_change", part=part.name, change=part.change, of=view.context)
 
 
-def _first_strips(answers: Sequence[AnswerView], record: ComparisonRecord) -> tuple[str, tuple[StripView, ...]] | None:
-    """The first images of page one: of the answers with the most losses; where things got better, the recovered."""
-    wanted = [_titled(view, changed) for view in answers for changed in view.changed if changed.strips]
-    if not wanted:
+def _first_strips(answers: Sequence[AnswerView]) -> tuple[str, tuple[StripView, ...]] | None:
+    """The pictures of page one: of the answers with the most losses, newly wrong before recovered."""
+    shown = ((view, changed) for view in answers for changed in view.changed if changed.strips)
+    view, changed = next(shown, (None, None))
+    if view is None or changed is None:
         return None
-    title, changed = wanted[0]
-    return title, changed.strips[:_FIRST]
-
-
-def _titled(view: AnswerView, changed: ChangedView) -> tuple[str, ChangedView]:
-    return f"{changed.title} · {view.title}", changed
+    return f"{changed.title} · {view.title}", changed.strips[:_FIRST]
 
 
 def _explained(record: ComparisonRecord, words: Words) -> Iterator[str]:
     """How the outcomes are decided, under the table."""
     risk = words.limit(round(1 - record.confidence, 6), "percent")
-    decided = sum(one.standing == "counted" and one.outcome is not None for one in record.requirements)
+    decided = sum(counts(one) and one.outcome not in (None, "not_comparable") for one in record.requirements)
     yield words._("diff_drawing", margin=margin_text(record, words))
     yield words.ngettext("diff_decided_by", max(decided, 1), risk=risk, margin=margin_text(record, words))
     if any(not one.paired for one in record.requirements if one.outcome not in (None, "not_comparable")):
@@ -256,9 +256,9 @@ def _explained(record: ComparisonRecord, words: Words) -> Iterator[str]:
 def _undecided(record: ComparisonRecord, words: Words) -> Iterator[Undecided]:
     for one in sorted(record.requirements, key=lambda each: ORDER.index(outcome_of(each))):
         outcome = outcome_of(one)
-        if outcome not in ("cannot_tell", "not_comparable") and not one.note and not one.differences:
+        if outcome not in ("cannot_tell", "not_comparable") and not one.differences:
             continue
-        said = [one.note] if one.note else []
+        said = list(notes_of(one, words))
         if outcome == "cannot_tell":
             margin = words.limit(one.margin, "number" if one.unit == "number" else "points")
             known = one.more_images is not None
@@ -268,8 +268,10 @@ def _undecided(record: ComparisonRecord, words: Words) -> Iterator[Undecided]:
                 else words._("diff_no_number_of_images")
             )
             said.insert(0, text)
-        if outcome == "not_comparable":
+        if outcome == "not_comparable" and one.differences:
             said.insert(0, words._("diff_not_the_same"))
+        if outcome not in ("cannot_tell", "not_comparable"):
+            said.insert(0, words._("diff_stated_differently"))
         yield Undecided(one.name, words.in_a_row(said), difference_views(one.differences, words))
 
 

@@ -78,6 +78,7 @@ class AnswerView:
     """The answers of a pair of models under one context."""
 
     title: str
+    context: str
     summary: str
     classes: tuple[PartView, ...]
     groups: tuple[PartView, ...]
@@ -123,8 +124,8 @@ def _view(
     words: Words,
     named: tuple[bool, bool],
 ) -> AnswerView:
-    title = context_text(one.context, words)
-    parts = [title[:1].upper() + title[1:]]
+    context = context_text(one.context, words)
+    parts = [context[:1].upper() + context[1:]]
     if named[0]:
         pair = [model_text(key, words) for key in (one.model_old, one.model_new)]
         parts.append(pair[0] if pair[0] == pair[1] else words._("diff_old_and_new", old=pair[0], new=pair[1]))
@@ -151,6 +152,7 @@ def _view(
     ]
     return AnswerView(
         " · ".join(parts),
+        context,
         summary,
         tuple(_parts(one.by_class, record, words)),
         tuple(_parts(one.by_group, record, words)),
@@ -191,7 +193,7 @@ def _listed(image: ChangedAnswer, words: Words) -> str:
 
 
 def _strip(image: ChangedAnswer, lost: bool, by_file: Mapping[str, EmbeddedPicture], words: Words) -> StripView | None:
-    """The pictures of an image; None where there is none. ``lost``: the old answer was right, and the new one is not."""
+    """The pictures of an image; None where there is none. ``lost``: the old answer was right, the new one is not."""
     sides = (("old", image.panels_old, image.predicted_old), ("new", image.panels_new, image.predicted_new))
     inputs: dict[tuple[str, str], PanelView] = {}
     apart = _files(image.panels_old) != _files(image.panels_new) and image.panels_old and image.panels_new

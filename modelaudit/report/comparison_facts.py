@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..releases.comparison_record import ChangedImage, ComparisonRecord, ImagesCompared, RunDifference
 from .comparison_answers import model_text
+from .comparison_requirements import counts, outcome_of
 from .words import Words
 
 #: names that are shown unfolded
@@ -61,7 +62,7 @@ def difference_views(
     return tuple(
         DifferenceView(
             words.named("diff_kind", one.kind),
-            words.named("diff_code", one.code).replace("_", " "),
+            words.named("diff_code", one.code),
             one.where,
             *(_value(value, words) for value in (one.old, one.new)),
         )
@@ -87,7 +88,7 @@ def images_in_short(record: ComparisonRecord, words: Words) -> str:
     said = []
     for one in record.images:
         text = words.ngettext("diff_common_images", one.common)
-        rest = [f"{named.text}" for named in _fates(one, words)]
+        rest = [named.text for named in _fates(one, words, renamed=False)]
         text = words._("semicolon").join([text, *([words._("comma").join(rest)] if rest else [])])
         if len(record.images) > 1:
             text = words._("diff_of_data", data=one.data_new.removeprefix("data:"), text=text)
@@ -116,14 +117,14 @@ def _images(one: ImagesCompared, words: Words) -> ImagesView:
     return ImagesView(title, words.ngettext("diff_common_images", one.common), tuple(_fates(one, words)))
 
 
-def _fates(one: ImagesCompared, words: Words) -> Iterator[NamedImages]:
+def _fates(one: ImagesCompared, words: Words, *, renamed: bool = True) -> Iterator[NamedImages]:
     fates = (
         ("diff_images.new", one.new),
         ("diff_images.missing", one.missing),
         ("diff_images.changed", [_changed(each, words) for each in one.changed]),
         ("diff_images.doubled_old", one.doubled_old),
         ("diff_images.doubled_new", one.doubled_new),
-        ("diff_images.renamed", [f"{each.old} → {each.new}" for each in one.renamed]),
+        ("diff_images.renamed", [f"{each.old} → {each.new}" for each in one.renamed if renamed]),
     )
     for key, names in fates:
         if names:
@@ -142,7 +143,7 @@ def _changed(image: ChangedImage, words: Words) -> str:
 
 
 def _short_name(one: RunDifference, words: Words) -> str:
-    name = words.named("diff_code", one.code).replace("_", " ")
+    name = words.named("diff_code", one.code)
     return f"{name} {one.old} → {one.new}" if one.kind == "version" and one.old and one.new else name
 
 
@@ -155,6 +156,4 @@ def _value(value: str | None, words: Words) -> str:
 
 def outcome_counts(record: ComparisonRecord) -> Counter[str]:
     """How many counted requirements have each outcome; those of one run alone count by themselves."""
-    return Counter(
-        one.change_of or one.outcome or "not_comparable" for one in record.requirements if one.standing == "counted"
-    )
+    return Counter(outcome_of(one) for one in record.requirements if counts(one))

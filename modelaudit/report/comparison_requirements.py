@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from ..evidence.record import ArithmeticNode, MeasureNode, Node
 from ..releases.comparison_record import ComparisonRecord, PartComparison, RequirementComparison, SideValue
 from .cases import Badge
-from .naming import comparison, context_label, noun_of, stratum_text
+from .naming import comparison, context_label, noun_of, part_text, stratum_text
 from .sentences import text_of
 from .words import Unit, Words
 
 #: of changes that are shown together: the worst first
-ORDER = ("worse", "not_comparable", "cannot_tell", "removed", "added", "better", "equivalent")
+ORDER = ("worse", "not_comparable", "removed", "cannot_tell", "better", "equivalent", "added", "not_compared")
 #: the drawing reaches so many margins to each side, at least and at most
 _LEAST_REACH, _MOST_REACH = 2.0, 6.0
-_UNITS: dict[str, Unit] = {"share": "percent", "points": "points", "number": "number"}
 _DIGITS: dict[Unit, int] = {"percent": 1, "points": 1, "number": 3}
 
 
@@ -66,13 +65,18 @@ class RequirementView:
 def requirement_views(record: ComparisonRecord, words: Words) -> tuple[RequirementView, ...]:
     """Every requirement, counted ones first, the worst of them first."""
     reach = reach_of(record)
-    ordered = sorted(record.requirements, key=lambda one: (one.standing != "counted", ORDER.index(outcome_of(one))))
+    ordered = sorted(record.requirements, key=lambda one: (not counts(one), ORDER.index(outcome_of(one))))
     return tuple(_view(one, record, reach, words) for one in ordered)
 
 
 def outcome_of(requirement: RequirementComparison) -> str:
-    """Its outcome; of a requirement that one run alone has, which one that is."""
-    return requirement.change_of or requirement.outcome or "not_comparable"
+    """Its outcome; of a requirement that one run alone has, which one that is; of a known-bad model "not_compared"."""
+    return requirement.change_of or requirement.outcome or "not_compared"
+
+
+def counts(requirement: RequirementComparison) -> bool:
+    """Whether it counts for what the comparison comes to."""
+    return requirement.standing in ("counted", "waived") and "known_bad" not in requirement.notes
 
 
 def outcome_badge(outcome: str, words: Words) -> Badge:
@@ -101,7 +105,7 @@ def margin_text(record: ComparisonRecord, words: Words) -> str:
     return points if units == {False} else words._("diff_margin_of_both", points=points, number=number)
 
 
-def unit_of_change(unit: str) -> Unit:
+def unit_of_change(unit: Unit) -> Unit:
     """A difference of shares is in points."""
     return "number" if unit == "number" else "points"
 
@@ -120,7 +124,7 @@ def range_of(lower: float | None, upper: float | None, unit: Unit, words: Words)
     return words._("at_most", limit=high) if high else words._("at_least", limit=low) if low else ""
 
 
-def change_text(value: float | None, lower: float | None, upper: float | None, unit: str, words: Words) -> str:
+def change_text(value: float | None, lower: float | None, upper: float | None, unit: Unit, words: Words) -> str:
     """*−6.5 points (−9.2 to −3.9)*; empty where nothing is known."""
     kind = unit_of_change(unit)
     between = range_of(lower, upper, kind, words)
@@ -163,7 +167,7 @@ def _refinements(node: MeasureNode, words: Words, *, original: bool = False) -> 
 
 
 def _view(one: RequirementComparison, record: ComparisonRecord, reach: float, words: Words) -> RequirementView:
-    outcome, unit = outcome_of(one), _UNITS[one.unit]
+    outcome, unit = outcome_of(one), one.unit
     said = words.own(one.says) if one.says else ""
     if not said and one.left is not None:
         said = requirement_words(one.left, words)
@@ -183,7 +187,7 @@ def _view(one: RequirementComparison, record: ComparisonRecord, reach: float, wo
         change,
         _drawn(one, record.margin, reach, change) if one.change is not None else None,
         tuple(_basis(one, words)),
-        one.standing == "counted",
+        counts(one),
     )
 
 
@@ -238,6 +242,8 @@ def _interval(
 
 def _basis(one: RequirementComparison, words: Words) -> Iterator[str]:
     """On how many images it rests, and what has to be known of that."""
+    if one.method is not None or one.dose is not None:
+        yield words._("diff_worst_part", part=part_text(one.method, one.dose, words))
     if one.outcome not in (None, "not_comparable"):
         if one.paired:
             yield words.ngettext("diff_on_common_images", one.images)
@@ -247,8 +253,16 @@ def _basis(one: RequirementComparison, words: Words) -> Iterator[str]:
         yield words.ngettext("diff_of_clusters", one.clusters)
     if one.without_value:
         yield words.ngettext("diff_without_value", one.without_value)
-    if one.standing != "counted":
+    yield from notes_of(one, words)
+    if not counts(one) and "known_bad" not in one.notes:
         yield words._("diff_not_counted")
+
+
+def notes_of(one: RequirementComparison, words: Words) -> Iterator[str]:
+    """What must be known to read the comparison of a requirement."""
+    for note in one.notes:
+        if note not in ("no_common", "few_common"):  # said with the images
+            yield words.named("diff_note", note)
 
 
 def names_of(views: Sequence[RequirementView], outcome: str, words: Words) -> str:

@@ -29,7 +29,9 @@ from modelaudit.language.progress import ProgressTexts
 from modelaudit.language.reasons import Missing
 from modelaudit.monitoring.alarm_record import ComparedWith, Measurability
 from modelaudit.monitoring.monitor_file import STATISTICS
+from modelaudit.releases import comparison_record
 from modelaudit.report.alarm_changes import PROPERTIES
+from modelaudit.report.comparison_requirements import ORDER
 from modelaudit.report.coverage import Ledger
 from modelaudit.report.notes import _FORMS
 from modelaudit.report.record_notes import FORMS
@@ -104,6 +106,18 @@ LISTS: dict[str, Iterable[str]] = {
     "alarm_standing": get_args(Measurability),
     "alarm_touched": [*Verdict, "NOT_RUN"],
     "alarm_change": PROPERTIES,
+    "diff_title": get_args(comparison_record.Outcome),
+    "diff_outcome": ORDER,
+    "diff_count": ORDER,
+    "diff_means": ["worse", "worse_without_pictures", "not_comparable"],
+    "diff_side": ["old", "new"],
+    "diff_changed": ["newly_wrong", "recovered"],
+    "diff_images": ["new", "missing", "changed", "renamed", "doubled_old", "doubled_new"],
+    "diff_content": ["image", "mask", "label"],
+    "diff_kind": ["model", "data", "version", "option", "definition", "machine"],
+    "diff_note": get_args(comparison_record.RequirementNote),
+    "diff_run_note": get_args(comparison_record.ComparisonNote),
+    "diff_no_picture_why": get_args(comparison_record.NoPictures.model_fields["why"].annotation),
     "next": [*(rule.key for rule in RULES if rule.key != "photograph"), "new_pictures", "new_backgrounds"],
     "probe_assumption": get_args(Assumption),
     "evidence_kind": RECORDS,
