@@ -17,6 +17,7 @@ from . import (
     contexts,
     coverage,
     data,
+    diff,
     export,
     gate,
     init,
@@ -134,6 +135,7 @@ def _parser() -> Command:
     report.add(commands)
     review.add(commands)
     review_add.add(commands)
+    diff.add(commands)
     gate.add(commands)
     merge.add(commands)
     coverage.add(commands)

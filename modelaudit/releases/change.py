@@ -194,6 +194,12 @@ def shows_equivalent(change: SideChange, margin: float, confidence: float) -> bo
     return all(part.above(-margin) and part.below(margin) for part in change.parts(confidence))
 
 
+def shows_no_worse(change: SideChange, margin: float, confidence: float, *, higher_is_better: bool) -> bool:
+    """Whether no part is worse by more than the margin: one one-sided test."""
+    each = change.parts(confidence)
+    return all(part.above(-margin) if higher_is_better else part.below(margin) for part in each)
+
+
 def worst_part(change: SideChange, confidence: float, *, higher_is_better: bool) -> ChangePart:
     """The part that came out worst: by its bound on the bad side, then by its estimate."""
 
@@ -276,22 +282,24 @@ class OrientedChange:
 class Settled:
     """What a change is, and the confidence of the one-sided bounds that each claim was decided by, after Holm.
 
-    ``within_margin``: it is equivalent, although a difference is shown.
+    ``within_margin``: it is equivalent, although a difference is shown. ``no_worse``: it is not worse by more than the
+    margin, which is half of equivalence.
     """
 
     outcome: Literal["better", "worse", "equivalent", "cannot_tell"]
     difference: float
     equivalence: float
     within_margin: bool = False
+    no_worse: bool = False
 
 
 def settle(family: Sequence[OrientedChange], margin: float, confidence: float) -> list[Settled]:
     """Decide changes together: equivalent by two one-sided tests, else better or worse, else none of them.
 
-    Of the claims of equivalence at most ``1 - confidence`` of such families hold a wrong one, and of the claims of a
-    difference likewise: Holm's step-down procedure over the family, once for each kind. Of the two tests of equivalence
-    each has the whole error rate, since both must hold (Schuirmann 1987); of the two directions of a difference each
-    has half of it.
+    At most ``1 - confidence`` of such families hold a wrong claim of equivalence; likewise of a difference, and of being
+    no worse by more than the margin: Holm's step-down procedure over the family, once for each kind. Of the two tests
+    of equivalence each has the whole error rate, since both must hold (Schuirmann 1987); of the two directions of a
+    difference each has half of it.
     """
     error = 1 - confidence
 
@@ -301,9 +309,12 @@ def settle(family: Sequence[OrientedChange], margin: float, confidence: float) -
     def same(one: OrientedChange, among: int) -> bool:
         return shows_equivalent(one.change, margin, 1 - error / among)
 
+    def as_good(one: OrientedChange, among: int) -> bool:
+        return shows_no_worse(one.change, margin, 1 - error / among, higher_is_better=one.higher_is_better)
+
     found = []
-    for one, (differing, n), (equivalent, m) in zip(
-        family, step_down(family, differs), step_down(family, same), strict=True
+    for one, (differing, n), (equivalent, m), (no_worse, _) in zip(
+        family, step_down(family, differs), step_down(family, same), step_down(family, as_good), strict=True
     ):
         level = 1 - error / (2 * n)
         direction = _direction(one, level) if differing else None
@@ -313,6 +324,7 @@ def settle(family: Sequence[OrientedChange], margin: float, confidence: float) -
                 level,
                 1 - error / m,
                 within_margin=equivalent and differing,
+                no_worse=no_worse,
             )
         )
     return found

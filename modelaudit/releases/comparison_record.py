@@ -33,6 +33,7 @@ RequirementNote = Literal[
     "set_changed",  # about="this_set", and the sets differ: the common images are taken as a sample
     "stopped_early",  # bounds that hold at every look
     "within_margin",  # equivalent, although there is a difference
+    "no_worse",  # cannot be told, but not worse by more than the margin
     "no_bounds",  # too few clusters, or values missing of a measure without a range
 ]
 #: what one must know to read the whole comparison
@@ -188,6 +189,16 @@ class RequirementComparison(Part):
     method: str | None = None
     dose: float | None = None
     notes: list[RequirementNote] = []
+
+    @property
+    def counts(self) -> bool:
+        """Whether it bears on the outcome of the whole: it counts in its run, and is not of a known-bad model."""
+        return self.standing in ("counted", "waived") and self.change_of != "added" and "known_bad" not in self.notes
+
+    @property
+    def outcome_in_all(self) -> Outcome:
+        """Its outcome for the whole: one that was removed, or not compared, is not comparable."""
+        return self.outcome or "not_comparable"
 
 
 class RenamedImage(Part):

@@ -143,6 +143,8 @@ class _Comparing:
         notes = list(one.notes)
         if settled.within_margin:
             notes.append("within_margin")
+        if settled.no_worse and settled.outcome == "cannot_tell":
+            notes.append("no_worse")
         if shown.lower is None and shown.upper is None:
             notes.append("no_bounds")
         more = None
@@ -175,8 +177,7 @@ class _Comparing:
 
 def overall(requirements: Sequence[RequirementComparison]) -> Outcome:
     """What a whole comparison comes to; see :class:`~modelaudit.releases.comparison_record.ComparisonRecord`."""
-    counted = [one for one in requirements if one.standing in _COUNTED and "known_bad" not in one.notes]
-    found = {"not_comparable" if one.change_of == "removed" else one.outcome for one in counted}
+    found = {one.outcome_in_all for one in requirements if one.counts}
     return next((one for one in _FIRST if one in found), "not_comparable")
 
 
