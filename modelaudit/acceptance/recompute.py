@@ -7,7 +7,7 @@ foresee, measures them with the record's own expectations, and compares.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -209,21 +209,8 @@ def _asked(
     records = {name: known[key] for name, key in names.items()}
     try:
         expectation = parse(case.expectation)
-        audit = Audit(
-            model={name: models[key] for name, key in names.items()},
-            data=data,
-            classes={name: one.classes for name, one in records.items() if one.classes is not None},
-            preprocessing={name: Preprocessing(**one.preprocessing) for name, one in records.items()},  # type: ignore[arg-type]
-            scores=_of_scores(records, lambda one: one.kind),
-            output=_of_scores(records, lambda one: _output(one.output)),
-            score_threshold=_of_scores(records, lambda one: one.threshold),
-            labels=facts.label_classes,
-            object_kept=facts.object_kept or 0.0,
-            seed=facts.seed,
-            pools=facts.pools,
-            without_object=tuple(case.without_object),
-            checks="off",
-        )
+        references = {name: models[key] for name, key in names.items()}
+        audit = restated_audit(references, records, data, facts, case.without_object)
     except AuditError as error:
         raise AcceptanceError(
             f"{case.id}: '{case.expectation}' cannot be measured here ({error}); install the package that it needs"
@@ -233,6 +220,43 @@ def _asked(
     )
     now, then = expectation.long_form(), case.long_form.partition("; confidence=")[0]
     return Asked(case.id, stated, expectation), [] if now == then else [Difference("definition", case.id, then, now)]
+
+
+def restated_audit(
+    references: Mapping[str, Any],
+    records: Mapping[str, ModelRecord],
+    data: Any,
+    facts: DataRecord,
+    without_object: Iterable[str],
+    *,
+    allow_code: bool = True,
+) -> Audit:
+    """The audit of a run again, as far as its record says it: preprocessing, classes, scores, labels, seed and pools.
+
+    Args:
+        references: the models by name; ``records`` what the run says of each.
+        facts: what it says of the data.
+        allow_code: whether a text may name a Python factory, or a saved program.
+
+    Raises:
+        AuditError: what the record says is not possible here.
+    """
+    return Audit(
+        model=dict(references),
+        data=data,
+        classes={name: one.classes for name, one in records.items() if one.classes is not None},
+        preprocessing={name: Preprocessing(**one.preprocessing) for name, one in records.items()},  # type: ignore[arg-type]
+        scores=_of_scores(records, lambda one: one.kind),
+        output=_of_scores(records, lambda one: _output(one.output)),
+        score_threshold=_of_scores(records, lambda one: one.threshold),
+        labels=facts.label_classes,
+        object_kept=facts.object_kept or 0.0,
+        seed=facts.seed,
+        pools=facts.pools,
+        without_object=tuple(without_object),
+        checks="off",
+        allow_code=allow_code,
+    )
 
 
 def _of_scores(records: Mapping[str, ModelRecord], read: Callable[[ScoresRecord], Any]) -> dict[str, Any]:

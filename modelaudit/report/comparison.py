@@ -73,6 +73,7 @@ class ComparisonView:
     ``first``: the strips of page one, and what they are of. ``margin_at``: where the margin ends on every drawing.
     """
 
+    ended: str
     title: str
     meaning: tuple[str, ...]
     glance: tuple[tuple[str, str], ...]
@@ -161,7 +162,8 @@ def comparison_view(
     reach = reach_of(record)
     margin = 50 * record.margin / reach
     return ComparisonView(
-        words.named("diff_title", record.outcome),
+        _ended(record),
+        words.named("diff_title", _ended(record)),
         tuple(_meaning(record, words, pictures=_first_strips(telling) is not None)),
         tuple(_glance(record, requirements, answers, words)),
         _first_strips(telling),
@@ -180,6 +182,13 @@ def comparison_view(
     )
 
 
+def _ended(record: ComparisonRecord) -> str:
+    """What the comparison comes to; "no_worse" where nothing that cannot be told may be worse by the margin."""
+    open_ones = [one for one in record.requirements if one.counts and one.outcome == "cannot_tell"]
+    bounded = record.outcome == "cannot_tell" and all("no_worse" in one.notes for one in open_ones)
+    return "no_worse" if bounded else record.outcome
+
+
 def _meaning(record: ComparisonRecord, words: Words, *, pictures: bool) -> Iterator[str]:
     """How many requirements ended how, and what follows from that."""
     ended = outcome_counts(record)
@@ -188,7 +197,9 @@ def _meaning(record: ComparisonRecord, words: Words, *, pictures: bool) -> Itera
     )
     yield words.ngettext("diff_of_requirements", sum(ended.values()), said=said)
     margin = margin_text(record, words)
-    if record.outcome == "cannot_tell":
+    if _ended(record) == "no_worse":
+        yield words._("diff_means_within_margin", margin=margin)
+    elif record.outcome == "cannot_tell":
         yield words._("diff_means_cannot_tell", margin=margin)
     elif record.outcome in ("better", "equivalent"):
         yield words._("diff_means_no_worse", margin=margin)
@@ -233,12 +244,15 @@ def _part_text(part: PartView, view: AnswerView, words: Words) -> str:
 
 
 def _first_strips(answers: Sequence[AnswerView]) -> tuple[str, tuple[StripView, ...]] | None:
-    """The pictures of page one: of the answers with the most losses, newly wrong before recovered."""
+    """The pictures of page one, of several classes where there are: newly wrong ones where most answers got lost."""
     shown = ((view, changed) for view in answers for changed in view.changed if changed.strips)
     view, changed = next(shown, (None, None))
     if view is None or changed is None:
         return None
-    return f"{changed.title} · {view.title}", changed.strips[:_FIRST]
+    of_each = {strip.label: strip for strip in reversed(changed.strips)}
+    chosen = [strip for strip in changed.strips if of_each[strip.label] is strip][:_FIRST]
+    chosen += [strip for strip in changed.strips if strip not in chosen][: _FIRST - len(chosen)]
+    return f"{changed.title} · {view.title}", tuple(chosen)
 
 
 def _explained(record: ComparisonRecord, words: Words) -> Iterator[str]:

@@ -144,7 +144,11 @@ def _changed(image: ChangedImage, words: Words) -> str:
 
 def _short_name(one: RunDifference, words: Words) -> str:
     name = words.named("diff_code", one.code)
-    return f"{name} {one.old} → {one.new}" if one.kind == "version" and one.old and one.new else name
+    if one.kind == "version" and one.old and one.new:
+        return f"{name} {one.old} → {one.new}"
+    if (one.kind, one.code) == ("model", "reference") and one.old and one.new:
+        return words._("diff_old_and_new", old=model_text(one.old, words), new=model_text(one.new, words))
+    return name
 
 
 def _value(value: str | None, words: Words) -> str:

@@ -242,7 +242,7 @@ def _interval(
 
 def _basis(one: RequirementComparison, words: Words) -> Iterator[str]:
     """On how many images it rests, and what has to be known of that."""
-    if one.method is not None or one.dose is not None:
+    if one.parts > 1 and (one.method is not None or one.dose is not None):
         yield words._("diff_worst_part", part=part_text(one.method, one.dose, words))
     if one.outcome not in (None, "not_comparable"):
         if one.paired:

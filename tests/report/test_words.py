@@ -106,7 +106,7 @@ LISTS: dict[str, Iterable[str]] = {
     "alarm_standing": get_args(Measurability),
     "alarm_touched": [*Verdict, "NOT_RUN"],
     "alarm_change": PROPERTIES,
-    "diff_title": get_args(comparison_record.Outcome),
+    "diff_title": [*get_args(comparison_record.Outcome), "no_worse"],
     "diff_outcome": ORDER,
     "diff_count": ORDER,
     "diff_means": ["worse", "worse_without_pictures", "not_comparable"],
