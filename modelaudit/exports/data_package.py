@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 from ..evidence.record import RunRecord
-from ..language.errors import ResultsError
 from ..language.whole_file import write_whole
 from .dictionary import DICTIONARY, GUARD, TableFormat, data_dictionary
 from .extras import needs
@@ -19,7 +18,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def write_tables(record: RunRecord, folder: Path, kind: TableFormat, *, byte_order_mark: bool = False) -> list[Path]:
-    """Write every table of the run and the data dictionary, each whole or not at all.
+    """Write every table of the run and the data dictionary into a folder that is there, each whole or not at all.
 
     Args:
         byte_order_mark: begin each CSV file with one, by which Excel reads Japanese.
@@ -30,10 +29,6 @@ def write_tables(record: RunRecord, folder: Path, kind: TableFormat, *, byte_ord
     tables = tables_of(record)
     made = {f"{one.name}.{kind}": _csv(one, byte_order_mark) if kind == "csv" else _parquet(one) for one in tables}
     made[DICTIONARY] = (json.dumps(data_dictionary(record, tables, kind), indent=2, ensure_ascii=False) + "\n").encode()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultsError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
     return [write_whole(folder / name, content) for name, content in made.items()]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -31,25 +32,29 @@ def openmetrics(record: RunRecord, *, prometheus: bool = False) -> bytes:
     Each requirement has its estimate, both bounds and the threshold as gauges, its verdict as a state set and the rest
     as an info. Of a number that is missing there is no sample.
     """
+    return exposed([*_of_run(shown_record(record)), *_of_requirements(requirements_of(record))], prometheus=prometheus)
+
+
+def exposed(families: Iterable[Metric], *, prometheus: bool = False) -> bytes:
+    """Metrics in OpenMetrics 1.0, or in Prometheus' own text format."""
     from prometheus_client import CollectorRegistry
     from prometheus_client import exposition as plain
     from prometheus_client.openmetrics import exposition as openmetrics_text
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(record))
+    registry.register(_Collector(tuple(families)))
     write = plain.generate_latest if prometheus else openmetrics_text.generate_latest
     return bytes(write(registry))
 
 
+@dataclass(frozen=True, eq=False)
 class _Collector:
-    """Hands the registry what the record holds."""
+    """Hands a registry what was counted; it is known there by itself, not by what it holds."""
 
-    def __init__(self, record: RunRecord) -> None:
-        self._record = record
+    families: tuple[Metric, ...]
 
     def collect(self) -> Iterator[Metric]:
-        yield from _of_run(shown_record(self._record))
-        yield from _of_requirements(requirements_of(self._record))
+        yield from self.families
 
 
 def _of_run(record: RunRecord) -> Iterator[Metric]:

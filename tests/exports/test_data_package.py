@@ -21,7 +21,6 @@ from modelaudit.evidence.record import ColumnRecord, RunRecord, SampleRecord, Ta
 from modelaudit.exports.data_package import _csv_cell, write_tables
 from modelaudit.exports.dictionary import GUARD
 from modelaudit.exports.tables import tables_of
-from modelaudit.language.errors import ResultsError
 
 CONTEXT = "swap_background(other_class)"
 
@@ -130,12 +129,6 @@ def test_the_dictionary_describes_every_field_of_every_file(kind: Any, tmp_path:
 def test_a_byte_order_mark_stands_before_each_file_that_is_for_excel(tmp_path: Path) -> None:
     write_tables(measured(), tmp_path, "csv", byte_order_mark=True)
     assert (tmp_path / "values.csv").read_bytes().startswith(b"\xef\xbb\xbfdata,")
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(ResultsError, match="cannot be made"):
-        write_tables(measured(), tmp_path / "file" / "below", "csv")
 
 
 def test_the_tables_of_a_real_run_are_those_of_its_record(audited: Path) -> None:

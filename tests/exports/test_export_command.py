@@ -30,7 +30,7 @@ def test_a_prom_file_is_in_prometheus_own_format(run: str, tmp_path: Path, capsy
     assert "# EOF" not in file.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet", "openmetrics"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "openmetrics", "github", "gitlab"])
 def test_a_redacted_export_names_no_image_file_or_group(kind: str, run: str, tmp_path: Path) -> None:
     salt = tmp_path / "salt"
     target = tmp_path / "out"
@@ -41,9 +41,51 @@ def test_a_redacted_export_names_no_image_file_or_group(kind: str, run: str, tmp
     assert b"audit_line.py" not in written and str(Path(run).parent).encode() not in written
 
 
+def test_the_summary_goes_where_github_wants_it_after_what_is_there(
+    run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("# tests\n\n", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert main(["export", "github", run]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["::error"] * 3 + ["::notice"]
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith("# tests\n\n## modelaudit: Fail (not everything was measured)") and "| **undecided**" in text
+
+
+def test_files_are_named_from_the_root_of_the_repository(
+    run: str, audited: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    for project, prefix, place in (
+        (audited.parent, None, f"{audited.name}/audits/audit_line.py"),
+        (audited, None, "audits/audit_line.py"),
+        (tmp_path, None, "audits/audit_line.py"),
+        (audited, "./lines/a/", "lines/a/audits/audit_line.py"),
+    ):
+        monkeypatch.setenv("GITHUB_WORKSPACE", str(project))
+        given = [] if prefix is None else ["--prefix", prefix]
+        assert main(["export", "github", run, *given]) == 0
+        assert f"file={place},line=" in capsys.readouterr().out
+
+
+def test_gitlab_gets_three_files(run: str, tmp_path: Path) -> None:
+    assert main(["export", "gitlab", run, "-o", str(tmp_path / "gitlab"), "--language", "ja"]) == 0
+    made = {file.name: file.read_text(encoding="utf-8") for file in (tmp_path / "gitlab").iterdir()}
+    assert set(made) == {"gl-code-quality-report.json", "metrics.txt", "audit-summary.md"}
+    assert len(json.loads(made["gl-code-quality-report.json"])) == 4 and "不合格" in made["audit-summary.md"]
+
+
 def test_a_salt_without_redact_is_refused(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "csv", run, "-o", str(tmp_path / "out"), "--salt", str(tmp_path / "salt")]) == 2
     assert "--salt is for --redact" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_named(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert main(["export", "csv", run, "-o", str(tmp_path / "file" / "below")]) == 2
+    assert "cannot be made" in capsys.readouterr().err
 
 
 def test_an_edited_record_is_not_exported(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
