@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..language.errors import ResultsError
 from .command_help import Command, Example
-from .export_kind import ExportedRun, ExportKind, folder_of, to_folder
+from .export_kind import ExportedRun, ExportKind, folder_of, to_folder, write_out
 from .terminal import say
 from .words import command_words
 
@@ -40,8 +40,7 @@ def _github(run: ExportedRun, given: argparse.Namespace) -> None:
     words, named = command_words(given.language), os.environ.get("GITHUB_STEP_SUMMARY")
     if given.output is not None or named:
         _append_summary(run, given.output or Path(str(named)), given.language)
-    for line in workflow_commands(_findings(run, given), words):
-        print(line)  # escaped by its own rules, and not cut as other lines are
+    write_out("".join(f"{line}\n" for line in workflow_commands(_findings(run, given), words)))
 
 
 def _append_summary(run: ExportedRun, file: Path, language: str) -> None:
@@ -98,8 +97,9 @@ GITHUB = ExportKind(
     ),
     _github,
     _github_options,
-    notes="It prints workflow commands (::error file=...): run it in a step whose output\nGitHub reads, also where "
-    "pytest failed (if: always()). Of more than ten of a level\nthe last names the others, for GitHub shows ten.",
+    notes="It prints workflow commands (::error file=...): run it in a step whose output\nGitHub reads, "
+    "also where pytest failed (if: always()). GitHub shows ten\nannotations of a level; of more the last one names "
+    "the others.",
 )
 GITLAB = ExportKind(
     "gitlab",

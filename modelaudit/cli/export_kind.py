@@ -61,7 +61,12 @@ def write_file(content: str | bytes, given: argparse.Namespace) -> None:
 
     if given.output is not None:
         say(str(write_whole(given.output, content)))
-        return
+    else:
+        write_out(content)
+
+
+def write_out(content: str | bytes) -> None:
+    """Write what a program reads: in UTF-8, and as it is, where :func:`~.terminal.say` writes for people."""
     sys.stdout.flush()
     sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
 
