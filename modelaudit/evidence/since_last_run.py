@@ -17,8 +17,9 @@ from .states import RunState
 
 #: why a value does not belong to one line with another: "definition" is that of the left side, or how it is bounded
 Apart = Literal["data", "seed", "definition"]
-#: how a requirement stands against the run before: releases/comparison_record.py
-Since = Literal["better", "worse", "equivalent", "cannot_tell", "not_comparable"]
+#: how a requirement stands against the run before: releases/comparison_record.py; "same": the models and the images are
+#: the same, and the value with its bounds is too
+Since = Literal["better", "worse", "equivalent", "same", "cannot_tell", "not_comparable"]
 #: why nothing is shown of something that is in the results folder
 Unread = Literal["unreadable", "not_a_run", "other_version", "altered", "redacted", "not_compared"]
 

@@ -72,6 +72,14 @@ def apart(old: Reading, new: Reading) -> list[Apart]:
     return reasons
 
 
+def is_same(old: Reading, new: Reading) -> bool:
+    """Whether the same models were measured on the same images, with the same value and bounds: then the difference is
+    none, however few the images are."""
+    models = old.record.models_of(old.case)
+    same = bool(models) and models == new.record.models_of(new.case) and not apart(old, new)
+    return same and old.case.decision is not None and old.case.decision == new.case.decision
+
+
 def history_of(present: Reading, earlier: Sequence[Reading]) -> RequirementHistory:
     """A requirement in the earlier runs, as the present one sees them."""
     line = [*earlier, present]

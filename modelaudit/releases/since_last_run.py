@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from ..evidence.consistency import read_consistent_record
 from ..evidence.record import RunRecord
 from ..evidence.since_last_run import RequirementHistory, SinceLastRun, UnreadRun
 from ..language.errors import AuditError
-from .comparison_record import ComparisonRecord
-from .history import Reading, earlier_run, history_of, readings_of
+from .comparison import MARGIN, compare
+from .comparison_record import RequirementComparison
+from .history import Reading, earlier_run, history_of, is_same, readings_of
 from .kept_runs import KeptRun, ReadRecord, kept_runs, without_superseded
 
-#: of equivalence with the run before, in the unit of each left side: that of ``modelaudit diff``
-MARGIN = 0.02
 #: so many earlier runs are shown, and so many folders are read to find them
 MOST_RUNS, MOST_FOLDERS = 20, 200
+_SAME = {"since": "same", "change": 0.0}
 
 
-class Compare(Protocol):
-    """Compares two runs, the new one with the old one."""
-
-    def __call__(self, old: RunRecord, new: RunRecord, *, margin: float) -> ComparisonRecord: ...
-
-
-def since_last_run(
-    record: RunRecord, results: Path, baselines: Path | None = None, compare: Compare | None = None
-) -> SinceLastRun | None:
+def since_last_run(record: RunRecord, results: Path, baselines: Path | None = None) -> SinceLastRun | None:
     """What the earlier runs found for the requirements of a run, and how it stands against the last of them.
 
     A quick look is compared with nothing, and no run with one. Of a merged run its shards are not earlier ones.
@@ -36,7 +27,6 @@ def since_last_run(
     Args:
         results: the results folder; the folder of the run itself may be in it.
         baselines: the folder of the baselines.
-        compare: what compares with the last run; without it the values alone stand there.
 
     Returns:
         None of a quick look, and where nothing is kept.
@@ -55,8 +45,15 @@ def since_last_run(
     found = [(Reading(len(common), present, case), readings_of(case, common, taken)) for case in wanted]
     histories = [history_of(one, readings) for one, readings in found if readings]
     last = _last(histories, len(common))
+    same = {one.case.id for one, readings in found if any(r.run == last and is_same(r, one) for r in readings)}
+    histories = [one.model_copy(update=_SAME) if one.case in same else one for one in histories]
     shown = SinceLastRun(runs=[earlier_run(run) for run in common], requirements=histories, last=last, unread=unread)
-    return shown if last is None or compare is None else _compared(shown, record, common[last], compare)
+    return shown if last is None or len(same) == len(histories) else _compared(shown, record, common[last])
+
+
+def _stands(compared: RequirementComparison, history: RequirementHistory, last: int | None) -> bool:
+    """Whether the last run has the requirement, and its comparison an outcome."""
+    return compared.outcome is not None and any(point.run == last for point in history.points)
 
 
 def _is_before(run: KeptRun, present: ReadRecord) -> bool:
@@ -76,10 +73,10 @@ def _last(histories: Sequence[RequirementHistory], runs: int) -> int | None:
     return max(at for at in range(runs) if of_one_line[at] == best) if best else None
 
 
-def _compared(shown: SinceLastRun, record: RunRecord, last: KeptRun, compare: Compare) -> SinceLastRun:
+def _compared(shown: SinceLastRun, record: RunRecord, last: KeptRun) -> SinceLastRun:
     """With the outcome of each requirement; where the two runs cannot be compared, with the reason."""
     try:
-        found = compare(read_consistent_record(last.file), record, margin=MARGIN)
+        found = compare(read_consistent_record(last.file), record, margin=MARGIN, brief=True)
     except AuditError as error:
         why = str(error).split("\n")[0]
         unread = [*shown.unread, UnreadRun(name=last.record.id, why="not_compared", why_not=why)]
@@ -88,7 +85,7 @@ def _compared(shown: SinceLastRun, record: RunRecord, last: KeptRun, compare: Co
     requirements = []
     for one in shown.requirements:
         compared = by_id.get(one.case)
-        if compared is not None and compared.outcome is not None and any(p.run == shown.last for p in one.points):
+        if one.since is None and compared is not None and _stands(compared, one, shown.last):
             changes = {
                 "since": compared.outcome,
                 "change": compared.change,

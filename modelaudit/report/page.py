@@ -17,6 +17,7 @@ from .exceptions import waiver_warnings
 from .first_page import FirstPage, first_page
 from .glossary import glossary
 from .held import lock_lines
+from .history import HistoryView, history_view
 from .matrix import ByClassView, by_class_view
 from .notes import missing_text
 from .order import worst_first
@@ -86,6 +87,7 @@ class Page:
     files_left_out: str = ""
     reviews: ReviewsView | None = None
     standards: tuple[StandardView, ...] = ()
+    history: HistoryView | None = None
 
     @property
     def many(self) -> bool:
@@ -136,6 +138,7 @@ def page_of(record: RunRecord, words: Words, pictures: Pictures, digest: str = "
         _more(len(record.provenance.files), words),
         reviews_view(record, words, pictures),
         standard_views(record, built_in_standards(), words),
+        history_view(record, words),
     )
 
 

@@ -21,6 +21,7 @@ from modelaudit.engine.results.measured import HeatAt
 from modelaudit.evidence.agreed import UnmetKind
 from modelaudit.evidence.probe import Assumption
 from modelaudit.evidence.record import Weakening
+from modelaudit.evidence.since_last_run import Apart, Since, Unread
 from modelaudit.evidence.states import AbsentBy
 from modelaudit.language import associations
 from modelaudit.language.errors import ResultsError
@@ -85,6 +86,10 @@ LISTS: dict[str, Iterable[str]] = {
     "absent": get_args(AbsentBy),
     **{kind: ["clusters", "donors", "different_pictures"] for kind in ("counted", "shared", "few")},
     "limited": ["these_clusters", "these_backgrounds", "these_clusters_and_these_backgrounds"],
+    "since": get_args(Since),
+    "apart": get_args(Apart),
+    "unread": get_args(Unread),
+    "history_mark": ["model", "data"],
     "scale": ["background_dependence", "background_share"],
     "chip": [*Reason, "xfailed", "xpassed"],
     "folded": ["pass", "fail", "inconclusive", "error", "not_run"],

@@ -25,10 +25,15 @@ from modelaudit.evidence.record import (
     ArithmeticNode,
     ByClass,
     CaseRecord,
+    EarlierRun,
     GalleryRow,
     ImageValue,
     Panel,
+    RequirementHistory,
+    RequirementPoint,
     RunRecord,
+    SinceLastRun,
+    UnreadRun,
 )
 
 #: markup, quotes, template syntax, control and reordering characters, and no place to break a line
@@ -59,7 +64,8 @@ def failing(folder: Path) -> RunRecord:
 
 
 def inconclusive(folder: Path) -> RunRecord:
-    return record(cases=named(folder, "decides_on_the_part", "survives_lighting", "shortcut_is_caught"))
+    found = record(cases=named(folder, "decides_on_the_part", "survives_lighting", "shortcut_is_caught"))
+    return found.model_copy(update={"since_last_run": earlier(found.cases)})
 
 
 def errored(folder: Path) -> RunRecord:
@@ -140,7 +146,45 @@ def hostile(folder: Path) -> RunRecord:
     by_class = ByClass(matrices=[matrix(found_cells)], wanted=[wanted(HOSTILE)])
     found = [case_named(at, one) for at, one in enumerate(base.cases)]
     changes: dict[str, Any] = {"cases": found, "models": [model], "data": [data], "by_class": by_class}
-    return base.model_copy(update={**changes, "notes": [HOSTILE], "missing": HOSTILE, "command": HOSTILE})
+    changes |= {"notes": [HOSTILE], "missing": HOSTILE, "command": HOSTILE, "since_last_run": earlier(found, HOSTILE)}
+    return base.model_copy(update=changes)
+
+
+def earlier(cases: Sequence[CaseRecord], name: str = "v1", runs: int = 20) -> SinceLastRun:
+    """Many earlier runs of these cases: the first have other images, one an ERROR, and the model changes twice."""
+    shown = [
+        EarlierRun(
+            id=f"202610{at + 1:02}-091402-7f3a",
+            sha256=f"{at:064x}",
+            started=f"2026-10-{at + 1:02}T09:14:02+09:00",
+            finished=f"2026-10-{at + 1:02}T09:21:47+09:00",
+            overall="FAIL",
+            baseline=name if at == runs - 1 else None,
+        )
+        for at in range(runs)
+    ]
+    found = []
+    for number, one in enumerate(each for each in cases if each.decision is not None):
+        points = []
+        for at in range(runs):
+            value = None if at == 9 else 0.8 + 0.006 * at + 0.01 * (at % 3)
+            points.append(
+                RequirementPoint(
+                    run=at,
+                    verdict="ERROR" if value is None else "PASS" if at > 12 else "FAIL",
+                    estimate=value,
+                    lower=None if value is None else value - 0.04,
+                    upper=None if value is None else min(1.0, value + 0.04),
+                    threshold=0.9 if at > 4 else 0.85,
+                    apart=["data"] if at < 6 else [],
+                    new_data=at == 6,
+                    new_model=at in (8, 15),
+                )
+            )
+        since: Any = ("worse", "better", "cannot_tell")[number % 3]
+        found.append(RequirementHistory(case=one.id, points=points, since=since, change=0.031, new_model=True))
+    unread = [UnreadRun(name=name, why="unreadable"), UnreadRun(name=name, why="not_compared", why_not=name)]
+    return SinceLastRun(runs=shown, requirements=found, last=runs - 1, margin=0.02, unread=unread)
 
 
 def named(folder: Path, *names: str) -> list[CaseRecord]:
