@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..evidence.record import DataRecord, ModelRecord, Panel, RunRecord, TableRecord
     from ..language.progress import Progress
     from ..releases.comparison_record import AnswerComparison, ChangedAnswer, ComparisonRecord, NoPictures
+    from ..report.words import Words
 
 #: images of one kind that are shown of every pair of models and context
 FIRST_FEW = 6
@@ -69,6 +71,16 @@ def draw_pictures(
         lists = [[_with_panels(image, found) for image in images] for images in (one.newly_wrong, one.recovered)]
         answers.append(one.model_copy(update={"newly_wrong": lists[0], "recovered": lists[1]}))
     return comparison.model_copy(update={"answers": answers, "no_pictures": list(_joined(missing))})
+
+
+def drawing_progress(words: Words) -> Progress:
+    """A bar on a terminal while pictures are drawn, and nothing elsewhere."""
+    from ..language.progress import ProgressBar, ProgressTexts, Silent
+
+    if not sys.stderr.isatty():
+        return Silent()
+    said = words._("diff_drawing").replace("{", "{{").replace("}", "}}")
+    return ProgressBar(lambda: sys.stderr, texts=ProgressTexts(said, said, said, said))
 
 
 def _first_few(images: Sequence[ChangedAnswer]) -> list[ChangedAnswer]:
