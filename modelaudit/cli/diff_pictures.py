@@ -79,7 +79,7 @@ def drawing_progress(words: Words) -> Progress:
 
     if not sys.stderr.isatty():
         return Silent()
-    said = words._("diff_drawing").replace("{", "{{").replace("}", "}}")
+    said = words._("diff_pictures_drawing").replace("{", "{{").replace("}", "}}")
     return ProgressBar(lambda: sys.stderr, texts=ProgressTexts(said, said, said, said))
 
 

@@ -88,7 +88,12 @@ def test_both_models_are_shown_with_the_answers_of_their_records(runs: Runs, kep
             found.answers[0].model_new,
         )
     page = render_comparison(found, runs[0] / "diff")
-    shown = (one for answers in found.answers for image in answers.newly_wrong for one in image.panels_new)
+    shown = (
+        one
+        for answers in found.answers
+        for image in (*answers.newly_wrong, *answers.recovered)
+        for one in image.panels_new
+    )
     assert page.count("data:image/webp;base64") == len({one.file for one in shown}) and "Pictures that show it" in page
 
 
