@@ -56,7 +56,7 @@ def _difference(distribution: Distribution, n: int, confidence: float, guarantee
     low, middle, high = distribution.values
     limit = 2 * middle / (high - low)
     losses, gains = float(distribution.weights[0]), float(distribution.weights[2])
-    x, y = _likely(losses, n), _likely(gains, n)
+    x, y = likely_counts(losses, n), likely_counts(gains, n)
     if x.size * y.size > _MOST_TABLES:
         return _normal_difference(losses, gains, limit, n, confidence)
     weights = binom.pmf(x, n, losses)[:, None] * binom.pmf(
@@ -110,7 +110,7 @@ def _normal_difference(losses: float, gains: float, limit: float, n: int, confid
     return float(ndtr((limit - mean) / error - float(ndtri(confidence)))) if error else float(mean < limit)
 
 
-def _likely(p: float, n: int) -> NDArray[np.int64]:
+def likely_counts(p: float, n: int) -> NDArray[np.int64]:
     """The counts that have all but 1e-9 of the probability."""
     return np.arange(int(binom.ppf(5e-10, n, p)), int(binom.ppf(1 - 5e-10, n, p)) + 1).clip(0, n)
 

@@ -205,7 +205,7 @@ def required_size(distribution: Distribution, wanted: PowerTarget, blank: Sample
     def enough(n: int) -> bool:
         return power_lower_bound(distribution, n, level, guaranteed=proven) >= wanted.power
 
-    n = _smallest(enough, exact=distribution.kind != "mean")
+    n = smallest_size(enough, exact=distribution.kind != "mean")
     if n is None:
         return replace(blank, note=_TOO_MANY)
     reached = power(distribution, n, level, guaranteed=proven)
@@ -243,7 +243,7 @@ def _clustered(
         bound = lower_bound(form, columns, replace(plan, images=n)).value + shift
         return bound - reserve / math.sqrt(n) > 0
 
-    n = _smallest(enough, exact=False)
+    n = smallest_size(enough, exact=False)
     if n is None:
         return none
     n = max(math.ceil(RESERVE * n), found.images)
@@ -291,7 +291,7 @@ def _rule(distribution: Distribution, n: int, wanted: PowerTarget) -> str:
     return "gaffke"
 
 
-def _smallest(enough: Callable[[int], bool], *, exact: bool) -> int | None:
+def smallest_size(enough: Callable[[int], bool], *, exact: bool) -> int | None:
     """The smallest n that is enough; where power goes up and down in n, from which on up to 10 % more is too."""
     high = least_integer(enough, most=MOST_IMAGES, slack=0 if exact else 100)
     if high is None:
