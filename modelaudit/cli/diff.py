@@ -83,6 +83,8 @@ def _run(given: argparse.Namespace) -> int:
     from ..report.comparison import write_comparison_page
     from .compared_runs import opened_run
     from .diff_pictures import draw_pictures
+    from .diff_text import comparison_lines
+    from .words import command_words
 
     with opened_run(given.old) as old, opened_run(given.new) as new:
         found = compare(
@@ -115,7 +117,7 @@ def _run(given: argparse.Namespace) -> int:
     else:
         if given.json is not None:
             write_whole(Path(given.json), text)
-        say(str(page))
+        say(*comparison_lines(found, page, command_words(given.language)))
     return exit_status(found, given.fail_on)
 
 
