@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,16 +75,16 @@ def add(commands: Any) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from ..language.progress import ProgressBar
     from ..language.whole_file import write_whole
     from ..releases.comparison import compare
     from ..releases.comparison_record import COMPARISON_NAME
     from ..report.comparison import write_comparison_page
     from .compared_runs import opened_run
-    from .diff_pictures import draw_pictures
+    from .diff_pictures import draw_pictures, drawing_progress
     from .diff_text import comparison_lines
     from .words import command_words
 
+    words = command_words(given.language)
     with opened_run(given.old) as old, opened_run(given.new) as new:
         found = compare(
             old.record,
@@ -107,7 +106,7 @@ def _run(given: argparse.Namespace) -> int:
             pictures_new=new.folder,
             redraw=not given.no_pictures,
             allow_code=given.allow_code,
-            progress=ProgressBar(lambda: sys.stderr),
+            progress=drawing_progress(words),
         )
     text = found.model_dump_json(indent=1) + "\n"
     write_whole(folder / COMPARISON_NAME, text)
@@ -117,7 +116,7 @@ def _run(given: argparse.Namespace) -> int:
     else:
         if given.json is not None:
             write_whole(Path(given.json), text)
-        say(*comparison_lines(found, page, command_words(given.language)))
+        say(*comparison_lines(found, page, words))
     return exit_status(found, given.fail_on)
 
 
