@@ -44,8 +44,8 @@ SUMMARY_NAME = "diff.md"
 DEFAULT_BUDGET = 5_000_000
 #: strips of page one
 _FIRST = 2
-#: bytes of markup around one embedded picture
-_AROUND = 200
+#: bytes of markup around one embedded picture, and for the sentence that says that some are left out
+_AROUND, _SLACK = 200, 1000
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,10 @@ def render_comparison(
     """
     words_of(language)
     by_file = _read(comparison, folder)
-    page = _document(comparison, by_file, language, templates_dir, None)
-    room = budget_bytes
-    while (over := len(page.encode()) - budget_bytes) > 0 and room > 0:
-        room = (budget_bytes if room == budget_bytes else room) - over
-        page = _document(comparison, by_file, language, templates_dir, max(room, 0))
+    page, size = _document(comparison, by_file, language, templates_dir, None)
+    over = len(page.encode()) - budget_bytes
+    if over > 0 and size > 0:
+        page, _ = _document(comparison, by_file, language, templates_dir, max(size - over - _SLACK, 0))
     return page
 
 
@@ -158,7 +157,9 @@ def comparison_view(
     words = replace(words, names=record.wording)
     requirements = requirement_views(record, words)
     answers, left_out = _fitting(answer_views(record, by_file, words), room)
-    telling = [one for one in answers if one.changed or any(part.worse for part in (*one.classes, *one.groups))]
+    telling = [
+        one for one in answers if one.changed or any(part.worse for part in (*one.classes.rows, *one.groups.rows))
+    ]
     reach = reach_of(record)
     margin = 50 * record.margin / reach
     return ComparisonView(
@@ -219,11 +220,16 @@ def _glance(
         if len(worse) > len(said):
             said.append("…")
         yield words._("diff_where"), words._("semicolon").join(said)
-    parts = [_part_text(part, view, words) for view in answers for part in (*view.classes, *view.groups) if part.worse]
+    parts = [
+        _part_text(part, view, words)
+        for view in answers
+        for part in (*view.classes.rows, *view.groups.rows)
+        if part.worse
+    ]
     if parts:
         shown = [*parts[:3], *(["…"] if len(parts) > 3 else [])]
         yield words._("diff_which_parts"), words._("semicolon").join(shown)
-    elif any(view.classes or view.groups for view in answers):
+    elif any(view.classes.rows or view.groups.rows for view in answers):
         yield words._("diff_which_parts"), words._("diff_no_part_worse")
     if better := names_of(requirements, "better", words):
         yield words._("diff_better_where"), better
@@ -351,7 +357,8 @@ def _document(
     language: str,
     templates_dir: Path | None,
     room: int | None,
-) -> str:
+) -> tuple[str, int]:
+    """The page, and the bytes of its pictures, of which at most `room` are embedded."""
     environment = templates(templates_dir, escape=True)
     views = {each: comparison_view(record, by_file, words_of(each), room) for each in LANGUAGES}
     strips = [strip for one in views[language].answers for changed in one.changed for strip in changed.strips]
@@ -361,7 +368,7 @@ def _document(
         for each, view in views.items()
     }
     script = Markup(filled(environment, "alarm.js"))
-    return filled(
+    page = filled(
         environment,
         "comparison.html.j2",
         bodies=bodies,
@@ -374,3 +381,4 @@ def _document(
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )
+    return page, sum(map(_size, parts.values()))

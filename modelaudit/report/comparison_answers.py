@@ -14,8 +14,8 @@ from .naming import method_text, short_reference
 from .pictures import EmbeddedLines, EmbeddedPicture, Layers, layers_of
 from .words import Words
 
-#: rows of a table of classes or groups that are shown unfolded
-MOST_PARTS = 10
+#: rows of a table of classes or groups at most, and ids of changed images; all of them are in diff.json
+MOST_PARTS, MOST_LISTED = 60, 300
 _ORDER = ("worse", "cannot_tell", "not_comparable", "better", "equivalent")
 
 
@@ -33,6 +33,14 @@ class PartView:
     recovered: str
     badge: Badge
     worse: bool
+
+
+@dataclass(frozen=True)
+class PartsView:
+    """Classes or groups, the worst first, and how many more there are."""
+
+    rows: tuple[PartView, ...]
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class ChangedView:
     title: str
     strips: tuple[StripView, ...]
     listed: tuple[str, ...]
+    left_out: int
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,8 @@ class AnswerView:
     title: str
     context: str
     summary: str
-    classes: tuple[PartView, ...]
-    groups: tuple[PartView, ...]
+    classes: PartsView
+    groups: PartsView
     changed: tuple[ChangedView, ...]
     balance: int
 
@@ -142,7 +151,8 @@ def _view(
         ChangedView(
             words.ngettext(key, len(images)),
             tuple(strip for each in images if (strip := _strip(each, lost, by_file, words)) is not None),
-            tuple(_listed(each, words) for each in images),
+            tuple(_listed(each, words) for each in images[:MOST_LISTED]),
+            max(0, len(images) - MOST_LISTED),
         )
         for key, images, lost in (
             ("diff_changed.newly_wrong", one.newly_wrong, True),
@@ -154,31 +164,36 @@ def _view(
         " · ".join(parts),
         context,
         summary,
-        tuple(_parts(one.by_class, record, words)),
-        tuple(_parts(one.by_group, record, words)),
+        _parts(one.by_class, record, words),
+        _parts(one.by_group, record, words),
         tuple(changed),
         wrong - right,
     )
 
 
-def _parts(parts: Sequence[PartComparison], record: ComparisonRecord, words: Words) -> Iterator[PartView]:
+def _parts(parts: Sequence[PartComparison], record: ComparisonRecord, words: Words) -> PartsView:
     """The classes or groups, the worst first; none where there is only one."""
     if len(parts) < 2:
-        return
-    for part in sorted(parts, key=lambda one: (_ORDER.index(one.outcome), _change(one) or 0.0)):
-        old, new = ("–" if one is None else words.quantity(one, "percent", 1) for one in (part.old, part.new))
-        yield PartView(
-            part.name,
-            words.count(part.images),
-            old,
-            new,
-            change_text(_change(part), part.lower, part.upper, "points", words),
-            part_interval(part, record, words),
-            words.count(part.newly_wrong),
-            words.count(part.recovered),
-            outcome_badge(part.outcome, words),
-            part.outcome == "worse",
-        )
+        return PartsView(())
+    ordered = sorted(parts, key=lambda one: (_ORDER.index(one.outcome), _change(one) or 0.0))
+    shown = tuple(_part(one, record, words) for one in ordered[:MOST_PARTS])
+    return PartsView(shown, len(parts) - len(shown))
+
+
+def _part(part: PartComparison, record: ComparisonRecord, words: Words) -> PartView:
+    old, new = ("–" if one is None else words.quantity(one, "percent", 1) for one in (part.old, part.new))
+    return PartView(
+        part.name,
+        words.count(part.images),
+        old,
+        new,
+        change_text(_change(part), part.lower, part.upper, "points", words),
+        part_interval(part, record, words),
+        words.count(part.newly_wrong),
+        words.count(part.recovered),
+        outcome_badge(part.outcome, words),
+        part.outcome == "worse",
+    )
 
 
 def _change(part: PartComparison) -> float | None:

@@ -11,8 +11,8 @@ from .comparison_answers import model_text
 from .comparison_requirements import counts, outcome_of
 from .words import Words
 
-#: names that are shown unfolded
-MOST_NAMES = 5
+#: names that are shown unfolded, and at most
+MOST_NAMES, MOST_LISTED = 5, 300
 #: digits of a fingerprint
 _SHORT = 12
 _KINDS = ("model", "data", "definition", "option", "version", "machine")
@@ -25,6 +25,7 @@ class NamedImages:
     text: str
     first: tuple[str, ...]
     rest: tuple[str, ...]
+    left_out: int
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def _fates(one: ImagesCompared, words: Words, *, renamed: bool = True) -> Iterat
     )
     for key, names in fates:
         if names:
-            yield NamedImages(words.ngettext(key, len(names)), tuple(names[:MOST_NAMES]), tuple(names[MOST_NAMES:]))
+            first, rest = tuple(names[:MOST_NAMES]), tuple(names[MOST_NAMES:MOST_LISTED])
+            yield NamedImages(words.ngettext(key, len(names)), first, rest, max(0, len(names) - MOST_LISTED))
 
 
 def _changed(image: ChangedImage, words: Words) -> str:

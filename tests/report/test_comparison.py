@@ -136,7 +136,7 @@ def test_answers_are_shown_where_they_changed_and_the_most_losses_first() -> Non
     assert [one.title for one in view.answers] == ["Background of another class", "Original images"]
     assert [one.title for one in view.quiet_answers] == ["Other lighting of the whole image (severity 3 of 5)"]
     first = view.answers[0]
-    assert [part.name for part in first.classes] == ["gear", "nut", "bolt"]
+    assert [part.name for part in first.classes.rows] == ["gear", "nut", "bolt"]
     assert first.changed[0].listed[0] == "gear/IMG_0000.jpg (gear): gear → bolt"
 
 
@@ -154,6 +154,17 @@ def test_strips_are_left_out_where_the_file_would_be_too_large(tmp_path: Path) -
     assert len(small.encode()) <= len(whole.encode()) - 10_000
     assert "left out here to keep the file small" in small and "gear/IMG_0000.jpg" in small
     assert "data:image" not in render_comparison(record, tmp_path, budget_bytes=1000)
+
+
+def test_a_thousand_classes_and_images_stay_within_the_budget() -> None:
+    record = comparison()
+    first = record.answers[1]
+    parts = [first.by_class[1].model_copy(update={"name": f"class {n}"}) for n in range(1000)]
+    lost = [first.newly_wrong[0].model_copy(update={"id": f"{n}.png", "id_old": f"{n}.png"}) for n in range(1000)]
+    answer = first.model_copy(update={"by_class": parts, "newly_wrong": lost})
+    images = record.images[0].model_copy(update={"new": [f"new/{n}.png" for n in range(1000)]})
+    page = render_comparison(record.model_copy(update={"answers": [answer], "images": [images]}), Path())
+    assert len(page) < 400_000 and page.count("940 more in diff.json") == 1 and page.count("700 more in diff.json") == 2
 
 
 def test_without_pictures_the_images_are_listed(tmp_path: Path) -> None:
