@@ -42,16 +42,35 @@ def add(commands: Any) -> None:
         status="0 listed, whatever was found; 2 a wrong call, a run or a standard that cannot be read",
     )
     add_run_folder(coverage)
-    coverage.add_argument(
+    add_standards(coverage)
+    coverage.add_argument("--json", metavar="FILE", help="write everything as data; - for the terminal")
+    add_language(coverage, "the terminal")
+    coverage.set_defaults(run=_run)
+
+
+def add_standards(parser: argparse.ArgumentParser) -> None:
+    """Add ``--standard``, which :func:`asked_standards` reads."""
+    parser.add_argument(
         "--standard",
         action="append",
         dest="standards",
         metavar="NAME|FILE",
         help="a standard by its name, or a YAML file; may be repeated (default: every one that comes with modelaudit)",
     )
-    coverage.add_argument("--json", metavar="FILE", help="write everything as data; - for the terminal")
-    add_language(coverage, "the terminal")
-    coverage.set_defaults(run=_run)
+
+
+def asked_standards(given: argparse.Namespace, record: RunRecord) -> tuple[Standard, ...]:
+    """The standards that ``--standard`` names, else those that come with the package.
+
+    Raises:
+        StandardError: one that cannot be read, or with a name of a measure or context that nothing here is called.
+    """
+    from ..standards.standard_file import built_in_standards, read_standard
+
+    asked = tuple(read_standard(name) for name in given.standards or ())
+    for one in asked:
+        _refuse_unknown_names(one, record)
+    return asked or built_in_standards()
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -59,14 +78,10 @@ def _run(given: argparse.Namespace) -> int:
     from ..language.whole_file import write_whole
     from ..report.standards import standard_views
     from ..standards.coverage import coverage_document
-    from ..standards.standard_file import built_in_standards, read_standard
     from .words import command_words
 
     record = read_consistent_record(resolve_run(given.run_folder))
-    asked = [read_standard(name) for name in given.standards or ()]
-    for one in asked:
-        _refuse_unknown_names(one, record)
-    standards = asked or list(built_in_standards())
+    standards = asked_standards(given, record)
     if given.json is not None:
         text = coverage_document(record, standards).model_dump_json(indent=1) + "\n"
         if given.json == "-":

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..evidence.results_folder import resolve_run
 from ..language.errors import ResultsError
-from . import export_ci, export_files
+from . import export_ci, export_cyclonedx, export_files
 from .command_help import Command, add_command
 from .export_kind import ExportedRun, ExportKind
 from .terminal import add_language, add_run_folder
@@ -20,6 +20,7 @@ KINDS: tuple[ExportKind, ...] = (
     export_files.PARQUET,
     export_ci.GITHUB,
     export_ci.GITLAB,
+    export_cyclonedx.CYCLONEDX,
 )
 
 

@@ -208,9 +208,9 @@ def _standard(found: Coverage) -> Json:
     standard: Json = {
         "bom-ref": f"standard:{found.standard}",
         "name": words.own(found.title),
-        "version": found.edition,
+        "version": words.own(found.edition),
         "description": words.own(found.titles_from),
-        "owner": found.publisher,
+        "owner": words.own(found.publisher),
         "requirements": requirements,
     }
     return standard | ({"levels": levels} if levels else {})

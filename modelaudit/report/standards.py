@@ -57,7 +57,7 @@ def standard_views(
 def _view(found: Coverage, badges: dict[str, Badge], words: Words, most: int | None) -> StandardView:
     return StandardView(
         words.own(found.title),
-        words._("standards_edition", publisher=found.publisher, edition=found.edition),
+        words._("standards_edition", publisher=words.own(found.publisher), edition=words.own(found.edition)),
         words.ngettext("standards_counts", len(found.rows), found=words.count(found.count("in_this_run"))),
         words.own(found.titles_from),
         tuple(

@@ -65,8 +65,8 @@ class Coverage(Part):
 
     standard: str
     title: str | dict[str, str]
-    edition: str
-    publisher: str
+    edition: str | dict[str, str]
+    publisher: str | dict[str, str]
     titles_from: str | dict[str, str]
     rows: list[ItemEvidence]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from ..evidence.about import LANGUAGES, line_of, text_of
 from ..language.errors import StandardError, nearest
@@ -56,11 +57,6 @@ def _long_text(value: Any) -> Any:
     return text_of(value, _LONGEST)
 
 
-def _long_line(value: Any) -> Any:
-    return line_of(value, _LONGEST)
-
-
-Line = Annotated[str, BeforeValidator(_long_line), Field(description="a line of text")]
 Text = Annotated[
     str | dict[str, str],
     BeforeValidator(_long_text),
@@ -95,7 +91,8 @@ class Selector(_Fields):
     @model_validator(mode="after")
     def _says_something(self) -> Selector:
         if not self.model_fields_set:
-            raise ValueError(f"selects every requirement; state {' or '.join(type(self).model_fields)}")
+            names = " or ".join(type(self).model_fields)
+            raise PydanticCustomError("selector", "selects every requirement; state {names}", {"names": names})
         return self
 
 
@@ -124,8 +121,8 @@ class Standard(_Fields):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="by which it is asked for")]
     title: Text
-    edition: Line
-    publisher: Line
+    edition: Text
+    publisher: Text
     titles_from: Text = Field(description="where ids and titles were taken from")
     items: list[StandardItem] = Field(min_length=1)
 
@@ -134,7 +131,8 @@ class Standard(_Fields):
         seen: set[str] = set()
         for item in self.items:
             if item.id in seen:
-                raise ValueError(f"the item {item.id} is there twice; give each an id of its own")
+                said = "the item {item} is there twice; give each an id of its own"
+                raise PydanticCustomError("item", said, {"item": item.id})
             seen.add(item.id)
         return self
 
