@@ -51,6 +51,7 @@ def job_summary(record: RunRecord, words: Words, *, room: int = MOST_BYTES) -> s
     text = render_summary(record, language=words.language)
     if len(text.encode()) <= room:
         return text
-    note = f"\n\n{words._('export_summary_cut')}\n"
+    cut = words._("export_summary_cut")
+    note = f"\n\n{cut}\n"
     kept = text.encode()[: max(0, room - len(note.encode()))].decode(errors="ignore")
     return kept.rpartition("\n")[0] + note

@@ -45,6 +45,8 @@ from modelaudit.standards.standard_file import DOCUMENTS, RECORDS
 from modelaudit.statistics.verdict import Reason, Verdict
 
 ROOT = Path(__file__).parents[2]
+#: whose modules take their texts from the report's catalogue
+MODULES = (CATALOGUES.parent, CATALOGUES.parents[1] / "exports")
 #: has a catalogue of its own (test_error_texts.py)
 APART = "error_texts.py"
 EN, JA = words_of("en"), words_of("ja")
@@ -139,10 +141,10 @@ LISTS: dict[str, Iterable[str]] = {
 
 
 def keys() -> set[str]:
-    """Every key that the templates and the report's own modules ask for."""
+    """Every key that the templates and the modules ask for."""
     found: set[str] = set()
     keywords = {"_": None, "ngettext": None}
-    for folder, method in ((CATALOGUES.parent, "python"), (ROOT / "templates", "jinja2")):
+    for folder, method in (*((folder, "python") for folder in MODULES), (ROOT / "templates", "jinja2")):
         for file in folder.glob("*.py" if method == "python" else "*.j2"):
             if file.name == APART:
                 continue
@@ -203,7 +205,7 @@ def test_every_text_has_the_placeholders_that_the_code_fills() -> None:
 
 def filled() -> Iterator[tuple[str, str, set[str], bool]]:
     """Every call for a text: its file, the key, the placeholders that it fills, and whether it may fill others too."""
-    for file in CATALOGUES.parent.glob("*.py"):
+    for file in (file for folder in MODULES for file in folder.glob("*.py")):
         if file.name == APART:
             continue
         for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
