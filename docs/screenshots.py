@@ -1,7 +1,8 @@
 """Draws the pictures of reports in docs/images: page one in both languages, as it looks 1280 px wide.
 
     pytest audits/
-    python docs/screenshots.py audit-results/latest/report.html demo
+    python docs/screenshots.py audit-results/latest/report.html report-demo
+    python docs/screenshots.py audit-results/diff-v1-v2/diff.html diff
 
 Needs the extra [test] and a Chromium. Where photos may not be published, draw what `modelaudit report RUN --redact`
 writes.
@@ -47,8 +48,8 @@ def small(png: bytes) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("report", type=Path, help="a report.html")
-    parser.add_argument("name", help="the pictures become docs/images/report-NAME.png and report-NAME.ja.png")
+    parser.add_argument("report", type=Path, help="a report.html, or a diff.html")
+    parser.add_argument("name", help="the pictures become docs/images/NAME.png and NAME.ja.png")
     arguments = parser.parse_args()
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
     if found is None:
@@ -57,7 +58,7 @@ def main() -> None:
         browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
         for language, ending in (("en", ".png"), ("ja", ".ja.png")):
             shot = small(page_one(browser, arguments.report, language))
-            (IMAGES / f"report-{arguments.name}{ending}").write_bytes(shot)
+            (IMAGES / f"{arguments.name}{ending}").write_bytes(shot)
         browser.close()
 
 

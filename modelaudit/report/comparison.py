@@ -26,6 +26,7 @@ from .comparison_facts import (
     picture_notes,
 )
 from .comparison_requirements import (
+    MOST_NAMED,
     ORDER,
     RequirementView,
     counts,
@@ -216,7 +217,7 @@ def _glance(
     """The questions of page one that need no table."""
     worse = [one for one in requirements if one.outcome == "worse" and one.counted]
     if worse:
-        said = [words._("diff_name_and_change", name=one.name, change=one.change) for one in worse[:3]]
+        said = [words._("diff_name_and_change", name=one.name, change=one.change) for one in worse[:MOST_NAMED]]
         if len(worse) > len(said):
             said.append("…")
         yield words._("diff_where"), words._("semicolon").join(said)
@@ -227,7 +228,7 @@ def _glance(
         if part.worse
     ]
     if parts:
-        shown = [*parts[:3], *(["…"] if len(parts) > 3 else [])]
+        shown = [*parts[:MOST_NAMED], *(["…"] if len(parts) > MOST_NAMED else [])]
         yield words._("diff_which_parts"), words._("semicolon").join(shown)
     elif any(view.classes.rows or view.groups.rows for view in answers):
         yield words._("diff_which_parts"), words._("diff_no_part_worse")

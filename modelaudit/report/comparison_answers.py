@@ -121,6 +121,11 @@ def context_text(context: str | None, words: Words) -> str:
     return " + ".join(labels)
 
 
+def _capital(text: str, context: str | None) -> str:
+    """Words with a capital letter; a context without words as it is written."""
+    return text if context is not None and text == context.replace(" | ", " + ") else text[:1].upper() + text[1:]
+
+
 def model_text(key: str, words: Words) -> str:
     """A model by its key, without the folders where it lay."""
     return short_reference(key.removeprefix("model:"), words)
@@ -134,7 +139,7 @@ def _view(
     named: tuple[bool, bool],
 ) -> AnswerView:
     context = context_text(one.context, words)
-    parts = [context[:1].upper() + context[1:]]
+    parts = [_capital(context, one.context)]
     if named[0]:
         pair = [model_text(key, words) for key in (one.model_old, one.model_new)]
         parts.append(pair[0] if pair[0] == pair[1] else words._("diff_old_and_new", old=pair[0], new=pair[1]))
@@ -235,8 +240,9 @@ def _files(panels: Sequence[Panel]) -> set[str]:
 
 
 def _input_heading(panel: Panel, side: str, words: Words) -> str:
-    text = words._("original") if panel.kind == "original" else context_text(panel.context, words)
-    text = text[:1].upper() + text[1:]
+    text = words._("original")
+    if panel.kind != "original":
+        text = _capital(context_text(panel.context, words), panel.context)
     return words._("diff_seen_by", picture=text, side=words.named("diff_side", side)) if side else text
 
 

@@ -14,6 +14,8 @@ from .words import Unit, Words
 
 #: of changes that are shown together: the worst first
 ORDER = ("worse", "not_comparable", "removed", "cannot_tell", "better", "equivalent", "added", "not_compared")
+#: requirements, classes and groups that page one names
+MOST_NAMED = 3
 #: the drawing reaches so many margins to each side, at least and at most
 _LEAST_REACH, _MOST_REACH = 2.0, 6.0
 _DIGITS: dict[Unit, int] = {"percent": 1, "points": 1, "number": 3}
@@ -65,8 +67,13 @@ class RequirementView:
 def requirement_views(record: ComparisonRecord, words: Words) -> tuple[RequirementView, ...]:
     """Every requirement, counted ones first, the worst of them first."""
     reach = reach_of(record)
-    ordered = sorted(record.requirements, key=lambda one: (not counts(one), ORDER.index(outcome_of(one))))
+    ordered = sorted(record.requirements, key=lambda one: (not counts(one), ORDER.index(outcome_of(one)), _gain(one)))
     return tuple(_view(one, record, reach, words) for one in ordered)
+
+
+def _gain(one: RequirementComparison) -> float:
+    """How much better it has become."""
+    return (one.change or 0.0) * (1 if one.higher_is_better else -1)
 
 
 def outcome_of(requirement: RequirementComparison) -> str:
@@ -266,5 +273,6 @@ def notes_of(one: RequirementComparison, words: Words) -> Iterator[str]:
 
 
 def names_of(views: Sequence[RequirementView], outcome: str, words: Words) -> str:
-    """The names of the counted requirements of one outcome, in a row."""
-    return words._("comma").join(one.name for one in views if one.counted and one.outcome == outcome)
+    """The names of the first counted requirements of one outcome, in a row."""
+    names = [one.name for one in views if one.counted and one.outcome == outcome]
+    return words._("comma").join([*names[:MOST_NAMED], *(["…"] if len(names) > MOST_NAMED else [])])
