@@ -8,7 +8,7 @@ from typing import Any
 
 from ..evidence.results_folder import resolve_run
 from ..language.errors import ResultsError
-from . import export_ci, export_cyclonedx, export_files
+from . import export_ci, export_cyclonedx, export_files, export_registries
 from .command_help import Command, add_command
 from .export_kind import ExportedRun, ExportKind
 from .terminal import add_language, add_run_folder
@@ -18,6 +18,7 @@ KINDS: tuple[ExportKind, ...] = (
     export_files.OPENMETRICS,
     export_files.CSV,
     export_files.PARQUET,
+    export_registries.MLFLOW,
     export_ci.GITHUB,
     export_ci.GITLAB,
     export_cyclonedx.CYCLONEDX,
