@@ -70,6 +70,8 @@ def _run(given: argparse.Namespace) -> int:
     from ..evidence.merging import merge
     from ..evidence.record import write_record
     from ..language.whole_file import write_whole
+    from ..releases.kept_runs import BASELINES
+    from ..releases.since_last_run import with_history
     from ..report import write_reports
     from ..report.junit import render_junit
     from ..report.run_lines import run_lines
@@ -79,6 +81,7 @@ def _run(given: argparse.Namespace) -> int:
     folders = [run_of(path) for path in given.runs]
     shards = [Shard(str(folder), _read(folder)) for folder in folders]
     record = merge(shards, new_run_id())
+    record = with_history(record, given.results, Path(BASELINES))
     pictures = {
         name: content
         for shard, folder in zip(shards, folders, strict=True)

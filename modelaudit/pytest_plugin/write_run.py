@@ -22,12 +22,12 @@ from ..evidence.decisions import with_holm
 from ..evidence.matrix import by_class
 from ..evidence.provenance import Inputs, provenance
 from ..evidence.record import AbsentFile, CaseRecord, RunRecord, write_record
-from ..evidence.record_texts import recorded, recorded_text, references_of
+from ..evidence.record_texts import recorded, references_of
 from ..evidence.redaction import SALT_NAME, read_salt, redacted
 from ..evidence.results_folder import point_latest
 from ..evidence.states import exit_status, is_partial, is_whole, missing_text, run_state
 from ..releases.kept_runs import BASELINES
-from ..releases.since_last_run import since_last_run
+from ..releases.since_last_run import with_history
 from ..report import write_reports
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def write_run(
         The record, the record that the reports show, and the cases that contradict the tables.
     """
     record, contradicted = _consistent(run, cases, files)
-    record = _with_history(record, run)
+    record = with_history(record, run.options.results, run.root / BASELINES)
     write_record(record, run.folder)
     discard_measured(run.folder)
     shown = redacted(record, read_salt(run.folder / SALT_NAME)) if run.options.redact else record
@@ -81,16 +81,6 @@ def write_run(
     if run.receipt is not None:
         run.receipt.write(run.folder)
     return record, shown, contradicted
-
-
-def _with_history(record: RunRecord, run: FinishedRun) -> RunRecord:
-    """With what earlier runs found. Whatever an old record holds, the run is written."""
-    try:
-        found = since_last_run(record, run.options.results, run.root / BASELINES)
-    except Exception as error:  # what stands in the folder is nothing that the run vouches for
-        note = f"the earlier runs were not read: {type(error).__name__}: {error}"
-        return record.model_copy(update={"notes": [*record.notes, recorded_text(note, run.root)]})
-    return record.model_copy(update={"since_last_run": found})
 
 
 def _consistent(

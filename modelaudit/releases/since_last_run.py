@@ -9,6 +9,7 @@ from ..evidence.consistency import read_consistent_record
 from ..evidence.record import RunRecord
 from ..evidence.since_last_run import RequirementHistory, SinceLastRun, UnreadRun
 from ..language.errors import AuditError
+from ..language.machine_paths import without_machine_paths
 from .comparison import MARGIN, compare
 from .comparison_record import RequirementComparison
 from .history import Reading, earlier_run, history_of, is_same, readings_of
@@ -17,6 +18,19 @@ from .kept_runs import KeptRun, ReadRecord, kept_runs, without_superseded
 #: so many earlier runs are shown, and so many folders are read to find them
 MOST_RUNS, MOST_FOLDERS = 20, 200
 _SAME = {"since": "same", "change": 0.0}
+
+
+def with_history(record: RunRecord, results: Path, baselines: Path) -> RunRecord:
+    """A run that has just ended, with what the runs before it found.
+
+    Whatever stands in the folder, the run is written: it vouches for nothing there, so what goes wrong is a note.
+    """
+    try:
+        found = since_last_run(record, results, baselines)
+    except Exception as error:
+        note = f"the earlier runs were not read: {type(error).__name__}: {without_machine_paths(str(error))}"
+        return record.model_copy(update={"notes": [*record.notes, note]})
+    return record.model_copy(update={"since_last_run": found})
 
 
 def since_last_run(record: RunRecord, results: Path, baselines: Path | None = None) -> SinceLastRun | None:

@@ -207,6 +207,7 @@ _MODEL: dict[str, str] = {
 }
 _REVIEW = r"(?P<name>reviews/\S+): the review by (?P<who>.+) is void: "
 _RUN: dict[str, str] = {
+    "the earlier runs were not read: (?P<why>.+)": "earlier_runs_not_read",
     "the merged runs differ in (?P<what>.+?): (?P<names>.+)": "machines_differ",
     "(?P<name>.+) has a table of its own: (?P<why>.+)": "table_apart",
     r"(?P<name>reviews/\S+): is the same review as (?P<other>\S+), and counts once": "review_twice",

@@ -15,7 +15,7 @@ from modelaudit.report.record_notes import FORMS, absence_text, data_note, model
 from modelaudit.report.words import words_of
 
 EN, JA = words_of("en"), words_of("ja")
-ROOMS = ("acceptance", "engine", "data", "models", "demo", "evidence", "pytest_plugin")
+ROOMS = ("acceptance", "engine", "data", "models", "demo", "evidence", "pytest_plugin", "releases")
 
 #: notes as records have them, by kind
 NOTES: dict[str, list[str]] = {
@@ -175,6 +175,7 @@ NOTES: dict[str, list[str]] = {
         "the merged runs differ in threads: 4 (a), 8 (b)",
         "d0 (run b) has a table of its own: other images",
         "reviews/b.json: is the same review as reviews/a.json, and counts once",
+        "the earlier runs were not read: MemoryError: too many",
         "reviews/a.json: the review by Aoi Sato is void: it is not signed by a reviewer whom the lock names",
         *(
             f"reviews/a.json: the review by Aoi Sato is void: the {what} is another one in this run"
