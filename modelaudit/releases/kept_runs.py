@@ -213,7 +213,8 @@ def kept_runs(results: Path, baselines: Path | None = None, *, most: int | None 
             if found.sha256 not in known:
                 known.add(found.sha256)
                 runs.append(found)
-    ordered = sorted(runs, key=lambda one: (one.record.start, one.record.id))
+    # moments of a record are in seconds
+    ordered = sorted(runs, key=lambda one: (one.record.start, one.record.finished, one.file.stat().st_mtime_ns))
     return KeptRuns(tuple(ordered), tuple(unread), {digest: tuple(each) for digest, each in names.items()})
 
 

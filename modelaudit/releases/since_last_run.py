@@ -71,10 +71,11 @@ def _stands(compared: RequirementComparison, history: RequirementHistory, last: 
 
 
 def _is_before(run: KeptRun, present: ReadRecord) -> bool:
+    """Whether a run began before the present one, or in the same second; it has ended, since it has a record."""
     record = run.record
     if record.id == present.id or run.sha256 == present.parent or record.id in {one.id for one in present.merged}:
         return False
-    return (record.start, record.id) < (present.start, present.id)
+    return record.start <= present.start
 
 
 def _last(histories: Sequence[RequirementHistory], runs: int) -> int | None:
