@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..evidence.results_folder import LATEST, new_run_id, point_latest, resolve_run
+from ..evidence.results_folder import new_run_id, point_latest, run_of
 from ..language.errors import ResultsError
 from .command_help import Example, add_command
 from .terminal import add_budget, add_language, say
@@ -115,29 +115,10 @@ def _signer(key: str) -> Signer:
     return load_signer(key)
 
 
-def run_of(path: Path) -> Path:
-    """The folder of a run, from itself, its ``run.json``, or a results folder: its ``latest``, or its only run.
-
-    Raises:
-        ResultsError: no run is there, or none can be chosen.
-    """
-    found = resolve_run(path)
-    if (found / "run.json").is_file() or not found.is_dir():
-        return found
-    latest = resolve_run(found / LATEST)
-    if (latest / "run.json").is_file():
-        return latest
-    inside = sorted({file.parent for file in found.glob("*/run.json")})
-    if len(inside) == 1:
-        return inside[0]
-    said = f"holds {len(inside)} runs and no {LATEST!r}" if inside else "holds no run"
-    raise ResultsError(f"{path}: {said}; give the folder of a run, with its run.json")
-
-
 def _read(folder: Path) -> RunRecord:
-    from ..evidence.consistency import read_consistent_record
+    from ..evidence.consistency import read_record_with_pictures
 
-    return read_consistent_record(folder)
+    return read_record_with_pictures(folder)
 
 
 def _ran(record: RunRecord, words: Words) -> str:

@@ -50,7 +50,7 @@ def add(commands: Any) -> None:
 
 def _pack(given: argparse.Namespace) -> int:
     from ..acceptance.pack import ENVIRONMENT, environment, environment_departs, files_of_run, write_pack
-    from ..evidence.consistency import read_consistent_record
+    from ..evidence.consistency import read_record_with_pictures
     from .packed import made_of, settings_of
     from .words import command_words
 
@@ -61,7 +61,7 @@ def _pack(given: argparse.Namespace) -> int:
 
         signer = load_signer(given.sign)
     folder = resolve_run(given.run_folder)
-    record = read_consistent_record(folder)
+    record = read_record_with_pictures(folder)
     files = files_of_run(folder, record, given.audits)
     _check_agreement(files, record, given.audits)
     how = settings_of(files, record, folder)

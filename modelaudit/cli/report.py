@@ -75,7 +75,7 @@ def add(commands: Any) -> None:
 
 def _run(given: argparse.Namespace) -> int:
     from ..acceptance.statement import EVIDENCE_NAME, write_evidence
-    from ..evidence.consistency import read_consistent_record
+    from ..evidence.consistency import read_record_with_pictures
     from ..language.whole_file import write_whole
     from ..report import render_html, write_reports
     from .pdf import write_pdf
@@ -88,7 +88,7 @@ def _run(given: argparse.Namespace) -> int:
         )
     folder = resolve_run(given.run_folder)
     how = {"language": given.language, "budget_bytes": given.budget, "templates_dir": given.templates}
-    record = read_consistent_record(folder)
+    record = read_record_with_pictures(folder)
     if given.verified is not None:
         record = _with_level(record, given.verified)
     if not given.redact and not given.pdf and given.output is None:

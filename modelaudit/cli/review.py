@@ -37,13 +37,13 @@ def add(commands: Any) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from ..evidence.consistency import read_consistent_record
+    from ..evidence.consistency import read_record_with_pictures
     from ..language.whole_file import write_whole
     from ..report.review_page import pictures_to_review, render_review
     from .words import command_words
 
     folder = resolve_run(given.run_folder)
-    record = read_consistent_record(folder)
+    record = read_record_with_pictures(folder)
     page = render_review(record, folder, language=given.language, seed=given.seed)
     words = command_words(given.language)
     say(str(write_whole(given.output, page)))

@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from ..evidence.consistency import read_consistent_record
+    from ..evidence.consistency import read_record_with_pictures
     from ..report.run_lines import run_lines
     from .merge import pictures_of_run
     from .words import command_words
@@ -63,7 +63,7 @@ def _run(given: argparse.Namespace) -> int:
     words = command_words(given.language)
     signer = None if given.sign is None else _signer(given.sign)
     folder = resolve_run(given.run_folder)
-    record = read_consistent_record(folder)
+    record = read_record_with_pictures(folder)
     pictures = dict(pictures_of_run(record, folder))
     lock, review = _read(given, record, signer)
     if not given.audits.is_dir():

@@ -13,12 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contexts import stored_picture
 from ..data import class_count, declare_without_object, fingerprint, label_map, labels_of, open_data
+from ..language import registry
 from ..language.boundary import contained, failure_text
 from ..language.checks import CheckSettings
 from ..language.errors import AuditError
 from ..language.merkle import merkle_root
 from ..language.progress import Progress, Silent
+from ..language.recorded_models import SCHEME
+from ..language.reference import parse_reference
 from ..language.sample import DataSet, Sample
 from ..models import deterministic, frozen_on, open_model
 from ..models.loaded import LoadedModel
@@ -36,6 +40,7 @@ from .images.copies import PictureCopies, notes_on
 from .images.donor_ranking import limited, look_order
 from .inference.batch_size import micro_batch
 from .inference.running_model import RunningModel
+from .measurement.baseline_values import BaselineValues
 from .measurement.events import Event, ImagesCounted, Listener, dispatch
 from .measurement.label_names import give_up_unknown_labels
 from .measurement.loop import MeasurementLoop, settle_precisions
@@ -44,6 +49,8 @@ from .measurement.store_lookup import StoreLookup
 from .measurement.store_writer import StoreWriter
 from .measurement.value_table import ValueTable
 from .planning.plan import PREDICTED_CLASS, ModelAsk, PassAsk, PlanGroup, columns_named, with_predicted_class
+from .results.baseline_model import BaselineModel
+from .results.checks import Sanity
 from .results.interventions import Intervention
 from .results.measured import (
     CropFacts,
@@ -138,28 +145,43 @@ def _measure(
     """Build what measures the samples and all who go along with it, run the loop, and gather what they found."""
     chosen: Sequence[Sample] = limited(_among(data.samples, settings.samples), settings.limit, builder.seed)
     may_stop = group.stop == "early" and settings.limit is None
-    early = may_stop and stops_early(group, chosen)
+    early = may_stop and not _recorded(group) and stops_early(group, chosen)
     if early:
         chosen = look_order(chosen, builder.seed)
     failures: dict[str, str] = {}
     models = _open_models(group, data, settings, builder.seed, counts, failures, stack)
+    baselines = _read_baselines(group, settings, failures)
     passes = [with_predicted_class(ask) for ask in group.passes if ask.model in models]
     lookup, table = StoreLookup(store, builder, models, passes, group.key), ValueTable(passes, len(chosen), failures)
+    earlier = BaselineValues(
+        group,
+        baselines,
+        chosen,
+        builder,
+        lookup,
+        table,
+        _label_classes(group, settings.root),
+        whole=settings.limit is None and settings.samples is None,
+    )
     give_up_unknown_labels(table, models)
     runner = PassRunner(chosen, models, builder, lookup, table)
     copies, checks = PictureCopies(chosen, builder.signatures, store, counts), settings.checks_of(group.checks)
     loop = MeasurementLoop(runner, size=settings.resolved_micro_batch())
     with progress.task(group.key.removeprefix("data:"), len(chosen)) as advance:
         began = time.perf_counter()
-        builder.prepare_for(model.loaded.preprocessing for model in models.values())
+        of_models = [model.loaded.preprocessing for model in models.values()]
+        builder.prepare_for([*of_models, *earlier.preprocessings()])
+        earlier.fill(settings.resolved_micro_batch())
         settle_precisions(runner, size=settings.resolved_micro_batch())
         interim = InterimAnalysis(runner, group, _data_facts(group, data, builder, store), copies) if early else None
-        listeners = _listeners(group, data, runner, checks, interim, advance, settings)
+        listeners = _listeners(group, data, runner, checks, interim, advance, settings, earlier.models())
         dispatch(loop.events(), listeners.all())
+        earlier.settle()
         counts.seconds = round(time.perf_counter() - began, 3)
     end, columns = loop.end, [one for one in table.columns.values() if one.ask.key != PREDICTED_CLASS]
-    counts.values = end * len(columns)
-    counts.stored = sum(int(column.stored[:end].sum()) for column in columns)
+    own = [column for column in columns if column.model in models]
+    counts.values = end * len(own)
+    counts.stored = sum(int(column.stored[:end].sum()) for column in own)
     found = copies.of(chosen[:end])
     attributes = tuple(dict.fromkeys((*columns_named(group.cases), *settings.attributes)))
     images = listeners.gallery.images(settings.folder)
@@ -169,8 +191,8 @@ def _measure(
         group=group.key,
         data=_data_facts(group, data, builder, store, beyond, notes_on(found, chosen[:end])),
         samples=sample_facts(chosen[:end], attributes, found.copy_of, builder.image_and_mask),
-        sanity=method_sanity(runner, end, checks.sanity),
-        models=[_model_facts(key, model, runner, end) for key, model in models.items()],
+        sanity=[*method_sanity(runner, end, checks.sanity), *_sanity_of(group, baselines)],
+        models=[*(_model_facts(key, model, runner, end) for key, model in models.items()), *earlier.models()],
         columns=[column.data(range(end)) for column in columns],
         galleries=images.galleries,
         reviews=images.reviews,
@@ -183,6 +205,7 @@ def _measure(
         variants=[rerun.data() for rerun in listeners.reruns],
         shown=shown,
         donor_contents=_contents_of(shown, table.donor_contents),
+        pictures=_pictures(runner, chosen[:end]),
         looks=interim.looks if interim is not None else 1 if may_stop else None,
     )
     return measured.model_copy(update={"sensitivity": sensitivities(group, measured, listeners.sensitivity)})
@@ -206,6 +229,7 @@ def _listeners(
     interim: InterimAnalysis | None,
     advance: Callable[[int], None],
     settings: Settings,
+    recorded: Sequence[MeasuredModel],
 ) -> _Listeners:
     """Everybody who goes along; what they want to be stored is gathered in one batch, which the writer commits."""
     size, batch, labels = settings.resolved_micro_batch(), StoreBatch(), {str(sample.label) for sample in data.samples}
@@ -217,7 +241,9 @@ def _listeners(
         reruns=reruns,
         agreement=MethodAgreement(runner, checks, batch) if checks.agreement else None,
         sensitivity=SensitivityCollector(runner, checks, batch, size=size) if checks.sensitivity else None,
-        gallery=Gallery(runner, group, frozenset(labels), batch, size=size, reviewed=settings.reviewed),
+        gallery=Gallery(
+            runner, group, frozenset(labels), batch, size=size, reviewed=settings.reviewed, recorded=recorded
+        ),
         writer=writer if runner.stores else None,
         progress=_Counted(advance),
     )
@@ -235,6 +261,8 @@ def _open_models(
     models: dict[str, RunningModel] = {}
     device = settings.resolved_device()
     for key, ask in group.models.items():
+        if ask.recorded:
+            continue
         try:
             given = labels_of(group.labels, settings.root)
             loaded = _opened(ask, data, given, settings.root)
@@ -248,6 +276,47 @@ def _open_models(
     return models
 
 
+def _recorded(group: PlanGroup) -> bool:
+    return any(ask.recorded for ask in group.models.values())
+
+
+def _read_baselines(group: PlanGroup, settings: Settings, failures: dict[str, str]) -> dict[str, BaselineModel]:
+    """The models whose values an earlier run measured."""
+    found: dict[str, BaselineModel] = {}
+    for key, ask in group.models.items():
+        if ask.recorded:
+            try:
+                found[key] = _read_baseline(ask, settings.root)
+            except BaseException as error:
+                failures[f"model:{key}"] = failure_text(contained(error))
+    return found
+
+
+def _read_baseline(ask: ModelAsk, root: Path) -> BaselineModel:
+    found: BaselineModel = registry.find("model", SCHEME).function(parse_reference(str(ask.reference)), root)
+    return found
+
+
+def _sanity_of(group: PlanGroup, baselines: Mapping[str, BaselineModel]) -> list[Sanity]:
+    """What an earlier run found of the methods that are asked of its models."""
+    return [
+        one.model_copy(update={"model": key})
+        for key, baseline in baselines.items()
+        for one in baseline.sanity
+        if one.method in {map_.text for ask in group.passes if ask.model == key for map_ in ask.maps}
+    ]
+
+
+def _pictures(runner: PassRunner, samples: Sequence[Sample]) -> dict[str, list[str | None]]:
+    """The contents of the pictures that the data keep, by the context that shows them."""
+    found: dict[str, list[str | None]] = {}
+    for ask in runner.table.passes:
+        if stored_picture(ask.context) is not None and str(ask.context) not in found:
+            preprocessing = runner.models[ask.model].loaded.preprocessing
+            found[str(ask.context)] = runner.builder.stored.recall(samples, ask.context, preprocessing, decode=True)
+    return found
+
+
 def model_fingerprints(groups: Iterable[PlanGroup], root: Path) -> dict[str, str]:
     """The fingerprint of every model that is asked for, by its key: models are opened, and nothing is measured.
 
@@ -258,7 +327,9 @@ def model_fingerprints(groups: Iterable[PlanGroup], root: Path) -> dict[str, str
     for group in groups:
         data = open_data(group.reference, root=root, quiet=True)
         for key, ask in group.models.items():
-            if key not in found:
+            if key not in found and ask.recorded:
+                found[key] = _read_baseline(ask, root).model.fingerprint
+            elif key not in found:
                 found[key] = _opened(ask, data, labels_of(group.labels, root), root).fingerprint
     return found
 

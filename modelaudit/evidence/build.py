@@ -18,7 +18,8 @@ from ..language import registry
 from ..language.audit import Audit, model_text, models_of
 from ..language.checks import CheckSettings
 from ..language.composite import Composite, Extreme
-from ..language.expression import Arithmetic, Expression, Measure, Number, OfCurve, open_doses
+from ..language.expression import Arithmetic, Expectation, Expression, Measure, Number, OfCurve, open_doses
+from ..language.recorded_models import is_recorded
 from ..language.spec import Composed, Context, Spec, value_text
 from ..language.without_object import needs_masks
 from .class_order import class_order_of
@@ -97,7 +98,7 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
         known_bad=list(case.known_bad(expectation)),
         stated_models=[model_text(case.audit, name) for name in models_of(case.audit, expectation)],
         wording=wording_record(expectation.expression),
-        weakened=list(_weakened(case.audit)),
+        weakened=list(_weakened(case.audit, expectation)),
         verdict=None,
         standing="not_run",
         reason="not_run",
@@ -105,14 +106,14 @@ def declared_case(asked: Asked, place: Place) -> CaseRecord:
     )
 
 
-def _weakened(audit: Audit) -> Iterator[Weakening]:
-    """The weakenings that an audit chooses itself."""
-    checks = audit.checks
-    if isinstance(checks, CheckSettings):
-        if not checks.any:
-            yield "checks_off"
-        elif 0 in dataclasses.astuple(checks):
-            yield "checks_left_out"
+def _weakened(audit: Audit, expectation: Expectation) -> Iterator[Weakening]:
+    """The weakenings that an audit chooses itself; values of an earlier run cannot be checked by measuring again."""
+    checks, names = audit.checks, models_of(audit, expectation)
+    recorded = any(is_recorded(audit.models[name]) for name in names)
+    if isinstance(checks, CheckSettings) and not checks.any:
+        yield "checks_off"
+    elif recorded or (isinstance(checks, CheckSettings) and 0 in dataclasses.astuple(checks)):
+        yield "checks_left_out"
     if audit.claim == "these_clusters":
         yield "these_clusters"
 
@@ -309,6 +310,7 @@ def _table_record(part: Measured) -> TableRecord:
         ],
         donors={f"{one.model}|{one.context}": one.donors for one in part.shown},
         donor_contents=part.donor_contents,
+        pictures=part.pictures,
         views=[
             ViewRecord(
                 model=one.key,

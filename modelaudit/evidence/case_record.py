@@ -27,6 +27,7 @@ class CountsRecord(Part):
     """asked = measured + undefined + errored, in images.
 
     ``without_object``: further images, which are declared to have no object and do not count among those asked for.
+    ``unpaired``: further images, which a baseline lacks, as it was declared that it may.
     """
 
     asked: int
@@ -35,6 +36,7 @@ class CountsRecord(Part):
     errored: int
     by_reason: dict[str, int] = {}
     without_object: int = 0
+    unpaired: int = 0
 
 
 class PointRecord(Part):

@@ -90,7 +90,30 @@ def read_consistent_record(path: Path) -> RunRecord:
     Raises:
         ResultsError: it cannot be read, or it contradicts itself: every contradiction names case, field and values.
     """
-    record = read_record(path)
+    return require_consistent(read_record(path), path)
+
+
+def read_record_with_pictures(path: Path) -> RunRecord:
+    """The record of a run, as :func:`read_consistent_record`, for who shows its pictures or hands them on.
+
+    Raises:
+        ResultsError: it is a baseline, which holds none.
+    """
+    record = read_consistent_record(path)
+    if record.baseline_of is not None:
+        raise ResultsError(
+            f"{path}: a baseline holds no pictures: give the run that it was made from ({record.id}); modelaudit "
+            "baseline show says what it holds"
+        )
+    return record
+
+
+def require_consistent(record: RunRecord, path: Path) -> RunRecord:
+    """The record itself.
+
+    Raises:
+        ResultsError: it contradicts itself.
+    """
     found = contradictions(record)
     if found:
         more = [f"  and {len(found) - _NAMED} more"] if len(found) > _NAMED else []

@@ -187,7 +187,8 @@ class TableRecord(Part):
     """Per-image values of one data set, and what else bounds follow from.
 
     ``donors``: by "model|context", who lent each sample its background; ``donor_contents``: the sha256 of what each of
-    these images was decoded from, by its id, none in older records. ``labels``: those of the whole data, whatever was
+    these images was decoded from, by its id, none in older records. ``pictures``: by context, the digests of the
+    pictures that the data keep and that it shows. ``labels``: those of the whole data, whatever was
     looked at. ``available``: of how many images those of an audit that may stop early were the first; else none.
     """
 
@@ -196,6 +197,7 @@ class TableRecord(Part):
     columns: list[ColumnRecord]
     donors: dict[str, list[str | None]] = {}
     donor_contents: dict[str, str] = {}
+    pictures: dict[str, list[str | None]] = {}
     views: list[ViewRecord] = []
     labels: list[str] = []
     available: int | None = None

@@ -220,6 +220,7 @@ def _united(table: TableRecord, other: TableRecord) -> TableRecord:
             "columns": [columns[key] for key in order],
             "donors": {**table.donors, **other.donors},
             "donor_contents": {**table.donor_contents, **other.donor_contents},
+            "pictures": {**table.pictures, **other.pictures},
             "views": list(views.values()),
         }
     )

@@ -201,7 +201,9 @@ class PassesRecord(Part):
 
 
 #: what an input file is for; "waivers" and "review": also the signatures under them
-InputRole = Literal["audit", "about", "agreement", "costs", "waivers", "review", "probe", "conftest", "plugin", "ini"]
+InputRole = Literal[
+    "audit", "about", "agreement", "costs", "waivers", "review", "probe", "baseline", "conftest", "plugin", "ini"
+]
 
 
 class InputFile(Part):
@@ -307,6 +309,7 @@ class RunRecord(Part):
     ``run.json`` that this record succeeds, with more reviews. ``since_last_run``: what earlier runs of the results
     folder found; none in older records, and where there are none. ``baseline_of``: of a baseline, the sha256 of the
     ``run.json`` that it was made from, without pictures; such a record is compared with, and makes no report.
+    ``baseline_model``: the key of the model that is meant, where it holds several.
     """
 
     schema_version: Literal[2] = 2
@@ -347,6 +350,7 @@ class RunRecord(Part):
     parent: str | None = None
     since_last_run: SinceLastRun | None = None
     baseline_of: str | None = None
+    baseline_model: str | None = None
 
     @property
     def fingerprints(self) -> dict[str, str]:

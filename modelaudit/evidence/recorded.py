@@ -25,6 +25,7 @@ from ..language.spec import Context, MeasureSpec, Method
 from ..language.strata import ColumnIs, ColumnNumber, Stratum, strata_of
 from ..statistics import Clustering, Column, Membership
 from ..statistics.clusters import clusterings_of
+from ..statistics.values import unpaired_rows
 from .record import (
     ArithmeticNode,
     CaseRecord,
@@ -213,7 +214,24 @@ class RecordTable:
     def column(self, measure: Measure) -> Column:
         """The column of a measure with one method."""
         found = self._values.column(self._model(measure.model), column_key(measure))
-        return replace(found, applicable=self._applicable)
+        applicable, unpaired = self._applicable, self._unpaired
+        if unpaired is not None:
+            applicable = ~unpaired if applicable is None else applicable & ~unpaired
+        return replace(found, applicable=applicable, unpaired=unpaired)
+
+    @cached_property
+    def _unpaired(self) -> NDArray[np.bool_] | None:
+        """[n] bool: the samples that a baseline lacks, as declared."""
+        missing = []
+        for leaf in expectation_of(self._case).expression.measures():
+            spec = leaf.spec
+            assert isinstance(spec, RecordedSpec)
+            for method in spec.methods or (None,):
+                single = spec if method is None else replace(spec, methods=(method,))
+                missing.append(
+                    self._values.column(self._model(leaf.model), column_key(replace(leaf, spec=single))).missing
+                )
+        return unpaired_rows(missing, len(self._values.labels))
 
     @cached_property
     def _applicable(self) -> NDArray[np.bool_] | None:

@@ -239,7 +239,7 @@ class _Redaction:
             place: [None if one is None else self.code("image", one) for one in lent]
             for place, lent in table.donors.items()
         }
-        return table.model_copy(update={"samples": samples, "donors": donors, "donor_contents": {}})
+        return table.model_copy(update={"samples": samples, "donors": donors, "donor_contents": {}, "pictures": {}})
 
     def _lock(self, lock: LockRecord) -> LockRecord:
         """With codes for the samples that depart from it, of which some are in no table, and without who signed it."""

@@ -47,6 +47,25 @@ def resolve_run(path: Path) -> Path:
     return path.parent if path.is_file() else path
 
 
+def run_of(path: Path) -> Path:
+    """The folder of a run, from itself, its ``run.json``, or a results folder: its ``latest``, or its only run.
+
+    Raises:
+        ResultsError: no run is there, or none can be chosen.
+    """
+    found = resolve_run(path)
+    if (found / "run.json").is_file() or not found.is_dir():
+        return found
+    latest = resolve_run(found / LATEST)
+    if (latest / "run.json").is_file():
+        return latest
+    inside = sorted({file.parent for file in found.glob("*/run.json")})
+    if len(inside) == 1:
+        return inside[0]
+    said = f"holds {len(inside)} runs and no {LATEST!r}" if inside else "holds no run"
+    raise ResultsError(f"{path}: {said}; give the folder of a run, with its run.json")
+
+
 #: the environment variable that asks a run for a receipt
 VARIABLE = "MODELAUDIT_RECEIPT"
 

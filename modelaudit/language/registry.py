@@ -24,6 +24,8 @@ _ROOMS: Mapping[str, tuple[str, ...]] = {
     "interactive": ("modelaudit.interactive",),
     "transform": ("modelaudit.models",),
 }
+#: names whose module stands above those who ask for them, and is loaded with no other
+_APART: Mapping[tuple[str, str], str] = {("model", "run"): "modelaudit.releases.run_source"}
 ENTRY_POINT_GROUP = "modelaudit"
 #: kinds as messages call them, where that is another word
 _SPOKEN = {"attribution": "attribution method", "composite": "measure", "data": "data source", "model": "model source"}
@@ -80,6 +82,9 @@ def find(kind: str, name: str) -> Entry:
         UnknownNameError: names the nearest registered names.
     """
     entry = _registry.entries.get((kind, name))
+    if entry is None and (kind, name) in _APART:
+        importlib.import_module(_APART[kind, name])
+        entry = _registry.entries.get((kind, name))
     if entry is None:
         _load(kind)
         entry = _registry.entries.get((kind, name))
@@ -134,7 +139,7 @@ def entry_of(spec: object) -> Entry:
 def names(kind: str) -> tuple[str, ...]:
     """All names of one kind, sorted; loads the owning rooms."""
     _load(kind)
-    return tuple(sorted(name for owner, name in _registry.entries if owner == kind))
+    return tuple(sorted({name for owner, name in (*_registry.entries, *_APART) if owner == kind}))
 
 
 def _load(kind: str) -> None:

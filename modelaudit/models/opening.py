@@ -11,6 +11,7 @@ from torch import nn
 
 from ..language import registry
 from ..language.errors import ModelError
+from ..language.recorded_models import is_recorded
 from ..language.reference import Reference, parse_reference
 from ..language.sample import BuiltModel
 from ..language.scores import UNSAID, ScoreSettings
@@ -102,6 +103,8 @@ def runs_code(ref: Any) -> bool:
     if not isinstance(ref, str | Path):
         return False
     scheme = parse_reference(str(ref)).scheme
+    if is_recorded(ref):
+        return False
     return not scheme or (scheme in registry.names("model") and registry.find("model", scheme).declares is True)
 
 
@@ -123,6 +126,11 @@ def _built(ref: Any, root: Path, allow_code: bool) -> tuple[str, BuiltModel, tup
 
 
 def _from_text(reference: Reference, root: Path, allow_code: bool) -> tuple[BuiltModel, tuple[Any, ...]]:
+    if is_recorded(reference.text):
+        raise ModelError(
+            f"{reference.text!r} holds the values of an earlier run and no network, so it cannot be run again; name "
+            "the model itself"
+        )
     if reference.scheme:
         entry = registry.find("model", reference.scheme)
         if entry.declares is True and not allow_code:

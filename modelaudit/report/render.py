@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
-from ..evidence.consistency import read_consistent_record
+from ..evidence.consistency import read_record_with_pictures
 from ..evidence.record import RunRecord, record_digest
 from ..evidence.record_texts import shown_record
 from ..language.errors import ResultsError
@@ -93,7 +93,7 @@ def write_reports(
             that cannot be written to.
     """
     if record is None:
-        record = read_consistent_record(folder)
+        record = read_record_with_pictures(folder)
     if folder.is_file():
         folder = folder.parent
     page = render_html(record, folder, language=language, budget_bytes=budget_bytes, templates_dir=templates_dir)

@@ -30,7 +30,8 @@ _ROUNDING = 1e-6
 class MeasureColumn:
     """One measure over all samples, with its stratum.
 
-    ``without_object``: images that would be in the stratum but are declared to have no object.
+    ``without_object``: images that would be in the stratum but are declared to have no object. ``unpaired``: further
+    ones, which a baseline lacks.
     """
 
     column: Column
@@ -38,6 +39,7 @@ class MeasureColumn:
     unknown: NDArray[np.bool_]
     group: Hashable
     without_object: NDArray[np.bool_]
+    unpaired: NDArray[np.bool_]
 
     @property
     def asked(self) -> NDArray[np.bool_]:
@@ -100,6 +102,11 @@ class Columns:
     def without_object(self) -> int:
         """How many images would belong to what was read but are declared to have no object."""
         left = [read.without_object for read in self._read.values()]
+        return int(np.logical_or.reduce(left).sum()) if left else 0
+
+    def unpaired(self) -> int:
+        """How many images would belong to what was read but are lacking in a baseline, as declared."""
+        left = [read.unpaired for read in self._read.values()]
         return int(np.logical_or.reduce(left).sum()) if left else 0
 
     def one_group(self, measures: Iterable[Measure]) -> bool:
@@ -179,6 +186,7 @@ def counts(measures: Iterable[Measure], columns: Columns) -> Counts:
         errored,
         dict(sorted(by_reason.items())),
         columns.without_object(),
+        columns.unpaired(),
     )
 
 
@@ -197,8 +205,9 @@ def _measure_column(table: ColumnTable, measure: Measure) -> MeasureColumn:
     column = _checked(table.column(measure), measure)
     n = column.values.size
     applicable = np.ones(n, bool) if column.applicable is None else column.applicable
+    unpaired = np.zeros(n, bool) if column.unpaired is None else column.unpaired
     if measure.stratum is None:
-        return MeasureColumn(column, applicable, np.zeros(n, bool), None, ~applicable)
+        return MeasureColumn(column, applicable, np.zeros(n, bool), None, ~applicable & ~unpaired, unpaired)
     members: Membership = table.members(measure.stratum, measure.model)
     if members.inside.shape != (n,) or members.unknown.shape != (n,):
         raise DataError(f"'{measure}': {n} values, but a stratum of {members.inside.size} samples")
@@ -206,7 +215,8 @@ def _measure_column(table: ColumnTable, measure: Measure) -> MeasureColumn:
     by_model = measure.model if follows_model else None
     inside, unknown = members.inside & applicable, members.unknown & applicable
     group = (str(measure.stratum), by_model, inside.tobytes(), unknown.tobytes())
-    return MeasureColumn(column, inside, unknown, group, (members.inside | members.unknown) & ~applicable)
+    left = (members.inside | members.unknown) & ~applicable
+    return MeasureColumn(column, inside, unknown, group, left & ~unpaired, left & unpaired)
 
 
 def _checked(column: Column, measure: Measure) -> Column:

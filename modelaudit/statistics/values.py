@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -24,7 +24,8 @@ class Column:
         scale: "proportion" (every value 0 or 1) or "mean".
         low, high: the measure's range; None where it has no bound.
         applicable: [n] bool: the images that the expression is about; the others are declared to have no object, and a
-            term of the expression needs one. None: all of them.
+            term of the expression needs one, or they are `unpaired`. None: all of them.
+        unpaired: [n] bool: those that leave the expression since a baseline that it reads lacks them. None: none.
     """
 
     values: NDArray[np.float64]
@@ -33,6 +34,17 @@ class Column:
     low: float | None
     high: float | None
     applicable: NDArray[np.bool_] | None = None
+    unpaired: NDArray[np.bool_] | None = None
+
+
+def unpaired_rows(missing: Iterable[Mapping[int, Missing]], count: int) -> NDArray[np.bool_] | None:
+    """[count] bool: the images that one of these columns leaves out; None where there are none."""
+    rows = {at for column in missing for at, reason in column.items() if reason is Missing.UNPAIRED}
+    if not rows:
+        return None
+    found = np.zeros(count, dtype=bool)
+    found[list(rows)] = True
+    return found
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class Counts:
     """asked = measured + undefined + errored, over images (an image counts once, at its worst leaf).
 
     ``without_object``: further images, which are declared to have no object and do not count among those asked for.
+    ``unpaired``: further images, which a baseline lacks, as it was declared that it may.
     """
 
     asked: int
@@ -54,6 +55,7 @@ class Counts:
     errored: int
     by_reason: Mapping[str, int] = field(default_factory=dict)
     without_object: int = 0
+    unpaired: int = 0
 
 
 @dataclass(frozen=True)

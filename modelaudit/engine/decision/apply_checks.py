@@ -77,13 +77,17 @@ class _Checker:
         self._objections: list[Objection] = []
 
     def run(self) -> CheckedDecision:
-        whole, insane = self._decision, self._only_sane()
+        whole, insane, rerun = self._decision, self._only_sane(), not self._case.recorded
+        if not rerun and self._measured.checked:
+            self._notes.append(
+                "not checked with other masks and draws: values of an earlier run cannot be measured again"
+            )
         found = CheckResults(
             insane=insane,
-            masks=self._made("masks", self._masks),
-            noise=self._made("noise floor", self._noise),
-            blind=self._made("blind control", self._blind),
-            seams=self._made("seams", lambda: list(self._seams())) or [],
+            masks=self._made("masks", self._masks) if rerun else None,
+            noise=self._made("noise floor", self._noise) if rerun else None,
+            blind=self._made("blind control", self._blind) if rerun else None,
+            seams=(self._made("seams", lambda: list(self._seams())) if rerun else None) or [],
             sensitivity=self._measured.sensitivity.get(self._case.asked.id),
             smallest_effect=self._made("smallest effect", self._smallest_effect),
             agreement=list(agreements(self._case, self._measured, whole)) if self._measured.checked else [],

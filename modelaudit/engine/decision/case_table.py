@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,7 @@ from ...language.without_object import left_out
 from ...measures.base import MeasureDeclaration
 from ...statistics import Clustering, Column, Membership
 from ...statistics.clusters import clusterings_of
+from ...statistics.values import unpaired_rows
 from ..planning.plan import PlannedCase, column_key, original_context, single_method
 from ..results.measured import Measured, MeasuredColumn, MeasuredModel, MeasuredSample
 from ..results.strata import Facts, Known, divided_by, known_of, membership
@@ -41,10 +43,25 @@ class CaseTable:
 
     @cached_property
     def applicable(self) -> NDArray[np.bool_] | None:
-        """[n] bool: the samples that the case is about; None where no label is declared that would leave it."""
+        """[n] bool: the samples that the case is about; None where none leave it."""
+        if self._declared is None or self.unpaired is None:
+            return self._declared if self.unpaired is None else ~self.unpaired
+        return self._declared & ~self.unpaired
+
+    @cached_property
+    def _declared(self) -> NDArray[np.bool_] | None:
+        """[n] bool: those that are not declared to have no object; None where no label is that would leave the case."""
         if not self._left_out:
             return None
         return np.array([sample.label not in self._left_out for sample in self._measured.samples], dtype=bool)
+
+    @cached_property
+    def unpaired(self) -> NDArray[np.bool_] | None:
+        """[n] bool: those that a baseline lacks, as it was declared that it may; None where there are none."""
+        leaves = self._case.asked.expectation.expression.measures() if self._case.recorded else ()
+        keys = {key for leaf in leaves for key in self.key(leaf)}
+        missing = [self._columns[key].missing for key in keys if key in self._columns]
+        return unpaired_rows(missing, len(self._measured.samples))
 
     @cached_property
     def _known(self) -> Known:
@@ -58,7 +75,8 @@ class CaseTable:
         """
         model = self._case.models[measure.model]
         data = self._data(model, column_key(measure.spec, measure.context))
-        return column_of(data, registry.entry_of(measure.spec).declares, self.applicable)
+        found = column_of(data, registry.entry_of(measure.spec).declares, self.applicable)
+        return replace(found, unpaired=self.unpaired)
 
     def key(self, measure: Measure) -> set[tuple[str, str]]:
         """The columns that a measure reads, one a method, as (model, key)."""
@@ -119,12 +137,12 @@ class CaseTable:
 
     def _require_empty_masks(self) -> None:
         """Raise NotMeasured where a mask of an image declared to have no object holds one."""
-        if self.applicable is None:
+        if self._declared is None:
             return
         for model in dict.fromkeys(self._case.models.values()):
             areas = self._models[model].areas if model in self._models else []
             known = np.array([area is not None and not np.isnan(area) for area in areas], dtype=bool)
-            found = np.flatnonzero(known & ~self.applicable) if known.size else ()
+            found = np.flatnonzero(known & ~self._declared) if known.size else ()
             if len(found):
                 raise NotMeasured(_with_object([self._measured.samples[at] for at in found]))
 

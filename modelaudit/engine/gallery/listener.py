@@ -16,7 +16,7 @@ from ..inference.values import PassValues
 from ..measurement.events import ChunkMeasured, Event, ImagesCounted, PassMeasured
 from ..measurement.passes import PassRunner
 from ..planning.plan import PassAsk, Place, PlanGroup, PlannedCase, original_context
-from ..results.measured import KeptImage, KeptPicture
+from ..results.measured import KeptImage, KeptPicture, MeasuredModel
 from ..store.store import StoreBatch
 from .album import Album
 from .candidates import GalleryChoice
@@ -48,6 +48,7 @@ class Gallery:
         batch: what is to be stored.
         size: images in a chunk.
         reviewed: images for review of each case that asks for it.
+        recorded: models of an earlier run, of which nothing is drawn.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class Gallery:
         *,
         size: int,
         reviewed: int,
+        recorded: Sequence[MeasuredModel] = (),
     ) -> None:
         self._runner, self._batch, self._size = runner, batch, size
         self._candidates = Candidates(
-            group, runner.models, runner.samples, runner.table.passes, labels, (reviewed, runner.builder.seed)
+            group, runner.models, runner.samples, runner.table.passes, labels, (reviewed, runner.builder.seed), recorded
         )
         self._album = Album(runner.lookup, runner.samples, runner.table.passes)
         self._found: dict[Place, list[Found]] = {}

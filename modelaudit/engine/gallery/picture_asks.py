@@ -32,12 +32,13 @@ class PictureAsk:
 
 
 def pictures_of(case: PlannedCase, passes: Sequence[PassAsk]) -> list[PictureAsk]:
-    """What a case shows of an image: for every model the original, then each context, each with its heat maps."""
+    """What a case shows of an image: of every model that is run the original, then each context, with heat maps."""
     asked = {method for leaf in case.asked.expectation.expression.measures() for method in leaf.spec.methods}
     known = {(one.model, one.context): one for one in passes}
     own = passes_of(case)
+    recorded = {case.models[name] for name in case.recorded}
     pictures: list[PictureAsk] = []
-    for model in dict.fromkeys(case.models.values()):
+    for model in dict.fromkeys(key for key in case.models.values() if key not in recorded):
         contexts = [context for owner, context in own if owner == model and context != original_context()]
         pictures.append(PictureAsk("original", model, original_context()))
         pictures.extend(_overlays(model, original_context(), known, asked))

@@ -15,7 +15,7 @@ from ...language.without_object import left_out
 from ..inference.running_model import RunningModel
 from ..measurement.value_table import ValueTable
 from ..planning.plan import PassAsk, PlanGroup, PlannedCase, column_key, columns_named, single_method
-from ..results.measured import orders_of
+from ..results.measured import MeasuredModel, orders_of
 from ..results.per_image import worst_per_image
 from ..results.strata import Facts, membership
 from .candidates import CaseCandidates, GalleryChoice
@@ -30,6 +30,7 @@ class Candidates:
         passes: that are measured.
         labels: of the whole data.
         reviewed: images that people review, of each case that asks for it, and the seed that draws them.
+        recorded: models of which nothing can be drawn, since an earlier run measured their values.
     """
 
     def __init__(
@@ -40,10 +41,10 @@ class Candidates:
         passes: Sequence[PassAsk],
         labels: frozenset[str],
         reviewed: tuple[int, int],
+        recorded: Sequence[MeasuredModel] = (),
     ) -> None:
-        self._models = models
         self._known_labels = labels
-        self._galleries = [CaseCandidates(case) for case in group.cases]
+        self._galleries = [CaseCandidates(case) for case in group.cases if _is_run(case, group)]
         self._reviews = {
             case.asked.id: ReviewCandidates(case, views, *reviewed)
             for case in group.cases
@@ -59,6 +60,10 @@ class Candidates:
         self._indices = {
             key: np.array([model.indices[sample.label] for sample in samples], dtype=np.int64)
             for key, model in models.items()
+        } | {model.key: np.array(model.indices, dtype=np.int64) for model in recorded}
+        self._classes: dict[str, Sequence[str] | None] = {
+            **{key: model.loaded.classes for key, model in models.items()},
+            **{model.key: model.classes for model in recorded},
         }
 
     def offer(self, table: ValueTable, positions: Sequence[int]) -> None:
@@ -129,11 +134,16 @@ class Candidates:
             self._indices[model][at],
             None if correct is None else correct.values[at],
             table.areas(model, at),
-            self._models[model].loaded.classes,
+            self._classes[model],
             self._known_labels,
             [self._groups[one] for one in at],
             {name: [cells[one] for one in at] for name, cells in self._columns.items()},
         )
+
+
+def _is_run(case: PlannedCase, group: PlanGroup) -> bool:
+    """Whether a model of a case is run, so that pictures of its images can be drawn."""
+    return not all(group.models[key].recorded for key in case.models.values())
 
 
 def _failed(case: PlannedCase, table: ValueTable) -> bool:

@@ -135,6 +135,7 @@ class ValueTable:
 
     ``passes``: those that are still measured, with the columns that are. ``unreadable`` [n]: samples that cannot be
     decoded; every column has their reason. ``donor_contents``: of the donors of backgrounds, by id.
+    ``recorded``: models whose values an earlier run measured; nothing is forgotten of them.
     ``failures``: messages, by "model:<key>" or "<model key>|<column key>".
     """
 
@@ -144,6 +145,7 @@ class ValueTable:
         self.failures = dict(failures or {})
         self.unreadable = np.zeros(count, dtype=bool)
         self.donor_contents: dict[str, str] = {}
+        self.recorded: set[str] = set()
         self.images: dict[Place, PassImages] = {ask.place: PassImages.empty(count) for ask in passes}
         self.columns: dict[tuple[str, str], ColumnValues] = {
             (ask.model, column.key): ColumnValues.empty(
@@ -167,6 +169,14 @@ class ValueTable:
                 count = None if worked is None else int(worked[row])
                 column.put(at, float(values[row]), missing.get(row), count)
 
+    def add_recorded(self, ask: PassAsk) -> None:
+        """Make room for a pass of a model whose values an earlier run measured; it is not among ``passes``."""
+        self.recorded.add(ask.model)
+        self.images[ask.place] = PassImages.empty(self.count)
+        for one in ask.columns:
+            text = long_column_text(one.spec, ask.context)
+            self.columns[ask.model, one.key] = ColumnValues.empty(ask.model, one, self.count, text)
+
     def miss(self, at: int, reason: Missing) -> None:
         """Note a sample that cannot be decoded."""
         self.unreadable[at] = True
@@ -175,10 +185,12 @@ class ValueTable:
 
     def forget(self, at: int) -> None:
         """Treat a sample as if nothing were known of it."""
-        for column in self.columns.values():
-            column.forget(at)
-        for images in self.images.values():
-            images.forget(at)
+        for (model, _), column in self.columns.items():
+            if model not in self.recorded:
+                column.forget(at)
+        for (model, _), images in self.images.items():
+            if model not in self.recorded:
+                images.forget(at)
 
     def forget_unreadable(self, positions: Iterable[int]) -> None:
         """Forget samples, and that they could not be decoded."""

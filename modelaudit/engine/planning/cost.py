@@ -66,7 +66,7 @@ def cost_of(group: PlanGroup, checks: CheckSettings) -> AuditCost:
     """
     found: dict[str, CheckCost] = {}
     for intervention in interventions_of(checks):
-        passes = passes_of_rerun(group.passes, intervention)
+        passes = passes_of_rerun(group.run_passes, intervention)
         if intervention.of_masks:
             passes = tuple(one for one in passes if needs_mask(one.context))
         an_image = passes_of(passes)
@@ -76,12 +76,12 @@ def cost_of(group: PlanGroup, checks: CheckSettings) -> AuditCost:
         if name in found:
             an_image = an_image + found[name].an_image
         found[name] = CheckCost(name, images_of(intervention, checks), an_image)
-    of_maps = passes_with_maps(group.passes)
+    of_maps = passes_with_maps(group.run_passes)
     if checks.sensitivity and of_maps:
         models = {ask.model for ask in of_maps}
         an_image = passes_of(of_maps) + PassCost(2 * len(models), 0)  # the originals, and a swap with another class
         found["sensitivity"] = CheckCost("sensitivity", checks.sensitivity, an_image)
-    return AuditCost(passes_of(group.passes), tuple(found.values()))
+    return AuditCost(passes_of(group.run_passes), tuple(found.values()))
 
 
 def passes_of(asks: Iterable[PassAsk]) -> PassCost:

@@ -17,6 +17,7 @@ from ...language import registry
 from ...language.audit import Audit, AuditCase, _Replayed
 from ...language.checks import CheckSettings
 from ...language.expression import Expectation, Measure, expanded
+from ...language.recorded_models import is_recorded
 from ...language.sample import Preprocessing
 from ...language.scores import UNSAID, ScoreSettings
 from ...language.spec import Context, MeasureSpec, Method, as_context
@@ -50,6 +51,11 @@ class ModelAsk:
     classes: tuple[str, ...] | None
     allow_code: bool
     scores: ScoreSettings = UNSAID
+
+    @property
+    def recorded(self) -> bool:
+        """Whether its values are those of an earlier run, so that nothing is opened or run."""
+        return is_recorded(self.reference)
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,14 @@ class PlannedCase:
     asked: Asked
     models: Mapping[str | None, str]
 
+    @property
+    def recorded(self) -> frozenset[str | None]:
+        """The names of those of its models whose values are those of an earlier run."""
+        models = self.asked.case.audit.models
+        return frozenset(
+            name for name in self.models if is_recorded(models[next(iter(models)) if name is None else name])
+        )
+
 
 @dataclass(frozen=True)
 class PlanGroup:
@@ -136,6 +150,11 @@ class PlanGroup:
     models: Mapping[str, ModelAsk]
     passes: tuple[PassAsk, ...]
     cases: tuple[PlannedCase, ...]
+
+    @property
+    def run_passes(self) -> tuple[PassAsk, ...]:
+        """The passes of models that are run; the others' values are those of an earlier run."""
+        return tuple(ask for ask in self.passes if not self.models[ask.model].recorded)
 
     @property
     def digest(self) -> str:

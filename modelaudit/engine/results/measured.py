@@ -295,7 +295,8 @@ class Measured(_Plain):
 
     ``failures`` holds what could not be measured at all, by "data", "model:<key>" or "<model key>|<column key>".
     ``variants``: what checks measured again. ``sizes``: (height, width) of what each model sees. ``shown``: of passes
-    whose context takes donors, ``donor_contents``: of them, by id. ``sensitivity``: by case. ``agreement``: of maps, by
+    whose context takes donors, ``donor_contents``: of them, by id. ``pictures``: by context, the digests of the
+    pictures that the data keep and that it shows. ``sensitivity``: by case. ``agreement``: of maps, by
     "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images. ``looks``: of
     an audit that may stop early; its samples are those looked at, in their order. ``galleries``, ``reviews``: the kept
     images by case, the latter of those that people review.
@@ -313,6 +314,7 @@ class Measured(_Plain):
     reviews: dict[str, list[KeptImage]] = {}
     shown: list[PassDonors] = []
     donor_contents: dict[str, str] = {}
+    pictures: dict[str, list[str | None]] = {}
     variants: list[RerunData] = []
     sizes: dict[str, tuple[int, int]] = {}
     sanity: list[Sanity] = []

@@ -101,6 +101,7 @@ def _renamed(
         (at, by_content[old[at].key][0])
         for at in left_old
         if often_old[old[at].key] == 1 and often_new[old[at].key] == 1 and by_content[old[at].key]
+        if not old[at].image.startswith("unusable:")  # no content that could be recognised
     ]
 
 

@@ -35,7 +35,7 @@ def sensitivities(group: PlanGroup, measured: Measured, found: SensitivityCollec
             CaseTable(case, measured).check()
         except AuditError:  # the case is an error, and says so itself
             continue
-        if directions(case.asked.expectation):
+        if directions(case.asked.expectation) and not case.recorded:
             results[case.asked.id] = _sensitivity(drop_failed_methods(case, measured) or case, measured, found)
     return results
 
