@@ -25,7 +25,7 @@ from .keys import PublicKey, public_key_of
 LOCK_NAME, ENVELOPE_SUFFIX, TIMESTAMP_SUFFIX = "agreement.lock", ".dsse", ".tsr"
 #: input files whose content is locked; settings of the configuration are locked one by one, and what `about.yaml` says
 #: changes no number
-LOCKED_ROLES = ("audit", "conftest", "plugin")
+LOCKED_ROLES = ("audit", "baseline", "conftest", "plugin")
 _MOST_BYTES = 2**28
 
 

@@ -26,6 +26,8 @@ from ..language.errors import AuditError, ResultsError
 from ..language.expression import Expectation, Measure
 from ..language.merkle import fingerprint, merkle_root
 from ..language.reasons import Missing
+from ..language.recorded_models import is_recorded
+from ..language.reference import parse_reference
 from ..language.spec import Method, number_text
 from ..language.strata import ColumnIs, Group, Label, ObjectArea, Stratum, conjuncts, strata_of
 from ..statistics import ColumnTable, Decision, Verdict, decide
@@ -431,6 +433,22 @@ def _of_tables(record: RunRecord) -> Iterator[Contradiction]:
             continue
         yield from _of_data(record, data, table)
         yield from _of_views(record, table)
+        yield from _of_unpaired(record, table)
+
+
+def _of_unpaired(record: RunRecord, table: TableRecord) -> Iterator[Contradiction]:
+    """Images are left out for want of a partner in a baseline only where its reference allows for so many."""
+    references = {model.key: model.reference for model in record.models}
+    for column in table.columns:
+        count = sum(reason == Missing.UNPAIRED for reason in column.missing.values())
+        if not count:
+            continue
+        reference = parse_reference(references.get(column.model, ""))
+        text = reference.options.get("unpaired", "0") if is_recorded(reference.text) else "0"
+        most = float(text) * len(table.samples) if text.replace(".", "", 1).isdecimal() else 0.0
+        if count > most + 1e-9:
+            field = f"data {table.data}: {column.measure} of {column.model}: images left out"
+            yield Contradiction(None, field, count, f"at most {math.floor(most + 1e-9)}")
 
 
 def _of_views(record: RunRecord, table: TableRecord) -> Iterator[Contradiction]:

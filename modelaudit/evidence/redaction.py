@@ -23,6 +23,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from ..engine.results.baseline_model import ON_BASELINE
 from ..language.errors import ResultsError
 from ..language.machine_paths import without_machine_paths
 from ..language.reference import parse_reference
@@ -194,6 +195,7 @@ class _Redaction:
                 "merged": [one.model_copy(update={"command": LEFT_OUT}) for one in record.merged],
                 "tables": [self._table(one) for one in record.tables],
                 "data": [one.model_copy(update={"pools": {}, "label_classes": None}) for one in record.data],
+                "models": [_without_partners(one) for one in record.models],
                 "reviews": _without_reviewers(record.reviews),
                 "notes": [note for note in record.notes if not note.startswith(REVIEW_NOTE)],
             }
@@ -346,6 +348,17 @@ def _without_waiver(case: CaseRecord) -> CaseRecord:
     signed_by = case.waiver.signed_by and LEFT_OUT
     changes = {"owner": "", "reason": "", "signed_by": signed_by}
     return case.model_copy(update={"waiver": case.waiver.model_copy(update=changes)})
+
+
+def _without_partners(model: ModelRecord) -> ModelRecord:
+    """Without the images that notes on a baseline name, of which some are in no table of the run."""
+    notes = [_head(note) if note.startswith(ON_BASELINE) else note for note in model.notes]
+    return model.model_copy(update={"notes": notes})
+
+
+def _head(note: str) -> str:
+    head, colon, _ = note.removeprefix(ON_BASELINE).partition(": ")
+    return f"{ON_BASELINE}{head}{f': {LEFT_OUT}' if colon else ''}"
 
 
 def _without_reviewers(reviews: list[ReviewRecord]) -> list[ReviewRecord]:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ..evidence.provenance import Inputs, input_file
 from ..evidence.record import CaseRecord, InputFile, InputRole, PluginRecord
+from ..language.errors import AuditError
+from ..language.recorded_models import is_recorded
+from ..language.reference import parse_reference
 from .options import INI_NAMES
+
+if TYPE_CHECKING:
+    from .items import AuditItem
 
 #: settings of the configuration that affect what is collected and decided, besides ``audit_*``
 _SETTINGS = ("addopts", "testpaths", "python_files", "pythonpath", "xfail_strict")
@@ -62,6 +70,20 @@ class InputFiles:
     def files(self) -> list[InputFile]:
         """All of them."""
         return list(self._found.values())
+
+
+def baselines_of(items: Iterable[AuditItem], root: Path) -> list[Path]:
+    """The files of earlier runs that the models of some cases name; one that is not there is an error of its case."""
+    references = [ref for item in items for ref in item.case.audit.models.values() if is_recorded(ref)]
+    if not references:
+        return []
+    from ..releases.baselines import run_file
+
+    found: list[Path] = []
+    for reference in dict.fromkeys(map(str, references)):
+        with contextlib.suppress(AuditError):
+            found.append(run_file(parse_reference(reference).body, root))
+    return found
 
 
 def inputs_of(config: pytest.Config, files: InputFiles, cases: Iterable[CaseRecord]) -> Inputs:

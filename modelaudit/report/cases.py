@@ -243,7 +243,7 @@ def _counts(counts: CountsRecord, looked: list[str], words: Words) -> CountsView
         words._("reason_and_count", reason=words.named("missing", name), count=words.count(count))
         for name, count in sorted(counts.by_reason.items(), key=lambda item: (-item[1], item[0]))
     ]
-    declared = declared_text(counts.without_object, counts.asked + counts.without_object, words)
+    declared = left_out_text(counts, words)
     return CountsView(short, counts.measured == counts.asked, (*looked, *reasons), declared)
 
 
@@ -252,6 +252,14 @@ def declared_text(without_object: int, images: int, words: Words) -> str:
     if not without_object:
         return ""
     return words.ngettext("images_without_object", without_object, images=words.count(images))
+
+
+def left_out_text(counts: CountsRecord, words: Words) -> str:
+    """How many images leave a requirement as was declared: without an object, without a partner in a baseline."""
+    images = counts.asked + counts.without_object + counts.unpaired
+    unpaired = words.ngettext("images_unpaired", counts.unpaired, images=words.count(images)) if counts.unpaired else ""
+    texts = (declared_text(counts.without_object, images, words), unpaired)
+    return words._("semicolon").join(filter(None, texts))
 
 
 def _rule(case: CaseRecord, words: Words) -> str:

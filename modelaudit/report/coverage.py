@@ -59,9 +59,9 @@ def ledger_of(case: CaseRecord, record: RunRecord) -> Ledger:
     counts, stopped = case.decision.counts, None if case.checks is None else case.checks.stopped
     unseen = 0 if stopped is None else max(0, stopped.available - stopped.looked)
     return Ledger(
-        asked=counts.asked + counts.without_object + unseen,
+        asked=counts.asked + counts.without_object + counts.unpaired + unseen,
         measured=counts.measured,
-        not_applicable=counts.without_object,
+        not_applicable=counts.without_object + counts.unpaired,
         undefined=counts.undefined,
         errored=counts.errored,
         not_run=unseen,

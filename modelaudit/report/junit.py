@@ -66,6 +66,8 @@ def case_properties(record: CaseRecord, *, quick_look: bool) -> list[tuple[str, 
             found.append((f"audit_images_{name}", getattr(decision.counts, name)))
         if decision.counts.without_object:
             found.append(("audit_images_without_object", decision.counts.without_object))
+        if decision.counts.unpaired:
+            found.append(("audit_images_unpaired", decision.counts.unpaired))
     return [(name, plain(without_machine_paths(value)) if isinstance(value, str) else value) for name, value in found]
 
 

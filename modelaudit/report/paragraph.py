@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..evidence.record import CaseRecord, CountsRecord, DecisionRecord
 from ..language.plain_text import plain
-from .cases import declared_text, looked_texts
+from .cases import left_out_text, looked_texts
 from .checks import caught_texts
 from .figures import interval_text, value_text
 from .image_values import image_value
@@ -87,8 +87,7 @@ def _value(case: CaseRecord, decision: DecisionRecord, words: Words) -> str:
 def _counts(counts: CountsRecord, words: Words) -> str:
     numbers = {name: words.count(getattr(counts, name)) for name in ("measured", "undefined", "errored")}
     text = words.ngettext("paragraph_images", counts.asked, **numbers)
-    declared = declared_text(counts.without_object, counts.asked + counts.without_object, words)
-    return words._("semicolon").join(filter(None, (text, declared)))
+    return words._("semicolon").join(filter(None, (text, left_out_text(counts, words))))
 
 
 def _worst(case: CaseRecord, words: Words) -> Iterator[str]:

@@ -159,6 +159,7 @@ _DONORS: dict[str, str] = {
     r"a donor that is nearly the same picture as the image was passed over (?:once|(?P<times>\d+) times), e\.g\. "
     r"(?P<one>" + _QUOTED + ") for (?P<other>" + _QUOTED + ")": "donors_same",
 }
+_UNDER = "baseline: under (?P<context>.+) " + _OF + "images have another background and "
 _MODEL: dict[str, str] = {
     "preprocessing: assumed to be that of (?P<of>.+)": "preprocessing_assumed",
     "preprocessing: the folder has no image processor": "preprocessing_none",
@@ -203,6 +204,25 @@ _MODEL: dict[str, str] = {
     r"outputs: (?P<n>\d+) labels, each a probability p by itself, since all are between 0 and 1; nothing before them "
     r"can be read, so attributions explain log\(p / \(1 - p\)\) " + _NEVER_01: "labels_probability",
     r"outputs: (?P<n>\d+) labels, each the logit of a yes or no of its own": "labels_logit",
+    r"baseline: the values are those of run (?P<run>\S+), where the model is called (?P<name>.+); it was not run "
+    "again": "baseline_values",
+    "baseline: " + _OF + "images have no partner and count as missing: (?P<partners>.+)": "baseline_missing",
+    "baseline: "
+    + _OF
+    + r"images have no partner and are left out, as unpaired=(?P<share>\S+) allows: (?P<partners>.+)": (
+        "baseline_left_out"
+    ),
+    r"baseline: (?P<n>\d+) of its (?P<all>\d+) images are not in these data, as unpaired=(?P<share>\S+) allows: "
+    "(?P<names>.+)": "baseline_absent",
+    "baseline: " + _N + "images have other names in it and were paired by what they hold: (?P<partners>.+)": (
+        "baseline_renamed"
+    ),
+    "baseline: under (?P<context>.+) "
+    + _OF
+    + "images have another background and count as missing: (?P<partners>.+)": ("baseline_donors_missing"),
+    "baseline: under (?P<context>.+) " + _OF + "images have another background and are left out: (?P<partners>.+)": (
+        "baseline_donors_left_out"
+    ),
     r"outputs: (?P<name>.+) is read, the only one (?P<why>.+); not read: (?P<others>.+)": "output_read",
 }
 _REVIEW = r"(?P<name>reviews/\S+): the review by (?P<who>.+) is void: "
@@ -224,6 +244,18 @@ _WHY_NOT: dict[str, str] = {
     "no map of an original has positive evidence for a positive logit": "no_evidence",
     "evidence on the background would not speak against this limit": "not_against",
     r"fewer than (?P<n>\d+) images have an image of another class beside them": "few_images",
+}
+#: what differs between an image and its partner in a baseline
+_PARTNER: dict[str, str] = {
+    "the image differs": "image",
+    "the mask differs": "mask",
+    "the image and the mask differ": "image_and_mask",
+    "the label was (?P<then>.+), now (?P<now>.+)": "label",
+    "new": "new",
+    "the same picture as (?P<other>.+)": "same",
+    "its picture differs": "picture",
+    "from (?P<then>.+), now from (?P<now>.+)": "background",
+    "there (?P<then>.+)": "renamed",
 }
 #: why a requirement is not counted; pytest's own reasons stand as they are
 _ABSENCE: dict[str, str] = {
@@ -281,11 +313,23 @@ def translated(note: str, kind: str, forms: Mapping[str, str], words: Words) -> 
             values = found.groupdict()
             if "first" in values:
                 values["first"] = words._("note_example", first=values["first"]) if values["first"] else ""
+            if "partners" in values:
+                values["partners"] = _partners(values["partners"], words)
             if "times" in values:
                 values["times"] = values["times"] or "1"
             values = {name: value or "" for name, value in values.items()}
             return words._(f"{kind}.{key}", **values)
     return ""
+
+
+def _partners(names: str, words: Words) -> str:
+    """Images, each with what differs in parentheses."""
+
+    def said(found: re.Match[str]) -> str:
+        parts = [translated(part, "partner", _PARTNER, words) for part in found[1].split("; ")]
+        return f"({words._('semicolon').join(parts)})" if all(parts) else found[0]
+
+    return re.sub(r"\(([^()]*)\)", said, names)
 
 
 def _donors(note: str, words: Words) -> str:

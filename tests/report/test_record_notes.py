@@ -133,6 +133,18 @@ NOTES: dict[str, list[str]] = {
         "as the image was passed over 2 times, e.g. 'a.png' for 'b.png'",
     ],
     "model_note": [
+        "baseline: the values are those of run 20261120-101500-3f9a, where the model is called current; it was not run "
+        "again",
+        "baseline: 3 of 40 images have no partner and count as missing: a.png (the mask differs), b.png (the label was "
+        "good, now broken), c.png (new)",
+        "baseline: 2 of 40 images have no partner and are left out, as unpaired=0.1 allows: a.png (the image and the "
+        "mask differ), b.png (the same picture as c.png)",
+        "baseline: 2 of its 40 images are not in these data, as unpaired=0.1 allows: a.png, b.png",
+        "baseline: 1 images have other names in it and were paired by what they hold: a.png (there b.png)",
+        "baseline: under swap_background(random) 2 of 40 images have another background and count as missing: a.png "
+        "(from x.png, now from y.png), b.png (its picture differs)",
+        "baseline: under swap_background(random) 2 of 40 images have another background and are left out: a.png (from "
+        "x.png, now from y.png)",
         "preprocessing: assumed to be that of torchvision's ResNet50_Weights.IMAGENET1K_V2",
         "preprocessing: the folder has no image processor",
         "preprocessing: its ViTImageProcessor does what resize, centre crop and normalisation do not",

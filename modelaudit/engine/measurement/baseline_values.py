@@ -190,7 +190,7 @@ class BaselineValues:
                 f"{_listed(names)}"
             )
         if result.why:
-            result.notes.append(f"{ON_BASELINE}{self._without_partner(result, rows, result.why)}")
+            result.notes.append(self._without_partner(result))
         return result
 
     def _require_settings(self, baseline: BaselineModel, table: BaselineTable) -> None:
@@ -210,12 +210,20 @@ class BaselineValues:
                     f"{_said(now)}; use the same, or {_AGAIN}"
                 )
 
-    def _without_partner(self, found: _Aligned, rows: Rows, why: Mapping[int, str]) -> str:
-        share = found.baseline.unpaired
-        kept = found.reason(rows) is Missing.UNPAIRED
-        counted = f"are left out, as unpaired={share:g} allows" if kept else "count as missing"
-        names = (f"{self._contents[at].id} ({text})" for at, text in sorted(why.items()))
-        return f"{len(why)} of {len(rows)} images have no partner and {counted}: {_listed(names)}"
+    def _without_partner(self, found: _Aligned) -> str:
+        start = f"{ON_BASELINE}{len(found.why)} of {len(found.rows)}"
+        names = _listed(f"{self._contents[at].id} ({text})" for at, text in sorted(found.why.items()))
+        if found.reason(found.rows) is Missing.UNPAIRED:
+            share = found.baseline.unpaired
+            return f"{start} images have no partner and are left out, as unpaired={share:g} allows: {names}"
+        return f"{start} images have no partner and count as missing: {names}"
+
+    def _moved(self, found: _Aligned, context: str, rows: Rows, moved: Mapping[int, str]) -> str:
+        start = f"{ON_BASELINE}under {context} {len(moved)} of {len(rows)}"
+        names = _listed(f"{self._contents[at].id} ({why})" for at, why in sorted(moved.items()))
+        if found.reason(rows) is Missing.UNPAIRED:
+            return f"{start} images have another background and are left out: {names}"
+        return f"{start} images have another background and count as missing: {names}"
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -259,12 +267,7 @@ class BaselineValues:
             moved |= self._other_pictures(ask, found)
         if moved:
             rows[list(moved)] = -1
-            counted = "are left out" if found.reason(rows) is Missing.UNPAIRED else "count as missing"
-            names = (f"{self._contents[at].id} ({why})" for at, why in sorted(moved.items()))
-            found.notes.append(
-                f"{ON_BASELINE}under {text} {len(moved)} of {len(rows)} images have another background and {counted}: "
-                f"{_listed(names)}"
-            )
+            found.notes.append(self._moved(found, text, rows, moved))
         return rows, lent
 
     def _other_pictures(self, ask: PassAsk, found: _Aligned) -> dict[int, str]:
