@@ -14,6 +14,7 @@ from .. import __version__
 from ..language.errors import AuditError
 from . import (
     agree,
+    baseline,
     contexts,
     coverage,
     data,
@@ -138,6 +139,7 @@ def _parser() -> Command:
     diff.add(commands)
     gate.add(commands)
     merge.add(commands)
+    baseline.add(commands)
     coverage.add(commands)
     pack.add(commands)
     export.add(commands)

@@ -75,11 +75,11 @@ def _info(given: argparse.Namespace) -> int:
     words = command_words(given.language)
     found = contents_of(located(_place(given)))
     counts = {name: words.count(getattr(found, name)) for name in ("values", "pictures", "files")}
-    say(words._("store_size", file=found.file, size=_readable(found.size, words)))
+    say(words._("store_size", file=found.file, size=readable(found.size, words)))
     say(words._("store_contents", **counts))
     count, size = found.aside
     if count:
-        say(words._("store_aside", n=words.count(count), size=_readable(size, words)))
+        say(words._("store_aside", n=words.count(count), size=readable(size, words)))
     for one in found.holdings:
         where = {"model": one.model, "context": one.context, "data": one.data}
         counts = {"images": words.count(one.images), "values": words.count(one.values)}
@@ -100,7 +100,7 @@ def _prune(given: argparse.Namespace) -> int:
         keep_size=None if given.keep_size is None else bytes_of(given.keep_size),
     )
     words = command_words(given.language)
-    say(words._("store_pruned", folder=folder, before=_readable(before, words), after=_readable(after, words)))
+    say(words._("store_pruned", folder=folder, before=readable(before, words), after=readable(after, words)))
     return 0
 
 
@@ -113,15 +113,15 @@ def _clear(given: argparse.Namespace) -> int:
     if not given.yes:
         if not sys.stdin.isatty():
             raise ResultsError(f"{folder} would be removed; give --yes where nobody can be asked")
-        answer = input(words._("store_ask", folder=folder, size=_readable(bytes_in(folder), words)))
+        answer = input(words._("store_ask", folder=folder, size=readable(bytes_in(folder), words)))
         if answer.strip().lower() not in ("y", "yes"):
             say(words._("store_kept"))
             return 0
-    say(words._("store_cleared", folder=folder, size=_readable(clear(folder), words)))
+    say(words._("store_cleared", folder=folder, size=readable(clear(folder), words)))
     return 0
 
 
-def _readable(size: float, words: Words) -> str:
+def readable(size: float, words: Words) -> str:
     if size < 1024:
         return words._("size_bytes", n=f"{size:.0f}")
     for unit in ("KiB", "MiB"):

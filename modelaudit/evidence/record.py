@@ -86,6 +86,7 @@ from .nodes import (
 )
 from .part import Part
 from .probe import ProbeEffect, ProbeRecord
+from .results_folder import RECORD_NAME
 from .review import REVIEW_NOTE, Review, ReviewAnswer, ReviewPicture, ReviewRecord
 from .since_last_run import EarlierRun, RequirementHistory, RequirementPoint, SinceLastRun, UnreadRun
 from .states import RunState
@@ -182,7 +183,6 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 2
-RECORD_NAME = "run.json"
 
 
 class PassesRecord(Part):

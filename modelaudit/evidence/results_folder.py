@@ -12,6 +12,7 @@ from pathlib import Path
 from ..language.errors import ResultsError
 
 LATEST = "latest"
+RECORD_NAME = "run.json"
 #: the Statement on a run, which names its record by digest, and the signed one
 EVIDENCE_NAME, SIGNED_NAME = "evidence.json", "evidence.dsse"
 
@@ -41,7 +42,12 @@ def point_latest(results: Path, run_id: str) -> None:
 
 
 def resolve_run(path: Path) -> Path:
-    """The folder of a run, from itself, its ``run.json``, or ``latest`` (also where that is a file)."""
+    """The folder of a run, from itself, its ``run.json``, or ``latest`` (also where that is a file).
+
+    Any other file of JSON, as a baseline, stands for itself.
+    """
+    if path.suffix == ".json" and path.name != RECORD_NAME and path.is_file():
+        return path
     if path.name == LATEST and path.is_file():
         return path.parent / path.read_text(encoding="utf-8").strip()
     return path.parent if path.is_file() else path

@@ -246,7 +246,7 @@ _WHY_NOT: dict[str, str] = {
     r"fewer than (?P<n>\d+) images have an image of another class beside them": "few_images",
 }
 #: what differs between an image and its partner in a baseline
-_PARTNER: dict[str, str] = {
+PARTNER: dict[str, str] = {
     "the image differs": "image",
     "the mask differs": "mask",
     "the image and the mask differ": "image_and_mask",
@@ -326,7 +326,7 @@ def _partners(names: str, words: Words) -> str:
     """Images, each with what differs in parentheses."""
 
     def said(found: re.Match[str]) -> str:
-        parts = [translated(part, "partner", _PARTNER, words) for part in found[1].split("; ")]
+        parts = [translated(part, "partner", PARTNER, words) for part in found[1].split("; ")]
         return f"({words._('semicolon').join(parts)})" if all(parts) else found[0]
 
     return re.sub(r"\(([^()]*)\)", said, names)

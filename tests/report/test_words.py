@@ -35,7 +35,7 @@ from modelaudit.report.alarm_changes import PROPERTIES
 from modelaudit.report.comparison_requirements import ORDER
 from modelaudit.report.coverage import Ledger
 from modelaudit.report.notes import _FORMS
-from modelaudit.report.record_notes import FORMS
+from modelaudit.report.record_notes import FORMS, PARTNER
 from modelaudit.report.reviewed import QUESTIONS
 from modelaudit.report.run_lines import progress_texts
 from modelaudit.report.sheets import FAMILIES, REMARKS
@@ -59,6 +59,7 @@ LISTS: dict[str, Iterable[str]] = {
     "reason": list(Reason),
     "missing": Missing,
     "missing_advice": Missing,
+    "partner": PARTNER.values(),
     "state": [*Verdict, "NOT_RUN", "XFAIL", "PARTIAL", "SELECTION", "QUICK_LOOK", "CAUGHT", "MISSED"],
     "weakened": get_args(Weakening),
     "association_column": ["group", "cluster"],
