@@ -99,12 +99,11 @@ def _run(given: argparse.Namespace) -> int:
 
 def _lines(view: StandardView, words: Words) -> Iterator[str]:
     yield from wrapped(view.title, indent=2, first="")
-    yield from wrapped(view.edition, indent=2)
     yield from wrapped(view.counts, indent=2)
     yield ""
     for item in view.items:
         yield from _item_lines(item, words)
-    yield from wrapped(view.titles_from, indent=2)
+    yield from wrapped(view.source, indent=2)
     yield ""
 
 

@@ -33,12 +33,11 @@ class ItemView:
 
 @dataclass(frozen=True)
 class StandardView:
-    """``edition``: with the publisher. ``counts``: of how many items there is evidence."""
+    """``counts``: of how many items there is evidence. ``source``: publisher, edition, and where titles are from."""
 
     title: str
-    edition: str
     counts: str
-    titles_from: str
+    source: str
     items: tuple[ItemView, ...]
 
 
@@ -55,11 +54,11 @@ def standard_views(
 
 
 def _view(found: Coverage, badges: dict[str, Badge], words: Words, most: int | None) -> StandardView:
+    edition = words._("standards_edition", publisher=words.own(found.publisher), edition=words.own(found.edition))
     return StandardView(
         words.own(found.title),
-        words._("standards_edition", publisher=words.own(found.publisher), edition=words.own(found.edition)),
         words.ngettext("standards_counts", len(found.rows), found=words.count(found.count("in_this_run"))),
-        words.own(found.titles_from),
+        words.in_a_row((words._("as_sentence", text=edition), words.own(found.titles_from))),
         tuple(
             ItemView(
                 row.item,
@@ -103,7 +102,7 @@ def _names(found: Sequence[FoundRequirement], badges: dict[str, Badge], words: W
 
 
 def _record_text(found: FoundRecord, words: Words) -> str:
-    """*agreed operating domain (2 attributes, 12 values, 10 covered)*"""
+    """*agreed operating domain (attributes: 2, values: 12, covered: 10)*"""
     numbers = words._("comma").join(
         words._("standards_number", number=words.count(number), what=words.named("evidence_number", name))
         for name, number in found.numbers.items()

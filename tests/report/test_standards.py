@@ -31,7 +31,7 @@ def test_an_item_says_what_there_is_what_there_is_not_and_what_no_audit_gives() 
         "Requirements: decides_on_the_part (Pass), survives_layout_change (Fail), survives_lighting (Inconclusive)"
     )
     assert items["C-2"].missing[0] == "Without a result that counts: robust_to_dust (Error)"
-    assert items["B-1"].found == ("images that were read (240 images, 4 labels, 1 unusable)",)
+    assert items["B-1"].found == ("images that were read (images: 240, labels: 4, unusable: 1)",)
     assert items["E-1"].missing[0] == "A requirement of this kind"
     assert "(modelaudit watch)" in items["E-1"].missing[-1]
     assert all(one.not_given for one in view.items)

@@ -64,7 +64,8 @@ def write(tmp_path: Path, text: str) -> str:
 
 
 def test_three_standards_come_with_the_package() -> None:
-    assert built_in() == ("iso-iec-25059-2023", "iso-iec-ts-42119-2-2025", "mlqm-3")
+    assert set(built_in()) == {file.stem for file in (ROOT / "modelaudit/standards").glob("*.yaml")}
+    assert len(built_in()) == 3
     assert tuple(one.name for one in built_in_standards()) == built_in()
 
 
