@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -270,7 +271,8 @@ class _Side:
             samples=frozenset(image.id for image in images),
             reviewed=len(images),
         )
-        return measure(group, settings, how.progress or Silent())
+        with redirect_stdout(sys.stderr):  # a model may print while it is built, and the comparison goes to stdout
+            return measure(group, settings, how.progress or Silent())
 
     def _kept(
         self, ask: _Ask, images: Sequence[_Wanted], measured: Measured

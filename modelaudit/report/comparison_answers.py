@@ -47,21 +47,15 @@ class PartsView:
 class StripView:
     """An image that changed sides: what the models saw, and each one's map and answer.
 
-    ``inputs``: the pictures that both have in common, or those of each side where they differ. ``sides``: by side its
-    map, or the answer alone.
+    ``cells``: the pictures that both saw, then each side's map with its answer (or the answer alone); where they saw
+    different pictures, as with another preprocessing, those of a side go before its map.
     """
 
     sample: str
     renamed: str
     label: str
     group: str
-    inputs: tuple[PanelView, ...]
-    sides: tuple[PanelView, ...]
-
-    @property
-    def cells(self) -> tuple[PanelView, ...]:
-        """All panels in the order in which they are shown."""
-        return (*self.inputs, *self.sides)
+    cells: tuple[PanelView, ...]
 
     @property
     def parts(self) -> Iterator[EmbeddedPicture | EmbeddedLines]:
@@ -215,24 +209,27 @@ def _listed(image: ChangedAnswer, words: Words) -> str:
 def _strip(image: ChangedAnswer, lost: bool, by_file: Mapping[str, EmbeddedPicture], words: Words) -> StripView | None:
     """The pictures of an image; None where there is none. ``lost``: the old answer was right, the new one is not."""
     sides = (("old", image.panels_old, image.predicted_old), ("new", image.panels_new, image.predicted_new))
-    inputs: dict[tuple[str, str], PanelView] = {}
-    apart = _files(image.panels_old) != _files(image.panels_new) and image.panels_old and image.panels_new
-    for side, panels, _ in sides:
-        row = GalleryRow(rank="worst", sample=image.id, label=image.label, value=0.0, panels=panels)
-        for panel in panels:
-            if panel.kind != "attribution" and (layers := layers_of(panel, row, by_file)).image is not None:
-                heading = _input_heading(panel, side if apart else "", words)
-                inputs.setdefault((panel.kind, panel.file), _input(panel, layers, heading, image, words))
-    if not inputs:
+    apart = bool(image.panels_old and image.panels_new) and _files(image.panels_old) != _files(image.panels_new)
+    inputs: list[list[PanelView]] = []
+    answers = []
+    for (side, panels, known), right in zip(sides, (lost, not lost), strict=True):
+        inputs.append(list(_inputs(panels, side if apart else "", image, by_file, words)))
+        answers.append(_answer(side, panels, known or "", right, image, by_file, words))
+    if not any(inputs):
         return None
-    ordered = sorted(inputs.items(), key=lambda item: item[0][0] != "original")
-    rights = (lost, not lost)
-    answers = tuple(
-        _answer(side, panels, known or "", right, image, by_file, words)
-        for (side, panels, known), right in zip(sides, rights, strict=True)
-    )
+    cells = [*inputs[0], answers[0], *inputs[1], answers[1]] if apart else [*(inputs[1] or inputs[0]), *answers]
     renamed = "" if image.id == image.id_old else words._("diff_was_named", name=image.id_old)
-    return StripView(image.id, renamed, image.label, image.group or "", tuple(v for _, v in ordered), answers)
+    return StripView(image.id, renamed, image.label, image.group or "", tuple(cells))
+
+
+def _inputs(
+    panels: Sequence[Panel], side: str, image: ChangedAnswer, by_file: Mapping[str, EmbeddedPicture], words: Words
+) -> Iterator[PanelView]:
+    """The original and the changed image, as far as they can be shown."""
+    row = GalleryRow(rank="worst", sample=image.id, label=image.label, value=0.0, panels=list(panels))
+    for panel in panels:
+        if panel.kind != "attribution" and (layers := layers_of(panel, row, by_file)).image is not None:
+            yield _input(panel, layers, _input_heading(panel, side, words), image, words)
 
 
 def _files(panels: Sequence[Panel]) -> set[str]:

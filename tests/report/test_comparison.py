@@ -11,6 +11,7 @@ from report.sample_comparison import NEW_MODEL, answers, comparison, requirement
 from modelaudit.language.errors import ResultsError
 from modelaudit.releases.comparison_record import AnswerComparison, ImagesCompared, NoPictures, RunDifference
 from modelaudit.report.comparison import (
+    _read,
     comparison_view,
     render_comparison,
     render_comparison_summary,
@@ -145,6 +146,23 @@ def test_a_picture_that_both_models_saw_is_shown_once_with_both_maps(tmp_path: P
     page = render_comparison(record, tmp_path)
     assert page.count('<symbol id="p') == 2 * 5 + 2  # five images with original and change, and two maps
     assert page.count('class="heat"') == 2 * (2 * 5)  # each image has a map a model, in both languages
+
+
+def test_where_the_models_saw_different_pictures_both_are_shown(tmp_path: Path) -> None:
+    record = comparison(tmp_path)
+    first = record.answers[1].newly_wrong[0]
+    other = [
+        panel.model_copy(update={"file": first_file.file})
+        for panel, first_file in zip(first.panels_old, record.answers[1].newly_wrong[1].panels_old, strict=True)
+    ]
+    apart = first.model_copy(update={"panels_old": other})
+    answer = record.answers[1].model_copy(update={"newly_wrong": [apart], "recovered": []})
+    (view,) = comparison_view(record.model_copy(update={"answers": [answer]}), _read(record, tmp_path), EN).answers
+    headings = [cell.heading for cell in view.changed[0].strips[0].cells]
+    assert headings == [
+        *("Original (Old)", "Background of another class (Old)", "Old (Grad-CAM)"),
+        *("Original (New)", "Background of another class (New)", "New (Grad-CAM)"),
+    ]
 
 
 def test_strips_are_left_out_where_the_file_would_be_too_large(tmp_path: Path) -> None:
