@@ -19,6 +19,7 @@ KINDS: tuple[ExportKind, ...] = (
     export_files.CSV,
     export_files.PARQUET,
     export_registries.MLFLOW,
+    export_registries.MODEL_CARD,
     export_ci.GITHUB,
     export_ci.GITLAB,
     export_cyclonedx.CYCLONEDX,

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..language.errors import ResultsError
 from .command_help import Command, Example
-from .export_kind import ExportedRun, ExportKind
+from .export_kind import ExportedRun, ExportKind, write_file
 from .terminal import say
 from .words import command_words
 
@@ -59,6 +60,33 @@ def _artefacts(run: ExportedRun, language: str) -> Iterator[list[Path]]:
         yield [Path(place) / name for name in made]
 
 
+def _card_options(command: Command) -> None:
+    text = "model card, as README.md; what else is in it stays (default: a new card on standard output)"
+    command.add_argument("-o", dest="output", type=Path, metavar="FILE", help=text)
+    command.add_argument("--model", metavar="NAME", help="the model under test, where the run has several")
+    text = "id of the data set on the Hub (default: the kind of source, as folder)"
+    command.add_argument("--dataset", metavar="ID", help=text)
+
+
+def _card(run: ExportedRun, given: argparse.Namespace) -> None:
+    from ..exports.model_card import card_results, card_section, card_subject, with_section
+
+    subject = card_subject(run.record, given.model)
+    section, results = card_section(subject, given.language), card_results(subject, given.dataset)
+    where = str(given.output or "the card")
+    write_file(with_section(_card_there(given.output), section, results, subject.title, where=where), given)
+
+
+def _card_there(file: Path | None) -> str:
+    """The text of a card, its line ends as they are; empty where there is none."""
+    if file is None or not file.exists():
+        return ""
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{file}: cannot be read as text ({error}); give a Markdown file in UTF-8") from error
+
+
 MLFLOW = ExportKind(
     "mlflow",
     "a run of MLflow: metrics with bounds, verdicts as tags, the report",
@@ -70,4 +98,19 @@ MLFLOW = ExportKind(
     _mlflow_options,
     notes="A record that is there already is not logged again. Needs MLflow, or its client\nalone: pip install "
     "'pytest-modelaudit[mlflow]'",
+)
+MODEL_CARD = ExportKind(
+    "model-card",
+    "a section of a model card, and its model-index for Hugging Face",
+    (
+        Example("the latest run, into the card that is there", "modelaudit export model-card -o README.md"),
+        Example(
+            "one of several models, in Japanese", "modelaudit export model-card RUN --model candidate --language ja"
+        ),
+    ),
+    _card,
+    _card_options,
+    notes="The section stands between two markers and is replaced by the next export.\n"
+    "model-index gets what counts and is decided, with its bounds. Needs\n"
+    "huggingface-hub: pip install 'pytest-modelaudit[model-card]'",
 )

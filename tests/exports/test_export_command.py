@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,7 +97,14 @@ def test_an_edited_record_is_not_exported(run: str, tmp_path: Path, capsys: pyte
     assert "estimate" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("kind", "library", "extra"), [("parquet", "pyarrow", "parquet")])
+@pytest.mark.parametrize(
+    ("kind", "library", "extra"),
+    [
+        ("parquet", "pyarrow", "parquet"),
+        ("mlflow", "mlflow", "mlflow"),
+        ("model-card", "huggingface_hub", "model-card"),
+    ],
+)
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     kind: str,
     library: str,
@@ -107,5 +115,15 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    assert main(["export", kind, run, "-o", str(tmp_path / "out")]) == 2
+    given = {"parquet": ["-o", str(tmp_path / "out")], "mlflow": [], "model-card": ["--model", "Colour"]}[kind]
+    assert main(["export", kind, run, *given]) == 2
     assert f"pip install 'pytest-modelaudit[{extra}]'" in capsys.readouterr().err
+
+
+def test_nothing_heavy_is_loaded_before_a_kind_needs_it(run: str) -> None:
+    code = "import sys; from modelaudit.cli import main; main(['export', 'openmetrics', sys.argv[1]])"
+    code += "; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, run], capture_output=True, text=True, check=True, timeout=120)
+    loaded = set(done.stdout.splitlines()[-1].strip("[]").replace("'", "").split(", "))
+    assert "prometheus_client" in loaded
+    assert loaded & {"torch", "mlflow", "huggingface_hub", "pyarrow", "pandas"} == set()
