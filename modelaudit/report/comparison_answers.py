@@ -14,8 +14,8 @@ from .naming import method_text, short_reference
 from .pictures import EmbeddedLines, EmbeddedPicture, Layers, layers_of
 from .words import Words
 
-#: rows of a table of classes or groups at most, and ids of changed images; all of them are in diff.json
-MOST_PARTS, MOST_LISTED = 60, 300
+#: rows of a table of classes or groups, unfolded and at most, and ids of changed images; all of them are in diff.json
+MOST_UNFOLDED, MOST_PARTS, MOST_LISTED = 10, 60, 300
 _ORDER = ("worse", "cannot_tell", "not_comparable", "better", "equivalent")
 
 
@@ -37,10 +37,16 @@ class PartView:
 
 @dataclass(frozen=True)
 class PartsView:
-    """Classes or groups, the worst first, and how many more there are."""
+    """Classes or groups, the worst first: those that say something, the others, and how many more there are."""
 
-    rows: tuple[PartView, ...]
+    first: tuple[PartView, ...] = ()
+    folded: tuple[PartView, ...] = ()
     left_out: int = 0
+
+    @property
+    def rows(self) -> tuple[PartView, ...]:
+        """All that are shown."""
+        return (*self.first, *self.folded)
 
 
 @dataclass(frozen=True)
@@ -173,10 +179,13 @@ def _view(
 def _parts(parts: Sequence[PartComparison], record: ComparisonRecord, words: Words) -> PartsView:
     """The classes or groups, the worst first; none where there is only one."""
     if len(parts) < 2:
-        return PartsView(())
+        return PartsView()
     ordered = sorted(parts, key=lambda one: (_ORDER.index(one.outcome), _change(one) or 0.0))
-    shown = tuple(_part(one, record, words) for one in ordered[:MOST_PARTS])
-    return PartsView(shown, len(parts) - len(shown))
+    telling = [one for one in ordered if one.outcome in ("worse", "better") or one.newly_wrong or one.recovered]
+    first = telling[:MOST_UNFOLDED] if len(ordered) > MOST_UNFOLDED else ordered
+    folded = [one for one in ordered if one not in first][: MOST_PARTS - len(first)]
+    shown, rest = (tuple(_part(one, record, words) for one in some) for some in (first, folded))
+    return PartsView(shown, rest, len(parts) - len(first) - len(folded))
 
 
 def _part(part: PartComparison, record: ComparisonRecord, words: Words) -> PartView:
