@@ -77,6 +77,10 @@ _ERROR: dict[str, str] = {
     "(?P<names>.+)": "waiver_of_several",
     r"(?P<file>.+): this key \((?P<id>.+)\) is of no party; keys of the agreement: (?P<known>.+)": "key_of_no_party",
     r"this key \((?P<id>.+)\) is of no party; keys in the lock: (?P<known>.+)": "key_of_no_party_in_lock",
+    "standard (?P<name>'.+?') is not known(?:; .+)?": "no_standard",
+    "standard (?P<standard>.+), item (?P<item>.+): no (?:measure|context) is called (?P<name>'.+?')(?:; .+)?": (
+        "standard_names_none"
+    ),
     "(?P<file>.+): exists, and confirms the time of the lock with the signatures that it has; .+": "lock_is_stamped",
 }
 #: what is said of an image, or of several

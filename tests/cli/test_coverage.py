@@ -86,6 +86,15 @@ def test_a_name_that_only_the_run_knows_is_taken(tmp_path: Path) -> None:
     _refuse_unknown_names(read_standard(str(file)), record())
 
 
+def test_errors_are_in_japanese_too(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(OWN.replace("[accuracy]", "[acuracy]"), encoding="utf-8")
+    assert main(["coverage", str(run), "--standard", str(file), "--language", "ja"]) == 2
+    assert "規格oursの項目R1：指標・条件'acuracy'は存在しません" in capsys.readouterr().err
+    assert main(["coverage", str(run), "--standard", "iso-9001", "--language", "ja"]) == 2
+    assert "規格'iso-9001'は登録されていません" in capsys.readouterr().err
+
+
 def test_an_unknown_standard_ends_with_2(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["coverage", str(run), "--standard", "iso-9001"]) == 2
     assert "standard 'iso-9001' is not known" in capsys.readouterr().err

@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 from data.trees import BUILDERS, ContextInput, scene_of, write
 
+from modelaudit import standards
 from modelaudit.data import UnusableSample, decode, open_data
 from modelaudit.data.labels import read_labels
 from modelaudit.evidence.record import read_record, write_record
 from modelaudit.language.yaml_file import load_audit_file
+from modelaudit.standards.standard_file import read_standard
+
+BUILT_IN = Path(standards.__file__).parent
 
 AUDIT = """\
 model: demo:sound
@@ -252,6 +256,10 @@ READERS: dict[str, Reader] = {
     "class names": Reader(_built({"classes.txt": "cat\ndog\n", "classes.json": '["cat", "dog"]'}), _classes),
     "audit YAML": Reader(
         _built({"line.audit.yaml": AUDIT}), lambda root: load_audit_file(root / "line.audit.yaml", allow_code=False)
+    ),
+    "standard YAML": Reader(
+        _built({"ours.yaml": (BUILT_IN / "mlqm-3.yaml").read_text(encoding="utf-8")}),
+        lambda root: read_standard(str(root / "ours.yaml")),
     ),
     "run.json": Reader(_record, read_record),
     "weights .pt": _weights(".pt"),
