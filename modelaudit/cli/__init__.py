@@ -21,6 +21,7 @@ from . import (
     diff,
     export,
     gate,
+    history,
     init,
     lock,
     masks,
@@ -134,6 +135,7 @@ def _parser() -> Command:
     agree.add(commands)
     lock.add(commands)
     report.add(commands)
+    history.add(commands)
     review.add(commands)
     review_add.add(commands)
     diff.add(commands)
