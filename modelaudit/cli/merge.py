@@ -70,7 +70,7 @@ def _run(given: argparse.Namespace) -> int:
     from ..evidence.merging import merge
     from ..evidence.record import write_record
     from ..language.whole_file import write_whole
-    from ..releases.kept_runs import BASELINES
+    from ..releases.baselines import BASELINES
     from ..releases.since_last_run import with_history
     from ..report import write_reports
     from ..report.junit import render_junit

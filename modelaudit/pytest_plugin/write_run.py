@@ -26,7 +26,7 @@ from ..evidence.record_texts import recorded, references_of
 from ..evidence.redaction import SALT_NAME, read_salt, redacted
 from ..evidence.results_folder import point_latest
 from ..evidence.states import exit_status, is_partial, is_whole, missing_text, run_state
-from ..releases.kept_runs import BASELINES
+from ..releases.baselines import BASELINES
 from ..releases.since_last_run import with_history
 from ..report import write_reports
 

@@ -27,8 +27,6 @@ from ..language.errors import ResultsError
 from ..language.regular_files import read_file
 from ..language.spec import number_text
 
-BASELINES = "baselines"
-
 
 class _Read(BaseModel):
     """A part of a record, of which everything else is skipped."""
