@@ -54,6 +54,10 @@ def add(commands: Any) -> None:
             'modelaudit plan "accuracy - accuracy.under(swap_background(other_class)) < 0.05" \\\n'
             "    --guess 0.02 --discordance 0.1",
         ),
+        Example(
+            "for releases: until a model that is as good is shown to be, within two points",
+            "modelaudit plan audits/line_a.audit.yaml --equivalence 0.02 --discordance 0.05",
+        ),
         notes=_NOTES,
         status="0 a number for everything, 1 some expectation has none, 2 a wrong call",
     )
@@ -65,6 +69,13 @@ def add(commands: Any) -> None:
         help="distance of the true value from the threshold, on the right side (default: as in the run)",
     )
     plan.add_argument("--guess", type=float, metavar="VALUE", help="the true left side, in place of --margin")
+    plan.add_argument(
+        "--equivalence",
+        type=float,
+        metavar="M",
+        help="in place of --margin: the images that two runs must have in common, so that modelaudit diff shows two "
+        "equally good models to be equivalent within M",
+    )
     plan.add_argument("--power", type=float, default=0.8, metavar="P", help="probability of PASS (default 0.8)")
     plan.add_argument(
         "--confidence", type=float, metavar="C", help="of an expectation (default 0.95; else the audit's)"
@@ -90,10 +101,14 @@ def _plan(given: argparse.Namespace) -> int:
     from .terminal import say, wrapped
     from .words import command_words
 
+    if given.equivalence is not None:
+        from .plan_equivalence import plan_equivalence
+
+        return plan_equivalence(given)
     if given.margin is not None and given.guess is not None:
         raise ExpressionError("--margin and --guess both state the true value; give one of them")
     shares = classes_of(given.classes)
-    found, cost, notes = _of_run(given) if _is_run(given.what) else _of_guesses(given, shares)
+    found, cost, notes = _of_run(given) if is_run(given.what) else _of_guesses(given, shares)
     whole = in_all(found, shares)
     words = command_words(given.language)
     said = (line for name, why in notes for line in wrapped(_unknown_data(name, why, words), indent=2))
@@ -133,7 +148,7 @@ def classes_of(text: str | None) -> dict[str, float]:
     return {name: share / total for name, share in shares.items()}
 
 
-def _is_run(what: str) -> bool:
+def is_run(what: str) -> bool:
     path = Path(what)
     return path.name == "latest" or path.is_dir() or path.suffix == ".json"
 
@@ -156,21 +171,13 @@ def _of_run(given: argparse.Namespace) -> _Plan:
 
 
 def _of_guesses(given: argparse.Namespace, shares: Mapping[str, float]) -> _Plan:
-    from ..statistics.assumptions import Assumptions
     from .plan_data import AuditData, label_counts
     from .planned import cost_of_cases, from_case
 
     if given.margin is None and given.guess is None:
         raise ExpressionError(_without_margin(given.what))
-    names = {
-        "discordance": given.discordance,
-        "deviation": given.sd,
-        "base": given.base,
-        "cluster": given.cluster,
-        "correlation": given.icc,
-    }
-    guess = Assumptions(classes=tuple(shares), **{name: value for name, value in names.items() if value is not None})
-    cases, data = list(_cases(given)), AuditData(Path.cwd())
+    guess = guessed(given, shares)
+    cases, data = list(cases_of(given.what)), AuditData(Path.cwd())
     reads_data = Path(given.what).suffix in _FILES and not shares
     found: list[Planned] = []
     for name, case in cases:
@@ -182,6 +189,20 @@ def _of_guesses(given: argparse.Namespace, shares: Mapping[str, float]) -> _Plan
             f"{given.what}: has no expectation to plan for: known-bad models and about='this_set' need no number"
         )
     return found, cost_of_cases(cases), data.unknown
+
+
+def guessed(given: argparse.Namespace, shares: Mapping[str, float]) -> Assumptions:
+    """The assumptions that the options state."""
+    from ..statistics.assumptions import Assumptions
+
+    names = {
+        "discordance": given.discordance,
+        "deviation": given.sd,
+        "base": given.base,
+        "cluster": given.cluster,
+        "correlation": given.icc,
+    }
+    return Assumptions(classes=tuple(shares), **{name: value for name, value in names.items() if value is not None})
 
 
 def _assumed(
@@ -218,16 +239,16 @@ def _margin(given: argparse.Namespace) -> Any:
     return margin_of(given.margin, given.guess)
 
 
-def _cases(given: argparse.Namespace) -> Iterator[tuple[str, AuditCase]]:
+def cases_of(what: str) -> Iterator[tuple[str, AuditCase]]:
     """The named cases of a file, or the one expectation that was given."""
     from ..language.audit import Audit
     from ..language.parser import parse
 
-    path = Path(given.what)
+    path = Path(what)
     if path.suffix in _FILES:
         yield from cases_of_file(path)
         return
-    expectation = parse(given.what)
+    expectation = parse(what)
     names = sorted({measure.model for measure in expectation.expression.measures() if measure.model is not None})
     audit = Audit({name: name for name in names} or "model", "data")
     yield str(expectation), audit.expect(expectation)

@@ -136,12 +136,12 @@ def _distribution(
         differing = max(abs(difference), assumed.discordance)
         return difference_distribution(form, (differing - difference) / 2, (differing + difference) / 2)
     if tree.plain or not is_of_two_proportions(tree, columns):
-        return Distribution("mean", *_spread(target, assumed.deviation, low, high), low, high)
+        return Distribution("mean", *beta_spread(target, assumed.deviation, low, high), low, high)
     table = ratio_of_proportions(part, wanted.supposed(part), assumed.base, assumed.discordance)
     return None if table is None else Distribution("mean", *table, low, high)
 
 
-def _spread(mean: float, deviation: float, low: float, high: float) -> tuple[Values, Values]:
+def beta_spread(mean: float, deviation: float, low: float, high: float) -> tuple[Values, Values]:
     """256 quantiles of a beta law with that mean and deviation (the largest that the range allows), or a normal one."""
     at = (np.arange(_POINTS) + 0.5) / _POINTS
     weights = np.full(_POINTS, 1 / _POINTS)

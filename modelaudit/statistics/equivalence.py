@@ -9,6 +9,7 @@ half gets better and half gets worse; or, of a mean, how much values move from i
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,15 @@ from scipy.stats import binom  # type: ignore[attr-defined]  # its stubs know no
 
 from ..language.audit import Bounds
 from ..language.errors import ExpressionError
+from ..language.expression import Expectation
 from .assumed_distribution import Distribution
+from .assumptions import Assumptions, beta_spread
+from .columns import Columns
+from .compound import Tree, tree_of
+from .expansion import single_expectations, written_out
+from .feasibility import DeclaredValues
 from .intervals import clopper_pearson
+from .linear import Ratio
 from .power import AUDITS, betting_passes, difference_passes, gaffke_passes, likely_counts, proven_difference_passes
 from .sample_size import smallest_size
 
@@ -75,6 +83,42 @@ def change_of_difference(discordance: float) -> Distribution:
     half, same = discordance / 2, 1 - discordance
     one = np.array([half, same, half])
     return Distribution("mean", values, np.convolve(one, one), -2.0, 2.0)
+
+
+def changes_of(expectation: Expectation, assumed: Assumptions) -> tuple[Distribution | None, ...]:
+    """The change of each part of an expectation (a method, a dose, a group) between two runs that are equally good.
+
+    Each share that the left side adds or subtracts changes by itself on `discordance` of the images. A mean changes
+    from image to image with `deviation`. None where that does not say how the left side changes: ratios, products,
+    parts over different images; two runs show it (:func:`~modelaudit.releases.comparison.compare`).
+
+    Raises:
+        ExpressionError: groups that are not known.
+    """
+    table = DeclaredValues(1, lambda stratum: 1, defaultdict(bool), assumed.divided)
+    columns = Columns(table)
+    parts = [written_out(single, columns) for single in single_expectations(expectation, table)]
+    return tuple(_change_of(tree_of(part.expression, columns), columns, assumed) for part in parts)
+
+
+def _change_of(tree: Tree, columns: Columns, assumed: Assumptions) -> Distribution | None:
+    if not isinstance(tree, Ratio) or not tree.plain or not tree.numerator.terms:
+        return None
+    terms = list(tree.numerator.terms.items())
+    shares = all(columns[measure].column.scale == "proportion" for measure, _ in terms)
+    if shares and all(abs(coefficient) == 1 for _, coefficient in terms):
+        if len(terms) == 1:
+            return change_of_proportion(assumed.discordance)
+        return change_of_difference(assumed.discordance) if len(terms) == 2 else None
+    if len(terms) > 1 or shares:
+        return None
+    (measure, coefficient) = terms[0]
+    column = columns[measure].column
+    low, high = column.low, column.high
+    if low is None or high is None:
+        return None
+    span = abs(coefficient) * (high - low)
+    return Distribution("mean", *beta_spread(0.0, assumed.deviation, -span, span), -span, span)
 
 
 def equivalence_power(
