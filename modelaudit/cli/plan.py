@@ -55,8 +55,8 @@ def add(commands: Any) -> None:
             "    --guess 0.02 --discordance 0.1",
         ),
         Example(
-            "for releases: until a model that is as good is shown to be, within two points",
-            "modelaudit plan audits/line_a.audit.yaml --equivalence 0.02 --discordance 0.05",
+            "until a model that is as good is shown to be, within two points",
+            "modelaudit plan audits/line_a.audit.yaml --equivalence 0.02 \\\n    --discordance 0.05",
         ),
         notes=_NOTES,
         status="0 a number for everything, 1 some expectation has none, 2 a wrong call",
@@ -104,11 +104,13 @@ def _plan(given: argparse.Namespace) -> int:
     if given.equivalence is not None:
         from .plan_equivalence import plan_equivalence
 
-        return plan_equivalence(given)
+        if given.margin is not None or given.guess is not None:
+            raise ExpressionError("--equivalence states a margin of its own; leave --margin and --guess out")
+        return plan_equivalence(given, list(_requirements(given.what)), _guessed(given, classes_of(given.classes)))
     if given.margin is not None and given.guess is not None:
         raise ExpressionError("--margin and --guess both state the true value; give one of them")
     shares = classes_of(given.classes)
-    found, cost, notes = _of_run(given) if is_run(given.what) else _of_guesses(given, shares)
+    found, cost, notes = _of_run(given) if _is_run(given.what) else _of_guesses(given, shares)
     whole = in_all(found, shares)
     words = command_words(given.language)
     said = (line for name, why in notes for line in wrapped(_unknown_data(name, why, words), indent=2))
@@ -148,7 +150,7 @@ def classes_of(text: str | None) -> dict[str, float]:
     return {name: share / total for name, share in shares.items()}
 
 
-def is_run(what: str) -> bool:
+def _is_run(what: str) -> bool:
     path = Path(what)
     return path.name == "latest" or path.is_dir() or path.suffix == ".json"
 
@@ -170,14 +172,31 @@ def _of_run(given: argparse.Namespace) -> _Plan:
     return found, cost_of_run(record, found), []
 
 
+def _requirements(what: str) -> Iterator[tuple[str, Expectation]]:
+    """The requirements that modelaudit diff would compare, by name: of a run, a file, or the one that is given."""
+    if not _is_run(what):
+        for name, case in _cases(what):
+            if not case.must_fail:
+                for model, expectation in case.variants():
+                    yield name if model is None else f"{name}[{model}]", expectation
+        return
+    from ..evidence.consistency import read_consistent_record
+    from ..evidence.results_folder import resolve_run
+    from ..language.parser import parse
+
+    for one in read_consistent_record(resolve_run(Path(what))).cases:
+        if not one.must_fail:
+            yield one.name, parse(one.expectation)
+
+
 def _of_guesses(given: argparse.Namespace, shares: Mapping[str, float]) -> _Plan:
     from .plan_data import AuditData, label_counts
     from .planned import cost_of_cases, from_case
 
     if given.margin is None and given.guess is None:
         raise ExpressionError(_without_margin(given.what))
-    guess = guessed(given, shares)
-    cases, data = list(cases_of(given.what)), AuditData(Path.cwd())
+    guess = _guessed(given, shares)
+    cases, data = list(_cases(given.what)), AuditData(Path.cwd())
     reads_data = Path(given.what).suffix in _FILES and not shares
     found: list[Planned] = []
     for name, case in cases:
@@ -191,7 +210,7 @@ def _of_guesses(given: argparse.Namespace, shares: Mapping[str, float]) -> _Plan
     return found, cost_of_cases(cases), data.unknown
 
 
-def guessed(given: argparse.Namespace, shares: Mapping[str, float]) -> Assumptions:
+def _guessed(given: argparse.Namespace, shares: Mapping[str, float]) -> Assumptions:
     """The assumptions that the options state."""
     from ..statistics.assumptions import Assumptions
 
@@ -239,7 +258,7 @@ def _margin(given: argparse.Namespace) -> Any:
     return margin_of(given.margin, given.guess)
 
 
-def cases_of(what: str) -> Iterator[tuple[str, AuditCase]]:
+def _cases(what: str) -> Iterator[tuple[str, AuditCase]]:
     """The named cases of a file, or the one expectation that was given."""
     from ..language.audit import Audit
     from ..language.parser import parse

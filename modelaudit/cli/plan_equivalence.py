@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..language.errors import AuditError, ExpressionError
-from .plan import cases_of, classes_of, guessed, is_run
 from .terminal import say, table, wrapped
 
 if TYPE_CHECKING:
@@ -31,20 +29,18 @@ class PlannedEquivalence:
     why: str = ""
 
 
-def plan_equivalence(given: argparse.Namespace) -> int:
+def plan_equivalence(
+    given: argparse.Namespace, requirements: Sequence[tuple[str, Expectation]], assumed: Assumptions
+) -> int:
     """Run the command: 0 where every requirement has a number."""
     from ..language.whole_file import write_whole
     from ..statistics.equivalence import EquivalenceTarget
     from .words import command_words
 
-    if given.margin is not None or given.guess is not None:
-        raise ExpressionError("--equivalence states a margin of its own; leave --margin and --guess out")
-    requirements = list(_requirements(given.what))
     if not requirements:
         raise ExpressionError(f"{given.what}: has no expectation to plan for")
     confidence = 0.95 if given.confidence is None else given.confidence
     target = EquivalenceTarget(given.equivalence, given.power, confidence, len(requirements))
-    assumed = guessed(given, classes_of(given.classes))
     found = [_planned(name, expectation, target, assumed) for name, expectation in requirements]
     say(*_lines(found, target, assumed, command_words(given.language)))
     if given.json is not None:
@@ -52,23 +48,6 @@ def plan_equivalence(given: argparse.Namespace) -> int:
         write_whole(given.json, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
         say(str(given.json), file=sys.stderr)
     return 0 if all(one.images is not None for one in found) else 1
-
-
-def _requirements(what: str) -> Iterator[tuple[str, Expectation]]:
-    """The requirements that modelaudit diff would compare, by name: of a run, a file, or the one that is given."""
-    if not is_run(what):
-        for name, case in cases_of(what):
-            if not case.must_fail:
-                for model, expectation in case.variants():
-                    yield name if model is None else f"{name}[{model}]", expectation
-        return
-    from ..evidence.consistency import read_consistent_record
-    from ..evidence.results_folder import resolve_run
-    from ..language.parser import parse
-
-    for one in read_consistent_record(resolve_run(Path(what))).cases:
-        if not one.must_fail:
-            yield one.name, parse(one.expectation)
 
 
 def _planned(
