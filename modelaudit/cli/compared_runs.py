@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-
-from ..evidence.results_folder import LATEST, resolve_run
-from ..language.errors import ResultsError
+from zipfile import is_zipfile
 
 if TYPE_CHECKING:
     from ..evidence.record import RunRecord
-
-BASELINES, _BASELINE, _PACK = Path("baselines"), ".json", ".zip"
 
 
 @dataclass(frozen=True)
@@ -34,37 +30,21 @@ class OpenedRun:
 
 @contextmanager
 def opened_run(given: str) -> Iterator[OpenedRun]:
-    """A run, from a results folder, a folder of a run, its ``run.json``, a pack, or a baseline (its name or file).
+    """A run by its name or path: see :func:`~modelaudit.releases.baselines.run_file`.
 
     Raises:
         ResultsError: it is not there, cannot be read, or contradicts itself.
         AcceptanceError: it is not a pack.
     """
-    from ..evidence.consistency import read_consistent_record
+    from ..releases.baselines import read_run, run_file
 
-    path = _path_of(given)
-    if path.suffix == _PACK:
+    file = run_file(given, Path.cwd())
+    if is_zipfile(file):
         from ..acceptance.pack import RUN, read_pack
 
         with TemporaryDirectory(prefix="modelaudit-diff-") as name:
-            read_pack(path).unpack(Path(name))
-            folder = Path(name) / RUN
-            yield OpenedRun(given, read_consistent_record(folder), folder)
+            read_pack(file).unpack(Path(name))
+            yield OpenedRun(given, read_run(file), Path(name) / RUN)
         return
-    record = read_consistent_record(path)
-    yield OpenedRun(given, record, None if record.baseline_of is not None else resolve_run(path))
-
-
-def _path_of(given: str) -> Path:
-    path = Path(given)
-    if path.name == LATEST or (path / LATEST).exists():
-        return resolve_run(path if path.name == LATEST else path / LATEST)
-    if path.exists():
-        return path
-    for stored in (path.with_name(path.name + _BASELINE), BASELINES / f"{given}{_BASELINE}"):
-        if stored.is_file():
-            return stored
-    raise ResultsError(
-        f"{given}: no such run; give a results folder, a run.json, a pack (.zip), or the name of a baseline in "
-        f"{BASELINES}/"
-    )
+    record = read_run(file)
+    yield OpenedRun(given, record, None if record.baseline_of is not None else file.parent)

@@ -97,7 +97,20 @@ def test_runs_are_found_by_folder_file_and_latest(
     assert folders == [f"diff-{ids[0]}-{ids[1]}"]
     capsys.readouterr()
     assert main(["diff", "nothing", two[1]]) == 2
-    assert "no such run" in capsys.readouterr().err
+    assert "no run is there" in capsys.readouterr().err
+
+
+def test_a_baseline_is_found_by_its_name(
+    two: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["baseline", "set", "v1", two[0]]) == 0
+    for old in ("v1", "baselines/v1", "baselines/v1.json"):
+        capsys.readouterr()
+        assert main(["diff", old, two[1], "--no-pictures", "--json", "-"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["outcome"] == "worse" and found["notes"] == []
+    assert [one.name.startswith("diff-v1-") for one in (tmp_path / "audit-results").iterdir()] == [True]
 
 
 def test_an_edited_record_is_refused(two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
