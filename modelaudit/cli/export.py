@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evidence.results_folder import resolve_run
 from ..language.errors import ResultsError
@@ -12,6 +12,9 @@ from . import export_ci, export_cyclonedx, export_files, export_registries
 from .command_help import Command, add_command
 from .export_kind import ExportedRun, ExportKind
 from .terminal import add_language, add_run_folder
+
+if TYPE_CHECKING:
+    from ..evidence.record import RunRecord
 
 #: in the order of ``--help``
 KINDS: tuple[ExportKind, ...] = (
@@ -39,7 +42,7 @@ def add(commands: Any) -> None:
     kinds = export.add_subparsers(required=True, metavar="KIND")
     for kind in KINDS:
         command = add_command(kinds, kind.name, kind.summary, *kind.examples, notes=kind.notes)
-        add_run_folder(command)
+        add_run_folder(command, "folder of a run, its run.json, a pack, or the name or file of a baseline")
         kind.add(command)
         _add_redaction(command)
         add_language(command, "the terminal, and of texts that are exported")
@@ -57,15 +60,25 @@ def _add_redaction(command: Command) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from ..evidence.consistency import read_consistent_record
+    from .compared_runs import opened_run
+
+    kind: ExportKind = given.kind
+    with opened_run(str(given.run_folder)) as run:
+        kept = run.folder is not None and run.folder == resolve_run(given.run_folder)
+        record = _redacted(run.record, run.folder if kept else None, given)
+        report = str(run.folder / "report.html") if kept and run.folder is not None else run.name
+        kind.write(ExportedRun(record, run.folder, report), given)
+    return 0
+
+
+def _redacted(record: RunRecord, folder: Path | None, given: argparse.Namespace) -> RunRecord:
+    """The record as it is exported; the salt is kept in the folder of the run, which packs and baselines lack."""
     from .report import redacted_record
 
-    if given.salt is not None and not given.redact:
+    if not given.redact and given.salt is not None:
         raise ResultsError("--salt is for --redact: add --redact, or leave --salt out")
-    folder = resolve_run(given.run_folder)
-    record = read_consistent_record(folder)
-    if given.redact:
-        record = redacted_record(record, given.salt, folder, given.language)
-    kind: ExportKind = given.kind
-    kind.write(ExportedRun(record, folder), given)
-    return 0
+    if not given.redact:
+        return record
+    if folder is None and given.salt is None:
+        raise ResultsError(f"{given.run_folder}: has no folder to keep a salt in: name a file for it with --salt")
+    return redacted_record(record, given.salt, folder or Path(), given.language)

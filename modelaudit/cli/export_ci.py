@@ -72,8 +72,7 @@ def _gitlab(run: ExportedRun, given: argparse.Namespace) -> None:
 def _findings(run: ExportedRun, given: argparse.Namespace) -> tuple[AuditFinding, ...]:
     from ..exports.findings import findings_of
 
-    report = str(run.folder / "report.html")
-    return findings_of(run.record, command_words(given.language), report=report, prefix=_prefix(given))
+    return findings_of(run.record, command_words(given.language), report=run.report, prefix=_prefix(given))
 
 
 def _prefix(given: argparse.Namespace) -> str:

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportedRun:
-    """A run that is exported: its record, redacted where that was asked for, and the folder of its files."""
+    """A run that is exported: its record, redacted where that was asked for, and the folder of its files.
+
+    ``folder``: None of a baseline, which has none. ``report``: where people find its report.
+    """
 
     record: RunRecord
-    folder: Path
+    folder: Path | None
+    report: str
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,9 @@ def _artefacts(run: ExportedRun, language: str) -> Iterator[list[Path]]:
     """The files of the run; of a redacted one those that can be made without what was left out."""
     from ..report import REPORT_NAME, SUMMARY_NAME, render_html, render_summary
 
+    if run.folder is None:  # a baseline has no report
+        yield []
+        return
     if not run.record.redacted:
         yield [file for name in _KEPT if (file := run.folder / name).is_file()]
         return

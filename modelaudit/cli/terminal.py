@@ -54,15 +54,15 @@ def _size(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def add_run_folder(parser: argparse.ArgumentParser) -> None:
-    """Add RUN, the latest run where it is left out, as ``run_folder``."""
+def add_run_folder(parser: argparse.ArgumentParser, what: str = "folder of a run, or its run.json") -> None:
+    """Add RUN, the latest run where it is left out, as ``run_folder``; `what` it may be."""
     parser.add_argument(
         "run_folder",
         type=Path,
         nargs="?",
         default=Path("audit-results/latest"),
         metavar="RUN",
-        help="folder of a run, or its run.json",
+        help=what,
     )
 
 

@@ -37,8 +37,9 @@ def test_a_redacted_export_names_no_image_file_or_group(kind: str, run: str, tmp
     target = tmp_path / "out"
     assert main(["export", kind, run, "-o", str(target), "--redact", "--salt", str(salt)]) == 0
     written = b"".join(file.read_bytes() for file in ([target] if target.is_file() else sorted(target.iterdir())))
-    ids = [sample.id for table in read_record(Path(run)).tables for sample in table.samples]
-    assert [one for one in ids if one.encode() in written] == []
+    samples = [sample for table in read_record(Path(run)).tables for sample in table.samples]
+    names = [text for one in samples for text in (one.id, one.image, one.mask) if text]
+    assert [one for one in names if one.encode() in written] == []
     assert b"audit_line.py" not in written and str(Path(run).parent).encode() not in written
 
 
@@ -87,6 +88,23 @@ def test_a_folder_that_cannot_be_made_is_named(run: str, tmp_path: Path, capsys:
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert main(["export", "csv", run, "-o", str(tmp_path / "file" / "below")]) == 2
     assert "cannot be made" in capsys.readouterr().err
+
+
+def test_a_baseline_and_a_pack_are_exported_as_their_run(
+    run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["baseline", "set", "v1", run, "--model", "Colour"]) == 0
+    assert main(["pack", run, "-o", "run.zip"]) == 0
+    found = {}
+    for given, folder in (("v1", "of_baseline"), ("run.zip", "of_pack"), (run, "of_run")):
+        assert main(["export", "csv", given, "-o", folder]) == 0
+        found[given] = (tmp_path / folder / "values.csv").read_text(encoding="utf-8").splitlines()
+    assert found["run.zip"] == found[run] and set(found["v1"]) <= set(found[run]) and len(found["v1"]) > 40
+    capsys.readouterr()
+    assert main(["export", "csv", "run.zip", "-o", "codes", "--redact"]) == 2
+    assert "name a file for it with --salt" in capsys.readouterr().err
+    assert main(["export", "csv", "v1", "-o", "codes", "--redact", "--salt", "salt"]) == 0
 
 
 def test_an_edited_record_is_not_exported(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
