@@ -255,6 +255,7 @@ PARTNER: dict[str, str] = {
     "the same picture as (?P<other>.+)": "same",
     "its picture differs": "picture",
     "from (?P<then>.+), now from (?P<now>.+)": "background",
+    "its background is from (?P<name>.+), which differs": "donor",
     "there (?P<then>.+)": "renamed",
 }
 #: why a requirement is not counted; pytest's own reasons stand as they are

@@ -186,7 +186,7 @@ def test_a_donor_that_moved_takes_the_partners_of_those_it_lent_to(here: Path) -
         *(one.id for one, by in zip(samples(40), donors, strict=True) if by == lender),
     }
     assert len(current(measured).missing) == 1
-    assert f"000.png (from {lender}, now from {lender})" in notes(measured)
+    assert f"000.png (its background is from {lender}, which differs)" in notes(measured)
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,7 @@ class BaselineValues:
             for at in np.flatnonzero(rows >= 0).tolist():
                 before, donor = then[rows[at]], now[at]
                 if (before and before[1]) != (donor and donor[1]):
-                    moved[at] = f"from {before[0] if before else 'none'}, now from {donor[0] if donor else 'none'}"
+                    moved[at] = _other_background(before, donor)
                 elif donor is not None:
                     lent[at] = donor
         if stored_picture(ask.context) is not None:
@@ -344,6 +344,13 @@ def _reasons(found: Pairing, old: Sequence[ImageContent], new: Sequence[ImageCon
     for at in found.new:
         other = first[new[at].image]
         yield at, f"the same picture as {other}" if at in found.doubled_new and other != new[at].id else "new"
+
+
+def _other_background(then: Donor | None, now: Donor | None) -> str:
+    """How the image that lends a background differs from that of the baseline."""
+    if then is not None and now is not None and then[0] == now[0]:
+        return f"its background is from {now[0]}, which differs"
+    return f"from {then[0] if then else 'none'}, now from {now[0] if now else 'none'}"
 
 
 def _absent(baseline: BaselineModel, table: BaselineTable, found: Pairing) -> str:
