@@ -81,6 +81,19 @@ _ERROR: dict[str, str] = {
     "standard (?P<standard>.+), item (?P<item>.+): no (?:measure|context) is called (?P<name>'.+?')(?:; .+)?": (
         "standard_names_none"
     ),
+    "(?P<name>.+): no run is there; .+": "no_run_there",
+    r"(?P<where>.+): is a quick look at (?P<n>\d+) images, which decides nothing; .+": "quick_look_run",
+    "(?P<where>.+): is not whole: (?P<missing>.+); run all of the audits": "run_not_whole",
+    "(?P<where>.+): was written by an older modelaudit, which kept no digests of images; .+": "run_without_digests",
+    "(?P<where>.+): is a copy for showing, without the names and digests of images; .+": "run_for_showing",
+    r"(?P<where>.+): holds (?P<n>\d+) models \((?P<names>.+)\); name one of them, .+": "run_of_several_models",
+    "(?P<where>.+): has no model (?P<name>'.+')": "run_without_model",
+    r"(?P<where>.+): a baseline holds no pictures: give the run that it was made from \((?P<run>.+)\); .+": (
+        "baseline_without_pictures"
+    ),
+    "(?P<where>.+): is a baseline already; .+": "baseline_already",
+    "(?P<where>.+): exists; choose another name, or replace it with --force": "baseline_exists",
+    r"(?P<what>.+) holds the values of an earlier run and no network, .+": "values_and_no_network",
     "(?P<file>.+): exists, and confirms the time of the lock with the signatures that it has; .+": "lock_is_stamped",
 }
 #: what is said of an image, or of several

@@ -159,7 +159,7 @@ def test_a_missing_shard_and_one_that_is_there_twice_are_named(line: Line, capsy
         ({"inconclusive": "warn"}, "--audit-inconclusive is 'warn', and 'fail'"),
         ({"provenance__files__0__sha256": "0" * 64}, "has the sha256 '000"),
         ({"models__0__fingerprint": "other"}, "model:Colour: its fingerprint is 'other'"),
-        ({"data__0__fingerprint": "other"}, "data:samples: its fingerprint is 'other'"),
+        ({"data__0__fingerprint": "other"}, "data data:samples: fingerprint is 'other'"),
         ({"cases__1__clause": "4.2"}, "audit_line.py::second: its clause is '4.2' in "),
         ({"overall": "PASS", "cases__1__verdict": "FAIL"}, "the record contradicts itself"),
         ({"quick_look": 3, "overall": "QUICK_LOOK", "exit_status": 10}, "record contradicts itself"),
