@@ -212,6 +212,22 @@ def test_clusters_of_either_side_count() -> None:
         assert (found.outcome, found.clusters) == ("cannot_tell", 20)
 
 
+def test_clusters_and_strata_are_those_of_the_common_images() -> None:
+    """The old run has 40 images more, in front, and the new one another order: nothing of that may shift the codes."""
+    every = samples(140, cluster=[f"lot {at // 10}" for at in range(140)])
+    order = list(range(139, 39, -1))
+    wrong = [at for at in range(40, 140) if at // 10 in (4, 5, 6)]
+    old = run({ACCURACY: right(140)}, images=every)
+    new = run({ACCURACY: right(140, wrong)[order]}, images=[every[at] for at in order])
+    alike = (
+        run({ACCURACY: right(140)[40:]}, images=every[40:]),
+        run({ACCURACY: right(140, wrong)[40:]}, images=every[40:]),
+    )
+    found, plain = only(compared(old, new)), only(compared(*alike))
+    assert found.clusters == plain.clusters == 10 and found.images == 100
+    assert (found.lower, found.upper) == pytest.approx((plain.lower, plain.upper))
+
+
 def test_donors_that_moved_are_counted() -> None:
     key = f"m0|{SWAPPED.removeprefix('accuracy.under(')[:-1]}"
     ids = [one.id for one in samples(60)]
