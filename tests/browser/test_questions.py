@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from modelaudit.evidence.consistency import read_consistent_record
+from modelaudit.evidence.record import write_record
+from modelaudit.releases.since_last_run import with_history
 from modelaudit.report import render_html
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ PLACES = {
     "verdict": ".verdicts",
     "requirements": ".worst-first",
     "picture": ".convincing",
+    "since the last run": ".since",
     "tested": ".box-tested",
     "not tested": ".box-missed",
     "next": ".box-next",
@@ -70,6 +73,10 @@ ANSWERS = {
         "en": r"another model, of which the background decides about \d+% of the answers, could pass this limit too",
         "ja": r"背景が回答の約\d+%までを左右するモデルでも、合格する可能性があります",
     },
+    7: {
+        "en": r"Since the last run on .+ nothing has changed: same model, same images, same values\.",
+        "ja": r"前回の実行（.+）から変化はありません（モデル、画像、値とも同一）。",
+    },
     8: {
         "en": r"Retrain with objects on other backgrounds.* a new set of about \d+ .*would probably decide",
         "ja": r"再学習してください.*約\d+枚（.*新たに撮影してください.*を判定できる見込みです",
@@ -92,6 +99,7 @@ BEHIND = {
     4: "folder:pets",
     5: "keeps_its_answer",
     6: "looks_at_the_animal",
+    7: "keeps_its_answer",
     8: "pug",
     11: r"lighting\(3\)",
     12: "pug",
@@ -139,7 +147,19 @@ def pets(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert (folder / "audit-results" / "latest" / "run.json").is_file(), done.stdout + done.stderr
-    return folder / "audit-results" / "latest"
+    return _with_a_run_before(folder / "audit-results")
+
+
+def _with_a_run_before(results: Path) -> Path:
+    """The run, as it is where the same run was kept from the day before: to measure it twice would say nothing more."""
+    latest = (results / "latest").resolve()
+    record = read_consistent_record(latest)
+    moments = {
+        name: getattr(record, name).replace(record.started[:10], "2026-01-01") for name in ("started", "finished")
+    }
+    write_record(record.model_copy(update={"id": "20260101-091402-7f3a", **moments}), results / "20260101-091402-7f3a")
+    write_record(with_history(record, results, results / "baselines"), latest)
+    return latest
 
 
 def test_the_table_holds_all_thirteen() -> None:
