@@ -18,7 +18,7 @@ from modelaudit.evidence.record import MergedRun, RunRecord, record_digest, writ
 from modelaudit.evidence.redaction import redacted
 from modelaudit.releases.history import requirements_of
 from modelaudit.releases.kept_runs import KeptRuns, kept_runs, without_superseded
-from modelaudit.releases.since_last_run import MOST_RUNS, since_last_run
+from modelaudit.releases.since_last_run import MOST_RUNS, since_last_run, with_history
 
 CASE = "audits/audit_line_a.py::survives_lighting"
 
@@ -237,3 +237,13 @@ def test_one_line_is_an_equivalence(tmp_path_factory: pytest.TempPathFactory, da
     assert [not p.apart for p in line.history.points] == [(day[0], day[2]) == (last[0], last[2]) for day in days]
     changed = [False, *(one[1] != other[1] for one, other in pairwise(days))]
     assert [p.new_model for p in line.history.points] == changed
+
+
+def test_whatever_goes_wrong_the_run_is_written_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def vanished(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "another process removed it", str(tmp_path / "run.json"))
+
+    monkeypatch.setattr("modelaudit.releases.since_last_run.kept_runs", vanished)
+    found = with_history(run(2), kept(tmp_path, run(1)), tmp_path / "baselines")
+    assert found.since_last_run is None and found.cases == run(2).cases
+    assert any(note.startswith("the earlier runs were not read: FileNotFoundError") for note in found.notes)
