@@ -139,10 +139,13 @@ def json_report(session: Session) -> Statuses:
 def ctrf(session: Session) -> Statuses:
     """The statuses in pytest-json-ctrf's file."""
     found = json.loads((session.folder / "ctrf.json").read_text(encoding="utf-8"))["results"]
-    assert found["summary"]["tests"] == len(VERDICTS)
+    statuses = {_name(test["name"]): test["status"] for test in found["tests"]}
+    counted = {one: found["summary"][one] for one in ("passed", "failed", "pending", "skipped", "other")}
+    assert counted == {one: list(statuses.values()).count(one) for one in counted}, found["summary"]
+    assert found["summary"]["tests"] == len(found["tests"]) == len(VERDICTS)
     for test in found["tests"]:
         assert test["status"] == "passed" or test["message"].startswith(PARAGRAPHS), test
-    return {_name(test["name"]): test["status"] for test in found["tests"]}
+    return statuses
 
 
 def instafail(session: Session) -> Statuses:
