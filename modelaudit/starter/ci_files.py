@@ -40,9 +40,10 @@ jobs:
             modelaudit-${{ github.ref_name }}-
             modelaudit-
       - run: modelaudit gate audits/ --junitxml=audit-results/junit.xml
+      # annotates the lines of requirements that are not met
       - name: Summary
         if: always()
-        run: cat audit-results/latest/summary.md >> "$GITHUB_STEP_SUMMARY"
+        run: modelaudit export github audit-results/latest
       - uses: actions/upload-artifact@v4
         if: always()
         with:
@@ -68,6 +69,8 @@ audits:
     - modelaudit gate audits/ --junitxml=audit-results/junit.xml
   after_script:
     - cat audit-results/latest/summary.md
+    # marks the lines of requirements that are not met
+    - modelaudit export gitlab audit-results/latest -o gitlab
   # what was measured is kept, so that the next run computes only what is new
   cache:
     key: modelaudit-$CI_COMMIT_REF_SLUG
@@ -79,8 +82,10 @@ audits:
     when: always
     paths:
       - audit-results/
+      - gitlab/
     reports:
       junit: audit-results/junit.xml
+      codequality: gitlab/gl-code-quality-report.json
 """
 _WORKFLOWS: dict[Service, tuple[str, str]] = {
     "github": (".github/workflows/modelaudit.yml", _GITHUB),

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from _pytest.config.findpaths import determine_setup
 
+from modelaudit.cli import _parser as command_line
 from modelaudit.starter.ci_files import not_yet_ignored, rootdir_of, workflow
 
 
@@ -18,7 +19,9 @@ def test_a_workflow_gates_caches_and_keeps_the_results(service: str) -> None:
     path, text = workflow(service)  # type: ignore[arg-type]
     assert path.endswith(".yml")
     assert isinstance(yaml.safe_load(text), dict)
-    for part in ("modelaudit gate audits/ --junitxml=audit-results/junit.xml", ".modelaudit", "summary.md"):
+    (exported,) = [line.partition("modelaudit")[2] for line in text.splitlines() if "modelaudit export" in line]
+    assert command_line().parse_args(exported.split()).kind.name == service
+    for part in ("modelaudit gate audits/ --junitxml=audit-results/junit.xml", ".modelaudit"):
         assert part in text
 
 
