@@ -25,9 +25,8 @@ def comparison_lines(record: ComparisonRecord, page: Path, words: Words) -> Iter
         page: where pictures and everything else can be read.
     """
     view = comparison_view(record, {}, words)
-    yield from wrapped(
-        words._("two_sentences", first=f"{view.title}:", second=words.in_a_row(view.meaning)), indent=2, first=""
-    )
+    yield from wrapped(view.title, indent=2, first="")
+    yield from wrapped(words.in_a_row(view.meaning), indent=2)
     yield ""
     yield from _requirements(record, view, words)
     yield ""
