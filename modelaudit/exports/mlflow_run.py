@@ -134,7 +134,9 @@ def log_run(
         return _logged(client, record, artefacts, experiment, run_id, note)
     except (MlflowException, OSError) as error:
         where = "MLflow" if tracking_uri is None else f"MLflow at {without_password(tracking_uri)}"
-        first, *rest = quoted_lines(without_password(str(error)))
+        first, *rest = quoted_lines(without_password(str(error)).strip())
+        if "unsupported URI" in first:  # the client alone has no database
+            first = "its client alone keeps no runs in a database; pip install mlflow, or give the URI of a server"
         raise ResultsError(f"{where}: {first}", *rest) from error
 
 

@@ -94,6 +94,16 @@ _ERROR: dict[str, str] = {
     "(?P<where>.+): is a baseline already; .+": "baseline_already",
     "(?P<where>.+): exists; choose another name, or replace it with --force": "baseline_exists",
     r"(?P<what>.+) holds the values of an earlier run and no network, .+": "values_and_no_network",
+    "this export needs (?P<what>.+): pip install '(?P<extra>.+?)' .+": "export_needs",
+    "--salt is for --redact: .+": "salt_without_redact",
+    "(?P<where>.+): has no folder to keep a salt in: .+": "salt_nowhere",
+    r"(?P<where>.+): cannot be made \((?P<why>.+)\); give another folder": "folder_not_made",
+    r"MLflow(?: at (?P<place>\S+))?: (?P<why>.+)": "mlflow_failed",
+    "the run is about several models: choose one with --model: (?P<names>.+)": "card_of_several_models",
+    "--model (?P<name>.+): is (?:no model|several models) of the run": "card_without_model",
+    "the run has no requirement on a model under test: .+": "card_of_nothing",
+    r"(?P<where>.+): the metadata cannot be read \((?P<why>.+)\); correct them": "card_metadata",
+    "(?P<where>.+): must have (?P<begin><!--.+-->) and (?P<end><!--.+-->) once each, .+": "card_markers",
     "(?P<file>.+): exists, and confirms the time of the lock with the signatures that it has; .+": "lock_is_stamped",
 }
 #: what is said of an image, or of several

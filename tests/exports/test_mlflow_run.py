@@ -145,3 +145,10 @@ def test_a_store_that_cannot_be_used_is_named_without_its_password(monkeypatch: 
         log_run(record(), [], tracking_uri="http://me:secret@127.0.0.1:9")
     assert "MLflow at http://127.0.0.1:9" in str(failed.value) and "secret" not in str(failed.value)
     assert without_password("a https://b:c@d/e and f@g") == "a https://d/e and f@g"
+
+
+def test_a_database_that_the_client_alone_cannot_open_has_a_way_out(tmp_path: Path) -> None:
+    try:
+        log_run(record(), [], tracking_uri=f"sqlite:///{tmp_path}/runs.db")
+    except ResultsError as error:
+        assert "pip install mlflow, or give the URI of a server" in str(error)

@@ -48,6 +48,14 @@ def test_every_form_has_a_japanese_text_and_none_is_left_over() -> None:
             "'yolo:a?split=tset'：フォルダも一覧ファイル/a/tset.txtも見つかりません（探した場所：/a/tset）。",
         ),
         (
+            "the run is about several models: choose one with --model: candidate, current",
+            "この実行には複数のモデルがあります。--modelで1つ選んでください：candidate, current",
+        ),
+        (
+            "this export needs pyarrow: pip install 'pytest-modelaudit[parquet]' (No module named 'pyarrow')",
+            "この出力にはpyarrowが必要です。次のコマンドでインストールしてください：pip install 'pytest-modelaudit[",
+        ),
+        (
             "m.pt: returns nan for an image of noise (1 of 3 outputs are not finite); look for NaN in its weights",
             "m.pt：ノイズ画像に対する出力がnanになります（全3個中1個が有限の値ではありません）。",
         ),
