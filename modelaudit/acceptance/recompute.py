@@ -25,6 +25,7 @@ from ..language.errors import AcceptanceError, AuditError
 from ..language.merkle import merkle_root
 from ..language.parser import parse
 from ..language.progress import Progress, Silent
+from ..language.recorded_models import is_recorded
 from ..language.sample import Preprocessing
 from .draw import Draw
 from .lock import Lock, LockedSample
@@ -99,6 +100,7 @@ def spot_check(
         where, where, device, seed=record.provenance.seed, micro_batch=record.provenance.micro_batch, checks=None
     )
     models = _given(model, {one.key: _names(one.key, one.names) for one in record.models}, "--model")
+    _refuse_networks_for_values(record, models)
     sets = _given(data, {one.key: _names(one.key, [one.reference]) for one in record.data}, "--data")
     draws, differences, values = [], [], 0
     for table in record.tables:
@@ -136,6 +138,16 @@ def _refuse_what_cannot_be_measured(record: RunRecord, count: int, seed: int | N
             raise AcceptanceError(
                 f"{data.key}: the record does not say which seed its values were measured with; it was written by an "
                 "older modelaudit, and only runs of a newer one can be measured again"
+            )
+
+
+def _refuse_networks_for_values(record: RunRecord, models: Mapping[str, Any]) -> None:
+    """Raise an AcceptanceError where a network is given for a model whose values an earlier run measured."""
+    for one in record.models:
+        if is_recorded(one.reference) and not is_recorded(models[one.key]):
+            raise AcceptanceError(
+                f"--model {one.names[-1]}: its values are those of an earlier run ({one.reference}), and no network "
+                f"was run for them; give that run itself, --model {one.names[-1]}=run:PATH"
             )
 
 

@@ -148,3 +148,15 @@ def test_workers_yaml_and_a_lock(line: Line, capsys: pytest.CaptureFixture[str])
     lock = line.record().lock
     assert lock is not None
     assert ("baseline file", "baselines/v1.json") in [(one.what, one.where) for one in lock.departures]
+
+
+def test_measuring_again_takes_the_baseline_and_no_network(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    line.audit('a = Audit("demo:sound", "demo:?images=8").expect(accuracy > 0.1)')
+    line.run()
+    assert said(capsys, "baseline", "set", "v1", "audit-results")[0] == 0
+    line.audit('a = Audit("run:v1", "demo:?images=8").expect(accuracy > 0.1)')
+    line.run()
+    again = ("verify", "audit-results/latest", "--recompute", "3", "--data", "demo:?images=8", "--model")
+    status, _, err = said(capsys, *again, "demo:sound")
+    assert status == 2 and "its values are those of an earlier run (run:v1), and no network was run for them" in err
+    assert "values measured again are those of the record" in said(capsys, *again, "run:v1")[1]
