@@ -142,8 +142,7 @@ NOTES: dict[str, list[str]] = {
         "baseline: 2 of its 40 images are not in these data, as unpaired=0.1 allows: a.png, b.png",
         "baseline: 1 images have other names in it and were paired by what they hold: a.png (there b.png)",
         "baseline: under swap_background(random) 2 of 40 images have another background and count as missing: a.png "
-        "(from x.png, now from y.png), b.png (its picture differs), c.png (its background is from x.png, which "
-        "differs)",
+        "(its background is from x.png, which differs)",
         "baseline: under swap_background(random) 2 of 40 images have another background and are left out: a.png (from "
         "x.png, now from y.png)",
         "preprocessing: assumed to be that of torchvision's ResNet50_Weights.IMAGENET1K_V2",
