@@ -107,8 +107,8 @@ def small(images: Sequence[Pixels]) -> list[Miniature]:
     return [miniature_of(np.ascontiguousarray(image)) for image in images]
 
 
-def honest(name: str, test: Sequence[Pixels], training: Sequence[Pixels]) -> None:
-    """Of pictures that are no copies: how many are called copies (a problem), and how many alike (a remark)."""
+def unrelated(name: str, test: Sequence[Pixels], training: Sequence[Pixels]) -> None:
+    """Of pictures that are not copies: how many are called copies (a problem), and how many alike (a remark)."""
     search = SearchForCopies(small(test), small(training))
     found = [one for at in range(len(test)) if (one := search.of(at)) is not None]
     copies = sum(how.changed_copy for _, how in found)
@@ -140,16 +140,16 @@ def scale(count: int) -> None:
 def main(what: str) -> None:
     if what == "pets":
         every = pets()
-        honest("pets", every[::2], every[1::2])
+        unrelated("pets", every[::2], every[1::2])
         leaking("pets", every, 25)
     elif what == "demo":
-        honest("frames of the demo", demo(100, "audit"), demo(200, "training"))
+        unrelated("frames of the demo", demo(100, "audit"), demo(200, "training"))
         leaking("frames of the demo", demo(200, "training"), 25)
     elif what == "camera":
         kinds = {"part of 12 %": {}, "part of 30 %": {"part": 0.3}, "part of 5 %": {"part": 0.05}}
         kinds |= {"no part": {"part": 0.0}, "plain background": {"contrast": 2.0}}
         for name, options in kinds.items():
-            honest(f"fixed camera, {name}", camera(60, 1, **options), camera(60, 2, **options))
+            unrelated(f"fixed camera, {name}", camera(60, 1, **options), camera(60, 2, **options))
         for name in ("part of 12 %", "part of 5 %", "plain background"):
             leaking(f"fixed camera, {name}", camera(60, 2, **kinds[name]), 20)
     else:

@@ -1,7 +1,7 @@
 """Whether one picture is a changed copy of another: saved again, resized, cropped, brightened, mirrored or turned.
 
-Two frames of a fixed camera agree nearly everywhere and are no copies: they differ where the part is. Two photos of an
-empty belt differ by noise alone, and are no copies either. So a pair is compared where it says something:
+Two frames of a fixed camera agree nearly everywhere and are not copies: they differ where the part is. Two photos of an
+empty belt differ by noise alone, and are not copies either. So a pair is compared where it says something:
 
 1. **Aligned.** The training picture is laid on the test picture by a shift and a scale along each axis (Gauss-Newton on
    grey miniatures, after Lucas and Kanade 1981, with Tukey's weights against what differs locally), and its tone curve
