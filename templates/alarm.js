@@ -17,7 +17,7 @@
     if (button) speak(button.dataset.language);
   });
   document.addEventListener("DOMContentLoaded", function () {
-    var wish = location.hash.slice(1);
+    var wish = new URLSearchParams(location.search).get("lang") || location.hash.slice(1);
     if (wish === "en" || wish === "ja") speak(wish);
   });
 })();

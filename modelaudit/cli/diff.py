@@ -22,8 +22,9 @@ better, worse: a difference is shown. equivalent: the change is smaller than
 the margin, up or down. cannot tell: too few images for either. not comparable:
 the two runs do not measure the same, or one of them did not measure it."""
 _STATUS = (
-    "0 compared; 1 by --fail-on: worse, or not comparable; with not-equivalent also where it is not shown that a "
-    "requirement is no worse by more than the margin; 2 a wrong call"
+    "0 compared; 1 by --fail-on: worse, not comparable, or more images of OLD that NEW lacks than --unpaired allows; "
+    "with not-equivalent also where it is not shown that a requirement is no worse by more than the margin; 2 a wrong "
+    "call"
 )
 #: characters of a name in the name of a folder
 _UNUSUAL = re.compile(r"[^A-Za-z0-9._-]+")
@@ -60,6 +61,13 @@ def add(commands: Any) -> None:
         metavar="WHAT",
         help="exit with 1 where a requirement is worse, or where it is not-equivalent",
     )
+    diff.add_argument(
+        "--unpaired",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="with --fail-on: share of the images of OLD that NEW may lack, or hold changed (default 0)",
+    )
     diff.add_argument("--json", metavar="FILE", help="write the comparison as data; - for standard output alone")
     diff.add_argument(
         "-o",
@@ -74,6 +82,16 @@ def add(commands: Any) -> None:
     diff.set_defaults(run=_run)
 
 
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a share from 0 to 1, got {text!r}")
+    return value
+
+
 def _run(given: argparse.Namespace) -> int:
     from ..language.whole_file import write_whole
     from ..releases.comparison import compare
@@ -81,7 +99,7 @@ def _run(given: argparse.Namespace) -> int:
     from ..report.comparison import write_comparison_page
     from .compared_runs import opened_run
     from .diff_pictures import draw_pictures, drawing_progress
-    from .diff_text import comparison_lines
+    from .diff_text import comparison_lines, lacking_lines
     from .words import command_words
 
     words = command_words(given.language)
@@ -117,15 +135,27 @@ def _run(given: argparse.Namespace) -> int:
         if given.json is not None:
             write_whole(Path(given.json), text)
         say(*comparison_lines(found, page, words))
-    return exit_status(found, given.fail_on)
+        if given.fail_on is not None and lacks_images(found, given.unpaired):
+            say(*lacking_lines(found, words))
+    return exit_status(found, given.fail_on, given.unpaired)
 
 
-def exit_status(found: ComparisonRecord, fail_on: str | None) -> int:
-    """1 where `fail_on` says so, else 0; what cannot be compared fails under both of its values."""
+def exit_status(found: ComparisonRecord, fail_on: str | None, unpaired: float = 0.0) -> int:
+    """1 where `fail_on` says so, else 0; what cannot be compared fails under both of its values.
+
+    So do images of the old run that the new one lacks or holds changed, beyond the share that `unpaired` allows:
+    whoever leaves out the images on which a model fails would otherwise pass.
+    """
     if fail_on is None:
         return 0
     counted = [one for one in found.requirements if one.counts]
-    return int(not counted or any(_fails(one, fail_on) for one in counted))
+    fails = not counted or any(_fails(one, fail_on) for one in counted)
+    return int(fails or lacks_images(found, unpaired))
+
+
+def lacks_images(found: ComparisonRecord, unpaired: float) -> bool:
+    """Whether on some data set more than that share of the old images have no partner in the new run."""
+    return any(len(one.without_partner) > unpaired * one.of_old + 1e-9 for one in found.images)
 
 
 def _fails(one: RequirementComparison, fail_on: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..language.spec import number_text
 from ..report.comparison import ComparisonView, comparison_view
 from .terminal import table, wrapped
 
@@ -39,6 +41,18 @@ def comparison_lines(record: ComparisonRecord, page: Path, words: Words) -> Iter
     for note in view.notes:
         yield from wrapped(note, indent=4, first="  ")
     yield words._("diff_page", page=page)
+
+
+def lacking_lines(record: ComparisonRecord, words: Words) -> Iterator[str]:
+    """Which images of the old run have no partner in the new one, and how to allow for that."""
+    for one in record.images:
+        lacking = one.without_partner
+        if lacking:
+            share = number_text(math.ceil(100 * len(lacking) / one.of_old) / 100)
+            names = words._("comma").join([*lacking[:_NAMED], *(["…"] if len(lacking) > _NAMED else [])])
+            every = words.count(one.of_old)
+            text = words.ngettext("diff_lacking", len(lacking), all=every, names=names, share=share)
+            yield from wrapped(text, indent=2, first="")
 
 
 def _requirements(record: ComparisonRecord, view: ComparisonView, words: Words) -> list[str]:

@@ -228,6 +228,16 @@ class ImagesCompared(Part):
     doubled_old: list[str] = []
     doubled_new: list[str] = []
 
+    @property
+    def without_partner(self) -> list[str]:
+        """The images of the old side that the new one lacks, or holds changed."""
+        return [*self.missing, *(one.id for one in self.changed)]
+
+    @property
+    def of_old(self) -> int:
+        """How many images the old side has."""
+        return self.common + len(self.without_partner)
+
 
 class NoPictures(Part):
     """Why images of a comparison have no pictures, or none of one side.

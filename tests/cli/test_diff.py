@@ -113,6 +113,30 @@ def test_a_baseline_is_found_by_its_name(
     assert [one.name.startswith("diff-v1-") for one in (tmp_path / "audit-results").iterdir()] == [True]
 
 
+def test_images_that_are_left_out_do_not_make_a_run_pass(
+    two: tuple[str, str], pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = Line(pytester)
+    line.audit(AUDIT.format(model="Colour()").replace("samples(24)", "samples(24)[2:]"))
+    line.run()
+    new = str(line.path / "audit-results" / "latest")
+    call = ["diff", two[0], new, "-o", "d", "--no-pictures", "--margin", "0.5", "--fail-on", "worse"]
+    capsys.readouterr()
+    assert main(call) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 of the 24 images of the old run are missing from the new one" in said and "--unpaired 0.09 allows" in said
+    assert main([*call, "--unpaired", "0.08"]) == 1
+    assert main([*call, "--unpaired", "0.09"]) == 0
+    assert "missing from the new one" not in capsys.readouterr().out.rpartition("--unpaired")[2]
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "nan", "some"])
+def test_a_share_of_images_is_from_0_to_1(two: tuple[str, str], share: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["diff", *two, "--unpaired", share])
+    assert "must be a share from 0 to 1" in capsys.readouterr().err
+
+
 def test_an_edited_record_is_refused(two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = json.loads((Path(two[0]) / "run.json").read_text(encoding="utf-8"))
     values = record["tables"][0]["columns"][0]["values"]
