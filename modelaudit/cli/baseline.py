@@ -24,6 +24,7 @@ _SHORT = 12
 _NOTES = """RUN is the folder of a run, its run.json, a results folder (its latest), or a
 pack. A baseline holds the values of every image, their digests and the
 verdicts, and no picture, so it can be kept in git. Compare with it in an audit:
+  no_worse = line_a.no_worse_than("baselines/v1", margin=0.02)
   Audit(model={"candidate": ..., "current": "run:baselines/v1"}, data=...)"""
 
 

@@ -66,8 +66,8 @@ _ADVICE = {
     Missing.OBJECT_CROPPED: "the model's crop cuts off most of the object: crop less, or frame the object anew",
     Missing.ATTRIBUTION_INVALID: "the method gave no valid map: raise its steps, or use another method",
     Missing.NO_STORED: "the data keep no such picture of this sample: add it, or leave the sample out",
-    Missing.NO_PARTNER: "the baseline holds no value of the same image, mask, label and background: set it again on "
-    "these data, or allow for it with unpaired=",
+    Missing.NO_PARTNER: "the baseline holds no value of the same image, mask, label and background (the report names "
+    "what differs): set it again on these data, or allow for it with unpaired=",
     Missing.UNPAIRED: "the baseline holds no value of it, which unpaired= allows: nothing is wrong with it",
     Missing.NO_MASK: "add a mask for the image, or use measures and contexts that need none",
     Missing.UNREADABLE_IMAGE: "replace the image file, or take it out of the data set",
