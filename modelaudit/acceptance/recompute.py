@@ -7,7 +7,7 @@ foresee, measures them with the record's own expectations, and compares.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from ..engine.planning.plan import Asked, PlanGroup, plan
 from ..engine.results.measured import Measured
 from ..engine.results.settings import Settings
 from ..evidence.build import model_records, table_records
-from ..evidence.record import CaseRecord, DataRecord, ModelRecord, RunRecord, ScoresRecord, TableRecord
+from ..evidence.record import CaseRecord, DataRecord, ModelRecord, RunRecord, TableRecord
 from ..language.audit import Audit, AuditCase
 from ..language.errors import AcceptanceError, AuditError
 from ..language.merkle import merkle_root
@@ -27,6 +27,7 @@ from ..language.parser import parse
 from ..language.progress import Progress, Silent
 from ..language.recorded_models import is_recorded
 from ..language.sample import Preprocessing
+from ..language.scores import recorded_settings
 from .draw import Draw
 from .lock import Lock, LockedSample
 from .locked_data import samples_of
@@ -253,14 +254,15 @@ def restated_audit(
     Raises:
         AuditError: what the record says is not possible here.
     """
+    scores = {name: recorded_settings(one.scores) for name, one in records.items() if one.scores is not None}
     return Audit(
         model=dict(references),
         data=data,
         classes={name: one.classes for name, one in records.items() if one.classes is not None},
         preprocessing={name: Preprocessing(**one.preprocessing) for name, one in records.items()},  # type: ignore[arg-type]
-        scores=_of_scores(records, lambda one: one.kind),
-        output=_of_scores(records, lambda one: _output(one.output)),
-        score_threshold=_of_scores(records, lambda one: one.threshold),
+        scores={name: one.scores for name, one in scores.items() if one.scores is not None},
+        output={name: one.output for name, one in scores.items() if one.output is not None},
+        score_threshold={name: one.threshold for name, one in scores.items()},
         labels=facts.label_classes,
         object_kept=facts.object_kept or 0.0,
         seed=facts.seed,
@@ -269,16 +271,6 @@ def restated_audit(
         checks="off",
         allow_code=allow_code,
     )
-
-
-def _of_scores(records: Mapping[str, ModelRecord], read: Callable[[ScoresRecord], Any]) -> dict[str, Any]:
-    """What the record says about the models' outputs, by name, as far as it is known."""
-    found = {name: read(one.scores) for name, one in records.items() if one.scores is not None}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _output(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.isdecimal() else text
 
 
 def _refuse_failed(measured: Measured, data: Any) -> None:

@@ -58,23 +58,18 @@ def opened_model(reference: str, target: AuditedTarget, labels: int | None, root
         ModelError: it cannot be opened, or is not that of the run.
     """
     from ..language.sample import Preprocessing
-    from ..language.scores import DEFAULT_THRESHOLD, UNSAID, ScoreSettings
+    from ..language.scores import recorded_settings
     from ..models import open_model
 
     if target.model is None:
         return open_model(reference, root=root, allow_code=True, labels=labels)
-    kept = target.model.scores
-    scores = UNSAID
-    if kept is not None:
-        threshold = DEFAULT_THRESHOLD if kept.threshold is None else kept.threshold
-        scores = ScoreSettings(scores=kept.kind, output=kept.output, threshold=threshold)
     loaded = open_model(
         reference,
         root=root,
         preprocessing=Preprocessing(**target.model.preprocessing),  # type: ignore[arg-type]
         classes=target.model.classes,
         allow_code=True,
-        scores=scores,
+        scores=recorded_settings(target.model.scores),
         labels=labels,
     )
     if loaded.fingerprint != target.model.fingerprint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from .errors import ExpressionError, nearest
 
@@ -52,3 +52,32 @@ class ScoreSettings:
 
 #: nothing is said: what the model shows
 UNSAID = ScoreSettings()
+
+
+class RecordedScores(Protocol):
+    """What the record of a run, or a monitor, holds of a model's outputs."""
+
+    @property
+    def kind(self) -> Scores:
+        """What the numbers are."""
+        ...
+
+    @property
+    def output(self) -> str | None:
+        """The output that holds them; an index as text."""
+        ...
+
+    @property
+    def threshold(self) -> float | None:
+        """Of a multilabel model."""
+        ...
+
+
+def recorded_settings(stated: RecordedScores | None) -> ScoreSettings:
+    """The settings that open a model again as a record has it; a key that is a number is an index."""
+    if stated is None:
+        return UNSAID
+    output = stated.output
+    index: int | str | None = int(output) if output is not None and output.isdecimal() else output
+    threshold = DEFAULT_THRESHOLD if stated.threshold is None else stated.threshold
+    return ScoreSettings(stated.kind, index, threshold)

@@ -8,7 +8,7 @@ from typing import Any
 from ..engine.results.settings import Settings
 from ..language.errors import MonitorError
 from ..language.sample import Preprocessing
-from ..language.scores import DEFAULT_THRESHOLD, UNSAID, ScoreSettings
+from ..language.scores import recorded_settings
 from ..models import LoadedModel, open_model, runs_code
 from .monitor_file import MonitorFile
 
@@ -31,18 +31,13 @@ def monitored_model(monitor: MonitorFile, model: Any, device: str) -> tuple[Load
             f"{monitor.model.reference}: opening this model runs code, which the file of a monitor alone may not do; "
             f"name the model yourself: --model {monitor.model.reference}, or Monitor.load(..., model=...)"
         )
-    stated = monitor.model.scores
-    scores = UNSAID
-    if stated is not None:
-        threshold = DEFAULT_THRESHOLD if stated.threshold is None else stated.threshold
-        scores = ScoreSettings(scores=stated.kind, output=stated.output, threshold=threshold)
     opened = open_model(
         monitor.model.reference if model is None else model,
         root=Path.cwd(),
         preprocessing=Preprocessing(**monitor.model.preprocessing),
         classes=monitor.model.classes,
         allow_code=True,
-        scores=scores,
+        scores=recorded_settings(monitor.model.scores),
         labels=monitor.model.outputs,
     )
     return opened, _resolved(device)
