@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
 
 import pytest
 
+import modelaudit
 from modelaudit.cli import _parser, _with_steps
 from modelaudit.cli.command_help import Command
 
@@ -50,3 +54,19 @@ def test_every_example_is_a_call_of_its_command(name: str) -> None:
             continue
         assert program == "modelaudit" and one.typed.startswith(name)
         assert callable(_parser().parse_args(_with_steps(words)).run)
+
+
+def named_in_texts() -> Iterator[tuple[str, str]]:
+    """The commands that reports and messages name, each with an option that stands behind it."""
+    for catalogue in sorted(Path(modelaudit.__file__).parent.glob("*/catalogue/*.po")):
+        text = catalogue.read_text(encoding="utf-8").replace('"\n"', "")
+        for words, rest in re.findall(r"(modelaudit(?: [a-z]+)+)([^.;:()。、）\n]*)", text):
+            known = [name for name in accumulate(words.split(), "{} {}".format) if name in COMMANDS]
+            for option in re.findall(r"--[a-z][a-z-]+", rest) if known else ():
+                yield known[-1], option
+
+
+def test_the_options_that_texts_name_are_those_of_the_commands() -> None:
+    found = set(named_in_texts())
+    assert len(found) > 3
+    assert [one for one in sorted(found) if one[1] not in COMMANDS[one[0]]._option_string_actions] == []
