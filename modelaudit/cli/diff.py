@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .command_help import Example, add_command
-from .terminal import add_language, say
+from .terminal import add_language, between, say
 
 if TYPE_CHECKING:
     from ..releases.comparison_record import ComparisonRecord, RequirementComparison
@@ -63,7 +63,7 @@ def add(commands: Any) -> None:
     )
     diff.add_argument(
         "--unpaired",
-        type=_share,
+        type=between(0, 1, "a share"),
         default=0.0,
         metavar="SHARE",
         help="with --fail-on: share of the images of OLD that NEW may lack, or hold changed (default 0)",
@@ -80,16 +80,6 @@ def add(commands: Any) -> None:
     diff.add_argument("--allow-code", action="store_true", help="draw also with models that are Python code")
     add_language(diff, "the terminal, and that in which the page opens")
     diff.set_defaults(run=_run)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a share from 0 to 1, got {text!r}")
-    return value
 
 
 def _run(given: argparse.Namespace) -> int:

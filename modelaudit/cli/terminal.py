@@ -36,6 +36,21 @@ def at_least(least: int, what: str) -> Callable[[str], int]:
     return number
 
 
+def between(least: float, most: float, what: str) -> Callable[[str], float]:
+    """An argument that is a number in a range, its ends included."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be {what} from {least:g} to {most:g}, got {text!r}")
+        return value
+
+    return number
+
+
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """Add ``--budget``, in bytes."""
     parser.add_argument(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..language.errors import DataError, MonitorError
 from .command_help import Example, add_command
-from .terminal import add_language, say, wrapped
+from .terminal import add_language, between, say, wrapped
 
 if TYPE_CHECKING:
     from ..monitoring.incoming import ImageFolder, IncomingImage, Retries
@@ -76,7 +76,11 @@ def add(steps: Any) -> None:
     source.add_argument("--stdin", action="store_true", help="the images that standard input names, until it ends")
     run.add_argument("--follow", action="store_true", help="go on as the folder fills, until the process is ended")
     run.add_argument(
-        "--every", type=_seconds, default=2.0, metavar="S", help="with --follow: seconds between looks (default 2)"
+        "--every",
+        type=between(0.05, 86_400, "seconds"),
+        default=2.0,
+        metavar="S",
+        help="with --follow: seconds between looks (default 2)",
     )
     run.add_argument("--group-by", metavar="RULE", help="what tells cameras or lines apart: folder, or a pattern")
     run.add_argument(
@@ -99,16 +103,6 @@ def add(steps: Any) -> None:
     run.add_argument("--alarms", type=Path, metavar="DIR", help="folder of the alarms (default: alarms beside MONITOR)")
     add_language(run, "the terminal and of the alarms' pages")
     run.set_defaults(run=_run)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.05 <= value <= 86400:
-        raise argparse.ArgumentTypeError(f"must be from 0.05 to 86400 seconds, got {text!r}")
-    return value
 
 
 def _run(given: argparse.Namespace) -> int:

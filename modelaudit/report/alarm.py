@@ -117,7 +117,7 @@ def render_alarm(record: AlarmRecord, folder: Path, *, language: str = "en", tem
         each: Markup(filled(environment, "alarm_page.html.j2", view=view, record=record, **spoken(each)))
         for each, view in views.items()
     }
-    script = Markup(filled(environment, "alarm.js"))
+    script = Markup(filled(environment, "two_languages.js"))
     return filled(
         environment,
         "alarm.html.j2",

@@ -368,7 +368,7 @@ def _document(
         each: Markup(filled(environment, "comparison_page.html.j2", view=view, record=record, **spoken(each)))
         for each, view in views.items()
     }
-    script = Markup(filled(environment, "alarm.js"))
+    script = Markup(filled(environment, "two_languages.js"))
     page = filled(
         environment,
         "comparison.html.j2",
