@@ -31,7 +31,7 @@ class Watched:
 
     def ended(self, number: int | None = None) -> int:
         """Send a signal, if one is given, and wait for the end; the exit status."""
-        if number is not None:
+        if number is not None and self.process.is_alive():  # the pid of one that has ended may be another's
             os.kill(self.process.pid or 0, number)
         self.process.join(60)
         assert self.process.exitcode is not None
