@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OpenedRun:
-    """A run to compare: ``name`` as it was given; ``folder`` of its pictures, None for a baseline, which has none."""
+    """A run to compare: ``name`` as it was given; ``folder`` of its pictures, None for a baseline, which has none.
+
+    ``unpacked``: it is a pack, whose folder is removed again.
+    """
 
     name: str
     record: RunRecord
     folder: Path | None
+    unpacked: bool = False
 
     @property
     def short_name(self) -> str:
@@ -38,13 +42,13 @@ def opened_run(given: str) -> Iterator[OpenedRun]:
     """
     from ..releases.baselines import read_run, run_file
 
-    file = run_file(given, Path.cwd())
+    file = run_file(given, Path())  # paths in messages and exports stay relative where they were given so
     if is_zipfile(file):
         from ..acceptance.pack import RUN, read_pack
 
         with TemporaryDirectory(prefix="modelaudit-diff-") as name:
             read_pack(file).unpack(Path(name))
-            yield OpenedRun(given, read_run(file), Path(name) / RUN)
+            yield OpenedRun(given, read_run(file), Path(name) / RUN, unpacked=True)
         return
     record = read_run(file)
     yield OpenedRun(given, record, None if record.baseline_of is not None else file.parent)

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..evidence.results_folder import resolve_run
 from ..language.errors import ResultsError
 from . import export_ci, export_cyclonedx, export_files, export_registries
 from .command_help import Command, add_command
@@ -60,13 +59,14 @@ def _add_redaction(command: Command) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
+    from ..report import REPORT_NAME
     from .compared_runs import opened_run
 
     kind: ExportKind = given.kind
     with opened_run(str(given.run_folder)) as run:
-        kept = run.folder is not None and run.folder == resolve_run(given.run_folder)
-        record = _redacted(run.record, run.folder if kept else None, given)
-        report = str(run.folder / "report.html") if kept and run.folder is not None else run.name
+        kept = None if run.unpacked else run.folder
+        record = _redacted(run.record, kept, given)
+        report = run.name if kept is None else str(kept / REPORT_NAME)
         kind.write(ExportedRun(record, run.folder, report), given)
     return 0
 

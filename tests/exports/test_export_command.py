@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_a_baseline_and_a_pack_are_exported_as_their_run(
     assert main(["export", "csv", "run.zip", "-o", "codes", "--redact"]) == 2
     assert "name a file for it with --salt" in capsys.readouterr().err
     assert main(["export", "csv", "v1", "-o", "codes", "--redact", "--salt", "salt"]) == 0
+
+
+def test_a_relative_run_keeps_the_salt_and_names_its_report(
+    run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(Path(run).parent, tmp_path / "audit-results", symlinks=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    kept = tmp_path / "audit-results" / "latest" / "redaction-salt"
+    for given in ([], ["audit-results"], ["audit-results/latest"]):
+        assert main(["export", "github", *given, "--redact"]) == 0
+        assert "report: audit-results/latest/report.html" in capsys.readouterr().out
+        assert kept.is_file()
+        kept.unlink()
 
 
 def test_an_edited_record_is_not_exported(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
