@@ -46,7 +46,7 @@ def draw_pictures(
 
     They are taken from the galleries of the runs where these show the image with a heat map; the others are drawn anew
     with the models and data that the records name, and kept where model, image and answer are those of the record.
-    What cannot be drawn is in ``no_pictures``, and never an error.
+    What cannot be drawn is in ``no_pictures``, and never an error; without `redraw` nothing is missing.
 
     Args:
         folder: of the comparison: pictures are written to ``images/`` in it.
@@ -61,14 +61,15 @@ def draw_pictures(
     method, data_old = _method(old, new), {one.data_new: one.data_old for one in comparison.images}
     how = _Drawing(folder, method, allow_code, device, root or Path.cwd(), progress)
     sides = (_Side("old", old, pictures_old, how), _Side("new", new, pictures_new, how))
-    answers, missing = [], []
+    answers: list[AnswerComparison] = []
+    missing: list[NoPictures] = []
     for one in comparison.answers:
         wanted = [_first_few(images) for images in (one.newly_wrong, one.recovered)]
         found: dict[str, dict[str, list[Panel]]] = {}
         for side in sides:
             asked = side.wanted(one, wanted, data_old.get(one.data, one.data))
             found[side.name], why = side.panels(asked, redraw=redraw and id(one) in drawn)
-            missing += why
+            missing += why if redraw else ()
         lists = [[_with_panels(image, found) for image in images] for images in (one.newly_wrong, one.recovered)]
         answers.append(one.model_copy(update={"newly_wrong": lists[0], "recovered": lists[1]}))
     return comparison.model_copy(update={"answers": answers, "no_pictures": list(_joined(missing))})

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from ..language.errors import ResultsError
+from ..language.whole_file import way_to_write
 
 #: names of the browser on different systems, the first that is there is taken
 BROWSERS = (
@@ -63,7 +64,7 @@ def write_pdf(page: str, target: Path, *, full: bool, timeout_s: float = TIMEOUT
             _print(browser, folder, "?print=full" if full else "", timeout_s)
             (folder / "report.pdf").replace(target)
     except OSError as error:
-        raise ResultsError(f"{target}: cannot be written ({error.strerror}); give a folder that can be") from error
+        raise ResultsError(f"{target}: cannot be written ({error.strerror}); {way_to_write(target)}") from error
     return target
 
 

@@ -19,6 +19,7 @@ from ..language.errors import DataError
 from ..language.json_file import read_json
 from ..language.regular_files import read_file
 from ..language.sample import Sample
+from ..language.whole_file import way_to_write
 from .files import relative_id
 from .masks import ReadMask
 
@@ -63,7 +64,7 @@ class MadeMasks:
             draft.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             draft.replace(target)
         except OSError as error:
-            raise DataError(f"{target}: cannot be written ({error.strerror}); give a folder that can be") from error
+            raise DataError(f"{target}: cannot be written ({error.strerror}); {way_to_write(target)}") from error
 
 
 def read_made_masks(folder: Path) -> MadeMasks | None:

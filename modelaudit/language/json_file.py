@@ -75,7 +75,9 @@ def json_of(content: bytes | str, named: str, error: Callable[[str], AuditError]
             _check_halves(text)
     except json.JSONDecodeError as failed:
         line = failed.lineno + first_line - 1
-        raise error(f"{named}:{line}: is not valid JSON: {failed.msg} at column {failed.colno}") from failed
+        raise error(
+            f"{named}:{line}: is not valid JSON: {failed.msg.removesuffix(' at')} at column {failed.colno}"
+        ) from failed
     except (ValueError, RecursionError) as failed:
         line, complaint = _complaint(text)
         told = complaint or str(failed)

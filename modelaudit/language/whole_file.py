@@ -25,5 +25,14 @@ def write_whole(target: Path, content: str | bytes, error: Callable[[str], Audit
         draft.replace(target)
     except OSError as failed:
         draft.unlink(missing_ok=True)
-        raise error(f"{target}: cannot be written ({failed.strerror}); give a folder that can be") from failed
+        raise error(f"{target}: cannot be written ({failed.strerror}); {way_to_write(target)}") from failed
     return target
+
+
+def way_to_write(target: Path) -> str:
+    """What to do where a file could not be written."""
+    if target.is_dir():
+        return "give the path of a file: a folder is there"
+    if not target.parent.is_dir():
+        return f"make the folder {target.parent} first, or give another path"
+    return "give another path, or permission to write there"

@@ -115,7 +115,10 @@ def chosen_model(record: RunRecord, name: str | None, where: str) -> ModelRecord
     if name is not None:
         found = [key for key, known in names.items() if name in known]
         if not found:
-            every = {one for known in names.values() for one in known}
+            every = {
+                one for key, known in names.items() for one in known if one not in (key, key.removeprefix("model:"))
+            }
+            every |= {model.reference for model in record.models}
             raise ResultsError(f"{where}: has no model {name!r}{nearest(name, every)}")
     else:
         bad = {key for case in record.cases if case.must_fail for key in case.models}

@@ -27,6 +27,12 @@ def test_the_complaint_says_what_leads_to_the_value() -> None:
         json_of('{"a": {"b": "a\\"b"},\n"b": 1, "b": 2}', "f", DataError, first_line=7)
 
 
+@pytest.mark.parametrize("text", ['{"name": "line', '"a\nb"', "{]"])
+def test_the_column_of_a_syntax_error_is_given_once(text: str) -> None:
+    with pytest.raises(DataError, match=r"^f:1: is not valid JSON: [^.]+(?<! at) at column \d+$"):
+        json_of(text, "f", DataError)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-le"])
 def test_what_json_may_hold_is_read_as_python_reads_it(tmp_path: Path, encoding: str) -> None:
     value = {"ä": [1, -2.5, 1e300, 10**38, None, True, "x\U0001f600", {}], "deep": json.loads("[" * 90 + "]" * 90)}

@@ -18,8 +18,10 @@ def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
 
 def test_a_failure_is_an_error_that_names_the_file_and_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
-    with pytest.raises(AcceptanceError, match=r"taken: cannot be written \(Is a directory\); give a folder"):
+    with pytest.raises(AcceptanceError, match=r"taken: cannot be written \(Is a directory\); give the path of a file"):
         write_whole(tmp_path / "taken", "text", AcceptanceError)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
-    with pytest.raises(ResultsError, match=r"missing/file: cannot be written \(No such file"):
+    with pytest.raises(
+        ResultsError, match=r"missing/file: cannot be written \(No such file.*\); make the folder .*missing first"
+    ):
         write_whole(tmp_path / "missing" / "file", "text")

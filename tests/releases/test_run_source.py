@@ -289,6 +289,11 @@ def test_a_wrong_reference_says_what_there_is(here: Path, reference: str, says: 
     assert says in results(here, two(samples(40), reference))["right"].message
 
 
+def test_a_wrong_name_of_a_model_is_answered_with_names_and_references(here: Path) -> None:
+    said = results(here, two(samples(40), "run:v1?model=nobody"))["right"].message
+    assert said is not None and "; known: " in said and "model:" not in said.split("known: ")[1]
+
+
 def test_a_results_folder_and_a_known_bad_model_can_be_named(here: Path, run: Path) -> None:
     folder = run.parents[2] / "audit-results"
     for reference in (f"run:{folder}", f"run:{run}", "run:v1", "run:baselines/v1.json"):
