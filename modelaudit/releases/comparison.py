@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import __version__
+from ..evidence.leaves import unit_of
 from ..evidence.record import CaseRecord, RunRecord, WordingRecord, record_digest
 from ..language.errors import ExpressionError
 from .answers import compare_answers
@@ -60,6 +61,9 @@ def compare(
     """
     if not 0 < margin < float("inf"):
         raise ExpressionError(f"margin={margin!r} must be positive: the change that does not matter, 0.02 for 2 points")
+    if margin >= 1 and any(unit_of(case.left) != "number" for case in new.cases):
+        meant = f"; did you mean {margin / 100:g}?" if 1 < margin < 100 else ""
+        raise ExpressionError(f"margin={margin!r}: no share can change by that much; 0.02 are two points{meant}")
     if not 0.5 < confidence < 1:
         raise ExpressionError(f"confidence={confidence!r} must be between 0.5 and 1; 0.95 is usual")
     runs = TwoRuns(Side(old), Side(new))

@@ -33,6 +33,7 @@ RequirementNote = Literal[
     "set_changed",  # about="this_set", and the sets differ: the common images are taken as a sample
     "stopped_early",  # bounds that hold at every look
     "within_margin",  # equivalent, although there is a difference
+    "same_model",  # equivalent: the same models on the same images, with the same values
     "no_worse",  # cannot be told, but not worse by more than the margin
     "no_bounds",  # too few clusters, or values missing of a measure without a range
 ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..evidence.leaves import unit_of
-from ..evidence.record import CaseRecord
+from ..evidence.record import CaseRecord, TableRecord
 from ..evidence.recorded import RecordTable
 from ..language.errors import AuditError
 from .change import (
@@ -21,7 +21,7 @@ from .change import (
     worst_part,
 )
 from .comparison_record import Outcome, RequirementComparison, RequirementNote, RunDifference, SideValue
-from .joined_table import JoinedTable, PairedImages, change_of
+from .joined_table import JoinedTable, PairedImages, Rows, change_of
 from .run_differences import differences_of_cases, differences_of_quantity
 from .two_runs import TwoRuns
 
@@ -47,6 +47,11 @@ class _Matched:
     notes: tuple[RequirementNote, ...] = ()
     stated: tuple[RunDifference, ...] = ()
     unlike: tuple[RunDifference, ...] = ()
+
+    @property
+    def is_same(self) -> bool:
+        """Whether there is nothing to test: a model is not worse than itself, however few the images are."""
+        return "same_model" in self.notes
 
     @property
     def asked(self) -> OrientedChange | None:
@@ -76,11 +81,12 @@ class _Comparing:
             family = [
                 (at, one.asked)
                 for at, one in enumerate(matched)
-                if one.asked is not None and (one.new.standing in _COUNTED) is counts
+                if one.asked is not None and (one.new.standing in _COUNTED) is counts and not one.is_same
             ]
             outcomes = settle([asked for _, asked in family], self.margin, self.confidence)
             found.update(zip((at for at, _ in family), outcomes, strict=True))
-        return found
+        same = Settled("equivalent", self.confidence, self.confidence)
+        return found | {at: same for at, one in enumerate(matched) if one.is_same}
 
     def _matched(self, old: CaseRecord, new: CaseRecord) -> _Matched:
         stated = tuple(differences_of_cases(old, new))
@@ -103,7 +109,28 @@ class _Comparing:
         except AuditError as error:
             unreadable = RunDifference(kind="definition", code="unreadable", where=new.name, old=None, new=str(error))
             return _Matched(old, new, None, ("not_in_record",), stated, (unreadable,))
+        if change.paired and self._has_same_values(old, new):
+            notes = (*notes, "same_model")
         return _Matched(old, new, change, notes, stated)
+
+    def _has_same_values(self, old: CaseRecord, new: CaseRecord) -> bool:
+        """Whether the same models have the same values on all images, of which both runs have the same ones."""
+        images = self.runs.images(old.data or "", new.data or "", masks=old.needs_masks or new.needs_masks)
+        if not images.all_common or set(old.model_names) != set(new.model_names):
+            return False
+        prints = self.runs.old.record.fingerprints, self.runs.new.record.fingerprints
+        for name, key in old.model_names.items():
+            known = prints[0].get(key), prints[1].get(new.model_names[name])
+            if None in known or known[0] != known[1]:
+                return False
+            columns = (
+                _values(images.old, key, images.rows[0]),
+                _values(images.new, new.model_names[name], images.rows[1]),
+            )
+            common = columns[0].keys() & columns[1].keys()
+            if not common or any(columns[0][one] != columns[1][one] for one in common):
+                return False
+        return bool(old.model_names)
 
     def _change(self, old: CaseRecord, new: CaseRecord) -> tuple[SideChange, tuple[RequirementNote, ...]]:
         images = self.runs.images(old.data or "", new.data or "", masks=old.needs_masks or new.needs_masks)
@@ -145,7 +172,9 @@ class _Comparing:
             notes.append("within_margin")
         if settled.no_worse and settled.outcome == "cannot_tell":
             notes.append("no_worse")
-        if shown.lower is None and shown.upper is None:
+        if one.is_same:
+            shown = at_difference = at_equivalence = replace(shown, estimate=0.0, lower=0.0, upper=0.0, guaranteed=True)
+        elif shown.lower is None and shown.upper is None:
             notes.append("no_bounds")
         more = None
         if settled.outcome == "cannot_tell" and not self.brief:
@@ -173,6 +202,11 @@ class _Comparing:
                 "notes": notes,
             }
         )
+
+
+def _values(table: TableRecord, model: str, rows: Rows) -> dict[str, list[float | None]]:
+    """The values of a model on some images, by the names of its columns."""
+    return {one.measure: [one.values[at] for at in rows.tolist()] for one in table.columns if one.model == model}
 
 
 def overall(requirements: Sequence[RequirementComparison]) -> Outcome:

@@ -28,11 +28,31 @@ def compared(old: RunRecord, new: RunRecord, **how: Any) -> ComparisonRecord:
     return compare(old, new, **how)
 
 
-def test_a_run_is_equivalent_to_itself_from_149_images_on() -> None:
+def of_another_model(one: RunRecord) -> RunRecord:
+    models = [model.model_copy(update={"fingerprint": "0" * 64}) for model in one.models]
+    return one.model_copy(update={"models": models})
+
+
+def test_two_models_without_a_difference_are_equivalent_from_149_images_on() -> None:
     """Without a change the upper end of its share is 1 - 0.05 ** (1 / n), which is under 2 points from 149 on."""
     for images, outcome in ((148, "cannot_tell"), (149, "equivalent")):
         same = run({ACCURACY: right(images)})
-        assert only(compared(same, same)).outcome == outcome
+        assert only(compared(same, of_another_model(same))).outcome == outcome
+
+
+def test_a_model_is_equivalent_to_itself_however_few_the_images_are() -> None:
+    one = run({ACCURACY: right(12, [3])})
+    found = only(compared(one, one))
+    assert (found.outcome, found.change, found.lower, found.upper) == ("equivalent", 0.0, 0.0, 0.0)
+    assert "same_model" in found.notes and found.more_images is None
+    others = (
+        run({ACCURACY: right(12, [4])}),  # the values are others: a library, a device
+        run({ACCURACY: right(11, [3])}),  # of some of the images nothing is known
+        of_another_model(one),
+    )
+    for other in others:
+        assert only(compared(one, other)).outcome == "cannot_tell"
+        assert "same_model" not in only(compared(one, other)).notes
 
 
 def test_many_losses_are_worse_and_the_same_gains_are_better() -> None:
@@ -323,6 +343,14 @@ def test_the_images_asked_for_settle_it() -> None:
     times = 1 + -(-found.more_images // 300)
     again = only(compared(run({ACCURACY: np.tile(old, times)}), run({ACCURACY: np.tile(wrong, times)})))
     assert again.outcome == "equivalent"
+
+
+def test_a_margin_in_per_cent_is_refused() -> None:
+    same = run({ACCURACY: right(20)})
+    with pytest.raises(ExpressionError, match=r"margin=2: no share can change by that much.* did you mean 0\.02\?"):
+        compared(same, same, margin=2)
+    with pytest.raises(ExpressionError, match="margin=1: no share can change by that much"):
+        compared(same, same, margin=1)
 
 
 @pytest.mark.parametrize("how", [{"margin": 0.0}, {"margin": float("inf")}, {"confidence": 0.4}, {"confidence": 1.0}])

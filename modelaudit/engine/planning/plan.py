@@ -238,8 +238,8 @@ class _Planner:
     def add(self, asked: Asked) -> None:
         audit, measures = asked.case.audit, list(asked.expectation.expression.measures())
         draft = self._draft(audit)
-        names = {measure.model for measure in measures}
-        models = {name: self._model(audit, name, draft) for name in sorted(names, key=str)}
+        names = dict.fromkeys(measure.model for measure in measures)  # of a comparison the one that is looked at first
+        models = {name: self._model(audit, name, draft) for name in names}
         draft.cases.append(PlannedCase(asked, models))
         for measure in measures:
             _add_measure(measure, models[measure.model], draft)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +27,10 @@ class ImageContent:
 
 @dataclass(frozen=True)
 class ChangedContent:
-    """An image of the same id on both sides that does not hold the same: positions, and what differs."""
+    """An image that does not hold the same on both sides: positions, and what differs.
+
+    It has the same id, or the same bytes under another id and another mask or label.
+    """
 
     old: int
     new: int
@@ -39,9 +42,9 @@ class Pairing:
     """How the images of two sides belong together; positions in the order in which they were given.
 
     ``pairs``: the same content, under one id or under two where that is unambiguous (``renamed``). ``changed``: one id,
-    another content. ``missing``: only on the old side; ``new``: only on the new one. ``doubled_old``, ``doubled_new``:
-    those of them whose content stands more than once, so that no partner is theirs alone. Every position is in exactly
-    one of ``pairs``, ``changed`` and ``missing`` or ``new``.
+    another content, or one picture with another mask or label. ``missing``: only on the old side; ``new``: only on the
+    new one. ``doubled_old``, ``doubled_new``: those of them whose content stands more than once, so that no partner is
+    theirs alone. Every position is in exactly one of ``pairs``, ``changed`` and ``missing`` or ``new``.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -64,45 +67,59 @@ def pair(old: Sequence[ImageContent], new: Sequence[ImageContent]) -> Pairing:
     """
     place = {content.id: at for at, content in enumerate(new)}
     pairs = [(at, place[one.id]) for at, one in enumerate(old) if one.id in place and new[place[one.id]].key == one.key]
-    paired_old, paired_new = {at for at, _ in pairs}, {at for _, at in pairs}
-    left_old = [at for at in range(len(old)) if at not in paired_old]
-    left_new = [at for at in range(len(new)) if at not in paired_new]
-    renamed = _renamed(old, new, left_old, left_new)
-    pairs += renamed
-    left_old = [at for at in left_old if at not in {one for one, _ in renamed}]
-    left_new = [at for at in left_new if at not in {one for _, one in renamed}]
-    changed = [
-        ChangedContent(at, place[old[at].id], _differing(old[at], new[place[old[at].id]]))
-        for at in left_old
-        if old[at].id in place and place[old[at].id] in left_new
+    left = _Left(old, new, list(range(len(old))), list(range(len(new)))).without(pairs)
+    often_old, often_new = (Counter(content.key for content in side) for side in (old, new))
+    renamed = [
+        (one, other)
+        for one, other in left.matched(lambda content: content.key)
+        if often_old[old[one].key] == often_new[new[other].key] == 1
     ]
-    missing = [at for at in left_old if at not in {one.old for one in changed}]
-    added = [at for at in left_new if at not in {one.new for one in changed}]
+    left = left.without(renamed)
+    changed = left.matched(lambda content: content.id)
+    left = left.without(changed)
+    relabelled = left.matched(lambda content: content.image)  # a folder is part of a name: another label moves the file
+    left = left.without(relabelled)
     return Pairing(
-        tuple(sorted(pairs)),
-        tuple(changed),
-        tuple(missing),
-        tuple(added),
+        tuple(sorted([*pairs, *renamed])),
+        tuple(ChangedContent(at, to, _differing(old[at], new[to])) for at, to in sorted([*changed, *relabelled])),
+        tuple(left.of_old),
+        tuple(left.of_new),
         tuple(renamed),
-        tuple(_doubled(old, missing)),
-        tuple(_doubled(new, added)),
+        tuple(_doubled(old, left.of_old)),
+        tuple(_doubled(new, left.of_new)),
     )
 
 
-def _renamed(
-    old: Sequence[ImageContent], new: Sequence[ImageContent], left_old: Sequence[int], left_new: Sequence[int]
-) -> list[tuple[int, int]]:
-    """Those left whose content stands once on each side, in all of it."""
-    often_old, often_new = (Counter(content.key for content in side) for side in (old, new))
-    by_content: dict[tuple[str, str, str], list[int]] = defaultdict(list)
-    for at in left_new:
-        by_content[new[at].key].append(at)
-    return [
-        (at, by_content[old[at].key][0])
-        for at in left_old
-        if often_old[old[at].key] == 1 and often_new[old[at].key] == 1 and by_content[old[at].key]
-        if not old[at].image.startswith("unusable:")  # no content that could be recognised
-    ]
+@dataclass(frozen=True)
+class _Left:
+    """The positions that have no partner yet."""
+
+    old: Sequence[ImageContent]
+    new: Sequence[ImageContent]
+    of_old: list[int]
+    of_new: list[int]
+
+    def without(self, matched: Sequence[tuple[int, int]]) -> _Left:
+        gone_old, gone_new = {one for one, _ in matched}, {other for _, other in matched}
+        return _Left(
+            self.old,
+            self.new,
+            [at for at in self.of_old if at not in gone_old],
+            [at for at in self.of_new if at not in gone_new],
+        )
+
+    def matched(self, by: Callable[[ImageContent], Hashable]) -> list[tuple[int, int]]:
+        """Those that agree in something that stands once among those left on each side.
+
+        What cannot be used has an id, and no content that could be recognised.
+        """
+        places: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for side, positions, which in ((self.old, self.of_old, 0), (self.new, self.of_new, 1)):
+            for at in positions:
+                known = side[at].image and not side[at].image.startswith("unusable:")
+                if known or by(side[at]) == side[at].id:
+                    places[by(side[at])][which].append(at)
+        return [(one[0], other[0]) for one, other in places.values() if len(one) == len(other) == 1]
 
 
 def _differing(old: ImageContent, new: ImageContent) -> tuple[ContentPart, ...]:
