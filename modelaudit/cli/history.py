@@ -13,7 +13,7 @@ from .command_help import Example, add_command
 from .terminal import WIDTH, add_language, at_least, say, table, wrapped
 
 if TYPE_CHECKING:
-    from ..evidence.record import RequirementPoint, UnreadRun
+    from ..evidence.record import RequirementPoint
     from ..releases.history import RequirementOverRuns
     from ..releases.kept_runs import KeptRun, KeptRuns
     from ..releases.retention import Retention
@@ -145,6 +145,8 @@ def _runs(runs: Sequence[KeptRun], kept: KeptRuns, words: Words) -> list[str]:
 
 def _left_out(kept: KeptRuns, runs: Sequence[KeptRun], words: Words) -> Iterator[str]:
     """What is in the folder and not among the runs; each unreadable record in a line."""
+    from ..report.history import unread_text
+
     if runs:
         shown = {one.record.id for one in runs}
         left = [one for one in kept.runs if one.record.id not in shown]
@@ -153,11 +155,7 @@ def _left_out(kept: KeptRuns, runs: Sequence[KeptRun], words: Words) -> Iterator
         if more := len(left) - quick:
             yield "  " + words.ngettext("history_superseded", more)
     for one in kept.unread:
-        yield from wrapped(_unread(one, words), first="  ")
-
-
-def _unread(one: UnreadRun, words: Words) -> str:
-    return words._("unread_run", name=one.name, why=words.named("unread", one.why), detail=one.why_not).strip()
+        yield from wrapped(unread_text(one, words), first="  ")
 
 
 def _lines(one: RequirementOverRuns, words: Words) -> list[str]:

@@ -88,7 +88,7 @@ from .part import Part
 from .probe import ProbeEffect, ProbeRecord
 from .results_folder import RECORD_NAME
 from .review import REVIEW_NOTE, Review, ReviewAnswer, ReviewPicture, ReviewRecord
-from .since_last_run import EarlierRun, RequirementHistory, RequirementPoint, SinceLastRun, UnreadRun
+from .since_last_run import EarlierRun, RequirementHistory, RequirementPoint, SinceLastRun, Unread, UnreadRun
 from .states import RunState
 
 #: the record and all of its parts
@@ -168,6 +168,7 @@ __all__ = [
     "SvgPath",
     "TableRecord",
     "UnmetTerm",
+    "Unread",
     "UnreadRun",
     "Unusable",
     "VerdictName",

@@ -21,7 +21,7 @@ Apart = Literal["data", "seed", "definition"]
 #: the same, and the value with its bounds is too
 Since = Literal["better", "worse", "equivalent", "same", "cannot_tell", "not_comparable"]
 #: why nothing is shown of something that is in the results folder
-Unread = Literal["unreadable", "not_a_run", "other_version", "altered", "redacted", "not_compared"]
+Unread = Literal["unreadable", "not_a_run", "other_version", "altered", "contradicts", "redacted", "not_compared"]
 
 
 class EarlierRun(Part):
@@ -37,7 +37,10 @@ class EarlierRun(Part):
 
 
 class UnreadRun(Part):
-    """Something in the results folder that is not among the earlier runs. ``why_not``: details, for "not_compared"."""
+    """Something in the results folder that is not among the earlier runs, or is and was not compared.
+
+    ``why_not``: details, for "not_compared": one of the other reasons, or a message.
+    """
 
     name: str
     why: Unread

@@ -1,7 +1,8 @@
 """The runs that a results folder keeps, and the baselines: of each record what a history needs, and no table.
 
-A record of ten thousand images is read in milliseconds, since what is not asked for is skipped. Nothing is computed
-anew: whether a record is the one that its run wrote is seen by the evidence next to it, which names it by digest.
+A record of ten thousand images is read in milliseconds, since what is not asked for is skipped. Whether a record is
+the one that its run wrote is seen by the evidence next to it, which names it by digest; only where none does, as of a
+baseline, is everything in it computed anew.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..evidence.case_record import VerdictName
+from ..evidence.consistency import contradictions
 from ..evidence.nodes import Node
-from ..evidence.record import RECORD_NAME, SCHEMA_VERSION
+from ..evidence.record import RECORD_NAME, SCHEMA_VERSION, read_record
 from ..evidence.results_folder import EVIDENCE_NAME, LATEST, SIGNED_NAME, resolve_run
 from ..evidence.since_last_run import RequirementHistory, SinceLastRun, Unread, UnreadRun
 from ..evidence.states import RunState, Standing
-from ..language.errors import ResultsError
+from ..language.errors import AuditError, ResultsError
 from ..language.regular_files import read_file
 from ..language.spec import number_text
 
@@ -100,6 +102,7 @@ class _ReadMerged(_Read):
 class ReadRecord(_Read):
     """What a history needs of :class:`~modelaudit.evidence.record.RunRecord`."""
 
+    schema_version: int
     id: str
     started: str
     finished: str
@@ -174,12 +177,14 @@ class KeptRun:
 class KeptRuns:
     """Every run of a results folder, oldest first, the baselines of runs that it does not keep among them.
 
-    ``baselines``: names, by the sha256 of the ``run.json`` that they were made from.
+    ``baselines``: names, by the sha256 of the ``run.json`` that they were made from. ``claimed``: what baselines that
+    are not shown give as that sha256, so that their runs stay.
     """
 
     runs: tuple[KeptRun, ...]
     unread: tuple[UnreadRun, ...]
     baselines: Mapping[str, tuple[str, ...]]
+    claimed: frozenset[str] = frozenset()
 
 
 def kept_runs(results: Path, baselines: Path | None = None, *, most: int | None = None) -> KeptRuns:
@@ -198,22 +203,25 @@ def kept_runs(results: Path, baselines: Path | None = None, *, most: int | None 
         found = _read(folder / RECORD_NAME, folder.name)
         if isinstance(found, KeptRun):
             runs.append(found)
-        elif found is not None:
+        else:
             unread.append(found)
     known = {one.sha256 for one in runs}
     names: dict[str, list[str]] = {}
+    claimed: set[str] = set()
     for file in sorted(baselines.glob("*.json")) if baselines is not None else ():
         found = _read(file, f"{file.parent.name}/{file.name}", baseline=file.stem)
         if isinstance(found, UnreadRun):
             unread.append(found)
-        elif found is not None:
+            claimed.update(_claimed(file))
+        else:
             names.setdefault(found.sha256, []).append(file.stem)
             if found.sha256 not in known:
                 known.add(found.sha256)
                 runs.append(found)
     # moments of a record are in seconds
     ordered = sorted(runs, key=lambda one: (one.record.start, one.record.finished, one.file.stat().st_mtime_ns))
-    return KeptRuns(tuple(ordered), tuple(unread), {digest: tuple(each) for digest, each in names.items()})
+    by_digest = {digest: tuple(each) for digest, each in names.items()}
+    return KeptRuns(tuple(ordered), tuple(unread), by_digest, frozenset(claimed))
 
 
 def _folders(results: Path) -> list[Path]:
@@ -234,8 +242,8 @@ def latest_run(results: Path) -> Path | None:
     return found if found.is_dir() and found != results.resolve() else None
 
 
-def _read(file: Path, name: str, baseline: str | None = None) -> KeptRun | UnreadRun | None:
-    """A run, or why it is not one; None of a JSON file that is no run record at all, in the folder of baselines."""
+def _read(file: Path, name: str, baseline: str | None = None) -> KeptRun | UnreadRun:
+    """A run, or why it is not shown."""
     try:
         content = read_file(file)
         document = ReadRecord.model_validate_json(content)
@@ -244,12 +252,35 @@ def _read(file: Path, name: str, baseline: str | None = None) -> KeptRun | Unrea
         return UnreadRun(name=name, why="unreadable")
     except (ValidationError, ValueError):
         return UnreadRun(name=name, why=_why(content))
+    if document.schema_version != SCHEMA_VERSION:
+        return UnreadRun(name=name, why="other_version")
     digest = hashlib.sha256(content).hexdigest()
     if document.redacted or document.digest is not None:
         return UnreadRun(name=name, why="redacted")
-    if baseline is None and _named(file.parent / EVIDENCE_NAME) not in (None, digest):
+    named = None if baseline is not None else _named(file.parent / EVIDENCE_NAME)
+    if named not in (None, digest):
         return UnreadRun(name=name, why="altered")
+    if named is None and (fault := fault_of(file)) is not None:
+        return UnreadRun(name=name, why=fault)
     return KeptRun(file, document.baseline_of or digest, document, baseline)
+
+
+def _claimed(file: Path) -> Iterator[str]:
+    """The sha256 that a baseline gives, whatever else is in it."""
+    try:
+        document = json.loads(read_file(file))
+    except (OSError, ValueError, RecursionError):
+        return
+    if isinstance(document, dict) and isinstance(document.get("baseline_of"), str):
+        yield document["baseline_of"]
+
+
+def fault_of(file: Path) -> Unread | None:
+    """Why nothing is made of a whole record; None where every statement in it follows from the rest of it."""
+    try:
+        return "contradicts" if contradictions(read_record(file)) else None
+    except AuditError:
+        return "unreadable"
 
 
 def _why(content: bytes) -> Unread:

@@ -46,7 +46,7 @@ def _held(run: KeptRun, kept: KeptRuns, latest: Path | None) -> Iterator[Held]:
         yield "reviews"
     if any(case.waiver is not None for case in record.cases):
         yield "waivers"
-    if run.sha256 in kept.baselines:
+    if run.sha256 in kept.baselines or run.sha256 in kept.claimed:
         yield "baseline"
 
 

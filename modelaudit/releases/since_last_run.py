@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..evidence.consistency import read_consistent_record
-from ..evidence.record import RunRecord
+from ..evidence.record import RunRecord, read_record
 from ..evidence.since_last_run import RequirementHistory, SinceLastRun, UnreadRun
 from ..language.errors import AuditError
 from ..language.machine_paths import without_machine_paths
 from .comparison import MARGIN, compare
 from .comparison_record import RequirementComparison
 from .history import Reading, earlier_run, history_of, is_same, readings_of
-from .kept_runs import KeptRun, ReadRecord, kept_runs, without_superseded
+from .kept_runs import KeptRun, ReadRecord, fault_of, kept_runs, without_superseded
 
 #: so many earlier runs are shown, and so many folders are read to find them
 MOST_RUNS, MOST_FOLDERS = 20, 200
@@ -90,12 +89,13 @@ def _last(histories: Sequence[RequirementHistory], runs: int) -> int | None:
 
 def _compared(shown: SinceLastRun, record: RunRecord, last: KeptRun) -> SinceLastRun:
     """With the outcome of each requirement; where the two runs cannot be compared, with the reason."""
+    fault = fault_of(last.file)
+    if fault is not None:  # its evidence names it, as that of a run of a version that decided otherwise
+        return _uncompared(shown, last, fault)
     try:
-        found = compare(read_consistent_record(last.file), record, margin=MARGIN, brief=True)
+        found = compare(read_record(last.file), record, margin=MARGIN, brief=True)
     except AuditError as error:
-        why = str(error).split("\n")[0]
-        unread = [*shown.unread, UnreadRun(name=last.record.id, why="not_compared", why_not=why)]
-        return shown.model_copy(update={"unread": unread})
+        return _uncompared(shown, last, str(error).split("\n")[0])
     by_id = {one.id: one for one in found.requirements}
     requirements = []
     for one in shown.requirements:
@@ -110,3 +110,8 @@ def _compared(shown: SinceLastRun, record: RunRecord, last: KeptRun) -> SinceLas
             one = one.model_copy(update=changes)
         requirements.append(one)
     return shown.model_copy(update={"requirements": requirements, "margin": found.margin})
+
+
+def _uncompared(shown: SinceLastRun, last: KeptRun, why: str) -> SinceLastRun:
+    unread = [*shown.unread, UnreadRun(name=last.record.id, why="not_compared", why_not=why)]
+    return shown.model_copy(update={"unread": unread})

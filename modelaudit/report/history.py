@@ -7,10 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 from ..evidence.leaves import unit_of
-from ..evidence.record import CaseRecord, RequirementHistory, RequirementPoint, RunRecord, SinceLastRun
+from ..evidence.record import (
+    CaseRecord,
+    RequirementHistory,
+    RequirementPoint,
+    RunRecord,
+    SinceLastRun,
+    Unread,
+    UnreadRun,
+)
 from .anchors import anchors_of
 from .cases import badge_of
 from .figures import Axis, axis_of, ticks_of
@@ -122,12 +130,22 @@ def since_sentence(record: RunRecord, words: Words) -> str:
     tested = {case.id: case for case in record.cases if not case.must_fail}
     found = [(tested[one.case], one) for one in shown.requirements if one.case in tested and one.since]
     if not found:
-        return words._("since_not_compared", when=when)
+        return words._("since_not_compared", when=when, why=_why_not_compared(shown, last.id, words))
     if all(one.since == "same" for _, one in found):
         return words._("since_all_same", when=when)
     said = words._("since_counts", when=when, counts=words._("comma").join(_counts(found, words)))
     changed = _models_changed(shown)
     return words.in_a_row([said, words._("since_new_model")]) if changed else said
+
+
+def _why_not_compared(shown: SinceLastRun, last: str, words: Words) -> str:
+    found = next((one for one in shown.unread if one.why == "not_compared" and one.name == last), None)
+    return words._("since_unmeasured") if found is None else _detail(found, words) or words.named("unread", found.why)
+
+
+def _detail(one: UnreadRun, words: Words) -> str:
+    """Details as the record has them: a reason, or a message."""
+    return words.named("unread", one.why_not) if one.why_not in get_args(Unread) else one.why_not
 
 
 def _models_changed(shown: SinceLastRun) -> bool:
@@ -185,9 +203,15 @@ def _intro(shown: SinceLastRun, words: Words) -> Iterator[str]:
 
 def _unread(shown: SinceLastRun, words: Words) -> Iterator[str]:
     for one in shown.unread:
-        yield words._("unread_run", name=one.name, why=words.named("unread", one.why), detail=one.why_not).rstrip(
-            " :："
-        )
+        yield unread_text(one, words)
+
+
+def unread_text(one: UnreadRun, words: Words) -> str:
+    """What is not shown, or not compared, and why."""
+    detail = _detail(one, words)
+    if one.why == "not_compared":
+        return words._("uncompared_run", name=one.name, why=detail or words.named("unread", one.why))
+    return words._("unread_run", name=one.name, why=words.named("unread", one.why), detail=detail).rstrip(" :：")
 
 
 def _chart(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from releases.kept import drop, kept, requirement, run
+from releases.kept import drop, kept, requirement, run, unmeasured
 
 from modelaudit.cli import main
 from modelaudit.evidence.record import WaiverRecord, record_digest
@@ -58,7 +58,8 @@ def test_one_requirement_run_by_run_in_japanese(capsys: pytest.CaptureFixture[st
 
 
 def test_json_has_everything(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    baseline = run(3).model_copy(update={"baseline_of": record_digest(run(2, requirement(value=0.91), drop()))})
+    of_the_second = record_digest(run(2, requirement(value=0.91), drop()))
+    baseline = unmeasured(3).model_copy(update={"baseline_of": of_the_second})
     (results.parent / "baselines").mkdir()
     (results.parent / "baselines" / "v1.json").write_text(baseline.model_dump_json())
     (results / "20200101-000000-0000").mkdir()
@@ -82,7 +83,7 @@ def test_old_runs_go_and_those_that_somebody_relies_on_stay(results: Path, capsy
     baselines = results.parent / "baselines"
     baselines.mkdir()
     (baselines / "v1.json").write_text(
-        of_baseline.model_copy(update={"baseline_of": record_digest(of_baseline)}).model_dump_json()
+        unmeasured(8).model_copy(update={"baseline_of": record_digest(of_baseline)}).model_dump_json()
     )
     point_latest(results, run(12).id)
     (results / "20200101-000000-0000").mkdir()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from report.sample_record import LIGHTING, OTHER_CLASS, case, decision, measure, record
 
-from modelaudit.evidence.record import ArithmeticNode, CaseRecord, RunRecord, write_record
+from modelaudit.evidence.record import ArithmeticNode, CaseRecord, RunRecord, record_digest, write_record
 
 HALF_WIDTH = 0.03
 
@@ -47,9 +48,21 @@ def run(day: int, *cases: CaseRecord, model: str = "b7", data: str = "c1", seed:
     return base.model_copy(update={**fields, **changed})
 
 
+def unmeasured(day: int, **changed: Any) -> RunRecord:
+    """A run of an ERROR alone, which does not contradict itself: the others have decisions without tables."""
+    return run(day, requirement(value=None, data=None), **{"data": "c1", **changed}).model_copy(update={"data": []})
+
+
 def kept(results: Path, *runs: RunRecord) -> Path:
-    """The folder that keeps these runs."""
+    """The folder that keeps these runs, each with the evidence that names its record."""
     results.mkdir(exist_ok=True)
     for one in runs:
         write_record(one, results / one.id)
+        vouch(results / one.id, record_digest(one))
     return results
+
+
+def vouch(folder: Path, digest: str) -> None:
+    """Write the evidence that names a record of this sha256."""
+    subject = [{"name": "run.json", "digest": {"sha256": digest}}]
+    (folder / "evidence.json").write_text(json.dumps({"subject": subject}))

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from releases.kept import drop, kept, requirement, run
+from releases.kept import drop, kept, requirement, run, unmeasured, vouch
 
 from modelaudit.evidence.consistency import contradictions
-from modelaudit.evidence.record import MergedRun, RunRecord, record_digest, write_record
+from modelaudit.evidence.record import MergedRun, RunRecord, record_digest
 from modelaudit.evidence.redaction import redacted
 from modelaudit.releases.history import requirements_of
 from modelaudit.releases.kept_runs import KeptRuns, kept_runs, without_superseded
@@ -117,7 +117,7 @@ def test_so_many_runs_are_shown(tmp_path: Path) -> None:
 
 
 def test_a_baseline_stands_for_a_run_that_is_not_kept(tmp_path: Path) -> None:
-    old = run(1, requirement(value=0.97))
+    old = unmeasured(1)
     baselines = tmp_path / "baselines"
     baselines.mkdir()
     baseline = old.model_copy(update={"baseline_of": record_digest(old)})
@@ -168,12 +168,44 @@ def test_what_cannot_be_read_is_one_line_each_and_ends_nothing(
 
 def test_a_record_that_its_evidence_does_not_name_is_not_shown(tmp_path: Path) -> None:
     results = kept(tmp_path, run(1), run(2))
-    for name, digest in ((run(1).id, "0" * 64), (run(2).id, record_digest(run(2)))):
-        subject = [{"name": "run.json", "digest": {"sha256": digest}}]
-        (results / name / "evidence.json").write_text(json.dumps({"subject": subject}))
+    vouch(results / run(1).id, "0" * 64)
     found = since_last_run(run(3), results)
     assert found is not None and [one.id for one in found.runs] == [run(2).id]
     assert [(one.name, one.why) for one in found.unread] == [(run(1).id, "altered")]
+
+
+def test_a_baseline_that_contradicts_itself_is_named_and_not_shown(tmp_path: Path) -> None:
+    baselines = tmp_path / "baselines"
+    baselines.mkdir()
+    edited = run(1).model_copy(update={"baseline_of": record_digest(run(1))})
+    (baselines / "v1.json").write_text(edited.model_dump_json())
+    found = since(tmp_path / "results", run(3), run(2), baselines=baselines)
+    assert [one.id for one in found.runs] == [run(2).id]
+    assert [(one.name, one.why) for one in found.unread if one.why != "not_compared"] == [
+        ("baselines/v1.json", "contradicts")
+    ]
+    assert kept_runs(tmp_path / "results", baselines).claimed == {record_digest(run(1))}, "its run stays"
+
+
+def test_without_its_evidence_a_record_must_not_contradict_itself(tmp_path: Path) -> None:
+    results = kept(tmp_path, run(1), unmeasured(2))
+    for one in results.iterdir():
+        (one / "evidence.json").unlink()
+    found = kept_runs(results)
+    assert [one.record.id for one in found.runs] == [unmeasured(2).id]
+    assert [(one.name, one.why) for one in found.unread] == [(run(1).id, "contradicts")]
+
+
+def test_a_record_of_another_version_is_not_shown_even_where_it_reads_as_one_of_ours(tmp_path: Path) -> None:
+    results = kept(tmp_path, unmeasured(1))
+    file = results / run(1).id / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "schema_version": 99}))
+    assert [one.why for one in kept_runs(results).unread] == ["other_version"]
+
+
+def test_the_last_run_is_not_compared_where_it_contradicts_itself_and_the_reason_is_said(tmp_path: Path) -> None:
+    found = since(tmp_path, run(3), run(2, model="aa"))
+    assert [(one.name, one.why, one.why_not) for one in found.unread] == [(run(2).id, "not_compared", "contradicts")]
 
 
 def test_the_record_stays_consistent_and_a_copy_for_showing_names_no_case_by_its_file(tmp_path: Path) -> None:
@@ -230,8 +262,7 @@ def test_the_history_of_a_folder_has_every_requirement_that_any_run_has(tmp_path
 def test_one_line_is_an_equivalence(tmp_path_factory: pytest.TempPathFactory, days: list[tuple[str, str, int]]) -> None:
     """What the last run shows apart is exactly what differs from it, and marks follow the runs one by one."""
     folder = tmp_path_factory.mktemp("runs")
-    for at, (data, model, seed) in enumerate(days, 1):
-        write_record(run(at, data=data, model=model, seed=seed), folder / run(at).id)
+    kept(folder, *(run(at, data=data, model=model, seed=seed) for at, (data, model, seed) in enumerate(days, 1)))
     (line,) = requirements_of(whole(folder).runs)
     last = days[-1]
     assert [not p.apart for p in line.history.points] == [(day[0], day[2]) == (last[0], last[2]) for day in days]

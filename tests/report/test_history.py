@@ -9,12 +9,14 @@ import pytest
 from report.sample_record import LIGHTING, case, decision, measure, record, worded
 from report.whole_records import earlier
 
-from modelaudit.evidence.record import CaseRecord, RequirementHistory, RunRecord, SinceLastRun
+from modelaudit.evidence.record import CaseRecord, RequirementHistory, RunRecord, SinceLastRun, UnreadRun
 from modelaudit.report import render_html, render_summary
 from modelaudit.report.history import HEIGHT, MOST_CHARTS, history_view, since_sentence
 
 EN, JA = worded("en"), worded("ja")
 NOWHERE = Path("nowhere")
+
+LAST = "20261020-091402-7f3a"
 
 
 def passing(name: str = "a", **changed: Any) -> CaseRecord:
@@ -50,7 +52,7 @@ def test_page_one_names_what_is_worse_and_better() -> None:
         "1 undecided. The model has changed since then."
     )
     assert since_sentence(run, JA) == (
-        "基準版「v1」（2026年10月20日）との比較：悪化1件（b +3.1ポイント）、改善1件（c +3.1ポイント）、"
+        "ベースライン「v1」（2026年10月20日）との比較：悪化1件（b +3.1ポイント）、改善1件（c +3.1ポイント）、"
         "同等1件、判定不能1件。その後モデルが変更されています。"
     )
     page_one = render_html(run, NOWHERE)
@@ -69,7 +71,17 @@ def test_a_run_like_the_last_one_has_not_changed() -> None:
     ("changed", "since", "said"),
     [
         ({"last": None}, None, "No earlier run has the same images, seed and definitions"),
-        ({}, None, "This run was not compared with the baseline v1"),
+        ({}, None, "This run was not compared with the baseline v1 of October 20, 2026: no requirement was measured"),
+        (
+            {"unread": [UnreadRun(name=LAST, why="not_compared", why_not="contradicts")]},
+            None,
+            "This run was not compared with the baseline v1 of October 20, 2026: its record contradicts itself.",
+        ),
+        (
+            {"unread": [UnreadRun(name=LAST, why="not_compared", why_not="margin=0 must be positive")]},
+            None,
+            "This run was not compared with the baseline v1 of October 20, 2026: margin=0 must be positive",
+        ),
         ({"runs": [], "requirements": [], "last": None}, None, ""),
     ],
 )
@@ -122,7 +134,7 @@ def test_what_cannot_be_read_is_named() -> None:
     view = history_view(with_history(passing()), EN)
     assert view is not None and view.unread == (
         "v1 is not shown: its record cannot be read.",
-        "v1 is not shown: it could not be compared with this run. v1",
+        "v1 was not compared with this run: v1",
     )
 
 
