@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..evidence.results_folder import LATEST
 from ..language.errors import ResultsError
 from .command_help import Example, add_command
 from .terminal import WIDTH, add_language, say, table
@@ -75,6 +76,8 @@ def add(commands: Any) -> None:
 
 def _name(text: str) -> str:
     name = text.removesuffix(".json")
+    if name == LATEST:
+        raise argparse.ArgumentTypeError(f"{text!r} means the newest run; name the baseline, such as v1")
     if not _NAME.fullmatch(name) or name.startswith("."):
         raise argparse.ArgumentTypeError(f"{text!r} must be a name of letters, digits, '.', '_' and '-', such as v1")
     return name
@@ -93,7 +96,7 @@ def _set(given: argparse.Namespace) -> int:
     say(
         words._("baseline_set", file=target, size=readable(size, words), run=record.id, model=model),
         *_held(record, words),
-        words._("baseline_how", name=given.name if given.folder == _FOLDER else str(target)),
+        words._("baseline_how", name=target.with_name(given.name).as_posix()),
     )
     return 0
 

@@ -27,7 +27,7 @@ _STATUS = (
     "call"
 )
 #: characters of a name in the name of a folder
-_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]+")
+_UNUSUAL = re.compile(r"[^\w.-]+")
 
 
 def add(commands: Any) -> None:

@@ -160,3 +160,10 @@ def test_measuring_again_takes_the_baseline_and_no_network(line: Line, capsys: p
     status, _, err = said(capsys, *again, "demo:sound")
     assert status == 2 and "its values are those of an earlier run (run:v1), and no network was run for them" in err
     assert "values measured again are those of the record" in said(capsys, *again, "run:v1")[1]
+
+
+@pytest.mark.parametrize("name", ["latest", "a/b", "../x", ".hidden", ""])
+def test_a_name_that_means_something_else_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["baseline", "set", name, "audit-results"])
+    assert repr(name) in capsys.readouterr().err
