@@ -110,7 +110,11 @@ def _list(given: argparse.Namespace) -> int:
     found = [(file, *_read(file)) for file in files]
     if given.json:
         listed = [
-            {"name": file.stem, "file": str(file), **({"error": why} if record is None else _facts(record, file))}
+            {
+                "name": file.stem,
+                "file": str(file),
+                **({"error": why.removeprefix(f"{file}: ")} if record is None else _facts(record, file)),
+            }
             for file, record, why in found
         ]
         print(json.dumps(listed, ensure_ascii=False, indent=1))
@@ -126,7 +130,7 @@ def _list(given: argparse.Namespace) -> int:
     heading = ("baseline_name", "baseline_model", "baseline_images", "baseline_verdicts", "baseline_started")
     if rows:
         say(*table([words._(key) for key in (*heading, "baseline_size")], rows, numbers=False))
-    say(*(words._("baseline_unread", file=file, why=why) for file, record, why in found if record is None))
+    say(*(_unread(file, why, words) for file, record, why in found if record is None))
     return 0
 
 
@@ -155,7 +159,13 @@ def _read(file: Path) -> tuple[RunRecord | None, str]:
     try:
         return read_run(file), ""
     except ResultsError as error:
-        return None, str(error).splitlines()[0].removeprefix(f"{file}: ")
+        return None, str(error).splitlines()[0]
+
+
+def _unread(file: Path, why: str, words: Words) -> str:
+    from ..report.error_texts import error_text
+
+    return error_text(why, words) or words._("baseline_unread", file=file, why=why.removeprefix(f"{file}: "))
 
 
 def _held(record: RunRecord, words: Words) -> Iterator[str]:

@@ -67,6 +67,8 @@ from .states import (
 #: how far a recomputed number may differ from the stored one: searches end there, and machines round differently
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 _NAMED = 10
+#: entries of a list in a message
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,19 @@ class Contradiction:
     recomputed: object
 
     def __str__(self) -> str:
-        where = "the run" if self.case is None else self.case
-        return f"{where}: {self.field} is {_shown(self.stored)}, and {_shown(self.recomputed)} follows from the record"
+        where, place, stored, recomputed = (
+            "the run" if self.case is None else self.case,
+            "",
+            self.stored,
+            self.recomputed,
+        )
+        if isinstance(stored, list) and isinstance(recomputed, list) and len(stored) == len(recomputed) > _SHOWN:
+            pairs = enumerate(zip(stored, recomputed, strict=True))
+            for at, (one, other) in pairs:  # of long lists the first entry that differs: their beginnings may be alike
+                if not _same(one, other):
+                    place, stored, recomputed = f"[{at}]", one, other
+                    break
+        return f"{where}: {self.field}{place} is {_shown(stored)}, and {_shown(recomputed)} follows from the record"
 
 
 def read_consistent_record(path: Path) -> RunRecord:
@@ -119,11 +132,12 @@ def require_consistent(record: RunRecord, path: Path) -> RunRecord:
     found = contradictions(record)
     if found:
         more = [f"  and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
-        raise ResultsError(
-            f"{path}: the record contradicts itself, so nothing is made of it:",
-            *(f"  {one}" for one in found[:_NAMED]),
+        again = "Run the audit again" if record.baseline_of is None else "Set the baseline again, or restore its file"
+        raise ResultsError(  # callers that have room for one line show the first
+            f"{path}: the record contradicts itself, so it cannot be used: {found[0]}",
+            *(f"  {one}" for one in found[1:_NAMED]),
             *more,
-            "Run the audit again; a record is never edited by hand",
+            f"{again}; a record is never edited by hand",
         )
     return record
 
@@ -570,7 +584,10 @@ def _same(one: object, other: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    text = repr(value) if isinstance(value, str | list | dict) else str(value)
+    if isinstance(value, list) and len(value) > _SHOWN:
+        text = f"[{', '.join(map(repr, value[:_SHOWN]))}, ... {len(value) - _SHOWN} more]"
+    else:
+        text = repr(value) if isinstance(value, str | list | dict) else str(value)
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 

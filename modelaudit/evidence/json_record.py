@@ -10,10 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from ..language.errors import AuditError
 from ..language.json_file import json_of
-from ..language.plain_text import quoted_lines
+from ..language.plain_text import plain
 from ..language.regular_files import read_file
+from ..language.yaml_complaints import complaints
 
 Record = TypeVar("Record", bound=BaseModel)
+#: places that are named, and characters of what is said of each
+_NAMED, _LONGEST = 3, 200
 
 
 def read_json_record(
@@ -47,5 +50,11 @@ def read_json_record(
     try:
         return record.model_validate_json(content)
     except ValidationError as failed:
-        first, *rest = quoted_lines(str(failed))
-        raise error(f"{file}: not {called}: {first}{otherwise}", *rest) from failed
+        raise error(f"{file}: not {called}: {_wrong(failed)}{otherwise}") from failed
+
+
+def _wrong(failed: ValidationError) -> str:
+    """The first places of what is no such record, each with what is wrong there, on one line."""
+    found = [plain(text, _LONGEST) for _, text in complaints(failed.errors(), {}, lambda where: ())]
+    more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
+    return "; ".join([*found[:_NAMED], *more])

@@ -364,8 +364,11 @@ class RunRecord(Part):
         return self.lock is None or not self.lock.departures
 
 
-def read_record(path: Path) -> RunRecord:
+def read_record(path: Path, invalid: str = "restore it, or run the audit again") -> RunRecord:
     """The record of a run, from its ``run.json`` or the folder that holds it.
+
+    Args:
+        invalid: what to do where the file is damaged.
 
     Raises:
         ResultsError: missing, no JSON, of another schema version, or not a run record.
@@ -374,7 +377,7 @@ def read_record(path: Path) -> RunRecord:
 
     def check(document: Any) -> None:
         if not isinstance(document, dict):
-            raise ResultsError(f"{file}: not a run record: a {type(document).__name__} instead of an object")
+            raise ResultsError(f"{file}: not a run record: a {type(document).__name__} instead of an object; {invalid}")
         found = document.get("schema_version")
         if found != SCHEMA_VERSION:
             raise ResultsError(
@@ -383,7 +386,9 @@ def read_record(path: Path) -> RunRecord:
             )
 
     way_out = "give a results folder or its run.json"
-    return read_json_record(file, RunRecord, ResultsError, called="a run record", way_out=way_out, check=check)
+    return read_json_record(
+        file, RunRecord, ResultsError, called="a run record", way_out=way_out, invalid=invalid, check=check
+    )
 
 
 def record_digest(record: RunRecord) -> str:

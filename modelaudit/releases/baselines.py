@@ -23,6 +23,10 @@ BASELINES = "baselines"
 SUFFIX = ".json"
 _PACKED = f"run/{RECORD_NAME}"
 _MOST_BYTES = 2**30
+#: what to do where a file is damaged: of a run, a baseline, a pack
+_RUN_AGAIN = "restore it, or run the audit again"
+_SET_AGAIN = "set the baseline again, or restore the file"
+_PACK_AGAIN = "take the pack again from who made it"
 
 
 def run_file(text: str, root: Path) -> Path:
@@ -63,18 +67,18 @@ def read_run(file: Path) -> RunRecord:
     except OSError:
         packed = False
     if not packed:
-        return _checked(file, file)
+        return _checked(file, file, _RUN_AGAIN if file.name == RECORD_NAME else _SET_AGAIN)
     with TemporaryDirectory() as folder:
         draft = Path(folder) / RECORD_NAME
         draft.write_bytes(_packed(file))
         try:
-            return _checked(draft, file)
+            return _checked(draft, file, _PACK_AGAIN)
         except ResultsError as error:
             raise ResultsError(*(str(line).replace(str(draft), f"{file}: {_PACKED}") for line in error.args)) from error
 
 
-def _checked(file: Path, named: Path) -> RunRecord:
-    record = read_record(file)
+def _checked(file: Path, named: Path, damaged: str) -> RunRecord:
+    record = read_record(file, damaged)
     if record.redacted or record.digest is not None or record.verified is not None:
         raise ResultsError(
             f"{named}: is a copy for showing, without the names and digests of images; give the run that it was made "

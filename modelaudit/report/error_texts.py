@@ -87,6 +87,12 @@ _ERROR: dict[str, str] = {
     "(?P<where>.+): was written by an older modelaudit, which kept no digests of images; .+": "run_without_digests",
     "(?P<where>.+): is a copy for showing, without the names and digests of images; .+": "run_for_showing",
     r"(?P<where>.+): holds (?P<n>\d+) models \((?P<names>.+)\); name one of them, .+": "run_of_several_models",
+    r"(?P<path>.+?):(?P<line>\d+): is not valid JSON: (?P<why>.+?)(?:; this is not .+)?": "not_json",
+    "(?P<path>.+?): not a run record: (?P<why>.+); (?:set|restore|take) .+": "not_run_record",
+    "(?P<where>.+?): the record contradicts itself, so it cannot be used: the run: (?P<field>.+?) is (?P<found>.+), "
+    "and (?P<value>.+) follows from the record": "run_contradicts_itself",
+    "(?P<where>.+?): the record contradicts itself, so it cannot be used: (?P<case>.+?): (?P<field>.+?) is "
+    "(?P<found>.+), and (?P<value>.+) follows from the record": "record_contradicts_itself",
     "(?P<where>.+): has no model (?P<name>'.+')": "run_without_model",
     r"(?P<where>.+): a baseline holds no pictures: give the run that it was made from \((?P<run>.+)\); .+": (
         "baseline_without_pictures"

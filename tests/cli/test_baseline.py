@@ -60,7 +60,12 @@ def test_a_run_is_kept_listed_shown_and_compared_with(line: Line, capsys: pytest
     assert said(capsys, "baseline", "set", "v1", "audit-results", "--model", "current", "--force")[0] == 0
     (line.path / "baselines" / "broken.json").write_text("{}")
     status, out, _ = said(capsys, "baseline", "list")
-    assert status == 0 and "v1" in out and "broken.json: cannot be read" in out
+    assert status == 0 and "v1" in out and "broken.json: has schema version None" in out
+    for text in (file.read_text()[:900], "", '{"schema_version": NaN}', "[1]"):
+        (line.path / "baselines" / "broken.json").write_text(text)
+        (told,) = [one for one in said(capsys, "baseline", "list")[1].splitlines() if "broken.json" in one]
+        assert told.endswith("; set the baseline again, or restore the file")
+        assert "作成し直してください" in said(capsys, "baseline", "list", "--language", "ja")[1]
     listed = json.loads(said(capsys, "baseline", "list", "--json")[1])
     assert [("error" in one, one["name"]) for one in listed] == [(True, "broken"), (False, "v1")]
     shown = json.loads(said(capsys, "baseline", "show", "v1", "--json")[1])

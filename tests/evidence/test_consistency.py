@@ -15,7 +15,7 @@ import pytest
 from pytest_plugin.runs import Line
 
 from modelaudit.cli import main
-from modelaudit.evidence.consistency import contradictions
+from modelaudit.evidence.consistency import Contradiction, contradictions
 
 
 @pytest.fixture
@@ -383,7 +383,7 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "an error rate": (set_("wrong", decision__p=0.5), "::wrong: decision.p is 0.5"),
     "about": (set_("open_", about="this_set"), "::open_: decision."),
     "one value": (value, "::right: decision.estimate is 1.0, and 0.95 follows"),
-    "one prediction": (prediction, "accuracy is"),
+    "one prediction": (prediction, "accuracy["),
     "a cell of the confusion table": (confused, "by_class.confusions.cells["),
     "the confusion table": (no_confusion, "the run: by_class.confusions: tables is 0"),
     "one sample less": (no_missing, "of 19 samples"),
@@ -427,8 +427,16 @@ def test_an_edited_record_is_refused_by_case_and_field(
     assert main(["report", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert says in error, error
-    assert "contradicts itself" in error
+    first, *_ = error.split("\n")  # the one line that lists and cases show names a contradiction
+    assert first.endswith("follows from the record") and "contradicts itself, so it cannot be used: " in first
     assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_lists_are_cut_after_three_and_long_ones_differ_at_a_place() -> None:
+    one = Contradiction("a", "values", [0.5] * 40, [0.5] * 30 + [1.0] * 10)
+    assert str(one) == "a: values[30] is 0.5, and 1.0 follows from the record"
+    one = Contradiction(None, "values", [1, 2, 3, 4], [])
+    assert str(one) == "the run: values is [1, 2, 3, ... 1 more], and [] follows from the record"
 
 
 def test_what_is_missing_from_a_run_cannot_be_edited_out(

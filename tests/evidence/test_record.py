@@ -86,6 +86,20 @@ def test_what_is_no_record_is_named(tmp_path: Path, text: str, message: str) -> 
         read_record(tmp_path)
 
 
+def test_the_first_places_of_a_damaged_record_are_named_with_a_way_out(full: RunRecord, tmp_path: Path) -> None:
+    document = json.loads(write_record(full, tmp_path).read_text(encoding="utf-8"))
+    del document["id"]
+    document["cases"][0]["verdict"] = "MAYBE"
+    document |= {"models": 3, "seeds\x1b[1m": [1], "seed": [1] * 1000}
+    (tmp_path / RECORD_NAME).write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ResultsError) as failed:
+        read_record(tmp_path)
+    said = str(failed.value).partition(f"{RECORD_NAME}: not a run record: ")[2]
+    assert said.startswith("id: is missing; ") and "cases.0.verdict: must be 'PASS', 'FAIL'," in said
+    assert said.endswith("; and 2 more; restore it, or run the audit again")
+    assert "pydantic" not in said and "RunRecord" not in said and "\x1b" not in said and "\n" not in said
+
+
 def test_bytes_that_are_not_text_are_not_a_record(tmp_path: Path) -> None:
     (tmp_path / RECORD_NAME).write_bytes(b"\xff\xfe{}")
     with pytest.raises(ResultsError, match=rf"{RECORD_NAME}:1: .*not a run record"):

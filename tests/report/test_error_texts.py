@@ -73,6 +73,20 @@ def test_every_form_has_a_japanese_text_and_none_is_left_over() -> None:
             "a.yaml:3: expct：このキーは使用できません",
         ),
         (
+            "a.json: the record contradicts itself, so it cannot be used: the run: whole is [1, 2, 3, ... 4 more], and "
+            "False follows from the record",
+            "a.json：記録に矛盾があるため使用できません（実行全体：wholeは[1, 2, 3, ... 4 more]ですが、記録からは",
+        ),
+        (
+            "r: the record contradicts itself, so it cannot be used: a.py::x: verdict is 'PASS', and 'FAIL' follows "
+            "from the record",
+            "r：記録に矛盾があるため使用できません（a.py::x：verdictは'PASS'ですが、記録からは'FAIL'となります）",
+        ),
+        (
+            "a.json:7: is not valid JSON: Expecting value at column 1; this is not a run record; restore it, or run",
+            "a.jsonの7行目：正しいJSONではありません（Expecting value at column 1）。",
+        ),
+        (
             "a.onnx: cannot be read as an ONNX file (broken)",
             "a.onnxをONNXファイルとして読み込めません（broken）",
         ),
