@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import ResultsError, nearest
+from ..language.text_layout import columns_of, padded
 from .command_help import Example, add_command
 from .terminal import WIDTH, add_language, at_least, say, table, wrapped
 
@@ -27,7 +28,8 @@ review superseded are left out.
 
 --keep never removes the run that "latest" points at, one that is signed, has
 reviews or waivers, or that a baseline was made from, or a folder without a
-readable record."""
+readable record. A run that was killed before its evidence was written is in
+the list, and does not count among the N."""
 
 
 def add(commands: Any) -> None:
@@ -87,7 +89,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps(_document(given, kept, runs), indent=2, ensure_ascii=False))
         return 0
-    say(words._("history_head", folder=given.folder, runs=words.ngettext("history_runs", len(runs))))
+    say(_heading(given.folder, runs, words))
     say(*_left_out(kept, runs if not given.last else [], words))
     if given.requirement is not None:
         say("", *_one(_chosen(runs, given.requirement), runs, words))
@@ -103,6 +105,16 @@ def _refuse(given: argparse.Namespace) -> None:
         raise ResultsError("--dry-run says what --keep N would remove; give --keep too")
     if given.keep is not None and (given.requirement is not None or given.last is not None):
         raise ResultsError("--keep is about whole runs; leave --requirement and --last out")
+
+
+def _heading(folder: Path, runs: Sequence[KeptRun], words: Words) -> str:
+    """The folder, its runs, and apart from them the baselines that stand for runs that it does not keep."""
+    baselines = sum(one.baseline is not None for one in runs)
+    own = len(runs) - baselines
+    counts = [words.ngettext("history_runs", own) if own else words._("history_no_run")]
+    if baselines:
+        counts.append(words.ngettext("history_baselines", baselines))
+    return words._("history_head", folder=folder, runs=words._("comma").join(counts))
 
 
 def _requirements(runs: Sequence[KeptRun]) -> list[RequirementOverRuns]:
@@ -129,18 +141,30 @@ def _chosen(runs: Sequence[KeptRun], asked: str) -> RequirementOverRuns:
 
 
 def _runs(runs: Sequence[KeptRun], kept: KeptRuns, words: Words) -> list[str]:
-    """One line a run: its moment, its state, the commit, and the baselines that were made from it."""
+    """One line a run: its moment, its state, the commit, the baselines made from it, and whether it was killed."""
     if not runs:
         return []
     rows = []
     for one in runs:
         record = one.record
         names = [words._("history_baseline", name=name) for name in kept.baselines.get(one.sha256, ())]
+        names += [] if one.ended else [words._("history_not_ended")]
         commit = (record.provenance.git_commit or "–")[:8]
         said = words._("comma").join(names)
         rows.append((record.id, words.named("state", record.overall), record.started[:10], commit, said))
     head = ("run", "history_state", "date", "commit", "note")
-    return table([words._(name) for name in head], rows, numbers=False)
+    return _noted([words._(name) for name in head], rows)
+
+
+def _noted(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table whose last column are notes; one that does not fit in its line follows in lines of its own."""
+    lines = table(head[:-1], [row[:-1] for row in rows], numbers=False)
+    width = max(map(columns_of, lines))
+    shown = []
+    for line, note in zip(lines, [head[-1], *(row[-1] for row in rows)], strict=True):
+        beside = f"{padded(line, width)}  {note}".rstrip()
+        shown += [beside] if columns_of(beside) <= WIDTH else [line, *wrapped(note, indent=6, first=" " * 6)]
+    return shown
 
 
 def _left_out(kept: KeptRuns, runs: Sequence[KeptRun], words: Words) -> Iterator[str]:
@@ -224,7 +248,7 @@ def _one(one: RequirementOverRuns, runs: Sequence[KeptRun], words: Words) -> lis
         rows.append((runs[point.run].record.id, _ending(point, one, words), value, said))
     head = [words._(name) for name in ("run", "verdict", "measured", "note")]
     demand = wrapped(f"{one.case.name}  {one.case.expectation}", indent=2, first="")
-    return [*demand, *table(head, rows, numbers=False)]
+    return [*demand, *_noted(head, rows)]
 
 
 def _prune(given: argparse.Namespace, kept: KeptRuns, words: Words) -> None:
@@ -235,7 +259,7 @@ def _prune(given: argparse.Namespace, kept: KeptRuns, words: Words) -> None:
     for one in found.removed if not given.dry_run else ():
         remove(one)
     if given.json:
-        print(json.dumps(_pruned(found, dry=given.dry_run), indent=2, ensure_ascii=False))
+        print(json.dumps(_pruned(found, given.folder, dry=given.dry_run), indent=2, ensure_ascii=False))
         return
     for one in found.removed:
         going = (
@@ -245,15 +269,21 @@ def _prune(given: argparse.Namespace, kept: KeptRuns, words: Words) -> None:
     for one, why in found.held:
         reasons = words._("comma").join(words.named("held", each) for each in why)
         say(*wrapped(words._("history_stays", run=one.folder, why=reasons), first=""))
+    for unread in found.unread:
+        reason = words.named("unread", unread.why).rstrip(".。")
+        say(*wrapped(words._("history_stays", run=given.folder / unread.name, why=reason), first=""))
     n = len(found.removed)
     say(words.ngettext("history_total_dry", n) if given.dry_run else words.ngettext("history_total", n))
 
 
-def _pruned(found: Retention, *, dry: bool) -> dict[str, object]:
+def _pruned(found: Retention, folder: Path, *, dry: bool) -> dict[str, object]:
     return {
         "dry_run": dry,
         "removed": [str(one.folder) for one in found.removed],
-        "held": [{"run": str(one.folder), "why": list(why)} for one, why in found.held],
+        "held": [
+            *({"run": str(one.folder), "why": list(why)} for one, why in found.held),
+            *({"run": str(folder / one.name), "why": [one.why]} for one in found.unread),
+        ],
     }
 
 
@@ -265,7 +295,8 @@ def _document(given: argparse.Namespace, kept: KeptRuns, runs: Sequence[KeptRun]
     return {
         "folder": str(given.folder),
         "runs": [
-            earlier_run(one).model_dump() | {"baselines": list(kept.baselines.get(one.sha256, ()))} for one in runs
+            earlier_run(one).model_dump() | {"baselines": list(kept.baselines.get(one.sha256, ())), "ended": one.ended}
+            for one in runs
         ],
         "requirements": [
             {"name": one.case.name, "expectation": one.case.expectation, "must_fail": one.case.must_fail}

@@ -109,12 +109,18 @@ def _point(one: Reading, present: Reading, new_model: bool, new_data: bool) -> R
 
 def _new(before: Reading, after: Reading) -> tuple[bool, bool]:
     """Whether the models, and the data, of a requirement are other ones than a run before."""
-    models = [one.record.models_of(one.case) for one in (before, after)]
     data = [
         None if found is None else found.fingerprint
         for found in (one.record.data_of(one.case) for one in (before, after))
     ]
-    return models[0] != models[1] and all(models), data[0] != data[1] and all(data)
+    return _new_model(before, after), data[0] != data[1] and all(data)
+
+
+def _new_model(before: Reading, after: Reading) -> bool:
+    """Whether a model is another one, whatever the models that were not loaded would have been."""
+    old, new = (one.record.models_of(one.case) for one in (before, after))
+    unknown = [sum(key not in one.record.fingerprints for key in one.case.models) for one in (before, after)]
+    return bool(old and new) and (len(old - new) > unknown[1] or len(new - old) > unknown[0])
 
 
 def earlier_run(run: KeptRun) -> EarlierRun:

@@ -172,6 +172,11 @@ class KeptRun:
         """Whether its evidence is signed."""
         return (self.folder / SIGNED_NAME).exists()
 
+    @property
+    def ended(self) -> bool:
+        """Whether everything was written: the evidence is the last. A baseline was made of a whole run."""
+        return self.baseline is not None or (self.folder / EVIDENCE_NAME).exists()
+
 
 @dataclass(frozen=True)
 class KeptRuns:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..evidence.since_last_run import UnreadRun
 from ..language.errors import ResultsError
 from .kept_runs import KeptRun, KeptRuns
 
@@ -17,10 +18,14 @@ Held = Literal["latest", "signed", "reviews", "waivers", "baseline"]
 
 @dataclass(frozen=True)
 class Retention:
-    """The runs that go, oldest first, and the old ones that stay, with the reasons."""
+    """The runs that go, oldest first, and the old ones that stay, with the reasons.
+
+    ``unread``: folders whose record is not read, which stay too.
+    """
 
     removed: tuple[KeptRun, ...]
     held: tuple[tuple[KeptRun, tuple[Held, ...]], ...]
+    unread: tuple[UnreadRun, ...]
 
 
 def retention(kept: KeptRuns, keep: int, latest: Path | None) -> Retention:
@@ -28,12 +33,15 @@ def retention(kept: KeptRuns, keep: int, latest: Path | None) -> Retention:
 
     What somebody relies on stays too: a signed run, one with reviews or waivers, the run that a review was added to,
     the one that a baseline was made from, and the one that ``latest`` points at. What has no readable record is not
-    touched.
+    touched. A run that was killed before its evidence was written is none of the `keep`.
     """
     runs = [one for one in kept.runs if one.baseline is None]
-    old = runs[: max(0, len(runs) - keep)]
+    ended = [at for at, one in enumerate(runs) if one.ended]
+    old = runs[: ended[-keep] if len(ended) >= keep else 0]
     found = [(one, tuple(_held(one, kept, latest))) for one in old]
-    return Retention(tuple(one for one, why in found if not why), tuple((one, why) for one, why in found if why))
+    removed = tuple(one for one, why in found if not why)
+    folders = tuple(one for one in kept.unread if "/" not in one.name)  # else a baseline
+    return Retention(removed, tuple((one, why) for one, why in found if why), folders)
 
 
 def _held(run: KeptRun, kept: KeptRuns, latest: Path | None) -> Iterator[Held]:

@@ -105,6 +105,7 @@ def test_old_runs_go_and_those_that_somebody_relies_on_stay(results: Path, capsy
             "it has waivers",
             "it has reviews",
             "latest points at it",
+            "its record cannot be read",
         ),
     ]
     said = lines(capsys, "--keep", "1")
@@ -129,4 +130,34 @@ def test_a_wrong_call_says_what_to_do(capsys: pytest.CaptureFixture[str], argume
 
 
 def test_an_empty_folder_has_no_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lines(capsys, str(tmp_path)) == [f"{tmp_path}: 0 runs"]
+    assert lines(capsys, str(tmp_path)) == [f"{tmp_path}: no run"]
+
+
+def test_baselines_are_counted_apart_from_the_runs_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["of_the_first_delivery", "before_the_camera_was_changed", "v1"]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "baselines").mkdir()
+    made = unmeasured(1).model_copy(update={"baseline_of": record_digest(unmeasured(1))})
+    for name in names:
+        (tmp_path / "baselines" / f"{name}.json").write_text(made.model_dump_json())
+    said = lines(capsys, "empty")
+    assert said[0] == "empty: no run, 1 baseline"
+    assert all(f"baseline {name}" in "\n".join(said) for name in names), "no name is cut"
+    assert max(map(len, said)) <= 80
+    japanese = lines(capsys, "empty", "--language", "ja")
+    assert japanese[0] == "empty：実行なし、ベースライン1件" and "ベースライン「v1」" in "".join(japanese)
+
+
+def test_a_run_that_was_killed_has_a_note_and_is_none_of_those_that_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(tmp_path, unmeasured(1), unmeasured(2), unmeasured(3))
+    (tmp_path / unmeasured(3).id / "evidence.json").unlink()
+    assert [one.strip() for one in lines(capsys, str(tmp_path)) if "evidence" in one] == [
+        "no evidence.json: killed, or not finished yet"
+    ]
+    found = json.loads("\n".join(lines(capsys, str(tmp_path), "--keep", "1", "--dry-run", "--json")))
+    assert found["removed"] == [str(tmp_path / unmeasured(1).id)]

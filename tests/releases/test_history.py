@@ -66,6 +66,32 @@ def test_what_differs_stands_apart(tmp_path: Path, changed: dict[str, Any], apar
     assert found.requirements[0].new_data == ("data" in apart)
 
 
+@pytest.mark.parametrize(
+    ("fingerprints", "new"),
+    [
+        ({"m0": "b7", "m1": "11"}, False),
+        ({"m0": "b7"}, False),
+        ({"m0": "b7", "m1?unpaired=0.1": "11"}, False),
+        ({"m0": "aa"}, True),
+        ({"m0": "b7", "m1": "22"}, True),
+    ],
+)
+def test_a_model_that_was_not_loaded_is_not_another_one(
+    tmp_path: Path, fingerprints: dict[str, str], new: bool
+) -> None:
+    def compared(day: int, models: dict[str, str]) -> RunRecord:
+        reference = next((key for key in models if key != "m0"), "m1")
+        base = run(day, requirement(models=["m0", reference], value=None if len(models) == 1 else 0.92))
+        found = [base.models[0].model_copy(update={"key": key, "fingerprint": one}) for key, one in models.items()]
+        return base.model_copy(update={"models": found})
+
+    both = {"m0": "b7", "m1": "11"}
+    for day, models in ((1, [both, fingerprints]), (2, [fingerprints, both])):
+        results = kept(tmp_path / str(day), *(compared(at, one) for at, one in enumerate(models, 1)))
+        (line,) = requirements_of(kept_runs(results).runs)
+        assert [point.new_model for point in line.history.points] == [False, new]
+
+
 def test_where_nothing_is_of_one_line_there_is_no_last_run(tmp_path: Path) -> None:
     found = since(tmp_path, run(3), run(1, data="d1"), run(2, data="d2"))
     assert found.last is None and [p.apart for p in found.requirements[0].points] == [["data"]] * 2
