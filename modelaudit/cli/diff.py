@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..language.errors import ResultsError
 from .command_help import Example, add_command
 from .terminal import add_language, between, say
 
@@ -104,7 +105,10 @@ def _run(given: argparse.Namespace) -> int:
         )
         names = (_UNUSUAL.sub("-", one.short_name) for one in (old, new))
         folder = given.output or Path("audit-results") / "-".join(("diff", *names))
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ResultsError(f"{folder}: cannot be made ({error.strerror}); give another folder with -o") from error
         found = draw_pictures(
             found,
             old.record,

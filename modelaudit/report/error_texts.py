@@ -103,7 +103,7 @@ _ERROR: dict[str, str] = {
     "this export needs (?P<what>.+): pip install '(?P<extra>.+?)' .+": "export_needs",
     "--salt is for --redact: .+": "salt_without_redact",
     "(?P<where>.+): has no folder to keep a salt in: .+": "salt_nowhere",
-    r"(?P<where>.+): cannot be made \((?P<why>.+)\); give another folder": "folder_not_made",
+    r"(?P<where>.+): cannot be made \((?P<why>.+)\); give another folder(?: with -o)?": "folder_not_made",
     r"MLflow(?: at (?P<place>\S+))?: (?P<why>.+)": "mlflow_failed",
     "the run is about several models: choose one with --model: (?P<names>.+)": "card_of_several_models",
     "--model (?P<name>.+): is (?:no model|several models) of the run": "card_without_model",

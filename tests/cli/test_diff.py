@@ -137,6 +137,15 @@ def test_a_share_of_images_is_from_0_to_1(two: tuple[str, str], share: str, caps
     assert "must be a share from 0 to 1" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_made_is_named(
+    two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert main(["diff", *two, "-o", str(tmp_path / "file"), "--no-pictures", "--language", "ja"]) == 2
+    said = capsys.readouterr().err
+    assert "file: cannot be made (File exists); give another folder with -o" in said and "作成できません" in said
+
+
 def test_an_edited_record_is_refused(two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = json.loads((Path(two[0]) / "run.json").read_text(encoding="utf-8"))
     values = record["tables"][0]["columns"][0]["values"]
