@@ -52,7 +52,7 @@ def merge(shards: Sequence[Shard], run_id: str) -> RunRecord:
     wrong = contradictions(record)
     if wrong:
         raise ResultsError(
-            "the runs contradict each other, so nothing is made of them:", *_listed([str(one) for one in wrong])
+            "the runs contradict each other, so they cannot be merged:", *_listed([str(one) for one in wrong])
         )
     return record
 
