@@ -59,6 +59,7 @@ ENGINE = (
     ("measurement",),
     ("checks", "gallery"),
     ("decision",),
+    ("measured_facts",),
     ("assembly",),
     ("executors",),
 )
