@@ -175,7 +175,7 @@ def test_failures_are_errors_of_the_cases_that_need_them_alone(tmp_path: Path) -
     }
     assert "the belt stands still" in found["each[bad]"].message and "the belt" in found["gap"].message
     assert "did you mean 'nut'" in found["typo"].message
-    assert found["gap"].models == ("model:bad", "model:good") and found["gap"].data == "data:samples"
+    assert found["gap"].models == ("model:good", "model:bad") and found["gap"].data == "data:samples"
 
 
 def test_a_stratum_of_an_unknown_class_is_an_error_of_its_case_alone(tmp_path: Path) -> None:
