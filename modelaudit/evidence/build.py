@@ -275,6 +275,15 @@ def passes_record(measured: Sequence[Measured]) -> PassesRecord:
     )
 
 
+def searched(measured: Sequence[Measured]) -> dict[str, Any]:
+    """What searches for the smallest change found, as the fields of the record."""
+    return {
+        "counterexamples": [one for part in measured for one in part.counterexamples],
+        "searches": [one for part in measured for one in part.searches],
+        "replays": [one for part in measured for one in part.replays],
+    }
+
+
 def _table_record(part: Measured) -> TableRecord:
     areas = part.models[0].areas if part.models else [None] * len(part.samples)
     return TableRecord(

@@ -11,19 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import TypeVar
 
 from ..language.errors import ResultsError
 from .consistency import contradictions
 from .decisions import with_holm, without_holm
 from .matrix import by_class
 from .merged_tables import Shard, Together, measured_together
-from .probe import ProbeRecord
 from .record import AbsentFile, AgreementRecord, CaseRecord, InputFile, MergedRun, PassesRecord, Provenance, RunRecord
 from .reviewed import Answers, decided_anew
 from .states import exit_status, is_partial, is_whole, missing_text, run_state
 
 #: how many cases, files or fields a message names
 _NAMED = 10
+_Part = TypeVar("_Part")
 
 
 def merge(shards: Sequence[Shard], run_id: str) -> RunRecord:
@@ -102,11 +103,14 @@ def _record(
         agreement=_agreement(records),
         costs=next((one.costs for one in records if one.costs is not None), None),
         probes=_each_once([probe for one in records for probe in one.probes]),
+        counterexamples=_each_once([found for one in records for found in one.counterexamples]),
+        searches=_each_once([facts for one in records for facts in one.searches]),
+        replays=_each_once([replay for one in records for replay in one.replays]),
     )
 
 
-def _each_once(probes: Sequence[ProbeRecord]) -> list[ProbeRecord]:
-    return [one for at, one in enumerate(probes) if one not in probes[:at]]
+def _each_once(parts: Sequence[_Part]) -> list[_Part]:
+    return [one for at, one in enumerate(parts) if one not in parts[:at]]
 
 
 def _agreement(records: Sequence[RunRecord]) -> AgreementRecord | None:

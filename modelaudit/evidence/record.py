@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..engine.results.checks import Sanity, Sensitivity
+from ..engine.results.counterexamples import Counterexample, ReplayFacts, SearchFacts
 from ..engine.results.settings import make_run_folder
 from ..language.errors import ResultsError
 from .about import About
@@ -116,6 +117,7 @@ __all__ = [
     "ConfusionRow",
     "ContextNode",
     "Costs",
+    "Counterexample",
     "CountsRecord",
     "CropRecord",
     "CurveNode",
@@ -153,6 +155,7 @@ __all__ = [
     "ProbeEffect",
     "ProbeRecord",
     "Provenance",
+    "ReplayFacts",
     "RequirementHistory",
     "RequirementPoint",
     "Review",
@@ -162,6 +165,7 @@ __all__ = [
     "RunRecord",
     "SampleRecord",
     "ScoresRecord",
+    "SearchFacts",
     "Sensitivity",
     "ShownVerification",
     "SinceLastRun",
@@ -311,6 +315,8 @@ class RunRecord(Part):
     folder found; none in older records, and where there are none. ``baseline_of``: of a baseline, the sha256 of the
     ``run.json`` that it was made from, without pictures; such a record is compared with, and makes no report.
     ``baseline_model``: the key of the model that is meant, where it holds several.
+    ``counterexamples``: the smallest changes of surroundings that searches found to flip an answer, ``searches``: what
+    these did, ``replays``: what came of stored counterexamples; empty in older records.
     """
 
     schema_version: Literal[2] = 2
@@ -352,6 +358,9 @@ class RunRecord(Part):
     since_last_run: SinceLastRun | None = None
     baseline_of: str | None = None
     baseline_model: str | None = None
+    counterexamples: list[Counterexample] = []
+    searches: list[SearchFacts] = []
+    replays: list[ReplayFacts] = []
 
     @property
     def fingerprints(self) -> dict[str, str]:

@@ -31,6 +31,7 @@ from .about import About, AboutModel
 from .record import (
     AgreementRecord,
     CaseRecord,
+    Counterexample,
     LockRecord,
     ModelRecord,
     Panel,
@@ -63,6 +64,11 @@ _NAMES: dict[tuple[str, str], Kind] = {
     ("SampleRecord", "id"): "image",
     ("SampleRecord", "copy_of"): "image",
     ("CropRecord", "worst"): "image",
+    ("Counterexample", "sample"): "image",
+    ("Counterexample", "donor"): "image",
+    ("Counterexample", "file"): "file",
+    ("ReplayFacts", "sample"): "image",
+    ("ReplayFacts", "file"): "file",
     ("SampleRecord", "group"): "group",
     ("DataRecord", "groups"): "group",
     ("SampleRecord", "cluster"): "cluster",
@@ -188,6 +194,7 @@ class _Redaction:
                 "about": about,
                 "costs": None,
                 "probes": [],
+                "counterexamples": [_without_contents(one) for one in record.counterexamples],
                 "agreement": record.agreement and _without_parties(record.agreement),
                 "lock": record.lock and self._lock(record.lock),
                 "nonce": None,
@@ -354,6 +361,12 @@ def _without_partners(model: ModelRecord) -> ModelRecord:
     """Without the images that notes on a baseline name, of which some are in no table of the run."""
     notes = [_head(note) if note.startswith(ON_BASELINE) else note for note in model.notes]
     return model.model_copy(update={"notes": notes})
+
+
+def _without_contents(found: Counterexample) -> Counterexample:
+    """Without the digests, by which anybody who has a picture would recognise it."""
+    donor = None if found.donor is None else (found.donor[0], "")
+    return found.model_copy(update={"image": "", "mask": "", "donor": donor})
 
 
 def _head(note: str) -> str:

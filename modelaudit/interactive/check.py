@@ -19,6 +19,7 @@ from ..evidence.build import (
     declared_case,
     model_records,
     passes_record,
+    searched,
     table_records,
     with_result,
 )
@@ -84,6 +85,7 @@ def _record(cases: Sequence[CaseRecord], measured: Sequence[Measured], settings:
         data=data_records(measured),
         tables=table_records(measured),
         passes=passes_record(measured),
+        **searched(measured),
     )
 
 

@@ -16,7 +16,7 @@ from ..acceptance.statement import write_evidence
 from ..engine.executors.run import discard_measured, read_measured
 from ..engine.results.measured import Measured
 from ..engine.results.settings import Settings
-from ..evidence.build import data_records, model_records, passes_record, table_records, without_result
+from ..evidence.build import data_records, model_records, passes_record, searched, table_records, without_result
 from ..evidence.consistency import contradictions
 from ..evidence.decisions import with_holm
 from ..evidence.matrix import by_class
@@ -144,6 +144,7 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         nonce=options.nonce,
         reviews=reviews,
         notes=[*run.stated.notes, *notes],
+        **searched(measured),
     )
     agreement, lock = run.stated.agreement, run.stated.lock
     if agreement is not None:

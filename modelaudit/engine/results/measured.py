@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Pr
 from ...language.reasons import Missing
 from ...language.scores import Scores
 from .checks import Sanity, Sensitivity
+from .counterexamples import Counterexample, ReplayFacts, SearchFacts
 
 #: shares are known in so many steps, whether they were measured just now or in an earlier run
 _SHARES = 0xFFFE
@@ -300,7 +301,8 @@ class Measured(_Plain):
     "<model key>|<context>|<method>|<method>": mean rank correlation, mean IoU of the top pixels, images. ``looks``: of
     an audit that may stop early; its samples are those looked at, in their order. ``galleries``, ``reviews``: the kept
     images by case, the latter of those that people review.
-    ``checked``: whether the audit was itself audited, ``radius``: how far masks were moved.
+    ``checked``: whether the audit was itself audited, ``radius``: how far masks were moved. ``counterexamples``,
+    ``searches``: what searches for the smallest change found, ``replays``: what came of the stored cases.
     """
 
     group: str
@@ -323,6 +325,9 @@ class Measured(_Plain):
     looks: int | None = None
     radius: float = 0.01
     checked: bool = False
+    counterexamples: list[Counterexample] = []
+    searches: list[SearchFacts] = []
+    replays: list[ReplayFacts] = []
     _orders: NDArray[np.uint64] | None = PrivateAttr(default=None)
 
     def orders(self) -> NDArray[np.uint64]:

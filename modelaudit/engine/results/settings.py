@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...language.checks import CheckSettings
 from ...language.errors import AuditError
+from .counterexamples import KnownCase
 
 DEFAULT_SEED = 0
 #: images of a case that people review
@@ -31,6 +32,7 @@ class Settings:
         attributes: of samples that are recorded besides those that strata name.
         reviewed: images for review of each case that asks for reviewers.
         samples: the ids of those that are measured; None for all. Backgrounds come from all of them either way.
+        counterexamples: stored cases, which a search for the smallest change tries first.
     """
 
     root: Path
@@ -43,6 +45,7 @@ class Settings:
     attributes: tuple[str, ...] = ()
     reviewed: int = REVIEWED_IMAGES
     samples: frozenset[str] | None = None
+    counterexamples: tuple[KnownCase, ...] = ()
 
     def checks_of(self, given: CheckSettings | None) -> CheckSettings:
         """The checks of an audit that asks for `given`."""

@@ -1,0 +1,99 @@
+"""What a search for the smallest change of surroundings found: plain data, which goes into the run record as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+ReplayState = Literal["fixed", "still_fails", "cannot_replay"]
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Counterexample(_Plain):
+    """The smallest change of surroundings that was found to flip the answer on one image.
+
+    ``model``, ``column``: as in :class:`~modelaudit.engine.results.measured.MeasuredColumn`. ``image``, ``mask``: the
+    digests, as in ``MeasuredSample``. ``donor``: id and content of the image that lends a background, where one does.
+    ``context``: the canonical text of the change; ``column.under(context)`` shows it again. ``area``: the share of the
+    background's pixels, in the model's view, that it changes. ``dose``: 0 to 1. ``size`` = ``area * dose``, which the
+    search makes small. ``calls``: passes of this image. ``before``, ``after``: the classes that the model answers, by
+    name, with their probabilities; None where the model gives none. ``file``: the stored case that it was replayed
+    from, relative to the root of the run; None where the search found it.
+    """
+
+    model: str
+    column: str
+    sample: str
+    image: str
+    mask: str
+    donor: tuple[str, str] | None
+    context: str
+    area: float
+    dose: float
+    size: float
+    calls: int
+    label: str
+    before: str
+    after: str
+    before_probability: float | None
+    after_probability: float | None
+    file: str | None = None
+
+
+class SearchFacts(_Plain):
+    """What the searches of one column did.
+
+    ``images``: those searched (answered right, and the change is possible there). ``flipped``: of them, those with a
+    counterexample. ``calls``: passes of all of them, ``budget``: the most for one image. ``seconds``: the most for the
+    column, None without a limit; ``cut_off``: images that this limit left without a value.
+    """
+
+    model: str
+    column: str
+    images: int
+    flipped: int
+    calls: int
+    budget: int
+    seconds: float | None
+    cut_off: int
+
+
+class ReplayFacts(_Plain):
+    """What came of a stored case. ``why``: one sentence, "" where it was tried."""
+
+    file: str
+    model: str
+    column: str
+    sample: str
+    context: str
+    state: ReplayState
+    why: str
+
+
+@dataclass(frozen=True)
+class KnownCase:
+    """A stored counterexample, which is tried on its image before anything else.
+
+    Args:
+        file: where it is stored, relative to the root of the run; it names the case.
+        measure: the key of the column, as in :class:`Counterexample`.
+        sample: the id of the image.
+        image, mask: the digests that both had.
+        donor: id and content of the image that lent its background, where one did.
+        context: the canonical text of the change.
+        seed: of the run that found it.
+    """
+
+    file: str
+    measure: str
+    sample: str
+    image: str
+    mask: str
+    donor: tuple[str, str] | None
+    context: str
+    seed: int
