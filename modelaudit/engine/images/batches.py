@@ -22,14 +22,17 @@ from ...data.base import DigestParts
 from ...data.signature import Signature
 from ...language.audit import DEFAULT_OBJECT_KEPT
 from ...language.errors import DataError
+from ...language.picture_origin import PictureOrigin
 from ...language.reasons import Missing
 from ...language.sample import Preprocessing, Sample
-from ...language.spec import Context
+from ...language.spec import Context, as_context
 from ...models import precision_context
-from ..results.interventions import RADIUS, Intervention, second_seed
+from ..results.interventions import RADIUS, Intervention, changes, second_seed
 from ..results.measured import ImageFacts, PassCounts, rounded_share
+from ..store.keys import context_text
 from ..store.store import Store
 from .contents import SampleContents
+from .donor_selector import Donor
 from .donors import Donors
 from .interventions import blinded, changed_mask
 from .prepared import PreparedSample, prepare_sample
@@ -82,7 +85,7 @@ class ContextBatch:
 
     ``donors``: id and content of the image that each background comes from, where it comes from one. ``stored``: the
     contents of the pictures that the data keep, where the context shows these. ``scene``: what the context was applied
-    to, without donors.
+    to, without donors. ``origins``: what each picture was made of.
     """
 
     pixels: Tensor
@@ -91,12 +94,14 @@ class ContextBatch:
     donors: tuple[tuple[str, str] | None, ...]
     stored: tuple[str | None, ...]
     scene: ContextInput
+    origins: tuple[PictureOrigin, ...]
 
     def rows(self, at: Tensor) -> ContextBatch:
         """Some of the images, [m] long; the scene stays that of all of them."""
         chosen = at.tolist()
         donors, stored = (tuple(parts[row] for row in chosen) for parts in (self.donors, self.stored))
-        return ContextBatch(self.pixels[at], self.mask[at], self.validity.rows(at), donors, stored, self.scene)
+        origins = tuple(self.origins[row] for row in chosen)
+        return ContextBatch(self.pixels[at], self.mask[at], self.validity.rows(at), donors, stored, self.scene, origins)
 
     def facts(self, areas: Sequence[float]) -> list[ImageFacts]:
         """What is kept of each image; `areas` are the objects' shares of the valid pixels."""
@@ -365,7 +370,8 @@ class BatchBuilder:
             mask_errors=errors,
         )
         pixels = blinded(done.pixels, mask) if self.intervention is Intervention.BLIND else done.pixels
-        return ContextBatch(pixels, mask, validity, donors, stored, replace(scene, donors=None))
+        origins = self._origins(chunk.samples, context, preprocessing, donors, stored)
+        return ContextBatch(pixels, mask, validity, donors, stored, replace(scene, donors=None), origins)
 
     def show_on(
         self,
@@ -374,7 +380,7 @@ class BatchBuilder:
         donors: Sequence[Sample],
         context: Context,
         preprocessing: Preprocessing,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, tuple[PictureOrigin, ...]]:
         """Some rows of what was shown, each on the background of another donor.
 
         Args:
@@ -382,12 +388,34 @@ class BatchBuilder:
             donors: one a row, of those who can lend.
 
         Returns:
-            Pixels [m, 3, H, W], and [m] bool whether any pixel differs from the original.
+            Pixels [m, 3, H, W], [m] bool whether any pixel differs from the original, and what each was made of.
         """
         at = torch.tensor(list(rows), device=self._device)
         scene = _rows_of(shown.scene, at, self.donors.scene(donors, preprocessing))
         done = _applied(context, scene)
-        return done.pixels, (done.pixels != scene.pixels).flatten(1).any(1) & ~done.impossible
+        lent = self.donors.contents(donors, context, preprocessing)
+        origins = tuple(replace(shown.origins[row], donor=donor) for row, donor in zip(rows, lent, strict=True))
+        return done.pixels, (done.pixels != scene.pixels).flatten(1).any(1) & ~done.impossible, origins
+
+    def _origins(
+        self,
+        samples: Sequence[Sample],
+        context: Context,
+        preprocessing: Preprocessing,
+        donors: Sequence[Donor | None],
+        stored: Sequence[str | None],
+    ) -> tuple[PictureOrigin, ...]:
+        """What the pictures of samples under a context are made of."""
+        text, geometry = context_text(context), repr(preprocessing.geometry())
+        blind = self.intervention is Intervention.BLIND
+        variant = changes(self.intervention, self.radius) if blind or needs_mask(context) else ""
+        seed = None if context == as_context("original") else self.seed
+        found = []
+        for sample, donor, picture in zip(samples, donors, stored, strict=True):
+            image, mask = self.image_and_mask(sample) or ("", "")
+            read = mask if blind or needs_mask(context) else ""
+            found.append(PictureOrigin(sample.id, image, read, text, variant, donor, picture, seed, geometry))
+        return tuple(found)
 
     def _with_donors(
         self, scene: ContextInput, chunk: Chunk, context: Context, preprocessing: Preprocessing

@@ -162,7 +162,11 @@ class Donors:
 
     def known(self, donors: Sequence[Sample], context: Context, preprocessing: Preprocessing) -> Donor:
         """Backgrounds that were looked at, as one donor (:func:`~.selector.all_of`)."""
-        return all_of(self._selector(context, preprocessing).contents(donors))
+        return all_of(self.contents(donors, context, preprocessing))
+
+    def contents(self, donors: Sequence[Sample], context: Context, preprocessing: Preprocessing) -> list[Donor]:
+        """Id and content of each of some backgrounds that were looked at."""
+        return self._selector(context, preprocessing).contents(donors)
 
     def write(self, batch: StoreBatch) -> None:
         """What was found out since the last time."""

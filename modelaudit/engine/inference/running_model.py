@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from ...data import LabelMap
 from ...language import registry
 from ...language.boundary import contained, described, failure_text
 from ...language.errors import AttributionError, ModelError
+from ...language.picture_origin import PictureOrigin
 from ...language.reasons import Missing
 from ...language.spatial import SpatialLayer
 from ...models import (
@@ -29,10 +32,13 @@ from ...models import (
     spatial_layer,
 )
 from ...models.acceleration import Precision
+from ...models.named_pictures import NamedPictures
 from ...models.repeatability import IMAGES
 from ..planning.plan import MapAsk
 from ..results.measured import PassCounts
 from .attribution import MicroBatch, PassTensors, Work, explain, joined, padded
+
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -134,8 +140,19 @@ class RunningModel:
             self._prepared = self._prepared.at(self.precision)
         return self._prepared
 
-    def run(self, pixels: Tensor, labels: Tensor, asks: Sequence[MapAsk], ids: Sequence[str]) -> ModelOutput:
+    def run(
+        self,
+        pixels: Tensor,
+        labels: Tensor,
+        asks: Sequence[MapAsk],
+        ids: Sequence[str],
+        origins: Sequence[PictureOrigin] = (),
+    ) -> ModelOutput:
         """Logits and attributions of images [n, 3, H, W], in padded passes of `batch` images.
+
+        Args:
+            origins: what each image was made of, where it is a picture of the audit: a model that answers by name
+                needs them.
 
         Raises:
             ModelError: the forward pass failed.
@@ -147,7 +164,7 @@ class RunningModel:
         first = 0
         while first < len(pixels):
             rows = slice(first, first + self.batch)
-            part = self._micro_batch(pixels[rows], labels[rows], works, tuple(ids[rows]))
+            part = self._micro_batch(pixels[rows], labels[rows], works, tuple(ids[rows]), tuple(origins[rows]))
             if part is None:  # out of memory: the same images again, fewer at a time
                 continue
             found.append(part)
@@ -189,16 +206,21 @@ class RunningModel:
         return self.loaded.classes[index] if self.loaded.classes else str(index)
 
     def _micro_batch(
-        self, pixels: Tensor, labels: Tensor, works: Sequence[Work], ids: tuple[str, ...]
+        self,
+        pixels: Tensor,
+        labels: Tensor,
+        works: Sequence[Work],
+        ids: tuple[str, ...],
+        origins: tuple[PictureOrigin, ...],
     ) -> PassTensors | None:
         """None where memory did not suffice; the next micro-batches are smaller then."""
         rows = self.batch
-        ids = (*ids, *ids[-1:] * (rows - len(ids)))
+        ids, origins = _padded(ids, rows), _padded(origins, rows)
         known = padded(labels, rows)
         batch = MicroBatch(padded(pixels, rows), ids, self.seed, lambda logits, to: self._selector(to, logits, known))
         size = (pixels.shape[2], pixels.shape[3])
         try:
-            with precision_context(self.precision):
+            with precision_context(self.precision), self._showing(origins):
                 found = explain(self.prepared(size).model, batch, self._watching(works, size))
         except torch.cuda.OutOfMemoryError as error:
             if rows == 1:
@@ -223,6 +245,10 @@ class RunningModel:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return None
+
+    def _showing(self, origins: tuple[PictureOrigin, ...]) -> AbstractContextManager[None]:
+        module = self.loaded.module
+        return module.showing(origins) if isinstance(module, NamedPictures) else nullcontext()
 
     def _require_logits(self, logits: Tensor) -> None:
         if logits.ndim != 2 or logits.shape[1] != self.loaded.outputs:
@@ -330,6 +356,11 @@ class RunningModel:
         if self.merged is not None:
             same |= self.merged[None, :] == self.merged[top]
         return logits.clamp_min(torch.finfo(logits.dtype).min).masked_fill(same, -torch.inf).argmax(dim=1, keepdim=True)
+
+
+def _padded(parts: tuple[_Part, ...], rows: int) -> tuple[_Part, ...]:
+    """The last part repeated, as the last image of a micro-batch is; none stay none."""
+    return (*parts, *parts[-1:] * (rows - len(parts)))
 
 
 def _only_scores(name: str) -> bool:

@@ -82,7 +82,7 @@ def read_pass(
     labels = labels_of(model, chunk.samples, shown.pixels.device)
     # the map that a blind model would have is known but for the grid that a method tells it on
     run = [one for one in ask.maps if intervention is not Intervention.BLIND or _on_a_grid(one)]
-    output = model.run(shown.pixels, labels, run, [sample.id for sample in chunk.samples])
+    output = model.run(shown.pixels, labels, run, [sample.id for sample in chunk.samples], shown.origins)
     if intervention is Intervention.BLIND:
         maps = {one: _on_the_object(seen, shown.mask) for one, seen in output.maps.items()}
         exact = Explained(Maps((shown.mask == OBJECT).to(shown.pixels.dtype)), {})

@@ -146,9 +146,10 @@ class _Search:
         """One micro-batch of images, each on its next background."""
         images, donors = [one for one, _ in pairs], [donor for _, donor in pairs]
         rows, preprocessing = [one.row for one in images], self._model.loaded.preprocessing
-        pixels, changed = self._builder.show_on(self._found.shown, rows, donors, self._ask.context, preprocessing)
-        ids = [self._found.shown.scene.ids[row] for row in rows]
-        output = self._model.run(pixels, self._labels[rows], (), ids)
+        shown = self._found.shown
+        pixels, changed, origins = self._builder.show_on(shown, rows, donors, self._ask.context, preprocessing)
+        ids = [shown.scene.ids[row] for row in rows]
+        output = self._model.run(pixels, self._labels[rows], (), ids, origins)
         self._read(images, output.logits, changed.tolist())
 
     def _read(self, images: Sequence[_Image], logits: Tensor, changed: Sequence[bool]) -> None:

@@ -24,7 +24,7 @@ from ..images.batches import BatchBuilder, ContextBatch
 from ..images.donor_selector import UNKNOWN, Donor
 from ..inference.running_model import RunningModel
 from ..planning.plan import ColumnAsk, PassAsk, Place, original_context
-from ..results.interventions import Intervention
+from ..results.interventions import changes
 from ..results.measured import ImageFacts
 from ..store.keys import (
     PassKeys,
@@ -188,7 +188,7 @@ class StoreLookup:
                 model=ask.model.removeprefix("model:"),
                 data=self._group.removeprefix("data:"),
                 object_kept=self._builder.object_kept,
-                intervention=self._intervention(),
+                intervention=changes(self._builder.intervention, self._builder.radius),
             )
             columns = {column.key: column.spec for column in whole.columns}
             draws = ask.context != original_context()
@@ -196,13 +196,6 @@ class StoreLookup:
                 ask.context, columns, model.loaded, setting, draws=draws, named=model.named
             )
         return self._keys[place, precision]
-
-    def _intervention(self) -> str:
-        """What pixels or masks depend on apart from the seed."""
-        intervention = self._builder.intervention
-        if intervention.of_masks:
-            return f"{intervention} by {self._builder.radius!r}"
-        return str(intervention) if intervention is Intervention.BLIND else ""
 
     def names(self, ask: PassAsk, samples: Sequence[Sample], *, decode: bool = False) -> list[bytes | None]:
         """The keys of samples; None where not all contents are known, unless others may be decoded for it."""

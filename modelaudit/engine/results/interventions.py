@@ -34,6 +34,17 @@ RADIUS = 0.01
 _SECOND_SEED = 1_000_003
 
 
+def changes(intervention: Intervention, radius: float) -> str:
+    """What an intervention changes of pixels or masks apart from the seed; "" where nothing else changes.
+
+    >>> changes(Intervention.ERODED, 0.01), changes(Intervention.REDRAWN, 0.01)
+    ('eroded by 0.01', '')
+    """
+    if intervention.of_masks:
+        return f"{intervention} by {radius!r}"
+    return str(intervention) if intervention is Intervention.BLIND else ""
+
+
 def second_seed(seed: int) -> int:
     """The seed of the second draw."""
     return seed + _SECOND_SEED

@@ -227,6 +227,16 @@ def long_column_text(spec: MeasureSpec, context: Context) -> str:
     return " with ".join((f"{long_text(spec)} under {long_text(context)}", *others))
 
 
+def context_text(context: Context) -> str:
+    """What a context shows: its long form, and digests of the code of others.
+
+    >>> from modelaudit.contexts import original
+    >>> context_text(original())
+    'original@1()'
+    """
+    return " with ".join(dict.fromkeys(text for text in (long_text(context), *origin(context).split(" ")) if text))
+
+
 def _libraries(specs: Iterable[MeasureSpec]) -> list[str]:
     """The versions of libraries that compute the maps of some methods alone (captum), and so belong to their keys."""
     methods = [method for spec in specs for method in spec.methods]

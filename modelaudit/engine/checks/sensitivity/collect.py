@@ -208,7 +208,7 @@ class SensitivityCollector:
         asked = {column.map: MapAsk(column.map.method, "label") for column in columns if column.map is not None}
         classes = torch.tensor([max(one, 0) for one in spoken], device=shown.pixels.device)
         ids = [sample.id for sample in part.samples]
-        output = model.run(shown.pixels, classes, list(dict.fromkeys(asked.values())), ids)
+        output = model.run(shown.pixels, classes, list(dict.fromkeys(asked.values())), ids, shown.origins)
         maps = {one: output.maps[other] for one, other in asked.items() if other in output.maps}
         for column in columns:
             assert column.map is not None
@@ -224,7 +224,8 @@ class SensitivityCollector:
         part, running = chunk.part(rows), self._base.models[model]
         shown = self._base.builder.show(part, context, running.loaded.preprocessing)
         labels = labels_of(running, part.samples, shown.pixels.device)
-        return part, running.run(shown.pixels, labels, maps, [sample.id for sample in part.samples]), shown
+        ids = [sample.id for sample in part.samples]
+        return part, running.run(shown.pixels, labels, maps, ids, shown.origins), shown
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
