@@ -33,7 +33,7 @@ def reports(
         contradicted: the record contradicts itself.
     """
     if contradicted:
-        raise NotChecked("the record contradicts itself, so nothing is made of it")
+        raise NotChecked("the record contradicts itself, so none of it is used")
     if not received.is_pack and _is_redacted(record):
         raise NotChecked(f"they are redacted, by a secret that is not here; the digest of {REPORT_NAME} counts")
     made_by = version_of(record) if received.manifest is None else received.manifest.modelaudit

@@ -24,8 +24,7 @@ the margin, up or down. cannot tell: too few images for either. not comparable:
 the two runs do not measure the same, or one of them did not measure it."""
 _STATUS = (
     "0 compared; 1 by --fail-on: worse, not comparable, or more images of OLD that NEW lacks than --unpaired allows; "
-    "with not-equivalent also where it is not shown that a requirement is no worse by more than the margin; 2 a wrong "
-    "call"
+    "with not-equivalent also unless a requirement is shown to be worse by at most the margin; 2 a wrong call"
 )
 #: characters of a name in the name of a folder
 _UNUSUAL = re.compile(r"[^\w.-]+")
@@ -39,7 +38,7 @@ def add(commands: Any) -> None:
         "compare two runs: better, worse or equivalent, and on which images",
         Example("the latest run against a stored baseline", "modelaudit diff v1 audit-results/latest"),
         Example(
-            "in CI: fail unless every requirement is no worse by more than one point",
+            "in CI: fail unless every requirement is shown to be worse by at most one point",
             "modelaudit diff v1 audit-results/latest --margin 0.01 --fail-on not-equivalent",
         ),
         Example("as data", "modelaudit diff v1 audit-results/latest --json -"),

@@ -1,4 +1,4 @@
-"""``modelaudit history``: every requirement over the runs that are kept, and which runs may go."""
+"""``modelaudit history``: every requirement over the runs that are kept, and which of them may be removed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     command = add_command(
         commands,
         "history",
-        "each requirement over the runs that are kept, and which runs may go",
+        "each requirement over the runs that are kept, and which of them may be removed",
         Example("the runs of this project", "modelaudit history"),
         Example(
             "one requirement, run by run, of the last ten",

@@ -58,5 +58,5 @@ def successor(parent: RunRecord, reviews: Iterable[ReviewRecord], files: Iterabl
     record = RunRecord.model_validate(record.model_dump())
     wrong = contradictions(record)
     if wrong:
-        raise ResultsError("what follows contradicts itself, so nothing is written:", *(f"  {one}" for one in wrong))
+        raise ResultsError("what follows contradicts itself, so it is not written:", *(f"  {one}" for one in wrong))
     return record

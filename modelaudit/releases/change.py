@@ -297,7 +297,7 @@ def settle(family: Sequence[OrientedChange], margin: float, confidence: float) -
     """Decide changes together: equivalent by two one-sided tests, else better or worse, else none of them.
 
     At most ``1 - confidence`` of such families hold a wrong claim of equivalence; likewise of a difference, and of
-    being no worse by more than the margin: Holm's step-down procedure over the family, once for each kind. Of the two
+    being not worse by more than the margin: Holm's step-down procedure over the family, once for each kind. Of the two
     tests of equivalence each has the whole error rate, since both must hold (Schuirmann 1987); of the two directions of
     a difference each has half of it.
     """

@@ -11,7 +11,7 @@ _AND = r"; (?:take|give|use|have|ask|make|verify) .+"
 
 #: why a check was not made
 _NOT_CHECKED: dict[str, str] = {
-    "the record contradicts itself, so nothing is made of it": "contradicted",
+    "the record contradicts itself, so none of it is used": "contradicted",
     "they are redacted, by a secret that is not here; the digest of (?P<name>.+) counts": "redacted",
     r"the run is not signed \(pytest --audit-sign KEY\)": "run_unsigned",
     r"the pack is not signed \(modelaudit pack --sign KEY\)": "pack_unsigned",

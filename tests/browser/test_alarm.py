@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.looking import A4, axe_findings, letters, overflow, printed, sizes, tab_to
+from browser.looking import A4, letters, printed, sizes
+from browser.two_languages import TwoLanguagePage
 from monitoring.sample_alarm import sample_alarm
 from PIL import Image
 
@@ -48,34 +49,8 @@ def page_file(tmp_path: Path) -> Path:
     return write_alarm_page(tmp_path)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_nothing_stands_out_and_everybody_can_read_it(
-    opened: Opened, page_file: Path, artefact: Path, width: int, language: str
-) -> None:
-    page = opened(page_file, width, fragment=f"#{language}")
-    assert page.locator("main:visible").get_attribute("lang") == language
-    assert overflow(page) == [] and axe_findings(page) == []
-    page.screenshot(path=artefact.with_suffix(".png"), full_page=True)
-
-
-def test_it_is_read_in_the_dark_too(opened: Opened, page_file: Path) -> None:
-    assert axe_findings(opened(page_file, color_scheme="dark")) == []
-
-
-def test_the_language_is_switched_by_keyboard(opened: Opened, page_file: Path) -> None:
-    page = opened(page_file)
-    assert page.title().startswith("The surroundings have changed")
-    tab_to(page, "日本語")
-    page.keyboard.press("Enter")
-    assert page.locator("h1:visible").inner_text() == "背景（対象物の周囲）が変わりました"
-    assert page.title().startswith("背景") and page.evaluate("document.documentElement.lang") == "ja"
-
-
-def test_without_scripts_it_is_there_in_the_language_it_was_written_in(opened: Opened, page_file: Path) -> None:
-    page = opened(page_file, java_script_enabled=False)
-    assert page.locator("h1:visible").inner_text() == "The surroundings have changed"
-    assert page.locator("button:visible").count() == 0
+class TestPageOfAnAlarm(TwoLanguagePage):
+    headings = ("The surroundings have changed", "背景（対象物の周囲）が変わりました")
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.looking import A4, axe_findings, letters, overflow, printed, sizes, tab_to
+from browser.looking import A4, letters, printed, sizes
+from browser.two_languages import TwoLanguagePage
 from report.sample_comparison import comparison
 
 from modelaudit.report.comparison import write_comparison_page
@@ -21,33 +22,8 @@ def page_file(tmp_path: Path) -> Path:
     return write_comparison_page(comparison(tmp_path), tmp_path)[0]
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_nothing_stands_out_and_everybody_can_read_it(
-    opened: Opened, page_file: Path, artefact: Path, width: int, language: str
-) -> None:
-    page = opened(page_file, width, fragment=f"#{language}")
-    assert page.locator("main:visible").get_attribute("lang") == language
-    assert overflow(page) == [] and axe_findings(page) == []
-    page.screenshot(path=artefact.with_suffix(".png"), full_page=True)
-
-
-def test_it_is_read_in_the_dark_too(opened: Opened, page_file: Path) -> None:
-    assert axe_findings(opened(page_file, color_scheme="dark")) == []
-
-
-def test_the_language_is_switched_by_keyboard(opened: Opened, page_file: Path) -> None:
-    page = opened(page_file)
-    tab_to(page, "日本語")
-    page.keyboard.press("Enter")
-    assert page.locator("h1:visible").inner_text() == "新版は旧版より悪化しています"
-    assert page.title().startswith("新版") and page.evaluate("document.documentElement.lang") == "ja"
-
-
-def test_without_scripts_it_is_there_in_the_language_it_was_written_in(opened: Opened, page_file: Path) -> None:
-    page = opened(page_file, java_script_enabled=False)
-    assert page.locator("h1:visible").inner_text() == "The new run is worse"
-    assert page.locator("button:visible").count() == 0
+class TestPageOfAComparison(TwoLanguagePage):
+    headings = ("The new run is worse", "新版は旧版より悪化しています")
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -1,4 +1,4 @@
-"""``modelaudit history``: trends in the terminal and as JSON, and which runs may go."""
+"""``modelaudit history``: trends in the terminal and as JSON, and which of them may be removed."""
 
 from __future__ import annotations
 
