@@ -110,8 +110,13 @@ from .optics import LensDirt as lens_dirt
 from .optics import Motion as motion
 from .optics import SensorNoise as sensor_noise
 from .optics import Vignette as vignette
+from .surroundings import BackgroundPatch, DonorPatch, Surroundings
+from .surroundings import BackgroundPatch as background_patch
+from .surroundings import DonorPatch as donor_patch
+from .surroundings import Surroundings as surroundings
 
 __all__ = [
+    "BackgroundPatch",
     "Blur",
     "Brightness",
     "ContextInput",
@@ -119,6 +124,7 @@ __all__ = [
     "Contrast",
     "Defocus",
     "DefocusBlur",
+    "DonorPatch",
     "ElasticTransform",
     "Exposure",
     "Fade",
@@ -169,6 +175,7 @@ __all__ = [
     "Spatter",
     "SpeckleNoise",
     "Stored",
+    "Surroundings",
     "SwapBackground",
     "SwapIdentical",
     "Vignette",
@@ -176,12 +183,14 @@ __all__ = [
     "Zoom",
     "ZoomBlur",
     "apply",
+    "background_patch",
     "blur",
     "brightness",
     "can_lend",
     "contrast",
     "defocus",
     "defocus_blur",
+    "donor_patch",
     "donor_rule",
     "elastic_transform",
     "exempt",
@@ -242,6 +251,7 @@ __all__ = [
     "speckle_noise",
     "stored",
     "stored_picture",
+    "surroundings",
     "swap_background",
     "swap_identical",
     "vignette",

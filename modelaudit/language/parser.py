@@ -17,7 +17,7 @@ from .calls import checked_call
 from .composite import Composite, CompositeSpec
 from .errors import AuditError, ExpressionError, after, nearest
 from .expression import Arithmetic, Expectation, Expression, Measure, Number, Operator
-from .spec import Context, MeasureSpec, Method, Spec, as_context
+from .spec import Context, MeasureSpec, Method, SearchSpec, Spec, as_context
 from .strata import Comparison, Stratum
 
 _ARITHMETIC: dict[type[ast.operator], Operator] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -73,6 +73,15 @@ def parse_method(text: str) -> Method:
     gradcam(layer='features.12')
     """
     return _guarded(text, _method)
+
+
+def parse_search(text: str) -> SearchSpec:
+    """The space of changes whose canonical text is `text`.
+
+    >>> print(parse_search("surroundings( stops=1 )"))
+    surroundings(stops=1)
+    """
+    return _guarded(text, _search)
 
 
 def parse_stratum(text: str) -> Stratum:
@@ -173,6 +182,12 @@ def _method(node: ast.expr) -> Method:
     raise ExpressionError(f"cannot read {ast.unparse(node)!r} as an attribution method")
 
 
+def _search(node: ast.expr) -> SearchSpec:
+    if isinstance(node, ast.Name | ast.Call):
+        return cast(SearchSpec, _spec(node, ("search",)))
+    raise ExpressionError(f"cannot read {ast.unparse(node)!r} as a space of changes")
+
+
 def _stratum(node: ast.expr) -> Stratum:
     joined = _joined_strata(node)
     if joined is not None:
@@ -267,7 +282,7 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.List | ast.Tuple):
         return tuple(_value(item) for item in node.elts)
     if isinstance(node, ast.Call):
-        return _spec(node, ("attribution", "context"))
+        return _spec(node, ("attribution", "context", "search"))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return _context(node)
     raise ExpressionError(f"cannot read {ast.unparse(node)!r} as an argument")
@@ -292,4 +307,5 @@ def _column(node: ast.expr) -> int:
 
 registry.reads("context", parse_context)
 registry.reads("attribution", parse_method)
+registry.reads("search", parse_search)
 registry.reads("stratum", parse_stratum)

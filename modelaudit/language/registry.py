@@ -16,6 +16,7 @@ from .errors import UnknownNameError, nearest
 
 _ROOMS: Mapping[str, tuple[str, ...]] = {
     "context": ("modelaudit.contexts",),
+    "search": ("modelaudit.contexts",),
     "attribution": ("modelaudit.attribution",),
     "measure": ("modelaudit.measures",),
     "composite": ("modelaudit.measures",),
@@ -28,7 +29,13 @@ _ROOMS: Mapping[str, tuple[str, ...]] = {
 _APART: Mapping[tuple[str, str], str] = {("model", "run"): "modelaudit.releases.run_source"}
 ENTRY_POINT_GROUP = "modelaudit"
 #: kinds as messages call them, where that is another word
-_SPOKEN = {"attribution": "attribution method", "composite": "measure", "data": "data source", "model": "model source"}
+_SPOKEN = {
+    "attribution": "attribution method",
+    "composite": "measure",
+    "data": "data source",
+    "model": "model source",
+    "search": "space of changes",
+}
 
 
 @dataclass(frozen=True)

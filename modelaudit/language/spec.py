@@ -158,6 +158,15 @@ class Composed(Context):
         return " | ".join(str(part) for part in self.parts)
 
 
+class SearchSpec(Spec):
+    """A space of changes, in which a measure searches for the one that matters: ``surroundings(colours=["grey"])``."""
+
+    @property
+    def tried(self) -> tuple[Context, ...]:
+        """The contexts in it that are tried as they are."""
+        return ()
+
+
 class MeasureSpec(Spec):
     """What one number per image is: ``accuracy``, ``background_dependence(gradcam)``."""
 
@@ -192,6 +201,22 @@ def as_context(value: Context | type[Context] | str) -> Context:
         context: Context = registry.read("context", value)
         return context
     raise ExpressionError(f"{value!r} is not a context; write e.g. swap_background('other_class') or lighting(3)")
+
+
+def as_search(value: SearchSpec | type[SearchSpec] | str) -> SearchSpec:
+    """A space of changes from one, its class, or its text.
+
+    Raises:
+        ExpressionError: for anything else.
+    """
+    if isinstance(value, SearchSpec):
+        return value
+    if isinstance(value, type) and issubclass(value, SearchSpec):
+        return value.from_arguments()
+    if isinstance(value, str):
+        search: SearchSpec = registry.read("search", value)
+        return search
+    raise ExpressionError(f"{value!r} is not a space of changes; write e.g. surroundings(colours=['grey'])")
 
 
 def as_method(value: Method | type[Method] | str) -> Method:

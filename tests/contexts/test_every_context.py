@@ -80,6 +80,8 @@ WHERE: dict[str, Callable[[Context, ContextInput, ContextOutput], Tensor]] = {
     "swap_background": behind_the_object,
     "swap_identical": whole,
     "mixed_same": background,
+    "background_patch": background,
+    "donor_patch": background,
     "mixed_rand": background,
     "mixed_next": background,
     "only_foreground": background,
