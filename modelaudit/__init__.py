@@ -10,6 +10,7 @@ The names that users import stand here and are loaded when first used: ``import 
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0.dev0"
@@ -91,6 +92,8 @@ _RENAMED = {"Checks": "CheckSettings"}
 
 def __getattr__(name: str) -> Any:
     name = _RENAMED.get(name, name)
+    if name == "strategies":  # needs Hypothesis, so that `import *` does not ask for it
+        return importlib.import_module(".strategies", __name__)
     if name == "Monitor":
         from .monitoring.monitor import Monitor
 

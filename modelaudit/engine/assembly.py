@@ -143,7 +143,7 @@ def _measure(
     if early:
         chosen = look_order(chosen, builder.seed)
     failures: dict[str, str] = {}
-    models = _open_models(group, data, settings, builder.seed, counts, failures, stack)
+    models = open_models(group, data, settings, builder.seed, counts, failures, stack)
     baselines = _read_baselines(group, settings, failures)
     passes = [with_predicted_class(ask) for ask in group.passes if ask.model in models]
     lookup, table = StoreLookup(store, builder, models, passes, group.key), ValueTable(passes, len(chosen), failures)
@@ -237,7 +237,7 @@ def _listeners(
     )
 
 
-def _open_models(
+def open_models(
     group: PlanGroup,
     data: DataSet,
     settings: Settings,
@@ -246,6 +246,7 @@ def _open_models(
     failures: dict[str, str],
     stack: contextlib.ExitStack,
 ) -> dict[str, RunningModel]:
+    """The models of a group on their device, frozen until `stack` is closed; `failures` says which cannot be opened."""
     models: dict[str, RunningModel] = {}
     device = settings.resolved_device()
     for key, ask in group.models.items():

@@ -71,6 +71,10 @@ class Sample(metaclass=CheckedCall):
     contradictions: tuple[ContradictedFact, ...] = ()
     stated_size: tuple[int, int] | None = None
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Without its pixels, for Hypothesis, which prints the arguments of a failing example by it."""
+        printer.text(f"Sample({self.id!r}, label={self.label!r})")
+
 
 @dataclass(frozen=True)
 class DataSet(metaclass=CheckedCall):

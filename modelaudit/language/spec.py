@@ -56,6 +56,10 @@ class Spec(metaclass=_Registered):
     def __str__(self) -> str:
         return spec_text(self)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The call in Python, for Hypothesis, which prints a failing example by it, and for IPython."""
+        printer.text(python_text(self))
+
 
 class Method(Spec):
     """An attribution method: ``integrated_gradients(steps=64)``."""
@@ -87,7 +91,7 @@ class Context(Spec):
 
     def at_dose(self, value: float) -> Context:
         """The single context of a series at one of its doses."""
-        name = _dose_field(type(self))
+        name = dose_field(type(self))
         assert name is not None
         changed: Any = self
         own = self.doses[self.doses.index(value)]  # 1.0 may come from another series of the same doses, and 1 be ours
@@ -99,7 +103,7 @@ class Context(Spec):
         Raises:
             ExpressionError: none or both of them, fewer than two doses, or doses that do not rise.
         """
-        name = _dose_field(type(self))
+        name = dose_field(type(self))
         assert name is not None
         single, series = plain(getattr(self, name)), plain(getattr(self, "each"))  # noqa: B009
         if isinstance(single, list | tuple):
@@ -247,6 +251,19 @@ def spec_text(spec: Spec) -> str:
     return _written(spec, value_text)
 
 
+def python_text(spec: Spec) -> str:
+    """The expression that makes a spec in Python: ``exposure(0.5, region="background")``.
+
+    >>> from modelaudit.contexts import exposure, paste_back
+    >>> print(python_text(exposure(0.5, region="background") | paste_back()))
+    exposure(0.5, region="background") | paste_back()
+    """
+    if isinstance(spec, Composed):
+        return " | ".join(python_text(part) for part in spec.parts)
+    text = _written(spec, _quoted)
+    return text if text.endswith(")") else f"{text}()"
+
+
 def _written(spec: Spec, text_of: Callable[[Any], str]) -> str:
     """The call that makes a spec, its values written by `text_of`."""
     entry = registry.entry_of(spec)
@@ -365,7 +382,8 @@ def plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _dose_field(cls: type[Spec]) -> str | None:
+def dose_field(cls: type[Spec]) -> str | None:
+    """The name of the :func:`dose` of a context; None where it has none."""
     return next((part.name for part in dataclasses.fields(cls) if _DOSE in part.metadata), None)  # type: ignore[arg-type]
 
 

@@ -25,6 +25,11 @@ from .typed_arguments import typed_arguments
 if TYPE_CHECKING:
     from .session import AuditSession
 
+#: of test functions in audit files: see fixtures.py
+_MARKER = (
+    "audit(audit, model=None, samples=5): the audit of the file, and the name of its model, that the fixtures model, "
+    "sample and predict are of; and for how many of its samples a test with sample is repeated, or their ids"
+)
 #: see evidence.states, which is not loaded where there are no audits
 _NO_VERDICT = 10
 
@@ -148,6 +153,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args = []
     # a hook of our own that collected these files in addition to pytest's would make an explicit node id run twice
     config.addinivalue_line("python_files", PYTHON_PATTERN)
+    config.addinivalue_line("markers", _MARKER)
     config.pluginmanager.register(_Reports(config), "modelaudit-reports")
     config.pluginmanager.register(_Undecided(), "modelaudit-undecided")
     config.pluginmanager.register(StatedInFunctions(), "modelaudit-functions")
@@ -178,6 +184,13 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) 
         return items_of(collector, name, obj)
     refuse_elsewhere(collector, name, obj)
     return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.path.match(PYTHON_PATTERN):
+        from .fixtures import repeat_for_samples
+
+        repeat_for_samples(metafunc)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -21,6 +21,8 @@ from ..language.no_worse import NoWorse
 from ..language.plain_text import plain
 from ..language.stated_cases import collected, created_in, names_of
 from .audit_files import PYTHON_PATTERN
+from .fixtures import provide
+from .hypothesis_profile import hypothesis_profile
 from .items import AuditItem
 from .session import AuditSession, audit_session
 
@@ -34,6 +36,7 @@ class AuditModule(pytest.Module):
         with _declaring(self) as state:
             refuse_other_distribution()
             self._require_import()
+            provide(self)
             found = list(super().collect())
             cases = list(_named(self.path, self.obj.__dict__))
             made = [item for item in found if isinstance(item, AuditItem)]
@@ -49,7 +52,7 @@ class AuditModule(pytest.Module):
 
         pytest's outcomes mean here what they mean in every module.
         """
-        with signals_watched():
+        with signals_watched(), hypothesis_profile(self):
             try:
                 _ = self.obj
             except AuditError as error:

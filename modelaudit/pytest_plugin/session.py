@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..engine.executors.run import Run
     from ..engine.planning.feasibility import Listings
     from ..engine.planning.plan import Asked
+    from ..engine.results.settings import Settings
     from ..evidence.record import AbsentFile, CaseRecord, RunRecord
     from .inputs import InputFiles
 
@@ -379,27 +380,32 @@ class AuditSession:
         except ValueError:
             return str(path)
 
+    def settings(self) -> Settings:
+        """The settings of the run, as the command line and the files beside the audits say."""
+        from ..acceptance.operating_domain import columns_of
+        from ..engine.results.settings import REVIEWED_IMAGES, Settings
+        from ..language.checks import CheckSettings
+
+        return Settings(
+            root=self.config.rootpath,
+            folder=self.folder,
+            device=self.options.device,
+            seed=self.options.seed,
+            limit=self.options.limit,
+            micro_batch=self.options.micro_batch,
+            checks=CheckSettings() if self.options.checks else None,
+            attributes=columns_of(self.stated.agreement.domain) if self.stated.agreement else (),
+            reviewed=self.stated.reviewed_images or REVIEWED_IMAGES,
+        )
+
     def _engine(self) -> Run:
         if self._run is None:
-            from ..acceptance.operating_domain import columns_of
             from ..engine.executors.run import Run
-            from ..engine.results.settings import REVIEWED_IMAGES, Settings
             from ..engine.store.upkeep import open_store
-            from ..language.checks import CheckSettings
             from ..language.progress import Silent
 
             quiet = self.is_worker or self.config.getoption("verbose", 0) < 0
-            settings = Settings(
-                root=self.config.rootpath,
-                folder=self.folder,
-                device=self.options.device,
-                seed=self.options.seed,
-                limit=self.options.limit,
-                micro_batch=self.options.micro_batch,
-                checks=CheckSettings() if self.options.checks else None,
-                attributes=columns_of(self.stated.agreement.domain) if self.stated.agreement else (),
-                reviewed=self.stated.reviewed_images or REVIEWED_IMAGES,
-            )
+            settings = self.settings()
             asked = self.options.store
             root = self.config.rootpath
             store = open_store(None if asked == "off" else asked, root=root, off=asked == "off")
