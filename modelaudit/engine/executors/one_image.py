@@ -162,9 +162,6 @@ class OneImagePredictor:
             raise DataError(f"{sample.id}: {model.loaded.ref} has no class for the label {sample.label!r}")
         chunk = replace(self._chunk(sample), shown={})  # which would keep what every context makes of it
         preprocessing = model.loaded.preprocessing
-        if not self._tried:
-            model.check_repeatable(builder.scene(chunk, preprocessing).pixels)
-            self._tried = True
         shown = builder.show(chunk, context, preprocessing)
         reason = next((reason for reason, flags in pass_wide(context, shown) if bool(flags.any())), None)
         if reason is not None:
@@ -173,7 +170,11 @@ class OneImagePredictor:
                 of_context=reason in (Missing.CONTEXT_IMPOSSIBLE, Missing.CONTEXT_UNCHANGED),
             )
         labels = labels_of(model, [sample], shown.pixels.device)
-        return _prediction(model, sample, model.run(shown.pixels, labels, (), [sample.id]).logits[0])
+        logits = model.run(shown.pixels, labels, (), [sample.id]).logits[0]
+        if not self._tried:
+            model.check_repeatable(builder.scene(chunk, preprocessing).pixels)
+            self._tried = True
+        return _prediction(model, sample, logits)
 
     def _chunk(self, sample: Sample) -> Chunk:
         if self._decoded is None or self._decoded[0] is not sample:
