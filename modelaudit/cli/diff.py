@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
         "compare two runs: better, worse or equivalent, and on which images",
         Example("the latest run against a stored baseline", "modelaudit diff v1 audit-results/latest"),
         Example(
-            "in CI: fail unless every requirement is shown to be worse by at most one point",
+            "in CI: fail unless no requirement can be more than one point worse",
             "modelaudit diff v1 audit-results/latest --margin 0.01 --fail-on not-equivalent",
         ),
         Example("as data", "modelaudit diff v1 audit-results/latest --json -"),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..evidence.results_folder import Receipt, new_run_id
 from ..evidence.states import FAILED, MET, NO_VERDICT, PASSED
 from ..language.errors import AuditFileError, ResultsError
-from ..language.wording import LANGUAGES
+from ..language.languages import LANGUAGES
 from .command_help import Example, add_command
 from .terminal import language_of, say
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..language.byte_size import byte_size
 from ..language.errors import AcceptanceError
-from ..language.wording import LANGUAGES
+from ..language.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from ..acceptance.pack import ReportSettings

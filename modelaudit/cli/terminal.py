@@ -11,10 +11,10 @@ from typing import TextIO
 from ..language import registry, text_layout
 from ..language.byte_size import byte_size
 from ..language.errors import AuditFileError
+from ..language.languages import LANGUAGES
 from ..language.plain_text import plain
 from ..language.reference import parse_reference
 from ..language.text_layout import columns_of, cut, padded
-from ..language.wording import LANGUAGES
 
 
 def reference_of(text: str) -> str:

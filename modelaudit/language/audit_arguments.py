@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 from .errors import ExpressionError, nearest
 from .expression import Expectation, Expression
+from .languages import LANGUAGES
 from .parser import parse
-from .wording import LANGUAGES
 
 #: what hangs on an expectation: critical ones cannot be waived, advisory ones never fail a run
 Importance = Literal["critical", "major", "advisory"]

@@ -130,6 +130,8 @@ def reads(kind: str, reader: Callable[[str], Any]) -> None:
 
 def read(kind: str, text: str) -> Any:
     """What a canonical text of a kind says."""
+    if kind not in _readers:
+        importlib.import_module("modelaudit.language.parser")
     return _readers[kind](text)
 
 

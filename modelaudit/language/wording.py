@@ -10,9 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .languages import LANGUAGES
 from .spec import Spec, plain
-
-LANGUAGES = ("en", "ja")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ..language.plain_text import plain
-from ..language.stated_cases import stated_in_functions
 
 if TYPE_CHECKING:
     from ..language.audit import AuditCase
@@ -25,7 +25,7 @@ class StatedInFunctions:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        item.stash[_STATED_BEFORE] = len(stated_in_functions())
+        item.stash[_STATED_BEFORE] = len(_stated())
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -34,11 +34,17 @@ class StatedInFunctions:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if call.when == "teardown" and EXEMPTS not in getattr(item, "fixturenames", ()):
-            stated = stated_in_functions()[item.stash.get(_STATED_BEFORE, 0) :]
+            stated = _stated()[item.stash.get(_STATED_BEFORE, 0) :]
             if stated:
                 _make_error(report, _complaint(stated))
                 report.__dict__["modelaudit_stated"] = [f"line {case.line}: {case.expectation}" for case in stated]
         return report
+
+
+def _stated() -> Sequence[AuditCase]:
+    """All cases that were stated in functions: none where nothing has loaded the language yet."""
+    language = sys.modules.get("modelaudit.language.stated_cases")
+    return () if language is None else language.stated_in_functions()
 
 
 def _make_error(report: pytest.TestReport, complaint: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ..language.byte_size import byte_size
 from ..language.errors import AcceptanceError, ResultsError
-from ..language.wording import LANGUAGES
+from ..language.languages import LANGUAGES
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:

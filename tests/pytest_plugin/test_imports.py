@@ -18,12 +18,12 @@ import json, sys
 import pytest
 
 status = pytest.main(sys.argv[1:])
-print(json.dumps([int(status), sorted({name.partition(".")[0] for name in sys.modules})]))
+print(json.dumps([int(status), sorted(sys.modules)]))
 """
 
 
 def loaded(folder: Path, *args: str) -> set[str]:
-    """The top-level modules that a session in a process of its own has loaded; no other plugin takes part."""
+    """The modules that a session in a process of its own has loaded; no other plugin takes part."""
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
         [sys.executable, "-c", SESSION, "-q", *args],
@@ -39,16 +39,22 @@ def loaded(folder: Path, *args: str) -> set[str]:
     return set(modules)
 
 
+def packages(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
 def test_a_session_without_audits_loads_nothing_heavy(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_usual="def test_usual(): pass")
     pytester.makefile(".yaml", usual="no: audit")
-    without = loaded(pytester.path)
-    with_plugin = loaded(pytester.path, "-p", "modelaudit", "--audit-limit=3")
+    without = packages(loaded(pytester.path))
+    modules = loaded(pytester.path, "-p", "modelaudit", "--audit-limit=3")
+    with_plugin = packages(modules)
     assert "modelaudit" in with_plugin
     assert "modelaudit" not in without
     assert with_plugin & HEAVY == set()
     light = {"hashlib", "_hashlib", "_blake2"}  # which pytest imports itself, from 8.3 on
     assert with_plugin - without - light == {"modelaudit"}
+    assert "modelaudit.language.spec" not in modules, "the language is loaded with the first audit"
 
 
 def test_collecting_loads_no_model_and_no_image(line: Line) -> None:
