@@ -24,7 +24,7 @@ from .keys import PublicKey, public_key_of
 
 LOCK_NAME, ENVELOPE_SUFFIX, TIMESTAMP_SUFFIX = "agreement.lock", ".dsse", ".tsr"
 #: input files whose content is locked; settings of the configuration are locked one by one, and what `about.yaml` says
-#: changes no number
+#: changes no number; a stored counterexample can only take a PASS away, and a run that finds one writes it
 LOCKED_ROLES = ("audit", "baseline", "conftest", "plugin")
 _MOST_BYTES = 2**28
 
@@ -204,5 +204,6 @@ def decisive_options(options: Mapping[str, str], *, seed: int, checks: str, inco
 
 
 _OF_OUTPUT = frozenset(
-    f"ini audit_{name}" for name in ("results", "store", "language", "report_budget", "device", "redact", "micro_batch")
+    f"ini audit_{name}"
+    for name in ("results", "store", "language", "report_budget", "device", "redact", "micro_batch", "counterexamples")
 )

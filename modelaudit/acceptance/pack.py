@@ -124,7 +124,7 @@ def files_of_run(run: Path, record: RunRecord, audits: Path) -> dict[str, bytes]
     Raises:
         AcceptanceError: one cannot be read.
     """
-    pictures = sorted({file for case in record.cases for file in case.files if _IMAGE.fullmatch(file)})
+    pictures = sorted({file for file in record.files if _IMAGE.fullmatch(file)})
     found = {f"{RUN}{name}": run / name for name in (*_OF_RUN, *pictures)}
     found |= {f"{AGREEMENT}{name}": audits / name for name in _OF_AGREEMENT}
     reviews = {name for one in record.reviews for name in (one.file, f"{one.file}.dsse")}

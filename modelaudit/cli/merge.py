@@ -134,7 +134,7 @@ def pictures_of_run(record: RunRecord, folder: Path) -> Iterator[tuple[str, byte
     """
     from ..language.regular_files import read_file
 
-    for name in dict.fromkeys(file for case in record.cases for file in case.files):
+    for name in record.files:
         digest = _PICTURE.fullmatch(name)
         if digest is None:
             raise ResultsError(f"{folder}: names a picture {name!r}, which no run writes; run it again")

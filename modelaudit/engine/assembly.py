@@ -25,6 +25,7 @@ from .checks.sanity import method_sanity
 from .checks.sensitivity.collect import SensitivityCollector
 from .decision.interim_analysis import InterimAnalysis, donors_of, stops_early
 from .decision.sensitivity.decide import sensitivities
+from .gallery.changed_pictures import with_pictures
 from .gallery.listener import Gallery
 from .images.batches import BatchBuilder
 from .images.contents import SampleContents
@@ -202,7 +203,12 @@ def _measure(
         pictures=picture_contents(runner, chosen[:end]),
         looks=interim.looks if interim is not None else 1 if may_stop else None,
     )
-    return measured.model_copy(update={"sensitivity": sensitivities(group, measured, listeners.sensitivity)})
+    return measured.model_copy(
+        update={
+            "sensitivity": sensitivities(group, measured, listeners.sensitivity),
+            "counterexamples": with_pictures(measured.counterexamples, runner, settings.folder),
+        }
+    )
 
 
 def _among(samples: Sequence[Sample], names: Collection[str] | None) -> Sequence[Sample]:

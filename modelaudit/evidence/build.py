@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections import Counter
@@ -18,9 +19,11 @@ from ..language import registry
 from ..language.audit import Audit, model_text, models_of
 from ..language.checks import CheckSettings
 from ..language.composite import Composite, Extreme
+from ..language.errors import ExpressionError
 from ..language.expression import Arithmetic, Expectation, Expression, Measure, Number, OfCurve, open_doses
+from ..language.parser import parse_context
 from ..language.recorded_models import is_recorded
-from ..language.spec import Composed, Context, Spec, value_text
+from ..language.spec import Composed, Context, Spec, long_text, value_text
 from ..language.without_object import needs_masks
 from .class_order import class_order_of
 from .decisions import decision_record
@@ -28,6 +31,7 @@ from .record import (
     Absence,
     ArithmeticNode,
     CaseRecord,
+    ChangeRecord,
     ColumnRecord,
     CompositeNode,
     ContextNode,
@@ -52,7 +56,7 @@ from .record import (
     ViewRecord,
     Weakening,
 )
-from .wording import wording_record
+from .wording import spec_phrases, wording_record
 
 
 @dataclass(frozen=True)
@@ -277,11 +281,29 @@ def passes_record(measured: Sequence[Measured]) -> PassesRecord:
 
 def searched(measured: Sequence[Measured]) -> dict[str, Any]:
     """What searches for the smallest change found, as the fields of the record."""
+    found = [one for part in measured for one in part.counterexamples]
+    replays = [one for part in measured for one in part.replays]
     return {
-        "counterexamples": [one for part in measured for one in part.counterexamples],
+        "counterexamples": found,
         "searches": [one for part in measured for one in part.searches],
-        "replays": [one for part in measured for one in part.replays],
+        "replays": replays,
+        "changes": change_records([*(one.context for one in found), *(one.context for one in replays)]),
     }
+
+
+def change_records(texts: Iterable[str]) -> dict[str, ChangeRecord]:
+    """How changes read, by their canonical texts; those that this process does not know read as their texts."""
+    found: dict[str, ChangeRecord] = {}
+    for text in dict.fromkeys(texts):
+        with contextlib.suppress(ExpressionError):
+            context = parse_context(text)
+            words = {str(part): spec_phrases(part) for part in _parts(context)}
+            found[text] = ChangeRecord(
+                long_form=long_text(context),
+                contexts=_context_nodes(context),
+                words={name: phrases for name, phrases in words.items() if phrases},
+            )
+    return found
 
 
 def _table_record(part: Measured) -> TableRecord:

@@ -106,6 +106,7 @@ def _record(
         counterexamples=_each_once([found for one in records for found in one.counterexamples]),
         searches=_each_once([facts for one in records for facts in one.searches]),
         replays=_each_once([replay for one in records for replay in one.replays]),
+        changes={text: change for one in records for text, change in one.changes.items()},
     )
 
 

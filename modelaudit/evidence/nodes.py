@@ -42,6 +42,14 @@ class ContextNode(Part):
     text: str
 
 
+class ChangeRecord(Part):
+    """A change of surroundings that a search found: its ``long_form``, and how its contexts read, by their texts."""
+
+    long_form: str
+    contexts: list[ContextNode]
+    words: dict[str, Phrases] = {}
+
+
 class DoseNode(Part):
     """One dose of a series and the contexts that it makes."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..engine.results.checks import Sanity, Sensitivity
-from ..engine.results.counterexamples import Counterexample, ReplayFacts, SearchFacts
+from ..engine.results.counterexamples import ChangedPictures, Counterexample, ReplayFacts, SearchFacts
 from ..engine.results.settings import make_run_folder
 from ..language.errors import ResultsError
 from .about import About
@@ -73,6 +73,7 @@ from .measured_record import (
 )
 from .nodes import (
     ArithmeticNode,
+    ChangeRecord,
     CompositeNode,
     ContextNode,
     CurveNode,
@@ -106,6 +107,8 @@ __all__ = [
     "ArithmeticNode",
     "ByClass",
     "CaseRecord",
+    "ChangeRecord",
+    "ChangedPictures",
     "ClassOrderRecord",
     "ColumnRecord",
     "CombinationStanding",
@@ -207,7 +210,18 @@ class PassesRecord(Part):
 
 #: what an input file is for; "waivers" and "review": also the signatures under them
 InputRole = Literal[
-    "audit", "about", "agreement", "costs", "waivers", "review", "probe", "baseline", "conftest", "plugin", "ini"
+    "audit",
+    "about",
+    "agreement",
+    "costs",
+    "waivers",
+    "review",
+    "probe",
+    "counterexample",
+    "baseline",
+    "conftest",
+    "plugin",
+    "ini",
 ]
 
 
@@ -316,7 +330,8 @@ class RunRecord(Part):
     ``run.json`` that it was made from, without pictures; such a record is compared with, and makes no report.
     ``baseline_model``: the key of the model that is meant, where it holds several.
     ``counterexamples``: the smallest changes of surroundings that searches found to flip an answer, ``searches``: what
-    these did, ``replays``: what came of stored counterexamples; empty in older records.
+    these did, ``replays``: what came of stored counterexamples, ``changes``: how their contexts read, by their texts;
+    empty in older records.
     """
 
     schema_version: Literal[2] = 2
@@ -361,6 +376,14 @@ class RunRecord(Part):
     counterexamples: list[Counterexample] = []
     searches: list[SearchFacts] = []
     replays: list[ReplayFacts] = []
+    changes: dict[str, ChangeRecord] = {}
+
+    @property
+    def files(self) -> list[str]:
+        """Every picture of its cases and of counterexamples, each once."""
+        pairs = [one.pictures for one in self.counterexamples if one.pictures is not None]
+        found = [file for pair in pairs for file in (pair.original, pair.changed)]
+        return list(dict.fromkeys([*(file for case in self.cases for file in case.files), *found]))
 
     @property
     def fingerprints(self) -> dict[str, str]:

@@ -31,6 +31,7 @@ from .about import About, AboutModel
 from .record import (
     AgreementRecord,
     CaseRecord,
+    ChangedPictures,
     Counterexample,
     LockRecord,
     ModelRecord,
@@ -95,8 +96,8 @@ _WORDS = {("CaseRecord", name) for name in ("name", "clause", "says")} | {
     ("UnmetTerm", "expectation"),
     ("UnmetTerm", "clause"),
 }
-#: of a panel: files by the hash of their content, which no report names, and lines
-_DRAWN = frozenset({"file", "map", "outline", "contours"})
+#: of a panel or a pair: files by the hash of their content, which no report names, and lines
+_DRAWN = frozenset({"file", "map", "outline", "contours", "original", "changed", "object", "place"})
 #: moments, digests, numbers of versions and the like
 _MADE_BY_THE_TOOL = frozenset(
     {
@@ -212,7 +213,11 @@ class _Redaction:
         """One text of the record, as it stands in the redacted one."""
         if kind := _NAMES.get((owner.__name__, field)):
             return self.code(kind, text)
-        if text in self._labels or field in _MADE_BY_THE_TOOL or (owner is Panel and field in _DRAWN):
+        if (
+            text in self._labels
+            or field in _MADE_BY_THE_TOOL
+            or (owner in (Panel, ChangedPictures) and field in _DRAWN)
+        ):
             return text
         if owner in (Review, ReviewPicture, ReviewRecord):
             return text

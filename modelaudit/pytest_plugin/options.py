@@ -67,6 +67,12 @@ def add_options(parser: pytest.Parser) -> None:
         "private key (PEM file, or the address of a token) that signs the evidence of the run into evidence.dsse",
         metavar="KEY",
     )
+    add(
+        "audit-counterexamples",
+        "5",
+        "the smallest counterexamples of a case that are kept in counterexamples/ beside its audit file; 0 keeps none",
+        metavar="N",
+    )
     _add_look(group)
     group.addoption(
         "--audit-allow-code",
@@ -179,6 +185,7 @@ class Options:
     nonce: str | None = None
     write_lock: Path | None = None
     lock_models: bool = False
+    counterexamples: int = 5
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -228,6 +235,7 @@ def read_options(config: pytest.Config) -> Options:
         nonce=config.getoption("--audit-nonce"),
         write_lock=_file(config, "audit-write-lock"),
         lock_models=config.getoption("--audit-lock-models"),
+        counterexamples=_whole("--audit-counterexamples", _text(config, "audit-counterexamples", "5"), least=0),
     )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..engine.executors.run import Run
     from ..engine.planning.feasibility import Listings
     from ..engine.planning.plan import Asked
+    from ..engine.results.counterexamples import KnownCase
     from ..engine.results.settings import Settings
     from ..evidence.record import AbsentFile, CaseRecord, RunRecord
     from .inputs import InputFiles
@@ -396,7 +397,13 @@ class AuditSession:
             checks=CheckSettings() if self.options.checks else None,
             attributes=columns_of(self.stated.agreement.domain) if self.stated.agreement else (),
             reviewed=self.stated.reviewed_images or REVIEWED_IMAGES,
+            counterexamples=self._known_cases(),
         )
+
+    def _known_cases(self) -> tuple[KnownCase, ...]:
+        """Stored counterexamples, which are tried first; a quick look tries none, since it sees some images alone."""
+        stored = self.stated.counterexamples
+        return () if stored is None or self.options.limit is not None else stored.known
 
     def _engine(self) -> Run:
         if self._run is None:

@@ -1,4 +1,5 @@
-"""The files beside the audits that say what holds for the whole run: about, agreement, costs, lock, waivers, reviews.
+"""The files beside the audits that say what holds for the whole run: about, agreement, costs, lock, waivers, reviews,
+counterexamples.
 
 A further file is one field of :class:`Stated`, one function that reads it, and one line in :func:`read_stated`.
 """
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..acceptance.agreement import AgreementFile, AgreementTerms
     from ..acceptance.lock import SignedLock
     from ..acceptance.waivers import WaiversFile
+    from ..counterexamples.stored_cases import StoredCases
     from ..evidence.about import About
     from ..evidence.costs import Costs
     from ..evidence.probe import ProbeRecord
@@ -34,6 +36,7 @@ class Stated:
         reviews: those of ``reviews/`` that count for the pictures that they look at.
         notes: on the other reviews.
         probes: those of ``probes/``, of whatever model.
+        counterexamples: those of ``counterexamples/``, and the files there that hold none.
     """
 
     about: About | None = None
@@ -44,6 +47,7 @@ class Stated:
     reviews: tuple[ReviewRecord, ...] = ()
     notes: tuple[str, ...] = ()
     probes: tuple[ProbeRecord, ...] = ()
+    counterexamples: StoredCases | None = None
 
     @property
     def reviewed_images(self) -> int | None:
@@ -80,6 +84,7 @@ def read_stated(audit_files: Sequence[Path], root: Path, files: InputFiles, lock
         reviews=tuple(reviews),
         notes=tuple(notes),
         probes=_read_probes(audit_files, root, files),
+        counterexamples=_read_counterexamples(audit_files, root, files),
     )
 
 
@@ -120,6 +125,16 @@ def _read_probes(audit_files: Sequence[Path], root: Path, files: InputFiles) -> 
     found = [file for folder in about_files(audit_files, root, ("probes",)) for file in probe_files(folder)]
     files.read(found, "probe")
     return tuple(read_probe(file) for file in found)
+
+
+def _read_counterexamples(audit_files: Sequence[Path], root: Path, files: InputFiles) -> StoredCases | None:
+    from ..counterexamples.stored_case import FOLDER
+    from ..counterexamples.stored_cases import case_files, read_cases
+    from ..evidence.about import about_files
+
+    found = [file for folder in about_files(audit_files, root, (FOLDER,)) for file in case_files(folder)]
+    files.read(found, "counterexample")
+    return read_cases(found, root) if found else None
 
 
 def _read_lock(path: Path | None) -> SignedLock | None:

@@ -8,15 +8,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..acceptance.compliance import agreement_record
 from ..acceptance.reviews import counted
 from ..acceptance.statement import write_evidence
+from ..counterexamples.keeping import keep
+from ..counterexamples.stored_cases import settled
 from ..engine.executors.run import discard_measured, read_measured
 from ..engine.results.measured import Measured
 from ..engine.results.settings import Settings
-from ..evidence.build import data_records, model_records, passes_record, searched, table_records, without_result
+from ..evidence.build import (
+    change_records,
+    data_records,
+    model_records,
+    passes_record,
+    searched,
+    table_records,
+    without_result,
+)
 from ..evidence.consistency import contradictions
 from ..evidence.decisions import with_holm
 from ..evidence.matrix import by_class
@@ -71,7 +81,7 @@ def write_run(
         The record, the record that the reports show, and the cases that contradict the tables.
     """
     record, contradicted = _consistent(run, cases, files)
-    record = with_history(record, run.options.results, run.root / BASELINES)
+    record = with_history(_with_kept(record, run), run.options.results, run.root / BASELINES)
     write_record(record, run.folder)
     discard_measured(run.folder)
     shown = redacted(record, read_salt(run.folder / SALT_NAME)) if run.options.redact else record
@@ -81,6 +91,20 @@ def write_run(
     if run.receipt is not None:
         run.receipt.write(run.folder)
     return record, shown, contradicted
+
+
+def _with_kept(record: RunRecord, run: FinishedRun) -> RunRecord:
+    """The record, once the smallest counterexamples are files beside the audits, with a note where they cannot be."""
+    if record.quick_look is not None or not record.counterexamples or not run.options.counterexamples:
+        return record
+    notes = keep(
+        record,
+        root=run.root,
+        folder=run.folder,
+        most=run.options.counterexamples,
+        pictures=not run.options.redact,
+    )
+    return record.model_copy(update={"notes": [*record.notes, *notes]})
 
 
 def _consistent(
@@ -144,7 +168,7 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
         nonce=options.nonce,
         reviews=reviews,
         notes=[*run.stated.notes, *notes],
-        **searched(measured),
+        **_searched(run, measured, decided),
     )
     agreement, lock = run.stated.agreement, run.stated.lock
     if agreement is not None:
@@ -154,6 +178,16 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
 
         record = held_to(record, lock, agreement, run.root)
     return recorded(record, run.root, references_of(record))
+
+
+def _searched(run: FinishedRun, measured: Sequence[Measured], cases: Sequence[CaseRecord]) -> dict[str, Any]:
+    """What searches found, and what became of the stored counterexamples; a quick look tries none of these."""
+    stored, found = run.stated.counterexamples, searched(measured)
+    if stored is None or run.options.limit is not None:
+        return found
+    replays = settled(stored, found["replays"], cases)
+    changes = change_records(one.context for one in replays if one.context)
+    return {**found, "replays": replays, "changes": {**changes, **found["changes"]}}
 
 
 def _stopped(measured: Sequence[Measured]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from ..evidence.states import is_exception
 from .anchors import anchors_of
 from .beyond import BeyondView, beyond_view
 from .checks import ChecksView, checks_view
+from .counterexamples import ChangesView, changes_view
 from .distribution import DistributionView, distribution_view
 from .exceptions import exception_note
 from .figures import Curve, Plot, curve_of, interval_text, plot_of, value_text
@@ -99,6 +100,7 @@ class CaseView:
     distribution: DistributionView | None = None
     beyond: BeyondView | None = None
     clause: str = ""
+    changes: ChangesView | None = None
 
     @property
     def open(self) -> bool:
@@ -169,6 +171,7 @@ def case_view(record: RunRecord, index: int, words: Words, pictures: Pictures) -
         distribution_view(record, index, words),
         beyond_view(record, index, words),
         clause_text(case.clause, words),
+        changes_view(record, case, anchors[index], words, pictures.by_file),
     )
 
 

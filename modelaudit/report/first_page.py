@@ -89,6 +89,14 @@ class PictureView:
 
 
 @dataclass(frozen=True)
+class ChangeLine:
+    """The smallest change found that flips an answer, with the place where it is shown."""
+
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class FirstPage:
     """What page one says. ``known_bad``: of the models that must be caught; empty where the run declares none."""
 
@@ -102,6 +110,7 @@ class FirstPage:
     known_bad: str
     known_bad_badge: Badge | None
     picture: PictureView | None
+    change: ChangeLine | None = None
 
 
 def first_page(
@@ -128,6 +137,7 @@ def first_page(
         known_bad_sentence(controls, words) if controls else "",
         _worst_badge(controls, words),
         _picture(record, convincing_picture(record), views, words, pictures),
+        _change(views, words),
     )
 
 
@@ -319,6 +329,15 @@ def _scale(case: CaseRecord, scale: str, words: Words) -> str:
 
 def _worst_badge(controls: Sequence[CaseRecord], words: Words) -> Badge | None:
     return badge_of(controls[worst_first(controls)[0]], words) if controls else None
+
+
+def _change(views: Sequence[CaseView], words: Words) -> ChangeLine | None:
+    """The smallest change that the searches of all requirements found."""
+    found = [view.changes for view in views if view.changes is not None and view.changes.smallest]
+    if not found:
+        return None
+    smallest = min(found, key=lambda one: one.size)
+    return ChangeLine(words._("changes_link", smallest=smallest.smallest), smallest.anchor)
 
 
 def _picture(

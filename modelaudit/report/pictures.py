@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..evidence.record import CaseRecord, GalleryRow, Panel, RunRecord
+from ..counterexamples.of_cases import counterexamples_of
+from ..evidence.record import CaseRecord, ChangedPictures, GalleryRow, Panel, RunRecord
 from ..language.regular_files import read_file
 from .convincing import convincing_picture
 from .reviewed import MOST_SHOWN, to_settle
@@ -21,6 +22,9 @@ _AROUND = 200
 
 #: of more requirements than this some of what is shown of each is left out
 MANY = 20
+
+#: counterexamples of a case whose pictures are shown
+PAIRS_SHOWN = 3
 
 RowKey = tuple[int, int]
 
@@ -66,8 +70,8 @@ class Pictures:
 
     ``shown`` are the (case, row) positions that fit; ``by_file`` the readable pictures; ``missing`` the files that the
     record names and that are not there, or are not pictures. ``donors``: who lent the background, by data set,
-    "model|context" and sample. ``first``: what the picture of page one, and those of reviews, are made of, which is
-    always embedded.
+    "model|context" and sample. ``first``: what the picture of page one, and those of reviews and counterexamples,
+    are made of, which is always embedded.
     ``again``: rows that are not laid out, since all of their pictures stand in another row.
     ``side``: the pixels that pictures were made smaller to; None if they are as the record has them.
     """
@@ -107,15 +111,16 @@ def layers_of(panel: Panel, row: GalleryRow, by_file: Mapping[str, EmbeddedPictu
     """What a panel of a row is made of; the outline over a map is that of the image under it."""
     image = by_file.get(panel.file)
     if panel.map is None:
-        return Layers(image, outline=_lines("outline", (panel.outline,)))
+        return Layers(image, outline=lines_of("outline", (panel.outline,)))
     heat = by_file.get(panel.map)
     beneath = next((one for one in row.panels if one.file == panel.file and one.outline), panel)
     if image is None or heat is None:
         return Layers(None)
-    return Layers(image, heat, _lines("contours", panel.contours), _lines("outline", (beneath.outline,)))
+    return Layers(image, heat, lines_of("contours", panel.contours), lines_of("outline", (beneath.outline,)))
 
 
-def _lines(kind: Literal["outline", "contours"], paths: Sequence[str | None]) -> EmbeddedLines | None:
+def lines_of(kind: Literal["outline", "contours"], paths: Sequence[str | None]) -> EmbeddedLines | None:
+    """Paths as one, to be embedded once; None where there is nothing to draw."""
     path = "".join(path or "" for path in paths)
     return EmbeddedLines(f"{kind[0]}{hashlib.sha256(path.encode()).hexdigest()[:12]}", kind, path) if path else None
 
@@ -125,14 +130,16 @@ def read_pictures(record: RunRecord, folder: Path) -> tuple[dict[str, EmbeddedPi
     found: dict[str, EmbeddedPicture] = {}
     missing: set[str] = set()
     reviewed = [one.row for one in to_settle(record)[:MOST_SHOWN]]
-    for row in (*(row for _, row in _rows(record)), *reviewed):
-        for file in (file for panel in row.panels for file in panel.files):
-            if file not in found and file not in missing:
-                picture = read_picture(file, folder)
-                if picture is None:
-                    missing.add(file)
-                else:
-                    found[file] = picture
+    rows = (*(row for _, row in _rows(record)), *reviewed)
+    files = [file for row in rows for panel in row.panels for file in panel.files]
+    files += [file for pair in pairs_shown(record) for file in (pair.original, pair.changed)]
+    for file in files:
+        if file not in found and file not in missing:
+            picture = read_picture(file, folder)
+            if picture is None:
+                missing.add(file)
+            else:
+                found[file] = picture
     return found, frozenset(missing)
 
 
@@ -159,7 +166,7 @@ def choose(record: RunRecord, by_file: dict[str, EmbeddedPicture], missing: froz
 
 
 def _first(record: RunRecord, by_file: Mapping[str, EmbeddedPicture]) -> Iterator[EmbeddedPicture | EmbeddedLines]:
-    """What the picture of page one is made of, and those that reviewers say different things of."""
+    """What the picture of page one is made of, those that reviewers say different things of, and counterexamples."""
     if (found := convincing_picture(record)) is not None:
         row = record.cases[found.case].gallery[found.row]
         for position in found.panels:
@@ -167,6 +174,16 @@ def _first(record: RunRecord, by_file: Mapping[str, EmbeddedPicture]) -> Iterato
     for one in to_settle(record)[:MOST_SHOWN]:
         for position in one.panels:
             yield from layers_of(one.row.panels[position], one.row, by_file).parts
+    for pair in pairs_shown(record):
+        yield from (by_file[file] for file in (pair.original, pair.changed) if file in by_file)
+        if (place := lines_of("outline", (pair.place,))) is not None:
+            yield place
+
+
+def pairs_shown(record: RunRecord) -> list[ChangedPictures]:
+    """The pictures of the counterexamples that a report shows."""
+    found = [one for case in record.cases for one in counterexamples_of(record, case)[:PAIRS_SHOWN]]
+    return [one.pictures for one in found if one.pictures is not None]
 
 
 def _size(part: EmbeddedPicture | EmbeddedLines) -> int:

@@ -227,6 +227,7 @@ _MODEL: dict[str, str] = {
 }
 _REVIEW = r"(?P<name>reviews/\S+): the review by (?P<who>.+) is void: "
 _RUN: dict[str, str] = {
+    r"counterexamples: (?P<folder>.+) cannot be written \((?P<why>.+)\); the next run searches anew": "not_kept",
     "the earlier runs were not read: (?P<why>.+)": "earlier_runs_not_read",
     "the merged runs differ in (?P<what>.+?): (?P<names>.+)": "machines_differ",
     "(?P<name>.+) has a table of its own: (?P<why>.+)": "table_apart",

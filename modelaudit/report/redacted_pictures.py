@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from ..evidence.record import RunRecord
-from .pictures import EmbeddedPicture, read_picture
+from .pictures import EmbeddedPicture, pairs_shown, read_picture
 
 _GROUND, _OBJECT = "#c3c9d1", "#6b7480"
 #: the parts of a PNG that holds levels, their colours and nothing else; it has a palette where its type is 3
@@ -30,6 +30,8 @@ def redacted_pictures(record: RunRecord, folder: Path) -> tuple[dict[str, Embedd
             apart.add(panel.map)
         elif panel.kind == "attribution":
             together.add(panel.file)
+    for pair in pairs_shown(record):
+        outlines[pair.original] = outlines[pair.changed] = pair.object or ""
     found = {file: _silhouette(outline) for file, outline in outlines.items() if file not in together}
     maps = {file: _map(file, folder) for file in apart}
     found |= {file: picture for file, picture in maps.items() if picture is not None}

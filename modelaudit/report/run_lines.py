@@ -12,6 +12,7 @@ from ..evidence.states import MET, counted_as, is_exception
 from ..language.plain_text import plain
 from ..language.progress import ProgressTexts
 from .checks import WEAK_LIMIT
+from .counterexamples import change_lines
 from .exceptions import waiver_warnings
 from .notes import missing_text
 from .record_notes import run_note
@@ -31,6 +32,7 @@ def run_lines(record: RunRecord, words: Words) -> list[str]:
         *_without_object(record, words),
         *_holm(record.cases, words),
         *weak_limits(record.cases, words),
+        *change_lines(record, words),
     ]
     return [plain(line) for line in lines]
 

@@ -15,7 +15,7 @@ from modelaudit.report.record_notes import FORMS, absence_text, data_note, model
 from modelaudit.report.words import words_of
 
 EN, JA = words_of("en"), words_of("ja")
-ROOMS = ("acceptance", "engine", "data", "models", "demo", "evidence", "pytest_plugin", "releases")
+ROOMS = ("counterexamples", "acceptance", "engine", "data", "models", "demo", "evidence", "pytest_plugin", "releases")
 
 #: notes as records have them, by kind
 NOTES: dict[str, list[str]] = {
@@ -184,6 +184,7 @@ NOTES: dict[str, list[str]] = {
         "outputs: 'logits' [1, 4] is read, the only one with a column for each of the 4 classes; not read: 'aux' [1]",
     ],
     "run_note": [
+        "counterexamples: audits/counterexamples cannot be written (Permission denied); the next run searches anew",
         "the merged runs differ in threads: 4 (a), 8 (b)",
         "d0 (run b) has a table of its own: other images",
         "reviews/b.json: is the same review as reviews/a.json, and counts once",

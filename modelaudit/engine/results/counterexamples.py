@@ -14,6 +14,19 @@ class _Plain(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class ChangedPictures(_Plain):
+    """How a counterexample looks, as the model sees it.
+
+    ``original``, ``changed``: files relative to the run's folder. ``object``: the outline of the object, ``place``: of
+    the pixels that differ; paths in a square of 1000 x 1000, None where nothing is left to draw.
+    """
+
+    original: str
+    changed: str
+    object: str | None = None
+    place: str | None = None
+
+
 class Counterexample(_Plain):
     """The smallest change of surroundings that was found to flip the answer on one image.
 
@@ -23,7 +36,7 @@ class Counterexample(_Plain):
     background's pixels, in the model's view, that it changes. ``dose``: 0 to 1. ``size`` = ``area * dose``, which the
     search makes small. ``calls``: passes of this image. ``before``, ``after``: the classes that the model answers, by
     name, with their probabilities; None where the model gives none. ``file``: the stored case that it was replayed
-    from, relative to the root of the run; None where the search found it.
+    from, relative to the root of the run; None where the search found it. ``pictures``: of the smallest ones.
     """
 
     model: str
@@ -43,6 +56,7 @@ class Counterexample(_Plain):
     before_probability: float | None
     after_probability: float | None
     file: str | None = None
+    pictures: ChangedPictures | None = None
 
 
 class SearchFacts(_Plain):
