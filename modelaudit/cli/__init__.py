@@ -29,6 +29,7 @@ from . import (
     pack,
     plan,
     probe,
+    render,
     report,
     review,
     review_add,
@@ -132,6 +133,7 @@ def _parser() -> Command:
     contexts.add(commands)
     plan.add(commands)
     probe.add(commands)
+    render.add(commands)
     agree.add(commands)
     lock.add(commands)
     report.add(commands)

@@ -260,7 +260,7 @@ def open_models(
             continue
         try:
             given = labels_of(group.labels, settings.root)
-            loaded = _opened(ask, data, given, settings.root)
+            loaded = opened_model(ask, data, given, settings.root)
             labels = label_map(data, classes=loaded.classes, outputs=loaded.outputs, given=given)
             model = stack.enter_context(frozen_on(loaded, device))
             batch = micro_batch(model, loaded.input_size, device, settings.micro_batch)
@@ -305,11 +305,19 @@ def model_fingerprints(groups: Iterable[PlanGroup], root: Path) -> dict[str, str
             if key not in found and ask.recorded:
                 found[key] = _read_baseline(ask, root).model.fingerprint
             elif key not in found:
-                found[key] = _opened(ask, data, labels_of(group.labels, root), root).fingerprint
+                found[key] = opened_model(ask, data, labels_of(group.labels, root), root).fingerprint
     return found
 
 
-def _opened(ask: ModelAsk, data: DataSet, labels: Mapping[str | int, Any] | None, root: Path) -> LoadedModel:
+def opened_model(ask: ModelAsk, data: DataSet, labels: Mapping[str | int, Any] | None, root: Path) -> LoadedModel:
+    """The model as an audit asks for it.
+
+    Args:
+        labels: the data's labels to its classes, where the audit gives them.
+
+    Raises:
+        ModelError, DataError: it cannot be opened.
+    """
     return open_model(
         ask.reference,
         root=root,

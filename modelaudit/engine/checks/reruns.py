@@ -126,6 +126,7 @@ class Rerun:
     def _measure(self, chunk: Chunk) -> None:
         """Measure what is left to do of a chunk that the audit has been measured on."""
         self._own.begin_chunk()
+        self._give_up_failed()
         for ask in list(self._own.table.passes):
             if ask in self._own.table.passes:
                 try:
@@ -135,6 +136,13 @@ class Rerun:
                         self._keep(ask, measured.part, measured.values)
                 except BaseException as error:  # recorded: the check is not made, the audit itself goes on
                     self._own.table.give_up_pass(ask, failure_text(contained(error)))
+
+    def _give_up_failed(self) -> None:
+        """Ask no more for columns that the audit itself has no values of: what they are compared with is missing."""
+        failures = self._base.table.failures
+        for ask in list(self._own.table.passes):
+            keys = {column.key: f"{ask.model}|{column.key}" for column in ask.columns}
+            self._own.table.give_up_columns(ask, {key: failures[one] for key, one in keys.items() if one in failures})
 
     def _take(self, ask: PassAsk, part: Chunk, found: PassValues) -> None:
         self._own.table.put(ask, part.positions, found)

@@ -149,6 +149,11 @@ class Chunk:
             )
         return self._parts[chosen]
 
+    def forget_shown(self) -> None:
+        """Let go of what was shown, where one context after the other is looked at and not again."""
+        for one in (self, *self._parts.values()):
+            one.shown.clear()
+
 
 @dataclass(frozen=True, eq=False)
 class PendingChunk:
@@ -442,9 +447,12 @@ class BatchBuilder:
         return replace(scene, stored={name: pixels}), found.reasons, found.contents
 
     def _as_varied(self, scene: ContextInput) -> ContextInput:
-        """Other masks and draws; samples without a mask have none to change, and stay without an object."""
+        """Other masks and draws; samples without a mask have none to change, and stay without an object.
+
+        The draws are this builder's own, whichever of those that share a chunk made its scene.
+        """
         if self.intervention is Intervention.GIVEN:
-            return scene
+            return replace(scene, seed=self.seed)
         assert scene.mask is not None
         return replace(scene, mask=changed_mask(scene.mask, self.intervention, self.radius), seed=self.seed)
 

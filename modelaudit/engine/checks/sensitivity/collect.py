@@ -65,11 +65,11 @@ class SensitivityCollector:
     def __init__(self, base: PassRunner, checks: CheckSettings, batch: StoreBatch, *, size: int) -> None:
         self._base, seed, passes = base, base.builder.seed, base.table.passes
         self._writer = PassWriter(base.lookup, batch)
-        self.positions: Mapping[int, None] = dict.fromkeys(_first_with_object(base.samples, checks.sensitivity, seed))
-        self._of_ratio = set(_first_with_object(base.samples, min(RATIO_IMAGES, checks.sensitivity), seed))
+        self.positions: Mapping[int, None] = dict.fromkeys(first_with_object(base.samples, checks.sensitivity, seed))
+        self._of_ratio = set(first_with_object(base.samples, min(RATIO_IMAGES, checks.sensitivity), seed))
         self._asks = passes_with_maps(passes)
         self.models = tuple(dict.fromkeys(ask.model for ask in self._asks))
-        self.swaps = {model: _swap_of(model, passes) for model in self.models}
+        self.swaps = {model: swap_of(model, passes) for model in self.models}
         self.answers: dict[str, dict[int, Answer]] = {model: {} for model in self.models}
         self.swapped: dict[str, dict[int, int]] = {model: {} for model in self.models}
         self.ratios: dict[tuple[str, MapAsk], dict[int, float]] = {}
@@ -383,13 +383,13 @@ def _of(model: str, context: Context | None = None) -> PassAsk:
     return PassAsk(model, original_context() if context is None else context, ())
 
 
-def _first_with_object(samples: Sequence[Sample], count: int, seed: int) -> list[int]:
+def first_with_object(samples: Sequence[Sample], count: int, seed: int) -> list[int]:
     """Where the first `count` samples stand that are not declared to have no object."""
     positions = [at for at, sample in enumerate(samples) if not sample.without_object]
     return [positions[at] for at in first_positions([samples[at] for at in positions], count, seed)]
 
 
-def _swap_of(model: str, passes: Sequence[PassAsk]) -> Context:
+def swap_of(model: str, passes: Sequence[PassAsk]) -> Context:
     """The swap with another class that shows a model's own dependence: one that the audit makes, if it does.
 
     Else one with a hard edge: a feather mixes a part of the background into the object.
