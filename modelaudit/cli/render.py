@@ -29,10 +29,10 @@ names, no label, no order. FOLDER/manifest.jsonl says what each picture is, and
 stays here. The answers become FOLDER/answers.csv (or .jsonl, .parquet), and the
 audit reads them: Audit(model="predictions:FOLDER/answers.csv", ...).
 
-The audit may name these answers before they are there; then the model's geometry
-is what Audit(preprocessing=...) says. A model that can be run is opened for its
-geometry. Called again, it writes what is missing or damaged. Several data sets
-or geometries get a folder each, below FOLDER."""
+The audit may name these answers before they are there; then the geometry is
+what Audit(preprocessing=...) says. A model that can be run is opened for its
+own. Called again, it writes what is missing or damaged. Several data sets or
+geometries get a folder each, below FOLDER."""
 
 
 def add(commands: Any) -> None:

@@ -16,6 +16,7 @@ from modelaudit.acceptance.verification import CheckName, Level, Status
 from modelaudit.cli.words import CATALOGUES, command_words
 from modelaudit.evidence.probe import LeftOut, ProbeMeasure, Refusal
 from modelaudit.evidence.record import WaiverState
+from modelaudit.models.predictions.manifest import PictureFormat
 from modelaudit.monitoring.monitor_file import STATISTICS
 from modelaudit.releases.retention import Held
 from modelaudit.report.words import CATALOGUES as REPORT
@@ -43,6 +44,7 @@ CHOSEN = {
     *(f"watch_column.{name}" for name in ("what", "units", "evidence", "threshold", "since")),
     *(f"watch_unit.{name}" for name in ("each", "folder", "stated")),
     *(f"watch_needs.{name}" for name in ("labels", "labels_masks", "masks")),
+    *(f"render_format.{name}" for name in get_args(PictureFormat)),
     *(f"held.{name}" for name in get_args(Held)),
     "history_state",
     *(f"contexts_{name}" for name in ("name", "family", "needs", "example")),
