@@ -9,6 +9,7 @@ from .cam import LayerCam as layercam
 from .cam import ScoreCam as scorecam
 from .captum_classes import Captum as captum
 from .fullgrad import FullGrad as fullgrad
+from .given import GivenMap as given_map
 from .gradient import GradientShap as gradient_shap
 from .gradient import InputTimesGradient as input_x_gradient
 from .gradient import Saliency as saliency
@@ -42,6 +43,7 @@ __all__ = [
     "eigencam",
     "feature_ablation",
     "fullgrad",
+    "given_map",
     "gradcam",
     "gradcam_plus_plus",
     "gradient_shap",

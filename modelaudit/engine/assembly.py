@@ -41,6 +41,7 @@ from .measured_facts import (
     picture_contents,
     sanity_of_baselines,
 )
+from .measurement.answer_levels import give_up_unanswerable
 from .measurement.baseline_values import BaselineValues
 from .measurement.events import Event, ImagesCounted, Listener, dispatch
 from .measurement.label_names import give_up_unknown_labels
@@ -159,6 +160,7 @@ def _measure(
         whole=settings.limit is None and settings.samples is None,
     )
     give_up_unknown_labels(table, models)
+    give_up_unanswerable(table, models)
     runner = PassRunner(chosen, models, builder, lookup, table)
     copies, checks = PictureCopies(chosen, builder.signatures, store, counts), settings.checks_of(group.checks)
     loop = MeasurementLoop(runner, size=settings.resolved_micro_batch())
@@ -263,7 +265,8 @@ def open_models(
             loaded = opened_model(ask, data, given, settings.root)
             labels = label_map(data, classes=loaded.classes, outputs=loaded.outputs, given=given)
             model = stack.enter_context(frozen_on(loaded, device))
-            batch = micro_batch(model, loaded.input_size, device, settings.micro_batch)
+            asked = settings.micro_batch if loaded.answers is None else settings.resolved_micro_batch()
+            batch = micro_batch(model, loaded.input_size, device, asked)
         except BaseException as error:  # whatever a third party's source raises: the other models go on
             failures[f"model:{key}"] = failure_text(contained(error))
             continue

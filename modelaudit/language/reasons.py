@@ -33,6 +33,7 @@ class Missing(StrEnum):
     MASK_SIZE = "mask_size"
     CONTRADICTION = "contradiction"
     NON_FINITE_LOGITS = "non_finite_logits"
+    NO_ANSWER = "no_answer"
 
     @property
     def errored(self) -> bool:
@@ -53,6 +54,7 @@ _ERRORED = frozenset(
         Missing.MASK_SIZE,
         Missing.CONTRADICTION,
         Missing.NON_FINITE_LOGITS,
+        Missing.NO_ANSWER,
     }
 )
 
@@ -75,4 +77,5 @@ _ADVICE = {
     Missing.MASK_SIZE: "give the mask the size of its image",
     Missing.CONTRADICTION: "its annotation states two things that cannot both be right: mend it",
     Missing.NON_FINITE_LOGITS: "the model returns NaN or infinity: check its weights and its preprocessing",
+    Missing.NO_ANSWER: "the stored answers hold none for this picture: let the box answer it",
 }

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..language import registry
+from ..language.answer_levels import Reads
 from ..language.reasons import Missing
 from ..language.sample import BACKGROUND, OBJECT
 from ..language.spec import MeasureSpec
@@ -153,7 +154,9 @@ class MeasureDeclaration:
     need not be upsampled for it. ``backgrounds``: of a measure of the worst of several backgrounds, how many, from its
     spec, None for all there are: the engine shows one after the other and keeps the first value that is 1. ``percent``:
     its mean reads in per cent (a proportion always does). ``wording``: its words in reports; without them the canonical
-    text stands there.
+    text stands there. ``reads``: what it reads of a model's answer; where stored answers hold less it is not
+    applicable. ``labels``: of a measure that reads a ranking, how many of the strongest labels, from its spec; None for
+    all of them.
     """
 
     scale: Literal["proportion", "mean"]
@@ -168,6 +171,8 @@ class MeasureDeclaration:
     backgrounds: Callable[[Any], int | None] | None = None
     percent: bool = False
     wording: Worded = None
+    reads: Reads = "logits"
+    labels: Callable[[Any], int] | None = None
 
 
 def tries_backgrounds(spec: MeasureSpec) -> bool:

@@ -108,6 +108,7 @@ class FlipRate(MeasureSpec):
             Phrase("accuracy", "{value} of the images are classified correctly"),
             Phrase("正解率", "画像の{value}が正しく分類されました"),
         ),
+        reads="label",
     ),
 )
 def read_accuracy(spec: Accuracy, inputs: MeasureInput) -> MeasureOutput:
@@ -119,7 +120,11 @@ def read_accuracy(spec: Accuracy, inputs: MeasureInput) -> MeasureOutput:
     "top_k_accuracy",
     TopKAccuracy,
     MeasureDeclaration(
-        scale="proportion", better="high", wording=Wording(Phrase("top-{k} accuracy"), Phrase("top-{k}正解率"))
+        scale="proportion",
+        better="high",
+        wording=Wording(Phrase("top-{k} accuracy"), Phrase("top-{k}正解率")),
+        reads="ranking",
+        labels=lambda spec: spec.k,
     ),
 )
 def read_top_k_accuracy(spec: TopKAccuracy, inputs: MeasureInput) -> MeasureOutput:
@@ -167,6 +172,7 @@ def read_margin(spec: Margin, inputs: MeasureInput) -> MeasureOutput:
         better="high",
         wording=Wording(Phrase("probability of the labelled class"), Phrase("正解クラスの予測確率")),
         percent=True,
+        reads="probabilities",
     ),
 )
 def read_confidence(spec: Confidence, inputs: MeasureInput) -> MeasureOutput:
@@ -192,6 +198,7 @@ def read_confidence(spec: Confidence, inputs: MeasureInput) -> MeasureOutput:
             Phrase("share of changed predictions", "the prediction changes on {value} of the images"),
             Phrase("予測変化率", "画像の{value}で予測が変わりました"),
         ),
+        reads="label",
     ),
 )
 def read_flip_rate(spec: FlipRate, inputs: MeasureInput) -> MeasureOutput:
@@ -284,6 +291,7 @@ def adversarial_background_rate(backgrounds: int | None = None) -> Measure:
             Phrase("share of right answers that turn wrong on some background"),
             Phrase("背景を替えると誤判定になる割合"),
         ),
+        reads="label",
     ),
 )
 def read_adversarial_background(spec: AdversarialBackgroundRate, inputs: MeasureInput) -> MeasureOutput:

@@ -38,7 +38,9 @@ class BackgroundEnrichment(AttributionMeasure):
     """The background's share of the positive attribution, over its share of the pixels: 1 is a uniform map."""
 
 
-_READS_MAPS = MeasureDeclaration(scale="mean", better="low", needs_mask=True, needs_attribution=True, reads_cells=True)
+_READS_MAPS = MeasureDeclaration(
+    reads="label", scale="mean", better="low", needs_mask=True, needs_attribution=True, reads_cells=True
+)
 
 
 @measure(
@@ -76,6 +78,7 @@ def read_background_dependence(spec: BackgroundDependence, inputs: MeasureInput)
     "background_enrichment",
     BackgroundEnrichment,
     MeasureDeclaration(
+        reads="label",
         scale="mean",
         better="low",
         high=None,
@@ -178,6 +181,7 @@ class EnergyPointingGame(AttributionMeasure):
     "density_difference",
     DensityDifference,
     MeasureDeclaration(
+        reads="label",
         scale="mean",
         better="high",
         low=-1.0,
@@ -203,6 +207,7 @@ def read_density_difference(spec: DensityDifference, inputs: MeasureInput) -> Me
     "energy_pointing_game",
     EnergyPointingGame,
     MeasureDeclaration(
+        reads="label",
         scale="mean",
         better="high",
         needs_mask=True,
@@ -265,6 +270,7 @@ class ConceptAttribution(AttributionMeasure):
     "concept_attribution",
     ConceptAttribution,
     MeasureDeclaration(
+        reads="label",
         scale="mean",
         better="high",
         needs_mask=True,
@@ -317,6 +323,7 @@ class PointingGame(AttributionMeasure):
     "pointing_game",
     PointingGame,
     MeasureDeclaration(
+        reads="label",
         scale="mean",
         better="high",
         needs_mask=True,

@@ -165,14 +165,16 @@ def _false_alarm_words(spec: FalseAlarmRate) -> Wording:
 @measure(
     "predicted",
     Predicted,
-    MeasureDeclaration(scale="proportion", better="high", wording=_predicted_words),
+    MeasureDeclaration(scale="proportion", better="high", wording=_predicted_words, reads="label"),
 )
 def read_predicted(spec: Predicted, inputs: MeasureInput) -> MeasureOutput:
     """``argmax(logits)`` means one of the labels; undefined where a logit is not finite."""
     return _output(_called(inputs, spec.label_names), inputs)
 
 
-@measure("miss_rate", MissRate, MeasureDeclaration(scale="proportion", better="low", wording=_miss_words))
+@measure(
+    "miss_rate", MissRate, MeasureDeclaration(scale="proportion", better="low", wording=_miss_words, reads="label")
+)
 def read_miss(spec: MissRate, inputs: MeasureInput) -> MeasureOutput:
     """``argmax(logits)`` means a good label; undefined where a logit is not finite."""
     return _output(_called(inputs, spec.label_names), inputs)
@@ -181,7 +183,7 @@ def read_miss(spec: MissRate, inputs: MeasureInput) -> MeasureOutput:
 @measure(
     "false_alarm_rate",
     FalseAlarmRate,
-    MeasureDeclaration(scale="proportion", better="low", wording=_false_alarm_words),
+    MeasureDeclaration(scale="proportion", better="low", wording=_false_alarm_words, reads="label"),
 )
 def read_false_alarm(spec: FalseAlarmRate, inputs: MeasureInput) -> MeasureOutput:
     """``argmax(logits)`` means no good label; undefined where a logit is not finite."""
@@ -200,7 +202,7 @@ registry.register(
         "predicted_class",
         PredictedClass,
         read_predicted_class,
-        MeasureDeclaration(scale="mean", better="high", low=-1.0, high=None),
+        MeasureDeclaration(scale="mean", better="high", low=-1.0, high=None, reads="label"),
     )
 )
 

@@ -63,7 +63,7 @@ class MaskIou(AttributionMeasure):
         object.__setattr__(self, "threshold", float(self.threshold))
 
 
-_ORDER = MeasureDeclaration(scale="mean", better="high", needs_mask=True, needs_attribution=True)
+_ORDER = MeasureDeclaration(reads="label", scale="mean", better="high", needs_mask=True, needs_attribution=True)
 
 
 @measure(

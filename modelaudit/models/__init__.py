@@ -9,6 +9,7 @@ from .layers import early_layer, layer_named, module_named, resolve_layer, spati
 from .loaded import LoadedModel, PixelModel, frozen_on, model_source
 from .onnx_source import onnx_model
 from .opening import open_model, runs_code
+from .predictions.source import predicted_model
 from .repeatability import check_repeatable, deterministic
 from .timm_source import timm_model
 from .torchvision_source import torchvision_model
@@ -34,6 +35,7 @@ __all__ = [
     "open_model",
     "precision_context",
     "precisions",
+    "predicted_model",
     "prepare_model",
     "resolve_layer",
     "runs_code",

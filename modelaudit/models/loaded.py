@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..language import registry
+from ..language.answer_levels import AnswersHeld
 from ..language.errors import ModelError, nearest
 from ..language.reference import Reference
 from ..language.sample import LUMINANCE, BuiltModel, Preprocessing
@@ -77,6 +78,7 @@ class LoadedModel:
         differentiable: whether a gradient leads from its logits back to the pixels; where it does not, only methods
             that see scores alone can explain it.
         reading: what its outputs are, and how logits are read off them.
+        answers: what the answers hold, of a model that is known by stored answers alone.
     """
 
     ref: str
@@ -92,6 +94,7 @@ class LoadedModel:
     notes: tuple[str, ...] = ()
     differentiable: bool = True
     reading: ScoreReading = LOGITS
+    answers: AnswersHeld | None = None
 
     @cached_property
     def pixel_model(self) -> PixelModel:

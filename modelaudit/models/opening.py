@@ -20,6 +20,7 @@ from .code import code_digest
 from .factory import call_factory, run_factory
 from .fingerprint import architecture, fingerprint, output_digest
 from .loaded import LoadedModel
+from .predictions.stored_model import StoredPredictions
 from .probe import probed
 from .transforms import with_preprocessing
 
@@ -52,7 +53,7 @@ def open_model(
             several outputs holds the scores.
 
     One forward pass of one fixed image tells the number of logits and what they are, and a backward pass whether
-    gradients lead through.
+    gradients lead through; stored answers are read instead.
     A module that was given is left as it was.
 
     Raises:
@@ -61,6 +62,8 @@ def open_model(
     with torch.inference_mode(False):
         text, built, code = _built(ref, root, allow_code)
         built, preprocessing = with_preprocessing(text, built, preprocessing)
+    if isinstance(built.module, StoredPredictions):
+        return built.module.opened(text, preprocessing, classes, scores)
     if preprocessing is None and built.preprocessing is None:
         known = [note.partition(": ")[2] for note in built.notes if note.startswith("preprocessing:")]
         raise ModelError(

@@ -60,7 +60,7 @@ def probed(
     Raises:
         ModelError: it does not run, or its outputs are not scores, or may mean different things.
     """
-    sizes = [fixed] if (fixed := _fixed_size(preprocessing)) else [(side, side) for side in _OPEN_SIZES]
+    sizes = [fixed] if (fixed := fixed_size(preprocessing)) else [(side, side) for side in _OPEN_SIZES]
     failures: list[Exception] = []
     with frozen_module_on(module, "cpu"), torch.inference_mode(False):
         model = PixelModel(module, preprocessing)
@@ -117,7 +117,7 @@ def _others(model: PixelModel, size: Size) -> Iterator[Any]:
             yield model.module(model.normalised(0.5 * probe_pixels(size, 2)[1:] + 0.5 * level))
 
 
-def _fixed_size(preprocessing: Preprocessing) -> Size | None:
+def fixed_size(preprocessing: Preprocessing) -> Size | None:
     """(height, width) after geometry; a shorter side without a crop is probed as a square."""
     size = preprocessing.crop if preprocessing.crop is not None else preprocessing.resize
     return (size, size) if isinstance(size, int) else size

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from ...attribution import Maps, check
+from ...attribution.given import stored_maps
 from ...attribution.passes import Watched
 from ...data import LabelMap
 from ...language import registry
 from ...language.boundary import contained, described, failure_text
-from ...language.errors import AttributionError, ModelError
+from ...language.errors import AttributionError, AuditError, ModelError
 from ...language.picture_origin import PictureOrigin
 from ...language.reasons import Missing
 from ...language.spatial import SpatialLayer
@@ -33,6 +34,7 @@ from ...models import (
 )
 from ...models.acceleration import Precision
 from ...models.named_pictures import NamedPictures
+from ...models.predictions.stored_model import StoredPredictions
 from ...models.repeatability import IMAGES
 from ..planning.plan import MapAsk
 from ..results.measured import PassCounts
@@ -114,13 +116,30 @@ class RunningModel:
         """[n] the output that "prediction" explains: the strongest, of a multilabel model the label's own."""
         return self._strongest(logits, labels) if self.threshold is not None else logits.argmax(dim=1)
 
-    def answer(self, logits: Tensor, label: str | int) -> tuple[int, float]:
-        """The output that is the answer to one image, logits [C], and its probability; of a multilabel model the
-        label's own."""
+    def answer(self, logits: Tensor, label: str | int) -> tuple[int, float | None]:
+        """The output that is the answer to one image, logits [C], and its probability where that is known; of a
+        multilabel model the label's own."""
         labels = torch.tensor([self.indices[label]], device=logits.device)
         index = int(self.predicted_outputs(logits[None], labels))
+        if self.loaded.answers is not None and self.loaded.answers.lacks("probabilities"):
+            return index, None
         chances = logits.softmax(0) if self.threshold is None else logits.sigmoid()
         return index, float(chances[index])
+
+    @property
+    def stored(self) -> StoredPredictions | None:
+        """Where answers are looked up, of a model that is never run; None of others."""
+        module = self.loaded.module
+        return module if isinstance(module, StoredPredictions) else None
+
+    @property
+    def fewest_meanings(self) -> int | None:
+        """How many meanings the labels of every stored answer have at least; None where each label is one."""
+        return None if self.stored is None or self.merged is None else self.stored.fewest_meanings(self.merged)
+
+    def lacks_maps(self, ask: MapAsk) -> str:
+        """Why a map cannot be had beside stored answers; "" where it can, and of a model that is run."""
+        return "" if self.stored is None else self.stored.maps.lacks(ask.method, ask.target, self.loaded.ref)
 
     def is_right(self, label: str | int, output: int, probability: float) -> bool:
         """Whether an answer of :meth:`answer` is right; of a multilabel model: whether the label was found."""
@@ -130,7 +149,7 @@ class RunningModel:
     @property
     def candidates(self) -> tuple[Precision, ...]:
         """The precisions that may be tried on this device, fastest first; the last one needs no check."""
-        return precisions(self.device, self.loaded.module)
+        return ("float32",) if self.loaded.answers is not None else precisions(self.device, self.loaded.module)
 
     def prepared(self, size: tuple[int, int]) -> PreparedModel:
         """The model as it is run on images of `size`: made when it first runs, since a stored run needs none."""
@@ -158,7 +177,7 @@ class RunningModel:
             ModelError: the forward pass failed.
         """
         size = (pixels.shape[2], pixels.shape[3])
-        works, failed = self._works(asks, size)
+        works, failed = self._works(asks, size) if self.stored is None else ([], {})
         found: list[PassTensors] = []
         counts: list[int] = []
         first = 0
@@ -173,11 +192,34 @@ class RunningModel:
             failed.update(part.failed)
             works = [work for work in works if work.ask not in part.failed]
         logits = torch.cat([part.logits[:count] for part, count in zip(found, counts, strict=True)]).float()
-        for part in found:
+        for part in found if self.stored is None else ():
             self.passes.forward += part.forward
             self.passes.backward += part.backward
         maps = {work.ask: self._checked(work.ask, found, counts, pixels) for work in works}
+        if self.stored is not None:
+            maps, failed = self._stored_maps(self.stored, asks, origins, pixels, logits)
         return ModelOutput(logits, maps, failed)
+
+    def _stored_maps(
+        self,
+        stored: StoredPredictions,
+        asks: Sequence[MapAsk],
+        origins: Sequence[PictureOrigin],
+        pixels: Tensor,
+        logits: Tensor,
+    ) -> tuple[dict[MapAsk, Explained], dict[MapAsk, str]]:
+        """The maps that lie beside the answers, and what is wrong with others."""
+        maps: dict[MapAsk, Explained] = {}
+        failed: dict[MapAsk, str] = {}
+        names, size = [one.name for one in origins], (pixels.shape[2], pixels.shape[3])
+        for ask in asks:
+            try:
+                cells, positive = stored.maps.read(ask.method, names, size)
+                found = stored_maps(cells.to(pixels.device), size, positive=positive)
+                maps[ask] = Explained(found, check(found, pixels, logits.amax(1)))
+            except AuditError as error:
+                failed[ask] = str(error)
+        return maps, failed
 
     def check_repeatable(self, images: Tensor) -> None:
         """Pass a few of these images [n, 3, H, W] twice, among other images.
@@ -365,4 +407,4 @@ def _padded(parts: tuple[_Part, ...], rows: int) -> tuple[_Part, ...]:
 
 def _only_scores(name: str) -> bool:
     declares = registry.find("attribution", name).declares
-    return declares.gradients is False and declares.spatial_layer is False
+    return declares.gradients is False and declares.spatial_layer is False and bool(declares.own_passes)

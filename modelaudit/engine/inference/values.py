@@ -135,7 +135,8 @@ def _read_columns(
     for column in ask.columns:
         try:
             seen = measure_input(column, model, output, labels, shown, regions, original)
-            columns[column.key] = _read(column, seen, [*wide, *_own(column, shown, output)])
+            before = [*wide, *_unanswered(model, seen), *_unscored(column, model, shown, labels)]
+            columns[column.key] = _read(column, seen, [*before, *_own(column, shown, output)])
         except BaseException as error:  # one measure's failure is not the others'
             failed[column.key] = failure_text(contained(error))
     facts = shown.facts(_areas(regions, shown.validity.bare))
@@ -220,6 +221,26 @@ def pass_wide(context: Context, shown: ContextBatch) -> list[tuple[Missing, Tens
     if not exempt(context):
         found.append((Missing.CONTEXT_UNCHANGED, ~known.changed))
     return found
+
+
+def _unanswered(model: RunningModel, seen: MeasureInput) -> list[tuple[Missing, Tensor]]:
+    """Where stored answers hold none for a picture that the measure reads: what they hold is finite."""
+    if model.loaded.answers is None:
+        return []
+    return [
+        (Missing.NO_ANSWER, ~torch.isfinite(logits).all(1))
+        for logits in (seen.logits, seen.original_logits)
+        if logits is not None
+    ]
+
+
+def _unscored(
+    column: ColumnAsk, model: RunningModel, shown: ContextBatch, labels: Tensor
+) -> list[tuple[Missing, Tensor]]:
+    """Where stored answers hold no probability of the label."""
+    if model.stored is None or column.declares.reads not in ("probabilities", "logits") or column.map is not None:
+        return []
+    return [(Missing.NO_ANSWER, ~model.stored.knows_label(shown.origins, labels.cpu(), model.labels.merged))]
 
 
 def _absent(known: Validity) -> list[tuple[Missing, Tensor]]:

@@ -131,15 +131,20 @@ class _Search:
             one for one in pass_wide(self._ask.context, self._found.shown) if one[0] is not Missing.CONTEXT_UNCHANGED
         ]
         missing: dict[int, Missing] = {}
-        for reason, flags in [*reasons, (Missing.NON_FINITE_LOGITS, non_finite(self._original))]:
+        for reason, flags in [*reasons, (self._broken, non_finite(self._original))]:
             for row in torch.nonzero(flags).flatten().tolist():
                 missing.setdefault(row, reason)
         return missing
 
+    @property
+    def _broken(self) -> Missing:
+        """What logits that are not finite mean: stored answers are finite where there are any."""
+        return Missing.NON_FINITE_LOGITS if self._model.loaded.answers is None else Missing.NO_ANSWER
+
     def _undefined(self, one: _Image) -> Missing | None:
         """Why an image that nothing flipped may yet have been flipped."""
         if one.broken:
-            return Missing.NON_FINITE_LOGITS
+            return self._broken
         return None if one.changed or exempt(self._ask.context) else Missing.CONTEXT_UNCHANGED
 
     def _show(self, pairs: Sequence[tuple[_Image, Sample]]) -> None:

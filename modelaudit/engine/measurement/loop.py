@@ -178,6 +178,8 @@ class MeasurementLoop:
         for key in [key for key in dict.fromkeys(needed) if key not in self._tried]:
             self._tried.add(key)
             model = self._runner.models[key]
+            if model.loaded.answers is not None:  # nothing is run
+                continue
             try:
                 model.check_repeatable(self._builder.scene(chunk, model.loaded.preprocessing).pixels)
             except BaseException as error:

@@ -28,10 +28,13 @@ def read_from_logits(
     positions: Sequence[int],
     samples: Sequence[Sample],
 ) -> None:
-    """Fill in the columns that need nothing but logits, where these are stored; what is found is stored too."""
+    """Fill in the columns that need nothing but logits, where these are stored; what is found is stored too.
+
+    Not of stored answers: what these lack does not show in logits, and looking them up costs nothing.
+    """
     batch, at = StoreBatch(), np.asarray(positions, dtype=np.intp)
     for ask in table.passes:
-        for column in ask.columns:
+        for column in ask.columns if models[ask.model].loaded.answers is None else ():
             declares = column.declares
             if column.map is not None or declares.needs_mask or declares.needs_attribution or declares.backgrounds:
                 continue

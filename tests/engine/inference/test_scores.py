@@ -52,7 +52,7 @@ class Halves(nn.Module):
 
 
 def asks() -> list[MapAsk]:
-    names = [name for name in registry.names("attribution") if name not in ("attention_rollout", "captum")]
+    names = [name for name in registry.names("attribution") if name not in ("attention_rollout", "captum", "given_map")]
     captum: Any = registry.find("attribution", "captum").spec
     made: list[Any] = [captum(name) for name in ("DeepLift", "GuidedBackprop", "Saliency")]
     for name in names:

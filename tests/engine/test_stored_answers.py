@@ -1,0 +1,189 @@
+"""An audit of stored answers measures what an audit of the model itself measures, where the answers hold enough."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from engine.answered import Box, box
+from engine.small_audits import CLASSES, Net, audit, column, measured, results, samples, values
+
+from modelaudit.contexts import gaussian_noise, mean_fill, swap_background
+from modelaudit.engine.decision.case import Result
+from modelaudit.engine.results.measured import Measured
+from modelaudit.language.reasons import Missing
+from modelaudit.measures import (
+    accuracy,
+    adversarial_background_rate,
+    confidence,
+    flip_rate,
+    margin,
+    miss_rate,
+    predicted,
+    top_k_accuracy,
+)
+
+SWAP = swap_background("other_class")
+OF_LABELS = {
+    "right": accuracy > 0,
+    "flips": flip_rate.under(SWAP) < 1,
+    "blank": accuracy.under(mean_fill("background")) > 0,
+    "worst": adversarial_background_rate(3).under(SWAP) < 1,
+    "called": predicted("bolt") < 1,
+    "missed": miss_rate("bolt") < 1,
+}
+OF_SCORES = {
+    "sure": confidence.under(gaussian_noise(2)) > 0,
+    "margin": margin > 0,
+    "second": top_k_accuracy(2) > 0,
+}
+EVERYTHING = {**OF_LABELS, **OF_SCORES}
+
+
+@pytest.fixture(scope="module")
+def small_box(tmp_path_factory: pytest.TempPathFactory) -> Box:
+    return box(tmp_path_factory.mktemp("box"), EVERYTHING)
+
+
+@pytest.fixture(scope="module")
+def direct(tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    small = audit(Net().eval(), samples(12))
+    cases = {name: small.expect(one) for name, one in EVERYTHING.items()}
+    return measured(tmp_path_factory.mktemp("direct"), **cases)
+
+
+def measured_from(reference: str, folder: Path, expectations: dict[str, Any] = EVERYTHING, **options: Any) -> Measured:
+    small = audit(reference, samples(12), **{"preprocessing": None, "classes": None, **options})
+    return measured(folder, **{name: small.expect(one) for name, one in expectations.items()})
+
+
+def results_of(reference: str, folder: Path, expectations: dict[str, Any], **options: Any) -> dict[str, Result]:
+    small = audit(reference, samples(12), **{"preprocessing": None, "classes": None, **options})
+    return results(folder, **{name: small.expect(one) for name, one in expectations.items()})
+
+
+def keys(found: Measured) -> set[str]:
+    return {one.key for one in found.columns}
+
+
+def assert_same(found: Measured, direct: Measured, key: str, tolerance: float = 1e-6) -> None:
+    np.testing.assert_allclose(values(found, key), values(direct, key), atol=tolerance)
+    assert column(found, key).missing == column(direct, key).missing
+
+
+@pytest.mark.parametrize("form", ["scores", "lines"])
+def test_scores_measure_as_the_model_itself(form: str, small_box: Box, direct: Measured, tmp_path: Path) -> None:
+    found = measured_from(getattr(small_box, form)(), tmp_path)
+    assert not found.failures
+    for key in keys(direct):
+        assert_same(found, direct, key)
+    assert found.passes.forward == 0
+    assert any("scores of every class" in note for note in found.models[0].notes)
+
+
+def test_labels_alone_measure_what_labels_can_and_name_the_rest(
+    small_box: Box, direct: Measured, tmp_path: Path
+) -> None:
+    found = measured_from(small_box.labels(), tmp_path)
+    of_labels = keys(found) - {one.split("|", 1)[1] for one in found.failures if "|" in one}
+    assert len(of_labels) >= len(OF_LABELS)
+    for key in of_labels:
+        assert_same(found, direct, key)
+    told = "\n".join(found.failures.values())
+    assert len(found.failures) == len(OF_SCORES)
+    assert told.count("not applicable: ") == len(OF_SCORES)
+    assert "confidence needs the probabilities of the labels" in told
+    assert "margin needs the scores of every class" in told
+    assert "top_k_accuracy(2) needs the 2 strongest labels" in told
+    assert told.count("hold labels alone") == len(OF_SCORES)
+
+
+def test_the_strongest_labels_measure_a_ranking_of_as_many(small_box: Box, direct: Measured, tmp_path: Path) -> None:
+    asked = {**OF_SCORES, "third": top_k_accuracy(3) > 0}
+    found = measured_from(small_box.top(2), tmp_path, asked)
+    assert_same(found, direct, "top_k_accuracy(2)")
+    assert len(found.failures) == 3
+    assert "top_k_accuracy(3) needs the 3 strongest labels" in "\n".join(found.failures.values())
+
+
+def test_probabilities_beside_labels_count_where_they_are_said_to_be_some(
+    small_box: Box, direct: Measured, tmp_path: Path
+) -> None:
+    """An image whose label is not among them has no value, whatever probability might be left for it."""
+    reference = small_box.top(2, scored=True)
+    unsaid = measured_from(reference, tmp_path / "unsaid", OF_SCORES)
+    assert "needs the probabilities" in "\n".join(unsaid.failures.values())
+    found = measured_from(reference, tmp_path / "said", OF_SCORES, scores="probabilities")
+    (key,) = [key for key in keys(found) if key.startswith("confidence")]
+    known, expected = values(found, key), values(direct, key)
+    missing = column(found, key).missing
+    assert 0 < len(missing) < 12
+    assert set(missing.values()) == {Missing.NO_ANSWER}
+    there = [at for at in range(12) if at not in missing]
+    np.testing.assert_allclose(known[there], expected[there], atol=1e-6)
+
+
+def test_a_share_of_missing_answers_counts_at_its_worst_where_it_is_allowed(small_box: Box, tmp_path: Path) -> None:
+    gone = [name for name, one in small_box.origins.items() if one.sample == "003.png"]
+    names = [name for name in small_box.logits if name not in gone]
+    reference = small_box.table(CLASSES, {name: small_box.logits[name] for name in names}, "fewer.csv")
+    refused = measured_from(reference, tmp_path / "refused")
+    assert f"{len(gone)} of {len(small_box.logits)} pictures without an answer" in "\n".join(refused.failures.values())
+    found = measured_from(f"{reference}?unanswered=0.2", tmp_path / "allowed")
+    assert not found.failures
+    for one in found.columns:
+        assert one.missing[3] is Missing.NO_ANSWER, one.key
+    assert f"{len(gone)} without an answer" in found.models[0].notes[0]
+    decided = results_of(f"{reference}?unanswered=0.2", tmp_path / "decided", {"right": accuracy > 0})["right"]
+    assert decided.verdict is not None
+
+
+def test_the_original_s_missing_answer_is_one_of_what_compares_with_it(small_box: Box, tmp_path: Path) -> None:
+    (gone,) = [
+        name
+        for name, one in small_box.origins.items()
+        if one.sample == "003.png" and one.context.startswith("original@")
+    ]
+    rows = {name: row for name, row in small_box.logits.items() if name != gone}
+    reference = f"{small_box.table(CLASSES, rows, 'original.csv')}?unanswered=0.2"
+    found = measured_from(reference, tmp_path)
+    for one in found.columns:
+        compared = one.key.startswith(("flip_rate", "adversarial"))
+        of_originals = "under" not in one.key
+        assert (one.missing.get(3) is Missing.NO_ANSWER) == (compared or of_originals), one.key
+
+
+def test_a_picture_that_was_not_rendered_fails_its_pass_alone(small_box: Box, tmp_path: Path) -> None:
+    asked = {**OF_LABELS, "rain": accuracy.under(gaussian_noise(4)) > 0}
+    found = measured_from(small_box.scores(), tmp_path, asked)
+    (key,) = found.failures
+    why = found.failures[key]
+    assert "gaussian_noise" in key
+    assert "were not rendered (000.png: another context, or another version of it; " in why
+    assert why.count(".png:") == 4 and "render again" in why  # one micro-batch
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"mask": np.ones((16, 16), dtype=np.uint8)}, "another mask"),
+        ({"image": np.zeros((16, 16, 3), dtype=np.uint8)}, "another image"),
+        ({"id": "new.png"}, "no picture of it was rendered"),
+    ],
+)
+def test_what_changed_since_the_pictures_were_rendered_is_named(
+    changes: dict[str, Any], told: str, small_box: Box, tmp_path: Path
+) -> None:
+    data = [replace(one, **changes) if one.id == "003.png" else one for one in samples(12)]
+    small = audit(small_box.scores(), data, preprocessing=None, classes=None)
+    found = measured(tmp_path, blank=small.expect(accuracy.under(mean_fill("background")) > 0))
+    assert told in "\n".join(found.failures.values())
+
+
+def test_another_seed_is_named(small_box: Box, tmp_path: Path) -> None:
+    small = audit(small_box.scores(), samples(12), preprocessing=None, classes=None)
+    found = measured(tmp_path, {"seed": 5}, noisy=small.expect(confidence.under(gaussian_noise(2)) > 0))
+    assert "another seed" in "\n".join(found.failures.values())
