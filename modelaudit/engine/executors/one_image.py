@@ -36,15 +36,15 @@ class Prediction:
 
     Args:
         label: the name of the predicted class, its index where names are unknown; of a multilabel model the label.
-        probability: of that class.
+        probability: of that class; None where stored answers do not hold it.
         right: whether it is the label of the data.
-        probabilities, logits: by class index.
+        probabilities, logits: by class index; empty where stored answers do not hold them all.
         meaning: what is compared: the class as the data's labels merge them; of a multilabel model whether the label
             was found.
     """
 
     label: str
-    probability: float
+    probability: float | None
     right: bool
     probabilities: tuple[float, ...]
     logits: tuple[float, ...]
@@ -57,7 +57,8 @@ class Prediction:
         return hash(self.meaning)
 
     def __repr__(self) -> str:
-        return f"<{self.label!r}, probability {self.probability:.3g}, {'right' if self.right else 'wrong'}>"
+        sure = "" if self.probability is None else f"probability {self.probability:.3g}, "
+        return f"<{self.label!r}, {sure}{'right' if self.right else 'wrong'}>"
 
 
 class NoValueUnder(ContextError):
@@ -170,8 +171,8 @@ class OneImagePredictor:
                 of_context=reason in (Missing.CONTEXT_IMPOSSIBLE, Missing.CONTEXT_UNCHANGED),
             )
         labels = labels_of(model, [sample], shown.pixels.device)
-        logits = model.run(shown.pixels, labels, (), [sample.id]).logits[0]
-        if not self._tried:
+        logits = model.run(shown.pixels, labels, (), [sample.id], shown.origins).logits[0]
+        if not self._tried and model.stored is None:
             model.check_repeatable(builder.scene(chunk, preprocessing).pixels)
             self._tried = True
         return _prediction(model, sample, logits)
@@ -190,6 +191,8 @@ def _prediction(model: RunningModel, sample: Sample, logits: torch.Tensor) -> Pr
         raise ModelError(f"{model.loaded.ref}: the logits of {sample.id} are not finite")
     output, probability = model.answer(logits, sample.label)
     right = model.is_right(sample.label, output, probability)
+    held = model.loaded.answers
+    whole = held is None or held.kind == "scores"
     chances = logits.softmax(0) if model.threshold is None else logits.sigmoid()
     if model.threshold is not None:
         meaning = int(right)
@@ -199,8 +202,8 @@ def _prediction(model: RunningModel, sample: Sample, logits: torch.Tensor) -> Pr
         label=model.class_name(output),
         probability=probability,
         right=right,
-        probabilities=tuple(chances.tolist()),
-        logits=tuple(logits.tolist()),
+        probabilities=tuple(chances.tolist()) if whole else (),
+        logits=tuple(logits.tolist()) if whole else (),
         meaning=meaning,
     )
 

@@ -237,7 +237,7 @@ class Gallery:
             model=picture.model,
             prediction=None if index is None else model.class_name(index),
             probability=printed.probability,
-            right=None if index is None else model.is_right(label, index, printed.probability or 0.0),
+            right=None if index is None else model.is_right(label, index, printed.probability),
             file=files[at, _beneath(picture)],
             map=None if picture.map is None else files[at, picture],
             outline=printed.outline,

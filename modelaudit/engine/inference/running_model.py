@@ -141,9 +141,9 @@ class RunningModel:
         """Why a map cannot be had beside stored answers; "" where it can, and of a model that is run."""
         return "" if self.stored is None else self.stored.maps.lacks(ask.method, ask.target, self.loaded.ref)
 
-    def is_right(self, label: str | int, output: int, probability: float) -> bool:
+    def is_right(self, label: str | int, output: int, probability: float | None) -> bool:
         """Whether an answer of :meth:`answer` is right; of a multilabel model: whether the label was found."""
-        found = self.threshold is None or probability >= self.loaded.reading.threshold
+        found = self.threshold is None or (probability or 0.0) >= self.loaded.reading.threshold
         return found and self.labels.means(label, output)
 
     @property
