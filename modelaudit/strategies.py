@@ -21,17 +21,40 @@ try:
 except ImportError as error:
     raise ImportError("modelaudit.strategies needs Hypothesis: pip install 'pytest-modelaudit[hypothesis]'") from error
 
-from .contexts import donor_rule, exposure, family, move_object, stored_picture, swap_background, white_balance
+from .contexts import (
+    background_patch,
+    donor_patch,
+    donor_rule,
+    exposure,
+    family,
+    move_object,
+    stored_picture,
+    swap_background,
+    white_balance,
+)
 from .contexts.base import REGIONS, Family, Region
 from .contexts.degradation import SEVERITIES, Dosed, Severe
 from .contexts.moving import PlaceFill
+from .contexts.surroundings import COLOURS, Surroundings
 from .language import registry
 from .language.errors import ExpressionError
 from .language.parser import parse_context
 from .language.spec import Composed, Context, as_context, dose_field, one_of, spec_name, within
 
-__all__ = ["contexts", "donors", "doses", "light", "positions", "severities", "surroundings"]
+__all__ = [
+    "contexts",
+    "donor_patches",
+    "donors",
+    "doses",
+    "light",
+    "patches",
+    "positions",
+    "severities",
+    "surroundings",
+]
 
+#: the light to which the camera of `white_balance` is balanced
+DAYLIGHT = 6500.0
 #: donors whose images every data set has
 _OWN_DONORS = ("same_class", "other_class", "next_class", "random")
 #: a range of doses has at least so many steps on each side
@@ -172,10 +195,88 @@ def light(
     return doses(exposure, -stops, stops, region=region) | doses(white_balance, *kelvin, region=region)
 
 
-def surroundings() -> SearchStrategy[Context]:
-    """Changes of the background that leave every pixel of the object as it is: donors, fading, light."""
-    fades = [doses("fade", to=colour) for colour in ("mean", "black", "white")]
-    return st.one_of(*fades, light(), donors(feather=0))
+def patches(
+    colours: Sequence[str] = tuple(COLOURS), *, smallest: float = 0.05, largest: float = 1.0
+) -> SearchStrategy[Context]:
+    """Rectangles of the background in one colour: ``background_patch`` over places, sides, colours and doses.
+
+    Sides and places are whole hundredths of the frame's. They shrink until neither a side nor the dose can be
+    smaller, and towards the first colour and the upper left corner.
+
+    Args:
+        colours: names ("grey", "black", "white", "red", "green", "blue") or "#rrggbb".
+        smallest, largest: the least and the greatest height and width, shares of the frame's: no single pixels.
+
+    Raises:
+        ExpressionError: no such colour, or sides that are no shares of the frame.
+    """
+    space = Surroundings(colours=tuple(colours), donors=None, stops=0.0, kelvin=(), smallest=smallest, largest=largest)
+    shapes = st.tuples(*_rectangle(space), st.sampled_from(space.colours)).flatmap(_placed)
+    return shapes.map(lambda drawn: background_patch(**drawn[0], fill=drawn[1]))
+
+
+def donor_patches(
+    rule: str = "random", *, ranks: int = 4, smallest: float = 0.05, largest: float = 1.0
+) -> SearchStrategy[Context]:
+    """Rectangles of the background in which another image's background shows: ``donor_patch``.
+
+    They shrink as those of :func:`patches`, towards the first donor in rank.
+
+    Raises:
+        ExpressionError: no such rule, or sides that are no shares of the frame.
+    """
+    space = Surroundings((), rule, ranks, 0.0, (), smallest, largest)
+    shapes = st.tuples(*_rectangle(space), st.integers(0, space.backgrounds - 1)).flatmap(_placed)
+    return shapes.map(lambda drawn: donor_patch(rule, **drawn[0], rank=drawn[1]))
+
+
+def surroundings(space: Surroundings | None = None, **arguments: Any) -> SearchStrategy[Context]:
+    """The changes of surroundings in which ``worst_change`` searches: patches, other light, donors, given contexts.
+
+    Background pixels alone change, but for given contexts. They shrink within a kind of change to the smallest one;
+    where several kinds fail, a kind with fewer numbers is shown.
+
+    Args:
+        space: ``modelaudit.contexts.surroundings(...)``; or its arguments: ``surroundings(colours=["grey"], stops=1)``.
+
+    Raises:
+        ExpressionError: arguments that the space does not take.
+
+    >>> surroundings(colours=["grey"], donors=None, stops=1).validate()
+    """
+    asked = Surroundings(**arguments) if space is None else space
+    sides = {"smallest": asked.smallest, "largest": asked.largest}
+    found = [patches(asked.colours, **sides)] if asked.colours else []
+    if asked.stops:
+        found.append(doses(exposure, -asked.stops, asked.stops, region="background"))
+    found += [
+        doses(white_balance, min(kelvin, DAYLIGHT), max(kelvin, DAYLIGHT), region="background")
+        for kelvin in asked.kelvin
+        if kelvin != DAYLIGHT
+    ]
+    if asked.donors is not None:
+        found.append(donor_patches(asked.donors, ranks=asked.backgrounds, **sides))
+    if asked.contexts:
+        found.append(st.sampled_from(asked.contexts))
+    return st.one_of(found)
+
+
+def _rectangle(space: Surroundings) -> tuple[SearchStrategy[int], ...]:
+    """Height and width in hundredths of the frame's, and the dose in hundredths."""
+    least = max(1, math.ceil(round(100 * space.smallest, 6)))
+    side = st.integers(least, max(least, math.floor(round(100 * space.largest, 6))))
+    return side, side, st.integers(1, 100)
+
+
+def _placed(shape: tuple[Any, ...]) -> SearchStrategy[tuple[dict[str, Any], Any]]:
+    """The rectangle of some sides at every place in the frame, as arguments, and the last part of `shape`."""
+    height, width, dose, rest = shape
+
+    def made(corner: tuple[int, int]) -> tuple[dict[str, Any], Any]:
+        shares = {"top": corner[0], "left": corner[1], "height": height, "width": width, "dose": dose}
+        return {name: hundredths / 100 for name, hundredths in shares.items()}, rest
+
+    return st.tuples(st.integers(0, 100 - height), st.integers(0, 100 - width)).map(made)
 
 
 def _drawn(entry: registry.Entry, kind: Family | None) -> SearchStrategy[Context] | None:

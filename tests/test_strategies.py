@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from modelaudit.contexts import (
     family,
     needs_mask,
     stored_picture,
+    surroundings,
 )
 from modelaudit.data import apply_geometry, decode, open_data
 from modelaudit.language.sample import Preprocessing
@@ -71,6 +73,9 @@ DRAWN = st.one_of(
     strategies.positions(),
     strategies.donors("other_class", "random"),
     strategies.severities(),
+    strategies.patches(),
+    strategies.donor_patches(),
+    strategies.surroundings(colours=["#ff8000"], contexts=["fog(3)"]),
 )
 
 
@@ -112,6 +117,11 @@ def smallest(strategy: SearchStrategy[Context], holds: Any = lambda context: Tru
         (strategies.severities("fog"), "fog(1)"),
         (strategies.donors("random", "other_class"), "swap_background(random)"),
         (strategies.positions(), "move_object(dx=0, dy=0.01)"),
+        (strategies.patches(), "background_patch(0, 0, 0.05, 0.05, grey, dose=0.01)"),
+        (strategies.patches(["white"], smallest=0.2), "background_patch(0, 0, 0.2, 0.2, white, dose=0.01)"),
+        (strategies.donor_patches("other_class"), "donor_patch(other_class, height=0.05, width=0.05, dose=0.01)"),
+        (strategies.surroundings(stops=0, kelvin=[]), "background_patch(0, 0, 0.05, 0.05, grey, dose=0.01)"),
+        (strategies.surroundings(colours=[], kelvin=[6500, 3000], donors=None), "exposure(0.01, region=background)"),
     ],
 )
 def test_they_shrink_to_the_smallest_change(strategy: SearchStrategy[Context], text: str) -> None:
@@ -126,11 +136,45 @@ def test_they_shrink_to_the_smallest_change(strategy: SearchStrategy[Context], t
         (strategies.doses("blur"), lambda context: context.sigma > 7, "blur(8)"),
         (strategies.severities("fog"), lambda context: context.severity > 2, "fog(3)"),
         (strategies.donors(), lambda context: context.rank > 2, "swap_background(other_class, rank=3)"),
+        (
+            strategies.patches(),
+            lambda context: context.dose >= 0.4 and context.fill == "red",
+            "background_patch(0, 0, 0.05, 0.05, red, dose=0.4)",
+        ),
         (strategies.light(), lambda context: getattr(context, "kelvin", 9e9) < 5000, None),
     ],
 )
 def test_they_shrink_to_the_smallest_change_that_still_fails(strategy: Any, holds: Any, text: str | None) -> None:
     assert smallest(strategy, holds) == (text or "white_balance(4990, region=background)")
+
+
+@given(strategies.patches(smallest=0.1, largest=0.4) | strategies.donor_patches(smallest=0.1, largest=0.4))
+def test_no_patch_is_smaller_or_larger_than_said(context: Any) -> None:
+    assert 0.1 <= context.height <= 0.4 and 0.1 <= context.width <= 0.4 and context.dose > 0
+
+
+def test_a_patch_shrinks_in_sides_and_dose_until_none_of_them_can_be_smaller() -> None:
+    def flips(context: Any) -> bool:
+        return bool(context.height * context.width * context.dose >= 0.05 and context.left >= 0.3)
+
+    found: Any = find(strategies.patches(), flips, settings=settings(database=None, max_examples=2000))
+    assert found.left == 0.3 and found.top == 0
+    for name in ("height", "width", "dose"):
+        assert not flips(replace(found, **{name: round(getattr(found, name) - 0.01, 2)}))
+
+
+def test_surroundings_take_the_space_of_a_search_and_leave_out_what_it_leaves_out() -> None:
+    space = surroundings(colours=["grey"], donors=None, stops=0, kelvin=[3000], contexts=["fog(3)"])
+    found: set[str] = set()
+
+    @settings(database=None, max_examples=300)
+    @given(strategies.surroundings(space))
+    def look(context: Any) -> None:
+        found.add(type(context).__name__)
+        assert getattr(context, "fill", "grey") == "grey" and getattr(context, "kelvin", 6000) < 6500
+
+    look()
+    assert found == {"BackgroundPatch", "WhiteBalance", "Fog"}
 
 
 def test_a_dose_that_changes_nothing_is_never_drawn() -> None:
@@ -159,6 +203,10 @@ def test_contexts_need_nothing_that_not_every_data_set_has(context: Context) -> 
         (lambda: strategies.donors("other"), "'other' is not possible"),
         (lambda: strategies.donors(ranks=0), "donors: ranks: 0 is not a number from 1"),
         (lambda: strategies.positions(2), "positions: reach"),
+        (lambda: strategies.patches(["mauve"]), "'mauve' is not a colour"),
+        (lambda: strategies.patches(smallest=0.5, largest=0.2), "leave no patch"),
+        (lambda: strategies.donor_patches("other"), "'other' is not possible"),
+        (lambda: strategies.surroundings(colour=["grey"]), "colour"),
         (lambda: strategies.light(stops=99), "exposure: stops: -99 is not a number from -8 to 8"),
     ],
 )

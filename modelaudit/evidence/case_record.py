@@ -144,7 +144,10 @@ class Absence(Part):
 
 
 class AbsentFile(Part):
-    """An audit file below the folders of the run whose expectations are not known, and why; see :class:`Absence`."""
+    """An audit file below the folders of the run whose expectations are not known, and why; see :class:`Absence`.
+
+    ``by`` is "failed" where they are known, and a test function of the file failed.
+    """
 
     file: str
     by: AbsentBy

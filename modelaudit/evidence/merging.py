@@ -258,14 +258,15 @@ def _refuse_other_terms(name: str, found: Sequence[tuple[Shard, CaseRecord]]) ->
 
 
 def _absent_files(shards: Sequence[Shard]) -> list[AbsentFile]:
-    """Audit files that no shard collected; one that every shard left out by what was typed is an error."""
+    """Audit files that no shard collected, or of which a test function failed; one that every shard left out by what
+    was typed is an error."""
     collected = {
         file.path for shard in shards for file in shard.record.provenance.files if file.role == "audit" and file.cases
     }
     found: dict[str, list[tuple[Shard, AbsentFile]]] = {}
     for shard in shards:
         for file in shard.record.absent_files:
-            if file.file not in collected:
+            if file.by == "failed" or file.file not in collected:
                 found.setdefault(file.file, []).append((shard, file))
     kept, missing = [], []
     for name, seen in found.items():

@@ -94,6 +94,6 @@ def _of_run(record: RunRecord, words: Words, prefix: str) -> Iterator[AuditFindi
         yield AuditFinding("run:partial", "warning", "", None, state, plain(missing))
     for one in record.absent_files:
         if one.by != "selection":
-            level: Level = "error" if one.by == "error" else "warning"
+            level: Level = "error" if one.by in ("error", "failed") else "warning"
             why = plain(absence_text(one.why, words))
             yield AuditFinding(f"file:{one.file}", level, f"{prefix}{one.file}", 1, plain(one.file), why)

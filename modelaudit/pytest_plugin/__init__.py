@@ -63,6 +63,8 @@ class _Reports:
             from .outcome import drop_entry
 
             drop_entry(self._config, self._run_again.pop(report.nodeid))
+        if report.failed and not hasattr(report, "modelaudit") and is_audit_file(Path(report.location[0]).name):
+            audit_session(self._config).completeness.item_failed(report.location[0], report.nodeid)
         stated = getattr(report, "modelaudit_stated", ())
         if stated and is_audit_file(Path(report.location[0]).name):
             audit_session(self._config).completeness.stated_in_functions(report.location[0], stated)

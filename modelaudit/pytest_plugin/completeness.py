@@ -26,6 +26,8 @@ from types import SimpleNamespace
 
 from _pytest.mark import deselect_by_keyword, deselect_by_mark
 
+#: failed test functions of a file, named in the record
+_NAMED = 5
 REMOVED = "left out by a conftest.py, a plugin, or an option that was not typed (addopts, PYTEST_ADDOPTS, ini)"
 
 
@@ -33,7 +35,8 @@ class Completeness:
     """What the audit files declare, and which of it the session is about to run.
 
     ``left_out``: by typed arguments. ``removed``: by anything else. ``broken``: files that could not be collected.
-    ``unmeasured``: what test functions of a file state, by the file.
+    ``unmeasured``: what test functions of a file state, by the file. ``failed``: items of a file that failed, by the
+    file; those of declared expectations have a verdict of their own.
     """
 
     def __init__(self, config: pytest.Config, typed: TypedArguments) -> None:
@@ -46,6 +49,7 @@ class Completeness:
         self.collected: set[str] = set()
         self.broken: dict[str, tuple[AbsentBy, str]] = {}
         self.unmeasured: dict[str, list[str]] = {}
+        self.failed: dict[str, list[str]] = {}
 
     @property
     def expected(self) -> list[str]:
@@ -80,6 +84,10 @@ class Completeness:
         """Expectations that a test function of an audit file states, where nothing measures them."""
         self.unmeasured.setdefault(file, []).extend(stated)
 
+    def item_failed(self, file: str, name: str) -> None:
+        """An item of an audit file whose report says that it failed, in whatever phase."""
+        self.failed.setdefault(file, []).append(name)
+
     def compare(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
         """Compare what the session is about to run with what the user selected; see :func:`left_out`."""
         about_to_run = {item.nodeid for item in items if self.is_declared(item)}
@@ -106,6 +114,7 @@ class Completeness:
             for file, stated in self.unmeasured.items()
         }
         found = [AbsentFile(file=file, by="error", why=why) for file, why in unmeasured.items()]
+        found += [one for one in self._failed_functions() if one.file not in unmeasured]
         for path in audit_files(run_folders(self.config, self.typed)):
             why = self._why_absent(path)
             if why is not None:
@@ -114,6 +123,14 @@ class Completeness:
             empty = {self._relative(Path(name)) for name in self.collected} - unmeasured.keys()
             found += [AbsentFile(file=file, by="error", why="states no expectation") for file in sorted(empty)]
         return found
+
+    def _failed_functions(self) -> Iterator[AbsentFile]:
+        """The audit files of which a test function failed: the run is then no verdict on the whole."""
+        for file, items in self.failed.items():
+            names = [name.partition("::")[2] for name in dict.fromkeys(items) if name not in self.declared]
+            if names:
+                more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+                yield AbsentFile(file=file, by="failed", why=f"failed: {', '.join(names[:_NAMED])}{more}")
 
     def data(self) -> dict[str, Any]:
         """What a worker of pytest-xdist hands to its controller."""

@@ -269,6 +269,7 @@ _ABSENCE: dict[str, str] = {
     "the run ended before it, or something else ran in its place": "ended",
     "xfail(?P<why>: .+)?": "xfail",
     "skipped": "skipped",
+    "failed: (?P<names>.+)": "failed",
 }
 #: the kinds of notes, each with its forms
 FORMS: dict[str, dict[str, str]] = {

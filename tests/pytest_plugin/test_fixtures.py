@@ -380,3 +380,53 @@ def test_what_failed_is_tried_first_by_the_workers_of_xdist_too(line: Line) -> N
     shown = subprocess.run(command, cwd=line.path, capture_output=True, text=True, env=_desk(line)).stdout
     assert "2 failed" in shown, shown
     assert set(first_tried(line).values()) == {SMALLEST}
+
+
+def test_a_test_function_that_fails_leaves_the_run_without_a_verdict_on_the_whole(line: Line) -> None:
+    line.audit("""
+        line = Audit(**told())
+        right = line.expect(accuracy > 0.1)
+
+        def test_it(sample, predict):
+            assert predict(sample).label == "red"
+
+        def test_right():
+            pass
+    """)
+    line.write("test_ordinary.py", "def test_it():\n    assert False\n")
+    result = line.run("audit_line.py", "test_ordinary.py")
+    record = line.record()
+    assert result.ret == 1 and record.overall == "PARTIAL" and not record.whole and record.exit_status == 10
+    (file,) = record.absent_files
+    assert (file.file, file.by) == ("audit_line.py", "failed")
+    assert file.why.startswith("failed: test_it[sample ") and "test_right" not in file.why
+    result.stdout.fnmatch_lines(["*1 audit file is not counted (1 with a test function that failed)*"])
+    assert line.cases()["right"].verdict == "PASS"
+
+
+@pytest.mark.parametrize("tolerated", [["--audit-partial"], ["--audit-partial", "--audit-inconclusive=warn"]])
+def test_nothing_excuses_a_test_function_that_fails(line: Line, tolerated: list[str]) -> None:
+    line.audit("line = Audit(**told())\nright = line.expect(accuracy > 0.1)\ndef test_it():\n    assert False\n")
+    assert line.run(*tolerated).ret == 1
+    assert line.record().exit_status == 10
+
+
+def test_a_test_function_that_a_rerun_passes_counts_as_passed(line: Line) -> None:
+    pytest.importorskip("pytest_rerunfailures")
+    line.audit("""
+        line = Audit(**told())
+        right = line.expect(accuracy > 0.1)
+        runs = []
+
+        def test_it():
+            runs.append(1)
+            assert len(runs) > 1
+    """)
+    assert line.run("--reruns=1").ret == 0
+    assert line.record().whole
+
+
+def test_selected_alone_test_functions_go_by_the_rules_of_pytest(line: Line) -> None:
+    line.audit("line = Audit(**told())\nright = line.expect(accuracy > 0.1)\ndef test_it():\n    assert False\n")
+    assert line.run("-k", "test_it").ret == 1
+    assert not (line.path / "audit-results").exists()
