@@ -107,7 +107,7 @@ def change_sentence(record: RunRecord, one: Counterexample, words: Words) -> str
     """*A grey patch on the background (4% of it) is enough: “bolt” becomes “nut”, 97% sure.*"""
     change = change_text(record, one.context, words)
     dose = words._("changes_dose", dose=f"{one.dose:.2g}") if one.dose < 1 else ""
-    size = words._("changes_area", area=words.quantity(one.area, "percent", 1 if one.area < 0.1 else 0))
+    size = words._("changes_area", area=words.limit(round(one.area, 3 if one.area < 0.1 else 2), "percent"))
     size = words._("comma").join(filter(None, (size, dose)))
     values = {"change": change[:1].upper() + change[1:], "size": size, "before": one.before, "after": one.after}
     if one.after_probability is None:
@@ -149,7 +149,11 @@ def change_lines(record: RunRecord, words: Words) -> Iterator[str]:
     counts = {
         kind: sum(one.state == kind for one in record.replays) for kind in ("still_fails", "cannot_replay", "fixed")
     }
-    parts = [f"{words.count(count)} {words.named('replay', kind)}" for kind, count in counts.items() if count]
+    parts = [
+        words._("run_replay_count", n=words.count(count), state=words.named("replay", kind))
+        for kind, count in counts.items()
+        if count
+    ]
     yield words._("run_replays", counts=words._("comma").join(parts))
     ordered = sorted(record.replays, key=lambda one: list(counts).index(one.state))
     for one in ordered[:_LISTED]:
