@@ -112,6 +112,7 @@ _SCHEMAS = {
     "waivers": "..acceptance.waivers",
     "monitor": "..monitoring.monitor_file",
     "standard": "..standards.standard_file",
+    "remote": "..models.http.remote_file",
 }
 
 
@@ -160,10 +161,10 @@ def _add_schema(commands: Any) -> None:
     schema = add_command(
         commands,
         "schema",
-        "print the JSON schema of *.audit.yaml files, of agreement.yaml, waivers.yaml, monitor.json or a standard",
+        "print the JSON schema of *.audit.yaml, agreement.yaml, waivers.yaml, monitor.json, standards, remote models",
         Example("for an editor that completes and checks YAML", "modelaudit schema"),
     )
-    what = "audit (default), agreement, costs, waivers, monitor or standard"
+    what = "audit (default), agreement, costs, waivers, monitor, standard or remote"
     schema.add_argument("what", metavar="WHAT", nargs="?", choices=_SCHEMAS, default="audit", help=what)
     schema.set_defaults(run=_schema)
 

@@ -4,6 +4,7 @@ from ..language.spatial import SpatialLayer
 from .acceleration import Fidelity, PreparedModel, fidelity, precision_context, precisions, prepare_model
 from .black_box import black_box
 from .exported_source import exported_model, torchscript_model
+from .http import remote, remote_model
 from .hugging_face_source import hugging_face_model
 from .layers import early_layer, layer_named, module_named, resolve_layer, spatial_layer
 from .loaded import LoadedModel, PixelModel, frozen_on, model_source
@@ -37,6 +38,8 @@ __all__ = [
     "precisions",
     "predicted_model",
     "prepare_model",
+    "remote",
+    "remote_model",
     "resolve_layer",
     "runs_code",
     "spatial_layer",

@@ -6,7 +6,8 @@ import copy
 import functools
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Self
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -39,7 +40,12 @@ class ScoresOnly(nn.Module):
         batch: how many images go through at once; the last are filled up with copies of the last image. None for any
             number.
         outputs: how many scores an image has; None where nobody said.
+
+    `deterministic` is False where the same image may get other scores, as `declare` says it is stated.
     """
+
+    deterministic: bool = True
+    declare: ClassVar[str] = ""
 
     def __init__(self, batch: int | None = None, outputs: int | None = None) -> None:
         super().__init__()
@@ -57,6 +63,10 @@ class ScoresOnly(nn.Module):
             parts = [self._part(given[first : first + size], size) for first in range(0, len(given), size)]
             joined = {name: torch.cat([part[name] for part in parts]).to(pixels.device) for name in parts[0]}
         return joined.get(_ONLY, joined)
+
+    def asked_anew(self, time: int) -> AbstractContextManager[None]:
+        """For the length of a ``with`` block no score is one that was kept from another `time` (0, 1, ...)."""
+        return nullcontext()
 
     @abstractmethod
     def scores(self, images: Tensor) -> Any:
@@ -104,6 +114,8 @@ class ScoresOnly(nn.Module):
 
 class BlackBox(ScoresOnly):
     """A user's function as a module."""
+
+    declare = "black_box(..., deterministic=False)"
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -12,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..language.errors import ModelError
 from .acceleration import precision_context
-from .black_box import BlackBox
+from .black_box import ScoresOnly
 from .loaded import LoadedModel
 
 #: images that are tried, where there are so many
@@ -53,7 +54,8 @@ def check_repeatable(loaded: LoadedModel, images: Tensor, batch: int) -> int:
         first = torch.cat([first, 1 - first])  # the negative is another image in the batch
     reference = _logits(loaded, first, batch)
     places = _other_batches(len(first), batch) * (IMAGES // len(first))
-    again = torch.cat([_logits(loaded, first[group], batch) for group in places])
+    with _asked_anew(loaded, 1):
+        again = torch.cat([_logits(loaded, first[group], batch) for group in places])
     compared = [at for group in places for at in group]
     difference = _difference(again, reference[compared])
     if difference > _tolerance(reference):
@@ -71,7 +73,12 @@ def _other_batches(count: int, batch: int) -> list[list[int]]:
 
 def deterministic(loaded: LoadedModel) -> bool:
     """Whether a model is deterministic: False for a black box that is declared otherwise."""
-    return not isinstance(loaded.module, BlackBox) or loaded.module.deterministic
+    return not isinstance(loaded.module, ScoresOnly) or loaded.module.deterministic
+
+
+def _asked_anew(loaded: LoadedModel, time: int) -> AbstractContextManager[None]:
+    """Within it a model that keeps its answers is asked again."""
+    return loaded.module.asked_anew(time) if isinstance(loaded.module, ScoresOnly) else nullcontext()
 
 
 def _logits(loaded: LoadedModel, images: Tensor, batch: int) -> Tensor:
@@ -97,7 +104,7 @@ def _tolerance(logits: Tensor) -> float:
 
 def _explained(loaded: LoadedModel, images: Tensor, batch: int, reference: Tensor, difference: float) -> str:
     """The message: what differs, the likely cause, and what to do."""
-    with _Causes() as seen:
+    with _Causes() as seen, _asked_anew(loaded, 2):
         repeated = _difference(_logits(loaded, images, batch), reference) <= _tolerance(reference)
     size = f"(logits {difference:.3g} apart, the largest is {float(reference.nan_to_num().abs().max()):.3g})"
     if "dropout" in seen.causes:
@@ -120,9 +127,8 @@ def _explained(loaded: LoadedModel, images: Tensor, batch: int, reference: Tenso
 
 
 def _declare(loaded: LoadedModel) -> str:
-    if not isinstance(loaded.module, BlackBox):
-        return ""
-    return ", or give black_box(..., deterministic=False), which is then stated with every verdict"
+    declare = loaded.module.declare if isinstance(loaded.module, ScoresOnly) else ""
+    return f", or give {declare}, which is then stated with every verdict" if declare else ""
 
 
 class _Causes(TorchFunctionMode):
