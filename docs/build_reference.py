@@ -125,6 +125,9 @@ def measures_page() -> Iterator[str]:
     yield from ("## Numbers made of several measures", "")
     for entry in _own("composite"):
         yield from _definition(entry, ["composite"])
+    yield from ("## Spaces of changes that a measure searches", "")
+    for entry in _own("search"):
+        yield from _definition(entry, ["imported from `modelaudit.contexts`"])
 
 
 def sources_page() -> Iterator[str]:

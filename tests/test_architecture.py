@@ -80,7 +80,7 @@ ENGINE = (
     ("measurement",),
     ("checks", "gallery"),
     ("decision",),
-    ("measured_facts",),
+    ("measured_facts", "measured_searches"),
     ("assembly",),
     ("executors",),
 )

@@ -18,6 +18,7 @@ from ..language.errors import ContextError, ExpressionError, nearest
 from ..language.sample import BACKGROUND
 from ..language.spec import Context, SearchSpec, as_context, one_of, plain, within
 from ..language.wording import Phrase, Wording
+from .apply import stored_picture
 from .base import (
     ContextDeclaration,
     ContextInput,
@@ -337,6 +338,8 @@ class Surroundings(SearchSpec):
         for one in contexts:
             if one.doses:
                 raise ExpressionError(f"surroundings: contexts: '{one}' is a series; give single contexts")
+            if stored_picture(one) is not None:
+                raise ExpressionError(f"surroundings: contexts: '{one}' shows pictures of the data, and changes none")
         for name, value in (("colours", colours), ("kelvin", kelvin), ("contexts", contexts)):
             object.__setattr__(self, name, tuple(dict.fromkeys(value)))
         if self.donors is not None:

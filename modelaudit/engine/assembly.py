@@ -41,6 +41,7 @@ from .measured_facts import (
     picture_contents,
     sanity_of_baselines,
 )
+from .measured_searches import counterexamples, replays, searches
 from .measurement.answer_levels import give_up_unanswerable
 from .measurement.baseline_values import BaselineValues
 from .measurement.events import Event, ImagesCounted, Listener, dispatch
@@ -148,7 +149,8 @@ def _measure(
     models = open_models(group, data, settings, builder.seed, counts, failures, stack)
     baselines = _read_baselines(group, settings, failures)
     passes = [with_predicted_class(ask) for ask in group.passes if ask.model in models]
-    lookup, table = StoreLookup(store, builder, models, passes, group.key), ValueTable(passes, len(chosen), failures)
+    lookup = StoreLookup(store, builder, models, passes, group.key, settings.counterexamples)
+    table = ValueTable(passes, len(chosen), failures)
     earlier = BaselineValues(
         group,
         baselines,
@@ -203,6 +205,9 @@ def _measure(
         shown=shown,
         donor_contents=contents_of_donors(shown, table.donor_contents),
         pictures=picture_contents(runner, chosen[:end]),
+        counterexamples=counterexamples(table, builder, chosen, end),
+        searches=searches(table, end),
+        replays=replays(table, settings.counterexamples, chosen, end, table.failures),
         looks=interim.looks if interim is not None else 1 if may_stop else None,
     )
     return measured.model_copy(

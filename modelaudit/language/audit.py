@@ -26,7 +26,7 @@ from .looked import CheckedExpectation
 from .ranges import refuse_per_cent
 from .sample import Preprocessing, Sample
 from .scores import DEFAULT_THRESHOLD, Scores, ScoreSettings
-from .spec import Composed, Context, within
+from .spec import Composed, Context, as_context, within
 from .stated_cases import state
 from .without_object import checked_labels, declaration_text, require_images
 
@@ -533,6 +533,11 @@ def _check_refinements(expectation: Expectation) -> None:
         declares = registry.entry_of(measure.spec).declares
         if getattr(declares, "needs_context", False) and measure.context is None:
             raise ExpressionError(f"'{measure}' compares with the original image; add .under(context)")
+        if getattr(declares, "searches", None) is not None and measure.context not in (None, as_context("original")):
+            raise ExpressionError(
+                f"'{measure}' searches for its contexts itself; leave .under({measure.context}) out, or write "
+                f"surroundings(contexts=['{measure.context}']) to have that one tried too"
+            )
         if getattr(declares, "backgrounds", None) is not None and not _has_donors(measure.context):
             raise ExpressionError(
                 f"'{measure}' tries the backgrounds of several images, and '{measure.context}' takes none of another "

@@ -34,6 +34,7 @@ class Missing(StrEnum):
     CONTRADICTION = "contradiction"
     NON_FINITE_LOGITS = "non_finite_logits"
     NO_ANSWER = "no_answer"
+    SEARCH_CUT_OFF = "search_cut_off"
 
     @property
     def errored(self) -> bool:
@@ -55,6 +56,7 @@ _ERRORED = frozenset(
         Missing.CONTRADICTION,
         Missing.NON_FINITE_LOGITS,
         Missing.NO_ANSWER,
+        Missing.SEARCH_CUT_OFF,
     }
 )
 
@@ -78,4 +80,5 @@ _ADVICE = {
     Missing.CONTRADICTION: "its annotation states two things that cannot both be right: mend it",
     Missing.NON_FINITE_LOGITS: "the model returns NaN or infinity: check its weights and its preprocessing",
     Missing.NO_ANSWER: "the stored answers hold none for this picture: let the box answer it",
+    Missing.SEARCH_CUT_OFF: "the time for the search was over: give more seconds=, fewer calls=, or fewer images",
 }

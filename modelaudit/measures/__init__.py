@@ -39,6 +39,7 @@ from .ranks import (
     relevance_rank_accuracy,
     top_k_intersection,
 )
+from .worst_change import WorstChange, worst_change
 
 accuracy = Measure(Accuracy())
 confidence = Measure(Confidence())
@@ -66,6 +67,7 @@ __all__ = [
     "RelevanceRankAccuracy",
     "TopKAccuracy",
     "TopKIntersection",
+    "WorstChange",
     "accuracy",
     "adversarial_background_rate",
     "attribution_auc",
@@ -88,5 +90,6 @@ __all__ = [
     "relevance_rank_accuracy",
     "top_k_accuracy",
     "top_k_intersection",
+    "worst_change",
     "worst_group_accuracy",
 ]

@@ -152,11 +152,12 @@ class MeasureDeclaration:
     ``scale``: "proportion" (0 or 1 an image) or "mean". ``low``/``high``: its range, None where it has no bound.
     ``better``: "low" or "high". ``needs_context``: without ``.under`` it says nothing. ``reads_cells``: a coarse map
     need not be upsampled for it. ``backgrounds``: of a measure of the worst of several backgrounds, how many, from its
-    spec, None for all there are: the engine shows one after the other and keeps the first value that is 1. ``percent``:
-    its mean reads in per cent (a proportion always does). ``wording``: its words in reports; without them the canonical
-    text stands there. ``reads``: what it reads of a model's answer; where stored answers hold less it is not
-    applicable. ``labels``: of a measure that reads a ranking, how many of the strongest labels, from its spec; None for
-    all of them.
+    spec, None for all there are: the engine shows one after the other and keeps the first value that is 1.
+    ``searches``: of a measure of the worst of many changes, which chooses its contexts itself, how many passes one
+    image takes at most, from its spec. ``percent``: its mean reads in per cent (a proportion always does). ``wording``:
+    its words in reports; without them the canonical text stands there. ``reads``: what it reads of a model's answer;
+    where stored answers hold less it is not applicable. ``labels``: of a measure that reads a ranking, how many of the
+    strongest labels, from its spec; None for all of them.
     """
 
     scale: Literal["proportion", "mean"]
@@ -169,6 +170,7 @@ class MeasureDeclaration:
     needs_context: bool = False
     reads_cells: bool = False
     backgrounds: Callable[[Any], int | None] | None = None
+    searches: Callable[[Any], int] | None = None
     percent: bool = False
     wording: Worded = None
     reads: Reads = "logits"
@@ -178,6 +180,11 @@ class MeasureDeclaration:
 def tries_backgrounds(spec: MeasureSpec) -> bool:
     """Whether a measure is of the worst of several backgrounds."""
     return registry.entry_of(spec).declares.backgrounds is not None
+
+
+def searches_changes(spec: MeasureSpec) -> bool:
+    """Whether a measure searches for the worst change of an image itself."""
+    return registry.entry_of(spec).declares.searches is not None
 
 
 def measure(

@@ -22,6 +22,7 @@ from ..images.batches import Chunk, ContextBatch, Validity
 from ..images.donor_selector import Donor
 from ..images.interventions import changed_mask
 from ..planning.plan import ColumnAsk, MapAsk, PassAsk, original_context
+from ..results.counterexamples import ImageSearch
 from ..results.interventions import Intervention
 from ..results.measured import ImageFacts
 from .running_model import Explained, ModelOutput, RunningModel
@@ -35,6 +36,7 @@ class PassValues:
     computed at all, by key, with what went wrong; they are left out of `columns`. ``steps`` [n]: the work that a method
     chose for each image, by column, where it chooses. ``donors``: of columns that try several backgrounds, all those of
     each image as one donor. ``original``: [n, C] the logits of the original images, where they are known.
+    ``searches``: of columns that search, what came of each image.
     """
 
     shown: ContextBatch
@@ -46,6 +48,7 @@ class PassValues:
     steps: Mapping[str, NDArray[np.int64]]
     donors: Mapping[str, Sequence[Donor]] = field(default_factory=dict)
     original: Tensor | None = None
+    searches: Mapping[str, Sequence[ImageSearch]] = field(default_factory=dict)
 
     def rows(self, at: Tensor) -> tuple[ContextBatch, ModelOutput]:
         """What was shown of some of the images, [m] long, and what the model gave on them."""

@@ -23,6 +23,11 @@ def give_up_unanswerable(table: ValueTable, models: Mapping[str, RunningModel]) 
 def not_applicable(column: ColumnAsk, model: RunningModel) -> str:
     """Why a column cannot be read off the answers of a model; "" where it can, and of a model that is run."""
     held, declares = model.loaded.answers, column.declares
+    if declares.searches is not None and model.stored is not None:
+        return (
+            f"not applicable: {column.spec} chooses its pictures by what was answered to others, so they cannot be "
+            f"answered beforehand, and {model.loaded.ref} is answers; take a model that runs, or one at remote:"
+        )
     if held is None:
         return ""
     wanted = None if declares.labels is None else declares.labels(column.spec)

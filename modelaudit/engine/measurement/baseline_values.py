@@ -14,7 +14,7 @@ from ...language.errors import AuditError, ResultsError
 from ...language.reasons import Missing
 from ...language.sample import Preprocessing, Sample
 from ...language.spec import Context, name_text
-from ...measures.base import tries_backgrounds
+from ...measures.base import searches_changes, tries_backgrounds
 from ..images.batches import BatchBuilder
 from ..images.donor_selector import UNKNOWN
 from ..planning.plan import ColumnAsk, PassAsk, PlanGroup
@@ -301,7 +301,7 @@ class BaselineValues:
                 f"{now}; {_AGAIN}"
             )
         same = not found.table.pools and not self._group.pools and self._same_data(found)
-        if tries_backgrounds(column.spec) and not same:
+        if (tries_backgrounds(column.spec) or searches_changes(column.spec)) and not same:
             raise ResultsError(
                 f"{start}'{column.key}' tries several backgrounds of each image, and the data are not those of run "
                 f"{baseline.run}; set the baseline again on these data"

@@ -12,11 +12,12 @@ from torch import Tensor
 from ...contexts import donor_rule, stored_picture
 from ...language.errors import AuditError
 from ...language.sample import Sample
-from ...measures.base import tries_backgrounds
+from ...measures.base import searches_changes, tries_backgrounds
 from ..images.batches import BatchBuilder, Chunk
 from ..inference.running_model import RunningModel
 from ..inference.values import PassValues, read_pass
 from ..inference.worst_background import with_worst
+from ..inference.worst_change import with_searches
 from ..planning.plan import ColumnAsk, PassAsk, original_context
 from .events import PassMeasured
 from .store_lookup import StoreLookup
@@ -49,6 +50,7 @@ class PassRunner:
         self.table = table
         self._compared_with = originals
         self._originals: dict[tuple[str, int], Tensor] = {}
+        self._seconds: dict[str, float] = {}
 
     @property
     def stores(self) -> bool:
@@ -106,11 +108,15 @@ class PassRunner:
             original = self.original_logits(ask.model, part)
         shown = self.builder.show(part, ask.context, model.loaded.preprocessing)
         several = tuple(column for column in ask.columns if tries_backgrounds(column.spec))
-        alone = replace(ask, columns=tuple(column for column in ask.columns if column not in several))
+        searched = tuple(column for column in ask.columns if searches_changes(column.spec))
+        alone = replace(ask, columns=tuple(one for one in ask.columns if one not in (*several, *searched)))
         found = read_pass(alone, model, part, shown, self.builder.intervention, original)
         if several:
             assert original is not None
             found = with_worst(found, replace(ask, columns=several), model, part, self.builder, original)
+        if searched:
+            asked = replace(ask, columns=searched)
+            found = with_searches(found, asked, model, part, self.builder, self.lookup.cases, self._seconds)
         if ask.context == original_context():
             self._originals.update({(ask.model, at): row for at, row in zip(part.positions, found.logits, strict=True)})
         return found

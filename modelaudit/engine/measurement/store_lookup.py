@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...contexts import donor_rule, stored_picture
+from ...contexts.surroundings import Surroundings
 from ...data import files_of
 from ...data.base import DigestParts
 from ...data.signature import Signature
@@ -18,12 +19,15 @@ from ...language.reasons import Missing
 from ...language.sample import Sample
 from ...language.spatial import SpatialLayer
 from ...language.spec import long_text
-from ...measures.base import tries_backgrounds
+from ...measures.base import searches_changes, tries_backgrounds
+from ...measures.worst_change import WorstChange
 from ...models.acceleration import Precision
 from ..images.batches import BatchBuilder, ContextBatch
 from ..images.donor_selector import UNKNOWN, Donor
 from ..inference.running_model import RunningModel
+from ..inference.worst_change import context_of_case, patch_of_donors, searched_with
 from ..planning.plan import ColumnAsk, PassAsk, Place, original_context
+from ..results.counterexamples import ImageSearch, KnownCase, cases_of_images
 from ..results.interventions import changes
 from ..results.measured import ImageFacts
 from ..store.keys import (
@@ -49,6 +53,7 @@ class StoreLookup:
 
     Args:
         group: the group's name, for people.
+        cases: stored counterexamples, which searches try first.
     """
 
     def __init__(
@@ -58,11 +63,13 @@ class StoreLookup:
         models: Mapping[str, RunningModel],
         passes: Sequence[PassAsk],
         group: str,
+        cases: Iterable[KnownCase] = (),
     ) -> None:
         self.store = store
         self._builder = builder
         self._models = models
         self._group = group
+        self.cases = cases_of_images(cases)
         self._keys: dict[tuple[Place, str], PassKeys] = {}
         self._passes = passes
 
@@ -99,21 +106,28 @@ class StoreLookup:
         """
         keys, names = self.keys(ask), self.names(ask, samples, decode=decode)
         known = [column for column in ask.columns if column.key in keys.columns]
-        alone = [column for column in known if not tries_backgrounds(column.spec)]
+        alone = [one for one in known if not tries_backgrounds(one.spec) and not searches_changes(one.spec)]
         donors = self.donors(ask, samples, decode=decode)
         shown = self.store.images(keys.shown, names)
         own = self.value_names(ask, samples, names)
+        outcomes: dict[str, list[ImageSearch | None]] = {}
         columns = dict(zip(alone, self.store.cells([keys.columns[one.key] for one in alone], own), strict=True))
         for column in [column for column in known if column not in columns]:
-            of_all = self._names(ask, samples, self._backgrounds(ask, column, samples, decode), decode)
+            searches = searches_changes(column.spec)
+            asked = self._searched if searches else self._backgrounds
+            of_all = self._names(ask, samples, asked(ask, column, samples, decode), decode)
             own = self.value_names(ask, samples, of_all)
             (columns[column],) = self.store.cells([keys.columns[column.key]], own)
+            if searches:
+                outcomes[column.key] = self._outcomes(keys.searches[column.key], own)
         self._put_images(ask, table, samples, positions, shown, donors)
         at = np.asarray(positions, dtype=np.intp)
         # numbers without the facts of the pass were left behind by half a prune
         usable = np.array([facts is not None for facts in shown], dtype=bool)
         for column, numbers in columns.items():
-            table.columns[ask.model, column.key].put_stored(at, numbers, usable)
+            found = outcomes.get(column.key)
+            whole = usable if found is None else usable & np.array([one is not None for one in found], dtype=bool)
+            table.columns[ask.model, column.key].put_stored(at, numbers, whole, found)
 
     def _put_images(
         self,
@@ -222,6 +236,40 @@ class StoreLookup:
         count = column.declares.backgrounds(column.spec)  # type: ignore[misc]
         preprocessing = self._models[ask.model].loaded.preprocessing
         return self._builder.donors.recall_backgrounds(samples, ask.context, preprocessing, count, decode=decode)
+
+    def _searched(
+        self, ask: PassAsk, column: ColumnAsk, samples: Sequence[Sample], decode: bool
+    ) -> list[Donor | Literal["unknown"]]:
+        """What each image's search depends on besides image and definition, as one donor, as far as it is known."""
+        donors, preprocessing = self._builder.donors, self._models[ask.model].loaded.preprocessing
+        search = cast(Surroundings, cast(WorstChange, column.spec).search)
+        lent: list[Sequence[Any]] = []
+        patch = patch_of_donors(search)
+        if patch is not None:
+            count = search.backgrounds
+            lent.append(donors.recall_backgrounds(samples, patch, preprocessing, count, decode=decode))
+        for context in search.contexts:
+            if donor_rule(context) is None:
+                lent.append([None] * len(samples))
+            else:
+                lent.append(donors.recall(samples, context, preprocessing, decode=decode))
+        found: list[Donor | Literal["unknown"]] = []
+        for row, sample in enumerate(samples):
+            cases = self.cases.get((column.key, sample.id), ())
+            own = [one[row] for one in lent]
+            for case in cases:
+                context_or_none = context_of_case(case)
+                if context_or_none is None or donor_rule(context_or_none) is None:
+                    own.append(None)
+                else:
+                    own.extend(donors.recall([sample], context_or_none, preprocessing, decode=decode))
+            found.append(UNKNOWN if UNKNOWN in own else searched_with(own, cases))
+        return found
+
+    def _outcomes(self, key: Key, names: Sequence[bytes | None]) -> list[ImageSearch | None]:
+        """What came of each image's search, None where it is not stored."""
+        stored = self.store.contents(key, names)
+        return [None if content is None else ImageSearch.model_validate_json(content) for content in stored]
 
     def _names(
         self, ask: PassAsk, samples: Sequence[Sample], donors: Sequence[Any], decode: bool

@@ -48,7 +48,11 @@ class PassWriter:
                 own = self._lookup.value_names(ask, part.samples, of_all)
             values, missing = output.values.double().cpu().numpy(), missing_rows(output)
             for row, name_of_value in enumerate(own if key in keys.columns else ()):
-                if name_of_value is not None:
+                searched = found.searches[key][row] if key in found.searches else None
+                if name_of_value is not None and (searched is None or not searched.cut_off):
+                    if searched is not None:
+                        content = searched.model_dump_json().encode()
+                        self._batch.content(keys.searches[key], name_of_value, content)
                     reason, worked = missing.get(row), None if steps is None else int(steps[row])
                     self._batch.number(
                         keys.columns[key], name_of_value, np.nan if reason else values[row], reason, worked

@@ -14,6 +14,7 @@ from ...language.errors import ContextError
 from ...language.reasons import Missing
 from ..inference.values import PassValues, missing_rows
 from ..planning.plan import ColumnAsk, PassAsk, Place, original_context
+from ..results.counterexamples import ImageSearch
 from ..results.measured import ImageFacts, MeasuredColumn
 from ..store.keys import long_column_text
 from ..store.store import StoredNumbers
@@ -25,7 +26,8 @@ Positions = NDArray[np.intp]
 class ColumnValues:
     """One column: [n] values, NaN where there is none, which rows are done, and at which the store had the value.
 
-    ``long_form``: measure and context with every field, and the versions of their definitions.
+    ``long_form``: measure and context with every field, and the versions of their definitions. ``searches``: of a
+    measure that searches, what came of each image.
     """
 
     model: str
@@ -35,6 +37,7 @@ class ColumnValues:
     stored: NDArray[np.bool_]
     missing: dict[int, Missing] = field(default_factory=dict)
     steps: dict[int, int] = field(default_factory=dict)
+    searches: dict[int, ImageSearch] = field(default_factory=dict)
     long_form: str | None = None
 
     @classmethod
@@ -53,13 +56,21 @@ class ColumnValues:
         if steps is not None:
             self.steps[at] = steps
 
-    def put_stored(self, positions: Positions, numbers: StoredNumbers, usable: NDArray[np.bool_]) -> None:
+    def put_stored(
+        self,
+        positions: Positions,
+        numbers: StoredNumbers,
+        usable: NDArray[np.bool_],
+        searches: Sequence[ImageSearch | None] | None = None,
+    ) -> None:
         """Set the rows that the store had a number for, where that is usable."""
         rows = np.flatnonzero(numbers.found & usable)
         at = positions[rows]
         self.values[at], self.done[at], self.stored[at] = numbers.values[rows], True, True
         chosen = set(rows.tolist())
         self.missing.update({int(positions[row]): why for row, why in numbers.reasons.items() if row in chosen})
+        if searches is not None:
+            self.searches.update({int(positions[row]): one for row in chosen if (one := searches[row]) is not None})
         worked = [row for row in rows.tolist() if numbers.steps[row] >= 0]
         self.steps.update({int(positions[row]): int(numbers.steps[row]) for row in worked})
 
@@ -68,6 +79,7 @@ class ColumnValues:
         self.done[at], self.stored[at], self.values[at] = False, False, np.nan
         self.missing.pop(at, None)
         self.steps.pop(at, None)
+        self.searches.pop(at, None)
 
     def data(self, positions: Sequence[int]) -> MeasuredColumn:
         """The column as it leaves the measurement, of some rows in their order."""
@@ -168,6 +180,8 @@ class ValueTable:
             for row, at in enumerate(positions):
                 count = None if worked is None else int(worked[row])
                 column.put(at, float(values[row]), missing.get(row), count)
+                if key in found.searches:
+                    column.searches[at] = found.searches[key][row]
 
     def add_recorded(self, ask: PassAsk) -> None:
         """Make room for a pass of a model whose values an earlier run measured; it is not among ``passes``."""

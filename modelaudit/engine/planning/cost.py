@@ -60,9 +60,10 @@ def cost_of(group: PlanGroup, checks: CheckSettings) -> AuditCost:
     """What a group's plan costs, where nothing is stored yet.
 
     Methods whose work varies count at most (``integrated_gradients(steps="auto")``); so does a search over many
-    backgrounds, at the passes of one. Masks that are moved cost a pass only where the context is made with them. What
-    is done once for a model (its probe, randomised weights) or on stored values (agreement) is not in it. What a limit
-    on heat maps catches counts at most: maps that the audit makes anyhow are not made again.
+    backgrounds, at the passes of one; a search for the worst change counts at most. Masks that are moved cost a pass
+    only where the context is made with them. What is done once for a model (its probe, randomised weights) or on stored
+    values (agreement) is not in it. What a limit on heat maps catches counts at most: maps that the audit makes anyhow
+    are not made again.
     """
     found: dict[str, CheckCost] = {}
     for intervention in interventions_of(checks):
@@ -98,4 +99,5 @@ def _one(ask: PassAsk) -> PassCost:
             own = own + PassCost(cost.forward, cost.backward)
         else:  # one backward pass for all methods that read what it leaves
             shared = max(shared, cost.backward)
-    return own + PassCost(1, shared)
+    searched = sum(one.declares.searches(one.spec) for one in ask.columns if one.declares.searches is not None)
+    return own + PassCost(1 + searched, shared)

@@ -36,10 +36,11 @@ def interventions_of(checks: CheckSettings) -> Iterator[Intervention]:
 
 
 def passes_of_rerun(passes: Sequence[PassAsk], intervention: Intervention) -> tuple[PassAsk, ...]:
-    """What of the audit's passes an intervention measures anew. A search over many backgrounds is not repeated."""
+    """What of the audit's passes an intervention measures anew. A search over many backgrounds,
+    or for the worst change, is not repeated."""
     found: dict[tuple[str, Context], dict[str, ColumnAsk]] = {}
     for ask in passes:
-        columns = [column for column in ask.columns if column.declares.backgrounds is None]
+        columns = [one for one in ask.columns if one.declares.backgrounds is None and one.declares.searches is None]
         if intervention is Intervention.SEAM:
             context = seam_of(ask.context)
             columns = [replace(one, key=column_key(one.spec, context)) for one in columns] if context else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,3 +112,52 @@ class KnownCase:
     donor: tuple[str, str] | None
     context: str
     seed: int
+
+
+class FoundChange(_Plain):
+    """A change that flips the answer on one image; its fields are those of :class:`Counterexample`."""
+
+    donor: tuple[str, str] | None
+    context: str
+    area: float
+    dose: float
+    size: float
+    before: str
+    after: str
+    before_probability: float | None
+    after_probability: float | None
+    file: str | None = None
+
+
+class TriedCase(_Plain):
+    """What came of a stored case on its image; its fields are those of :class:`ReplayFacts`."""
+
+    file: str
+    context: str
+    state: ReplayState
+    why: str
+
+
+class ImageSearch(_Plain):
+    """One image's search. ``searched``: False for an image on which nothing can be searched. ``cut_off``: it was not
+    finished in the time that the column has.
+    """
+
+    searched: bool
+    calls: int
+    found: FoundChange | None = None
+    tried: list[TriedCase] = []
+    cut_off: bool = False
+
+
+#: the stored cases of an image under a column, by (key of the column, id of the image)
+CasesOfImages = Mapping[tuple[str, str], tuple[KnownCase, ...]]
+
+
+def cases_of_images(cases: Iterable[KnownCase]) -> CasesOfImages:
+    """Stored cases by what they are tried on, in the order of their files."""
+    found: dict[tuple[str, str], tuple[KnownCase, ...]] = {}
+    for case in sorted(cases, key=lambda one: one.file):
+        key = (case.measure, case.sample)
+        found[key] = (*found.get(key, ()), case)
+    return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 from ...language import registry
 from ...language.sample import Preprocessing
-from ...language.spec import Composed, Context, MeasureSpec, Spec, long_text
+from ...language.spec import Composed, Context, MeasureSpec, SearchSpec, Spec, long_text
+from ...measures.base import searches_changes
 from ...models.code import code_digest
 from .store import SAMPLE_BYTES, Key
 
@@ -72,13 +73,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class PassKeys:
-    """The keys of one (model, context): facts of the shown image, logits, pictures and drafts of them, columns."""
+    """The keys of one (model, context): facts of the shown image, logits, pictures and drafts of them, columns.
+
+    ``searches``: of columns that search, what came of each image.
+    """
 
     shown: Key
     logits: Key
     pictures: Key
     drafts: Key
     columns: Mapping[str, Key]
+    searches: Mapping[str, Key] = field(default_factory=dict)
 
 
 def pass_keys(
@@ -108,14 +113,19 @@ def pass_keys(
         return Key(digest(kind, *base, *more), kind, setting.model, str(context), measure, setting.data)
 
     found: dict[str, Key] = {}
+    searches: dict[str, Key] = {}
     for name, spec in columns.items():
         target = _meant(spec, model, named)
         if target is not None:
-            drawn = seed if spec.methods else ""
-            found[name] = key("values", str(spec), long_text(spec), origin(spec), target, drawn, *_libraries([spec]))
+            searching = searches_changes(spec)
+            drawn = seed if spec.methods or searching else ""
+            parts = (long_text(spec), origin(spec), target, drawn, *_libraries([spec]))
+            found[name] = key("values", str(spec), *parts)
+            if searching:
+                searches[name] = key("searches", str(spec), *parts)
     of_maps = _libraries(columns.values())
     pictures, drafts = key("pictures", "", *of_maps), key("drafts", "", *of_maps)
-    return PassKeys(key("shown", ""), key("logits", ""), pictures, drafts, found)
+    return PassKeys(key("shown", ""), key("logits", ""), pictures, drafts, found, searches)
 
 
 def sample_key(name: str, content: str, donor: tuple[str, str] | None, stored: str | None = None) -> bytes:
@@ -250,8 +260,14 @@ def _parts(spec: Any) -> Iterator[Spec]:
             yield from _parts(part)
         return
     yield spec
-    for method in getattr(spec, "methods", ()):
-        yield from _parts(method)
+    for part in (*getattr(spec, "methods", ()), *_searched(spec)):
+        yield from _parts(part)
+
+
+def _searched(spec: Any) -> tuple[Spec, ...]:
+    """The space that a measure searches, and the contexts that are tried in it."""
+    search = getattr(spec, "search", None)
+    return (search, *search.tried) if isinstance(search, SearchSpec) else ()
 
 
 @lru_cache(maxsize=256)
