@@ -43,7 +43,7 @@ _MORE_DRAWS = 4
 
 
 @dataclass(frozen=True)
-class Change:
+class ProposedChange:
     """One change of the surroundings.
 
     Args:
@@ -88,7 +88,7 @@ class ChangeSpace:
 
 
 #: what a search yields, and what it is sent: for each change whether the answer was flipped
-Rounds = Generator[Sequence[Change], Sequence[bool], None]
+Rounds = Generator[Sequence[ProposedChange], Sequence[bool], None]
 
 
 @dataclass
@@ -103,9 +103,9 @@ class ChangeSearch:
     space: ChangeSpace
     calls: int
     draws: torch.Generator
-    smallest: Change | None = None
+    smallest: ProposedChange | None = None
     shown: int = 0
-    _answers: dict[Change, bool] = field(default_factory=dict)
+    _answers: dict[ProposedChange, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # sums over rectangles from four corners: [H + 1, W + 1]
@@ -113,13 +113,13 @@ class ChangeSearch:
         self._sums = counts.cumsum(axis=0).cumsum(axis=1)
         self._whole = max(int(self._sums[-1, -1]), 1)
 
-    def area(self, change: Change) -> float:
+    def area(self, change: ProposedChange) -> float:
         """The share of the background that a change covers."""
         if change.kind == "context":
             return self.space.contexts[change.number]
         return 1.0 if change.box is None else self._covered(change.box) / self._whole
 
-    def size(self, change: Change) -> float:
+    def size(self, change: ProposedChange) -> float:
         """Area times dose: what is made small."""
         return self.area(change) * change.dose / DOSES
 
@@ -139,7 +139,7 @@ class ChangeSearch:
 
     # --- what is proposed --------------------------------------------------------------------------------------------
 
-    def _proposals(self) -> Iterator[list[Change]]:
+    def _proposals(self) -> Iterator[list[ProposedChange]]:
         """Rounds of changes, the largest first; after something flipped only the grids go on."""
         yield self._whole_background()
         for share, places in ((1.0, 3), *_GRIDS):
@@ -149,17 +149,17 @@ class ChangeSearch:
                 return
             yield [one for one in (self._drawn() for _ in range(ROUND)) if one is not None]
 
-    def _whole_background(self) -> list[Change]:
+    def _whole_background(self) -> list[ProposedChange]:
         space = self.space
         height, width = space.background.shape
-        found: list[Change] = []
+        found: list[ProposedChange] = []
         if space.largest == (height, width):
-            found += [Change(kind, number, PatchBox(0, height, 0, width)) for kind, number in space.fills]
-        found += [Change("exposure", number, None) for number in range(space.exposures)]
-        found += [Change("kelvin", number, None) for number in range(space.temperatures)]
-        return [*found, *(Change("context", number, None) for number in space.contexts)]
+            found += [ProposedChange(kind, number, PatchBox(0, height, 0, width)) for kind, number in space.fills]
+        found += [ProposedChange("exposure", number, None) for number in range(space.exposures)]
+        found += [ProposedChange("kelvin", number, None) for number in range(space.temperatures)]
+        return [*found, *(ProposedChange("context", number, None) for number in space.contexts)]
 
-    def _grid(self, share: float, places: int) -> Iterator[list[Change]]:
+    def _grid(self, share: float, places: int) -> Iterator[list[ProposedChange]]:
         """Patches of one size in every fill, in an order that is drawn; 1.0 is the largest size."""
         space = self.space
         frame = space.background.shape
@@ -175,12 +175,12 @@ class ChangeSearch:
         )
         boxes = [PatchBox(top, top + sides[0], left, left + sides[1]) for top in tops for left in lefts]
         boxes = [box for box in boxes if self._covered(box) >= _LEAST_BACKGROUND * box.height * box.width]
-        all_of_them = [Change(kind, number, box) for box in boxes for kind, number in space.fills]
+        all_of_them = [ProposedChange(kind, number, box) for box in boxes for kind, number in space.fills]
         order = torch.randperm(len(all_of_them), generator=self.draws).tolist()
         for first in range(0, len(order), ROUND):
             yield [all_of_them[at] for at in order[first : first + ROUND]]
 
-    def _drawn(self) -> Change | None:
+    def _drawn(self) -> ProposedChange | None:
         """A patch of a random size at a random place; None where there is too little background."""
         space = self.space
         shares = torch.rand(5, generator=self.draws, dtype=torch.float64).tolist()
@@ -192,11 +192,15 @@ class ChangeSearch:
             edges.append((start, start + size))
         kind, number = space.fills[min(int(shares[4] * len(space.fills)), len(space.fills) - 1)]
         box = PatchBox(*edges[0], *edges[1])
-        return Change(kind, number, box) if self._covered(box) >= _LEAST_BACKGROUND * box.height * box.width else None
+        return (
+            ProposedChange(kind, number, box)
+            if self._covered(box) >= _LEAST_BACKGROUND * box.height * box.width
+            else None
+        )
 
     # --- making it smaller -------------------------------------------------------------------------------------------
 
-    def _shrink(self, start: Change) -> Rounds:
+    def _shrink(self, start: ProposedChange) -> Rounds:
         """Make a change that flips smaller until nothing more can be taken away, or the calls are spent."""
         now = start
         for _ in range(_REPEATS):
@@ -208,7 +212,7 @@ class ChangeSearch:
             if now == before or now.box is None:
                 return
 
-    def _cut(self, now: Change) -> Generator[Sequence[Change], Sequence[bool], Change]:
+    def _cut(self, now: ProposedChange) -> Generator[Sequence[ProposedChange], Sequence[bool], ProposedChange]:
         """Cut the sides to the pixel; then halves and quarters, and the sides again where one of these flips."""
         while self._left > 0:
             now = yield from self._cut_sides(now)
@@ -219,7 +223,7 @@ class ChangeSearch:
             now = smaller
         return now
 
-    def _cut_sides(self, now: Change) -> Generator[Sequence[Change], Sequence[bool], Change]:
+    def _cut_sides(self, now: ProposedChange) -> Generator[Sequence[ProposedChange], Sequence[bool], ProposedChange]:
         """By bisection: of each side (top, bottom, left, right) the most that may go is between 0 and `bounds`.
 
         All four are tried at once, then the four together, and two at a corner; what is cut off one side may be needed
@@ -244,11 +248,11 @@ class ChangeSearch:
         return now
 
     def _together(
-        self, now: Change, best: Sequence[int]
-    ) -> Generator[Sequence[Change], Sequence[bool], tuple[list[int], Change]]:
+        self, now: ProposedChange, best: Sequence[int]
+    ) -> Generator[Sequence[ProposedChange], Sequence[bool], tuple[list[int], ProposedChange]]:
         """Several cuts at once, each of which is possible alone: the smallest combination that flips."""
         combinations = [(0, 1, 2, 3), (0, 2), (0, 3), (1, 2), (1, 3), (0, 1), (2, 3), (0,), (1,), (2,), (3,)]
-        wanted: dict[Change, list[int]] = {}
+        wanted: dict[ProposedChange, list[int]] = {}
         for sides in combinations:
             cuts = [best[side] if side in sides else 0 for side in range(4)]
             smaller = self._with_cuts(now, cuts) if any(cuts) else None
@@ -260,7 +264,7 @@ class ChangeSearch:
         smallest = min(flipped, key=self._order)
         return wanted[smallest], smallest
 
-    def _lower(self, now: Change) -> Generator[Sequence[Change], Sequence[bool], Change]:
+    def _lower(self, now: ProposedChange) -> Generator[Sequence[ProposedChange], Sequence[bool], ProposedChange]:
         """Lower the dose by bisection, to a hundredth."""
         low, high = 0, now.dose
         while high - low > 1 and self._left > 0:
@@ -270,13 +274,13 @@ class ChangeSearch:
             low = max((dose for dose in doses if dose < high), default=low)
         return replace(now, dose=high)
 
-    def _most_cuts(self, change: Change) -> list[int]:
+    def _most_cuts(self, change: ProposedChange) -> list[int]:
         assert change.box is not None
         tall = max(change.box.height - self.space.smallest[0], 0)
         wide = max(change.box.width - self.space.smallest[1], 0)
         return [tall, tall, wide, wide]
 
-    def _with_cuts(self, change: Change, cuts: Sequence[int]) -> Change | None:
+    def _with_cuts(self, change: ProposedChange, cuts: Sequence[int]) -> ProposedChange | None:
         """None where that leaves less than the smallest patch."""
         box = change.box
         assert box is not None
@@ -284,7 +288,7 @@ class ChangeSearch:
         small = cut.height < self.space.smallest[0] or cut.width < self.space.smallest[1]
         return None if small else replace(change, box=cut)
 
-    def _parts_of(self, change: Change) -> Iterator[PatchBox]:
+    def _parts_of(self, change: ProposedChange) -> Iterator[PatchBox]:
         """Quarters, halves, and what is in the middle of a rectangle, as far as they are no smaller than a patch is."""
         box = change.box
         assert box is not None
@@ -296,7 +300,9 @@ class ChangeSearch:
                 if part != box and large:
                     yield part
 
-    def _smallest_of(self, changes: Sequence[Change]) -> Generator[Sequence[Change], Sequence[bool], Change | None]:
+    def _smallest_of(
+        self, changes: Sequence[ProposedChange]
+    ) -> Generator[Sequence[ProposedChange], Sequence[bool], ProposedChange | None]:
         flipped = yield from self._try(changes)
         return min(flipped, key=self._order, default=None)
 
@@ -306,7 +312,9 @@ class ChangeSearch:
     def _left(self) -> int:
         return self.calls - self.shown
 
-    def _try(self, changes: Sequence[Change]) -> Generator[Sequence[Change], Sequence[bool], list[Change]]:
+    def _try(
+        self, changes: Sequence[ProposedChange]
+    ) -> Generator[Sequence[ProposedChange], Sequence[bool], list[ProposedChange]]:
         """Show changes, those that were not shown before and cover any background; those that flip the answer."""
         asked = [one for one in dict.fromkeys(changes) if self.area(one) > 0 and one.dose > 0]
         new = [one for one in asked if one not in self._answers][: self._left]
@@ -319,11 +327,11 @@ class ChangeSearch:
             self.smallest = best
         return flipped
 
-    def _could_win(self, change: Change) -> bool:
+    def _could_win(self, change: ProposedChange) -> bool:
         """Whether making it smaller may lead below what was found: a context stays as it is."""
         return change.kind != "context" and self._left > 0
 
-    def _order(self, change: Change) -> tuple[float, int, int, int]:
+    def _order(self, change: ProposedChange) -> tuple[float, int, int, int]:
         """By size; of equal size what has the smaller rectangle, then what was named first."""
         box = change.box
         pixels = 0 if box is None else box.height * box.width
@@ -349,7 +357,7 @@ def _between(most: int) -> list[int]:
     return [round((most + 1) * step / (_CUTS + 1)) for step in range(1, _CUTS + 1)]
 
 
-def _without(change: Change, side: int, cut: int) -> Change:
+def _without(change: ProposedChange, side: int, cut: int) -> ProposedChange:
     """With `cut` pixels less at one side: 0 top, 1 bottom, 2 left, 3 right."""
     box = change.box
     assert box is not None

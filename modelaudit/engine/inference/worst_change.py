@@ -46,7 +46,7 @@ from ..images.batches import BatchBuilder, Chunk
 from ..images.donor_selector import Donor
 from ..planning.plan import ColumnAsk, PassAsk
 from ..results.counterexamples import CasesOfImages, FoundChange, ImageSearch, KnownCase, ReplayState, TriedCase
-from .change_search import DOSES, Change, ChangeSearch, ChangeSpace, Rounds
+from .change_search import DOSES, ProposedChange, ChangeSearch, ChangeSpace, Rounds
 from .running_model import RunningModel
 from .values import PassValues, labels_of, measured_by, pass_wide
 
@@ -82,9 +82,9 @@ class _Image:
     donors: Sequence[Sample] = ()
     search: ChangeSearch | None = None
     rounds: Rounds | None = None
-    round: Sequence[Change] = ()
+    round: Sequence[ProposedChange] = ()
     results: dict[int, bool] = field(default_factory=dict)
-    flips: dict[Change, _Answer] = field(default_factory=dict)
+    flips: dict[ProposedChange, _Answer] = field(default_factory=dict)
     known: list[_Known] = field(default_factory=list)
     broken: bool = False
     open: bool = False
@@ -100,7 +100,7 @@ class _Try(NamedTuple):
 
     image: _Image
     place: int
-    change: Change | None
+    change: ProposedChange | None
 
 
 def with_searches(
@@ -410,7 +410,7 @@ class _ColumnSearch:
         return pixels
 
     def _patched(self, pixels: Tensor, rows: Tensor, tries: Sequence[_Try]) -> Tensor:
-        changes = [cast(Change, one.change) for one in tries]
+        changes = [cast(ProposedChange, one.change) for one in tries]
         edges = [(one.box.top, one.box.bottom, one.box.left, one.box.right) for one in changes if one.box is not None]
         boxes = torch.tensor(edges, device=pixels.device)
         where = self._background[rows].unsqueeze(1) & in_boxes(boxes, pixels.shape[2], pixels.shape[3])
@@ -498,7 +498,7 @@ class _ColumnSearch:
             after_probability=after.probability,
         )
 
-    def _context(self, image: _Image, change: Change) -> Context:
+    def _context(self, image: _Image, change: ProposedChange) -> Context:
         """The context that makes a change: what a user writes to see it again."""
         search, dose = self._search, change.dose / DOSES
         if change.kind == "context":
