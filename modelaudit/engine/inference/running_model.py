@@ -213,6 +213,10 @@ class RunningModel:
         failed: dict[MapAsk, str] = {}
         names, size = [one.name for one in origins], (pixels.shape[2], pixels.shape[3])
         for ask in asks:
+            why = self.lacks_maps(ask)
+            if why:  # a check asks for maps of another target, say
+                failed[ask] = why
+                continue
             try:
                 cells, positive = stored.maps.read(ask.method, names, size)
                 found = stored_maps(cells.to(pixels.device), size, positive=positive)
