@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Rendering(NamedPictures):
         self.net = net.eval()
         self.origins: dict[str, PictureOrigin] = {}
         self.logits: dict[str, list[float]] = {}
+        self.pixels: dict[str, Tensor] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Rendering:
         return self
@@ -39,7 +40,8 @@ class Rendering(NamedPictures):
 
     def scores_of(self, pictures: Sequence[PictureOrigin], images: Tensor) -> Tensor:
         logits: Tensor = self.net(images)
-        for origin, row in zip(pictures, logits.tolist(), strict=True):
+        for origin, pixels, row in zip(pictures, images, logits.tolist(), strict=True):
+            self.pixels[origin.name] = pixels.clone()
             self.origins[origin.name] = origin
             self.logits.setdefault(origin.name, row)
         return logits
@@ -52,6 +54,7 @@ class Box:
     folder: Path
     logits: Mapping[str, list[float]]
     origins: Mapping[str, PictureOrigin]
+    pixels: Mapping[str, Tensor] = field(default_factory=dict)
     classes: tuple[str, ...] = CLASSES
 
     def names(self) -> list[str]:
@@ -131,4 +134,4 @@ def box(
     cases: dict[str, AuditCase] = {name: small.expect(one) for name, one in expectations.items()}
     measured(folder / "rendering", options, **cases)
     write_manifest(folder, model.origins)
-    return Box(folder, model.logits, model.origins)
+    return Box(folder, model.logits, model.origins, model.pixels)

@@ -275,8 +275,8 @@ def _refuse_others(path: Path, columns: Sequence[str], known: Sequence[str], bes
     others = [name for name in columns if name not in known]
     if others:
         raise ModelError(
-            f"{path}, line 1: the column {others[0]!r} means nothing beside {beside!r}{nearest(others[0], known)}; "
-            "leave it out"
+            f"{path}, line 1: the column {others[0]!r} means nothing beside {beside!r}; leave it out"
+            f"{nearest(others[0], known)}"
         )
 
 

@@ -76,7 +76,10 @@ class StoredMaps:
             if method not in registry.names("attribution"):
                 known = [*registry.names("attribution"), GIVEN]
                 raise ModelError(f"{folder}: {folder.name!r} is no method{nearest(folder.name, known)}")
-            self._files[method] = self._listed(folder, manifest)
+            files = self._listed(folder, manifest)
+            if files:
+                first = next(iter(files.values()))
+                self._files[method], self._shapes[method] = files, (tuple(_values(method, first).shape), first)
         digest = hashlib.sha256()
         for method, files in self._files.items():
             for name, file in files.items():
@@ -130,15 +133,13 @@ class StoredMaps:
         files = self._files.get(name, {})
         read = {one: self._one(name, files[one], size) for one in dict.fromkeys(names) if one in files}
         positive = name in POSITIVE - {GIVEN_METHOD}
-        if not read:
-            return torch.full((len(names), 1, 1), torch.nan), positive
-        nothing = torch.full_like(next(iter(read.values())), torch.nan)
+        nothing = torch.full(self._shapes[name][0], torch.nan)
         maps = torch.stack([read.get(one, nothing) for one in names])
         return maps.masked_fill(maps < 0, torch.nan) if positive else maps, positive
 
     def _one(self, method: str, file: Path, size: tuple[int, int]) -> Tensor:
-        values = _png(file, method) if file.suffix.lower() == ".png" else _npz(file)
-        shape, first = self._shapes.setdefault(method, (tuple(values.shape), file))
+        values = _values(method, file)
+        shape, first = self._shapes[method]
         if tuple(values.shape) != shape:
             raise ModelError(
                 f"{file}: its map is {_text(values.shape)}, and that of {first.name} is {_text(shape)}; write all maps "
@@ -151,6 +152,11 @@ class StoredMaps:
                 "write it for the picture as it was rendered"
             )
         return torch.from_numpy(values)
+
+
+def _values(method: str, file: Path) -> Any:
+    """[h, w] float32."""
+    return _png(file, method) if file.suffix.lower() == ".png" else _npz(file)
 
 
 def _text(shape: Sequence[int]) -> str:
