@@ -219,6 +219,7 @@ InputRole = Literal[
     "probe",
     "counterexample",
     "baseline",
+    "answers",
     "conftest",
     "plugin",
     "ini",

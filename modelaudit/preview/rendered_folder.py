@@ -17,9 +17,9 @@ from torch import Tensor
 
 from .. import __version__
 from ..language.errors import DataError
+from ..language.stored_answers import MANIFEST_NAME
 from ..language.whole_file import write_whole
 from ..models.predictions.manifest import (
-    MANIFEST_NAME,
     PICTURES_FOLDER,
     ManifestHeader,
     PictureFormat,

@@ -32,16 +32,14 @@ from ..language.checks import CheckSettings
 from ..language.errors import AuditError, DataError
 from ..language.picture_origin import PictureOrigin
 from ..language.reasons import Missing
-from ..language.reference import parse_reference
 from ..language.sample import DataSet, Preprocessing, Sample
 from ..language.spec import Context
+from ..language.stored_answers import is_stored
 
 #: images that are shown at once
 _SIZE = 16
 #: chunks that are decoded ahead
 _AHEAD = 2
-#: the source of answers that were given beforehand
-ANSWERS = "predictions"
 
 
 @dataclass(frozen=True)
@@ -383,7 +381,7 @@ def _donors(context: Context, pools: DonorPools) -> int:
 
 
 def _is_closed(reference: Any) -> bool:
-    return isinstance(reference, str) and parse_reference(reference).scheme == ANSWERS
+    return is_stored(reference)
 
 
 def _geometry_of(ask: ModelAsk, data: DataSet, group: PlanGroup, root: Path) -> Preprocessing:

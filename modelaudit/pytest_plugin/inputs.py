@@ -18,6 +18,7 @@ from ..evidence.record import CaseRecord, InputFile, InputRole, PluginRecord
 from ..language.errors import AuditError
 from ..language.recorded_models import is_recorded
 from ..language.reference import parse_reference
+from ..language.stored_answers import answers_file, is_stored, manifest_file
 from .options import INI_NAMES
 
 if TYPE_CHECKING:
@@ -84,6 +85,15 @@ def baselines_of(items: Iterable[AuditItem], root: Path) -> list[Path]:
         with contextlib.suppress(AuditError):
             found.append(run_file(parse_reference(reference).body, root))
     return found
+
+
+def answers_of(items: Iterable[AuditItem], root: Path) -> list[Path]:
+    """The stored answers that the models of some cases are, with their manifests; one that is not there is an error of
+    its case."""
+    references = dict.fromkeys(str(ref) for item in items for ref in item.case.audit.models.values() if is_stored(ref))
+    parsed = [parse_reference(one) for one in references]
+    files = [place(one, root) for one in parsed for place in (answers_file, manifest_file)]
+    return [file for file in dict.fromkeys(files) if file.is_file()]
 
 
 def inputs_of(config: pytest.Config, files: InputFiles, cases: Iterable[CaseRecord]) -> Inputs:

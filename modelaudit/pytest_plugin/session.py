@@ -97,12 +97,13 @@ class AuditSession:
 
     def select(self, items: Sequence[pytest.Item], order: Sequence[str], splittable: Sequence[pytest.Item]) -> None:
         """Plan all selected cases together, and find what is missing among them."""
-        from .inputs import baselines_of
+        from .inputs import answers_of, baselines_of
 
         self.read_stated()
         self.files.note_plugins(self.config)
         self.completeness.compare(items, order, splittable)
         self.files.read(baselines_of(self.completeness.items, self.config.rootpath), "baseline")
+        self.files.read(answers_of(self.completeness.items, self.config.rootpath), "answers")
         with _usage_errors():
             if self.options.write_lock is not None and not self.is_worker:
                 self._write_lock(self.options.write_lock)

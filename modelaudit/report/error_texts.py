@@ -19,6 +19,28 @@ _NEAREST = re.compile(r"; did you mean (?P<near>.+)\?$|; known: (?P<known>.+)$",
 
 #: the form of the first line of an error, and its key
 _ERROR: dict[str, str] = {
+    "not applicable: (?P<measure>.+) needs the scores of every class, and the answers of (?P<what>.+) hold labels .+": (
+        "needs_scores_of_labels"
+    ),
+    "not applicable: (?P<measure>.+) needs the scores of every class, and the answers of (?P<what>.+) hold the "
+    r"(?P<n>\d+) strongest labels.*": "needs_scores_of_top",
+    "not applicable: (?P<measure>.+) needs the probabilities of the labels, and the answers of (?P<what>.+) hold .+": (
+        "needs_probabilities"
+    ),
+    r"not applicable: (?P<measure>.+) needs the (?P<k>\d+) strongest labels, and the answers of (?P<what>.+) hold .+": (
+        "needs_ranks"
+    ),
+    "not applicable: (?P<method>.+) needs a model that can be run, or its maps beside the answers of (?P<what>.+): "
+    "there is .+": "needs_maps",
+    "not applicable: (?P<method>.+) has settings, and maps beside answers .+": "maps_have_no_settings",
+    "not applicable: target=(?P<target>.+), and maps beside answers explain .+": "maps_of_the_answer",
+    r"(?P<path>.+): (?P<n>\d+) thing\(s\) in which answers and manifest do not fit; nothing is guessed": (
+        "answers_do_not_fit"
+    ),
+    r"(?P<path>.+): (?P<n>\d+) picture\(s\) of this pass were not rendered \((?P<names>.+)\); render again .+": (
+        "not_rendered"
+    ),
+    r"(?P<path>.+): cannot be read \((?P<why>.+)\); modelaudit render AUDIT -o FOLDER writes .+": "render_first",
     "(?P<what>.+): no folder at (?P<place>.+), and no list at (?P<list>.+); check the path, or the name (?P<name>.+) "
     "after split=": "no_part",
     "(?P<what>.+): no folder at (?P<place>.+?)(?:; check the path: .+)?": "no_folder",

@@ -204,6 +204,15 @@ _MODEL: dict[str, str] = {
     r"outputs: (?P<n>\d+) labels, each a probability p by itself, since all are between 0 and 1; nothing before them "
     r"can be read, so attributions explain log\(p / \(1 - p\)\) " + _NEVER_01: "labels_probability",
     r"outputs: (?P<n>\d+) labels, each the logit of a yes or no of its own": "labels_logit",
+    r"answers: scores of every class, of (?P<n>\d+) rendered pictures(?:, (?P<missing>\d+) without an answer)?; the "
+    "model was not run and is known by them alone": "answers_scores",
+    r"answers: labels (?:alone|with their probabilities), of (?P<n>\d+) rendered pictures(?:, (?P<missing>\d+) without "
+    "an answer)?; the model was not run and is known by them alone": "answers_labels",
+    r"answers: the (?P<labels>\d+) strongest labels(?: with their probabilities)?, of (?P<n>\d+) rendered pictures"
+    r"(?:, (?P<missing>\d+) without an answer)?; the model was not run and is known by them alone": "answers_top",
+    r"answers: the scores beside the labels are not used; where they are probabilities "
+    r"Audit\(scores='probabilities'\) says so": "answers_unused",
+    "maps: beside the answers, as they were given: (?P<names>.+)": "maps_given",
     r"baseline: the values are those of run (?P<run>\S+), where the model is called (?P<name>.+); it was not run "
     "again": "baseline_values",
     "baseline: " + _OF + "images have no partner and count as missing: (?P<partners>.+)": "baseline_missing",
@@ -318,6 +327,8 @@ def translated(note: str, kind: str, forms: Mapping[str, str], words: Words) -> 
                 values["first"] = words._("note_example", first=values["first"]) if values["first"] else ""
             if "partners" in values:
                 values["partners"] = _partners(values["partners"], words)
+            if "missing" in values:
+                values["missing"] = values["missing"] or "0"
             if "times" in values:
                 values["times"] = values["times"] or "1"
             values = {name: value or "" for name, value in values.items()}

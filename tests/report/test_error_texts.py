@@ -48,6 +48,34 @@ def test_every_form_has_a_japanese_text_and_none_is_left_over() -> None:
             "'yolo:a?split=tset'：フォルダも一覧ファイル/a/tset.txtも見つかりません（探した場所：/a/tset）。",
         ),
         (
+            "not applicable: margin needs the scores of every class, and the answers of predictions:a.csv hold labels "
+            "alone; let the box write more into them, or take a measure of the label, such as accuracy or flip_rate",
+            "適用できません：marginには全クラスのスコアが必要ですが、predictions:a.csvの回答にはラベルしか",
+        ),
+        (
+            "not applicable: top_k_accuracy(3) needs the 3 strongest labels, and the answers of predictions:a.csv hold "
+            "the 2 strongest labels; let the box write more into them, or take a measure of the label",
+            "適用できません：top_k_accuracy(3)には上位3件のラベルが必要ですが",
+        ),
+        (
+            "not applicable: gradcam needs a model that can be run, or its maps beside the answers of "
+            "predictions:a.csv: there is no maps=FOLDER; write them to maps/gradcam/PICTURE.npz",
+            "適用できません：gradcamには実行できるモデルか",
+        ),
+        (
+            "a.csv: 3 thing(s) in which answers and manifest do not fit; nothing is guessed",
+            "a.csv：回答とマニフェストが3か所で合いません",
+        ),
+        (
+            "m.jsonl: 4 picture(s) of this pass were not rendered (a.png: another image); render again (modelaudit "
+            "render AUDIT -o FOLDER; what is there is kept), and run the box on what is new",
+            "m.jsonl：このパスの画像4枚が書き出されていません（a.png: another image）",
+        ),
+        (
+            "a.csv: cannot be read (No such file or directory); modelaudit render AUDIT -o FOLDER writes the pictures",
+            "a.csv：読み込めません（No such file or directory）。modelaudit render AUDIT",
+        ),
+        (
             "the run is about several models: choose one with --model: candidate, current",
             "この実行には複数のモデルがあります。--modelで1つ選んでください：candidate, current",
         ),

@@ -139,6 +139,14 @@ NOTES: dict[str, list[str]] = {
         "good, now broken), c.png (new)",
         "baseline: 2 of 40 images have no partner and are left out, as unpaired=0.1 allows: a.png (the image and the "
         "mask differ), b.png (the same picture as c.png)",
+        "answers: scores of every class, of 840 rendered pictures; the model was not run and is known by them alone",
+        "answers: labels alone, of 840 rendered pictures, 3 without an answer; the model was not run and "
+        "is known by them alone",
+        "answers: the 3 strongest labels with their probabilities, of 840 rendered pictures; the model was "
+        "not run and is known by them alone",
+        "answers: the scores beside the labels are not used; where they are probabilities "
+        "Audit(scores='probabilities') says so",
+        "maps: beside the answers, as they were given: gradcam (840 pictures)",
         "baseline: 2 of its 40 images are not in these data, as unpaired=0.1 allows: a.png, b.png",
         "baseline: 1 images have other names in it and were paired by what they hold: a.png (there b.png)",
         "baseline: under swap_background(random) 2 of 40 images have another background and count as missing: a.png "

@@ -286,7 +286,7 @@ def _from_table(path: Path, columns: Sequence[str], rows: Iterable[_Row], damage
     found.prefixed = layout.prefixed
     for place, cells in rows:
         if len(cells) != len(columns):
-            damage.note(
+            damage.count(
                 "row(s) with another number of cells than the header",
                 f"{place}: {len(cells)} and not {len(columns)}",
                 "see whether the file was cut off, or a value holds the separator",
@@ -295,7 +295,7 @@ def _from_table(path: Path, columns: Sequence[str], rows: Iterable[_Row], damage
         numbers = _numbers([cells[at] for at in layout.scores], [columns[at] for at in layout.scores], place, damage)
         labels = tuple(_label(cells[at]) for at in layout.labels)
         if layout.labels and not all(labels):
-            damage.note("row(s) with an empty label", place, "write the label that the box answered")
+            damage.count("row(s) with an empty label", place, "write the label that the box answered")
             continue
         if numbers is not None:
             of = "" if layout.digest is None else _text_of(cells[layout.digest])
@@ -310,11 +310,11 @@ def _numbers(cells: Sequence[Any], names: Sequence[str], place: str, damage: Dam
     for name, cell in zip(names, cells, strict=True):
         where = f"{place}, {name!r}: {cell!r}"
         if cell is None or (isinstance(cell, str) and not cell.strip()):
-            damage.note(_EMPTY, f"{place}, {name!r}", _WRITE_NUMBERS)
+            damage.count(_EMPTY, f"{place}, {name!r}", _WRITE_NUMBERS)
         elif isinstance(cell, bool) or not _is_number(cell):
-            damage.note(_TEXT, where, _WRITE_NUMBERS)
+            damage.count(_TEXT, where, _WRITE_NUMBERS)
         elif not _counts(cell):
-            damage.note(_NOT_FINITE, where, "look for what went wrong in the box on these pictures")
+            damage.count(_NOT_FINITE, where, "look for what went wrong in the box on these pictures")
         else:
             continue
         return None
@@ -379,16 +379,16 @@ def _from_json_lines(path: Path, file: io.BufferedReader, damage: Damage) -> Sto
         try:
             row = json.loads(line.removeprefix(b"\xef\xbb\xbf"), object_pairs_hook=_once)
         except _Twice as error:
-            damage.note("row(s) with a key that is there twice", f"{place}: {error}", "write each once")
+            damage.count("row(s) with a key that is there twice", f"{place}: {error}", "write each once")
             continue
         except (ValueError, RecursionError) as error:
-            damage.note(
+            damage.count(
                 "line(s) that are not JSON", f"{place}: {first_line(error)}", "see whether the file was cut off"
             )
             continue
         read = _json_row(row)
         if isinstance(read, str):
-            damage.note("row(s) that hold no answer", f"{place}: {read}", f"write {_FORMS}")
+            damage.count("row(s) that hold no answer", f"{place}: {read}", f"write {_FORMS}")
             continue
         if found is None:
             found = StoredAnswers(path, read.kind, read.names, len(read.labels or read.cells), bool(read.cells))
@@ -401,7 +401,7 @@ def _from_json_lines(path: Path, file: io.BufferedReader, damage: Damage) -> Sto
             cells, names = tuple(cells[order[name]] for name in found.names), found.names
         strange = [cell for cell in cells if cell is not None and isinstance(cell, str | list | dict)]
         if strange:
-            damage.note(_TEXT, f"{place}: {strange[0]!r}", _WRITE_NUMBERS)
+            damage.count(_TEXT, f"{place}: {strange[0]!r}", _WRITE_NUMBERS)
             continue
         numbers = _numbers(cells, names, place, damage)
         if numbers is not None:
@@ -463,14 +463,14 @@ def _alike(found: StoredAnswers, read: _JsonRow, place: str, damage: Damage) -> 
     if read.kind == "scores" and found.kind == "scores" and read.names is not None and found.names is not None:
         absent, more = set(found.names) - set(read.names), set(read.names) - set(found.names)
         if absent:
-            damage.note("row(s) without a class that others have", f"{place}: {min(absent)!r}", _WRITE_NUMBERS)
+            damage.count("row(s) without a class that others have", f"{place}: {min(absent)!r}", _WRITE_NUMBERS)
         elif more:
-            damage.note("row(s) with a class that others have not", f"{place}: {min(more)!r}", _WRITE_NUMBERS)
+            damage.count("row(s) with a class that others have not", f"{place}: {min(more)!r}", _WRITE_NUMBERS)
         return not absent and not more
     same = (read.kind, width, read.names is None, bool(read.cells))
     if same == (found.kind, found.width, found.names is None, found.scored):
         return True
-    damage.note(
+    damage.count(
         "row(s) of another kind than the first",
         f"{place}: {_kind_text(read.kind, width, bool(read.cells))} after "
         f"{_kind_text(found.kind, found.width, found.scored)}",

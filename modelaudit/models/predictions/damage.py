@@ -33,7 +33,7 @@ class Damage:
     def __bool__(self) -> bool:
         return bool(self._kinds)
 
-    def note(self, what: str, example: str, way_out: str) -> None:
+    def count(self, what: str, example: str, way_out: str) -> None:
         """One more of a kind; of each kind the first examples are named.
 
         Args:

@@ -20,7 +20,7 @@ from ...language.errors import ModelError
 from ...language.picture_origin import PictureOrigin
 
 FORMAT: Final = "modelaudit-render/1"
-MANIFEST_NAME = "manifest.jsonl"
+
 PICTURES_FOLDER = "pictures"
 PictureFormat = Literal["png", "npy"]
 

@@ -55,7 +55,7 @@ def match_answers(
         ModelError: anything does not fit; each kind with its number and examples.
     """
     rows = _rows(answers, manifest, damage)
-    _note_unanswered(rows, manifest, allowed, damage)
+    _count_unanswered(rows, manifest, allowed, damage)
     known = tuple(manifest.header.classes) if stated is None else tuple(stated)
     indices = stated is None and all(name.isdecimal() for name in known)
     if answers.kind == "top":
@@ -76,13 +76,13 @@ def _rows(answers: StoredAnswers, manifest: RenderManifest, damage: Damage) -> d
         name = PurePosixPath(written.replace("\\", "/")).name.partition(".")[0]
         picture = manifest.pictures.get(name)
         if picture is None:
-            damage.note(
+            damage.count(
                 "row(s) of a picture that the manifest does not hold",
                 f"{place}: {written!r}{_other_case(name, manifest)}",
                 "leave them out, or give the manifest of the folder that the box read: ?manifest=FOLDER/manifest.jsonl",
             )
         elif digest and digest.lower() != picture.sha256:
-            damage.note(
+            damage.count(
                 "picture(s) of which the box read another content (sha256)",
                 f"{place}: {name}",
                 "the files were changed after they were written, or are those of another folder: render again, and run "
@@ -90,7 +90,7 @@ def _rows(answers: StoredAnswers, manifest: RenderManifest, damage: Damage) -> d
             )
         elif name in rows:
             same = _same(answers, rows[name], row)
-            damage.note(
+            damage.count(
                 f"picture(s) answered twice, {'with the same answer' if same else 'with different answers'}",
                 f"{name} ({answers.places[rows[name]]} and {place})",
                 "keep one row a picture",
@@ -110,14 +110,14 @@ def _same(answers: StoredAnswers, one: int, other: int) -> bool:
     return alike and (answers.kind == "scores" or answers.labels[one] == answers.labels[other])
 
 
-def _note_unanswered(rows: Mapping[str, int], manifest: RenderManifest, allowed: float | None, damage: Damage) -> None:
+def _count_unanswered(rows: Mapping[str, int], manifest: RenderManifest, allowed: float | None, damage: Damage) -> None:
     unanswered = [name for name in manifest.pictures if name not in rows]
     if len(unanswered) <= (allowed or 0.0) * len(manifest.pictures):
         return
     share = len(unanswered) / len(manifest.pictures)
     more = "" if allowed is None else f", and unanswered={allowed:g} allows fewer"
     for name in unanswered:
-        damage.note(
+        damage.count(
             f"of {len(manifest.pictures)} pictures without an answer (a share of {share:.3g}{more})",
             name,
             "run the box on them; a share that may be missing is declared with ?unanswered=0.02, and each of these "
@@ -151,10 +151,10 @@ def _columns(
     more = [name for name in names if name not in known]
     if absent and (stated or not answers.prefixed):
         for name in absent:
-            damage.note("class(es) without a column", f"{name!r}{_near(name, more)}", _way_to_classes(stated))
+            damage.count("class(es) without a column", f"{name!r}{_near(name, more)}", _way_to_classes(stated))
     if more and (stated or not answers.prefixed):
         for name in more:
-            damage.note(
+            damage.count(
                 f"column(s) that are {'none of Audit(classes=...)' if stated else 'no label of the data'}",
                 f"{name!r}{_near(name, absent or known)}",
                 _way_to_classes(stated),
@@ -213,7 +213,7 @@ def _ranked(
                 at = index[label] = int(label)
                 outputs = max(outputs, at + 1)
             if at is None:
-                damage.note(
+                damage.count(
                     "label(s) that mean no class",
                     f"{answers.places[row]}: {label!r}{_near(label, known)}",
                     "write the labels as the data do, or name the classes of the box: Audit(classes=[...])",
@@ -222,5 +222,5 @@ def _ranked(
             found[row, rank] = at
         else:
             if len(set(labels)) < len(labels):
-                damage.note("row(s) that name a label twice", answers.places[row], "write the labels of each row once")
+                damage.count("row(s) that name a label twice", answers.places[row], "write the labels of each row once")
     return found, outputs

@@ -8,14 +8,14 @@ from pathlib import Path
 from ...language.errors import ModelError
 from ...language.reference import Reference
 from ...language.sample import BuiltModel
+from ...language.stored_answers import STORED, answers_file, manifest_file
 from ..loaded import model_source
-from .manifest import MANIFEST_NAME
 from .stored_model import StoredPredictions
 
 _OPTIONS = ("manifest", "maps", "unanswered")
 
 
-@model_source("predictions")
+@model_source(STORED)
 def predicted_model(reference: Reference, root: Path) -> BuiltModel:
     """``predictions:FILE?manifest=FILE&maps=FOLDER&unanswered=SHARE``: answers of a box to rendered pictures.
 
@@ -29,20 +29,12 @@ def predicted_model(reference: Reference, root: Path) -> BuiltModel:
     reference.only(_OPTIONS, ModelError)
     if not reference.body:
         raise ModelError(f"{reference.text!r}: name the file of answers, e.g. predictions:answers.csv")
-    path = root / reference.body
-    named = reference.options.get("manifest")
-    manifest = root / named if named is not None else _beside(path)
+    path, manifest = answers_file(reference, root), manifest_file(reference, root)
     maps = reference.options.get("maps")
     folder = None if maps is None else root / maps
     if folder is not None and not folder.is_dir():
         raise ModelError(f"{reference.text!r}: maps={maps} is no folder ({folder}) of METHOD/PICTURE.npz or .png")
     return BuiltModel(StoredPredictions(path, manifest, folder, _share(reference)))
-
-
-def _beside(path: Path) -> Path:
-    """The manifest beside the answers, else in the folder above; the first of them where there is none."""
-    places = [path.parent / MANIFEST_NAME, path.parent.parent / MANIFEST_NAME]
-    return next((place for place in places if place.is_file()), places[0])
 
 
 def _share(reference: Reference) -> float | None:

@@ -89,7 +89,10 @@ class StoredPredictions(NamedPictures):
         made_of = (_VERSION, answers.digest, self.manifest.digest, maps.digest, repr(preprocessing))
         digest = hashlib.sha256("\n".join((*made_of, repr(names), reading.text(), str(held))).encode()).hexdigest()
         unanswered = f", {matched.unanswered} without an answer" if matched.unanswered else ""
-        about = f"answers: {held}, of {pictures} rendered pictures{unanswered}; the model was not run"
+        about = (
+            f"answers: {held}, of {pictures} rendered pictures{unanswered}; the model was not run and is known by them "
+            "alone"
+        )
         return LoadedModel(
             ref=text,
             module=self,
