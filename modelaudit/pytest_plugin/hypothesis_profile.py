@@ -12,13 +12,15 @@ import pytest
 #: what Hypothesis allows an example where nobody says otherwise
 _OWN_DEADLINE = datetime.timedelta(milliseconds=200)
 _PROFILE = "modelaudit-audit-file"
+#: what is loaded after it, where Hypothesis does not tell the name of what was loaded before
+_OUTSIDE = "modelaudit-elsewhere"
 
 
 @contextlib.contextmanager
 def hypothesis_profile(module: pytest.Module) -> Iterator[None]:
     """While an audit file is imported, Hypothesis's defaults are such that a test may ask a model.
 
-    No deadline, where the user's profile keeps Hypothesis's own; slow examples, large ones, and the fixtures above are
+    No deadline, where the user's profile keeps Hypothesis's own; slow examples, large ones, and the fixtures of audit files are
     no failed health check. What a test states by ``@settings(...)`` holds. Hypothesis is not imported for a file that
     does not name it.
     """
@@ -30,8 +32,12 @@ def hypothesis_profile(module: pytest.Module) -> Iterator[None]:
     except ImportError:
         yield
         return
-    before = settings.get_current_profile_name()
-    own = settings.default or settings.get_profile(before)
+    own = settings.default or settings.get_profile("default")
+    if hasattr(settings, "get_current_profile_name"):
+        before = settings.get_current_profile_name()
+    else:
+        before = _OUTSIDE
+        settings.register_profile(_OUTSIDE, own)
     deadline = None if own.deadline == _OWN_DEADLINE else own.deadline
     passed_over = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
     settings.register_profile(
@@ -41,5 +47,5 @@ def hypothesis_profile(module: pytest.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        if settings.get_current_profile_name() == _PROFILE:  # else the file loaded one of its own
+        if settings.default == settings.get_profile(_PROFILE):  # else the file loaded one of its own
             settings.load_profile(before)
