@@ -20,9 +20,9 @@ _OUTSIDE = "modelaudit-elsewhere"
 def hypothesis_profile(module: pytest.Module) -> Iterator[None]:
     """While an audit file is imported, Hypothesis's defaults are such that a test may ask a model.
 
-    No deadline, where the user's profile keeps Hypothesis's own; slow examples, large ones, and the fixtures of audit files are
-    no failed health check. What a test states by ``@settings(...)`` holds. Hypothesis is not imported for a file that
-    does not name it.
+    No deadline, where the user's profile keeps Hypothesis's own; slow examples, large ones, and the fixtures of audit
+    files are no failed health check. What a test states by ``@settings(...)`` holds. Hypothesis is not imported for a
+    file that does not name it.
     """
     if "hypothesis" not in sys.modules and b"hypothesis" not in module.path.read_bytes():
         yield
