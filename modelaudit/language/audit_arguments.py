@@ -10,6 +10,7 @@ from .errors import ExpressionError, nearest
 from .expression import Expectation, Expression
 from .languages import LANGUAGES
 from .parser import parse
+from .reference import ADDRESS_ALONE, may_hold_secret
 
 #: what hangs on an expectation: critical ones cannot be waived, advisory ones never fail a run
 Importance = Literal["critical", "major", "advisory"]
@@ -135,6 +136,8 @@ def as_expectation(value: Any) -> Expectation:
 
 def _check_model(where: str, model: Any) -> None:
     if isinstance(model, str) and model.strip():
+        if may_hold_secret(model):
+            raise ExpressionError(f"{where}: {ADDRESS_ALONE}")
         return
     if isinstance(model, os.PathLike):
         raise ExpressionError(f"{where}={model!r}: write the reference as text, e.g. {os.fspath(model)!r}")

@@ -43,3 +43,22 @@ def parse_reference(text: str) -> Reference:
 def _options(query: str) -> dict[str, str]:
     pairs = (part.partition("=") for part in query.split("&") if part)
     return {key: value for key, _, value in pairs}
+
+
+def may_hold_secret(text: str) -> bool:
+    """Whether a reference to a model behind an address has a user or a query in it: a reference is in every record.
+
+    >>> may_hold_secret("remote:https://box.example/predict?code=1"), may_hold_secret("remote:box.yaml?cassette=replay")
+    (True, False)
+    """
+    reference = parse_reference(text.strip())
+    if not (reference.scheme == "remote" and "://" in reference.body):
+        return False
+    return "@" in reference.body or bool(set(reference.options) - {"cassette"})
+
+
+#: what to do then
+ADDRESS_ALONE = (
+    "an address is given with a query or a user, which may be a secret, and the reference is in the record; write a "
+    "file with url: and ${NAME} in it, and name that: 'remote:box.yaml'"
+)

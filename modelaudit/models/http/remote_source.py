@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...language.errors import ModelError
-from ...language.reference import Reference
+from ...language.reference import ADDRESS_ALONE, Reference, may_hold_secret
 from ...language.sample import BuiltModel
 from ..black_box import NOT_DETERMINISTIC, SCORES_ONLY, ScoresOnly
 from ..loaded import model_source
@@ -82,11 +82,8 @@ def remote_model(reference: Reference, root: Path) -> BuiltModel:
     short = re.match(r"https?://", reference.body) is not None
     mode = reference.options.get("cassette")
     if short:
-        if set(reference.options) - {"cassette"} or "@" in reference.body:
-            raise ModelError(
-                f"remote: the address {urlsplit(reference.body).hostname!r} is given with a query or a user, which may "
-                "be a secret, and the reference is in the record; write a file with url: and ${NAME}, and name that"
-            )
+        if may_hold_secret(reference.text):
+            raise ModelError(f"remote: {ADDRESS_ALONE}")
         fields = checked_fields({"url": reference.body}, lambda line: "remote: ")
         digest = hashlib.sha256(reference.body.encode()).hexdigest()[:8]
         beside = root / f"{urlsplit(reference.body).hostname}-{digest}.yaml"
