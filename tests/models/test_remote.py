@@ -16,12 +16,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from models.box_server import Box, Handler, Misbehaviour, colours, serving
 from torch import Tensor
 
 from modelaudit.language.errors import ModelError
 from modelaudit.models import LoadedModel, check_repeatable, frozen_on, open_model, remote
-from modelaudit.models.http.remote_file import RemoteFields, json_schema, read_remote_file
+from modelaudit.models.http.answer_path import AnswerPath
+from modelaudit.models.http.answer_scores import scores_of
+from modelaudit.models.http.cassette import Cassette
+from modelaudit.models.http.remote_file import AnswerFields, RemoteFields, json_schema, read_remote_file
+from modelaudit.models.http.request_body import filled_body, sent_images
 
 SECRET = "s3cr3t-of-the-box"
 SIDE = 12
@@ -179,6 +185,16 @@ def test_an_answer_that_says_it_is_shorter_than_it_is_is_not_read_further(tmp_pa
         scored(loaded, images(1))
 
 
+def test_images_are_sent_nowhere_else(tmp_path: Path, box: Box) -> None:
+    loaded = opened(written(tmp_path, box))
+    with serving(Box()) as other:
+        for number in (301, 302, 307, 308):
+            box.script = [state(number, Location=other.url)]
+            with pytest.raises(ModelError, match=f"redirects to '{other.url}'"):
+                scored(loaded, images(1))
+        assert not other.sizes
+
+
 @pytest.mark.parametrize("rows", [1, 3, 5])
 def test_another_number_of_answers_is_an_error(tmp_path: Path, box: Box, rows: int) -> None:
     loaded = opened(written(tmp_path, box, BATCHED))
@@ -271,7 +287,8 @@ def test_a_budget_ends_the_asking_and_a_larger_one_goes_on_from_there(tmp_path: 
 
 def test_a_rate_is_kept(tmp_path: Path, box: Box) -> None:
     scored(opened(written(tmp_path, box, "rate: 20\n")), images())
-    assert np.diff(box.times).min() > 0.045
+    lines = map(json.loads, (tmp_path / "box.cassette.jsonl").read_text().splitlines())
+    assert np.diff([line["at"] for line in lines if "call" in line]).min() >= 0.049 and len(box.times) == 7
 
 
 def test_several_requests_at_one_time(tmp_path: Path, box: Box) -> None:
@@ -279,6 +296,29 @@ def test_several_requests_at_one_time(tmp_path: Path, box: Box) -> None:
     box.pause, began = 0.15, time.monotonic()
     torch.testing.assert_close(scored(loaded, images()), wanted(images()))
     assert time.monotonic() - began < 0.6 and set(box.images.values()) == {1}
+
+
+def test_requests_at_one_time_that_disagree_on_the_classes_leave_a_cassette_that_can_be_read(
+    tmp_path: Path, box: Box
+) -> None:
+    file = written(tmp_path, box, "concurrency: 4\n")
+    model = remote(file).module  # not opened: no answer has told the number of classes yet
+    box.pause, box.script = 0.05, [answer({"scores": [1.0, 2.0]}), answer({"scores": [1.0, 2.0, 3.0]})]
+    with pytest.raises(ModelError, match=r"scores for an image, and others have|scores instead of"):
+        model(images(4))
+    assert len(Cassette(tmp_path / "box.cassette.jsonl", **of_box(file)).answers) >= 1
+
+
+def of_box(file: Path) -> dict[str, str]:
+    fields = read_remote_file(file)
+    return {"model": fields.identity(), "address": fields.address, "version": fields.version}
+
+
+def test_a_cassette_that_is_removed_meanwhile_is_an_error(tmp_path: Path, box: Box) -> None:
+    loaded = opened(written(tmp_path, box))
+    (tmp_path / "box.cassette.jsonl").unlink()
+    with pytest.raises(ModelError, match="was removed while it was in use"):
+        scored(loaded, images(1))
 
 
 def test_a_torn_last_line_does_not_count_and_a_damaged_one_is_named(tmp_path: Path, box: Box) -> None:
@@ -411,3 +451,77 @@ def test_the_documented_file_is_read_and_every_field_is_described(tmp_path: Path
     for model in (RemoteFields, *map(type, parts)):
         for name, field in model.model_fields.items():
             assert field.description or name in json_schema()["properties"], name
+
+
+texts = st.text(st.characters(blacklist_characters="{}$", blacklist_categories=["Cs"]), max_size=8)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(before=plain, name=texts, count=st.integers(1, 5))
+def test_a_template_is_sent_as_it_stands_but_for_its_placeholders(before: Any, name: str, count: int) -> None:
+    sent = sent_images(images(count), "float32", "NCHW", "box")
+    template = {"a": before, "b": "{images}", "c": ["{count}", "n={count}"]}
+    body = filled_body(template, {"i": "{image}", "n": "{number}", "k": name}, sent, str)
+    assert body["a"] == before and body["c"] == [count, f"n={count}"]
+    assert [row["n"] for row in body["b"]] == list(range(count)) and {row["k"] for row in body["b"]} == {name}
+    assert torch.equal(torch.tensor([row["i"] for row in body["b"]]), images(count))
+
+
+keys = st.text("abc", min_size=1, max_size=3)
+
+
+@given(st.lists(keys | st.integers(0, 2), max_size=5), st.integers())
+def test_a_path_leads_to_what_was_put_there(steps: list[str | int], value: int) -> None:
+    answer: Any = value
+    for step in reversed(steps):
+        answer = {step: answer, "other": 0} if isinstance(step, str) else [None] * step + [answer]
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    assert AnswerPath(f"${text}").find(answer) == value
+
+
+@given(st.integers(1, 6), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_numbers_that_come_back_undo_any_order(count: int, classes: int, draw: Any) -> None:
+    rows = [{"id": number, "s": [number + place / 10 for place in range(classes)]} for number in range(count)]
+    fields = AnswerFields(scores="[*].s", ids="[*].id")
+    given_back = draw.sample(rows, count)
+    assert scores_of(given_back, count, fields, None, None) == [row["s"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "classes", "wanted"),
+    [
+        ("outputs[0].data", {"outputs": [{"data": [1, 2, 3, 4]}]}, None, [[1, 2], [3, 4]]),
+        ("$", [[1, 2], [3, 4]], None, [[1, 2], [3, 4]]),
+        ("[*]", [{"b": 2, "a": 1}, {"a": 3, "b": 4}], ("a", "b"), [[1, 2], [3, 4]]),
+        ("$", [{"b": 2, "a": 1}, {"a": 3, "b": 4}], ("a", "b"), [[1, 2], [3, 4]]),
+    ],
+)
+def test_shapes_of_answers(path: str, answer: Any, classes: tuple[str, ...] | None, wanted: Any) -> None:
+    assert scores_of(answer, 2, AnswerFields(scores=path), classes, 2) == wanted
+
+
+def test_scores_by_label_are_in_the_order_of_the_classes_and_none_may_lack() -> None:
+    fields = AnswerFields(scores="$", label="label", score="p")
+    answer = [{"label": "b", "p": 0.25}, {"label": "a", "p": 0.75}]
+    assert scores_of(answer, 1, fields, ("a", "b"), None) == [[0.75, 0.25]]
+    assert scores_of([answer, answer[::-1]], 2, fields, ("a", "b"), None) == [[0.75, 0.25]] * 2
+    with pytest.raises(ModelError, match="other classes than stated: missing 'c'"):
+        scores_of(answer, 1, fields, ("a", "b", "c"), None)
+    with pytest.raises(ModelError, match="'b' stands twice"):
+        scores_of([answer[0], answer[0]], 1, fields, ("a", "b"), None)
+
+
+def test_a_flat_list_whose_classes_nobody_knows_is_not_divided() -> None:
+    with pytest.raises(ModelError, match="an unknown number of"):
+        scores_of([1, 2, 3, 4], 2, AnswerFields(scores="$"), None, None)
+
+
+def test_a_grey_image_is_a_grey_png(tmp_path: Path, box: Box) -> None:
+    file = written(tmp_path, box)
+    file.write_text(file.read_text().replace("[12, 12]", "[12, 12], channels: 1"))
+    found = scored(opened(file), images(1))
+    assert torch.allclose(found[:, 0], found[:, 1])

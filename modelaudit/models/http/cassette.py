@@ -94,6 +94,8 @@ class Cassette:
         try:
             if self.path.exists():
                 self.read()
+            elif self._offset:
+                raise ModelError(f"{self.path}: was removed while it was in use; run the audit again")
             self._without_torn_line()
             yield
         finally:
@@ -105,7 +107,14 @@ class Cassette:
         self._append([{"call": self.calls + 1, "images": images, "at": round(self.last_call, 3)}])
 
     def answered(self, asks: Sequence[Ask], scores: Sequence[Sequence[float]]) -> None:
-        """Keep the answers of some images; call it under the lock."""
+        """Keep the answers of some images; call it under the lock.
+
+        Raises:
+            ModelError: of another number of scores than those before; they are not kept.
+        """
+        for given in scores:
+            if len(given) != (self.outputs or len(scores[0])):
+                raise ModelError(f"{self.address}: {len(given)} scores for an image, and others have {self.outputs}")
         lines = zip(asks, scores, strict=True)
         self._append([{"image": digest, "time": at, "scores": list(given)} for (digest, at), given in lines])
 
