@@ -46,7 +46,7 @@ from ..images.batches import BatchBuilder, Chunk
 from ..images.donor_selector import Donor
 from ..planning.plan import ColumnAsk, PassAsk
 from ..results.counterexamples import CasesOfImages, FoundChange, ImageSearch, KnownCase, ReplayState, TriedCase
-from .change_search import DOSES, ProposedChange, ChangeSearch, ChangeSpace, Rounds
+from .change_search import DOSES, ChangeSearch, ChangeSpace, ProposedChange, Rounds
 from .running_model import RunningModel
 from .values import PassValues, labels_of, measured_by, pass_wide
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from modelaudit.contexts import ContextInput, apply, surroundings
 from modelaudit.contexts.surroundings import colour_of
-from modelaudit.engine.inference.change_search import ProposedChange, ChangeSearch
+from modelaudit.engine.inference.change_search import ChangeSearch, ProposedChange
 from modelaudit.engine.planning.plan import column_key
 from modelaudit.engine.results.counterexamples import Counterexample, KnownCase
 from modelaudit.engine.results.measured import Measured
