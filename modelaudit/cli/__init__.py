@@ -30,6 +30,7 @@ from . import (
     plan,
     probe,
     render,
+    replay,
     report,
     review,
     review_add,
@@ -138,6 +139,7 @@ def _parser() -> Command:
     agree.add(commands)
     lock.add(commands)
     report.add(commands)
+    replay.add(commands)
     history.add(commands)
     review.add(commands)
     review_add.add(commands)

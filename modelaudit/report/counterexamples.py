@@ -11,6 +11,7 @@ from ..counterexamples.of_cases import counterexamples_of, replays_of, searches_
 from ..evidence.record import (
     CaseRecord,
     ChangedPictures,
+    ChangeRecord,
     Counterexample,
     ReplayFacts,
     RunRecord,
@@ -105,19 +106,24 @@ def searched_texts(facts: SearchFacts, words: Words) -> Iterator[str]:
 
 def change_sentence(record: RunRecord, one: Counterexample, words: Words) -> str:
     """*A grey patch on the background (4% of it) is enough: “bolt” becomes “nut”, 97% sure.*"""
-    change = change_text(record, one.context, words)
-    dose = words._("changes_dose", dose=f"{one.dose:.2g}") if one.dose < 1 else ""
-    size = words._("changes_area", area=words.limit(round(one.area, 3 if one.area < 0.1 else 2), "percent"))
-    size = words._("comma").join(filter(None, (size, dose)))
-    values = {"change": change[:1].upper() + change[1:], "size": size, "before": one.before, "after": one.after}
+    change = sized_change(one.context, record.changes.get(one.context), one.area, one.dose, words)
+    values = {"change": change, "before": one.before, "after": one.after}
     if one.after_probability is None:
         return words._("changes_enough", **values)
     return words._("changes_enough_sure", **values, sure=words.quantity(one.after_probability, "percent", 0))
 
 
-def change_text(record: RunRecord, context: str, words: Words, *, details: bool = False) -> str:
+def sized_change(context: str, change: ChangeRecord | None, area: float, dose: float, words: Words) -> str:
+    """*A grey patch on the background (4% of it, dose 0.5)*."""
+    size = [words._("changes_area", area=words.limit(round(area, 3 if area < 0.1 else 2), "percent"))]
+    if dose < 1:
+        size.append(words._("changes_dose", dose=f"{dose:.2g}"))
+    text = change_text(context, change, words)
+    return words._("changes_sized", change=text[:1].upper() + text[1:], size=words._("comma").join(size))
+
+
+def change_text(context: str, change: ChangeRecord | None, words: Words, *, details: bool = False) -> str:
     """A change in the words of its declaration; its canonical text where it has none."""
-    change = record.changes.get(context)
     if change is None:
         return context
     phrases = {
@@ -129,7 +135,11 @@ def change_text(record: RunRecord, context: str, words: Words, *, details: bool 
 
 def replay_view(record: RunRecord, one: ReplayFacts, words: Words) -> ReplayView:
     """What became of one stored case."""
-    text = words._("heading_and_sample", heading=change_text(record, one.context, words), sample=one.sample)
+    text = words._(
+        "heading_and_sample",
+        heading=change_text(one.context, record.changes.get(one.context), words),
+        sample=one.sample,
+    )
     parts = filter(None, (text if one.context else "", one.why))
     return ReplayView(one.file, one.state, words.named("replay", one.state), words._("semicolon").join(parts))
 
@@ -164,7 +174,7 @@ def change_lines(record: RunRecord, words: Words) -> Iterator[str]:
 
 
 def _pair(record: RunRecord, one: Counterexample, words: Words, by_file: Mapping[str, EmbeddedPicture]) -> PairView:
-    change = change_text(record, one.context, words, details=True)
+    change = change_text(one.context, record.changes.get(one.context), words, details=True)
     return PairView(
         one.sample,
         one.label,
