@@ -13,6 +13,7 @@ from ..language.regular_files import read_file
 from ..language.whole_file import write_whole
 from .of_cases import counterexamples_of
 from .stored_case import FOLDER, CaseChange, CaseImage, CaseModel, CasePictures, StoredCase, case_text, is_case
+from .stored_cases import StoredCases
 
 #: of one case
 DEFAULT_KEPT = 5
@@ -20,13 +21,14 @@ DEFAULT_KEPT = 5
 NOT_KEPT = "counterexamples: "
 
 
-def keep(record: RunRecord, *, root: Path, folder: Path, most: int, pictures: bool) -> list[str]:
+def keep(record: RunRecord, stored: StoredCases, *, root: Path, folder: Path, most: int, pictures: bool) -> list[str]:
     """Write the smallest counterexamples of every case into the folder ``counterexamples`` beside its audit file.
 
     Those that were replayed from a file are among them and stay as they are, as does every file that is there already.
     Of a known-bad model, which must fail, none is kept: nobody is going to mend it.
 
     Args:
+        stored: what the run tried first.
         folder: of the run, where its pictures are.
         most: of one case.
         pictures: whether small pictures are written with them.
@@ -39,7 +41,7 @@ def keep(record: RunRecord, *, root: Path, folder: Path, most: int, pictures: bo
         if case.must_fail:
             continue
         target = (root / case.file).parent / FOLDER
-        for one in _stored(record, case, folder, most, pictures):
+        for one in _new(record, case, stored, folder, most, pictures):
             try:
                 _write(one, target)
             except (ResultsError, OSError) as error:
@@ -58,11 +60,14 @@ def _write(case: StoredCase, folder: Path) -> None:
     write_whole(file, case_text(case))
 
 
-def _stored(record: RunRecord, case: CaseRecord, folder: Path, most: int, pictures: bool) -> Iterator[StoredCase]:
+def _new(
+    record: RunRecord, case: CaseRecord, stored: StoredCases, folder: Path, most: int, pictures: bool
+) -> Iterator[StoredCase]:
     models = {model.key: model for model in record.models}
     data = next((one for one in record.data if one.key == case.data), None)
     for one in counterexamples_of(record, case)[:most]:
-        if one.file is not None or data is None or one.model not in models:
+        known = None if one.file is None else stored.cases.get(one.file)
+        if (known is not None and known.case == case.id) or data is None or one.model not in models:
             continue
         change = record.changes.get(one.context)
         yield StoredCase(

@@ -25,7 +25,7 @@ FOLDER = "counterexamples"
 #: of one file with its two pictures; those that are written have some twenty thousand
 MOST_BYTES = 4 * 2**20
 #: of a name's parts in the name of the file, in characters, of which each may have four bytes
-_LONGEST = 24
+_LONGEST_CASE, _LONGEST_SAMPLE = 32, 24
 _DIGITS = 8
 _CALLED = "a stored counterexample"
 _WAY_OUT = "restore it, or remove it: the search runs all the same"
@@ -104,7 +104,7 @@ class StoredCase(Part):
         identity = json.dumps([*what, self.change.context])
         case, sample = self.case.partition("::")[2] or self.case, self.image.sample
         code = hashlib.sha256(identity.encode()).hexdigest()[:_DIGITS]
-        return f"{_slug(case)}-{_slug(sample)}-{code}.json"
+        return f"{_slug(case[:_LONGEST_CASE])}-{_slug(sample[-_LONGEST_SAMPLE:])}-{code}.json"
 
     def sealed(self) -> StoredCase:
         """With its digest."""
@@ -164,5 +164,4 @@ def _digest(case: StoredCase) -> str:
 
 def _slug(text: str) -> str:
     """A part of a file's name on every system: letters, digits, and a hyphen for anything else."""
-    plain = re.sub(r"[^\w.]+", "-", unicodedata.normalize("NFC", text)).strip("-._")
-    return plain[-_LONGEST:].strip("-._") or "x"
+    return re.sub(r"[^\w.]+", "-", unicodedata.normalize("NFC", text)).strip("-._") or "x"

@@ -14,7 +14,7 @@ from ..acceptance.compliance import agreement_record
 from ..acceptance.reviews import counted
 from ..acceptance.statement import write_evidence
 from ..counterexamples.keeping import keep
-from ..counterexamples.stored_cases import settled
+from ..counterexamples.stored_cases import StoredCases, settled
 from ..engine.executors.run import discard_measured, read_measured
 from ..engine.results.measured import Measured
 from ..engine.results.settings import Settings
@@ -99,6 +99,7 @@ def _with_kept(record: RunRecord, run: FinishedRun) -> RunRecord:
         return record
     notes = keep(
         record,
+        run.stated.counterexamples or StoredCases(),
         root=run.root,
         folder=run.folder,
         most=run.options.counterexamples,

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from counterexamples.stored import stored
 from report.sample_record import case, decision, measure, record
 
 from modelaudit.counterexamples.keeping import keep
 from modelaudit.counterexamples.stored_case import read_case
+from modelaudit.counterexamples.stored_cases import StoredCases
 from modelaudit.engine.gallery.drawing import store
 from modelaudit.engine.results.counterexamples import ChangedPictures, Counterexample
 from modelaudit.evidence.record import CaseRecord, RunRecord, SampleRecord, TableRecord
@@ -59,8 +61,10 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def kept(root: Path, run: RunRecord, most: int = 5, *, pictures: bool = True) -> list[str]:
-    assert keep(run, root=root, folder=root, most=most, pictures=pictures) == []
+def kept(
+    root: Path, run: RunRecord, most: int = 5, *, pictures: bool = True, stored: StoredCases | None = None
+) -> list[str]:
+    assert keep(run, stored or StoredCases(), root=root, folder=root, most=most, pictures=pictures) == []
     return sorted(file.name for file in (root / "audits").rglob("*") if file.is_file())
 
 
@@ -73,9 +77,16 @@ def test_the_smallest_few_are_kept(root: Path) -> None:
 
 
 def test_those_that_still_fail_are_among_them_and_stay_as_they_are(root: Path) -> None:
-    assert kept(root, searched(found(0, file="audits/counterexamples/a.json"), found(1), found(2)), most=2) == kept(
-        root, searched(found(1)), most=2
-    )
+    file = "audits/counterexamples/renamed.json"
+    own = StoredCases({file: stored(case="audits/audit_line_a.py::keeps")})
+    run = searched(found(0, file=file), found(1), found(2))
+    assert [name[:11] for name in kept(root, run, most=2, stored=own)] == ["keeps-1.png"]
+
+
+def test_what_was_found_by_the_file_of_another_case_is_kept_for_this_one_too(root: Path) -> None:
+    file = "audits/counterexamples/other.json"
+    run = searched(found(0, file=file))
+    assert [name[:11] for name in kept(root, run, stored=StoredCases({file: stored()}))] == ["keeps-0.png"]
 
 
 def test_a_file_is_written_once(root: Path) -> None:
@@ -126,12 +137,12 @@ def test_pictures_are_in_the_file_unless_reports_are_redacted(root: Path) -> Non
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_a_note(root: Path) -> None:
     (root / "audits").chmod(0o555)
-    notes = keep(searched(found(0), found(1)), root=root, folder=root, most=5, pictures=True)
+    notes = keep(searched(found(0), found(1)), StoredCases(), root=root, folder=root, most=5, pictures=True)
     (root / "audits").chmod(0o755)
     assert len(notes) == 1 and "audits/counterexamples cannot be written (Permission denied)" in notes[0]
 
 
 def test_a_file_in_the_place_of_the_folder_is_a_note(root: Path) -> None:
     (root / "audits" / "counterexamples").write_text("ours", encoding="utf-8")
-    (note,) = keep(searched(found(0)), root=root, folder=root, most=5, pictures=True)
+    (note,) = keep(searched(found(0)), StoredCases(), root=root, folder=root, most=5, pictures=True)
     assert note.startswith("counterexamples: audits/counterexamples cannot be written")

@@ -45,6 +45,12 @@ def test_a_name_is_one_file_of_every_system(case: str, sample: str) -> None:
     assert len(name.encode()) <= 255
 
 
+def test_a_name_reads_as_the_case_and_the_image() -> None:
+    one = stored(case="audits/audit_line.py::keeps_its_answer[shortcut]")
+    assert one.name.startswith("keeps_its_answer-shortcut-bolt-1.png-")
+    assert stored(case="a.py::背景が変わっても").name.startswith("背景が変わっても-bolt-1.png-")
+
+
 def test_names_tell_apart_what_differs() -> None:
     one = stored()
     other = [
