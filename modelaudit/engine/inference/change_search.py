@@ -30,6 +30,8 @@ DOSES = 100
 ROUND = 16
 #: changes from which the search makes a smaller one
 _STARTS = 3
+#: of so many changes the parts are tried before one is made smaller
+_KEPT = (4, 3)
 #: cuts that are tried at once on each side, doses at once
 _CUTS = 3
 #: sides, doses, sides again, ...
@@ -130,10 +132,9 @@ class ChangeSearch:
             limit = None if self.smallest is None else self.size(self.smallest)
             wanted = [one for one in proposed if limit is None or self.size(one) < limit]
             flipped = yield from self._try(wanted)
-            for one in sorted(flipped, key=self._order):
-                if starts < _STARTS and self._could_win(one):
-                    starts += 1
-                    yield from self._shrink(one)
+            for one in (yield from self._promising(flipped))[: _STARTS - starts]:
+                starts += 1
+                yield from self._shrink(one)
             if starts >= _STARTS or self._left <= 0:
                 return
 
@@ -199,6 +200,33 @@ class ChangeSearch:
         )
 
     # --- making it smaller -------------------------------------------------------------------------------------------
+
+    def _promising(
+        self, flipped: Sequence[ProposedChange]
+    ) -> Generator[Sequence[ProposedChange], Sequence[bool], list[ProposedChange]]:
+        """Changes that flip, those first of which a small part flips as well: halves and quarters of all, of these the
+        best once more. A context stays as it is, so nothing begins with one."""
+        now = [one for one in flipped if one.kind != "context"]
+        for most in _KEPT:
+            if len(now) < 2:
+                break
+            parts = {one: [one, *self._smaller_parts(one)] for one in now}
+            smaller = set((yield from self._try([part for several in parts.values() for part in several])))
+            now = [min((part for part in parts[one] if part in smaller), key=self._order, default=one) for one in now]
+            now = sorted(now, key=self._order)[:most]
+        return now
+
+    def _smaller_parts(self, change: ProposedChange) -> list[ProposedChange]:
+        """Halves and quarters of a patch; of other light half the dose."""
+        if change.box is None:
+            return [replace(change, dose=max(change.dose // 2, 1))]
+        box, middle = change.box, self._parts_of(change)
+        at_edges = (box.top, box.bottom), (box.left, box.right)
+        return [
+            replace(change, box=part)
+            for part in middle
+            if {part.top, part.bottom} & {*at_edges[0]} and {part.left, part.right} & {*at_edges[1]}
+        ]
 
     def _shrink(self, start: ProposedChange) -> Rounds:
         """Make a change that flips smaller until nothing more can be taken away, or the calls are spent."""
@@ -326,10 +354,6 @@ class ChangeSearch:
         if best is not None and (self.smallest is None or self._order(best) < self._order(self.smallest)):
             self.smallest = best
         return flipped
-
-    def _could_win(self, change: ProposedChange) -> bool:
-        """Whether making it smaller may lead below what was found: a context stays as it is."""
-        return change.kind != "context" and self._left > 0
 
     def _order(self, change: ProposedChange) -> tuple[float, int, int, int]:
         """By size; of equal size what has the smaller rectangle, then what was named first."""
