@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -48,8 +48,7 @@ _SLACK = 1e-6
 _FRAME = "a share of the frame"
 
 
-@dataclass(frozen=True)
-class PatchBox:
+class PatchBox(NamedTuple):
     """A rectangle in pixels: rows from `top` up to `bottom`, columns from `left` up to `right`, the ends not in it."""
 
     top: int
@@ -201,8 +200,13 @@ def mixed(pixels: Tensor, where: Tensor, target: Tensor, dose: Tensor) -> Tensor
         target: broadcast to the pixels.
         dose: [B, 1, 1, 1] float32 in [0, 1].
     """
-    blended = (pixels + dose * (target - pixels)).clamp(0.0, 1.0)
-    return torch.where(where, torch.where(dose == 1, target, blended), pixels)
+    part = (dose != 1).flatten()
+    if not part.any():
+        return torch.where(where, target, pixels)
+    blended = (target - pixels).mul_(dose).add_(pixels).clamp_(0.0, 1.0)
+    if not part.all():
+        blended = torch.where(dose == 1, target, blended)
+    return torch.where(where, blended, pixels)
 
 
 def _patched(spec: BackgroundPatch | DonorPatch, scene: ContextInput, target: Tensor) -> Tensor:

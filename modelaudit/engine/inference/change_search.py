@@ -14,8 +14,8 @@ other changes that flip, and with smaller ones, while calls remain.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -44,8 +44,7 @@ _LEAST_BACKGROUND = 0.2
 _MORE_DRAWS = 4
 
 
-@dataclass(frozen=True)
-class ProposedChange:
+class ProposedChange(NamedTuple):
     """One change of the surroundings.
 
     Args:
@@ -176,10 +175,11 @@ class ChangeSearch:
         )
         boxes = [PatchBox(top, top + sides[0], left, left + sides[1]) for top in tops for left in lefts]
         boxes = [box for box in boxes if self._covered(box) >= _LEAST_BACKGROUND * box.height * box.width]
-        all_of_them = [ProposedChange(kind, number, box) for box in boxes for kind, number in space.fills]
-        order = torch.randperm(len(all_of_them), generator=self.draws).tolist()
+        fills = space.fills
+        order = torch.randperm(len(boxes) * len(fills), generator=self.draws).tolist()
         for first in range(0, len(order), ROUND):
-            yield [all_of_them[at] for at in order[first : first + ROUND]]
+            chosen = [(fills[at % len(fills)], boxes[at // len(fills)]) for at in order[first : first + ROUND]]
+            yield [ProposedChange(kind, number, box) for (kind, number), box in chosen]
 
     def _drawn(self) -> ProposedChange | None:
         """A patch of a random size at a random place; None where there is too little background."""
@@ -219,11 +219,11 @@ class ChangeSearch:
     def _smaller_parts(self, change: ProposedChange) -> list[ProposedChange]:
         """Halves and quarters of a patch; of other light half the dose."""
         if change.box is None:
-            return [replace(change, dose=max(change.dose // 2, 1))]
+            return [change._replace(dose=max(change.dose // 2, 1))]
         box, middle = change.box, self._parts_of(change)
         at_edges = (box.top, box.bottom), (box.left, box.right)
         return [
-            replace(change, box=part)
+            change._replace(box=part)
             for part in middle
             if {part.top, part.bottom} & {*at_edges[0]} and {part.left, part.right} & {*at_edges[1]}
         ]
@@ -244,7 +244,7 @@ class ChangeSearch:
         """Cut the sides to the pixel; then halves and quarters, and the sides again where one of these flips."""
         while self._left > 0:
             now = yield from self._cut_sides(now)
-            parts = [replace(now, box=box) for box in self._parts_of(now)]
+            parts = [now._replace(box=box) for box in self._parts_of(now)]
             smaller = yield from self._smallest_of(parts)
             if smaller is None:
                 return now
@@ -297,10 +297,10 @@ class ChangeSearch:
         low, high = 0, now.dose
         while high - low > 1 and self._left > 0:
             doses = [low + cut for cut in _between(high - low - 1)]
-            flipped = {one.dose for one in (yield from self._try([replace(now, dose=dose) for dose in doses]))}
+            flipped = {one.dose for one in (yield from self._try([now._replace(dose=dose) for dose in doses]))}
             high = min(flipped, default=high)
             low = max((dose for dose in doses if dose < high), default=low)
-        return replace(now, dose=high)
+        return now._replace(dose=high)
 
     def _most_cuts(self, change: ProposedChange) -> list[int]:
         assert change.box is not None
@@ -314,7 +314,7 @@ class ChangeSearch:
         assert box is not None
         cut = PatchBox(box.top + cuts[0], box.bottom - cuts[1], box.left + cuts[2], box.right - cuts[3])
         small = cut.height < self.space.smallest[0] or cut.width < self.space.smallest[1]
-        return None if small else replace(change, box=cut)
+        return None if small else change._replace(box=cut)
 
     def _parts_of(self, change: ProposedChange) -> Iterator[PatchBox]:
         """Quarters, halves, and what is in the middle of a rectangle, as far as they are no smaller than a patch is."""
@@ -387,7 +387,7 @@ def _without(change: ProposedChange, side: int, cut: int) -> ProposedChange:
     assert box is not None
     edges = [box.top, box.bottom, box.left, box.right]
     edges[side] += cut if side in (0, 2) else -cut
-    return replace(change, box=PatchBox(*edges))
+    return change._replace(box=PatchBox(*edges))
 
 
 def _thirds(first: int, last: int) -> list[tuple[int, int]]:

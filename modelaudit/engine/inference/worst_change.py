@@ -390,6 +390,8 @@ class _ColumnSearch:
         rows = torch.tensor([one.image.row for one in tries], device=self._shown.pixels.device)
         pixels = self._shown.pixels[rows]
         patches = [at for at, one in enumerate(tries) if one.change is not None and one.change.box is not None]
+        if len(patches) == len(tries):
+            return self._patched(pixels, rows, tries)
         if patches:
             changed = self._patched(pixels[patches], rows[patches], [tries[at] for at in patches])
             pixels[patches] = changed
