@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import logging
+import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -183,6 +185,24 @@ def test_an_answer_that_says_it_is_shorter_than_it_is_is_not_read_further(tmp_pa
     box.script = [lambda handler, asked: handler.send(200, json.dumps({"scores": [1.0, 2.0]}).encode(), length=10)]
     with pytest.raises(ModelError, match="not valid JSON"):
         scored(loaded, images(1))
+
+
+def test_a_compressed_answer_is_read_and_one_that_expands_without_end_is_not(tmp_path: Path, box: Box) -> None:
+    loaded = opened(written(tmp_path, box, "largest_answer: 100000\n"))
+    packed = gzip.compress(json.dumps({"scores": [1.0, 2.0]}).encode())
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert len(bomb) < 100_000
+    box.script = [state(200, bomb, Content_Encoding="gzip"), state(200, packed, Content_Encoding="gzip")]
+    with pytest.raises(ModelError, match="more than 100000 bytes"):
+        scored(loaded, images(1))
+    assert scored(loaded, images(1)).tolist() == [[1.0, 2.0]]
+
+
+def test_a_missing_library_is_named_with_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "urllib3", None)
+    (tmp_path / "box.yaml").write_text("url: http://127.0.0.1:9/x\npreprocessing: {resize: [12, 12]}\n")
+    with pytest.raises(ModelError, match=r"pip install 'pytest-modelaudit\[remote\]'"):
+        opened(tmp_path / "box.yaml")
 
 
 def test_images_are_sent_nowhere_else(tmp_path: Path, box: Box) -> None:
