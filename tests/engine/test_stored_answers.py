@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from engine.answered import Box, box
-from engine.small_audits import CLASSES, Net, audit, column, measured, results, samples, values
+from engine.small_audits import CLASSES, Net, audit, column, groups_of, measured, results, samples, settings, values
 
 from modelaudit.contexts import gaussian_noise, mean_fill, swap_background
+from modelaudit.engine.assembly import measure
 from modelaudit.engine.decision.case import Result
 from modelaudit.engine.results.measured import Measured
+from modelaudit.engine.store.store import Store
+from modelaudit.language.checks import CheckSettings
+from modelaudit.language.progress import Silent
 from modelaudit.language.reasons import Missing
 from modelaudit.measures import (
     accuracy,
@@ -55,14 +60,33 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     return measured(tmp_path_factory.mktemp("direct"), **cases)
 
 
-def measured_from(reference: str, folder: Path, expectations: dict[str, Any] = EVERYTHING, **options: Any) -> Measured:
+def measured_from(
+    reference: str,
+    folder: Path,
+    expectations: dict[str, Any] = EVERYTHING,
+    of_measurement: dict[str, Any] | None = None,
+    **options: Any,
+) -> Measured:
     small = audit(reference, samples(12), **{"preprocessing": None, "classes": None, **options})
-    return measured(folder, **{name: small.expect(one) for name, one in expectations.items()})
+    return measured(folder, of_measurement, **{name: small.expect(one) for name, one in expectations.items()})
 
 
-def results_of(reference: str, folder: Path, expectations: dict[str, Any], **options: Any) -> dict[str, Result]:
+def measured_with_store(reference: str, folder: Path, expectations: dict[str, Any]) -> Measured:
+    small = audit(reference, samples(12), preprocessing=None, classes=None)
+    (group,) = groups_of(**{name: small.expect(one) for name, one in expectations.items()})
+    with contextlib.closing(Store(folder / "store")) as store:
+        return measure(group, settings(folder), Silent(), store)
+
+
+def results_of(
+    reference: str,
+    folder: Path,
+    expectations: dict[str, Any],
+    of_measurement: dict[str, Any] | None = None,
+    **options: Any,
+) -> dict[str, Result]:
     small = audit(reference, samples(12), **{"preprocessing": None, "classes": None, **options})
-    return results(folder, **{name: small.expect(one) for name, one in expectations.items()})
+    return results(folder, of_measurement, **{name: small.expect(one) for name, one in expectations.items()})
 
 
 def keys(found: Measured) -> set[str]:
@@ -187,3 +211,41 @@ def test_another_seed_is_named(small_box: Box, tmp_path: Path) -> None:
     small = audit(small_box.scores(), samples(12), preprocessing=None, classes=None)
     found = measured(tmp_path, {"seed": 5}, noisy=small.expect(confidence.under(gaussian_noise(2)) > 0))
     assert "another seed" in "\n".join(found.failures.values())
+
+
+def test_a_check_that_was_not_rendered_is_not_made_and_named(small_box: Box, tmp_path: Path) -> None:
+    checks = CheckSettings(masks=8, noise=8, blind=8, seams=8, sensitivity=8)
+    asked = {"lost": accuracy - accuracy.under(SWAP) < 1}
+    found = measured_from(small_box.scores(), tmp_path / "stored", asked, of_measurement={"checks": checks})
+    assert not found.failures
+    told = {rerun.variant: "\n".join(rerun.failures.values()) for rerun in found.variants}
+    assert all("were not rendered" in why for why in told.values() if why)
+    assert "a variant that a check asks for" in told["eroded"] and "another seed" in told["redrawn"]
+    decided = results_of(small_box.scores(), tmp_path / "decided", asked, of_measurement={"checks": checks})["lost"]
+    assert [note.partition(":")[0] for note in decided.checks.notes if "could not be checked" in note] == [
+        "masks",
+        "noise floor",
+        "blind control",
+    ]
+
+
+def test_what_is_stored_of_answers_is_theirs_alone(small_box: Box, tmp_path: Path) -> None:
+    """The second run reads the store; other answers to the same pictures are read anew."""
+    asked = {"right": accuracy > 0, "flips": flip_rate.under(SWAP) < 1, "second": top_k_accuracy(2) > 0}
+    rows = {name: [small_box.label(name)] for name in small_box.logits}
+    first = measured_with_store(small_box.table(["label"], rows), tmp_path, asked)
+    again = measured_with_store(small_box.table(["label"], rows), tmp_path, asked)
+    assert (again.passes.decoded, again.passes.stored) == (0, 24)
+    assert again.failures == first.failures and len(first.failures) == 1
+    other = small_box.table(["label"], {name: ["bolt"] for name in rows})
+    changed = measured_with_store(other, tmp_path, asked)
+    assert changed.passes.stored == 0
+    assert values(changed, "accuracy").tolist() == [float(one.label == "bolt") for one in samples(12)]
+    scored = measured_with_store(small_box.scores(), tmp_path, asked)
+    assert not scored.failures and scored.passes.stored == 0
+
+
+def test_an_audit_of_answers_may_stop_early(small_box: Box, tmp_path: Path) -> None:
+    asked = {"right": accuracy >= 0.01}
+    small = audit(small_box.labels(), samples(12), preprocessing=None, classes=None, stop="early")
+    assert results(tmp_path, **{name: small.expect(one) for name, one in asked.items()})["right"].verdict is not None
