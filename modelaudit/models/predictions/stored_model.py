@@ -20,10 +20,10 @@ from ...language.scores import ScoreSettings
 from ..loaded import LoadedModel
 from ..named_pictures import NamedPictures
 from ..probe import fixed_size
-from .answers import read_answers
 from .damage import Damage
 from .manifest import RenderManifest, read_manifest
 from .matching import match_answers
+from .reading import read_answers
 from .stored_maps import StoredMaps
 from .stored_reading import read_stored
 
