@@ -26,6 +26,7 @@ NOT_RUN = {
     "docs/how_to/baselines.md": 2,
     "docs/data.md": 1,
     "docs/how_to/boxes_only.md": 1,
+    "docs/how_to/closed_boxes.md": 1,
     "docs/how_to/check_data_first.md": 1,
     "docs/how_to/imagenet9.md": 1,
     "docs/how_to/retrain.md": 1,
@@ -37,6 +38,7 @@ NOT_RUN = {
 }
 #: what stands in for models and classes that the pages name and nobody has
 STANDINS = (
+    (re.compile(r"predictions:[\w/.?=&]+"), "demo:sound"),
     (re.compile(r"torchvision:\w+@untrained"), "demo:shortcut"),
     (re.compile(r"torchvision:\w+(\?checkpoint=[\w./]+|@\w+)"), "demo:sound"),
     (re.compile(r"\bbolt\b"), "gear"),
