@@ -114,7 +114,7 @@ def _write(rendering: Rendering, folder: RenderedFolder, words: Words, *, prune:
     say(*_said_after(rendering, folder, facts, words, prune=prune))
     if prune:
         folder.prune()
-    return 1 if rendering.failed else 0
+    return 1 if rendering.failed or rendering.whole.searches else 0
 
 
 def _chosen(audit: Path, names: Sequence[str]) -> list[tuple[str, AuditCase]]:
@@ -194,6 +194,8 @@ def _said_after(
         yield from wrapped(words._("render_unusable", **said), indent=4, first="  ")
     for context, why in rendering.failed.items():
         yield from wrapped(words._("render_not_shown", context=context, why=why), indent=4, first="  ")
+    for search in rendering.whole.searches:
+        yield from wrapped(words._("render_search", measure=search), indent=4, first="  ")
     if facts.stale:
         key = "render_pruned" if prune else "render_stale"
         said = {"n": words.count(len(facts.stale)), "names": listed(facts.stale)}

@@ -76,7 +76,8 @@ class RenderPart:
     """What the audits of one planned group show in one geometry.
 
     ``samples``: the images of the audit; donors come from all of the data. ``donors``: how many images may lend their
-    background, by the context of a search.
+    background, by the context of a search. ``searches``: measures that choose their pictures by the answers to others,
+    of which nothing can be rendered.
     """
 
     group: PlanGroup
@@ -86,6 +87,7 @@ class RenderPart:
     seed: int
     jobs: tuple[PictureJob, ...]
     donors: Mapping[Context, int]
+    searches: tuple[str, ...] = ()
 
     def positions(self, job: PictureJob) -> frozenset[int]:
         """Where the images of a job stand among the samples."""
@@ -126,6 +128,11 @@ class RenderSet:
     def data_text(self) -> str:
         """The data, for people."""
         return self.reference if isinstance(self.reference, str) else "samples"
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """Measures that choose their pictures by the answers to others: of these nothing is rendered."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.searches))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -368,7 +375,8 @@ def _part(
     jobs = jobs_of(passes, made)
     pools = DonorPools(data.samples, group.pools, root)
     donors = {job.context: _donors(job.context, pools) for job in jobs if job.backgrounds}
-    return RenderPart(group, data, samples, made, own, jobs, donors)
+    searches = [column.key for ask in passes for column in ask.columns if column.declares.searches is not None]
+    return RenderPart(group, data, samples, made, own, jobs, donors, tuple(searches))
 
 
 def _donors(context: Context, pools: DonorPools) -> int:

@@ -109,6 +109,15 @@ def test_a_context_that_cannot_be_shown_is_told_by_the_exit_status(
     assert "box: 12 pictures" in out
 
 
+def test_a_search_that_goes_by_the_answers_is_named(audit: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    searched = "\nfrom modelaudit.contexts import surroundings\nfrom modelaudit.measures import worst_change\n"
+    audit.write_text(AUDIT + searched + "found = line.expect(worst_change(surroundings(), calls=20) < 0.5)\n")
+    assert main(["render", str(audit), "found", "-o", "box"]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "cannot be rendered, since it chooses its pictures by the answers to others" in out
+    assert "worst_change(" in out and "box: 6 pictures" in out
+
+
 def test_seed_and_checks_come_from_pytests_configuration(audit: Path, tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\naudit_seed = 7\naudit_checks = off\n")
     audit.write_text(AUDIT.replace(', checks="off"', ""))
