@@ -272,8 +272,10 @@ class AuditSession:
             }
             return
         cases, files = self._cases(session), self.completeness.absent_files()
+        # of a shard a failed test function is part of the whole, whatever else it holds
+        no_part = ("selection",) if self.typed.splits else ("selection", "failed")
         if not any(case.absence is None or case.absence.by != "selection" for case in cases) and all(
-            file.by in ("selection", "failed") for file in files
+            file.by in no_part for file in files
         ):
             self._redact_log({})
             return  # nothing of the audits was selected: pytest's own rules

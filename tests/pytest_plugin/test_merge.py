@@ -236,6 +236,16 @@ def states(cases: list[CaseRecord]) -> dict[str, Any]:
     }
 
 
+def test_a_test_function_that_fails_in_a_shard_fails_in_the_whole(line: Line) -> None:
+    line.audit(TWO + "\ndef test_it():\n    assert False\n")
+    assert merged(line, shards(line, 2)) == 10
+    record = read_record(line.path / "merged" / "latest")
+    assert [(one.file, one.by, one.why) for one in record.absent_files] == [
+        ("audit_line.py", "failed", "failed: test_it")
+    ]
+    assert record.overall == "PARTIAL" and contradictions(record) == []
+
+
 def test_however_a_run_is_divided_its_shards_are_the_run(line: Line) -> None:
     line.audit(ENDINGS)
     line.run()
