@@ -35,8 +35,8 @@ class Completeness:
     """What the audit files declare, and which of it the session is about to run.
 
     ``left_out``: by typed arguments. ``removed``: by anything else. ``broken``: files that could not be collected.
-    ``unmeasured``: what test functions of a file state, by the file. ``failed``: items of a file that failed, by the
-    file; those of declared expectations have a verdict of their own.
+    ``unmeasured``: what test functions of a file state, by the file. ``failed``: items of a file that failed and bring
+    no case, by the file.
     """
 
     def __init__(self, config: pytest.Config, typed: TypedArguments) -> None:
@@ -127,10 +127,9 @@ class Completeness:
     def _failed_functions(self) -> Iterator[AbsentFile]:
         """The audit files of which a test function failed: the run is then no verdict on the whole."""
         for file, items in self.failed.items():
-            names = [name.partition("::")[2] for name in dict.fromkeys(items) if name not in self.declared]
-            if names:
-                more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-                yield AbsentFile(file=file, by="failed", why=f"failed: {', '.join(names[:_NAMED])}{more}")
+            names = [name.partition("::")[2] for name in dict.fromkeys(items)]
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            yield AbsentFile(file=file, by="failed", why=f"failed: {', '.join(names[:_NAMED])}{more}")
 
     def data(self) -> dict[str, Any]:
         """What a worker of pytest-xdist hands to its controller."""
