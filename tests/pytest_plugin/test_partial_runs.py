@@ -77,8 +77,11 @@ PATTERNS: dict[str, Pattern] = {
     "ordinary tests beside them": Pattern(
         {"audits/audit_a.py": RIGHT + SKIPPED_TEST}, ("audits",), 0, ("PASS: 1 PASS",)
     ),
+    "a test function of an audit file that fails": Pattern(
+        {"audits/audit_a.py": RIGHT + FAILING_TEST}, ("audits",), 1, ("PARTIAL: 1 PASS", "*failed: test_ordinary")
+    ),
     "an ordinary test that fails": Pattern(
-        {"audits/audit_a.py": RIGHT + FAILING_TEST}, ("audits",), 1, ("PASS: 1 PASS",)
+        {"audits/audit_a.py": RIGHT, "audits/test_a.py": FAILING_TEST}, ("audits",), 1, ("PASS: 1 PASS",)
     ),
     "ordinary tests alone": Pattern({**TWO, "tests/test_a.py": TEST}, ("tests",), 0),
     "no data, without a word": Pattern(
