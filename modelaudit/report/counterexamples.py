@@ -144,6 +144,13 @@ def replay_view(record: RunRecord, one: ReplayFacts, words: Words) -> ReplayView
     return ReplayView(one.file, one.state, words.named("replay", one.state), words._("semicolon").join(parts))
 
 
+def unplaced_replays(record: RunRecord, words: Words) -> list[str]:
+    """Stored cases that stand with no case of the run: damaged files, those of cases that are no longer declared."""
+    placed = {one.file for case in record.cases for one in replays_of(record, case)}
+    views = [replay_view(record, one, words) for one in record.replays if one.file not in placed]
+    return [words._("replay_unplaced", state=one.state, file=one.file, why=one.text) for one in views]
+
+
 def change_lines(record: RunRecord, words: Words) -> Iterator[str]:
     """What searches and stored cases came to, as lines for a terminal."""
     for case in record.cases:

@@ -13,6 +13,7 @@ from .boxes import BoxesView, boxes_view
 from .cases import Badge, CaseView, case_view, declared_text
 from .checks import SanityView, sanity_views
 from .class_order import class_order_banner, odd_orders
+from .counterexamples import unplaced_replays
 from .exceptions import waiver_warnings
 from .first_page import FirstPage, first_page
 from .glossary import glossary
@@ -205,8 +206,9 @@ def _notes(record: RunRecord, words: Words) -> NotesView:
         _first([model_note(note, words) for note in model.notes[:MOST_LISTED]], len(model.notes), words)
         for model in record.models
     )
-    run = _first([run_note(note, words) for note in record.notes[:MOST_LISTED]], len(record.notes), words)
-    return NotesView(models, run)
+    said = [run_note(note, words) for note in record.notes]
+    said += unplaced_replays(record, words)
+    return NotesView(models, _first(said[:MOST_LISTED], len(said), words))
 
 
 def _first(said: list[str], count: int, words: Words) -> tuple[str, ...]:

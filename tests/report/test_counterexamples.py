@@ -91,6 +91,12 @@ def test_the_report_leads_from_page_one_to_the_pairs(language: str, title: str, 
     assert "audits/counterexamples/keeps-c-00000003.json" in page
 
 
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_files_of_no_case_stand_among_the_notes(language: str, tmp_path: Path) -> None:
+    page = render_html(changed_record(tmp_path), tmp_path, language=language)
+    assert "damaged.json: not valid JSON" in page
+
+
 def test_without_a_find_page_one_has_no_such_line(tmp_path: Path) -> None:
     assert 'class="since change"' not in render_html(changed_record(flipped=0), tmp_path)
 
