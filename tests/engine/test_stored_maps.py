@@ -103,13 +103,16 @@ def test_grad_cam_of_the_box_measures_as_ours_on_the_network_itself(small_box: B
         assert column(found, one.key).missing == one.missing
 
 
-def test_an_image_without_its_map_has_no_value_and_an_empty_map_is_told(small_box: Box, tmp_path: Path) -> None:
+@pytest.mark.parametrize("side", [SIDE // 2, SIDE])
+def test_an_image_without_its_map_has_no_value_and_an_empty_map_is_told(
+    side: int, small_box: Box, tmp_path: Path
+) -> None:
     grey = {name: one.sample for name, one in small_box.origins.items() if one.context.startswith("mean_fill")}
-    all_maps: dict[str, Any] = {name: corner() for name in grey if grey[name] != "003.png"}
+    all_maps: dict[str, Any] = {name: corner(side) for name in grey if grey[name] != "003.png"}
     changed = {one: name for name, one in grey.items()}
-    all_maps[changed["004.png"]] = np.zeros((8, 8))
-    all_maps[changed["005.png"]] = np.full((8, 8), np.nan)
-    all_maps[changed["006.png"]] = -corner()
+    all_maps[changed["004.png"]] = np.zeros((side, side))
+    all_maps[changed["005.png"]] = np.full((side, side), np.nan)
+    all_maps[changed["006.png"]] = -corner(side)
     maps = write_maps(tmp_path, "gradcam", all_maps)
     found = measured_from(f"{small_box.labels()}?maps={maps}", tmp_path, {"cam": CAM["cam"]})
     (one,) = found.columns

@@ -57,7 +57,7 @@ def match_answers(
     rows = _rows(answers, manifest, damage)
     _count_unanswered(rows, manifest, allowed, damage)
     known = tuple(manifest.header.classes) if stated is None else tuple(stated)
-    indices = stated is None and all(name.isdecimal() for name in known)
+    indices = stated is None and bool(known) and all(name.isdecimal() for name in known)
     if answers.kind == "top":
         ranked, outputs = _ranked(answers, known, indices, damage)
         damage.refuse()
