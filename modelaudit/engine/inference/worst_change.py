@@ -413,6 +413,8 @@ class _ColumnSearch:
 
     def _patched(self, pixels: Tensor, rows: Tensor, tries: Sequence[_Try]) -> Tensor:
         changes = [cast(ProposedChange, one.change) for one in tries]
+        if pixels.device.type == "cpu":  # most patches are small: only what is in them is touched
+            return self._patched_one_by_one(pixels, rows.tolist(), changes, tries)
         edges = [(one.box.top, one.box.bottom, one.box.left, one.box.right) for one in changes if one.box is not None]
         boxes = torch.tensor(edges, device=pixels.device)
         where = self._background[rows].unsqueeze(1) & in_boxes(boxes, pixels.shape[2], pixels.shape[3])
@@ -426,6 +428,27 @@ class _ColumnSearch:
             self._prepare(donors)
             target[lent] = torch.stack([self._backgrounds[one.id] for one in donors])
         return mixed(pixels, where, target, doses[:, None, None, None])
+
+    def _patched_one_by_one(
+        self, pixels: Tensor, rows: Sequence[int], changes: Sequence[ProposedChange], tries: Sequence[_Try]
+    ) -> Tensor:
+        """As :meth:`_patched`, to the bit: every operation is one on single values."""
+        donors = [tries[at].image.donors[one.number] for at, one in enumerate(changes) if one.kind == "donor"]
+        self._prepare(donors)
+        for at, (row, one) in enumerate(zip(rows, changes, strict=True)):
+            assert one.box is not None
+            tall, wide = slice(one.box.top, one.box.bottom), slice(one.box.left, one.box.right)
+            part, where = pixels[at, :, tall, wide], self._background[row, tall, wide]
+            if one.kind == "donor":
+                target = self._backgrounds[tries[at].image.donors[one.number].id][:, tall, wide]
+            else:
+                target = self._colours[one.number][:, None, None]
+            if one.dose == DOSES:
+                part.copy_(torch.where(where, target, part))
+            else:
+                dose = torch.full((1, 1, 1, 1), one.dose / DOSES, dtype=pixels.dtype)
+                part.copy_(mixed(part[None], where[None, None], target[None], dose)[0])
+        return pixels
 
     def _prepare(self, donors: Sequence[Sample]) -> None:
         """The backgrounds of donors, without their objects."""

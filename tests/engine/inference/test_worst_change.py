@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 from engine.measurement.test_stored import Bench, what
-from engine.small_audits import CLASSES, audit, column, measured, values
+from engine.small_audits import CLASSES, audit, column, groups_of, measured, values
 from torch import Tensor, nn
 from torch.nn import functional
 
 from modelaudit.contexts import ContextInput, apply, surroundings
 from modelaudit.contexts.surroundings import colour_of
-from modelaudit.engine.inference.change_search import ChangeSearch, ProposedChange
+from modelaudit.engine.planning.cost import PassCost, cost_of
 from modelaudit.engine.planning.plan import column_key
 from modelaudit.engine.results.counterexamples import Counterexample, KnownCase
 from modelaudit.engine.results.measured import Measured
-from modelaudit.language import ExpressionError, Missing, Preprocessing, Sample, parse
+from modelaudit.language import CheckSettings, ExpressionError, Missing, Preprocessing, Sample, parse
 from modelaudit.language.parser import parse_context
 from modelaudit.measures import accuracy, worst_change
 
@@ -280,13 +279,6 @@ def test_it_refuses_a_context_of_its_own_and_arguments_without_meaning() -> None
         worst_change(seconds=-1)
 
 
-def everything(search: ChangeSearch, flips: Any) -> Iterator[ProposedChange]:
-    """All changes of a search, each answered by `flips`."""
-    rounds = search.rounds()
-    try:
-        asked = next(rounds)
-        while True:
-            yield from asked
-            asked = rounds.send([flips(one) for one in asked])
-    except StopIteration:
-        return
+def test_a_plan_counts_all_calls_of_a_search() -> None:
+    (group,) = groups_of(a=audit().expect(worst_change(calls=70) < 0.5))
+    assert cost_of(group, CheckSettings.off()).of(10) == PassCost(710, 0)
