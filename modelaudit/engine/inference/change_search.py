@@ -111,8 +111,8 @@ class ChangeSearch:
     def __post_init__(self) -> None:
         # sums over rectangles from four corners: [H + 1, W + 1]
         counts = np.pad(self.space.background.astype(np.int64), ((1, 0), (1, 0)))
-        self._sums = counts.cumsum(axis=0).cumsum(axis=1)
-        self._whole = max(int(self._sums[-1, -1]), 1)
+        self._sums: list[list[int]] = counts.cumsum(axis=0).cumsum(axis=1).tolist()  # lists: single cells are read
+        self._whole = max(self._sums[-1][-1], 1)
 
     def area(self, change: ProposedChange) -> float:
         """The share of the background that a change covers."""
@@ -362,13 +362,8 @@ class ChangeSearch:
         return self.size(change), _KINDS.index(change.kind), change.number, pixels
 
     def _covered(self, box: PatchBox) -> int:
-        sums = self._sums
-        return int(
-            sums[box.bottom, box.right]
-            - sums[box.top, box.right]
-            - sums[box.bottom, box.left]
-            + sums[box.top, box.left]
-        )
+        below, above = self._sums[box.bottom], self._sums[box.top]
+        return below[box.right] - above[box.right] - below[box.left] + above[box.left]
 
 
 _KINDS: tuple[Kind, ...] = ("colour", "donor", "exposure", "kelvin", "context")
