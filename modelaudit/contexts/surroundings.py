@@ -31,6 +31,7 @@ from .base import (
 from .change import LARGEST_DONOR
 from .donor_rules import DonorRule
 from .filling import FILLS, Fill, can_fill, without_object
+from .light import Exposure, WhiteBalance
 
 #: the named colours of patches, as 8-bit values; any other one is written as "#rrggbb"
 COLOURS = {
@@ -46,6 +47,8 @@ _HEX = re.compile(r"#[0-9a-f]{6}\Z")
 #: rounding of shares: a rectangle may end so far beyond the frame
 _SLACK = 1e-6
 _FRAME = "a share of the frame"
+#: what the light of a search is balanced for, in kelvin
+DAYLIGHT = 6500.0
 
 
 class PatchBox(NamedTuple):
@@ -221,11 +224,11 @@ def _patched(spec: BackgroundPatch | DonorPatch, scene: ContextInput, target: Te
 def _size_wording(spec: BackgroundPatch | DonorPatch) -> tuple[str, str]:
     """Size and dose of a rectangle, in English and Japanese."""
     if spec.height == 1 and spec.width == 1:
-        return f"dose {spec.dose:g}", f"量 {spec.dose:g}"
+        return f"dose {spec.dose:g}", f"強さ {spec.dose:g}"
     tall, wide = f"{spec.height:.1%}", f"{spec.width:.1%}"
     return (
         f"{tall} of the height, {wide} of the width, dose {spec.dose:g}",
-        f"高さの{tall}・幅の{wide}、量 {spec.dose:g}",
+        f"高さの{tall}・幅の{wide}、強さ {spec.dose:g}",
     )
 
 
@@ -367,6 +370,46 @@ class Surroundings(SearchSpec):
     @property
     def tried(self) -> tuple[Context, ...]:
         return self.contexts
+
+    @property
+    def kinds(self) -> tuple[Context, ...]:
+        found: list[Context] = [BackgroundPatch(0, 0, 1, 1, one) for one in self.colours[:1]]
+        if self.donors is not None:
+            found.append(DonorPatch(self.donors))
+        if self.stops:
+            found.append(Exposure(self.stops, region="background"))
+        found += [WhiteBalance(one, region="background") for one in self.kelvin[:1]]
+        return (*found, *self.contexts)
+
+    def holds(self, change: Context, height: int, width: int) -> bool:
+        """Whether a change is one of those that are searched, in a frame of this size."""
+        if change in self.contexts:
+            return True
+        if isinstance(change, BackgroundPatch):
+            return change.fill in self.colours and self._fits(box_of(change, height, width), height, width)
+        if isinstance(change, DonorPatch):
+            lent = change.donors == self.donors and change.fill == "inpaint" and change.rank < self.backgrounds
+            return lent and self._fits(box_of(change, height, width), height, width)
+        if isinstance(change, Exposure):
+            stops = change.stops
+            return change.region == "background" and stops is not None and 0 < abs(stops) <= round(self.stops, 4)
+        if isinstance(change, WhiteBalance):
+            kelvin, ends = change.kelvin, [sorted((DAYLIGHT, float(round(one)))) for one in self.kelvin]
+            between = kelvin is not None and any(low <= kelvin <= high for low, high in ends)
+            return change.region == "background" and between
+        return False
+
+    def sides(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The smallest and the largest patch, (height, width) in pixels."""
+        smallest, largest = (
+            tuple(max(1, rounded(share * side)) for side in (height, width))
+            for share, rounded in ((self.smallest, math.ceil), (self.largest, math.floor))
+        )
+        return smallest, largest  # type: ignore[return-value]
+
+    def _fits(self, box: PatchBox, height: int, width: int) -> bool:
+        smallest, largest = self.sides(height, width)
+        return smallest[0] <= box.height <= largest[0] and smallest[1] <= box.width <= largest[1]
 
 
 def _listed(value: object, name: str) -> list[Any]:

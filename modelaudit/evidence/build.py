@@ -23,7 +23,7 @@ from ..language.errors import ExpressionError
 from ..language.expression import Arithmetic, Expectation, Expression, Measure, Number, OfCurve, open_doses
 from ..language.parser import parse_context
 from ..language.recorded_models import is_recorded
-from ..language.spec import Composed, Context, Spec, long_text, value_text
+from ..language.spec import Composed, Context, SearchSpec, Spec, long_text, value_text
 from ..language.without_object import needs_masks
 from .class_order import class_order_of
 from .decisions import decision_record
@@ -210,7 +210,15 @@ def _measure_node(expression: Measure) -> MeasureNode:
         text=str(expression),
         specs=[str(spec) for spec, _ in single_method(expression.spec)],
         under=None if expression.context is None else str(expression.context),
+        searched=_searched_nodes(expression),
     )
+
+
+def _searched_nodes(expression: Measure) -> list[ContextNode]:
+    search = getattr(expression.spec, "search", None)
+    if not isinstance(search, SearchSpec):
+        return []
+    return [node for context in search.kinds for node in _context_nodes(context)]
 
 
 def model_records(measured: Sequence[Measured]) -> list[ModelRecord]:

@@ -68,6 +68,7 @@ class MeasureNode(Part):
     ``doses``: the measure is a curve; its contexts at each dose, of which one has no single strength in ``contexts``.
     ``specs``: the measure by each method alone, as columns are named by it. ``under``: the context's text.
     ``percent``: its mean is shown in per cent although it is not a proportion.
+    ``searched``: of a measure that searches for its changes itself, one context of each kind.
     """
 
     kind: Literal["measure"] = "measure"
@@ -84,6 +85,7 @@ class MeasureNode(Part):
     text: str
     specs: list[str] = []
     under: str | None = None
+    searched: list[ContextNode] = []
 
 
 class ArithmeticNode(Part):

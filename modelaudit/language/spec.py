@@ -170,6 +170,11 @@ class SearchSpec(Spec):
         """The contexts in it that are tried as they are."""
         return ()
 
+    @property
+    def kinds(self) -> tuple[Context, ...]:
+        """One context of each kind that is searched: what reports and advice go by."""
+        return self.tried
+
 
 class MeasureSpec(Spec):
     """What one number per image is: ``accuracy``, ``background_dependence(gradcam)``."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..advice.kinds import KINDS, searched_kinds
 from ..advice.next_steps import STAGES, stage_of, steps_of
 from ..evidence.leaves import leaves_of
 from ..evidence.record import ContextNode, DataRecord, RunRecord
@@ -160,7 +161,11 @@ def _contexts(record: RunRecord, words: Words) -> Iterator[str]:
         yield words._("tested_computed", contexts=_listed(computed, words))
     if stored:
         yield words._("tested_stored", contexts=_listed(stored, words))
-    if not computed and not stored:
+    searched = {kind for case in record.cases if not case.must_fail for kind in searched_kinds(case)}
+    if searched:
+        kinds = words._("comma").join(words.named("kind", kind) for kind in KINDS if kind in searched)
+        yield words._("tested_searched", kinds=kinds)
+    if not computed and not stored and not searched:
         yield words._("tested_as_they_are")
 
 

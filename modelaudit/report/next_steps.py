@@ -116,6 +116,8 @@ def _with_weakest(text: str, step: Step, record: RunRecord, words: Words) -> str
 def weakest_class(case: CaseRecord, record: RunRecord) -> tuple[MatrixRecord, MatrixCell] | None:
     """The class that does worst under the change that a requirement asks for, where one surely does worse than the
     others."""
+    if any(leaf.searched for leaf in leaves_of(case.left)):
+        return None  # every image has a change of its own
     texts = [[node.text for node in contexts if node.name != "original"] for contexts in contexts_of(case.left)]
     for matrix in [] if record.by_class is None else record.by_class.matrices:
         if matrix.data != case.data or matrix.model not in case.models:

@@ -148,6 +148,6 @@ def _fits(selector: Selector, names: tuple[str, ...], leaf: MeasureNode, unchang
 
 
 def _contexts(leaf: MeasureNode) -> set[str]:
-    """The names and families of a measure's contexts; "original" alone where it has none."""
-    nodes = [*leaf.contexts, *(node for one in leaf.doses for node in one.contexts)]
+    """The names and families of a measure's contexts, those searched too; "original" alone where it has none."""
+    nodes = [*leaf.contexts, *(node for one in leaf.doses for node in one.contexts), *leaf.searched]
     return {name for node in nodes for name in (node.name, node.family)} or {ORIGINAL}

@@ -39,6 +39,8 @@ EN, JA = words_of("en"), words_of("ja")
 NOISE = ContextNode(name="gaussian_noise", family="perturbation", arguments={"severity": 1}, text="gaussian_noise(1)")
 FILLED = ContextNode(name="mean_fill", family="no_information", arguments={}, text="mean_fill")
 SHIFT = ContextNode(name="shift", family="perturbation", arguments={}, text="shift")
+PATCH = ContextNode(name="background_patch", family="change", arguments={}, text="background_patch(0, 0, 1, 1, grey)")
+SEARCH = measure("worst_change", better="low", percent=True, searched=[PATCH, LIGHTING])
 MAPS = measure("background_dependence", OTHER_CLASS, methods=["gradcam"])
 DROP = ArithmeticNode(op="-", left=measure(), right=measure("accuracy", OTHER_CLASS))
 
@@ -66,6 +68,7 @@ def undecided(reason: str, **changed: Any) -> CaseRecord:
         (case("a", measure("accuracy", SHIFT), ">", 0.9, "FAIL"), "retrain", "retrain_camera"),
         (case("a", measure("accuracy", NOISE), ">", 0.9, "FAIL"), "retrain", "retrain_degraded"),
         (case("a", measure(), ">", 0.9, "FAIL"), "retrain", "retrain_original"),
+        (case("a", SEARCH, "<", 0.05, "FAIL"), "retrain", "retrain_background"),
         (case("a", MAPS, "<", 0.4, "FAIL"), "look", "maps_on_background"),
         (case("a", MAPS, "<", 0.4, "PASS", must_fail=True), "look", "known_bad_missed"),
         (case("a", MAPS, "<", 0.4, "FAIL", must_fail=True), "watch", "deploy"),
@@ -269,6 +272,20 @@ def test_what_could_be_missed_is_said_plainly() -> None:
     assert boxes(effect("a", 0.8)).not_tested.lines[0] == (
         "“a” (limit 90%): a true value of 80.0% fails in 8 of 10 such audits; one nearer to the limit could be missed."
     )
+
+
+def test_a_search_is_told_by_what_it_changes_and_never_as_photos_as_they_are() -> None:
+    for words, text in (
+        (EN, "Searched on every photo for the smallest change that flips the answer: another background, other light."),
+        (JA, "答えを変える最小の変更を各写真で探索：別の背景、照明の変化。"),
+    ):
+        found = boxes(case("a", SEARCH, "<", 0.05, "FAIL"), words=words)
+        assert found.tested.lines[-1] == text
+        assert words._("tested_as_they_are") not in found.tested.lines
+    asked = run(case("a", SEARCH, "<", 0.05, "PASS"))
+    assert not_asked_for(asked) == ["camera", "degraded", "hidden"]
+    only_known_bad = boxes(case("a", SEARCH, "<", 0.05, "FAIL", must_fail=True))
+    assert not any("Searched" in line for line in only_known_bad.tested.lines)
 
 
 def test_changes_that_no_requirement_asks_for_are_named() -> None:

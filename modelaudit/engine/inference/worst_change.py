@@ -8,7 +8,6 @@ the change that is found depends on the batch size, or on the other images.
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -17,12 +16,14 @@ from typing import NamedTuple, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...contexts import ContextInput, apply, donor_rule
 from ...contexts.filling import without_object
 from ...contexts.light import Exposure, WhiteBalance
 from ...contexts.surroundings import (
+    DAYLIGHT,
     BackgroundPatch,
     DonorPatch,
     Surroundings,
@@ -49,9 +50,6 @@ from ..results.counterexamples import CasesOfImages, FoundChange, ImageSearch, K
 from .change_search import DOSES, ChangeSearch, ChangeSpace, ProposedChange, Rounds
 from .running_model import RunningModel
 from .values import PassValues, labels_of, pass_wide
-
-#: what the light is balanced for, in kelvin
-_DAYLIGHT = 6500.0
 
 
 class _Answer(NamedTuple):
@@ -91,8 +89,13 @@ class _Image:
 
     @property
     def calls(self) -> int:
-        """Changes that were shown, stored cases among them."""
-        return (self.search.shown if self.search else 0) + sum(one.state != "cannot_replay" for one in self.known)
+        """Changes that its search showed; stored cases are no part of it, or they would use up what it may show."""
+        return self.search.shown if self.search else 0
+
+    @property
+    def passes(self) -> int:
+        """With the stored cases."""
+        return self.calls + sum(one.state != "cannot_replay" for one in self.known)
 
 
 class _Try(NamedTuple):
@@ -126,7 +129,7 @@ def with_searches(
             place = f"{ask.model}|{column.key}"
             columns[column.key] = search.run(spent, place)
             searches[column.key] = search.outcomes()
-            steps[column.key] = np.array([one.calls for one in searches[column.key]], dtype=np.int64)
+            steps[column.key] = search.passes()
             donors[column.key] = search.donors_of_keys()
         except BaseException as error:  # one measure's failure is not the others'
             failed[column.key] = failure_text(contained(error))
@@ -218,6 +221,10 @@ class _ColumnSearch:
         spent[place] = before + time.perf_counter() - began
         return self._output()
 
+    def passes(self) -> NDArray[np.int64]:
+        """[N]: of each image."""
+        return np.array([one.passes for one in self._images], dtype=np.int64)
+
     def outcomes(self) -> list[ImageSearch]:
         """What came of each image."""
         return [
@@ -275,7 +282,7 @@ class _ColumnSearch:
     def _search_of(self, image: _Image) -> ChangeSearch:
         sample, search = self._part.samples[image.row], self._search
         background = self._background[image.row].cpu().numpy()
-        sides = background.shape
+        smallest, largest = search.sides(*background.shape)
         contexts = {
             number: area
             for number, shown in enumerate(self._fixed)
@@ -288,8 +295,8 @@ class _ColumnSearch:
             exposures=2 if search.stops else 0,
             temperatures=len(search.kelvin),
             contexts=contexts,
-            smallest=cast(tuple[int, int], tuple(max(1, math.ceil(search.smallest * side)) for side in sides)),
-            largest=cast(tuple[int, int], tuple(max(1, math.floor(search.largest * side)) for side in sides)),
+            smallest=smallest,
+            largest=largest,
         )
         return ChangeSearch(space, self._spec.calls, generator(self._builder.seed, sample.id, "worst_change"))
 
@@ -311,6 +318,8 @@ class _ColumnSearch:
             return _Known(case, why="the mask is another one than it was")
         if context is None:
             return _Known(case, why=f"there is no context '{case.context}'")
+        if not self._search.holds(context, *self._background.shape[1:]):
+            return _Known(case, why=f"the search of this requirement tries no such change: {case.context}")
         if case.seed != self._builder.seed and not isinstance(
             context, BackgroundPatch | DonorPatch | Exposure | WhiteBalance
         ):
@@ -470,7 +479,7 @@ class _ColumnSearch:
                 self._missing[image.row] = Missing.SEARCH_CUT_OFF
             elif image.broken:
                 self._missing[image.row] = Missing.NON_FINITE_LOGITS
-            elif image.search is not None and not image.calls:
+            elif image.search is not None and not image.passes:
                 self._missing[image.row] = Missing.CONTEXT_IMPOSSIBLE
         undefined = {
             reason: torch.tensor([self._missing.get(image.row) is reason for image in self._images])
@@ -550,4 +559,4 @@ class _ColumnSearch:
 
 def _kelvin(most: float, dose: float) -> float:
     """A temperature between daylight and `most`: even steps of 1/T, as of the eye and of filters."""
-    return float(round(1.0 / (1.0 / _DAYLIGHT + dose * (1.0 / most - 1.0 / _DAYLIGHT))))
+    return float(round(1.0 / (1.0 / DAYLIGHT + dose * (1.0 / most - 1.0 / DAYLIGHT))))

@@ -35,9 +35,9 @@ class Counterexample(_Plain):
     digests, as in ``MeasuredSample``. ``donor``: id and content of the image that lends a background, where one does.
     ``context``: the canonical text of the change; ``column.under(context)`` shows it again. ``area``: the share of the
     background's pixels, in the model's view, that it changes. ``dose``: 0 to 1. ``size`` = ``area * dose``, which the
-    search makes small. ``calls``: passes of this image. ``before``, ``after``: the classes that the model answers, by
-    name, with their probabilities; None where the model gives none. ``file``: the stored case that it was replayed
-    from, relative to the root of the run; None where the search found it. ``pictures``: of the smallest ones.
+    search makes small. ``calls``: passes of this image's search. ``before``, ``after``: the classes that the model
+    answers, by name, with their probabilities; None where the model gives none. ``file``: the stored case that it was
+    replayed from, relative to the root of the run; None where the search found it. ``pictures``: of the smallest ones.
     """
 
     model: str
@@ -64,7 +64,8 @@ class SearchFacts(_Plain):
     """What the searches of one column did.
 
     ``images``: those searched (answered right, and the change is possible there). ``flipped``: of them, those with a
-    counterexample. ``calls``: passes of all of them, ``budget``: the most for one image. ``seconds``: the most for the
+    counterexample. ``calls``: passes of all of them without
+    those of stored cases, one each; ``budget``: the most for one image. ``seconds``: the most for the
     column, None without a limit; ``cut_off``: images that this limit left without a value.
     """
 
