@@ -19,35 +19,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...contexts import ContextInput, apply, donor_rule
-from ...contexts.filling import without_object
+from ...contexts import donor_rule
 from ...contexts.light import Exposure, WhiteBalance
 from ...contexts.surroundings import (
-    DAYLIGHT,
     BackgroundPatch,
     DonorPatch,
     Surroundings,
-    colour_of,
-    in_boxes,
-    mixed,
-    shares_of,
 )
 from ...language import registry
 from ...language.boundary import contained, failure_text
 from ...language.draws import generator
 from ...language.errors import AuditError
 from ...language.reasons import Missing
-from ...language.sample import BACKGROUND, Sample
+from ...language.sample import Sample
 from ...language.spec import Context
 from ...measures.base import MeasureInput, MeasureOutput
 from ...measures.behaviour import is_correct, non_finite
 from ...measures.worst_change import WorstChange
-from ...models import precision_context
 from ..images.batches import BatchBuilder, Chunk
 from ..images.donor_selector import Donor
 from ..planning.plan import ColumnAsk, PassAsk
 from ..results.counterexamples import CasesOfImages, FoundChange, ImageSearch, KnownCase, ReplayState, TriedCase
-from .change_search import DOSES, ChangeSearch, ChangeSpace, ProposedChange, Rounds
+from .change_rendering import ChangeRenderer, ImageUnderChange
+from .change_search import DOSES, ChangeSearch, ProposedChange, Rounds
 from .running_model import RunningModel
 from .values import PassValues, labels_of, pass_wide
 
@@ -104,6 +98,14 @@ class _Try(NamedTuple):
     image: _Image
     place: int
     change: ProposedChange | None
+
+    @property
+    def shown(self) -> ImageUnderChange:
+        """What is shown in the row."""
+        row, change = self.image.row, self.change
+        if change is None:
+            return ImageUnderChange(row, None, pixels=self.image.known[self.place].pixels)
+        return ImageUnderChange(row, change, self.image.donors[change.number] if change.kind == "donor" else None)
 
 
 def with_searches(
@@ -182,18 +184,10 @@ class _ColumnSearch:
         self._spec = cast(WorstChange, column.spec)
         self._search = cast(Surroundings, self._spec.search)
         self._preprocessing = model.loaded.preprocessing
-        self._original, self._shown = found.logits, found.shown
+        self._original = found.logits
         self._labels = labels_of(model, part.samples, found.logits.device)
-        self._background = found.shown.mask == BACKGROUND
         self._cases = [cases.get((column.key, sample.id), ()) for sample in part.samples]
-        self._behind = self._background.cpu().numpy()
-        self._room = torch.empty_like(found.shown.pixels[:1]).expand(model.batch, -1, -1, -1).contiguous()
-        self._backgrounds: dict[str, Tensor] = {}
-        self._fixed = [builder.show(part, one, self._preprocessing) for one in self._search.contexts]
-        self._colours = torch.tensor(
-            [colour_of(one) for one in self._search.colours], dtype=torch.float32, device=found.logits.device
-        ).reshape(-1, 3)
-        self._colour_values = self._colours.cpu().numpy()[:, :, None, None]
+        self._renderer = ChangeRenderer(self._search, part, found.shown, builder, self._preprocessing, model.batch)
         lent: list[list[Sample]] = [[] for _ in part.samples]
         context = patch_of_donors(self._search)
         if context is not None:
@@ -249,7 +243,7 @@ class _ColumnSearch:
             context = patch_of_donors(self._search)
             if context is not None:
                 donors.append(self._builder.donors.known(image.donors, context, self._preprocessing))
-            donors.extend(shown.donors[image.row] for shown in self._fixed)
+            donors.extend(shown.donors[image.row] for shown in self._renderer.fixed)
             donors.extend(self._donor_of_case(image, case) for case in cases)
             found.append(searched_with(donors, cases))
         return found
@@ -280,31 +274,8 @@ class _ColumnSearch:
         return f"the image has no value ({reason}): {reason.advice}"
 
     def _search_of(self, image: _Image) -> ChangeSearch:
-        sample, search = self._part.samples[image.row], self._search
-        background = self._background[image.row].cpu().numpy()
-        smallest, largest = search.sides(*background.shape)
-        contexts = {
-            number: area
-            for number, shown in enumerate(self._fixed)
-            if not shown.validity.impossible[image.row] and (area := self._changed(image.row, shown.pixels[image.row]))
-        }
-        space = ChangeSpace(
-            background=background,
-            colours=len(search.colours),
-            donors=len(image.donors),
-            exposures=2 if search.stops else 0,
-            temperatures=len(search.kelvin),
-            contexts=contexts,
-            smallest=smallest,
-            largest=largest,
-        )
+        sample, space = self._part.samples[image.row], self._renderer.space(image.row, len(image.donors))
         return ChangeSearch(space, self._spec.calls, generator(self._builder.seed, sample.id, "worst_change"))
-
-    def _changed(self, row: int, pixels: Tensor) -> float:
-        """The share of an image's background that differs from the original."""
-        background = self._background[row]
-        other = (pixels != self._shown.pixels[row]).any(dim=0) & background
-        return float(other.sum()) / max(int(background.sum()), 1)
 
     def _known_case(self, image: _Image, case: KnownCase, why: str) -> _Known:
         """A stored case, rendered where it can be tried."""
@@ -318,7 +289,7 @@ class _ColumnSearch:
             return _Known(case, why="the mask is another one than it was")
         if context is None:
             return _Known(case, why=f"there is no context '{case.context}'")
-        if not self._search.holds(context, *self._background.shape[1:]):
+        if not self._search.holds(context, *self._renderer.background.shape[1:]):
             return _Known(case, why=f"the search of this requirement tries no such change: {case.context}")
         if case.seed != self._builder.seed and not isinstance(
             context, BackgroundPatch | DonorPatch | Exposure | WhiteBalance
@@ -335,7 +306,12 @@ class _ColumnSearch:
             return _Known(case, why=f"the change cannot be made ({missing})")
         patch = isinstance(context, BackgroundPatch | DonorPatch)
         dose = context.dose if isinstance(context, BackgroundPatch | DonorPatch) else 1.0
-        return _Known(case, shown.pixels[0], area=self._changed(image.row, shown.pixels[0]), dose=dose if patch else 1)
+        return _Known(
+            case,
+            shown.pixels[0],
+            area=self._renderer.changed_share(image.row, shown.pixels[0]),
+            dose=dose if patch else 1,
+        )
 
     def _donor_of_case(self, image: _Image, case: KnownCase) -> Donor | None:
         """The image that lends the background of a stored case now; None where none does."""
@@ -366,9 +342,8 @@ class _ColumnSearch:
 
     def _show(self, tries: Sequence[_Try]) -> None:
         """One micro-batch, and what the model answers to it."""
-        rows = torch.tensor([one.image.row for one in tries], device=self._shown.pixels.device)
-        with precision_context("float32"):
-            pixels = self._pixels(tries, rows)
+        rows = torch.tensor([one.image.row for one in tries], device=self._original.device)
+        pixels = self._renderer.pixels([one.shown for one in tries], rows)
         labels, ids = self._labels[rows], [self._part.samples[one.image.row].id for one in tries]
         logits = self._model.run(pixels, labels, (), ids).logits
         right, broken = self._right(logits, labels), non_finite(logits).tolist()
@@ -392,81 +367,6 @@ class _ColumnSearch:
 
     def _answer(self, logits: Tensor, row: int) -> _Answer:
         return _Answer(*self._model.answer(logits, self._part.samples[row].label))
-
-    def _pixels(self, tries: Sequence[_Try], rows: Tensor) -> Tensor:
-        """[m, 3, H, W]: every image under its change."""
-        pixels = torch.index_select(self._shown.pixels, 0, rows, out=self._room[: len(tries)])
-        patches = [at for at, one in enumerate(tries) if one.change is not None and one.change.box is not None]
-        self._prepare(
-            [
-                tries[at].image.donors[change.number]
-                for at in patches
-                if (change := tries[at].change) is not None and change.kind == "donor"
-            ]
-        )
-        if patches and pixels.device.type == "cpu":  # most patches are small: only what is in them is touched
-            self._patch_one_by_one(pixels, tries, patches)
-        elif patches:
-            pixels[patches] = self._patched(pixels[patches], rows[patches], [tries[at] for at in patches])
-        by_context: dict[Context, list[int]] = {}
-        for at, one in enumerate(tries):
-            if one.change is None:
-                known = one.image.known[one.place].pixels
-                assert known is not None
-                pixels[at] = known
-            elif one.change.kind == "context":
-                pixels[at] = self._fixed[one.change.number].pixels[one.image.row]
-            elif one.change.box is None:
-                by_context.setdefault(self._context(one.image, one.change), []).append(at)
-        for context, places in by_context.items():
-            ids = tuple(self._part.samples[tries[at].image.row].id for at in places)
-            mask = self._shown.mask[rows[places]]
-            pixels[places] = apply(context, ContextInput(pixels[places], mask, ids, self._builder.seed)).pixels
-        return pixels
-
-    def _patched(self, pixels: Tensor, rows: Tensor, tries: Sequence[_Try]) -> Tensor:
-        """Patches of all kinds in one operation."""
-        changes = [cast(ProposedChange, one.change) for one in tries]
-        edges = [(one.box.top, one.box.bottom, one.box.left, one.box.right) for one in changes if one.box is not None]
-        boxes = torch.tensor(edges, device=pixels.device)
-        where = self._background[rows].unsqueeze(1) & in_boxes(boxes, pixels.shape[2], pixels.shape[3])
-        doses = torch.tensor([one.dose / DOSES for one in changes], dtype=pixels.dtype, device=pixels.device)
-        colours = [one.number if one.kind == "colour" else 0 for one in changes]
-        target = self._colours[colours][:, :, None, None] if len(self._colours) else torch.zeros_like(pixels)
-        lent = [at for at, one in enumerate(changes) if one.kind == "donor"]
-        if lent:
-            target = target.expand_as(pixels).clone()
-            donors = [tries[at].image.donors[changes[at].number] for at in lent]
-            target[lent] = torch.stack([self._backgrounds[one.id] for one in donors])
-        return mixed(pixels, where, target, doses[:, None, None, None])
-
-    def _patch_one_by_one(self, pixels: Tensor, tries: Sequence[_Try], patches: Sequence[int]) -> None:
-        """As :meth:`_patched`, in place and to the bit, since every operation is one on single values.
-
-        NumPy, whose calls on small arrays cost a tenth of torch's.
-        """
-        shown = pixels.numpy()
-        for at in patches:
-            image, one = tries[at].image, tries[at].change
-            assert one is not None and one.box is not None
-            tall, wide = slice(one.box.top, one.box.bottom), slice(one.box.left, one.box.right)
-            part, where = shown[at, :, tall, wide], self._behind[image.row, tall, wide]
-            if one.kind == "donor":
-                target = self._backgrounds[image.donors[one.number].id].numpy()[:, tall, wide]
-            else:
-                target = self._colour_values[one.number]
-            if one.dose != DOSES:
-                target = part + np.float32(one.dose / DOSES) * (target - part)
-                np.clip(target, 0.0, 1.0, out=target)
-            np.copyto(part, target, where=where)
-
-    def _prepare(self, donors: Sequence[Sample]) -> None:
-        """The backgrounds of donors, without their objects."""
-        new = list({one.id: one for one in donors if one.id not in self._backgrounds}.values())
-        if new:
-            scene = self._builder.donors.scene(new, self._preprocessing)
-            filled, _ = without_object(scene, DonorPatch(cast(str, self._search.donors)).fill)
-            self._backgrounds.update(zip((one.id for one in new), filled, strict=True))
 
     # --- after -------------------------------------------------------------------------------------------------------
 
@@ -508,8 +408,8 @@ class _ColumnSearch:
                 lent = [image.donors[change.number]]
                 (donor,) = self._builder.donors.contents(lent, context, self._preprocessing)
             elif change.kind == "context":
-                donor = self._fixed[change.number].donors[image.row]
-            text = str(self._context(image, change))
+                donor = self._renderer.fixed[change.number].donors[image.row]
+            text = str(self._renderer.context(change))
             found.append(self._change(image.row, donor, text, area, dose, image.flips[change]))
         for one in image.known:
             if one.state == "still_fails" and one.answer is not None:
@@ -533,30 +433,8 @@ class _ColumnSearch:
             after_probability=after.probability,
         )
 
-    def _context(self, image: _Image, change: ProposedChange) -> Context:
-        """The context that makes a change: what a user writes to see it again."""
-        search, dose = self._search, change.dose / DOSES
-        if change.kind == "context":
-            return search.contexts[change.number]
-        if change.kind == "exposure":
-            return Exposure(round((-1, 1)[change.number] * search.stops * dose, 4), region="background")
-        if change.kind == "kelvin":
-            return WhiteBalance(_kelvin(search.kelvin[change.number], dose), region="background")
-        assert change.box is not None
-        height, width = self._background.shape[1:]
-        top, left, tall, wide = shares_of(change.box, height, width)
-        if change.kind == "donor":
-            assert search.donors is not None
-            return DonorPatch(search.donors, top, left, tall, wide, dose, rank=change.number)
-        return BackgroundPatch(top, left, tall, wide, search.colours[change.number], dose)
-
     def _right(self, logits: Tensor, labels: Tensor) -> list[bool]:
         """Whether the answers to some images are right."""
         seen = MeasureInput(logits, labels, merged=self._model.merged, threshold=self._model.threshold)
         right: list[bool] = is_correct(seen, logits).tolist()
         return right
-
-
-def _kelvin(most: float, dose: float) -> float:
-    """A temperature between daylight and `most`: even steps of 1/T, as of the eye and of filters."""
-    return float(round(1.0 / (1.0 / DAYLIGHT + dose * (1.0 / most - 1.0 / DAYLIGHT))))
