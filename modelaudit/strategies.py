@@ -183,16 +183,23 @@ def positions(reach: float = 0.25, fill: PlaceFill = "inpaint") -> SearchStrateg
 
 
 def light(
-    stops: float = 2.0, kelvin: tuple[float, float] = (2700.0, 10000.0), *, region: Region = "background"
+    stops: float = 2.0, kelvin: Sequence[float] = (2700.0, 10000.0), *, region: Region = "background"
 ) -> SearchStrategy[Context]:
     """Other light on a region: exposure up to `stops` darker or brighter, or a light of another temperature.
 
-    They shrink towards 0 stops and 6500 K, the image as it is.
+    They shrink towards 0 stops and 6500 K, the image as it is. `stops` of 0 or an empty `kelvin` leave a kind out.
 
     Raises:
         ExpressionError: stops, temperatures or a region that the contexts do not take.
     """
-    return doses(exposure, -stops, stops, region=region) | doses(white_balance, *kelvin, region=region)
+    kinds = [doses(exposure, -stops, stops, region=region)] if stops else []
+    if len(kelvin) not in (0, 2):
+        raise ExpressionError(f"light: kelvin={kelvin!r}; give the least and the greatest temperature, or () for none")
+    if len(kelvin):
+        kinds.append(doses(white_balance, *kelvin, region=region))
+    if not kinds:
+        raise ExpressionError("light: nothing is left to be changed; give stops or kelvin")
+    return st.one_of(kinds)
 
 
 def patches(

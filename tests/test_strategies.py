@@ -90,6 +90,12 @@ def test_what_hypothesis_prints_makes_the_context_in_an_audit_file(context: Cont
 
 
 @WHOLE
+@given(strategies.light(0.5, []), strategies.light(0, (3000, 5000)))
+def test_light_leaves_out_a_kind_without_a_range(exposed: Context, warm: Context) -> None:
+    assert abs(exposed.stops) <= 0.5 and 3000 <= warm.kelvin <= 5000  # type: ignore[attr-defined]
+
+
+@WHOLE
 @given(strategies.surroundings() | strategies.light())
 def test_surroundings_leave_every_pixel_of_the_object_as_it_is(context: Context) -> None:
     own = scene()
@@ -207,6 +213,8 @@ def test_contexts_need_nothing_that_not_every_data_set_has(context: Context) -> 
         (lambda: strategies.patches(smallest=0.5, largest=0.2), "leave no patch"),
         (lambda: strategies.donor_patches("other"), "'other' is not possible"),
         (lambda: strategies.surroundings(colour=["grey"]), "colour"),
+        (lambda: strategies.light(0, []), "light: nothing is left to be changed; give stops or kelvin"),
+        (lambda: strategies.light(1, [3000.0]), "light: kelvin=[3000.0]; give the least and the greatest temperature"),
         (lambda: strategies.light(stops=99), "exposure: stops: -99 is not a number from -8 to 8"),
     ],
 )

@@ -146,7 +146,8 @@ class Absence(Part):
 class AbsentFile(Part):
     """An audit file below the folders of the run whose expectations are not known, and why; see :class:`Absence`.
 
-    ``by`` is "failed" where they are known, and a test function of the file failed.
+    ``by`` is "failed" where they are known, and a test function of the file failed; "empty" where it states none, as
+    does no other file of the run.
     """
 
     file: str

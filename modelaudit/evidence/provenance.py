@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ..language.regular_files import open_file
 from .record import InputFile, InputRole, PluginRecord, Provenance
 
 _PACKAGES = ("pytest-modelaudit", "torch", "torchvision", "captum", "numpy", "scipy", "pillow", "pytest")
@@ -48,9 +49,11 @@ def provenance(*, root: Path, device: str, seed: int, micro_batch: int, inputs: 
 
 
 def input_file(path: Path, root: Path, role: InputRole) -> InputFile:
-    """A file with the digest of its content; of one outside of the rootdir the name alone is kept."""
+    """A file with the digest of its content; of one outside of the rootdir the name alone is kept. What is no regular
+    file has no digest: a device may have no end."""
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with open_file(path) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         digest = None
     inside = path.is_relative_to(root)

@@ -21,7 +21,7 @@ RunState = Literal[
 #: the states in which a run has met what was agreed
 MET: tuple[RunState, ...] = ("PASS", "PASS_WITH_EXCEPTIONS")
 #: what kept a declared case, or an audit file, from being counted
-AbsentBy = Literal["selection", "skip", "xfail", "error", "failed", "removed", "interrupted"]
+AbsentBy = Literal["selection", "skip", "xfail", "error", "empty", "failed", "removed", "interrupted"]
 
 #: the first that a counted case has is the run's
 PRECEDENCE: tuple[CaseVerdict, ...] = ("ERROR", "FAIL", "INCONCLUSIVE", "PASS")
@@ -31,6 +31,7 @@ _WORDS: dict[AbsentBy, str] = {
     "skip": "skipped",
     "xfail": "marked xfail",
     "error": "with an error at collection",
+    "empty": "without an expectation",
     "failed": "with a test function that failed",
     "removed": "left out by a conftest, a plugin, or an option that was not typed",
     "interrupted": "not reached",

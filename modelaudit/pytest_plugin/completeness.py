@@ -26,6 +26,9 @@ from types import SimpleNamespace
 
 from _pytest.mark import deselect_by_keyword, deselect_by_mark
 
+NO_EXPECTATION = (
+    "states no expectation, and test functions alone are no verdict; add one: AUDIT.expect(accuracy > 0.90)"
+)
 #: failed test functions of a file, named in the record
 _NAMED = 5
 REMOVED = "left out by a conftest.py, a plugin, or an option that was not typed (addopts, PYTEST_ADDOPTS, ini)"
@@ -120,8 +123,8 @@ class Completeness:
             if why is not None:
                 found.append(AbsentFile(file=self._relative(path), by=why[0], why=why[1]))
         if not self.declared and not any(self.typed.selections()):
-            empty = {self._relative(Path(name)) for name in self.collected} - unmeasured.keys()
-            found += [AbsentFile(file=file, by="error", why="states no expectation") for file in sorted(empty)]
+            empty = {self._relative(Path(name)) for name in self.collected} - {one.file for one in found}
+            found += [AbsentFile(file=file, by="empty", why=NO_EXPECTATION) for file in sorted(empty)]
         return found
 
     def _failed_functions(self) -> Iterator[AbsentFile]:

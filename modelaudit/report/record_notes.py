@@ -279,6 +279,7 @@ _ABSENCE: dict[str, str] = {
     "xfail(?P<why>: .+)?": "xfail",
     "skipped": "skipped",
     "failed: (?P<names>.+)": "failed",
+    "states no expectation, .+": "empty",
 }
 #: the kinds of notes, each with its forms
 FORMS: dict[str, dict[str, str]] = {

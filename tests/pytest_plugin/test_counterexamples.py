@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import textwrap
 
@@ -36,6 +37,21 @@ def test_files_that_cannot_be_tried_are_named_and_change_nothing(line: Line) -> 
     digests = {one.path: one.sha256 for one in record.provenance.files if one.role == "counterexample"}
     assert digests["counterexamples/other.json"] == hashlib.sha256(other.read_bytes()).hexdigest()
     assert len(digests) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes and devices here")
+def test_a_device_or_a_pipe_in_the_place_of_a_file_is_named_and_never_read(line: Line) -> None:
+    """Reading a device without an end took all memory: its digest was made before anybody looked what it is."""
+    line.audit(PLAIN)
+    folder = line.path / "counterexamples"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.json")
+    (folder / "device.json").symlink_to("/dev/null")
+    line.run().assert_outcomes(passed=1)
+    record = line.record()
+    assert [(one.state, "no regular file" in one.why) for one in record.replays] == [("cannot_replay", True)] * 2
+    digests = {one.path: one.sha256 for one in record.provenance.files if one.role == "counterexample"}
+    assert digests == {"counterexamples/device.json": None, "counterexamples/pipe.json": None}
 
 
 def test_a_quick_look_tries_none(line: Line) -> None:

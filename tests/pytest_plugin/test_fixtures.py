@@ -8,6 +8,8 @@ import sys
 import pytest
 from pytest_plugin.runs import Line, counts
 
+from modelaudit.pytest_plugin.completeness import NO_EXPECTATION
+
 HYPOTHESIS = """
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -402,6 +404,18 @@ def test_a_test_function_that_fails_leaves_the_run_without_a_verdict_on_the_whol
     assert file.why.startswith("failed: test_it[sample ") and "test_right" not in file.why
     result.stdout.fnmatch_lines(["*1 audit file is not counted (1 with a test function that failed)*"])
     assert line.cases()["right"].verdict == "PASS"
+
+
+def test_test_functions_alone_are_no_verdict_and_the_run_says_what_is_missing(line: Line) -> None:
+    line.audit(
+        "line = Audit(**told())\ndef test_it(sample, predict):\n    assert predict(sample).right in (True, False)\n"
+    )
+    result, record = line.run(), line.record()
+    assert result.ret == 10 and record.overall == "PARTIAL" and not record.cases
+    (file,) = record.absent_files
+    assert (file.by, file.why) == ("empty", NO_EXPECTATION)
+    result.stdout.fnmatch_lines(["*1 audit file is not counted (1 without an expectation)*"])
+    assert "error" not in result.stdout.str().partition("= audit =")[2]
 
 
 @pytest.mark.parametrize("tolerated", [["--audit-partial"], ["--audit-partial", "--audit-inconclusive=warn"]])
