@@ -18,7 +18,7 @@ from modelaudit.contexts import lighting, swap_background
 from modelaudit.data import open_data
 from modelaudit.language import Audit, AuditCase, Preprocessing, Sample
 from modelaudit.language.sample import BuiltModel
-from modelaudit.measures import accuracy, confidence, flip_rate
+from modelaudit.measures import accuracy, background_dependence, confidence, flip_rate
 from modelaudit.models import black_box
 from modelaudit.preview.rendered_folder import RenderedFolder, header_of
 from modelaudit.preview.rendering import Rendering, render_sets
@@ -59,6 +59,31 @@ with open(folder / "labels.csv", "w", newline="") as file:
     writer = csv.writer(file)
     writer.writerow(["picture", "label"])
     writer.writerows([name, f"c{scores.argmax()}"] for name, scores in rows)
+"""
+
+CAPTUM = """
+import sys
+from pathlib import Path
+import numpy as np
+import torch
+import torchvision
+from captum.attr import LayerGradCam
+from safetensors.torch import load_file
+
+net = torchvision.models.squeezenet1_0()
+net.load_state_dict(load_file(sys.argv[1]))
+net.eval()
+folder = Path(sys.argv[2])
+(folder / "maps" / "gradcam").mkdir(parents=True)
+mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+rows = ["picture,label"]
+for file in sorted((folder / "pictures").rglob("*.npy")):
+    given = ((torch.from_numpy(np.load(file)) - mean) / std)[None].requires_grad_()
+    answer = int(net(given).argmax())
+    found = LayerGradCam(net, net.features).attribute(given, answer, relu_attributions=True)
+    np.savez(folder / "maps" / "gradcam" / f"{file.stem}.npz", map=found[0, 0].detach().numpy())
+    rows.append(f"{file.stem},c{answer}")
+(folder / "answers.csv").write_text("\\n".join(rows) + "\\n", encoding="utf-8")
 """
 
 
@@ -126,3 +151,34 @@ def test_answers_of_a_script_are_worth_what_the_model_itself_is(
                 assert "not applicable" in said[item.id].message
             else:
                 assert said[item.id].verdict == verdicts[item.id].verdict, (answers, item.id)
+
+
+def test_maps_that_captum_made_elsewhere_are_worth_what_the_audit_itself_makes(
+    net: torch.nn.Module, photos: list[Sample], assets: Path, tmp_path: Path
+) -> None:
+    box = tmp_path / "box"
+
+    def both(model: Any, **options: Any) -> dict[str, AuditCase]:
+        audit = Audit(model, photos, classes=CLASSES, labels=labels, object_kept=0, checks="off", **options)
+        measure = background_dependence("gradcam")
+        return {"original": audit.expect(measure < 0.6), "swapped": audit.expect(measure.under(SWAP) < 0.6)}
+
+    labels = {str(one.label): int(str(one.label).partition("_")[0]) for one in photos}
+    stored = both(f"predictions:{box / 'answers.csv'}?maps={box / 'maps'}", preprocessing=SIZE)
+    (one,) = render_sets(stored.items(), root=tmp_path, seed=0, checks=True, limit=None)
+    folder, rendering = RenderedFolder(box, header_of(one, "audit.py", "npy")), Rendering(one, tmp_path)
+    folder.begin(one.at_most, rendering.size())
+    folder.write(rendering.pictures(), lambda count: "")
+    weights = assets / "models" / "squeezenet1_0-imagenet1k.safetensors"
+    (tmp_path / "maps.py").write_text(CAPTUM)
+    subprocess.run([sys.executable, "maps.py", weights, "box"], cwd=tmp_path, check=True, timeout=300)
+    direct = both(BuiltModel(net, Preprocessing(resize=(224, 224), mean=MEAN, std=STD), CLASSES), scores="logits")
+    found, expected = measured(tmp_path / "a", **stored), measured(tmp_path / "b", **direct)
+    keys = [column.key for column in expected.columns]
+    assert len(keys) == 2
+    for key in keys:
+        made = values(expected, key)
+        assert np.isfinite(made).all() and np.ptp(made) > 0.1
+        assert np.allclose(values(found, key), made, atol=1e-4), key
+    verdicts, said = results(tmp_path / "c", **direct), results(tmp_path / "d", **stored)
+    assert {key: one.verdict for key, one in said.items()} == {key: one.verdict for key, one in verdicts.items()}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -72,6 +73,39 @@ def test_the_cassette_gives_the_same_record_without_the_server(
     monkeypatch.delenv("BOX_KEY")
     assert counts(line.run()) == {"passed": 3}
     assert comparable(line.record()) == first and len(box.sizes) == asked
+
+
+@pytest.mark.parametrize("mode", ["record", "replay"])
+def test_the_cassette_gives_the_same_record_after_the_server_was_shut_down(
+    line: Line, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setenv("BOX_KEY", SECRET)
+    with serving(Box()) as box:
+        prepared(line, box)
+        assert counts(line.run()) == {"passed": 3}
+    first = comparable(line.record())
+    cassette = (line.path / "box.cassette.jsonl").read_bytes()
+    with pytest.raises(OSError):
+        urllib.request.urlopen(box.url, timeout=1)
+    monkeypatch.delenv("BOX_KEY")
+    line.write("box.yaml", SETTINGS.format(url=box.url, batch=8, more=f"cassette: {{mode: {mode}}}"))
+    assert counts(line.run()) == {"passed": 3}
+    assert comparable(line.record()) == first
+    assert (line.path / "box.cassette.jsonl").read_bytes() == cassette
+
+
+def test_an_image_that_the_cassette_lacks_is_an_error_once_the_server_is_shut_down(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOX_KEY", SECRET)
+    quick = "retries: {most: 1, first_wait: 0.01}"
+    with serving(Box()) as box:
+        prepared(line, box, more=quick)
+        assert counts(line.run()) == {"passed": 3}
+    line.audit(AUDIT.replace("samples(24)", "samples(25)"))
+    result = line.run()
+    assert counts(result) == {"errors": 3}
+    assert box.url in str(result.stdout)
 
 
 def test_no_file_that_a_run_writes_has_a_secret(line: Line, box: Box) -> None:
