@@ -73,6 +73,10 @@ class _Alike:
     def probabilities(self) -> bool:
         return self._all(lambda columns: bool((columns >= 0).all()) and sum_to_one(columns, _SUM))
 
+    def percentages(self) -> bool:
+        """Rounded ones too."""
+        return self._all(lambda columns: bool((columns >= 0).all()) and sum_to_one(columns / 100))
+
     def _all(self, test: Callable[[Tensor], bool]) -> bool:
         return test(self._columns) and all(one is not None and test(one) for one in self._more())
 
@@ -159,6 +163,12 @@ def _of_several(columns: Tensor, settings: ScoreSettings, ending: Ending, alike:
             f"{float(columns.sum()):.4g}); leave scores out where they are logits, or write scores='multilabel' where "
             "each is a probability of its own"
         )
+    if alike.percentages():
+        raise ModelError(
+            f"its {count} outputs are from 0 to 100 with a sum of 100 (an image gave {_numbers(columns)}), as "
+            "percentages are; read as logits, almost every answer would be certain; divide them by 100, or where they "
+            "are logits write Audit(scores='logits')"
+        )
     return ScoreReading(), ""
 
 
@@ -182,6 +192,11 @@ def _of_labels(count: int, ending: Ending, alike: _Alike) -> tuple[ScoreReading,
 
 def _log_probabilities(columns: Tensor) -> bool:
     return bool((columns <= 0).all()) and sum_to_one(columns.double().exp(), _SUM)
+
+
+def _numbers(columns: Tensor) -> str:
+    """The largest few of an image."""
+    return ", ".join(f"{value:.4g}" for value in columns[0].sort(descending=True).values[:3].tolist())
 
 
 def _article(activation: Activation) -> str:

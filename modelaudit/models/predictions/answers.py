@@ -38,6 +38,7 @@ class StoredAnswers:
         digests: the sha256 of the picture's file that each row gives; "" for none.
         labels: of kind "top": the labels of each row, strongest first.
         digest: sha256 of the file.
+        refused: what the rows that count for nothing say they are of: these have been told, and are not missing.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class StoredAnswers:
     scored: bool
     prefixed: bool = False
     digest: str = ""
+    refused: list[str] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)

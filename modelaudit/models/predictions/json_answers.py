@@ -51,6 +51,7 @@ def from_json_lines(path: Path, file: io.BufferedReader, damage: Damage) -> Stor
         if found is None:
             found = StoredAnswers(path, read.kind, read.names, len(read.labels or read.cells), bool(read.cells))
         if not _alike(found, read, place, damage):
+            found.refused.append(read.picture)
             continue
         cells = read.cells
         names = read.names or tuple(map(str, range(len(cells))))
@@ -60,9 +61,12 @@ def from_json_lines(path: Path, file: io.BufferedReader, damage: Damage) -> Stor
         strange = [cell for cell in cells if cell is not None and isinstance(cell, str | list | dict)]
         if strange:
             damage.count(NOT_NUMBERS, f"{place}: {strange[0]!r}", WRITE_NUMBERS)
+            found.refused.append(read.picture)
             continue
         numbers = numbers_of(cells, names, place, damage)
-        if numbers is not None:
+        if numbers is None:
+            found.refused.append(read.picture)
+        else:
             found.add(place, read.picture, read.digest, numbers, read.labels)
     if found is None:
         damage.refuse()

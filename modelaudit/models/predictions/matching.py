@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -54,8 +54,8 @@ def match_answers(
     Raises:
         ModelError: anything does not fit; each kind with its number and examples.
     """
-    rows = _rows(answers, manifest, damage)
-    _count_unanswered(rows, manifest, allowed, damage)
+    rows, refused = _rows(answers, manifest, damage)
+    _count_unanswered(rows.keys() | refused, manifest, allowed, damage)
     known = tuple(manifest.header.classes) if stated is None else tuple(stated)
     indices = stated is None and bool(known) and all(name.isdecimal() for name in known)
     if answers.kind == "top":
@@ -70,10 +70,12 @@ def match_answers(
     return MatchedAnswers(**{**vars(found), "unanswered": len(manifest.pictures) - len(rows)})
 
 
-def _rows(answers: StoredAnswers, manifest: RenderManifest, damage: Damage) -> dict[str, int]:
+def _rows(answers: StoredAnswers, manifest: RenderManifest, damage: Damage) -> tuple[dict[str, int], set[str]]:
+    """The row of each picture, and the pictures whose row was refused: these are not missing."""
     rows: dict[str, int] = {}
+    refused = {_name(written) for written in answers.refused}
     for row, (written, place, digest) in enumerate(zip(answers.pictures, answers.places, answers.digests, strict=True)):
-        name = PurePosixPath(written.replace("\\", "/")).name.partition(".")[0]
+        name = _name(written)
         picture = manifest.pictures.get(name)
         if picture is None:
             damage.count(
@@ -82,6 +84,7 @@ def _rows(answers: StoredAnswers, manifest: RenderManifest, damage: Damage) -> d
                 "leave them out, or give the manifest of the folder that the box read: ?manifest=FOLDER/manifest.jsonl",
             )
         elif digest and digest.lower() != picture.sha256:
+            refused.add(name)
             damage.count(
                 "picture(s) of which the box read another content (sha256)",
                 f"{place}: {name}",
@@ -97,7 +100,12 @@ def _rows(answers: StoredAnswers, manifest: RenderManifest, damage: Damage) -> d
             )
         else:
             rows[name] = row
-    return rows
+    return rows, refused
+
+
+def _name(written: str) -> str:
+    """The name of a picture in what a row says: the name, or the path of its file."""
+    return PurePosixPath(written.replace("\\", "/")).name.partition(".")[0]
 
 
 def _other_case(name: str, manifest: RenderManifest) -> str:
@@ -110,8 +118,8 @@ def _same(answers: StoredAnswers, one: int, other: int) -> bool:
     return alike and (answers.kind == "scores" or answers.labels[one] == answers.labels[other])
 
 
-def _count_unanswered(rows: Mapping[str, int], manifest: RenderManifest, allowed: float | None, damage: Damage) -> None:
-    unanswered = [name for name in manifest.pictures if name not in rows]
+def _count_unanswered(answered: Set[str], manifest: RenderManifest, allowed: float | None, damage: Damage) -> None:
+    unanswered = [name for name in manifest.pictures if name not in answered]
     if len(unanswered) <= (allowed or 0.0) * len(manifest.pictures):
         return
     share = len(unanswered) / len(manifest.pictures)

@@ -180,13 +180,17 @@ def _from_table(path: Path, columns: Sequence[str], rows: Iterable[_Row], damage
                 f"{place}: {len(cells)} and not {len(columns)}",
                 "see whether the file was cut off, or a value holds the separator",
             )
+            found.refused.extend(map(text_of, cells[layout.picture : layout.picture + 1]))
             continue
+        picture = text_of(cells[layout.picture])
         numbers = numbers_of([cells[at] for at in layout.scores], [columns[at] for at in layout.scores], place, damage)
         labels = tuple(label_of(cells[at]) for at in layout.labels)
         if layout.labels and not all(labels):
             damage.count("row(s) with an empty label", place, "write the label that the box answered")
-            continue
-        if numbers is not None:
+            found.refused.append(picture)
+        elif numbers is None:
+            found.refused.append(picture)
+        else:
             of = "" if layout.digest is None else text_of(cells[layout.digest])
-            found.add(place, text_of(cells[layout.picture]), of, numbers, labels)
+            found.add(place, picture, of, numbers, labels)
     return found

@@ -314,13 +314,13 @@ def test_every_kind_of_damage_is_told_at_once(tmp_path: Path) -> None:
         opened(tmp_path, scores(change))
     told = str(raised.value)
     first, *kinds = told.splitlines()
-    assert first.endswith("9 thing(s) in which answers and manifest do not fit; nothing is guessed")
+    assert first.endswith("7 thing(s) in which answers and manifest do not fit; nothing is guessed")
     assert [line.partition(":")[0][:22] for line in kinds] == [
         "1 row(s) with an empty",
         "1 score(s) that are no",
         "1 picture(s) answered ",
         "1 row(s) of a picture ",
-        "5 of 6 pictures withou",
+        "3 of 6 pictures withou",
     ]
 
 
@@ -457,6 +457,36 @@ def test_probabilities_are_known_from_all_answers(tmp_path: Path) -> None:
     assert opened(tmp_path, odd, scores=ScoreSettings("logits")).reading.probabilities is None
     with pytest.raises(ModelError):
         opened(tmp_path, odd, scores=ScoreSettings("probabilities"))
+
+
+@pytest.mark.parametrize("share", [[90, 5, 5], [33.3, 33.3, 33.3], [0, 0, 100]])
+def test_percentages_are_not_read_as_logits(tmp_path: Path, share: list[float]) -> None:
+    write_manifest(tmp_path)
+    text = table(["picture", *CLASSES], [[name, *share] for name in NAMES])
+    with pytest.raises(ModelError, match=r"sum of 100 .* as percentages are; .*divide them by 100"):
+        opened(tmp_path, text)
+    assert opened(tmp_path, text, scores=ScoreSettings("logits")).reading.probabilities is None
+    other = table(["picture", *CLASSES], [[name, 90, 5, 5 + 9 * (name == NAMES[3])] for name in NAMES])
+    assert opened(tmp_path, other).reading.probabilities is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("answers.csv", scores(put(3, 2, "nan"))),
+        ("answers.csv", scores(lambda rows: [*rows[:5], [*rows[5], ""]])),
+        ("answers.csv", labels(put(0, 1, ""))),
+        ("answers.csv", with_digests(put(2, 1, "ff" * 32))),
+        ("answers.jsonl", lines(*ALL_LINES[:5], json_scores(NAMES[5], scores={"free": 1, "gear": "x", "scratch": 2}))),
+        ("answers.jsonl", lines(*ALL_LINES[:5], json_scores(NAMES[5], scores={"free": 1, "gear": 2}))),
+        ("answers.jsonl", lines(*ALL_LINES[:5], json_scores(NAMES[5], scores={"free": 1, "gear": 2, "scratch": None}))),
+    ],
+)
+def test_a_row_that_counts_for_nothing_is_told_once_and_is_not_missing(tmp_path: Path, name: str, text: str) -> None:
+    write_manifest(tmp_path)
+    with pytest.raises(ModelError) as told:
+        opened(tmp_path, text, name)
+    assert ": 1 thing(s) in which" in str(told.value) and "without an answer" not in str(told.value)
 
 
 def test_the_fingerprint_knows_answers_manifest_and_what_they_mean(tmp_path: Path) -> None:
