@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: the name of a picture that there is none of
 _EXAMPLE = "0123456789abcdef01234567"
+#: the exit status of a program that Ctrl-C ended
+_INTERRUPTED = 130
 _NOTES = """FOLDER/pictures goes to whoever runs the box, with the README.txt in it: opaque
 names, no label, no order. FOLDER/manifest.jsonl says what each picture is, and
 stays here. The answers become FOLDER/answers.csv (or .jsonl, .parquet), and the
@@ -47,7 +49,8 @@ def add(commands: Any) -> None:
             "modelaudit render audits/audit_line.py survives -o box --format npy",
         ),
         notes=_NOTES,
-        status="0 written, 1 written but for what cannot be shown, 2 a wrong call or an error that says what to do",
+        status="0 written, 1 written but for what cannot be shown, 2 a wrong call or an error that says what to do, "
+        "130 stopped by Ctrl-C",
     )
     render.add_argument("audit", metavar="AUDIT", type=Path, help="audit file (*.audit.yaml or Python, which is run)")
     render.add_argument("names", metavar="NAME", nargs="*", help="of expectations in it (default: all)")
@@ -99,7 +102,12 @@ def _render(given: argparse.Namespace) -> int:
     if not given.yes and _can_ask() and input(words._("render_ask")).strip().lower() not in ("y", "yes"):
         say(words._("render_not_written"))
         return 0
-    return max([_write(rendering, folder, words, prune=given.prune) for rendering, folder in work])
+    status = 0
+    for rendering, folder in work:
+        status = max(status, _write(rendering, folder, words, prune=given.prune))
+        if status == _INTERRUPTED:
+            break
+    return status
 
 
 def _write(rendering: Rendering, folder: RenderedFolder, words: Words, *, prune: bool) -> int:
@@ -109,8 +117,12 @@ def _write(rendering: Rendering, folder: RenderedFolder, words: Words, *, prune:
     title = words._("render_title")
     texts = ProgressTexts("{title}", "{title}: {total}", "{title}: {done} / {total}", "{title}: {total} ({seconds} s)")
     bar = ProgressBar(lambda: sys.stderr, None if sys.stderr.isatty() else lambda: print(file=sys.stderr), texts)
-    with bar.task(title, rendering.images) as advance:
-        facts = folder.write(rendering.pictures(advance), lambda count: _readme(rendering, folder, count))
+    try:
+        with bar.task(title, rendering.images) as advance:
+            facts = folder.write(rendering.pictures(advance), lambda count: _readme(rendering, folder, count))
+    except KeyboardInterrupt:
+        say("", *wrapped(words._("render_interrupted", folder=folder.folder), indent=2, first=""), file=sys.stderr)
+        return _INTERRUPTED
     say(*_said_after(rendering, folder, facts, words, prune=prune))
     if prune:
         folder.prune()

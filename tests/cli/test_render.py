@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from modelaudit.cli import main
 from modelaudit.models.predictions.manifest import read_manifest
+from modelaudit.preview.rendered_folder import RenderedFolder
 
 AUDIT = """
 from modelaudit import Audit, Preprocessing
@@ -85,6 +87,33 @@ def test_at_a_terminal_it_asks_before_it_writes(
     monkeypatch.setenv("CI", "true")
     assert main(["render", str(audit), "-o", "third"]) == 0
     assert not asked and Path("third").exists()
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "same call again goes on"), ("ja", "もう一度実行すると")])
+def test_ctrl_c_says_that_nothing_counts_yet_and_the_same_call_goes_on(
+    audit: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    said: str,
+) -> None:
+    whole, kept = RenderedFolder._keep, []
+
+    def stopped(folder: RenderedFolder, name: str, pixels: Tensor) -> str:
+        if len(kept) == 4:
+            raise KeyboardInterrupt
+        kept.append(name)
+        return whole(folder, name, pixels)
+
+    call = ["render", str(audit), "-o", "box", "--language", language]
+    with monkeypatch.context() as patched:
+        patched.setattr(RenderedFolder, "_keep", stopped)
+        assert main(call) == 130
+    shown = capsys.readouterr()
+    assert said.replace(" ", "") in "".join(shown.err.split()) and "hand over" not in shown.out
+    assert not Path("box/manifest.jsonl").exists()
+    assert main(call) == 0
+    assert len(read_manifest(Path("box/manifest.jsonl")).pictures) == 18
 
 
 def test_several_data_sets_get_a_folder_each(audit: Path) -> None:
