@@ -155,7 +155,7 @@ def change_lines(record: RunRecord, words: Words) -> Iterator[str]:
     """What searches and stored cases came to, as lines for a terminal."""
     for case in record.cases:
         found = counterexamples_of(record, case)
-        flipped = sum(facts.flipped for facts in searches_of(record, case))
+        flipped = len({one.sample for one in found})  # of two models an image may have two
         if found and not case.must_fail:
             yield words.ngettext(
                 "run_changes", flipped, name=case.name, smallest=change_sentence(record, found[0], words)

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from report.changed_record import COLUMN, PATCHES, changed_record, found, searching
+from report.sample_record import measure
 
+from modelaudit.counterexamples.of_cases import counterexamples_of
 from modelaudit.engine.results.counterexamples import SearchFacts
-from modelaudit.evidence.record import RunRecord
+from modelaudit.evidence.measured_record import ViewRecord
+from modelaudit.evidence.record import ArithmeticNode, RunRecord
 from modelaudit.evidence.redaction import redacted
 from modelaudit.report import render_html, render_summary
-from modelaudit.report.counterexamples import ChangesView, change_sentence, changes_view
+from modelaudit.report.counterexamples import ChangesView, change_lines, change_sentence, changes_view
 from modelaudit.report.pictures import read_pictures
 from modelaudit.report.run_lines import run_lines
 from modelaudit.report.words import words_of
@@ -127,3 +130,33 @@ def test_a_redacted_report_shows_silhouettes_and_no_names(tmp_path: Path) -> Non
 def test_the_record_names_its_pictures(tmp_path: Path) -> None:
     record = changed_record(tmp_path)
     assert len(record.files) == 8 and all((tmp_path / file).is_file() for file in record.files)
+
+
+def test_a_case_about_some_images_has_their_counterexamples_alone() -> None:
+    """The search runs over all images; those of other labels are no counterexamples of this requirement."""
+    text = f"{COLUMN}.where(label(nut))"
+    left = measure(COLUMN, scale="proportion", better="low", percent=True, stratum="label(nut)", text=text)
+    record = changed_record(cases=[searching(), searching().model_copy(update={"left": left})])
+    view = ViewRecord(model="m0", indices=[1] * 5, areas=[0.2] * 5)
+    tables = [record.tables[0].model_copy(update={"views": [view], "labels": ["bolt", "nut"]})]
+    record = record.model_copy(update={"tables": tables})
+    assert len(counterexamples_of(record, record.cases[0])) == 4
+    assert counterexamples_of(record, record.cases[1]) == []
+    labelled = [one.model_copy(update={"label": "nut"}) for one in record.tables[0].samples[:2]]
+    table = record.tables[0].model_copy(update={"samples": [*labelled, *record.tables[0].samples[2:]]})
+    some = record.model_copy(update={"tables": [table]})
+    assert {one.sample for one in counterexamples_of(some, some.cases[1])} == {one.id for one in labelled}
+
+
+def test_an_image_that_two_models_are_flipped_on_is_counted_once() -> None:
+    record = changed_record()
+    both = [*record.counterexamples, record.counterexamples[0].model_copy(update={"model": "m1"})]
+    left = ArithmeticNode(
+        op="-",
+        left=record.cases[0].left,
+        right=record.cases[0].left.model_copy(update={"model": "old", "text": f"{COLUMN}.of(old)"}),
+    )
+    case = searching(model_names={"": "m0", "old": "m1"}).model_copy(update={"left": left})
+    record = record.model_copy(update={"cases": [case], "counterexamples": both})
+    assert len(counterexamples_of(record, case)) == 5
+    assert any("flips the answer on 4 images" in line for line in change_lines(record, EN))
