@@ -27,7 +27,7 @@ from types import SimpleNamespace
 from _pytest.mark import deselect_by_keyword, deselect_by_mark
 
 NO_EXPECTATION = (
-    "states no expectation, and test functions alone are no verdict; add one: AUDIT.expect(accuracy > 0.90)"
+    "states no expectation, and test functions alone give no verdict; add one: AUDIT.expect(accuracy > 0.90)"
 )
 #: failed test functions of a file, named in the record
 _NAMED = 5

@@ -160,6 +160,10 @@ _DONORS: dict[str, str] = {
     r"(?P<one>" + _QUOTED + ") for (?P<other>" + _QUOTED + ")": "donors_same",
 }
 _UNDER = "baseline: under (?P<context>.+) " + _OF + "images have another background and "
+_BEHIND = (
+    r"; what stands behind an address can change without a change of the fingerprint\. Those on (?P<name>.+) are not "
+    "asked again"
+)
 _MODEL: dict[str, str] = {
     "preprocessing: assumed to be that of (?P<of>.+)": "preprocessing_assumed",
     "preprocessing: the folder has no image processor": "preprocessing_none",
@@ -187,6 +191,12 @@ _MODEL: dict[str, str] = {
     "module: torch.compile was taken off, attribution needs the module itself": "not_compiled",
     "layers: it is (?P<what>.+); methods that read a layer are refused": "layers_hidden",
     r"shipped with the package; trained on the demo's line with coupling (?P<coupling>\S+)": "demo",
+    r"answers: of (?P<address>.+), version (?P<version>" + _QUOTED + ") as stated" + _BEHIND: "remote_version",
+    r"answers: of (?P<address>.+), no version is stated" + _BEHIND: "remote_no_version",
+    r"images: sent to (?P<host>.+) as PNG of 8 bits a channel": "remote_png",
+    r"images: sent to (?P<host>.+) as arrays of float32": "remote_npy",
+    r"images: sent to (?P<host>.+) as numbers": "remote_numbers",
+    r"images: not encrypted on their way to (?P<host>.+)": "remote_in_clear",
     "outputs: one, the logit of the second class; attributions explain half of it for each": "one_logit",
     "outputs: one, the probability of the second class; attributions explain the logit before the sigmoid, half of it "
     "for each class": "one_sigmoid",

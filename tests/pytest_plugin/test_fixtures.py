@@ -373,6 +373,7 @@ def test_what_failed_is_tried_first_in_the_next_run(line: Line) -> None:
     assert set(first_tried(line).values()) == {SMALLEST}
 
 
+@pytest.mark.nightly
 def test_what_failed_is_tried_first_by_the_workers_of_xdist_too(line: Line) -> None:
     pytest.importorskip("xdist")
     line.audit(HYPOTHESIS + KEPT)

@@ -46,7 +46,7 @@ def test_pictures_get_smaller_before_any_is_left_out(tmp_path: Path) -> None:
     full = render_html(run, tmp_path)
     assert sides(full) == [224] * 30 and SMALLER not in full
     seen = set()
-    for share in (0.95, 0.2, 0.15):
+    for share in (0.95, 0.25, 0.15):
         budget = round(len(full) * share)
         html = render_html(run, tmp_path, budget_bytes=budget)
         assert len(html.encode()) <= budget

@@ -133,6 +133,14 @@ NOTES: dict[str, list[str]] = {
         "as the image was passed over 2 times, e.g. 'a.png' for 'b.png'",
     ],
     "model_note": [
+        "answers: of https://box.example/predict, version '3' as stated; what stands behind an address can change "
+        "without a change of the fingerprint. Those on box.cassette.jsonl are not asked again",
+        "answers: of https://box.example/predict, no version is stated; what stands behind an address can change "
+        "without a change of the fingerprint. Those on box.cassette.jsonl are not asked again",
+        "images: sent to box.example as PNG of 8 bits a channel",
+        "images: sent to box.example as arrays of float32",
+        "images: sent to box.example as numbers",
+        "images: not encrypted on their way to box.example",
         "baseline: the values are those of run 20261120-101500-3f9a, where the model is called current; it was not run "
         "again",
         "baseline: 3 of 40 images have no partner and count as missing: a.png (the mask differs), b.png (the label was "
@@ -215,6 +223,8 @@ NOTES: dict[str, list[str]] = {
         "not selected (-k 'easy')",
         "left out by a conftest.py, a plugin, or an option that was not typed (addopts, PYTEST_ADDOPTS, ini)",
         "the run ended before it, or something else ran in its place",
+        "failed: test_bolts",
+        "states no expectation, and test functions alone give no verdict; add one: AUDIT.expect(accuracy > 0.90)",
         "xfail: no camera yet",
         "skipped",
     ],

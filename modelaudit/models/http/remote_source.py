@@ -133,10 +133,12 @@ def _built(fields: RemoteFields, beside: Path) -> BuiltModel:
 
 def _notes(fields: RemoteFields, cassette: Path) -> tuple[str, ...]:
     version = f"version {fields.version!r} as stated" if fields.version else "no version is stated"
-    notes = (
+    notes = [
         SCORES_ONLY,
         f"answers: of {fields.address}, {version}; what stands behind an address can change without a change of the "
         f"fingerprint. Those on {cassette.name} are not asked again",
-        f"images: sent to {fields.host} {_FORMATS[fields.image]}{', not encrypted' if fields.in_clear else ''}",
-    )
-    return notes if fields.deterministic else (*notes, NOT_DETERMINISTIC)
+        f"images: sent to {fields.host} {_FORMATS[fields.image]}",
+    ]
+    if fields.in_clear:
+        notes.append(f"images: not encrypted on their way to {fields.host}")
+    return tuple(notes if fields.deterministic else [*notes, NOT_DETERMINISTIC])
