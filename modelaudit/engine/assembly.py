@@ -32,6 +32,7 @@ from .images.contents import SampleContents
 from .images.copies import PictureCopies, notes_on
 from .images.donor_ranking import limited, look_order
 from .inference.batch_size import micro_batch
+from .inference.freed_memory import keep_freed_memory
 from .inference.running_model import RunningModel
 from .measured_facts import (
     contents_of_donors,
@@ -111,6 +112,7 @@ def measure(
         data = declare_without_object(data, group.without_object)
     except BaseException as error:  # whatever a third party's source, or a generator of samples, raises
         return _failed(group, failure_text(contained(error)), counts)
+    keep_freed_memory()
     seed = settings.seed if group.seed is None else group.seed
     contents = SampleContents(FileDigests(store) if store.active else None)
     with contextlib.ExitStack() as stack:
