@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..data import class_count, declare_without_object, label_map, labels_of, open_data
@@ -14,6 +15,7 @@ from ..language import registry
 from ..language.boundary import contained, failure_text
 from ..language.checks import CheckSettings
 from ..language.progress import Progress, Silent
+from ..language.reasons import Missing
 from ..language.recorded_models import SCHEME
 from ..language.reference import parse_reference
 from ..language.sample import DataSet, Sample
@@ -65,6 +67,8 @@ from .results.strata import sample_facts
 from .store.file_digests import FileDigests
 from .store.store import Store, StoreBatch
 
+_NONE_LOST: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class _Listeners:
@@ -96,13 +100,21 @@ class _Counted:
 
 
 def measure(
-    group: PlanGroup, settings: Settings, progress: Progress, store: Store | None = None, data: DataSet | None = None
+    group: PlanGroup,
+    settings: Settings,
+    progress: Progress,
+    store: Store | None = None,
+    data: DataSet | None = None,
+    lost: Mapping[str, str] = _NONE_LOST,
 ) -> Measured:
     """Measure all that a group asks, except what the store already holds.
 
     What cannot be measured at all (data that cannot be opened, a model that cannot be loaded, a context that has no
-    meaning on these data) is a failure with its message, and takes down only the cases that need it. `data` are those
-    of the group where they were listed before.
+    meaning on these data) is a failure with its message, and takes down only the cases that need it.
+
+    Args:
+        data: those of the group where they were listed before.
+        lost: samples that ended the process which measured them, by id, with what is known of it; they are not tried.
     """
     counts, store = PassCounts(), store or Store(None)
     try:
@@ -128,6 +140,9 @@ def measure(
             object_kept=group.object_kept,
         )
         stack.enter_context(builder)
+        for sample in data.samples if lost else ():
+            if sample.id in lost:
+                builder.note_unusable(sample, Missing.ENDED_WORKER, lost[sample.id])
         return _measure(group, settings, progress, data, builder, store, counts, stack)
 
 
@@ -142,7 +157,7 @@ def _measure(
     stack: contextlib.ExitStack,
 ) -> Measured:
     """Build what measures the samples and all who go along with it, run the loop, and gather what they found."""
-    chosen: Sequence[Sample] = limited(_among(data.samples, settings.samples), settings.limit, builder.seed)
+    chosen = chosen_samples(data, settings, builder.seed)
     may_stop = group.stop == "early" and settings.limit is None
     early = may_stop and not _recorded(group) and stops_early(group, chosen)
     if early:
@@ -218,6 +233,11 @@ def _measure(
             "counterexamples": with_pictures(measured.counterexamples, runner, settings.folder),
         }
     )
+
+
+def chosen_samples(data: DataSet, settings: Settings, seed: int) -> Sequence[Sample]:
+    """The samples that a run with these settings measures, in the order of the data."""
+    return limited(_among(data.samples, settings.samples), settings.limit, seed)
 
 
 def _among(samples: Sequence[Sample], names: Collection[str] | None) -> Sequence[Sample]:

@@ -35,6 +35,7 @@ class Missing(StrEnum):
     NON_FINITE_LOGITS = "non_finite_logits"
     NO_ANSWER = "no_answer"
     SEARCH_CUT_OFF = "search_cut_off"
+    ENDED_WORKER = "ended_worker"
 
     @property
     def errored(self) -> bool:
@@ -57,6 +58,7 @@ _ERRORED = frozenset(
         Missing.NON_FINITE_LOGITS,
         Missing.NO_ANSWER,
         Missing.SEARCH_CUT_OFF,
+        Missing.ENDED_WORKER,
     }
 )
 
@@ -80,5 +82,6 @@ _ADVICE = {
     Missing.CONTRADICTION: "its annotation states two things that cannot both be right: mend it",
     Missing.NON_FINITE_LOGITS: "the model returns NaN or infinity: check its weights and its preprocessing",
     Missing.NO_ANSWER: "the stored answers hold none for this picture: let the box answer it",
+    Missing.ENDED_WORKER: "look at the image, and at what its process wrote: it ended where this image was measured",
     Missing.SEARCH_CUT_OFF: "the time for the search was over: give more seconds=, fewer calls=, or fewer images",
 }
