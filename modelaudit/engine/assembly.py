@@ -60,6 +60,7 @@ from .results.interventions import Intervention
 from .results.measured import (
     Measured,
     MeasuredModel,
+    MeasuredSamples,
     PassCounts,
 )
 from .results.settings import Settings
@@ -363,7 +364,7 @@ def _failed(group: PlanGroup, message: str, passes: PassCounts) -> Measured:
     return Measured(
         group=group.key,
         data=None,
-        samples=[],
+        samples=MeasuredSamples.of(()),
         models=[],
         columns=[],
         galleries={},

@@ -12,7 +12,7 @@ from ..engine.results.measured import (
     MeasuredColumn,
     MeasuredData,
     MeasuredModel,
-    MeasuredSample,
+    MeasuredSamples,
     PassCounts,
     PassDonors,
     as_values,
@@ -23,6 +23,7 @@ from ..language.errors import AuditError
 from ..language.expression import Expectation
 from ..language.parser import parse
 from ..language.reasons import Missing
+from ..language.text_column import TextColumn, attribute_names, column_of_attribute, column_of_texts
 from ..statistics import ColumnTable
 from .record import CaseRecord, ModelRecord, RunRecord, TableRecord
 
@@ -107,17 +108,16 @@ def _measured(table: TableRecord, record: RunRecord) -> Measured:
             fingerprint=facts.fingerprint,
             notes=[],
         ),
-        samples=[
-            MeasuredSample(
-                id=one.id,
-                label=one.label,
-                group=one.group,
-                columns=one.columns,
-                cluster=one.cluster,
-                copy_of=one.copy_of,
-            )
-            for one in table.samples
-        ],
+        samples=MeasuredSamples(
+            {
+                **{
+                    name: column_of_texts(table.samples, name)
+                    for name in ("id", "label", "group", "cluster", "copy_of")
+                },
+                **dict.fromkeys(("image", "mask"), TextColumn.of([None] * len(table.samples))),
+            },
+            {name: column_of_attribute(table.samples, name) for name in attribute_names(table.samples)},
+        ),
         models=[_facts(model, table) for model in record.models if model.key in used],
         columns=[
             MeasuredColumn(
@@ -153,6 +153,6 @@ def _facts(model: ModelRecord, table: TableRecord) -> MeasuredModel:
         preprocessing=model.preprocessing,
         fingerprint=model.fingerprint,
         probe_digest=model.probe_digest,
-        indices=[at.get(sample.label, -1) for sample in table.samples],
+        indices=[at.get(str(label), -1) for label in column_of_texts(table.samples, "label")],
         areas=[sample.object_area for sample in table.samples],
     )

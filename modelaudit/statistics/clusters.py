@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ..language.sample import LEAST_CLUSTERS as LEAST_CLUSTERS
+from ..language.text_column import HasColumns, TextColumn, column_of_texts
 from .intervals import LARGEST_BET
 from .search import find_root
 from .values import Clustering
@@ -239,25 +240,31 @@ class ClusteredSample(Protocol):
     def copy_of(self) -> str | None: ...
 
 
-def clusterings_of(samples: Iterable[ClusteredSample], donors: Sequence[str | None]) -> tuple[Clustering, ...]:
+def clusterings_of(
+    samples: Sequence[ClusteredSample] | HasColumns, donors: Sequence[str | None]
+) -> tuple[Clustering, ...]:
     """Clusters of the data, donors of backgrounds, and copies of one picture, where there are any.
 
     Args:
         donors: the image that lent each its background, by id; empty where no image did. Donors that are copies of one
             picture are one donor.
     """
-    every = tuple(samples)
-    pictures = {one.id: one.copy_of for one in every if one.copy_of is not None}
+    copies = column_of_texts(samples, "copy_of")
     shared = {
-        "cluster": [one.cluster for one in every],
-        "donor": [None if donor is None else pictures.get(donor, donor) for donor in donors],
-        "copies": [one.copy_of for one in every],
+        "cluster": column_of_texts(samples, "cluster"),
+        "donor": TextColumn.of(_pictures_of(donors, column_of_texts(samples, "id"), copies)),
+        "copies": copies,
     }
-    return tuple(
-        Clustering(name, integer_codes(names))
-        for name, names in shared.items()
-        if any(one is not None for one in names)
-    )
+    return tuple(Clustering(name, names.codes()) for name, names in shared.items() if not names.absent.all())
+
+
+def _pictures_of(donors: Sequence[str | None], ids: TextColumn, copies: TextColumn) -> Iterable[str | None]:
+    """The first image of the picture that each donor shows."""
+    if not len(donors) or copies.absent.all():
+        return donors
+    pairs = zip(ids, copies, strict=True)
+    pictures = {name: first for name, first in pairs if name is not None and first is not None}
+    return (None if donor is None else pictures.get(donor, donor) for donor in donors)
 
 
 def integer_codes(names: Sequence[str | None]) -> NDArray[np.int64]:

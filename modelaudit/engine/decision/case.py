@@ -142,7 +142,8 @@ def _contradicted(by_reason: Mapping[str, int], measured: Measured) -> str:
     What the annotations alone show is refused when the data are opened; this is what only the images show.
     """
     unusable = measured.data.unusable if measured.data else {}
-    own = [unusable[sample.id] for sample in measured.samples if sample.id in unusable]  # not their stored pictures
+    ids = measured.texts("id") if unusable else ()
+    own = [unusable[name] for name in ids if name in unusable]  # not their stored pictures
     found = [message for reason, message in own if reason in _CONTRADICTING and reason in by_reason]
     if not too_many(len(found), len(measured.samples)):
         return ""
@@ -179,12 +180,12 @@ def _worst(case: PlannedCase, table: CaseTable, measured: Measured) -> tuple[Ran
         return np.asarray(worse.reduce(stacked, axis=0))
 
     values = np.broadcast_to(worst_per_image(expectation, leaf), inside.shape)
-    ids = [sample.id for sample in measured.samples]
-    absent = [RankedImage(ids[at], None, missing[at].value) for at in sorted(missing) if inside[at]]
+    ids = measured.texts("id")
+    absent = [RankedImage(str(ids[at]), None, missing[at].value) for at in sorted(missing) if inside[at]]
     there = inside & ~np.isnan(values)
     there[list(missing)] = False
     known = np.flatnonzero(there)
     sign = -1.0 if expectation.wants_low else 1.0
     first = known[np.lexsort((measured.orders()[known], sign * values[known]))[:_WORST_NAMED]]
-    ranked = [RankedImage(ids[at], float(values[at])) for at in first.tolist()]
+    ranked = [RankedImage(str(ids[at]), float(values[at])) for at in first.tolist()]
     return (*absent[:_WORST_NAMED], *ranked)

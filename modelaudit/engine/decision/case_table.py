@@ -13,10 +13,10 @@ from ...language import registry
 from ...language.errors import AuditError
 from ...language.expression import Measure
 from ...language.strata import ColumnIs, ColumnNumber, Correct, Misclassified, Stratum, strata_of
+from ...language.text_column import column_of_attribute
 from ...language.without_object import left_out
 from ...measures.base import MeasureDeclaration
 from ...statistics import Clustering, Column, Membership
-from ...statistics.clusters import clusterings_of
 from ...statistics.values import unpaired_rows
 from ..planning.plan import PlannedCase, column_key, original_context, single_method
 from ..results.measured import Measured, MeasuredColumn, MeasuredModel, MeasuredSample
@@ -38,7 +38,6 @@ class CaseTable:
         self._measured = measured
         self._columns = {(column.model, column.key): column for column in measured.columns}
         self._models = {model.key: model for model in measured.models}
-        self._donors = {(one.model, one.context): one.donors for one in measured.shown}
         self._left_out = left_out(case.asked.expectation.expression, tuple(case.asked.case.audit.without_object))
 
     @cached_property
@@ -53,7 +52,7 @@ class CaseTable:
         """[n] bool: those that are not declared to have no object; None where no label is that would leave the case."""
         if not self._left_out:
             return None
-        return np.array([sample.label not in self._left_out for sample in self._measured.samples], dtype=bool)
+        return ~self._measured.texts("label").among(self._left_out)
 
     @cached_property
     def unpaired(self) -> NDArray[np.bool_] | None:
@@ -88,17 +87,17 @@ class CaseTable:
         key = self._case.models[model]
         facts = self._model(key)
         correct = self._columns.get((key, "accuracy"))
-        labels, data = [sample.label for sample in self._measured.samples], self._measured.data
+        labels, data = self._measured.texts("label"), self._measured.data
         known = Facts(
             labels,
-            np.array(facts.indices, dtype=np.int64),
+            facts.index_array(),
             None if correct is None else correct.values,
-            np.array([np.nan if area is None else area for area in facts.areas], dtype=np.float64),
+            facts.area_array(),
             facts.classes,
-            frozenset(labels if data is None else data.labels),
-            [sample.group for sample in self._measured.samples],
+            frozenset(labels.distinct() if data is None else data.labels),
+            self._measured.texts("group"),
             {
-                part.name: [sample.columns.get(part.name) for sample in self._measured.samples]
+                part.name: column_of_attribute(self._measured.samples, part.name)
                 for part in strata_of(stratum)
                 if isinstance(part, ColumnIs | ColumnNumber)
             },
@@ -109,8 +108,7 @@ class CaseTable:
     def clusterings(self, measure: Measure) -> tuple[Clustering, ...]:
         """Clusters of the data, donors under the measure's context, and copies of one picture, where there are any."""
         context = original_context() if measure.context is None else measure.context
-        donors = self._donors.get((self._case.models[measure.model], str(context)), ())
-        return clusterings_of(self._measured.samples, donors)
+        return self._measured.clusterings(self._case.models[measure.model], str(context))
 
     def strata_by(self, by: str) -> tuple[Stratum, ...]:
         """One stratum a label, a group, or a text of a column (:func:`~modelaudit.engine.results.divided.divided_by`).
@@ -140,11 +138,11 @@ class CaseTable:
         if self._declared is None:
             return
         for model in dict.fromkeys(self._case.models.values()):
-            areas = self._models[model].areas if model in self._models else []
-            known = np.array([area is not None and not np.isnan(area) for area in areas], dtype=bool)
-            found = np.flatnonzero(known & ~self._declared) if known.size else ()
-            if len(found):
-                raise NotMeasured(_with_object([self._measured.samples[at] for at in found]))
+            areas = self._models[model].area_array() if model in self._models else np.empty(0)
+            known = ~np.isnan(areas)
+            found = np.flatnonzero(known & ~self._declared) if known.size else np.empty(0, dtype=np.int64)
+            if found.size:
+                raise NotMeasured(_with_object([self._measured.samples[at] for at in found.tolist()]))
 
     def _data(self, model: str, key: str) -> MeasuredColumn:
         try:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from ...language.errors import AuditError
 from ...language.sample import Sample
+from ...language.text_column import TextColumn
 from ...statistics import Verdict, decide
 from ..images.copies import PictureCopies
 from ..measurement.events import Event, Look
@@ -110,10 +111,7 @@ class InterimAnalysis:
         """What decisions read, of the first images."""
         runner, first = self._runner, range(count)
         copy_of = self._pictures.of(runner.samples[:count]).copy_of
-        facts = [
-            one.model_copy(update={"copy_of": copy_of[one.id]}) if one.id in copy_of else one
-            for one in self._facts[:count]
-        ]
+        facts = self._facts.first(count, copy_of=TextColumn.of(copy_of.get(one.id) for one in runner.samples[:count]))
         models = [
             MeasuredModel.model_construct(
                 key=key,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PrivateAttr
 
 from ...language.reasons import Missing
+from ...language.sample_columns import SampleColumns
 from ...language.scores import Scores
+from ...language.text_column import TextColumn, column_of_texts
+from ...statistics import Clustering
+from ...statistics.clusters import clusterings_of
 from .checks import Sanity, Sensitivity
 from .counterexamples import Counterexample, ReplayFacts, SearchFacts
 
@@ -134,6 +138,26 @@ class MeasuredSample(_Plain):
     mask: str | None = None
 
 
+class MeasuredSamples(SampleColumns[MeasuredSample]):
+    """The samples that were asked for, as columns."""
+
+    make = MeasuredSample
+    texts = ("id", "label", "group", "cluster", "copy_of", "image", "mask")
+
+
+def as_measured_samples(samples: Any) -> Any:
+    """Samples, or the fields of each, as columns."""
+    if isinstance(samples, MeasuredSamples) or not isinstance(samples, Sequence) or isinstance(samples, str | bytes):
+        return samples
+    return MeasuredSamples.of(
+        [one if isinstance(one, MeasuredSample) else MeasuredSample.model_validate(one) for one in samples]
+    )
+
+
+#: [n] samples as columns; in JSON a list of them
+Samples = Annotated[MeasuredSamples, BeforeValidator(as_measured_samples), PlainSerializer(list)]
+
+
 class LayerFacts(_Plain):
     """The spatial layer that maps were read off, as :class:`~modelaudit.language.spatial.SpatialLayer`."""
 
@@ -198,6 +222,14 @@ class MeasuredModel(_Plain):
     areas: list[float | None] = []
     predicted: list[int | None] = []
     crop: CropFacts | None = None
+
+    def index_array(self) -> NDArray[np.int64]:
+        """[n]: the index of each label."""
+        return np.array(self.indices, dtype=np.int64)
+
+    def area_array(self) -> NDArray[np.float64]:
+        """[n]: the object's share of the valid pixels, NaN where there is no mask."""
+        return np.array(self.areas, dtype=np.float64)
 
 
 class MeasuredColumn(_Plain):
@@ -307,7 +339,7 @@ class Measured(_Plain):
 
     group: str
     data: MeasuredData | None
-    samples: list[MeasuredSample]
+    samples: Samples
     models: list[MeasuredModel]
     columns: list[MeasuredColumn]
     galleries: dict[str, list[KeptImage]]
@@ -329,12 +361,25 @@ class Measured(_Plain):
     searches: list[SearchFacts] = []
     replays: list[ReplayFacts] = []
     _orders: NDArray[np.uint64] | None = PrivateAttr(default=None)
+    _clusterings: dict[tuple[str, str], tuple[Clustering, ...]] | None = PrivateAttr(default=None)
 
     def orders(self) -> NDArray[np.uint64]:
         """[n]: what orders images of equal value (``orders_of``); made once."""
         if self._orders is None:
-            self._orders = orders_of(sample.id for sample in self.samples)
+            self._orders = orders_of(self.texts("id"))
         return self._orders
+
+    def texts(self, field: str) -> TextColumn:
+        """[n]: a field of text of each sample."""
+        return column_of_texts(self.samples, field)
+
+    def clusterings(self, model: str, context: str) -> tuple[Clustering, ...]:
+        """Clusters of the data, donors of a model's images under a context, and copies of one picture; made once."""
+        made = self._clusterings = {} if self._clusterings is None else self._clusterings
+        if (model, context) not in made:
+            donors = next((one.donors for one in self.shown if (one.model, one.context) == (model, context)), ())
+            made[model, context] = clusterings_of(self.samples, donors)
+        return made[model, context]
 
 
 def tie_break(sample: str) -> str:
@@ -342,7 +387,7 @@ def tie_break(sample: str) -> str:
     return hashlib.sha256(sample.encode()).hexdigest()
 
 
-def orders_of(samples: Iterable[str]) -> NDArray[np.uint64]:
+def orders_of(samples: Iterable[str | None]) -> NDArray[np.uint64]:
     """The beginning of :func:`tie_break` as numbers of the same order."""
-    starts = [int.from_bytes(hashlib.sha256(sample.encode()).digest()[:8], "big") for sample in samples]
+    starts = [int.from_bytes(hashlib.sha256((sample or "").encode()).digest()[:8], "big") for sample in samples]
     return np.array(starts, dtype=np.uint64)

@@ -25,7 +25,8 @@ from ...language.strata import (
     ObjectArea,
     Stratum,
 )
-from .measured import Measured, MeasuredData, MeasuredSample
+from ...language.text_column import HasColumns, TextColumn, attribute_names, column_of_attribute, column_of_texts
+from .measured import Measured, MeasuredData, MeasuredSample, MeasuredSamples
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Facts:
         known: what the whole data have; None where names need not be judged, since the decision does.
     """
 
-    labels: Sequence[str]
+    labels: Sequence[str] | TextColumn
     indices: NDArray[np.int64]
     correct: NDArray[np.float64] | None
     areas: NDArray[np.float64]
@@ -141,13 +142,13 @@ def _simple(stratum: Stratum, facts: Facts) -> tuple[NDArray[np.bool_], NDArray[
     if isinstance(stratum, Group | ColumnIs | ColumnNumber) and facts.known is not None:
         facts.known.check(stratum)
     if isinstance(stratum, Group):
-        return _named(stratum.group, facts.groups)
+        return _named(stratum.group, TextColumn.of(facts.groups))
     if isinstance(stratum, ColumnIs):
         return _named(stratum.value, _cells(stratum.name, facts))
     if isinstance(stratum, ObjectArea):
         return _compared(facts.areas, stratum)
     if isinstance(stratum, ColumnNumber):
-        return _compared(np.array([number_of(cell) for cell in _cells(stratum.name, facts)], dtype=float), stratum)
+        return _compared(_numbers(_cells(stratum.name, facts)), stratum)
     raise ExpressionError(f"the stratum '{stratum}' is not known to this version")
 
 
@@ -160,14 +161,20 @@ def number_of(cell: str | None) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-def _cells(name: str, facts: Facts) -> Sequence[str | None]:
-    return facts.columns.get(name) or [None] * len(facts.labels)
+def _cells(name: str, facts: Facts) -> TextColumn:
+    return TextColumn.of(facts.columns.get(name) or [None] * len(facts.labels))
 
 
-def _named(wanted: str, cells: Sequence[str | None]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _numbers(cells: TextColumn) -> NDArray[np.float64]:
+    """[n]: the finite number that each cell holds, else NaN."""
+    names, codes = cells.coded()
+    return np.array([*map(number_of, names), math.nan], dtype=np.float64)[codes]
+
+
+def _named(wanted: str, cells: TextColumn) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return (
-        np.array([cell == wanted for cell in cells], dtype=bool),
-        np.array([cell is None for cell in cells], dtype=bool),
+        cells.equal(wanted),
+        cells.absent,
     )
 
 
@@ -188,7 +195,7 @@ def _compared(
 def _labelled(stratum: Label, facts: Facts) -> NDArray[np.bool_]:
     wanted = stratum.label
     if isinstance(wanted, str) and wanted in facts.known_labels:
-        return np.array([name == wanted for name in facts.labels], dtype=bool)
+        return TextColumn.of(facts.labels).equal(wanted)
     classes = list(facts.classes or ())
     if isinstance(wanted, str) and wanted in classes:
         wanted = classes.index(wanted)
@@ -218,26 +225,29 @@ def sample_facts(
     columns: Sequence[str],
     copy_of: Mapping[str, str] = MappingProxyType({}),
     contents: Callable[[Sample], tuple[str, str] | None] = lambda _: None,
-) -> list[MeasuredSample]:
+) -> MeasuredSamples:
     """The samples as they leave the measurement, with these columns of theirs, and which of them are copies.
 
     Args:
         contents: the digests of a sample's image and mask, None where they are not known.
     """
-    known = [(one, contents(one) or (None, None)) for one in samples]
-    return [
-        MeasuredSample(
-            id=one.id,
-            label=str(one.label),
-            group=one.group,
-            columns={name: one.attributes[name] for name in columns if one.attributes.get(name)},
-            cluster=one.cluster,
-            copy_of=copy_of.get(one.id),
-            image=image,
-            mask=mask,
-        )
-        for one, (image, mask) in known
-    ]
+    every = samples if isinstance(samples, Sequence) else list(samples)
+    known = [contents(one) or _NO_CONTENT for one in every]
+    return MeasuredSamples(
+        {
+            "id": TextColumn.of(one.id for one in every),
+            "label": TextColumn.of(str(one.label) for one in every),
+            "group": TextColumn.of(one.group for one in every),
+            "cluster": TextColumn.of(one.cluster for one in every),
+            "copy_of": TextColumn.of(copy_of.get(one.id) for one in every),
+            "image": TextColumn.of(image for image, _ in known),
+            "mask": TextColumn.of(mask for _, mask in known),
+        },
+        {name: TextColumn.of(one.attributes.get(name) or None for one in every) for name in columns},
+    )
+
+
+_NO_CONTENT: tuple[str | None, str | None] = (None, None)
 
 
 def values_of(samples: Sequence[Sample], columns: Iterable[str]) -> dict[str, list[str]]:
@@ -249,10 +259,7 @@ def values_of(samples: Sequence[Sample], columns: Iterable[str]) -> dict[str, li
 def known_of(measured: Measured) -> Known:
     """What the whole data have, those samples too that were not looked at."""
     samples, data = measured.samples, measured.data
-    columns: dict[str, set[str]] = {}
-    for one in samples:
-        for name, value in one.columns.items():
-            columns.setdefault(name, set()).add(value)
+    columns = {name: column_of_attribute(samples, name).distinct() for name in attribute_names(samples)}
     return Known(
         sorted({*_groups(samples), *([] if data is None else data.groups)}),
         sorted({*columns, *([] if data is None else data.columns)}),
@@ -270,9 +277,8 @@ def divided_by(by: str, measured: Measured) -> tuple[Stratum, ...]:
     samples = measured.samples
     whole: MeasuredData | None = measured.data if measured.looks is not None else None
     if by == "label":
-        return tuple(
-            Label(one) for one in sorted({one.label for one in samples} if whole is None else set(whole.labels))
-        )
+        labels = column_of_texts(samples, "label").distinct() if whole is None else set(whole.labels)
+        return tuple(Label(one) for one in sorted(labels))
     known = known_of(measured)
     if by == "group":
         groups = _groups(samples) if whole is None else set(known.groups)
@@ -285,12 +291,12 @@ def divided_by(by: str, measured: Measured) -> tuple[Stratum, ...]:
             f"by={by!r}: the samples are not divided by that{nearest(by, ['label', 'group', *known.columns])}; "
             f"there is {there}"
         )
-    values = {one.columns[by] for one in samples if by in one.columns}
+    values = column_of_attribute(samples, by).distinct()
     return tuple(ColumnIs(by, one) for one in _few(values if whole is None else set(known.values.get(by, ())), by))
 
 
-def _groups(samples: Iterable[MeasuredSample]) -> set[str]:
-    return {one.group for one in samples if one.group}
+def _groups(samples: Sequence[MeasuredSample] | HasColumns) -> set[str]:
+    return column_of_texts(samples, "group").distinct() - {""}
 
 
 def _few(names: set[str], by: str) -> list[str]:

@@ -98,7 +98,7 @@ def test_parts_that_were_not_looked_at_stay_and_too_many_are_refused(tmp_path: P
     early = whole.model_copy(update={"samples": whole.samples[:1], "looks": 1})
     assert divided_by(HTML, early) == divided_by(HTML, whole) == (ColumnIs(HTML, HTML), ColumnIs(HTML, "x" * 300))
     assert divided_by("group", early) == (Group("a"), Group("b"))
-    many = [one.model_copy(update={"columns": {"id": str(at)}}) for at, one in enumerate(whole.samples * 20)]
+    many = [one.model_copy(update={"columns": {"id": str(at)}}) for at, one in enumerate([*whole.samples] * 20)]
     with pytest.raises(ExpressionError, match=f"more than {MOST}"):
         divided_by("id", whole.model_copy(update={"samples": many}))
 
