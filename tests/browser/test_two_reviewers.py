@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,7 +102,13 @@ def test_two_people_decide_a_run(
 
 def _audits(folder: Path, assets: Path, keys: dict[str, Path]) -> None:
     weights = assets / "models/squeezenet1_0-imagenet1k.safetensors"
-    text = PETS.format(model=f"torchvision:squeezenet1_0?checkpoint={weights}", data=f"folder:{assets / 'pets'}")
+    text = PETS.format(model=f"torchvision:squeezenet1_0?checkpoint={weights}", data="folder:pets")
+    for photo in sorted((assets / "pets/images").glob("*/*"))[::3]:  # 42 of 125
+        mask = assets / "pets/masks" / photo.parent.name / f"{photo.stem}.png"
+        for kind, file in (("images", photo), ("masks", mask)):
+            copy = folder / "pets" / kind / file.parent.name / file.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
     (folder / "audits").mkdir()
     (folder / "audits/audit_pets.py").write_text(text, encoding="utf-8")
     paths = {name[:3].lower(): public_key(key) for name, key in keys.items()}

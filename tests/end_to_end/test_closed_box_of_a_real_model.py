@@ -113,7 +113,8 @@ def cases(model: Any, photos: list[Sample], **options: Any) -> dict[str, AuditCa
     }
 
 
-@pytest.mark.parametrize("pictures", ["png", "npy"])
+# by day png for answers of each kind, and exact pictures in the example and in the test of captum's maps below
+@pytest.mark.parametrize("pictures", ["png", pytest.param("npy", marks=pytest.mark.nightly)])
 def test_answers_of_a_script_are_worth_what_the_model_itself_is(
     pictures: Any, net: torch.nn.Module, photos: list[Sample], tmp_path: Path
 ) -> None:
