@@ -15,7 +15,8 @@ from modelaudit.attribution import AttributionInput, Maps, check, integrated_gra
 from modelaudit.attribution.baselines import NAMES, baseline_images
 from modelaudit.attribution.integrated import (
     _DECLARES,
-    PANELS,
+    MOST_PANELS,
+    STRETCHES,
     IntegratedGradients,
     completeness_error,
     integrated_gradients_maps,
@@ -140,10 +141,28 @@ def test_a_tighter_tolerance_takes_more_steps_and_is_kept() -> None:
     for tolerance in (0.05, 0.01, 0.003):
         maps = integrated_gradients_maps(integrated_gradients(tolerance=tolerance), question)
         assert maps.completeness is not None and maps.steps is not None
-        assert bool(((maps.completeness <= tolerance) | (maps.steps == PANELS[-1])).all())
-        assert set(maps.steps.tolist()) <= set(PANELS)
+        assert bool(((maps.completeness <= tolerance) | (maps.steps == STRETCHES * MOST_PANELS)).all())
+        assert all(8 <= steps <= 256 and steps % 2 == 0 for steps in maps.steps.tolist())
         steps.append(int(maps.steps.sum()))
     assert steps[0] < steps[1] < steps[2]
+
+
+class Sharp(nn.Module):
+    """The sum of the pixels, and a steep rise where their mean passes a fifth of the way from black to white."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean((1, 2, 3))
+        return (mean + torch.sigmoid(200 * (mean - 0.2)))[:, None]
+
+
+def test_nodes_go_where_completeness_is_lost() -> None:
+    """The rise takes a fiftieth of the way; halving everywhere takes 128 panels to be as complete."""
+    images = torch.linspace(0.6, 1, 5, dtype=torch.float64)[:, None, None, None].expand(-1, 3, 4, 4).contiguous()
+    model = Sharp()
+    question = AttributionInput(model, images, torch.ones(5, 1, dtype=torch.float64), model(images)[:, 0])
+    maps = integrated_gradients_maps(integrated_gradients(tolerance=0.002), question)
+    assert maps.steps is not None and maps.completeness is not None
+    assert float(maps.completeness.max()) <= 0.002 and int(maps.steps.max()) <= 72, maps.steps
 
 
 def test_the_refined_map_is_that_of_many_steps() -> None:
@@ -314,7 +333,7 @@ def test_it_can_be_written_as_text(method: integrated_gradients) -> None:
 
 def test_the_long_form_states_what_the_default_is() -> None:
     text = long_text(integrated_gradients())
-    assert text == "integrated_gradients@2(steps=auto, baseline=black, tolerance=0.05)"
+    assert text == "integrated_gradients@3(steps=auto, baseline=black, tolerance=0.05)"
     assert str(integrated_gradients(baseline=("black", "blur"))) == "integrated_gradients(baseline=[black, blur])"
 
 

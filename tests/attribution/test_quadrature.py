@@ -11,47 +11,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
 
-from modelaudit.attribution.integrated import PANELS, gauss_legendre, new_nodes, simpson
+from modelaudit.attribution.integrated import MOST_PANELS, STRETCHES, gauss_legendre, inner_roots, simpson
 
-LEVELS = range(len(PANELS))
+LEVELS = (2, 4, 8, 16, 32)
 coefficients = st.lists(st.floats(-3, 3), min_size=1, max_size=8)
 
 
-def nested(level: int, integrand: Callable[[float], float]) -> float:
-    """The integral on a level, put together as an adaptive method does: node by node, and no node twice."""
+def stretch_integral(stretch: int, panels: int, integrand: Callable[[float], float]) -> float:
+    """The integral over a stretch, put together as an adaptive method does: halved from one panel on, no node twice."""
+
+    def share(root: float) -> float:
+        return 2 * root * integrand(root**2)
+
     older = newer = 0.0
-    for below in range(level + 1):
-        older, newer = older + newer, 0.0
-        for node in new_nodes(below):
-            if node.weight == 0:
-                continue
-            if node.old:
-                older += node.weight * integrand(node.at)
-            else:
-                newer += node.weight * integrand(node.at)
-    of_newer, of_older, of_end = simpson(level)
-    return of_newer * newer + of_older * older + of_end * integrand(1)
+    count = 1
+    while count < panels:
+        count *= 2
+        older, newer = older + newer, sum(map(share, inner_roots(stretch, count)))
+    of_newer, of_older, of_end = simpson(panels)
+    ends = share(stretch / STRETCHES) + share((stretch + 1) / STRETCHES)
+    return of_newer * newer + of_older * older + of_end * ends
+
+
+def nested(panels: int, integrand: Callable[[float], float]) -> float:
+    return sum(stretch_integral(stretch, panels, integrand) for stretch in range(STRETCHES))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_nested_rule_is_simpsons_in_the_root_of_the_way(level: int) -> None:
-    root = np.linspace(0, 1, PANELS[level] + 1)
-    expected = scipy.integrate.simpson(2 * root * np.exp(-5 * root**2), x=root)
-    assert nested(level, lambda at: float(np.exp(-5 * at))) == pytest.approx(expected, rel=1e-12)
+    for stretch in (0, 3, 7):
+        root = np.linspace(stretch, stretch + 1, level + 1) / STRETCHES
+        expected = scipy.integrate.simpson(2 * root * np.exp(-5 * root**2), x=root)
+        found = stretch_integral(stretch, level, lambda at: float(np.exp(-5 * at)))
+        assert found == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_every_level_keeps_all_nodes_of_the_one_before_and_meets_none_twice(level: int) -> None:
-    nodes = [node.at for below in range(level + 1) for node in new_nodes(below)]
-    assert len(nodes) == len(set(nodes)) == PANELS[level]
-    assert sorted([*nodes, 1.0]) == [(index / PANELS[level]) ** 2 for index in range(PANELS[level] + 1)]
-
-
-def test_every_level_doubles_the_work() -> None:
-    assert [len(new_nodes(level)) for level in LEVELS] == [8, *PANELS[:-1]]
-    assert all(
-        node.old == (level == 0 and index % 2 == 0) for level in LEVELS for index, node in enumerate(new_nodes(level))
-    )
+@pytest.mark.parametrize("stretch", [0, 5])
+def test_a_halved_stretch_keeps_all_its_nodes_and_meets_none_twice(stretch: int) -> None:
+    nodes = [root for level in LEVELS for root in inner_roots(stretch, level)]
+    assert sorted(nodes) == [(stretch + index / MOST_PANELS) / STRETCHES for index in range(1, MOST_PANELS)]
+    assert LEVELS[-1] == MOST_PANELS
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -76,7 +75,7 @@ def test_what_varies_near_the_start_is_seen_with_fewer_nodes_than_evenly_spaced_
         return float(at > 0.003)
 
     even = abs(np.mean([step((index + 0.5) / 8) for index in range(8)]) - 0.997)
-    assert abs(nested(2, step) - 0.997) < 0.003 <= even
+    assert abs(nested(4, step) - 0.997) < 0.003 <= even
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 64, 300])

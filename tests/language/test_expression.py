@@ -97,7 +97,7 @@ def test_foreign_operands_are_errors() -> None:
 def test_long_form_states_defaults_and_versions() -> None:
     text = (background_dependence("integrated_gradients").under(swap_background("other_class")) < 0.4).long_form()
     assert text == (
-        "background_dependence@1(methods=[integrated_gradients@2(steps=auto, baseline=black, tolerance=0.05)], "
+        "background_dependence@1(methods=[integrated_gradients@3(steps=auto, baseline=black, tolerance=0.05)], "
         "target=prediction)"
         ".under(swap_background@2(donors=other_class, feather=1, fill=inpaint, rank=0, max_donor_object=0.8)) < 0.4"
     )
