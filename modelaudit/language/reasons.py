@@ -82,6 +82,7 @@ _ADVICE = {
     Missing.CONTRADICTION: "its annotation states two things that cannot both be right: mend it",
     Missing.NON_FINITE_LOGITS: "the model returns NaN or infinity: check its weights and its preprocessing",
     Missing.NO_ANSWER: "the stored answers hold none for this picture: let the box answer it",
-    Missing.ENDED_WORKER: "look at the image, and at what its process wrote: it ended where this image was measured",
+    Missing.ENDED_WORKER: "the process that measured it ended, twice: look at the image, and at what that process "
+    "wrote",
     Missing.SEARCH_CUT_OFF: "the time for the search was over: give more seconds=, fewer calls=, or fewer images",
 }
