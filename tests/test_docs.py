@@ -29,6 +29,7 @@ NOT_RUN = {
     "docs/how_to/closed_boxes.md": 1,
     "docs/how_to/check_data_first.md": 1,
     "docs/how_to/imagenet9.md": 1,
+    "docs/how_to/many_workers.md": 1,
     "docs/how_to/retrain.md": 1,
     "docs/how_to/review_the_maps.md": 1,
     "docs/how_to/waivers.md": 2,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ..engine.executors.scheduler import WorkersUsed
+from ..engine.results.device_name import device_name
 from ..language.regular_files import open_file
 from .record import InputFile, InputRole, PluginRecord, Provenance
 
@@ -25,8 +27,20 @@ class Inputs:
     options: Mapping[str, str]
 
 
-def provenance(*, root: Path, device: str, seed: int, micro_batch: int, inputs: Inputs | None = None) -> Provenance:
-    """The provenance of a run of this process on this machine; it names no host and no user."""
+def provenance(
+    *,
+    root: Path,
+    device: str,
+    seed: int,
+    micro_batch: int,
+    inputs: Inputs | None = None,
+    workers: WorkersUsed | None = None,
+) -> Provenance:
+    """The provenance of a run; it names no host and no user.
+
+    Args:
+        workers: that measured, whose device it is then; None: this process did.
+    """
     import torch
 
     commit = _git(root, "rev-parse", "HEAD")
@@ -34,11 +48,13 @@ def provenance(*, root: Path, device: str, seed: int, micro_batch: int, inputs: 
     return Provenance(
         versions={"python": platform.python_version(), **_versions()},
         platform=f"{platform.system()} {platform.machine()}",
-        device=device,
-        device_name=_device_name(device),
+        device=device if workers is None else workers.device,
+        device_name=device_name(device) if workers is None else workers.device_name,
         precision="float32",
-        threads=torch.get_num_threads(),
-        micro_batch=micro_batch,
+        threads=torch.get_num_threads() if workers is None else workers.threads,
+        micro_batch=micro_batch if workers is None else workers.micro_batch,
+        executor=None if workers is None else workers.kind,
+        workers=None if workers is None else workers.count,
         seed=seed,
         git_commit=commit,
         git_dirty=None if changes is None else bool(changes),
@@ -58,14 +74,6 @@ def input_file(path: Path, root: Path, role: InputRole) -> InputFile:
         digest = None
     inside = path.is_relative_to(root)
     return InputFile(path=path.relative_to(root).as_posix() if inside else path.name, role=role, sha256=digest)
-
-
-def _device_name(device: str) -> str:
-    import torch
-
-    if device.startswith("cuda") and torch.cuda.is_available():
-        return torch.cuda.get_device_name(device)
-    return platform.processor() or platform.machine()
 
 
 def _versions() -> dict[str, str]:

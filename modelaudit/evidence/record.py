@@ -250,6 +250,7 @@ class Provenance(Part):
 
     ``files``: the audit files as they were collected, every conftest.py and plugin that is a file, the configuration.
     ``options``: settings of the configuration (``addopts``, ``audit_*`` …) and of the environment that bear on audits.
+    ``executor``, ``workers``: what measured, and how many, where the process of the run did not.
     """
 
     versions: dict[str, str]
@@ -265,6 +266,8 @@ class Provenance(Part):
     files: list[InputFile] = []
     plugins: list[PluginRecord] = []
     options: dict[str, str] = {}
+    executor: str | None = None
+    workers: int | None = None
 
 
 class Departure(Part):

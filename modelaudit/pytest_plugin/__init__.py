@@ -19,7 +19,7 @@ from ..language.plain_text import plain
 from .audit_files import PYTHON_PATTERN, YAML_SUFFIXES, is_audit_file, looks_only, uncollected
 from .expect_in_functions import StatedInFunctions
 from .options import add_options, check_gate, load_key, read_options
-from .stash import FINISHED, ORDER, RECEIPT, SESSION, SIGNER, SPLITTABLE, STARTED
+from .stash import FINISHED, MEASURES_FOR, ORDER, RECEIPT, SESSION, SIGNER, SPLITTABLE, STARTED, handed_over
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ _MARKER = (
 )
 #: see evidence.states, which is not loaded where there are no audits
 _NO_VERDICT = 10
+#: see engine.executors, which is not loaded either
+MEASURES_FOR_VARIABLE = "MODELAUDIT_MEASURES_FOR"
 
 
 def audit_session(config: pytest.Config) -> AuditSession:
@@ -138,6 +140,10 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     early_config.stash[RECEIPT] = take_receipt(os.environ)  # before any code of the project runs
+    if MEASURES_FOR_VARIABLE in os.environ:
+        from .measuring_worker import take_commission
+
+        take_commission(early_config, MEASURES_FOR_VARIABLE, os.environ)
     try:
         yield
     except SystemExit as error:
@@ -147,7 +153,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def pytest_configure(config: pytest.Config) -> None:
     options = read_options(config)  # a wrong value is a usage error, before anything is collected
-    if not hasattr(config, "workerinput"):
+    if handed_over(config) is None:
         check_gate(config, options)
         if options.sign is not None and not typed_arguments(config).only_tells:
             config.stash[SIGNER] = load_key(config, options.sign)  # now: it may ask for a password, or be wrong
@@ -232,6 +238,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     option = session.config.option
     collected = not session.testsfailed or option.continue_on_collection_errors
     session.config.stash[STARTED] = collected and not option.collectonly
+    if MEASURES_FOR in session.config.stash:
+        audit_session(session.config).measure_for_run()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -265,6 +273,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if state is None and not hasattr(config, "workerinput"):
         state = audit_session(config) if uncollected(config) else None
     if state is not None:
+        state.end_workers()
         state.finish(session, started=config.stash.get(STARTED, False))
 
 
@@ -297,15 +306,23 @@ def _misnamed(config: pytest.Config, declared: Iterable[str]) -> list[str]:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """pytest-xdist: in a run of audits each worker has one of the caller's CUDA devices, before it imports torch."""
+    if not uncollected(config):
+        return
+    from ..engine.executors.worker_processes import visible_devices
+
+    devices = visible_devices(os.environ, read_options(config).device)
+    for place, spec in enumerate(specs if len(devices) > 1 else ()):
+        spec.env.setdefault("CUDA_VISIBLE_DEVICES", devices[place % len(devices)])
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """pytest-xdist: every worker of a run writes into the same run."""
     state = audit_session(node.config)
     state.read_stated()
-    node.workerinput |= {
-        "modelaudit_run": state.run_id,
-        "modelaudit_start": state.start.isoformat(),
-        "modelaudit_typed": state.typed.data(),
-    }
+    node.workerinput |= state.handed
 
 
 @pytest.hookimpl(optionalhook=True)

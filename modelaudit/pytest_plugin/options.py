@@ -39,6 +39,14 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="DIR|off",
     )
     add("audit-device", "auto", "device that audits run on: auto, cpu, cuda, cuda:1, mps", metavar="DEVICE")
+    add(
+        "audit-executor",
+        "auto",
+        "who measures: this process (local), processes, Ray (ray, or ray:ADDRESS of a cluster); auto: processes where "
+        "there are several GPUs",
+        metavar="auto|local|processes|ray[:ADDRESS]",
+    )
+    add("audit-workers", "one a GPU", "processes or actors that measure", metavar="N")
     add("audit-seed", "0", "seed of every random draw of audits that give none themselves", metavar="SEED")
     add("audit-limit", "all", "quick look at N images of each data set; it decides nothing", metavar="N")
     add("audit-micro-batch", "what fits", "images that go through a model at a time", metavar="N")
@@ -186,6 +194,8 @@ class Options:
     write_lock: Path | None = None
     lock_models: bool = False
     counterexamples: int = 5
+    executor: str = "auto"
+    workers: int | None = None
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -236,7 +246,20 @@ def read_options(config: pytest.Config) -> Options:
         write_lock=_file(config, "audit-write-lock"),
         lock_models=config.getoption("--audit-lock-models"),
         counterexamples=_whole("--audit-counterexamples", _text(config, "audit-counterexamples", "5"), least=0),
+        executor=_executor(config),
+        workers=_whole("--audit-workers", count, least=1) if (count := _text(config, "audit-workers", "")) else None,
     )
+
+
+def _executor(config: pytest.Config) -> str:
+    given = _text(config, "audit-executor", "auto")
+    if given not in ("auto", "local", "processes", "ray") and not given.startswith("ray:"):
+        raise pytest.UsageError(f"--audit-executor={given}: use auto, local, processes, ray or ray:ADDRESS")
+    if given not in ("auto", "local") and getattr(config.option, "tx", None):
+        raise pytest.UsageError(
+            f"--audit-executor={given}: pytest-xdist (-n) shares out the cases already; leave out one of the two"
+        )
+    return given
 
 
 def _file(config: pytest.Config, name: str) -> Path | None:

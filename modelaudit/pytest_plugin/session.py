@@ -20,16 +20,18 @@ from .options import read_options
 from .outcome import add_absent, disclaim, entry_of, replaced, settled, stopped_text, weakened
 from .progress_line import ProgressLine
 from .reproducing import reproducing
-from .stash import RECEIPT, SESSION, SIGNER
+from .stash import MEASURES_FOR, RECEIPT, SESSION, SIGNER, handed_over
 from .stated import Stated, read_stated
 from .typed_arguments import typed_arguments
 
 if TYPE_CHECKING:
     from ..engine.executors.run import Run
+    from ..engine.executors.scheduler import MeasuringWorkers
     from ..engine.planning.feasibility import Listings
     from ..engine.planning.plan import Asked
     from ..engine.results.counterexamples import KnownCase
     from ..engine.results.settings import Settings
+    from ..engine.store.store import Store
     from ..evidence.record import AbsentFile, CaseRecord, RunRecord
     from .inputs import InputFiles
 
@@ -48,7 +50,7 @@ class AuditSession:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.options = read_options(config)
-        worker = getattr(config, "workerinput", None)
+        worker = handed_over(config)
         self.is_worker = worker is not None
         self.receipt = config.stash.get(RECEIPT, None)
         own = new_run_id() if self.receipt is None else self.receipt.run_id
@@ -316,6 +318,7 @@ class AuditSession:
             inputs=inputs_of(self.config, self.files, cases),
             receipt=self.receipt,
             stated=self.stated,
+            workers=None if self._run is None else self._run.workers_used,
         )
         self.record, shown, self.contradicted = write_run(finished, cases, files)
         signer = self.config.stash.get(SIGNER, None)
@@ -408,6 +411,29 @@ class AuditSession:
         stored = self.stated.counterexamples
         return () if stored is None or self.options.limit is not None else stored.known
 
+    @property
+    def handed(self) -> dict[str, Any]:
+        """What other processes of the run have to know, as plain data."""
+        return {
+            "modelaudit_run": self.run_id,
+            "modelaudit_start": self.start.isoformat(),
+            "modelaudit_typed": self.typed.data(),
+        }
+
+    def measure_for_run(self) -> None:
+        """Where this process is a worker of a run: measure what it asks for; that does not come back."""
+        commission = self.config.stash.get(MEASURES_FOR, None)
+        if commission is not None:
+            from ..language.boundary import signals_watched
+
+            with self._progress.uncaptured(), signals_watched():
+                commission.fulfil(self._engine().groups, self.settings())
+
+    def end_workers(self) -> None:
+        """End the processes that measured for this run."""
+        if self._run is not None:
+            self._run.close()
+
     def _engine(self) -> Run:
         if self._run is None:
             from ..engine.executors.run import Run
@@ -420,8 +446,15 @@ class AuditSession:
             root = self.config.rootpath
             store = open_store(None if asked == "off" else asked, root=root, off=asked == "off")
             progress = Silent() if quiet else self._progress.bar(self.options.language)
-            self._run = Run(settings, progress, store, self._listings)
+            self._run = Run(settings, progress, store, self._listings, lambda: self._workers(store))
         return self._run
+
+    def _workers(self, store: Store) -> MeasuringWorkers | None:
+        if self.options.executor == "local" or MEASURES_FOR in self.config.stash:
+            return None
+        from .workers import measuring_workers
+
+        return measuring_workers(self.config, self.options, self.handed, store, self.folder)
 
 
 @contextmanager

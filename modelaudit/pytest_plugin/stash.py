@@ -18,8 +18,16 @@ SESSION = pytest.StashKey[Any]()
 #: whether the session came to running its items, and to its end
 STARTED = pytest.StashKey[bool]()
 FINISHED = pytest.StashKey[bool]()
+#: the run for which this process measures: a :class:`~modelaudit.pytest_plugin.measuring_worker.Commission`
+MEASURES_FOR = pytest.StashKey[Any]()
 #: what signs the evidence of the run (--audit-sign)
 SIGNER: pytest.StashKey[Signer] = pytest.StashKey()
 #: the node ids of all items before anything is deselected, and the items that pytest-split divides
 ORDER = pytest.StashKey[list[str]]()
 SPLITTABLE = pytest.StashKey[list[pytest.Item]]()
+
+
+def handed_over(config: pytest.Config) -> dict[str, Any] | None:
+    """What the run handed to this process: to a worker of pytest-xdist, or to one that measures for it."""
+    commission = config.stash.get(MEASURES_FOR, None)
+    return getattr(config, "workerinput", None) if commission is None else commission.handed

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from .stash import handed_over
+
 _ONLY_TELL = ("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 _KEY = pytest.StashKey["TypedArguments"]()
 
@@ -115,8 +117,8 @@ class TypedArguments:
 def typed_arguments(config: pytest.Config) -> TypedArguments:
     """The typed arguments of a session; in a worker of pytest-xdist those of its controller."""
     if _KEY not in config.stash:
-        handed = getattr(config, "workerinput", {}).get("modelaudit_typed")
-        config.stash[_KEY] = _parsed(config) if handed is None else TypedArguments.of_data(handed)
+        handed = handed_over(config)
+        config.stash[_KEY] = _parsed(config) if handed is None else TypedArguments.of_data(handed["modelaudit_typed"])
     return config.stash[_KEY]
 
 

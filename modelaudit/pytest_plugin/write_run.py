@@ -41,6 +41,7 @@ from ..releases.since_last_run import with_history
 from ..report import write_reports
 
 if TYPE_CHECKING:
+    from ..engine.executors.scheduler import WorkersUsed
     from ..evidence.results_folder import Receipt
     from .options import Options
     from .stated import Stated
@@ -57,6 +58,7 @@ class FinishedRun:
         inputs: what the run read, for the record's provenance.
         receipt: tells the process that started this one where the record is.
         stated: what the files beside the audits say.
+        workers: that measured; None where the processes of pytest did.
     """
 
     id: str
@@ -70,6 +72,7 @@ class FinishedRun:
     inputs: Inputs
     receipt: Receipt | None
     stated: Stated
+    workers: WorkersUsed | None = None
 
 
 def write_run(
@@ -154,6 +157,7 @@ def _record(run: FinishedRun, cases: Sequence[CaseRecord], files: Sequence[Absen
             seed=options.seed,
             micro_batch=settings.resolved_micro_batch(),
             inputs=run.inputs,
+            workers=run.workers,
         ),
         cases=decided,
         models=models,

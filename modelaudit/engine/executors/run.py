@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..planning.plan import Asked, PlanGroup, PlannedCase, plan
 from ..results.measured import Measured
 from ..results.settings import Settings, make_run_folder
 from ..store.store import Store
+from .scheduler import MeasuringWorkers, WorkersUsed
 
 MEASURED_FOLDER = "measured"
 _WORST_NAMED = 5
@@ -29,15 +30,25 @@ class Run:
 
     Several processes of one run (pytest-xdist) share its folder: whoever needs a group first measures it, under a
     lock; the others wait and read what was measured. What outlives the run is in the store.
+
+    Args:
+        workers: gives those that measure for this process, when a group is measured; None: it measures itself.
     """
 
     def __init__(
-        self, settings: Settings, progress: Progress, store: Store | None = None, listings: Listings | None = None
+        self,
+        settings: Settings,
+        progress: Progress,
+        store: Store | None = None,
+        listings: Listings | None = None,
+        workers: Callable[[], MeasuringWorkers | None] = lambda: None,
     ) -> None:
         self.settings = settings
         self._progress = progress
         self._store = store or Store(None)
         self._listings = listings or Listings(settings.root)
+        self._find_workers = workers
+        self._workers: MeasuringWorkers | None = None
         self._groups: dict[str, tuple[PlanGroup, PlannedCase]] = {}
         self._measured: dict[str, Measured] = {}
         self._broken: dict[str, str] = {}
@@ -60,6 +71,29 @@ class Run:
             return replace(blank_result(case, group), message=self._broken[group.key])
         return decide_case(case, group, self._measured[group.key], limited=self.settings.limit is not None)
 
+    @property
+    def groups(self) -> Mapping[str, PlanGroup]:
+        """The selected groups, by the digests of their keys."""
+        return {group.digest: group for group, _ in self._groups.values()}
+
+    @property
+    def workers_used(self) -> WorkersUsed | None:
+        """The workers that measured; None where none did."""
+        return None if self._workers is None else self._workers.used
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._workers is not None:
+            self._workers.close()
+
+    def _measure(self, group: PlanGroup) -> Measured:
+        if self._workers is None:
+            self._workers = self._find_workers()
+        data = self._listings.take(group)
+        if self._workers is None:
+            return measure(group, self.settings, self._progress, self._store, data)
+        return self._workers.measure(group, self.settings, self._progress, data)
+
     def _shared(self, group: PlanGroup) -> Measured:
         folder = self.settings.folder / MEASURED_FOLDER
         file, lock = folder / f"{group.digest}.json", FileLock(folder / f"{group.digest}.lock")
@@ -69,7 +103,7 @@ class Run:
             lock.acquire()
         try:
             if not file.exists():
-                measured = measure(group, self.settings, self._progress, self._store, self._listings.take(group))
+                measured = self._measure(group)
                 self._store.close()
                 with _writing(folder):
                     draft = file.with_suffix(".part")

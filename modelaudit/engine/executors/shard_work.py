@@ -10,9 +10,11 @@ from ...data import declare_without_object, open_data
 from ...language.sample import DataSet, Sample
 from ...measures.worst_change import WorstChange
 from ..assembly import chosen_samples, open_models
+from ..checks.sensitivity.collect import first_with_object
 from ..decision.interim_analysis import stops_early
 from ..images.batches import BatchBuilder
 from ..images.contents import SampleContents
+from ..images.donor_ranking import first_positions
 from ..inference.freed_memory import keep_freed_memory
 from ..measurement.answer_levels import give_up_unanswerable
 from ..measurement.events import ChunkMeasured, Ended, Event, ImagesCounted, dispatch
@@ -22,7 +24,7 @@ from ..measurement.passes import PassRunner
 from ..measurement.store_lookup import StoreLookup
 from ..measurement.store_writer import StoreWriter
 from ..measurement.value_table import ValueTable
-from ..planning.plan import PassAsk, PlanGroup, with_predicted_class
+from ..planning.plan import PREDICTED_CLASS, PassAsk, PlanGroup, with_predicted_class
 from ..results.measured import PassCounts
 from ..results.settings import Settings
 from ..store.file_digests import FileDigests
@@ -31,17 +33,22 @@ from ..store.store import Store, StoreBatch
 Report = Callable[[int, PassCounts], None]
 
 
-def shared_out(group: PlanGroup, data: DataSet, settings: Settings) -> Sequence[Sample]:
-    """The samples of a group of which workers measure shards; none where one process has to measure the whole.
+def shared_out(group: PlanGroup, data: DataSet, settings: Settings) -> tuple[Sequence[Sample], Sequence[int]]:
+    """The samples of a group, and the positions of those of which workers measure shards.
 
-    That is so for an audit that may stop early, which looks at its first images only; for models whose values an
-    earlier run measured; and for a search that has so many seconds in all.
+    None where one process has to measure the whole: for an audit that may stop early, which looks at its first images
+    only, and for models whose values an earlier run measured. Nor those images on which the checks of the audit read
+    off what its own passes make: their maps are in no store.
     """
-    chosen = chosen_samples(data, settings, settings.seed if group.seed is None else group.seed)
+    seed = settings.seed if group.seed is None else group.seed
+    chosen = chosen_samples(data, settings, seed)
     early = group.stop == "early" and settings.limit is None and stops_early(group, chosen)
     if early or not shared_passes(group):
-        return ()
-    return chosen
+        return chosen, ()
+    checks = settings.checks_of(group.checks)
+    checked = set(first_positions(chosen, checks.agreement, seed))
+    checked |= set(first_with_object(chosen, checks.sensitivity, seed))
+    return chosen, [at for at in range(len(chosen)) if at not in checked]
 
 
 def shared_passes(group: PlanGroup) -> list[PassAsk]:
@@ -134,10 +141,12 @@ class _Reporter:
     def _cost(self) -> PassCounts:
         """What this shard cost so far."""
         now, then = self.counts, self.before
+        columns = [one for one in self.table.columns.values() if one.ask.key != PREDICTED_CLASS]
         return PassCounts(
             decoded=now.decoded - then.decoded,
             forward=now.forward - then.forward,
             backward=now.backward - then.backward,
             tried=now.tried - then.tried,
-            stored=sum(int(column.stored[: self.counted].sum()) for column in self.table.columns.values()),
+            values=self.counted * len(columns),
+            stored=sum(int(column.stored[: self.counted].sum()) for column in columns),
         )
